@@ -1,0 +1,93 @@
+/**
+ * Why packsign says no, or cannot go on. The number is the exit status: 1, packsign refuses;
+ * 2, it could not be done. docs/FORMAT.md and `packsign COMMAND --help` say when each comes.
+ */
+const EXIT_STATUS = {
+  // Policy: nothing is published.
+  ARCHIVE_DIFFERS: 1,
+  BYTES_CHANGED: 1,
+  EXPIRES_AFTER_KEY: 1,
+  KEY_EXPIRED: 1,
+  KEY_NOT_PUBLISHED: 1,
+  KEY_NOT_YET_VALID: 1,
+  KEY_REVOKED: 1,
+  KEY_WEAK: 1,
+  MASS_REMOVAL: 1,
+  PREVIOUS_INVALID: 1,
+  SECRET_IN_DIRECTORY: 1,
+  SELF_CHECK_FAILED: 1,
+  STALE_BUILD: 1,
+  WARNINGS: 1,
+
+  // Verification: the answer is refused.
+  DATABASE_FORKED: 1,
+  DATABASE_FROM_FUTURE: 1,
+  DATABASE_MALFORMED: 1,
+  DATABASE_MISSING: 1,
+  DATABASE_ROLLED_BACK: 1,
+  DATABASE_TOO_LARGE: 1,
+  FORMAT_UNKNOWN: 1,
+  SIGNATURE_MALFORMED: 1,
+  SIGNATURE_MISSING: 1,
+  SIGNATURES_MISSING: 1,
+  WRONG_DATABASE: 1,
+
+  // It could not be done.
+  ARCHIVE_UNREADABLE: 2,
+  CLOCK_BEHIND: 2,
+  DIRECTORY_UNREADABLE: 2,
+  FILE_EXISTS: 2,
+  FILE_UNREADABLE: 2,
+  FILE_UNWRITABLE: 2,
+  FOREIGN_DATABASE: 2,
+  KEYS_MALFORMED: 2,
+  KEY_MALFORMED: 2,
+  KEY_UNUSABLE: 2,
+  LOCKED: 2,
+  NO_ARCHIVES: 2,
+  NO_KEY: 2,
+  NOTHING_TO_SIGN: 2,
+  PASSPHRASE_NEEDED: 2,
+  PASSPHRASE_WRONG: 2,
+  PREVIOUS_UNKNOWN: 2,
+  SETTINGS_INVALID: 2,
+  USAGE: 2,
+} as const;
+
+export type ErrorCode = keyof typeof EXIT_STATUS;
+
+/** What else an error carries: what to type next, and the error beneath. */
+export interface ErrorDetails {
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * A failure that a user can do something about. Messages are lower case, without a full stop, in the
+ * user's own words. Anything else that is thrown is a bug.
+ */
+export class PacksignError extends Error {
+  override readonly name = 'PacksignError';
+  readonly code: ErrorCode;
+  readonly hint: string | null;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, { cause: details.cause });
+    this.code = code;
+    this.hint = details.hint ?? null;
+  }
+
+  get exitStatus(): 1 | 2 {
+    return EXIT_STATUS[this.code];
+  }
+}
+
+/** Text of anything thrown, for use inside a message. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The `code` of a Node system error (`ENOENT`), or null. */
+export function systemCode(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}

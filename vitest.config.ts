@@ -1,0 +1,13 @@
+import { resolve } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  // Tests run what ships: an import of src/x.js is the compiled file, workers included.
+  resolve: { alias: [{ find: /^(?:\.\.\/)+src\/(.*)$/, replacement: resolve('dist/src') + '/$1' }] },
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/setup.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
