@@ -1,0 +1,106 @@
+import { RandomAccessReader, fromRandomAccessReaderPromise } from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
+import { decompress, fileChunks } from './decompress.js';
+import type { OpenFile } from './decompress.js';
+import { MEMBER_COUNT_LIMIT, MEMBER_LIMIT_BYTES, READ_LIMIT_BYTES } from './tar.js';
+
+const WINDOW_BYTES = 64 * 1024;
+
+/** The members of one kind: the first of them, and how many there are. */
+export interface ZipMatch {
+  readonly count: number;
+  /** The first `MEMBER_LIMIT_BYTES` of the first one's contents. */
+  readonly read: () => Promise<Uint8Array>;
+}
+
+/**
+ * Looks through the whole central directory of a zip for members of the kinds that `kindOf` tells by their
+ * paths (null: not wanted); only regular files. Throws when the zip is damaged or beyond the limits of
+ * docs/FORMAT.md §9. The file stays open.
+ */
+export async function findInZip<Kind extends string>(
+  file: OpenFile,
+  kindOf: (path: string) => Kind | null,
+): Promise<ReadonlyMap<Kind, ZipMatch>> {
+  const zip = await fromRandomAccessReaderPromise(new WindowReader(file), file.size, {
+    autoClose: false,
+    // One entry with an odd name or size is no reason not to read the others.
+    decodeStrings: false,
+    validateEntrySizes: false,
+  });
+  if (zip.entryCount > MEMBER_COUNT_LIMIT) throw new Error('it has too many members');
+  const matches = new Map<Kind, ZipMatch>();
+  for await (const entry of zip.eachEntry()) {
+    const kind = kindOf(entry.fileNameRaw.toString('utf8'));
+    if (kind === null || !isRegular(entry)) continue;
+    const first = matches.get(kind);
+    matches.set(kind, {
+      count: (first?.count ?? 0) + 1,
+      read: first?.read ?? (() => readEntry(file, zip, entry)),
+    });
+  }
+  return matches;
+}
+
+async function readEntry(file: OpenFile, zip: ZipFile, entry: Entry): Promise<Uint8Array> {
+  if (entry.isEncrypted()) throw new Error('its metadata is encrypted');
+  if (entry.compressionMethod !== 0 && entry.compressionMethod !== 8) {
+    throw new Error('its metadata is compressed in an unknown manner');
+  }
+  const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+  const stored = fileChunks(file, fileDataStart, fileDataStart + entry.compressedSize);
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  // What the directory says of the unpacked size is not believed.
+  for await (const piece of entry.compressionMethod === 0 ? stored : decompress('deflate', stored)) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes >= MEMBER_LIMIT_BYTES) break;
+  }
+  return Buffer.concat(pieces).subarray(0, MEMBER_LIMIT_BYTES);
+}
+
+/** Unix zips have the file's mode; others have regular files and folders only. */
+function isRegular(entry: Entry): boolean {
+  const kind = entry.versionMadeBy >> 8 === 3 ? (entry.externalFileAttributes >>> 16) & 0o170000 : 0;
+  return kind === 0 || kind === 0o100000;
+}
+
+/**
+ * What yauzl reads a file through (its interface is a class to extend): a window of the file, since the
+ * directory is read in many small steps, and an end to reading.
+ */
+class WindowReader extends RandomAccessReader {
+  readonly #file: OpenFile;
+  #window = Buffer.alloc(0);
+  #start = 0;
+  #readBytes = 0;
+
+  constructor(file: OpenFile) {
+    super();
+    this.#file = file;
+  }
+
+  override read(
+    ...[buffer, offset, length, position, callback]: Parameters<RandomAccessReader['read']>
+  ): void {
+    try {
+      this.#fill(position, length);
+      const from = position - this.#start;
+      const copied = this.#window.copy(buffer, offset, from, from + length);
+      callback(copied < length ? new Error('it ends too early') : null);
+    } catch (error) {
+      callback(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #fill(position: number, length: number): void {
+    const end = position + length;
+    if (position >= this.#start && end <= this.#start + this.#window.length) return;
+    const pieces = [...fileChunks(this.#file, position, Math.max(end, position + WINDOW_BYTES))];
+    this.#window = Buffer.concat(pieces);
+    this.#start = position;
+    this.#readBytes += this.#window.length;
+    if (this.#readBytes > READ_LIMIT_BYTES) throw new Error('its directory is too large');
+  }
+}

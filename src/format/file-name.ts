@@ -1,0 +1,115 @@
+import { isPlainWord } from '../model/text.js';
+
+/** A name and a version, as a file name or the metadata inside gives them. */
+export interface NamedVersion {
+  readonly name: string;
+  readonly version: string;
+}
+
+const EXTENSION = /\.(?:tar(?:\.(?:gz|bz2|bz|xz|zst|z))?|tgz|tbz2|txz|taz|zip|whl|egg)$/i;
+
+/** The first hyphen after which a version starts. */
+const NAME_HYPHEN_VERSION = /^(.+?)-(v?\d+(?:[.\-+~_!].*|(?:a|b|c|rc|alpha|beta|dev|post)\d.*)?)$/;
+
+/** Whether a file of this name is looked at as an archive, upper and lower case alike. */
+export function isArchiveName(name: string): boolean {
+  return name.search(EXTENSION) > 0;
+}
+
+/**
+ * Name and version from the name (not the path) of an archive, both plain words. Null where no version
+ * starts anywhere, or the name is no archive's.
+ */
+export function splitFileName(fileName: string): NamedVersion | null {
+  if (!isArchiveName(fileName)) return null;
+  const stem = fileName.replace(EXTENSION, '');
+  const [name = '', version = ''] = /\.(?:whl|egg)$/i.test(fileName)
+    ? stem.split('-')
+    : (NAME_HYPHEN_VERSION.exec(stem)?.slice(1) ?? []);
+  return isPlainWord(name) && isPlainWord(version) && /^v?\d/.test(version) ? { name, version } : null;
+}
+
+/**
+ * Whether an archive's own metadata and its file name mean the same package (docs/FORMAT.md §4).
+ * A file name can be split at more than one hyphen (`a-2-1.0` is `a-2` 1.0 or `a` 2-1.0): they agree where any split does.
+ */
+export function namesAgree(metadata: NamedVersion, fileName: NamedVersion): boolean {
+  const names = fileNamesOf(metadata.name);
+  const joined = `${fileName.name}-${fileName.version}`;
+  for (let at = joined.indexOf('-'); at >= 0; at = joined.indexOf('-', at + 1)) {
+    if (
+      names.includes(plainName(joined.slice(0, at))) &&
+      versionsAgree(metadata.version, joined.slice(at + 1))
+    )
+      return true;
+  }
+  return false;
+}
+
+/** `@scope/name` is packed as `scope-name`, or as `name` by those who store a scope in a folder. */
+function fileNamesOf(name: string): readonly string[] {
+  const [, scope, rest] = /^@([^/]+)\/(.+)$/.exec(name) ?? [];
+  return scope === undefined || rest === undefined
+    ? [plainName(name)]
+    : [plainName(`${scope}-${rest}`), plainName(rest)];
+}
+
+/** PEP 503. */
+function plainName(name: string): string {
+  return name.toLowerCase().replace(/[-_.]+/g, '-');
+}
+
+function versionsAgree(metadata: string, fileName: string): boolean {
+  // Wheels, and eggs, write `_` for a `-`, which separates their fields.
+  return [fileName, fileName.replaceAll('_', '-')].some(
+    (version) => version === metadata || plainVersion(version) === plainVersion(metadata),
+  );
+}
+
+const PEP_440 = new RegExp(
+  [
+    /^v?(?:(?<epoch>\d+)!)?(?<release>\d+(?:\.\d+)*)/,
+    /(?:[-_.]?(?<pre>alpha|beta|preview|pre|rc|a|b|c)[-_.]?(?<preNumber>\d*))?/,
+    /(?:-(?<bare>\d+)|[-_.]?(?<post>post|rev|r)[-_.]?(?<postNumber>\d*))?/,
+    /(?:[-_.]?(?<dev>dev)[-_.]?(?<devNumber>\d*))?/,
+    /(?:\+(?<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?$/,
+  ]
+    .map((part) => part.source)
+    .join(''),
+);
+
+const PRE_SPELLINGS: ReadonlyMap<string, string> = new Map([
+  ['alpha', 'a'],
+  ['beta', 'b'],
+  ['c', 'rc'],
+  ['pre', 'rc'],
+  ['preview', 'rc'],
+]);
+
+/** One spelling for all that PEP 440 calls equal; what is no such version stays as it is. */
+function plainVersion(version: string): string {
+  const groups = PEP_440.exec(version.toLowerCase())?.groups;
+  if (groups === undefined) return version;
+  const { epoch = '0', release = '', pre, preNumber, bare, post, postNumber, dev, devNumber, local } = groups;
+  return [
+    `${plainNumber(epoch)}!`,
+    release
+      .split('.')
+      .map(plainNumber)
+      .join('.')
+      .replace(/(?:\.0)+$/, ''),
+    pre === undefined ? '' : `${PRE_SPELLINGS.get(pre) ?? pre}${plainNumber(preNumber)}`,
+    post === undefined && bare === undefined ? '' : `.post${plainNumber(bare ?? postNumber)}`,
+    dev === undefined ? '' : `.dev${plainNumber(devNumber)}`,
+    local === undefined ? '' : `+${local.split(/[-_.]/).map(plainSegment).join('.')}`,
+  ].join('');
+}
+
+/** Digits without leading zeros, kept as text: a version may count beyond 2^53. None are zero. */
+function plainNumber(digits: string | undefined): string {
+  return digits === undefined || digits === '' ? '0' : digits.replace(/^0+(?=\d)/, '');
+}
+
+function plainSegment(segment: string): string {
+  return /^\d+$/.test(segment) ? plainNumber(segment) : segment;
+}

@@ -1,0 +1,219 @@
+import { execFileSync } from 'node:child_process';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parsePackageJson, parsePkgInfo } from '../../src/format/metadata.js';
+
+function pkgInfo(text: string, encoding: BufferEncoding = 'utf8') {
+  return parsePkgInfo(Buffer.from(text, encoding), 'sdist');
+}
+
+function json(value: unknown) {
+  return parsePackageJson(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)));
+}
+
+const NAMED = 'Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n';
+
+/** What Python's e-mail parser reads, blanks around it and the line ends of folding aside. */
+function askPython(documents: readonly Buffer[]): readonly { name: string | null; version: string | null }[] {
+  const script = `
+import email, json, sys
+def value(message, name):
+    found = [v for k, v in message.raw_items() if k.lower() == name]
+    return found[0].encode('ascii', 'surrogateescape').decode('latin-1').strip(' \\t\\r\\n') if found else None
+documents = [bytes.fromhex(d) for d in json.load(sys.stdin)]
+messages = [email.message_from_bytes(d) for d in documents]
+json.dump([{'name': value(m, 'name'), 'version': value(m, 'version')} for m in messages], sys.stdout)
+`;
+  const input = JSON.stringify(documents.map((document) => document.toString('hex')));
+  return JSON.parse(
+    execFileSync('python3', ['-c', script], { input, encoding: 'utf8', maxBuffer: 1 << 28 }),
+  ) as ReturnType<typeof askPython>;
+}
+
+function isWord(text: string | null): text is string {
+  return text !== null && /^[!-~]+$/.test(text);
+}
+
+describe('PKG-INFO and METADATA', () => {
+  it('gives name, version, summary and home page', () => {
+    expect(pkgInfo(`${NAMED}Summary: does a thing\nHome-page: https://example.org/demo\n\nbody\n`)).toEqual({
+      kind: 'sdist',
+      name: 'demo',
+      version: '1.0',
+      summary: 'does a thing',
+      homePage: 'https://example.org/demo',
+    });
+  });
+
+  it('is absent when name or version is missing or no plain word', () => {
+    expect(pkgInfo('Name: demo\n')).toBeNull();
+    expect(pkgInfo('Version: 1.0\n')).toBeNull();
+    expect(pkgInfo('')).toBeNull();
+    expect(pkgInfo('Name: two words\nVersion: 1.0\n')).toBeNull();
+    expect(pkgInfo('Name: démo\nVersion: 1.0\n')).toBeNull();
+    expect(pkgInfo('Name: demo\nVersion: 1.0\u001b[31m\n')).toBeNull();
+    expect(pkgInfo('Name: demo\n x\nVersion: 1.0\n')).toBeNull();
+  });
+
+  it('takes the first of a repeated header, in any case of letters', () => {
+    expect(pkgInfo('NAME: first\nname: second\nvErSiOn: 1\nVersion: 2\n')).toMatchObject({
+      name: 'first',
+      version: '1',
+    });
+  });
+
+  it('reads no header after the first blank line', () => {
+    expect(pkgInfo('Name: demo\n\nVersion: 1.0\n')).toBeNull();
+  });
+
+  it('unfolds a summary into one line', () => {
+    expect(pkgInfo(`${NAMED}Summary: one\n   two\n\tthree\n`)?.summary).toBe('one two three');
+  });
+
+  it('reads a summary as UTF-8, else as Latin-1', () => {
+    expect(pkgInfo(`${NAMED}Summary: Größe\n`)?.summary).toBe('Größe');
+    expect(pkgInfo(`${NAMED}Summary: Größe\n`, 'latin1')?.summary).toBe('Größe');
+  });
+
+  it('T16: puts a space for control characters and bidirectional controls of a summary, and cuts it', () => {
+    expect(pkgInfo(`${NAMED}Summary: a\u0007b\u001b[31mc\u202ed\u2066e\u009bf\n`)?.summary).toBe(
+      'a b [31mc d e f',
+    );
+    expect(Array.from(pkgInfo(`${NAMED}Summary: ${'😀'.repeat(3000)}\n`)?.summary ?? '')).toHaveLength(1024);
+  });
+
+  it('takes UNKNOWN of old setuptools for nothing', () => {
+    expect(pkgInfo(`${NAMED}Summary: UNKNOWN\nHome-page: UNKNOWN\n`)).toMatchObject({
+      summary: '',
+      homePage: null,
+    });
+  });
+
+  it('takes a home page from a Project-URL where there is no other', () => {
+    const urls =
+      'Project-URL: Source, https://example.org/src\nProject-URL: Home Page , https://example.org/\n';
+    expect(pkgInfo(NAMED + urls)?.homePage).toBe('https://example.org/');
+    expect(pkgInfo(`${NAMED}Home-page: UNKNOWN\n${urls}`)?.homePage).toBe('https://example.org/');
+    expect(pkgInfo(`${NAMED}${urls}Home-page: http://example.org/x\n`)?.homePage).toBe(
+      'http://example.org/x',
+    );
+  });
+
+  it.each([
+    'javascript:alert(1)',
+    'ftp://example.org/',
+    'https:example.org',
+    'https://',
+    'https://exämple.org/',
+    'https://example.org/a b',
+    'https://bank.example@evil.example/',
+    `https://example.org/${'x'.repeat(3000)}`,
+  ])('takes %s for no home page', (address) => {
+    expect(pkgInfo(`${NAMED}Home-page: ${address}\n`)?.homePage).toBeNull();
+    expect(json({ name: 'a', version: '1', homepage: address })?.homePage).toBeNull();
+  });
+
+  it('gives the same name and version as the e-mail parser of Python', () => {
+    const part = fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.constantFrom('Name: demo', 'Version: 1.0', 'name:demo2', 'VERSION:\t2.0  ', 'Name:'),
+      },
+      {
+        weight: 3,
+        arbitrary: fc.constantFrom(
+          ' folded',
+          '\tfolded',
+          '   ',
+          'Summary: gr\u00f6\u00dfe',
+          'X: \u00c3\u00b6',
+          ': x',
+          'Name : d',
+        ),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom(
+          '',
+          'no header',
+          'From somebody',
+          'From: x',
+          '\u00ef\u00bb\u00bfName: bom',
+          '\u000b',
+        ),
+      },
+      { weight: 1, arbitrary: fc.string({ maxLength: 12 }) },
+    );
+    const end = fc.constantFrom('\n', '\n', '\n', '\r\n', '\r');
+    const documents = fc.sample(
+      fc
+        .array(fc.tuple(part, end), { minLength: 2, maxLength: 8 })
+        .map((lines) => Buffer.from(lines.flat().join(''), 'latin1')),
+      { numRuns: 4000, seed: 7 },
+    );
+    const expected = askPython(documents);
+    let agreed = 0;
+    for (const [at, document] of documents.entries()) {
+      const { name, version } = expected[at]!;
+      const ours = parsePkgInfo(document, 'wheel');
+      const theirs = isWord(name) && isWord(version) ? { name, version } : null;
+      expect(
+        ours === null ? null : { name: ours.name, version: ours.version },
+        JSON.stringify(document.toString('latin1')),
+      ).toEqual(theirs);
+      if (theirs !== null) agreed += 1;
+    }
+    expect(agreed).toBeGreaterThan(300);
+  });
+
+  it('never throws', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        parsePkgInfo(bytes, 'egg');
+        parsePackageJson(bytes);
+      }),
+    );
+  });
+});
+
+describe('package.json', () => {
+  it('gives name, version, description and homepage', () => {
+    expect(
+      json({ name: '@scope/x', version: '1.0.0', description: 'a\n b', homepage: 'https://example.org' }),
+    ).toEqual({
+      kind: 'npm',
+      name: '@scope/x',
+      version: '1.0.0',
+      summary: 'a b',
+      homePage: 'https://example.org',
+    });
+  });
+
+  it('may begin with a byte-order mark', () => {
+    expect(json('\ufeff{"name":"x","version":"1"}')).toMatchObject({ name: 'x' });
+  });
+
+  it.each([
+    '',
+    '[]',
+    'null',
+    '"x"',
+    '{',
+    '{"name":"x"}',
+    '{"name":"x","version":1}',
+    '{"name":["x"],"version":"1"}',
+  ])('is absent in %s', (text) => {
+    expect(json(text)).toBeNull();
+  });
+
+  it('T16: believes own properties only, and touches no prototype', () => {
+    expect(json('{"__proto__":{"name":"x","version":"1"}}')).toBeNull();
+    expect(json('{"__proto__":{"description":"d"},"name":"x","version":"1"}')?.summary).toBe('');
+    expect(json('{"constructor":{"prototype":{"name":"x"}},"version":"1"}')).toBeNull();
+    expect('name' in {}).toBe(false);
+  });
+
+  it('T16: survives deep nesting', () => {
+    expect(json(`{"name":"x","version":"1","a":${'['.repeat(500_000)}`)).toBeNull();
+  });
+});
