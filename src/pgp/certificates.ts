@@ -1,0 +1,83 @@
+import { dissect } from './anatomy.js';
+import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
+import type { Certificate, CertificateKey } from './certificate.js';
+import { inspectCertificate } from './certificate.js';
+import { splitPackets, TAG } from './framing.js';
+import { mergeCertificates } from './merge.js';
+import { CERTIFICATE_FILE, malformed } from './origin.js';
+import type { Standing } from './standing.js';
+import { chooseSigningKey, keyExpiry, signingSubkeys, standingOf } from './standing.js';
+
+export type { Certificate } from './certificate.js';
+export { mergeCertificates } from './merge.js';
+export type { Standing } from './standing.js';
+export { requireUsable } from './usable.js';
+
+/** Largest `keys.asc` (docs/FORMAT.md §9). */
+export const CERTIFICATES_LIMIT_BYTES = 1024 * 1024;
+
+/**
+ * The certificates of a file, in its order, each read by itself; a primary key that stands there twice is one
+ * (docs/FORMAT.md §8, threat T6).
+ *
+ * @throws {PacksignError} `KEYS_MALFORMED`: neither binary nor exactly one armor block, a secret key, junk, no
+ * certificate, more than 1 MiB, a key that is not of version 4 or of an algorithm that is not supported.
+ */
+export async function readCertificates(bytes: Uint8Array): Promise<readonly Certificate[]> {
+  if (bytes.length > CERTIFICATES_LIMIT_BYTES) throw malformed(CERTIFICATE_FILE, 'is larger than 1 MiB');
+  const binary = isBinary(bytes) ? bytes : dearmorOnly(bytes, 'PUBLIC KEY BLOCK', CERTIFICATE_FILE);
+  const packets = splitPackets(binary, CERTIFICATE_FILE);
+  if (packets.some(({ tag }) => tag === TAG.secretKey || tag === TAG.secretSubkey)) {
+    throw malformed(CERTIFICATE_FILE, 'holds a secret key', 'only the public certificate belongs there');
+  }
+  const certificates: Certificate[] = [];
+  for (const anatomy of dissect(packets, CERTIFICATE_FILE)) {
+    certificates.push(await inspectCertificate(anatomy, CERTIFICATE_FILE));
+  }
+  return mergeCertificates([], certificates);
+}
+
+/** `keys.asc` and `keys.gpg` (docs/FORMAT.md §1): sorted by fingerprint, so that the same keys give the same bytes. */
+export function encodeCertificates(certificates: readonly Certificate[]): {
+  readonly armored: Uint8Array;
+  readonly binary: Uint8Array;
+} {
+  const sorted = [...certificates].sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
+  const binary = Buffer.concat(sorted.map((certificate) => certificate.binary));
+  return { armored: armorCertificates(binary), binary };
+}
+
+/** What `keys.gpg` holds as `keys.asc` has it. */
+export function armorCertificates(binary: Uint8Array): Uint8Array {
+  return encodeArmor(binary, 'PUBLIC KEY BLOCK');
+}
+
+/**
+ * How a certificate stands for signing at a moment: the key named by `keyId` (16 hex digits or a fingerprint),
+ * else the one that would sign.
+ */
+export function signingStatus(certificate: Certificate, at: Date, keyId?: string): Standing {
+  if (keyId === undefined) return chooseSigningKey(certificate, at);
+  const key = keyNamed(certificate, keyId);
+  if (key !== null) return standingOf(certificate, key, at);
+  return { kind: 'unusable', key: certificate.primary, reason: 'the certificate has no such key' };
+}
+
+/**
+ * When signatures by this certificate end, as known at a moment: the earlier expiry of its primary key and of
+ * the key named, else of the one that would sign, else of its newest signing subkey. Null is never.
+ */
+export function expiryOf(certificate: Certificate, at: Date, keyId?: string): Date | null {
+  const named = keyId === undefined ? null : keyNamed(certificate, keyId);
+  return keyExpiry(certificate, named ?? signerOf(certificate, at), at);
+}
+
+function signerOf(certificate: Certificate, at: Date): CertificateKey {
+  const standing = chooseSigningKey(certificate, at);
+  if (standing.kind === 'valid') return standing.key;
+  return signingSubkeys(certificate)[0] ?? certificate.primary;
+}
+
+function keyNamed({ primary, subkeys }: Certificate, name: string): CertificateKey | null {
+  return [primary, ...subkeys].find(({ fingerprint }) => fingerprint.endsWith(name.toUpperCase())) ?? null;
+}

@@ -1,0 +1,113 @@
+import type { AnyKeyPacket } from 'openpgp';
+import type { Anatomy, Component } from './anatomy.js';
+import type { Certificate } from './certificate.js';
+import { inspectCertificate, subjectOf } from './certificate.js';
+import { isMadeBy } from './claims.js';
+import type { Packet } from './framing.js';
+import { CERTIFICATE_FILE } from './origin.js';
+
+/** Primary keys whose certifications may be taken over, by key id. */
+type Issuers = ReadonlyMap<string, AnyKeyPacket>;
+
+/**
+ * Certificates with what fresh copies of them add (docs/FORMAT.md §8): subkeys, user ids, longer expiry,
+ * revocations. Nothing that was known is lost, replaced or reordered, and whoever serves the fresh copy can
+ * add nothing of his own: a packet comes in only when the certificate's primary key signed it, or another
+ * primary key of either list certified with it. Fresh certificates of other primaries follow at the end.
+ *
+ * OpenPGP.js's own `update` is not used: it replaces a subkey's binding by a newer one without checking it.
+ */
+export async function mergeCertificates(
+  known: readonly Certificate[],
+  fresh: readonly Certificate[],
+): Promise<readonly Certificate[]> {
+  const issuers: Issuers = new Map([...known, ...fresh].flatMap(issuerOf));
+  const merged = new Map<string, Certificate>();
+  for (const certificate of [...known, ...fresh]) {
+    const before = merged.get(certificate.fingerprint);
+    const after = before === undefined ? certificate : await mergeOne(before, certificate, issuers);
+    merged.set(certificate.fingerprint, after);
+  }
+  return [...merged.values()];
+}
+
+function issuerOf({ primary }: Certificate): readonly (readonly [string, AnyKeyPacket])[] {
+  return primary.packet === null ? [] : [[primary.keyId, primary.packet]];
+}
+
+async function mergeOne(known: Certificate, fresh: Certificate, issuers: Issuers): Promise<Certificate> {
+  const merging: Merging = { anatomy: known.anatomy, issuers };
+  const anatomy: Anatomy = {
+    primary: await mergeComponent(known.anatomy.primary, fresh.anatomy.primary, merging),
+    users: await mergeComponents(known.anatomy.users, fresh.anatomy.users, merging),
+    subkeys: await mergeComponents(known.anatomy.subkeys, fresh.anatomy.subkeys, merging),
+  };
+  return inspectCertificate(anatomy, CERTIFICATE_FILE);
+}
+
+interface Merging {
+  readonly anatomy: Anatomy;
+  readonly issuers: Issuers;
+}
+
+async function mergeComponents(
+  known: readonly Component[],
+  fresh: readonly Component[],
+  merging: Merging,
+): Promise<readonly Component[]> {
+  const merged = new Map(known.map((component) => [nameOf(component), component]));
+  for (const component of fresh) {
+    const before = merged.get(nameOf(component));
+    const after = await mergeComponent(before ?? { ...component, signatures: [] }, component, merging);
+    if (before !== undefined || after.signatures.length > 0) merged.set(nameOf(component), after);
+  }
+  return [...merged.values()];
+}
+
+async function mergeComponent(known: Component, fresh: Component, merging: Merging): Promise<Component> {
+  const seen = new Set(known.signatures.map(signedPart));
+  const added: Packet[] = [];
+  for (const signature of fresh.signatures) {
+    const name = signedPart(signature);
+    if (seen.has(name) || !(await isWelcome(signature, fresh, merging))) continue;
+    seen.add(name);
+    added.push(signature);
+  }
+  return added.length === 0 ? known : { ...known, signatures: [...known.signatures, ...added] };
+}
+
+/**
+ * By any issuer known here, and over the component that it stands behind or, as a misplaced revocation
+ * certificate is, over the primary key.
+ */
+async function isWelcome(
+  signature: Packet,
+  component: Component,
+  { anatomy, issuers }: Merging,
+): Promise<boolean> {
+  const subjects = [subjectOf(component, anatomy), subjectOf(anatomy.primary, anatomy)];
+  for (const issuer of issuers.values()) {
+    for (const subject of subjects) {
+      if (await isMadeBy(signature, issuer, subject)) return true;
+    }
+  }
+  return false;
+}
+
+function nameOf({ packet }: Component): string {
+  return `${packet.tag}:${Buffer.from(packet.body).toString('base64')}`;
+}
+
+/**
+ * What tells one version 4 signature from another: all but its unhashed area, which anyone can fill anew
+ * and so make a thousand different packets of one signature.
+ */
+function signedPart({ body }: Packet): string {
+  const bytes = Buffer.from(body);
+  const wholly = bytes.toString('base64');
+  if (bytes[0] !== 4 || bytes.length < 8) return wholly;
+  const hashedEnd = 6 + bytes.readUInt16BE(4);
+  if (hashedEnd + 2 > bytes.length) return wholly;
+  const unhashedEnd = hashedEnd + 2 + bytes.readUInt16BE(hashedEnd);
+  return Buffer.concat([bytes.subarray(0, hashedEnd), bytes.subarray(unhashedEnd)]).toString('base64');
+}

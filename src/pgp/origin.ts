@@ -1,0 +1,17 @@
+import type { ErrorCode } from '../errors.js';
+import { PacksignError } from '../errors.js';
+
+/** What kind of file bytes came from, and so what an error about them is called. */
+export interface Origin {
+  readonly code: ErrorCode;
+  readonly what: string;
+}
+
+export const CERTIFICATE_FILE: Origin = { code: 'KEYS_MALFORMED', what: 'certificate file' };
+export const KEY_FILE: Origin = { code: 'KEY_MALFORMED', what: 'key file' };
+export const SIGNATURE_FILE: Origin = { code: 'SIGNATURE_MALFORMED', what: 'signature file' };
+
+/** The error that says what is wrong with a file. */
+export function malformed(origin: Origin, problem: string, hint?: string): PacksignError {
+  return new PacksignError(origin.code, `${origin.what} ${problem}`, hint === undefined ? {} : { hint });
+}

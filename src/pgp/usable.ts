@@ -1,0 +1,45 @@
+import type { ErrorCode } from '../errors.js';
+import { PacksignError } from '../errors.js';
+import type { Certificate } from './certificate.js';
+import type { Standing } from './standing.js';
+import { chooseSigningKey } from './standing.js';
+
+export type UsableKey = Extract<Standing, { readonly kind: 'valid' }>;
+
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly hint: string;
+}
+
+const REFUSALS: Readonly<Record<Exclude<Standing['kind'], 'valid'>, Refusal>> = {
+  expired: {
+    code: 'KEY_EXPIRED',
+    hint: 'give it a new expiry or a new signing subkey, and publish the certificate',
+  },
+  revoked: { code: 'KEY_REVOKED', hint: 'sign with a key that was not revoked' },
+  'not-yet-valid': { code: 'KEY_NOT_YET_VALID', hint: 'check the clock, and SOURCE_DATE_EPOCH if it is set' },
+  weak: { code: 'KEY_WEAK', hint: 'packsign key show KEY says what verifiers refuse' },
+  unusable: { code: 'KEY_UNUSABLE', hint: 'packsign key show KEY lists what is in it' },
+};
+
+/**
+ * The key of a certificate that signs at a moment.
+ *
+ * @throws {PacksignError} `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_NOT_YET_VALID`, `KEY_WEAK`, `KEY_UNUSABLE`: why
+ * none does (threat T25: another key of the certificate never steps in).
+ */
+export function requireUsable(certificate: Certificate, at: Date): UsableKey {
+  return requireValid(certificate, chooseSigningKey(certificate, at));
+}
+
+/** Throws as `requireUsable` on a standing that is not valid. */
+export function requireValid(certificate: Certificate, standing: Standing): UsableKey {
+  if (standing.kind === 'valid') return standing;
+  const { code, hint } = REFUSALS[standing.kind];
+  const { fingerprint } = standing.key;
+  const which =
+    fingerprint === certificate.fingerprint
+      ? fingerprint
+      : `${certificate.fingerprint}, subkey ${fingerprint}`;
+  throw new PacksignError(code, `key ${which} cannot sign: ${standing.reason}`, { hint });
+}
