@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { constants, gunzipSync } from 'node:zlib';
-import { namesAgree, splitFileName } from '../format/file-name.js';
+import { namesAgree, splitFileName } from '../model/file-name.js';
 import { parsePackageJson, parsePkgInfo } from '../format/metadata.js';
 import type { Metadata, MetadataReading } from '../model/metadata.js';
 import { decompress, fileChunks } from './decompress.js';

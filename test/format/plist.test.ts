@@ -186,6 +186,14 @@ function documentOf(line: string): Uint8Array {
   return bytesOf(encodeDocument(dictLines([encodeKey('key', 2), line], 1)));
 }
 
+/** A list of entries that are alike, which the reader comes to expect. */
+function listOf(texts: readonly string[]): Uint8Array {
+  const entries = texts.flatMap((text) =>
+    dictLines([encodeKey('a.b', 4), `        <string>${text}</string>`], 3),
+  );
+  return bytesOf(encodeDocument(dictLines([encodeKey('list', 2), ...arrayLines(entries, 2)], 1)));
+}
+
 describe('vectors', () => {
   test('each is good or in the table', () => {
     expect(vectorNames.filter((name) => !name.startsWith('good'))).toEqual(Object.keys(REFUSED).sort());
@@ -263,26 +271,26 @@ describe('reading', () => {
   });
 
   test('a string above the limit is refused also under a key that was met before', () => {
-    const entry = (text: string): string => dictLines(['      <key>a.b</key>', text], 2).join('\n');
-    const short = '      <string>x</string>';
-    const long = `      <string>${'x'.repeat(TEXT_LIMIT_BYTES + 1)}</string>`;
-    const members = [short, short, short, long].flatMap((text, index) => [
-      encodeKey(`${index}`, 2),
-      entry(text),
-    ]);
-    expect(refusalOf(bytesOf(encodeDocument(dictLines(members, 1))))).toContain(
-      'expected at most 65536 bytes',
-    );
+    const long = 'x'.repeat(TEXT_LIMIT_BYTES + 1);
+    expect(refusalOf(listOf(['x', 'x', 'x', 'x', long]))).toContain('line 21: expected at most 65536 bytes');
   });
 
   test('a key met before counts only at its own level', () => {
-    const good = encodePlist(new Map(['1', '2', '3'].map((key) => [key, new Map([['a', 'x']])])));
-    const deeper = good.replace(
-      /( *<key>a<\/key>\n *<string>x<\/string>\n)( *<\/dict>\n *<\/dict>)/,
-      '  $1$2',
+    const entry: PlistDict = new Map([['a', new Map([['b', 'x']])]]);
+    const last: PlistDict = new Map([
+      ['a', 'x'],
+      ['b', 'x'],
+    ]);
+    const good = encodePlist(new Map([['list', [entry, entry, entry, last]]]));
+    const end = '        <key>b</key>\n        <string>x</string>\n      </dict>\n    </array>';
+    expect(good).toContain(end);
+    expect(refusalOf(bytesOf(good.replace(end, `  ${end}`)))).toContain(
+      'line 28: expected a key after 8 spaces',
     );
-    expect(deeper).not.toBe(good);
-    expect(refusalOf(bytesOf(deeper))).toContain('line 17: expected a key after 6 spaces');
+    const deeper = end.replace('        <string>', '          <string>');
+    expect(refusalOf(bytesOf(good.replace(end, `  ${deeper}`)))).toContain(
+      'line 28: expected a key after 8 spaces',
+    );
   });
 
   test('nesting is bounded, whatever nests', () => {
@@ -296,15 +304,8 @@ describe('reading', () => {
   test('a very long string does not exhaust the reader', () => {
     const long = '→'.repeat(20_000_000);
     expect(refusalOf(documentOf(`    <string>${long}</string>`))).toContain('expected at most 65536 bytes');
-    const members = ['1', '2', '3'].flatMap((key, index) => [
-      encodeKey(key, 2),
-      ...dictLines([encodeKey('a', 3), `      <string>${index === 2 ? long : '→'}`.concat('</string>')], 2),
-    ]);
-    const text = encodeDocument(dictLines(members, 1));
-    expect(refusalOf(bytesOf(text))).toContain('expected at most 65536 bytes');
-    expect(refusalOf(bytesOf(text.replace(/→<\/string>\n {4}<\/dict>\n {2}<\/dict>/, '→')))).toContain(
-      'expected </string>',
-    );
+    expect(refusalOf(listOf(['→', '→', '→', '→', long]))).toContain('expected at most 65536 bytes');
+    expect(refusalOf(listOf(['→', '→', '→', '→', `${long}<x>`]))).toContain('expected </string>');
   });
 
   test('what a refusal shows is escaped, of one line, and short', () => {

@@ -1,4 +1,4 @@
-import { isPlainWord } from '../model/text.js';
+import { isPlainWord } from './text.js';
 
 /** A name and a version, as a file name or the metadata inside gives them. */
 export interface NamedVersion {

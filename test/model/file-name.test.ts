@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isArchiveName, namesAgree, splitFileName } from '../../src/format/file-name.js';
+import { isArchiveName, namesAgree, splitFileName } from '../../src/model/file-name.js';
 
 describe('archive names', () => {
   it.each(

@@ -1,0 +1,33 @@
+import type { Argv } from 'yargs';
+import type { Values } from './options.js';
+import type { Progress } from './progress.js';
+import type { Outside } from './streams.js';
+
+/** What a command came to: a value for `--json`, lines for people, and an exit status. */
+export interface Report {
+  readonly json: Readonly<Record<string, unknown>>;
+  /** Results, for stdout. */
+  readonly lines: readonly string[];
+  /** What is worth knowing beside them, for stderr. */
+  readonly notices?: readonly string[];
+  readonly exitStatus: 0 | 1;
+}
+
+/** What a command is handed besides its options. */
+export interface Session {
+  readonly outside: Outside;
+  readonly progress: Progress;
+}
+
+/** One command of the program: how it is called, explained, and carried out. */
+export interface Command {
+  /** Name and positionals, as yargs reads them: `build [directory]`. */
+  readonly usage: string;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  readonly group: 'maintain' | 'trust';
+  /** Each a command line, and what it does. */
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
+  readonly options: (yargs: Argv) => Argv;
+  readonly run: (values: Values, session: Session) => Promise<Report>;
+}

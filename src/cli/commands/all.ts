@@ -1,0 +1,18 @@
+import type { Command } from '../command.js';
+import { buildCommand } from './build.js';
+import { diffCommand } from './diff.js';
+import { initCommand } from './init.js';
+import { keyGenerateCommand, keyShowCommand } from './key.js';
+import { signCommand } from './sign.js';
+import { verifyCommand } from './verify.js';
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  initCommand,
+  keyGenerateCommand,
+  keyShowCommand,
+  buildCommand,
+  diffCommand,
+  signCommand,
+  verifyCommand,
+];

@@ -1,0 +1,132 @@
+import { PacksignError, build, openCertificates, openSigners } from '../../index.js';
+import type { PrepareOptions, ReleaseOptions, Signer } from '../../index.js';
+import type { Command, Session } from '../command.js';
+import { notesFolder } from '../folders.js';
+import {
+  isSet,
+  keysOf,
+  listOf,
+  nowFor,
+  placeOf,
+  repeated,
+  single,
+  textOf,
+  withDirectory,
+  withKeys,
+  withSettings,
+} from '../options.js';
+import type { Place, Values } from '../options.js';
+import { reportBuild } from '../report.js';
+import { passphraseSource } from '../secrets.js';
+
+export const buildCommand: Command = {
+  usage: 'build [directory]',
+  summary: 'hash every archive and write the database; sign it with --key',
+  group: 'maintain',
+  examples: [
+    ['packsign build dist', 'write dist/packages.unsigned.plist, for a look with packsign diff'],
+    ['packsign build dist --key key.asc', 'build, sign and publish dist/packages.plist'],
+    ['packsign build dist --check', 'exit 1 if something would change'],
+  ],
+  options: (yargs) =>
+    withKeys(withSettings(withBase(withDirectory(yargs))))
+      .option('check', {
+        type: 'boolean',
+        default: false,
+        describe: 'write nothing; exit 1 if something would change',
+      })
+      .option('strict', { type: 'boolean', default: false, describe: 'refuse where there are warnings' }),
+  run: async (values, session) => {
+    const place = placeOf(values);
+    const wantsRelease = listOf(values, 'key').length > 0 && !isSet(values, 'check');
+    const signers = wantsRelease ? await signersFor(values, { place, session }) : [];
+    const result = await build(place.directory, {
+      ...(await prepareOptions(values, { place, session, signers })),
+      check: isSet(values, 'check'),
+      strict: isSet(values, 'strict'),
+      release: wantsRelease ? releaseOptions(values, { session, signers }) : null,
+    });
+    return reportBuild(result, { directory: place.directory, check: isSet(values, 'check') });
+  },
+};
+
+/** Options that say what the next database is built upon. */
+export function withBase(yargs: Parameters<Command['options']>[0]): ReturnType<Command['options']> {
+  return yargs
+    .option('allow-changed', repeated('archive whose bytes may change; one --reason for each'))
+    .option('reason', repeated('why they change, for the history'))
+    .option('first', {
+      type: 'boolean',
+      default: false,
+      describe: 'begin a history anew, whatever stands here',
+    })
+    .option('previous', single('the published packages.plist, where it is not here'))
+    .option('rehash', {
+      type: 'boolean',
+      default: false,
+      describe: 'read every archive, whatever the cache says',
+    });
+}
+
+interface Circumstances {
+  readonly place: Place;
+  readonly session: Session;
+}
+
+export async function signersFor(
+  values: Values,
+  { place, session }: Circumstances,
+): Promise<readonly Signer[]> {
+  const keys = keysOf(values, { settings: place.settings, outside: session.outside });
+  const passphrase = passphraseSource(session.outside, textOf(values, 'passphrase-file'));
+  return await openSigners(keys, { passphrase, now: nowFor(session.outside) });
+}
+
+export function releaseOptions(
+  values: Values,
+  { session, signers }: { session: Session; signers: readonly Signer[] },
+): ReleaseOptions {
+  return {
+    signers,
+    now: nowFor(session.outside),
+    deterministic: isSet(values, 'deterministic'),
+    allowRemoved: isSet(values, 'allow-removed'),
+    notesFolder: notesFolder(session.outside),
+  };
+}
+
+export async function prepareOptions(
+  values: Values,
+  { place, session, signers }: Circumstances & { signers: readonly Signer[] },
+): Promise<Omit<PrepareOptions, 'remember'>> {
+  const { outside, progress } = session;
+  const { settings, stateFolder } = place;
+  // Without unlocking anything: the key only says who is responsible, while nobody else does.
+  const keys = signers.length > 0 ? [] : keysOf(values, { settings, outside });
+  return {
+    settings,
+    stateFolder,
+    now: nowFor(outside),
+    clock: outside.clock,
+    signing:
+      signers.length > 0 ? signers.map(({ certificate }) => certificate) : await openCertificates(keys),
+    allowed: allowedChanges(values),
+    rehash: isSet(values, 'rehash'),
+    first: isSet(values, 'first'),
+    previous: textOf(values, 'previous'),
+    onProgress: (done, of) => {
+      progress.say(`hashing ${done.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`);
+    },
+  };
+}
+
+function allowedChanges(values: Values): ReadonlyMap<string, string> {
+  const paths = listOf(values, 'allow-changed');
+  const reasons = listOf(values, 'reason');
+  if (paths.length !== reasons.length || reasons.some((reason) => reason.trim() === '')) {
+    throw new PacksignError('USAGE', 'each --allow-changed wants a --reason', {
+      hint: 'packsign build --allow-changed PATH --reason TEXT',
+    });
+  }
+  return new Map(paths.map((path, index) => [path, reasons[index] ?? '']));
+}

@@ -1,0 +1,45 @@
+import { checkInit, init } from '../../index.js';
+import type { InitAnswers } from '../../index.js';
+import type { Command } from '../command.js';
+import { isSet, single, textOf, withDirectory } from '../options.js';
+import type { Values } from '../options.js';
+import { reportInit } from '../report.js';
+import { ask } from '../secrets.js';
+import { canAsk } from '../streams.js';
+import type { Outside } from '../streams.js';
+
+/** Option, answer, and the question that a person is asked. */
+const QUESTIONS = [
+  ['maintainer', 'maintainer', 'maintainer, as NAME <ADDRESS>'],
+  ['description', 'description', 'description of the database'],
+  ['base-url', 'baseUrl', 'address where the archives can be fetched'],
+  ['database-url', 'databaseUrl', 'address of the database itself'],
+  ['key', 'key', 'key that signs'],
+] as const satisfies readonly (readonly [string, keyof InitAnswers, string])[];
+
+export const initCommand: Command = {
+  usage: 'init [directory]',
+  summary: 'write packsign.json, the settings of a directory',
+  group: 'maintain',
+  examples: [['packsign init dist --maintainer "Ada <ada@example.org>"', 'write dist/packsign.json']],
+  options: (yargs) =>
+    withDirectory(yargs)
+      .options(Object.fromEntries(QUESTIONS.map(([name, , question]) => [name, single(question)])))
+      .option('force', { type: 'boolean', default: false, describe: 'overwrite the file' }),
+  run: async (values, { outside }) => {
+    const directory = textOf(values, 'directory') ?? '.';
+    const force = isSet(values, 'force');
+    checkInit(directory, { force });
+    return reportInit(init(directory, await answersFor(values, outside), { force }));
+  },
+};
+
+async function answersFor(values: Values, outside: Outside): Promise<InitAnswers> {
+  const answers: Record<string, string | null> = {};
+  for (const [name, key, question] of QUESTIONS) {
+    const given = textOf(values, name);
+    const answer = given ?? (canAsk(outside) ? await ask(outside, `${question} (empty for none): `) : '');
+    answers[key] = answer === '' ? null : answer;
+  }
+  return answers as unknown as InitAnswers;
+}

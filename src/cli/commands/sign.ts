@@ -1,0 +1,46 @@
+import { sign } from '../../index.js';
+import type { Command } from '../command.js';
+import { isSet, placeOf, single, textOf, withDirectory, withKeys, withSettings } from '../options.js';
+import { reportSign } from '../report.js';
+import { releaseOptions, signersFor } from './build.js';
+
+export const signCommand: Command = {
+  usage: 'sign [directory]',
+  summary: 'sign the waiting database and publish it',
+  group: 'maintain',
+  examples: [
+    ['packsign sign dist --key key.asc', 'sign dist/packages.unsigned.plist byte for byte, then publish it'],
+    ['packsign sign dist --key key.asc --rehash', 'the same, reading every archive again'],
+  ],
+  options: (yargs) =>
+    withKeys(withSettings(withDirectory(yargs)))
+      .option('rehash', {
+        type: 'boolean',
+        default: false,
+        describe: 'read every archive, whatever the cache says',
+      })
+      .option('without-archives', {
+        type: 'boolean',
+        default: false,
+        describe: 'sign on a host that does not have the archives',
+      })
+      .option('previous', single('the published packages.plist, where it is not here')),
+  run: async (values, session) => {
+    const place = placeOf(values);
+    const signers = await signersFor(values, { place, session });
+    const { settings, stateFolder } = place;
+    const result = await sign(place.directory, {
+      ...releaseOptions(values, { session, signers }),
+      settings,
+      stateFolder,
+      clock: session.outside.clock,
+      rehash: isSet(values, 'rehash'),
+      withoutArchives: isSet(values, 'without-archives'),
+      previous: textOf(values, 'previous'),
+      onProgress: (done, of) => {
+        session.progress.say(`comparing archives: ${done} of ${of}`);
+      },
+    });
+    return reportSign(result, { directory: place.directory });
+  },
+};

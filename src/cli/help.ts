@@ -1,0 +1,39 @@
+import type { Command } from './command.js';
+
+const HEAD = `packsign signs a directory of built packages: it hashes every archive, writes
+the package database packages.plist, and signs that one file with your key.
+
+usage: packsign COMMAND [directory] [options]
+
+`;
+
+const FOOT = `
+Begin with nothing:
+  packsign key generate --user-id "Ada Lovelace <ada@example.org>"
+  packsign build dist --key packsign-key.signing.asc
+  packsign verify dist
+
+Every command explains itself, with examples: packsign COMMAND --help
+Options of all: --json --quiet --verbose --no-color --help --version
+Exit status: 0 done or verified, 1 packsign says no, 2 it could not be done.
+`;
+
+const GROUPS = [
+  ['maintain', 'For maintainers:'],
+  ['trust', 'For users of a database:'],
+] as const;
+
+const COLUMN = 26;
+
+/** The text of `packsign --help`: at most 80 columns. */
+export function overview(commands: readonly Command[]): string {
+  const groups = GROUPS.map(([group, title]) => {
+    const lines = commands.filter((command) => command.group === group).map(line);
+    return lines.length === 0 ? '' : `${title}\n${lines.join('')}`;
+  });
+  return HEAD + groups.filter((text) => text !== '').join('\n') + FOOT;
+}
+
+function line({ usage, summary }: Command): string {
+  return `  ${usage.padEnd(COLUMN)}${summary}\n`;
+}

@@ -1,0 +1,99 @@
+import { PacksignError } from '../index.js';
+import { COMMANDS } from './commands/all.js';
+import type { Command, Report } from './command.js';
+import { overview } from './help.js';
+import type { Values } from './options.js';
+import { startProgress } from './progress.js';
+import { canColor } from './streams.js';
+import type { Outside } from './streams.js';
+import { harmless } from './terminal.js';
+import { version } from './version.js';
+
+const BUG_STATUS = 70;
+
+/**
+ * Runs packsign with the arguments after its name, and gives the exit status. Nothing here or below ends
+ * the process by itself.
+ */
+export async function main(argv: readonly string[], outside: Outside): Promise<number> {
+  const wantsJson = argv.includes('--json');
+  try {
+    // The commonest questions are answered without loading anything.
+    if (argv.length === 0 || (argv.length === 1 && ['--help', '-h', 'help'].includes(argv[0] ?? ''))) {
+      outside.stdout.write(overview(COMMANDS));
+      return 0;
+    }
+    if (argv.length === 1 && argv[0] === '--version') {
+      outside.stdout.write(`${version()}\n`);
+      return 0;
+    }
+    const { parse } = await import('./program.js');
+    const parsed = await parse(argv, COMMANDS);
+    if (parsed.kind === 'text') {
+      outside.stdout.write(parsed.text);
+      return 0;
+    }
+    return await carryOut(parsed, outside);
+  } catch (error) {
+    return fail(error, { outside, wantsJson, verbose: argv.includes('--verbose') });
+  }
+}
+
+async function carryOut(
+  { command, values }: { command: Command; values: Values },
+  outside: Outside,
+): Promise<number> {
+  const quiet = values['quiet'] === true;
+  const progress = startProgress(outside, {
+    quiet: quiet || values['json'] === true,
+    text: `${nameOf(command)} …`,
+  });
+  let report: Report;
+  try {
+    report = await command.run(values, { outside, progress });
+  } finally {
+    progress.stop();
+  }
+  if (!quiet) for (const line of report.notices ?? []) outside.stderr.write(`${line}\n`);
+  if (values['json'] === true) outside.stdout.write(`${JSON.stringify(report.json)}\n`);
+  else if (!quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);
+  return report.exitStatus;
+}
+
+interface Failing {
+  readonly outside: Outside;
+  readonly wantsJson: boolean;
+  readonly verbose: boolean;
+}
+
+function fail(error: unknown, { outside, wantsJson, verbose }: Failing): number {
+  if (!(error instanceof PacksignError)) return reportBug(error, { outside, wantsJson });
+  const { code, message, hint } = error;
+  if (wantsJson) outside.stdout.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+  // A message may be of several lines; each is made harmless by itself.
+  const [first = '', ...more] = message.split('\n').map(harmless);
+  const red = canColor(outside, outside.stderr)
+    ? (text: string) => `\u001b[31m${text}\u001b[39m`
+    : (text: string) => text;
+  outside.stderr.write(`packsign: ${red('error:')} ${first}${verbose ? ` (${code})` : ''}\n`);
+  for (const line of more) outside.stderr.write(`${line}\n`);
+  if (hint !== null) outside.stderr.write(`packsign: hint: ${harmless(hint)}\n`);
+  return error.exitStatus;
+}
+
+function reportBug(error: unknown, { outside, wantsJson }: { outside: Outside; wantsJson: boolean }): number {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (wantsJson) {
+    const bug = { code: 'BUG', message: 'packsign failed in a way that it does not know', hint: null };
+    outside.stdout.write(`${JSON.stringify({ error: bug })}\n`);
+  }
+  outside.stderr.write(
+    `packsign: error: this is a bug in packsign ${version()} on Node ${process.versions.node}\n${stack}\n` +
+      'packsign: hint: please report it with the text above: https://www.npmjs.com/package/packsign\n',
+  );
+  return BUG_STATUS;
+}
+
+function nameOf({ usage }: Command): string {
+  return usage.replace(/ [[<].*$/, '');
+}

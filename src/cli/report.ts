@@ -1,0 +1,380 @@
+import { basename, dirname, join } from 'node:path';
+import { formatInstant } from '../index.js';
+import type {
+  BuildResult,
+  Certificate,
+  DiffResult,
+  Difference,
+  GeneratedKey,
+  JudgedSignature,
+  KeyDescription,
+  Released,
+  SignResult,
+  VerifyResult,
+  Warning,
+} from '../index.js';
+import type { Report } from './command.js';
+import { count, formatBytes, groupFingerprint, harmless } from './terminal.js';
+
+// Every sentence that packsign says on success stands here. Words: lower case, no full stop, no jokes.
+
+/** How many lines of one list a person is shown; --json has them all. */
+const LIST_LIMIT = 20;
+
+export function reportBuild(
+  result: BuildResult,
+  { directory, check }: { directory: string; check: boolean },
+): Report {
+  const { released } = result;
+  const isWork = !result.unchanged || result.refreshed;
+  return {
+    json: {
+      database: result.database,
+      sha256: result.sha256,
+      issued: formatInstant(result.issued),
+      packages: result.packages,
+      archives: result.archives,
+      bytes: result.bytes,
+      hashed: result.hashed,
+      cached: result.cached,
+      ...changesJson(result.difference, directory),
+      warnings: result.warnings,
+      signed: released?.published ?? false,
+      unchanged: result.unchanged,
+    },
+    lines: [
+      `${count(result.archives, 'archive')}, ${formatBytes(result.bytes)} (${result.hashed.toLocaleString('en-US')} hashed, ${result.cached.toLocaleString('en-US')} known)`,
+      ...differenceLines(result.difference),
+      ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
+    ],
+    notices: warningLines(result.warnings),
+    exitStatus: check && isWork ? 1 : 0,
+  };
+}
+
+function buildOutcome(
+  result: BuildResult,
+  { directory, check }: { directory: string; check: boolean },
+): string[] {
+  const path = harmless(result.database);
+  if (result.unchanged) return [`${path} is up to date`];
+  if (check)
+    return [
+      result.refreshed ? `${path} is due to be signed anew before it expires` : `${path} would be written`,
+    ];
+  return [
+    `wrote ${path}; look at it with packsign diff, publish it with`,
+    `  packsign sign ${shown(directory)} --key FILE`,
+  ];
+}
+
+export function reportSign(
+  { released, difference }: SignResult,
+  { directory }: { directory: string },
+): Report {
+  if (released === null) {
+    const nothing = {
+      database: join(directory, 'packages.plist'),
+      sha256: null,
+      issued: null,
+      expires: null,
+    };
+    return {
+      json: { ...nothing, signers: [], signature: null, published: false, missing: 0 },
+      lines: [`nothing waits to be signed in ${harmless(directory)}`],
+      exitStatus: 0,
+    };
+  }
+  return {
+    json: {
+      database: released.database,
+      sha256: released.sha256,
+      issued: formatInstant(released.issued),
+      expires: instantOrNull(released.expires),
+      signers: released.signers,
+      signature: released.signature,
+      published: released.published,
+      missing: released.missing,
+    },
+    lines: [...(difference === null ? [] : differenceLines(difference)), ...releaseLines(released)],
+    notices: warningLines(released.warnings),
+    exitStatus: 0,
+  };
+}
+
+function releaseLines(released: Released): string[] {
+  const { threshold, missing, signers } = released;
+  if (!released.published) {
+    const have = `${threshold - missing} of ${count(threshold, 'signature')}`;
+    return [`${have}; ${harmless(released.database)} waits for the others`];
+  }
+  const expires = released.expires === null ? '' : `, fresh until ${formatInstant(released.expires)}`;
+  return [
+    `signed and published ${harmless(released.database)}${expires}`,
+    ...signers.map((fingerprint) => `  by ${groupFingerprint(fingerprint)}`),
+    ...(released.keysWritten === null ? [] : firstKeysLines(released.keysWritten, released.database)),
+  ];
+}
+
+function firstKeysLines(keys: readonly Certificate[], database: string): string[] {
+  return [
+    `wrote ${harmless(join(dirname(database), 'keys.asc'))}: from now on people are told to trust`,
+    ...keys.flatMap(({ fingerprint, userIds }) => [
+      `  ${groupFingerprint(fingerprint)}  ${harmless(userIds[0] ?? '')}`,
+    ]),
+    'publish this fingerprint in a second place, where people can compare it',
+  ];
+}
+
+export function reportDiff(result: DiffResult, { directory }: { directory: string }): Report {
+  const { difference, waiting, database } = result;
+  const lines = differenceLines(difference, Infinity);
+  const where = waiting
+    ? `${harmless(database)} waits`
+    : 'nothing waits; this is what packsign build would make';
+  return {
+    json: {
+      database,
+      waiting,
+      ...changesJson(difference, directory),
+      metadata: difference.metadata,
+      settings: difference.settings,
+      executable: difference.executable,
+      warnings: result.warnings,
+    },
+    lines: lines.length === 0 ? ['no difference to what is published'] : [where, ...lines],
+    notices: warningLines(result.warnings),
+    exitStatus: 0,
+  };
+}
+
+function changesJson(
+  { added, withdrawn, changed }: Difference,
+  directory: string,
+): Record<string, readonly string[]> {
+  const joined = (paths: readonly string[]) => paths.map((path) => join(directory, path)).sort();
+  return {
+    added: joined(added),
+    withdrawn: joined(withdrawn),
+    changed: joined(changed.map(({ path }) => path)),
+  };
+}
+
+function differenceLines(difference: Difference, limit = LIST_LIMIT): string[] {
+  return [
+    ...limited(difference.added, limit, (path) => [`  + ${harmless(path)}`]),
+    ...limited(difference.withdrawn, limit, (path) => [`  - ${harmless(path)}`]),
+    ...limited(difference.changed, limit, ({ path, before, after, reason }) => [
+      `  ! ${harmless(path)} has other bytes${reason === null ? '' : `: ${harmless(reason)}`}`,
+      `      was sha256 ${before.SHA256}, ${before.Size} bytes, since ${formatInstant(before.Since)}`,
+      `      is  sha256 ${after.SHA256}, ${after.Size} bytes`,
+    ]),
+    ...limited([...difference.settings, ...difference.metadata], limit, ({ of, key, before, after }) => [
+      `  ~ ${of === '' ? '' : `${harmless(of)}: `}${key}: ${quoted(before)} → ${quoted(after)}`,
+    ]),
+    ...executableLines(difference, limit),
+  ];
+}
+
+// What PackMan runs is shown in full; the two harmless forms that packsign writes itself only in a full diff.
+function executableLines({ executable }: Difference, limit: number): string[] {
+  const isOwn = (text: string | null) =>
+    text === null || /^(?:import \w+|raise ImportError\("no test"\))$/.test(text);
+  const shownOnes = executable.filter(({ before, after }) => before !== null || !isOwn(after));
+  return limited(shownOnes, limit, ({ of, key, after }) => [
+    `  ~ ${harmless(of)}: ${key}, which PackMan executes:`,
+    ...(after ?? '').split('\n').map((text) => `      ${harmless(text)}`),
+  ]);
+}
+
+function limited<T>(items: readonly T[], limit: number, show: (item: T) => string[]): string[] {
+  const lines = items.slice(0, limit).flatMap(show);
+  return items.length > limit
+    ? [...lines, `  … and ${(items.length - limit).toLocaleString('en-US')} more`]
+    : lines;
+}
+
+function quoted(text: string | null): string {
+  return text === null ? 'nothing' : `"${harmless(text)}"`;
+}
+
+/** Warnings for stderr: of each code the first few, and how many more there are. */
+export function warningLines(warnings: readonly Warning[]): string[] {
+  const byCode = new Map<string, Warning[]>();
+  for (const warning of warnings) byCode.set(warning.code, [...(byCode.get(warning.code) ?? []), warning]);
+  return Array.from(byCode).flatMap(([code, same]) => {
+    const lines = same
+      .slice(0, LIST_LIMIT)
+      .map(
+        ({ path, message }) =>
+          `packsign: warning: ${path === null ? '' : `${harmless(path)}: `}${harmless(message)} (${code})`,
+      );
+    const rest = same.length - lines.length;
+    return rest > 0
+      ? [...lines, `packsign: warning: … and ${rest.toLocaleString('en-US')} more (${code})`]
+      : lines;
+  });
+}
+
+const PADLOCKS = {
+  authentic: '🔒 closed padlock',
+  stale: '🔒 closed padlock',
+  unauthenticated: '🔓 open padlock',
+  refused: 'refusal',
+} as const;
+
+export interface VerifyTolerance {
+  readonly strict: boolean;
+  readonly allowStale: boolean;
+  readonly allowUnauthenticated: boolean;
+}
+
+export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): Report {
+  const packsign = result.trusted?.Packsign;
+  return {
+    json: {
+      status: result.status,
+      code: result.code,
+      database: result.database,
+      sha256: result.sha256,
+      issued: instantOrNull(packsign?.Issued ?? null),
+      expires: instantOrNull(packsign?.Expires ?? null),
+      pinnedBy: result.pinnedBy,
+      signatures: result.signatures.map((signature) => ({
+        ...signature,
+        signedAt: instantOrNull(signature.signedAt),
+      })),
+      archives: result.archives,
+      findings: result.findings,
+    },
+    lines: verdictLines(result),
+    exitStatus: passes(result, tolerance) ? 0 : 1,
+  };
+}
+
+function passes({ status, findings }: VerifyResult, tolerance: VerifyTolerance): boolean {
+  const isAccepted =
+    status === 'authentic' ||
+    (status === 'stale' && tolerance.allowStale) ||
+    (status === 'unauthenticated' && tolerance.allowUnauthenticated);
+  const counts = findings.filter(({ kind }) => tolerance.strict || kind === 'missing' || kind === 'altered');
+  return isAccepted && counts.length === 0;
+}
+
+function verdictLines(result: VerifyResult): string[] {
+  const { status, database, message, trusted, archives, findings } = result;
+  const why = message === null ? '' : `: ${harmless(message)}`;
+  const code = result.code === null ? '' : ` (${result.code})`;
+  return [
+    `${status} (${PADLOCKS[status]}): ${harmless(database)}${why}${code}`,
+    ...(trusted === null
+      ? []
+      : [`  issued ${formatInstant(trusted.Packsign.Issued)}${freshness(trusted.Packsign.Expires)}`]),
+    ...result.signatures.map(signatureLine),
+    ...(archives.checked === 0
+      ? []
+      : [`  ${archives.ok} of ${count(archives.checked, 'archive')} as signed`]),
+    ...limited(findings, LIST_LIMIT, ({ kind, path, expected, found }) => [
+      `  ${kind}: ${harmless(path)}${kind === 'yanked' ? `: ${harmless(found ?? '')}` : ''}`,
+      ...(expected === null ? [] : [`      expected ${expected}`]),
+      ...(kind === 'altered' ? [`      found    ${harmless(found ?? '')}`] : []),
+    ]),
+    ...adviceLines(result),
+  ];
+}
+
+function freshness(expires: Date | undefined): string {
+  return expires === undefined ? '' : `, fresh until ${formatInstant(expires)}`;
+}
+
+function signatureLine({ fingerprint, userId, signedAt, counts, reason }: JudgedSignature): string {
+  const who = fingerprint === null ? 'an unknown key' : groupFingerprint(fingerprint);
+  const name = userId === null ? '' : `  ${harmless(userId)}`;
+  const when = signedAt === null ? '' : `, ${formatInstant(signedAt)}`;
+  return `  ${counts ? 'signed by' : 'does not count:'} ${who}${name}${when}${reason === null ? '' : ` (${harmless(reason)})`}`;
+}
+
+function adviceLines({ status, code, pinnedBy, database, trusted, findings }: VerifyResult): string[] {
+  if (status === 'unauthenticated') {
+    const target = pinnedBy === 'directory' ? dirname(database) : database;
+    return [
+      '  to know whose it is, get the fingerprint from a place you trust and type',
+      `  packsign verify ${shown(target)} --fingerprint FINGERPRINT`,
+    ];
+  }
+  const isBad = status === 'refused' || findings.some(({ kind }) => kind === 'altered');
+  if (!isBad || code === 'DATABASE_MISSING') return [];
+  const notify = trusted?.Packsign.Notify;
+  return [`  do not use it${notify === undefined ? '' : `; tell the maintainer: ${harmless(notify)}`}`];
+}
+
+export function reportInit(path: string): Report {
+  return {
+    json: { settings: path },
+    lines: [`wrote ${harmless(path)}; next: packsign build ${shown(dirname(path))} --key FILE`],
+    exitStatus: 0,
+  };
+}
+
+export function reportGenerated(key: GeneratedKey): Report {
+  const { fingerprint, secret, signing, certificate, revocation, expires } = key;
+  return {
+    json: { fingerprint, secret, signing, certificate, revocation, expires: instantOrNull(expires) },
+    lines: [
+      `made the key ${groupFingerprint(fingerprint)}`,
+      `  ${harmless(signing)}  signs releases: put it on the machine that does`,
+      `  ${harmless(secret)}  the whole key: move it offline, with a copy`,
+      `  ${harmless(revocation)}  revokes it if it is lost: keep it apart from the key`,
+      `  ${harmless(certificate)}  is public`,
+      expires === null ? '  it does not expire' : `  it expires at ${formatInstant(expires)}`,
+      `next: packsign build --key ${shown(signing)}`,
+    ],
+    exitStatus: 0,
+  };
+}
+
+export function reportKey(key: KeyDescription): Report {
+  return {
+    json: {
+      ...key,
+      created: formatInstant(key.created),
+      expires: instantOrNull(key.expires),
+      subkeys: key.subkeys.map((subkey) => ({
+        ...subkey,
+        created: formatInstant(subkey.created),
+        expires: instantOrNull(subkey.expires),
+      })),
+    },
+    lines: [
+      groupFingerprint(key.fingerprint),
+      ...key.userIds.map((userId) => `  ${harmless(userId)}`),
+      `  ${key.algorithm}, made ${formatInstant(key.created)}, ${life(key)}`,
+      `  ${key.secret ? `secret key${key.locked ? ', locked with a passphrase' : ', not locked'}` : 'certificate (public)'}`,
+      ...key.subkeys.flatMap((subkey) => [
+        `  subkey ${groupFingerprint(subkey.fingerprint)}`,
+        `    ${subkey.algorithm}, for ${subkey.usage.join(' and ') || 'nothing'}, made ${formatInstant(subkey.created)}, ${life(subkey)}`,
+      ]),
+    ],
+    exitStatus: 0,
+  };
+}
+
+function life({ revoked, expires }: { revoked: boolean; expires: Date | null }): string {
+  if (revoked) return 'revoked';
+  return expires === null ? 'never expires' : `expires ${formatInstant(expires)}`;
+}
+
+function instantOrNull(date: Date | null): string | null {
+  return date === null ? null : formatInstant(date);
+}
+
+/** A path as a person would type it into a shell. */
+function shown(path: string): string {
+  const text = harmless(path);
+  return /^[\w./@+~=,:-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;
+}
+
+/** A short name of a path, for progress. */
+export function shortName(path: string): string {
+  return harmless(basename(path));
+}

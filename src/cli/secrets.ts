@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { PacksignError, reasonOf } from '../index.js';
+import { canAsk } from './streams.js';
+import type { Outside } from './streams.js';
+import { harmless } from './terminal.js';
+
+/** Gives the passphrase of a key, or null when there is nowhere to get it from. */
+export type PassphraseSource = (label: string) => Promise<string | null>;
+
+/**
+ * Where passphrases come from: the file named, else PACKSIGN_PASSPHRASE, else a prompt that does not echo.
+ * Never the command line (threat T19). Each is fetched once.
+ */
+export function passphraseSource(outside: Outside, file: string | null): PassphraseSource {
+  const given = once(() => givenPassphrase(outside, file));
+  return async (label) => {
+    const passphrase = await given();
+    if (passphrase !== null || !canAsk(outside)) return passphrase;
+    return await askHidden(outside, `passphrase for ${harmless(label)}: `);
+  };
+}
+
+/** A new passphrase, asked twice; null for none. Throws PASSPHRASE_WRONG when the two differ. */
+export async function newPassphrase(outside: Outside, file: string | null): Promise<string | null> {
+  const given = await givenPassphrase(outside, file);
+  if (given !== null || !canAsk(outside)) return given;
+  const first = await askHidden(outside, 'passphrase for the new key (empty for none): ');
+  const second = await askHidden(outside, 'the same again: ');
+  if (first !== second) throw new PacksignError('PASSPHRASE_WRONG', 'the two passphrases differ');
+  return first === '' ? null : first;
+}
+
+/** A line typed at the terminal; the empty string when the person just pressed return. */
+export async function ask(outside: Outside, prompt: string): Promise<string> {
+  return await question(outside, { prompt, silent: false });
+}
+
+async function askHidden(outside: Outside, prompt: string): Promise<string> {
+  return await question(outside, { prompt, silent: true });
+}
+
+async function question(
+  { stdin, stderr }: Outside,
+  { prompt, silent }: { prompt: string; silent: boolean },
+): Promise<string> {
+  const { read } = await import('read');
+  return await read({
+    prompt,
+    silent,
+    input: stdin,
+    output: stderr,
+  });
+}
+
+async function givenPassphrase({ stdin, environment }: Outside, file: string | null): Promise<string | null> {
+  if (file === '-') return firstLine(await readAll(stdin));
+  if (file !== null) return firstLine(readPassphraseFile(file));
+  return environment['PACKSIGN_PASSPHRASE'] ?? null;
+}
+
+function readPassphraseFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new PacksignError('FILE_UNREADABLE', `cannot read the passphrase file: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function firstLine(text: string): string {
+  return text.replace(/\r?\n[^]*$/, '');
+}
+
+async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
+}

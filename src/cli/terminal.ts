@@ -1,0 +1,33 @@
+/**
+ * Text from elsewhere (file names, metadata, user ids) made harmless for a terminal: controls, line ends
+ * and bidirectional marks are shown as escapes.
+ */
+export function harmless(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\p{Surrogate}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
+/** `1.4 MB`, for people. */
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit] ?? ''}`;
+}
+
+/** `1 archive`, `2 archives`. */
+export function count(number: number, noun: string): string {
+  return `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** A fingerprint as people compare it: ten groups of four, a gap in the middle. */
+export function groupFingerprint(fingerprint: string): string {
+  const groups = fingerprint.match(/.{1,4}/g) ?? [];
+  return `${groups.slice(0, 5).join(' ')}  ${groups.slice(5).join(' ')}`;
+}

@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PacksignError, reasonOf, systemCode } from '../errors.js';
+
+const TEMPORARY = /^\.packsign-[0-9a-f]{16}\.tmp$/;
+
+/**
+ * The bytes of a file, or null when there is none. Throws FILE_UNREADABLE, also for a file above the
+ * limit: nothing that others write is read without one (docs/FORMAT.md §9).
+ */
+export function readBounded(path: string, limitBytes: number): Buffer | null {
+  let fd: number;
+  try {
+    // Without blocking: a named pipe in the place of a file must not hang us.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null;
+    throw unreadable(path, error);
+  }
+  try {
+    if (!fstatSync(fd).isFile()) throw new PacksignError('FILE_UNREADABLE', `${path} is not a regular file`);
+    return readUpTo(fd, { path, limitBytes });
+  } catch (error) {
+    throw error instanceof PacksignError ? error : unreadable(path, error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readUpTo(fd: number, { path, limitBytes }: { path: string; limitBytes: number }): Buffer {
+  const tooLarge = () =>
+    new PacksignError(
+      'FILE_UNREADABLE',
+      `${path} is larger than the ${limitBytes} bytes that are read of it`,
+    );
+  const size = fstatSync(fd).size;
+  if (size > limitBytes) throw tooLarge();
+  // One byte more than it should have, so that growth is seen.
+  let bytes = Buffer.allocUnsafe(size + 1);
+  let length = 0;
+  for (;;) {
+    const read = readSync(fd, bytes, length, bytes.length - length, null);
+    if (read === 0) return bytes.subarray(0, length);
+    length += read;
+    if (length > limitBytes) throw tooLarge();
+    if (length === bytes.length) bytes = Buffer.concat([bytes], bytes.length * 2);
+  }
+}
+
+export interface WriteOptions {
+  /** Permissions of the file; 0o644 when not given. */
+  readonly mode?: number;
+}
+
+/**
+ * Puts a file in place so that at every instant the name holds the old bytes or all of the new ones, and
+ * still does after a crash: temporary file, fsync, rename, fsync of the folder. Throws FILE_UNWRITABLE.
+ */
+export function writeDurably(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
+  const temporary = join(dirname(path), `.packsign-${randomBytes(8).toString('hex')}.tmp`);
+  try {
+    writeNew(temporary, bytes, options);
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    throw unwritable(path, error);
+  } finally {
+    removeQuietly(temporary);
+  }
+}
+
+/** Writes a file that must not exist yet, and fsyncs it. Throws FILE_EXISTS, FILE_UNWRITABLE. */
+export function createFile(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
+  try {
+    writeNew(path, bytes, options);
+    syncFolder(dirname(path));
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') {
+      throw new PacksignError('FILE_EXISTS', `${path} exists`, {
+        hint: 'move it away or choose another name',
+      });
+    }
+    removeQuietly(path);
+    throw unwritable(path, error);
+  }
+}
+
+function writeNew(path: string, bytes: Uint8Array, { mode = 0o644 }: WriteOptions): void {
+  const fd = openSync(path, 'wx', mode);
+  try {
+    let written = 0;
+    while (written < bytes.length) written += writeSync(fd, bytes, written);
+    // A secret stays as narrow as it was asked for; everything else follows the umask.
+    if (mode === 0o600) fchmodSync(fd, mode);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Makes a folder and those above it, durably. Throws FILE_UNWRITABLE. */
+export function makeFolder(path: string): void {
+  try {
+    const first = mkdirSync(path, { recursive: true });
+    if (first === undefined) return;
+    for (let folder = path; folder.length >= first.length; folder = dirname(folder))
+      syncFolder(dirname(folder));
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+/** Removes a file if it is there, durably. Throws FILE_UNWRITABLE. */
+export function removeDurably(path: string): void {
+  try {
+    unlinkSync(path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw unwritable(path, error);
+  }
+}
+
+/** Removes the temporary files that a killed run left in a folder. */
+export function removeTemporaries(folder: string): void {
+  for (const name of listFolder(folder)) {
+    if (TEMPORARY.test(name)) removeDurably(join(folder, name));
+  }
+}
+
+/** Names in a folder; none when there is no such folder. Throws DIRECTORY_UNREADABLE. */
+export function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw new PacksignError('DIRECTORY_UNREADABLE', `cannot read ${folder}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Makes what happened to the names in a folder outlive a crash. */
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r');
+  try {
+    fsyncSync(fd);
+  } catch (error) {
+    // Some network file systems and Windows have no fsync for folders.
+    if (!['EINVAL', 'EPERM', 'ENOTSUP', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was renamed, or never made; a leftover is swept by the next run.
+  }
+}
+
+function unreadable(path: string, error: unknown): PacksignError {
+  return new PacksignError('FILE_UNREADABLE', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+}
+
+function unwritable(path: string, error: unknown): PacksignError {
+  if (error instanceof PacksignError) return error;
+  return new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+}

@@ -1,0 +1,135 @@
+import { readFileSync, linkSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import { makeFolder } from './files.js';
+
+/** Who holds the lock. `started` tells a process from a later one with the same number. */
+interface Owner {
+  readonly pid: number;
+  readonly started: string;
+  readonly host: string;
+  readonly boot: string;
+}
+
+/** Gives the lock back. */
+export type Release = () => void;
+
+/**
+ * Takes the one lock that every writing verb shares, in the folder of working state. A lock whose owner
+ * is dead is taken over. Throws LOCKED while the owner lives, FILE_UNWRITABLE.
+ */
+export function takeLock(stateFolder: string): Release {
+  makeFolder(stateFolder);
+  const path = join(stateFolder, 'lock');
+  const mine = JSON.stringify(thisProcess());
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    if (claim(path, mine)) return () => release(path, mine);
+    const owner = readOwner(path);
+    if (owner !== null && isAlive(owner)) throw locked(path, owner);
+    displace(path);
+  }
+  throw locked(path, readOwner(path));
+}
+
+// The file appears under its name whole or not at all, so that nobody reads half an owner.
+function claim(path: string, content: string): boolean {
+  const temporary = `${path}.${process.pid}`;
+  try {
+    writeFileSync(temporary, content, { mode: 0o644 });
+    linkSync(temporary, path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    removeIfThere(temporary);
+  }
+}
+
+// Two processes may see the same dead owner: who renames it away first wins, and the one who is late and
+// took a living lock instead puts it back.
+function displace(path: string): void {
+  const aside = `${path}.${process.pid}.dead`;
+  try {
+    renameSync(path, aside);
+    const owner = readOwner(aside);
+    if (owner !== null && isAlive(owner)) linkSync(aside, path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'EEXIST') throw error;
+  } finally {
+    removeIfThere(aside);
+  }
+}
+
+function release(path: string, mine: string): void {
+  if (readIfThere(path) === mine) removeIfThere(path);
+}
+
+function isAlive(owner: Owner): boolean {
+  // Another machine's processes cannot be looked at: their locks are believed.
+  if (owner.host !== hostname()) return true;
+  if (owner.boot !== bootId()) return false;
+  return startOf(owner.pid) === owner.started && exists(owner.pid);
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+}
+
+function thisProcess(): Owner {
+  return { pid: process.pid, started: startOf(process.pid), host: hostname(), boot: bootId() };
+}
+
+// Field 22 of /proc/PID/stat, counted behind the command's closing parenthesis; empty where there is no /proc.
+function startOf(pid: number): string {
+  const stat = readIfThere(`/proc/${pid}/stat`) ?? '';
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+function bootId(): string {
+  return (readIfThere('/proc/sys/kernel/random/boot_id') ?? '').trim();
+}
+
+function readOwner(path: string): Owner | null {
+  try {
+    const value: unknown = JSON.parse(readIfThere(path) ?? '');
+    return isOwner(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isOwner(value: unknown): value is Owner {
+  const owner = value as Partial<Owner> | null;
+  return typeof owner?.pid === 'number' && typeof owner.host === 'string';
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+function locked(path: string, owner: Owner | null): PacksignError {
+  const who =
+    owner === null ? 'another packsign' : `packsign with process number ${owner.pid} on ${owner.host}`;
+  return new PacksignError('LOCKED', `${who} is at work here`, {
+    hint: `wait until it is done; if it is surely gone, remove ${path}`,
+  });
+}

@@ -1,0 +1,190 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import type { BigIntStats, Dirent } from 'node:fs';
+import { join } from 'node:path';
+import picomatch from 'picomatch';
+import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import { isArchiveName } from '../model/file-name.js';
+import { foldPath, isSafePath } from '../model/archive.js';
+import type { Warning } from '../model/finding.js';
+import { compareText } from '../model/package.js';
+
+/** Which bytes a name stood for: equal identities mean an untouched file. Times in nanoseconds. */
+export interface Identity {
+  readonly device: bigint;
+  readonly inode: bigint;
+  readonly size: bigint;
+  readonly modified: bigint;
+  readonly changed: bigint;
+}
+
+export interface ScannedFile {
+  /** Relative to the directory, with forward slashes. */
+  readonly path: string;
+  readonly identity: Identity;
+}
+
+export interface Scan {
+  /** Archives that may be listed, in byte order of their paths. */
+  readonly archives: readonly ScannedFile[];
+  /** Every other regular file: where a secret key may lie. Paths in byte order. */
+  readonly others: readonly string[];
+  readonly warnings: readonly Warning[];
+}
+
+export interface ScanOptions {
+  /** Globs (picomatch) of archives to leave out; one without `/` counts at any depth. */
+  readonly exclude: readonly string[];
+}
+
+/** Folders at the top that hold what packsign publishes itself. */
+const OWN_FOLDERS = new Set(['signatures', 'assets']);
+/** Folders that are never published, or hold nothing that could be read as a key. */
+const PRIVATE_FOLDERS = new Set(['.packsign', '.git']);
+
+/**
+ * Finds the archives of a directory, recursively and sorted. Links are not followed. What cannot be
+ * listed is a warning; only the directory itself must be readable. Throws DIRECTORY_UNREADABLE.
+ */
+export function scanDirectory(directory: string, options: ScanOptions): Scan {
+  const walk: Walk = {
+    directory,
+    isExcluded: excluder(options.exclude),
+    archives: [],
+    others: [],
+    warnings: [],
+  };
+  walkFolder(walk, { path: '', hidden: false });
+  walk.archives.sort((a, b) => compareText(a.path, b.path));
+  walk.others.sort(compareText);
+  dropFolded(walk);
+  walk.warnings.sort((a, b) => compareText(a.path ?? '', b.path ?? ''));
+  return walk;
+}
+
+interface Walk {
+  readonly directory: string;
+  readonly isExcluded: (path: string) => boolean;
+  archives: ScannedFile[];
+  readonly others: string[];
+  readonly warnings: Warning[];
+}
+
+interface Folder {
+  readonly path: string;
+  /** Inside a folder whose archives are not looked at; its other files still may hold a secret. */
+  readonly hidden: boolean;
+}
+
+function walkFolder(walk: Walk, folder: Folder): void {
+  for (const entry of readFolder(walk, folder.path)) {
+    const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
+    if (entry.isDirectory()) {
+      if (!PRIVATE_FOLDERS.has(entry.name)) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
+    } else if (isHidden(folder, entry.name) || !isArchiveName(entry.name)) {
+      if (entry.isFile()) walk.others.push(path);
+    } else if (!walk.isExcluded(path)) {
+      takeArchive(walk, path, entry);
+    }
+  }
+}
+
+function isHidden(folder: Folder, name: string): boolean {
+  return folder.hidden || name.startsWith('.') || (folder.path === '' && OWN_FOLDERS.has(name));
+}
+
+function takeArchive(walk: Walk, path: string, entry: Dirent): void {
+  if (!entry.isFile()) {
+    const what = entry.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
+    warn(walk, { code: 'NOT_REGULAR', path, message: `${what}: left out` });
+    return;
+  }
+  if (!isSafePath(path)) {
+    const message =
+      'left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _';
+    warn(walk, { code: 'UNSAFE_NAME', path, message });
+    return;
+  }
+  try {
+    walk.archives.push({
+      path,
+      identity: identityOf(lstatSync(join(walk.directory, path), { bigint: true })),
+    });
+  } catch (error) {
+    // Gone since the folder was read is no news.
+    if (systemCode(error) === 'ENOENT') return;
+    warn(walk, { code: 'UNREADABLE', path, message: `cannot be read: ${reasonOf(error)}` });
+  }
+}
+
+function readFolder(walk: Walk, path: string): readonly Dirent[] {
+  try {
+    return readdirSync(join(walk.directory, path), { withFileTypes: true });
+  } catch (error) {
+    if (path === '') throw directoryUnreadable(walk.directory, error);
+    if (systemCode(error) === 'ENOENT') return [];
+    warn(walk, { code: 'UNREADABLE', path, message: `folder cannot be read: ${reasonOf(error)}` });
+    return [];
+  }
+}
+
+function directoryUnreadable(directory: string, error: unknown): PacksignError {
+  const missing = systemCode(error) === 'ENOENT';
+  const message = missing
+    ? `there is no directory ${directory}`
+    : `cannot read ${directory}: ${reasonOf(error)}`;
+  return new PacksignError('DIRECTORY_UNREADABLE', message, {
+    hint: 'name the directory that holds the archives',
+    cause: error,
+  });
+}
+
+// On a file system that ignores case two such archives are one file: only the first is listed.
+function dropFolded(walk: Walk): void {
+  const seen = new Map<string, string>();
+  walk.archives = walk.archives.filter(({ path }) => {
+    const twin = seen.get(foldPath(path));
+    if (twin === undefined) {
+      seen.set(foldPath(path), path);
+      return true;
+    }
+    warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${twin} only in case` });
+    return false;
+  });
+}
+
+/** Whether settings leave an archive out. */
+export function isExcluded(path: string, globs: readonly string[]): boolean {
+  return excluder(globs)(path);
+}
+
+function excluder(globs: readonly string[]): (path: string) => boolean {
+  if (globs.length === 0) return () => false;
+  const matchers = globs.map((glob) =>
+    picomatch(glob.includes('/') ? glob.replace(/^\//, '') : `**/${glob}`),
+  );
+  return (path) => matchers.some((matches) => matches(path));
+}
+
+export function identityOf(stats: BigIntStats): Identity {
+  return {
+    device: stats.dev,
+    inode: stats.ino,
+    size: stats.size,
+    modified: stats.mtimeNs,
+    changed: stats.ctimeNs,
+  };
+}
+
+export function isSameIdentity(a: Identity, b: Identity): boolean {
+  return (
+    a.device === b.device &&
+    a.inode === b.inode &&
+    a.size === b.size &&
+    a.modified === b.modified &&
+    a.changed === b.changed
+  );
+}
+
+function warn(walk: Walk, warning: Warning): void {
+  walk.warnings.push(warning);
+}

@@ -1,0 +1,249 @@
+import { PacksignError } from '../errors.js';
+import { ARCHIVE_LIMIT, foldPath, isSafePath, isSha256 } from '../model/archive.js';
+import type { Archive } from '../model/archive.js';
+import { DATABASE_LIMIT_BYTES, FORMAT } from '../model/database.js';
+import type { Database, Packsign, Signers, Trust, Withdrawal } from '../model/database.js';
+import { comparePackages } from '../model/package.js';
+import type { Package, Prerequisite } from '../model/package.js';
+import { isPlainWord } from '../model/text.js';
+import { arrayLines, decodePlist, dictLines, encodeDocument, encodeKey, encodeValue } from './plist.js';
+import type { PlistDict } from './plist.js';
+import {
+  Misfit,
+  checked,
+  date,
+  flag,
+  integer,
+  listOf,
+  mapOf,
+  matching,
+  optional,
+  record,
+  refuseUnknown,
+  required,
+  text,
+} from './shape.js';
+import type { Shape } from './shape.js';
+
+const STRICT = { ordered: true, unknown: refuseUnknown } as const;
+
+const plainWord = text((value) => (isPlainWord(value) ? null : 'printable ASCII without spaces is wanted'));
+const sha256 = text((value) => (isSha256(value) ? null : '64 lower-case hex digits are wanted'));
+const filled = text((value) => (value === '' ? 'text is wanted' : null));
+const webAddress = matching(/^https?:\/\/[!-~]+$/, 'an http or https address');
+export const notifyAddress = matching(/^(?:mailto:|https:\/\/)[!-~]+$/, 'a mailto: or https: address');
+export const fingerprint = matching(/^[0-9A-F]{40}$/, 'a fingerprint of 40 upper-case hex digits');
+
+const prerequisiteRecord = record<Exclude<Prerequisite, string>>(
+  { Name: required(plainWord), Version: optional(text()), Flavor: optional(text()) },
+  STRICT,
+);
+
+export const prerequisite: Shape<Prerequisite> = {
+  read: (value) => (typeof value === 'string' ? value : prerequisiteRecord.read(value)),
+  write: (value) => (typeof value === 'string' ? value : prerequisiteRecord.write(value)),
+};
+
+/** Every PackMan key with its shape, in PackMan's order (docs/FORMAT.md §4). */
+export const PACKAGE_FIELDS = {
+  Name: required(plainWord),
+  Version: optional(plainWord),
+  Flavor: optional(plainWord),
+  Description: required(filled),
+  'Home-page': optional(webAddress),
+  'Download-URL': optional(matching(/^[!-~]+$/, 'an address')),
+  MD5Sum: optional(matching(/^[0-9a-f]{32}$/, 'an MD5 of 32 lower-case hex digits')),
+  'Install-test': required(text()),
+  Prerequisites: optional(listOf(prerequisite)),
+  'Install-command': optional(text()),
+  'Pre-install-command': optional(text()),
+  'Post-install-command': optional(text()),
+  'User-install-skips': optional(listOf(text())),
+  'Systemwide-only': optional(flag),
+} as const;
+
+const packageShape = record<Package>(PACKAGE_FIELDS, STRICT);
+
+const archiveShape = record<Archive>(
+  {
+    Name: required(plainWord),
+    Version: required(plainWord),
+    Flavor: required(plainWord),
+    Size: required(integer),
+    SHA256: required(sha256),
+    Since: required(date),
+    Yanked: optional(text()),
+  },
+  STRICT,
+);
+
+const signersShape: Shape<Signers> = checked(
+  record<Signers>({ Threshold: required(integer), Fingerprints: required(listOf(fingerprint)) }, STRICT),
+  ({ Threshold, Fingerprints }) => {
+    if (!isAscending(Fingerprints)) return 'fingerprints must be sorted, each once';
+    return Threshold >= 1 && Threshold <= Fingerprints.length
+      ? null
+      : 'the threshold must lie within their number';
+  },
+);
+
+export const TRUST_FIELDS = {
+  URL: required(webAddress),
+  Fingerprints: required(listOf(fingerprint)),
+  Threshold: optional(integer),
+  Maintainer: optional(text()),
+} as const;
+
+const withdrawalShape = record<Withdrawal>(
+  { SHA256: required(sha256), Until: required(date), Reason: optional(text()) },
+  STRICT,
+);
+
+const archivesShape: Shape<ReadonlyMap<string, Archive>> = checked(
+  mapOf(archiveShape, complainOfPath),
+  (archives) => {
+    if (archives.size > ARCHIVE_LIMIT) return `more than ${ARCHIVE_LIMIT} archives`;
+    const folded = new Set(Array.from(archives.keys(), foldPath));
+    return folded.size === archives.size ? null : 'two paths differ only in case';
+  },
+);
+
+const packsignShape = record<Packsign>(
+  {
+    Format: required(integer),
+    Database: optional(webAddress),
+    Issued: required(date),
+    Expires: optional(date),
+    Previous: optional(sha256),
+    Signers: optional(signersShape),
+    Notify: optional(notifyAddress),
+    Mirrors: optional(listOf(webAddress)),
+    Trusts: optional(listOf(record<Trust>(TRUST_FIELDS, STRICT))),
+    History: optional(mapOf(listOf(withdrawalShape), complainOfPath)),
+  },
+  // What a later minor addition brings is read past here, and only here.
+  { ordered: true, unknown: () => undefined },
+);
+
+const packagesShape = checked(listOf(packageShape), (packages) =>
+  packages.every((entry, index) => index === 0 || comparePackages(packages[index - 1] ?? entry, entry) <= 0)
+    ? null
+    : 'packages must be sorted',
+);
+
+const TOP_FIELDS = {
+  Version: required(text()),
+  Maintainer: optional(filled),
+  Description: required(text()),
+  Include: optional(listOf(webAddress)),
+  Packages: required(packagesShape),
+  Archives: required(archivesShape),
+  Packsign: required(packsignShape),
+} as const;
+
+const databaseShape = record<Database>(TOP_FIELDS, STRICT);
+
+/** Everything but the two long lists, whose entries are written one by one. */
+const { Packages: _packages, Archives: _archives, ...HEAD_FIELDS } = TOP_FIELDS;
+const headShape = record<Omit<Database, 'Packages' | 'Archives'>>(HEAD_FIELDS, STRICT);
+
+/**
+ * The value of a database's bytes. The bytes must have been verified before (threat T1).
+ * Throws DATABASE_TOO_LARGE, DATABASE_MALFORMED, FORMAT_UNKNOWN. docs/FORMAT.md §2 to §6, §8 step 6.
+ */
+export function decodeDatabase(bytes: Uint8Array): Database {
+  if (bytes.length > DATABASE_LIMIT_BYTES) {
+    throw new PacksignError(
+      'DATABASE_TOO_LARGE',
+      `the database is larger than ${DATABASE_LIMIT_BYTES} bytes`,
+    );
+  }
+  const document = decodePlist(bytes);
+  refuseLaterFormat(document);
+  try {
+    return databaseShape.read(document);
+  } catch (error) {
+    if (error instanceof Misfit) {
+      throw new PacksignError(
+        'DATABASE_MALFORMED',
+        `not a database of format ${FORMAT}: ${error.describe()}`,
+      );
+    }
+    throw error;
+  }
+}
+
+// Said before anything else is judged: all that a later format changes would look like a defect here.
+function refuseLaterFormat(document: PlistDict): void {
+  const packsign = document.get('Packsign');
+  const format = packsign instanceof Map ? (packsign as PlistDict).get('Format') : undefined;
+  if (typeof format === 'number' && format !== FORMAT) {
+    throw new PacksignError(
+      'FORMAT_UNKNOWN',
+      `the database has format ${format}, this packsign reads ${FORMAT}`,
+      {
+        hint: 'install a newer packsign: npm install --global packsign@latest',
+      },
+    );
+  }
+}
+
+/** The canonical bytes of a database (docs/FORMAT.md §2). `decodeDatabase` gives the same value back. */
+export function encodeDatabase(database: Database): Buffer {
+  const members: string[] = [];
+  for (const [key, value] of Object.entries(topLevel(database))) {
+    if (value !== undefined) members.push(encodeKey(key, 2), ...value);
+  }
+  return Buffer.from(encodeDocument(dictLines(members, 1)), 'utf8');
+}
+
+/** The lines of every top-level key, in order; undefined for one that is left out. */
+function topLevel({
+  Packages,
+  Archives,
+  ...rest
+}: Database): Readonly<Record<string, readonly string[] | undefined>> {
+  const written = headShape.write(rest) as PlistDict;
+  const lines = (key: string) => {
+    const value = written.get(key);
+    return value === undefined ? undefined : [encodeValue(value, 2)];
+  };
+  const archives = Array.from(Archives).flatMap(([path, archive]) => [
+    encodeKey(path, 3),
+    archiveText(archive),
+  ]);
+  return {
+    Version: lines('Version'),
+    Maintainer: lines('Maintainer'),
+    Description: lines('Description'),
+    Include: lines('Include'),
+    Packages: arrayLines(Packages.map(packageText), 2),
+    Archives: dictLines(archives, 2),
+    Packsign: lines('Packsign'),
+  };
+}
+
+/** Entries are values that do not change: their text is made once, and a database that grows only joins it. */
+function remembered<T extends object>(shape: Shape<T>): (entry: T) => string {
+  const texts = new WeakMap<T, string>();
+  return (entry) => {
+    let text = texts.get(entry);
+    if (text === undefined) {
+      text = encodeValue(shape.write(entry), 3);
+      texts.set(entry, text);
+    }
+    return text;
+  };
+}
+
+const packageText = remembered(packageShape);
+const archiveText = remembered(archiveShape);
+
+function complainOfPath(path: string, before: string | null): string | null {
+  if (!isSafePath(path)) return 'is not a path that may stand in a database';
+  return before === null || before < path ? null : 'paths must be sorted';
+}
+
+function isAscending(values: readonly string[]): boolean {
+  return values.every((value, index) => index === 0 || (values[index - 1] ?? '') < value);
+}

@@ -1,0 +1,165 @@
+import { PacksignError, reasonOf } from '../errors.js';
+import { parseDuration } from '../model/settings.js';
+import type { Override, Settings, TrustSetting } from '../model/settings.js';
+import { TEXT_LIMIT_BYTES, cleanText } from '../model/text.js';
+import { PACKAGE_FIELDS, TRUST_FIELDS, notifyAddress } from './database.js';
+import type { PlistDict, PlistValue } from './plist.js';
+import { Misfit, checked, flag, integer, listOf, mapOf, matching, optional, record, text } from './shape.js';
+import type { Shape } from './shape.js';
+
+const FILE_NAME = 'packsign.json';
+
+const plain = text((value) => (value === '' ? 'text is wanted' : null));
+const webAddress = matching(/^https?:\/\/[!-~]+$/, 'an http or https address');
+const duration = text((value) => (parseDuration(value) === null ? 'a time like "180 days" is wanted' : null));
+const validity = text((value) =>
+  value === 'none' || parseDuration(value) !== null ? null : '"none" or a time like "180 days" is wanted',
+);
+const positive = checked(integer, (value) => (value >= 1 ? null : 'a number of at least 1 is wanted'));
+
+/** A fingerprint as people write it: any case, with spaces. */
+const fingerprint: Shape<string> = {
+  read: (value) => {
+    const digits = typeof value === 'string' ? value.replace(/\s+/g, '').toUpperCase() : '';
+    if (!/^[0-9A-F]{40}$/.test(digits)) throw new Misfit('a full fingerprint of 40 hex digits is wanted');
+    return digits;
+  },
+  write: (value) => value,
+};
+
+const keys: Shape<readonly string[]> = {
+  read: (value) => {
+    const list = typeof value === 'string' ? [plain.read(value)] : listOf(plain).read(value);
+    if (list.some((key) => key.startsWith('exec:'))) {
+      // Settings travel with the data: they may not run commands (threat T26).
+      throw new Misfit('a command may only be given with --key or PACKSIGN_KEY');
+    }
+    return list;
+  },
+  write: (value) => value,
+};
+
+const LENIENT = { ordered: false, unknown: refuseNearly } as const;
+
+const override = record<Override>(
+  {
+    ...(Object.fromEntries(
+      Object.entries(PACKAGE_FIELDS).map(([key, { shape }]) => [key, { shape, required: false }]),
+    ) as unknown as typeof PACKAGE_FIELDS),
+    Yanked: optional(plain),
+  },
+  LENIENT,
+);
+
+const settingsShape = record<Settings & { readonly $schema?: string }>(
+  {
+    $schema: optional(text()),
+    Maintainer: optional(plain),
+    Description: optional(text()),
+    'Base-URL': optional(webAddress),
+    Database: optional(webAddress),
+    Notify: optional(notifyAddress),
+    Mirrors: optional(listOf(webAddress)),
+    Validity: optional(validity),
+    Key: optional(keys),
+    Signers: optional(listOf(fingerprint)),
+    Threshold: optional(positive),
+    PackMan: optional(flag),
+    Scrub: optional(duration),
+    Settle: optional(duration),
+    Exclude: optional(listOf(plain)),
+    Trusts: optional(
+      listOf(
+        record<TrustSetting>(
+          {
+            ...TRUST_FIELDS,
+            Fingerprints: { ...TRUST_FIELDS.Fingerprints, shape: listOf(fingerprint) },
+            Include: optional(flag),
+          },
+          LENIENT,
+        ),
+      ),
+    ),
+    Page: optional(flag),
+    Packages: optional(mapOf(override)),
+  },
+  LENIENT,
+);
+
+/** The settings in the bytes of a `packsign.json`. Throws SETTINGS_INVALID. */
+export function decodeSettings(bytes: Uint8Array): Settings {
+  return checkSettings(parse(bytes));
+}
+
+/** The same of a value that was put together from options; `where` names it in errors. */
+export function checkSettings(value: unknown, where: string = FILE_NAME): Settings {
+  try {
+    const { $schema: _, ...settings } = settingsShape.read(fromJson(value));
+    return settings;
+  } catch (error) {
+    if (!(error instanceof Misfit)) throw error;
+    throw new PacksignError('SETTINGS_INVALID', `${where}: ${error.describe()}`, {
+      hint: 'templates/packsign.schema.json and the README list every key',
+    });
+  }
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new PacksignError('SETTINGS_INVALID', `${FILE_NAME} is not JSON: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** JSON in the values that shapes read. */
+function fromJson(value: unknown): PlistValue {
+  if (typeof value === 'boolean') return value;
+  if (typeof value === 'string') return fitForDatabase(value);
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  if (Array.isArray(value)) return value.map(fromJson);
+  if (typeof value === 'object' && value !== null) return dictFromJson(value);
+  throw new Misfit(`${JSON.stringify(value)} may not stand here`);
+}
+
+// Settings end in the database: what may not stand there is said now, not when it is written.
+function fitForDatabase(value: string): string {
+  if (cleanText(value) !== value) throw new Misfit('holds a control character, which no database may');
+  if (Buffer.byteLength(value) > TEXT_LIMIT_BYTES)
+    throw new Misfit(`is longer than ${TEXT_LIMIT_BYTES} bytes`);
+  return value;
+}
+
+function dictFromJson(value: object): PlistDict {
+  return new Map(Object.entries(value).map(([key, item]) => [key, fromJson(item)]));
+}
+
+function refuseNearly(key: string, known: readonly string[]): never {
+  const near = known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? nearest(key, known);
+  throw new Misfit(`is not a setting${near === null ? '' : `; is "${near}" meant?`}`, [key]);
+}
+
+function nearest(key: string, known: readonly string[]): string | null {
+  const ranked = known.map((name) => ({
+    name,
+    distance: distanceBetween(key.toLowerCase(), name.toLowerCase()),
+  }));
+  const best = ranked.reduce((a, b) => (b.distance < a.distance ? b : a));
+  return best.distance <= Math.max(2, key.length / 2) ? best.name : null;
+}
+
+/** Edits (insert, remove, replace a letter) between two short words: Levenshtein's, a row at a time. */
+function distanceBetween(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, letter] of Array.from(a).entries()) {
+    const next = [i + 1];
+    for (let j = 1; j < row.length; j += 1) {
+      const replaced = (row[j - 1] ?? 0) + (letter === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

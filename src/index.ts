@@ -1,0 +1,36 @@
+/**
+ * packsign as a library: the same functions that the command line uses. Every function takes the clock and
+ * its folders from the caller; failures that a user can mend are `PacksignError`s with a code.
+ */
+export { PacksignError, reasonOf } from './errors.js';
+export type { ErrorCode } from './errors.js';
+
+export { build } from './verbs/build.js';
+export type { BuildOptions, BuildResult } from './verbs/build.js';
+export { diff } from './verbs/diff.js';
+export type { DiffResult } from './verbs/diff.js';
+export { checkInit, init } from './verbs/init.js';
+export type { InitAnswers } from './verbs/init.js';
+export { checkKeyFiles, generateKeyFiles, openCertificates, openSigners, showKey } from './verbs/keys.js';
+export type { GeneratedKey, GenerateOptions, OpenSignerOptions } from './verbs/keys.js';
+export type { PrepareOptions } from './verbs/prepare.js';
+export type { Released, ReleaseOptions } from './verbs/release.js';
+export { loadSettings } from './verbs/settings.js';
+export { sign } from './verbs/sign.js';
+export type { SignOptions, SignResult } from './verbs/sign.js';
+export { verify } from './verbs/verify.js';
+export type { VerifyCode, VerifyOptions, VerifyResult } from './verbs/verify.js';
+export type { JudgedSignature, TrustedDatabase } from './verbs/judge.js';
+
+export type { Archive } from './model/archive.js';
+export type { Database, History, Packsign, Signers, Trust, Withdrawal } from './model/database.js';
+export type { ChangedBytes, ChangedValue, Difference } from './model/diff.js';
+export type { Finding, Warning, WarningCode } from './model/finding.js';
+export { STATE_FOLDER } from './model/layout.js';
+export type { Package, Prerequisite } from './model/package.js';
+export { parseDuration } from './model/settings.js';
+export type { Override, Settings, TrustSetting } from './model/settings.js';
+export { formatInstant } from './model/time.js';
+export type { Certificate } from './pgp/certificates.js';
+export type { KeyDescription } from './pgp/describe.js';
+export type { Signer } from './pgp/secret-key.js';

@@ -1,0 +1,183 @@
+import type { Archive } from './archive.js';
+import { ARCHIVE_LIMIT } from './archive.js';
+import { FORMAT } from './database.js';
+import type { Database, Signers, Trust } from './database.js';
+import { describeArchive, isPseudoPackage, pseudoPackage } from './entry.js';
+import type { Observed } from './entry.js';
+import type { Warning } from './finding.js';
+import { carryHistory, sinceOf } from './ledger.js';
+import { comparePackages } from './package.js';
+import type { Package } from './package.js';
+import { validitySeconds } from './settings.js';
+import type { Settings, TrustSetting } from './settings.js';
+import { PacksignError } from '../errors.js';
+
+export interface AssembleContext {
+  readonly settings: Settings;
+  /** The verified database that this one follows; null for a first one. */
+  readonly published: Database | null;
+  /** Hash of the `packages.plist` that this one replaces; null for a first one. */
+  readonly previous: string | null;
+  readonly maintainer: string | null;
+  readonly signers: Signers | null;
+  readonly issued: Date;
+  /** Archive path → why the maintainer lets its bytes change. */
+  readonly allowed: ReadonlyMap<string, string>;
+}
+
+export interface Assembled {
+  readonly database: Database;
+  readonly warnings: readonly Warning[];
+}
+
+interface Listing {
+  readonly archives: ReadonlyMap<string, Omit<Archive, 'Since'>>;
+  readonly packages: readonly Package[];
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Makes a database of archives as they were hashed, in byte order of their paths (docs/FORMAT.md §3 to §6).
+ * Same input, same value. Throws ARCHIVE_UNREADABLE when a listed archive can no longer be named.
+ */
+export function assemble(observed: readonly Observed[], context: AssembleContext): Assembled {
+  const { settings, published, issued } = context;
+  const listing = listArchives(observed, context);
+  if (listing.archives.size > ARCHIVE_LIMIT) {
+    throw new PacksignError(
+      'SETTINGS_INVALID',
+      `more than the ${ARCHIVE_LIMIT} archives that a database may list`,
+    );
+  }
+  const hashes = new Map(Array.from(listing.archives, ([path, { SHA256 }]) => [path, SHA256]));
+  const ledger = carryHistory(published, hashes, { issued, allowed: context.allowed });
+  const archives = new Map(
+    Array.from(listing.archives, ([path, archive]) => [
+      path,
+      dated(archive, sinceOf(path, archive.SHA256, context)),
+    ]),
+  );
+  const include = (settings.Trusts ?? []).filter(({ Include }) => Include === true).map(({ URL }) => URL);
+  const database: Database = {
+    Version: packManVersion(listing.packages),
+    ...(context.maintainer === null ? {} : { Maintainer: context.maintainer }),
+    Description: settings.Description ?? '',
+    ...(include.length === 0 ? {} : { Include: include }),
+    Packages: listing.packages,
+    Archives: archives,
+    Packsign: {
+      Format: FORMAT,
+      ...(settings.Database === undefined ? {} : { Database: settings.Database }),
+      Issued: issued,
+      ...expiry(issued, settings),
+      ...(context.previous === null ? {} : { Previous: context.previous }),
+      ...(context.signers === null ? {} : { Signers: context.signers }),
+      ...(settings.Notify === undefined ? {} : { Notify: settings.Notify }),
+      ...(settings.Mirrors === undefined ? {} : { Mirrors: settings.Mirrors }),
+      ...(settings.Trusts === undefined ? {} : { Trusts: settings.Trusts.map(offer) }),
+      ...(ledger.history.size === 0 ? {} : { History: ledger.history }),
+    },
+  };
+  return { database, warnings: [...listing.warnings, ...ledger.warnings] };
+}
+
+function listArchives(observed: readonly Observed[], { settings, published }: AssembleContext): Listing {
+  const archives = new Map<string, Omit<Archive, 'Since'>>();
+  const packages: Package[] = [];
+  const warnings: Warning[] = [];
+  for (const file of observed) {
+    const entry = describeArchive(file, settings);
+    if (entry.kind === 'left-out') {
+      refuseToDrop(entry.warning, published);
+      warnings.push(entry.warning);
+      continue;
+    }
+    archives.set(file.path, entry.archive);
+    if (entry.package !== null) packages.push(entry.package);
+    warnings.push(...entry.warnings);
+  }
+  warnings.push(...duplicates(archives));
+  const pseudo = withoutArchive(archives, settings);
+  packages.push(...pseudo.packages);
+  return { archives, packages: packages.sort(comparePackages), warnings: [...warnings, ...pseudo.warnings] };
+}
+
+// A listed archive is withdrawn only when it is gone or excluded (cli contract), never because a name went.
+function refuseToDrop({ path, message }: Warning, published: Database | null): void {
+  if (path === null || published?.Archives.has(path) !== true) return;
+  throw new PacksignError('ARCHIVE_UNREADABLE', `${path} is listed and cannot be listed again: ${message}`, {
+    hint: 'give it "Name" and "Version" in packsign.json, or exclude it to withdraw it',
+  });
+}
+
+function withoutArchive(
+  archives: ReadonlyMap<string, Omit<Archive, 'Since'>>,
+  settings: Settings,
+): { packages: readonly Package[]; warnings: readonly Warning[] } {
+  const names = new Set(Array.from(archives.values(), ({ Name }) => Name));
+  const unmatched = Array.from(settings.Packages ?? []).filter(
+    ([key]) => !archives.has(key) && !names.has(key),
+  );
+  const packages = unmatched.filter(([key, override]) => isPseudoPackage(key, override));
+  const unused = unmatched.filter(([key, override]) => !isPseudoPackage(key, override));
+  return {
+    packages: packages.map(([key, override]) => pseudoPackage(key, override)),
+    warnings: unused.map(([key]) => ({
+      code: 'UNUSED_OVERRIDE',
+      path: null,
+      message: `"Packages" in packsign.json names ${key}, and nothing here is called so`,
+    })),
+  };
+}
+
+function duplicates(archives: ReadonlyMap<string, Omit<Archive, 'Since'>>): Warning[] {
+  const seen = new Map<string, string>();
+  const warnings: Warning[] = [];
+  for (const [path, { Name, Version, Flavor, Yanked }] of archives) {
+    if (Yanked !== undefined) continue;
+    const key = `${Name} ${Version} ${Flavor} ${wheelTags(path)}`;
+    const twin = seen.get(key);
+    if (twin === undefined) {
+      seen.set(key, path);
+      continue;
+    }
+    const message = `is ${Name} ${Version} (${Flavor}), and so is ${twin}; both are listed`;
+    warnings.push({ code: 'DUPLICATE_PACKAGE', path, message });
+  }
+  return warnings;
+}
+
+// Wheels of one version for different platforms are not duplicates.
+function wheelTags(path: string): string {
+  return /\.whl$/i.test(path)
+    ? path
+        .slice(path.lastIndexOf('/') + 1)
+        .split('-')
+        .slice(2)
+        .join('-')
+    : '';
+}
+
+/** Only clients of 0.5 join relative addresses and know `installer` and `hidden`. */
+function packManVersion(packages: readonly Package[]): string {
+  return packages.some(needsVersion5) ? '0.5' : '0.3';
+}
+
+function needsVersion5(entry: Package): boolean {
+  const url = entry['Download-URL'];
+  const relative = url !== undefined && !/^[a-z][a-z0-9+.-]*:/i.test(url);
+  return relative || entry.Flavor === 'installer' || entry.Flavor === 'hidden';
+}
+
+function expiry(issued: Date, settings: Settings): { Expires?: Date } {
+  const seconds = validitySeconds(settings);
+  return seconds === null ? {} : { Expires: new Date(issued.getTime() + Math.round(seconds) * 1000) };
+}
+
+function offer({ Include: _, ...trust }: TrustSetting): Trust {
+  return { ...trust, Threshold: trust.Threshold ?? 1 };
+}
+
+function dated({ Yanked, ...archive }: Omit<Archive, 'Since'>, since: Date): Archive {
+  return { ...archive, Since: since, ...(Yanked === undefined ? {} : { Yanked }) };
+}

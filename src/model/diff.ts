@@ -1,0 +1,113 @@
+import type { Archive } from './archive.js';
+import type { Database, Packsign } from './database.js';
+import { changedBytes } from './ledger.js';
+import { EXECUTABLE_KEYS } from './package.js';
+import type { Package } from './package.js';
+
+/** How one database differs from the one before it. Paths and names sorted. */
+export interface Difference {
+  readonly added: readonly string[];
+  readonly withdrawn: readonly string[];
+  /** Other bytes under a listed path. */
+  readonly changed: readonly ChangedBytes[];
+  readonly metadata: readonly ChangedValue[];
+  /** Top-level and `Packsign` keys that the maintainer sets. */
+  readonly settings: readonly ChangedValue[];
+  /** Values that PackMan executes, new or changed; in full. */
+  readonly executable: readonly ChangedValue[];
+}
+
+export interface ChangedBytes {
+  readonly path: string;
+  readonly before: Archive;
+  readonly after: Archive;
+  /** The maintainer's reason; null where none was given. */
+  readonly reason: string | null;
+}
+
+export interface ChangedValue {
+  /** An archive path, a package name, or nothing for the database itself. */
+  readonly of: string;
+  readonly key: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+/** What the next database changes; everything is added where nothing was published. */
+export function diffDatabases(published: Database | null, next: Database): Difference {
+  const before = published?.Archives ?? new Map<string, Archive>();
+  const unexplained = new Set(changedBytes(published, next));
+  const both = Array.from(next.Archives).flatMap(([path, after]) => {
+    const listed = before.get(path);
+    return listed === undefined ? [] : [{ path, before: listed, after }];
+  });
+  const packages = changedPackages(published, next);
+  return {
+    added: Array.from(next.Archives.keys()).filter((path) => !before.has(path)),
+    withdrawn: Array.from(before.keys()).filter((path) => !next.Archives.has(path)),
+    changed: both
+      .filter((pair) => pair.before.SHA256 !== pair.after.SHA256)
+      .map((pair) => ({ ...pair, reason: unexplained.has(pair.path) ? null : reasonFor(pair, next) })),
+    metadata: [
+      ...both.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),
+      ...packages.filter(({ key }) => !isExecutable(key)),
+    ],
+    settings: published === null ? [] : changedKeys('', maintained(published), maintained(next)),
+    executable: packages.filter(({ key, after }) => isExecutable(key) && after !== null),
+  };
+}
+
+/** Whether anything at all differs that a reader would see. */
+export function isEmptyDifference(difference: Difference): boolean {
+  return Object.values(difference).every((list: readonly unknown[]) => list.length === 0);
+}
+
+function reasonFor(pair: { path: string; before: Archive }, next: Database): string | null {
+  const records = next.Packsign.History?.get(pair.path) ?? [];
+  return records.findLast(({ SHA256 }) => SHA256 === pair.before.SHA256)?.Reason ?? null;
+}
+
+function naming({ Name, Version, Flavor, Yanked }: Archive): Record<string, unknown> {
+  return { Name, Version, Flavor, Yanked };
+}
+
+// Packages have no identity but their address, or their name where they have no archive.
+function changedPackages(published: Database | null, next: Database): readonly ChangedValue[] {
+  const before = byAddress(published?.Packages ?? []);
+  return Array.from(byAddress(next.Packages)).flatMap(([address, entry]) => {
+    const old = before.get(address);
+    const values = changedKeys(old === undefined ? entry.Name : address, { ...old }, { ...entry });
+    // All of a new package is new: only what would be executed is worth a line.
+    return old === undefined ? values.filter(({ key }) => isExecutable(key)) : values;
+  });
+}
+
+function byAddress(packages: readonly Package[]): ReadonlyMap<string, Package> {
+  return new Map(packages.map((entry) => [entry['Download-URL'] ?? entry.Name, entry]));
+}
+
+function maintained({ Maintainer, Description, Include, Packsign }: Database): Record<string, unknown> {
+  const { Database, Signers, Notify, Mirrors, Trusts }: Packsign = Packsign;
+  return { Maintainer, Description, Include, Database, Signers, Notify, Mirrors, Trusts };
+}
+
+function changedKeys(
+  of: string,
+  before: Record<string, unknown>,
+  after: Record<string, unknown>,
+): ChangedValue[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return Array.from(keys).flatMap((key) => {
+    const pair = { before: show(before[key]), after: show(after[key]) };
+    return pair.before === pair.after ? [] : [{ of, key, ...pair }];
+  });
+}
+
+function isExecutable(key: string): boolean {
+  return (EXECUTABLE_KEYS as readonly string[]).includes(key);
+}
+
+function show(value: unknown): string | null {
+  if (value === undefined) return null;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

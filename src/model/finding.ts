@@ -1,0 +1,29 @@
+/** Something about one archive, said when a database is written; the rest goes on. */
+export interface Warning {
+  readonly code: WarningCode;
+  /** Archive path relative to the database; null where it is about the whole. */
+  readonly path: string | null;
+  readonly message: string;
+}
+
+export type WarningCode =
+  | 'BYTES_CHANGED'
+  | 'CHANGED_WHILE_READ'
+  | 'DUPLICATE_PACKAGE'
+  | 'NAME_MISMATCH'
+  | 'NOT_REGULAR'
+  | 'NO_MAINTAINER'
+  | 'NO_METADATA'
+  | 'NO_VERSION'
+  | 'SIGNER_NOT_LISTED'
+  | 'UNREADABLE'
+  | 'UNSAFE_NAME'
+  | 'UNUSED_OVERRIDE';
+
+/** What `verify` found when it held an archive against its entry. */
+export interface Finding {
+  readonly kind: 'missing' | 'altered' | 'unlisted' | 'yanked';
+  readonly path: string;
+  readonly expected: string | null;
+  readonly found: string | null;
+}

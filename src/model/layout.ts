@@ -1,0 +1,15 @@
+/** Names of the files of a published directory (docs/FORMAT.md §1). */
+export const DATABASE_NAME = 'packages.plist';
+export const SIGNATURE_COPY_NAME = 'packages.plist.asc';
+export const SIGNATURES_FOLDER = 'signatures';
+export const KEYS_NAME = 'keys.asc';
+export const KEYRING_NAME = 'keys.gpg';
+export const WAITING_NAME = 'packages.unsigned.plist';
+export const GATHERED_NAME = 'packages.unsigned.plist.asc';
+export const SETTINGS_NAME = 'packsign.json';
+export const STATE_FOLDER = '.packsign';
+
+/** Where the signatures of a database with this SHA-256 are found, relative to the database. */
+export function signaturePath(sha256: string): string {
+  return `${SIGNATURES_FOLDER}/${sha256}.asc`;
+}

@@ -1,0 +1,104 @@
+import type { Archives } from './archive.js';
+import type { Database, History, Withdrawal } from './database.js';
+import type { Warning } from './finding.js';
+
+/** Archive path → SHA-256 of the bytes that stand there now. */
+export type Hashes = ReadonlyMap<string, string>;
+
+export interface LedgerOptions {
+  /** `Issued` of the database that is being made. */
+  readonly issued: Date;
+  /** Archive path → why the maintainer lets its bytes change. */
+  readonly allowed: ReadonlyMap<string, string>;
+}
+
+/**
+ * Carries `History` on: what is gone goes in; what changed goes in only with the maintainer's reason, else
+ * it is a warning that stops publication (docs/FORMAT.md §6, immutability; threat T14).
+ */
+export function carryHistory(
+  published: Database | null,
+  hashes: Hashes,
+  { issued, allowed }: LedgerOptions,
+): { readonly history: History; readonly warnings: readonly Warning[] } {
+  const history = new Map<string, readonly Withdrawal[]>(published?.Packsign.History ?? []);
+  const warnings: Warning[] = [];
+  for (const [path, { SHA256 }] of published?.Archives ?? []) {
+    const now = hashes.get(path);
+    if (now === SHA256) continue;
+    const reason = allowed.get(path);
+    if (now !== undefined && reason === undefined) {
+      warnings.push(bytesChanged(path, SHA256, now));
+      continue;
+    }
+    const record = { SHA256, Until: issued, ...(reason === undefined ? {} : { Reason: reason }) };
+    history.set(path, [...(history.get(path) ?? []), record]);
+  }
+  for (const [path, now] of hashes) {
+    const newest = published?.Archives.has(path) === true ? undefined : history.get(path)?.at(-1);
+    if (newest === undefined || newest.SHA256 === now) continue;
+    const reason = allowed.get(path);
+    if (reason === undefined) warnings.push(bytesChanged(path, newest.SHA256, now));
+    else history.set(path, [...(history.get(path) ?? []).slice(0, -1), { ...newest, Reason: reason }]);
+  }
+  return { history: sortedByKey(history), warnings };
+}
+
+/** When these bytes were first listed (again) under this path: the published date, else this database's. */
+export function sinceOf(path: string, sha256: string, { published, issued }: SinceSources): Date {
+  const listed = published?.Archives.get(path);
+  return listed?.SHA256 === sha256 ? listed.Since : issued;
+}
+
+interface SinceSources {
+  readonly published: Database | null;
+  readonly issued: Date;
+}
+
+/**
+ * Paths whose bytes a database changes without saying why: other bytes than those listed, or than the
+ * newest once listed, and no new record of it.
+ */
+export function changedBytes(published: Database | null, next: Database): readonly string[] {
+  if (published === null) return [];
+  return Array.from(next.Archives.keys()).filter((path) => !isAccountedFor(path, published, next));
+}
+
+function isAccountedFor(path: string, published: Database, next: Database): boolean {
+  const now = next.Archives.get(path)?.SHA256;
+  const listed = published.Archives.get(path);
+  const before = published.Packsign.History?.get(path) ?? [];
+  const records = next.Packsign.History?.get(path) ?? [];
+  if (listed !== undefined) {
+    // Only a new record counts: the same bytes may have been replaced here once before.
+    const added = records.slice(before.length);
+    return listed.SHA256 === now || added.some(({ SHA256 }) => SHA256 === listed.SHA256);
+  }
+  const newest = before.at(-1);
+  if (newest === undefined || newest.SHA256 === now) return true;
+  const record = records.at(-1);
+  return record?.SHA256 === newest.SHA256 && record.Reason !== undefined && record.Reason !== newest.Reason;
+}
+
+/** Records that a database drops: History only ever grows. */
+export function lostHistory(published: Database | null, next: Database): readonly string[] {
+  const before = published?.Packsign.History ?? new Map<string, readonly Withdrawal[]>();
+  return Array.from(before.keys()).filter((path) => {
+    const kept = next.Packsign.History?.get(path) ?? [];
+    return (before.get(path) ?? []).some(({ SHA256 }, index) => kept[index]?.SHA256 !== SHA256);
+  });
+}
+
+function bytesChanged(path: string, before: string, now: string): Warning {
+  const message = `other bytes than before: sha256 was ${before}, is ${now}`;
+  return { code: 'BYTES_CHANGED', path, message };
+}
+
+function sortedByKey<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  return new Map(Array.from(map).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Archive path → hash, as a database lists them. */
+export function hashesOf(archives: Archives): Hashes {
+  return new Map(Array.from(archives, ([path, { SHA256 }]) => [path, SHA256]));
+}

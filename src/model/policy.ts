@@ -1,0 +1,105 @@
+import type { Database } from './database.js';
+import { PacksignError } from '../errors.js';
+import { changedBytes, lostHistory } from './ledger.js';
+import { formatInstant, wholeSeconds } from './time.js';
+
+/** A writer may run ahead of its clock by this much, so that each database is later than the last. */
+const AHEAD_LIMIT_MS = 5 * 60 * 1000;
+const BUILD_AGE_LIMIT_MS = 24 * 60 * 60 * 1000;
+const MASS_REMOVAL_LEAST = 10;
+
+/**
+ * `Issued` of the next database: now, or one second after the one before it where the clock has not moved
+ * on (docs/FORMAT.md §6). Throws CLOCK_BEHIND.
+ */
+export function nextIssued(published: Database | null, now: Date): Date {
+  const clock = wholeSeconds(now).getTime();
+  const issued = Math.max(clock, (published?.Packsign.Issued.getTime() ?? -Infinity) + 1000);
+  if (issued > clock + AHEAD_LIMIT_MS) {
+    const before = published === null ? '' : formatInstant(published.Packsign.Issued);
+    throw new PacksignError(
+      'CLOCK_BEHIND',
+      `the published database was issued at ${before}, this machine's clock says ${formatInstant(now)}`,
+      { hint: 'set the clock; if the published date is what is wrong, wait until it has passed' },
+    );
+  }
+  return new Date(issued);
+}
+
+/** Whether a third or less of a database's validity is left: reason enough to sign anew (threat T20). */
+export function isRefreshDue(database: Database, now: Date): boolean {
+  const { Issued, Expires } = database.Packsign;
+  if (Expires === undefined) return false;
+  return Expires.getTime() - now.getTime() <= (Expires.getTime() - Issued.getTime()) / 3;
+}
+
+/** Refuses bytes that change in silence. Throws BYTES_CHANGED. */
+export function refuseChangedBytes(published: Database | null, next: Database): void {
+  const paths = changedBytes(published, next);
+  if (paths.length > 0) {
+    throw new PacksignError(
+      'BYTES_CHANGED',
+      ['archives have other bytes than those published under their names:', ...paths.map(describe)].join(
+        '\n',
+      ),
+      {
+        hint: `give the new bytes a new version and name, or say why: packsign build --allow-changed ${paths[0] ?? 'PATH'} --reason TEXT`,
+      },
+    );
+  }
+  const lost = lostHistory(published, next);
+  if (lost.length > 0) {
+    throw new PacksignError(
+      'BYTES_CHANGED',
+      `the waiting database forgets the history of ${lost.join(', ')}`,
+      {
+        hint: 'build again: packsign build',
+      },
+    );
+  }
+
+  function describe(path: string): string {
+    const listed = published?.Archives.get(path);
+    const once = published?.Packsign.History?.get(path)?.at(-1);
+    const now = next.Archives.get(path);
+    const before =
+      listed === undefined
+        ? `sha256 ${once?.SHA256 ?? ''}, withdrawn ${once === undefined ? '' : formatInstant(once.Until)}`
+        : `sha256 ${listed.SHA256}, ${listed.Size} bytes, since ${formatInstant(listed.Since)}`;
+    return `  ${path}\n    was ${before}\n    is  sha256 ${now?.SHA256 ?? ''}, ${now?.Size ?? 0} bytes`;
+  }
+}
+
+/** Refuses a directory that was emptied by accident (threat T14). Throws MASS_REMOVAL. */
+export function refuseMassRemoval(published: Database | null, next: Database): void {
+  if (published === null || published.Archives.size === 0) return;
+  const names = new Set(
+    Array.from(next.Archives).flatMap(([path, { Name }]) => (published.Archives.has(path) ? [] : [Name])),
+  );
+  const gone = Array.from(published.Archives).filter(
+    ([path, { Name }]) => !next.Archives.has(path) && !names.has(Name),
+  );
+  const many = gone.length >= MASS_REMOVAL_LEAST && gone.length > published.Archives.size / 2;
+  if (!many && next.Archives.size > 0) return;
+  throw new PacksignError(
+    'MASS_REMOVAL',
+    `${gone.length} of ${published.Archives.size} published archives are gone`,
+    { hint: 'put them back, or withdraw them all with --allow-removed' },
+  );
+}
+
+/** Refuses a waiting database that no longer follows what is published. Throws STALE_BUILD. */
+export function refuseStaleBuild(
+  next: Database,
+  { previous, now }: { previous: string | null; now: Date },
+): void {
+  const hint = 'build again: packsign build';
+  if ((next.Packsign.Previous ?? null) !== previous) {
+    throw new PacksignError('STALE_BUILD', 'another database was published since this one was built', {
+      hint,
+    });
+  }
+  if (now.getTime() - next.Packsign.Issued.getTime() > BUILD_AGE_LIMIT_MS) {
+    throw new PacksignError('STALE_BUILD', 'the waiting database was built more than a day ago', { hint });
+  }
+}

@@ -1,0 +1,71 @@
+import type { Package } from './package.js';
+import type { Trust } from './database.js';
+
+/** What a maintainer says of one package or archive: any PackMan key, and why it was yanked. */
+export type Override = Partial<Package> & { readonly Yanked?: string };
+
+/** A database vouched for, as settings name it; `Include` shows it to PackMan clients too. */
+export type TrustSetting = Trust & { readonly Include?: boolean };
+
+/** The half of a database that its maintainer writes by hand: `packsign.json` and options. */
+export interface Settings {
+  readonly Maintainer?: string;
+  readonly Description?: string;
+  readonly 'Base-URL'?: string;
+  readonly Database?: string;
+  readonly Notify?: string;
+  readonly Mirrors?: readonly string[];
+  /** `180 days`, `none`. */
+  readonly Validity?: string;
+  readonly Key?: readonly string[];
+  readonly Signers?: readonly string[];
+  readonly Threshold?: number;
+  /** False drops MD5 everywhere; PackMan clients must then not be served. */
+  readonly PackMan?: boolean;
+  readonly Scrub?: string;
+  readonly Settle?: string;
+  readonly Exclude?: readonly string[];
+  readonly Trusts?: readonly TrustSetting[];
+  readonly Page?: boolean;
+  /** Package name or archive path → overrides; a name without an archive is a pseudo-package. */
+  readonly Packages?: ReadonlyMap<string, Override>;
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = {
+  ms: 0.001,
+  s: 1,
+  second: 1,
+  m: 60,
+  min: 60,
+  minute: 60,
+  h: 3600,
+  hour: 3600,
+  d: 86_400,
+  day: 86_400,
+  w: 604_800,
+  week: 604_800,
+  y: 31_536_000,
+  year: 31_536_000,
+};
+
+/** Seconds of `180 days`, `2y`, `300ms` or `1.5 hours`; null when it is no duration above zero. */
+export function parseDuration(text: string): number | null {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text);
+  if (match === null) return null;
+  const [, amount = '', unit = ''] = match;
+  const seconds = Number(amount) * unitSeconds(unit.toLowerCase());
+  return seconds > 0 ? seconds : null;
+}
+
+function unitSeconds(unit: string): number {
+  const singular = unit.length > 2 ? unit.replace(/s$/, '') : unit;
+  return (Object.hasOwn(UNIT_SECONDS, singular) ? UNIT_SECONDS[singular] : undefined) ?? 0;
+}
+
+const DEFAULT_VALIDITY = '180 days';
+
+/** Seconds that a database issued under these settings stays fresh; null: it never expires. */
+export function validitySeconds(settings: Settings): number | null {
+  const validity = settings.Validity ?? DEFAULT_VALIDITY;
+  return validity === 'none' ? null : parseDuration(validity);
+}

@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { removeDurably, writeDurably } from '../disk/files.js';
+import { takeLock } from '../disk/lock.js';
+import { PacksignError } from '../errors.js';
+import type { Difference } from '../model/diff.js';
+import type { Warning } from '../model/finding.js';
+import { DATABASE_NAME, GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
+import { nameOf } from './judge.js';
+import { prepare } from './prepare.js';
+import type { PrepareOptions, Prepared } from './prepare.js';
+import { removeWaiting, repairPublication } from './publish.js';
+import { noteDown, release } from './release.js';
+import type { ReleaseOptions, Released } from './release.js';
+
+export interface BuildOptions extends Omit<PrepareOptions, 'remember'> {
+  /** Writes nothing, only says what would be. */
+  readonly check: boolean;
+  /** Refuses where there are warnings. */
+  readonly strict: boolean;
+  /** Signs and publishes at once; null leaves a waiting database. */
+  readonly release: ReleaseOptions | null;
+}
+
+export interface BuildResult {
+  /** The file that now holds this content. */
+  readonly database: string;
+  readonly sha256: string;
+  readonly issued: Date;
+  readonly packages: number;
+  readonly archives: number;
+  /** Size of all archives together. */
+  readonly bytes: number;
+  readonly hashed: number;
+  readonly cached: number;
+  readonly difference: Difference;
+  readonly warnings: readonly Warning[];
+  /** Whether what is published says all of this already. */
+  readonly unchanged: boolean;
+  /** Whether the same content is made anew because the published database nears its expiry. */
+  readonly refreshed: boolean;
+  /** Null where nothing was signed. */
+  readonly released: Released | null;
+}
+
+/**
+ * Makes the next database of a directory: `packages.unsigned.plist`, or with `release` the published one
+ * (cli contract, `build`). Throws what reading the directory, `prepare` and `release` throw, and WARNINGS.
+ */
+export async function build(directory: string, options: BuildOptions): Promise<BuildResult> {
+  if (options.check) return await buildHere(directory, options);
+  const unlock = takeLock(options.stateFolder);
+  try {
+    repairPublication(directory, options);
+    return await buildHere(directory, options);
+  } finally {
+    unlock();
+  }
+}
+
+async function buildHere(directory: string, options: BuildOptions): Promise<BuildResult> {
+  const prepared = await prepare(directory, { ...options, remember: !options.check });
+  if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
+  const { published, unchanged, refreshDue } = prepared;
+  if (published !== null && unchanged && !refreshDue) {
+    if (!options.check) {
+      removeWaiting(directory);
+      const signers =
+        published.database.Packsign.Signers?.Fingerprints ?? prepared.keys.map((key) => key.fingerprint);
+      if (options.release !== null) noteDown(directory, { ...published, signers }, options.release);
+    }
+    return describe(prepared, {
+      database: join(directory, DATABASE_NAME),
+      sha256: published.sha256,
+      issued: published.database.Packsign.Issued,
+      released: null,
+    });
+  }
+  const here = { sha256: nameOf(prepared.bytes), issued: prepared.database.Packsign.Issued };
+  const waiting = join(directory, WAITING_NAME);
+  if (options.check || options.release === null) {
+    if (!options.check) leaveWaiting(directory, prepared.bytes);
+    return describe(prepared, { ...here, database: waiting, released: null });
+  }
+  const draft = { ...prepared, others: prepared.observation.others, gathered: null };
+  const released = await release(directory, draft, options.release);
+  return describe(prepared, { ...here, database: released.database, released });
+}
+
+function leaveWaiting(directory: string, bytes: Uint8Array): void {
+  // What was gathered so far signs other bytes.
+  removeDurably(join(directory, GATHERED_NAME));
+  writeDurably(join(directory, WAITING_NAME), bytes);
+}
+
+function strictly(warnings: readonly Warning[]): PacksignError {
+  const lines = warnings.map(
+    ({ code, path, message }) => `  ${path === null ? '' : `${path}: `}${message} (${code})`,
+  );
+  return new PacksignError('WARNINGS', ['nothing was written because of warnings:', ...lines].join('\n'), {
+    hint: 'mend them, or leave out --strict',
+  });
+}
+
+function describe(
+  { database, observation, difference, warnings, unchanged, refreshDue }: Prepared,
+  outcome: Pick<BuildResult, 'database' | 'sha256' | 'issued' | 'released'>,
+): BuildResult {
+  return {
+    ...outcome,
+    packages: database.Packages.length,
+    archives: database.Archives.size,
+    bytes: observation.bytes,
+    hashed: observation.hashed,
+    cached: observation.cached,
+    difference,
+    warnings: [...warnings, ...(outcome.released?.warnings ?? [])],
+    unchanged: unchanged && !refreshDue,
+    refreshed: unchanged && refreshDue,
+  };
+}

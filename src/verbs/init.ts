@@ -1,0 +1,51 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { createFile, writeDurably } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
+import { checkSettings } from '../format/settings.js';
+import { SETTINGS_NAME } from '../model/layout.js';
+
+/** What people are asked for first; null where they have no answer yet. */
+export interface InitAnswers {
+  readonly maintainer: string | null;
+  readonly description: string | null;
+  readonly baseUrl: string | null;
+  readonly databaseUrl: string | null;
+  readonly key: string | null;
+}
+
+const SCHEMA = 'https://unpkg.com/packsign/templates/packsign.schema.json';
+
+/** Refuses early what `init` would refuse after its questions. Throws FILE_EXISTS, DIRECTORY_UNREADABLE. */
+export function checkInit(directory: string, { force }: { force: boolean }): string {
+  if (!existsSync(directory) || !statSync(directory).isDirectory()) {
+    throw new PacksignError('DIRECTORY_UNREADABLE', `there is no directory ${directory}`);
+  }
+  const path = join(directory, SETTINGS_NAME);
+  if (existsSync(path) && !force) {
+    throw new PacksignError('FILE_EXISTS', `${path} exists`, {
+      hint: 'edit it, or overwrite it with --force',
+    });
+  }
+  return path;
+}
+
+/** Writes a `packsign.json`; its path. Throws FILE_EXISTS, SETTINGS_INVALID, DIRECTORY_UNREADABLE, FILE_UNWRITABLE. */
+export function init(directory: string, answers: InitAnswers, { force }: { force: boolean }): string {
+  const path = checkInit(directory, { force });
+  const settings = Object.fromEntries(
+    Object.entries({
+      $schema: SCHEMA,
+      Maintainer: answers.maintainer,
+      Description: answers.description ?? '',
+      'Base-URL': answers.baseUrl,
+      Database: answers.databaseUrl,
+      Key: answers.key,
+    }).filter(([, value]) => value !== null),
+  );
+  checkSettings(settings);
+  const bytes = Buffer.from(`${JSON.stringify(settings, null, 2)}\n`);
+  if (force) writeDurably(path, bytes);
+  else createFile(path, bytes);
+  return path;
+}

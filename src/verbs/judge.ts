@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto';
+import { PacksignError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
+import { decodeDatabase } from '../format/database.js';
+import { thresholdOf } from '../model/database.js';
+import type { Database } from '../model/database.js';
+import { SLACK_MS, formatInstant } from '../model/time.js';
+import type { Certificate } from '../pgp/certificates.js';
+import type { SignatureReport } from '../pgp/signatures.js';
+
+declare const trusted: unique symbol;
+
+/** A database whose bytes were verified against pinned keys. Only `judge` makes one (law 4). */
+export type TrustedDatabase = Database & { readonly [trusted]: true };
+
+/** What a reader holds on to, per database (docs/FORMAT.md §8). */
+export interface Pins {
+  /** Primary fingerprints. */
+  readonly fingerprints: readonly string[];
+  /** How many of them must have signed; `own` takes the database's word, which proves nothing to a stranger. */
+  readonly threshold: number | 'own';
+}
+
+/** The last database that this reader accepted. */
+export interface Accepted {
+  readonly issued: Date;
+  readonly sha256: string;
+}
+
+export interface Evidence {
+  readonly bytes: Uint8Array;
+  /** The signature file of exactly these bytes; null where there is none. */
+  readonly signature: Uint8Array | null;
+  readonly certificates: readonly Certificate[];
+}
+
+export interface JudgeOptions {
+  readonly pins: Pins;
+  readonly now: Date;
+  readonly accepted: Accepted | null;
+  /** The address under which this database was pinned; null where it was not fetched from one. */
+  readonly url: string | null;
+  /** Whether the signature file was named by hand, and may be binary. */
+  readonly byHand?: boolean;
+}
+
+/** One signature as it is reported to people, good or bad. */
+export interface JudgedSignature {
+  readonly fingerprint: string | null;
+  readonly userId: string | null;
+  readonly signedAt: Date | null;
+  readonly counts: boolean;
+  readonly reason: string | null;
+}
+
+export type Verdict =
+  | {
+      readonly status: 'authentic' | 'stale';
+      readonly code: 'DATABASE_STALE' | null;
+      readonly message: string | null;
+      readonly sha256: string;
+      readonly database: TrustedDatabase;
+      readonly signatures: readonly JudgedSignature[];
+    }
+  | {
+      readonly status: 'refused';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly sha256: string;
+      readonly database: null;
+      readonly signatures: readonly JudgedSignature[];
+    };
+
+/** SHA-256 of a database's bytes: its name. */
+export function nameOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/**
+ * Decides on a database's bytes: steps 4 to 8 and 10 of docs/FORMAT.md §8, in that order. Nothing inside
+ * is read before enough pinned keys have signed (threats T1, T5, T6, T21 to T23). Never throws for bad input.
+ */
+export async function judge(evidence: Evidence, options: JudgeOptions): Promise<Verdict> {
+  const sha256 = nameOf(evidence.bytes);
+  let signatures: readonly JudgedSignature[] = [];
+  try {
+    const reports = await checkSignatures(evidence, options);
+    signatures = reports.map((report) => judged(report, null));
+    const latest = new Date(options.now.getTime() + SLACK_MS);
+    // Step 5: before anything is decoded. What the database itself asks for is only known afterwards.
+    const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
+    requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
+    // Step 6.
+    const database = decodeDatabase(evidence.bytes);
+    const earliest = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
+    signatures = reports.map((report) => judged(report, { from: earliest, until: latest }));
+    const wanted = options.pins.threshold === 'own' ? thresholdOf(database) : options.pins.threshold;
+    requireSigners(await counted(reports, { from: earliest, until: latest }), { least: wanted, reports });
+    requireAddress(database, options);
+    // Step 7.
+    requireTime(database, options.now);
+    requireOrder({ database, sha256 }, options.accepted);
+    // Step 10.
+    const stale = staleness(database, { reports, now: options.now });
+    return {
+      status: stale === null ? 'authentic' : 'stale',
+      code: stale === null ? null : 'DATABASE_STALE',
+      message: stale,
+      sha256,
+      database: database as TrustedDatabase,
+      signatures,
+    };
+  } catch (error) {
+    if (!(error instanceof PacksignError)) throw error;
+    const { code, message } = error;
+    return { status: 'refused', code, message, sha256, database: null, signatures };
+  }
+}
+
+interface Bounds {
+  readonly from: Date | null;
+  readonly until: Date;
+}
+
+async function checkSignatures(
+  evidence: Evidence,
+  options: JudgeOptions,
+): Promise<readonly SignatureReport[]> {
+  if (evidence.signature === null) {
+    throw new PacksignError(
+      'SIGNATURE_MISSING',
+      'these bytes have no signature: they were changed, or never signed',
+    );
+  }
+  const { readSignatures, verifySignatures } = await import('../pgp/signatures.js');
+  const signatures = readSignatures(evidence.signature, { allowBinary: options.byHand === true });
+  const pinned = new Set(options.pins.fingerprints);
+  const certificates = evidence.certificates.filter(({ fingerprint }) => pinned.has(fingerprint));
+  return await verifySignatures(evidence.bytes, signatures, {
+    certificates,
+    now: new Date(options.now.getTime() + SLACK_MS),
+  });
+}
+
+async function counted(reports: readonly SignatureReport[], bounds: Bounds): Promise<ReadonlySet<string>> {
+  const { countDistinct } = await import('../pgp/signatures.js');
+  return countDistinct(reports, { from: bounds.from ?? new Date(0), until: bounds.until });
+}
+
+function requireSigners(
+  signers: ReadonlySet<string>,
+  { least, reports }: { least: number; reports: readonly SignatureReport[] },
+): void {
+  if (signers.size >= least) return;
+  if (signers.size === 0) {
+    const reason = reports.map((report) => report.reason).find((text) => text !== null);
+    throw new PacksignError(
+      'SIGNATURE_INVALID',
+      `no good signature by a trusted key${reason === undefined ? '' : `: ${reason}`}`,
+    );
+  }
+  throw new PacksignError('TOO_FEW_SIGNATURES', `${signers.size} of ${least} signatures that are needed`);
+}
+
+function judged(report: SignatureReport, bounds: Bounds | null): JudgedSignature {
+  const { fingerprint, userId, signedAt } = report;
+  const outside = bounds === null ? null : outsideReason(signedAt, bounds);
+  const counts = report.good && outside === null && bounds !== null;
+  return { fingerprint, userId, signedAt, counts, reason: report.reason ?? outside };
+}
+
+function outsideReason(signedAt: Date | null, { from, until }: Bounds): string | null {
+  if (signedAt === null) return 'it does not say when it was made';
+  if (from !== null && signedAt < from) return 'made before the database was issued';
+  return signedAt > until ? 'made in the future' : null;
+}
+
+function requireAddress(database: Database, { url }: JudgeOptions): void {
+  const own = database.Packsign.Database;
+  if (url === null || own === undefined || normalAddress(own) === normalAddress(url)) return;
+  throw new PacksignError('WRONG_DATABASE', `this is the database of ${own}, not of ${url}`);
+}
+
+function normalAddress(address: string): string {
+  const url = new URL(address);
+  url.hash = '';
+  return url.href;
+}
+
+function requireTime(database: Database, now: Date): void {
+  const { Issued } = database.Packsign;
+  if (Issued.getTime() <= now.getTime() + SLACK_MS) return;
+  throw new PacksignError(
+    'DATABASE_FROM_FUTURE',
+    `issued at ${formatInstant(Issued)}, which is still to come`,
+  );
+}
+
+function requireOrder(
+  { database, sha256 }: { database: Database; sha256: string },
+  accepted: Accepted | null,
+): void {
+  if (accepted === null) return;
+  const { Issued } = database.Packsign;
+  if (Issued < accepted.issued) {
+    throw new PacksignError(
+      'DATABASE_ROLLED_BACK',
+      `issued at ${formatInstant(Issued)}, and one of ${formatInstant(accepted.issued)} was seen before`,
+    );
+  }
+  if (Issued.getTime() === accepted.issued.getTime() && sha256 !== accepted.sha256) {
+    throw new PacksignError('DATABASE_FORKED', `another database was issued at ${formatInstant(Issued)} too`);
+  }
+}
+
+function staleness(
+  database: Database,
+  { reports, now }: { reports: readonly SignatureReport[]; now: Date },
+): string | null {
+  const { Expires } = database.Packsign;
+  if (Expires !== undefined && Expires <= now) return `expired at ${formatInstant(Expires)}`;
+  const expired = reports.find(({ good, keyExpires }) => good && keyExpires !== null && keyExpires <= now);
+  return expired === undefined ? null : `the key ${expired.fingerprint ?? ''} has expired since it signed`;
+}

@@ -1,0 +1,135 @@
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { entryOf, loadCache, lookUp, saveCache } from '../disk/cache.js';
+import type { CachedDigest } from '../disk/cache.js';
+import type { Digested } from '../disk/digest.js';
+import { hashFiles } from '../disk/hash.js';
+import { isExcluded, scanDirectory } from '../disk/scan.js';
+import type { ScannedFile } from '../disk/scan.js';
+import { PacksignError, systemCode } from '../errors.js';
+import type { Database } from '../model/database.js';
+import type { Observed } from '../model/entry.js';
+import type { Warning } from '../model/finding.js';
+import type { Settings } from '../model/settings.js';
+
+export interface ObserveOptions {
+  readonly settings: Settings;
+  /** What is published: its archives may be missing, but not unreadable. */
+  readonly published: Database | null;
+  readonly stateFolder: string;
+  /** Whether to read every archive whatever the cache says. */
+  readonly rehash: boolean;
+  /** Whether the cache may be written. */
+  readonly remember: boolean;
+  readonly clock: () => Date;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+/** The archives of a directory as their bytes are now. */
+export interface Observation {
+  readonly archives: readonly Observed[];
+  /** Paths of the other files. */
+  readonly others: readonly string[];
+  readonly warnings: readonly Warning[];
+  readonly hashed: number;
+  readonly cached: number;
+  /** Size of all archives together. */
+  readonly bytes: number;
+}
+
+/**
+ * Scans a directory and hashes what the cache does not know. Throws DIRECTORY_UNREADABLE, NO_ARCHIVES,
+ * and ARCHIVE_UNREADABLE for a published archive that is there and cannot be read.
+ */
+export async function observeArchives(directory: string, options: ObserveOptions): Promise<Observation> {
+  const startedMs = options.clock().getTime();
+  const md5 = options.settings.PackMan !== false;
+  const scan = scanDirectory(directory, { exclude: options.settings.Exclude ?? [] });
+  const cache = options.rehash ? new Map<string, CachedDigest>() : loadCache(options.stateFolder);
+  const known = new Map<string, CachedDigest>();
+  const unknown: ScannedFile[] = [];
+  for (const file of scan.archives) {
+    const entry = lookUp(cache, file, { md5 });
+    if (entry === null) unknown.push(file);
+    else known.set(file.path, entry);
+  }
+  const cached = known.size;
+  const digested = await hashFiles(unknown, { directory, md5, metadata: true }, (done) =>
+    options.onProgress?.(done, unknown.length),
+  );
+
+  const read = new Map<string, Digested>();
+  for (const [index, file] of unknown.entries()) {
+    const result = digested[index];
+    if (result === undefined) continue;
+    read.set(file.path, result);
+    const entry = result.kind === 'digested' ? entryOf(file, result, { startedMs }) : null;
+    if (entry !== null) known.set(file.path, entry);
+  }
+  if (options.remember && (unknown.length > 0 || known.size !== cache.size))
+    saveCache(options.stateFolder, known);
+
+  const warnings: Warning[] = [...scan.warnings];
+  const archives: Observed[] = [];
+  for (const file of scan.archives) {
+    const observed = observe(file, read.get(file.path) ?? known.get(file.path));
+    if ('code' in observed) warnings.push(observed);
+    else if (observed.kind === 'archive') archives.push(observed.archive);
+  }
+  refuseUnreadable(directory, { ...options, archives, warnings });
+  if (archives.length === 0) throw noArchives(directory, warnings);
+  const bytes = archives.reduce((sum, { size }) => sum + size, 0);
+  return { archives, others: scan.others, warnings, hashed: unknown.length, cached, bytes };
+}
+
+type Outcome = { readonly kind: 'archive'; readonly archive: Observed } | { readonly kind: 'gone' };
+
+function observe(
+  { path, identity }: ScannedFile,
+  known: Digested | CachedDigest | undefined,
+): Outcome | Warning {
+  if (known === undefined) return { kind: 'gone' };
+  if ('kind' in known && known.kind === 'failed') {
+    return known.code === 'GONE'
+      ? { kind: 'gone' }
+      : { code: known.code, path, message: `${known.message}: left out` };
+  }
+  const { sha256, md5, reading } = known;
+  const absent = { kind: 'absent', reason: 'it was not read' } as const;
+  return {
+    kind: 'archive',
+    archive: { path, size: Number(identity.size), sha256, md5, reading: reading ?? absent },
+  };
+}
+
+// A published archive is withdrawn only when it is gone or excluded: a disk error must not withdraw it.
+function refuseUnreadable(
+  directory: string,
+  { settings, published, archives, warnings }: ObserveOptions & Pick<Observation, 'archives' | 'warnings'>,
+): void {
+  if (published === null) return;
+  const seen = new Set(archives.map(({ path }) => path));
+  for (const path of published.Archives.keys()) {
+    if (seen.has(path) || isExcluded(path, settings.Exclude ?? []) || isGone(join(directory, path))) continue;
+    const message = warnings.find((warning) => warning.path === path)?.message ?? 'it cannot be reached';
+    throw new PacksignError('ARCHIVE_UNREADABLE', `${path} is published and cannot be listed: ${message}`, {
+      hint: 'make it readable, or remove or exclude it to withdraw it',
+    });
+  }
+}
+
+function isGone(path: string): boolean {
+  try {
+    lstatSync(path);
+    return false;
+  } catch (error) {
+    return systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR';
+  }
+}
+
+function noArchives(directory: string, warnings: readonly Warning[]): PacksignError {
+  const left = warnings.length === 0 ? '' : ` that can be listed (${warnings.length} left out)`;
+  return new PacksignError('NO_ARCHIVES', `there are no archives${left} in ${directory}`, {
+    hint: 'packsign lists .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .tar .zip .whl .egg files, also in sub-folders',
+  });
+}

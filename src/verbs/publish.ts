@@ -1,0 +1,118 @@
+import { statSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  listFolder,
+  makeFolder,
+  readBounded,
+  removeDurably,
+  removeTemporaries,
+  writeDurably,
+} from '../disk/files.js';
+import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import {
+  DATABASE_NAME,
+  GATHERED_NAME,
+  KEYRING_NAME,
+  KEYS_NAME,
+  SIGNATURES_FOLDER,
+  SIGNATURE_COPY_NAME,
+  WAITING_NAME,
+  signaturePath,
+} from '../model/layout.js';
+import { nameOf } from './judge.js';
+import { readStanding } from './published.js';
+
+/** Everything that one publication puts in place. */
+export interface Publication {
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+  /** The signature file, whole. */
+  readonly signature: Uint8Array;
+  /** The certificates in the two forms of `keys.asc` and `keys.gpg`. */
+  readonly keys: { readonly armored: Uint8Array; readonly binary: Uint8Array };
+}
+
+const KEPT_SIGNATURES = 16;
+const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
+
+/**
+ * Publishes a database that was signed and checked: the one place where what clients read is written.
+ * The order is that of docs/FORMAT.md §1, so that at every instant what stands under `packages.plist` has
+ * its signature beside it. A failure before the commit point leaves what was published.
+ */
+export function publishDatabase(directory: string, publication: Publication, { now }: { now: Date }): void {
+  const undo: (() => void)[] = [];
+  try {
+    publishKeys(directory, publication, undo);
+    publishSignature(directory, publication, undo);
+    writeDurably(join(directory, DATABASE_NAME), publication.bytes);
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw error;
+  }
+  finishPublication(directory, publication, { now });
+}
+
+function publishKeys(directory: string, { keys }: Publication, undo: (() => void)[]): void {
+  for (const [name, bytes] of [
+    [KEYS_NAME, keys.armored],
+    [KEYRING_NAME, keys.binary],
+  ] as const) {
+    const path = join(directory, name);
+    const standing = readBounded(path, KEYS_LIMIT_BYTES);
+    if (standing?.equals(bytes) === true) continue;
+    if (standing === null) undo.push(() => unlinkSync(path));
+    writeDurably(path, bytes);
+  }
+}
+
+function publishSignature(directory: string, { sha256, signature }: Publication, undo: (() => void)[]): void {
+  makeFolder(join(directory, SIGNATURES_FOLDER));
+  const path = join(directory, signaturePath(sha256));
+  if (readBounded(path, SIGNATURE_LIMIT_BYTES) === null) undo.push(() => unlinkSync(path));
+  writeDurably(path, signature);
+}
+
+/** What comes after the commit point; also what repairs a run that ended there. */
+function finishPublication(
+  directory: string,
+  { sha256, signature }: Pick<Publication, 'sha256' | 'signature'>,
+  { now }: { now: Date },
+): void {
+  const copy = join(directory, SIGNATURE_COPY_NAME);
+  if (readBounded(copy, SIGNATURE_LIMIT_BYTES)?.equals(signature) !== true) writeDurably(copy, signature);
+  removeWaiting(directory);
+  prune(directory, { live: `${sha256}.asc`, now });
+}
+
+/** Takes away a database that waits, and what was gathered for it. */
+export function removeWaiting(directory: string): void {
+  removeDurably(join(directory, WAITING_NAME));
+  removeDurably(join(directory, GATHERED_NAME));
+}
+
+/** Whether a crash left behind what publication or repair would have taken away or put right. */
+export function repairPublication(directory: string, { now }: { now: Date }): void {
+  removeTemporaries(directory);
+  removeTemporaries(join(directory, SIGNATURES_FOLDER));
+  const standing = readStanding(directory);
+  if (standing?.signature == null) return;
+  const copy = readBounded(join(directory, SIGNATURE_COPY_NAME), SIGNATURE_LIMIT_BYTES);
+  const waiting = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
+  const isDone = waiting === null || nameOf(waiting) !== standing.sha256;
+  if (copy?.equals(standing.signature) === true && isDone) return;
+  if (isDone) writeDurably(join(directory, SIGNATURE_COPY_NAME), standing.signature);
+  else finishPublication(directory, { ...standing, signature: standing.signature }, { now });
+}
+
+// Readers that come late still find the signature of the database that they fetched a while ago.
+function prune(directory: string, { live, now }: { live: string; now: Date }): void {
+  const folder = join(directory, SIGNATURES_FOLDER);
+  const signatures = listFolder(folder)
+    .filter((name) => /^[0-9a-f]{64}\.asc$/.test(name) && name !== live)
+    .map((name) => ({ path: join(folder, name), writtenMs: statSync(join(folder, name)).mtimeMs }))
+    .sort((a, b) => b.writtenMs - a.writtenMs);
+  for (const { path, writtenMs } of signatures.slice(KEPT_SIGNATURES - 1)) {
+    if (writtenMs < now.getTime() - KEPT_MS) removeDurably(path);
+  }
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { readBounded } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
+import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import { DATABASE_NAME, KEYS_NAME, signaturePath } from '../model/layout.js';
+import type { Certificate } from '../pgp/certificates.js';
+import { judge, nameOf } from './judge.js';
+import type { TrustedDatabase } from './judge.js';
+
+/** What lies in a published directory, as bytes: nothing of it is believed. */
+export interface Standing {
+  readonly bytes: Buffer;
+  readonly sha256: string;
+  /** The signature file of exactly these bytes. */
+  readonly signature: Buffer | null;
+}
+
+/** A published database that verified against its own `keys.asc`: what a writer may build upon. */
+export interface Published {
+  readonly database: TrustedDatabase;
+  readonly bytes: Buffer;
+  readonly sha256: string;
+  readonly signature: Buffer;
+}
+
+/** Far enough ahead that no signature lies behind it: a writer's wrong clock is CLOCK_BEHIND's business. */
+const END_OF_TIME = new Date('9999-12-31T00:00:00Z');
+
+/** The database that stands in a directory; null when there is none. Throws FILE_UNREADABLE. */
+export function readStanding(directory: string): Standing | null {
+  const bytes = readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES);
+  if (bytes === null) return null;
+  const sha256 = nameOf(bytes);
+  return {
+    bytes,
+    sha256,
+    signature: readBounded(join(directory, signaturePath(sha256)), SIGNATURE_LIMIT_BYTES),
+  };
+}
+
+/** The certificates that a directory publishes; none where it has no `keys.asc`. Throws KEYS_MALFORMED. */
+export async function readKeys(path: string): Promise<readonly Certificate[]> {
+  const bytes = readBounded(path, KEYS_LIMIT_BYTES);
+  if (bytes === null) return [];
+  const { readCertificates } = await import('../pgp/certificates.js');
+  return await readCertificates(bytes);
+}
+
+/**
+ * The published database, checked before anything is built upon it. Null when there is none.
+ * Throws PREVIOUS_INVALID, FOREIGN_DATABASE (docs/FORMAT.md §1, invariant).
+ */
+export async function readPublished(directory: string): Promise<Published | null> {
+  const standing = readStanding(directory);
+  if (standing === null) return null;
+  const certificates = await readKeys(join(directory, KEYS_NAME));
+  const pins = {
+    fingerprints: certificates.map(({ fingerprint }) => fingerprint),
+    threshold: 'own',
+  } as const;
+  const verdict = await judge(
+    { ...standing, certificates },
+    { pins, now: END_OF_TIME, accepted: null, url: null },
+  );
+  if (verdict.status !== 'refused' && standing.signature !== null) {
+    return { ...standing, signature: standing.signature, database: verdict.database };
+  }
+  const path = join(directory, DATABASE_NAME);
+  if (!standing.bytes.includes('<key>Packsign</key>')) {
+    throw new PacksignError('FOREIGN_DATABASE', `${path} was not made by packsign`, {
+      hint: 'start anew with packsign build --first',
+    });
+  }
+  const why = verdict.message ?? 'it has no signature';
+  throw new PacksignError('PREVIOUS_INVALID', `${path} does not verify against ${KEYS_NAME}: ${why}`, {
+    hint: 'restore it from a backup or the published site; packsign build --first starts anew and loses its history',
+  });
+}

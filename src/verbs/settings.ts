@@ -1,0 +1,20 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readBounded } from '../disk/files.js';
+import { checkSettings, decodeSettings } from '../format/settings.js';
+import { SETTINGS_NAME } from '../model/layout.js';
+import type { Settings } from '../model/settings.js';
+
+const LIMIT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The settings of a directory: its `packsign.json`, and over it what was given as options (in the same key
+ * names). A `Key` that is a file is found beside `packsign.json`. Throws SETTINGS_INVALID, FILE_UNREADABLE.
+ */
+export function loadSettings(directory: string, options: Readonly<Record<string, unknown>> = {}): Settings {
+  const bytes = readBounded(join(directory, SETTINGS_NAME), LIMIT_BYTES);
+  const fromFile = bytes === null ? {} : decodeSettings(bytes);
+  const fromOptions = checkSettings(options, 'options');
+  const Key = fromFile.Key?.map((key) => (existsSync(join(directory, key)) ? join(directory, key) : key));
+  return { ...fromFile, ...(Key === undefined ? {} : { Key }), ...fromOptions };
+}

@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import { readBounded } from '../disk/files.js';
+import { takeLock } from '../disk/lock.js';
+import { PacksignError } from '../errors.js';
+import { decodeDatabase } from '../format/database.js';
+import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import type { Database } from '../model/database.js';
+import { diffDatabases } from '../model/diff.js';
+import type { Difference } from '../model/diff.js';
+import { GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
+import { refuseStaleBuild } from '../model/policy.js';
+import type { Settings } from '../model/settings.js';
+import { observeArchives } from './observe.js';
+import { carryOn } from './prepare.js';
+import { readPublished, readStanding } from './published.js';
+import type { Published } from './published.js';
+import { repairPublication } from './publish.js';
+import { release } from './release.js';
+import type { ReleaseOptions, Released } from './release.js';
+
+export interface SignOptions extends ReleaseOptions {
+  readonly settings: Settings;
+  readonly clock: () => Date;
+  readonly stateFolder: string;
+  readonly rehash: boolean;
+  /** Signs what the database says without looking at archives: for a host that does not have them. */
+  readonly withoutArchives: boolean;
+  /** The published database in another place, which this directory carries on. */
+  readonly previous: string | null;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+/** Null difference: nothing waited, and what is published stays. */
+export interface SignResult {
+  readonly released: Released | null;
+  readonly difference: Difference | null;
+}
+
+/**
+ * Signs the waiting database byte for byte and publishes it (cli contract, `sign`). Every archive is held
+ * against it first. Throws NOTHING_TO_SIGN, STALE_BUILD, ARCHIVE_DIFFERS, PREVIOUS_INVALID, the codes of
+ * `release`, and those of reading the directory.
+ */
+export async function sign(directory: string, options: SignOptions): Promise<SignResult> {
+  const unlock = takeLock(options.stateFolder);
+  try {
+    repairPublication(directory, options);
+    const bytes = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
+    if (bytes === null) return nothingWaits(directory);
+    const database = decodeDatabase(bytes);
+    const { published, previous } = await findBase(directory, { database, options });
+    refuseStaleBuild(database, { previous, now: options.now });
+    const others = options.withoutArchives
+      ? []
+      : await compareArchives(directory, { database, published, options });
+    const gathered = readBounded(join(directory, GATHERED_NAME), SIGNATURE_LIMIT_BYTES);
+    const released = await release(directory, { bytes, database, published, others, gathered }, options);
+    return { released, difference: diffDatabases(published?.database ?? null, database) };
+  } finally {
+    unlock();
+  }
+}
+
+function nothingWaits(directory: string): SignResult {
+  if (readStanding(directory) !== null) return { released: null, difference: null };
+  throw new PacksignError('NOTHING_TO_SIGN', `there is no ${join(directory, WAITING_NAME)} to sign`, {
+    hint: 'make one first: packsign build',
+  });
+}
+
+interface Base {
+  readonly published: Published | null;
+  readonly previous: string | null;
+}
+
+/** The database that the waiting one follows; one that does not verify only where it was given up on purpose. */
+async function findBase(
+  directory: string,
+  { database, options }: { database: Database; options: SignOptions },
+): Promise<Base> {
+  if (options.previous !== null) return await carryOn(options.previous, []);
+  const standing = readStanding(directory);
+  if (standing !== null && isFirst(database) && database.Packsign.Previous === standing.sha256) {
+    return { published: null, previous: standing.sha256 };
+  }
+  const published = await readPublished(directory);
+  return { published, previous: published?.sha256 ?? null };
+}
+
+// Only a database that was begun anew (build --first) dates every archive to itself and has no history. One
+// that was built upon a good database never gets round the checks against it because that was damaged since.
+function isFirst({ Archives, Packsign: { Issued, History } }: Database): boolean {
+  const issued = Issued.getTime();
+  return (
+    History === undefined && Array.from(Archives.values()).every(({ Since }) => Since.getTime() === issued)
+  );
+}
+
+/** Refuses when an archive is not what the database says. Gives the other files. Throws ARCHIVE_DIFFERS. */
+async function compareArchives(
+  directory: string,
+  { database, published, options }: { database: Database; published: Published | null; options: SignOptions },
+): Promise<readonly string[]> {
+  const { archives, others } = await observeArchives(directory, {
+    ...options,
+    published: published?.database ?? null,
+    remember: true,
+  });
+  const observed = new Map(archives.map((archive) => [archive.path, archive]));
+  const differing = Array.from(database.Archives).flatMap(([path, { Size, SHA256 }]) => {
+    const now = observed.get(path);
+    if (now === undefined) return [`  ${path} is missing`];
+    return now.sha256 === SHA256 && now.size === Size
+      ? []
+      : [`  ${path} has other bytes: sha256 is ${now.sha256}`];
+  });
+  if (differing.length === 0) return others;
+  throw new PacksignError(
+    'ARCHIVE_DIFFERS',
+    [`archives are not what ${join(directory, WAITING_NAME)} says:`, ...differing].join('\n'),
+    { hint: 'build again and look at what changed: packsign build, packsign diff' },
+  );
+}
