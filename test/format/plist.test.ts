@@ -272,7 +272,7 @@ describe('reading', () => {
 
   test('a string above the limit is refused also under a key that was met before', () => {
     const long = 'x'.repeat(TEXT_LIMIT_BYTES + 1);
-    expect(refusalOf(listOf(['x', 'x', 'x', 'x', long]))).toContain('line 21: expected at most 65536 bytes');
+    expect(refusalOf(listOf(['x', 'x', 'x', 'x', long]))).toContain('line 25: expected at most 65536 bytes');
   });
 
   test('a key met before counts only at its own level', () => {
@@ -285,11 +285,11 @@ describe('reading', () => {
     const end = '        <key>b</key>\n        <string>x</string>\n      </dict>\n    </array>';
     expect(good).toContain(end);
     expect(refusalOf(bytesOf(good.replace(end, `  ${end}`)))).toContain(
-      'line 28: expected a key after 8 spaces',
+      'line 31: expected a key after 8 spaces',
     );
     const deeper = end.replace('        <string>', '          <string>');
     expect(refusalOf(bytesOf(good.replace(end, `  ${deeper}`)))).toContain(
-      'line 28: expected a key after 8 spaces',
+      'line 31: expected a key after 8 spaces',
     );
   });
 
