@@ -63,8 +63,8 @@ export async function certificateOf(key: PrivateKey): Promise<Certificate> {
 
 export interface ForgeSignatureOptions {
   readonly date?: Date;
-  readonly type?: number;
-  readonly hash?: number;
+  readonly type?: enums.signature;
+  readonly hash?: enums.hash;
   readonly prepare?: (packet: SignaturePacket) => void;
 }
 
