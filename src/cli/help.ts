@@ -23,7 +23,7 @@ const GROUPS = [
   ['trust', 'For users of a database:'],
 ] as const;
 
-const COLUMN = 26;
+const COLUMN = 22;
 
 /** The text of `packsign --help`: at most 80 columns. */
 export function overview(commands: readonly Command[]): string {

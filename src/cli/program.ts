@@ -32,9 +32,9 @@ export async function parse(argv: readonly string[], commands: readonly Command[
     })
     .detectLocale(false)
     .options(COMMON_OPTIONS)
+    .group([...Object.keys(COMMON_OPTIONS), 'help', 'version'], 'Options of every command:')
     .strict()
     .demandCommand(1, 'a command is wanted')
-    .recommendCommands()
     .version(version())
     .help()
     .alias('help', 'h')
@@ -49,7 +49,7 @@ export async function parse(argv: readonly string[], commands: readonly Command[
     (error: Error | undefined | null, _values: unknown, text: string) => {
       if (error instanceof PacksignError) throw error;
       // yargs reports what it refuses through its text; the first line of its last part says what is wrong.
-      if (error !== undefined && error !== null) throw usage(error.message, argv);
+      if (error !== undefined && error !== null) throw usage(error.message, { argv, commands });
       output = text;
     },
   );
@@ -77,7 +77,7 @@ function addCommands(
       for (const command of members) {
         addCommand(yargsOfFamily, { usage: command.usage.slice(family.length + 1), command }, choose);
       }
-      return yargsOfFamily.demandCommand(1, `a command is wanted: packsign ${family} --help`).strict();
+      return yargsOfFamily.demandCommand(1, `a command is wanted after ${family}`).strict();
     });
   }
 }
@@ -98,9 +98,16 @@ function addCommand(
   );
 }
 
-function usage(message: string, argv: readonly string[]): PacksignError {
-  const name = argv.find((word) => !word.startsWith('-'));
-  const hint = name === undefined ? 'packsign --help' : `packsign ${name} --help`;
+function usage(
+  message: string,
+  { argv, commands }: { argv: readonly string[]; commands: readonly Command[] },
+): PacksignError {
+  const word = argv.find((text) => !text.startsWith('-')) ?? '';
+  if (word !== '' && !commands.some((command) => command.usage.split(' ')[0] === word)) {
+    return new PacksignError('USAGE', `there is no command ${word}`, {
+      hint: 'packsign --help lists the commands',
+    });
+  }
   const text = message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '');
-  return new PacksignError('USAGE', text, { hint });
+  return new PacksignError('USAGE', text, { hint: `packsign ${word === '' ? '' : `${word} `}--help` });
 }

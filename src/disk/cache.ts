@@ -50,6 +50,35 @@ export function entryOf(
   return { identity, sha256: digested.sha256, md5: digested.md5, reading: digested.reading };
 }
 
+/** The cache of one directory, in memory from its first use on. */
+export interface CacheStore {
+  readonly entries: () => DigestCache;
+  /** Takes the place of all entries; what changed is written down. */
+  readonly keep: (entries: DigestCache) => void;
+}
+
+export interface CacheOptions {
+  /** Begins with nothing, so that every archive is read. */
+  readonly rehash: boolean;
+  /** Whether it may be written. */
+  readonly remember: boolean;
+}
+
+export function openCache(stateFolder: string, { rehash, remember }: CacheOptions): CacheStore {
+  let entries: DigestCache | null = rehash ? new Map() : null;
+  const current = () => (entries ??= loadCache(stateFolder));
+  return {
+    entries: current,
+    keep: (next) => {
+      const before = current();
+      const isSame =
+        next.size === before.size && Array.from(next).every(([path, entry]) => before.get(path) === entry);
+      entries = next;
+      if (remember && !isSame) saveCache(stateFolder, next);
+    },
+  };
+}
+
 type Row = readonly [
   path: string,
   identity: string,
@@ -59,7 +88,7 @@ type Row = readonly [
 ];
 
 /** The cache in a folder of working state; an empty one when there is none, or it is damaged. */
-export function loadCache(stateFolder: string): DigestCache {
+function loadCache(stateFolder: string): DigestCache {
   try {
     const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
     return bytes === null ? new Map() : decode(bytes);
@@ -69,7 +98,7 @@ export function loadCache(stateFolder: string): DigestCache {
   }
 }
 
-export function saveCache(stateFolder: string, cache: DigestCache): void {
+function saveCache(stateFolder: string, cache: DigestCache): void {
   const rows = Array.from(cache, ([path, entry]): Row => [
     path,
     Object.values(entry.identity).join(' '),

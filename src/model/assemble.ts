@@ -2,11 +2,11 @@ import type { Archive } from './archive.js';
 import { ARCHIVE_LIMIT } from './archive.js';
 import { FORMAT } from './database.js';
 import type { Database, Signers, Trust } from './database.js';
-import { describeArchive, isPseudoPackage, pseudoPackage } from './entry.js';
+import { describeArchive, downloadUrl, isPseudoPackage, pseudoPackage } from './entry.js';
 import type { Observed } from './entry.js';
 import type { Warning } from './finding.js';
 import { carryHistory, sinceOf } from './ledger.js';
-import { comparePackages } from './package.js';
+import { comparePackages, compareText } from './package.js';
 import type { Package } from './package.js';
 import { validitySeconds } from './settings.js';
 import type { Settings, TrustSetting } from './settings.js';
@@ -23,6 +23,11 @@ export interface AssembleContext {
   readonly issued: Date;
   /** Archive path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
+  /**
+   * Paths that are not looked at this time: what is published of them stays as it is, and a new one stays
+   * out. None but where nobody is at the keyboard.
+   */
+  readonly held?: ReadonlySet<string>;
 }
 
 export interface Assembled {
@@ -81,11 +86,16 @@ export function assemble(observed: readonly Observed[], context: AssembleContext
   return { database, warnings: [...listing.warnings, ...ledger.warnings] };
 }
 
-function listArchives(observed: readonly Observed[], { settings, published }: AssembleContext): Listing {
-  const archives = new Map<string, Omit<Archive, 'Since'>>();
-  const packages: Package[] = [];
+function listArchives(
+  observed: readonly Observed[],
+  { settings, published, held }: AssembleContext,
+): Listing {
+  const kept = keptEntries(published, held);
+  const archives = new Map<string, Omit<Archive, 'Since'>>(kept.archives);
+  const packages: Package[] = [...kept.packages];
   const warnings: Warning[] = [];
   for (const file of observed) {
+    if (held?.has(file.path) === true) continue;
     const entry = describeArchive(file, settings);
     if (entry.kind === 'left-out') {
       refuseToDrop(entry.warning, published);
@@ -99,7 +109,38 @@ function listArchives(observed: readonly Observed[], { settings, published }: As
   warnings.push(...duplicates(archives));
   const pseudo = withoutArchive(archives, settings);
   packages.push(...pseudo.packages);
-  return { archives, packages: packages.sort(comparePackages), warnings: [...warnings, ...pseudo.warnings] };
+  return {
+    archives: kept.archives.size === 0 ? archives : sortedByPath(archives),
+    packages: packages.sort(comparePackages),
+    warnings: [...warnings, ...pseudo.warnings],
+  };
+}
+
+/** The published entries of held paths, both halves. */
+function keptEntries(
+  published: Database | null,
+  held: ReadonlySet<string> = new Set(),
+): { archives: ReadonlyMap<string, Archive>; packages: readonly Package[] } {
+  if (held.size === 0) return { archives: new Map(), packages: [] };
+  const archives = new Map(Array.from(published?.Archives ?? []).filter(([path]) => held.has(path)));
+  const addresses = new Set(Array.from(archives.keys(), (path) => downloadUrl(path, {})));
+  const packages = (published?.Packages ?? []).filter(({ 'Download-URL': url }) => {
+    // Relative, or behind whatever Base-URL was set when it was published.
+    for (let start = 0; url !== undefined && start >= 0; start = nextSegment(url, start)) {
+      if (addresses.has(url.slice(start))) return true;
+    }
+    return false;
+  });
+  return { archives, packages };
+}
+
+function nextSegment(url: string, start: number): number {
+  const slash = url.indexOf('/', start);
+  return slash < 0 ? -1 : slash + 1;
+}
+
+function sortedByPath<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  return new Map(Array.from(map).sort(([a], [b]) => compareText(a, b)));
 }
 
 // A listed archive is withdrawn only when it is gone or excluded (cli contract), never because a name went.

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { openCache } from '../disk/cache.js';
 import { removeDurably, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
@@ -12,7 +13,11 @@ import { removeWaiting, repairPublication } from './publish.js';
 import { noteDown, release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
 
-export interface BuildOptions extends Omit<PrepareOptions, 'remember'> {
+export interface BuildOptions extends Omit<PrepareOptions, 'cache' | 'unattended'> {
+  /** Folder of working state: the cache, the lock. */
+  readonly stateFolder: string;
+  /** Whether to read every archive whatever the cache says. */
+  readonly rehash: boolean;
   /** Writes nothing, only says what would be. */
   readonly check: boolean;
   /** Refuses where there are warnings. */
@@ -58,7 +63,9 @@ export async function build(directory: string, options: BuildOptions): Promise<B
 }
 
 async function buildHere(directory: string, options: BuildOptions): Promise<BuildResult> {
-  const prepared = await prepare(directory, { ...options, remember: !options.check });
+  const { rehash, check, stateFolder } = options;
+  const cache = openCache(stateFolder, { rehash, remember: !check });
+  const prepared = await prepare(directory, { ...options, cache });
   if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
   const { published, unchanged, refreshDue } = prepared;
   if (published !== null && unchanged && !refreshDue) {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { openCache } from '../disk/cache.js';
 import { readBounded } from '../disk/files.js';
 import { decodeDatabase } from '../format/database.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
@@ -6,9 +7,11 @@ import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, WAITING_NAME } from '../model/layout.js';
+import type { BuildOptions } from './build.js';
 import { prepare } from './prepare.js';
-import type { PrepareOptions } from './prepare.js';
 import { readPublished } from './published.js';
+
+export type DiffOptions = Omit<BuildOptions, 'check' | 'strict' | 'release'>;
 
 export interface DiffResult {
   /** The database that would be published next; what is published where that says the same. */
@@ -23,14 +26,12 @@ export interface DiffResult {
  * What the next publication changes: the waiting database against the published one, or one made in
  * memory where none waits. Writes nothing. Throws what `prepare` throws, and DATABASE_MALFORMED.
  */
-export async function diff(
-  directory: string,
-  options: Omit<PrepareOptions, 'remember'>,
-): Promise<DiffResult> {
+export async function diff(directory: string, options: DiffOptions): Promise<DiffResult> {
   const path = join(directory, WAITING_NAME);
   const bytes = readBounded(path, DATABASE_LIMIT_BYTES);
   if (bytes === null) {
-    const { difference, warnings, unchanged } = await prepare(directory, { ...options, remember: false });
+    const cache = openCache(options.stateFolder, { rehash: options.rehash, remember: false });
+    const { difference, warnings, unchanged } = await prepare(directory, { ...options, cache });
     return {
       database: unchanged ? join(directory, DATABASE_NAME) : path,
       waiting: false,

@@ -1,11 +1,11 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { entryOf, loadCache, lookUp, saveCache } from '../disk/cache.js';
-import type { CachedDigest } from '../disk/cache.js';
+import { entryOf, lookUp } from '../disk/cache.js';
+import type { CacheStore, CachedDigest } from '../disk/cache.js';
 import type { Digested } from '../disk/digest.js';
 import { hashFiles } from '../disk/hash.js';
 import { isExcluded, scanDirectory } from '../disk/scan.js';
-import type { ScannedFile } from '../disk/scan.js';
+import type { Scan, ScannedFile } from '../disk/scan.js';
 import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { Observed } from '../model/entry.js';
@@ -16,12 +16,12 @@ export interface ObserveOptions {
   readonly settings: Settings;
   /** What is published: its archives may be missing, but not unreadable. */
   readonly published: Database | null;
-  readonly stateFolder: string;
-  /** Whether to read every archive whatever the cache says. */
-  readonly rehash: boolean;
-  /** Whether the cache may be written. */
-  readonly remember: boolean;
+  readonly cache: CacheStore;
   readonly clock: () => Date;
+  /** What the directory holds, where that was looked up already. */
+  readonly scan?: Scan | undefined;
+  /** Archives that are not to be read yet. */
+  readonly unsettled?: ReadonlySet<string> | undefined;
   readonly onProgress?: (done: number, of: number) => void;
 }
 
@@ -44,11 +44,12 @@ export interface Observation {
 export async function observeArchives(directory: string, options: ObserveOptions): Promise<Observation> {
   const startedMs = options.clock().getTime();
   const md5 = options.settings.PackMan !== false;
-  const scan = scanDirectory(directory, { exclude: options.settings.Exclude ?? [] });
-  const cache = options.rehash ? new Map<string, CachedDigest>() : loadCache(options.stateFolder);
+  const scan = options.scan ?? scanDirectory(directory, { exclude: options.settings.Exclude ?? [] });
+  const files = scan.archives.filter(({ path }) => options.unsettled?.has(path) !== true);
+  const cache = options.cache.entries();
   const known = new Map<string, CachedDigest>();
   const unknown: ScannedFile[] = [];
-  for (const file of scan.archives) {
+  for (const file of files) {
     const entry = lookUp(cache, file, { md5 });
     if (entry === null) unknown.push(file);
     else known.set(file.path, entry);
@@ -66,18 +67,17 @@ export async function observeArchives(directory: string, options: ObserveOptions
     const entry = result.kind === 'digested' ? entryOf(file, result, { startedMs }) : null;
     if (entry !== null) known.set(file.path, entry);
   }
-  if (options.remember && (unknown.length > 0 || known.size !== cache.size))
-    saveCache(options.stateFolder, known);
+  options.cache.keep(known);
 
   const warnings: Warning[] = [...scan.warnings];
   const archives: Observed[] = [];
-  for (const file of scan.archives) {
+  for (const file of files) {
     const observed = observe(file, read.get(file.path) ?? known.get(file.path));
     if ('code' in observed) warnings.push(observed);
     else if (observed.kind === 'archive') archives.push(observed.archive);
   }
   refuseUnreadable(directory, { ...options, archives, warnings });
-  if (archives.length === 0) throw noArchives(directory, warnings);
+  if (archives.length === 0 && (options.unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);
   const bytes = archives.reduce((sum, { size }) => sum + size, 0);
   return { archives, others: scan.others, warnings, hashed: unknown.length, cached, bytes };
 }
@@ -105,12 +105,24 @@ function observe(
 // A published archive is withdrawn only when it is gone or excluded: a disk error must not withdraw it.
 function refuseUnreadable(
   directory: string,
-  { settings, published, archives, warnings }: ObserveOptions & Pick<Observation, 'archives' | 'warnings'>,
+  {
+    settings,
+    published,
+    archives,
+    warnings,
+    unsettled,
+  }: ObserveOptions & Pick<Observation, 'archives' | 'warnings'>,
 ): void {
   if (published === null) return;
   const seen = new Set(archives.map(({ path }) => path));
   for (const path of published.Archives.keys()) {
-    if (seen.has(path) || isExcluded(path, settings.Exclude ?? []) || isGone(join(directory, path))) continue;
+    if (
+      seen.has(path) ||
+      unsettled?.has(path) === true ||
+      isExcluded(path, settings.Exclude ?? []) ||
+      isGone(join(directory, path))
+    )
+      continue;
     const message = warnings.find((warning) => warning.path === path)?.message ?? 'it cannot be reached';
     throw new PacksignError('ARCHIVE_UNREADABLE', `${path} is published and cannot be listed: ${message}`, {
       hint: 'make it readable, or remove or exclude it to withdraw it',

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { CacheStore } from '../disk/cache.js';
+import type { Scan } from '../disk/scan.js';
 import { PacksignError } from '../errors.js';
 import { encodeDatabase } from '../format/database.js';
 import { assemble } from '../model/assemble.js';
@@ -24,19 +26,24 @@ export interface PrepareOptions {
   readonly now: Date;
   /** The real clock, for what the cache may believe. */
   readonly clock: () => Date;
-  readonly stateFolder: string;
+  readonly cache: CacheStore;
   /** Certificates of the keys that are to sign; none when that is not known. */
   readonly signing: readonly Certificate[];
   /** Archive path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
-  readonly rehash: boolean;
-  /** Whether the cache may be written. */
-  readonly remember: boolean;
   /** Begin a history anew, whatever stands here. */
   readonly first: boolean;
   /** The published database in another place, which this directory carries on. */
   readonly previous: string | null;
+  /** Set where nobody is at the keyboard: what a person has to decide stays as it is published. */
+  readonly unattended?: Unattended | undefined;
   readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface Unattended {
+  readonly scan: Scan;
+  /** Archives that are still being written. */
+  readonly unsettled: ReadonlySet<string>;
 }
 
 /** The next database of a directory, made in memory. */
@@ -53,55 +60,65 @@ export interface Prepared {
   /** Whether the published database nears its expiry. */
   readonly refreshDue: boolean;
   readonly observation: Observation;
+  /** Archives that wait for a person; none but where `unattended` is set. */
+  readonly held: readonly Warning[];
   readonly warnings: readonly Warning[];
 }
 
 /** Scans, hashes and assembles; writes nothing but the cache. */
 export async function prepare(directory: string, options: PrepareOptions): Promise<Prepared> {
-  const { settings, now } = options;
-  const base = await findBase(directory, options);
-  const { published, previous, keys } = base;
-  const observation = await observeArchives(directory, {
-    ...options,
-    published: published?.database ?? null,
-  });
-  const identity = identify({
+  return await prepareUpon(await findBase(directory, options), directory, options);
+}
+
+/** The same upon a published database that was found before. */
+export async function prepareUpon(base: Base, directory: string, options: PrepareOptions): Promise<Prepared> {
+  const { settings, now, unattended } = options;
+  const published = base.published?.database ?? null;
+  const observation = await observeArchives(directory, { ...options, ...unattended, published });
+  const identity = identify({ settings, published, keys: base.keys, signing: options.signing });
+  const context = {
     settings,
-    published: published?.database ?? null,
-    keys,
-    signing: options.signing,
-  });
-  const assembleFor = (issued: Date) =>
-    assemble(observation.archives, {
-      settings,
-      published: published?.database ?? null,
-      previous,
-      ...identity,
-      issued,
-      allowed: options.allowed,
-    });
-  const issued = nextIssued(published?.database ?? null, now);
-  const { database, warnings } = assembleFor(issued);
-  const noMaintainer: Warning[] =
-    database.Maintainer === undefined
-      ? [
-          {
-            code: 'NO_MAINTAINER',
-            path: null,
-            message: 'nobody is named as responsible; set "Maintainer" in packsign.json',
-          },
-        ]
-      : [];
+    published,
+    previous: base.previous,
+    ...identity,
+    issued: nextIssued(published, now),
+    allowed: options.allowed,
+  };
+  const assembled = assemble(observation.archives, { ...context, held: unattended?.unsettled ?? new Set() });
+  const held =
+    unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
+  const { database, warnings } =
+    held.length === 0
+      ? assembled
+      : assemble(observation.archives, { ...context, held: pathsOf(held, unattended) });
   return {
     ...base,
     database,
     bytes: encodeDatabase(database),
-    difference: diffDatabases(published?.database ?? null, database),
-    unchanged: published !== null && isSameContent(published, database),
-    refreshDue: published !== null && isRefreshDue(published.database, now),
+    difference: diffDatabases(published, database),
+    unchanged: base.published !== null && isSameContent(base.published, database),
+    refreshDue: published !== null && isRefreshDue(published, now),
     observation,
-    warnings: [...observation.warnings, ...warnings, ...noMaintainer].sort(byPath),
+    held,
+    warnings: [...observation.warnings, ...warnings, ...nobody(database)].sort(byPath),
   };
+}
+
+/** What only a person may let pass: bytes that change, and a new archive that is not what its name says. */
+function mustWait({ code, path }: Warning, published: Database | null): boolean {
+  if (code === 'BYTES_CHANGED') return true;
+  return code === 'NAME_MISMATCH' && path !== null && published?.Archives.has(path) !== true;
+}
+
+function pathsOf(held: readonly Warning[], unattended: Unattended | undefined): ReadonlySet<string> {
+  const paths = held.flatMap(({ path }) => (path === null ? [] : [path]));
+  return new Set([...(unattended?.unsettled ?? []), ...paths]);
+}
+
+function nobody({ Maintainer }: Database): Warning[] {
+  if (Maintainer !== undefined) return [];
+  const message = 'nobody is named as responsible; set "Maintainer" in packsign.json';
+  return [{ code: 'NO_MAINTAINER', path: null, message }];
 }
 
 export interface Base {
@@ -111,7 +128,10 @@ export interface Base {
 }
 
 /** What the next database is built upon (cli contract: `--first`, `--previous`). */
-async function findBase(directory: string, { first, previous, settings }: PrepareOptions): Promise<Base> {
+export async function findBase(
+  directory: string,
+  { first, previous, settings }: Pick<PrepareOptions, 'first' | 'previous' | 'settings'>,
+): Promise<Base> {
   const keys = await readKeys(join(directory, KEYS_NAME));
   const standing = readStanding(directory);
   if (first) return { published: null, previous: standing?.sha256 ?? null, keys };

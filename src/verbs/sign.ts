@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { openCache } from '../disk/cache.js';
 import { readBounded } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
@@ -104,7 +105,7 @@ async function compareArchives(
   const { archives, others } = await observeArchives(directory, {
     ...options,
     published: published?.database ?? null,
-    remember: true,
+    cache: openCache(options.stateFolder, { rehash: options.rehash, remember: true }),
   });
   const observed = new Map(archives.map((archive) => [archive.path, archive]));
   const differing = Array.from(database.Archives).flatMap(([path, { Size, SHA256 }]) => {

@@ -1,5 +1,5 @@
 import { PacksignError, build, openCertificates, openSigners } from '../../index.js';
-import type { PrepareOptions, ReleaseOptions, Signer } from '../../index.js';
+import type { DiffOptions, ReleaseOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import { notesFolder } from '../folders.js';
 import {
@@ -21,7 +21,7 @@ import { passphraseSource } from '../secrets.js';
 
 export const buildCommand: Command = {
   usage: 'build [directory]',
-  summary: 'hash every archive and write the database; sign it with --key',
+  summary: 'hash every archive, write the database; --key signs it',
   group: 'maintain',
   examples: [
     ['packsign build dist', 'write dist/packages.unsigned.plist, for a look with packsign diff'],
@@ -98,7 +98,7 @@ export function releaseOptions(
 export async function prepareOptions(
   values: Values,
   { place, session, signers }: Circumstances & { signers: readonly Signer[] },
-): Promise<Omit<PrepareOptions, 'remember'>> {
+): Promise<DiffOptions> {
   const { outside, progress } = session;
   const { settings, stateFolder } = place;
   // Without unlocking anything: the key only says who is responsible, while nobody else does.
