@@ -1,0 +1,57 @@
+// What the other scripts share. Nothing here needs an installed package.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Runs a program in the project's folder, its output shown. Returns its exit status. */
+function run(program, args, options = {}) {
+  const { status, signal, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit', ...options });
+  if (error !== undefined) console.error(`${program}: ${error.message}`);
+  return status ?? (signal === null ? 127 : 128);
+}
+
+/** Runs npm: the one that runs this script, else the one on the path. Returns its exit status. */
+export function runNpm(args, options = {}) {
+  const npm = process.env.npm_execpath;
+  return npm?.endsWith('.js')
+    ? run(process.execPath, [npm, ...args], options)
+    : run('npm', args, { ...options, shell: process.platform === 'win32' });
+}
+
+/** Runs a program of an installed package with this Node. Returns its exit status. */
+export function runInstalled(file, args, options = {}) {
+  return run(process.execPath, [join(ROOT, 'node_modules', file), ...args], options);
+}
+
+/** Installs what the lock file says, unless that was done since the lock file changed. */
+export function installIfNeeded() {
+  // npm writes this file at the end of every installation.
+  const installed = changedMs(join(ROOT, 'node_modules/.package-lock.json'));
+  if (installed >= changedMs(join(ROOT, 'package-lock.json'))) return;
+  const status = runNpm(['ci', '--no-audit', '--no-fund']);
+  if (status !== 0) process.exit(status);
+}
+
+/**
+ * Compiles to dist/ and takes away what an earlier compilation left there. In this order, so that whoever
+ * runs the old dist/ meanwhile never finds it empty. Returns the compiler's exit status.
+ */
+export function compile() {
+  const started = Date.now();
+  const status = runInstalled('typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
+  if (status !== 0) return status;
+  const dist = join(ROOT, 'dist');
+  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && changedMs(path) < started) rmSync(path);
+  }
+  chmodSync(join(dist, 'bin/packsign.js'), 0o755);
+  return 0;
+}
+
+function changedMs(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
