@@ -3,6 +3,7 @@ import { pipeline, Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
+import { bunzip2 } from './bzip2.js';
 
 /** A file that is open for reading, and stays open. */
 export interface OpenFile {
@@ -35,7 +36,10 @@ export function* fileChunks(file: OpenFile, start: number, end: number): Generat
  * The decompressed bytes, in pieces. Throws when the input is damaged, cut short, or would take
  * unreasonable work; whoever stops early stops the decoder and the reading of `chunks`.
  */
-export function decompress(compression: Compression, chunks: Iterable<Buffer>): AsyncIterable<Uint8Array> {
+export function decompress(
+  compression: Compression,
+  chunks: Iterable<Buffer>,
+): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
   switch (compression) {
     case 'deflate':
       return throughStream(zlib.createInflateRaw({ chunkSize: CHUNK_BYTES }), chunks);
@@ -60,31 +64,6 @@ async function* throughStream(decoder: Duplex, chunks: Iterable<Buffer>): AsyncG
   // A failure of either destroys the decoder with it, and reading the decoder then throws it.
   pipeline(source, decoder, () => undefined);
   yield* decoder as AsyncIterable<Uint8Array>;
-}
-
-async function* bunzip2(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
-  const { default: createDecoder } = await import('unbzip2-stream');
-  const decoder = createDecoder();
-  const failures: unknown[] = [];
-  let unpacked: Buffer[] = [];
-  let burstBytes = 0;
-  decoder.on('error', (error: unknown) => failures.push(error));
-  decoder.on('data', (piece: Buffer) => {
-    unpacked.push(piece);
-    burstBytes += piece.length;
-    // The decoder unpacks all blocks that it holds at once; an error thrown here is what stops it.
-    if (burstBytes > BURST_BYTES) throw new Error('too much output for its input');
-  });
-  for (const chunk of chunks) {
-    decoder.write(chunk);
-    yield* unpacked;
-    if (failures.length > 0) throw failures[0];
-    unpacked = [];
-    burstBytes = 0;
-  }
-  decoder.end();
-  yield* unpacked;
-  if (failures.length > 0) throw failures[0];
 }
 
 async function* unxz(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
