@@ -1,10 +1,33 @@
 #!/usr/bin/env node
 import { main } from '../src/cli/main.js';
 
+const stop = new AbortController();
+let isAwaited = false;
+
+// A handler lets synchronous work, publication above all, come to its end first. A second signal ends all.
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.on(signal, () => {
+    if (!isAwaited || stop.signal.aborted) process.exit(status);
+    stop.abort();
+  });
+}
+// Whoever reads our output may stop early: packsign diff | head.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 process.exitCode = await main(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   environment: process.env,
   clock: () => new Date(),
+  stopSignal: () => {
+    isAwaited = true;
+    return stop.signal;
+  },
 });

@@ -19,6 +19,8 @@ export { sign } from './verbs/sign.js';
 export type { SignOptions, SignResult } from './verbs/sign.js';
 export { verify } from './verbs/verify.js';
 export type { VerifyCode, VerifyOptions, VerifyResult } from './verbs/verify.js';
+export { watch } from './verbs/watch.js';
+export type { WatchEvent, WatchOptions } from './verbs/watch.js';
 export type { JudgedSignature, TrustedDatabase } from './verbs/judge.js';
 
 export type { Archive } from './model/archive.js';

@@ -5,18 +5,21 @@ import type { Outside } from './streams.js';
 
 /** What a command came to: a value for `--json`, lines for people, and an exit status. */
 export interface Report {
-  readonly json: Readonly<Record<string, unknown>>;
+  /** Null prints nothing. */
+  readonly json: Readonly<Record<string, unknown>> | null;
   /** Results, for stdout. */
   readonly lines: readonly string[];
   /** What is worth knowing beside them, for stderr. */
   readonly notices?: readonly string[];
-  readonly exitStatus: 0 | 1;
+  readonly exitStatus: 0 | 1 | 2;
 }
 
 /** What a command is handed besides its options. */
 export interface Session {
   readonly outside: Outside;
   readonly progress: Progress;
+  /** Prints a report before the last one: for a command that goes on. */
+  readonly print: (report: Report) => void;
 }
 
 /** One command of the program: how it is called, explained, and carried out. */

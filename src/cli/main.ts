@@ -3,7 +3,7 @@ import { COMMANDS } from './commands/all.js';
 import type { Command, Report } from './command.js';
 import { overview } from './help.js';
 import type { Values } from './options.js';
-import { startProgress } from './progress.js';
+import { makeProgress } from './progress.js';
 import { canColor } from './streams.js';
 import type { Outside } from './streams.js';
 import { harmless } from './terminal.js';
@@ -44,20 +44,21 @@ async function carryOut(
   outside: Outside,
 ): Promise<number> {
   const quiet = values['quiet'] === true;
-  const progress = startProgress(outside, {
-    quiet: quiet || values['json'] === true,
-    text: `${nameOf(command)} …`,
-  });
-  let report: Report;
+  const json = values['json'] === true;
+  const progress = makeProgress(outside, { quiet: quiet || json });
+  const print = (report: Report) => {
+    progress.rest();
+    if (!quiet) for (const line of report.notices ?? []) outside.stderr.write(`${line}\n`);
+    if (json && report.json !== null) outside.stdout.write(`${JSON.stringify(report.json)}\n`);
+    if (!json && !quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);
+  };
   try {
-    report = await command.run(values, { outside, progress });
+    const report = await command.run(values, { outside, progress, print });
+    print(report);
+    return report.exitStatus;
   } finally {
-    progress.stop();
+    progress.rest();
   }
-  if (!quiet) for (const line of report.notices ?? []) outside.stderr.write(`${line}\n`);
-  if (values['json'] === true) outside.stdout.write(`${JSON.stringify(report.json)}\n`);
-  else if (!quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);
-  return report.exitStatus;
 }
 
 interface Failing {
@@ -92,8 +93,4 @@ function reportBug(error: unknown, { outside, wantsJson }: { outside: Outside; w
       'packsign: hint: please report it with the text above: https://www.npmjs.com/package/packsign\n',
   );
   return BUG_STATUS;
-}
-
-function nameOf({ usage }: Command): string {
-  return usage.replace(/ [[<].*$/, '');
 }

@@ -24,6 +24,7 @@ const SETTING_OPTIONS = {
   signers: { key: 'Signers', option: repeated('primary fingerprint of somebody who signs') },
   threshold: { key: 'Threshold', option: single('how many of them must sign') },
   'pack-man': { key: 'PackMan', option: { type: 'boolean', describe: 'write MD5 sums for PackMan clients' } },
+  settle: { key: 'Settle', option: single('how long a file must lie still before watch lists it') },
   exclude: { key: 'Exclude', option: repeated('glob of archives to leave out') },
 } as const satisfies Readonly<Record<string, { key: keyof Settings; option: Options }>>;
 

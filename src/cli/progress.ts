@@ -1,39 +1,50 @@
 import { canAnimate } from './streams.js';
 import type { Outside } from './streams.js';
 
+/** A spinner that shows while there is something to wait for. */
 export interface Progress {
-  /** Replaces the text beside the spinner. */
+  /** Shows this text, after a moment in which the work may already be done. */
   readonly say: (text: string) => void;
-  readonly stop: () => void;
+  /** Takes it away, until there is something to say again. */
+  readonly rest: () => void;
 }
 
-const SILENT: Progress = { say: () => undefined, stop: () => undefined };
+const SILENT: Progress = { say: () => undefined, rest: () => undefined };
 /** Work that is done sooner than this is not worth a spinner, nor loading one. */
 const PATIENCE_MS = 400;
 
-/** A spinner on stderr while a command runs; nothing where there is no terminal to show it. */
-export function startProgress(outside: Outside, { quiet, text }: { quiet: boolean; text: string }): Progress {
+interface Spinner {
+  text: string;
+  readonly start: () => unknown;
+  readonly stop: () => unknown;
+}
+
+/** A spinner on stderr; nothing where there is no terminal to show it. */
+export function makeProgress(outside: Outside, { quiet }: { quiet: boolean }): Progress {
   if (quiet || !canAnimate(outside)) return SILENT;
-  let shown = text;
-  let stopped = false;
-  let spinner: { text: string; stop: () => unknown } | null = null;
+  let shown: string | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let spinner: Spinner | null = null;
   const begin = async () => {
     const { default: ora } = await import('ora');
-    if (stopped) return;
     // Left to itself ora would swallow Ctrl-C.
-    spinner = ora({ text: shown, stream: outside.stderr, discardStdin: false }).start();
+    spinner ??= ora({ stream: outside.stderr, discardStdin: false });
+    if (shown === null) return;
+    spinner.text = shown;
+    spinner.start();
   };
-  const timer = setTimeout(() => {
-    begin().catch(() => undefined);
-  }, PATIENCE_MS);
   return {
-    say: (next) => {
-      shown = next;
-      if (spinner !== null) spinner.text = next;
+    say: (text) => {
+      shown = text;
+      if (spinner !== null) spinner.text = text;
+      timer ??= setTimeout(() => {
+        begin().catch(() => undefined);
+      }, PATIENCE_MS);
     },
-    stop: () => {
-      stopped = true;
-      clearTimeout(timer);
+    rest: () => {
+      shown = null;
+      if (timer !== null) clearTimeout(timer);
+      timer = null;
       spinner?.stop();
     },
   };

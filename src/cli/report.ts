@@ -12,6 +12,7 @@ import type {
   SignResult,
   VerifyResult,
   Warning,
+  WatchEvent,
 } from '../index.js';
 import type { Report } from './command.js';
 import { count, formatBytes, groupFingerprint, harmless } from './terminal.js';
@@ -306,6 +307,54 @@ function adviceLines({ status, code, pinnedBy, database, trusted, findings }: Ve
   if (!isBad || code === 'DATABASE_MISSING') return [];
   const notify = trusted?.Packsign.Notify;
   return [`  do not use it${notify === undefined ? '' : `; tell the maintainer: ${harmless(notify)}`}`];
+}
+
+const EVENT_WORDS = {
+  ready: 'watching',
+  signed: 'signed',
+  refreshed: 'signed anew before it expires',
+  unchanged: 'nothing to sign',
+  held: 'held',
+  refused: 'refused',
+  error: 'error',
+  stopped: 'stopped',
+} as const;
+
+/** One calm line for each event: when, what, how long it took. */
+export function reportEvent(event: WatchEvent, { directory }: { directory: string }): Report {
+  const { at, issued, code, paths, message, hint, warnings, tookMs } = event;
+  const json = {
+    event: event.event,
+    at: formatInstant(at),
+    issued: instantOrNull(issued),
+    code,
+    paths,
+    message,
+    hint,
+    warnings,
+  };
+  const isTrouble = ['held', 'refused', 'error'].includes(event.event);
+  const about = event.event === 'ready' ? ` ${harmless(directory)}` : pathSummary(paths);
+  const why = message === null ? '' : ` (${harmless(message.split('\n')[0] ?? '')})`;
+  const took = tookMs === null || isTrouble ? '' : `, ${tookMs.toLocaleString('en-US')} ms`;
+  const line = `${formatInstant(at)} ${EVENT_WORDS[event.event]}${about}${code === null ? '' : ` ${code}`}${why}${took}`;
+  if (!isTrouble) return { json, lines: [line], notices: warningLines(warnings), exitStatus: 0 };
+  const hintLines = hint === null ? [] : [`packsign: hint: ${harmless(hint)}`];
+  return { json, lines: [], notices: [line, ...hintLines], exitStatus: 0 };
+}
+
+function pathSummary(paths: readonly string[]): string {
+  const [first] = paths;
+  if (first === undefined) return '';
+  return paths.length === 1
+    ? ` ${harmless(first)}`
+    : ` ${harmless(first)} and ${count(paths.length - 1, 'other')}`;
+}
+
+/** The exit status of `watch --once`: the worst of its events. */
+export function statusAfter({ event }: WatchEvent, before: 0 | 1 | 2): 0 | 1 | 2 {
+  if (event === 'error') return 2;
+  return event === 'held' || event === 'refused' ? (Math.max(before, 1) as 1 | 2) : before;
 }
 
 export function reportInit(path: string): Report {

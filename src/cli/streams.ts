@@ -7,6 +7,8 @@ export interface Outside {
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: () => Date;
+  /** Asks to be told of SIGINT and SIGTERM, which otherwise end the program. */
+  readonly stopSignal: () => AbortSignal;
 }
 
 /** Whether a person sits at the keyboard. */

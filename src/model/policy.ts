@@ -26,11 +26,15 @@ export function nextIssued(published: Database | null, now: Date): Date {
   return new Date(issued);
 }
 
-/** Whether a third or less of a database's validity is left: reason enough to sign anew (threat T20). */
+/** When a third of a database's validity is left: reason enough to sign anew (threat T20). Null: never. */
+export function refreshDate({ Packsign: { Issued, Expires } }: Database): Date | null {
+  if (Expires === undefined) return null;
+  return new Date(Expires.getTime() - (Expires.getTime() - Issued.getTime()) / 3);
+}
+
 export function isRefreshDue(database: Database, now: Date): boolean {
-  const { Issued, Expires } = database.Packsign;
-  if (Expires === undefined) return false;
-  return Expires.getTime() - now.getTime() <= (Expires.getTime() - Issued.getTime()) / 3;
+  const due = refreshDate(database);
+  return due !== null && due <= now;
 }
 
 /** Refuses bytes that change in silence. Throws BYTES_CHANGED. */

@@ -6,12 +6,13 @@ import { splitPackets, TAG } from './framing.js';
 import { mergeCertificates } from './merge.js';
 import { CERTIFICATE_FILE, malformed } from './origin.js';
 import type { Standing } from './standing.js';
+import { requireValid } from './usable.js';
+import type { UsableKey } from './usable.js';
 import { chooseSigningKey, keyExpiry, signingSubkeys, standingOf } from './standing.js';
 
 export type { Certificate } from './certificate.js';
 export { mergeCertificates } from './merge.js';
 export type { Standing } from './standing.js';
-export { requireUsable } from './usable.js';
 
 /** Largest `keys.asc` (docs/FORMAT.md §9). */
 export const CERTIFICATES_LIMIT_BYTES = 1024 * 1024;
@@ -61,6 +62,16 @@ export function signingStatus(certificate: Certificate, at: Date, keyId?: string
   const key = keyNamed(certificate, keyId);
   if (key !== null) return standingOf(certificate, key, at);
   return { kind: 'unusable', key: certificate.primary, reason: 'the certificate has no such key' };
+}
+
+/**
+ * The key of a certificate that signs at a moment: the one named, else the one that would sign.
+ *
+ * @throws {PacksignError} `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_NOT_YET_VALID`, `KEY_WEAK`, `KEY_UNUSABLE`: why
+ * none does (threat T25: another key of the certificate never steps in).
+ */
+export function requireUsable(certificate: Certificate, at: Date, keyId?: string): UsableKey {
+  return requireValid(certificate, signingStatus(certificate, at, keyId));
 }
 
 /**

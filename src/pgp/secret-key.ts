@@ -22,6 +22,8 @@ export interface Signer {
   /** Primary fingerprint, 40 upper-case hex digits. */
   readonly fingerprint: string;
   readonly certificate: Certificate;
+  /** Fingerprint of the key of the certificate that signs: a subkey, mostly. */
+  readonly signingKey: string;
   /**
    * One signature over the exact bytes: binary, version 4. Without the random salt when deterministic: then
    * the same bytes, date and key give the same signature, but for ECDSA keys.
@@ -172,6 +174,7 @@ function signerOf(certificate: Certificate, key: CertificateKey, secret: AnySecr
   return {
     fingerprint: certificate.fingerprint,
     certificate,
+    signingKey: key.fingerprint,
     sign: async (bytes, { date, deterministic }) => {
       const created = wholeSeconds(date);
       const { preferredHashes } = requireValid(certificate, standingToSign(certificate, key, created));

@@ -2,7 +2,6 @@ import type { ErrorCode } from '../errors.js';
 import { PacksignError } from '../errors.js';
 import type { Certificate } from './certificate.js';
 import type { Standing } from './standing.js';
-import { chooseSigningKey } from './standing.js';
 
 export type UsableKey = Extract<Standing, { readonly kind: 'valid' }>;
 
@@ -22,17 +21,7 @@ const REFUSALS: Readonly<Record<Exclude<Standing['kind'], 'valid'>, Refusal>> = 
   unusable: { code: 'KEY_UNUSABLE', hint: 'packsign key show KEY lists what is in it' },
 };
 
-/**
- * The key of a certificate that signs at a moment.
- *
- * @throws {PacksignError} `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_NOT_YET_VALID`, `KEY_WEAK`, `KEY_UNUSABLE`: why
- * none does (threat T25: another key of the certificate never steps in).
- */
-export function requireUsable(certificate: Certificate, at: Date): UsableKey {
-  return requireValid(certificate, chooseSigningKey(certificate, at));
-}
-
-/** Throws as `requireUsable` on a standing that is not valid. */
+/** Throws as `requireUsable` of certificates.ts on a standing that is not valid. */
 export function requireValid(certificate: Certificate, standing: Standing): UsableKey {
   if (standing.kind === 'valid') return standing;
   const { code, hint } = REFUSALS[standing.kind];

@@ -88,7 +88,7 @@ async function buildHere(directory: string, options: BuildOptions): Promise<Buil
     if (!options.check) leaveWaiting(directory, prepared.bytes);
     return describe(prepared, { ...here, database: waiting, released: null });
   }
-  const draft = { ...prepared, others: prepared.observation.others, gathered: null };
+  const draft = { ...prepared, others: prepared.observation.others, gathered: null, lastKeys: null };
   const released = await release(directory, draft, options.release);
   return describe(prepared, { ...here, database: released.database, released });
 }

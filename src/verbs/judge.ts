@@ -136,10 +136,7 @@ async function checkSignatures(
   const signatures = readSignatures(evidence.signature, { allowBinary: options.byHand === true });
   const pinned = new Set(options.pins.fingerprints);
   const certificates = evidence.certificates.filter(({ fingerprint }) => pinned.has(fingerprint));
-  return await verifySignatures(evidence.bytes, signatures, {
-    certificates,
-    now: new Date(options.now.getTime() + SLACK_MS),
-  });
+  return await verifySignatures(evidence.bytes, signatures, { certificates, now: options.now });
 }
 
 async function counted(reports: readonly SignatureReport[], bounds: Bounds): Promise<ReadonlySet<string>> {

@@ -44,6 +44,8 @@ export interface Unattended {
   readonly scan: Scan;
   /** Archives that are still being written. */
   readonly unsettled: ReadonlySet<string>;
+  /** Whether published archives keep their entries whatever the settings say now. */
+  readonly frozen?: boolean;
 }
 
 /** The next database of a directory, made in memory. */
@@ -84,13 +86,14 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     issued: nextIssued(published, now),
     allowed: options.allowed,
   };
-  const assembled = assemble(observation.archives, { ...context, held: unattended?.unsettled ?? new Set() });
+  const waiting = new Set([...(unattended?.unsettled ?? []), ...frozenPaths(observation, base, unattended)]);
+  const assembled = assemble(observation.archives, { ...context, held: waiting });
   const held =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
   const { database, warnings } =
     held.length === 0
       ? assembled
-      : assemble(observation.archives, { ...context, held: pathsOf(held, unattended) });
+      : assemble(observation.archives, { ...context, held: new Set([...waiting, ...pathsOf(held)]) });
   return {
     ...base,
     database,
@@ -110,9 +113,20 @@ function mustWait({ code, path }: Warning, published: Database | null): boolean 
   return code === 'NAME_MISMATCH' && path !== null && published?.Archives.has(path) !== true;
 }
 
-function pathsOf(held: readonly Warning[], unattended: Unattended | undefined): ReadonlySet<string> {
-  const paths = held.flatMap(({ path }) => (path === null ? [] : [path]));
-  return new Set([...(unattended?.unsettled ?? []), ...paths]);
+function pathsOf(held: readonly Warning[]): string[] {
+  return held.flatMap(({ path }) => (path === null ? [] : [path]));
+}
+
+/** Published archives with the bytes that they were published with. */
+function frozenPaths(
+  { archives }: Observation,
+  { published }: Base,
+  unattended: Unattended | undefined,
+): string[] {
+  if (unattended?.frozen !== true) return [];
+  return archives
+    .filter(({ path, sha256 }) => published?.database.Archives.get(path)?.SHA256 === sha256)
+    .map(({ path }) => path);
 }
 
 function nobody({ Maintainer }: Database): Warning[] {
@@ -174,7 +188,7 @@ function isSameContent({ database: published, bytes }: Published, next: Database
       ...(Previous === undefined ? {} : { Previous }),
     },
   };
-  return bytes.equals(encodeDatabase(same));
+  return encodeDatabase(same).equals(bytes);
 }
 
 function byPath(a: Warning, b: Warning): number {

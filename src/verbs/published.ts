@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
+import type { Database } from '../model/database.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME, KEYS_NAME, signaturePath } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { judge, nameOf } from './judge.js';
-import type { TrustedDatabase } from './judge.js';
 
 /** What lies in a published directory, as bytes: nothing of it is believed. */
 export interface Standing {
@@ -17,10 +17,10 @@ export interface Standing {
 
 /** A published database that verified against its own `keys.asc`: what a writer may build upon. */
 export interface Published {
-  readonly database: TrustedDatabase;
-  readonly bytes: Buffer;
+  readonly database: Database;
+  readonly bytes: Uint8Array;
   readonly sha256: string;
-  readonly signature: Buffer;
+  readonly signature: Uint8Array;
 }
 
 /** Far enough ahead that no signature lies behind it: a writer's wrong clock is CLOCK_BEHIND's business. */
@@ -75,4 +75,14 @@ export async function readPublished(directory: string): Promise<Published | null
   throw new PacksignError('PREVIOUS_INVALID', `${path} does not verify against ${KEYS_NAME}: ${why}`, {
     hint: 'restore it from a backup or the published site; packsign build --first starts anew and loses its history',
   });
+}
+
+/** The keys of a directory in every form. Throws KEYS_MALFORMED. */
+export async function readPublishedKeys(
+  directory: string,
+): Promise<{ armored: Uint8Array; binary: Uint8Array; certificates: readonly Certificate[] }> {
+  const { encodeCertificates } = await import('../pgp/certificates.js');
+  const certificates = await readKeys(join(directory, KEYS_NAME));
+  const armored = readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES) ?? new Uint8Array();
+  return { armored, binary: encodeCertificates(certificates).binary, certificates };
 }

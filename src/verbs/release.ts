@@ -34,6 +34,8 @@ export interface Draft {
   readonly published: Published | null;
   /** Files of the directory that are no archives. */
   readonly others: readonly string[];
+  /** `keys.asc` as it was last published, for a directory that lost it; null where there is none. */
+  readonly lastKeys: Uint8Array | null;
   /** Signatures of these bytes that were made before; the file `packages.unsigned.plist.asc`. */
   readonly gathered: Uint8Array | null;
 }
@@ -52,6 +54,8 @@ export interface Released {
   /** How many signatures are still missing. */
   readonly missing: number;
   readonly threshold: number;
+  /** What is published now; null while signatures are missing. */
+  readonly publication: Publication | null;
   /** Set by the first publication: whose keys `keys.asc` now tells people to trust. */
   readonly keysWritten: readonly Certificate[] | null;
   readonly warnings: readonly Warning[];
@@ -69,7 +73,7 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
   refuseChangedBytes(published?.database ?? null, database);
   if (!options.allowRemoved) refuseMassRemoval(published?.database ?? null, database);
   refuseSecrets(directory, draft.others);
-  const keys = await keysFor(directory, options.signers);
+  const keys = await keysFor(directory, draft, options.signers);
   for (const signer of options.signers)
     await requirePublishedKey(signer, { keys, database, now: options.now });
 
@@ -103,6 +107,7 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
     published: missing === 0,
     missing,
     threshold,
+    publication: missing === 0 ? outcome : null,
     keysWritten: keys.isNew && missing === 0 ? keys.certificates : null,
     warnings: notListed(signers, database),
   };
@@ -121,9 +126,9 @@ function refuseSecrets(directory: string, others: readonly string[]): void {
 }
 
 /** What `keys.asc` holds, or will hold after a first publication; read back from its own bytes. */
-async function keysFor(directory: string, signers: readonly Signer[]): Promise<Keys> {
+async function keysFor(directory: string, { lastKeys }: Draft, signers: readonly Signer[]): Promise<Keys> {
   const { encodeCertificates, readCertificates } = await import('../pgp/certificates.js');
-  const standing = readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES);
+  const standing = readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES) ?? lastKeys;
   const armored = standing ?? encodeCertificates(signers.map(({ certificate }) => certificate)).armored;
   const certificates = await readCertificates(armored);
   return { armored, binary: encodeCertificates(certificates).binary, certificates, isNew: standing === null };
@@ -135,10 +140,12 @@ async function requirePublishedKey(
 ): Promise<void> {
   const published = keys.certificates.find(({ fingerprint }) => fingerprint === signer.fingerprint);
   if (published === undefined) throw keyNotPublished(signer, 'is not in');
-  const { expiryOf } = await import('../pgp/certificates.js');
-  const { requireUsable } = await import('../pgp/usable.js');
-  requireUsable(published, now);
-  const keyExpires = expiryOf(published, now);
+  if (![published.primary, ...published.subkeys].some((key) => key.fingerprint === signer.signingKey)) {
+    throw keyNotPublished(signer, 'signs with a subkey that is not in');
+  }
+  const { expiryOf, requireUsable } = await import('../pgp/certificates.js');
+  requireUsable(published, now, signer.signingKey);
+  const keyExpires = expiryOf(published, now, signer.signingKey);
   const { Expires } = database.Packsign;
   if (keyExpires === null || (Expires !== undefined && Expires <= keyExpires)) return;
   throw expiresAfterKey(keyExpires, now);
@@ -153,7 +160,7 @@ async function selfCheck(
   const latest = new Date(options.now.getTime() + SLACK_MS);
   const reports = await verifySignatures(bytes, readSignatures(signature), {
     certificates: keys.certificates,
-    now: latest,
+    now: options.now,
   });
   const from = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
   const counted = countDistinct(reports, { from, until: latest });
@@ -164,11 +171,7 @@ async function selfCheck(
 }
 
 function notAccepted(signer: Signer, reports: readonly SignatureReport[]): PacksignError {
-  // No certificate knows the subkey that signed: keys.asc is older than the key.
-  const unknown = reports.some(({ fingerprint, good }) => !good && fingerprint === null);
-  if (unknown) return keyNotPublished(signer, 'signed with a subkey that is not in');
-  const reason =
-    reports.find(({ fingerprint }) => fingerprint === signer.fingerprint)?.reason ?? 'no reason given';
+  const reason = reports.find(({ issuer }) => issuer === signer.signingKey)?.reason ?? 'no reason given';
   return new PacksignError(
     'SELF_CHECK_FAILED',
     `the new signature does not verify against ${KEYS_NAME}: ${reason}`,
@@ -183,7 +186,7 @@ function keyNotPublished(signer: Signer, how: string): PacksignError {
     'KEY_NOT_PUBLISHED',
     `the key ${signer.fingerprint} ${how} the published ${KEYS_NAME}`,
     {
-      hint: `users could not verify it; sign with a key that ${KEYS_NAME} holds`,
+      hint: 'users could not verify it; publish it first: packsign key publish --key FILE',
     },
   );
 }

@@ -55,7 +55,11 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
       ? []
       : await compareArchives(directory, { database, published, options });
     const gathered = readBounded(join(directory, GATHERED_NAME), SIGNATURE_LIMIT_BYTES);
-    const released = await release(directory, { bytes, database, published, others, gathered }, options);
+    const released = await release(
+      directory,
+      { bytes, database, published, others, gathered, lastKeys: null },
+      options,
+    );
     return { released, difference: diffDatabases(published?.database ?? null, database) };
   } finally {
     unlock();

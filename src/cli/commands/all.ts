@@ -5,6 +5,7 @@ import { initCommand } from './init.js';
 import { keyGenerateCommand, keyShowCommand } from './key.js';
 import { signCommand } from './sign.js';
 import { verifyCommand } from './verify.js';
+import { watchCommand } from './watch.js';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -14,5 +15,6 @@ export const COMMANDS: readonly Command[] = [
   buildCommand,
   diffCommand,
   signCommand,
+  watchCommand,
   verifyCommand,
 ];

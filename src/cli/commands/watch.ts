@@ -1,0 +1,52 @@
+import { watch } from '../../index.js';
+import type { Command } from '../command.js';
+import { isSet, placeOf, withDirectory, withKeys, withSettings } from '../options.js';
+import { reportEvent, statusAfter } from '../report.js';
+import { harmless } from '../terminal.js';
+import { releaseOptions, signersFor } from './build.js';
+
+export const watchCommand: Command = {
+  usage: 'watch [directory]',
+  summary: 'keep the database signed while releases land',
+  group: 'maintain',
+  examples: [
+    ['packsign watch dist --key key.asc', 'sign whatever settles in dist, until stopped'],
+    ['packsign watch dist --key key.asc --once', 'sign what is there and end, for cron'],
+  ],
+  options: (yargs) =>
+    withKeys(withSettings(withDirectory(yargs)))
+      .option('once', { type: 'boolean', default: false, describe: 'end when everything there is signed' })
+      .option('poll', {
+        type: 'boolean',
+        default: false,
+        describe: 'look on a timer: for network file systems',
+      }),
+  run: async (values, session) => {
+    const { outside, progress, print } = session;
+    const place = placeOf(values);
+    const signers = await signersFor(values, { place, session });
+    const once = isSet(values, 'once');
+    const { now: _, ...release } = releaseOptions(values, { session, signers });
+    const events = watch(place.directory, {
+      ...release,
+      stateFolder: place.stateFolder,
+      settings: () => placeOf(values).settings,
+      clock: outside.clock,
+      poll: isSet(values, 'poll'),
+      once,
+      signal: outside.stopSignal(),
+      onFallback: (reason) => {
+        outside.stderr.write(`packsign: warning: ${harmless(reason)}: looking on a timer from now on\n`);
+      },
+      onProgress: (done, of) => {
+        progress.say(`hashing ${done} of ${of}`);
+      },
+    });
+    let exitStatus: 0 | 1 | 2 = 0;
+    for await (const event of events) {
+      print(reportEvent(event, { directory: place.directory }));
+      if (once) exitStatus = statusAfter(event, exitStatus);
+    }
+    return { json: null, lines: [], exitStatus };
+  },
+};

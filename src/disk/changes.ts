@@ -1,0 +1,176 @@
+import { statSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import type { FSWatcher } from 'chokidar';
+import { reasonOf, systemCode } from '../errors.js';
+import {
+  DATABASE_NAME,
+  GATHERED_NAME,
+  KEYRING_NAME,
+  KEYS_NAME,
+  SIGNATURES_FOLDER,
+  SIGNATURE_COPY_NAME,
+  STATE_FOLDER,
+  WAITING_NAME,
+} from '../model/layout.js';
+
+/** What waiting for a change came to. */
+export type Wake = 'change' | 'timeout' | 'stop';
+
+/**
+ * Hints that something in a directory may have changed. Hints may be lost or too many: they only say when
+ * to look, and a scan says what is there.
+ */
+export interface Changes {
+  /** Waits for the first hint since the last call, or for the time to pass. */
+  readonly next: (timeoutMs: number) => Promise<Wake>;
+  readonly close: () => Promise<void>;
+}
+
+export interface ChangesOptions {
+  /** Looks on a timer only: for network file systems, which give no hints. */
+  readonly poll: boolean;
+  readonly signal: AbortSignal;
+  /** Hears once why hints ended and the timer took over. */
+  readonly onFallback: (reason: string) => void;
+}
+
+/** How often the directory itself is looked at: whether it was removed, made anew or swapped. */
+const ROOT_CHECK_MS = 500;
+const POLL_MS = 1000;
+
+const OWN_NAMES = new Set([
+  DATABASE_NAME,
+  SIGNATURE_COPY_NAME,
+  KEYS_NAME,
+  KEYRING_NAME,
+  WAITING_NAME,
+  GATHERED_NAME,
+  STATE_FOLDER,
+  SIGNATURES_FOLDER,
+]);
+
+export async function openChanges(directory: string, options: ChangesOptions): Promise<Changes> {
+  const bell = makeBell(options.signal);
+  const state: State = { directory, options, bell, watcher: null, root: null, polling: options.poll };
+  await rewatch(state);
+  const timer = setInterval(() => checkRoot(state), ROOT_CHECK_MS);
+  return {
+    next: (timeoutMs) => bell.wait(state.polling ? Math.min(timeoutMs, POLL_MS) : timeoutMs),
+    close: async () => {
+      clearInterval(timer);
+      await state.watcher?.close();
+    },
+  };
+}
+
+interface State {
+  readonly directory: string;
+  readonly options: ChangesOptions;
+  readonly bell: Bell;
+  watcher: FSWatcher | null;
+  /** Which directory is being watched; null while there is none. */
+  root: string | null;
+  polling: boolean;
+}
+
+// A watcher follows what it was opened on: after a removal or a swap by rename it would be deaf for ever.
+function checkRoot(state: State): void {
+  if (rootOf(state.directory) === state.root) return;
+  state.bell.ring();
+  rewatch(state).catch((error: unknown) => fallBack(state, error));
+}
+
+async function rewatch(state: State): Promise<void> {
+  state.root = rootOf(state.directory);
+  const old = state.watcher;
+  state.watcher = null;
+  await old?.close();
+  if (state.root === null || state.polling) return;
+  const { watch } = await import('chokidar');
+  const watcher = watch(state.directory, {
+    ignoreInitial: true,
+    followSymlinks: false,
+    // Only folders are watched: a watch for each file costs a second and 100 MB at 20,000 of them, and the
+    // folder's own watch tells of its files all the same, as `raw` events.
+    ignored: (path, stats) => stats?.isFile() === true || isOwn(state.directory, path),
+  });
+  state.watcher = watcher;
+  watcher.on('raw', (_event: string, name: unknown, details: unknown) => {
+    if (!isOwnEvent(state.directory, name, details)) state.bell.ring();
+  });
+  watcher.on('addDir', () => state.bell.ring());
+  watcher.on('unlinkDir', () => state.bell.ring());
+  watcher.on('error', (error) => fallBack(state, error));
+  await new Promise<void>((resolve) => {
+    watcher.once('ready', resolve);
+    watcher.once('error', () => resolve());
+  });
+  // What came between the last look and the watch being in place.
+  state.bell.ring();
+}
+
+// Out of watches, or a file system that has none.
+function fallBack(state: State, error: unknown): void {
+  if (state.polling || systemCode(error) === 'ENOENT') return;
+  state.polling = true;
+  state.options.onFallback(reasonOf(error));
+  const { watcher } = state;
+  state.watcher = null;
+  watcher?.close().catch(() => undefined);
+  state.bell.ring();
+}
+
+function isOwnEvent(directory: string, name: unknown, details: unknown): boolean {
+  const folder = (details as { watchedPath?: unknown } | null)?.watchedPath;
+  return typeof name === 'string' && typeof folder === 'string' && isOwn(directory, join(folder, name));
+}
+
+/** Whether a path is one that packsign writes itself: those must never wake it. */
+function isOwn(directory: string, path: string): boolean {
+  const [top = '', ...rest] = relative(directory, path).split(sep);
+  if (rest.length > 0) return top === STATE_FOLDER || top === SIGNATURES_FOLDER;
+  return OWN_NAMES.has(top) || /^\.packsign-[0-9a-f]+\.tmp$/.test(top);
+}
+
+/** Names the directory that a path leads to now; null when there is none. */
+function rootOf(directory: string): string | null {
+  try {
+    const stats = statSync(directory, { bigint: true });
+    return stats.isDirectory() ? `${stats.dev.toString()}:${stats.ino.toString()}` : null;
+  } catch {
+    return null;
+  }
+}
+
+interface Bell {
+  readonly ring: () => void;
+  readonly wait: (timeoutMs: number) => Promise<Wake>;
+}
+
+/** Remembers that it was rung until somebody has waited for it. */
+function makeBell(signal: AbortSignal): Bell {
+  let rung = false;
+  let wake: ((reason: Wake) => void) | null = null;
+  signal.addEventListener('abort', () => wake?.('stop'));
+  return {
+    ring: () => {
+      rung = true;
+      wake?.('change');
+    },
+    wait: async (timeoutMs) => {
+      if (signal.aborted) return 'stop';
+      const reason = rung
+        ? 'change'
+        : await new Promise<Wake>((resolve) => {
+            const timer = setTimeout(() => resolve('timeout'), Math.min(timeoutMs, 0x7fffffff));
+            wake = (why) => {
+              clearTimeout(timer);
+              resolve(why);
+            };
+          });
+      wake = null;
+      if (reason === 'change') rung = false;
+      return reason;
+    },
+  };
+}

@@ -1,0 +1,186 @@
+import { isSameIdentity, scanDirectory } from '../disk/scan.js';
+import type { Changes } from '../disk/changes.js';
+import type { Identity, Scan, ScannedFile } from '../disk/scan.js';
+import { PacksignError } from '../errors.js';
+
+/** The directory at a moment at which it is worth a turn. */
+export type Settled =
+  | {
+      readonly kind: 'seen';
+      readonly scan: Scan;
+      /** Archives that may still be written to: they count neither as new nor as changed yet. */
+      readonly unsettled: ReadonlySet<string>;
+      /** Whether archives came, went or changed since the last turn; false where only time has passed. */
+      readonly changed: boolean;
+    }
+  /** The directory cannot be looked at; waiting goes on. */
+  | { readonly kind: 'unreadable'; readonly error: PacksignError };
+
+export interface SettleOptions {
+  /** How long an archive must lie still before it counts. */
+  readonly settleMs: number;
+  readonly exclude: () => readonly string[];
+  /** Milliseconds since the epoch by the real clock. */
+  readonly nowMs: () => number;
+  /** When a turn is due though nothing changes; asked anew before each wait. */
+  readonly dueMs: () => number;
+  /** Ends once everything has settled and had its turn. */
+  readonly once: boolean;
+}
+
+/** How often everything is looked at again whatever hints say: lost ones heal here. */
+const RESCAN_MS = 60_000;
+/** While hints keep coming a turn waits for a gap between them, longer the longer turns take. */
+const SHORTEST_GAP_MS = 4;
+const LONGEST_GAP_MS = 1000;
+/** Settled archives wait for others that are being written, but not longer than this many settle times. */
+const PATIENCE = 3;
+
+/**
+ * The directory each time that it has settled: the first time at once, then whenever something changed or
+ * is due. The consumer's turn ends before the directory is looked at again, so turns never overlap.
+ */
+export async function* settledStates(
+  directory: string,
+  changes: Changes,
+  options: SettleOptions,
+): AsyncGenerator<Settled, void, void> {
+  const sight = makeSight(options);
+  for (;;) {
+    const beganMs = options.nowMs();
+    const scan = look(directory, options);
+    if ('code' in scan) {
+      yield { kind: 'unreadable', error: scan };
+    } else {
+      const { ready, changed, unsettled } = sight.see(scan);
+      if (ready || beganMs >= options.dueMs()) {
+        yield { kind: 'seen', scan, unsettled, changed };
+        sight.taken(scan, unsettled);
+      }
+    }
+    const gapMs = Math.min(LONGEST_GAP_MS, Math.max(SHORTEST_GAP_MS, options.nowMs() - beganMs));
+    const nextMs = sight.nextMs();
+    if (options.once && nextMs === null) return;
+    const untilMs = Math.min(nextMs ?? Infinity, options.dueMs(), options.nowMs() + RESCAN_MS);
+    const wake = await changes.next(Math.max(1, untilMs - options.nowMs()));
+    if (wake === 'stop') return;
+    if (wake === 'change' && (await quieten(changes, { gapMs, options })) === 'stop') return;
+  }
+}
+
+/** Waits out a burst: until no hint came for as long as the last turn took, within reason. */
+async function quieten(
+  changes: Changes,
+  { gapMs, options }: { gapMs: number; options: SettleOptions },
+): Promise<'quiet' | 'stop'> {
+  const endMs = options.nowMs() + 4 * gapMs;
+  // The first gap is short, so that a single archive is signed at once; only a burst is waited out.
+  for (let wait = SHORTEST_GAP_MS; options.nowMs() < endMs; wait = gapMs) {
+    const wake = await changes.next(wait);
+    if (wake === 'stop') return 'stop';
+    if (wake === 'timeout') return 'quiet';
+  }
+  return 'quiet';
+}
+
+function look(directory: string, options: SettleOptions): Scan | PacksignError {
+  try {
+    return scanDirectory(directory, { exclude: options.exclude() });
+  } catch (error) {
+    if (error instanceof PacksignError) return error;
+    throw error;
+  }
+}
+
+interface Sight {
+  /** Compares a scan with what was seen before. */
+  readonly see: (scan: Scan) => { ready: boolean; changed: boolean; unsettled: ReadonlySet<string> };
+  /** A turn has taken up everything but these. */
+  readonly taken: (scan: Scan, unsettled: ReadonlySet<string>) => void;
+  /** When it is worth looking again without a hint; null when everything had its turn. */
+  readonly nextMs: () => number | null;
+}
+
+/** An archive that no turn has taken up as it is now. */
+interface Pending {
+  readonly identity: Identity;
+  /** Since when it has been lying still. */
+  readonly sinceMs: number;
+  /** Appeared complete, by rename or hard link. */
+  readonly whole: boolean;
+}
+
+/** Keeps what is known of each archive between two scans. */
+function makeSight({ settleMs, nowMs }: SettleOptions): Sight {
+  let known = new Map<string, Identity>();
+  let pending = new Map<string, Pending>();
+  let firstSettledMs: number | null = null;
+  let isFirst = true;
+
+  const settlesMs = ({ whole, sinceMs }: Pending) => (whole ? sinceMs : sinceMs + settleMs);
+  const unsettledTimes = () => Array.from(pending.values(), settlesMs).filter((time) => time > nowMs());
+
+  const follow = ({ path, identity }: ScannedFile): Pending => {
+    const now = nowMs();
+    const seen = pending.get(path);
+    // A clock that was set back must not make it wait for ever.
+    if (seen !== undefined && isSameIdentity(seen.identity, identity) && seen.sinceMs <= now) return seen;
+    const before = seen?.identity ?? known.get(path);
+    const isNewName = before?.inode !== identity.inode;
+    const changedMs = Number(identity.changed / 1_000_000n);
+    return {
+      identity,
+      // What was there before we looked has lain still as long as its times say; of anything later only what
+      // we saw ourselves counts, since a file server's clock may be another.
+      sinceMs: isFirst ? Math.min(now, changedMs) : now,
+      // A write sets both times alike. Where the second is later, what came last was a rename, a link or a
+      // change of attributes; under a name that is new here, that is how complete files appear.
+      whole: isNewName && identity.changed > identity.modified,
+    };
+  };
+
+  return {
+    see: (scan) => {
+      const fresh = scan.archives.filter(({ path, identity }) => {
+        const taken = known.get(path);
+        return taken === undefined || !isSameIdentity(taken, identity);
+      });
+      pending = new Map(fresh.map((file) => [file.path, follow(file)]));
+      const paths = new Set(scan.archives.map(({ path }) => path));
+      const gone = Array.from(known.keys()).some((path) => !paths.has(path));
+      const now = nowMs();
+      const unsettled = new Set(
+        Array.from(pending)
+          .filter(([, entry]) => settlesMs(entry) > now)
+          .map(([path]) => path),
+      );
+      const changed = gone || pending.size > unsettled.size;
+      firstSettledMs = changed ? (firstSettledMs ?? now) : null;
+      const isUrgent = gone || Array.from(pending.values()).some(({ whole }) => whole);
+      const isPatient = unsettled.size > 0 && now < (firstSettledMs ?? now) + PATIENCE * settleMs;
+      return { ready: isFirst || (changed && (isUrgent || !isPatient)), changed, unsettled };
+    },
+    taken: (scan, unsettled) => {
+      isFirst = false;
+      firstSettledMs = null;
+      const before = known;
+      known = new Map();
+      for (const { path, identity } of scan.archives) {
+        // One that is being rewritten is still the one that a turn took up before, should it go away.
+        const taken = unsettled.has(path) ? before.get(path) : identity;
+        if (taken !== undefined) known.set(path, taken);
+      }
+      pending = new Map(Array.from(pending).filter(([path]) => unsettled.has(path)));
+    },
+    nextMs: () => {
+      const times = unsettledTimes();
+      if (firstSettledMs !== null) {
+        return Math.min(
+          firstSettledMs + PATIENCE * settleMs,
+          times.length === 0 ? Infinity : Math.max(...times),
+        );
+      }
+      return times.length === 0 ? null : Math.min(...times);
+    },
+  };
+}
