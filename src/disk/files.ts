@@ -15,14 +15,24 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 
 const TEMPORARY = /^\.packsign-[0-9a-f]{16}\.tmp$/;
 
+export interface ReadCodes {
+  /** Thrown for what is no regular file. */
+  readonly misfit: ErrorCode;
+  /** Thrown for a file above the limit. */
+  readonly tooLarge: ErrorCode;
+}
+
+const READ_CODES: ReadCodes = { misfit: 'FILE_UNREADABLE', tooLarge: 'FILE_UNREADABLE' };
+
 /**
- * The bytes of a file, or null when there is none. Throws FILE_UNREADABLE, also for a file above the
- * limit: nothing that others write is read without one (docs/FORMAT.md §9).
+ * The bytes of a file, or null when there is none. Throws FILE_UNREADABLE, and the codes given, also for a
+ * file above the limit: nothing that others write is read without one (docs/FORMAT.md §9).
  */
-export function readBounded(path: string, limitBytes: number): Buffer | null {
+export function readBounded(path: string, limitBytes: number, codes: ReadCodes = READ_CODES): Buffer | null {
   let fd: number;
   try {
     // Without blocking: a named pipe in the place of a file must not hang us.
@@ -32,8 +42,8 @@ export function readBounded(path: string, limitBytes: number): Buffer | null {
     throw unreadable(path, error);
   }
   try {
-    if (!fstatSync(fd).isFile()) throw new PacksignError('FILE_UNREADABLE', `${path} is not a regular file`);
-    return readUpTo(fd, { path, limitBytes });
+    if (!fstatSync(fd).isFile()) throw new PacksignError(codes.misfit, `${path} is not a regular file`);
+    return readUpTo(fd, { path, limitBytes, code: codes.tooLarge });
   } catch (error) {
     throw error instanceof PacksignError ? error : unreadable(path, error);
   } finally {
@@ -41,12 +51,12 @@ export function readBounded(path: string, limitBytes: number): Buffer | null {
   }
 }
 
-function readUpTo(fd: number, { path, limitBytes }: { path: string; limitBytes: number }): Buffer {
+function readUpTo(
+  fd: number,
+  { path, limitBytes, code }: { path: string; limitBytes: number; code: ErrorCode },
+): Buffer {
   const tooLarge = () =>
-    new PacksignError(
-      'FILE_UNREADABLE',
-      `${path} is larger than the ${limitBytes} bytes that are read of it`,
-    );
+    new PacksignError(code, `${path} is larger than the ${limitBytes} bytes that are read of it`);
   const size = fstatSync(fd).size;
   if (size > limitBytes) throw tooLarge();
   // One byte more than it should have, so that growth is seen.

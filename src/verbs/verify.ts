@@ -4,7 +4,7 @@ import { digestListed } from '../disk/listed.js';
 import { readBounded } from '../disk/files.js';
 import { readNote } from '../disk/notes.js';
 import { scanDirectory } from '../disk/scan.js';
-import { PacksignError, systemCode } from '../errors.js';
+import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
@@ -65,9 +65,10 @@ interface Target {
  */
 export async function verify(path: string, options: VerifyOptions): Promise<VerifyResult> {
   const target = findTarget(path);
-  const bytes = readBounded(target.database, DATABASE_LIMIT_BYTES);
-  if (bytes === null) return nothingThere(target);
-  const signature = readSignatureFile(target, { sha256: nameOf(bytes), options });
+  const files = readFiles(target, options);
+  if (files.kind === 'missing') return nothingThere(target);
+  if (files.kind === 'refused') return refusal(target, files);
+  const { bytes, signature } = files;
   const pinning = await choosePins(target, options);
   if (pinning.kind === 'refused') return refusal(target, { ...pinning, sha256: nameOf(bytes) });
   if (pinning.pins === null) return unpinned(target, nameOf(bytes));
@@ -89,12 +90,44 @@ function findTarget(path: string): Target {
     if (statSync(path).isDirectory())
       return { directory: path, database: join(path, DATABASE_NAME), isDirectory: true };
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    throw new PacksignError('FILE_UNREADABLE', `there is no file or directory ${path}`, {
+    const isMissing = ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '');
+    const message = isMissing
+      ? `there is no file or directory ${path}`
+      : `cannot read ${path}: ${reasonOf(error)}`;
+    throw new PacksignError('FILE_UNREADABLE', message, {
       hint: 'name a directory with a packages.plist, or a database file',
+      cause: error,
     });
   }
   return { directory: dirname(path), database: path, isDirectory: false };
+}
+
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly sha256: string | null;
+}
+
+type Files =
+  | { readonly kind: 'read'; readonly bytes: Buffer; readonly signature: Buffer | null }
+  | { readonly kind: 'missing' }
+  | ({ readonly kind: 'refused' } & Refusal);
+
+/** Steps 1 and 2. What stands there and can be no such file (a pipe, one without end) is an answer too. */
+function readFiles(target: Target, options: VerifyOptions): Files {
+  let sha256: string | null = null;
+  try {
+    const bytes = readBounded(target.database, DATABASE_LIMIT_BYTES, {
+      misfit: 'DATABASE_MALFORMED',
+      tooLarge: 'DATABASE_TOO_LARGE',
+    });
+    if (bytes === null) return { kind: 'missing' };
+    sha256 = nameOf(bytes);
+    return { kind: 'read', bytes, signature: readSignatureFile(target, { sha256, options }) };
+  } catch (error) {
+    if (!(error instanceof PacksignError) || error.exitStatus === 2) throw error;
+    return { kind: 'refused', code: error.code, message: error.message, sha256 };
+  }
 }
 
 function readSignatureFile(
@@ -102,8 +135,12 @@ function readSignatureFile(
   { sha256, options }: { sha256: string; options: VerifyOptions },
 ): Buffer | null {
   const { signatureFile } = options;
-  if (signatureFile === null)
-    return readBounded(join(directory, signaturePath(sha256)), SIGNATURE_LIMIT_BYTES);
+  if (signatureFile === null) {
+    return readBounded(join(directory, signaturePath(sha256)), SIGNATURE_LIMIT_BYTES, {
+      misfit: 'SIGNATURE_MALFORMED',
+      tooLarge: 'SIGNATURE_MALFORMED',
+    });
+  }
   const signature = readBounded(signatureFile, SIGNATURE_LIMIT_BYTES);
   if (signature === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${signatureFile}`);
   return signature;
@@ -245,11 +282,19 @@ async function compareArchives(
     if (archive.Yanked !== undefined)
       findings.push({ kind: 'yanked', path, expected: null, found: archive.Yanked });
   }
-  for (const { path } of scanDirectory(directory, { exclude: [] }).archives) {
-    if (!database.Archives.has(path)) findings.push({ kind: 'unlisted', path, expected: null, found: null });
+  for (const path of unlisted(directory, database)) {
+    findings.push({ kind: 'unlisted', path, expected: null, found: null });
   }
   findings.sort((a, b) => compareText(a.path, b.path) || compareText(a.kind, b.kind));
   return { archives: { checked: database.Archives.size, ok }, findings };
+}
+
+// Also what could never be listed, for its name or because it is a link: people fetch and run that too.
+function unlisted(directory: string, { Archives }: Database): readonly string[] {
+  const { archives, warnings } = scanDirectory(directory, { exclude: [] });
+  return [...archives, ...warnings]
+    .flatMap(({ path }) => (path === null ? [] : [path]))
+    .filter((path) => !Archives.has(path));
 }
 
 function nothingThere(target: Target): VerifyResult {
@@ -257,10 +302,7 @@ function nothingThere(target: Target): VerifyResult {
   return refusal(target, { code: 'DATABASE_MISSING', message, sha256: null });
 }
 
-function refusal(
-  target: Target,
-  { code, message, sha256 }: { code: ErrorCode; message: string; sha256: string | null },
-): VerifyResult {
+function refusal(target: Target, { code, message, sha256 }: Refusal): VerifyResult {
   const common = { database: target.database, sha256, trusted: null, pinnedBy: null, signatures: [] };
   return { ...common, ...NOTHING_CHECKED, status: 'refused', code, message };
 }

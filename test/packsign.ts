@@ -1,0 +1,232 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, expect } from 'vitest';
+import { generateKey } from '../src/pgp/generate.js';
+
+/** What one run of the compiled program came to. */
+export interface Run {
+  readonly args: readonly string[];
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly status: number | null;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+}
+
+/** A temporary folder in which packsign runs, with a HOME of its own beside the directory `dist`. */
+export interface Place {
+  readonly root: string;
+  readonly packsign: (args: readonly string[], options?: RunOptions) => Run;
+  /** The same with --json: its one object. The test ends where there is anything else on stdout. */
+  readonly json: (args: readonly string[], options?: RunOptions) => Answer;
+  readonly write: (name: string, bytes: string | Uint8Array) => string;
+  readonly read: (name: string) => Buffer;
+  readonly text: (name: string) => string;
+  readonly has: (name: string) => boolean;
+  readonly remove: (name: string) => void;
+  readonly path: (name: string) => string;
+  /** Every file below a folder with its bytes in hex, but for the working state. */
+  readonly snapshot: (name?: string) => Readonly<Record<string, string>>;
+}
+
+/** One JSON object as it was printed, and how the program ended. */
+export interface Answer {
+  readonly status: number | null;
+  readonly value: Record<string, unknown>;
+  readonly run: Run;
+}
+
+const PROGRAM = resolve('dist/bin/packsign.js');
+/** A run that waits on a pipe for ever is a failure, not a hang of the tests. */
+const PATIENCE_MS = 40_000;
+const roots: string[] = [];
+
+afterAll(() => {
+  for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true });
+});
+
+export function newPlace(): Place {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'packsign-test-')));
+  roots.push(root);
+  mkdirSync(join(root, 'home'));
+  mkdirSync(join(root, 'dist'));
+  const path = (name: string) => join(root, name);
+  const packsign = (args: readonly string[], options: RunOptions = {}) => runIn(root, args, options);
+  return {
+    root,
+    path,
+    packsign,
+    json: (args, options) => answerOf(packsign([...args, '--json'], options)),
+    write: (name, bytes) => {
+      mkdirSync(dirname(path(name)), { recursive: true });
+      writeFileSync(path(name), bytes);
+      return path(name);
+    },
+    read: (name) => readFileSync(path(name)),
+    text: (name) => readFileSync(path(name), 'utf8'),
+    has: (name) => existsSync(path(name)),
+    remove: (name) => rmSync(path(name), { recursive: true }),
+    snapshot: (name = 'dist') => snapshotOf(path(name)),
+  };
+}
+
+function runIn(root: string, args: readonly string[], { env = {}, input = '' }: RunOptions): Run {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    cwd: root,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: join(root, 'home'),
+      XDG_STATE_HOME: join(root, 'state'),
+      ...env,
+    },
+    input,
+    encoding: 'utf8',
+    timeout: PATIENCE_MS,
+  });
+  if (error !== undefined) throw error;
+  return { args, status, stdout, stderr };
+}
+
+function answerOf(run: Run): Answer {
+  expect(run.stdout.endsWith('\n'), run.stderr).toBe(true);
+  expect(run.stdout.split('\n')).toHaveLength(2);
+  return { run, status: run.status, value: JSON.parse(run.stdout) as Record<string, unknown> };
+}
+
+function snapshotOf(folder: string): Readonly<Record<string, string>> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
+    .filter(({ entry, path }) => entry.isFile() && !path.includes('/.packsign/'));
+  return Object.fromEntries(
+    files
+      .map(({ path }) => [path.slice(folder.length + 1), readFileSync(path).toString('hex')] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+/** The code of the one error object that a failing command prints with --json. */
+export function codeOf({ value }: Answer): unknown {
+  return (value['error'] as Record<string, unknown> | undefined)?.['code'];
+}
+
+/** A session as a person sees it, with a name for everything that differs from run to run. */
+export function transcript({ args, stdout, stderr, status }: Run): string {
+  const marked = stderr.split('\n').slice(0, -1);
+  return plain(
+    [
+      `$ packsign ${args.join(' ')}`,
+      ...stdout.split('\n').slice(0, -1),
+      ...marked.map((line) => `! ${line}`),
+      `[${status}]`,
+    ].join('\n'),
+  );
+}
+
+/** Text with dates, hashes, fingerprints and temporary paths replaced. */
+export function plain(text: string): string {
+  return text
+    .replace(/\/[\w./-]*packsign-test-\w+/g, '<root>')
+    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '<date>')
+    .replace(/\b[0-9a-f]{64}\b/g, '<sha256>')
+    .replace(/\b[0-9A-F]{40}\b/g, '<fingerprint>')
+    .replace(/\b(?:[0-9A-F]{4} ){5}(?: [0-9A-F]{4}){5}/g, '<fingerprint in groups>');
+}
+
+export interface Member {
+  readonly path: string;
+  readonly bytes: string | Uint8Array;
+}
+
+/** A gzip-compressed tar, the same for the same members on every machine: nothing is really compressed. */
+export function tarball(members: readonly Member[]): Buffer {
+  const blocks = members.flatMap(({ path, bytes }) => {
+    const content = Buffer.from(bytes);
+    return [headerOf(path, content.length), content, Buffer.alloc((512 - (content.length % 512)) % 512)];
+  });
+  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)]), { level: 0 });
+}
+
+function headerOf(path: string, size: number): Buffer {
+  const block = Buffer.alloc(512);
+  block.write(path, 0, 100);
+  block.write('0000644\0', 100);
+  block.write(size.toString(8).padStart(11, '0'), 124);
+  block.write('0', 156);
+  block.write('ustar\x0000', 257, 'latin1');
+  block.fill(' ', 148, 156);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return block;
+}
+
+/** A source distribution of one small module; `body` makes other bytes of the same name and version. */
+export function sdist(name: string, version: string, body = 'x = 1\n'): Buffer {
+  const info = `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\nSummary: does ${name}\n\n`;
+  const top = `${name}-${version}`;
+  return tarball([
+    { path: `${top}/PKG-INFO`, bytes: info },
+    { path: `${top}/${name}.py`, bytes: body },
+  ]);
+}
+
+/** What `npm pack` makes. */
+export function npmTarball(name: string, version: string, more: object = {}): Buffer {
+  return tarball([{ path: 'package/package.json', bytes: JSON.stringify({ name, version, ...more }) }]);
+}
+
+export interface TestKey {
+  readonly fingerprint: string;
+  /** The four files of `key generate`. */
+  readonly secret: string;
+  readonly signing: string;
+  readonly certificate: string;
+  readonly revocation: string;
+}
+
+/** Old enough for every date that tests build with. */
+export const KEY_BORN = new Date('2025-01-01T00:00:00Z');
+
+export interface NewKeyOptions {
+  readonly passphrase?: string;
+  readonly born?: Date;
+  readonly lifeSeconds?: number;
+}
+
+/** A key as `packsign key generate` makes it, without the wait for a process. */
+export async function newKey(name: string, options: NewKeyOptions = {}): Promise<TestKey> {
+  const key = await generateKey({
+    userId: `${name} <${name.toLowerCase()}@example.org>`,
+    passphrase: options.passphrase ?? null,
+    expiresInSeconds: options.lifeSeconds ?? null,
+    rsa: false,
+    date: options.born ?? KEY_BORN,
+  });
+  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+  return {
+    fingerprint: key.fingerprint,
+    secret: text(key.secret),
+    signing: text(key.signing),
+    certificate: text(key.certificate),
+    revocation: text(key.revocation),
+  };
+}
+
+/** Seconds for SOURCE_DATE_EPOCH. */
+export function epoch(date: string | Date): Readonly<Record<string, string>> {
+  return { SOURCE_DATE_EPOCH: String(Math.floor(new Date(date).getTime() / 1000)) };
+}
