@@ -11,9 +11,22 @@ export { diff } from './verbs/diff.js';
 export type { DiffOptions, DiffResult } from './verbs/diff.js';
 export { checkInit, init } from './verbs/init.js';
 export type { InitAnswers } from './verbs/init.js';
-export { checkKeyFiles, generateKeyFiles, openCertificates, openSigners, showKey } from './verbs/keys.js';
+export {
+  checkKeyFiles,
+  generateKeyFiles,
+  openCertificates,
+  readCertificateFiles,
+  openSigners,
+  showKey,
+} from './verbs/keys.js';
 export type { GeneratedKey, GenerateOptions, OpenSignerOptions } from './verbs/keys.js';
 export type { Released, ReleaseOptions } from './verbs/release.js';
+export { readInventory } from './verbs/export.js';
+export type { Inventory } from './verbs/export.js';
+export { publishKeys } from './verbs/publish-keys.js';
+export type { PublishedKeys, PublishKeysOptions } from './verbs/publish-keys.js';
+export { status } from './verbs/status.js';
+export type { Attention, SignerStatus, StatusResult, WaitingStatus } from './verbs/status.js';
 export { loadSettings } from './verbs/settings.js';
 export { sign } from './verbs/sign.js';
 export type { SignOptions, SignResult } from './verbs/sign.js';

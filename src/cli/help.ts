@@ -13,6 +13,8 @@ Begin with nothing:
   packsign build dist --key packsign-key.signing.asc
   packsign verify dist
 
+Without a command packsign says what state this directory is in.
+For your shell: packsign completion >> ~/.bashrc (or ~/.zshrc)
 Every command explains itself, with examples: packsign COMMAND --help
 Options of all: --json --quiet --verbose --no-color --help --version
 Exit status: 0 done or verified, 1 packsign says no, 2 it could not be done.

@@ -19,7 +19,7 @@ export async function main(argv: readonly string[], outside: Outside): Promise<n
   const wantsJson = argv.includes('--json');
   try {
     // The commonest questions are answered without loading anything.
-    if (argv.length === 0 || (argv.length === 1 && ['--help', '-h', 'help'].includes(argv[0] ?? ''))) {
+    if (argv.length === 1 && ['--help', '-h', 'help'].includes(argv[0] ?? '')) {
       outside.stdout.write(overview(COMMANDS));
       return 0;
     }
@@ -28,7 +28,7 @@ export async function main(argv: readonly string[], outside: Outside): Promise<n
       return 0;
     }
     const { parse } = await import('./program.js');
-    const parsed = await parse(argv, COMMANDS);
+    const parsed = await parse(argv.length === 0 ? ['status'] : argv, COMMANDS);
     if (parsed.kind === 'text') {
       outside.stdout.write(parsed.text);
       return 0;

@@ -37,6 +37,7 @@ export async function parse(argv: readonly string[], commands: readonly Command[
     .demandCommand(1, 'a command is wanted')
     .version(version())
     .help()
+    .completion('completion', 'print a completion script for bash or zsh')
     .alias('help', 'h')
     .wrap(80)
     .exitProcess(false);

@@ -6,11 +6,16 @@ import type {
   DiffResult,
   Difference,
   GeneratedKey,
+  Inventory,
   JudgedSignature,
   KeyDescription,
+  PublishedKeys,
   Released,
   SignResult,
+  SignerStatus,
+  StatusResult,
   VerifyResult,
+  WaitingStatus,
   Warning,
   WatchEvent,
 } from '../index.js';
@@ -355,6 +360,101 @@ function pathSummary(paths: readonly string[]): string {
 export function statusAfter({ event }: WatchEvent, before: 0 | 1 | 2): 0 | 1 | 2 {
   if (event === 'error') return 2;
   return event === 'held' || event === 'refused' ? (Math.max(before, 1) as 1 | 2) : before;
+}
+
+/** What each state is called, and what to do about it. */
+const STATES: Readonly<
+  Record<StatusResult['state'], (directory: string) => readonly [string, string | null]>
+> = {
+  unsigned: (directory) => ['nothing is published here yet', `packsign build ${directory} --key FILE`],
+  waiting: (directory) => ['a database waits to be signed', `packsign sign ${directory} --key FILE`],
+  changed: (directory) => [
+    'published, and changes wait to be signed',
+    `packsign build ${directory} --key FILE`,
+  ],
+  published: () => ['published and up to date', null],
+  stale: (directory) => ['published, but expired', `packsign build ${directory} --key FILE`],
+  invalid: () => ['what is published does not verify', null],
+  foreign: () => ['packages.plist was not made by packsign', null],
+};
+
+export function reportStatus(result: StatusResult, { directory }: { directory: string }): Report {
+  const { state, issued, expires, signers, waiting, difference, attention, message, hint } = result;
+  const [words, command] = STATES[state](shown(directory));
+  const next = hint ?? command;
+  return {
+    json: {
+      state,
+      issued: instantOrNull(issued),
+      expires: instantOrNull(expires),
+      signers: signers.map(({ fingerprint }) => fingerprint),
+      keys: signers.map((signer) => ({ ...signer, expires: instantOrNull(signer.expires) })),
+      waiting: waiting === null ? null : { ...waiting, issued: formatInstant(waiting.issued) },
+      attention,
+    },
+    lines: [
+      `${harmless(directory)}: ${words}`,
+      ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${freshness(expires ?? undefined)}`]),
+      ...signers.map(
+        (signer) =>
+          `  key ${groupFingerprint(signer.fingerprint)}  ${harmless(signer.userId ?? '')}${keyLife(signer)}`,
+      ),
+      ...(waiting === null ? [] : waitingLines(waiting)),
+      ...(difference === null ? [] : differenceLines(difference)),
+      ...(message === null ? [] : [`  ${harmless(message)}`]),
+      ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
+      ...(next === null ? [] : [`next: ${harmless(next)}`]),
+    ],
+    exitStatus: attention.length === 0 ? 0 : 1,
+  };
+}
+
+function keyLife({ expires }: SignerStatus): string {
+  return expires === null ? '' : `, expires ${formatInstant(expires)}`;
+}
+
+function waitingLines({ threshold, signed, missing }: WaitingStatus): string[] {
+  if (threshold === 1) return [];
+  return [
+    `  ${signed.length} of ${count(threshold, 'signature')}`,
+    ...missing.map((fingerprint) => `  has not signed: ${groupFingerprint(fingerprint)}`),
+  ];
+}
+
+export function reportKeys(result: PublishedKeys): Report {
+  const { keys, fingerprints, added, unchanged } = result;
+  return {
+    json: { keys, fingerprints, added, unchanged },
+    lines: [
+      unchanged ? `${harmless(keys)} is up to date` : `wrote ${harmless(keys)}; people are now told to trust`,
+      ...fingerprints.map(
+        (fingerprint) => `  ${groupFingerprint(fingerprint)}${added.includes(fingerprint) ? '  (new)' : ''}`,
+      ),
+    ],
+    exitStatus: 0,
+  };
+}
+
+export function reportInventory(inventory: Inventory, format: 'sha256sums' | 'json'): Report {
+  const json = {
+    database: inventory.database,
+    sha256: inventory.sha256,
+    issued: formatInstant(inventory.issued),
+    expires: instantOrNull(inventory.expires),
+    archives: inventory.archives.map(({ path, Name, Version, Flavor, Size, SHA256, Since, Yanked }) => ({
+      path,
+      name: Name,
+      version: Version,
+      flavor: Flavor,
+      size: Size,
+      sha256: SHA256,
+      since: formatInstant(Since),
+      yanked: Yanked ?? null,
+    })),
+  };
+  // Two spaces: read as bytes, the form that sha256sum -c takes. Paths of a database need no escapes there.
+  const sums = inventory.archives.map(({ path, SHA256 }) => `${SHA256}  ${path}`);
+  return { json, lines: format === 'json' ? [JSON.stringify(json, null, 2)] : sums, exitStatus: 0 };
 }
 
 export function reportInit(path: string): Report {

@@ -56,6 +56,19 @@ function secretBytes(key: string): Uint8Array {
   });
 }
 
+/** The certificates in files, public or secret ones. Throws NO_KEY, KEYS_MALFORMED, KEY_MALFORMED. */
+export async function readCertificateFiles(files: readonly string[]): Promise<readonly Certificate[]> {
+  const { readCertificates } = await import('../pgp/certificates.js');
+  const { readSecretCertificate } = await import('../pgp/secret-key.js');
+  const certificates: Certificate[] = [];
+  for (const file of files) {
+    const bytes = secretBytes(file);
+    if (Buffer.from(bytes).includes(ARMOR_START)) certificates.push(await readSecretCertificate(bytes));
+    else certificates.push(...(await readCertificates(bytes)));
+  }
+  return certificates;
+}
+
 export interface GenerateOptions {
   readonly userId: string;
   /** The file of the whole secret key; the others stand beside it. */

@@ -24,7 +24,7 @@ export interface Published {
 }
 
 /** Far enough ahead that no signature lies behind it: a writer's wrong clock is CLOCK_BEHIND's business. */
-const END_OF_TIME = new Date('9999-12-31T00:00:00Z');
+export const END_OF_TIME = new Date('9999-12-31T00:00:00Z');
 
 /** The database that stands in a directory; null when there is none. Throws FILE_UNREADABLE. */
 export function readStanding(directory: string): Standing | null {

@@ -1,5 +1,8 @@
 import type { Command } from '../command.js';
 import { buildCommand } from './build.js';
+import { exportCommand } from './export.js';
+import { keyPublishCommand } from './key-publish.js';
+import { statusCommand } from './status.js';
 import { diffCommand } from './diff.js';
 import { initCommand } from './init.js';
 import { keyGenerateCommand, keyShowCommand } from './key.js';
@@ -12,9 +15,12 @@ export const COMMANDS: readonly Command[] = [
   initCommand,
   keyGenerateCommand,
   keyShowCommand,
+  keyPublishCommand,
   buildCommand,
   diffCommand,
   signCommand,
   watchCommand,
+  statusCommand,
+  exportCommand,
   verifyCommand,
 ];

@@ -1,0 +1,28 @@
+import { PacksignError, publishKeys, readCertificateFiles } from '../../index.js';
+import type { Command } from '../command.js';
+import { keysOf, listOf, placeOf, repeated, single, withDirectory } from '../options.js';
+import { reportKeys } from '../report.js';
+
+export const keyPublishCommand: Command = {
+  usage: 'key publish [directory]',
+  summary: 'add keys to keys.asc, which people are told to trust',
+  group: 'maintain',
+  examples: [
+    ['packsign key publish dist --key new.pub.asc', 'add a key, or what is new in one, to dist/keys.asc'],
+  ],
+  options: (yargs) =>
+    withDirectory(yargs)
+      .option('key', repeated('key whose certificate is published (default: the key that signs)'))
+      .option('certificate', repeated('file with certificates'))
+      .option('state', single('folder of working state (default: DIRECTORY/.packsign)')),
+  run: async (values, { outside }) => {
+    const { directory, settings, stateFolder } = placeOf(values);
+    const files = listOf(values, 'certificate');
+    const keys = files.length > 0 ? listOf(values, 'key') : keysOf(values, { settings, outside });
+    const certificates = await readCertificateFiles([...keys, ...files]);
+    if (certificates.length === 0) {
+      throw new PacksignError('NO_KEY', 'no key to publish', { hint: 'packsign key publish --key FILE' });
+    }
+    return reportKeys(await publishKeys(directory, { certificates, stateFolder }));
+  },
+};

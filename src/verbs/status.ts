@@ -1,0 +1,200 @@
+import { join } from 'node:path';
+import { openCache } from '../disk/cache.js';
+import { readBounded } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
+import { decodeDatabase } from '../format/database.js';
+import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES, thresholdOf } from '../model/database.js';
+import type { Database } from '../model/database.js';
+import type { Difference } from '../model/diff.js';
+import { GATHERED_NAME, KEYS_NAME, WAITING_NAME } from '../model/layout.js';
+import type { Certificate } from '../pgp/certificates.js';
+import type { DiffOptions } from './diff.js';
+import { nameOf } from './judge.js';
+import { prepare } from './prepare.js';
+import { readKeys, readPublished } from './published.js';
+import type { Published } from './published.js';
+
+/** What a maintainer has to look at. */
+export type Attention =
+  | 'DATABASE_STALE'
+  | 'EXPIRES_SOON'
+  | 'FOREIGN_DATABASE'
+  | 'KEY_EXPIRED'
+  | 'KEY_EXPIRES_SOON'
+  | 'NOT_PUBLISHED'
+  | 'PREVIOUS_INVALID'
+  | 'UNSIGNED_CHANGES'
+  | 'WAITING'
+  | ErrorCode;
+
+export interface StatusResult {
+  readonly state: 'unsigned' | 'waiting' | 'changed' | 'published' | 'stale' | 'invalid' | 'foreign';
+  readonly issued: Date | null;
+  readonly expires: Date | null;
+  readonly signers: readonly SignerStatus[];
+  readonly waiting: WaitingStatus | null;
+  /** What the archives here would change; null where that cannot be told. */
+  readonly difference: Difference | null;
+  /** Sorted; empty when all is well. */
+  readonly attention: readonly Attention[];
+  /** What is wrong, in words, and what to type, for the first of them. */
+  readonly message: string | null;
+  readonly hint: string | null;
+}
+
+/** A certificate that the directory publishes. */
+export interface SignerStatus {
+  readonly fingerprint: string;
+  readonly userId: string | null;
+  readonly expires: Date | null;
+}
+
+/** A database that waits for signatures. */
+export interface WaitingStatus {
+  readonly database: string;
+  readonly sha256: string;
+  readonly issued: Date;
+  readonly threshold: number;
+  /** Primary fingerprints that have signed it. */
+  readonly signed: readonly string[];
+  /** Signers that have not. */
+  readonly missing: readonly string[];
+}
+
+/** An expiry nearer than this wants to be looked at. */
+const SOON_MS = 14 * 24 * 60 * 60 * 1000;
+
+/** What state a directory is in. Writes nothing. Throws DIRECTORY_UNREADABLE, KEYS_MALFORMED, SETTINGS_INVALID. */
+export async function status(directory: string, options: DiffOptions): Promise<StatusResult> {
+  const { now } = options;
+  const keys = await readKeys(join(directory, KEYS_NAME));
+  const signers = await Promise.all(keys.map((key) => signerStatus(key, now)));
+  const waiting = await waitingStatus(directory, { keys, now });
+  const trouble = await findPublished(directory);
+  const published = trouble instanceof PacksignError ? null : trouble;
+  const changes = trouble instanceof PacksignError ? trouble : await findChanges(directory, options);
+  const attention = new Set<Attention>(
+    [
+      trouble instanceof PacksignError ? trouble.code : null,
+      published === null && !(trouble instanceof PacksignError) ? ('NOT_PUBLISHED' as const) : null,
+      waiting === null ? null : ('WAITING' as const),
+      changes instanceof PacksignError
+        ? changes.code
+        : changes === null
+          ? null
+          : ('UNSIGNED_CHANGES' as const),
+      ...expiries(published?.database ?? null, { signers, now }),
+    ].filter((code) => code !== null),
+  );
+  return {
+    state: stateOf({ trouble, published, waiting, changes, now }),
+    issued: published?.database.Packsign.Issued ?? null,
+    expires: published?.database.Packsign.Expires ?? null,
+    signers,
+    waiting,
+    difference: changes instanceof PacksignError ? null : changes,
+    attention: Array.from(attention).sort(),
+    message: changes instanceof PacksignError ? changes.message : null,
+    hint: changes instanceof PacksignError ? changes.hint : null,
+  };
+}
+
+async function findPublished(directory: string): Promise<Published | null | PacksignError> {
+  try {
+    return await readPublished(directory);
+  } catch (error) {
+    if (error instanceof PacksignError && error.code in { PREVIOUS_INVALID: 1, FOREIGN_DATABASE: 1 })
+      return error;
+    throw error;
+  }
+}
+
+/** What the archives here would change in what is published; null where nothing. */
+async function findChanges(
+  directory: string,
+  options: DiffOptions,
+): Promise<Difference | null | PacksignError> {
+  const cache = openCache(options.stateFolder, { rehash: options.rehash, remember: false });
+  try {
+    const { unchanged, difference } = await prepare(directory, { ...options, cache });
+    return unchanged ? null : difference;
+  } catch (error) {
+    if (error instanceof PacksignError && error.code !== 'DIRECTORY_UNREADABLE') return error;
+    throw error;
+  }
+}
+
+interface StateSources {
+  readonly trouble: Published | null | PacksignError;
+  readonly published: Published | null;
+  readonly waiting: WaitingStatus | null;
+  readonly changes: Difference | null | PacksignError;
+  readonly now: Date;
+}
+
+function stateOf({ trouble, published, waiting, changes, now }: StateSources): StatusResult['state'] {
+  if (trouble instanceof PacksignError) return trouble.code === 'FOREIGN_DATABASE' ? 'foreign' : 'invalid';
+  if (waiting !== null) return 'waiting';
+  if (published === null) return 'unsigned';
+  const { Expires } = published.database.Packsign;
+  if (Expires !== undefined && Expires <= now) return 'stale';
+  return changes === null ? 'published' : 'changed';
+}
+
+function expiries(
+  database: Database | null,
+  { signers, now }: { signers: readonly SignerStatus[]; now: Date },
+): Attention[] {
+  const codes: Attention[] = [];
+  const expires = database?.Packsign.Expires;
+  if (expires !== undefined && isSoon(expires, now))
+    codes.push(expires <= now ? 'DATABASE_STALE' : 'EXPIRES_SOON');
+  for (const key of signers) {
+    if (key.expires !== null && isSoon(key.expires, now)) {
+      codes.push(key.expires <= now ? 'KEY_EXPIRED' : 'KEY_EXPIRES_SOON');
+    }
+  }
+  return codes;
+}
+
+function isSoon(date: Date, now: Date): boolean {
+  return date.getTime() - now.getTime() < SOON_MS;
+}
+
+async function signerStatus(certificate: Certificate, now: Date): Promise<SignerStatus> {
+  const { expiryOf } = await import('../pgp/certificates.js');
+  const { fingerprint, userIds } = certificate;
+  return { fingerprint, userId: userIds[0] ?? null, expires: expiryOf(certificate, now) };
+}
+
+async function waitingStatus(
+  directory: string,
+  { keys, now }: { keys: readonly Certificate[]; now: Date },
+): Promise<WaitingStatus | null> {
+  const path = join(directory, WAITING_NAME);
+  const bytes = readBounded(path, DATABASE_LIMIT_BYTES);
+  if (bytes === null) return null;
+  const database = decodeDatabase(bytes);
+  const gathered = readBounded(join(directory, GATHERED_NAME), SIGNATURE_LIMIT_BYTES);
+  const signed = gathered === null ? [] : await signedBy({ bytes, gathered }, { keys, now });
+  return {
+    database: path,
+    sha256: nameOf(bytes),
+    issued: database.Packsign.Issued,
+    threshold: thresholdOf(database),
+    signed,
+    missing: (database.Packsign.Signers?.Fingerprints ?? []).filter(
+      (fingerprint) => !signed.includes(fingerprint),
+    ),
+  };
+}
+
+async function signedBy(
+  { bytes, gathered }: { bytes: Uint8Array; gathered: Uint8Array },
+  { keys, now }: { keys: readonly Certificate[]; now: Date },
+): Promise<readonly string[]> {
+  const { countDistinct, readSignatures, verifySignatures } = await import('../pgp/signatures.js');
+  const reports = await verifySignatures(bytes, readSignatures(gathered), { certificates: keys, now });
+  return Array.from(countDistinct(reports, { from: new Date(0), until: now })).sort();
+}
