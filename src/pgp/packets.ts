@@ -9,11 +9,12 @@ import {
   SignaturePacket,
 } from 'openpgp';
 import type { AnyKeyPacket, AnySecretKeyPacket, Config } from 'openpgp';
+import type { Content, ContentHash } from './content.js';
 import type { Packet } from './framing.js';
 import { TAG } from './framing.js';
 
 /** What a signature is over: a document, a user id with its key, or a key with a subkey. */
-export type Subject = Uint8Array | KeySubject;
+export type Subject = Uint8Array | Content | KeySubject;
 
 export interface KeySubject {
   readonly key: HashedKey;
@@ -90,12 +91,14 @@ export async function verifyPacket(signature: SignaturePacket, options: VerifyOp
   const verifier = signature as unknown as Verifier;
   // OpenPGP.js hashes what the type that it is told stands for, so it is told the packet's own.
   const type = signature.signatureType ?? -1;
+  hashOnce(signature, options.over);
   await verifier.verify(options.by, type, subjectOf(options.over), null, true, options.config);
 }
 
 export async function signPacket(signature: SignaturePacket, options: SignOptions): Promise<void> {
   signature.publicKeyAlgorithm = options.by.algorithm;
   const { by, over, date, config } = options;
+  hashOnce(signature, over);
   await (signature as unknown as Signing).sign(by, subjectOf(over), date, true, config);
 }
 
@@ -116,9 +119,49 @@ export function issuerKeyId(signature: SignaturePacket): string | null {
   return /^0*$/.test(id) ? null : id;
 }
 
+/** Signatures of these kinds are over the digest alone; for the others OpenPGP.js wants the bytes themselves. */
+const OVER_DIGEST: ReadonlySet<number | null> = new Set([
+  enums.publicKey.eddsaLegacy,
+  enums.publicKey.ed25519,
+]);
+
+const HASH_NAMES: ReadonlyMap<number, ContentHash> = new Map([
+  [enums.hash.sha256, 'sha256'],
+  [enums.hash.sha384, 'sha384'],
+  [enums.hash.sha512, 'sha512'],
+  [enums.hash.sha3_256, 'sha3-256'],
+  [enums.hash.sha3_512, 'sha3-512'],
+]);
+
+/**
+ * Gives a signature packet the digest of its document. OpenPGP.js would copy the whole document behind itself
+ * to hash it, once for each signature: seconds and hundreds of megabytes for a large database.
+ */
+function hashOnce(signature: SignaturePacket, over: Subject): void {
+  const name = HASH_NAMES.get(signature.hashAlgorithm ?? -1);
+  if (!isContent(over) || name === undefined || !OVER_DIGEST.has(signature.publicKeyAlgorithm)) return;
+  Object.assign(signature, {
+    toHash: () => null,
+    hash: () => Promise.resolve(over.digest(name, tailOf(signature))),
+  });
+}
+
+/** What a version 4 signature adds to the document before it is hashed (RFC 9580 §5.2.4). */
+function tailOf(signature: SignaturePacket): Uint8Array {
+  const hashed = signature.signatureData ?? new Uint8Array();
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(hashed.length);
+  return Buffer.concat([hashed, Buffer.from([4, 0xff]), length]);
+}
+
+function isContent(over: Subject): over is Content {
+  return 'bytes' in over;
+}
+
 function subjectOf(over: Subject): object {
-  if (!(over instanceof Uint8Array)) return over;
+  const bytes = isContent(over) ? over.bytes : over;
+  if (!(bytes instanceof Uint8Array)) return bytes;
   const literal = new LiteralDataPacket() as unknown as { setBytes(bytes: Uint8Array, format: number): void };
-  literal.setBytes(over, enums.literal.binary);
+  literal.setBytes(bytes, enums.literal.binary);
   return literal;
 }

@@ -9,6 +9,7 @@ import type { Certificate, CertificateKey } from './certificate.js';
 import { inspectCertificate } from './certificate.js';
 import { CERTIFICATES_LIMIT_BYTES } from './certificates.js';
 import { joinPackets, splitPackets, TAG } from './framing.js';
+import type { Content } from './content.js';
 import { chooseHash } from './hash.js';
 import { KEY_FILE, malformed } from './origin.js';
 import { publicPacketOf, readSecretKeyPacket, signPacket } from './packets.js';
@@ -30,7 +31,7 @@ export interface Signer {
    *
    * @throws {PacksignError} as `requireUsable`, should the key not stand at that date.
    */
-  readonly sign: (bytes: Uint8Array, options: SigningOptions) => Promise<SignaturePacketBytes>;
+  readonly sign: (document: Uint8Array | Content, options: SigningOptions) => Promise<SignaturePacketBytes>;
 }
 
 export interface SigningOptions {
@@ -175,14 +176,19 @@ function signerOf(certificate: Certificate, key: CertificateKey, secret: AnySecr
     fingerprint: certificate.fingerprint,
     certificate,
     signingKey: key.fingerprint,
-    sign: async (bytes, { date, deterministic }) => {
+    sign: async (document, { date, deterministic }) => {
       const created = wholeSeconds(date);
       const { preferredHashes } = requireValid(certificate, standingToSign(certificate, key, created));
       const signature = new SignaturePacket();
       signature.signatureType = enums.signature.binary;
       signature.hashAlgorithm = chooseHash(key.algorithm.name, preferredHashes);
       const config = { ...POLICY, nonDeterministicSignaturesViaNotation: !deterministic };
-      await signPacket(signature, { by: secret, over: bytes, date: created, config });
+      await signPacket(signature, {
+        by: secret,
+        over: document,
+        date: created,
+        config,
+      });
       requireIssuer(signature, key);
       return joinPackets([{ tag: TAG.signature, body: signature.write() }]);
     },

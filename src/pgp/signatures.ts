@@ -4,6 +4,8 @@ import { reasonOf } from '../errors.js';
 import { SLACK_MS } from '../model/time.js';
 import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
 import type { Certificate, CertificateKey } from './certificate.js';
+import { contentOf } from './content.js';
+import type { Content } from './content.js';
 import { joinPackets, splitPackets, TAG } from './framing.js';
 import { malformed, SIGNATURE_FILE } from './origin.js';
 import { issuerKeyId, readSignaturePacket, verifyPacket } from './packets.js';
@@ -69,12 +71,13 @@ export function joinSignatures(signatures: readonly SignaturePacketBytes[]): Uin
  * after `Issued` is for `countDistinct`, once the database has been read.
  */
 export async function verifySignatures(
-  bytes: Uint8Array,
+  document: Uint8Array | Content,
   signatures: readonly SignaturePacketBytes[],
   { certificates, now }: { readonly certificates: readonly Certificate[]; readonly now: Date },
 ): Promise<readonly SignatureReport[]> {
+  const content = document instanceof Uint8Array ? contentOf(document) : document;
   const reports: SignatureReport[] = [];
-  for (const signature of signatures) reports.push(await judge(signature, { bytes, certificates, now }));
+  for (const signature of signatures) reports.push(await judge(signature, { content, certificates, now }));
   return reports;
 }
 
@@ -93,7 +96,7 @@ export function countDistinct(
 }
 
 interface Case {
-  readonly bytes: Uint8Array;
+  readonly content: Content;
   readonly certificates: readonly Certificate[];
   readonly now: Date;
 }
@@ -124,7 +127,7 @@ async function judge(signature: SignaturePacketBytes, matter: Case): Promise<Sig
 
   let report: SignatureReport = { ...base, reason: 'made by a key that is not among the certificates' };
   for (const suspect of suspects) {
-    const reason = await faultOf(packet, suspect, matter.bytes);
+    const reason = await faultOf(packet, suspect, matter.content);
     // A stranger's certificate can list a foreign subkey: the first that fails is not the last word.
     if (reason === null || report.fingerprint === null)
       report = { ...base, ...named(suspect, matter.now), reason };
@@ -163,13 +166,13 @@ function flawOf(packet: SignaturePacket, now: Date): string | null {
 }
 
 /** Why a signature does not hold against one key of one certificate, or null where it does. */
-async function faultOf(packet: SignaturePacket, suspect: Suspect, bytes: Uint8Array): Promise<string | null> {
+async function faultOf(packet: SignaturePacket, suspect: Suspect, content: Content): Promise<string | null> {
   const { certificate, key } = suspect;
   const standing = standingOf(certificate, key, packet.created ?? new Date(0));
   if (standing.kind !== 'valid') return standing.reason;
   if (key.packet === null) return 'the key cannot be read';
   try {
-    await verifyPacket(packet, { by: key.packet, over: bytes, config: POLICY });
+    await verifyPacket(packet, { by: key.packet, over: content, config: POLICY });
     return null;
   } catch (error) {
     return `the signature does not match: ${reasonOf(error)}`;
