@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+
+/**
+ * Bytes that are named, signed and verified, hashed once for all of it: a large database would otherwise be
+ * read through for its name, for each signature and for the self-check. The bytes must not change meanwhile.
+ */
+export interface Content {
+  readonly bytes: Uint8Array;
+  /** Lower-case hex. */
+  readonly sha256: () => string;
+  /** Hash over the bytes and a tail behind them. */
+  readonly digest: (algorithm: ContentHash, tail: Uint8Array) => Uint8Array;
+}
+
+export type ContentHash = 'sha256' | 'sha384' | 'sha512' | 'sha3-256' | 'sha3-512';
+
+export function contentOf(bytes: Uint8Array): Content {
+  const states = new Map<ContentHash, Hash>();
+  const stateOf = (algorithm: ContentHash): Hash => {
+    const state = states.get(algorithm) ?? createHash(algorithm).update(bytes);
+    states.set(algorithm, state);
+    return state;
+  };
+  return {
+    bytes,
+    sha256: () => stateOf('sha256').copy().digest('hex'),
+    digest: (algorithm, tail) => stateOf(algorithm).copy().update(tail).digest(),
+  };
+}
