@@ -25,7 +25,7 @@ const GROUPS = [
   ['trust', 'For users of a database:'],
 ] as const;
 
-const COLUMN = 22;
+const COLUMN = 24;
 
 /** The text of `packsign --help`: at most 80 columns. */
 export function overview(commands: readonly Command[]): string {

@@ -20,10 +20,18 @@ export function passphraseSource(outside: Outside, file: string | null): Passphr
   };
 }
 
-/** A new passphrase, asked twice; null for none. Throws PASSPHRASE_WRONG when the two differ. */
+/**
+ * A new passphrase, asked twice; null where a person wants none. Throws PASSPHRASE_NEEDED where there is
+ * nobody to ask and nothing was given: a key is never left open by mistake. PASSPHRASE_WRONG when the two differ.
+ */
 export async function newPassphrase(outside: Outside, file: string | null): Promise<string | null> {
-  const given = await givenPassphrase(outside, file);
-  if (given !== null || !canAsk(outside)) return given;
+  const given = (await givenPassphrase(outside, file)) ?? '';
+  if (given !== '') return given;
+  if (file !== null || !canAsk(outside)) {
+    throw new PacksignError('PASSPHRASE_NEEDED', 'a new key needs a passphrase', {
+      hint: 'give it with --passphrase-file FILE or in PACKSIGN_PASSPHRASE, or leave it out with --no-passphrase',
+    });
+  }
   const first = await askHidden(outside, 'passphrase for the new key (empty for none): ');
   const second = await askHidden(outside, 'the same again: ');
   if (first !== second) throw new PacksignError('PASSPHRASE_WRONG', 'the two passphrases differ');

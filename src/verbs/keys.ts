@@ -43,6 +43,13 @@ export async function openCertificates(keys: readonly string[]): Promise<readonl
   return await Promise.all(keys.map((key) => readSecretCertificate(secretBytes(key))));
 }
 
+const NOT_A_KEY = 'what was given as a key is neither a file nor an armored secret key';
+
+// A damaged key from the environment must not be taken for a name and printed (threat T19).
+function isName(key: string): boolean {
+  return key.length < 256 && !/[\r\n]|PGP|\\n/.test(key);
+}
+
 function isArmored(key: string): boolean {
   return key.trimStart().startsWith(ARMOR_START);
 }
@@ -51,7 +58,7 @@ function secretBytes(key: string): Uint8Array {
   if (isArmored(key)) return Buffer.from(key);
   const bytes = existsSync(key) && statSync(key).isFile() ? readBounded(key, KEY_FILE_LIMIT_BYTES) : null;
   if (bytes !== null) return bytes;
-  throw new PacksignError('NO_KEY', `there is no key file ${key}`, {
+  throw new PacksignError('NO_KEY', isName(key) ? `there is no key file ${key}` : NOT_A_KEY, {
     hint: 'name a file with an OpenPGP secret key, or make one: packsign key generate --user-id "NAME <ADDRESS>"',
   });
 }

@@ -55,7 +55,7 @@ export const keyGenerateCommand: Command = {
 
 export const keyShowCommand: Command = {
   usage: 'key show <file>',
-  summary: 'show fingerprint, user ids, subkeys and expiry of a key',
+  summary: 'show fingerprint, user ids, subkeys and expiry',
   group: 'maintain',
   examples: [['packsign key show dist/keys.asc', 'what people are told to trust']],
   options: (yargs) => yargs.positional('file', { type: 'string', describe: 'secret or public key file' }),

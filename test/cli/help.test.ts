@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands/all.js';
+import { codeOf, newPlace, transcript } from '../packsign.js';
+
+const place = newPlace();
+const NAMES = COMMANDS.map(({ usage }) => usage.replace(/ [[<].*$/, '').split(' '));
+
+/** What a terminal of 80 columns wraps, the widest character counted as one. */
+function tooWide(text: string): readonly string[] {
+  return text.split('\n').filter((line) => Array.from(line).length > 80);
+}
+
+describe('help', () => {
+  test('lists every command in its group, within 80 columns', () => {
+    const { stdout, stderr, status } = place.packsign(['--help']);
+    expect([status, stderr, tooWide(stdout)]).toEqual([0, '', []]);
+    const lines = stdout.split('\n').map((line) => line.trim().replace(/ +/g, ' '));
+    for (const { usage, summary } of COMMANDS) expect(lines).toContain(`${usage} ${summary}`);
+    expect(stdout.indexOf('For maintainers:')).toBeLessThan(stdout.indexOf('For users'));
+  });
+
+  test.each(['-h', 'help'])('is what packsign %s prints', (word) => {
+    expect(place.packsign([word]).stdout).toBe(place.packsign(['--help']).stdout);
+  });
+
+  test.each(NAMES)('of %s %s has an example, within 80 columns', (...name) => {
+    const words = name.filter((word) => typeof word === 'string');
+    const { stdout, stderr, status } = place.packsign([...words, '--help']);
+    expect([status, stderr, tooWide(stdout)]).toEqual([0, '', []]);
+    expect(stdout).toContain(`Examples:\n  packsign ${words.join(' ')} `);
+    expect(stdout).toContain('--json');
+  });
+
+  test('--version is one line on stdout', () => {
+    const { stdout, stderr, status } = place.packsign(['--version']);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('USAGE', () => {
+  test.each<readonly [string, readonly string[]]>([
+    ['an unknown command', ['publihs']],
+    ['an unknown option', ['build', '--chekc']],
+    ['an option of another command', ['verify', '--rehash']],
+    ['an option without its value', ['build', '--validity']],
+    ['a word too many', ['build', 'dist', 'more']],
+    ['no command after key', ['key']],
+    ['an unknown command after key', ['key', 'make']],
+    ['no file after key show', ['key', 'show']],
+    ['an option given twice', ['build', '--maintainer', 'Ann', '--maintainer', 'Bob']],
+    ['a threshold that is no number', ['build', 'dist', '--threshold', 'abc']],
+    ['a threshold of zero', ['build', 'dist', '--threshold', '0']],
+    ['a threshold of 1e1', ['verify', 'dist', '--threshold', '1e1']],
+    ['a short fingerprint', ['verify', 'dist', '--fingerprint', 'ABCDEF12']],
+    ['a change without its reason', ['build', 'dist', '--allow-changed', 'demo-1.0.tar.gz']],
+    ['an empty reason', ['build', 'dist', '--allow-changed', 'demo-1.0.tar.gz', '--reason', ' ']],
+    ['no user id', ['key', 'generate', '--no-passphrase']],
+    ['an empty user id', ['key', 'generate', '--no-passphrase', '--user-id', ' ']],
+    ['a life that is none', ['key', 'generate', '--no-passphrase', '--user-id', 'Ann', '--expires', 'soon']],
+  ])('%s', (_, args) => {
+    const run = place.packsign(args);
+    expect([run.status, run.stdout]).toEqual([2, '']);
+    expect(run.stderr).toMatch(/^packsign: error: [^A-Z].*[^.]\n(?:packsign: hint: .*\n)?$/);
+    const answer = place.json(args);
+    expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
+  });
+
+  test('names what was probably meant', () => {
+    expect(transcript(place.packsign(['biuld']))).toMatchInlineSnapshot(`
+      "$ packsign biuld
+      ! packsign: error: there is no command biuld
+      ! packsign: hint: packsign --help lists the commands
+      [2]"
+    `);
+    expect(transcript(place.packsign(['build', '--chekc']))).toMatchInlineSnapshot(`
+      "$ packsign build --chekc
+      ! packsign: error: unknown argument: chekc
+      ! packsign: hint: packsign build --help
+      [2]"
+    `);
+    expect(transcript(place.packsign(['build', '--maintainer', 'Ann', '--maintainer', 'Bob'])))
+      .toMatchInlineSnapshot(`
+      "$ packsign build --maintainer Ann --maintainer Bob
+      ! packsign: error: an option that takes one value was given twice: Ann, Bob
+      ! packsign: hint: packsign build --help
+      [2]"
+    `);
+    expect(transcript(place.packsign(['build', 'dist', '--threshold', 'abc']))).toMatchInlineSnapshot(`
+      "$ packsign build dist --threshold abc
+      ! packsign: error: --threshold wants a number, not "abc"
+      [2]"
+    `);
+    expect(transcript(place.packsign(['verify', '--fingerprint', 'ABCDEF12']))).toMatchInlineSnapshot(`
+      "$ packsign verify --fingerprint ABCDEF12
+      ! packsign: error: "ABCDEF12" is not a full fingerprint
+      ! packsign: hint: a fingerprint has 40 hex digits; shorter key numbers can be forged
+      [2]"
+    `);
+  });
+
+  test('SOURCE_DATE_EPOCH that is no number of seconds', () => {
+    for (const SOURCE_DATE_EPOCH of ['yesterday', '-1', '1.5', '999999999999999', '0x10']) {
+      const answer = place.json(['build', 'dist'], { env: { SOURCE_DATE_EPOCH } });
+      expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
+    }
+  });
+
+  test('words that look like numbers stay words', () => {
+    for (const word of ['1.10', '1e5', '0x10', '007']) {
+      expect(place.packsign(['verify', word]).stderr).toContain(`no file or directory ${word}\n`);
+    }
+  });
+});
