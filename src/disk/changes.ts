@@ -12,6 +12,7 @@ import {
   STATE_FOLDER,
   WAITING_NAME,
 } from '../model/layout.js';
+import { identityOf } from './scan.js';
 
 /** What waiting for a change came to. */
 export type Wake = 'change' | 'timeout' | 'stop';
@@ -37,6 +38,8 @@ export interface ChangesOptions {
 /** How often the directory itself is looked at: whether it was removed, made anew or swapped. */
 const ROOT_CHECK_MS = 500;
 const POLL_MS = 1000;
+/** A new folder is watched a moment after its hint: what came into it between the two is looked for again. */
+const ECHO_MS = 250;
 
 const OWN_NAMES = new Set([
   DATABASE_NAME,
@@ -51,13 +54,30 @@ const OWN_NAMES = new Set([
 
 export async function openChanges(directory: string, options: ChangesOptions): Promise<Changes> {
   const bell = makeBell(options.signal);
-  const state: State = { directory, options, bell, watcher: null, root: null, polling: options.poll };
-  await rewatch(state);
+  const state: State = {
+    directory,
+    options,
+    bell,
+    watcher: null,
+    root: null,
+    polling: options.poll,
+    closed: false,
+    timers: new Set(),
+    rewatching: Promise.resolve(),
+  };
+  rewatchNext(state);
+  await state.rewatching;
   const timer = setInterval(() => checkRoot(state), ROOT_CHECK_MS);
   return {
-    next: (timeoutMs) => bell.wait(state.polling ? Math.min(timeoutMs, POLL_MS) : timeoutMs),
+    next: (timeoutMs) => {
+      if (state.polling && state.timers.size === 0) ringLater(state, POLL_MS);
+      return bell.wait(timeoutMs);
+    },
     close: async () => {
+      state.closed = true;
       clearInterval(timer);
+      for (const pending of state.timers) clearTimeout(pending);
+      await state.rewatching;
       await state.watcher?.close();
     },
   };
@@ -71,21 +91,40 @@ interface State {
   /** Which directory is being watched; null while there is none. */
   root: string | null;
   polling: boolean;
+  closed: boolean;
+  readonly timers: Set<NodeJS.Timeout>;
+  /** One watcher is opened at a time, or one of two would never be closed. */
+  rewatching: Promise<void>;
+}
+
+function ringLater(state: State, afterMs: number): void {
+  const timer = setTimeout(() => {
+    state.timers.delete(timer);
+    state.bell.ring();
+  }, afterMs);
+  state.timers.add(timer);
 }
 
 // A watcher follows what it was opened on: after a removal or a swap by rename it would be deaf for ever.
 function checkRoot(state: State): void {
   if (rootOf(state.directory) === state.root) return;
   state.bell.ring();
-  rewatch(state).catch((error: unknown) => fallBack(state, error));
+  rewatchNext(state);
+}
+
+function rewatchNext(state: State): void {
+  // At once, so that the next look does not ask for the same again.
+  state.root = rootOf(state.directory);
+  state.rewatching = state.rewatching
+    .then(() => rewatch(state))
+    .catch((error: unknown) => fallBack(state, error));
 }
 
 async function rewatch(state: State): Promise<void> {
-  state.root = rootOf(state.directory);
   const old = state.watcher;
   state.watcher = null;
   await old?.close();
-  if (state.root === null || state.polling) return;
+  if (state.root === null || state.polling || state.closed) return;
   const { watch } = await import('chokidar');
   const watcher = watch(state.directory, {
     ignoreInitial: true,
@@ -98,7 +137,10 @@ async function rewatch(state: State): Promise<void> {
   watcher.on('raw', (_event: string, name: unknown, details: unknown) => {
     if (!isOwnEvent(state.directory, name, details)) state.bell.ring();
   });
-  watcher.on('addDir', () => state.bell.ring());
+  watcher.on('addDir', () => {
+    state.bell.ring();
+    ringLater(state, ECHO_MS);
+  });
   watcher.on('unlinkDir', () => state.bell.ring());
   watcher.on('error', (error) => fallBack(state, error));
   await new Promise<void>((resolve) => {
@@ -130,6 +172,19 @@ function isOwn(directory: string, path: string): boolean {
   const [top = '', ...rest] = relative(directory, path).split(sep);
   if (rest.length > 0) return top === STATE_FOLDER || top === SIGNATURES_FOLDER;
   return OWN_NAMES.has(top) || /^\.packsign-[0-9a-f]+\.tmp$/.test(top);
+}
+
+/** Which files stand under these names in a directory: equal text, untouched files. */
+export function stampFiles(directory: string, names: readonly string[]): string {
+  return names.map((name) => stampOf(join(directory, name))).join(' ');
+}
+
+function stampOf(path: string): string {
+  try {
+    return Object.values(identityOf(statSync(path, { bigint: true }))).join(':');
+  } catch {
+    return '-';
+  }
 }
 
 /** Names the directory that a path leads to now; null when there is none. */

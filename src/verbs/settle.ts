@@ -1,7 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isSameIdentity, scanDirectory } from '../disk/scan.js';
-import type { Changes } from '../disk/changes.js';
+import { stampFiles } from '../disk/changes.js';
+import type { Changes, Wake } from '../disk/changes.js';
 import type { Identity, Scan, ScannedFile } from '../disk/scan.js';
 import { PacksignError } from '../errors.js';
+import type { Warning } from '../model/finding.js';
+import { DATABASE_NAME, KEYS_NAME, SETTINGS_NAME } from '../model/layout.js';
 
 /** The directory at a moment at which it is worth a turn. */
 export type Settled =
@@ -24,12 +28,16 @@ export interface SettleOptions {
   readonly nowMs: () => number;
   /** When a turn is due though nothing changes; asked anew before each wait. */
   readonly dueMs: () => number;
+  /** Whether the last turn was refused: any other file may be what stood in its way. */
+  readonly isRefused: () => boolean;
   /** Ends once everything has settled and had its turn. */
   readonly once: boolean;
 }
 
 /** How often everything is looked at again whatever hints say: lost ones heal here. */
 const RESCAN_MS = 60_000;
+/** How often the few files beside the archives that turns depend on are looked at. */
+const GLANCE_MS = 500;
 /** While hints keep coming a turn waits for a gap between them, longer the longer turns take. */
 const SHORTEST_GAP_MS = 4;
 const LONGEST_GAP_MS = 1000;
@@ -46,25 +54,77 @@ export async function* settledStates(
   options: SettleOptions,
 ): AsyncGenerator<Settled, void, void> {
   const sight = makeSight(options);
+  let taken: Beside | null = null;
   for (;;) {
     const beganMs = options.nowMs();
+    const settings = stampSettings(directory);
     const scan = look(directory, options);
     if ('code' in scan) {
       yield { kind: 'unreadable', error: scan };
     } else {
       const { ready, changed, unsettled } = sight.see(scan);
-      if (ready || beganMs >= options.dueMs()) {
+      const isOther = !isDeepStrictEqual(taken, besideOf(directory, { settings, scan, options }));
+      if (ready || isOther || beganMs >= options.dueMs()) {
         yield { kind: 'seen', scan, unsettled, changed };
         sight.taken(scan, unsettled);
+        // What the turn published itself is not news; settings that were changed meanwhile are.
+        taken = besideOf(directory, { settings, scan, options });
       }
     }
     const gapMs = Math.min(LONGEST_GAP_MS, Math.max(SHORTEST_GAP_MS, options.nowMs() - beganMs));
     const nextMs = sight.nextMs();
     if (options.once && nextMs === null) return;
     const untilMs = Math.min(nextMs ?? Infinity, options.dueMs(), options.nowMs() + RESCAN_MS);
-    const wake = await changes.next(Math.max(1, untilMs - options.nowMs()));
+    const isSame = () =>
+      taken === null ||
+      (stampSettings(directory) === taken.settings && stampPublished(directory) === taken.published);
+    const wake = await rest(changes, { forMs: Math.max(1, untilMs - options.nowMs()), isSame });
     if (wake === 'stop') return;
     if (wake === 'change' && (await quieten(changes, { gapMs, options })) === 'stop') return;
+  }
+}
+
+/** What a turn depends on besides the archives. */
+interface Beside {
+  readonly settings: string;
+  readonly published: string;
+  /** What keeps an archive from being listed at all. */
+  readonly warnings: readonly Warning[];
+  /** Where a secret key may lie; null while none stands in the way. */
+  readonly others: readonly string[] | null;
+}
+
+function besideOf(
+  directory: string,
+  { settings, scan, options }: { settings: string; scan: Scan; options: SettleOptions },
+): Beside {
+  const { warnings, others } = scan;
+  return {
+    settings,
+    published: stampPublished(directory),
+    warnings,
+    others: options.isRefused() ? others : null,
+  };
+}
+
+/** Settings are read at the beginning of a turn. */
+function stampSettings(directory: string): string {
+  return stampFiles(directory, [SETTINGS_NAME]);
+}
+
+/** Somebody else may publish, put back or spoil these; turns write them too. */
+function stampPublished(directory: string): string {
+  return stampFiles(directory, [DATABASE_NAME, KEYS_NAME]);
+}
+
+/** Waits for a hint or for the time to pass; also ends where a file beside the archives is another. */
+async function rest(
+  changes: Changes,
+  { forMs, isSame }: { forMs: number; isSame: () => boolean },
+): Promise<Wake> {
+  for (let leftMs = forMs; ; leftMs -= GLANCE_MS) {
+    const wake = await changes.next(Math.min(leftMs, GLANCE_MS));
+    if (wake !== 'timeout' || leftMs <= GLANCE_MS || !isSame()) return wake;
   }
 }
 
@@ -75,12 +135,17 @@ async function quieten(
 ): Promise<'quiet' | 'stop'> {
   const endMs = options.nowMs() + 4 * gapMs;
   // The first gap is short, so that a single archive is signed at once; only a burst is waited out.
-  for (let wait = SHORTEST_GAP_MS; options.nowMs() < endMs; wait = gapMs) {
+  for (let wait = SHORTEST_GAP_MS; isBefore(options.nowMs(), endMs, 4 * gapMs); wait = gapMs) {
     const wake = await changes.next(wait);
     if (wake === 'stop') return 'stop';
     if (wake === 'timeout') return 'quiet';
   }
   return 'quiet';
+}
+
+/** Whether an end that was set so long ahead is still to come; a clock set back must not put it off. */
+function isBefore(nowMs: number, endMs: number, aheadMs: number): boolean {
+  return nowMs < endMs && nowMs >= endMs - aheadMs;
 }
 
 function look(directory: string, options: SettleOptions): Scan | PacksignError {
@@ -134,8 +199,9 @@ function makeSight({ settleMs, nowMs }: SettleOptions): Sight {
       // we saw ourselves counts, since a file server's clock may be another.
       sinceMs: isFirst ? Math.min(now, changedMs) : now,
       // A write sets both times alike. Where the second is later, what came last was a rename, a link or a
-      // change of attributes; under a name that is new here, that is how complete files appear.
-      whole: isNewName && identity.changed > identity.modified,
+      // change of attributes; under a name that is new here, that is how complete files appear. Nothing is
+      // complete that is empty: somebody set its permissions and is about to write.
+      whole: isNewName && identity.size > 0n && identity.changed > identity.modified,
     };
   };
 

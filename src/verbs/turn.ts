@@ -1,10 +1,15 @@
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { CacheStore } from '../disk/cache.js';
+import { readBounded } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
-import { PacksignError } from '../errors.js';
+import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import { KEYS_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
+import { KEYS_NAME } from '../model/layout.js';
+import type { Package } from '../model/package.js';
 import { refreshDate, refuseMassRemoval } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -13,7 +18,7 @@ import type { Base, Prepared } from './prepare.js';
 import { publishDatabase, repairPublication } from './publish.js';
 import type { Publication } from './publish.js';
 import { readPublished, readPublishedKeys, readStanding } from './published.js';
-import type { Published } from './published.js';
+import type { Published, Standing } from './published.js';
 import { release } from './release.js';
 import type { ReleaseOptions } from './release.js';
 import type { Settled } from './settle.js';
@@ -35,8 +40,8 @@ export interface Turn {
   readonly news: readonly News[];
   /** `Issued` of the database that is published now. */
   readonly issued: Date | null;
-  /** Whether the same may go well a little later. */
-  readonly again: boolean;
+  /** Whether the same may go well without anything here being changed: in a moment, or in a while. */
+  readonly again: 'soon' | 'later' | 'no';
 }
 
 export interface TurnOptions extends Omit<ReleaseOptions, 'now'> {
@@ -66,13 +71,17 @@ interface Memory {
   last: Last | null;
   /** The settings that a person started with or signed. */
   accepted: Settings;
+  /** Other settings that stand in packsign.json now, and whether a person has published since they do. */
+  offered: { readonly settings: Settings; readonly signed: boolean } | null;
+  /** Warnings of archives left out that were said already. */
+  said: ReadonlySet<string>;
 }
 
 type Context = TurnOptions & { readonly directory: string; readonly memory: Memory };
 
 /** Turns over one directory: each builds, signs and publishes what may be published without a person. */
 export function makeTurns(directory: string, options: TurnOptions): Turns {
-  const memory: Memory = { last: null, accepted: options.settings() };
+  const memory: Memory = { last: null, accepted: options.settings(), offered: null, said: new Set() };
   const context = { ...options, directory, memory };
   return {
     take: (settled) => takeTurn(settled, context),
@@ -84,7 +93,7 @@ export function makeTurns(directory: string, options: TurnOptions): Turns {
 async function takeTurn(settled: Settled, context: Context): Promise<Turn> {
   const { memory } = context;
   const news: News[] = [];
-  let again = false;
+  let again: Turn['again'] = 'no';
   try {
     if (settled.kind === 'unreadable') throw settled.error;
     const unlock = takeLock(context.stateFolder);
@@ -93,29 +102,45 @@ async function takeTurn(settled: Settled, context: Context): Promise<Turn> {
     } finally {
       unlock();
     }
-  } catch (error) {
-    if (!(error instanceof PacksignError)) throw error;
+  } catch (thrown) {
+    const error = knownError(thrown);
     news.push(newsOf(error));
-    again = error.exitStatus === 2 && settled.kind === 'seen' && error.code !== 'NO_ARCHIVES';
+    if (settled.kind === 'seen' && error.code !== 'NO_ARCHIVES') {
+      again = error.exitStatus === 1 ? 'later' : 'soon';
+    }
   }
   return { news, issued: memory.last?.published.database.Packsign.Issued ?? null, again };
+}
+
+// Others work in the directory too, and may take it away under a turn at any moment: no reason to end.
+function knownError(error: unknown): PacksignError {
+  if (error instanceof PacksignError) return error;
+  if (systemCode(error) === null || !(error instanceof Error && 'syscall' in error)) throw error;
+  return new PacksignError('FILE_UNREADABLE', reasonOf(error), { cause: error });
 }
 
 async function turn(settled: Settled & { kind: 'seen' }, context: Context, news: News[]): Promise<void> {
   const { directory, memory } = context;
   const now = context.clock();
+  const standing = readStanding(directory);
   repairPublication(directory, { now });
-  const isLost = memory.last !== null && readStanding(directory) === null;
-  if (!isLost) memory.last = await readLast(directory, memory);
+  const before = memory.last;
+  const isLost = before !== null && lacksSome(directory, before, standing);
+  if (!isLost) memory.last = await readLast(directory, memory, standing);
   const base = baseOf(memory.last);
-  news.push(...considerSettings(context));
+  const byOthers = before !== null && memory.last?.published.sha256 !== before.published.sha256;
+  news.push(...considerSettings(context, { byOthers }));
   const prepared = await prepareHeld(settled, { context, base, now, news });
   const { published } = base;
-  // Nothing has settled yet that a database could list.
-  if (prepared.database.Archives.size === 0 && settled.unsettled.size > 0) return;
+  // Nothing has settled yet, or nothing may go, that a first database could list.
+  if (published === null && prepared.database.Archives.size === 0) {
+    if (settled.unsettled.size === 0 && prepared.held.length === 0) news.push(nothingToList(prepared));
+    return;
+  }
+  const warnings = unsaid(prepared, memory);
   if (published !== null && prepared.unchanged && !prepared.refreshDue) {
     if (isLost && memory.last !== null) putBack(directory, memory.last, { now });
-    if (settled.changed || isLost) news.push(nothingNew(isLost));
+    if (settled.changed || isLost || warnings.length > 0) news.push(nothingNew(isLost, warnings));
     return;
   }
   const released = await release(
@@ -124,14 +149,24 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
     { ...context, now },
   );
   if (released.publication !== null) memory.last = await remember(released.publication, prepared.database);
-  news.push(signedNews(prepared, released.published ? null : released.missing));
+  news.push(signedNews(prepared, { missing: released.published ? null : released.missing, warnings }));
+}
+
+/** Whether what was published last, or a part of it, is not there: then memory puts it back. */
+function lacksSome(directory: string, { published }: Last, standing: Standing | null): boolean {
+  if (standing === null) return true;
+  const isWhole =
+    standing.signature !== null && readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES) !== null;
+  return standing.sha256 === published.sha256 && !isWhole;
 }
 
 /** Reads what is published, or trusts memory where the very bytes are known. Throws PREVIOUS_INVALID. */
-async function readLast(directory: string, { last }: Memory): Promise<Last | null> {
-  const standing = readStanding(directory);
-  if (standing !== null && standing.sha256 === last?.published.sha256 && standing.signature !== null)
-    return last;
+async function readLast(
+  directory: string,
+  { last }: Memory,
+  standing: Standing | null,
+): Promise<Last | null> {
+  if (last !== null && isStill(directory, last, standing)) return last;
   const published = await readPublished(directory);
   if (published === null) return null;
   if (last !== null && published.database.Packsign.Issued < last.published.database.Packsign.Issued) {
@@ -144,6 +179,15 @@ async function readLast(directory: string, { last }: Memory): Promise<Last | nul
     );
   }
   return { published, keys: await readPublishedKeys(directory) };
+}
+
+/** Whether database, signature and keys are byte for byte what is remembered. */
+function isStill(directory: string, { published, keys }: Last, standing: Standing | null): boolean {
+  return (
+    standing?.sha256 === published.sha256 &&
+    standing.signature?.equals(published.signature) === true &&
+    readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES)?.equals(keys.armored) === true
+  );
 }
 
 function baseOf(last: Last | null): Base {
@@ -166,7 +210,10 @@ function putBack(directory: string, { published, keys }: Last, { now }: { now: D
 }
 
 /** Changed settings wait until a person has signed with them; meanwhile the accepted ones hold. */
-function considerSettings({ settings, memory }: Context): News[] {
+function considerSettings(
+  { settings, memory }: Context,
+  { byOthers }: { byOthers: boolean },
+): readonly News[] {
   let current: Settings;
   try {
     current = settings();
@@ -174,10 +221,14 @@ function considerSettings({ settings, memory }: Context): News[] {
     if (error instanceof PacksignError) return [newsOf(error)];
     throw error;
   }
-  if (isDeepStrictEqual(current, memory.accepted)) return [];
-  if (memory.last !== null) return [settingsHeld()];
-  memory.accepted = current;
-  return [];
+  if (memory.last === null) memory.accepted = current;
+  if (isDeepStrictEqual(current, memory.accepted)) {
+    memory.offered = null;
+    return [];
+  }
+  const isKnown = isDeepStrictEqual(current, memory.offered?.settings);
+  memory.offered = { settings: current, signed: byOthers || (isKnown && memory.offered?.signed === true) };
+  return memory.offered.signed ? [] : [settingsHeld()];
 }
 
 interface Preparing {
@@ -193,43 +244,65 @@ async function prepareHeld(
   { context, base, now, news }: Preparing,
 ): Promise<Prepared> {
   const { directory, memory, allowRemoved } = context;
-  const options = {
-    ...context,
-    settings: memory.accepted,
-    now,
-    signing: context.signers.map(({ certificate }) => certificate),
-    allowed: new Map<string, string>(),
-    first: false,
-    previous: null,
-    unattended: { scan, unsettled },
-  };
-  let prepared = await prepareUpon(base, directory, options);
-  if (base.published !== null && settingsDiffer(prepared.difference)) {
-    const published = base.published.database;
-    if (!news.some(({ code }) => code === 'SETTINGS_CHANGED')) news.push(settingsHeld());
-    const settings = frozen(memory.accepted, published);
-    prepared = await prepareUpon(base, directory, {
-      ...options,
+  const prepareWith = (settings: Settings, frozen: boolean) =>
+    prepareUpon(base, directory, {
+      ...context,
       settings,
-      unattended: { scan, unsettled, frozen: true },
+      now,
+      signing: context.signers.map(({ certificate }) => certificate),
+      allowed: new Map<string, string>(),
+      first: false,
+      previous: null,
+      unattended: { scan, unsettled, frozen },
     });
+  const published = base.published?.database ?? null;
+  let prepared: Prepared | null = null;
+  if (memory.offered?.signed === true && published !== null) {
+    prepared = await prepareWith(memory.offered.settings, false);
+    if (settingsDiffer(published, prepared)) {
+      // What the person published was made with yet other settings.
+      memory.offered = { ...memory.offered, signed: false };
+      news.push(settingsHeld());
+      prepared = null;
+    } else {
+      memory.accepted = memory.offered.settings;
+      memory.offered = null;
+    }
+  }
+  prepared ??= await prepareWith(memory.accepted, false);
+  if (published !== null && settingsDiffer(published, prepared)) {
+    if (!news.some(({ code }) => code === 'SETTINGS_CHANGED')) news.push(settingsHeld());
+    prepared = await prepareWith(frozen(memory.accepted, published, prepared.database), true);
   }
   news.push(...heldNews(prepared.held));
-  if (!allowRemoved) refuseMassRemoval(base.published?.database ?? null, prepared.database);
+  if (!allowRemoved) refuseMassRemoval(published, prepared.database);
   return prepared;
 }
 
 /** Whether what is published already would be described otherwise: somebody changed the settings. */
-function settingsDiffer({ settings, metadata, executable }: Difference): boolean {
+function settingsDiffer(published: Database, { database, difference }: Prepared): boolean {
+  const { settings, metadata, executable }: Difference = difference;
   // A first database may have been built before anybody was known; that they are now is no change of mind.
   const changed = settings.filter(
     ({ key, before }) => before !== null || !['Maintainer', 'Signers'].includes(key),
   );
-  return changed.length > 0 || metadata.length > 0 || executable.some(({ before }) => before !== null);
+  return (
+    changed.length > 0 ||
+    metadata.length > 0 ||
+    executable.some(({ before }) => before !== null) ||
+    !isDeepStrictEqual(pseudoPackages(published, database), pseudoPackages(database, database))
+  );
 }
 
-/** Settings under which what is published stays as it is. */
-function frozen(settings: Settings, { Maintainer, Description, Packsign }: Database): Settings {
+/** Packages without an archive: nothing but settings lists them. Not those that found an archive since. */
+function pseudoPackages({ Packages }: Database, { Archives }: Database): readonly Package[] {
+  const found = new Set(Array.from(Archives.values(), ({ Name }) => Name));
+  return Packages.filter((entry) => entry['Download-URL'] === undefined && !found.has(entry.Name));
+}
+
+/** Settings under which what is published stays as it is; `next` is what these settings would make of it. */
+function frozen(settings: Settings, published: Database, next: Database): Settings {
+  const { Maintainer, Description, Include = [], Packsign } = published;
   const {
     Maintainer: _1,
     Database: _2,
@@ -240,14 +313,22 @@ function frozen(settings: Settings, { Maintainer, Description, Packsign }: Datab
     Threshold: _7,
     ...rest
   } = settings;
+  const pseudo = new Set(pseudoPackages(next, next).map(({ Name }) => Name));
+  const Packages = new Map(
+    Array.from(rest.Packages ?? []).filter(([key, { Name = key }]) => !pseudo.has(Name)),
+  );
+  for (const { Name, ...entry } of pseudoPackages(published, next)) Packages.set(Name, entry);
   return {
     ...rest,
+    Packages,
     Description,
     ...(Maintainer === undefined ? {} : { Maintainer }),
     ...(Packsign.Database === undefined ? {} : { Database: Packsign.Database }),
     ...(Packsign.Notify === undefined ? {} : { Notify: Packsign.Notify }),
     ...(Packsign.Mirrors === undefined ? {} : { Mirrors: Packsign.Mirrors }),
-    ...(Packsign.Trusts === undefined ? {} : { Trusts: Packsign.Trusts }),
+    ...(Packsign.Trusts === undefined
+      ? {}
+      : { Trusts: Packsign.Trusts.map((trust) => ({ ...trust, Include: Include.includes(trust.URL) })) }),
   };
 }
 
@@ -290,11 +371,42 @@ function heldNews(held: readonly Warning[]): News[] {
   });
 }
 
-function nothingNew(isLost: boolean): News {
-  return { ...SILENT, event: 'unchanged', message: isLost ? 'put back what was published last' : null };
+/** Warnings of archives that are left out, which were not said before. */
+function unsaid({ database, held, warnings }: Prepared, memory: Memory): readonly Warning[] {
+  const waiting = new Set(held.map(({ path }) => path));
+  const left = warnings.filter(
+    ({ code, path }) =>
+      path !== null &&
+      !database.Archives.has(path) &&
+      !waiting.has(path) &&
+      // It is being written; the next turn sees more of it.
+      code !== 'CHANGED_WHILE_READ',
+  );
+  const keys = left.map((warning) => JSON.stringify(warning));
+  const fresh = left.filter((_, index) => !memory.said.has(keys[index] ?? ''));
+  memory.said = new Set(keys);
+  return fresh;
 }
 
-function signedNews({ difference, unchanged, warnings }: Prepared, missing: number | null): News {
+function nothingToList({ warnings }: Prepared): News {
+  return {
+    ...SILENT,
+    event: 'held',
+    code: 'NO_ARCHIVES',
+    message: 'there is no archive yet that can be listed',
+    warnings,
+  };
+}
+
+function nothingNew(isLost: boolean, warnings: readonly Warning[]): News {
+  const message = isLost ? 'put back what was published last' : null;
+  return { ...SILENT, event: 'unchanged', message, warnings };
+}
+
+function signedNews(
+  { difference, unchanged, warnings }: Prepared,
+  { missing, warnings: left }: { missing: number | null; warnings: readonly Warning[] },
+): News {
   const paths = [
     ...difference.added,
     ...difference.withdrawn,
@@ -316,6 +428,6 @@ function signedNews({ difference, unchanged, warnings }: Prepared, missing: numb
     ...SILENT,
     event: unchanged ? 'refreshed' : 'signed',
     paths,
-    warnings: warnings.filter(({ path }) => path !== null && added.has(path)),
+    warnings: [...left, ...warnings.filter(({ path }) => path !== null && added.has(path))],
   };
 }

@@ -51,6 +51,7 @@ export async function* watch(
       exclude: () => turns.settings().Exclude ?? [],
       nowMs: () => clock().getTime(),
       dueMs: timing.dueMs,
+      isRefused: timing.isRefused,
       once,
     });
     yield* watchTurns(settled, { turns, timing, clock });
@@ -62,20 +63,32 @@ export async function* watch(
 /** When a turn is due by itself: before the database expires, and after one that failed. */
 export interface Timing {
   readonly dueMs: () => number;
+  /** Whether the last turn was refused. */
+  readonly isRefused: () => boolean;
   readonly took: (turn: Turn) => void;
 }
 
-function makeTiming(turns: Pick<Turns, 'refreshDate'>, clock: () => Date): Timing {
-  let retryMs: number = RETRY_MS.shortest;
+export function makeTiming(turns: Pick<Turns, 'refreshDate'>, clock: () => Date): Timing {
+  let waitMs: number = RETRY_MS.shortest;
   let retryAtMs = Infinity;
   let refreshNotBeforeMs = 0;
+  let isRefused = false;
   const refreshMs = () => turns.refreshDate()?.getTime() ?? Infinity;
+  // Nothing is put off for longer than that, also when the clock was set back since.
+  const soon = (atMs: number) => (atMs - clock().getTime() > RETRY_MS.longest ? clock().getTime() : atMs);
   return {
-    dueMs: () => Math.min(retryAtMs, Math.max(refreshMs(), refreshNotBeforeMs)),
+    dueMs: () =>
+      Math.min(
+        retryAtMs === Infinity ? Infinity : soon(retryAtMs),
+        Math.max(refreshMs(), soon(refreshNotBeforeMs)),
+      ),
+    isRefused: () => isRefused,
     took: ({ again }) => {
       const nowMs = clock().getTime();
-      retryAtMs = again ? nowMs + retryMs : Infinity;
-      retryMs = again ? Math.min(retryMs * 2, RETRY_MS.longest) : RETRY_MS.shortest;
+      isRefused = again === 'later';
+      if (again === 'later') waitMs = RETRY_MS.longest;
+      retryAtMs = again === 'no' ? Infinity : nowMs + waitMs;
+      waitMs = again === 'soon' ? Math.min(waitMs * 2, RETRY_MS.longest) : RETRY_MS.shortest;
       // One that is still due after its turn was refused; that will not be otherwise a moment later.
       refreshNotBeforeMs = refreshMs() <= nowMs ? nowMs + RETRY_MS.longest : 0;
     },
