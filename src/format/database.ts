@@ -7,7 +7,7 @@ import { comparePackages } from '../model/package.js';
 import type { Package, Prerequisite } from '../model/package.js';
 import { isPlainWord } from '../model/text.js';
 import { arrayLines, decodePlist, dictLines, encodeDocument, encodeKey, encodeValue } from './plist.js';
-import type { PlistDict } from './plist.js';
+import type { PlistDict, PlistValue } from './plist.js';
 import {
   Misfit,
   checked,
@@ -147,21 +147,29 @@ const databaseShape = record<Database>(TOP_FIELDS, STRICT);
 const { Packages: _packages, Archives: _archives, ...HEAD_FIELDS } = TOP_FIELDS;
 const headShape = record<Omit<Database, 'Packages' | 'Archives'>>(HEAD_FIELDS, STRICT);
 
+export interface DecodeOptions {
+  /** Whether the text of each entry is kept, for a writer who will write most of them again. */
+  readonly keepText?: boolean;
+}
+
 /**
  * The value of a database's bytes. The bytes must have been verified before (threat T1).
  * Throws DATABASE_TOO_LARGE, DATABASE_MALFORMED, FORMAT_UNKNOWN. docs/FORMAT.md §2 to §6, §8 step 6.
  */
-export function decodeDatabase(bytes: Uint8Array): Database {
+export function decodeDatabase(bytes: Uint8Array, { keepText = false }: DecodeOptions = {}): Database {
   if (bytes.length > DATABASE_LIMIT_BYTES) {
     throw new PacksignError(
       'DATABASE_TOO_LARGE',
       `the database is larger than ${DATABASE_LIMIT_BYTES} bytes`,
     );
   }
-  const document = decodePlist(bytes);
+  const read = new Map<PlistDict, string>();
+  const document = decodePlist(bytes, keepText ? (dict, text) => read.set(dict, text) : null);
   refuseLaterFormat(document);
   try {
-    return databaseShape.read(document);
+    const database = databaseShape.read(document);
+    if (keepText) rememberTexts(database, { document, read });
+    return database;
   } catch (error) {
     if (error instanceof Misfit) {
       throw new PacksignError(
@@ -171,6 +179,22 @@ export function decodeDatabase(bytes: Uint8Array): Database {
     }
     throw error;
   }
+}
+
+/** Entries and dicts stand in the same order, and what was read canonically is what would be written. */
+function rememberTexts(
+  database: Database,
+  { document, read }: { document: PlistDict; read: ReadonlyMap<PlistDict, string> },
+): void {
+  const keep = (entries: Iterable<object>, dicts: Iterable<PlistValue>) => {
+    const source = dicts[Symbol.iterator]();
+    for (const entry of entries) {
+      const text = read.get(source.next().value as PlistDict);
+      if (text !== undefined) texts.set(entry, text);
+    }
+  };
+  keep(database.Packages, document.get('Packages') as readonly PlistValue[]);
+  keep(database.Archives.values(), (document.get('Archives') as PlistDict).values());
 }
 
 // Said before anything else is judged: all that a later format changes would look like a defect here.
@@ -223,9 +247,10 @@ function topLevel({
   };
 }
 
-/** Entries are values that do not change: their text is made once, and a database that grows only joins it. */
+/** The text of entries. They are values that do not change: a database that grows only joins what it had. */
+const texts = new WeakMap<object, string>();
+
 function remembered<T extends object>(shape: Shape<T>): (entry: T) => string {
-  const texts = new WeakMap<T, string>();
   return (entry) => {
     let text = texts.get(entry);
     if (text === undefined) {

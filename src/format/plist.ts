@@ -226,7 +226,14 @@ interface Cursor {
   readonly keyLines: Map<string, KeyLine>;
   lastKeyLine: KeyLine;
   readonly unkeptKeyLine: KeyLine;
+  readonly onDict: DictListener | null;
 }
+
+/** Hears of a dict that was read, with what `encodeValue` would write for it. */
+export type DictListener = (dict: PlistDict, text: string) => void;
+
+/** Dicts of this level are told of: the entries of `Packages` and `Archives`. */
+const TOLD_LEVEL = 3;
 
 /** The line of a key, and the one that followed it last time: nearly always the one that follows it now. */
 interface KeyLine {
@@ -243,10 +250,11 @@ const KEY_LINES_LIMIT = 256;
 
 /**
  * The value of a canonical text, in one pass. The caller bounds the length. Equal dates are one object.
+ * `onDict` hears of each dict of level 3 with its text, which a writer may use again as it is.
  * Throws DATABASE_MALFORMED, with the line, for everything that `encodePlist` would not have written.
  */
-export function decodePlist(bytes: Uint8Array): PlistDict {
-  const cursor = cursorAtStart(decodeText(bytes));
+export function decodePlist(bytes: Uint8Array, onDict: DictListener | null = null): PlistDict {
+  const cursor = cursorAtStart(decodeText(bytes), onDict);
   for (const line of HEADER.split('\n')) expect(cursor, `${line}\n`);
   const { at } = cursor;
   const root = readValue(cursor, layoutAt(1));
@@ -256,9 +264,17 @@ export function decodePlist(bytes: Uint8Array): PlistDict {
   return root;
 }
 
-function cursorAtStart(text: string): Cursor {
+function cursorAtStart(text: string, onDict: DictListener | null): Cursor {
   const unkeptKeyLine = makeKeyLine('', '', null);
-  return { text, at: 0, dates: new Map(), keyLines: new Map(), lastKeyLine: unkeptKeyLine, unkeptKeyLine };
+  return {
+    text,
+    at: 0,
+    dates: new Map(),
+    keyLines: new Map(),
+    lastKeyLine: unkeptKeyLine,
+    unkeptKeyLine,
+    onDict,
+  };
 }
 
 function decodeText(bytes: Uint8Array): string {
@@ -339,12 +355,16 @@ function readArray(cursor: Cursor, layout: Layout): readonly PlistValue[] {
 function readDict(cursor: Cursor, layout: Layout): PlistDict {
   const inner = innerOf(cursor, layout);
   const dict = new Map<string, PlistValue>();
+  const start = cursor.at - layout.indent.length;
   if (take(cursor, '<dict/>\n')) return dict;
   expect(cursor, '<dict>\n');
   for (let count = 1; ; count += 1) {
     const { at } = cursor;
     if (!readLikelyMember(cursor, inner, dict)) {
-      if (count > 1 && take(cursor, layout.dictEnd)) return dict;
+      if (count > 1 && take(cursor, layout.dictEnd)) {
+        if (layout === LAYOUTS[TOLD_LEVEL]) cursor.onDict?.(dict, cursor.text.slice(start, cursor.at - 1));
+        return dict;
+      }
       readMember(cursor, inner, dict);
     }
     if (dict.size !== count) throw refusal(cursor.text, at, 'expected each key once');

@@ -59,7 +59,7 @@ export function assemble(observed: readonly Observed[], context: AssembleContext
   const archives = new Map(
     Array.from(listing.archives, ([path, archive]) => [
       path,
-      dated(archive, sinceOf(path, archive.SHA256, context)),
+      asPublished(published?.Archives.get(path), dated(archive, sinceOf(path, archive.SHA256, context))),
     ]),
   );
   const include = (settings.Trusts ?? []).filter(({ Include }) => Include === true).map(({ URL }) => URL);
@@ -109,11 +109,37 @@ function listArchives(
   warnings.push(...duplicates(archives));
   const pseudo = withoutArchive(archives, settings);
   packages.push(...pseudo.packages);
+  const before = new Map((published?.Packages ?? []).map((entry) => [addressOf(entry), entry]));
+  const reused = packages.map((entry) => asPublished(before.get(addressOf(entry)), entry));
   return {
     archives: kept.archives.size === 0 ? archives : sortedByPath(archives),
-    packages: packages.sort(comparePackages),
+    packages: reused.sort(comparePackages),
     warnings: [...warnings, ...pseudo.warnings],
   };
+}
+
+/** What tells one package from another: where it is fetched, or its name where it has no archive. */
+function addressOf(entry: Package): string {
+  return entry['Download-URL'] ?? entry.Name;
+}
+
+/**
+ * The published entry where it says the same: one value for one entry, so that whoever compares or writes
+ * databases sees at a glance what stayed.
+ */
+function asPublished<T extends object>(published: T | undefined, entry: T): T {
+  return published !== undefined && isSameEntry(published, entry) ? published : entry;
+}
+
+function isSameEntry(a: object, b: object): boolean {
+  const keys = Object.keys(a) as (keyof typeof a)[];
+  return keys.length === Object.keys(b).length && keys.every((key) => isSameValue(a[key], b[key]));
+}
+
+function isSameValue(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
+  return typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** The published entries of held paths, both halves. */

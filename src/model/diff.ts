@@ -37,9 +37,10 @@ export interface ChangedValue {
 export function diffDatabases(published: Database | null, next: Database): Difference {
   const before = published?.Archives ?? new Map<string, Archive>();
   const unexplained = new Set(changedBytes(published, next));
+  // An entry that stayed is the published value itself.
   const both = Array.from(next.Archives).flatMap(([path, after]) => {
     const listed = before.get(path);
-    return listed === undefined ? [] : [{ path, before: listed, after }];
+    return listed === undefined || listed === after ? [] : [{ path, before: listed, after }];
   });
   const packages = changedPackages(published, next);
   return {
@@ -76,6 +77,7 @@ function changedPackages(published: Database | null, next: Database): readonly C
   const before = byAddress(published?.Packages ?? []);
   return Array.from(byAddress(next.Packages)).flatMap(([address, entry]) => {
     const old = before.get(address);
+    if (old === entry) return [];
     const values = changedKeys(old === undefined ? entry.Name : address, { ...old }, { ...entry });
     // All of a new package is new: only what would be executed is worth a line.
     return old === undefined ? values.filter(({ key }) => isExecutable(key)) : values;

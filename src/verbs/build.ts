@@ -10,10 +10,12 @@ import { nameOf } from './judge.js';
 import { prepare } from './prepare.js';
 import type { PrepareOptions, Prepared } from './prepare.js';
 import { removeWaiting, repairPublication } from './publish.js';
+import { readStanding } from './published.js';
+import type { Standing } from './published.js';
 import { noteDown, release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
 
-export interface BuildOptions extends Omit<PrepareOptions, 'cache' | 'unattended'> {
+export interface BuildOptions extends Omit<PrepareOptions, 'cache' | 'standing' | 'unattended'> {
   /** Folder of working state: the cache, the lock. */
   readonly stateFolder: string;
   /** Whether to read every archive whatever the cache says. */
@@ -52,20 +54,25 @@ export interface BuildResult {
  * (cli contract, `build`). Throws what reading the directory, `prepare` and `release` throw, and WARNINGS.
  */
 export async function build(directory: string, options: BuildOptions): Promise<BuildResult> {
-  if (options.check) return await buildHere(directory, options);
+  if (options.check) return await buildHere(directory, readStanding(directory), options);
   const unlock = takeLock(options.stateFolder);
   try {
-    repairPublication(directory, options);
-    return await buildHere(directory, options);
+    const standing = readStanding(directory);
+    repairPublication(directory, { standing, now: options.now });
+    return await buildHere(directory, standing, options);
   } finally {
     unlock();
   }
 }
 
-async function buildHere(directory: string, options: BuildOptions): Promise<BuildResult> {
+async function buildHere(
+  directory: string,
+  standing: Standing | null,
+  options: BuildOptions,
+): Promise<BuildResult> {
   const { rehash, check, stateFolder } = options;
   const cache = openCache(stateFolder, { rehash, remember: !check });
-  const prepared = await prepare(directory, { ...options, cache });
+  const prepared = await prepare(directory, { ...options, cache, standing });
   if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
   const { published, unchanged, refreshDue } = prepared;
   if (published !== null && unchanged && !refreshDue) {
@@ -82,15 +89,15 @@ async function buildHere(directory: string, options: BuildOptions): Promise<Buil
       released: null,
     });
   }
-  const here = { sha256: nameOf(prepared.bytes), issued: prepared.database.Packsign.Issued };
+  const issued = prepared.database.Packsign.Issued;
   const waiting = join(directory, WAITING_NAME);
   if (options.check || options.release === null) {
     if (!options.check) leaveWaiting(directory, prepared.bytes);
-    return describe(prepared, { ...here, database: waiting, released: null });
+    return describe(prepared, { sha256: nameOf(prepared.bytes), issued, database: waiting, released: null });
   }
   const draft = { ...prepared, others: prepared.observation.others, gathered: null, lastKeys: null };
   const released = await release(directory, draft, options.release);
-  return describe(prepared, { ...here, database: released.database, released });
+  return describe(prepared, { sha256: released.sha256, issued, database: released.database, released });
 }
 
 function leaveWaiting(directory: string, bytes: Uint8Array): void {

@@ -9,7 +9,7 @@ import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, WAITING_NAME } from '../model/layout.js';
 import type { BuildOptions } from './build.js';
 import { prepare } from './prepare.js';
-import { readPublished } from './published.js';
+import { readPublished, readStanding } from './published.js';
 
 export type DiffOptions = Omit<BuildOptions, 'check' | 'strict' | 'release'>;
 
@@ -31,7 +31,11 @@ export async function diff(directory: string, options: DiffOptions): Promise<Dif
   const bytes = readBounded(path, DATABASE_LIMIT_BYTES);
   if (bytes === null) {
     const cache = openCache(options.stateFolder, { rehash: options.rehash, remember: false });
-    const { difference, warnings, unchanged } = await prepare(directory, { ...options, cache });
+    const { difference, warnings, unchanged } = await prepare(directory, {
+      ...options,
+      cache,
+      standing: readStanding(directory),
+    });
     return {
       database: unchanged ? join(directory, DATABASE_NAME) : path,
       waiting: false,

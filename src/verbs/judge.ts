@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { decodeDatabase } from '../format/database.js';
+import { databaseAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import { SLACK_MS, formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { contentOf } from '../pgp/content.js';
+import type { Content } from '../pgp/content.js';
 import type { SignatureReport } from '../pgp/signatures.js';
 
 declare const trusted: unique symbol;
@@ -25,10 +28,16 @@ export interface Pins {
 export interface Accepted {
   readonly issued: Date;
   readonly sha256: string;
+  /** The address that it gave itself; null or absent where it gave none, or that was not kept. */
+  readonly database?: string | null;
+  /** Path and SHA-256 of what it listed; absent where that was not kept. */
+  readonly inventory?: ReadonlyMap<string, string>;
 }
 
 export interface Evidence {
   readonly bytes: Uint8Array;
+  /** The same bytes where they were hashed already. */
+  readonly content?: Content;
   /** The signature file of exactly these bytes; null where there is none. */
   readonly signature: Uint8Array | null;
   readonly certificates: readonly Certificate[];
@@ -40,6 +49,8 @@ export interface JudgeOptions {
   readonly accepted: Accepted | null;
   /** The address under which this database was pinned; null where it was not fetched from one. */
   readonly url: string | null;
+  /** For a writer who is going to write most entries again. */
+  readonly keepText?: boolean;
   /** Whether the signature file was named by hand, and may be binary. */
   readonly byHand?: boolean;
 }
@@ -81,17 +92,18 @@ export function nameOf(bytes: Uint8Array): string {
  * is read before enough pinned keys have signed (threats T1, T5, T6, T21 to T23). Never throws for bad input.
  */
 export async function judge(evidence: Evidence, options: JudgeOptions): Promise<Verdict> {
-  const sha256 = nameOf(evidence.bytes);
+  const content = evidence.content ?? contentOf(evidence.bytes);
+  const sha256 = content.sha256();
   let signatures: readonly JudgedSignature[] = [];
   try {
-    const reports = await checkSignatures(evidence, options);
+    const reports = await checkSignatures({ ...evidence, content }, options);
     signatures = reports.map((report) => judged(report, null));
     const latest = new Date(options.now.getTime() + SLACK_MS);
     // Step 5: before anything is decoded. What the database itself asks for is only known afterwards.
     const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
     requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
     // Step 6.
-    const database = decodeDatabase(evidence.bytes);
+    const database = decodeDatabase(evidence.bytes, { keepText: options.keepText === true });
     const earliest = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
     signatures = reports.map((report) => judged(report, { from: earliest, until: latest }));
     const wanted = options.pins.threshold === 'own' ? thresholdOf(database) : options.pins.threshold;
@@ -100,6 +112,8 @@ export async function judge(evidence: Evidence, options: JudgeOptions): Promise<
     // Step 7.
     requireTime(database, options.now);
     requireOrder({ database, sha256 }, options.accepted);
+    // Step 8.
+    requireSameBytes(database, options.accepted);
     // Step 10.
     const stale = staleness(database, { reports, now: options.now });
     return {
@@ -123,7 +137,7 @@ interface Bounds {
 }
 
 async function checkSignatures(
-  evidence: Evidence,
+  evidence: Evidence & { readonly content: Content },
   options: JudgeOptions,
 ): Promise<readonly SignatureReport[]> {
   if (evidence.signature === null) {
@@ -136,7 +150,7 @@ async function checkSignatures(
   const signatures = readSignatures(evidence.signature, { allowBinary: options.byHand === true });
   const pinned = new Set(options.pins.fingerprints);
   const certificates = evidence.certificates.filter(({ fingerprint }) => pinned.has(fingerprint));
-  return await verifySignatures(evidence.bytes, signatures, { certificates, now: options.now });
+  return await verifySignatures(evidence.content, signatures, { certificates, now: options.now });
 }
 
 async function counted(reports: readonly SignatureReport[], bounds: Bounds): Promise<ReadonlySet<string>> {
@@ -151,12 +165,20 @@ function requireSigners(
   if (signers.size >= least) return;
   if (signers.size === 0) {
     const reason = reports.map((report) => report.reason).find((text) => text !== null);
+    const revoked = reports.find((report) => report.fingerprint !== null && isRevocation(report.reason));
+    if (revoked !== undefined) {
+      throw new PacksignError('KEY_REVOKED', `signed by a key that is revoked: ${revoked.reason ?? ''}`);
+    }
     throw new PacksignError(
       'SIGNATURE_INVALID',
       `no good signature by a trusted key${reason === undefined ? '' : `: ${reason}`}`,
     );
   }
   throw new PacksignError('TOO_FEW_SIGNATURES', `${signers.size} of ${least} signatures that are needed`);
+}
+
+function isRevocation(reason: string | null): boolean {
+  return reason?.includes('revoked') === true;
 }
 
 function judged(report: SignatureReport, bounds: Bounds | null): JudgedSignature {
@@ -172,16 +194,16 @@ function outsideReason(signedAt: Date | null, { from, until }: Bounds): string |
   return signedAt > until ? 'made in the future' : null;
 }
 
-function requireAddress(database: Database, { url }: JudgeOptions): void {
+function requireAddress(database: Database, { url, accepted }: JudgeOptions): void {
   const own = database.Packsign.Database;
-  if (url === null || own === undefined || normalAddress(own) === normalAddress(url)) return;
+  if (url === null) return;
+  if (own === undefined) {
+    const before = accepted?.database ?? null;
+    if (before === null) return;
+    throw new PacksignError('WRONG_DATABASE', `it does not say whose it is, and was ${before} before`);
+  }
+  if (databaseAddress(own) === databaseAddress(url)) return;
   throw new PacksignError('WRONG_DATABASE', `this is the database of ${own}, not of ${url}`);
-}
-
-function normalAddress(address: string): string {
-  const url = new URL(address);
-  url.hash = '';
-  return url.href;
 }
 
 function requireTime(database: Database, now: Date): void {
@@ -207,6 +229,22 @@ function requireOrder(
   }
   if (Issued.getTime() === accepted.issued.getTime() && sha256 !== accepted.sha256) {
     throw new PacksignError('DATABASE_FORKED', `another database was issued at ${formatInstant(Issued)} too`);
+  }
+}
+
+/** Bytes that were replaced must stand in the history, as gone after what was accepted. */
+function requireSameBytes(database: Database, accepted: Accepted | null): void {
+  if (accepted?.inventory === undefined) return;
+  const { History } = database.Packsign;
+  for (const [path, before] of accepted.inventory) {
+    const now = database.Archives.get(path)?.SHA256 ?? before;
+    if (now === before) continue;
+    const records = History?.get(path) ?? [];
+    if (records.some(({ SHA256, Until }) => SHA256 === before && Until > accepted.issued)) continue;
+    throw new PacksignError(
+      'BYTES_CHANGED',
+      `${path} has other bytes than before, and nothing says why: sha256 was ${before}, is ${now}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { CacheStore } from '../disk/cache.js';
 import type { Scan } from '../disk/scan.js';
 import { PacksignError } from '../errors.js';
@@ -17,8 +18,8 @@ import type { Certificate } from '../pgp/certificates.js';
 import { identify } from './identity.js';
 import { observeArchives } from './observe.js';
 import type { Observation } from './observe.js';
-import { readKeys, readPublished, readStanding } from './published.js';
-import type { Published } from './published.js';
+import { readKeys, readPublished } from './published.js';
+import type { Published, Standing } from './published.js';
 
 export interface PrepareOptions {
   readonly settings: Settings;
@@ -35,6 +36,8 @@ export interface PrepareOptions {
   readonly first: boolean;
   /** The published database in another place, which this directory carries on. */
   readonly previous: string | null;
+  /** What lies under `packages.plist` now. */
+  readonly standing: Standing | null;
   /** Set where nobody is at the keyboard: what a person has to decide stays as it is published. */
   readonly unattended?: Unattended | undefined;
   readonly onProgress?: (done: number, of: number) => void;
@@ -94,13 +97,16 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     held.length === 0
       ? assembled
       : assemble(observation.archives, { ...context, held: new Set([...waiting, ...pathsOf(held)]) });
+  const unchanged = published !== null && isSameContent(published, database);
+  const refreshDue = published !== null && isRefreshDue(published, now);
   return {
     ...base,
     database,
-    bytes: encodeDatabase(database),
+    bytes:
+      base.published !== null && unchanged && !refreshDue ? base.published.bytes : encodeDatabase(database),
     difference: diffDatabases(published, database),
-    unchanged: base.published !== null && isSameContent(base.published, database),
-    refreshDue: published !== null && isRefreshDue(published, now),
+    unchanged,
+    refreshDue,
     observation,
     held,
     warnings: [...observation.warnings, ...warnings, ...nobody(database)].sort(byPath),
@@ -144,10 +150,14 @@ export interface Base {
 /** What the next database is built upon (cli contract: `--first`, `--previous`). */
 export async function findBase(
   directory: string,
-  { first, previous, settings }: Pick<PrepareOptions, 'first' | 'previous' | 'settings'>,
+  {
+    first,
+    previous,
+    settings,
+    standing,
+  }: Pick<PrepareOptions, 'first' | 'previous' | 'settings' | 'standing'>,
 ): Promise<Base> {
   const keys = await readKeys(join(directory, KEYS_NAME));
-  const standing = readStanding(directory);
   if (first) return { published: null, previous: standing?.sha256 ?? null, keys };
   if (previous !== null) return await carryOn(previous, keys);
   if (standing === null && settings.Database !== undefined) {
@@ -159,7 +169,7 @@ export async function findBase(
       },
     );
   }
-  const published = await readPublished(directory);
+  const published = await readPublished(directory, standing);
   return { published, previous: published?.sha256 ?? null, keys };
 }
 
@@ -175,20 +185,23 @@ export async function carryOn(file: string, keys: readonly Certificate[]): Promi
   };
 }
 
-/** Whether only `Issued`, `Expires` and `Previous` would differ: then nothing is published (docs/FORMAT.md §6). */
-function isSameContent({ database: published, bytes }: Published, next: Database): boolean {
-  const { Issued, Expires, Previous } = published.Packsign;
-  const { Expires: _, Previous: __, ...packsign } = next.Packsign;
-  const same: Database = {
-    ...next,
-    Packsign: {
-      ...packsign,
-      Issued,
-      ...(Expires === undefined ? {} : { Expires }),
-      ...(Previous === undefined ? {} : { Previous }),
-    },
-  };
-  return encodeDatabase(same).equals(bytes);
+/**
+ * Whether only `Issued`, `Expires` and `Previous` would differ: then nothing is published (docs/FORMAT.md §6).
+ * An entry that stayed is the published value itself, so the two long lists need no comparing in depth.
+ */
+function isSameContent(published: Database, next: Database): boolean {
+  return (
+    published.Archives.size === next.Archives.size &&
+    published.Packages.length === next.Packages.length &&
+    Array.from(next.Archives).every(([path, entry]) => published.Archives.get(path) === entry) &&
+    next.Packages.every((entry, index) => published.Packages[index] === entry) &&
+    isDeepStrictEqual(settledPart(published), settledPart(next))
+  );
+}
+
+function settledPart({ Packages: _1, Archives: _2, Packsign, ...head }: Database): unknown {
+  const { Issued: _3, Expires: _4, Previous: _5, ...packsign } = Packsign;
+  return { ...head, packsign };
 }
 
 function byPath(a: Warning, b: Warning): number {

@@ -1,4 +1,4 @@
-import { statSync, unlinkSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   listFolder,
@@ -8,6 +8,7 @@ import {
   removeTemporaries,
   writeDurably,
 } from '../disk/files.js';
+import { PacksignError, reasonOf } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import {
   DATABASE_NAME,
@@ -20,7 +21,7 @@ import {
   signaturePath,
 } from '../model/layout.js';
 import { nameOf } from './judge.js';
-import { readStanding } from './published.js';
+import type { Standing } from './published.js';
 
 /** Everything that one publication puts in place. */
 export interface Publication {
@@ -46,11 +47,25 @@ export function publishDatabase(directory: string, publication: Publication, { n
     publishKeys(directory, publication, undo);
     publishSignature(directory, publication, undo);
     writeDurably(join(directory, DATABASE_NAME), publication.bytes);
+    finishPublication(directory, publication, { now });
   } catch (error) {
+    // Behind the commit point clients may have seen it: its signature stays, and nothing is taken back.
+    if (isStanding(directory, publication)) throw unfinished(directory, error);
     for (const step of undo.reverse()) step();
     throw error;
   }
-  finishPublication(directory, publication, { now });
+}
+
+function isStanding(directory: string, { bytes }: Publication): boolean {
+  return readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES)?.equals(bytes) === true;
+}
+
+function unfinished(directory: string, error: unknown): PacksignError {
+  const database = join(directory, DATABASE_NAME);
+  return new PacksignError('FILE_UNWRITABLE', `${reasonOf(error)}; ${database} is published all the same`, {
+    hint: 'run the same command again: it puts the rest right',
+    cause: error,
+  });
 }
 
 function publishKeys(directory: string, { keys }: Publication, undo: (() => void)[]): void {
@@ -61,7 +76,7 @@ function publishKeys(directory: string, { keys }: Publication, undo: (() => void
     const path = join(directory, name);
     const standing = readBounded(path, KEYS_LIMIT_BYTES);
     if (standing?.equals(bytes) === true) continue;
-    if (standing === null) undo.push(() => unlinkSync(path));
+    if (standing === null) undo.push(() => rmSync(path, { force: true }));
     writeDurably(path, bytes);
   }
 }
@@ -69,7 +84,7 @@ function publishKeys(directory: string, { keys }: Publication, undo: (() => void
 function publishSignature(directory: string, { sha256, signature }: Publication, undo: (() => void)[]): void {
   makeFolder(join(directory, SIGNATURES_FOLDER));
   const path = join(directory, signaturePath(sha256));
-  if (readBounded(path, SIGNATURE_LIMIT_BYTES) === null) undo.push(() => unlinkSync(path));
+  if (readBounded(path, SIGNATURE_LIMIT_BYTES) === null) undo.push(() => rmSync(path, { force: true }));
   writeDurably(path, signature);
 }
 
@@ -92,10 +107,12 @@ export function removeWaiting(directory: string): void {
 }
 
 /** Whether a crash left behind what publication or repair would have taken away or put right. */
-export function repairPublication(directory: string, { now }: { now: Date }): void {
+export function repairPublication(
+  directory: string,
+  { standing, now }: { standing: Standing | null; now: Date },
+): void {
   removeTemporaries(directory);
   removeTemporaries(join(directory, SIGNATURES_FOLDER));
-  const standing = readStanding(directory);
   if (standing?.signature == null) return;
   const copy = readBounded(join(directory, SIGNATURE_COPY_NAME), SIGNATURE_LIMIT_BYTES);
   const waiting = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);

@@ -5,11 +5,14 @@ import type { Database } from '../model/database.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME, KEYS_NAME, signaturePath } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { judge, nameOf } from './judge.js';
+import { contentOf } from '../pgp/content.js';
+import type { Content } from '../pgp/content.js';
+import { judge } from './judge.js';
 
 /** What lies in a published directory, as bytes: nothing of it is believed. */
 export interface Standing {
   readonly bytes: Buffer;
+  readonly content: Content;
   readonly sha256: string;
   /** The signature file of exactly these bytes. */
   readonly signature: Buffer | null;
@@ -30,9 +33,11 @@ export const END_OF_TIME = new Date('9999-12-31T00:00:00Z');
 export function readStanding(directory: string): Standing | null {
   const bytes = readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES);
   if (bytes === null) return null;
-  const sha256 = nameOf(bytes);
+  const content = contentOf(bytes);
+  const sha256 = content.sha256();
   return {
     bytes,
+    content,
     sha256,
     signature: readBounded(join(directory, signaturePath(sha256)), SIGNATURE_LIMIT_BYTES),
   };
@@ -50,8 +55,10 @@ export async function readKeys(path: string): Promise<readonly Certificate[]> {
  * The published database, checked before anything is built upon it. Null when there is none.
  * Throws PREVIOUS_INVALID, FOREIGN_DATABASE (docs/FORMAT.md §1, invariant).
  */
-export async function readPublished(directory: string): Promise<Published | null> {
-  const standing = readStanding(directory);
+export async function readPublished(
+  directory: string,
+  standing: Standing | null = readStanding(directory),
+): Promise<Published | null> {
   if (standing === null) return null;
   const certificates = await readKeys(join(directory, KEYS_NAME));
   const pins = {
@@ -60,7 +67,7 @@ export async function readPublished(directory: string): Promise<Published | null
   } as const;
   const verdict = await judge(
     { ...standing, certificates },
-    { pins, now: END_OF_TIME, accepted: null, url: null },
+    { pins, now: END_OF_TIME, accepted: null, url: null, keepText: true },
   );
   if (verdict.status !== 'refused' && standing.signature !== null) {
     return { ...standing, signature: standing.signature, database: verdict.database };

@@ -10,9 +10,10 @@ import { DATABASE_NAME, GATHERED_NAME, KEYS_NAME, WAITING_NAME, signaturePath } 
 import { refuseChangedBytes, refuseMassRemoval } from '../model/policy.js';
 import { SLACK_MS, formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { contentOf } from '../pgp/content.js';
+import type { Content } from '../pgp/content.js';
 import type { Signer } from '../pgp/secret-key.js';
 import type { SignatureReport } from '../pgp/signatures.js';
-import { nameOf } from './judge.js';
 import { publishDatabase } from './publish.js';
 import type { Publication } from './publish.js';
 import type { Published } from './published.js';
@@ -70,6 +71,7 @@ type Keys = Publication['keys'] & { readonly certificates: readonly Certificate[
  */
 export async function release(directory: string, draft: Draft, options: ReleaseOptions): Promise<Released> {
   const { bytes, database, published } = draft;
+  const content = contentOf(bytes);
   refuseChangedBytes(published?.database ?? null, database);
   if (!options.allowRemoved) refuseMassRemoval(published?.database ?? null, database);
   refuseSecrets(directory, draft.others);
@@ -80,15 +82,15 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
   const { joinSignatures, readSignatures } = await import('../pgp/signatures.js');
   const packets = draft.gathered === null ? [] : [...readSignatures(draft.gathered)];
   for (const signer of options.signers) {
-    packets.push(await signer.sign(bytes, { date: options.now, deterministic: options.deterministic }));
+    packets.push(await signer.sign(content, { date: options.now, deterministic: options.deterministic }));
   }
   if (packets.length === 0) {
     throw new PacksignError('NO_KEY', 'no key to sign with', { hint: 'name one: packsign sign --key FILE' });
   }
   const signature = joinSignatures(packets);
-  const signers = await selfCheck({ bytes, signature, database }, { keys, options });
+  const signers = await selfCheck({ content, signature, database }, { keys, options });
   const threshold = thresholdOf(database);
-  const outcome = { bytes, signature, sha256: nameOf(bytes), keys };
+  const outcome = { bytes, signature, sha256: content.sha256(), keys };
   const missing = Math.max(0, threshold - signers.length);
   if (missing === 0) {
     publishDatabase(directory, outcome, options);
@@ -153,12 +155,12 @@ async function requirePublishedKey(
 
 /** Holds fresh signatures against the published certificates, as a user will (threat T8). */
 async function selfCheck(
-  { bytes, signature, database }: { bytes: Uint8Array; signature: Uint8Array; database: Database },
+  { content, signature, database }: { content: Content; signature: Uint8Array; database: Database },
   { keys, options }: { keys: Keys; options: ReleaseOptions },
 ): Promise<readonly string[]> {
   const { countDistinct, readSignatures, verifySignatures } = await import('../pgp/signatures.js');
   const latest = new Date(options.now.getTime() + SLACK_MS);
-  const reports = await verifySignatures(bytes, readSignatures(signature), {
+  const reports = await verifySignatures(content, readSignatures(signature), {
     certificates: keys.certificates,
     now: options.now,
   });

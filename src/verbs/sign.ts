@@ -14,7 +14,7 @@ import type { Settings } from '../model/settings.js';
 import { observeArchives } from './observe.js';
 import { carryOn } from './prepare.js';
 import { readPublished, readStanding } from './published.js';
-import type { Published } from './published.js';
+import type { Published, Standing } from './published.js';
 import { repairPublication } from './publish.js';
 import { release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
@@ -45,11 +45,12 @@ export interface SignResult {
 export async function sign(directory: string, options: SignOptions): Promise<SignResult> {
   const unlock = takeLock(options.stateFolder);
   try {
-    repairPublication(directory, options);
+    const standing = readStanding(directory);
+    repairPublication(directory, { standing, now: options.now });
     const bytes = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
-    if (bytes === null) return nothingWaits(directory);
+    if (bytes === null) return nothingWaits(directory, standing);
     const database = decodeDatabase(bytes);
-    const { published, previous } = await findBase(directory, { database, options });
+    const { published, previous } = await findBase(directory, { database, standing, options });
     refuseStaleBuild(database, { previous, now: options.now });
     const others = options.withoutArchives
       ? []
@@ -66,8 +67,8 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
   }
 }
 
-function nothingWaits(directory: string): SignResult {
-  if (readStanding(directory) !== null) return { released: null, difference: null };
+function nothingWaits(directory: string, standing: Standing | null): SignResult {
+  if (standing !== null) return { released: null, difference: null };
   throw new PacksignError('NOTHING_TO_SIGN', `there is no ${join(directory, WAITING_NAME)} to sign`, {
     hint: 'make one first: packsign build',
   });
@@ -81,14 +82,13 @@ interface Base {
 /** The database that the waiting one follows; one that does not verify only where it was given up on purpose. */
 async function findBase(
   directory: string,
-  { database, options }: { database: Database; options: SignOptions },
+  { database, standing, options }: { database: Database; standing: Standing | null; options: SignOptions },
 ): Promise<Base> {
   if (options.previous !== null) return await carryOn(options.previous, []);
-  const standing = readStanding(directory);
   if (standing !== null && isFirst(database) && database.Packsign.Previous === standing.sha256) {
     return { published: null, previous: standing.sha256 };
   }
-  const published = await readPublished(directory);
+  const published = await readPublished(directory, standing);
   return { published, previous: published?.sha256 ?? null };
 }
 

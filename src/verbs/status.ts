@@ -12,7 +12,7 @@ import type { Certificate } from '../pgp/certificates.js';
 import type { DiffOptions } from './diff.js';
 import { nameOf } from './judge.js';
 import { prepare } from './prepare.js';
-import { readKeys, readPublished } from './published.js';
+import { readKeys, readPublished, readStanding } from './published.js';
 import type { Published } from './published.js';
 
 /** What a maintainer has to look at. */
@@ -117,7 +117,11 @@ async function findChanges(
 ): Promise<Difference | null | PacksignError> {
   const cache = openCache(options.stateFolder, { rehash: options.rehash, remember: false });
   try {
-    const { unchanged, difference } = await prepare(directory, { ...options, cache });
+    const { unchanged, difference } = await prepare(directory, {
+      ...options,
+      cache,
+      standing: readStanding(directory),
+    });
     return unchanged ? null : difference;
   } catch (error) {
     if (error instanceof PacksignError && error.code !== 'DIRECTORY_UNREADABLE') return error;

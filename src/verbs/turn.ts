@@ -123,7 +123,7 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
   const { directory, memory } = context;
   const now = context.clock();
   const standing = readStanding(directory);
-  repairPublication(directory, { now });
+  repairPublication(directory, { standing, now });
   const before = memory.last;
   const isLost = before !== null && lacksSome(directory, before, standing);
   if (!isLost) memory.last = await readLast(directory, memory, standing);
@@ -167,7 +167,7 @@ async function readLast(
   standing: Standing | null,
 ): Promise<Last | null> {
   if (last !== null && isStill(directory, last, standing)) return last;
-  const published = await readPublished(directory);
+  const published = await readPublished(directory, standing);
   if (published === null) return null;
   if (last !== null && published.database.Packsign.Issued < last.published.database.Packsign.Issued) {
     throw new PacksignError(
@@ -253,6 +253,7 @@ async function prepareHeld(
       allowed: new Map<string, string>(),
       first: false,
       previous: null,
+      standing: null,
       unattended: { scan, unsettled, frozen },
     });
   const published = base.published?.database ?? null;
