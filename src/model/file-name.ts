@@ -1,4 +1,5 @@
 import { isPlainWord } from './text.js';
+import { plainVersion } from './version.js';
 
 /** A name and a version, as a file name or the metadata inside gives them. */
 export interface NamedVersion {
@@ -55,7 +56,7 @@ function fileNamesOf(name: string): readonly string[] {
 }
 
 /** PEP 503. */
-function plainName(name: string): string {
+export function plainName(name: string): string {
   return name.toLowerCase().replace(/[-_.]+/g, '-');
 }
 
@@ -64,52 +65,4 @@ function versionsAgree(metadata: string, fileName: string): boolean {
   return [fileName, fileName.replaceAll('_', '-')].some(
     (version) => version === metadata || plainVersion(version) === plainVersion(metadata),
   );
-}
-
-const PEP_440 = new RegExp(
-  [
-    /^v?(?:(?<epoch>\d+)!)?(?<release>\d+(?:\.\d+)*)/,
-    /(?:[-_.]?(?<pre>alpha|beta|preview|pre|rc|a|b|c)[-_.]?(?<preNumber>\d*))?/,
-    /(?:-(?<bare>\d+)|[-_.]?(?<post>post|rev|r)[-_.]?(?<postNumber>\d*))?/,
-    /(?:[-_.]?(?<dev>dev)[-_.]?(?<devNumber>\d*))?/,
-    /(?:\+(?<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?$/,
-  ]
-    .map((part) => part.source)
-    .join(''),
-);
-
-const PRE_SPELLINGS: ReadonlyMap<string, string> = new Map([
-  ['alpha', 'a'],
-  ['beta', 'b'],
-  ['c', 'rc'],
-  ['pre', 'rc'],
-  ['preview', 'rc'],
-]);
-
-/** One spelling for all that PEP 440 calls equal; what is no such version stays as it is. */
-function plainVersion(version: string): string {
-  const groups = PEP_440.exec(version.toLowerCase())?.groups;
-  if (groups === undefined) return version;
-  const { epoch = '0', release = '', pre, preNumber, bare, post, postNumber, dev, devNumber, local } = groups;
-  return [
-    `${plainNumber(epoch)}!`,
-    release
-      .split('.')
-      .map(plainNumber)
-      .join('.')
-      .replace(/(?:\.0)+$/, ''),
-    pre === undefined ? '' : `${PRE_SPELLINGS.get(pre) ?? pre}${plainNumber(preNumber)}`,
-    post === undefined && bare === undefined ? '' : `.post${plainNumber(bare ?? postNumber)}`,
-    dev === undefined ? '' : `.dev${plainNumber(devNumber)}`,
-    local === undefined ? '' : `+${local.split(/[-_.]/).map(plainSegment).join('.')}`,
-  ].join('');
-}
-
-/** Digits without leading zeros, kept as text: a version may count beyond 2^53. None are zero. */
-function plainNumber(digits: string | undefined): string {
-  return digits === undefined || digits === '' ? '0' : digits.replace(/^0+(?=\d)/, '');
-}
-
-function plainSegment(segment: string): string {
-  return /^\d+$/.test(segment) ? plainNumber(segment) : segment;
 }

@@ -1,0 +1,175 @@
+import { compareText } from './package.js';
+
+/** Digits without leading zeros, kept as text: a version may count beyond 2^53. */
+type Digits = string;
+
+/** A version as PEP 440 takes it apart. Absent parts are null. */
+interface PythonVersion {
+  readonly epoch: Digits;
+  /** Without zeros at its end. */
+  readonly release: readonly Digits[];
+  readonly pre: readonly [letter: string, number: Digits] | null;
+  readonly post: Digits | null;
+  readonly dev: Digits | null;
+  readonly local: readonly string[] | null;
+}
+
+const PEP_440 = new RegExp(
+  [
+    /^v?(?:(?<epoch>\d+)!)?(?<release>\d+(?:\.\d+)*)/,
+    /(?:[-_.]?(?<pre>alpha|beta|preview|pre|rc|a|b|c)[-_.]?(?<preNumber>\d*))?/,
+    /(?:-(?<bare>\d+)|[-_.]?(?<post>post|rev|r)[-_.]?(?<postNumber>\d*))?/,
+    /(?:[-_.]?(?<dev>dev)[-_.]?(?<devNumber>\d*))?/,
+    /(?:\+(?<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?$/,
+  ]
+    .map((part) => part.source)
+    .join(''),
+);
+
+const PRE_SPELLINGS: ReadonlyMap<string, string> = new Map([
+  ['alpha', 'a'],
+  ['beta', 'b'],
+  ['c', 'rc'],
+  ['pre', 'rc'],
+  ['preview', 'rc'],
+]);
+
+const SEMVER =
+  /^v?(?<core>\d+\.\d+\.\d+)(?:-(?<pre>[0-9a-z-]+(?:\.[0-9a-z-]+)*))?(?:\+[0-9a-z-]+(?:\.[0-9a-z-]+)*)?$/i;
+
+/** One spelling for all that PEP 440 calls equal; what is no such version stays as it is. */
+export function plainVersion(version: string): string {
+  const parsed = parsePython(version);
+  if (parsed === null) return version;
+  const { epoch, release, pre, post, dev, local } = parsed;
+  return [
+    `${epoch}!${release.join('.')}`,
+    pre?.join('') ?? '',
+    post === null ? '' : `.post${post}`,
+    dev === null ? '' : `.dev${dev}`,
+    local === null ? '' : `+${local.join('.')}`,
+  ].join('');
+}
+
+/**
+ * How to order the versions of one package: by semver where `isNpm` and all are such, else by PEP 440, else by
+ * semver where all are such. Versions of neither kind come first, and among them plain text decides.
+ */
+export function versionOrder(
+  versions: readonly string[],
+  { isNpm }: { readonly isNpm: boolean },
+): VersionOrder {
+  const areSemver = versions.every((version) => SEMVER.test(version));
+  const arePython = versions.every((version) => parsePython(version) !== null);
+  return areSemver && (isNpm || !arePython) ? compareSemver : comparePython;
+}
+
+/** Below zero where `a` is the earlier one, zero where they mean the same. */
+export type VersionOrder = (a: string, b: string) => number;
+
+/** PEP 440: 1.0.dev1 < 1.0a1.dev1 < 1.0a1 < 1.0a1.post1 < 1.0 < 1.0+x < 1.0.post1.dev1 < 1.0.post1. */
+export function comparePython(a: string, b: string): number {
+  const [left, right] = [parsePython(a), parsePython(b)];
+  if (left === null || right === null) {
+    return Number(left !== null) - Number(right !== null) || compareText(a, b);
+  }
+  return (
+    compareDigits(left.epoch, right.epoch) ||
+    compareLists(left.release, right.release, compareDigits) ||
+    compareText(preRank(left), preRank(right)) ||
+    compareDigits(left.pre?.[1] ?? '0', right.pre?.[1] ?? '0') ||
+    compareAbsentFirst(left.post, right.post) ||
+    // A development release comes before what it is one of.
+    Number(left.dev === null) - Number(right.dev === null) ||
+    compareDigits(left.dev ?? '0', right.dev ?? '0') ||
+    Number(left.local !== null) - Number(right.local !== null) ||
+    compareLists(left.local ?? [], right.local ?? [], compareLocal)
+  );
+}
+
+/** Semver 2.0.0 §11; build metadata counts for nothing. */
+export function compareSemver(a: string, b: string): number {
+  const [left, right] = [SEMVER.exec(a)?.groups, SEMVER.exec(b)?.groups];
+  if (left === undefined || right === undefined) {
+    return Number(left !== undefined) - Number(right !== undefined) || compareText(a, b);
+  }
+  const core = compareLists(numbersOf(left['core']), numbersOf(right['core']), compareDigits);
+  const [pre, other] = [left['pre'], right['pre']];
+  if (core !== 0 || pre === other) return core;
+  if (pre === undefined || other === undefined) return pre === undefined ? 1 : -1;
+  return compareLists(pre.split('.'), other.split('.'), compareIdentifiers);
+}
+
+function parsePython(version: string): PythonVersion | null {
+  const groups = PEP_440.exec(version.toLowerCase())?.groups;
+  if (groups === undefined) return null;
+  const { epoch = '0', release = '', pre, preNumber, bare, post, postNumber, dev, devNumber, local } = groups;
+  return {
+    epoch: plainNumber(epoch),
+    release: withoutZeros(release.split('.').map(plainNumber)),
+    pre: pre === undefined ? null : [PRE_SPELLINGS.get(pre) ?? pre, plainNumber(preNumber)],
+    post: post === undefined && bare === undefined ? null : plainNumber(bare ?? postNumber),
+    dev: dev === undefined ? null : plainNumber(devNumber),
+    local: local === undefined ? null : local.split(/[-_.]/).map(plainSegment),
+  };
+}
+
+/** 1.0.dev1 stands before every pre-release of 1.0, and 1.0 behind them: `a` < `b` < `rc` < `~`. */
+function preRank({ pre, post, dev }: PythonVersion): string {
+  if (pre !== null) return pre[0];
+  return post === null && dev !== null ? '' : '~';
+}
+
+function withoutZeros(release: readonly Digits[]): readonly Digits[] {
+  const last = release.findLastIndex((number) => number !== '0');
+  return release.slice(0, Math.max(last, 0) + 1);
+}
+
+function compareDigits(a: Digits, b: Digits): number {
+  return a.length - b.length || compareText(a, b);
+}
+
+function compareAbsentFirst(a: Digits | null, b: Digits | null): number {
+  return Number(a !== null) - Number(b !== null) || compareDigits(a ?? '0', b ?? '0');
+}
+
+function compareLists<T>(a: readonly T[], b: readonly T[], compare: (a: T, b: T) => number): number {
+  for (const [index, item] of a.entries()) {
+    const other = b[index];
+    if (other === undefined) return 1;
+    const order = compare(item, other);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
+/** PEP 440: in a local version numbers are greater than words. */
+function compareLocal(a: string, b: string): number {
+  const [left, right] = [isNumber(a), isNumber(b)];
+  if (left && right) return compareDigits(a, b);
+  return Number(left) - Number(right) || compareText(a, b);
+}
+
+/** Semver: in a pre-release numbers are less than words. */
+function compareIdentifiers(a: string, b: string): number {
+  const [left, right] = [isNumber(a), isNumber(b)];
+  if (left && right) return compareDigits(plainNumber(a), plainNumber(b));
+  return Number(right) - Number(left) || compareText(a, b);
+}
+
+function numbersOf(core: string | undefined): readonly Digits[] {
+  return (core ?? '').split('.').map(plainNumber);
+}
+
+/** None are zero. */
+function plainNumber(digits: string | undefined): Digits {
+  return digits === undefined || digits === '' ? '0' : digits.replace(/^0+(?=\d)/, '');
+}
+
+function plainSegment(segment: string): string {
+  return isNumber(segment) ? plainNumber(segment) : segment;
+}
+
+function isNumber(text: string): boolean {
+  return /^\d+$/.test(text);
+}
