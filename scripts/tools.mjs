@@ -36,13 +36,15 @@ export function installIfNeeded() {
 }
 
 /**
- * Compiles to dist/ and takes away what an earlier compilation left there. In this order, so that whoever
+ * Compiles to dist/, bundles what is for browsers, and takes away what an earlier compilation left there. In this order, so that whoever
  * runs the old dist/ meanwhile never finds it empty. Returns the compiler's exit status.
  */
 export function compile() {
   const started = Date.now();
   const status = runInstalled('typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
   if (status !== 0) return status;
+  const bundled = run(process.execPath, [join(ROOT, 'scripts/bundle.mjs')]);
+  if (bundled !== 0) return bundled;
   const dist = join(ROOT, 'dist');
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);

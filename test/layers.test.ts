@@ -10,6 +10,9 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   bin: ['cli', 'index'],
   cli: ['index'],
   index: ['verbs', 'model', 'errors'],
+  // The other door: for those who only verify, in browsers too.
+  verify: ['verbs', 'model', 'errors'],
+  browser: ['verify'],
   verbs: ['disk', 'format', 'pgp', 'net', 'web', 'model', 'errors'],
   disk: ['format', 'model', 'errors'],
   net: ['format', 'model', 'errors'],

@@ -1,0 +1,50 @@
+import { sha1 } from '@noble/hashes/legacy.js';
+import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
+import { sha3_256, sha3_512 } from '@noble/hashes/sha3.js';
+import { Buffer } from './buffer.js';
+
+/**
+ * What packsign uses of `node:crypto`, for browsers: the bundler puts this in its place. Hashing piece by piece, and
+ * at once, is what WebCrypto does not have.
+ */
+const ALGORITHMS = {
+  sha1,
+  sha256,
+  sha384,
+  sha512,
+  'sha3-256': sha3_256,
+  'sha3-512': sha3_512,
+} as const;
+
+interface State {
+  update(bytes: Uint8Array): State;
+  clone(): State;
+  digest(): Uint8Array;
+}
+
+export interface Hash {
+  update(bytes: Uint8Array): Hash;
+  copy(): Hash;
+  digest(): ReturnType<typeof Buffer.from>;
+  digest(encoding: 'hex'): string;
+}
+
+export function createHash(algorithm: keyof typeof ALGORITHMS): Hash {
+  return hashOf(ALGORITHMS[algorithm].create());
+}
+
+function hashOf(state: State): Hash {
+  const digest = (encoding?: 'hex') => {
+    const bytes = Buffer.from(state.digest());
+    return encoding === undefined ? bytes : bytes.toString(encoding);
+  };
+  const hash: Hash = {
+    update: (bytes) => {
+      state.update(bytes);
+      return hash;
+    },
+    copy: () => hashOf(state.clone()),
+    digest: digest as Hash['digest'],
+  };
+  return hash;
+}

@@ -1,0 +1,86 @@
+import type { Archive } from './archive.js';
+import type { Database, Withdrawal } from './database.js';
+
+/** What was found out about a file by reading it. */
+export interface DigestedFile {
+  /** Its name or path, as far as it is known; folders before the last `/` may be missing or others. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+}
+
+/** What a database says of a file. Its word is worth as much as the database was found to be worth. */
+export type Lookup =
+  /** The very bytes that are listed; under another name where `path` does not end with the file's name. */
+  | { readonly kind: 'listed'; readonly path: string; readonly archive: Archive }
+  /** Listed, and withdrawn from use. */
+  | { readonly kind: 'yanked'; readonly path: string; readonly archive: Archive; readonly reason: string }
+  /** Bytes that the path had once and has no longer. */
+  | { readonly kind: 'withdrawn'; readonly path: string; readonly withdrawal: Withdrawal }
+  /** An archive of this name is listed with other bytes. */
+  | { readonly kind: 'altered'; readonly path: string; readonly archive: Archive }
+  | { readonly kind: 'unknown' };
+
+/**
+ * Looks a file up in a database: by its bytes first, by its name only to say what it should have been. With
+ * `path` the file is held against that archive alone.
+ */
+export function lookUp(database: Database, file: DigestedFile, path?: string): Lookup {
+  if (path !== undefined) return lookUpAt(database, { file, path });
+  const named = pathsNamed(database, file.name);
+  const same = pathOfBytes(database, { file, named });
+  if (same !== null) return lookUpAt(database, { file, path: same });
+  const once = withdrawnBytes(database, { file, named });
+  if (once !== null) return once;
+  const [first] = named;
+  return first === undefined ? { kind: 'unknown' } : lookUpAt(database, { file, path: first });
+}
+
+function lookUpAt(database: Database, { file, path }: { file: DigestedFile; path: string }): Lookup {
+  const archive = database.Archives.get(path);
+  if (archive === undefined) return withdrawnBytes(database, { file, named: [path] }) ?? { kind: 'unknown' };
+  if (archive.SHA256 === file.sha256 && archive.Size === file.size) {
+    const { Yanked: reason } = archive;
+    return reason === undefined
+      ? { kind: 'listed', path, archive }
+      : { kind: 'yanked', path, archive, reason };
+  }
+  return withdrawnBytes(database, { file, named: [path] }) ?? { kind: 'altered', path, archive };
+}
+
+/** Where these bytes are listed: under the file's own name if they are, else anywhere. */
+function pathOfBytes(
+  { Archives }: Database,
+  { file, named }: { file: DigestedFile; named: readonly string[] },
+): string | null {
+  const isSame = ({ SHA256, Size }: Archive) => SHA256 === file.sha256 && Size === file.size;
+  for (const path of named) {
+    const archive = Archives.get(path);
+    if (archive !== undefined && isSame(archive)) return path;
+  }
+  for (const [path, archive] of Archives) if (isSame(archive)) return path;
+  return null;
+}
+
+function withdrawnBytes(
+  { Packsign: { History } }: Database,
+  { file, named }: { file: DigestedFile; named: readonly string[] },
+): Lookup | null {
+  for (const path of [...named, ...(History?.keys() ?? [])]) {
+    const withdrawal = History?.get(path)?.findLast(({ SHA256 }) => SHA256 === file.sha256);
+    if (withdrawal !== undefined) return { kind: 'withdrawn', path, withdrawal };
+  }
+  return null;
+}
+
+function pathsNamed({ Archives }: Database, name: string): readonly string[] {
+  if (Archives.has(name)) return [name];
+  const file = lastSegment(name);
+  return Array.from(Archives.keys()).filter((path) => lastSegment(path) === file);
+}
+
+function lastSegment(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,24 @@
+/**
+ * `packsign/verify`: what it takes to decide on a database and on a file, with no file system, no network and no
+ * command line. The same code runs in Node and in browsers, where OpenPGP.js comes from `openpgp/lightweight`.
+ */
+export { nameOf } from './verbs/judge.js';
+export type { Accepted, JudgedSignature, TrustedDatabase, Verdict } from './verbs/judge.js';
+export { digestFile, verifyDatabase } from './verbs/verify-database.js';
+export type { VerifyDatabaseOptions } from './verbs/verify-database.js';
+
+export { PacksignError } from './errors.js';
+export type { ErrorCode } from './errors.js';
+export type { Archive, Archives } from './model/archive.js';
+export {
+  DATABASE_LIMIT_BYTES,
+  KEYS_LIMIT_BYTES,
+  SIGNATURE_LIMIT_BYTES,
+  thresholdOf,
+} from './model/database.js';
+export type { Database, History, Packsign, Signers, Trust, Withdrawal } from './model/database.js';
+export { DATABASE_NAME, KEYS_NAME, signaturePath } from './model/layout.js';
+export { lookUp } from './model/lookup.js';
+export type { DigestedFile, Lookup } from './model/lookup.js';
+export type { Package, Prerequisite } from './model/package.js';
+export { formatInstant } from './model/time.js';
