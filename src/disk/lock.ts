@@ -2,7 +2,7 @@ import { readFileSync, linkSync, renameSync, unlinkSync, writeFileSync } from 'n
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
-import { makeFolder } from './files.js';
+import { listFolder, makeFolder, removeTemporaries } from './files.js';
 
 /** Who holds the lock. `started` tells a process from a later one with the same number. */
 interface Owner {
@@ -24,7 +24,10 @@ export function takeLock(stateFolder: string): Release {
   const path = join(stateFolder, 'lock');
   const mine = JSON.stringify(thisProcess());
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    if (claim(path, mine)) return () => release(path, mine);
+    if (claim(path, mine)) {
+      sweep(stateFolder);
+      return () => release(path, mine);
+    }
     const owner = readOwner(path);
     if (owner !== null && isAlive(owner)) throw locked(path, owner);
     displace(path);
@@ -40,7 +43,8 @@ function claim(path: string, content: string): boolean {
     linkSync(temporary, path);
     return true;
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') return false;
+    // Without its temporary file: whoever has the lock has swept.
+    if (systemCode(error) === 'EEXIST' || systemCode(error) === 'ENOENT') return false;
     throw new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
   } finally {
     removeIfThere(temporary);
@@ -59,6 +63,14 @@ function displace(path: string): void {
     if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'EEXIST') throw error;
   } finally {
     removeIfThere(aside);
+  }
+}
+
+/** Takes away what killed runs left in the folder of working state. */
+function sweep(stateFolder: string): void {
+  removeTemporaries(stateFolder);
+  for (const name of listFolder(stateFolder)) {
+    if (/^lock\.\d+(?:\.dead)?$/.test(name)) removeIfThere(join(stateFolder, name));
   }
 }
 

@@ -1,0 +1,160 @@
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reasonOf } from '../../src/errors.js';
+import { KEY_MADE, contentsOf, copyOf, makeWorkshop, succeed, writeSdist } from '../real.js';
+import type { Workshop } from '../real.js';
+import { expectSettled, expectSound } from './sound.js';
+import { canTrace, changingCalls, killedAt } from './strace.js';
+import type { Call } from './strace.js';
+
+// Two runs of packsign at one time, each several times slower for being looked at.
+const PATIENCE_MS = 600_000;
+const LANES = 2;
+
+const FIRST = KEY_MADE + 100;
+const LATER = KEY_MADE + 200;
+
+let workshop: Workshop;
+/** Three archives, nothing published. */
+let fresh: string;
+/** The same published; then one archive came and one went. */
+let grown: string;
+
+describe.runIf(canTrace())('a publication that is killed', () => {
+  beforeAll(() => {
+    workshop = makeWorkshop();
+    fresh = join(workshop.folder, 'fresh', 'dist');
+    for (const name of ['adder', 'boa', 'cobra']) {
+      writeSdist(join(fresh, `${name}-1.0.tar.gz`), { name, version: '1.0' });
+    }
+    mkdirSync(join(workshop.folder, 'grown'));
+    grown = copyOf(fresh, '../grown/dist');
+    publish(grown, FIRST);
+    writeSdist(join(grown, 'python', 'dasypeltis-1.0.tar.gz'), { name: 'dasypeltis', version: '1.0' });
+    rmSync(join(grown, 'boa-1.0.tar.gz'));
+  });
+
+  afterAll(() => {
+    rmSync(workshop.folder, { recursive: true, force: true });
+  });
+
+  it(
+    'for the first time is sound and goes on',
+    async () => {
+      await killEverywhere(fresh, { verb: 'build', at: FIRST });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'later is sound and goes on',
+    async () => {
+      await killEverywhere(grown, { verb: 'build', at: LATER });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'by sign, for the first time, is sound and goes on',
+    async () => {
+      await killEverywhere(waiting(fresh, FIRST), { verb: 'sign', at: FIRST });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'by sign, later, is sound and goes on',
+    async () => {
+      await killEverywhere(waiting(grown, LATER), { verb: 'sign', at: LATER });
+    },
+    PATIENCE_MS,
+  );
+});
+
+interface Publishing {
+  readonly verb: 'build' | 'sign';
+  readonly at: number;
+}
+
+function publishing(directory: string, verb: Publishing['verb']): readonly string[] {
+  return [verb, directory, '--key', workshop.key, '--deterministic'];
+}
+
+function publish(directory: string, at: number): void {
+  succeed(workshop, publishing(directory, 'build'), at);
+}
+
+/** A copy with a waiting database. */
+function waiting(directory: string, at: number): string {
+  const copy = copyOf(directory, 'waiting');
+  succeed(workshop, ['build', copy, '--maintainer', 'Real Maintainer <real@example.org>'], at);
+  return copy;
+}
+
+/**
+ * Kills the publication at every call that changes something, each time from the same start. What is left
+ * must be sound, and the same command must then end as if nothing had happened.
+ */
+async function killEverywhere(start: string, { verb, at }: Publishing): Promise<void> {
+  const whole = copyOf(start, `${verb}-whole`);
+  await setTimeout(2_100);
+  const calls = changingCalls(workshop, publishing(whole, verb), { directory: whole, at });
+  expectSettled(workshop, whole);
+  const outcome = readFileSync(join(whole, 'packages.plist'));
+  const before = contentsOf(start)['packages.plist'];
+  const seen = new Set<string>();
+
+  const queue = calls.map((call, index) => ({ call, directory: copyOf(start, `${verb}-${String(index)}`) }));
+  // Nothing is cached of an archive that was touched a moment ago, and the cache is written too.
+  await setTimeout(2_100);
+
+  async function killAt({ call, directory }: { call: Call; directory: string }): Promise<void> {
+    const killed = await killedAt(workshop, publishing(directory, verb), { call, at });
+    expect(killed.signal, `${call.name} ${String(call.ordinal)} ${call.text}`).toBe('SIGKILL');
+    const database = contentsOf(directory)['packages.plist'];
+    expect([before, contentsOf(whole)['packages.plist']]).toContain(database);
+    // Much of it leaves the same behind: then the rest was looked at before.
+    const left = stateOf(directory);
+    if (!seen.has(left)) {
+      seen.add(left);
+      expectSound(workshop, directory);
+      succeed(workshop, publishing(directory, verb), at + 1);
+      expectSettled(workshop, directory);
+      if (database !== before) {
+        expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
+      }
+    }
+    rmSync(directory, { recursive: true });
+  }
+
+  const lane = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      try {
+        await killAt(next);
+      } catch (error) {
+        queue.length = 0;
+        throw new Error(`killed at ${next.call.name}(${next.call.text}: ${reasonOf(error)}`, {
+          cause: error,
+        });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  // Keys twice, signature, database and its copy.
+  expect(calls.filter(({ name }) => name.startsWith('rename')).length).toBeGreaterThanOrEqual(3);
+  expect(seen.size).toBeGreaterThan(6);
+}
+
+/** What a killed run left, but for the names of temporary files, who held the lock and what is only a hint. */
+function stateOf(directory: string): string {
+  const files = Object.entries(contentsOf(directory)).map(([path, hash]) => {
+    const name = path.replace(/-[0-9a-f]{16}\.tmp$/, '-X.tmp').replace(/lock\.\d+/, 'lock.N');
+    return `${name} ${/^\.packsign\/(?:lock|cache|.*tmp$)/.test(name) ? '' : hash}`;
+  });
+  const folders = readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(dirname(directory).length));
+  return JSON.stringify([files, folders.map((path) => path.replace(/^\/[^/]+/, '')).sort()]);
+}

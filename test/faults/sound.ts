@@ -1,0 +1,45 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { packsign, run, sha256 } from '../real.js';
+import type { Workshop } from '../real.js';
+import { hasTool } from '../tools.js';
+
+/**
+ * The invariant of docs/FORMAT.md §1: what stands under `packages.plist`, if anything does, is signed by
+ * keys that stand beside it. Held against packsign and, where there is one, gpgv.
+ */
+export function expectSound(workshop: Workshop, directory: string, options = ['--no-archives']): void {
+  const database = join(directory, 'packages.plist');
+  if (!existsSync(database)) return;
+  const signature = join(directory, 'signatures', `${sha256(readFileSync(database))}.asc`);
+  expect(existsSync(signature), 'the database has a signature').toBe(true);
+  const keys = join(directory, 'keys.asc');
+  const verified = packsign(workshop, ['verify', directory, '--keys', keys, '--json', ...options]);
+  expect(JSON.parse(verified.stdout)).toMatchObject({ status: 'authentic', findings: [] });
+  const keyring = join(directory, 'keys.gpg');
+  if (!existsSync(keyring) || !hasTool('gpgv')) return;
+  expect(run(workshop, ['gpgv', '--keyring', keyring, signature, database])).toMatchObject({ status: 0 });
+}
+
+/** After a writing verb that went well: nothing is half done, and every archive is as listed. */
+export function expectSettled(workshop: Workshop, directory: string): void {
+  expectSound(workshop, directory, []);
+  const database = readFileSync(join(directory, 'packages.plist'));
+  const signature = readFileSync(join(directory, 'signatures', `${sha256(database)}.asc`));
+  expect(readFileSync(join(directory, 'packages.plist.asc')).equals(signature)).toBe(true);
+  expect(existsSync(join(directory, 'keys.gpg'))).toBe(true);
+  expect(leftovers(directory)).toEqual([]);
+}
+
+/** Temporary files, what waits, and locks: paths inside the directory. */
+export function leftovers(directory: string): readonly string[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.tmp$|unsigned|(?:^|\/)lock/.test(path))
+    .sort();
+}
+
+/** Temporary files alone. */
+export function temporaries(directory: string): readonly string[] {
+  return leftovers(directory).filter((path) => path.endsWith('.tmp'));
+}

@@ -1,0 +1,18 @@
+import { spawnSync } from 'node:child_process';
+import { hasTool } from '../tools.js';
+
+/** Whether there is a Python 3; says so once when not. */
+export function hasPython(): boolean {
+  return hasTool('python3');
+}
+
+/** Runs a Python program, hands it a value as JSON and reads one back. */
+export function python(program: string, input: unknown = null): unknown {
+  const { status, stdout, stderr } = spawnSync('python3', ['-I', '-c', program], {
+    input: JSON.stringify(input),
+    encoding: 'utf8',
+    maxBuffer: 256 * 1024 * 1024,
+  });
+  if (status !== 0) throw new Error(`python3 ended with ${String(status)}:\n${stderr}`);
+  return JSON.parse(stdout);
+}

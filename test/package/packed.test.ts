@@ -1,0 +1,145 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeSdist } from '../real.js';
+
+const MANIFEST = JSON.parse(
+  spawnSync(process.execPath, ['-p', 'JSON.stringify(require("./package.json"))'], { encoding: 'utf8' })
+    .stdout,
+) as { version: string; dependencies: Readonly<Record<string, string>> };
+
+let folder: string;
+/** A project of somebody else, in which packsign is installed. */
+let consumer: string;
+
+/** Runs a program in the consumer's folder, with a home of its own. */
+function inConsumer(command: string, args: readonly string[]) {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: join(folder, 'home'), npm_config_offline: 'true' };
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: consumer, env, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+function npx(...args: readonly string[]) {
+  return inConsumer('npx', ['--no-install', 'packsign', ...args]);
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'packsign-packed-'));
+  consumer = join(folder, 'consumer');
+  mkdirSync(join(folder, 'home'));
+  mkdirSync(join(consumer, 'node_modules'), { recursive: true });
+  const manifest = { name: 'consumer', version: '1.0.0', type: 'module', private: true };
+  writeFileSync(join(consumer, 'package.json'), JSON.stringify(manifest));
+  // What is packed is what was compiled before the tests; nothing is compiled again beneath them.
+  const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder];
+  const env = { ...process.env, HOME: join(folder, 'home') };
+  const packed = spawnSync('npm', pack, { env, encoding: 'utf8' });
+  if (packed.status !== 0) throw new Error(packed.stderr);
+  install(join(folder, packed.stdout.trim()));
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** As npm install does, but with the dependencies that are installed here: nothing is fetched. */
+function install(tarball: string): void {
+  const modules = join(consumer, 'node_modules');
+  const unpacked = inConsumer('tar', ['-xzf', tarball, '-C', modules]);
+  if (unpacked.status !== 0) throw new Error(unpacked.stderr);
+  cpSync(join(modules, 'package'), join(modules, 'packsign'), { recursive: true });
+  rmSync(join(modules, 'package'), { recursive: true });
+  mkdirSync(join(modules, '.bin'));
+  symlinkSync('../packsign/dist/bin/packsign.js', join(modules, '.bin', 'packsign'));
+  // Only what the manifest names: a dependency that it forgets is missing here too.
+  mkdirSync(join(modules, 'packsign', 'node_modules'));
+  for (const name of Object.keys(MANIFEST.dependencies)) {
+    symlinkSync(resolve('node_modules', name), join(modules, 'packsign', 'node_modules', name));
+  }
+}
+
+describe('the packed package', () => {
+  it('holds what it needs, and none of the tests', () => {
+    const packsign = join(consumer, 'node_modules', 'packsign');
+    const paths = readdirSync(packsign, { recursive: true, encoding: 'utf8' });
+    for (const path of [
+      'LICENSE',
+      'README.md',
+      'CHANGELOG.md',
+      'dist/bin/packsign.js',
+      'dist/src/index.d.ts',
+    ]) {
+      expect(paths).toContain(path);
+    }
+    expect(existsSync(join(packsign, 'templates', 'packsign.schema.json'))).toBe(true);
+    expect(paths.filter((path) => /^(?:test|src|bench|scripts|demo)(?:\/|$)|\.test\./.test(path))).toEqual(
+      [],
+    );
+  });
+
+  it('runs by npx, which finds its version', () => {
+    expect(npx('--version')).toMatchObject({ status: 0, stdout: `${MANIFEST.version}\n`, stderr: '' });
+  });
+
+  it('makes a key, builds, signs and verifies as the help says', () => {
+    const dist = join(consumer, 'dist');
+    writeSdist(join(dist, 'adder-1.0.tar.gz'), { name: 'adder', version: '1.0' });
+    const made = npx('key', 'generate', '--user-id', 'Ada <ada@example.org>', '--no-passphrase');
+    expect(made.status, made.stderr).toBe(0);
+    const built = npx('build', 'dist', '--key', 'packsign-key.signing.asc');
+    expect(built.status, built.stderr).toBe(0);
+    const verified = npx('verify', 'dist', '--keys', 'packsign-key.pub.asc');
+    expect(verified.status, verified.stderr).toBe(0);
+    expect(verified.stdout).toContain('authentic');
+  });
+
+  it('is a library with types', () => {
+    const program = `import { PacksignError, verify } from 'packsign';
+import type { VerifyResult } from 'packsign';
+
+const options = {
+  keysFile: 'packsign-key.pub.asc',
+  fingerprints: [],
+  threshold: null,
+  signatureFile: null,
+  archives: true,
+  now: new Date(),
+  notesFolder: null,
+};
+const result: VerifyResult = await verify('dist', options);
+if (result.trusted !== null) console.log(result.status, [...result.trusted.Archives.keys()].join());
+try {
+  await verify('nowhere', options);
+} catch (error) {
+  if (error instanceof PacksignError) console.log(error.code);
+}
+`;
+    writeFileSync(join(consumer, 'program.mts'), program);
+    const tsc = [
+      resolve('node_modules/typescript/bin/tsc'),
+      'program.mts',
+      '--strict',
+      '--skipLibCheck',
+      'false',
+    ];
+    const types = ['--typeRoots', resolve('node_modules/@types'), '--types', 'node'];
+    const language = ['--module', 'nodenext', '--target', 'es2023', ...types];
+    const compiled = inConsumer(process.execPath, [...tsc, ...language]);
+    expect(compiled.status, compiled.stdout).toBe(0);
+    expect(inConsumer(process.execPath, ['program.mjs'])).toMatchObject({
+      status: 0,
+      stdout: 'authentic adder-1.0.tar.gz\nFILE_UNREADABLE\n',
+    });
+  });
+});
