@@ -86,7 +86,8 @@ async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
+/** Does something the first time that it is asked for, and keeps what came of it. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | null = null;
   return () => (made ??= make());
 }

@@ -3,58 +3,31 @@ import { join } from 'node:path';
 import type { MetadataReading } from '../model/metadata.js';
 import type { Digested } from './digest.js';
 import { readBounded, writeDurably } from './files.js';
-import { isSameIdentity } from './scan.js';
 import type { Identity, ScannedFile } from './scan.js';
 
-/**
- * What is known of archives from having read them. A hint, never the truth: an entry counts only for the
- * very file that was read, untouched since (docs/decisions/0003).
- */
-export type DigestCache = ReadonlyMap<string, CachedDigest>;
-
+/** What is known of an archive from having read it, as it lies there. */
 export interface CachedDigest {
-  readonly identity: Identity;
   readonly sha256: string;
   readonly md5: string | null;
   readonly reading: MetadataReading;
 }
 
-const NAME = 'cache';
-const MAGIC = 'packsign-cache 1';
-const LIMIT_BYTES = 1024 * 1024 * 1024;
-/** Two writes closer than a file system's clock can tell apart leave the same times behind. */
-const RACY_NS = 2_000_000_000n;
-
-/** What a file was when it was read, if it is still that file and `md5` is known where it is wanted. */
-export function lookUp(
-  cache: DigestCache,
-  file: ScannedFile,
-  { md5 }: { md5: boolean },
-): CachedDigest | null {
-  const entry = cache.get(file.path);
-  if (entry === undefined || !isSameIdentity(entry.identity, file.identity)) return null;
-  return md5 && entry.md5 === null ? null : entry;
-}
-
-/**
- * The entry of a file just read; null when it was touched so shortly before that a later write could go
- * unseen. `startedMs` is the clock's time before the file was looked at.
- */
-export function entryOf(
-  { identity }: ScannedFile,
-  digested: Digested & { kind: 'digested' },
-  { startedMs }: { startedMs: number },
-): CachedDigest | null {
-  if (digested.reading === null) return null;
-  if (identity.changed > BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS) return null;
-  return { identity, sha256: digested.sha256, md5: digested.md5, reading: digested.reading };
-}
-
 /** The cache of one directory, in memory from its first use on. */
 export interface CacheStore {
-  readonly entries: () => DigestCache;
+  /**
+   * What a file was when it was read, if it is still that very file, untouched since. A hint, never the
+   * truth: `verify` asks nobody but the bytes.
+   */
+  readonly find: (file: ScannedFile) => CachedDigest | null;
   /** Takes the place of all entries; what changed is written down. */
-  readonly keep: (entries: DigestCache) => void;
+  readonly keep: (entries: readonly CacheEntry[]) => void;
+  /** Names the entries as they are; null while they were not written. */
+  readonly checksum: () => string | null;
+}
+
+export interface CacheEntry {
+  readonly file: ScannedFile;
+  readonly digest: CachedDigest;
 }
 
 export interface CacheOptions {
@@ -64,70 +37,147 @@ export interface CacheOptions {
   readonly remember: boolean;
 }
 
+const NAME = 'cache';
+const MAGIC = 'packsign-cache 2';
+const LIMIT_BYTES = 1024 * 1024 * 1024;
+/** Two writes closer than a file system's clock can tell apart leave the same times behind. */
+const RACY_NS = 2_000_000_000n;
+const FIELDS = 5;
+
+/** Entries by path; their times lie in one array, five numbers an entry. */
+interface Entries {
+  readonly rows: ReadonlyMap<string, Row>;
+  readonly times: BigInt64Array;
+  readonly checksum: string | null;
+}
+
+interface Row {
+  readonly index: number;
+  readonly digest: CachedDigest;
+}
+
+const EMPTY: Entries = { rows: new Map(), times: new BigInt64Array(), checksum: null };
+
 export function openCache(stateFolder: string, { rehash, remember }: CacheOptions): CacheStore {
-  let entries: DigestCache | null = rehash ? new Map() : null;
-  const current = () => (entries ??= loadCache(stateFolder));
+  let loaded: Entries | null = rehash ? EMPTY : null;
+  const entries = () => (loaded ??= loadEntries(stateFolder));
   return {
-    entries: current,
-    keep: (next) => {
-      const before = current();
-      const isSame =
-        next.size === before.size && Array.from(next).every(([path, entry]) => before.get(path) === entry);
-      entries = next;
-      if (remember && !isSame) saveCache(stateFolder, next);
+    find: (file) => {
+      const { rows, times } = entries();
+      const row = rows.get(file.path);
+      return row !== undefined && isAt(times, row.index, file.identity) ? row.digest : null;
     },
+    keep: (next) => {
+      const { rows } = entries();
+      const isSame =
+        next.length === rows.size && next.every(({ file, digest }) => rows.get(file.path)?.digest === digest);
+      if (isSame) return;
+      loaded = remember ? saveEntries(stateFolder, next) : entriesOf(next, null);
+    },
+    checksum: () => entries().checksum,
   };
 }
 
-type Row = readonly [
-  path: string,
-  identity: string,
-  sha256: string,
-  md5: string | null,
-  reading: MetadataReading,
-];
-
-/** The cache in a folder of working state; an empty one when there is none, or it is damaged. */
-function loadCache(stateFolder: string): DigestCache {
-  try {
-    const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
-    return bytes === null ? new Map() : decode(bytes);
-  } catch {
-    // A hint that cannot be read is no hint; the archives are hashed.
-    return new Map();
-  }
+/**
+ * Whether a file may be remembered: not when it was touched so shortly before it was looked at that a later
+ * write could leave the same times behind. `startedMs` is the clock's time before the look.
+ */
+export function isSettledBefore({ identity }: ScannedFile, startedMs: number): boolean {
+  return identity.changed <= BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS;
 }
 
-function saveCache(stateFolder: string, cache: DigestCache): void {
-  const rows = Array.from(cache, ([path, entry]): Row => [
-    path,
-    Object.values(entry.identity).join(' '),
-    entry.sha256,
-    entry.md5,
-    entry.reading,
-  ]);
-  const body = Buffer.from(JSON.stringify(rows));
-  writeDurably(join(stateFolder, NAME), Buffer.concat([headerOf(body), body]));
+/** The digest of a file just read, in the form that is remembered; null where no metadata was asked for. */
+export function digestOf({ sha256, md5, reading }: Digested & { kind: 'digested' }): CachedDigest | null {
+  return reading === null ? null : { sha256, md5, reading };
 }
 
-function decode(bytes: Buffer): DigestCache {
-  const start = bytes.indexOf(0x0a) + 1;
-  const body = bytes.subarray(start);
-  if (!headerOf(body).equals(bytes.subarray(0, start))) return new Map();
-  const rows = JSON.parse(body.toString()) as readonly Row[];
-  return new Map(
-    rows.map(([path, identity, sha256, md5, reading]) => [
-      path,
-      { identity: parseIdentity(identity), sha256, md5, reading },
-    ]),
+function isAt(times: BigInt64Array, index: number, identity: Identity): boolean {
+  const at = index * FIELDS;
+  return (
+    times[at] === identity.device &&
+    times[at + 1] === identity.inode &&
+    times[at + 2] === identity.size &&
+    times[at + 3] === identity.modified &&
+    times[at + 4] === identity.changed
   );
 }
 
-function headerOf(body: Buffer): Buffer {
-  return Buffer.from(`${MAGIC} ${createHash('sha256').update(body).digest('hex')}\n`);
+/** An empty cache where there is none, or it is damaged or of another version. */
+function loadEntries(stateFolder: string): Entries {
+  try {
+    const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
+    return bytes === null ? EMPTY : decode(bytes);
+  } catch {
+    // A hint that cannot be read is no hint; the archives are hashed.
+    return EMPTY;
+  }
 }
 
-function parseIdentity(text: string): Identity {
-  const [device = 0n, inode = 0n, size = 0n, modified = 0n, changed = 0n] = text.split(' ').map(BigInt);
-  return { device, inode, size, modified, changed };
+// A header line with version, checksum and count; the numbers; a line of text for each entry.
+function saveEntries(stateFolder: string, next: readonly CacheEntry[]): Entries {
+  const entries = entriesOf(next, null);
+  const lines = next.map(({ file, digest }) => {
+    const { sha256, md5, reading } = digest;
+    return `${file.path}\t${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}\n`;
+  });
+  const numbers = Buffer.from(entries.times.buffer, 0, entries.times.byteLength);
+  const body = Buffer.concat([numbers, Buffer.from(lines.join(''))]);
+  const checksum = checksumOf(body);
+  const header = `${MAGIC} ${checksum} ${next.length}\n`;
+  writeDurably(join(stateFolder, NAME), Buffer.concat([Buffer.from(header), body]));
+  return { ...entries, checksum };
+}
+
+function entriesOf(next: readonly CacheEntry[], checksum: string | null): Entries {
+  const times = new BigInt64Array(next.length * FIELDS);
+  const rows = new Map<string, Row>();
+  for (const [index, { file, digest }] of next.entries()) {
+    const { device, inode, size, modified, changed } = file.identity;
+    times.set([device, inode, size, modified, changed], index * FIELDS);
+    rows.set(file.path, { index, digest });
+  }
+  return { rows, times, checksum };
+}
+
+function decode(bytes: Buffer): Entries {
+  const start = bytes.indexOf(0x0a) + 1;
+  const header = bytes.subarray(0, start).toString('latin1');
+  const body = bytes.subarray(start);
+  const checksum = checksumOf(body);
+  const count = Number(/^packsign-cache 2 [0-9a-f]{64} (\d{1,9})\n$/.exec(header)?.[1] ?? NaN);
+  if (header !== `${MAGIC} ${checksum} ${count}\n`) return EMPTY;
+  const numbersLength = count * FIELDS * 8;
+  const times = new BigInt64Array(Uint8Array.from(body.subarray(0, numbersLength)).buffer);
+  const text = body.toString('utf8', numbersLength);
+  const rows = new Map<string, Row>();
+  for (let at = 0; at < text.length;) {
+    const end = text.indexOf('\n', at);
+    const [path, digest] = decodeRow(text, at, end);
+    rows.set(path, { index: rows.size, digest });
+    at = end + 1;
+  }
+  return { rows, times, checksum };
+}
+
+function decodeRow(text: string, start: number, end: number): readonly [string, CachedDigest] {
+  const path = text.slice(start, text.indexOf('\t', start));
+  const at = start + path.length + 1;
+  const middle = text.indexOf('\t', at + 65);
+  const md5 = text.slice(at + 65, middle);
+  let reading: MetadataReading | null = null;
+  return [
+    path,
+    {
+      sha256: text.slice(at, at + 64),
+      md5: md5 === '' ? null : md5,
+      // Most entries are only asked for their hash.
+      get reading() {
+        return (reading ??= JSON.parse(text.slice(middle + 1, end)) as MetadataReading);
+      },
+    },
+  ];
+}
+
+function checksumOf(body: Buffer): string {
+  return createHash('sha256').update(body).digest('hex');
 }

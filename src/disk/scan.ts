@@ -54,8 +54,8 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
     warnings: [],
   };
   walkFolder(walk, { path: '', hidden: false });
-  walk.archives.sort((a, b) => compareText(a.path, b.path));
-  walk.others.sort(compareText);
+  walk.archives.sort((a, b) => (a.path < b.path ? -1 : 1));
+  walk.others.sort();
   dropFolded(walk);
   walk.warnings.sort((a, b) => compareText(a.path ?? '', b.path ?? ''));
   return walk;
@@ -107,7 +107,7 @@ function takeArchive(walk: Walk, path: string, entry: Dirent): void {
   try {
     walk.archives.push({
       path,
-      identity: identityOf(lstatSync(join(walk.directory, path), { bigint: true })),
+      identity: identityOf(lstatSync(`${walk.directory}/${path}`, { bigint: true })),
     });
   } catch (error) {
     // Gone since the folder was read is no news.

@@ -31,7 +31,7 @@ export function isSafePath(path: string): boolean {
 
 /** A path as it counts for uniqueness: file systems that ignore case must not mix two archives up. */
 export function foldPath(path: string): string {
-  return path.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+  return /[A-Z]/.test(path) ? path.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase()) : path;
 }
 
 /** Whether text is a SHA-256 in the form that counts as evidence (threat T10). */

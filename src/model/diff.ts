@@ -58,10 +58,14 @@ export function diffDatabases(published: Database | null, next: Database): Diffe
   };
 }
 
-/** Whether anything at all differs that a reader would see. */
-export function isEmptyDifference(difference: Difference): boolean {
-  return Object.values(difference).every((list: readonly unknown[]) => list.length === 0);
-}
+export const NO_DIFFERENCE: Difference = {
+  added: [],
+  withdrawn: [],
+  changed: [],
+  metadata: [],
+  settings: [],
+  executable: [],
+};
 
 function reasonFor(pair: { path: string; before: Archive }, next: Database): string | null {
   const records = next.Packsign.History?.get(pair.path) ?? [];
@@ -74,10 +78,12 @@ function naming({ Name, Version, Flavor, Yanked }: Archive): Record<string, unkn
 
 // Packages have no identity but their address, or their name where they have no archive.
 function changedPackages(published: Database | null, next: Database): readonly ChangedValue[] {
+  const stayed = new Set<Package>(published?.Packages ?? []);
+  const fresh = next.Packages.filter((entry) => !stayed.has(entry));
+  if (fresh.length === 0) return [];
   const before = byAddress(published?.Packages ?? []);
-  return Array.from(byAddress(next.Packages)).flatMap(([address, entry]) => {
+  return Array.from(byAddress(fresh)).flatMap(([address, entry]) => {
     const old = before.get(address);
-    if (old === entry) return [];
     const values = changedKeys(old === undefined ? entry.Name : address, { ...old }, { ...entry });
     // All of a new package is new: only what would be executed is worth a line.
     return old === undefined ? values.filter(({ key }) => isExecutable(key)) : values;

@@ -1,4 +1,4 @@
-import type { Database } from './database.js';
+import type { Database, Packsign } from './database.js';
 import { PacksignError } from '../errors.js';
 import { changedBytes, lostHistory } from './ledger.js';
 import { formatInstant, wholeSeconds } from './time.js';
@@ -27,13 +27,13 @@ export function nextIssued(published: Database | null, now: Date): Date {
 }
 
 /** When a third of a database's validity is left: reason enough to sign anew (threat T20). Null: never. */
-export function refreshDate({ Packsign: { Issued, Expires } }: Database): Date | null {
+export function refreshDate({ Issued, Expires }: Pick<Packsign, 'Issued' | 'Expires'>): Date | null {
   if (Expires === undefined) return null;
   return new Date(Expires.getTime() - (Expires.getTime() - Issued.getTime()) / 3);
 }
 
-export function isRefreshDue(database: Database, now: Date): boolean {
-  const due = refreshDate(database);
+export function isRefreshDue(dates: Pick<Packsign, 'Issued' | 'Expires'>, now: Date): boolean {
+  const due = refreshDate(dates);
   return due !== null && due <= now;
 }
 
@@ -77,12 +77,12 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
 /** Refuses a directory that was emptied by accident (threat T14). Throws MASS_REMOVAL. */
 export function refuseMassRemoval(published: Database | null, next: Database): void {
   if (published === null || published.Archives.size === 0) return;
-  const names = new Set(
-    Array.from(next.Archives).flatMap(([path, { Name }]) => (published.Archives.has(path) ? [] : [Name])),
-  );
-  const gone = Array.from(published.Archives).filter(
-    ([path, { Name }]) => !next.Archives.has(path) && !names.has(Name),
-  );
+  const names = new Set<string>();
+  for (const [path, { Name }] of next.Archives) if (!published.Archives.has(path)) names.add(Name);
+  const gone: string[] = [];
+  for (const [path, { Name }] of published.Archives) {
+    if (!next.Archives.has(path) && !names.has(Name)) gone.push(path);
+  }
   const many = gone.length >= MASS_REMOVAL_LEAST && gone.length > published.Archives.size / 2;
   if (!many && next.Archives.size > 0) return;
   throw new PacksignError(

@@ -1,8 +1,15 @@
 import { join } from 'node:path';
 import { openCache } from '../disk/cache.js';
+import { scanDirectory } from '../disk/scan.js';
+import type { Certificate } from '../pgp/certificates.js';
+import type { Signer } from '../pgp/secret-key.js';
+import { recallUnchanged, rememberBuild } from './unchanged.js';
+import type { Inputs, Summary } from './unchanged.js';
 import { removeDurably, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
+import type { Database } from '../model/database.js';
+import { NO_DIFFERENCE } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
@@ -15,7 +22,10 @@ import type { Standing } from './published.js';
 import { noteDown, release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
 
-export interface BuildOptions extends Omit<PrepareOptions, 'cache' | 'standing' | 'unattended'> {
+export interface BuildOptions extends Omit<
+  PrepareOptions,
+  'cache' | 'scan' | 'signing' | 'standing' | 'unattended'
+> {
   /** Folder of working state: the cache, the lock. */
   readonly stateFolder: string;
   /** Whether to read every archive whatever the cache says. */
@@ -24,9 +34,16 @@ export interface BuildOptions extends Omit<PrepareOptions, 'cache' | 'standing' 
   readonly check: boolean;
   /** Refuses where there are warnings. */
   readonly strict: boolean;
+  /** Certificates of the keys that are to sign; asked for only when something changed. */
+  readonly signing: () => Promise<readonly Certificate[]>;
   /** Signs and publishes at once; null leaves a waiting database. */
-  readonly release: ReleaseOptions | null;
+  readonly release: BuildRelease | null;
 }
+
+/** The keys are opened only when there is something to sign. */
+export type BuildRelease = Omit<ReleaseOptions, 'signers'> & {
+  readonly signers: () => Promise<readonly Signer[]>;
+};
 
 export interface BuildResult {
   /** The file that now holds this content. */
@@ -70,34 +87,87 @@ async function buildHere(
   standing: Standing | null,
   options: BuildOptions,
 ): Promise<BuildResult> {
-  const { rehash, check, stateFolder } = options;
+  const { rehash, check, stateFolder, settings } = options;
   const cache = openCache(stateFolder, { rehash, remember: !check });
-  const prepared = await prepare(directory, { ...options, cache, standing });
+  const scan = scanDirectory(directory, { exclude: settings.Exclude ?? [] });
+  const inputs = { settings, scan, cache, stateFolder };
+  const recalled = recall(directory, standing, { inputs, options });
+  if (recalled !== null) {
+    if (!check) removeWaiting(directory);
+    return describeUnchanged(directory, recalled);
+  }
+  const signing = await options.signing();
+  const prepared = await prepare(directory, { ...options, signing, cache, standing, scan });
   if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
   const { published, unchanged, refreshDue } = prepared;
   if (published !== null && unchanged && !refreshDue) {
-    if (!options.check) {
+    const summary = summaryOf(prepared, published.database);
+    if (!check) {
       removeWaiting(directory);
       const signers =
         published.database.Packsign.Signers?.Fingerprints ?? prepared.keys.map((key) => key.fingerprint);
       if (options.release !== null) noteDown(directory, { ...published, signers }, options.release);
+      rememberBuild(directory, inputs, { pair: published, summary });
     }
-    return describe(prepared, {
-      database: join(directory, DATABASE_NAME),
+    return describeUnchanged(directory, {
+      ...summary,
       sha256: published.sha256,
-      issued: published.database.Packsign.Issued,
-      released: null,
+      hashed: prepared.observation.hashed,
     });
   }
   const issued = prepared.database.Packsign.Issued;
   const waiting = join(directory, WAITING_NAME);
-  if (options.check || options.release === null) {
-    if (!options.check) leaveWaiting(directory, prepared.bytes);
+  if (check || options.release === null) {
+    if (!check) leaveWaiting(directory, prepared.bytes);
     return describe(prepared, { sha256: nameOf(prepared.bytes), issued, database: waiting, released: null });
   }
-  const draft = { ...prepared, others: prepared.observation.others, gathered: null, lastKeys: null };
-  const released = await release(directory, draft, options.release);
+  const signers = await options.release.signers();
+  const draft = { ...prepared, others: scan.others, gathered: null, lastKeys: null };
+  const released = await release(directory, draft, { ...options.release, signers });
+  if (released.publication !== null) {
+    const summary = summaryOf(prepared, prepared.database);
+    rememberBuild(directory, inputs, { pair: released.publication, summary });
+  }
   return describe(prepared, { sha256: released.sha256, issued, database: released.database, released });
+}
+
+/** The shortcut for a directory in which nothing changed; never where the maintainer asked for more. */
+function recall(
+  directory: string,
+  standing: Standing | null,
+  { inputs, options }: { inputs: Inputs; options: BuildOptions },
+): Summary | null {
+  const { first, previous, strict, rehash, allowed, now } = options;
+  const wantsMore = first || previous !== null || strict || rehash || allowed.size > 0;
+  if (wantsMore || standing?.signature == null) return null;
+  return recallUnchanged(directory, inputs, {
+    pair: { sha256: standing.sha256, signature: standing.signature },
+    now,
+  });
+}
+
+function summaryOf({ observation, warnings }: Prepared, database: Database): Omit<Summary, 'sha256'> {
+  return {
+    issued: database.Packsign.Issued,
+    expires: database.Packsign.Expires ?? null,
+    packages: database.Packages.length,
+    archives: database.Archives.size,
+    bytes: observation.bytes,
+    warnings,
+  };
+}
+
+function describeUnchanged(directory: string, summary: Summary & { readonly hashed?: number }): BuildResult {
+  const { sha256, issued, packages, archives, bytes, warnings, hashed = 0 } = summary;
+  return {
+    database: join(directory, DATABASE_NAME),
+    ...{ sha256, issued, packages, archives, bytes, hashed, warnings },
+    cached: archives - hashed,
+    difference: NO_DIFFERENCE,
+    unchanged: true,
+    refreshed: false,
+    released: null,
+  };
 }
 
 function leaveWaiting(directory: string, bytes: Uint8Array): void {

@@ -33,6 +33,7 @@ export async function diff(directory: string, options: DiffOptions): Promise<Dif
     const cache = openCache(options.stateFolder, { rehash: options.rehash, remember: false });
     const { difference, warnings, unchanged } = await prepare(directory, {
       ...options,
+      signing: await options.signing(),
       cache,
       standing: readStanding(directory),
     });

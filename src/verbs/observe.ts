@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { entryOf, lookUp } from '../disk/cache.js';
+import { digestOf, isSettledBefore } from '../disk/cache.js';
 import type { CacheStore, CachedDigest } from '../disk/cache.js';
 import type { Digested } from '../disk/digest.js';
 import { hashFiles } from '../disk/hash.js';
@@ -46,35 +46,43 @@ export async function observeArchives(directory: string, options: ObserveOptions
   const md5 = options.settings.PackMan !== false;
   const scan = options.scan ?? scanDirectory(directory, { exclude: options.settings.Exclude ?? [] });
   const files = scan.archives.filter(({ path }) => options.unsettled?.has(path) !== true);
-  const cache = options.cache.entries();
   const known = new Map<string, CachedDigest>();
   const unknown: ScannedFile[] = [];
   for (const file of files) {
-    const entry = lookUp(cache, file, { md5 });
-    if (entry === null) unknown.push(file);
-    else known.set(file.path, entry);
+    const digest = options.cache.find(file);
+    if (digest === null || (md5 && digest.md5 === null)) unknown.push(file);
+    else known.set(file.path, digest);
   }
   const cached = known.size;
   const digested = await hashFiles(unknown, { directory, md5, metadata: true }, (done) =>
     options.onProgress?.(done, unknown.length),
   );
 
-  const read = new Map<string, Digested>();
+  const failed = new Map<string, Digested & { kind: 'failed' }>();
+  const racy = new Set<string>();
   for (const [index, file] of unknown.entries()) {
     const result = digested[index];
-    if (result === undefined) continue;
-    read.set(file.path, result);
-    const entry = result.kind === 'digested' ? entryOf(file, result, { startedMs }) : null;
-    if (entry !== null) known.set(file.path, entry);
+    if (result?.kind === 'failed') failed.set(file.path, result);
+    const digest = result?.kind === 'digested' ? digestOf(result) : null;
+    if (digest !== null) known.set(file.path, digest);
+    if (!isSettledBefore(file, startedMs)) racy.add(file.path);
   }
-  options.cache.keep(known);
+  options.cache.keep(
+    files.flatMap((file) => {
+      const digest = known.get(file.path);
+      return digest === undefined || racy.has(file.path) ? [] : [{ file, digest }];
+    }),
+  );
 
   const warnings: Warning[] = [...scan.warnings];
   const archives: Observed[] = [];
-  for (const file of files) {
-    const observed = observe(file, read.get(file.path) ?? known.get(file.path));
-    if ('code' in observed) warnings.push(observed);
-    else if (observed.kind === 'archive') archives.push(observed.archive);
+  for (const { path, identity } of files) {
+    const trouble = failed.get(path);
+    const digest = known.get(path);
+    if (digest !== undefined) archives.push(observed(digest, { path, size: Number(identity.size), md5 }));
+    else if (trouble !== undefined && trouble.code !== 'GONE') {
+      warnings.push({ code: trouble.code, path, message: `${trouble.message}: left out` });
+    }
   }
   refuseUnreadable(directory, { ...options, archives, warnings });
   if (archives.length === 0 && (options.unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);
@@ -82,23 +90,19 @@ export async function observeArchives(directory: string, options: ObserveOptions
   return { archives, others: scan.others, warnings, hashed: unknown.length, cached, bytes };
 }
 
-type Outcome = { readonly kind: 'archive'; readonly archive: Observed } | { readonly kind: 'gone' };
-
-function observe(
-  { path, identity }: ScannedFile,
-  known: Digested | CachedDigest | undefined,
-): Outcome | Warning {
-  if (known === undefined) return { kind: 'gone' };
-  if ('kind' in known && known.kind === 'failed') {
-    return known.code === 'GONE'
-      ? { kind: 'gone' }
-      : { code: known.code, path, message: `${known.message}: left out` };
-  }
-  const { sha256, md5, reading } = known;
-  const absent = { kind: 'absent', reason: 'it was not read' } as const;
+function observed(
+  digest: CachedDigest,
+  { path, size, md5 }: { path: string; size: number; md5: boolean },
+): Observed {
   return {
-    kind: 'archive',
-    archive: { path, size: Number(identity.size), sha256, md5, reading: reading ?? absent },
+    path,
+    size,
+    sha256: digest.sha256,
+    // It may be known from a time when it was wanted.
+    md5: md5 ? digest.md5 : null,
+    get reading() {
+      return digest.reading;
+    },
   };
 }
 

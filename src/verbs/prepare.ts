@@ -38,6 +38,8 @@ export interface PrepareOptions {
   readonly previous: string | null;
   /** What lies under `packages.plist` now. */
   readonly standing: Standing | null;
+  /** What the directory holds, where that was looked up already. */
+  readonly scan?: Scan | undefined;
   /** Set where nobody is at the keyboard: what a person has to decide stays as it is published. */
   readonly unattended?: Unattended | undefined;
   readonly onProgress?: (done: number, of: number) => void;
@@ -98,7 +100,7 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
       ? assembled
       : assemble(observation.archives, { ...context, held: new Set([...waiting, ...pathsOf(held)]) });
   const unchanged = published !== null && isSameContent(published, database);
-  const refreshDue = published !== null && isRefreshDue(published, now);
+  const refreshDue = published !== null && isRefreshDue(published.Packsign, now);
   return {
     ...base,
     database,

@@ -119,6 +119,7 @@ async function findChanges(
   try {
     const { unchanged, difference } = await prepare(directory, {
       ...options,
+      signing: await options.signing(),
       cache,
       standing: readStanding(directory),
     });

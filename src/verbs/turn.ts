@@ -86,7 +86,7 @@ export function makeTurns(directory: string, options: TurnOptions): Turns {
   return {
     take: (settled) => takeTurn(settled, context),
     settings: () => memory.accepted,
-    refreshDate: () => (memory.last === null ? null : refreshDate(memory.last.published.database)),
+    refreshDate: () => (memory.last === null ? null : refreshDate(memory.last.published.database.Packsign)),
   };
 }
 

@@ -17,7 +17,7 @@ import {
 } from '../options.js';
 import type { Place, Values } from '../options.js';
 import { reportBuild } from '../report.js';
-import { passphraseSource } from '../secrets.js';
+import { once, passphraseSource } from '../secrets.js';
 
 export const buildCommand: Command = {
   usage: 'build [directory]',
@@ -39,12 +39,16 @@ export const buildCommand: Command = {
   run: async (values, session) => {
     const place = placeOf(values);
     const wantsRelease = listOf(values, 'key').length > 0 && !isSet(values, 'check');
-    const signers = wantsRelease ? await signersFor(values, { place, session }) : [];
+    const signers = once(() => signersFor(values, { place, session }));
+    const options = prepareOptions(values, { place, session });
     const result = await build(place.directory, {
-      ...(await prepareOptions(values, { place, session, signers })),
+      ...options,
+      signing: wantsRelease
+        ? async () => (await signers()).map(({ certificate }) => certificate)
+        : options.signing,
       check: isSet(values, 'check'),
       strict: isSet(values, 'strict'),
-      release: wantsRelease ? releaseOptions(values, { session, signers }) : null,
+      release: wantsRelease ? { ...releaseOptions(values, { session, signers: [] }), signers } : null,
     });
     return reportBuild(result, { directory: place.directory, check: isSet(values, 'check') });
   },
@@ -95,21 +99,16 @@ export function releaseOptions(
   };
 }
 
-export async function prepareOptions(
-  values: Values,
-  { place, session, signers }: Circumstances & { signers: readonly Signer[] },
-): Promise<DiffOptions> {
+export function prepareOptions(values: Values, { place, session }: Circumstances): DiffOptions {
   const { outside, progress } = session;
   const { settings, stateFolder } = place;
-  // Without unlocking anything: the key only says who is responsible, while nobody else does.
-  const keys = signers.length > 0 ? [] : keysOf(values, { settings, outside });
   return {
     settings,
     stateFolder,
     now: nowFor(outside),
     clock: outside.clock,
-    signing:
-      signers.length > 0 ? signers.map(({ certificate }) => certificate) : await openCertificates(keys),
+    // Without unlocking anything: the key only says who is responsible, while nobody else does.
+    signing: () => openCertificates(keysOf(values, { settings, outside })),
     allowed: allowedChanges(values),
     rehash: isSet(values, 'rehash'),
     first: isSet(values, 'first'),

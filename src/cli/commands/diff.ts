@@ -13,7 +13,7 @@ export const diffCommand: Command = {
     withSettings(withBase(withDirectory(yargs))).option('key', repeated('key that is going to sign')),
   run: async (values, session) => {
     const place = placeOf(values);
-    const result = await diff(place.directory, await prepareOptions(values, { place, session, signers: [] }));
+    const result = await diff(place.directory, prepareOptions(values, { place, session }));
     return reportDiff(result, { directory: place.directory });
   },
 };

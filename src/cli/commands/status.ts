@@ -13,10 +13,7 @@ export const statusCommand: Command = {
     withSettings(withBase(withDirectory(yargs))).option('key', repeated('key that is going to sign')),
   run: async (values, session) => {
     const place = placeOf(values);
-    const result = await status(
-      place.directory,
-      await prepareOptions(values, { place, session, signers: [] }),
-    );
+    const result = await status(place.directory, prepareOptions(values, { place, session }));
     return reportStatus(result, { directory: place.directory });
   },
 };

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { readBounded, writeDurably } from './files.js';
+
+/**
+ * What this machine found out in its last build of a directory: that from just these inputs just this
+ * published database follows. Kept beside the cache, and believed only while every input is the same.
+ */
+export interface Memo {
+  /** SHA-256 of the published database, its signature file and `keys.asc`, verified then. */
+  readonly published: { readonly database: string; readonly signature: string; readonly keys: string };
+  /** Names the settings, the cache with what it knows of every archive, and the warnings of the scan. */
+  readonly inputs: string;
+  /** What the build said. */
+  readonly summary: Readonly<Record<string, unknown>>;
+}
+
+const NAME = 'last-build';
+const VERSION = 1;
+const LIMIT_BYTES = 64 * 1024 * 1024;
+
+/** Null when there is none, or it is damaged. */
+export function readMemo(stateFolder: string): Memo | null {
+  try {
+    const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
+    const value = bytes === null ? null : (JSON.parse(bytes.toString()) as Memo & { version: unknown });
+    return value?.version === VERSION ? value : null;
+  } catch {
+    // Only a shortcut: without it the whole way is gone.
+    return null;
+  }
+}
+
+export function writeMemo(stateFolder: string, memo: Memo): void {
+  writeDurably(join(stateFolder, NAME), Buffer.from(JSON.stringify({ version: VERSION, ...memo })));
+}
+
+/** One name for many values; maps are told apart by their entries. */
+export function nameInputs(values: readonly unknown[]): string {
+  const text = JSON.stringify(values, (_key, value: unknown) =>
+    value instanceof Map ? Array.from(value) : value,
+  );
+  return createHash('sha256').update(text).digest('hex');
+}
