@@ -1,0 +1,133 @@
+import { rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { newPlace } from '../packsign.js';
+import type { Place } from '../packsign.js';
+
+/** A directory that was published, built once more when its archives were no longer fresh, and remembered. */
+function remembered(): Place {
+  const place = newPlace();
+  place.packsign([
+    'key',
+    'generate',
+    '--user-id',
+    'A <a@example.org>',
+    '--no-passphrase',
+    '--output',
+    'key.asc',
+  ]);
+  place.write('dist/a-1.0.zip', 'bytes of a');
+  place.write('dist/b-1.0.zip', 'bytes of b');
+  const run = place.packsign(['build', 'dist', '--key', 'key.asc']);
+  expect(run.stderr + String(run.status)).toContain('0');
+  // Archives touched a moment ago are read again: their times could hide a later write.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
+  expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({
+    unchanged: true,
+    hashed: 2,
+  });
+  return place;
+}
+
+const BUILD = ['build', 'dist', '--key', 'key.asc'];
+
+describe('the shortcut of a build in which nothing changed', () => {
+  it('answers without the key, and keeps saying what the whole way said', () => {
+    const place = remembered();
+    const whole = place.json([...BUILD, '--rehash']).value;
+    place.remove('key.asc');
+    const { value, status } = place.json(BUILD);
+    expect(status).toBe(0);
+    expect(value).toEqual({ ...whole, hashed: 0, cached: 2 });
+  });
+
+  it('is not taken when the signature is gone or another', () => {
+    const place = remembered();
+    const signatures = `dist/signatures/${String(place.json(BUILD).value['sha256'])}.asc`;
+    const good = place.read(signatures);
+    place.write(signatures, good.toString().replace(/\n[A-Za-z0-9+/]{4}/, '\nAAAA'));
+    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    place.remove(signatures);
+    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    place.write(signatures, good);
+    expect(place.json(BUILD).value).toMatchObject({ unchanged: true });
+  });
+
+  it('is not taken when keys.asc is another', () => {
+    const place = remembered();
+    place.packsign([
+      'key',
+      'generate',
+      '--user-id',
+      'B <b@example.org>',
+      '--no-passphrase',
+      '--output',
+      'b.asc',
+    ]);
+    place.write('dist/keys.asc', place.read('b.pub.asc'));
+    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+  });
+
+  it('is not taken when the database was edited', () => {
+    const place = remembered();
+    place.write('dist/packages.plist', place.text('dist/packages.plist').replace('a 1.0', 'a 2.0'));
+    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+  });
+
+  it('is not taken when an archive was touched, even with the same size and time of change', () => {
+    const place = remembered();
+    writeFileSync(place.path('dist/a-1.0.zip'), 'BYTES OF A');
+    utimesSync(place.path('dist/a-1.0.zip'), new Date(0), new Date(0));
+    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'BYTES_CHANGED' } });
+  });
+
+  it('is not taken when an archive came or went', () => {
+    const place = remembered();
+    place.write('dist/c-1.0.zip', 'bytes of c');
+    expect(place.json([...BUILD, '--check'])).toMatchObject({
+      status: 1,
+      value: { added: ['dist/c-1.0.zip'] },
+    });
+    place.remove('dist/c-1.0.zip');
+    place.remove('dist/b-1.0.zip');
+    expect(place.json([...BUILD, '--check'])).toMatchObject({
+      status: 1,
+      value: { withdrawn: ['dist/b-1.0.zip'] },
+    });
+  });
+
+  it('is not taken when settings changed', () => {
+    const place = remembered();
+    expect(place.json([...BUILD, '--check', '--description', 'other'])).toMatchObject({ status: 1 });
+    expect(place.json([...BUILD, '--check', '--no-pack-man'])).toMatchObject({ status: 1 });
+  });
+
+  it('is not taken when a warning would be new', () => {
+    const place = remembered();
+    place.write('dist/un safe-1.0.zip', 'x');
+    expect(place.json(BUILD).value['warnings']).toContainEqual(
+      expect.objectContaining({ code: 'UNSAFE_NAME' }),
+    );
+  });
+
+  it('is not taken when the cache or the memory of the last build is damaged or gone', () => {
+    const place = remembered();
+    for (const name of ['cache', 'last-build']) {
+      const path = `dist/.packsign/${name}`;
+      const bytes = place.read(path);
+      const damaged = Buffer.from(bytes);
+      damaged[damaged.length - 10] = (damaged[damaged.length - 10] ?? 0) ^ 1;
+      place.write(path, damaged);
+      expect(place.json(BUILD).value).toMatchObject({ unchanged: true, archives: 2 });
+      rmSync(place.path(path));
+      expect(place.json(BUILD).value).toMatchObject({ unchanged: true, archives: 2 });
+    }
+  });
+
+  it('is not taken when the database is due to be signed anew', () => {
+    const place = remembered();
+    const issued = new Date(String(place.json(BUILD).value['issued'])).getTime() / 1000;
+    const env = { SOURCE_DATE_EPOCH: String(issued + 121 * 86_400) };
+    const { value } = place.json(BUILD, { env });
+    expect(value).toMatchObject({ unchanged: false, signed: true });
+  });
+});
