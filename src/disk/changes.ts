@@ -174,6 +174,9 @@ function isOwn(directory: string, path: string): boolean {
   return OWN_NAMES.has(top) || /^\.packsign-[0-9a-f]+\.tmp$/.test(top);
 }
 
+/** The stamp of a file that is not there. */
+export const NO_STAMP = '-';
+
 /** Which files stand under these names in a directory: equal text, untouched files. */
 export function stampFiles(directory: string, names: readonly string[]): string {
   return names.map((name) => stampOf(join(directory, name))).join(' ');
@@ -183,7 +186,7 @@ function stampOf(path: string): string {
   try {
     return Object.values(identityOf(statSync(path, { bigint: true }))).join(':');
   } catch {
-    return '-';
+    return NO_STAMP;
   }
 }
 
@@ -191,7 +194,8 @@ function stampOf(path: string): string {
 function rootOf(directory: string): string | null {
   try {
     const stats = statSync(directory, { bigint: true });
-    return stats.isDirectory() ? `${stats.dev.toString()}:${stats.ino.toString()}` : null;
+    // A new directory often gets the number of the one that was just removed.
+    return stats.isDirectory() ? [stats.dev, stats.ino, stats.birthtimeNs].join(':') : null;
   } catch {
     return null;
   }

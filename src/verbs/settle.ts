@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isSameIdentity, scanDirectory } from '../disk/scan.js';
-import { stampFiles } from '../disk/changes.js';
+import { NO_STAMP, stampFiles } from '../disk/changes.js';
 import type { Changes, Wake } from '../disk/changes.js';
 import type { Identity, Scan, ScannedFile } from '../disk/scan.js';
 import { PacksignError } from '../errors.js';
@@ -54,27 +54,33 @@ export async function* settledStates(
   options: SettleOptions,
 ): AsyncGenerator<Settled, void, void> {
   const sight = makeSight(options);
+  const remaking = makeRemaking(options);
   let taken: Beside | null = null;
   for (;;) {
     const beganMs = options.nowMs();
     const settings = stampSettings(directory);
     const scan = look(directory, options);
+    let waitMs: number | null = null;
     if ('code' in scan) {
       yield { kind: 'unreadable', error: scan };
     } else {
       const { ready, changed, unsettled } = sight.see(scan);
-      const isOther = !isDeepStrictEqual(taken, besideOf(directory, { settings, scan, options }));
-      if (ready || isOther || beganMs >= options.dueMs()) {
+      const beside = besideOf(directory, { settings, scan, options });
+      waitMs = remaking.untilMs(scan, beside);
+      const isDue = beganMs >= options.dueMs();
+      if (waitMs === null && (ready || isDue || !isDeepStrictEqual(taken, beside))) {
         yield { kind: 'seen', scan, unsettled, changed };
         sight.taken(scan, unsettled);
         // What the turn published itself is not news; settings that were changed meanwhile are.
         taken = besideOf(directory, { settings, scan, options });
+        remaking.taken(taken);
       }
     }
     const gapMs = Math.min(LONGEST_GAP_MS, Math.max(SHORTEST_GAP_MS, options.nowMs() - beganMs));
-    const nextMs = sight.nextMs();
+    const nextMs = waitMs ?? sight.nextMs();
     if (options.once && nextMs === null) return;
-    const untilMs = Math.min(nextMs ?? Infinity, options.dueMs(), options.nowMs() + RESCAN_MS);
+    const dueMs = waitMs === null ? options.dueMs() : Infinity;
+    const untilMs = Math.min(nextMs ?? Infinity, dueMs, options.nowMs() + RESCAN_MS);
     const isSame = () =>
       taken === null ||
       (stampSettings(directory) === taken.settings && stampPublished(directory) === taken.published);
@@ -88,6 +94,7 @@ export async function* settledStates(
 interface Beside {
   readonly settings: string;
   readonly published: string;
+  readonly hasDatabase: boolean;
   /** What keeps an archive from being listed at all. */
   readonly warnings: readonly Warning[];
   /** Where a secret key may lie; null while none stands in the way. */
@@ -102,8 +109,47 @@ function besideOf(
   return {
     settings,
     published: stampPublished(directory),
+    hasDatabase: stampFiles(directory, [DATABASE_NAME]) !== NO_STAMP,
     warnings,
     others: options.isRefused() ? others : null,
+  };
+}
+
+/** How many settle times a directory that is made anew may take. */
+const REMAKING_PATIENCE = 10;
+
+interface Remaking {
+  /** When to look again at a directory that is being made anew; null where it is not. */
+  readonly untilMs: (scan: Scan, beside: Beside) => number | null;
+  readonly taken: (beside: Beside) => void;
+}
+
+/**
+ * A directory that lost its database is being made anew. Until nothing in it has changed for a settle time
+ * an archive that is not there has not been withdrawn: it may be about to be copied back.
+ */
+function makeRemaking({ settleMs, nowMs }: SettleOptions): Remaking {
+  let hadDatabase = false;
+  let known = '';
+  let sinceMs = 0;
+  let firstMs: number | null = null;
+  return {
+    untilMs: ({ archives }, { hasDatabase }) => {
+      if (!hadDatabase || hasDatabase) return (firstMs = null);
+      const now = nowMs();
+      const seen = archives
+        .map(({ path, identity }) => [path, ...Object.values<bigint>({ ...identity })].join(' '))
+        .join();
+      if (firstMs === null || firstMs > now) firstMs = now;
+      if (firstMs === now || seen !== known || sinceMs > now) sinceMs = now;
+      known = seen;
+      const untilMs = Math.min(sinceMs + settleMs, firstMs + REMAKING_PATIENCE * settleMs);
+      return untilMs > now ? untilMs : null;
+    },
+    taken: ({ hasDatabase }) => {
+      hadDatabase ||= hasDatabase;
+      firstMs = null;
+    },
   };
 }
 
