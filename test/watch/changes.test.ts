@@ -1,0 +1,254 @@
+import { EventEmitter } from 'node:events';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openChanges, stampFiles } from '../../src/disk/changes.js';
+import type { Changes } from '../../src/disk/changes.js';
+
+/** Stands in for chokidar's watcher: says what a test has it say. */
+class FakeWatcher extends EventEmitter {
+  closed = false;
+  readonly closing: () => Promise<void>;
+
+  constructor(
+    readonly folder: string,
+    closing: () => Promise<void>,
+  ) {
+    super();
+    this.closing = closing;
+  }
+
+  async close(): Promise<void> {
+    await this.closing();
+    this.closed = true;
+  }
+
+  raw(folder: string, name: string): void {
+    this.emit('raw', 'rename', name, { watchedPath: folder });
+  }
+}
+
+const fake = vi.hoisted(() => ({
+  watchers: [] as unknown[],
+  closing: (): Promise<void> => Promise.resolve(),
+  /** What happens once somebody listens. */
+  opened: (watcher: { emit: (name: string, ...details: unknown[]) => boolean }) => {
+    watcher.emit('ready');
+  },
+}));
+
+vi.mock('chokidar', () => ({
+  watch: (folder: string) => {
+    const watcher = new FakeWatcher(folder, () => fake.closing());
+    fake.watchers.push(watcher);
+    setTimeout(() => fake.opened(watcher), 1);
+    return watcher;
+  },
+}));
+
+const watchers = () => fake.watchers as FakeWatcher[];
+
+let root: string;
+let dist: string;
+let stop: AbortController;
+let reasons: string[];
+let changes: Changes | null = null;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'packsign-test-'));
+  dist = join(root, 'dist');
+  mkdirSync(dist);
+  stop = new AbortController();
+  reasons = [];
+  fake.watchers.length = 0;
+  fake.closing = () => Promise.resolve();
+  fake.opened = (watcher) => watcher.emit('ready');
+});
+afterEach(async () => {
+  await changes?.close();
+  changes = null;
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function open(poll = false): Promise<Changes> {
+  changes = await openChanges(dist, {
+    poll,
+    signal: stop.signal,
+    onFallback: (reason) => reasons.push(reason),
+  });
+  return changes;
+}
+
+/** Opened, and the hint taken that makes up for what came before it. */
+async function openQuiet(): Promise<Changes> {
+  const opened = await open();
+  expect(await opened.next(1000)).toBe('change');
+  expect(await opened.next(5)).toBe('timeout');
+  return opened;
+}
+
+async function eventually(isTrue: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1000 && !isTrue(); tries += 1)
+    await new Promise((done) => setTimeout(done, 10));
+  expect(isTrue()).toBe(true);
+}
+
+const outOfWatches = () => Object.assign(new Error('ENOSPC: no watches left'), { code: 'ENOSPC' });
+
+describe('hints', () => {
+  test('come for an event, once, whether or not somebody was waiting', async () => {
+    const opened = await openQuiet();
+    watchers()[0]!.raw(dist, 'a-1.tar.gz');
+    watchers()[0]!.raw(dist, 'b-1.tar.gz');
+    expect(await opened.next(1000)).toBe('change');
+    expect(await opened.next(5)).toBe('timeout');
+    const waiting = opened.next(10_000);
+    watchers()[0]!.raw(join(dist, 'sub'), 'c-1.tar.gz');
+    expect(await waiting).toBe('change');
+  });
+
+  test.each([
+    ['', 'packages.plist'],
+    ['', 'packages.plist.asc'],
+    ['', 'keys.asc'],
+    ['', 'keys.gpg'],
+    ['', 'packages.unsigned.plist'],
+    ['', 'packages.unsigned.plist.asc'],
+    ['', '.packsign-0123456789abcdef.tmp'],
+    ['', 'signatures'],
+    ['signatures', 'anything.asc'],
+    ['.packsign', 'lock'],
+  ])('do not come for what packsign writes itself: %s %s', async (folder, name) => {
+    const opened = await openQuiet();
+    watchers()[0]!.raw(join(dist, folder), name);
+    expect(await opened.next(20)).toBe('timeout');
+  });
+
+  test.each([
+    ['', 'packsign.json'],
+    ['sub', 'packages.plist'],
+    ['', 'signatures.tar.gz'],
+    ['', '.packsign-notes'],
+  ])('come for what only looks like it: %s %s', async (folder, name) => {
+    const opened = await openQuiet();
+    watchers()[0]!.raw(join(dist, folder), name);
+    expect(await opened.next(1000)).toBe('change');
+  });
+
+  test('come twice for a new folder: a file may come into it before it is watched', async () => {
+    const opened = await openQuiet();
+    watchers()[0]!.emit('addDir', join(dist, 'sub'));
+    expect(await opened.next(1000)).toBe('change');
+    expect(await opened.next(5000)).toBe('change');
+    expect(await opened.next(400)).toBe('timeout');
+  });
+
+  test('end with the signal, also for who asks later', async () => {
+    const opened = await openQuiet();
+    const waiting = opened.next(60_000);
+    stop.abort();
+    expect(await waiting).toBe('stop');
+    watchers()[0]!.raw(dist, 'a-1.tar.gz');
+    expect(await opened.next(60_000)).toBe('stop');
+  });
+});
+
+describe('where the system has no watches left', () => {
+  test('a timer takes over, said once however many errors there are', async () => {
+    fake.opened = (watcher) => {
+      for (let errors = 0; errors < 20; errors += 1) watcher.emit('error', outOfWatches());
+      watcher.emit('ready');
+    };
+    const opened = await open();
+    expect(reasons).toEqual(['ENOSPC: no watches left']);
+    await eventually(() => watchers()[0]!.closed);
+    for (let ticks = 0; ticks < 3; ticks += 1) expect(await opened.next(10_000)).toBe('change');
+    expect(watchers()).toHaveLength(1);
+  });
+
+  test('the same while it runs', async () => {
+    const opened = await openQuiet();
+    watchers()[0]!.emit('error', outOfWatches());
+    expect(await opened.next(10_000)).toBe('change');
+    expect(await opened.next(10_000)).toBe('change');
+    expect(reasons).toHaveLength(1);
+  });
+
+  test('a folder that went away meanwhile is no such thing', async () => {
+    const opened = await openQuiet();
+    watchers()[0]!.emit('error', Object.assign(new Error('gone'), { code: 'ENOENT' }));
+    expect(reasons).toEqual([]);
+    expect(await opened.next(5)).toBe('timeout');
+  });
+});
+
+test('polling opens no watcher, and hints every second however short the waits are', async () => {
+  const opened = await open(true);
+  const wakes: string[] = [];
+  while (wakes.length < 100 && !wakes.includes('change')) wakes.push(await opened.next(100));
+  expect(wakes.length).toBeGreaterThan(3);
+  expect(wakes.at(-1)).toBe('change');
+  expect(watchers()).toEqual([]);
+});
+
+describe('the directory itself', () => {
+  test('removed and made anew is watched anew, the old watcher closed', async () => {
+    const opened = await openQuiet();
+    rmSync(dist, { recursive: true });
+    expect(await opened.next(10_000)).toBe('change');
+    // Its number may be used again at once: another folder takes that.
+    mkdirSync(join(root, 'other'));
+    mkdirSync(dist);
+    await eventually(() => watchers().length === 2);
+    expect(watchers()[0]!.closed).toBe(true);
+    expect(await opened.next(10_000)).toBe('change');
+  });
+
+  test('swapped by rename is watched anew', async () => {
+    const opened = await openQuiet();
+    mkdirSync(join(root, 'next'));
+    renameSync(dist, join(root, 'old'));
+    renameSync(join(root, 'next'), dist);
+    expect(await opened.next(10_000)).toBe('change');
+    await eventually(() => watchers().length === 2);
+    watchers()[1]!.raw(dist, 'a-1.tar.gz');
+    expect(await opened.next(10_000)).toBe('change');
+  });
+
+  test('not there yet is watched once it is', async () => {
+    rmSync(dist, { recursive: true });
+    const opened = await open();
+    expect(watchers()).toEqual([]);
+    mkdirSync(dist);
+    expect(await opened.next(10_000)).toBe('change');
+    await eventually(() => watchers().length === 1);
+  });
+
+  test('swapped faster than watchers open and close: one stays, and closing leaves none', async () => {
+    fake.closing = () => new Promise((done) => setTimeout(done, 700));
+    const opened = await open();
+    for (let swaps = 0; swaps < 4; swaps += 1) {
+      renameSync(dist, join(root, `old-${swaps}`));
+      mkdirSync(dist);
+      await new Promise((done) => setTimeout(done, 520));
+    }
+    await opened.close();
+    changes = null;
+    expect(watchers().filter(({ closed }) => !closed)).toEqual([]);
+  });
+});
+
+test('a stamp of files tells every change of them, and that one is missing', () => {
+  const names = ['packages.plist', 'keys.asc'];
+  const stamps = [stampFiles(dist, names)];
+  writeFileSync(join(dist, 'keys.asc'), 'one');
+  stamps.push(stampFiles(dist, names));
+  writeFileSync(join(dist, 'next'), 'two');
+  renameSync(join(dist, 'next'), join(dist, 'keys.asc'));
+  stamps.push(stampFiles(dist, names));
+  rmSync(join(dist, 'keys.asc'));
+  stamps.push(stampFiles(dist, names));
+  expect(new Set(stamps).size).toBe(3);
+  expect(stamps[0]).toBe(stamps[3]);
+});
