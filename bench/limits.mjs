@@ -1,0 +1,79 @@
+// What this machine can do at most, measured in the same run as the rest.
+import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { SIZES } from './corpora.mjs';
+import { measure, median } from './measure.mjs';
+
+export function measureLimits({ corpus, size, folder, env, rounds }) {
+  const { count, bytes } = SIZES[size];
+  const timed = (line) =>
+    median(Array.from({ length: rounds }, () => measure(line, { folder, env }).seconds));
+  const rates = Object.fromEntries(['md5', 'sha256'].map((digest) => [digest, hashRate(digest, env)]));
+  return {
+    total: count * bytes,
+    rates,
+    read: timed(`find '${corpus}/sdist' -name '*.tar.gz' -print0 | xargs -0 cat >/dev/null`),
+    node: timed(`node -e 0`),
+    replace: replaceMs(folder),
+  };
+}
+
+/** Bytes a second of OpenSSL on all cores, in blocks as large as a file is read in; null without openssl. */
+function hashRate(digest, env) {
+  const args = [
+    'speed',
+    '-multi',
+    String(availableParallelism()),
+    '-seconds',
+    '1',
+    '-bytes',
+    '65536',
+    '-evp',
+    digest,
+  ];
+  const { stdout } = spawnSync('openssl', args, { env, encoding: 'utf8' });
+  const thousands = /([\d.]+)k\s*$/.exec(stdout ?? '')?.[1];
+  return thousands === undefined ? null : Number(thousands) * 1000;
+}
+
+/** Median milliseconds to replace a small file durably: write, fsync, rename, fsync of the folder. */
+function replaceMs(folder) {
+  const from = join(folder, 'durable.new');
+  const to = join(folder, 'durable');
+  const taken = Array.from({ length: 20 }, () => {
+    const started = performance.now();
+    synced(from, 'w', (fd) => writeSync(fd, 'some bytes'));
+    renameSync(from, to);
+    synced(folder, 'r', () => undefined);
+    return performance.now() - started;
+  });
+  rmSync(to);
+  return median(taken);
+}
+
+function synced(path, flags, change) {
+  const fd = openSync(path, flags);
+  change(fd);
+  fsyncSync(fd);
+  closeSync(fd);
+}
+
+export function limitLines({ total, rates, read, node, replace }) {
+  const gigabytes = (rate) => `${(rate / 1e9).toFixed(2)} GB/s`;
+  const hashing = Object.entries(rates).flatMap(([digest, rate]) =>
+    rate === null
+      ? []
+      : [
+          `OpenSSL ${digest.toUpperCase()} on all cores ${gigabytes(rate)} (${(total / rate).toFixed(3)} s for this corpus)`,
+        ],
+  );
+  return [
+    ...hashing,
+    `reading it, \`cat\` in one process ${read.toFixed(3)} s (${gigabytes(total / read)})`,
+    `\`node -e 0\` ${node.toFixed(3)} s`,
+    `replacing a small file durably ${replace.toFixed(1)} ms`,
+  ];
+}
