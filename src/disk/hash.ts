@@ -20,42 +20,30 @@ export interface HashWork {
 /** What a worker sends back, many at a time: a message for each would cost more than hashing it. */
 export type HashedBatch = readonly (readonly [index: number, digested: Digested])[];
 
-/**
- * Hashes files, on as many threads as it is worth. The results stand in the order of the files.
- * `onProgress` hears how many are done.
- */
+/** Hears of each result as it comes, in whatever order. */
+export type DigestListener = (digested: Digested, index: number) => void;
+
+/** Hashes files, on as many threads as it is worth. The results stand in the order of the files. */
 export async function hashFiles(
   files: readonly ScannedFile[],
   options: DigestOptions,
-  onProgress: (done: number) => void = () => undefined,
+  onDigested: DigestListener = () => undefined,
 ): Promise<readonly Digested[]> {
+  const results = new Array<Digested>(files.length);
+  const take = (batch: HashedBatch) => {
+    for (const [index, digested] of batch) {
+      results[index] = digested;
+      onDigested(digested, index);
+    }
+  };
   const cost = files.reduce((sum, file) => sum + Number(file.identity.size) + FILE_COST_BYTES, 0);
   const threads = Math.min(availableParallelism(), files.length, MOST_WORKERS);
-  if (threads < 2 || cost < WORTH_SHARING_BYTES) return await hashHere(files, options, onProgress);
-
-  const work: HashWork = { files, options, taken: new Int32Array(new SharedArrayBuffer(4)) };
-  const results = new Array<Digested>(files.length);
-  let done = 0;
-  const take = (batch: HashedBatch) => {
-    for (const [index, digested] of batch) results[index] = digested;
-    done += batch.length;
-    onProgress(done);
-  };
-  await Promise.all(Array.from({ length: threads }, () => runWorker(work, take)));
-  return results;
-}
-
-async function hashHere(
-  files: readonly ScannedFile[],
-  options: DigestOptions,
-  onProgress: (done: number) => void,
-): Promise<readonly Digested[]> {
-  const results: Digested[] = [];
-  for (const file of files) {
-    results.push(await digestFile(file, options));
-    if (results.length % 256 === 0) onProgress(results.length);
+  if (threads < 2 || cost < WORTH_SHARING_BYTES) {
+    for (const [index, file] of files.entries()) take([[index, await digestFile(file, options)]]);
+    return results;
   }
-  onProgress(results.length);
+  const work: HashWork = { files, options, taken: new Int32Array(new SharedArrayBuffer(4)) };
+  await Promise.all(Array.from({ length: threads }, () => runWorker(work, take)));
   return results;
 }
 

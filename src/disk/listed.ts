@@ -32,7 +32,9 @@ export async function digestListed(
       results.set(path, { kind: 'other', found: `${found.identity.size.toString()} bytes` });
     } else files.push(found);
   }
-  const digested = await hashFiles(files, { directory, md5: false, metadata: false }, (done) => {
+  let done = 0;
+  const digested = await hashFiles(files, { directory, md5: false, metadata: false }, () => {
+    done += 1;
     onProgress(done, files.length);
   });
   for (const [index, { path }] of files.entries()) {

@@ -264,6 +264,12 @@ function remembered<T extends object>(shape: Shape<T>): (entry: T) => string {
 const packageText = remembered(packageShape);
 const archiveText = remembered(archiveShape);
 
+/** Makes the text of one archive's entries ahead of the database that they will stand in. */
+export function encodeEntry(archive: Archive, entry: Package | null): void {
+  archiveText(archive);
+  if (entry !== null) packageText(entry);
+}
+
 function complainOfPath(path: string, before: string | null): string | null {
   if (!isSafePath(path)) return 'is not a path that may stand in a database';
   return before === null || before < path ? null : 'paths must be sorted';

@@ -35,8 +35,56 @@ export interface Assembled {
   readonly warnings: readonly Warning[];
 }
 
+/** What one archive adds to the next database, both halves of it. */
+export type NextEntry =
+  | {
+      readonly kind: 'listed';
+      readonly archive: Archive;
+      /** Null for a yanked archive. */
+      readonly package: Package | null;
+      readonly warnings: readonly Warning[];
+    }
+  | { readonly kind: 'left-out'; readonly warning: Warning };
+
+/** Finds the entry of an archive; asked again for the same archive it gives the same value. */
+export type EntryFinder = (observed: Observed) => NextEntry;
+
+type EntryContext = Pick<AssembleContext, 'settings' | 'published' | 'issued'>;
+
+/** Entries can be made one by one while other archives are still being hashed. */
+export function entryFinder(context: EntryContext): EntryFinder {
+  const found = new WeakMap<Observed, NextEntry>();
+  const packages = new Map((context.published?.Packages ?? []).map((entry) => [addressOf(entry), entry]));
+  return (observed) => {
+    let entry = found.get(observed);
+    if (entry === undefined) {
+      entry = nextEntry(observed, { ...context, packages });
+      found.set(observed, entry);
+    }
+    return entry;
+  };
+}
+
+function nextEntry(
+  observed: Observed,
+  context: EntryContext & { readonly packages: ReadonlyMap<string, Package> },
+): NextEntry {
+  const { settings, published, packages } = context;
+  const entry = describeArchive(observed, settings);
+  if (entry.kind === 'left-out') return entry;
+  const { path } = observed;
+  const archive = dated(entry.archive, sinceOf(path, entry.archive.SHA256, context));
+  return {
+    kind: 'listed',
+    archive: asPublished(published?.Archives.get(path), archive),
+    package:
+      entry.package === null ? null : asPublished(packages.get(addressOf(entry.package)), entry.package),
+    warnings: entry.warnings,
+  };
+}
+
 interface Listing {
-  readonly archives: ReadonlyMap<string, Omit<Archive, 'Since'>>;
+  readonly archives: ReadonlyMap<string, Archive>;
   readonly packages: readonly Package[];
   readonly warnings: readonly Warning[];
 }
@@ -45,9 +93,13 @@ interface Listing {
  * Makes a database of archives as they were hashed, in byte order of their paths (docs/FORMAT.md §3 to §6).
  * Same input, same value. Throws ARCHIVE_UNREADABLE when a listed archive can no longer be named.
  */
-export function assemble(observed: readonly Observed[], context: AssembleContext): Assembled {
+export function assemble(
+  observed: readonly Observed[],
+  context: AssembleContext,
+  findEntry: EntryFinder = entryFinder(context),
+): Assembled {
   const { settings, published, issued } = context;
-  const listing = listArchives(observed, context);
+  const listing = listArchives(observed, context, findEntry);
   if (listing.archives.size > ARCHIVE_LIMIT) {
     throw new PacksignError(
       'SETTINGS_INVALID',
@@ -56,12 +108,6 @@ export function assemble(observed: readonly Observed[], context: AssembleContext
   }
   const hashes = new Map(Array.from(listing.archives, ([path, { SHA256 }]) => [path, SHA256]));
   const ledger = carryHistory(published, hashes, { issued, allowed: context.allowed });
-  const archives = new Map(
-    Array.from(listing.archives, ([path, archive]) => [
-      path,
-      asPublished(published?.Archives.get(path), dated(archive, sinceOf(path, archive.SHA256, context))),
-    ]),
-  );
   const include = (settings.Trusts ?? []).filter(({ Include }) => Include === true).map(({ URL }) => URL);
   const database: Database = {
     Version: packManVersion(listing.packages),
@@ -69,7 +115,7 @@ export function assemble(observed: readonly Observed[], context: AssembleContext
     Description: settings.Description ?? '',
     ...(include.length === 0 ? {} : { Include: include }),
     Packages: listing.packages,
-    Archives: archives,
+    Archives: listing.archives,
     Packsign: {
       Format: FORMAT,
       ...(settings.Database === undefined ? {} : { Database: settings.Database }),
@@ -89,14 +135,15 @@ export function assemble(observed: readonly Observed[], context: AssembleContext
 function listArchives(
   observed: readonly Observed[],
   { settings, published, held }: AssembleContext,
+  findEntry: EntryFinder,
 ): Listing {
   const kept = keptEntries(published, held);
-  const archives = new Map<string, Omit<Archive, 'Since'>>(kept.archives);
+  const archives = new Map<string, Archive>(kept.archives);
   const packages: Package[] = [...kept.packages];
   const warnings: Warning[] = [];
   for (const file of observed) {
     if (held?.has(file.path) === true) continue;
-    const entry = describeArchive(file, settings);
+    const entry = findEntry(file);
     if (entry.kind === 'left-out') {
       refuseToDrop(entry.warning, published);
       warnings.push(entry.warning);
@@ -108,12 +155,13 @@ function listArchives(
   }
   warnings.push(...duplicates(archives));
   const pseudo = withoutArchive(archives, settings);
-  packages.push(...pseudo.packages);
-  const before = new Map((published?.Packages ?? []).map((entry) => [addressOf(entry), entry]));
-  const reused = packages.map((entry) => asPublished(before.get(addressOf(entry)), entry));
+  for (const entry of pseudo.packages) {
+    const before = published?.Packages.find((other) => addressOf(other) === addressOf(entry));
+    packages.push(asPublished(before, entry));
+  }
   return {
     archives: kept.archives.size === 0 ? archives : sortedByPath(archives),
-    packages: reused.sort(comparePackages),
+    packages: packages.sort(comparePackages),
     warnings: [...warnings, ...pseudo.warnings],
   };
 }
@@ -178,7 +226,7 @@ function refuseToDrop({ path, message }: Warning, published: Database | null): v
 }
 
 function withoutArchive(
-  archives: ReadonlyMap<string, Omit<Archive, 'Since'>>,
+  archives: ReadonlyMap<string, Archive>,
   settings: Settings,
 ): { packages: readonly Package[]; warnings: readonly Warning[] } {
   const names = new Set(Array.from(archives.values(), ({ Name }) => Name));
@@ -197,7 +245,7 @@ function withoutArchive(
   };
 }
 
-function duplicates(archives: ReadonlyMap<string, Omit<Archive, 'Since'>>): Warning[] {
+function duplicates(archives: ReadonlyMap<string, Archive>): Warning[] {
   const seen = new Map<string, string>();
   const warnings: Warning[] = [];
   for (const [path, { Name, Version, Flavor, Yanked }] of archives) {

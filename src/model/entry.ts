@@ -29,8 +29,19 @@ export type Entry =
 const DESCRIPTION_LIMIT = 1024;
 const NO_TEST = 'raise ImportError("no test")';
 
+/** What was said of an archive last, and under which settings: a watch asks for the same again and again. */
+const described = new WeakMap<Observed, { readonly settings: Settings; readonly entry: Entry }>();
+
 /** Name, version and PackMan's keys of one archive (docs/FORMAT.md §4 and §5). */
 export function describeArchive(observed: Observed, settings: Settings): Entry {
+  const before = described.get(observed);
+  if (before?.settings === settings) return before.entry;
+  const entry = describe(observed, settings);
+  described.set(observed, { settings, entry });
+  return entry;
+}
+
+function describe(observed: Observed, settings: Settings): Entry {
   const { path } = observed;
   const metadata = observed.reading.kind === 'found' ? observed.reading.metadata : null;
   const fromFile = splitFileName(fileNameOf(path));

@@ -23,6 +23,8 @@ export interface ObserveOptions {
   /** Archives that are not to be read yet. */
   readonly unsettled?: ReadonlySet<string> | undefined;
   readonly onProgress?: (done: number, of: number) => void;
+  /** Hears of each archive as soon as it was read, while others still are. */
+  readonly onObserved?: (observed: Observed) => void;
 }
 
 /** The archives of a directory as their bytes are now. */
@@ -46,40 +48,44 @@ export async function observeArchives(directory: string, options: ObserveOptions
   const md5 = options.settings.PackMan !== false;
   const scan = options.scan ?? scanDirectory(directory, { exclude: options.settings.Exclude ?? [] });
   const files = scan.archives.filter(({ path }) => options.unsettled?.has(path) !== true);
-  const known = new Map<string, CachedDigest>();
+  const known = new Map<string, Known>();
   const unknown: ScannedFile[] = [];
+  const racy = new Set<string>();
+  const failed = new Map<string, Digested & { kind: 'failed' }>();
   for (const file of files) {
     const digest = options.cache.find(file);
     if (digest === null || (md5 && digest.md5 === null)) unknown.push(file);
-    else known.set(file.path, digest);
+    else known.set(file.path, { digest, observed: observed(digest, file, { md5 }) });
   }
   const cached = known.size;
-  const digested = await hashFiles(unknown, { directory, md5, metadata: true }, (done) =>
-    options.onProgress?.(done, unknown.length),
-  );
-
-  const failed = new Map<string, Digested & { kind: 'failed' }>();
-  const racy = new Set<string>();
-  for (const [index, file] of unknown.entries()) {
-    const result = digested[index];
-    if (result?.kind === 'failed') failed.set(file.path, result);
-    const digest = result?.kind === 'digested' ? digestOf(result) : null;
-    if (digest !== null) known.set(file.path, digest);
+  let done = 0;
+  await hashFiles(unknown, { directory, md5, metadata: true }, (result, index) => {
+    const file = unknown[index];
+    if (file === undefined) return;
+    if (result.kind === 'failed') failed.set(file.path, result);
+    const digest = result.kind === 'digested' ? digestOf(result) : null;
+    if (digest !== null) {
+      const one = observed(digest, file, { md5 });
+      known.set(file.path, { digest, observed: one });
+      options.onObserved?.(one);
+    }
     if (!isSettledBefore(file, startedMs)) racy.add(file.path);
-  }
+    done += 1;
+    options.onProgress?.(done, unknown.length);
+  });
   options.cache.keep(
     files.flatMap((file) => {
-      const digest = known.get(file.path);
+      const digest = known.get(file.path)?.digest;
       return digest === undefined || racy.has(file.path) ? [] : [{ file, digest }];
     }),
   );
 
   const warnings: Warning[] = [...scan.warnings];
   const archives: Observed[] = [];
-  for (const { path, identity } of files) {
+  for (const { path } of files) {
     const trouble = failed.get(path);
-    const digest = known.get(path);
-    if (digest !== undefined) archives.push(observed(digest, { path, size: Number(identity.size), md5 }));
+    const one = known.get(path);
+    if (one !== undefined) archives.push(one.observed);
     else if (trouble !== undefined && trouble.code !== 'GONE') {
       warnings.push({ code: trouble.code, path, message: `${trouble.message}: left out` });
     }
@@ -90,13 +96,24 @@ export async function observeArchives(directory: string, options: ObserveOptions
   return { archives, others: scan.others, warnings, hashed: unknown.length, cached, bytes };
 }
 
+interface Known {
+  readonly digest: CachedDigest;
+  readonly observed: Observed;
+}
+
+/** One value for one digest, so that whoever knows what follows from it need not find it out again. */
+const observations = new WeakMap<CachedDigest, Observed>();
+
 function observed(
   digest: CachedDigest,
-  { path, size, md5 }: { path: string; size: number; md5: boolean },
+  { path, identity }: ScannedFile,
+  { md5 }: { md5: boolean },
 ): Observed {
-  return {
+  const before = observations.get(digest);
+  if (before?.path === path && (before.md5 !== null) === md5) return before;
+  const one = {
     path,
-    size,
+    size: Number(identity.size),
     sha256: digest.sha256,
     // It may be known from a time when it was wanted.
     md5: md5 ? digest.md5 : null,
@@ -104,6 +121,8 @@ function observed(
       return digest.reading;
     },
   };
+  observations.set(digest, one);
+  return one;
 }
 
 // A published archive is withdrawn only when it is gone or excluded: a disk error must not withdraw it.

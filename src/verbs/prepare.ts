@@ -4,8 +4,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CacheStore } from '../disk/cache.js';
 import type { Scan } from '../disk/scan.js';
 import { PacksignError } from '../errors.js';
-import { encodeDatabase } from '../format/database.js';
-import { assemble } from '../model/assemble.js';
+import { encodeDatabase, encodeEntry } from '../format/database.js';
+import { assemble, entryFinder } from '../model/assemble.js';
+import type { NextEntry } from '../model/assemble.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
@@ -81,24 +82,34 @@ export async function prepare(directory: string, options: PrepareOptions): Promi
 export async function prepareUpon(base: Base, directory: string, options: PrepareOptions): Promise<Prepared> {
   const { settings, now, unattended } = options;
   const published = base.published?.database ?? null;
-  const observation = await observeArchives(directory, { ...options, ...unattended, published });
-  const identity = identify({ settings, published, keys: base.keys, signing: options.signing });
   const context = {
     settings,
     published,
     previous: base.previous,
-    ...identity,
+    ...identify({ settings, published, keys: base.keys, signing: options.signing }),
     issued: nextIssued(published, now),
     allowed: options.allowed,
   };
+  const findEntry = entryFinder(context);
+  const observation = await observeArchives(directory, {
+    ...options,
+    ...unattended,
+    published,
+    // While others are hashed on other threads this one makes the text of what is there already.
+    onObserved: (observed) => writeEntry(findEntry(observed)),
+  });
   const waiting = new Set([...(unattended?.unsettled ?? []), ...frozenPaths(observation, base, unattended)]);
-  const assembled = assemble(observation.archives, { ...context, held: waiting });
+  const assembled = assemble(observation.archives, { ...context, held: waiting }, findEntry);
   const held =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
   const { database, warnings } =
     held.length === 0
       ? assembled
-      : assemble(observation.archives, { ...context, held: new Set([...waiting, ...pathsOf(held)]) });
+      : assemble(
+          observation.archives,
+          { ...context, held: new Set([...waiting, ...pathsOf(held)]) },
+          findEntry,
+        );
   const unchanged = published !== null && isSameContent(published, database);
   const refreshDue = published !== null && isRefreshDue(published.Packsign, now);
   return {
@@ -113,6 +124,11 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     held,
     warnings: [...observation.warnings, ...warnings, ...nobody(database)].sort(byPath),
   };
+}
+
+function writeEntry(entry: NextEntry): void {
+  if (entry.kind === 'left-out') return;
+  encodeEntry(entry.archive, entry.package);
 }
 
 /** What only a person may let pass: bytes that change, and a new archive that is not what its name says. */
