@@ -31,8 +31,13 @@ export function readMemo(stateFolder: string): Memo | null {
   }
 }
 
+/** A memo that cannot be written is done without: what it is about is published by then. */
 export function writeMemo(stateFolder: string, memo: Memo): void {
-  writeDurably(join(stateFolder, NAME), Buffer.from(JSON.stringify({ version: VERSION, ...memo })));
+  try {
+    writeDurably(join(stateFolder, NAME), Buffer.from(JSON.stringify({ version: VERSION, ...memo })));
+  } catch {
+    // The next build goes the whole way.
+  }
 }
 
 /** One name for many values; maps are told apart by their entries. */
