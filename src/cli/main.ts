@@ -6,7 +6,7 @@ import type { Values } from './options.js';
 import { makeProgress } from './progress.js';
 import { canColor } from './streams.js';
 import type { Outside } from './streams.js';
-import { harmless } from './terminal.js';
+import { harmless, harmlessJson } from './terminal.js';
 import { version } from './version.js';
 
 const BUG_STATUS = 70;
@@ -49,7 +49,7 @@ async function carryOut(
   const print = (report: Report) => {
     progress.rest();
     if (!quiet) for (const line of report.notices ?? []) outside.stderr.write(`${line}\n`);
-    if (json && report.json !== null) outside.stdout.write(`${JSON.stringify(report.json)}\n`);
+    if (json && report.json !== null) outside.stdout.write(`${harmlessJson(report.json)}\n`);
     if (!json && !quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);
   };
   try {
@@ -70,7 +70,7 @@ interface Failing {
 function fail(error: unknown, { outside, wantsJson, verbose }: Failing): number {
   if (!(error instanceof PacksignError)) return reportBug(error, { outside, wantsJson });
   const { code, message, hint } = error;
-  if (wantsJson) outside.stdout.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+  if (wantsJson) outside.stdout.write(`${harmlessJson({ error: { code, message, hint } })}\n`);
   // A message may be of several lines; each is made harmless by itself.
   const [first = '', ...more] = message.split('\n').map(harmless);
   const red = canColor(outside, outside.stderr)

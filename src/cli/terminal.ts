@@ -9,6 +9,14 @@ export function harmless(text: string): string {
   );
 }
 
+/** The JSON of a value on one line, with the same characters in JSON's own escapes: it reads back the same. */
+export function harmlessJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** `1.4 MB`, for people. */
 export function formatBytes(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];

@@ -92,7 +92,7 @@ export function refuseMassRemoval(published: Database | null, next: Database): v
   );
 }
 
-/** Refuses a waiting database that no longer follows what is published. Throws STALE_BUILD. */
+/** Refuses a waiting database that no longer follows what is published. Throws STALE_BUILD, CLOCK_BEHIND. */
 export function refuseStaleBuild(
   next: Database,
   { previous, now }: { previous: string | null; now: Date },
@@ -102,6 +102,13 @@ export function refuseStaleBuild(
     throw new PacksignError('STALE_BUILD', 'another database was published since this one was built', {
       hint,
     });
+  }
+  if (next.Packsign.Issued.getTime() - now.getTime() > AHEAD_LIMIT_MS) {
+    throw new PacksignError(
+      'CLOCK_BEHIND',
+      `the waiting database was issued at ${formatInstant(next.Packsign.Issued)}, this machine's clock says ${formatInstant(now)}`,
+      { hint: 'set the clock, or build again: packsign build' },
+    );
   }
   if (now.getTime() - next.Packsign.Issued.getTime() > BUILD_AGE_LIMIT_MS) {
     throw new PacksignError('STALE_BUILD', 'the waiting database was built more than a day ago', { hint });

@@ -1,9 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFile, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { checkSettings } from '../format/settings.js';
 import { SETTINGS_NAME } from '../model/layout.js';
+import { requireDirectory } from './settings.js';
 
 /** What people are asked for first; null where they have no answer yet. */
 export interface InitAnswers {
@@ -18,9 +19,7 @@ const SCHEMA = 'https://unpkg.com/packsign/templates/packsign.schema.json';
 
 /** Refuses early what `init` would refuse after its questions. Throws FILE_EXISTS, DIRECTORY_UNREADABLE. */
 export function checkInit(directory: string, { force }: { force: boolean }): string {
-  if (!existsSync(directory) || !statSync(directory).isDirectory()) {
-    throw new PacksignError('DIRECTORY_UNREADABLE', `there is no directory ${directory}`);
-  }
+  requireDirectory(directory);
   const path = join(directory, SETTINGS_NAME);
   if (existsSync(path) && !force) {
     throw new PacksignError('FILE_EXISTS', `${path} exists`, {

@@ -75,6 +75,7 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
   refuseChangedBytes(published?.database ?? null, database);
   if (!options.allowRemoved) refuseMassRemoval(published?.database ?? null, database);
   refuseSecrets(directory, draft.others);
+  if (options.signers.length === 0 && draft.gathered === null) throw noKey();
   const keys = await keysFor(directory, draft, options.signers);
   for (const signer of options.signers)
     await requirePublishedKey(signer, { keys, database, now: options.now });
@@ -83,9 +84,6 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
   const packets = draft.gathered === null ? [] : [...readSignatures(draft.gathered)];
   for (const signer of options.signers) {
     packets.push(await signer.sign(content, { date: options.now, deterministic: options.deterministic }));
-  }
-  if (packets.length === 0) {
-    throw new PacksignError('NO_KEY', 'no key to sign with', { hint: 'name one: packsign sign --key FILE' });
   }
   const signature = joinSignatures(packets);
   const signers = await selfCheck({ content, signature, database }, { keys, options });
@@ -113,6 +111,10 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
     keysWritten: keys.isNew && missing === 0 ? keys.certificates : null,
     warnings: notListed(signers, database),
   };
+}
+
+function noKey(): PacksignError {
+  return new PacksignError('NO_KEY', 'no key to sign with', { hint: 'name one: packsign sign --key FILE' });
 }
 
 function refuseSecrets(directory: string, others: readonly string[]): void {

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
 import { checkSettings, decodeSettings } from '../format/settings.js';
 import { SETTINGS_NAME } from '../model/layout.js';
 import type { Settings } from '../model/settings.js';
@@ -9,12 +10,22 @@ const LIMIT_BYTES = 16 * 1024 * 1024;
 
 /**
  * The settings of a directory: its `packsign.json`, and over it what was given as options (in the same key
- * names). A `Key` that is a file is found beside `packsign.json`. Throws SETTINGS_INVALID, FILE_UNREADABLE.
+ * names). A `Key` that is a file is found beside `packsign.json`. Throws DIRECTORY_UNREADABLE before anybody
+ * writes into a directory that was named by mistake, SETTINGS_INVALID, FILE_UNREADABLE.
  */
 export function loadSettings(directory: string, options: Readonly<Record<string, unknown>> = {}): Settings {
+  requireDirectory(directory);
   const bytes = readBounded(join(directory, SETTINGS_NAME), LIMIT_BYTES);
   const fromFile = bytes === null ? {} : decodeSettings(bytes);
   const fromOptions = checkSettings(options, 'options');
   const Key = fromFile.Key?.map((key) => (existsSync(join(directory, key)) ? join(directory, key) : key));
   return { ...fromFile, ...(Key === undefined ? {} : { Key }), ...fromOptions };
+}
+
+/** Throws DIRECTORY_UNREADABLE. */
+export function requireDirectory(directory: string): void {
+  if (existsSync(directory) && statSync(directory).isDirectory()) return;
+  throw new PacksignError('DIRECTORY_UNREADABLE', `there is no directory ${directory}`, {
+    hint: 'name the directory that holds the archives',
+  });
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { openCache } from '../disk/cache.js';
 import { readBounded } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
+import { scanDirectory } from '../disk/scan.js';
 import { PacksignError } from '../errors.js';
 import { decodeDatabase } from '../format/database.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
@@ -53,7 +54,7 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
     const { published, previous } = await findBase(directory, { database, standing, options });
     refuseStaleBuild(database, { previous, now: options.now });
     const others = options.withoutArchives
-      ? []
+      ? scanDirectory(directory, { exclude: [] }).others
       : await compareArchives(directory, { database, published, options });
     const gathered = readBounded(join(directory, GATHERED_NAME), SIGNATURE_LIMIT_BYTES);
     const released = await release(

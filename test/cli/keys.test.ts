@@ -220,7 +220,7 @@ describe('keys that cannot sign', () => {
     expect(refusal(key.armor(), [], { SOURCE_DATE_EPOCH })).toEqual(['KEY_NOT_YET_VALID', 1, 1]);
   });
 
-  test.runIf(hasTool('gpg'))('KEY_WEAK: RSA of 1024 bits', async () => {
+  test.runIf(hasTool('gpg'))('KEY_WEAK: RSA of 1024 bits', () => {
     const home = gnupgHome();
     try {
       home.must([

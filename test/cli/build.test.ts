@@ -1,0 +1,620 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { decodeDatabase } from '../../src/format/database.js';
+import { takeLock } from '../../src/disk/lock.js';
+import { codeOf, epoch, newKey, newPlace, npmTarball, sdist, transcript } from '../packsign.js';
+import type { Place, TestKey } from '../packsign.js';
+
+let ann: TestKey;
+let bob: TestKey;
+let place: Place;
+
+beforeAll(async () => {
+  ann = await newKey('Ann');
+  bob = await newKey('Bob');
+});
+
+beforeEach(() => {
+  place = newPlace();
+  place.write('ann.asc', ann.signing);
+  place.write('bob.asc', bob.signing);
+  place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  place.write('dist/npm/left-pad-1.3.0.tgz', npmTarball('left-pad', '1.3.0'));
+});
+
+const RELEASE = ['build', 'dist', '--key', 'ann.asc'];
+
+function release(env = {}): void {
+  expect(place.packsign(RELEASE, { env }).stderr).toBe('');
+}
+
+/** Refused twice over, for people and for programs; everything stays as it was. */
+function refusal(args: readonly string[], env = {}): readonly unknown[] {
+  const before = place.snapshot('.');
+  const answer = place.json(args, { env });
+  const error = answer.value['error'] as Record<string, unknown>;
+  expect(Object.keys(answer.value)).toEqual(['error']);
+  expect(Object.keys(error)).toEqual(['code', 'message', 'hint']);
+  const run = place.packsign(args, { env });
+  expect([run.stdout, run.status]).toEqual(['', answer.status]);
+  expect(run.stderr).toMatch(/^packsign: error: [^\n]*[^.\n]\n/);
+  expect(place.packsign([...args, '--quiet'], { env }).stderr).toBe(run.stderr);
+  expect(place.packsign([...args, '--verbose'], { env }).stderr).toContain(`(${String(error['code'])})`);
+  expect(place.snapshot('.')).toEqual(before);
+  return [error['code'], answer.status];
+}
+
+describe('build', () => {
+  test('leaves a database that waits', () => {
+    expect(transcript(place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>'])))
+      .toMatchInlineSnapshot(`
+      "$ packsign build dist --maintainer Ann <ann@example.org>
+      2 archives, 5.2 kB (<n> hashed, <n> known)
+        + demo-1.0.tar.gz
+        + npm/left-pad-1.3.0.tgz
+      wrote dist/packages.unsigned.plist; look at it with packsign diff, publish it with
+        packsign sign dist --key FILE
+      [0]"
+    `);
+    expect(Object.keys(place.snapshot())).toEqual([
+      'demo-1.0.tar.gz',
+      'npm/left-pad-1.3.0.tgz',
+      'packages.unsigned.plist',
+    ]);
+  });
+
+  test('with --key signs and publishes', () => {
+    expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
+      "$ packsign build dist --key ann.asc
+      2 archives, 5.2 kB (<n> hashed, <n> known)
+        + demo-1.0.tar.gz
+        + npm/left-pad-1.3.0.tgz
+      signed and published dist/packages.plist, fresh until <date>
+        by <fingerprint in groups>
+      wrote dist/keys.asc: from now on people are told to trust
+        <fingerprint in groups>  Ann <ann@example.org>
+      publish this fingerprint in a second place, where people can compare it
+      [0]"
+    `);
+    const names = Object.keys(place.snapshot()).map((name) => name.replace(/[0-9a-f]{64}/, 'SHA256'));
+    expect(names).toEqual([
+      'demo-1.0.tar.gz',
+      'keys.asc',
+      'keys.gpg',
+      'npm/left-pad-1.3.0.tgz',
+      'packages.plist',
+      'packages.plist.asc',
+      'signatures/SHA256.asc',
+    ]);
+  });
+
+  test('twice says that nothing changed, and writes nothing', () => {
+    release();
+    const before = place.snapshot();
+    expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
+      "$ packsign build dist --key ann.asc
+      2 archives, 5.2 kB (<n> hashed, <n> known)
+      dist/packages.plist is up to date
+      [0]"
+    `);
+    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign build dist
+      2 archives, 5.2 kB (<n> hashed, <n> known)
+      dist/packages.plist is up to date
+      [0]"
+    `);
+    expect(place.snapshot()).toEqual(before);
+    expect(place.packsign(['sign', 'dist', '--key', 'ann.asc'])).toMatchObject({ status: 0 });
+    expect(place.snapshot()).toEqual(before);
+  });
+
+  test('a database that waits goes when what is published says the same', () => {
+    release();
+    place.write('dist/more-1.0.zip', 'x');
+    expect(place.packsign(['build', 'dist']).status).toBe(0);
+    expect(place.has('dist/packages.unsigned.plist')).toBe(true);
+    place.remove('dist/more-1.0.zip');
+    expect(place.json(['build', 'dist']).value).toMatchObject({
+      unchanged: true,
+      database: 'dist/packages.plist',
+    });
+    expect(place.has('dist/packages.unsigned.plist')).toBe(false);
+  });
+
+  test('--json has every key, with paths joined to the directory as it was typed', () => {
+    release();
+    place.write('dist/b-1.0.zip', 'x');
+    place.write('dist/a-1.0.zip', 'x');
+    place.remove('dist/npm');
+    const { value, status } = place.json(['build', 'dist']);
+    expect(status).toBe(0);
+    expect(Object.keys(value)).toEqual(
+      expect.arrayContaining(
+        'database sha256 issued packages archives bytes hashed cached added withdrawn changed warnings signed unchanged'.split(
+          ' ',
+        ),
+      ),
+    );
+    expect(value).toMatchObject({
+      database: 'dist/packages.unsigned.plist',
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      issued: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string,
+      packages: 3,
+      archives: 3,
+      added: ['dist/a-1.0.zip', 'dist/b-1.0.zip'],
+      withdrawn: ['dist/npm/left-pad-1.3.0.tgz'],
+      changed: [],
+      signed: false,
+      unchanged: false,
+    });
+    const codes = (value['warnings'] as { code: string; path: string }[]).map(({ code }) => code);
+    expect(codes).toEqual(['NO_METADATA', 'NO_METADATA']);
+  });
+
+  test('--quiet prints nothing, and --json keeps its object', () => {
+    expect(place.packsign([...RELEASE, '--quiet'])).toMatchObject({ stdout: '', stderr: '', status: 0 });
+    expect(place.json(['build', 'dist', '--quiet']).value).toMatchObject({ unchanged: true });
+  });
+
+  test('puts warnings on stderr, and goes on', () => {
+    place.write('dist/junk-1.0.zip', 'x');
+    place.write('dist/nothing.tar.gz', sdist('nothing', '1.0').subarray(0, 40));
+    place.write('dist/x-$(id)-1.0.tar.gz', 'x');
+    place.write('dist/demo-2.0.tar.gz', sdist('other', '2.0'));
+    place.write('dist/twin/demo-1.0.tar.gz', sdist('demo', '1.0', 'y = 1\n'));
+    symlinkSync('demo-1.0.tar.gz', place.path('dist/link-1.0.tar.gz'));
+    expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
+      "$ packsign build dist --key ann.asc
+      5 archives, 11 kB (<n> hashed, <n> known)
+        + demo-1.0.tar.gz
+        + demo-2.0.tar.gz
+        + junk-1.0.zip
+        + npm/left-pad-1.3.0.tgz
+        + twin/demo-1.0.tar.gz
+      signed and published dist/packages.plist, fresh until <date>
+        by <fingerprint in groups>
+      wrote dist/keys.asc: from now on people are told to trust
+        <fingerprint in groups>  Ann <ann@example.org>
+      publish this fingerprint in a second place, where people can compare it
+      ! packsign: warning: demo-2.0.tar.gz: its metadata says other 2.0, its file name demo 2.0; give it "Name" and "Version" in packsign.json (NAME_MISMATCH)
+      ! packsign: warning: junk-1.0.zip: named after its file: it is no archive of a known kind (NO_METADATA)
+      ! packsign: warning: link-1.0.tar.gz: a symbolic link: left out (NOT_REGULAR)
+      ! packsign: warning: nothing.tar.gz: left out: no version in its metadata or file name; give it "Name" and "Version" in packsign.json (NO_VERSION)
+      ! packsign: warning: twin/demo-1.0.tar.gz: is demo 1.0 (source), and so is demo-1.0.tar.gz; both are listed (DUPLICATE_PACKAGE)
+      ! packsign: warning: x-$(id)-1.0.tar.gz: left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _ (UNSAFE_NAME)
+      [0]"
+    `);
+    expect(place.json(['verify', 'dist']).value).toMatchObject({ status: 'authentic' });
+  });
+
+  test('a name that would move the cursor is shown with escapes', () => {
+    place.write('dist/x\u001b[2J\u009b-1.0.tar.gz', 'x');
+    const run = place.packsign(RELEASE);
+    expect(run.stderr).toContain('x\\u{1b}[2J\\u{9b}-1.0.tar.gz');
+    const json = place.packsign([...RELEASE, '--json']);
+    // eslint-disable-next-line no-control-regex
+    for (const text of [run.stdout, run.stderr, json.stdout]) expect(text).not.toMatch(/[\u001b\u009b]/);
+    expect(JSON.parse(json.stdout)).toMatchObject({ warnings: [{ path: 'x\u001b[2J\u009b-1.0.tar.gz' }] });
+  });
+
+  test('NO_MAINTAINER: nobody is known yet, and a later one is changed content', () => {
+    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign build dist
+      2 archives, 5.2 kB (<n> hashed, <n> known)
+        + demo-1.0.tar.gz
+        + npm/left-pad-1.3.0.tgz
+      wrote dist/packages.unsigned.plist; look at it with packsign diff, publish it with
+        packsign sign dist --key FILE
+      ! packsign: warning: nobody is named as responsible; set "Maintainer" in packsign.json (NO_MAINTAINER)
+      [0]"
+    `);
+    const { Maintainer, Packsign } = decodeDatabase(place.read('dist/packages.unsigned.plist'));
+    expect([Maintainer, Packsign.Signers]).toEqual([undefined, undefined]);
+    release();
+    expect(decodeDatabase(place.read('dist/packages.plist'))).toMatchObject({
+      Maintainer: 'Ann <ann@example.org>',
+      Packsign: { Signers: { Threshold: 1, Fingerprints: [ann.fingerprint] } },
+    });
+  });
+
+  test('two keys are two signers', () => {
+    const { value } = place.json([...RELEASE, '--key', 'bob.asc']);
+    expect(value).toMatchObject({ signed: true });
+    expect(place.json(['verify', 'dist']).value['signatures']).toHaveLength(2);
+    expect(decodeDatabase(place.read('dist/packages.plist')).Packsign.Signers).toEqual({
+      Threshold: 1,
+      Fingerprints: [ann.fingerprint, bob.fingerprint].sort(),
+    });
+  });
+});
+
+describe('--check', () => {
+  test('exits 1 while something would change, 0 when nothing would, and writes nothing', () => {
+    const before = place.snapshot('.');
+    expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
+      "$ packsign build dist --check
+      2 archives, 5.2 kB (<n> hashed, <n> known)
+        + demo-1.0.tar.gz
+        + npm/left-pad-1.3.0.tgz
+      dist/packages.unsigned.plist would be written
+      ! packsign: warning: nobody is named as responsible; set "Maintainer" in packsign.json (NO_MAINTAINER)
+      [1]"
+    `);
+    expect(place.snapshot('.')).toEqual(before);
+    expect(place.has('dist/.packsign')).toBe(false);
+    release();
+    expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
+      "$ packsign build dist --check
+      2 archives, 5.2 kB (<n> hashed, <n> known)
+      dist/packages.plist is up to date
+      [0]"
+    `);
+    place.write('dist/more-1.0.zip', 'x');
+    expect(place.json(['build', 'dist', '--check'])).toMatchObject({
+      status: 1,
+      value: { unchanged: false },
+    });
+    expect(place.has('dist/packages.unsigned.plist')).toBe(false);
+  });
+
+  test('a refresh that is due is work', () => {
+    release(epoch('2026-06-01'));
+    expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
+      "$ packsign build dist --check
+      2 archives, 5.2 kB (<n> hashed, <n> known)
+      dist/packages.unsigned.plist is due to be signed anew before it expires
+      [1]"
+    `);
+  });
+});
+
+describe('T20: a database is signed anew before it expires', () => {
+  test('when two thirds of its validity are used, and not before', () => {
+    release(epoch('2026-01-01'));
+    const first = place.snapshot();
+    release(epoch('2026-04-30T23:59:59Z'));
+    expect(place.snapshot()).toEqual(first);
+    const refreshed = place.json(RELEASE, { env: epoch('2026-05-01') });
+    expect(refreshed).toMatchObject({
+      status: 0,
+      value: { signed: true, unchanged: false, issued: '2026-05-01T00:00:00Z' },
+    });
+    const database = decodeDatabase(place.read('dist/packages.plist'));
+    expect(database.Packsign.Expires).toEqual(new Date('2026-10-28T00:00:00Z'));
+    expect(database.Archives.get('demo-1.0.tar.gz')?.Since).toEqual(new Date('2026-01-01T00:00:00Z'));
+  });
+
+  test('never where it does not expire', () => {
+    expect(place.packsign([...RELEASE, '--validity', 'none'], { env: epoch('2025-02-01') }).status).toBe(0);
+    expect(place.json([...RELEASE, '--validity', 'none']).value).toMatchObject({ unchanged: true });
+    expect(place.json(['verify', 'dist']).value).toMatchObject({ status: 'authentic', expires: null });
+  });
+});
+
+describe('SOURCE_DATE_EPOCH', () => {
+  test('with --deterministic gives the same bytes of every published file', () => {
+    const other = newPlace();
+    for (const name of ['ann.asc', 'dist/npm/left-pad-1.3.0.tgz', 'dist/demo-1.0.tar.gz']) {
+      other.write(name, place.read(name));
+    }
+    const env = epoch('2026-11-01');
+    const args = [...RELEASE, '--deterministic'];
+    expect([place.packsign(args, { env }).status, other.packsign(args, { env }).status]).toEqual([0, 0]);
+    expect(other.snapshot()).toEqual(place.snapshot());
+    expect(place.json(['verify', 'dist']).value).toMatchObject({
+      status: 'authentic',
+      issued: '2026-11-01T00:00:00Z',
+    });
+  });
+
+  test('is the same for build and sign in two steps', () => {
+    const other = newPlace();
+    for (const name of ['ann.asc', 'dist/npm/left-pad-1.3.0.tgz', 'dist/demo-1.0.tar.gz']) {
+      other.write(name, place.read(name));
+    }
+    const env = epoch('2026-11-01');
+    expect(place.packsign([...RELEASE, '--deterministic'], { env }).status).toBe(0);
+    expect(
+      other.packsign(
+        ['build', 'dist', '--signers', ann.fingerprint, '--maintainer', 'Ann <ann@example.org>'],
+        { env },
+      ).status,
+    ).toBe(0);
+    expect(other.packsign(['sign', 'dist', '--key', 'ann.asc', '--deterministic'], { env }).status).toBe(0);
+    expect(other.snapshot()).toEqual(place.snapshot());
+  });
+});
+
+describe('refusals of build', () => {
+  test('NO_ARCHIVES', () => {
+    place.remove('dist');
+    place.write('dist/README.md', 'hello');
+    expect(refusal(['build', 'dist'])).toEqual(['NO_ARCHIVES', 2]);
+    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign build dist
+      ! packsign: error: there are no archives in dist
+      ! packsign: hint: packsign lists .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .tar .zip .whl .egg files, also in sub-folders
+      [2]"
+    `);
+  });
+
+  test('DIRECTORY_UNREADABLE: no such directory, and none is made', () => {
+    expect(refusal(['build', 'nowhere'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
+    expect(place.has('nowhere')).toBe(false);
+    expect(refusal(['sign', 'nowhere', '--key', 'ann.asc'])[1]).toBe(2);
+    expect(place.has('nowhere')).toBe(false);
+    expect(refusal(['build', 'dist/demo-1.0.tar.gz'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
+  });
+
+  test('SETTINGS_INVALID', () => {
+    place.write('dist/packsign.json', '{"Maintainr": "Ann"}');
+    expect(refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
+    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign build dist
+      ! packsign: error: packsign.json: Maintainr: is not a setting; is "Maintainer" meant?
+      ! packsign: hint: templates/packsign.schema.json and the README list every key
+      [2]"
+    `);
+    place.write('dist/packsign.json', 'Maintainer: Ann');
+    expect(refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
+    place.write('dist/packsign.json', '{}');
+    expect(refusal(['build', 'dist', '--validity', 'soon'])).toEqual(['SETTINGS_INVALID', 2]);
+    expect(refusal(['build', 'dist', '--key', 'ann.asc', '--threshold', '2'])).toEqual([
+      'SETTINGS_INVALID',
+      2,
+    ]);
+  });
+
+  test('T26, SETTINGS_INVALID: settings that travel with the data run no commands', () => {
+    place.write('dist/packsign.json', '{"Key": "exec:touch pwned"}');
+    for (const args of [
+      ['build', 'dist'],
+      ['sign', 'dist'],
+      ['diff', 'dist'],
+    ]) {
+      expect(refusal(args)).toEqual(['SETTINGS_INVALID', 2]);
+    }
+    expect([place.has('pwned'), place.has('dist/pwned')]).toEqual([false, false]);
+  });
+
+  test('WARNINGS: --strict writes nothing', () => {
+    place.write('dist/junk-1.0.zip', 'x');
+    expect(refusal(['build', 'dist', '--strict', '--maintainer', 'Ann'])).toEqual(['WARNINGS', 1]);
+    expect(refusal([...RELEASE, '--strict'])).toEqual(['WARNINGS', 1]);
+    expect(transcript(place.packsign([...RELEASE, '--strict']))).toMatchInlineSnapshot(`
+      "$ packsign build dist --key ann.asc --strict
+      ! packsign: error: nothing was written because of warnings:
+      !   junk-1.0.zip: named after its file: it is no archive of a known kind (NO_METADATA)
+      ! packsign: hint: mend them, or leave out --strict
+      [1]"
+    `);
+    place.remove('dist/junk-1.0.zip');
+    expect(place.packsign([...RELEASE, '--strict']).status).toBe(0);
+  });
+
+  test('LOCKED: while another packsign is at work', () => {
+    const unlock = takeLock(place.path('dist/.packsign'));
+    try {
+      expect(refusal(['build', 'dist'])).toEqual(['LOCKED', 2]);
+      expect(refusal(['sign', 'dist', '--key', 'ann.asc'])).toEqual(['LOCKED', 2]);
+      expect(place.packsign(['build', 'dist', '--check']).status).toBe(1);
+      expect(place.packsign(['diff', 'dist']).status).toBe(0);
+    } finally {
+      unlock();
+    }
+    expect(place.packsign(['build', 'dist']).status).toBe(0);
+  });
+
+  test('FILE_UNWRITABLE: the working state cannot be written', () => {
+    place.write('file', 'x');
+    expect(refusal(['build', 'dist', '--state', 'file'])).toEqual(['FILE_UNWRITABLE', 2]);
+  });
+
+  test('FILE_UNREADABLE: something that is no file stands in the place of one', () => {
+    mkdirSync(place.path('dist/packages.plist'));
+    expect(refusal(['build', 'dist'])).toEqual(['FILE_UNREADABLE', 2]);
+    place.remove('dist/packages.plist');
+    mkdirSync(place.path('dist/packsign.json'));
+    expect(refusal(['build', 'dist'])).toEqual(['FILE_UNREADABLE', 2]);
+    place.remove('dist/packsign.json');
+    expect(refusal(['build', 'dist', '--previous', 'nowhere.plist'])).toEqual(['FILE_UNREADABLE', 2]);
+  });
+
+  test('KEYS_MALFORMED', () => {
+    place.write('dist/keys.asc', 'junk');
+    expect(refusal(['build', 'dist'])).toEqual(['KEYS_MALFORMED', 2]);
+    expect(refusal(RELEASE)).toEqual(['KEYS_MALFORMED', 2]);
+  });
+
+  test('PREVIOUS_UNKNOWN: a database with an address is not begun anew by accident', () => {
+    const more = ['--database-url', 'https://example.org/packages.plist'];
+    expect(refusal([...RELEASE, ...more])).toEqual(['PREVIOUS_UNKNOWN', 2]);
+    expect(place.packsign([...RELEASE, ...more, '--first']).status).toBe(0);
+  });
+
+  test('--previous carries a database on from another place', () => {
+    release(epoch('2026-10-01'));
+    const elsewhere = newPlace();
+    elsewhere.write('ann.asc', ann.signing);
+    elsewhere.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
+    const previous = place.path('dist/packages.plist');
+    const args = [...RELEASE, '--database-url', 'https://example.org/packages.plist', '--previous', previous];
+    const answer = elsewhere.json(args);
+    expect(answer).toMatchObject({
+      status: 0,
+      value: { withdrawn: ['dist/demo-1.0.tar.gz', 'dist/npm/left-pad-1.3.0.tgz'] },
+    });
+    const { Packsign } = decodeDatabase(elsewhere.read('dist/packages.plist'));
+    expect(Array.from(Packsign.History?.keys() ?? [])).toEqual(['demo-1.0.tar.gz', 'npm/left-pad-1.3.0.tgz']);
+    expect(Packsign.Previous).toHaveLength(64);
+  });
+
+  test('ARCHIVE_UNREADABLE: a published archive is withdrawn only when it is gone', () => {
+    release();
+    place.remove('dist/demo-1.0.tar.gz');
+    mkdirSync(place.path('dist/demo-1.0.tar.gz'));
+    expect(refusal(['build', 'dist'])).toEqual(['ARCHIVE_UNREADABLE', 2]);
+    place.remove('dist/demo-1.0.tar.gz');
+    place.write('copy.tar.gz', sdist('demo', '1.0'));
+    symlinkSync('../copy.tar.gz', place.path('dist/demo-1.0.tar.gz'));
+    expect(refusal(RELEASE)).toEqual(['ARCHIVE_UNREADABLE', 2]);
+    expect(place.packsign([...RELEASE, '--exclude', 'demo-*']).status).toBe(0);
+  });
+
+  test('CLOCK_BEHIND', () => {
+    release();
+    place.write('dist/more-1.0.zip', 'x');
+    const before = epoch(new Date(Date.now() - 6 * 60_000));
+    expect(refusal(['build', 'dist'], before)).toEqual(['CLOCK_BEHIND', 2]);
+    const slightly = epoch(new Date(Date.now() - 4 * 60_000));
+    expect(place.packsign(['build', 'dist'], { env: slightly }).status).toBe(0);
+  });
+});
+
+describe('what stands there already', () => {
+  const PACKMAN = `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict><key>Version</key><string>0.3</string><key>Packages</key><array/></dict>
+</plist>
+`;
+
+  test('FOREIGN_DATABASE: one of PackMan', () => {
+    place.write('dist/packages.plist', PACKMAN);
+    for (const args of [['build', 'dist'], RELEASE, ['diff', 'dist']]) {
+      expect(refusal(args)).toEqual(['FOREIGN_DATABASE', 2]);
+    }
+    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign build dist
+      ! packsign: error: dist/packages.plist was not made by packsign
+      ! packsign: hint: start anew with packsign build --first
+      [2]"
+    `);
+    expect(place.packsign([...RELEASE, '--first']).status).toBe(0);
+    expect(place.json(['verify', 'dist']).value).toMatchObject({ status: 'authentic' });
+  });
+
+  test.each<readonly [string, (dir: Place) => void]>([
+    [
+      'edited',
+      (dir) =>
+        dir.write('dist/packages.plist', dir.text('dist/packages.plist').replace('does demo', 'does evil')),
+    ],
+    ['without its signature', (dir) => dir.remove('dist/signatures')],
+    ['with another key in keys.asc', (dir) => dir.write('dist/keys.asc', bob.certificate)],
+    ['without keys.asc', (dir) => dir.remove('dist/keys.asc')],
+  ])('PREVIOUS_INVALID: %s', (_, spoil) => {
+    release();
+    place.write('dist/more-1.0.zip', 'x');
+    expect(place.packsign(['build', 'dist']).status).toBe(0);
+    spoil(place);
+    for (const args of [['build', 'dist'], RELEASE, ['sign', 'dist', '--key', 'ann.asc']]) {
+      expect(refusal(args)).toEqual(['PREVIOUS_INVALID', 1]);
+    }
+    expect(refusal(['build', 'dist', '--key', 'bob.asc'])[0]).toBe('PREVIOUS_INVALID');
+  });
+
+  test('--first begins anew, and sign replaces exactly what stood there then', () => {
+    release();
+    const damaged = place.text('dist/packages.plist').replace('does demo', 'does evil');
+    place.write('dist/packages.plist', damaged);
+    expect(place.packsign(['build', 'dist', '--first']).status).toBe(0);
+    place.write('dist/packages.plist', `${damaged} `);
+    expect(refusal(['sign', 'dist', '--key', 'ann.asc'])).toEqual(['PREVIOUS_INVALID', 1]);
+    place.write('dist/packages.plist', damaged);
+    expect(place.packsign(['sign', 'dist', '--key', 'ann.asc']).stderr).toBe('');
+    expect(place.json(['verify', 'dist']).value).toMatchObject({ status: 'authentic' });
+  });
+});
+
+describe('diff', () => {
+  test('shows what would change, in full, and writes nothing', () => {
+    release();
+    expect(transcript(place.packsign(['diff', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign diff dist
+      no difference to what is published
+      [0]"
+    `);
+    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0', 'evil()\n'));
+    place.write('dist/new-1.0.tar.gz', sdist('new', '1.0'));
+    place.remove('dist/npm');
+    place.write(
+      'dist/packsign.json',
+      JSON.stringify({
+        Packages: { new: { 'Install-command': 'echo one\necho two' } },
+        Notify: 'mailto:a@example.org',
+      }),
+    );
+    const before = place.snapshot('.');
+    expect(transcript(place.packsign(['diff', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign diff dist
+      nothing waits; this is what packsign build would make
+        + new-1.0.tar.gz
+        - npm/left-pad-1.3.0.tgz
+        ! demo-1.0.tar.gz has other bytes
+            was sha256 <sha256>, 3095 bytes, since <date>
+            is  sha256 <sha256>, 3095 bytes
+        ~ Notify: nothing → "mailto:a@example.org"
+        ~ demo-1.0.tar.gz: MD5Sum: "a007f7ff9b73a23bf0c4afd02d43bc0e" → "6724bcc40d206a586c8770ffc69046d7"
+        ~ new: Install-command, which PackMan executes:
+            echo one
+            echo two
+      ! packsign: warning: demo-1.0.tar.gz: other bytes than before: sha256 was <sha256>, is <sha256> (BYTES_CHANGED)
+      [0]"
+    `);
+    expect(place.snapshot('.')).toEqual(before);
+    expect(place.packsign(['build', 'dist']).status).toBe(0);
+    expect(place.packsign(['diff', 'dist']).stdout).toContain('dist/packages.unsigned.plist waits');
+  });
+
+  test('--json', () => {
+    const { value, status } = place.json(['diff', 'dist']);
+    expect(status).toBe(0);
+    expect(value).toMatchObject({
+      database: 'dist/packages.unsigned.plist',
+      waiting: false,
+      added: ['dist/demo-1.0.tar.gz', 'dist/npm/left-pad-1.3.0.tgz'],
+      withdrawn: [],
+      changed: [],
+    });
+  });
+});
+
+describe('init', () => {
+  test('writes packsign.json, which build reads', () => {
+    const args = [
+      'init',
+      'dist',
+      '--maintainer',
+      'Ann <ann@example.org>',
+      '--base-url',
+      'https://example.org/',
+    ];
+    expect(transcript(place.packsign(args))).toMatchInlineSnapshot(`
+      "$ packsign init dist --maintainer Ann <ann@example.org> --base-url https://example.org/
+      wrote dist/packsign.json; next: packsign build dist --key FILE
+      [0]"
+    `);
+    expect(transcript(place.packsign(['build', 'dist']))).not.toContain('NO_MAINTAINER');
+    const database = decodeDatabase(place.read('dist/packages.unsigned.plist'));
+    expect(database.Packages[0]?.['Download-URL']).toBe('https://example.org/demo-1.0.tar.gz');
+    expect(place.packsign(['build', 'dist', '--maintainer', 'Bob']).status).toBe(0);
+    expect(decodeDatabase(place.read('dist/packages.unsigned.plist')).Maintainer).toBe('Bob');
+  });
+
+  test('FILE_EXISTS: never overwrites without --force', () => {
+    place.write('dist/packsign.json', '{}');
+    expect(refusal(['init', 'dist'])).toEqual(['FILE_EXISTS', 2]);
+    expect(place.json(['init', 'dist', '--force'])).toMatchObject({
+      status: 0,
+      value: { settings: 'dist/packsign.json' },
+    });
+    expect(place.text('dist/packsign.json')).toContain('$schema');
+  });
+
+  test('DIRECTORY_UNREADABLE and SETTINGS_INVALID', () => {
+    expect(refusal(['init', 'nowhere'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
+    expect(refusal(['init', 'dist', '--base-url', 'example.org'])).toEqual(['SETTINGS_INVALID', 2]);
+    expect(codeOf(place.json(['init', 'dist', '--key', 'exec:id']))).toBe('SETTINGS_INVALID');
+  });
+});
