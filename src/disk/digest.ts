@@ -13,6 +13,7 @@ export type Digested =
       readonly kind: 'digested';
       /** Bytes, counted from what was hashed. */
       readonly size: number;
+      /** Empty where this reading was for MD5 alone. */
       readonly sha256: string;
       /** Null where MD5 was not asked for. */
       readonly md5: string | null;
@@ -26,6 +27,7 @@ export type Digested =
 
 export interface DigestOptions {
   readonly directory: string;
+  readonly sha256: boolean;
   readonly md5: boolean;
   /** Whether what the archive says of itself is wanted too. */
   readonly metadata: boolean;
@@ -93,24 +95,24 @@ interface Digests {
   readonly md5: string | null;
 }
 
-function hashWhole(bytes: Buffer, { md5 }: DigestOptions): Digests {
+function hashWhole(bytes: Buffer, { sha256, md5 }: DigestOptions): Digests {
   return {
     size: bytes.length,
-    sha256: hashOnce('sha256', bytes, 'hex'),
+    sha256: sha256 ? hashOnce('sha256', bytes, 'hex') : '',
     md5: md5 ? hashOnce('md5', bytes, 'hex') : null,
   };
 }
 
 function hashOn(head: Buffer, options: DigestOptions & { fd: number }): Digests {
-  const sha256 = createHash('sha256');
+  const sha256 = options.sha256 ? createHash('sha256') : null;
   const md5 = options.md5 ? createHash('md5') : null;
   let size = 0;
   for (let bytes = head; bytes.length > 0; bytes = block.subarray(0, fill(options.fd, size))) {
-    sha256.update(bytes);
+    sha256?.update(bytes);
     md5?.update(bytes);
     size += bytes.length;
   }
-  return { size, sha256: sha256.digest('hex'), md5: md5?.digest('hex') ?? null };
+  return { size, sha256: sha256?.digest('hex') ?? '', md5: md5?.digest('hex') ?? null };
 }
 
 /** Fills the block from a position as far as the file goes; how many bytes there were. */

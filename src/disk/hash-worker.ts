@@ -5,17 +5,17 @@ import type { HashWork } from './hash.js';
 
 const BATCH_FILES = 256;
 
-/** Takes files from the shared list until none is left. */
-async function run({ files, options, taken }: HashWork): Promise<void> {
+/** Takes tasks from the shared list until none is left. */
+async function run({ tasks, taken }: HashWork): Promise<void> {
   let batch: [number, Digested][] = [];
   const send = () => {
     parentPort?.postMessage(batch);
     batch = [];
   };
-  for (let index = Atomics.add(taken, 0, 1); index < files.length; index = Atomics.add(taken, 0, 1)) {
-    const file = files[index];
-    if (file === undefined) break;
-    batch.push([index, await digestFile(file, options)]);
+  for (let next = Atomics.add(taken, 0, 1); next < tasks.length; next = Atomics.add(taken, 0, 1)) {
+    const task = tasks[next];
+    if (task === undefined) break;
+    batch.push([task.index, await digestFile(task.file, task.options)]);
     if (batch.length === BATCH_FILES) send();
   }
   send();

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
@@ -41,6 +42,35 @@ export function readStanding(directory: string): Standing | null {
     sha256,
     signature: readBounded(join(directory, signaturePath(sha256)), SIGNATURE_LIMIT_BYTES),
   };
+}
+
+/**
+ * Reads a standing database again only when its file or that of its signature is another one than before:
+ * for a watch, which would otherwise read and hash a large database at every turn.
+ */
+export function standingReader(directory: string): () => Standing | null {
+  let known: { readonly marks: string; readonly standing: Standing } | null = null;
+  return () => {
+    if (known !== null && marksOf(directory, known.standing) === known.marks) return known.standing;
+    const before = markOf(join(directory, DATABASE_NAME));
+    const standing = readStanding(directory);
+    const marks = standing === null ? null : marksOf(directory, standing);
+    // One that changed while it was read is read again next time.
+    known = standing === null || marks?.startsWith(`${before} `) !== true ? null : { marks, standing };
+    return standing;
+  };
+}
+
+function marksOf(directory: string, { sha256 }: Standing): string {
+  return `${markOf(join(directory, DATABASE_NAME))} ${markOf(join(directory, signaturePath(sha256)))}`;
+}
+
+/** Names the very file that stands under a path, untouched. */
+function markOf(path: string): string {
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined
+    ? 'none'
+    : [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(':');
 }
 
 /** The certificates that a directory publishes; none where it has no `keys.asc`. Throws KEYS_MALFORMED. */

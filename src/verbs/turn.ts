@@ -17,7 +17,7 @@ import { prepareUpon } from './prepare.js';
 import type { Base, Prepared } from './prepare.js';
 import { publishDatabase, repairPublication } from './publish.js';
 import type { Publication } from './publish.js';
-import { readPublished, readPublishedKeys, readStanding } from './published.js';
+import { readPublished, readPublishedKeys, standingReader } from './published.js';
 import type { Published, Standing } from './published.js';
 import { release } from './release.js';
 import type { ReleaseOptions } from './release.js';
@@ -77,12 +77,16 @@ interface Memory {
   said: ReadonlySet<string>;
 }
 
-type Context = TurnOptions & { readonly directory: string; readonly memory: Memory };
+type Context = TurnOptions & {
+  readonly directory: string;
+  readonly memory: Memory;
+  readonly readStanding: () => Standing | null;
+};
 
 /** Turns over one directory: each builds, signs and publishes what may be published without a person. */
 export function makeTurns(directory: string, options: TurnOptions): Turns {
   const memory: Memory = { last: null, accepted: options.settings(), offered: null, said: new Set() };
-  const context = { ...options, directory, memory };
+  const context = { ...options, directory, memory, readStanding: standingReader(directory) };
   return {
     take: (settled) => takeTurn(settled, context),
     settings: () => memory.accepted,
@@ -122,7 +126,7 @@ function knownError(error: unknown): PacksignError {
 async function turn(settled: Settled & { kind: 'seen' }, context: Context, news: News[]): Promise<void> {
   const { directory, memory } = context;
   const now = context.clock();
-  const standing = readStanding(directory);
+  const standing = context.readStanding();
   repairPublication(directory, { standing, now });
   const before = memory.last;
   const isLost = before !== null && lacksSome(directory, before, standing);
@@ -149,6 +153,8 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
     { ...context, now },
   );
   if (released.publication !== null) memory.last = await remember(released.publication, prepared.database);
+  // Read back while nobody waits, so that the next turn need not.
+  context.readStanding();
   news.push(signedNews(prepared, { missing: released.published ? null : released.missing, warnings }));
 }
 

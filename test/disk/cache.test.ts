@@ -1,0 +1,86 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isSettledBefore, openCache } from '../../src/disk/cache.js';
+import type { CacheEntry } from '../../src/disk/cache.js';
+
+let folder = '';
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'packsign-cache-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const IDENTITY = {
+  device: 5n,
+  inode: 2n ** 62n,
+  size: 4096n,
+  modified: 1_700_000_000_123_456_789n,
+  changed: 1_700_000_001_000_000_000n,
+};
+
+function entry(path: string, letter = 'a'): CacheEntry {
+  const reading = { kind: 'absent', reason: `naïve ${letter} "quoted"\ttab` } as const;
+  return {
+    file: { path, identity: IDENTITY },
+    digest: { sha256: letter.repeat(64), md5: letter === 'b' ? null : letter.repeat(32), reading },
+  };
+}
+
+const open = () => openCache(folder, { rehash: false, remember: true });
+
+describe('the digest cache', () => {
+  it('gives back what was kept, also in another process', () => {
+    const entries = [entry('a-1.zip'), entry('b-1.zip', 'b'), entry('sub/c-1.zip', 'c')];
+    open().keep(entries);
+    const cache = open();
+    for (const { file, digest } of entries) {
+      const found = cache.find(file);
+      expect({ ...found }).toEqual(digest);
+    }
+    expect(cache.find({ path: 'd-1.zip', identity: IDENTITY })).toBeNull();
+    expect(cache.checksum()).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it.each(['device', 'inode', 'size', 'modified', 'changed'] as const)(
+    'does not know a file whose %s is another',
+    (field) => {
+      open().keep([entry('a-1.zip')]);
+      const identity = { ...IDENTITY, [field]: IDENTITY[field] + 1n };
+      expect(open().find({ path: 'a-1.zip', identity })).toBeNull();
+    },
+  );
+
+  it('is thrown away whole when any one bit of it is damaged', () => {
+    open().keep([entry('a-1.zip')]);
+    const path = join(folder, 'cache');
+    const bytes = readFileSync(path);
+    for (let bit = 0; bit < bytes.length * 8; bit += 3) {
+      const damaged = Buffer.from(bytes);
+      damaged[bit >> 3] = damaged[bit >> 3]! ^ (1 << (bit & 7));
+      writeFileSync(path, damaged);
+      expect(open().find(entry('a-1.zip').file)).toBeNull();
+    }
+    for (let length = 0; length < bytes.length; length += 1) {
+      writeFileSync(path, bytes.subarray(0, length));
+      expect(open().find(entry('a-1.zip').file)).toBeNull();
+    }
+  });
+
+  it('is not written where it may not be, and is empty where every archive is to be read', () => {
+    open().keep([entry('a-1.zip')]);
+    openCache(folder, { rehash: false, remember: false }).keep([entry('b-1.zip', 'b')]);
+    expect(open().find(entry('a-1.zip').file)).not.toBeNull();
+    expect(openCache(folder, { rehash: true, remember: true }).find(entry('a-1.zip').file)).toBeNull();
+  });
+
+  it('does not take a file that was touched moments before it was looked at', () => {
+    const file = { path: 'a-1.zip', identity: IDENTITY };
+    const changedMs = Number(IDENTITY.changed / 1_000_000n);
+    expect(isSettledBefore(file, changedMs)).toBe(false);
+    expect(isSettledBefore(file, changedMs + 1999)).toBe(false);
+    expect(isSettledBefore(file, changedMs + 2000)).toBe(true);
+    expect(isSettledBefore(file, changedMs - 60_000)).toBe(false);
+  });
+});

@@ -1,0 +1,79 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { appendFileSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hashFiles } from '../../src/disk/hash.js';
+import { scanDirectory } from '../../src/disk/scan.js';
+
+const MIB = 1024 * 1024;
+
+let directory = '';
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'packsign-hash-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function expected(bytes: Buffer, md5: boolean): object {
+  const digest = (name: string) => createHash(name).update(bytes).digest('hex');
+  return { kind: 'digested', size: bytes.length, sha256: digest('sha256'), md5: md5 ? digest('md5') : null };
+}
+
+function write(sizes: readonly number[]): readonly Buffer[] {
+  return sizes.map((size, index) => {
+    const bytes = randomBytes(size);
+    writeFileSync(join(directory, `f${String(index).padStart(5, '0')}-1.zip`), bytes);
+    return bytes;
+  });
+}
+
+const scan = () => scanDirectory(directory, { exclude: [] }).archives;
+
+describe('hashing', () => {
+  it.each([
+    ['small files on one thread', [0, 1, 65_535, 65_536, 65_537, 262_143, 262_144, 262_145, MIB]],
+    ['one large file, each digest on a thread of its own', [40 * MIB + 3]],
+    ['three large files, the last one split', [12 * MIB, 13 * MIB + 1, 9 * MIB]],
+    ['large and small ones together', [30 * MIB, ...Array.from({ length: 300 }, (_, i) => i * 7)]],
+  ])('gives the digests of %s in the order of the files', async (_name, sizes) => {
+    const contents = write(sizes);
+    for (const md5 of [true, false]) {
+      const heard: number[] = [];
+      const results = await hashFiles(scan(), { directory, md5, metadata: true }, (_digested, index) =>
+        heard.push(index),
+      );
+      expect(results).toEqual(
+        contents.map((bytes) => expect.objectContaining(expected(bytes, md5)) as object),
+      );
+      expect(results.every((result) => result.kind === 'digested' && result.reading !== null)).toBe(true);
+      expect(heard.sort((a, b) => a - b)).toEqual(contents.map((_bytes, index) => index));
+    }
+  });
+
+  it('T15: a file that is not the one that was scanned fails, and the others go on', async () => {
+    const contents = write([100, 100, 100, 100]);
+    const files = scan();
+    const path = (index: number) => join(directory, files[index]?.path ?? '');
+    appendFileSync(path(0), 'x');
+    unlinkSync(path(1));
+    unlinkSync(path(2));
+    symlinkSync('/etc/passwd', path(2));
+    const results = await hashFiles(files, { directory, md5: true, metadata: false });
+    expect(results.map((result) => (result.kind === 'failed' ? result.code : 'ok'))).toEqual([
+      'CHANGED_WHILE_READ',
+      'GONE',
+      'CHANGED_WHILE_READ',
+      'ok',
+    ]);
+    expect(results[3]).toMatchObject(expected(contents[3]!, true));
+  });
+
+  it('T15: half of a split file that fails, fails the file', async () => {
+    write([40 * MIB]);
+    const files = scan();
+    appendFileSync(join(directory, files[0]?.path ?? ''), 'x');
+    const [result] = await hashFiles(files, { directory, md5: true, metadata: true });
+    expect(result).toMatchObject({ kind: 'failed', code: 'CHANGED_WHILE_READ' });
+  });
+});
