@@ -145,31 +145,35 @@ describe.runIf(canTrace())('a publication that is interrupted', () => {
   it.each([
     { signal: 'INT', status: 130 },
     { signal: 'TERM', status: 143 },
-  ] as const)('by SIG$signal ends with $status, all of it done or nothing', async ({ signal, status }) => {
-    const whole = copyOf(grown, 'whole');
-    const calls = changingCalls(workshop, publishing(whole), { directory: whole, at: LATER });
-    const before = published(grown);
-    const renames = calls.filter(({ name }) => name === 'rename');
-    for (const [index, call] of [...calls.slice(0, 1), ...renames].entries()) {
-      const directory = copyOf(grown, `interrupted-${String(index)}`);
-      const result = await signalledAt(workshop, publishing(directory), { call, at: LATER, signal });
-      expect(temporaries(directory)).toEqual([]);
-      const now = published(directory);
-      if (now['packages.plist'] === before['packages.plist']) {
-        expect(now).toEqual(before);
-        expect(result.status).toBe(status);
-      } else {
-        // A publication that has begun comes to its end first.
-        expect([0, status]).toContain(result.status);
-        expect(now).toEqual(published(whole));
+  ] as const)(
+    'by SIG$signal ends with $status, all of it done or nothing',
+    async ({ signal, status }) => {
+      const whole = copyOf(grown, 'whole');
+      const calls = changingCalls(workshop, publishing(whole), { directory: whole, at: LATER });
+      const before = published(grown);
+      const renames = calls.filter(({ name }) => name === 'rename');
+      for (const [index, call] of [...calls.slice(0, 1), ...renames].entries()) {
+        const directory = copyOf(grown, `interrupted-${String(index)}`);
+        const result = await signalledAt(workshop, publishing(directory), { call, at: LATER, signal });
+        expect(temporaries(directory)).toEqual([]);
+        const now = published(directory);
+        if (now['packages.plist'] === before['packages.plist']) {
+          expect(now).toEqual(before);
+          expect(result.status).toBe(status);
+        } else {
+          // A publication that has begun comes to its end first.
+          expect([0, status]).toContain(result.status);
+          expect(now).toEqual(published(whole));
+        }
+        expectSound(workshop, directory);
+        succeed(workshop, publishing(directory), LATER + 1);
+        expectSettled(workshop, directory);
+        rmSync(directory, { recursive: true });
       }
-      expectSound(workshop, directory);
-      succeed(workshop, publishing(directory), LATER + 1);
-      expectSettled(workshop, directory);
-      rmSync(directory, { recursive: true });
-    }
-    rmSync(whole, { recursive: true });
-  });
+      rmSync(whole, { recursive: true });
+    },
+    PATIENCE_MS,
+  );
 });
 
 describe('two publications at one time', () => {
