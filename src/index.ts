@@ -11,15 +11,10 @@ export { diff } from './verbs/diff.js';
 export type { DiffOptions, DiffResult } from './verbs/diff.js';
 export { checkInit, init } from './verbs/init.js';
 export type { InitAnswers } from './verbs/init.js';
-export {
-  checkKeyFiles,
-  generateKeyFiles,
-  openCertificates,
-  readCertificateFiles,
-  openSigners,
-  showKey,
-} from './verbs/keys.js';
-export type { GeneratedKey, GenerateOptions, OpenSignerOptions } from './verbs/keys.js';
+export { checkKeyFiles, generateKeyFiles, showKey } from './verbs/keys.js';
+export type { GeneratedKey, GenerateOptions } from './verbs/keys.js';
+export { openCertificates, openSigners } from './verbs/signers.js';
+export type { CertificateSources, SignerSources } from './verbs/signers.js';
 export type { Released, ReleaseOptions } from './verbs/release.js';
 export { readInventory } from './verbs/export.js';
 export type { Inventory } from './verbs/export.js';
@@ -47,4 +42,4 @@ export type { Override, Settings, TrustSetting } from './model/settings.js';
 export { formatInstant } from './model/time.js';
 export type { Certificate } from './pgp/certificates.js';
 export type { KeyDescription } from './pgp/describe.js';
-export type { Signer } from './pgp/secret-key.js';
+export type { Signer } from './pgp/signer.js';

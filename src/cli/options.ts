@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Argv, Options } from 'yargs';
-import { PacksignError, STATE_FOLDER, loadSettings } from '../index.js';
+import { PacksignError, STATE_FOLDER, loadSettings, parseDuration } from '../index.js';
 import type { Settings } from '../index.js';
 import type { Outside } from './streams.js';
 
@@ -68,7 +68,9 @@ export function withSettings<T>(yargs: Argv<T>): Argv<T> {
 
 export function withKeys<T>(yargs: Argv<T>): Argv<T> {
   return yargs
-    .option('key', repeated('secret key file to sign with'))
+    .option('key', repeated('who signs: a key file, a GnuPG key, exec:COMMAND'))
+    .option('certificate', repeated('certificate of the key that an exec:COMMAND signs with'))
+    .option('signer-timeout', single('how long one signature may take (default: 5 min)'))
     .option('passphrase-file', single('file with the passphrase, - for standard input'))
     .option('deterministic', {
       type: 'boolean',
@@ -136,6 +138,21 @@ export function keysOf(
   if (named.length > 0) return named;
   const fromEnvironment = outside.environment['PACKSIGN_KEY'] ?? '';
   return fromEnvironment === '' ? (settings.Key ?? []) : [fromEnvironment];
+}
+
+export function isCommand(key: string): boolean {
+  return key.startsWith('exec:');
+}
+
+const DEFAULT_SIGNER_TIMEOUT = '5min';
+
+/** Milliseconds. Throws USAGE. */
+export function signerTimeoutOf(values: Values): number {
+  const text = textOf(values, 'signer-timeout') ?? DEFAULT_SIGNER_TIMEOUT;
+  const seconds = parseDuration(text);
+  // Longer than that a timer cannot wait.
+  if (seconds !== null && seconds < 2_000_000) return seconds * 1000;
+  throw new PacksignError('USAGE', `--signer-timeout wants a time like 30s or 5min, not "${text}"`);
 }
 
 /** *Now* as `build` and `sign` write it: SOURCE_DATE_EPOCH where that is set. Throws USAGE. */

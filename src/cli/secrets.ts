@@ -5,7 +5,12 @@ import type { Outside } from './streams.js';
 import { harmless } from './terminal.js';
 
 /** Gives the passphrase of a key, or null when there is nowhere to get it from. */
-export type PassphraseSource = (label: string) => Promise<string | null>;
+export interface PassphraseSource {
+  /** Asks at the terminal where none was given. */
+  readonly passphrase: (label: string) => Promise<string | null>;
+  /** Asks nobody. */
+  readonly givenPassphrase: () => Promise<string | null>;
+}
 
 /**
  * Where passphrases come from: the file named, else PACKSIGN_PASSPHRASE, else a prompt that does not echo.
@@ -13,11 +18,12 @@ export type PassphraseSource = (label: string) => Promise<string | null>;
  */
 export function passphraseSource(outside: Outside, file: string | null): PassphraseSource {
   const given = once(() => givenPassphrase(outside, file));
-  return async (label) => {
-    const passphrase = await given();
-    if (passphrase !== null || !canAsk(outside)) return passphrase;
+  const passphrase = async (label: string) => {
+    const known = await given();
+    if (known !== null || !canAsk(outside)) return known;
     return await askHidden(outside, `passphrase for ${harmless(label)}: `);
   };
+  return { passphrase, givenPassphrase: given };
 }
 
 /**

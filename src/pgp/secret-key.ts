@@ -9,35 +9,13 @@ import type { Certificate, CertificateKey } from './certificate.js';
 import { inspectCertificate } from './certificate.js';
 import { CERTIFICATES_LIMIT_BYTES } from './certificates.js';
 import { joinPackets, splitPackets, TAG } from './framing.js';
-import type { Content } from './content.js';
 import { chooseHash } from './hash.js';
 import { KEY_FILE, malformed } from './origin.js';
 import { publicPacketOf, readSecretKeyPacket, signPacket } from './packets.js';
 import { POLICY } from './policy.js';
-import type { SignaturePacketBytes } from './signatures.js';
+import type { Signer } from './signer.js';
 import { chooseSigningKey, standingToSign } from './standing.js';
 import { requireValid } from './usable.js';
-
-/** Whoever signs. It shows its public half; the secret one is reachable through `sign` alone. */
-export interface Signer {
-  /** Primary fingerprint, 40 upper-case hex digits. */
-  readonly fingerprint: string;
-  readonly certificate: Certificate;
-  /** Fingerprint of the key of the certificate that signs: a subkey, mostly. */
-  readonly signingKey: string;
-  /**
-   * One signature over the exact bytes: binary, version 4. Without the random salt when deterministic: then
-   * the same bytes, date and key give the same signature, but for ECDSA keys.
-   *
-   * @throws {PacksignError} as `requireUsable`, should the key not stand at that date.
-   */
-  readonly sign: (document: Uint8Array | Content, options: SigningOptions) => Promise<SignaturePacketBytes>;
-}
-
-export interface SigningOptions {
-  readonly date: Date;
-  readonly deterministic: boolean;
-}
 
 export interface ReadSecretKeyOptions {
   /** Asked only when the key that signs is locked. Null: there is none to be had. */

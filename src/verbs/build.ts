@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { openCache } from '../disk/cache.js';
 import { scanDirectory } from '../disk/scan.js';
 import type { Certificate } from '../pgp/certificates.js';
-import type { Signer } from '../pgp/secret-key.js';
+import type { Signer } from '../pgp/signer.js';
 import { recallUnchanged, rememberBuild } from './unchanged.js';
 import type { Inputs, Summary } from './unchanged.js';
 import { removeDurably, writeDurably } from '../disk/files.js';
@@ -14,11 +14,12 @@ import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
 import { nameOf } from './judge.js';
-import { prepare } from './prepare.js';
+import { findBase, prepareUpon } from './prepare.js';
 import type { PrepareOptions, Prepared } from './prepare.js';
 import { removeWaiting, repairPublication } from './publish.js';
 import { readStanding } from './published.js';
 import type { Standing } from './published.js';
+import { rehearse } from './rehearse.js';
 import { noteDown, release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
 
@@ -97,7 +98,12 @@ async function buildHere(
     return describeUnchanged(directory, recalled);
   }
   const signing = await options.signing();
-  const prepared = await prepare(directory, { ...options, signing, cache, standing, scan });
+  const base = await findBase(directory, { ...options, standing });
+  // What keeps the keys from signing is said before anything is hashed.
+  if (options.release !== null && !check) {
+    await rehearse(directory, { signers: await options.release.signers(), now: options.now });
+  }
+  const prepared = await prepareUpon(base, directory, { ...options, signing, cache, standing, scan });
   if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
   const { published, unchanged, refreshDue } = prepared;
   if (published !== null && unchanged && !refreshDue) {

@@ -12,11 +12,12 @@ import { SLACK_MS, formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
-import type { Signer } from '../pgp/secret-key.js';
+import type { Signer } from '../pgp/signer.js';
 import type { SignatureReport } from '../pgp/signatures.js';
 import { publishDatabase } from './publish.js';
 import type { Publication } from './publish.js';
 import type { Published } from './published.js';
+import { keyNotPublished } from './rehearse.js';
 
 /** How a database is signed, by whatever verb. */
 export interface ReleaseOptions {
@@ -181,16 +182,6 @@ function notAccepted(signer: Signer, reports: readonly SignatureReport[]): Packs
     `the new signature does not verify against ${KEYS_NAME}: ${reason}`,
     {
       hint: 'nothing was published; look at the key with packsign key show',
-    },
-  );
-}
-
-function keyNotPublished(signer: Signer, how: string): PacksignError {
-  return new PacksignError(
-    'KEY_NOT_PUBLISHED',
-    `the key ${signer.fingerprint} ${how} the published ${KEYS_NAME}`,
-    {
-      hint: 'users could not verify it; publish it first: packsign key publish --key FILE',
     },
   );
 }

@@ -17,6 +17,7 @@ import { carryOn } from './prepare.js';
 import { readPublished, readStanding } from './published.js';
 import type { Published, Standing } from './published.js';
 import { repairPublication } from './publish.js';
+import { rehearse } from './rehearse.js';
 import { release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
 
@@ -53,6 +54,7 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
     const database = decodeDatabase(bytes);
     const { published, previous } = await findBase(directory, { database, standing, options });
     refuseStaleBuild(database, { previous, now: options.now });
+    if (options.signers.length > 0) await rehearse(directory, options);
     const others = options.withoutArchives
       ? scanDirectory(directory, { exclude: [] }).others
       : await compareArchives(directory, { database, published, options });

@@ -16,6 +16,8 @@ export interface Home {
   /** The same, and the test ends where it fails. */
   readonly must: (args: readonly string[], input?: Uint8Array) => Buffer;
   readonly write: (name: string, bytes: Uint8Array) => string;
+  /** It forgets passphrases, and is started again when it is needed. */
+  readonly killAgent: () => void;
   readonly remove: () => void;
 }
 
@@ -41,6 +43,9 @@ export function gnupgHome(): Home {
       const path = join(folder, name);
       writeFileSync(path, bytes);
       return path;
+    },
+    killAgent: () => {
+      run('gpgconf', ['--homedir', folder, '--kill', 'gpg-agent']);
     },
     remove: () => {
       run('gpgconf', ['--homedir', folder, '--kill', 'all']);

@@ -6,8 +6,8 @@ import { joinPackets, splitPackets } from '../../src/pgp/framing.js';
 import { chooseHash } from '../../src/pgp/hash.js';
 import { KEY_FILE, SIGNATURE_FILE } from '../../src/pgp/origin.js';
 import { readSignaturePacket } from '../../src/pgp/packets.js';
-import type { Signer } from '../../src/pgp/secret-key.js';
 import { readSecretCertificate, readSecretKey } from '../../src/pgp/secret-key.js';
+import type { Signer } from '../../src/pgp/signer.js';
 import { verifySignatures } from '../../src/pgp/signatures.js';
 import type { SignaturePacket } from 'openpgp';
 import {

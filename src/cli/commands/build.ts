@@ -3,12 +3,14 @@ import type { DiffOptions, ReleaseOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import { notesFolder } from '../folders.js';
 import {
+  isCommand,
   isSet,
   keysOf,
   listOf,
   nowFor,
   placeOf,
   repeated,
+  signerTimeoutOf,
   single,
   textOf,
   withDirectory,
@@ -18,6 +20,7 @@ import {
 import type { Place, Values } from '../options.js';
 import { reportBuild } from '../report.js';
 import { once, passphraseSource } from '../secrets.js';
+import { harmless } from '../terminal.js';
 
 export const buildCommand: Command = {
   usage: 'build [directory]',
@@ -82,8 +85,18 @@ export async function signersFor(
   { place, session }: Circumstances,
 ): Promise<readonly Signer[]> {
   const keys = keysOf(values, { settings: place.settings, outside: session.outside });
-  const passphrase = passphraseSource(session.outside, textOf(values, 'passphrase-file'));
-  return await openSigners(keys, { passphrase, now: nowFor(session.outside) });
+  const { outside, progress } = session;
+  return await openSigners(keys, {
+    ...passphraseSource(outside, textOf(values, 'passphrase-file')),
+    certificates: listOf(values, 'certificate'),
+    environment: outside.environment,
+    timeoutMs: signerTimeoutOf(values),
+    onNotice: (line) => {
+      progress.rest();
+      outside.stderr.write(`${harmless(line)}\n`);
+    },
+    now: nowFor(outside),
+  });
 }
 
 export function releaseOptions(
@@ -107,8 +120,14 @@ export function prepareOptions(values: Values, { place, session }: Circumstances
     stateFolder,
     now: nowFor(outside),
     clock: outside.clock,
-    // Without unlocking anything: the key only says who is responsible, while nobody else does.
-    signing: () => openCertificates(keysOf(values, { settings, outside })),
+    signing: async () => {
+      // Without unlocking anything: the key only says who is responsible, while nobody else does.
+      const keys = keysOf(values, { settings, outside });
+      const certificates = listOf(values, 'certificate');
+      // A command does not tell by itself with whose key it signs.
+      const telling = certificates.length > 0 ? keys : keys.filter((key) => !isCommand(key));
+      return await openCertificates(telling, { certificates, environment: outside.environment });
+    },
     allowed: allowedChanges(values),
     rehash: isSet(values, 'rehash'),
     first: isSet(values, 'first'),

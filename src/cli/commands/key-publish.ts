@@ -1,4 +1,4 @@
-import { PacksignError, publishKeys, readCertificateFiles } from '../../index.js';
+import { PacksignError, openCertificates, publishKeys } from '../../index.js';
 import type { Command } from '../command.js';
 import { keysOf, listOf, placeOf, repeated, single, withDirectory } from '../options.js';
 import { reportKeys } from '../report.js';
@@ -19,7 +19,10 @@ export const keyPublishCommand: Command = {
     const { directory, settings, stateFolder } = placeOf(values);
     const files = listOf(values, 'certificate');
     const keys = files.length > 0 ? listOf(values, 'key') : keysOf(values, { settings, outside });
-    const certificates = await readCertificateFiles([...keys, ...files]);
+    const certificates = await openCertificates([...keys, ...files], {
+      certificates: [],
+      environment: outside.environment,
+    });
     if (certificates.length === 0) {
       throw new PacksignError('NO_KEY', 'no key to publish', { hint: 'packsign key publish --key FILE' });
     }

@@ -1,0 +1,391 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { codeOf, newPlace, sdist, transcript } from '../packsign.js';
+import type { Place } from '../packsign.js';
+import { gnupgHome } from '../pgp/gnupg.js';
+import type { Home } from '../pgp/gnupg.js';
+import { hasTool } from '../tools.js';
+
+const PASSPHRASE = 'correct horse battery staple';
+const homes: Home[] = [];
+
+afterAll(() => {
+  for (const home of homes) home.remove();
+});
+
+interface GnupgKey {
+  readonly home: Home;
+  /** Of the primary key, which only certifies. */
+  readonly primary: string;
+  /** Of the subkey that signs. */
+  readonly subkey: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function newHome(): Home {
+  const home = gnupgHome();
+  homes.push(home);
+  return home;
+}
+
+/** A key that lives in gpg-agent alone. */
+function newKey(home: Home, name: string, { passphrase = '', algorithm = 'ed25519' } = {}): GnupgKey {
+  const unlock = ['--passphrase', passphrase];
+  const userId = `${name} <${name.toLowerCase()}@example.org>`;
+  home.must([...unlock, '--quick-generate-key', userId, algorithm, 'cert', '1y']);
+  const [primary = ''] = fingerprints(home, userId);
+  home.must([...unlock, '--quick-add-key', primary, algorithm, 'sign', '1y']);
+  const [, subkey = ''] = fingerprints(home, userId);
+  // Otherwise the agent still knows the passphrase from making the key.
+  if (passphrase !== '') home.killAgent();
+  return { home, primary, subkey, env: { GNUPGHOME: home.folder } };
+}
+
+function fingerprints(home: Home, userId: string): string[] {
+  const listing = home.must(['--with-colons', '--with-subkey-fingerprint', '-k', `=${userId}`]).toString();
+  return Array.from(listing.matchAll(/^fpr:+([0-9A-F]{40})/gm), ([, fingerprint = '']) => fingerprint);
+}
+
+function placeWithArchive(): Place {
+  const place = newPlace();
+  place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  return place;
+}
+
+/** A failing session: nothing is published, and nothing of a secret is shown. */
+function refusal(key: string, env: Readonly<Record<string, string>>, more: readonly string[] = []): string {
+  const place = placeWithArchive();
+  const before = place.snapshot();
+  const args = ['build', 'dist', '--key', key, ...more];
+  const answer = place.json(args, { env });
+  const run = place.packsign(args, { env });
+  expect(place.snapshot()).toEqual(before);
+  expect([answer.status, run.stdout]).toEqual([run.status, '']);
+  expect(run.stdout + run.stderr + answer.run.stdout).not.toContain(PASSPHRASE);
+  expect(run.stderr).toMatch(/^packsign: error: .+\npacksign: hint: .+\n$/);
+  return `${String(codeOf(answer))}\n${transcript(run)}`;
+}
+
+describe.skipIf(!hasTool('gpg'))('a key that only GnuPG has', () => {
+  let key: GnupgKey;
+  let locked: GnupgKey;
+
+  beforeAll(() => {
+    key = newKey(newHome(), 'Ann');
+    locked = newKey(newHome(), 'Bea', { passphrase: PASSPHRASE });
+  });
+
+  test.each<readonly [string, (key: GnupgKey) => string]>([
+    ['its fingerprint', ({ primary }) => primary],
+    ['its fingerprint in groups', ({ primary }) => primary.replace(/.{4}/g, '$& ').toLowerCase()],
+    ['the fingerprint of its subkey', ({ subkey }) => subkey],
+    ['the same, and no other', ({ subkey }) => `${subkey}!`],
+    ['its user id', () => 'Ann <ann@example.org>'],
+    ['its address', () => 'ann@example.org'],
+    ['a part of its user id', () => 'Ann'],
+  ])('signs by %s', (_, nameOf) => {
+    const place = placeWithArchive();
+    const { value, run } = place.json(['build', 'dist', '--key', nameOf(key)], { env: key.env });
+    expect([value['signed'], run.stderr]).toEqual([true, '']);
+    const verified = place.json(['verify', 'dist', '--fingerprint', key.primary]).value;
+    expect(verified).toMatchObject({ status: 'authentic', signatures: [{ fingerprint: key.primary }] });
+  });
+
+  test('signs what was built before, at the time that SOURCE_DATE_EPOCH says', () => {
+    const place = placeWithArchive();
+    const later = String(Math.floor(Date.now() / 1000) + 86_400);
+    const env = { ...key.env, SOURCE_DATE_EPOCH: later };
+    expect(place.packsign(['build', 'dist'], { env: { SOURCE_DATE_EPOCH: later } }).status).toBe(0);
+    const { value } = place.json(['sign', 'dist', '--key', key.primary], { env });
+    expect(value).toMatchObject({ published: true, signers: [key.primary] });
+    const signature = place.read('dist/packages.plist.asc');
+    expect(key.home.must(['--list-packets', '--debug', '0'], signature).toString()).toContain(
+      `created ${later}`,
+    );
+  });
+
+  test.each<readonly [string, readonly string[], object]>([
+    ['a file', ['--passphrase-file', 'words'], {}],
+    ['standard input', ['--passphrase-file', '-'], { input: `${PASSPHRASE}\n` }],
+    ['the environment', [], { env: { PACKSIGN_PASSPHRASE: PASSPHRASE } }],
+  ])('is unlocked with a passphrase from %s', (_, more, options: { env?: object; input?: string }) => {
+    locked.home.killAgent();
+    const place = placeWithArchive();
+    place.write('words', `${PASSPHRASE}\n`);
+    const run = place.packsign(['build', 'dist', '--key', 'bea@example.org', ...more], {
+      ...options,
+      env: { ...locked.env, ...options.env },
+    });
+    expect([run.status, run.stderr]).toEqual([0, '']);
+    expect(run.stdout).not.toContain(PASSPHRASE);
+  });
+
+  test('PASSPHRASE_NEEDED: nobody there whom pinentry could ask', () => {
+    locked.home.killAgent();
+    expect(refusal('bea@example.org', locked.env)).toMatchInlineSnapshot(`
+      "PASSPHRASE_NEEDED
+      $ packsign build dist --key bea@example.org
+      ! packsign: error: gpg-agent could not ask for the passphrase: it has no pinentry, or no terminal for it
+      ! packsign: hint: give it with --passphrase-file FILE or in PACKSIGN_PASSPHRASE; at a terminal: export GPG_TTY=$(tty)
+      [2]"
+    `);
+  });
+
+  test('PASSPHRASE_WRONG', () => {
+    locked.home.killAgent();
+    const env = { ...locked.env, PACKSIGN_PASSPHRASE: 'wrong words' };
+    expect(refusal('bea@example.org', env)).toMatchInlineSnapshot(`
+      "PASSPHRASE_WRONG
+      $ packsign build dist --key bea@example.org
+      ! packsign: error: that is not the passphrase of the key
+      ! packsign: hint: try it with gpg itself: echo test | gpg --clearsign
+      [2]"
+    `);
+  });
+
+  test('NO_KEY: no such key', () => {
+    expect(refusal('nobody@example.org', key.env)).toMatchInlineSnapshot(`
+      "NO_KEY
+      $ packsign build dist --key nobody@example.org
+      ! packsign: error: there is no key file nobody@example.org, and GnuPG has no secret key nobody@example.org
+      ! packsign: hint: name a key file, or a fingerprint that gpg --list-secret-keys --with-subkey-fingerprint shows
+      [2]"
+    `);
+    expect(refusal('0'.repeat(40), key.env)).toMatchInlineSnapshot(`
+      "NO_KEY
+      $ packsign build dist --key <fingerprint>
+      ! packsign: error: GnuPG has no secret key <fingerprint>
+      ! packsign: hint: name a key file, or a fingerprint that gpg --list-secret-keys --with-subkey-fingerprint shows
+      [2]"
+    `);
+  });
+
+  test('NO_KEY: a short key number', () => {
+    expect(refusal(key.primary.slice(-16), key.env)).toContain('is not a full fingerprint');
+  });
+
+  test('NO_KEY: only the public half is there', () => {
+    const home = newHome();
+    home.must(['--import'], key.home.must(['--export', key.primary]));
+    expect(refusal(key.primary, { GNUPGHOME: home.folder })).toMatch(/^NO_KEY\n/);
+  });
+
+  test('GNUPG_MISSING', () => {
+    expect(refusal(key.primary, { ...key.env, PATH: '/nowhere' })).toMatchInlineSnapshot(`
+      "GNUPG_MISSING
+      $ packsign build dist --key <fingerprint>
+      ! packsign: error: there is no program gpg to sign with
+      ! packsign: hint: install GnuPG, or name a key file with --key FILE
+      [2]"
+    `);
+  });
+
+  test('GNUPG_FAILED: a home that cannot be used', () => {
+    expect(refusal(key.primary, { GNUPGHOME: '/proc/nowhere' })).toMatchInlineSnapshot(`
+      "GNUPG_FAILED
+      $ packsign build dist --key <fingerprint>
+      ! packsign: error: gpg could not list keys: Fatal: /proc/nowhere: directory does not exist!
+      ! packsign: hint: the same with gpg itself may say more: echo test | gpg --clearsign
+      [2]"
+    `);
+  });
+
+  test('KEY_AMBIGUOUS: GnuPG does not choose among keys', () => {
+    const home = newHome();
+    newKey(home, 'Zoe');
+    newKey(home, 'Zoe2');
+    expect(refusal('Zoe', { GNUPGHOME: home.folder })).toMatchInlineSnapshot(`
+      "KEY_AMBIGUOUS
+      $ packsign build dist --key Zoe
+      ! packsign: error: GnuPG has more than one secret key that fits Zoe
+      ! packsign: hint: name it by its fingerprint: <fingerprint> or <fingerprint>
+      [2]"
+    `);
+  });
+
+  test('KEY_UNUSABLE: a fingerprint with a mark is that key, also where it only certifies', () => {
+    expect(refusal(`${key.primary}!`, key.env)).toMatchInlineSnapshot(`
+      "KEY_UNUSABLE
+      $ packsign build dist --key <fingerprint>!
+      ! packsign: error: key <fingerprint> cannot sign: the key is not one that signs
+      ! packsign: hint: packsign key show KEY lists what is in it
+      [2]"
+    `);
+  });
+
+  test('KEY_EXPIRED: what GnuPG calls no secret key', () => {
+    const home = newHome();
+    const then = ['--faked-system-time', '1700000000', '--passphrase', ''];
+    home.must([...then, '--quick-generate-key', 'Old <old@example.org>', 'ed25519', 'sign', '1d']);
+    expect(refusal('old@example.org', { GNUPGHOME: home.folder })).toMatchInlineSnapshot(`
+      "KEY_EXPIRED
+      $ packsign build dist --key old@example.org
+      ! packsign: error: key <fingerprint> cannot sign: the key expired at <date>
+      ! packsign: hint: give it a new expiry or a new signing subkey, and publish the certificate
+      [1]"
+    `);
+  });
+
+  test('KEY_REVOKED', () => {
+    const home = newHome();
+    const { primary, env } = newKey(home, 'Rex');
+    const file = readFileSync(join(home.folder, 'openpgp-revocs.d', `${primary}.rev`), 'utf8');
+    home.must(['--import'], Buffer.from(file.replace(':-----BEGIN', '-----BEGIN')));
+    expect(refusal(primary, env)).toMatch(/^KEY_REVOKED\n/);
+  });
+
+  test('AGENT_UNREACHABLE', () => {
+    const home = newHome();
+    const { primary, env } = newKey(home, 'Gil');
+    home.killAgent();
+    writeFileSync(join(home.folder, 'gpg.conf'), 'no-autostart\n');
+    expect(refusal(primary, env)).toMatchInlineSnapshot(`
+      "AGENT_UNREACHABLE
+      $ packsign build dist --key <fingerprint>
+      ! packsign: error: GnuPG cannot reach gpg-agent, which keeps its keys
+      ! packsign: hint: start it with gpgconf --launch gpg-agent; if its socket is forwarded from elsewhere, connect again
+      [2]"
+    `);
+    writeFileSync(join(home.folder, 'gpg.conf'), '');
+    expect(placeWithArchive().packsign(['build', 'dist', '--key', primary], { env }).status).toBe(0);
+  });
+
+  test('CARD_MISSING: the key is on a card that is not there', () => {
+    const home = newHome();
+    const { subkey, env } = newKey(home, 'Car');
+    home.killAgent();
+    moveToCard(home, subkey);
+    expect(refusal(subkey, env)).toMatchInlineSnapshot(`
+      "CARD_MISSING
+      $ packsign build dist --key <fingerprint>
+      ! packsign: error: the smart card with the key cannot be reached
+      ! packsign: hint: put it in and look at it with gpg --card-status; Debian has its driver in the package scdaemon
+      [2]"
+    `);
+  });
+
+  test('SIGNER_TIMED_OUT: gpg waits for something', () => {
+    const env = {
+      ...key.env,
+      PATH: fakeGpg('case "$*" in *--detach-sign*) sleep 60;; esac; exec REAL "$@"'),
+    };
+    expect(refusal(key.primary, env, ['--signer-timeout', '300ms'])).toMatchInlineSnapshot(`
+      "SIGNER_TIMED_OUT
+      $ packsign build dist --key <fingerprint> --signer-timeout 300ms
+      ! packsign: error: gpg did not answer in time
+      ! packsign: hint: look for a question for the passphrase, or give it longer with --signer-timeout 10min
+      [2]"
+    `);
+  });
+
+  test('a keyring that another gpg has locked is read all the same', () => {
+    const home = newHome();
+    const { primary, env } = newKey(home, 'Loc');
+    const lock = `${process.pid.toString().padStart(10)}\nhost\n`;
+    for (const name of ['pubring.kbx.lock', 'trustdb.gpg.lock']) writeFileSync(join(home.folder, name), lock);
+    expect(placeWithArchive().packsign(['build', 'dist', '--key', primary], { env }).status).toBe(0);
+  });
+
+  test('a key whose primary half is elsewhere signs with its subkey', () => {
+    const home = newHome();
+    home.must(['--import'], key.home.must(['--export-secret-subkeys', key.primary]));
+    const env = { GNUPGHOME: home.folder };
+    const place = placeWithArchive();
+    expect(place.json(['build', 'dist', '--key', key.primary], { env }).value['signed']).toBe(true);
+    expect(refusal(`${key.primary}!`, env)).toMatch(/^NO_KEY\n/);
+  });
+
+  test('a primary key that signs itself, and P-521, whose hash has to be as long', () => {
+    const home = newHome();
+    home.must(['--passphrase', '', '--quick-generate-key', 'Una <una@x.org>', 'nistp521', 'sign', '1y']);
+    const place = placeWithArchive();
+    const env = { GNUPGHOME: home.folder };
+    expect(place.json(['build', 'dist', '--key', 'una@x.org'], { env }).value['signed']).toBe(true);
+    expect(place.packsign(['verify', 'dist']).status).toBe(0);
+  });
+
+  test('T13: settings of gpg that would make another kind of signature', () => {
+    const home = newHome();
+    const { primary, env } = newKey(home, 'Set');
+    const other = newKey(home, 'Other');
+    const harmless =
+      'armor\ntextmode\ndefault-sig-expire 1d\ndigest-algo SHA1\nsig-policy-url http://x.org\n';
+    writeFileSync(join(home.folder, 'gpg.conf'), harmless);
+    const place = placeWithArchive();
+    expect(place.json(['build', 'dist', '--key', primary], { env }).value['signed']).toBe(true);
+    expect(place.packsign(['verify', 'dist']).status).toBe(0);
+    writeFileSync(join(home.folder, 'gpg.conf'), `local-user ${other.subkey}!\n`);
+    expect(refusal(primary, env)).toMatchInlineSnapshot(`
+      "SELF_CHECK_FAILED
+      $ packsign build dist --key <fingerprint>
+      ! packsign: error: key <fingerprint> was to sign, and <fingerprint>, <fingerprint> did
+      ! packsign: hint: take "local-user" and "default-key" out of gpg.conf
+      [1]"
+    `);
+    writeFileSync(join(home.folder, 'gpg.conf'), 'sig-notation !critical@example.org=1\n');
+    expect(refusal(primary, env)).toMatch(/^SELF_CHECK_FAILED\n/);
+  });
+
+  test.each<readonly [string, string, string]>([
+    [
+      'that gives nothing and says it went well',
+      'echo "[GNUPG:] SIG_CREATED D 22 8 00 1 FPR" >&3',
+      'SIGNER_FAILED',
+    ],
+    ['that says nothing of a signature', 'exec REAL "$@" 3>/dev/null', 'GNUPG_FAILED'],
+    ['that signs with a status of 2', 'REAL "$@"; exit 2', 'GNUPG_FAILED'],
+    ['that hides its word in another', 'echo "[GNUPG:]SIG_CREATED D 22 8 00 1 FPR" >&3', 'GNUPG_FAILED'],
+    ['that signs other bytes', 'echo other | REAL "$@"', 'SELF_CHECK_FAILED'],
+    ['that writes without end', 'exec cat /dev/zero', 'GNUPG_FAILED'],
+  ])('T13: a gpg %s', (_, script, code) => {
+    const body = script.replaceAll('FPR', key.subkey);
+    const path = fakeGpg(`case "$*" in *--detach-sign*) ${body};; *) exec REAL "$@";; esac`);
+    expect(refusal(key.primary, { ...key.env, PATH: path })).toMatch(new RegExp(`^${code}\n`));
+  });
+
+  test('T19: no secret is in any command line or environment of a child', () => {
+    locked.home.killAgent();
+    const place = placeWithArchive();
+    const log = place.path('children');
+    const env = {
+      ...locked.env,
+      PACKSIGN_PASSPHRASE: PASSPHRASE,
+      PACKSIGN_KEY: 'bea@example.org',
+      PATH: fakeGpg(
+        `{ echo "$*"; cat /proc/[0-9]*/cmdline; env; } >> ${log} 2>/dev/null | tr '\\0' ' '; exec REAL "$@"`,
+      ),
+    };
+    expect(place.packsign(['build', 'dist'], { env }).status).toBe(0);
+    const run = place.packsign(['sign', 'dist', '--verbose'], { env });
+    expect([run.status, run.stderr]).toEqual([0, '']);
+    const seen = readFileSync(log, 'latin1');
+    expect(seen).toContain('--detach-sign');
+    expect(seen).toContain(`GNUPGHOME=${locked.home.folder}`);
+    expect(seen).not.toContain(PASSPHRASE);
+    expect(seen).not.toContain('PACKSIGN_');
+  });
+
+  /** A PATH on which `gpg` is this script; REAL stands for the real one. */
+  function fakeGpg(script: string): string {
+    const place = newPlace();
+    const path = process.env['PATH'] ?? '';
+    const real = path.split(':').find((folder) => existsSync(join(folder, 'gpg'))) ?? '';
+    const file = place.write('bin/gpg', `#!/bin/sh\n${script.replaceAll('REAL', join(real, 'gpg'))}\n`);
+    chmodSync(file, 0o755);
+    return `${place.path('bin')}:${path}`;
+  }
+});
+
+/** Leaves of a secret key what the agent keeps of one that was moved to a card. */
+function moveToCard(home: Home, fingerprint: string): void {
+  const listing = home.must(['--with-colons', '--with-keygrip', '-K']).toString();
+  const grip = new RegExp(`^fpr:+${fingerprint}:\\ngrp:+([0-9A-F]{40})`, 'm').exec(listing)?.[1] ?? '';
+  const file = join(home.folder, 'private-keys-v1.d', `${grip}.key`);
+  const point = /\(q\s+#([0-9A-F]+)#/.exec(readFileSync(file, 'latin1'))?.[1] ?? '';
+  const card = 'D2760001240102000005000012340000';
+  writeFileSync(
+    file,
+    `Key: (shadowed-private-key (ecc (curve Ed25519)(flags eddsa)(q #${point}#)\n (shadowed t1-v1 (#${card}# OPENPGP.1))))\n`,
+  );
+}
