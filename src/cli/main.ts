@@ -15,7 +15,8 @@ const BUG_STATUS = 70;
  * Runs packsign with the arguments after its name, and gives the exit status. Nothing here or below ends
  * the process by itself.
  */
-export async function main(argv: readonly string[], outside: Outside): Promise<number> {
+export async function main(argv: readonly string[], given: Outside): Promise<number> {
+  const outside = argv.includes('--no-color') ? withoutColor(given) : given;
   const wantsJson = argv.includes('--json');
   try {
     // The commonest questions are answered without loading anything.
@@ -37,6 +38,11 @@ export async function main(argv: readonly string[], outside: Outside): Promise<n
   } catch (error) {
     return fail(error, { outside, wantsJson, verbose: argv.includes('--verbose') });
   }
+}
+
+/** The option is the environment variable by another name: whoever colours asks for that one alone. */
+function withoutColor(outside: Outside): Outside {
+  return { ...outside, environment: { ...outside.environment, NO_COLOR: '1' } };
 }
 
 async function carryOut(

@@ -1,4 +1,4 @@
-import { canAnimate } from './streams.js';
+import { canAnimate, canColor } from './streams.js';
 import type { Outside } from './streams.js';
 
 /** A spinner that shows while there is something to wait for. */
@@ -28,7 +28,8 @@ export function makeProgress(outside: Outside, { quiet }: { quiet: boolean }): P
   const begin = async () => {
     const { default: ora } = await import('ora');
     // Left to itself ora would swallow Ctrl-C.
-    spinner ??= ora({ stream: outside.stderr, discardStdin: false });
+    const color = canColor(outside, outside.stderr) && 'cyan';
+    spinner ??= ora({ stream: outside.stderr, discardStdin: false, color });
     if (shown === null) return;
     spinner.text = shown;
     spinner.start();

@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { decodeDatabase } from '../../src/format/database.js';
+import type { Database } from '../../src/model/database.js';
+import { newKey, newPlace, npmTarball, sdist, tarball } from '../packsign.js';
+import type { Place, TestKey } from '../packsign.js';
+
+let key: TestKey;
+let place: Place;
+
+beforeAll(async () => {
+  key = await newKey('Ann');
+});
+
+beforeEach(() => {
+  place = newPlace();
+  place.write('ann.asc', key.signing);
+});
+
+/** The database that is published of what lies there. */
+function released(): Database {
+  const run = place.packsign(['build', 'dist', '--key', 'ann.asc']);
+  expect(run.status, run.stderr).toBe(0);
+  expect(place.packsign(['verify', 'dist']).status).toBe(0);
+  return decodeDatabase(place.read('dist/packages.plist'));
+}
+
+function pkgInfo(lines: string): Buffer {
+  return tarball([{ path: 'demo-1.0/PKG-INFO', bytes: `Metadata-Version: 2.1\n${lines}\n` }]);
+}
+
+describe('T16: what an archive says of itself is hostile', () => {
+  test('controls and bidirectional marks in a summary become spaces', () => {
+    const summary = 'Summary: a\u001b[2Jb\u202ec\u0085d\u2028e\u0007f';
+    place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${summary}`));
+    const [entry] = released().Packages;
+    // eslint-disable-next-line no-control-regex
+    expect(entry!.Description).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/);
+    expect(entry!.Description).toMatch(/^a .*f$/);
+  });
+
+  test('markup in a summary stays text', () => {
+    const summary = 'Summary: </string><key>MD5Sum</key>&amp;<![CDATA[';
+    place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${summary}`));
+    expect(released().Packages[0]!.Description).toBe('</string><key>MD5Sum</key>&amp;<![CDATA[');
+  });
+
+  test('a name that is no plain word counts as absent', () => {
+    place.write('dist/demo-1.0.tar.gz', pkgInfo('Name: d\u00e9mo\nVersion: 1.0'));
+    place.write('dist/other-1.0.tar.gz', pkgInfo('Name: ot her\nVersion: 1.0'));
+    const { Archives } = released();
+    expect(Array.from(Archives.values(), ({ Name }) => Name)).toEqual(['demo', 'other']);
+  });
+
+  test('a home page is a web address or nothing', () => {
+    const home = 'Home-page: javascript:alert(1)';
+    place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${home}`));
+    expect(released().Packages[0]).not.toHaveProperty('Home-page');
+  });
+
+  test('__proto__ is a name like any other', () => {
+    place.write('dist/__proto__-1.0.tgz', npmTarball('__proto__', '1.0.0'));
+    place.write('dist/constructor-1.0.tgz', npmTarball('constructor', '1.0.0'));
+    place.write(
+      'dist/evil-1.0.tgz',
+      tarball([
+        {
+          path: 'package/package.json',
+          bytes: '{"name":"evil","version":"1.0.0","__proto__":{"Yanked":"x"}}',
+        },
+      ]),
+    );
+    const { Archives } = released();
+    expect(Array.from(Archives.values(), ({ Name, Yanked }) => [Name, Yanked])).toEqual([
+      ['__proto__', undefined],
+      ['constructor', undefined],
+      ['evil', undefined],
+    ]);
+  });
+
+  test('damaged contents are hashed and named after the file', () => {
+    const good = sdist('demo', '1.0');
+    place.write('dist/demo-1.0.tar.gz', good.subarray(0, good.length / 2));
+    place.write('dist/zero-1.0.tar.gz', Buffer.alloc(4096));
+    place.write('dist/empty-1.0.zip', '');
+    expect(Array.from(released().Archives.keys())).toHaveLength(3);
+  });
+});
+
+describe('T17: nothing from inside an archive is executed', () => {
+  test.each(['os;evil', 'a.b', 'a-b', '1a', 'import', 'x(y)', 'a\tb'])('Install-test of %j', (name) => {
+    place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: ${name}\nVersion: 1.0`));
+    const [entry] = released().Packages;
+    expect(entry!['Install-test']).toMatch(
+      /^(?:import [A-Za-z_][A-Za-z0-9_]*|raise ImportError\("no test"\))$/,
+    );
+    if (name !== 'import') expect(entry!['Install-test']).not.toContain(name);
+  });
+
+  test('commands in metadata go nowhere', () => {
+    const more =
+      'Install-command: rm -rf /\nPre-install-command: id\nDownload-URL: http://evil.example/x.tar.gz';
+    place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${more}`));
+    const scripts = {
+      scripts: { install: 'rm -rf /' },
+      'Install-command': 'id',
+      dist: { tarball: 'http://evil.example' },
+    };
+    place.write('dist/pad-1.0.tgz', npmTarball('pad', '1.0.0', scripts));
+    released();
+    expect(place.text('dist/packages.plist')).not.toMatch(
+      /rm -rf|evil\.example|<key>(?:Pre-i|I)nstall-command/,
+    );
+  });
+
+  test('names that a shell would act on are left out', () => {
+    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+    for (const name of [
+      'x-$(id)-1.0',
+      'x`id`-1.0',
+      'x;id-1.0',
+      'x&-1.0',
+      'x|y-1.0',
+      "x'-1.0",
+      'x y-1.0',
+      'x\ny-1.0',
+      '-x-1.0',
+    ]) {
+      place.write(`dist/${name}.tar.gz`, 'x');
+    }
+    expect(Array.from(released().Archives.keys())).toEqual(['demo-1.0.tar.gz']);
+  });
+});
+
+describe('T19: secrets', () => {
+  test('PACKSIGN_* reaches no child, and no output of a success', () => {
+    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+    const env = { PACKSIGN_KEY: key.signing, PACKSIGN_PASSPHRASE: 'hunter2' };
+    for (const args of [
+      ['build', 'dist', '--verbose'],
+      ['sign', 'dist', '--verbose'],
+      ['verify', 'dist', '--json'],
+    ]) {
+      const { stdout, stderr } = place.packsign(args, { env });
+      expect(stdout + stderr).not.toContain('hunter2');
+      expect(stdout + stderr).not.toContain(key.signing.split('\n')[4]);
+    }
+    const read = 'cat packages*.plist keys.* .packsign/* || true';
+    const everything = execFileSync('sh', ['-c', read], {
+      cwd: place.path('dist'),
+      encoding: 'latin1',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    expect(everything).toContain('<key>Packsign</key>');
+    expect(everything).not.toMatch(/hunter2|PRIVATE KEY/);
+  });
+});
