@@ -12,7 +12,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   index: ['verbs', 'model', 'errors'],
   // The other door: for those who only verify, in browsers too.
   verify: ['verbs', 'model', 'errors'],
-  browser: ['verify'],
+  browser: ['verify', 'model'],
   verbs: ['disk', 'format', 'pgp', 'net', 'web', 'model', 'errors'],
   disk: ['format', 'model', 'errors'],
   net: ['format', 'model', 'errors'],

@@ -110,6 +110,13 @@ export function numberOf(values: Values, name: string): number | null {
   return Number(value);
 }
 
+/** The port to listen at; 0, any, where the option is not given. Throws USAGE. */
+export function portOf(values: Values): number {
+  const port = numberOf(values, 'port') ?? 0;
+  if (port <= 65535) return port;
+  throw new PacksignError('USAGE', `--port wants a number up to 65535, not ${port}`);
+}
+
 /** Where a command works, and with which settings. */
 export interface Place {
   readonly directory: string;

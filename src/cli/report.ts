@@ -9,6 +9,7 @@ import type {
   Inventory,
   JudgedSignature,
   KeyDescription,
+  PageResult,
   PublishedKeys,
   Released,
   SignResult,
@@ -312,6 +313,24 @@ function adviceLines({ status, code, pinnedBy, database, trusted, findings }: Ve
   if (!isBad || code === 'DATABASE_MISSING') return [];
   const notify = trusted?.Packsign.Notify;
   return [`  do not use it${notify === undefined ? '' : `; tell the maintainer: ${harmless(notify)}`}`];
+}
+
+export function reportPage({ page, assets, sha256, written }: PageResult): Report {
+  return {
+    json: { page, assets, sha256, written },
+    lines: written
+      ? [`wrote ${harmless(page)}; look at it with packsign serve ${shown(dirname(page))}`]
+      : [`${harmless(page)} is up to date`],
+    exitStatus: 0,
+  };
+}
+
+export function reportServing(url: string, { directory }: { directory: string }): Report {
+  return {
+    json: { url, directory },
+    lines: [`${harmless(directory)} is served at ${url}, until stopped`],
+    exitStatus: 0,
+  };
 }
 
 const EVENT_WORDS = {

@@ -15,6 +15,8 @@ export type WarningCode =
   | 'NO_MAINTAINER'
   | 'NO_METADATA'
   | 'NO_VERSION'
+  | 'PAGE_EDITED'
+  | 'PAGE_NOT_WRITTEN'
   | 'SIGNER_NOT_LISTED'
   | 'UNREADABLE'
   | 'UNSAFE_NAME'

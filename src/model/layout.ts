@@ -6,6 +6,9 @@ export const KEYS_NAME = 'keys.asc';
 export const KEYRING_NAME = 'keys.gpg';
 export const WAITING_NAME = 'packages.unsigned.plist';
 export const GATHERED_NAME = 'packages.unsigned.plist.asc';
+export const PAGE_NAME = 'index.html';
+/** What the page needs, in folders of packsign's own. */
+export const ASSETS_FOLDER = 'assets';
 export const SETTINGS_NAME = 'packsign.json';
 export const STATE_FOLDER = '.packsign';
 

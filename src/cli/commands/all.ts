@@ -2,6 +2,8 @@ import type { Command } from '../command.js';
 import { buildCommand } from './build.js';
 import { exportCommand } from './export.js';
 import { keyPublishCommand } from './key-publish.js';
+import { pageCommand } from './page.js';
+import { serveCommand } from './serve.js';
 import { statusCommand } from './status.js';
 import { diffCommand } from './diff.js';
 import { initCommand } from './init.js';
@@ -21,6 +23,8 @@ export const COMMANDS: readonly Command[] = [
   signCommand,
   watchCommand,
   statusCommand,
+  pageCommand,
+  serveCommand,
   exportCommand,
   verifyCommand,
 ];

@@ -1,0 +1,32 @@
+import { page } from '../../index.js';
+import type { Command } from '../command.js';
+import { isSet, placeOf, single, textOf, withDirectory } from '../options.js';
+import { reportPage } from '../report.js';
+
+export const pageCommand: Command = {
+  usage: 'page [directory]',
+  summary: 'write the page that people copy key and address from',
+  group: 'maintain',
+  examples: [
+    ['packsign page dist', 'write dist/index.html of what is published there'],
+    ['packsign page dist --template my-page', 'the same from index.eta and the files in my-page'],
+  ],
+  options: (yargs) =>
+    withDirectory(yargs)
+      .option('state', single('folder of working state (default: DIRECTORY/.packsign)'))
+      .option('template', single('folder with an index.eta and assets of your own'))
+      .option('force', {
+        type: 'boolean',
+        default: false,
+        describe: 'write over a page that was edited by hand',
+      }),
+  run: async (values) => {
+    const { directory, stateFolder } = placeOf(values);
+    const result = await page(directory, {
+      template: textOf(values, 'template'),
+      force: isSet(values, 'force'),
+      stateFolder,
+    });
+    return reportPage(result);
+  },
+};

@@ -1,0 +1,33 @@
+import { serve } from '../../index.js';
+import type { Command } from '../command.js';
+import { portOf, single, textOf, withDirectory } from '../options.js';
+import { reportServing } from '../report.js';
+
+export const serveCommand: Command = {
+  usage: 'serve [directory]',
+  summary: 'show a directory as a web server would, on this machine',
+  group: 'maintain',
+  examples: [
+    ['packsign serve dist', 'look at the page of dist in a browser'],
+    ['packsign serve dist --port 8080', 'the same at http://localhost:8080/'],
+  ],
+  options: (yargs) =>
+    withDirectory(yargs)
+      .option('port', single('port to listen at; any free one if not given'))
+      .option('host', single('address to listen at (default: 127.0.0.1, this machine alone)')),
+  run: async (values, { outside, print }) => {
+    const directory = textOf(values, 'directory') ?? '.';
+    const stop = outside.stopSignal();
+    const server = await serve(directory, {
+      host: textOf(values, 'host') ?? '127.0.0.1',
+      port: portOf(values),
+      live: false,
+    });
+    print(reportServing(server.url, { directory }));
+    await new Promise<void>((resolve) => {
+      stop.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await server.close();
+    return { json: null, lines: [], exitStatus: 0 };
+  },
+};

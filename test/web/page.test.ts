@@ -1,0 +1,199 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { codeOf, epoch, newKey, newPlace, sdist } from '../packsign.js';
+import type { Place, TestKey } from '../packsign.js';
+
+const THEN = epoch('2026-03-01T12:00:00Z');
+
+let key: TestKey;
+beforeAll(async () => {
+  key = await newKey('Ada');
+});
+
+/** A published directory; what the settings say, and what they get wrong, is the test's own. */
+function published(
+  settings: object = {},
+  archives = { 'lantern-1.0.tar.gz': sdist('lantern', '1.0') },
+): Place {
+  const place = newPlace();
+  place.write('key.asc', key.signing);
+  place.write('dist/packsign.json', JSON.stringify(settings));
+  for (const [name, bytes] of Object.entries(archives)) place.write(`dist/${name}`, bytes);
+  const run = place.packsign(['build', 'dist', '--key', 'key.asc', '--first', '--deterministic'], {
+    env: THEN,
+  });
+  expect(run.status, run.stderr).toBe(0);
+  return place;
+}
+
+function pageOf(place: Place, ...args: readonly string[]): string {
+  const run = place.packsign(['page', 'dist', ...args]);
+  expect(run.status, run.stderr).toBe(0);
+  return place.text('dist/index.html');
+}
+
+describe('packsign page', () => {
+  it('writes one page with its assets, which names maintainer, dates, full fingerprint, key and hash', () => {
+    const place = published({ Maintainer: 'Ada <ada@example.org>', Description: 'Lamps' });
+    const { status, value } = place.json(['page', 'dist']);
+    expect(status).toBe(0);
+    expect(value).toMatchObject({ page: 'dist/index.html', written: true });
+    const html = place.text('dist/index.html');
+    const database = place.text('dist/packages.plist');
+    expect(html).toContain('<h1><bdi>Lamps</bdi></h1>');
+    expect(html).toContain('Ada &lt;ada@example.org&gt;');
+    expect(html).toContain('<time datetime="2026-03-01T12:00:00Z">1 March 2026</time>');
+    for (const group of key.fingerprint.match(/.{4}/g) ?? []) expect(html).toContain(`<b>${group}</b>`);
+    expect(html).toContain('-----BEGIN PGP PUBLIC KEY BLOCK-----');
+    expect(html).toContain(/<key>SHA256<\/key>\s*<string>(\w+)</.exec(database)![1]);
+    expect(html).toContain(`--fingerprint ${key.fingerprint}`);
+    for (const [, name] of html.matchAll(/(?:src|href)="(assets\/[^"]+)"/g))
+      expect(place.has(`dist/${name}`), name).toBe(true);
+  });
+
+  it('is reproducible, and says when nothing had to be written', () => {
+    const [one, other] = [published(), published()];
+    expect(one.text('dist/packages.plist')).toBe(other.text('dist/packages.plist'));
+    expect(pageOf(one)).toBe(pageOf(other));
+    expect(one.snapshot('dist/assets')).toEqual(other.snapshot('dist/assets'));
+    expect(one.json(['page', 'dist']).value).toMatchObject({ written: false });
+  });
+
+  it('carries each package once', () => {
+    const html = pageOf(published());
+    const hash = /<code>([0-9a-f]{64})<\/code>/.exec(html)![1]!;
+    expect(html.split(hash)).toHaveLength(2);
+    expect(html.split('lantern-1.0.tar.gz')).toHaveLength(2);
+  });
+
+  it('leaves a page alone that was edited by hand, unless told otherwise', () => {
+    const place = published();
+    const edited = pageOf(place).replace('Compare the key', 'Compare my key');
+    place.write('dist/index.html', edited);
+    const answer = place.json(['page', 'dist']);
+    expect([answer.status, codeOf(answer)]).toEqual([1, 'PAGE_EDITED']);
+    expect(place.text('dist/index.html')).toBe(edited);
+    expect(pageOf(place, '--force')).toContain('Compare the key');
+    place.write('dist/index.html', '<h1>mine</h1>');
+    expect(place.packsign(['page', 'dist']).stderr).toMatch(/edited by hand.*left alone[^]*hint: .*--force/);
+  });
+
+  it('takes a template of the user, whose text is escaped like that of packsign', () => {
+    const place = published({ Description: '<b>&"' });
+    mkdirSync(place.path('mine/pictures'), { recursive: true });
+    writeFileSync(
+      place.path('mine/index.eta'),
+      '<p><%= it.title %></p><img src="<%= it.assets %>/pictures/a.svg">\n',
+    );
+    writeFileSync(place.path('mine/pictures/a.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
+    const html = pageOf(place, '--template', 'mine');
+    expect(html).toContain('<p>&lt;b&gt;&amp;&quot;</p>');
+    expect(place.has(`dist/${/assets\/[^"]+a.svg/.exec(html)![0]}`)).toBe(true);
+  });
+
+  it('refuses a template that fails, and a folder that is none', () => {
+    const place = published();
+    mkdirSync(place.path('mine'));
+    writeFileSync(place.path('mine/index.eta'), '<%= it.nothing.there %>');
+    const answer = place.json(['page', 'dist', '--template', 'mine']);
+    expect([answer.status, codeOf(answer)]).toEqual([2, 'TEMPLATE_INVALID']);
+    expect(codeOf(place.json(['page', 'dist', '--template', 'nowhere']))).toBe('DIRECTORY_UNREADABLE');
+    expect(place.has('dist/index.html')).toBe(false);
+  });
+
+  it('is made of nothing but what is published and verifies', () => {
+    const place = newPlace();
+    expect(codeOf(place.json(['page', 'dist']))).toBe('NOT_PUBLISHED');
+    const tampered = published();
+    tampered.write('dist/packages.plist', tampered.text('dist/packages.plist').replace('lantern', 'lanterm'));
+    expect(codeOf(tampered.json(['page', 'dist']))).toBe('PREVIOUS_INVALID');
+    expect(tampered.has('dist/index.html')).toBe(false);
+  });
+
+  it('tells what the database changed', () => {
+    const place = published({}, {
+      'lantern-1.0.tar.gz': sdist('lantern', '1.0'),
+      'lamp-1.0.tar.gz': sdist('lamp', '1.0'),
+    } as never);
+    expect(pageOf(place)).toContain('first database');
+    place.remove('dist/lamp-1.0.tar.gz');
+    place.write('dist/lantern-1.1.tar.gz', sdist('lantern', '1.1'));
+    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0', 'x = 2\n'));
+    const build = [
+      'build',
+      'dist',
+      '--key',
+      'key.asc',
+      '--allow-changed',
+      'lantern-1.0.tar.gz',
+      '--reason',
+      'built <again>',
+    ];
+    expect(place.packsign(build, { env: epoch('2026-03-02T12:00:00Z') }).status).toBe(0);
+    const html = pageOf(place).replace(/<\/?(?:strong|code|bdi)>/g, '');
+    expect(html).toContain('added lantern-1.1.tar.gz');
+    expect(html).toContain('replaced lantern-1.0.tar.gz: built &lt;again&gt;');
+    expect(html).toContain('withdrawn lamp-1.0.tar.gz');
+  });
+
+  it('marks what was yanked, with the reason, and does not link to it', () => {
+    const place = published({ Packages: { 'lantern-1.0.tar.gz': { Yanked: 'loses the <flame>' } } });
+    const html = pageOf(place);
+    expect(html).toContain('Yanked: <bdi>loses the &lt;flame&gt;</bdi>');
+    expect(html).not.toContain('href="lantern-1.0.tar.gz"');
+  });
+});
+
+describe('hostile content on the page (T18)', () => {
+  const evil = {
+    Maintainer: '"><script>alert(1)</script>',
+    Description: `</title><img src=x onerror=alert(1)> ${'\u05d0'.repeat(3000)}`,
+    Database: "https://example.org/$(id);'`x`/packages.plist",
+    Mirrors: ['https://example.org/"onmouseover="alert(1)'],
+    Trusts: [
+      {
+        URL: 'https://evil.example/"><script>/packages.plist',
+        Fingerprints: ['0'.repeat(40)],
+        Maintainer: '<script>',
+      },
+    ],
+    Packages: {
+      lantern: { Description: '<script>alert(2)</script>' },
+      "<img/src='x'>": {
+        Description: 'x'.repeat(60_000),
+        'Install-test': 'pass',
+        'Home-page': 'https://x/"><script>',
+      },
+    },
+  };
+  let html: string;
+  beforeAll(() => {
+    html = pageOf(published(evil));
+  });
+
+  it('becomes text', () => {
+    expect(html).not.toMatch(/<script(?! src="assets\/packsign-[0-9a-f]{12}\/page\.js" defer><\/script>)/);
+    expect(html).not.toMatch(/<img|"onmouseover/);
+    expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+  });
+
+  it('cannot leave the quotes of a line that people paste', () => {
+    const [line] = /packsign trust add [^\n]+/.exec(html)!;
+    expect(line).toBe(
+      `packsign trust add &#39;https://example.org/$(id);%27\`x\`/packages.plist&#39; --fingerprint ${key.fingerprint}`,
+    );
+  });
+
+  it('is cut to a length that can be read', () => {
+    expect(html.length).toBeLessThan(60_000);
+  });
+});
+
+describe('packsign serve', () => {
+  it('says where, and wants a directory', () => {
+    const place = newPlace();
+    expect(codeOf(place.json(['serve', 'nowhere']))).toBe('DIRECTORY_UNREADABLE');
+    expect(codeOf(place.json(['serve', 'dist', '--port', 'http']))).toBe('USAGE');
+    expect(codeOf(place.json(['serve', 'dist', '--port', '70000']))).toBe('USAGE');
+  });
+});
