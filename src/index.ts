@@ -31,6 +31,29 @@ export { sign } from './verbs/sign.js';
 export type { SignOptions, SignResult } from './verbs/sign.js';
 export { verify } from './verbs/verify.js';
 export type { VerifyCode, VerifyOptions, VerifyResult } from './verbs/verify.js';
+export { fetchDatabase } from './verbs/fetch.js';
+export type { FetchedDatabase } from './verbs/fetch.js';
+export { DIRECT_NETWORK } from './verbs/sources.js';
+export type { FetchOptions, PinOptions, TrustPlace } from './verbs/sources.js';
+export { archiveError, fetchArchive, get } from './verbs/get.js';
+export type { FetchArchiveOptions, GetOptions, GetProgress, GetResult, Got } from './verbs/get.js';
+export { list } from './verbs/list.js';
+export type { ListOptions, ListResult, ListedPackage } from './verbs/list.js';
+export { complaintOf, saveComplaint } from './verbs/complain.js';
+export type { ComplaintOptions } from './verbs/complain.js';
+export { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from './verbs/trust.js';
+export type {
+  PinnedKey,
+  ProposedKey,
+  Refreshed,
+  TrustAddOptions,
+  TrustAdded,
+  TrustOffer,
+  TrustOptions,
+  TrustRefreshOptions,
+  TrustStore,
+  Trusted,
+} from './verbs/trust.js';
 export { watch } from './verbs/watch.js';
 export type { WatchEvent, WatchOptions } from './verbs/watch.js';
 export type { JudgedSignature, TrustedDatabase } from './verbs/judge.js';
@@ -43,7 +66,9 @@ export { STATE_FOLDER } from './model/layout.js';
 export type { Package, Prerequisite } from './model/package.js';
 export { parseDuration } from './model/settings.js';
 export type { Override, Settings, TrustSetting } from './model/settings.js';
+export type { AcceptedNote, Grounds } from './model/trust.js';
 export { formatInstant } from './model/time.js';
+export type { NetworkOptions } from './net/transport.js';
 export type { Certificate } from './pgp/certificates.js';
 export type { KeyDescription } from './pgp/describe.js';
 export type { Signer } from './pgp/signer.js';

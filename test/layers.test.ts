@@ -24,7 +24,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The public API also names types of these. */
-const TYPES_FOR_INDEX = ['pgp', 'disk'];
+const TYPES_FOR_INDEX = ['pgp', 'disk', 'net'];
 
 /** Rooms that must not reach the clock, the environment, the current folder or the terminal. */
 const BELOW_CLI = ['verbs', 'disk', 'net', 'web', 'format', 'pgp', 'model', 'errors'];

@@ -194,7 +194,7 @@ function executableLines({ executable }: Difference, limit: number): string[] {
   ]);
 }
 
-function limited<T>(items: readonly T[], limit: number, show: (item: T) => string[]): string[] {
+export function limited<T>(items: readonly T[], limit: number, show: (item: T) => string[]): string[] {
   const lines = items.slice(0, limit).flatMap(show);
   return items.length > limit
     ? [...lines, `  … and ${(items.length - limit).toLocaleString('en-US')} more`]
@@ -223,7 +223,7 @@ export function warningLines(warnings: readonly Warning[]): string[] {
   });
 }
 
-const PADLOCKS = {
+export const PADLOCKS = {
   authentic: '🔒 closed padlock',
   stale: '🔒 closed padlock',
   unauthenticated: '🔓 open padlock',
@@ -259,7 +259,10 @@ export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): 
   };
 }
 
-function passes({ status, findings }: VerifyResult, tolerance: VerifyTolerance): boolean {
+export function passes(
+  { status, findings }: Pick<VerifyResult, 'status' | 'findings'>,
+  tolerance: VerifyTolerance,
+): boolean {
   const isAccepted =
     status === 'authentic' ||
     (status === 'stale' && tolerance.allowStale) ||
@@ -268,7 +271,7 @@ function passes({ status, findings }: VerifyResult, tolerance: VerifyTolerance):
   return isAccepted && counts.length === 0;
 }
 
-function verdictLines(result: VerifyResult): string[] {
+export function verdictLines(result: VerifyResult): string[] {
   const { status, database, message, trusted, archives, findings } = result;
   const why = message === null ? '' : `: ${harmless(message)}`;
   const code = result.code === null ? '' : ` (${result.code})`;
@@ -290,7 +293,7 @@ function verdictLines(result: VerifyResult): string[] {
   ];
 }
 
-function freshness(expires: Date | undefined): string {
+export function freshness(expires: Date | undefined): string {
   return expires === undefined ? '' : `, fresh until ${formatInstant(expires)}`;
 }
 
@@ -301,18 +304,23 @@ function signatureLine({ fingerprint, userId, signedAt, counts, reason }: Judged
   return `  ${counts ? 'signed by' : 'does not count:'} ${who}${name}${when}${reason === null ? '' : ` (${harmless(reason)})`}`;
 }
 
-function adviceLines({ status, code, pinnedBy, database, trusted, findings }: VerifyResult): string[] {
+function adviceLines({ status, code, pinnedBy, database, notify, findings }: VerifyResult): string[] {
   if (status === 'unauthenticated') {
     const target = pinnedBy === 'directory' ? dirname(database) : database;
+    const command = /^[a-z]+:\/\//.test(database) ? 'trust add' : 'verify';
     return [
       '  to know whose it is, get the fingerprint from a place you trust and type',
-      `  packsign verify ${shown(target)} --fingerprint FINGERPRINT`,
+      `  packsign ${command} ${shown(target)} --fingerprint FINGERPRINT`,
     ];
   }
   const isBad = status === 'refused' || findings.some(({ kind }) => kind === 'altered');
   if (!isBad || code === 'DATABASE_MISSING') return [];
-  const notify = trusted?.Packsign.Notify;
-  return [`  do not use it${notify === undefined ? '' : `; tell the maintainer: ${harmless(notify)}`}`];
+  return [
+    '  do not use it',
+    ...(notify === null
+      ? []
+      : [`  tell the maintainer: ${harmless(notify)} (--report FILE writes what to send)`]),
+  ];
 }
 
 export function reportPage({ page, assets, sha256, written }: PageResult): Report {
@@ -532,7 +540,7 @@ function life({ revoked, expires }: { revoked: boolean; expires: Date | null }):
   return expires === null ? 'never expires' : `expires ${formatInstant(expires)}`;
 }
 
-function instantOrNull(date: Date | null): string | null {
+export function instantOrNull(date: Date | null): string | null {
   return date === null ? null : formatInstant(date);
 }
 

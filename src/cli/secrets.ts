@@ -97,3 +97,27 @@ export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | null = null;
   return () => (made ??= make());
 }
+
+const ARMOR_END = /^-----END PGP [A-Z ]+-----[\t\r ]*$/m;
+
+/** A key that is pasted, up to its last line; to the end of the input where nobody types. */
+export async function readPasted(outside: Outside): Promise<string> {
+  const { stdin, stderr } = outside;
+  if (!canAsk(outside)) return `${(await readAll(stdin)).trim()}\n`;
+  stderr.write('paste the public key, with its first and last line:\n');
+  return await new Promise((resolve) => {
+    let text = '';
+    const done = () => {
+      stdin.pause();
+      stdin.off('data', take);
+      stdin.off('end', done);
+      resolve(`${text.trim()}\n`);
+    };
+    const take = (chunk: Buffer | string) => {
+      text += chunk.toString();
+      if (ARMOR_END.test(text)) done();
+    };
+    stdin.on('data', take);
+    stdin.on('end', done);
+  });
+}

@@ -7,6 +7,8 @@ import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import { SLACK_MS, formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { contentOf } from '../pgp/content.js';
+import type { Content } from '../pgp/content.js';
 import type { SignatureReport } from '../pgp/signatures.js';
 
 declare const trusted: unique symbol;
@@ -34,6 +36,8 @@ export interface Accepted {
 
 export interface Evidence {
   readonly bytes: Uint8Array;
+  /** The same bytes where they were hashed already. */
+  readonly content?: Content;
   /** The signature file of exactly these bytes; null where there is none. */
   readonly signature: Uint8Array | null;
   readonly certificates: readonly Certificate[];
@@ -45,6 +49,8 @@ export interface JudgeOptions {
   readonly accepted: Accepted | null;
   /** The address under which this database was pinned; null where it was not fetched from one. */
   readonly url: string | null;
+  /** For a writer who is going to write most entries again. */
+  readonly keepText?: boolean;
   /** Whether the signature file was named by hand, and may be binary. */
   readonly byHand?: boolean;
 }
@@ -86,24 +92,28 @@ export function nameOf(bytes: Uint8Array): string {
  * is read before enough pinned keys have signed (threats T1, T5, T6, T21 to T23). Never throws for bad input.
  */
 export async function judge(evidence: Evidence, options: JudgeOptions): Promise<Verdict> {
-  const sha256 = nameOf(evidence.bytes);
+  // What is verified must be what is decoded (threat T1): a content of other bytes is nothing.
+  const { bytes } = evidence;
+  const content = evidence.content?.bytes === bytes ? evidence.content : contentOf(bytes);
+  const sha256 = content.sha256();
   let signatures: readonly JudgedSignature[] = [];
   try {
-    const reports = await checkSignatures(evidence, options);
+    const reports = await checkSignatures({ ...evidence, content }, options);
     signatures = reports.map((report) => judged(report, null));
     const latest = new Date(options.now.getTime() + SLACK_MS);
     // Step 5: before anything is decoded. What the database itself asks for is only known afterwards.
     const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
     requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
     // Step 6.
-    const database = decodeDatabase(evidence.bytes);
+    const database = decodeDatabase(bytes, { keepText: options.keepText === true });
+    // Before the signatures' dates: none could lie between a future date and now.
+    requireTime(database, options.now);
     const earliest = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
     signatures = reports.map((report) => judged(report, { from: earliest, until: latest }));
     const wanted = options.pins.threshold === 'own' ? thresholdOf(database) : options.pins.threshold;
     requireSigners(await counted(reports, { from: earliest, until: latest }), { least: wanted, reports });
     requireAddress(database, options);
     // Step 7.
-    requireTime(database, options.now);
     requireOrder({ database, sha256 }, options.accepted);
     // Step 8.
     requireSameBytes(database, options.accepted);
@@ -130,7 +140,7 @@ interface Bounds {
 }
 
 async function checkSignatures(
-  evidence: Evidence,
+  evidence: Evidence & { readonly content: Content },
   options: JudgeOptions,
 ): Promise<readonly SignatureReport[]> {
   if (evidence.signature === null) {
@@ -143,7 +153,7 @@ async function checkSignatures(
   const signatures = readSignatures(evidence.signature, { allowBinary: options.byHand === true });
   const pinned = new Set(options.pins.fingerprints);
   const certificates = evidence.certificates.filter(({ fingerprint }) => pinned.has(fingerprint));
-  return await verifySignatures(evidence.bytes, signatures, { certificates, now: options.now });
+  return await verifySignatures(evidence.content, signatures, { certificates, now: options.now });
 }
 
 async function counted(reports: readonly SignatureReport[], bounds: Bounds): Promise<ReadonlySet<string>> {

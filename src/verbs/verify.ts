@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { digestListed } from '../disk/listed.js';
 import { readBounded } from '../disk/files.js';
@@ -6,15 +6,22 @@ import { readNote } from '../disk/notes.js';
 import { scanDirectory } from '../disk/scan.js';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
+import { isAddress } from '../model/address.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Finding } from '../model/finding.js';
 import { DATABASE_NAME, KEYS_NAME, signaturePath } from '../model/layout.js';
 import { compareText } from '../model/package.js';
+import type { AcceptedNote } from '../model/trust.js';
+import { DIRECT_NETWORK, openNetwork } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { compareRemote, worstOf } from './compare.js';
+import { fetchThrough } from './fetch.js';
 import { judge, nameOf } from './judge.js';
 import type { Accepted, JudgedSignature, Pins, TrustedDatabase, Verdict } from './judge.js';
 import { readKeys } from './published.js';
+import { findEntry } from './sources.js';
+import type { FetchOptions } from './sources.js';
 
 export interface VerifyOptions {
   /** A file of certificates: all of its primaries are pinned. */
@@ -24,11 +31,13 @@ export interface VerifyOptions {
   readonly threshold: number | null;
   /** A signature file named by hand; null finds it by the hash of the database. */
   readonly signatureFile: string | null;
-  /** Whether archives are compared. */
-  readonly archives: boolean;
+  /** Whether archives are compared; null compares those of a directory, and fetches none. */
+  readonly archives: boolean | null;
   readonly now: Date;
   /** Where this machine notes what it published; null keeps no note. */
   readonly notesFolder: string | null;
+  /** How addresses and names of trusted databases are looked up; when not given, neither is. */
+  readonly remote?: Pick<FetchOptions, 'trust' | 'network'>;
   readonly onProgress?: (done: number, of: number) => void;
 }
 
@@ -38,19 +47,23 @@ export interface VerifyResult {
   /** Why it is not simply authentic. */
   readonly code: VerifyCode | null;
   readonly message: string | null;
-  /** Path of the database as it was named. */
+  /** Path of the database as it was named, or its address. */
   readonly database: string;
   readonly sha256: string | null;
   /** Null unless keys that somebody pinned have signed. */
   readonly trusted: TrustedDatabase | null;
   readonly pinnedBy: 'option' | 'store' | 'publisher' | 'directory' | null;
   readonly signatures: readonly JudgedSignature[];
+  /** Where the maintainer wants to hear of trouble; null where nobody trustworthy said. */
+  readonly notify: string | null;
+  /** The last database that was accepted from there, where the trust store has one. */
+  readonly accepted: Pick<AcceptedNote, 'issued' | 'sha256'> | null;
   readonly archives: { readonly checked: number; readonly ok: number };
   /** Sorted by path. */
   readonly findings: readonly Finding[];
 }
 
-export type VerifyCode = ErrorCode | 'ARCHIVE_ALTERED' | 'ARCHIVE_MISSING' | 'NOT_PINNED';
+export type VerifyCode = ErrorCode;
 
 interface Target {
   readonly directory: string;
@@ -59,11 +72,13 @@ interface Target {
 }
 
 /**
- * Verifies a directory with its archives, or a database file (docs/FORMAT.md §8). What is wrong with the
- * data is in the result; thrown is only what keeps us from looking: FILE_UNREADABLE, KEYS_MALFORMED of
- * a file that the user named, DIRECTORY_UNREADABLE, USAGE.
+ * Verifies a directory with its archives, a database file, or a database by its address or the name that
+ * it is trusted by (docs/FORMAT.md §8). What is wrong with the data is in the result; thrown is only what keeps us
+ * from looking: FILE_UNREADABLE, KEYS_MALFORMED of a file that the user named, DIRECTORY_UNREADABLE, USAGE, and
+ * what `fetchDatabase` throws.
  */
 export async function verify(path: string, options: VerifyOptions): Promise<VerifyResult> {
+  if (isRemote(path, options.remote)) return await verifyRemote(path, options);
   const target = findTarget(path);
   const files = readFiles(target, options);
   if (files.kind === 'missing') return nothingThere(target);
@@ -83,6 +98,33 @@ export async function verify(path: string, options: VerifyOptions): Promise<Veri
     },
   );
   return await resultOf(target, { verdict, pinnedBy: pinning.pinnedBy, options });
+}
+
+/** An address, or a name in the trust store that is no file here. */
+export function isRemote(target: string, remote: VerifyOptions['remote']): boolean {
+  if (isAddress(target)) return true;
+  return remote !== undefined && !existsSync(target) && findEntry(target, remote.trust) !== null;
+}
+
+async function verifyRemote(target: string, options: VerifyOptions): Promise<VerifyResult> {
+  const { remote = { trust: { kind: 'none' }, network: DIRECT_NETWORK } } = options;
+  if (options.signatureFile !== null) {
+    throw new PacksignError('USAGE', '--signature is for database files; an address has its own signatures');
+  }
+  const network = openNetwork(remote.network);
+  try {
+    const asking = { ...options, ...remote };
+    const fetched = await fetchThrough(network, target, asking);
+    const { status, code, message, sha256, trusted, pinnedBy, signatures, notify, accepted } = fetched;
+    const answer = { status, code, message, sha256, trusted, pinnedBy, signatures, notify, accepted };
+    if (trusted === null || options.archives !== true) {
+      return { ...answer, ...NOTHING_CHECKED, database: fetched.url };
+    }
+    const compared = await compareRemote(network, fetched, { ...asking, onProgress: options.onProgress });
+    return { ...answer, ...compared, code: code ?? worstOf(compared.findings), database: fetched.url };
+  } finally {
+    await network.close();
+  }
 }
 
 function findTarget(path: string): Target {
@@ -221,12 +263,14 @@ async function resultOf(
     sha256: verdict.sha256,
     pinnedBy,
     signatures: verdict.signatures,
+    accepted: null,
+    notify: null,
   };
   const { status, code, message } = verdict;
   if (verdict.status === 'refused')
     return { ...common, ...NOTHING_CHECKED, status, code, message, trusted: null };
   const comparison =
-    target.isDirectory && options.archives
+    target.isDirectory && options.archives !== false
       ? await compareArchives(target.directory, { database: verdict.database, options })
       : NOTHING_CHECKED;
   if (pinnedBy === 'directory') {
@@ -247,15 +291,12 @@ async function resultOf(
     code: code ?? worstOf(comparison.findings),
     message,
     trusted: verdict.database,
+    notify: verdict.database.Packsign.Notify ?? null,
   };
 }
 
+const NOBODY = { trusted: null, pinnedBy: null, signatures: [], notify: null, accepted: null } as const;
 const NOTHING_CHECKED = { archives: { checked: 0, ok: 0 }, findings: [] } as const;
-
-function worstOf(findings: readonly Finding[]): VerifyCode | null {
-  if (findings.some(({ kind }) => kind === 'altered')) return 'ARCHIVE_ALTERED';
-  return findings.some(({ kind }) => kind === 'missing') ? 'ARCHIVE_MISSING' : null;
-}
 
 /** Step 11: every listed archive, and what lies there unlisted. Never from a cache. */
 async function compareArchives(
@@ -303,12 +344,12 @@ function nothingThere(target: Target): VerifyResult {
 }
 
 function refusal(target: Target, { code, message, sha256 }: Refusal): VerifyResult {
-  const common = { database: target.database, sha256, trusted: null, pinnedBy: null, signatures: [] };
+  const common = { ...NOBODY, database: target.database, sha256 };
   return { ...common, ...NOTHING_CHECKED, status: 'refused', code, message };
 }
 
 function unpinned(target: Target, sha256: string): VerifyResult {
   const message = 'no key was named to hold it to';
-  const common = { database: target.database, sha256, trusted: null, pinnedBy: null, signatures: [] };
+  const common = { ...NOBODY, database: target.database, sha256 };
   return { ...common, ...NOTHING_CHECKED, status: 'unauthenticated', code: 'NOT_PINNED', message };
 }

@@ -1,7 +1,9 @@
 import type { Command } from '../command.js';
 import { buildCommand } from './build.js';
 import { exportCommand } from './export.js';
+import { getCommand } from './get.js';
 import { keyPublishCommand } from './key-publish.js';
+import { listCommand } from './list.js';
 import { pageCommand } from './page.js';
 import { serveCommand } from './serve.js';
 import { statusCommand } from './status.js';
@@ -9,6 +11,13 @@ import { diffCommand } from './diff.js';
 import { initCommand } from './init.js';
 import { keyGenerateCommand, keyShowCommand } from './key.js';
 import { signCommand } from './sign.js';
+import {
+  trustAddCommand,
+  trustExportCommand,
+  trustListCommand,
+  trustRefreshCommand,
+  trustRemoveCommand,
+} from './trust.js';
 import { verifyCommand } from './verify.js';
 import { watchCommand } from './watch.js';
 
@@ -27,4 +36,11 @@ export const COMMANDS: readonly Command[] = [
   serveCommand,
   exportCommand,
   verifyCommand,
+  trustAddCommand,
+  trustListCommand,
+  trustRefreshCommand,
+  trustRemoveCommand,
+  trustExportCommand,
+  listCommand,
+  getCommand,
 ];

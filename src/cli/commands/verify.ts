@@ -1,8 +1,10 @@
-import { PacksignError, verify } from '../../index.js';
+import { complaintOf, saveComplaint, verify } from '../../index.js';
 import type { Command } from '../command.js';
 import { notesFolder } from '../folders.js';
-import { isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
-import { reportVerify } from '../report.js';
+import { isSet, single, textOf } from '../options.js';
+import { pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remote.js';
+import { passes, reportVerify } from '../report.js';
+import { version } from '../version.js';
 
 export const verifyCommand: Command = {
   usage: 'verify [target]',
@@ -12,54 +14,52 @@ export const verifyCommand: Command = {
     ['packsign verify dist', 'check a directory that this machine published'],
     ['packsign verify dist --fingerprint 0123…CDEF', 'hold it to a key that you know'],
     ['packsign verify packages.plist --keys maintainer.asc', 'check one file, with its signature beside it'],
+    ['packsign verify https://example.org/dist --archives', 'check a trusted database and all it lists'],
   ],
   options: (yargs) =>
-    yargs
-      .positional('target', { type: 'string', default: '.', describe: 'directory or database file' })
-      .option('keys', single('file of certificates; all keys in it are pinned'))
-      .option('fingerprint', repeated('primary fingerprint to insist on'))
-      .option('threshold', single('how many pinned keys must have signed (default: 1)'))
+    withTolerance(
+      withNetwork(
+        withPins(
+          yargs.positional('target', {
+            type: 'string',
+            default: '.',
+            describe: 'directory, database file, address, or name of a trusted database',
+          }),
+        ),
+      ),
+    )
       .option('signature', single('the signature file, where it is not beside the database'))
-      .option('archives', { type: 'boolean', default: true, describe: 'check the archives too' })
+      .option('archives', {
+        type: 'boolean',
+        describe: 'check the archives too (default for directories; not for addresses)',
+      })
       .option('strict', {
         type: 'boolean',
         default: false,
         describe: 'unlisted and yanked archives fail too',
       })
-      .option('allow-stale', { type: 'boolean', default: false, describe: 'accept an expired database' })
-      .option('allow-unauthenticated', {
-        type: 'boolean',
-        default: false,
-        describe: 'accept a database that is nobody’s',
-      }),
+      .option('report', single('write what is wrong to this file, for the maintainer')),
   run: async (values, { outside, progress }) => {
     const result = await verify(textOf(values, 'target') ?? '.', {
-      keysFile: textOf(values, 'keys'),
-      fingerprints: listOf(values, 'fingerprint').map(parseFingerprint),
-      threshold: numberOf(values, 'threshold'),
+      ...pinsOf(values),
       signatureFile: textOf(values, 'signature'),
-      archives: isSet(values, 'archives'),
+      archives: typeof values['archives'] === 'boolean' ? values['archives'] : null,
       now: outside.clock(),
       notesFolder: notesFolder(outside),
+      remote: remoteOf(values, outside),
       onProgress: (done, of) => {
         progress.say(`checking archives: ${done} of ${of}`);
       },
     });
-    return reportVerify(result, {
+    const tolerance = {
       strict: isSet(values, 'strict'),
       allowStale: isSet(values, 'allow-stale'),
       allowUnauthenticated: isSet(values, 'allow-unauthenticated'),
-    });
+    };
+    const report = textOf(values, 'report');
+    if (report !== null && !passes(result, tolerance)) {
+      saveComplaint(report, complaintOf(result, { now: outside.clock(), version: version() }));
+    }
+    return reportVerify(result, tolerance);
   },
 };
-
-function parseFingerprint(text: string): string {
-  const digits = text
-    .replace(/[\s:]+/g, '')
-    .replace(/^0x/i, '')
-    .toUpperCase();
-  if (/^[0-9A-F]{40}$/.test(digits)) return digits;
-  throw new PacksignError('USAGE', `"${text}" is not a full fingerprint`, {
-    hint: 'a fingerprint has 40 hex digits; shorter key numbers can be forged',
-  });
-}

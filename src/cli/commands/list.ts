@@ -1,0 +1,44 @@
+import { list } from '../../index.js';
+import type { Command } from '../command.js';
+import { notesFolder } from '../folders.js';
+import { isSet, single, textOf } from '../options.js';
+import { pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remote.js';
+import { reportList } from '../report-trust.js';
+
+export const listCommand: Command = {
+  usage: 'list [target]',
+  summary: 'list the packages of a database, with its padlock',
+  group: 'trust',
+  examples: [
+    ['packsign list example.org', 'what a database that you trust holds'],
+    ['packsign list https://example.org/dist', 'the same by its address'],
+  ],
+  options: (yargs) =>
+    withTolerance(
+      withNetwork(
+        withPins(
+          yargs.positional('target', {
+            type: 'string',
+            default: '.',
+            describe: 'directory, database file, address, or name of a trusted database',
+          }),
+        ),
+      ),
+    ).option('signature', single('the signature file, where it is not beside the database')),
+  run: async (values, { outside, progress }) => {
+    const target = textOf(values, 'target') ?? '.';
+    progress.say('looking at the database');
+    const result = await list(target, {
+      ...pinsOf(values),
+      signatureFile: textOf(values, 'signature'),
+      now: outside.clock(),
+      notesFolder: notesFolder(outside),
+      remote: remoteOf(values, outside),
+    });
+    return reportList(result, {
+      strict: false,
+      allowStale: isSet(values, 'allow-stale'),
+      allowUnauthenticated: isSet(values, 'allow-unauthenticated'),
+    });
+  },
+};

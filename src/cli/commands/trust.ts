@@ -1,0 +1,151 @@
+import { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from '../../index.js';
+import type { TrustOffer } from '../../index.js';
+import type { Command } from '../command.js';
+import { isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
+import { networkOf, parseFingerprint, placeOfTrust, storeOf } from '../remote.js';
+import {
+  offerLines,
+  reportBundle,
+  reportRefreshed,
+  reportRemoved,
+  reportTrusted,
+  reportAdded,
+} from '../report-trust.js';
+import { ask, readPasted } from '../secrets.js';
+import { canAsk } from '../streams.js';
+import type { Outside } from '../streams.js';
+
+export const trustAddCommand: Command = {
+  usage: 'trust add <url>',
+  summary: 'trust a database by its key, and know it from then on',
+  group: 'trust',
+  examples: [
+    ['packsign trust add https://example.org/dist --keys maintainer.asc', 'by a key that you have'],
+    ['packsign trust add https://example.org/dist --keys -', 'by a key that you paste'],
+    ['packsign trust add https://example.org/dist --fingerprint "0123 … CDEF"', 'by its fingerprint'],
+    ['packsign trust add https://example.org/other --via example.org-dist', 'on the word of one you trust'],
+  ],
+  options: (yargs) =>
+    withTimeout(
+      yargs
+        .positional('url', { type: 'string', describe: 'address of the database, or of its directory' })
+        .option('keys', single('file of certificates, - for standard input; all keys in it are pinned'))
+        .option('fingerprint', repeated('primary fingerprint to pin; its key is fetched'))
+        .option('blindly', {
+          type: 'boolean',
+          default: false,
+          describe: 'pin nothing: the padlock stays open',
+        })
+        .option('via', single('name of a trusted database that vouches for this one'))
+        .option('threshold', single('how many pinned keys must sign (default: what the database says)'))
+        .option('name', single('what you call it')),
+    ),
+  run: async (values, { outside, progress }) => {
+    const keys = textOf(values, 'keys');
+    const pasted = keys === '-' ? Buffer.from(await readPasted(outside)) : null;
+    progress.say('looking at the database');
+    const added = await trustAdd(textOf(values, 'url') ?? '', {
+      store: storeOf(outside),
+      network: networkOf(values, outside),
+      now: outside.clock(),
+      keys: pasted ?? keys,
+      fingerprints: listOf(values, 'fingerprint').map(parseFingerprint),
+      blindly: isSet(values, 'blindly'),
+      via: textOf(values, 'via'),
+      threshold: numberOf(values, 'threshold'),
+      name: textOf(values, 'name'),
+      confirm: async (offer) => {
+        progress.rest();
+        return await confirmed(outside, offer);
+      },
+    });
+    return reportAdded(added);
+  },
+};
+
+/** Nobody is asked anything when stdin is not a terminal: whoever wrote the command has decided. */
+async function confirmed(outside: Outside, offer: TrustOffer): Promise<boolean> {
+  if (!canAsk(outside)) return true;
+  for (const line of offerLines(offer)) outside.stderr.write(`${line}\n`);
+  return /^y(?:es)?$/i.test((await ask(outside, 'trust it? [y/N] ')).trim());
+}
+
+export const trustListCommand: Command = {
+  usage: 'trust list',
+  summary: 'show the databases that you trust, their keys, and why',
+  group: 'trust',
+  examples: [['packsign trust list', 'names, addresses, fingerprints']],
+  options: (yargs) => yargs.option('trust', single('file made by packsign trust export')),
+  run: async (values, { outside }) => reportTrusted(await trustList(placeOfTrust(values, outside))),
+};
+
+export const trustRemoveCommand: Command = {
+  usage: 'trust remove <database>',
+  summary: 'trust a database no longer',
+  group: 'trust',
+  examples: [['packsign trust remove example.org-dist', 'forget its keys and what was seen of it']],
+  options: (yargs) => yargs.positional('database', { type: 'string', describe: 'name or address' }),
+  run: async (values, { outside }) =>
+    reportRemoved(await trustRemove(textOf(values, 'database') ?? '', storeOf(outside))),
+};
+
+export const trustRefreshCommand: Command = {
+  usage: 'trust refresh [databases..]',
+  summary: 'fetch newer certificates, and see what is proposed',
+  group: 'trust',
+  examples: [
+    ['packsign trust refresh', 'every database that you trust'],
+    ['packsign trust refresh example.org-dist --pin 0123…CDEF', 'pin a key that it proposes'],
+  ],
+  options: (yargs) =>
+    withTimeout(
+      yargs
+        .positional('databases', {
+          type: 'string',
+          array: true,
+          describe: 'names or addresses (default: all)',
+        })
+        .option('pin', repeated('primary fingerprint to pin, of those that are proposed')),
+    ),
+  run: async (values, { outside, progress }) => {
+    const store = storeOf(outside);
+    const named = Array.isArray(values['databases']) ? values['databases'].map(String) : [];
+    const targets = named.length > 0 ? named : (await trustList(store)).map(({ name }) => name);
+    const refreshed = [];
+    for (const target of targets) {
+      progress.say(`looking at ${target}`);
+      refreshed.push(
+        await trustRefresh(target, {
+          store,
+          network: networkOf(values, outside),
+          now: outside.clock(),
+          pin: listOf(values, 'pin').map(parseFingerprint),
+        }),
+      );
+    }
+    return reportRefreshed(refreshed);
+  },
+};
+
+export const trustExportCommand: Command = {
+  usage: 'trust export [databases..]',
+  summary: 'print trusted addresses and keys, to ship with a program',
+  group: 'trust',
+  examples: [
+    ['packsign trust export > trust.json', 'packsign get demo --trust trust.json uses it elsewhere'],
+  ],
+  options: (yargs) =>
+    yargs.positional('databases', {
+      type: 'string',
+      array: true,
+      describe: 'names or addresses (default: all)',
+    }),
+  run: (values, { outside }) => {
+    const named = Array.isArray(values['databases']) ? values['databases'].map(String) : [];
+    return Promise.resolve(reportBundle(trustExport(named, storeOf(outside))));
+  },
+};
+
+function withTimeout(yargs: Parameters<Command['options']>[0]): ReturnType<Command['options']> {
+  return yargs.option('timeout', single('how long a server may be silent or slow (default: 30s)'));
+}

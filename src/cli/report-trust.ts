@@ -1,0 +1,216 @@
+import { archiveError, formatInstant } from '../index.js';
+import type {
+  GetResult,
+  Grounds,
+  ListResult,
+  ListedPackage,
+  PinnedKey,
+  ProposedKey,
+  Refreshed,
+  TrustAdded,
+  TrustOffer,
+  Trusted,
+} from '../index.js';
+import type { Report } from './command.js';
+import { instantOrNull, passes, verdictLines } from './report.js';
+import type { VerifyTolerance } from './report.js';
+import { count, formatBytes, groupFingerprint, harmless } from './terminal.js';
+
+// What packsign says to those who use a database. Words: lower case, no full stop, no jokes.
+
+/** What is shown before a person confirms. */
+export function offerLines({ url, name, keys, threshold, maintainer, grounds }: TrustOffer): string[] {
+  return [
+    `${harmless(name)}: ${harmless(url)}`,
+    ...(maintainer === null ? [] : [`  maintainer: ${harmless(maintainer)}`]),
+    `  ${groundsWords(grounds)}`,
+    ...keys.map(keyLine),
+    ...(keys.length > 1 ? [`  ${threshold} of these ${keys.length} keys must have signed`] : []),
+  ];
+}
+
+function groundsWords(grounds: Grounds): string {
+  switch (grounds.kind) {
+    case 'keys':
+      return 'trusted by keys that you gave';
+    case 'fingerprint':
+      return 'trusted by a fingerprint that you gave';
+    case 'vouched':
+      return `vouched for by ${harmless(grounds.by)}`;
+    case 'blindly':
+      return 'trusted blindly: nobody knows whose it is (open padlock)';
+  }
+}
+
+function keyLine({ fingerprint, userId }: PinnedKey): string {
+  return `  key ${groupFingerprint(fingerprint)}${userId === null ? '' : `  ${harmless(userId)}`}`;
+}
+
+function offerJson({ url, name, keys, threshold, maintainer, grounds }: TrustOffer): Record<string, unknown> {
+  return {
+    name,
+    url,
+    fingerprints: keys.map(({ fingerprint }) => fingerprint),
+    keys,
+    threshold,
+    trustedBy: grounds.kind,
+    via: grounds.kind === 'vouched' ? grounds.by : null,
+    maintainer,
+  };
+}
+
+export function reportAdded(added: TrustAdded): Report {
+  const { status, issued, offers } = added;
+  return {
+    json: { ...offerJson(added), status, issued: instantOrNull(issued), offers },
+    lines: [
+      ...offerLines(added),
+      `trusted from now on${issued === null ? '' : `; its database was issued ${formatInstant(issued)}`}${status === 'stale' ? ' and has expired' : ''}`,
+      ...offers.map(
+        ({ URL, Maintainer }) =>
+          `  it vouches for ${harmless(URL)}${Maintainer === undefined ? '' : ` (${harmless(Maintainer)})`}: packsign trust add ${harmless(URL)} --via ${added.name}`,
+      ),
+    ],
+    exitStatus: 0,
+  };
+}
+
+export function reportTrusted(entries: readonly Trusted[]): Report {
+  return {
+    json: { databases: entries.map(trustedJson) },
+    lines:
+      entries.length === 0
+        ? ['no database is trusted yet; packsign trust add URL --keys FILE adds one']
+        : entries.flatMap((entry) => [...offerLines(entry), `  ${seenWords(entry)}`]),
+    exitStatus: 0,
+  };
+}
+
+function trustedJson(entry: Trusted): Record<string, unknown> {
+  const { added, issued, sha256 } = entry;
+  return { ...offerJson(entry), added: formatInstant(added), issued: instantOrNull(issued), sha256 };
+}
+
+function seenWords({ added, issued }: Trusted): string {
+  const seen = issued === null ? 'none accepted yet' : `last accepted: issued ${formatInstant(issued)}`;
+  return `added ${formatInstant(added)}, ${seen}`;
+}
+
+export function reportRemoved(entry: Trusted): Report {
+  return {
+    json: trustedJson(entry),
+    lines: [`${harmless(entry.name)} (${harmless(entry.url)}) is trusted no longer`],
+    exitStatus: 0,
+  };
+}
+
+export function reportBundle(bytes: Uint8Array): Report {
+  const text = Buffer.from(bytes).toString().trimEnd();
+  return { json: JSON.parse(text) as Record<string, unknown>, lines: [text], exitStatus: 0 };
+}
+
+export function reportRefreshed(all: readonly Refreshed[]): Report {
+  return {
+    json: {
+      databases: all.map((one) => {
+        const { status, code, keysChanged, proposed, pinned, offers } = one;
+        return { ...trustedJson(one), status, code, keysChanged, proposed, pinned, offers };
+      }),
+    },
+    lines: all.flatMap(refreshedLines),
+    notices: all.flatMap(({ name, notices }) =>
+      notices.map((notice) => `packsign: warning: ${harmless(name)}: ${harmless(notice)}`),
+    ),
+    exitStatus: all.every(({ status }) => status !== 'refused') ? 0 : 1,
+  };
+}
+
+function refreshedLines(one: Refreshed): string[] {
+  const { name, status, code, message, keysChanged, proposed, pinned, offers } = one;
+  const why = message === null ? '' : `: ${harmless(message)}`;
+  return [
+    `${harmless(name)}: ${status}${why}${code === null ? '' : ` (${code})`}`,
+    ...(keysChanged ? ['  its certificates are newer now'] : []),
+    ...pinned.map((fingerprint) => `  pinned ${groupFingerprint(fingerprint)}`),
+    ...proposed.flatMap((key) => proposedLines(key, name)),
+    ...offers.map(({ URL }) => `  it vouches for ${harmless(URL)}`),
+  ];
+}
+
+function proposedLines({ fingerprint, userId, certifiedBy }: ProposedKey, name: string): string[] {
+  const by = certifiedBy.map(groupFingerprint).join(', ');
+  return [
+    `  proposes the key ${groupFingerprint(fingerprint)}${userId === null ? '' : `  ${harmless(userId)}`}`,
+    certifiedBy.length === 0
+      ? '    no key that you trust certified it: compare its fingerprint elsewhere'
+      : `    certified by ${by}`,
+    `    packsign trust refresh ${harmless(name)} --pin ${fingerprint}`,
+  ];
+}
+
+export function reportList(result: ListResult, tolerance: VerifyTolerance): Report {
+  const { status, code, database, sha256, pinnedBy, trusted, packages } = result;
+  const packsign = trusted?.Packsign;
+  const verdict = { ...result, archives: { checked: 0, ok: 0 }, findings: [] };
+  return {
+    json: {
+      ...{ status, code, database, sha256 },
+      issued: instantOrNull(packsign?.Issued ?? null),
+      expires: instantOrNull(packsign?.Expires ?? null),
+      pinnedBy,
+      format: result.foreign ? 'packman' : 'packsign',
+      maintainer: result.maintainer,
+      packages: packages.map((entry) => ({ ...entry, since: instantOrNull(entry.since) })),
+    },
+    lines: [...verdictLines(verdict), ...packageLines(result)],
+    exitStatus: passes(verdict, tolerance) ? 0 : 1,
+  };
+}
+
+function packageLines({ packages, foreign }: ListResult): string[] {
+  const width = Math.min(40, Math.max(0, ...packages.map(({ name }) => name.length)));
+  return [
+    ...(foreign ? ['a database of PackMan: its MD5 sums protect against accidents, not against people'] : []),
+    ...packages.flatMap((entry) => packageLine(entry, width)),
+    count(packages.length, 'package'),
+  ];
+}
+
+function packageLine(entry: ListedPackage, width: number): string[] {
+  const { name, version, flavor, path, size, md5, yanked, description } = entry;
+  const about = [
+    version ?? '-',
+    flavor ?? '-',
+    ...(path === null ? [] : [path]),
+    ...(size === null ? [] : [formatBytes(size)]),
+    ...(md5 === null ? [] : [`md5 ${md5}`]),
+  ];
+  const short = description?.trim().split('\n')[0] ?? '';
+  return [
+    `  ${harmless(name).padEnd(width)}  ${harmless(about.join('  '))}`,
+    ...(short === '' ? [] : [`      ${harmless(short)}`]),
+    ...(yanked === null ? [] : [`      yanked: ${harmless(yanked)}`]),
+  ];
+}
+
+export function reportGot(result: GetResult): Report {
+  const { database, name, status, code, sha256, issued, packages, findings, notify } = result;
+  if (findings.length > 0) throw archiveError(findings, notify);
+  const yanked = packages.filter((one) => one.yanked !== null);
+  return {
+    json: {
+      ...{ database, name, status, code, sha256, issued: instantOrNull(issued) },
+      packages,
+      warnings: yanked.map(({ path, yanked: reason }) => ({ code: 'YANKED', path, message: reason })),
+    },
+    lines: packages.map(
+      ({ file, version, size, from }) =>
+        `${harmless(file)}  ${harmless(version)}, ${formatBytes(size)}, as signed${from === null ? ' (was there already)' : ''}`,
+    ),
+    notices: yanked.map(
+      ({ path, yanked: reason }) =>
+        `packsign: warning: ${harmless(path)}: yanked: ${harmless(reason ?? '')} (YANKED)`,
+    ),
+    exitStatus: 0,
+  };
+}

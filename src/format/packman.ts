@@ -1,0 +1,136 @@
+import type { PlistValue } from 'plist';
+import { PacksignError, reasonOf } from '../errors.js';
+
+/** A database that was written for PackMan alone, as loosely as PackMan reads it. Nobody's word for anything. */
+export interface PackManDatabase {
+  readonly version: string | null;
+  readonly maintainer: string | null;
+  readonly description: string;
+  readonly include: readonly string[];
+  /** PackMan's own keys and whatever else stood there, in the order of the document. */
+  readonly packages: readonly PackManPackage[];
+}
+
+export type PackManPackage = Readonly<Record<string, PackManValue>>;
+export type PackManValue = string | number | boolean | readonly (string | Readonly<Record<string, string>>)[];
+
+const LIMIT_BYTES = 16 * 1024 * 1024;
+const DEPTH_LIMIT = 32;
+const BEFORE_ROOT = /^\s*(?:<\?xml [^>]*\?>\s*)?(?:<!DOCTYPE plist [^[\]>]*>\s*)?(?=<plist[ >])/;
+const COMMENT = /<!--[^]*?-->/g;
+const TAG =
+  /<(\/?)(plist|dict|array|key|string|integer|real|date|data|true|false)(?: version="[^"<>]*")?\s*(\/?)>/y;
+const TEXT = /(?:[^<&]|&(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)*/y;
+
+/** Whether bytes may be a PackMan database without packsign's additions: then there is nothing that could be verified. */
+export function isForeign(bytes: Uint8Array): boolean {
+  return !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('<key>Packsign</key>');
+}
+
+/**
+ * Reads a database made for PackMan. For a look at it, and for taking it over; never for deciding on anything.
+ * Throws DATABASE_MALFORMED, DATABASE_TOO_LARGE.
+ */
+export async function decodePackMan(bytes: Uint8Array): Promise<PackManDatabase> {
+  if (bytes.length > LIMIT_BYTES) {
+    throw new PacksignError('DATABASE_TOO_LARGE', `a database of PackMan is read up to ${LIMIT_BYTES} bytes`);
+  }
+  const text = guarded(textOf(bytes));
+  const { parse } = await import('plist');
+  try {
+    return databaseOf(parse(text));
+  } catch (error) {
+    throw malformed(reasonOf(error));
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  const isLatin = /^\s*<\?xml [^>]*encoding=["']iso-8859-1["']/i.test(
+    Buffer.from(bytes.subarray(0, 200)).toString('latin1'),
+  );
+  try {
+    return new TextDecoder(isLatin ? 'latin1' : 'utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw malformed('it is not text');
+  }
+}
+
+/**
+ * The parser guesses at what is not well-formed, takes entities, binary and other dialects, and complains to the
+ * terminal: it only gets elements of a property list, balanced, and text between them.
+ */
+function guarded(text: string): string {
+  const plain = text.replace(COMMENT, '');
+  const start = BEFORE_ROOT.exec(plain)?.[0];
+  if (start === undefined) throw malformed('it does not begin like one');
+  const open: string[] = [];
+  for (let at = start.length; at < plain.length;) {
+    TEXT.lastIndex = at;
+    at += TEXT.exec(plain)?.[0].length ?? 0;
+    if (at === plain.length) break;
+    TAG.lastIndex = at;
+    const [tag = '', slash, name = '', empty] = TAG.exec(plain) ?? [];
+    if (tag === '') throw malformed(`something stands in it that no property list holds, at character ${at}`);
+    at += tag.length;
+    if (slash === '/' && open.pop() !== name) throw malformed('its elements do not match');
+    if (slash === '' && empty === '') open.push(name);
+    if (open.length > DEPTH_LIMIT) throw malformed('it is nested too deep');
+    if (open.length === 0 && plain.slice(at).trim() !== '')
+      throw malformed('something stands behind its end');
+  }
+  if (open.length > 0) throw malformed('it is cut off');
+  return plain.trim();
+}
+
+function databaseOf(value: PlistValue): PackManDatabase {
+  const top = asDict(value);
+  const packages = top['Packages'];
+  if (!Array.isArray(packages)) throw new Error('it has no list of packages');
+  const include = top['Include'];
+  return {
+    version: asText(top['Version']),
+    maintainer: asText(top['Maintainer']),
+    description: asText(top['Description']) ?? '',
+    include: Array.isArray(include) ? include.filter((item) => typeof item === 'string') : [],
+    packages: packages.map((entry) => packageOf(asDict(entry))),
+  };
+}
+
+function packageOf(entry: Dict): PackManPackage {
+  if (asText(entry['Name']) === null) throw new Error('a package has no name');
+  const fields = Object.keys(entry).flatMap((key) => {
+    const value = valueOf(entry[key]);
+    return value === null ? [] : [[key, value] as const];
+  });
+  return Object.fromEntries(fields);
+}
+
+function valueOf(value: unknown): PackManValue | null {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (!Array.isArray(value)) return null;
+  return (value as readonly unknown[]).map(itemOf).filter((item) => item !== null);
+}
+
+function itemOf(item: unknown): string | Readonly<Record<string, string>> | null {
+  if (typeof item === 'string') return item;
+  if (typeof item !== 'object' || item === null) return null;
+  const texts = Object.entries(item).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
+  return Object.fromEntries(texts);
+}
+
+type Dict = Readonly<Record<string, unknown>>;
+
+function asDict(value: unknown): Dict {
+  const isDict =
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  if (isDict) return value as Dict;
+  throw new Error('a dictionary is missing');
+}
+
+function asText(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function malformed(reason: string): PacksignError {
+  return new PacksignError('DATABASE_MALFORMED', `this is no database: ${reason}`);
+}

@@ -1,0 +1,45 @@
+import { PacksignError } from '../errors.js';
+
+/** A server that sends less than this for as long as we are patient is as good as silent. */
+const LEAST_BYTES_PER_SECOND = 1024;
+
+export interface PaceOptions {
+  readonly patienceMs: number;
+  /** What an error of the stream means. */
+  readonly explain: (error: unknown) => Error;
+  /** Where the bytes come from, for messages. */
+  readonly at: string;
+}
+
+/**
+ * A stream that ends with an error when it drips: a byte now and then would hold a reader for ever (slow
+ * retrieval). Throws NETWORK_SLOW, and what `explain` makes of other errors.
+ */
+export async function* bounded(
+  stream: AsyncIterable<Uint8Array>,
+  { patienceMs, explain, at }: PaceOptions,
+): AsyncIterable<Uint8Array> {
+  const leastBytes = (LEAST_BYTES_PER_SECOND * patienceMs) / 1000;
+  let windowStart = performance.now();
+  let bytes = 0;
+  try {
+    for await (const chunk of stream) {
+      bytes += chunk.length;
+      yield chunk;
+      // Time that the reader took is counted too, and then so are the bytes that waited for it.
+      const now = performance.now();
+      if (now - windowStart < patienceMs) continue;
+      if (bytes < leastBytes) throw tooSlow(at);
+      windowStart = now;
+      bytes = 0;
+    }
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+function tooSlow(at: string): PacksignError {
+  return new PacksignError('NETWORK_SLOW', `${at} sends less than ${LEAST_BYTES_PER_SECOND} bytes a second`, {
+    hint: 'try again later, or name a mirror; --timeout 5m is more patient',
+  });
+}

@@ -1,0 +1,44 @@
+import { writeDurably } from '../disk/files.js';
+import { formatInstant } from '../model/time.js';
+import type { VerifyResult } from './verify.js';
+
+export interface ComplaintOptions {
+  readonly now: Date;
+  /** Of packsign. */
+  readonly version: string;
+}
+
+/** What was refused or found wrong, as plain text for the maintainer: nothing of the user but what was seen. */
+export function complaintOf(result: VerifyResult, { now, version }: ComplaintOptions): string {
+  const { database, status, code, message, sha256, accepted, signatures, findings } = result;
+  const lines = [
+    `packsign ${version} looked at ${database}`,
+    `at ${formatInstant(now)}, and says: ${status}${code === null ? '' : ` (${code})`}`,
+    ...(message === null ? [] : [`because: ${message}`]),
+    '',
+    `sha256 of what was found: ${sha256 ?? 'nothing was found'}`,
+    ...(accepted === null
+      ? ['nothing was accepted from there before']
+      : [
+          `sha256 of what was accepted before: ${accepted.sha256}`,
+          `issued then: ${formatInstant(accepted.issued)}`,
+        ]),
+    ...(signatures.length === 0 ? ['', 'no signature was looked at'] : ['', 'signatures:']),
+    ...signatures.map(
+      ({ fingerprint, signedAt, counts, reason }) =>
+        `  ${fingerprint ?? 'unknown key'}${signedAt === null ? '' : `, ${formatInstant(signedAt)}`}: ${counts ? 'counts' : (reason ?? 'does not count')}`,
+    ),
+    ...(findings.length === 0 ? [] : ['', 'archives:']),
+    ...findings.flatMap(({ kind, path, expected, found }) => [
+      `  ${kind}: ${path}`,
+      ...(expected === null ? [] : [`    expected ${expected}`]),
+      ...(found === null ? [] : [`    found    ${found}`]),
+    ]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Throws FILE_UNWRITABLE. */
+export function saveComplaint(file: string, text: string): void {
+  writeDurably(file, Buffer.from(text));
+}

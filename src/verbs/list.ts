@@ -1,0 +1,130 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { readBounded } from '../disk/files.js';
+import { decodeDatabase } from '../format/database.js';
+import { decodePackMan, isForeign } from '../format/packman.js';
+import type { PackManPackage } from '../format/packman.js';
+import type { Archive } from '../model/archive.js';
+import { DATABASE_LIMIT_BYTES } from '../model/database.js';
+import type { Database } from '../model/database.js';
+import { DATABASE_NAME } from '../model/layout.js';
+import { fetchDatabase } from './fetch.js';
+import { isRemote, verify } from './verify.js';
+import type { VerifyOptions, VerifyResult } from './verify.js';
+
+/** A package as a database lists it. Its word is worth what the database was found to be worth. */
+export interface ListedPackage {
+  readonly name: string;
+  readonly version: string | null;
+  readonly flavor: string | null;
+  readonly description: string | null;
+  /** Path of its archive; null for a package without one, and in databases of PackMan. */
+  readonly path: string | null;
+  readonly size: number | null;
+  readonly sha256: string | null;
+  /** Only where there is nothing better: evidence of nothing. */
+  readonly md5: string | null;
+  readonly since: Date | null;
+  readonly yanked: string | null;
+}
+
+export interface ListResult extends Omit<VerifyResult, 'archives' | 'findings'> {
+  /** Whether it was made for PackMan alone, so that there is nothing to verify. */
+  readonly foreign: boolean;
+  readonly maintainer: string | null;
+  /** In the order of the database; none where it was refused. */
+  readonly packages: readonly ListedPackage[];
+}
+
+export type ListOptions = Omit<VerifyOptions, 'archives' | 'onProgress'>;
+
+/**
+ * The packages of a database after it was verified: a directory, a file, an address, or the name of a trusted one.
+ * An unauthenticated database is listed too, a refused one is not. Throws what `verify` throws.
+ */
+export async function list(target: string, options: ListOptions): Promise<ListResult> {
+  const { result, bytes } = await look(target, options);
+  const { archives: _, findings: __, ...answer } = result;
+  if (result.trusted !== null) {
+    return {
+      ...answer,
+      foreign: false,
+      maintainer: result.trusted.Maintainer ?? null,
+      packages: packagesOf(result.trusted),
+    };
+  }
+  if (result.status !== 'unauthenticated' || bytes === null) {
+    return { ...answer, foreign: false, maintainer: null, packages: [] };
+  }
+  if (isForeign(bytes)) {
+    const { maintainer, packages } = await decodePackMan(bytes);
+    return { ...answer, foreign: true, maintainer, packages: packages.map(foreignPackage) };
+  }
+  const database = decodeDatabase(bytes);
+  return {
+    ...answer,
+    foreign: false,
+    maintainer: database.Maintainer ?? null,
+    packages: packagesOf(database),
+  };
+}
+
+async function look(
+  target: string,
+  options: ListOptions,
+): Promise<{ readonly result: VerifyResult; readonly bytes: Uint8Array | null }> {
+  if (isRemote(target, options.remote) && options.remote !== undefined) {
+    const fetched = await fetchDatabase(target, { ...options, ...options.remote });
+    return { result: { ...fetched, ...NOTHING_CHECKED, database: fetched.url }, bytes: fetched.bytes };
+  }
+  const result = await verify(target, { ...options, archives: false });
+  if (result.status !== 'unauthenticated') return { result, bytes: null };
+  const file = statSync(target).isDirectory() ? join(target, DATABASE_NAME) : target;
+  return { result, bytes: readBounded(file, DATABASE_LIMIT_BYTES) };
+}
+
+const NOTHING_CHECKED = { archives: { checked: 0, ok: 0 }, findings: [] } as const;
+
+function packagesOf({ Archives, Packages }: Database): readonly ListedPackage[] {
+  const key = (name: string, version = '', flavor = '') => `${name} ${version} ${flavor}`;
+  const descriptions = new Map(
+    Packages.map(({ Name, Version, Flavor, Description }) => [key(Name, Version, Flavor), Description]),
+  );
+  const archived = Array.from(Archives, ([path, archive]) =>
+    archivedPackage(
+      path,
+      archive,
+      descriptions.get(key(archive.Name, archive.Version, archive.Flavor)) ?? null,
+    ),
+  );
+  const others = Packages.filter((entry) => entry['Download-URL'] === undefined).map((entry) => ({
+    ...NO_ARCHIVE,
+    name: entry.Name,
+    version: entry.Version ?? null,
+    flavor: entry.Flavor ?? null,
+    description: entry.Description,
+  }));
+  return [...archived, ...others];
+}
+
+const NO_ARCHIVE = { path: null, size: null, sha256: null, md5: null, since: null, yanked: null } as const;
+
+function archivedPackage(path: string, archive: Archive, description: string | null): ListedPackage {
+  const { Name, Version, Flavor, Size, SHA256, Since, Yanked } = archive;
+  return {
+    ...{ name: Name, version: Version, flavor: Flavor, description, path, size: Size },
+    ...{ sha256: SHA256, md5: null, since: Since, yanked: Yanked ?? null },
+  };
+}
+
+function foreignPackage(entry: PackManPackage): ListedPackage {
+  const text = (key: string) => (typeof entry[key] === 'string' ? entry[key] : null);
+  return {
+    ...NO_ARCHIVE,
+    name: text('Name') ?? '',
+    version: text('Version'),
+    flavor: text('Flavor'),
+    description: text('Description'),
+    md5: text('MD5Sum'),
+  };
+}
