@@ -9,13 +9,12 @@ import type { Changes } from '../../src/disk/changes.js';
 /** Stands in for chokidar's watcher: says what a test has it say. */
 class FakeWatcher extends EventEmitter {
   closed = false;
+  readonly folder: string;
   readonly closing: () => Promise<void>;
 
-  constructor(
-    readonly folder: string,
-    closing: () => Promise<void>,
-  ) {
+  constructor(folder: string, closing: () => Promise<void>) {
     super();
+    this.folder = folder;
     this.closing = closing;
   }
 
