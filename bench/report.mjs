@@ -6,8 +6,9 @@ import { median } from './measure.mjs';
 
 const FILE = join(ROOT, 'docs/PERFORMANCE.md');
 
-export function printSection(section) {
-  console.log(`\n${sectionText(section)}`);
+/** A table as soon as it is known: whoever interrupts a long run keeps what there is. */
+export function printTable(table) {
+  console.log(`\n\n${tableLines(table).join('\n\n')}`);
 }
 
 export function writeSection(section) {
@@ -23,7 +24,8 @@ export function writeSection(section) {
   writeFileSync(FILE, whole);
 }
 
-function sectionText({ size, title, tables, limits, facts }) {
+/** What is to be known before its tables. */
+export function headText({ size, title, limits, facts }) {
   const left = facts.missing.length === 0 ? [] : [`Not installed, left out: ${facts.missing.join(', ')}.`];
   return [
     `## ${title}`,
@@ -31,8 +33,11 @@ function sectionText({ size, title, tables, limits, facts }) {
       `Load average ${facts.loadBefore.toFixed(1)} before and ${facts.loadAfter.toFixed(1)} after.`,
     ...left,
     `Limits of this machine: ${limits.join(' · ')}.`,
-    ...tables.filter(({ parties }) => parties.length > 0).flatMap(tableLines),
   ].join('\n\n');
+}
+
+function sectionText(section) {
+  return [headText(section), ...section.tables.flatMap(tableLines)].join('\n\n');
 }
 
 function machine({ cores }) {

@@ -9,7 +9,7 @@ import { contenders } from './contenders.mjs';
 import { CORPORA, SIZES, stageArchive, prepareCorpus, removeAdded } from './corpora.mjs';
 import { limitLines, measureLimits } from './limits.mjs';
 import { isInstalled, measure } from './measure.mjs';
-import { printSection, writeSection } from './report.mjs';
+import { headText, printTable, writeSection } from './report.mjs';
 import { measureWatch } from './watching.mjs';
 
 const JOBS = {
@@ -113,13 +113,14 @@ async function run() {
     XDG_STATE_HOME: join(work, 'notes'),
     GNUPGHOME: gnupg,
   };
-  try {
-    makeKeys(work, env);
-    for (const size of sizes) await runSize(size, { work, env });
-  } finally {
+  // Also when interrupted: the agent would live on.
+  process.on('exit', () => {
     spawnSync('gpgconf', ['--kill', 'gpg-agent'], { env, stdio: 'ignore' });
     rmSync(gnupg, { recursive: true, force: true });
-  }
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
+  makeKeys(work, env);
+  for (const size of sizes) await runSize(size, { work, env });
 }
 
 /** What is measured stays as it is, whoever compiles meanwhile. */
@@ -158,12 +159,14 @@ async function runSize(size, { work, env }) {
       mkdirSync(folder, { recursive: true });
       return { contender, at: { size, corpus, folder }, figures: [] };
     });
-    console.error(`\n${size}: ${JOBS[row].title}`);
+    process.stderr.write(`\n${size}: ${JOBS[row].title} `);
     if (row === 'watch') await runWatch(parties, { size, env });
     else runJob(row, parties, { size, env, rounds });
     for (const { at } of parties) rmSync(at.folder, { recursive: true, force: true });
     removeAdded(size);
-    tables.push({ row, title: JOBS[row].title, parties });
+    const table = { row, title: JOBS[row].title, parties };
+    tables.push(table);
+    printTable(table);
   }
   const facts = {
     cores: availableParallelism(),
@@ -173,7 +176,7 @@ async function runSize(size, { work, env }) {
     missing: [...missing],
   };
   const section = { size, title: SIZES[size].title, tables, limits: limitLines(limits), facts };
-  printSection(section);
+  console.log(`\n${headText(section)}`);
   if (options.row === undefined && options.peer === undefined && options.against === undefined)
     writeSection(section);
 }

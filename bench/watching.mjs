@@ -25,6 +25,8 @@ export async function measureWatch(watcher, at, { env, runs, stage }) {
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (printed += text));
   const ended = new Promise((resolve) => child.on('exit', resolve));
+  const end = () => child.exitCode ?? child.signalCode ?? process.kill(-child.pid, 'SIGTERM');
+  process.on('exit', end);
   try {
     await ready(watcher, () => printed);
     const taken = [];
@@ -35,8 +37,9 @@ export async function measureWatch(watcher, at, { env, runs, stage }) {
     }
     return taken;
   } finally {
-    if (child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
+    end();
     await ended;
+    process.off('exit', end);
   }
 }
 
