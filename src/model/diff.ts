@@ -51,7 +51,9 @@ export function diffDatabases(published: Database | null, next: Database): Diffe
       .map((pair) => ({ ...pair, reason: unexplained.has(pair.path) ? null : reasonFor(pair, next) })),
     metadata: [
       ...both.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),
-      ...packages.filter(({ key }) => !isExecutable(key)),
+      ...changedPseudoPackages(published, next),
+      // A value that PackMan no longer runs is told with the rest.
+      ...packages.filter(({ key, after }) => !isExecutable(key) || after === null),
     ],
     settings: published === null ? [] : changedKeys('', maintained(published), maintained(next)),
     executable: packages.filter(({ key, after }) => isExecutable(key) && after !== null),
@@ -88,6 +90,23 @@ function changedPackages(published: Database | null, next: Database): readonly C
     // All of a new package is new: only what would be executed is worth a line.
     return old === undefined ? values.filter(({ key }) => isExecutable(key)) : values;
   });
+}
+
+/** Packages without an archive are not told by paths: they come and go by the maintainer's hand alone. */
+function changedPseudoPackages(published: Database | null, next: Database): readonly ChangedValue[] {
+  const before = pseudoNames(published);
+  const after = pseudoNames(next);
+  const added = Array.from(after).filter((name) => !before.has(name));
+  const gone = Array.from(before).filter((name) => !after.has(name));
+  return [
+    ...added.map((name) => ({ of: name, key: 'Name', before: null, after: name })),
+    ...gone.map((name) => ({ of: name, key: 'Name', before: name, after: null })),
+  ];
+}
+
+function pseudoNames(database: Database | null): ReadonlySet<string> {
+  const packages = database?.Packages ?? [];
+  return new Set(packages.filter((entry) => entry['Download-URL'] === undefined).map(({ Name }) => Name));
 }
 
 function byAddress(packages: readonly Package[]): ReadonlyMap<string, Package> {

@@ -1,0 +1,277 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
+import type { WarningCode } from '../../src/model/finding.js';
+import { HASH_A, HASH_B, archive, assembled, databaseOf, date, observed, overriding } from './databases.js';
+
+function codes(warnings: readonly { readonly code: WarningCode }[]): readonly WarningCode[] {
+  return warnings.map(({ code }) => code);
+}
+
+describe('PackMan’s version', () => {
+  const base = { 'Base-URL': 'https://example.org/dist' };
+
+  test('is 0.3 where every address is absolute and every flavor old', () => {
+    expect(assembled([observed('demo-1.0.tar.gz')], base).database.Version).toBe('0.3');
+  });
+
+  test('is 0.5 for relative addresses, installer and hidden', () => {
+    const wheel = observed('demo-1.0-py3-none-any.whl', { metadata: { kind: 'wheel' } });
+    expect(assembled([observed('demo-1.0.tar.gz')]).database.Version).toBe('0.5');
+    expect(assembled([wheel], base).database.Version).toBe('0.5');
+    const hidden = overriding({ demo: { Flavor: 'hidden' } }, base);
+    expect(assembled([observed('demo-1.0.tar.gz')], hidden).database.Version).toBe('0.5');
+  });
+
+  test('is not raised by an archive that was yanked', () => {
+    const settings = overriding({ 'b-1.0.zip': { Yanked: 'leaks' } }, base);
+    const archives = [observed('b-1.0.zip', { metadata: null }), observed('demo-1.0.tar.gz')];
+    expect(assembled(archives, settings).database.Version).toBe('0.3');
+  });
+});
+
+describe('Download-URL', () => {
+  function address(path: string, base?: string): string | undefined {
+    const settings = base === undefined ? {} : { 'Base-URL': base };
+    return assembled([observed(path)], settings).database.Packages[0]!['Download-URL'];
+  }
+
+  test('is relative without a base, and joined with one slash to one', () => {
+    expect(address('sub/demo-1.0.tar.gz')).toBe('sub/demo-1.0.tar.gz');
+    expect(address('sub/demo-1.0.tar.gz', 'https://example.org/d')).toBe(
+      'https://example.org/d/sub/demo-1.0.tar.gz',
+    );
+    expect(address('demo-1.0.tar.gz', 'https://example.org/d/')).toBe(
+      'https://example.org/d/demo-1.0.tar.gz',
+    );
+  });
+
+  test('escapes every byte that an address may not hold as it is', () => {
+    expect(address('demo+x=1@a,b!~c-1.0.tar.gz')).toBe('demo%2Bx%3D1%40a%2Cb%21~c-1.0.tar.gz');
+  });
+});
+
+describe('one package', () => {
+  test('of a source distribution', () => {
+    const [entry] = assembled([
+      observed('demo-1.0.tar.gz', { metadata: { homePage: 'https://example.org' } }),
+    ]).database.Packages;
+    expect(entry).toEqual({
+      Name: 'demo',
+      Version: '1.0',
+      Flavor: 'source',
+      Description: 'does demo',
+      'Home-page': 'https://example.org',
+      'Download-URL': 'demo-1.0.tar.gz',
+      MD5Sum: 'd'.repeat(32),
+      'Install-test': 'import demo',
+    });
+  });
+
+  test.each(['wheel', 'egg', 'npm'] as const)('of kind %s is left to the user to install', (kind) => {
+    const [entry] = assembled([observed('demo-1.0.zip', { metadata: { kind } })]).database.Packages;
+    expect(entry).toMatchObject({ Flavor: 'installer', 'Install-test': 'raise ImportError("no test")' });
+  });
+
+  test.each(['a-b', 'a.b', '1a', 'os;x'])('T17: %s is imported by nobody', (name) => {
+    const [entry] = assembled([observed('x-1.0.tar.gz', { metadata: { name } })]).database.Packages;
+    expect(entry!['Install-test']).toBe('raise ImportError("no test")');
+  });
+
+  test('always has a description of at most 1,024 characters on one line', () => {
+    const describe_ = (summary: string) =>
+      assembled([observed('demo-1.0.tar.gz', { metadata: { summary } })]).database.Packages[0]!.Description;
+    expect(describe_('')).toBe('demo 1.0');
+    expect(describe_(' \n ')).toBe('demo 1.0');
+    expect(describe_('a\n\n b\t c')).toBe('a b c');
+    expect(Array.from(describe_('𝒳'.repeat(2000)))).toHaveLength(1024);
+  });
+
+  test('has no MD5 where PackMan is not served', () => {
+    const [entry] = assembled([observed('demo-1.0.tar.gz', { md5: null })]).database.Packages;
+    expect(entry).not.toHaveProperty('MD5Sum');
+  });
+});
+
+describe('names', () => {
+  test('come from the file where the archive says nothing', () => {
+    const { database, warnings } = assembled([observed('demo-1.0.tar.gz', { metadata: null })]);
+    expect(database.Archives.get('demo-1.0.tar.gz')).toMatchObject({
+      Name: 'demo',
+      Version: '1.0',
+      Flavor: 'installer',
+    });
+    expect(codes(warnings)).toEqual(['NO_METADATA']);
+  });
+
+  test('NAME_MISMATCH, silenced by whoever names the archive', () => {
+    const file = observed('demo-2.0.tar.gz');
+    expect(codes(assembled([file]).warnings)).toEqual(['NAME_MISMATCH']);
+    const byPath = overriding({ 'demo-2.0.tar.gz': { Version: '2.0' } });
+    const { database, warnings } = assembled([file], byPath);
+    expect([codes(warnings), database.Archives.get('demo-2.0.tar.gz')?.Version]).toEqual([[], '2.0']);
+    expect(codes(assembled([file], overriding({ demo: { Description: 'x' } })).warnings)).toEqual([
+      'NAME_MISMATCH',
+    ]);
+  });
+
+  test('NO_VERSION: left out, until somebody names it', () => {
+    const file = observed('latest.zip', { metadata: null });
+    const { database, warnings } = assembled([file]);
+    expect([codes(warnings), database.Archives.size]).toEqual([['NO_VERSION'], 0]);
+    const named = assembled([file], overriding({ 'latest.zip': { Name: 'demo', Version: '3' } }));
+    expect([named.warnings, named.database.Archives.get('latest.zip')?.Version]).toEqual([[], '3']);
+  });
+
+  test('ARCHIVE_UNREADABLE: a published archive does not go because its name went', () => {
+    const published = databaseOf({ 'latest.zip': archive() });
+    expect(() => assembled([observed('latest.zip', { metadata: null })], {}, { published })).toThrow(
+      expect.objectContaining({ code: 'ARCHIVE_UNREADABLE' }) as Error,
+    );
+  });
+});
+
+describe('overrides', () => {
+  test('by name hold for every archive of the package, those by path win', () => {
+    const settings = overriding({
+      demo: { Description: 'by name', 'Systemwide-only': true },
+      'demo-2.0.tar.gz': { Description: 'by path' },
+    });
+    const archives = [
+      observed('demo-1.0.tar.gz'),
+      observed('demo-2.0.tar.gz', { metadata: { version: '2.0' } }),
+    ];
+    expect(assembled(archives, settings).database.Packages).toMatchObject([
+      { Version: '1.0', Description: 'by name', 'Systemwide-only': true },
+      { Version: '2.0', Description: 'by path', 'Systemwide-only': true },
+    ]);
+  });
+
+  test('a renamed archive takes the overrides of its new name', () => {
+    const settings = overriding({
+      'demo-1.0.tar.gz': { Name: 'renamed' },
+      renamed: { Description: 'of the new name' },
+    });
+    expect(assembled([observed('demo-1.0.tar.gz')], settings).database.Packages).toMatchObject([
+      { Name: 'renamed', Description: 'of the new name' },
+    ]);
+  });
+
+  test('UNUSED_OVERRIDE: one that names an archive or a yank that is not here', () => {
+    const settings = overriding({ 'gone-1.0.tar.gz': { Description: 'x' }, gone: { Yanked: 'x' } });
+    const { warnings, database } = assembled([observed('demo-1.0.tar.gz')], settings);
+    expect(codes(warnings)).toEqual(['UNUSED_OVERRIDE', 'UNUSED_OVERRIDE']);
+    expect(database.Packages).toHaveLength(1);
+  });
+
+  test('one that matches nothing is a pseudo-package', () => {
+    const settings = overriding({
+      python: { Version: '3.12', 'Install-test': 'import sys', Flavor: 'hidden' },
+    });
+    const { database, warnings } = assembled([observed('demo-1.0.tar.gz')], settings);
+    expect(warnings).toEqual([]);
+    expect(database.Packages).toMatchObject([
+      { Name: 'demo' },
+      { Name: 'python', 'Install-test': 'import sys' },
+    ]);
+    expect(database.Packages[1]).not.toHaveProperty('Download-URL');
+    expect(database.Archives.size).toBe(1);
+  });
+});
+
+test('a yanked archive stays listed and leaves Packages', () => {
+  const settings = overriding({ 'demo-1.0.tar.gz': { Yanked: 'leaks' } });
+  const { database } = assembled([observed('demo-1.0.tar.gz')], settings);
+  expect(database.Packages).toEqual([]);
+  expect(database.Archives.get('demo-1.0.tar.gz')).toMatchObject({ Yanked: 'leaks', SHA256: HASH_A });
+});
+
+describe('DUPLICATE_PACKAGE', () => {
+  test('both are listed, and the later one is named', () => {
+    const { database, warnings } = assembled([observed('a/demo-1.0.tar.gz'), observed('b/demo-1.0.tar.gz')]);
+    expect(warnings).toMatchObject([{ code: 'DUPLICATE_PACKAGE', path: 'b/demo-1.0.tar.gz' }]);
+    expect([database.Archives.size, database.Packages.length]).toEqual([2, 2]);
+  });
+
+  test('wheels with different tags are none, nor other flavors, nor a yanked one', () => {
+    const wheel = (path: string) => observed(path, { metadata: { kind: 'wheel' } });
+    const wheels = ['demo-1.0-cp312-cp312-linux_x86_64.whl', 'demo-1.0-cp313-cp313-linux_x86_64.whl'];
+    expect(assembled(wheels.map(wheel)).warnings).toEqual([]);
+    expect(codes(assembled([`a/${wheels[0]!}`, `b/${wheels[0]!}`].map(wheel)).warnings)).toEqual([
+      'DUPLICATE_PACKAGE',
+    ]);
+    expect(assembled([wheel(wheels[0]!), observed('demo-1.0.tar.gz')]).warnings).toEqual([]);
+    const yanked = overriding({ 'a/demo-1.0.tar.gz': { Yanked: 'x' } });
+    expect(
+      assembled([observed('a/demo-1.0.tar.gz'), observed('b/demo-1.0.tar.gz')], yanked).warnings,
+    ).toEqual([]);
+  });
+});
+
+describe('the Packsign half', () => {
+  test('expires after 180 days, when told, or never', () => {
+    const expires = (settings: object) =>
+      assembled([observed('demo-1.0.tar.gz')], settings).database.Packsign.Expires;
+    expect(expires({})).toEqual(new Date(date(1).getTime() + 180 * 86_400_000));
+    expect(expires({ Validity: '1 day' })).toEqual(date(2));
+    expect(expires({ Validity: '1.5 s' })).toEqual(new Date(date(1).getTime() + 2000));
+    expect(expires({ Validity: 'none' })).toBeUndefined();
+  });
+
+  test('offers Trusts without what is for PackMan alone, and includes only those that say so', () => {
+    const trust = { URL: 'https://example.org/packages.plist', Fingerprints: ['A'.repeat(40)] };
+    const { database } = assembled([observed('demo-1.0.tar.gz')], {
+      Trusts: [
+        { ...trust, Include: true },
+        { ...trust, URL: 'https://example.org/other.plist' },
+      ],
+    });
+    expect(database.Include).toEqual(['https://example.org/packages.plist']);
+    expect(database.Packsign.Trusts).toEqual([
+      { ...trust, Threshold: 1 },
+      { ...trust, URL: 'https://example.org/other.plist', Threshold: 1 },
+    ]);
+  });
+
+  test('Since is kept while the bytes are', () => {
+    const published = databaseOf({ 'a-1.0.zip': archive(HASH_A), 'b-1.0.zip': archive(HASH_A) });
+    const archives = [
+      observed('a-1.0.zip'),
+      observed('b-1.0.zip', { sha256: HASH_B }),
+      observed('c-1.0.zip'),
+    ];
+    const { database } = assembled(archives, {}, { published, issued: date(9) });
+    expect(Array.from(database.Archives.values(), ({ Since }) => Since)).toEqual([date(1), date(9), date(9)]);
+  });
+});
+
+test('what is assembled can be written, and reads back the same, whatever archives say', () => {
+  const word = fc.stringMatching(/^[!-~]{1,12}$/);
+  const file = fc.record({
+    path: fc.stringMatching(/^[a-z0-9_][A-Za-z0-9._+~=@,!-]{0,12}(?:\/[a-z0-9_]{1,5})?$/),
+    metadata: fc.option(
+      fc.record({
+        kind: fc.constantFrom('sdist', 'wheel', 'egg', 'npm'),
+        name: word,
+        version: word,
+        summary: fc.string({ unit: 'binary' }),
+        homePage: fc.constantFrom(null, 'https://example.org/'),
+      }),
+    ),
+  });
+  const files = fc.uniqueArray(file, { selector: ({ path }) => path.toLowerCase(), maxLength: 12 });
+  fc.assert(
+    fc.property(files, (list) => {
+      const sorted = list.sort((a, b) => (a.path < b.path ? -1 : 1));
+      const archives = sorted.map(({ path, metadata }) => observed(path, { metadata }));
+      const first = assembled(archives);
+      const bytes = encodeDatabase(first.database);
+      expect(decodeDatabase(bytes)).toEqual(first.database);
+      // Same input, same bytes; and what stayed is the same when it is carried on.
+      expect(encodeDatabase(assembled(archives).database).equals(bytes)).toBe(true);
+      const carried = assembled(archives, {}, { published: decodeDatabase(bytes), issued: date(1) });
+      expect(encodeDatabase(carried.database).equals(bytes)).toBe(true);
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import type { Archive } from '../../src/model/archive.js';
+import type { Database } from '../../src/model/database.js';
+import {
+  isRefreshDue,
+  nextIssued,
+  refuseChangedBytes,
+  refuseMassRemoval,
+  refuseStaleBuild,
+} from '../../src/model/policy.js';
+import { HASH_A, HASH_B, archive, databaseOf, date } from './databases.js';
+
+const code = (name: string) => expect.objectContaining({ code: name }) as Error;
+const seconds = (from: Date, count: number) => new Date(from.getTime() + count * 1000);
+
+describe('nextIssued', () => {
+  const published = databaseOf({}, { Issued: date(5) });
+
+  test('is now in whole seconds, or one second after the last', () => {
+    expect(nextIssued(null, new Date(date(5).getTime() + 999))).toEqual(date(5));
+    expect(nextIssued(published, seconds(date(5), 7))).toEqual(seconds(date(5), 7));
+    expect(nextIssued(published, date(5))).toEqual(seconds(date(5), 1));
+    expect(nextIssued(published, seconds(date(5), -299))).toEqual(seconds(date(5), 1));
+  });
+
+  test('CLOCK_BEHIND: never more than five minutes ahead of the clock', () => {
+    expect(() => nextIssued(published, seconds(date(5), -300))).toThrow(code('CLOCK_BEHIND'));
+    expect(() => nextIssued(published, date(4))).toThrow(code('CLOCK_BEHIND'));
+  });
+});
+
+test('isRefreshDue: when a third of the validity or less is left', () => {
+  const dates = { Issued: date(1), Expires: date(31) };
+  expect(isRefreshDue(dates, seconds(date(21), -1))).toBe(false);
+  expect(isRefreshDue(dates, date(21))).toBe(true);
+  expect(isRefreshDue(dates, date(40))).toBe(true);
+  expect(isRefreshDue({ Issued: date(1) }, new Date('9999-01-01'))).toBe(false);
+});
+
+describe('refuseChangedBytes', () => {
+  test('says both hashes, sizes and dates, and what to type', () => {
+    const published = databaseOf({ 'a.zip': archive(HASH_A, { Size: 5 }) });
+    const error = caught(() => refuseChangedBytes(published, databaseOf({ 'a.zip': archive(HASH_B) })));
+    expect(error.message).toContain(`was sha256 ${HASH_A}, 5 bytes, since 2026-01-01T00:00:00Z`);
+    expect(error.message).toContain(`is  sha256 ${HASH_B}, 3 bytes`);
+    expect((error as unknown as { hint: string }).hint).toContain('--allow-changed a.zip --reason');
+  });
+
+  test('of a path that was withdrawn says until when', () => {
+    const History = new Map([['a.zip', [{ SHA256: HASH_A, Until: date(2) }]]]);
+    const next = databaseOf({ 'a.zip': archive(HASH_B) }, { History });
+    const error = caught(() => refuseChangedBytes(databaseOf({}, { History }), next));
+    expect(error.message).toContain(`sha256 ${HASH_A}, withdrawn 2026-01-02T00:00:00Z`);
+  });
+
+  function caught(run: () => void): Error {
+    try {
+      run();
+    } catch (error) {
+      return error as Error;
+    }
+    throw new Error('nothing was refused');
+  }
+});
+
+describe('refuseMassRemoval', () => {
+  function many(count: number, more: Partial<Archive> = {}, from = 0): Database {
+    const entries = Array.from({ length: count }, (_, index) => [
+      `p${index + from}-${more.Version ?? '1.0'}.zip`,
+      archive(HASH_A, { Name: `p${index + from}`, ...more }),
+    ]);
+    return databaseOf(Object.fromEntries(entries) as Record<string, Archive>);
+  }
+
+  test.each([
+    [20, 10, false],
+    [19, 10, true],
+    [18, 9, false],
+    [10, 9, false],
+    [30, 16, true],
+    [1, 1, true],
+    [3, 3, true],
+  ])('of %i archives %i gone: %s', (of, gone, isRefused) => {
+    const run = () => refuseMassRemoval(many(of), many(of - gone, {}, gone));
+    if (isRefused) expect(run).toThrow(code('MASS_REMOVAL'));
+    else expect(run).not.toThrow();
+  });
+
+  test('archives whose name goes on are not gone', () => {
+    expect(() => refuseMassRemoval(many(20), many(20, { Version: '2.0' }))).not.toThrow();
+    expect(() => refuseMassRemoval(many(20), many(9, { Version: '2.0' }))).toThrow(code('MASS_REMOVAL'));
+  });
+
+  test('a first database removes nothing', () => {
+    expect(() => refuseMassRemoval(null, databaseOf({}))).not.toThrow();
+    expect(() => refuseMassRemoval(databaseOf({}), databaseOf({}))).not.toThrow();
+  });
+});
+
+describe('refuseStaleBuild', () => {
+  const next = databaseOf({}, { Issued: date(5), Previous: HASH_A });
+
+  test.each<readonly [string, string | null, Date, string | null]>([
+    ['follows what is published', HASH_A, date(5), null],
+    ['follows another one', HASH_B, date(5), 'STALE_BUILD'],
+    ['follows one where none is', null, date(5), 'STALE_BUILD'],
+    ['is a day old', HASH_A, date(6), null],
+    ['is older', HASH_A, seconds(date(6), 1), 'STALE_BUILD'],
+    ['is five minutes ahead', HASH_A, seconds(date(5), -300), null],
+    ['is further ahead', HASH_A, seconds(date(5), -301), 'CLOCK_BEHIND'],
+  ])('%s', (...[, previous, now, refusal]) => {
+    const run = () => refuseStaleBuild(next, { previous, now });
+    if (refusal === null) expect(run).not.toThrow();
+    else expect(run).toThrow(code(refusal));
+  });
+
+  test('a first one follows nothing', () => {
+    const first = databaseOf({}, { Issued: date(5) });
+    expect(() => refuseStaleBuild(first, { previous: null, now: date(5) })).not.toThrow();
+    expect(() => refuseStaleBuild(first, { previous: HASH_A, now: date(5) })).toThrow(code('STALE_BUILD'));
+  });
+});
