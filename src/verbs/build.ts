@@ -16,6 +16,7 @@ import { DATABASE_NAME, GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
 import { nameOf } from './judge.js';
 import { findBase, prepareUpon } from './prepare.js';
 import type { PrepareOptions, Prepared } from './prepare.js';
+import { repairPage } from './page.js';
 import { removeWaiting, repairPublication } from './publish.js';
 import { readStanding } from './published.js';
 import type { Standing } from './published.js';
@@ -77,7 +78,9 @@ export async function build(directory: string, options: BuildOptions): Promise<B
   try {
     const standing = readStanding(directory);
     repairPublication(directory, { standing, now: options.now });
-    return await buildHere(directory, standing, options);
+    const result = await buildHere(directory, standing, options);
+    if (!result.unchanged || options.release?.page !== true) return result;
+    return { ...result, warnings: [...result.warnings, ...(await repairPage(directory, result.sha256))] };
   } finally {
     unlock();
   }

@@ -98,6 +98,15 @@ export async function refreshPage(directory: string, shown: Shown): Promise<read
   }
 }
 
+/** Puts right what a run left that ended between publication and page. Reads the database only where it has to. */
+export async function repairPage(directory: string, sha256: string): Promise<readonly Warning[]> {
+  const standing = readPage(directory);
+  if (standing !== null && readStamp(standing, hashOf)?.database === sha256) return [];
+  const published = await readPublished(directory);
+  if (published === null) return [];
+  return await refreshPage(directory, { ...published, keys: await readPublishedKeys(directory) });
+}
+
 function pageWarning(code: 'PAGE_EDITED' | 'PAGE_NOT_WRITTEN', message: string): Warning {
   return { code, path: PAGE_NAME, message };
 }

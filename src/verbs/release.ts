@@ -14,6 +14,7 @@ import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
 import type { Signer } from '../pgp/signer.js';
 import type { SignatureReport } from '../pgp/signatures.js';
+import { refreshPage } from './page.js';
 import { publishDatabase } from './publish.js';
 import type { Publication } from './publish.js';
 import type { Published } from './published.js';
@@ -27,6 +28,8 @@ export interface ReleaseOptions {
   readonly allowRemoved: boolean;
   /** Where this machine notes what it published; null keeps no note. */
   readonly notesFolder: string | null;
+  /** Whether the trust page follows what is published. */
+  readonly page?: boolean;
 }
 
 /** A database that is ready to be signed. */
@@ -91,9 +94,11 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
   const threshold = thresholdOf(database);
   const outcome = { bytes, signature, sha256: content.sha256(), keys };
   const missing = Math.max(0, threshold - signers.length);
+  const warnings = notListed(signers, database);
   if (missing === 0) {
     publishDatabase(directory, outcome, options);
     noteDown(directory, { database, signers, sha256: outcome.sha256 }, options);
+    if (options.page === true) warnings.push(...(await refreshPage(directory, { ...outcome, database })));
   } else {
     writeDurably(join(directory, WAITING_NAME), bytes);
     writeDurably(join(directory, GATHERED_NAME), signature);
@@ -110,7 +115,7 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
     threshold,
     publication: missing === 0 ? outcome : null,
     keysWritten: keys.isNew && missing === 0 ? keys.certificates : null,
-    warnings: notListed(signers, database),
+    warnings,
   };
 }
 

@@ -141,7 +141,7 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
     if (settled.unsettled.size === 0 && prepared.held.length === 0) news.push(nothingToList(prepared));
     return;
   }
-  const warnings = unsaid(prepared, memory);
+  const warnings = [...unsaid(prepared, memory)];
   if (published !== null && prepared.unchanged && !prepared.refreshDue) {
     if (isLost && memory.last !== null) putBack(directory, memory.last, { now });
     if (settled.changed || isLost || warnings.length > 0) news.push(nothingNew(isLost, warnings));
@@ -153,6 +153,7 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
     { ...context, now },
   );
   if (released.publication !== null) memory.last = await remember(released.publication, prepared.database);
+  warnings.push(...released.warnings.filter(({ code }) => code.startsWith('PAGE_')));
   // Read back while nobody waits, so that the next turn need not.
   context.readStanding();
   news.push(signedNews(prepared, { missing: released.published ? null : released.missing, warnings }));

@@ -51,7 +51,7 @@ export const buildCommand: Command = {
         : options.signing,
       check: isSet(values, 'check'),
       strict: isSet(values, 'strict'),
-      release: wantsRelease ? { ...releaseOptions(values, { session, signers: [] }), signers } : null,
+      release: wantsRelease ? { ...releaseOptions(values, { place, session, signers: [] }), signers } : null,
     });
     return reportBuild(result, { directory: place.directory, check: isSet(values, 'check') });
   },
@@ -101,7 +101,7 @@ export async function signersFor(
 
 export function releaseOptions(
   values: Values,
-  { session, signers }: { session: Session; signers: readonly Signer[] },
+  { place, session, signers }: Circumstances & { signers: readonly Signer[] },
 ): ReleaseOptions {
   return {
     signers,
@@ -109,6 +109,7 @@ export function releaseOptions(
     deterministic: isSet(values, 'deterministic'),
     allowRemoved: isSet(values, 'allow-removed'),
     notesFolder: notesFolder(session.outside),
+    page: place.settings.Page === true,
   };
 }
 

@@ -5,7 +5,7 @@ import { reportServing } from '../report.js';
 
 export const serveCommand: Command = {
   usage: 'serve [directory]',
-  summary: 'show a directory as a web server would, on this machine',
+  summary: 'show a directory as a web server would',
   group: 'maintain',
   examples: [
     ['packsign serve dist', 'look at the page of dist in a browser'],

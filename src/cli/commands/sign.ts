@@ -30,7 +30,7 @@ export const signCommand: Command = {
     const signers = await signersFor(values, { place, session });
     const { settings, stateFolder } = place;
     const result = await sign(place.directory, {
-      ...releaseOptions(values, { session, signers }),
+      ...releaseOptions(values, { place, session, signers }),
       settings,
       stateFolder,
       clock: session.outside.clock,

@@ -1,6 +1,6 @@
-import { watch } from '../../index.js';
+import { serve, watch } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, placeOf, withDirectory, withKeys, withSettings } from '../options.js';
+import { isSet, placeOf, portOf, single, withDirectory, withKeys, withSettings } from '../options.js';
 import { reportEvent, statusAfter } from '../report.js';
 import { harmless } from '../terminal.js';
 import { releaseOptions, signersFor } from './build.js';
@@ -12,6 +12,7 @@ export const watchCommand: Command = {
   examples: [
     ['packsign watch dist --key key.asc', 'sign whatever settles in dist, until stopped'],
     ['packsign watch dist --key key.asc --once', 'sign what is there and end, for cron'],
+    ['packsign watch dist --key key.asc --serve', 'the same with a preview that follows'],
   ],
   options: (yargs) =>
     withKeys(withSettings(withDirectory(yargs)))
@@ -20,13 +21,24 @@ export const watchCommand: Command = {
         type: 'boolean',
         default: false,
         describe: 'look on a timer: for network file systems',
-      }),
+      })
+      .option('serve', {
+        type: 'boolean',
+        default: false,
+        describe: 'show the directory in a browser meanwhile; pages load anew',
+      })
+      .option('port', single('port for --serve; any free one if not given')),
   run: async (values, session) => {
     const { outside, progress, print } = session;
     const place = placeOf(values);
     const signers = await signersFor(values, { place, session });
     const once = isSet(values, 'once');
-    const { now: _, ...release } = releaseOptions(values, { session, signers });
+    const { now: _, ...release } = releaseOptions(values, { place, session, signers });
+    const server = isSet(values, 'serve')
+      ? await serve(place.directory, { host: '127.0.0.1', port: portOf(values), live: true })
+      : null;
+    // Standard output is for events alone.
+    if (server !== null && !isSet(values, 'quiet')) outside.stderr.write(`packsign: serving ${server.url}\n`);
     const events = watch(place.directory, {
       ...release,
       stateFolder: place.stateFolder,
@@ -43,9 +55,14 @@ export const watchCommand: Command = {
       },
     });
     let exitStatus: 0 | 1 | 2 = 0;
-    for await (const event of events) {
-      print(reportEvent(event, { directory: place.directory }));
-      if (once) exitStatus = statusAfter(event, exitStatus);
+    try {
+      for await (const event of events) {
+        print(reportEvent(event, { directory: place.directory }));
+        if (event.event === 'signed' || event.event === 'refreshed') server?.tellChange();
+        if (once) exitStatus = statusAfter(event, exitStatus);
+      }
+    } finally {
+      await server?.close();
     }
     return { json: null, lines: [], exitStatus };
   },

@@ -1,0 +1,216 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newKey, newPlace, sdist } from '../packsign.js';
+import type { Place } from '../packsign.js';
+
+const children: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
+/** Starts a command of packsign that goes on, and waits for the address that it prints. */
+async function start(place: Place, args: readonly string[]): Promise<{ url: string; child: ChildProcess }> {
+  const child = spawn(process.execPath, [resolve('dist/bin/packsign.js'), ...args], {
+    cwd: place.root,
+    env: { PATH: process.env['PATH'], HOME: place.path('home') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (bytes: Buffer) => (said += bytes.toString()));
+  }
+  while (!/http:\S+\//.test(said) && child.exitCode === null)
+    await new Promise((wait) => setTimeout(wait, 20));
+  return { url: /http:[^\s,"]+\//.exec(said)?.[0] ?? said, child };
+}
+
+interface Got {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** By hand, because fetch would tidy the path. */
+function get(url: string, path: string, { method = 'GET', headers = {} } = {}): Promise<Got> {
+  return new Promise((done, failed) => {
+    const asked = request(
+      url,
+      { path, method, headers: { Host: new URL(url).host, ...headers } },
+      (response) => {
+        const pieces: Buffer[] = [];
+        response.on('data', (piece: Buffer) => pieces.push(piece));
+        response.on('end', () =>
+          done({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(pieces).toString('latin1'),
+          }),
+        );
+      },
+    );
+    asked.on('error', failed);
+    asked.end();
+  });
+}
+
+describe('packsign serve', () => {
+  const place = newPlace();
+  let url: string;
+
+  beforeAll(async () => {
+    const key = await newKey('Ada');
+    place.write('key.asc', key.signing);
+    place.write('dist/packsign.json', '{"Page": true}');
+    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
+    expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+    writeFileSync(place.path('secret'), 'secret');
+    symlinkSync(place.path('secret'), place.path('dist/out'));
+    mkdirSync(place.path('dist/.hidden'));
+    writeFileSync(place.path('dist/.hidden/x'), 'x');
+    writeFileSync(place.path('dist/packages.unsigned.plist'), 'x');
+    ({ url } = await start(place, ['serve', 'dist']));
+  });
+
+  it.each([
+    ['/', 'text/html; charset=utf-8', 'no-cache'],
+    ['/packages.plist', 'application/x-plist', 'no-cache'],
+    ['/packages.plist.asc', 'application/pgp-signature', 'no-cache'],
+    ['/keys.asc', 'application/pgp-keys', 'no-cache'],
+    ['/keys.gpg', 'application/pgp-keys', 'no-cache'],
+    ['/lantern-1.0.tar.gz', 'application/gzip', 'public, max-age=31536000, immutable'],
+  ])('gives %s its type and caching', async (path, type, caching) => {
+    const { status, headers } = await get(url, path);
+    expect([status, headers['content-type'], headers['cache-control']]).toEqual([200, type, caching]);
+  });
+
+  it('gives assets that may be kept for ever, scripts with a type that browsers run', async () => {
+    const html = (await get(url, '/')).body;
+    const [, script = ''] = /src="([^"]+\/page\.js)"/.exec(html) ?? [];
+    const { headers } = await get(url, `/${script}`);
+    expect(headers['content-type']).toBe('text/javascript; charset=utf-8');
+    expect(headers['cache-control']).toContain('immutable');
+  });
+
+  it('gives the very bytes, ranges of them, and nothing to those who have them', async () => {
+    const bytes = place.read('dist/lantern-1.0.tar.gz').toString('latin1');
+    const whole = await get(url, '/lantern-1.0.tar.gz');
+    expect(whole.body).toBe(bytes);
+    const range = (text: string) => get(url, '/lantern-1.0.tar.gz', { headers: { Range: text } });
+    expect(await range('bytes=2-5')).toMatchObject({ status: 206, body: bytes.slice(2, 6) });
+    expect((await range('bytes=2-5')).headers['content-range']).toBe(`bytes 2-5/${bytes.length}`);
+    expect(await range('bytes=-3')).toMatchObject({ status: 206, body: bytes.slice(-3) });
+    expect(await range(`bytes=${bytes.length - 1}-`)).toMatchObject({ status: 206, body: bytes.slice(-1) });
+    expect(await range(`bytes=${bytes.length}-`)).toMatchObject({ status: 416 });
+    expect(await range('bytes=0-1,3-4')).toMatchObject({ status: 200, body: bytes });
+    const { etag = '' } = whole.headers;
+    expect((await get(url, '/lantern-1.0.tar.gz', { headers: { 'If-None-Match': etag } })).status).toBe(304);
+    expect(await get(url, '/lantern-1.0.tar.gz', { method: 'HEAD' })).toMatchObject({
+      status: 200,
+      body: '',
+    });
+  });
+
+  it.each([
+    '/packsign.json',
+    '/packages.unsigned.plist',
+    '/.packsign/lock',
+    '/.hidden/x',
+    '/out',
+    '/nothing',
+    '/signatures',
+    '/../secret',
+    '/%2e%2e/secret',
+    '/..%2fsecret',
+    '/%00',
+    '/%',
+  ])('gives nothing under %s', async (path) => {
+    const { status, body } = await get(url, path);
+    expect([400, 404]).toContain(status);
+    expect(body).not.toContain('secret');
+  });
+
+  it('only reads, and only for this machine', async () => {
+    expect((await get(url, '/', { method: 'POST' })).status).toBe(405);
+    expect((await get(url, '/', { headers: { Host: 'evil.example' } })).status).toBe(421);
+    expect((await get(url, '/', { headers: { Host: '127.0.0.1:1' } })).status).toBe(200);
+  });
+
+  it('says nothing of changes, and ends well', async () => {
+    expect((await get(url, '/')).headers['server-timing']).toBeUndefined();
+    const { child } = await start(place, ['serve', 'dist', '--json']);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  it('says so when the port is taken', () => {
+    const { port } = new URL(url);
+    expect(place.packsign(['serve', 'dist', '--port', port])).toMatchObject({ status: 2 });
+  });
+});
+
+describe('the page that follows what is published', () => {
+  it('is written by build and sign where "Page" is true, and not otherwise', async () => {
+    const key = await newKey('Ada');
+    const place = newPlace();
+    place.write('key.asc', key.signing);
+    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
+    expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+    expect(place.has('dist/index.html')).toBe(false);
+    place.write('dist/packsign.json', '{"Page": true}');
+    place.write('dist/lantern-1.1.tar.gz', sdist('lantern', '1.1'));
+    expect(place.packsign(['build', 'dist']).status).toBe(0);
+    expect(place.has('dist/index.html')).toBe(false);
+    expect(place.packsign(['sign', 'dist', '--key', 'key.asc']).status).toBe(0);
+    const page = place.text('dist/index.html');
+    expect(page).toContain('lantern-1.1.tar.gz');
+    // A run that ended before the page.
+    place.remove('dist/index.html');
+    expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+    expect(place.text('dist/index.html')).toBe(page);
+    expect(place.json(['page', 'dist']).value).toMatchObject({ written: false });
+    // One that somebody edited.
+    place.write('dist/index.html', page.replace('Packages', 'My packages'));
+    place.write('dist/lantern-1.2.tar.gz', sdist('lantern', '1.2'));
+    const run = place.packsign(['build', 'dist', '--key', 'key.asc']);
+    expect([run.status, run.stderr]).toEqual([
+      0,
+      expect.stringMatching(/index\.html: was edited by hand and left alone \(PAGE_EDITED\)/),
+    ]);
+    expect(place.text('dist/index.html')).not.toContain('lantern-1.2');
+    expect(place.packsign(['verify', 'dist', '--fingerprint', key.fingerprint]).status).toBe(0);
+  });
+
+  it('follows a watch, which serves it and says when it changed', async () => {
+    const key = await newKey('Ada');
+    const place = newPlace();
+    place.write('key.asc', key.signing);
+    place.write('dist/packsign.json', '{"Page": true, "Settle": "50ms"}');
+    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
+    const { url, child } = await start(place, ['watch', 'dist', '--key', 'key.asc', '--serve']);
+    let front = await get(url, '/');
+    while (front.status !== 200) front = await get(url, '/');
+    expect(front.headers['server-timing']).toBe('packsign-changes;desc="/.packsign/changes"');
+    expect(front.body).toBe(place.read('dist/index.html').toString('latin1'));
+    const told = new Promise<string>((done) => {
+      request(new URL('/.packsign/changes', url), (response) => {
+        let text = '';
+        response.on('data', (bytes: Buffer) => {
+          text += bytes.toString();
+          if (text.includes('event: change')) done(text);
+        });
+      }).end();
+    });
+    place.write('dist/lantern-1.1.tar.gz', sdist('lantern', '1.1'));
+    expect(await told).toContain('event: change');
+    expect((await get(url, '/')).body).toContain('lantern-1.1.tar.gz');
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});
