@@ -24,7 +24,22 @@ export type Wake = 'change' | 'timeout' | 'stop';
 export interface Changes {
   /** Waits for the first hint since the last call, or for the time to pass. */
   readonly next: (timeoutMs: number) => Promise<Wake>;
+  /** What was heard of names that appeared; nothing where there are no hints. */
+  readonly arrivals?: Arrivals;
   readonly close: () => Promise<void>;
+}
+
+/**
+ * Tells files that were moved in from those that are written in place: the system reports a name that
+ * appears, and separately each write under it. Only what it says counts, never what it leaves out: a file
+ * of which nothing was heard may still be being written.
+ */
+export interface Arrivals {
+  /** Lets hints that are already on their way come in. */
+  readonly catchUp: () => Promise<void>;
+  /** Whether the name appeared, and no write under it was reported. */
+  readonly isMovedIn: (path: string) => boolean;
+  readonly forget: () => void;
 }
 
 export interface ChangesOptions {
@@ -38,6 +53,8 @@ export interface ChangesOptions {
 /** How often the directory itself is looked at: whether it was removed, made anew or swapped. */
 const ROOT_CHECK_MS = 500;
 const POLL_MS = 1000;
+/** From here on hints may have been lost, and a write with them. */
+const FLOOD = 4096;
 /** A new folder is watched a moment after its hint: what came into it between the two is looked for again. */
 const ECHO_MS = 250;
 
@@ -64,6 +81,7 @@ export async function openChanges(directory: string, options: ChangesOptions): P
     closed: false,
     timers: new Set(),
     rewatching: Promise.resolve(),
+    heard: makeArrivals(),
   };
   rewatchNext(state);
   await state.rewatching;
@@ -73,6 +91,7 @@ export async function openChanges(directory: string, options: ChangesOptions): P
       if (state.polling && state.timers.size === 0) ringLater(state, POLL_MS);
       return bell.wait(timeoutMs);
     },
+    arrivals: state.heard,
     close: async () => {
       state.closed = true;
       clearInterval(timer);
@@ -95,6 +114,7 @@ interface State {
   readonly timers: Set<NodeJS.Timeout>;
   /** One watcher is opened at a time, or one of two would never be closed. */
   rewatching: Promise<void>;
+  readonly heard: Arrivals & { readonly hear: (event: string, path: string) => void };
 }
 
 function ringLater(state: State, afterMs: number): void {
@@ -134,8 +154,11 @@ async function rewatch(state: State): Promise<void> {
     ignored: (path, stats) => stats?.isFile() === true || isOwn(state.directory, path),
   });
   state.watcher = watcher;
-  watcher.on('raw', (_event: string, name: unknown, details: unknown) => {
-    if (!isOwnEvent(state.directory, name, details)) state.bell.ring();
+  watcher.on('raw', (event: string, name: unknown, details: unknown) => {
+    const path = pathOfEvent(name, details);
+    if (path !== null && isOwn(state.directory, path)) return;
+    if (path !== null) state.heard.hear(event, relative(state.directory, path).split(sep).join('/'));
+    state.bell.ring();
   });
   watcher.on('addDir', () => {
     state.bell.ring();
@@ -162,9 +185,30 @@ function fallBack(state: State, error: unknown): void {
   state.bell.ring();
 }
 
-function isOwnEvent(directory: string, name: unknown, details: unknown): boolean {
+function makeArrivals(): State['heard'] {
+  const movedIn = new Map<string, boolean>();
+  let count = 0;
+  return {
+    hear: (event, path) => {
+      count += 1;
+      // Appearing, disappearing and moving are all called renames; whatever else happens is a change.
+      movedIn.set(path, event === 'rename' && movedIn.get(path) !== false);
+    },
+    catchUp: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+    isMovedIn: (path) => count < FLOOD && movedIn.get(path) === true,
+    forget: () => {
+      movedIn.clear();
+      count = 0;
+    },
+  };
+}
+
+function pathOfEvent(name: unknown, details: unknown): string | null {
   const folder = (details as { watchedPath?: unknown } | null)?.watchedPath;
-  return typeof name === 'string' && typeof folder === 'string' && isOwn(directory, join(folder, name));
+  return typeof name === 'string' && typeof folder === 'string' ? join(folder, name) : null;
 }
 
 /** Whether a path is one that packsign writes itself: those must never wake it. */

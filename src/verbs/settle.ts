@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isSameIdentity, scanDirectory } from '../disk/scan.js';
 import { NO_STAMP, stampFiles } from '../disk/changes.js';
-import type { Changes, Wake } from '../disk/changes.js';
+import type { Arrivals, Changes, Wake } from '../disk/changes.js';
 import type { Identity, Scan, ScannedFile } from '../disk/scan.js';
 import { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
@@ -53,7 +53,7 @@ export async function* settledStates(
   changes: Changes,
   options: SettleOptions,
 ): AsyncGenerator<Settled, void, void> {
-  const sight = makeSight(options);
+  const sight = makeSight(options, changes.arrivals);
   const remaking = makeRemaking(options);
   let taken: Beside | null = null;
   for (;;) {
@@ -64,6 +64,8 @@ export async function* settledStates(
     if ('code' in scan) {
       yield { kind: 'unreadable', error: scan };
     } else {
+      // A write that the scan may have seen has been reported by then.
+      await changes.arrivals?.catchUp();
       const { ready, changed, unsettled } = sight.see(scan);
       const beside = besideOf(directory, { settings, scan, options });
       waitMs = remaking.untilMs(scan, beside);
@@ -71,6 +73,7 @@ export async function* settledStates(
       if (waitMs === null && (ready || isDue || !isDeepStrictEqual(taken, beside))) {
         yield { kind: 'seen', scan, unsettled, changed };
         sight.taken(scan, unsettled);
+        changes.arrivals?.forget();
         // What the turn published itself is not news; settings that were changed meanwhile are.
         taken = besideOf(directory, { settings, scan, options });
         remaking.taken(taken);
@@ -222,7 +225,7 @@ interface Pending {
 }
 
 /** Keeps what is known of each archive between two scans. */
-function makeSight({ settleMs, nowMs }: SettleOptions): Sight {
+function makeSight({ settleMs, nowMs }: SettleOptions, arrivals: Arrivals | undefined): Sight {
   let known = new Map<string, Identity>();
   let pending = new Map<string, Pending>();
   let firstSettledMs: number | null = null;
@@ -245,9 +248,13 @@ function makeSight({ settleMs, nowMs }: SettleOptions): Sight {
       // we saw ourselves counts, since a file server's clock may be another.
       sinceMs: isFirst ? Math.min(now, changedMs) : now,
       // A write sets both times alike. Where the second is later, what came last was a rename, a link or a
-      // change of attributes; under a name that is new here, that is how complete files appear. Nothing is
-      // complete that is empty: somebody set its permissions and is about to write.
-      whole: isNewName && identity.size > 0n && identity.changed > identity.modified,
+      // change of attributes; under a name that is new here, that is how complete files appear. Where both
+      // fell into one tick of the clock, the system's own report tells. Nothing is complete that is empty:
+      // somebody set its permissions and is about to write.
+      whole:
+        isNewName &&
+        identity.size > 0n &&
+        (identity.changed > identity.modified || arrivals?.isMovedIn(path) === true),
     };
   };
 
