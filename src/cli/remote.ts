@@ -18,10 +18,7 @@ export function withPins<T>(yargs: Argv<T>): Argv<T> {
 export function withNetwork<T>(yargs: Argv<T>): Argv<T> {
   return yargs
     .option('trust', single('file made by packsign trust export, in place of what you trust'))
-    .option(
-      'timeout',
-      single('how long a server may be silent or slow (default: 30s)'),
-    );
+    .option('timeout', single('how long a server may be silent or slow (default: 30s)'));
 }
 
 /** What makes people accept what is not authentic. */

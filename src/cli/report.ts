@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { formatInstant } from '../index.js';
 import type {
   BuildResult,
@@ -548,9 +548,4 @@ export function instantOrNull(date: Date | null): string | null {
 function shown(path: string): string {
   const text = harmless(path);
   return /^[\w./@+~=,:-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;
-}
-
-/** A short name of a path, for progress. */
-export function shortName(path: string): string {
-  return harmless(basename(path));
 }
