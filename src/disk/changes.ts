@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { lstatSync, statSync } from 'node:fs';
+import { join, relative, resolve, sep } from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import { reasonOf, systemCode } from '../errors.js';
 import {
@@ -57,6 +57,8 @@ const POLL_MS = 1000;
 const FLOOD = 4096;
 /** A new folder is watched a moment after its hint: what came into it between the two is looked for again. */
 const ECHO_MS = 250;
+/** How long a folder that appeared may go unnoticed until all are watched anew. */
+const NOTICED_MS = 400;
 
 const OWN_NAMES = new Set([
   DATABASE_NAME,
@@ -80,6 +82,7 @@ export async function openChanges(directory: string, options: ChangesOptions): P
     polling: options.poll,
     closed: false,
     timers: new Set(),
+    expected: new Map(),
     rewatching: Promise.resolve(),
     heard: makeArrivals(),
   };
@@ -95,7 +98,7 @@ export async function openChanges(directory: string, options: ChangesOptions): P
     close: async () => {
       state.closed = true;
       clearInterval(timer);
-      for (const pending of state.timers) clearTimeout(pending);
+      for (const pending of [...state.timers, ...state.expected.values()]) clearTimeout(pending);
       await state.rewatching;
       await state.watcher?.close();
     },
@@ -112,6 +115,8 @@ interface State {
   polling: boolean;
   closed: boolean;
   readonly timers: Set<NodeJS.Timeout>;
+  /** Folders that appeared and have not been noticed as new ones yet. */
+  readonly expected: Map<string, NodeJS.Timeout>;
   /** One watcher is opened at a time, or one of two would never be closed. */
   rewatching: Promise<void>;
   readonly heard: Arrivals & { readonly hear: (event: string, path: string) => void };
@@ -155,12 +160,15 @@ async function rewatch(state: State): Promise<void> {
   });
   state.watcher = watcher;
   watcher.on('raw', (event: string, name: unknown, details: unknown) => {
-    const path = pathOfEvent(name, details);
+    const path = pathOf(name, details);
     if (path !== null && isOwn(state.directory, path)) return;
     if (path !== null) state.heard.hear(event, relative(state.directory, path).split(sep).join('/'));
     state.bell.ring();
+    if (event === 'rename' && path !== null && isFolder(path)) expectFolder(state, path);
   });
-  watcher.on('addDir', () => {
+  watcher.on('addDir', (path) => {
+    clearTimeout(state.expected.get(resolve(path)));
+    state.expected.delete(resolve(path));
     state.bell.ring();
     ringLater(state, ECHO_MS);
   });
@@ -170,7 +178,8 @@ async function rewatch(state: State): Promise<void> {
     watcher.once('ready', resolve);
     watcher.once('error', () => resolve());
   });
-  // What came between the last look and the watch being in place.
+  // What came between the last look and the watch being in place; a write may have gone unheard meanwhile.
+  state.heard.forget();
   state.bell.ring();
 }
 
@@ -206,9 +215,31 @@ function makeArrivals(): State['heard'] {
   };
 }
 
-function pathOfEvent(name: unknown, details: unknown): string | null {
+// A folder that takes another's name is not noticed as a new one, and would never be watched.
+function expectFolder(state: State, path: string): void {
+  const key = resolve(path);
+  if (state.expected.has(key)) return;
+  const timer = setTimeout(() => {
+    // All are watched anew: none needs to be waited for.
+    for (const other of state.expected.values()) clearTimeout(other);
+    state.expected.clear();
+    rewatchNext(state);
+  }, NOTICED_MS);
+  state.expected.set(key, timer);
+}
+
+/** What an event is about; null where the system does not say. */
+function pathOf(name: unknown, details: unknown): string | null {
   const folder = (details as { watchedPath?: unknown } | null)?.watchedPath;
   return typeof name === 'string' && typeof folder === 'string' ? join(folder, name) : null;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return lstatSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a path is one that packsign writes itself: those must never wake it. */

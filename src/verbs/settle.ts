@@ -54,21 +54,23 @@ export async function* settledStates(
   options: SettleOptions,
 ): AsyncGenerator<Settled, void, void> {
   const sight = makeSight(options, changes.arrivals);
-  const remaking = makeRemaking(options);
+  const going = makeGoing(options);
   let taken: Beside | null = null;
   for (;;) {
     const beganMs = options.nowMs();
     const settings = stampSettings(directory);
     const scan = look(directory, options);
     let waitMs: number | null = null;
+    let seen: Beside | null = null;
     if ('code' in scan) {
       yield { kind: 'unreadable', error: scan };
     } else {
       // A write that the scan may have seen has been reported by then.
       await changes.arrivals?.catchUp();
-      const { ready, changed, unsettled } = sight.see(scan);
+      const sighted = sight.see(scan);
+      const { ready, changed, unsettled } = sighted;
       const beside = besideOf(directory, { settings, scan, options });
-      waitMs = remaking.untilMs(scan, beside);
+      waitMs = going.untilMs(scan, beside, sighted);
       const isDue = beganMs >= options.dueMs();
       if (waitMs === null && (ready || isDue || !isDeepStrictEqual(taken, beside))) {
         yield { kind: 'seen', scan, unsettled, changed };
@@ -76,17 +78,20 @@ export async function* settledStates(
         changes.arrivals?.forget();
         // What the turn published itself is not news; settings that were changed meanwhile are.
         taken = besideOf(directory, { settings, scan, options });
-        remaking.taken(taken);
+        going.taken(taken);
+        seen = taken;
+      } else {
+        seen = beside;
       }
     }
     const gapMs = Math.min(LONGEST_GAP_MS, Math.max(SHORTEST_GAP_MS, options.nowMs() - beganMs));
-    const nextMs = waitMs ?? sight.nextMs();
+    const nextMs = 'code' in scan ? null : (waitMs ?? sight.nextMs());
     if (options.once && nextMs === null) return;
     const dueMs = waitMs === null ? options.dueMs() : Infinity;
     const untilMs = Math.min(nextMs ?? Infinity, dueMs, options.nowMs() + RESCAN_MS);
     const isSame = () =>
-      taken === null ||
-      (stampSettings(directory) === taken.settings && stampPublished(directory) === taken.published);
+      seen === null ||
+      (stampSettings(directory) === seen.settings && stampPublished(directory) === seen.published);
     const wake = await rest(changes, { forMs: Math.max(1, untilMs - options.nowMs()), isSame });
     if (wake === 'stop') return;
     if (wake === 'change' && (await quieten(changes, { gapMs, options })) === 'stop') return;
@@ -97,7 +102,8 @@ export async function* settledStates(
 interface Beside {
   readonly settings: string;
   readonly published: string;
-  readonly hasDatabase: boolean;
+  /** Whether a database and its keys are there. */
+  readonly isWhole: boolean;
   /** What keeps an archive from being listed at all. */
   readonly warnings: readonly Warning[];
   /** Where a secret key may lie; null while none stands in the way. */
@@ -112,45 +118,51 @@ function besideOf(
   return {
     settings,
     published: stampPublished(directory),
-    hasDatabase: stampFiles(directory, [DATABASE_NAME]) !== NO_STAMP,
+    isWhole: [DATABASE_NAME, KEYS_NAME].every((name) => stampFiles(directory, [name]) !== NO_STAMP),
     warnings,
     others: options.isRefused() ? others : null,
   };
 }
 
-/** How many settle times a directory that is made anew may take. */
-const REMAKING_PATIENCE = 10;
+/** How many settle times it may take until all that goes has gone. */
+const GOING_PATIENCE = 10;
 
-interface Remaking {
-  /** When to look again at a directory that is being made anew; null where it is not. */
-  readonly untilMs: (scan: Scan, beside: Beside) => number | null;
+interface Going {
+  /** When to look again, while things are going away; null where none are. */
+  readonly untilMs: (scan: Scan, beside: Beside, sighted: Sighted) => number | null;
   readonly taken: (beside: Beside) => void;
 }
 
 /**
- * A directory that lost its database is being made anew. Until nothing in it has changed for a settle time
- * an archive that is not there has not been withdrawn: it may be about to be copied back.
+ * Whoever removes files may be about to remove all of them, or to write them anew: what is gone counts once
+ * nothing more has gone for a settle time. A directory that lost its database is being made anew: it must
+ * lie still altogether, or archives that are about to be copied back would be withdrawn.
  */
-function makeRemaking({ settleMs, nowMs }: SettleOptions): Remaking {
-  let hadDatabase = false;
+function makeGoing({ settleMs, nowMs }: SettleOptions): Going {
+  let wasWhole = false;
   let known = '';
   let sinceMs = 0;
   let firstMs: number | null = null;
   return {
-    untilMs: ({ archives }, { hasDatabase }) => {
-      if (!hadDatabase || hasDatabase) return (firstMs = null);
+    untilMs: ({ archives }, { isWhole, published }, { gone, appeared }) => {
+      const isRemade = wasWhole && !isWhole;
+      // A rename takes one name away and gives another: that is no reason to wait.
+      if (!isRemade && (gone.length === 0 || appeared)) return (firstMs = null);
       const now = nowMs();
-      const seen = archives
-        .map(({ path, identity }) => [path, ...Object.values<bigint>({ ...identity })].join(' '))
-        .join();
+      const seen = [
+        published,
+        ...(isRemade
+          ? archives.map(({ path, identity }) => [path, ...Object.values<bigint>({ ...identity })].join(' '))
+          : gone),
+      ].join('\n');
       if (firstMs === null || firstMs > now) firstMs = now;
       if (firstMs === now || seen !== known || sinceMs > now) sinceMs = now;
       known = seen;
-      const untilMs = Math.min(sinceMs + settleMs, firstMs + REMAKING_PATIENCE * settleMs);
+      const untilMs = Math.min(sinceMs + settleMs, firstMs + GOING_PATIENCE * settleMs);
       return untilMs > now ? untilMs : null;
     },
-    taken: ({ hasDatabase }) => {
-      hadDatabase ||= hasDatabase;
+    taken: ({ isWhole }) => {
+      wasWhole ||= isWhole;
       firstMs = null;
     },
   };
@@ -208,11 +220,21 @@ function look(directory: string, options: SettleOptions): Scan | PacksignError {
 
 interface Sight {
   /** Compares a scan with what was seen before. */
-  readonly see: (scan: Scan) => { ready: boolean; changed: boolean; unsettled: ReadonlySet<string> };
+  readonly see: (scan: Scan) => Sighted;
   /** A turn has taken up everything but these. */
   readonly taken: (scan: Scan, unsettled: ReadonlySet<string>) => void;
   /** When it is worth looking again without a hint; null when everything had its turn. */
   readonly nextMs: () => number | null;
+}
+
+interface Sighted {
+  readonly ready: boolean;
+  readonly changed: boolean;
+  /** Whether a complete archive is there that was not there before. */
+  readonly appeared: boolean;
+  readonly unsettled: ReadonlySet<string>;
+  /** Paths that a turn has taken up, and that are no more. */
+  readonly gone: readonly string[];
 }
 
 /** An archive that no turn has taken up as it is now. */
@@ -266,18 +288,25 @@ function makeSight({ settleMs, nowMs }: SettleOptions, arrivals: Arrivals | unde
       });
       pending = new Map(fresh.map((file) => [file.path, follow(file)]));
       const paths = new Set(scan.archives.map(({ path }) => path));
-      const gone = Array.from(known.keys()).some((path) => !paths.has(path));
+      const gone = Array.from(known.keys()).filter((path) => !paths.has(path));
       const now = nowMs();
       const unsettled = new Set(
         Array.from(pending)
           .filter(([, entry]) => settlesMs(entry) > now)
           .map(([path]) => path),
       );
-      const changed = gone || pending.size > unsettled.size;
+      const changed = gone.length > 0 || pending.size > unsettled.size;
       firstSettledMs = changed ? (firstSettledMs ?? now) : null;
-      const isUrgent = gone || Array.from(pending.values()).some(({ whole }) => whole);
+      const appeared = Array.from(pending.values()).some(({ whole }) => whole);
+      const isUrgent = gone.length > 0 || appeared;
       const isPatient = unsettled.size > 0 && now < (firstSettledMs ?? now) + PATIENCE * settleMs;
-      return { ready: isFirst || (changed && (isUrgent || !isPatient)), changed, unsettled };
+      return {
+        ready: isFirst || (changed && (isUrgent || !isPatient)),
+        changed,
+        appeared,
+        unsettled,
+        gone,
+      };
     },
     taken: (scan, unsettled) => {
       isFirst = false;

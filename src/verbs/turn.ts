@@ -3,18 +3,21 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CacheStore } from '../disk/cache.js';
 import { readBounded } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
+import { scanDirectory } from '../disk/scan.js';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
-import { KEYS_LIMIT_BYTES } from '../model/database.js';
+import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
+import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { KEYS_NAME } from '../model/layout.js';
+import { KEYS_NAME, WAITING_NAME } from '../model/layout.js';
 import type { Package } from '../model/package.js';
 import { refreshDate, refuseMassRemoval } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { nameOf } from './judge.js';
 import { prepareUpon } from './prepare.js';
-import type { Base, Prepared } from './prepare.js';
+import type { Base, Prepared, Unattended } from './prepare.js';
 import { publishDatabase, repairPublication } from './publish.js';
 import type { Publication } from './publish.js';
 import { readPublished, readPublishedKeys, standingReader } from './published.js';
@@ -73,6 +76,8 @@ interface Memory {
   accepted: Settings;
   /** Other settings that stand in packsign.json now, and whether a person has published since they do. */
   offered: { readonly settings: Settings; readonly signed: boolean } | null;
+  /** What was signed and waits for the signatures of others. */
+  waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
   /** Warnings of archives left out that were said already. */
   said: ReadonlySet<string>;
 }
@@ -83,9 +88,18 @@ type Context = TurnOptions & {
   readonly readStanding: () => Standing | null;
 };
 
+/** How long a database that waits for signatures is left as it is. */
+const REBUILD_MS = 12 * 60 * 60 * 1000;
+
 /** Turns over one directory: each builds, signs and publishes what may be published without a person. */
 export function makeTurns(directory: string, options: TurnOptions): Turns {
-  const memory: Memory = { last: null, accepted: options.settings(), offered: null, said: new Set() };
+  const memory: Memory = {
+    last: null,
+    accepted: options.settings(),
+    offered: null,
+    waiting: null,
+    said: new Set(),
+  };
   const context = { ...options, directory, memory, readStanding: standingReader(directory) };
   return {
     take: (settled) => takeTurn(settled, context),
@@ -144,7 +158,12 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
   const warnings = [...unsaid(prepared, memory)];
   if (published !== null && prepared.unchanged && !prepared.refreshDue) {
     if (isLost && memory.last !== null) putBack(directory, memory.last, { now });
-    if (settled.changed || isLost || warnings.length > 0) news.push(nothingNew(isLost, warnings));
+    const isAnswered = !settled.changed || news.length > 0;
+    if (!isAnswered || isLost || warnings.length > 0) news.push(nothingNew(isLost, warnings));
+    return;
+  }
+  if (memory.waiting !== null && stillWaits(directory, prepared, memory.waiting)) {
+    news.push(signedNews(prepared, { missing: memory.waiting.missing, warnings }));
     return;
   }
   const released = await release(
@@ -152,11 +171,31 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
     { ...prepared, others: settled.scan.others, gathered: null, lastKeys: memory.last?.keys.armored ?? null },
     { ...context, now },
   );
-  if (released.publication !== null) memory.last = await remember(released.publication, prepared.database);
+  const { publication, sha256, missing } = released;
+  if (publication !== null) memory.last = await remember(publication, prepared.database);
+  memory.waiting = publication === null ? { sha256, database: prepared.database, missing } : null;
   warnings.push(...released.warnings.filter(({ code }) => code.startsWith('PAGE_')));
   // Read back while nobody waits, so that the next turn need not.
   context.readStanding();
   news.push(signedNews(prepared, { missing: released.published ? null : released.missing, warnings }));
+}
+
+/** Whether the same was signed before and waits: others may be about to sign exactly those bytes. */
+function stillWaits(
+  directory: string,
+  { database }: Prepared,
+  waiting: NonNullable<Memory['waiting']>,
+): boolean {
+  const bytes = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
+  const { Issued, Previous } = waiting.database.Packsign;
+  return (
+    bytes !== null &&
+    nameOf(bytes) === waiting.sha256 &&
+    Previous === database.Packsign.Previous &&
+    // One that is too old is no longer signed by anybody (STALE_BUILD).
+    database.Packsign.Issued.getTime() - Issued.getTime() < REBUILD_MS &&
+    Object.values(diffDatabases(waiting.database, database)).every(({ length }) => length === 0)
+  );
 }
 
 /** Whether what was published last, or a part of it, is not there: then memory puts it back. */
@@ -247,11 +286,11 @@ interface Preparing {
 
 /** Prepares with everything held that a person has to decide, and says so. */
 async function prepareHeld(
-  { scan, unsettled }: Settled & { kind: 'seen' },
+  seen: Settled & { kind: 'seen' },
   { context, base, now, news }: Preparing,
 ): Promise<Prepared> {
   const { directory, memory, allowRemoved } = context;
-  const prepareWith = (settings: Settings, frozen: boolean) =>
+  const prepareWith = (settings: Settings, unattended: Unattended) =>
     prepareUpon(base, directory, {
       ...context,
       settings,
@@ -261,30 +300,44 @@ async function prepareHeld(
       first: false,
       previous: null,
       standing: null,
-      unattended: { scan, unsettled, frozen },
+      unattended,
     });
   const published = base.published?.database ?? null;
   let prepared: Prepared | null = null;
   if (memory.offered?.signed === true && published !== null) {
-    prepared = await prepareWith(memory.offered.settings, false);
+    const { settings } = memory.offered;
+    prepared = await prepareWith(settings, scanAnew(directory, seen, settings));
     if (settingsDiffer(published, prepared)) {
       // What the person published was made with yet other settings.
       memory.offered = { ...memory.offered, signed: false };
       news.push(settingsHeld());
       prepared = null;
     } else {
-      memory.accepted = memory.offered.settings;
+      memory.accepted = settings;
       memory.offered = null;
     }
   }
-  prepared ??= await prepareWith(memory.accepted, false);
+  prepared ??= await prepareWith(memory.accepted, seen);
   if (published !== null && settingsDiffer(published, prepared)) {
     if (!news.some(({ code }) => code === 'SETTINGS_CHANGED')) news.push(settingsHeld());
-    prepared = await prepareWith(frozen(memory.accepted, published, prepared.database), true);
+    const settings = frozen(memory.accepted, published, prepared.database);
+    prepared = await prepareWith(settings, { ...seen, frozen: true });
   }
   news.push(...heldNews(prepared.held));
   if (!allowRemoved) refuseMassRemoval(published, prepared.database);
   return prepared;
+}
+
+/** The same under settings that may leave out others: of what was not looked at nothing is known to have settled. */
+function scanAnew(
+  directory: string,
+  { scan, unsettled }: Settled & { kind: 'seen' },
+  { Exclude = [] }: Settings,
+): Unattended {
+  const anew = scanDirectory(directory, { exclude: Exclude });
+  const known = new Set(scan.archives.map(({ path }) => path));
+  const fresh = anew.archives.flatMap(({ path }) => (known.has(path) ? [] : [path]));
+  return { scan: anew, unsettled: new Set([...unsettled, ...fresh]) };
 }
 
 /** Whether what is published already would be described otherwise: somebody changed the settings. */
