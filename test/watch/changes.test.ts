@@ -9,12 +9,10 @@ import type { Changes } from '../../src/disk/changes.js';
 /** Stands in for chokidar's watcher: says what a test has it say. */
 class FakeWatcher extends EventEmitter {
   closed = false;
-  readonly folder: string;
   readonly closing: () => Promise<void>;
 
-  constructor(folder: string, closing: () => Promise<void>) {
+  constructor(closing: () => Promise<void>) {
     super();
-    this.folder = folder;
     this.closing = closing;
   }
 
@@ -38,8 +36,8 @@ const fake = vi.hoisted(() => ({
 }));
 
 vi.mock('chokidar', () => ({
-  watch: (folder: string) => {
-    const watcher = new FakeWatcher(folder, () => fake.closing());
+  watch: () => {
+    const watcher = new FakeWatcher(() => fake.closing());
     fake.watchers.push(watcher);
     setTimeout(() => fake.opened(watcher), 1);
     return watcher;
@@ -189,6 +187,33 @@ test('polling opens no watcher, and hints every second however short the waits a
   expect(wakes.length).toBeGreaterThan(3);
   expect(wakes.at(-1)).toBe('change');
   expect(watchers()).toEqual([]);
+});
+
+describe('a sub-folder', () => {
+  test('that takes the name of another one unnoticed has everything watched anew', async () => {
+    await openQuiet();
+    for (const name of ['sub', 'more']) {
+      mkdirSync(join(dist, name));
+      watchers()[0]!.raw(dist, name);
+    }
+    await eventually(() => watchers().length === 2);
+    expect(watchers()[0]!.closed).toBe(true);
+    await new Promise((done) => setTimeout(done, 600));
+    expect(watchers()).toHaveLength(2);
+  });
+
+  test('that is noticed as a new one is watched already', async () => {
+    await openQuiet();
+    mkdirSync(join(dist, 'sub'));
+    watchers()[0]!.raw(dist, 'sub');
+    watchers()[0]!.emit('addDir', join(dist, 'sub'));
+    // Neither is a file, or what is gone again.
+    writeFileSync(join(dist, 'a-1.tar.gz'), '');
+    watchers()[0]!.raw(dist, 'a-1.tar.gz');
+    watchers()[0]!.raw(dist, 'gone');
+    await new Promise((done) => setTimeout(done, 600));
+    expect(watchers()).toHaveLength(1);
+  });
 });
 
 describe('the directory itself', () => {

@@ -202,7 +202,7 @@ describe('an archive that is written', () => {
       { atMs: 1000, act: () => write('a-1.tar.gz', 'other bytes') },
       { atMs: 2000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
     ]);
-    expect(states).toEqual([{ atMs: 2000, settled: ['b-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 4000, settled: ['b-1.tar.gz'], unsettled: [], changed: true }]);
   });
 
   test('slowly does not hold up one that appears whole', async () => {
@@ -303,11 +303,76 @@ describe('a name that appears without a write after it', () => {
 });
 
 describe('turns', () => {
-  test('come for deletions at once', async () => {
+  test('come for deletions once no more has gone for a settle time', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) drop(`${name}-1.tar.gz`);
+    const states = await later(
+      ['a', 'b', 'c'].map((name, index) => ({
+        atMs: 1000 + index * 1500,
+        act: () => unlinkSync(join(dist, `${name}-1.tar.gz`)),
+      })),
+    );
+    expect(states).toEqual([{ atMs: 6000, settled: ['d-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('come for deletions also while something is being written', async () => {
     drop('a-1.tar.gz');
     drop('b-1.tar.gz');
-    const states = await later([{ atMs: 1000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) }]);
-    expect(states).toEqual([{ atMs: 1000, settled: ['b-1.tar.gz'], unsettled: [], changed: true }]);
+    const pieces = Array.from({ length: 20 }, (_, index) => ({
+      atMs: 1000 + index * 500,
+      act: () => appendFileSync(join(dist, 'slow-1.tar.gz'), `piece ${index}`),
+    }));
+    const unlink = { atMs: 1200, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) };
+    const [first] = await later([...pieces, unlink]);
+    expect(first).toMatchObject({ settled: ['b-1.tar.gz'], unsettled: ['slow-1.tar.gz'] });
+    expect(first!.atMs).toBeLessThanOrEqual(4200);
+  });
+
+  test('come for deletions that never end, if late', async () => {
+    for (let index = 0; index < 60; index += 1) drop(`a-1.${index}.tar.gz`);
+    const steps = Array.from({ length: 50 }, (_, index) => ({
+      atMs: 1000 + index * 1000,
+      act: () => unlinkSync(join(dist, `a-1.${index}.tar.gz`)),
+    }));
+    const [first] = await later(steps);
+    expect(first!.atMs).toBeLessThanOrEqual(1000 + 10 * SETTLE_MS + 1000);
+  });
+
+  test('do not come between the deletion of an archive and its being written anew', async () => {
+    drop('a-1.tar.gz');
+    const states = await later([
+      { atMs: 1000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
+      { atMs: 2500, act: () => write('a-1.tar.gz') },
+    ]);
+    expect(states).toEqual([{ atMs: 4500, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('come at once for a rename, which takes a name away too', async () => {
+    for (const name of ['a', 'b']) drop(`${name}-1.tar.gz`);
+    const states = await later([
+      { atMs: 1000, act: () => unlinkSync(join(dist, 'b-1.tar.gz')) },
+      { atMs: 1500, act: () => renameSync(join(dist, 'a-1.tar.gz'), join(dist, 'c-1.tar.gz')) },
+    ]);
+    expect(states).toEqual([{ atMs: 1500, settled: ['c-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('do not come while everything is being removed', async () => {
+    for (const name of ['a', 'b', 'c']) drop(`${name}-1.tar.gz`);
+    const onTurn = ({ kind }: Settled) => {
+      if (kind === 'seen') for (const name of ['packages.plist', 'keys.asc']) write(name);
+      return undefined;
+    };
+    const names = ['a-1.tar.gz', 'keys.asc', 'b-1.tar.gz', 'packages.plist', 'c-1.tar.gz'];
+    const steps = names.map((name, index) => ({
+      atMs: 1000 + index * 300,
+      act: () => unlinkSync(join(dist, name)),
+    }));
+    const states = await later([...steps, { atMs: 2600, act: () => rmSync(dist, { recursive: true }) }], {
+      onTurn,
+    });
+    expect(states.map(({ settled }) => settled)).toEqual([
+      ['DIRECTORY_UNREADABLE'],
+      ['DIRECTORY_UNREADABLE'],
+    ]);
   });
 
   test('are few in a burst, and miss nothing of it', async () => {
@@ -438,7 +503,7 @@ describe('a directory that lost its database', () => {
   /** As a turn does when it publishes. */
   const publishing = {
     onTurn: ({ kind }: Settled) => {
-      if (kind === 'seen') write('packages.plist');
+      if (kind === 'seen') for (const name of ['packages.plist', 'keys.asc']) write(name);
       return undefined;
     },
   };

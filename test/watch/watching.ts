@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, utimesSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect } from 'vitest';
 import type { Database } from '../../src/model/database.js';
@@ -54,7 +54,7 @@ export interface WatchOptions {
 
 const PROGRAM = resolve('dist/bin/packsign.js');
 /** Far more than anything here takes: two slow cores may be shared with the rest of the tests. */
-const PATIENCE_MS = 45_000;
+export const PATIENCE_MS = 45_000;
 
 const running = new Set<ChildProcessWithoutNullStreams>();
 process.on('exit', () => {
@@ -188,11 +188,12 @@ export async function watchedPlace(options: NewKeyOptions = {}): Promise<{ place
   return { place, key };
 }
 
-/** Puts a file under its name by rename, complete at once. */
+/** Puts a file under its name by rename, complete at once: its last write was a while ago. */
 export function drop(place: Place, name: string, bytes: string | Uint8Array): void {
-  place.write('incoming/file', bytes);
+  const made = place.write('incoming/file', bytes);
+  utimesSync(made, 1_700_000_000, 1_700_000_000);
   mkdirSync(dirname(place.path(name)), { recursive: true });
-  renameSync(place.path('incoming/file'), place.path(name));
+  renameSync(made, place.path(name));
 }
 
 /** The published database, not verified. */

@@ -1,0 +1,870 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { takeLock } from '../../src/disk/lock.js';
+import { newKey, sdist } from '../packsign.js';
+import type { Place } from '../packsign.js';
+import {
+  PATIENCE_MS,
+  drop,
+  endAll,
+  eventually,
+  expectSound,
+  gpgvState,
+  leftovers,
+  listed,
+  published,
+  sleep,
+  startWatch,
+  watchedPlace,
+} from './watching.js';
+import type { Line, Watching } from './watching.js';
+
+// Every test here runs the compiled program on real files with a real key, and has a directory of its own.
+
+afterAll(endAll);
+
+/** A short settle time, where a test is not about settling. */
+const KEY = ['--key', 'key.asc', '--settle', '300ms'] as const;
+/** Nothing that must lie still ever counts: what is signed under this came whole. */
+const ONLY_WHOLE = ['--key', 'key.asc', '--settle', '1h'] as const;
+
+const A = 'a-1.0.tar.gz';
+const B = 'b-1.0.tar.gz';
+
+/** A watch over one published archive. */
+async function watchOfOne(args: readonly string[] = KEY): Promise<{ place: Place; watching: Watching }> {
+  const { place } = await watchedPlace();
+  drop(place, `dist/${A}`, sdist('a', '1.0'));
+  const watching = startWatch(place, args);
+  await watching.until({ event: 'signed', paths: [A] });
+  await watching.until({ event: 'ready' });
+  return { place, watching };
+}
+
+async function endWell(place: Place, watching: Watching): Promise<void> {
+  expect(await watching.stop(), watching.stderr()).toBe(0);
+  expect(watching.lines.at(-1)?.event).toBe('stopped');
+  expect(leftovers(place.path('dist'))).toEqual([]);
+  expectSound(place);
+}
+
+describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, () => {
+  test('are added, renamed and deleted, in sub-folders and with whole folders', async () => {
+    const { place } = await watchedPlace();
+    const watching = startWatch(place, KEY);
+    await watching.until({ event: 'held', code: 'NO_ARCHIVES' });
+    await watching.until({ event: 'ready' });
+
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    const first = await watching.until({ event: 'signed', paths: [A] });
+    expect(first.issued).not.toBeNull();
+    drop(place, 'dist/x/y/b-1.0.tar.gz', sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: ['x/y/b-1.0.tar.gz'] });
+    // A folder that is new is watched as well.
+    drop(place, 'dist/x/y/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['x/y/c-1.0.tar.gz'] });
+
+    drop(place, 'moved/d-1.0.tar.gz', sdist('d', '1.0'));
+    drop(place, 'moved/deep/e-1.0.tar.gz', sdist('e', '1.0'));
+    renameSync(place.path('moved'), place.path('dist/moved'));
+    await eventually('the folder is listed', () => listed(place).includes('moved/deep/e-1.0.tar.gz'));
+    expect(listed(place)).toContain('moved/d-1.0.tar.gz');
+
+    renameSync(place.path(`dist/${A}`), place.path('dist/x/a-1.0.tar.gz'));
+    await watching.until({ event: 'signed', paths: [A, 'x/a-1.0.tar.gz'] });
+    place.remove('dist/x/y/c-1.0.tar.gz');
+    await watching.until({ event: 'signed', paths: ['x/y/c-1.0.tar.gz'] });
+    place.remove('dist/moved');
+    await eventually('the folder is gone', () => listed(place).length === 2);
+    expect(listed(place)).toEqual(['x/a-1.0.tar.gz', 'x/y/b-1.0.tar.gz']);
+    // A sub-folder under the name of another one is watched like that.
+    drop(place, 'other/b-2.0.tar.gz', sdist('b', '2.0'));
+    renameSync(place.path('dist/x/y'), place.path('old'));
+    renameSync(place.path('other'), place.path('dist/x/y'));
+    await eventually('the other folder is listed', () => listed(place).includes('x/y/b-2.0.tar.gz'));
+    drop(place, 'dist/x/y/b-3.0.tar.gz', sdist('b', '3.0'));
+    await watching.until({ event: 'signed', paths: ['x/y/b-3.0.tar.gz'] });
+    await endWell(place, watching);
+  });
+
+  test('with other bytes are refused, everything else goes on, and a new name makes them welcome', async () => {
+    const { place, watching } = await watchOfOne();
+    const before = place.read('dist/packages.plist');
+    drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
+    const refused = await watching.until({ event: 'refused', code: 'BYTES_CHANGED', paths: [A] });
+    expect(refused.hint).toContain('--allow-changed');
+    expect(place.read('dist/packages.plist').equals(before)).toBe(true);
+
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(listed(place)).toEqual([A, B]);
+    expect(place.json(['verify', 'dist', '--keys', 'pub.asc']).value['findings']).toMatchObject([
+      { kind: 'altered', path: A },
+    ]);
+
+    drop(place, 'dist/a-1.1.tar.gz', sdist('a', '1.1', 'x = 2\n'));
+    await watching.until({ event: 'signed', paths: ['a-1.1.tar.gz'] });
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    await sleep(1000);
+    // It was said once, however many turns there were.
+    expect(watching.lines.filter(({ code }) => code === 'BYTES_CHANGED')).toHaveLength(1);
+    await endWell(place, watching);
+  });
+
+  test('written over in place are refused like those swapped by rename', async () => {
+    const { place, watching } = await watchOfOne();
+    writeFileSync(place.path(`dist/${A}`), sdist('a', '1.0', 'x = 3\n'));
+    await watching.until({ event: 'refused', code: 'BYTES_CHANGED', paths: [A] });
+    writeFileSync(place.path(`dist/${A}`), sdist('a', '1.0'));
+    await watching.until({ event: 'unchanged' });
+    await endWell(place, watching);
+  });
+
+  test('in pieces, a second between them, are signed once and whole', async () => {
+    const { place, watching } = await watchOfOne(['--key', 'key.asc', '--settle', '2s']);
+    const bytes = sdist('b', '1.0', `x = '${'b'.repeat(30_000)}'\n`);
+    for (const [from, to] of [
+      [0, 10_000],
+      [10_000, 20_000],
+      [20_000, bytes.length],
+    ] as const) {
+      appendFileSync(place.path(`dist/${B}`), bytes.subarray(from, to));
+      // Meanwhile one that is moved in does not wait.
+      if (from === 0) drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+      if (to < bytes.length) await sleep(1000);
+    }
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(published(place).Archives.get(B)?.Size).toBe(bytes.length);
+    expect(watching.lines.map(({ event }) => event)).toEqual(['signed', 'ready', 'signed', 'signed']);
+    await endWell(place, watching);
+  });
+
+  test('by rename, by hard link, and swapped count at once, whatever the settle time', async () => {
+    const { place, watching } = await watchOfOne(ONLY_WHOLE);
+    const old = place.write('elsewhere', sdist('b', '1.0'));
+    await sleep(50);
+    linkSync(old, place.path(`dist/${B}`));
+    await watching.until({ event: 'signed', paths: [B] });
+    await sleep(50);
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0', 'other\n'));
+    await watching.until({ event: 'refused', code: 'BYTES_CHANGED', paths: ['c-1.0.tar.gz'] });
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'unchanged' });
+    await endWell(place, watching);
+  });
+
+  test('two thousand at once take few turns, and none is missed', async () => {
+    const { place, watching } = await watchOfOne();
+    const count = 2000;
+    for (let index = 0; index < count; index += 1) {
+      place.write(`stage/b-1.${index}.tar.gz`, sdist('b', `1.${index}`));
+    }
+    await sleep(50);
+    for (let index = 0; index < count; index += 1) {
+      const name = `b-1.${index}.tar.gz`;
+      renameSync(place.path(`stage/${name}`), place.path(`dist/${name}`));
+    }
+    await eventually('all are listed', () => listed(place).length === count + 1);
+    const turns = watching.lines.filter(({ event }) => event === 'signed').length;
+    expect(turns).toBeLessThanOrEqual(20);
+    await endWell(place, watching);
+  });
+
+  test('that cannot be listed are named once, and said again when they came back', async () => {
+    const { place, watching } = await watchOfOne();
+    drop(place, 'dist/a (1)-1.0.tar.gz', sdist('a', '1.0'));
+    const unsafe = await watching.until({ event: 'unchanged' });
+    expect(unsafe.warnings).toMatchObject([{ code: 'UNSAFE_NAME', path: 'a (1)-1.0.tar.gz' }]);
+    drop(place, 'dist/nothing.tar.gz', 'no archive at all');
+    expect((await watching.until({ event: 'unchanged' })).warnings).toMatchObject([
+      { code: 'NO_VERSION', path: 'nothing.tar.gz' },
+    ]);
+    symlinkSync('nowhere', place.path('dist/link-1.0.tar.gz'));
+    expect((await watching.until({ event: 'unchanged' })).warnings).toMatchObject([{ code: 'NOT_REGULAR' }]);
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    expect((await watching.until({ event: 'signed', paths: [B] })).warnings).toEqual([]);
+    place.remove('dist/a (1)-1.0.tar.gz');
+    await sleep(1500);
+    drop(place, 'dist/a (1)-1.0.tar.gz', sdist('a', '1.0'));
+    expect((await watching.until({ event: 'unchanged' })).warnings).toMatchObject([{ code: 'UNSAFE_NAME' }]);
+    expect(await watching.stop()).toBe(0);
+  });
+
+  test('that cannot be read leave the published database as it is, until they can', async () => {
+    const { place } = await watchedPlace();
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    // Root may read everything: the watch runs as somebody else then.
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) execFileSync('chown', ['-R', '65534:65534', place.root]);
+    const watching = startWatch(place, KEY, isRoot ? { uid: 65534 } : {});
+    await watching.until({ event: 'ready' });
+    const before = place.read('dist/packages.plist');
+    chmodSync(place.path(`dist/${B}`), 0);
+    const error = await watching.until({ event: 'error', code: 'ARCHIVE_UNREADABLE' });
+    expect(error.message).toContain(B);
+    await sleep(2000);
+    expect(place.read('dist/packages.plist').equals(before)).toBe(true);
+    chmodSync(place.path(`dist/${B}`), 0o644);
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    expect(watching.lines.filter(({ event }) => event === 'error')).toHaveLength(1);
+    await endWell(place, watching);
+  });
+});
+
+describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => {
+  test('removed and made again with the same archives: the chain goes on, byte for byte', async () => {
+    const { place, watching } = await watchOfOne();
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    place.remove(`dist/${B}`);
+    await watching.until({ event: 'signed', paths: [B] });
+    const names = ['packages.plist', 'packages.plist.asc', 'keys.asc', 'keys.gpg'];
+    const before = names.map((name) => place.text(`dist/${name}`));
+    const last = published(place);
+    expect(last.Packsign.History?.has(B)).toBe(true);
+
+    const archive = place.read(`dist/${A}`);
+    rmSync(place.path('dist'), { recursive: true });
+    mkdirSync(place.path('dist'));
+    writeFileSync(place.path(`dist/${A}`), archive);
+    await eventually('it is put back', () => names.every((name) => place.has(`dist/${name}`)));
+    expect(names.map((name) => place.text(`dist/${name}`))).toEqual(before);
+    expectSound(place);
+
+    // What comes then is built upon it, and hints work in the new directory.
+    const previous = execFileSync('sha256sum', [place.path('dist/packages.plist')])
+      .toString()
+      .slice(0, 64);
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    const next = published(place);
+    expect(next.Packsign.Previous).toBe(previous);
+    expect(next.Packsign.History).toEqual(last.Packsign.History);
+    expect(next.Archives.get(A)).toEqual(last.Archives.get(A));
+    await endWell(place, watching);
+  });
+
+  test('removed and filled again slowly: nothing is withdrawn meanwhile', async () => {
+    const { place } = await watchedPlace();
+    const names = ['a', 'b', 'c', 'd'].map((name) => `${name}-1.0.tar.gz`);
+    for (const name of names) drop(place, `dist/${name}`, sdist(name.slice(0, 1), '1.0'));
+    const watching = startWatch(place, ['--key', 'key.asc', '--settle', '2s']);
+    await watching.until({ event: 'ready' });
+    const before = place.read('dist/packages.plist');
+    renameSync(place.path('dist'), place.path('old'));
+    await watching.until({ event: 'error', code: 'DIRECTORY_UNREADABLE' });
+    mkdirSync(place.path('dist'));
+    for (const name of names) {
+      cpSync(place.path(`old/${name}`), place.path(`dist/${name}`));
+      await sleep(700);
+    }
+    await watching.until({ event: 'unchanged' });
+    expect(place.read('dist/packages.plist').equals(before)).toBe(true);
+    expect(watching.lines.filter(({ event }) => event === 'signed')).toHaveLength(1);
+    await endWell(place, watching);
+  });
+
+  test('swapped by rename for the next release goes on from the last', async () => {
+    const { place, watching } = await watchOfOne();
+    const since = published(place).Archives.get(A)?.Since;
+    mkdirSync(place.path('next'));
+    cpSync(place.path(`dist/${A}`), place.path(`next/${A}`));
+    drop(place, `next/${B}`, sdist('b', '1.0'));
+    renameSync(place.path('dist'), place.path('old'));
+    renameSync(place.path('next'), place.path('dist'));
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(published(place).Archives.get(A)?.Since).toEqual(since);
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    await endWell(place, watching);
+  });
+
+  test('not there yet is waited for, and not made', async () => {
+    const { place } = await watchedPlace();
+    rmSync(place.path('dist'), { recursive: true });
+    const watching = startWatch(place, KEY);
+    await watching.until({ event: 'error', code: 'DIRECTORY_UNREADABLE' });
+    await watching.until({ event: 'ready' });
+    await sleep(1000);
+    expect(place.has('dist')).toBe(false);
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    await watching.until({ event: 'signed', paths: [A] });
+    await endWell(place, watching);
+  });
+
+  test('behind a symbolic link is watched, and the next one when the link is turned', async () => {
+    const { place } = await watchedPlace();
+    rmSync(place.path('dist'), { recursive: true });
+    drop(place, `v1/${A}`, sdist('a', '1.0'));
+    cpSync(place.path('v1'), place.path('v2'), { recursive: true });
+    symlinkSync('v1', place.path('dist'));
+    const watching = startWatch(place, ONLY_WHOLE);
+    await watching.until({ event: 'ready' });
+    drop(place, `v1/${B}`, sdist('b', '1.0'));
+    await eventually('it is listed', () => listed(place).includes(B));
+    symlinkSync('v2', place.path('turned'));
+    drop(place, 'v2/c-1.0.tar.gz', sdist('c', '1.0'));
+    cpSync(place.path(`v1/${B}`), place.path(`v2/${B}`));
+    for (const name of ['packages.plist', 'keys.asc', 'keys.gpg', 'signatures'])
+      cpSync(place.path(`v1/${name}`), place.path(`v2/${name}`), { recursive: true });
+    renameSync(place.path('turned'), place.path('dist'));
+    await eventually('it goes on', () => listed(place).includes('c-1.0.tar.gz'));
+    drop(place, 'v2/d-1.0.tar.gz', sdist('d', '1.0'));
+    await watching.until({ event: 'signed', paths: ['d-1.0.tar.gz'] });
+    expect(await watching.stop()).toBe(0);
+    expectSound(place);
+  });
+});
+
+describe.concurrent('without hints from the system', { timeout: 4 * PATIENCE_MS }, () => {
+  test('--poll finds everything', async () => {
+    const { place, watching } = await watchOfOne([...KEY, '--poll']);
+    drop(place, `dist/x/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [`x/${B}`] });
+    place.remove(`dist/x/${B}`);
+    await watching.until({ event: 'signed', paths: [`x/${B}`] });
+    await endWell(place, watching);
+  });
+
+  test('out of inotify watches it says so and looks on a timer', async (context) => {
+    // Root inside of a user namespace of its own may lower the limit there, and nowhere else.
+    const script = 'echo 3 > /proc/sys/user/max_inotify_watches && exec "$@"';
+    const through = ['unshare', '-Ur', 'sh', '-c', script, 'sh'] as const;
+    const [program, ...rest] = through;
+    if (spawnSync(program, [...rest, 'true']).status !== 0) {
+      console.warn('skipped: no user namespaces to lower the limit of inotify watches in');
+      context.skip();
+    }
+    const { place } = await watchedPlace();
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f'])
+      drop(place, `dist/${name}/${name}-1.0.tar.gz`, sdist(name, '1.0'));
+    const watching = startWatch(place, KEY, { through });
+    await watching.until({ event: 'ready' });
+    drop(place, 'dist/f/g-1.0.tar.gz', sdist('g', '1.0'));
+    await watching.until({ event: 'signed', paths: ['f/g-1.0.tar.gz'] });
+    expect(watching.stderr()).toMatch(/^packsign: warning: .*ENOSPC.*: looking on a timer from now on$/m);
+    expect(watching.stderr().match(/looking on a timer/g)).toHaveLength(1);
+    await endWell(place, watching);
+  });
+});
+
+describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () => {
+  test('NAME_MISMATCH: held with what to type, signed once packsign.json names it and a person signs', async () => {
+    const { place, watching } = await watchOfOne();
+    drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
+    const held = await watching.until({ event: 'held', code: 'NAME_MISMATCH', paths: ['odd-2.0.tar.gz'] });
+    expect(held.hint).toContain('packsign.json');
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(listed(place)).toEqual([A, B]);
+
+    const settings = { Packages: { 'odd-2.0.tar.gz': { Name: 'odd', Version: '2.0' } } };
+    place.write('dist/packsign.json', JSON.stringify(settings));
+    await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
+    expect(place.json(['build', 'dist']).status).toBe(0);
+    expect(place.json(['sign', 'dist', '--key', 'key.asc']).value).toMatchObject({ published: true });
+    expect(listed(place)).toEqual([A, B, 'odd-2.0.tar.gz']);
+    // The settings that the person signed hold from now on.
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    expect(listed(place)).toEqual([A, B, 'c-1.0.tar.gz', 'odd-2.0.tar.gz']);
+    expect(published(place).Archives.get('odd-2.0.tar.gz')).toMatchObject({ Name: 'odd', Version: '2.0' });
+    expect(watching.lines.filter(({ code }) => code === 'SETTINGS_CHANGED')).toHaveLength(1);
+    await endWell(place, watching);
+  });
+
+  test('NAME_MISMATCH of the only archive: nothing at all is published', async () => {
+    const { place } = await watchedPlace();
+    drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
+    const watching = startWatch(place, KEY);
+    await watching.until({ event: 'held', code: 'NAME_MISMATCH' });
+    await watching.until({ event: 'ready' });
+    expect(place.has('dist/packages.plist')).toBe(false);
+    expect(await watching.stop()).toBe(0);
+  });
+
+  test('settings that change while it runs: new archives go on under the old ones', async () => {
+    const { place, watching } = await watchOfOne();
+    place.write('dist/packsign.json', JSON.stringify({ Description: 'new words', Exclude: ['z-*'] }));
+    const held = await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
+    expect(held.hint).toContain('packsign build');
+    drop(place, 'dist/z-1.0.tar.gz', sdist('z', '1.0'));
+    await watching.until({ event: 'signed', paths: ['z-1.0.tar.gz'] });
+    expect(published(place).Description).toBe('');
+
+    place.write('dist/packsign.json', '{ "Description": ');
+    await watching.until({ event: 'error', code: 'SETTINGS_INVALID' });
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+
+    place.write('dist/packsign.json', JSON.stringify({ Description: 'new words', Exclude: ['z-*'] }));
+    await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
+    expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({ signed: true });
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    expect(published(place).Description).toBe('new words');
+    expect(listed(place)).toEqual([A, B, 'c-1.0.tar.gz']);
+    // Left out by the settings that hold now.
+    drop(place, 'dist/z-2.0.tar.gz', sdist('z', '2.0'));
+    const after = await watching.during(1500);
+    expect(after.filter(({ event }) => event !== 'unchanged')).toEqual([]);
+    expect(await watching.stop()).toBe(0);
+  });
+
+  test('settings that leave no trace in a database hold too once a person has published', async () => {
+    const { place, watching } = await watchOfOne();
+    place.write('dist/packsign.json', JSON.stringify({ Validity: '30 days' }));
+    await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
+    drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
+    await watching.until({ event: 'held', code: 'NAME_MISMATCH' });
+    expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({ signed: true });
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    const { Issued, Expires } = published(place).Packsign;
+    expect(Expires!.getTime() - Issued.getTime()).toBe(30 * 86_400_000);
+    await endWell(place, watching);
+  });
+
+  test('settings that changed before it started: held, and what is published keeps its words', async () => {
+    const { place } = await watchedPlace();
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    const settings = {
+      Description: 'first',
+      Trusts: [
+        {
+          URL: 'https://example.org/packages.plist',
+          Fingerprints: ['0123456789ABCDEF0123456789ABCDEF01234567'],
+          Include: true,
+        },
+      ],
+      Packages: { a: { 'Home-page': 'https://example.org/a' }, tool: { Description: 'no archive' } },
+    };
+    place.write('dist/packsign.json', JSON.stringify(settings));
+    expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({ signed: true });
+    const before = published(place);
+
+    const others = {
+      Description: 'second',
+      Trusts: [],
+      Packages: {
+        a: { 'Install-test': 'import os; os.system("true")' },
+        evil: { 'Install-test': 'import os; os.system("true")' },
+      },
+    };
+    place.write('dist/packsign.json', JSON.stringify(others));
+    const watching = startWatch(place, KEY);
+    await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
+    await watching.until({ event: 'ready' });
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    const after = published(place);
+    expect(after.Description).toBe('first');
+    expect(after.Include).toEqual(before.Include);
+    expect(after.Packsign.Trusts).toEqual(before.Packsign.Trusts);
+    expect(after.Packages.filter(({ Name }) => Name !== 'b')).toEqual(before.Packages);
+
+    expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({ signed: true });
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    expect(published(place).Description).toBe('second');
+    expect(published(place).Packages.map(({ Name }) => Name)).toEqual(['a', 'b', 'c', 'evil']);
+    await endWell(place, watching);
+  });
+
+  test('a second signature: one is gathered, and nothing is thrown away while it waits', async () => {
+    const { place, key } = await watchedPlace();
+    const bob = await newKey('Bob');
+    place.write('bob.asc', bob.secret);
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    const signers = ['--signers', key.fingerprint, '--signers', bob.fingerprint, '--threshold', '2'];
+    const both = ['--key', 'key.asc', '--key', 'bob.asc'];
+    expect(place.json(['build', 'dist', ...signers, ...both]).value).toMatchObject({ signed: true });
+    const watching = startWatch(place, KEY);
+    await watching.until({ event: 'ready' });
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'held', code: 'SIGNATURES_MISSING', paths: [B] });
+    const waiting = place.read('dist/packages.unsigned.plist');
+    expect(listed(place)).toEqual([A]);
+    // A turn that comes to the same leaves alone what others may be about to sign.
+    await sleep(1500);
+    place.write('dist/packsign.json', '{');
+    await watching.until({ event: 'error', code: 'SETTINGS_INVALID' });
+    expect(place.read('dist/packages.unsigned.plist').equals(waiting)).toBe(true);
+    place.remove('dist/packsign.json');
+    expect(place.json(['sign', 'dist', '--key', 'bob.asc']).value).toMatchObject({ published: true });
+    expect(listed(place)).toEqual([A, B]);
+    expect(await watching.stop()).toBe(0);
+  });
+});
+
+describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }, () => {
+  test('a person publishes beside it: it goes on from there', async () => {
+    const { place, watching } = await watchOfOne();
+    drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
+    await watching.until({ event: 'refused', code: 'BYTES_CHANGED' });
+    const allowed = ['--allow-changed', A, '--reason', 'a flaw in packing'];
+    expect(place.json(['build', 'dist', '--key', 'key.asc', ...allowed]).value).toMatchObject({
+      signed: true,
+    });
+    const previous = execFileSync('sha256sum', [place.path('dist/packages.plist')])
+      .toString()
+      .slice(0, 64);
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(published(place).Packsign.Previous).toBe(previous);
+    expect(published(place).Packsign.History?.get(A)).toMatchObject([{ Reason: 'a flaw in packing' }]);
+    await endWell(place, watching);
+  });
+
+  test('PREVIOUS_INVALID: nothing is built on a tampered database; restored, it goes on', async () => {
+    const { place, watching } = await watchOfOne();
+    const good = place.text('dist/packages.plist');
+    const bad = good.replace('<string>1.0</string>', '<string>1.1</string>');
+    place.write('dist/packages.plist', bad);
+    // It is noticed without anything else happening.
+    await watching.until({ event: 'refused', code: 'PREVIOUS_INVALID' });
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    expect(await watching.during(1500)).toEqual([]);
+    expect(place.text('dist/packages.plist')).toBe(bad);
+    place.write('dist/packages.plist', good);
+    await watching.until({ event: 'signed', paths: [B] });
+    await endWell(place, watching);
+  });
+
+  test('PREVIOUS_INVALID: an older database, also one that was once published, is not gone on from', async () => {
+    const { place, watching } = await watchOfOne();
+    const older = place.read('dist/packages.plist');
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    const newer = place.read('dist/packages.plist');
+    place.write('dist/packages.plist', older);
+    const refused = await watching.until({ event: 'refused', code: 'PREVIOUS_INVALID' });
+    expect(refused.message).toContain('older');
+    place.write('dist/packages.plist', newer);
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    await endWell(place, watching);
+  });
+
+  test('keys.asc of somebody else is not built upon; removed, it is put back', async () => {
+    const { place, watching } = await watchOfOne();
+    const keys = place.read('dist/keys.asc');
+    place.write('dist/keys.asc', (await newKey('Mallory')).certificate);
+    await watching.until({ event: 'refused', code: 'PREVIOUS_INVALID' });
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await sleep(1000);
+    expect(listed(place)).toEqual([A]);
+    place.remove('dist/keys.asc');
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(place.read('dist/keys.asc').equals(keys)).toBe(true);
+    await endWell(place, watching);
+  });
+
+  test('packages.plist or its signature removed: put back', async () => {
+    const { place, watching } = await watchOfOne();
+    const before = place.snapshot();
+    place.remove('dist/packages.plist');
+    await watching.until({ event: 'unchanged' });
+    expect(place.snapshot()).toEqual(before);
+    place.remove('dist/signatures');
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    await endWell(place, watching);
+  });
+
+  test('SECRET_IN_DIRECTORY: refused while it lies there, signed when it is gone', async () => {
+    const { place, watching } = await watchOfOne();
+    place.write('dist/notes/backup.txt', place.text('key.asc'));
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    const refused = await watching.until({ event: 'refused', code: 'SECRET_IN_DIRECTORY' });
+    expect(refused.message).toContain('notes/backup.txt');
+    expect(listed(place)).toEqual([A]);
+    place.remove('dist/notes/backup.txt');
+    await watching.until({ event: 'signed', paths: [B] });
+    await endWell(place, watching);
+  });
+
+  test('LOCKED: another process holds the lock and lives', async () => {
+    const { place, watching } = await watchOfOne();
+    const unlock = takeLock(place.path('dist/.packsign'));
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    const error = await watching.until({ event: 'error', code: 'LOCKED' });
+    expect(error.message).toContain(String(process.pid));
+    await sleep(2000);
+    expect(listed(place)).toEqual([A]);
+    unlock();
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(watching.lines.filter(({ code }) => code === 'LOCKED')).toHaveLength(1);
+    await endWell(place, watching);
+  });
+
+  test('a full disk is survived, and what is published stays', async (context) => {
+    const { place } = await watchedPlace();
+    const small = place.path('small');
+    mkdirSync(small);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'none', small]);
+    if (mounted.status !== 0) {
+      console.warn('skipped: no small file system can be mounted here to be filled');
+      context.skip();
+    }
+    try {
+      for (let index = 0; index < 6; index += 1)
+        writeFileSync(join(small, `a-1.${index}.tar.gz`), sdist('a', `1.${index}`));
+      const fill = () => {
+        const fd = openSync(join(small, 'filler'), 'a');
+        try {
+          for (;;) appendFileSync(fd, Buffer.alloc(4096));
+        } catch {
+          closeSync(fd);
+        }
+      };
+      fill();
+      const watching = startWatch(place, ['small', ...KEY]);
+      await watching.until({ event: 'error', code: 'FILE_UNWRITABLE' });
+      await watching.until({ event: 'ready' });
+      expect(existsSync(join(small, 'packages.plist'))).toBe(false);
+      rmSync(join(small, 'filler'));
+      await watching.until({ event: 'signed' });
+      const before = readFileSync(join(small, 'packages.plist'));
+      writeFileSync(join(small, 'b-1.0.tar.gz'), sdist('b', '1.0'));
+      fill();
+      await watching.until({ event: 'error', code: 'FILE_UNWRITABLE' });
+      expect(readFileSync(join(small, 'packages.plist')).equals(before)).toBe(true);
+      expect(gpgvState(small)).toBe('good');
+      rmSync(join(small, 'filler'));
+      await watching.until({ event: 'signed', paths: ['b-1.0.tar.gz'] });
+      expect(await watching.stop()).toBe(0);
+      expect(leftovers(small)).toEqual([]);
+      expectSound(place, 'small');
+    } finally {
+      endOf(small);
+    }
+  });
+});
+
+/** Takes a file system away again, also when a watch still sits on it. */
+function endOf(folder: string): void {
+  spawnSync('umount', ['-l', folder]);
+}
+
+describe.concurrent('time', { timeout: 4 * PATIENCE_MS }, () => {
+  test('the database is signed anew before it expires, again and again', async () => {
+    const { place, watching } = await watchOfOne([...KEY, '--validity', '9s']);
+    const since = published(place).Archives.get(A)?.Since;
+    for (let times = 0; times < 2; times += 1) {
+      const { Expires } = published(place).Packsign;
+      const refreshed = await watching.until({ event: 'refreshed' });
+      expect(new Date(refreshed.at).getTime()).toBeLessThan(Expires!.getTime());
+      expect(refreshed.paths).toEqual([]);
+    }
+    expect(published(place).Archives.get(A)?.Since).toEqual(since);
+    await endWell(place, watching);
+  });
+
+  test('KEY_EXPIRED: a key that expires meanwhile signs no more, what is published stays', async () => {
+    const { place } = await watchedPlace({ born: new Date(), lifeSeconds: 12 });
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    const watching = startWatch(place, [...KEY, '--validity', '2s']);
+    await watching.until({ event: 'signed', paths: [A] });
+    const refused = await watching.until({ event: 'refused' });
+    expect(['EXPIRES_AFTER_KEY', 'KEY_EXPIRED']).toContain(refused.code);
+    await sleep(Math.max(0, 13_000));
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await eventually('it is said', () => watching.lines.some(({ code }) => code === 'KEY_EXPIRED'));
+    expect(listed(place)).toEqual([A]);
+    expect(await watching.stop()).toBe(0);
+  });
+
+  test('--settle says how long a file must lie still', async () => {
+    const { place, watching } = await watchOfOne(['--key', 'key.asc', '--settle', '4s']);
+    const wroteMs = Date.now();
+    writeFileSync(place.path(`dist/${B}`), sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(Date.now() - wroteMs).toBeGreaterThanOrEqual(3900);
+    await endWell(place, watching);
+  });
+
+  test('what it writes itself never wakes it', async () => {
+    const { place, watching } = await watchOfOne();
+    const before = place.snapshot();
+    expect(await watching.during(5000)).toEqual([]);
+    expect(place.snapshot()).toEqual(before);
+    await endWell(place, watching);
+  });
+});
+
+describe.concurrent('its end', { timeout: 4 * PATIENCE_MS }, () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s in the middle of a turn: the turn ends, exit 0',
+    async (signal) => {
+      const { place, watching } = await watchOfOne();
+      // Hashing it takes long enough to be in the middle of.
+      const big = place.write('big', '');
+      truncateSync(big, 600 * 1024 * 1024);
+      await sleep(50);
+      renameSync(big, place.path('dist/big-1.0.tar'));
+      await sleep(700);
+      expect(await watching.stop(signal)).toBe(0);
+      expect(watching.lines.map(({ event, paths }) => [event, ...paths].join(' ')).slice(2)).toEqual([
+        'signed big-1.0.tar',
+        'stopped',
+      ]);
+      expect(leftovers(place.path('dist'))).toEqual([]);
+      expect(place.has('dist/.packsign/lock')).toBe(false);
+      expect(gpgvState(place.path('dist'))).toBe('good');
+    },
+  );
+
+  test('SIGTERM before the first turn: nothing is published, exit 0 or the status of the signal', async () => {
+    const { place } = await watchedPlace();
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    for (const ms of [0, 150, 300, 450, 600]) {
+      const watching = startWatch(place, KEY);
+      await sleep(ms);
+      // Node itself ends by the signal before packsign listens; packsign says 143 before it watches.
+      expect([0, 143, null]).toContain(await watching.stop());
+      expect(['good', 'none']).toContain(gpgvState(place.path('dist')));
+    }
+  });
+
+  test('kill -9 in the middle of turns: the invariant holds, and the next one puts all right', async () => {
+    const { place } = await watchedPlace();
+    const dist = place.path('dist');
+    let added = 0;
+    for (let round = 0; round < 8; round += 1) {
+      const watching = startWatch(place, ONLY_WHOLE);
+      const endMs = Date.now() + 700 + round * 130;
+      while (Date.now() < endMs) {
+        drop(place, `dist/b-1.${added}.tar.gz`, sdist('b', `1.${added}`));
+        added += 1;
+        await sleep(7);
+      }
+      await watching.stop('SIGKILL');
+      expect(['good', 'none']).toContain(gpgvState(dist));
+    }
+    expect(gpgvState(dist)).toBe('good');
+    await sleep(50);
+    const last = place.packsign(['watch', 'dist', ...KEY, '--once', '--json']);
+    expect(last.status, last.stderr).toBe(0);
+    expect(listed(place)).toHaveLength(added);
+    expect(leftovers(dist)).toEqual([]);
+    expectSound(place);
+  });
+});
+
+describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
+  /** Events of a run, and its exit status. */
+  function once(place: Place, args: readonly string[] = []): readonly unknown[] {
+    const { status, stdout } = place.packsign(['watch', 'dist', ...KEY, '--once', '--json', ...args]);
+    const lines = stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Line);
+    return [status, ...lines.map(({ event, code }) => (code === null ? event : `${event} ${code}`))];
+  }
+
+  test('ends with 0 when all is signed, with 1 when something waits, with 2 when it could not be done', async () => {
+    const { place } = await watchedPlace();
+    expect(once(place)).toEqual([1, 'held NO_ARCHIVES', 'ready', 'stopped']);
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    expect(once(place)).toEqual([0, 'signed', 'ready', 'stopped']);
+    expect(once(place)).toEqual([0, 'unchanged', 'ready', 'stopped']);
+    drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
+    expect(once(place)).toEqual([1, 'held NAME_MISMATCH', 'ready', 'stopped']);
+    drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
+    expect(once(place)[0]).toBe(1);
+    place.write('dist/packages.plist', 'not a database');
+    expect(once(place)[0]).toBe(2);
+    rmSync(place.path('dist'), { recursive: true });
+    expect(once(place)).toEqual([2, 'error DIRECTORY_UNREADABLE', 'ready', 'stopped']);
+    expect(place.has('dist')).toBe(false);
+  });
+
+  test('waits for an archive that is being written', async () => {
+    const { place } = await watchedPlace();
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    writeFileSync(place.path(`dist/${B}`), sdist('b', '1.0'));
+    expect(once(place, ['--settle', '3s'])[0]).toBe(2);
+    const { status } = place.packsign(['watch', 'dist', '--key', 'key.asc', '--settle', '3s', '--once']);
+    expect(status).toBe(0);
+    expect(listed(place)).toEqual([A, B]);
+  });
+
+  test('KEY_NOT_PUBLISHED, NO_KEY: says before the first turn what keeps it from ever signing', async () => {
+    const { place } = await watchedPlace();
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    expect(place.json(['watch', 'dist']).value).toMatchObject({ error: { code: 'NO_KEY' } });
+    expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+    place.write('other.asc', (await newKey('Mallory')).secret);
+    const { status, value } = place.json(['watch', 'dist', '--key', 'other.asc']);
+    expect([status, value]).toMatchObject([1, { error: { code: 'KEY_NOT_PUBLISHED' } }]);
+  });
+});
+
+test(
+  'a person reads one calm line for each event, and on stderr what to do',
+  { timeout: 2 * PATIENCE_MS },
+  async () => {
+    const { place } = await watchedPlace();
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    const watching = startWatch(place, KEY, { human: true });
+    const lines = () => watching.stdout().split('\n').length - 1;
+    await eventually('it is ready', () => lines() === 2);
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await eventually('one is signed', () => lines() === 3);
+    drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
+    await eventually('it is refused', () => watching.stderr().includes('hint'));
+    for (const name of ['c', 'd', 'e']) drop(place, `stage/${name}-1.0.tar.gz`, sdist(name, '1.0'));
+    renameSync(place.path('stage'), place.path('dist/more'));
+    await eventually('three are signed', () => lines() === 4);
+    drop(place, 'dist/odd\u001b[31m-2.0.tar.gz', 'x');
+    await eventually('it is named', () => lines() === 5);
+    expect(await watching.stop('SIGINT')).toBe(0);
+    const calm = (text: string) =>
+      text
+        .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '<date>')
+        .replace(/[\d,]+ ms/g, '<n> ms')
+        .replace(/[0-9a-f]{64}/g, '<sha256>');
+    expect(calm(watching.stdout())).toBe(
+      [
+        '<date> signed a-1.0.tar.gz, <n> ms',
+        '<date> watching dist',
+        '<date> signed b-1.0.tar.gz, <n> ms',
+        '<date> signed more/c-1.0.tar.gz and 2 others, <n> ms',
+        '<date> nothing to sign, <n> ms',
+        '<date> stopped',
+        '',
+      ].join('\n'),
+    );
+    expect(calm(watching.stderr())).toBe(
+      [
+        '<date> refused a-1.0.tar.gz BYTES_CHANGED (other bytes than before: sha256 was <sha256>, is <sha256>)',
+        'packsign: hint: give the new bytes a new version and name, or say why: packsign build --allow-changed PATH --reason TEXT --key KEY',
+        'packsign: warning: odd\\u{1b}[31m-2.0.tar.gz: left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _ (UNSAFE_NAME)',
+        '',
+      ].join('\n'),
+    );
+  },
+);
