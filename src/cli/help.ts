@@ -37,5 +37,7 @@ export function overview(commands: readonly Command[]): string {
 }
 
 function line({ usage, summary }: Command): string {
-  return `  ${usage.padEnd(COLUMN)}${summary}\n`;
+  // A long name has its line for itself.
+  const name = usage.length < COLUMN ? usage.padEnd(COLUMN) : `${usage}\n${' '.repeat(COLUMN + 2)}`;
+  return `  ${name}${summary}\n`;
 }

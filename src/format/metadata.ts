@@ -3,6 +3,8 @@ import { isPlainWord, oneLine } from '../model/text.js';
 
 /** Longest summary of a package, in code points (docs/FORMAT.md §4). */
 const SUMMARY_LIMIT = 1024;
+/** Longer names and versions are nobody's, and would not fit into a database in the end. */
+const WORD_LIMIT = 1024;
 /** Longer addresses are no addresses that a browser opens. */
 const ADDRESS_LIMIT = 2048;
 
@@ -20,7 +22,7 @@ export function parsePkgInfo(bytes: Uint8Array, kind: 'sdist' | 'wheel' | 'egg')
   const headers = readHeaders(toBuffer(bytes).toString('latin1'));
   const name = firstValue(headers, 'name');
   const version = firstValue(headers, 'version');
-  if (name === null || version === null || !isPlainWord(name) || !isPlainWord(version)) return null;
+  if (!isWord(name) || !isWord(version)) return null;
   const summary = firstValue(headers, 'summary') ?? '';
   return {
     kind,
@@ -38,7 +40,7 @@ export function parsePackageJson(bytes: Uint8Array): Metadata | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   const name = ownText(value, 'name');
   const version = ownText(value, 'version');
-  if (name === null || version === null || !isPlainWord(name) || !isPlainWord(version)) return null;
+  if (!isWord(name) || !isWord(version)) return null;
   return {
     kind: 'npm',
     name,
@@ -46,6 +48,10 @@ export function parsePackageJson(bytes: Uint8Array): Metadata | null {
     summary: oneLine(ownText(value, 'description') ?? '', SUMMARY_LIMIT),
     homePage: webAddress(ownText(value, 'homepage')),
   };
+}
+
+function isWord(text: string | null): text is string {
+  return text !== null && text.length <= WORD_LIMIT && isPlainWord(text);
 }
 
 /** The header block: up to the first blank line or the first line that is no header. */
@@ -99,13 +105,15 @@ function projectHomePage(headers: readonly Header[]): string | null {
   return null;
 }
 
-/** The same text where it is an http or https address of printable ASCII, without a user name in it. */
+/** The text where it is an http or https address of printable ASCII without a user name; its scheme in lower case. */
 function webAddress(text: string | null): string | null {
   if (text === null || text.length > ADDRESS_LIMIT) return null;
   if (!isPlainWord(text) || !/^https?:\/\//i.test(text) || !URL.canParse(text)) return null;
   const { username, password } = new URL(text);
   // The part before an @ makes one site look like another.
-  return username === '' && password === '' ? text : null;
+  return username === '' && password === ''
+    ? text.replace(/^https?/i, (scheme) => scheme.toLowerCase())
+    : null;
 }
 
 /** Bytes that were read as Latin-1, as UTF-8 where they are that. */

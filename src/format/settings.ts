@@ -1,7 +1,7 @@
 import { PacksignError, reasonOf } from '../errors.js';
 import { parseDuration } from '../model/settings.js';
 import type { Override, Settings, TrustSetting } from '../model/settings.js';
-import { TEXT_LIMIT_BYTES, cleanText } from '../model/text.js';
+import { TEXT_LIMIT_BYTES, cleanText, isPlainWord } from '../model/text.js';
 import { PACKAGE_FIELDS, TRUST_FIELDS, notifyAddress } from './database.js';
 import type { PlistDict, PlistValue } from './plist.js';
 import { Misfit, checked, flag, integer, listOf, mapOf, matching, optional, record, text } from './shape.js';
@@ -38,6 +38,11 @@ const keys: Shape<readonly string[]> = {
   },
   write: (value) => value,
 };
+
+/** What names no package and no archive would end in a database that nobody can read. */
+function complainOfName(name: string): string | null {
+  return isPlainWord(name) ? null : 'the name of a package or the path of an archive is wanted';
+}
 
 const LENIENT = { ordered: false, unknown: refuseNearly } as const;
 
@@ -81,7 +86,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
       ),
     ),
     Page: optional(flag),
-    Packages: optional(mapOf(override)),
+    Packages: optional(mapOf(override, complainOfName)),
   },
   LENIENT,
 );
@@ -119,7 +124,7 @@ function fromJson(value: unknown): PlistValue {
   if (typeof value === 'boolean') return value;
   if (typeof value === 'string') return fitForDatabase(value);
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
-  if (Array.isArray(value)) return value.map(fromJson);
+  if (Array.isArray(value)) return value.map((item, index) => fromJsonAt(`[${index + 1}]`, item));
   if (typeof value === 'object' && value !== null) return dictFromJson(value);
   throw new Misfit(`${JSON.stringify(value)} may not stand here`);
 }
@@ -132,8 +137,16 @@ function fitForDatabase(value: string): string {
   return value;
 }
 
+function fromJsonAt(key: string, value: unknown): PlistValue {
+  try {
+    return fromJson(value);
+  } catch (error) {
+    throw error instanceof Misfit ? error.within(key) : error;
+  }
+}
+
 function dictFromJson(value: object): PlistDict {
-  return new Map(Object.entries(value).map(([key, item]) => [key, fromJson(item)]));
+  return new Map(Object.entries(value).map(([key, item]) => [key, fromJsonAt(key, item)]));
 }
 
 function refuseNearly(key: string, known: readonly string[]): never {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
+import { parsePackageJson, parsePkgInfo } from '../../src/format/metadata.js';
 import type { WarningCode } from '../../src/model/finding.js';
 import { HASH_A, HASH_B, archive, assembled, databaseOf, date, observed, overriding } from './databases.js';
 
@@ -273,5 +274,33 @@ test('what is assembled can be written, and reads back the same, whatever archiv
       expect(encodeDatabase(carried.database).equals(bytes)).toBe(true);
     }),
     { numRuns: 300 },
+  );
+});
+
+test('T16: whatever stands in PKG-INFO or package.json, the database that comes of it can be read', () => {
+  const address = fc.constantFrom(
+    'HTTP://a',
+    'https://',
+    'http://a b',
+    'https://u@a',
+    'ftp://a',
+    'https://a/\u00e9',
+    'hTTps://[::1]/',
+  );
+  const value = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[!-~]{1,9}$/), address);
+  const fields = fc.record({ name: value, version: value, summary: value, home: value });
+  fc.assert(
+    fc.property(fields, ({ name, version, summary, home }) => {
+      const text = `Name: ${name}\nVersion: ${version}\nSummary: ${summary}\nHome-page: ${home}\n\n`;
+      const json = JSON.stringify({ name, version, description: summary, homepage: home });
+      for (const metadata of [
+        parsePkgInfo(Buffer.from(text), 'sdist'),
+        parsePackageJson(Buffer.from(json)),
+      ]) {
+        const bytes = encodeDatabase(assembled([observed('demo-1.0.tar.gz', { metadata })]).database);
+        expect(encodeDatabase(decodeDatabase(bytes)).equals(bytes)).toBe(true);
+      }
+    }),
+    { numRuns: 500 },
   );
 });

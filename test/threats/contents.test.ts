@@ -58,6 +58,23 @@ describe('T16: what an archive says of itself is hostile', () => {
     expect(released().Packages[0]).not.toHaveProperty('Home-page');
   });
 
+  test('an address in capitals is one all the same', () => {
+    const home = 'Home-page: HTTPS://Example.org';
+    place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${home}`));
+    expect(released().Packages[0]!['Home-page']).toBe('https://Example.org');
+  });
+
+  test('a name, version or address that is too long for a database counts as absent', () => {
+    const long = 'a'.repeat(70_000);
+    place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: ${long}\nVersion: 1.0`));
+    place.write('dist/other-1.0.tar.gz', pkgInfo(`Name: other\nVersion: 1${long}`));
+    const home = `Home-page: https://example.org/${long}`;
+    place.write('dist/third-1.0.tar.gz', pkgInfo(`Name: third\nVersion: 1.0\n${home}`));
+    const { Archives, Packages } = released();
+    expect(Array.from(Archives.values(), ({ Name }) => Name)).toEqual(['demo', 'other', 'third']);
+    expect(Packages[2]).not.toHaveProperty('Home-page');
+  });
+
   test('__proto__ is a name like any other', () => {
     place.write('dist/__proto__-1.0.tgz', npmTarball('__proto__', '1.0.0'));
     place.write('dist/constructor-1.0.tgz', npmTarball('constructor', '1.0.0'));

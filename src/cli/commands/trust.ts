@@ -129,7 +129,7 @@ export const trustRefreshCommand: Command = {
 
 export const trustExportCommand: Command = {
   usage: 'trust export [databases..]',
-  summary: 'print trusted addresses and keys, to ship with a program',
+  summary: 'print addresses and keys, to ship with a program',
   group: 'trust',
   examples: [
     ['packsign trust export > trust.json', 'packsign get demo --trust trust.json uses it elsewhere'],

@@ -1,0 +1,221 @@
+import { describe, expect, test } from 'vitest';
+import { checkSettings, decodeSettings } from '../../src/format/settings.js';
+import type { Settings } from '../../src/model/settings.js';
+import { parseDuration, validitySeconds } from '../../src/model/settings.js';
+
+function read(value: unknown): Settings {
+  return decodeSettings(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)));
+}
+
+function complaint(value: unknown): string {
+  try {
+    read(value);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'SETTINGS_INVALID', exitStatus: 2 });
+    return (error as Error).message;
+  }
+  throw new Error('nothing was refused');
+}
+
+const FINGERPRINT = 'ABCDEF0123'.repeat(4);
+
+test('every setting', () => {
+  const overrides = {
+    demo: { Flavor: 'binary', Yanked: 'leaks' },
+    'a-1.0.zip': { Name: 'a', 'Systemwide-only': true },
+  };
+  const trust = {
+    URL: 'https://example.org/packages.plist',
+    Fingerprints: [FINGERPRINT],
+    Threshold: 1,
+    Maintainer: 'Bob',
+  };
+  const settings = {
+    Maintainer: 'Ann <ann@example.org>',
+    Description: '',
+    'Base-URL': 'https://example.org/',
+    Database: 'http://example.org/packages.plist',
+    Notify: 'mailto:ann@example.org',
+    Mirrors: ['https://mirror.example.org/'],
+    Validity: '180 days',
+    Key: ['ann.asc'],
+    Signers: [FINGERPRINT],
+    Threshold: 1,
+    PackMan: false,
+    Scrub: '7 days',
+    Settle: '2s',
+    Exclude: ['*.whl'],
+    Trusts: [{ ...trust, Include: true }],
+    Page: true,
+  };
+  expect(read({ $schema: 'x', ...settings, Packages: overrides })).toEqual({
+    ...settings,
+    Packages: new Map(Object.entries(overrides)),
+  });
+});
+
+test('keys in any order, and none at all', () => {
+  expect(read({})).toEqual({});
+  expect(read({ Threshold: 2, Description: 'x' })).toEqual({ Description: 'x', Threshold: 2 });
+});
+
+describe('an unknown key is an error that names the nearest', () => {
+  test.each([
+    ['Maintainr', 'Maintainer'],
+    ['maintainer', 'Maintainer'],
+    ['BaseURL', 'Base-URL'],
+    ['base_url', 'Base-URL'],
+    ['Treshold', 'Threshold'],
+    ['Mirror', 'Mirrors'],
+    ['Excludes', 'Exclude'],
+  ])('%s', (key, meant) => {
+    expect(complaint({ [key]: 'x' })).toBe(`packsign.json: ${key}: is not a setting; is "${meant}" meant?`);
+  });
+
+  test('and none where none is near', () => {
+    expect(complaint({ Colour: 'x' })).not.toContain('meant');
+  });
+
+  test('inside of overrides and trusts too', () => {
+    expect(complaint({ Packages: { demo: { 'Install-Command': 'x' } } })).toContain(
+      'is "Install-command" meant?',
+    );
+    expect(complaint({ Trusts: [{ Url: 'https://example.org', Fingerprints: [FINGERPRINT] }] })).toContain(
+      'is "URL" meant?',
+    );
+  });
+
+  test('__proto__ and constructor are unknown like any other', () => {
+    expect(complaint('{"__proto__": {"Maintainer": "Ann"}}')).toContain('__proto__');
+    expect(complaint('{"constructor": "x"}')).toContain('constructor');
+  });
+});
+
+describe('fingerprints', () => {
+  test('in any case, with spaces', () => {
+    const typed = FINGERPRINT.toLowerCase().match(/.{4}/g)!.join(' ');
+    expect(read({ Signers: [typed, ` ${FINGERPRINT} `] }).Signers).toEqual([FINGERPRINT, FINGERPRINT]);
+  });
+
+  test.each(['ABCDEF01', '', 'G'.repeat(40), `${FINGERPRINT}A`, 7])('%s is none', (value) => {
+    expect(complaint({ Signers: [value] })).toContain('a full fingerprint of 40 hex digits is wanted');
+  });
+});
+
+describe('T26: settings run no commands', () => {
+  test.each(['exec:id', ['ann.asc', 'exec:id']])('%j', (Key) => {
+    expect(complaint({ Key })).toContain('a command may only be given with --key or PACKSIGN_KEY');
+  });
+
+  test.each([' exec:id', 'EXEC:id', 'Exec:id'])('nor in another spelling: %j', (Key) => {
+    // Read as the name of a file, or refused; never as a command.
+    const outcome = (() => {
+      try {
+        return read({ Key }).Key;
+      } catch {
+        return 'refused';
+      }
+    })();
+    expect(['refused', [Key]]).toContainEqual(outcome);
+  });
+});
+
+test('one key may stand without its array', () => {
+  expect(read({ Key: 'ann.asc' }).Key).toEqual(['ann.asc']);
+  expect(complaint({ Key: '' })).toContain('Key');
+});
+
+describe('values', () => {
+  test.each<readonly [string, unknown]>([
+    ['Maintainer', ''],
+    ['Maintainer', 7],
+    ['Maintainer', 'Ann\u0007'],
+    ['Maintainer', 'Ann\u202e'],
+    ['Maintainer', 'Ann\u2028'],
+    ['Packages', { 'de mo': {} }],
+    ['Base-URL', 'example.org'],
+    ['Base-URL', 'https://example.org/a b'],
+    ['Database', 'file:///packages.plist'],
+    ['Notify', 'ann@example.org'],
+    ['Notify', 'http://example.org'],
+    ['Mirrors', 'https://example.org'],
+    ['Validity', 'soon'],
+    ['Validity', '0 days'],
+    ['Validity', '-1 day'],
+    ['Settle', 'none'],
+    ['Threshold', 0],
+    ['Threshold', 1.5],
+    ['Threshold', '2'],
+    ['PackMan', 'false'],
+    ['PackMan', null],
+    ['Exclude', ['']],
+    ['Packages', []],
+    ['Packages', { demo: 'x' }],
+    ['Packages', { demo: { Name: 'de mo' } }],
+    ['Packages', { demo: { Yanked: true } }],
+    ['Trusts', [{ URL: 'https://example.org' }]],
+  ])('%s: %j', (key, value) => {
+    expect(complaint({ [key]: value })).toMatch(new RegExp(`^packsign\\.json: ${key}`));
+  });
+
+  test.each(['', 'Maintainer: Ann', '[]', '"x"', 'null', '{"Maintainer": "Ann",}', '\ufeff\ufeff{}'])(
+    '%j is no settings file',
+    (text) => {
+      complaint(text);
+    },
+  );
+
+  test('text longer than 64 KiB', () => {
+    expect(complaint({ Maintainer: 'x'.repeat(64 * 1024 + 1) })).toBe(
+      'packsign.json: Maintainer: is longer than 65536 bytes',
+    );
+  });
+
+  test('the place of a fault is named', () => {
+    expect(complaint({ Packages: { demo: { Description: 'a\u0007' } } })).toBe(
+      'packsign.json: Packages › demo › Description › holds a control character, which no database may',
+    );
+    expect(complaint({ Mirrors: ['https://example.org', 1.5] })).toContain('Mirrors › "[2]"');
+  });
+
+  test.each(['de mo', '', 'd\u00e9mo', 'a\u001b', 'xxx\n'])(
+    'no package and no archive is called %j',
+    (name) => {
+      expect(complaint({ Packages: { [name]: { Version: '1' } } })).toContain('the name of a package');
+    },
+  );
+
+  test('bytes that are no UTF-8', () => {
+    expect(() => decodeSettings(Buffer.from('{"Maintainer": "\xe9"}', 'latin1'))).toThrow(/is not JSON/);
+  });
+
+  test('what options give is called so', () => {
+    expect(() => checkSettings({ Validity: 'soon' }, 'options')).toThrow(/^options: Validity/);
+  });
+});
+
+test('durations', () => {
+  const day = 86_400;
+  const known: Readonly<Record<string, number | null>> = {
+    '180 days': 180 * day,
+    '1 day': day,
+    '2y': 730 * day,
+    '1.5 hours': 5400,
+    '300ms': 0.3,
+    ' 2 s ': 2,
+    '2S': 2,
+    '3w': 21 * day,
+    '10': null,
+    day: null,
+    '': null,
+    '0s': null,
+    '-1d': null,
+    '1e3s': null,
+    '2 constructor': null,
+    '1 month': null,
+  };
+  for (const [text, seconds] of Object.entries(known))
+    expect([text, parseDuration(text)]).toEqual([text, seconds]);
+  expect(validitySeconds({})).toBe(180 * day);
+  expect(validitySeconds({ Validity: 'none' })).toBeNull();
+});
