@@ -37,6 +37,8 @@ export { DIRECT_NETWORK } from './verbs/sources.js';
 export type { FetchOptions, PinOptions, TrustPlace } from './verbs/sources.js';
 export { archiveError, fetchArchive, get } from './verbs/get.js';
 export type { FetchArchiveOptions, GetOptions, GetProgress, GetResult, Got } from './verbs/get.js';
+export { importPackMan } from './verbs/import.js';
+export type { ImportOptions, Imported } from './verbs/import.js';
 export { list } from './verbs/list.js';
 export type { ListOptions, ListResult, ListedPackage } from './verbs/list.js';
 export { complaintOf, saveComplaint } from './verbs/complain.js';

@@ -11,6 +11,7 @@ export type WarningCode =
   | 'CHANGED_WHILE_READ'
   | 'DUPLICATE_PACKAGE'
   | 'NAME_MISMATCH'
+  | 'NOT_IMPORTED'
   | 'NOT_REGULAR'
   | 'NO_MAINTAINER'
   | 'NO_METADATA'

@@ -267,7 +267,7 @@ describe('T4: each signature is judged by itself', () => {
     const place = await published(known);
     const revoked = await ann.revoke({ flag: enums.reasonForRevocation.keyCompromised }, day(300));
     place.write('pins.asc', certificateFile(revoked));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(verify(place))).toEqual(refused('KEY_REVOKED'));
   });
 });
 
@@ -469,7 +469,7 @@ describe('T23: a signature was made between Issued and now', () => {
     const retired = await ann.revoke({ flag: enums.reasonForRevocation.keyRetired }, minutes(ISSUED, -60));
     const honest = await published(known, databaseText(), { date: ISSUED });
     honest.write('pins.asc', certificateFile(retired));
-    expect(verdict(verify(honest))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(verify(honest))).toEqual(refused('KEY_REVOKED'));
     const backdated = await published(known, databaseText(), { date: minutes(ISSUED, -120) });
     backdated.write('pins.asc', certificateFile(retired));
     expect(verdict(verify(backdated))).toEqual(refused('SIGNATURE_INVALID'));

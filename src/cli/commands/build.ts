@@ -1,5 +1,5 @@
-import { PacksignError, build, openCertificates, openSigners } from '../../index.js';
-import type { DiffOptions, ReleaseOptions, Signer } from '../../index.js';
+import { PacksignError, build, importPackMan, openCertificates, openSigners } from '../../index.js';
+import type { DiffOptions, Imported, ReleaseOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import { notesFolder } from '../folders.js';
 import {
@@ -30,6 +30,7 @@ export const buildCommand: Command = {
     ['packsign build dist', 'write dist/packages.unsigned.plist, for a look with packsign diff'],
     ['packsign build dist --key key.asc', 'build, sign and publish dist/packages.plist'],
     ['packsign build dist --check', 'exit 1 if something would change'],
+    ['packsign build dist --import pimp.plist', 'carry on a database that was made by hand for PackMan'],
   ],
   options: (yargs) =>
     withKeys(withSettings(withBase(withDirectory(yargs))))
@@ -38,14 +39,22 @@ export const buildCommand: Command = {
         default: false,
         describe: 'write nothing; exit 1 if something would change',
       })
-      .option('strict', { type: 'boolean', default: false, describe: 'refuse where there are warnings' }),
+      .option('strict', { type: 'boolean', default: false, describe: 'refuse where there are warnings' })
+      .option(
+        'import',
+        single('take over a database made for PackMan: packsign.json gets its hand-written keys'),
+      ),
   run: async (values, session) => {
-    const place = placeOf(values);
+    const typed = placeOf(values);
+    const imported = await importFor(values, typed);
+    const place = imported === null ? typed : { ...typed, settings: imported.settings };
     const wantsRelease = listOf(values, 'key').length > 0 && !isSet(values, 'check');
     const signers = once(() => signersFor(values, { place, session }));
     const options = prepareOptions(values, { place, session });
     const result = await build(place.directory, {
       ...options,
+      // What stands here is not built upon, and its hash is what the next database names as the one before.
+      first: options.first || imported !== null,
       signing: wantsRelease
         ? async () => (await signers()).map(({ certificate }) => certificate)
         : options.signing,
@@ -53,9 +62,19 @@ export const buildCommand: Command = {
       strict: isSet(values, 'strict'),
       release: wantsRelease ? { ...releaseOptions(values, { place, session, signers: [] }), signers } : null,
     });
-    return reportBuild(result, { directory: place.directory, check: isSet(values, 'check') });
+    const warnings = [...(imported?.warnings ?? []), ...result.warnings];
+    return reportBuild(
+      { ...result, warnings },
+      { directory: place.directory, check: isSet(values, 'check') },
+    );
   },
 };
+
+async function importFor(values: Values, { directory, settings }: Place): Promise<Imported | null> {
+  const file = textOf(values, 'import');
+  if (file === null) return null;
+  return await importPackMan(directory, { file, settings, write: !isSet(values, 'check') });
+}
 
 /** Options that say what the next database is built upon. */
 export function withBase(yargs: Parameters<Command['options']>[0]): ReturnType<Command['options']> {

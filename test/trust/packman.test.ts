@@ -1,0 +1,173 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { decodePackMan } from '../../src/format/packman.js';
+import { codeOf, newKey, newPlace, sdist } from '../packsign.js';
+
+const FOLDER = process.env['PACKSIGN_HISTORICAL'] ?? resolve('../shared/data/historical');
+const databases = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => name.endsWith('.plist')) : [];
+if (databases.length === 0) console.warn(`skipped: there are no historical databases in ${FOLDER}`);
+
+const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<plist version="1.0">';
+
+function document(...packages: readonly string[]): Buffer {
+  const entries = packages.map((fields) => `<dict>${fields}</dict>`).join('');
+  return Buffer.from(
+    `${HEAD}<dict><key>Maintainer</key><string>Jack</string><key>Packages</key><array>${entries}</array></dict></plist>`,
+  );
+}
+
+function field(key: string, value: string): string {
+  return `<key>${key}</key><string>${value}</string>`;
+}
+
+describe('a database that was made for PackMan', () => {
+  test.skipIf(databases.length === 0)(
+    'each of the historical ones is listed, with an open padlock and its MD5 sums',
+    () => {
+      const place = newPlace();
+      for (const name of databases) {
+        const text = readFileSync(join(FOLDER, name), 'latin1').replace(/<!--[^]*?-->/g, '');
+        const { status, value } = place.json(['list', join(FOLDER, name), '--allow-unauthenticated']);
+        expect(status, name).toBe(0);
+        expect(value).toMatchObject({
+          status: 'unauthenticated',
+          code: 'NOT_PINNED',
+          format: 'packman',
+          sha256: expect.any(String) as string,
+        });
+        const packages = value['packages'] as readonly Record<string, unknown>[];
+        expect(packages).toHaveLength(text.split('<key>Name</key>').length - 1 - countPrerequisites(text));
+        expect(packages.filter(({ md5 }) => md5 !== null)).toHaveLength(
+          text.split('<key>MD5Sum</key>').length - 1,
+        );
+      }
+    },
+  );
+
+  test('is refused where a key is named: it has no signature', () => {
+    const place = newPlace();
+    place.write('old.plist', document(field('Name', 'a')));
+    place.write('keys.asc', '');
+    const { status, value } = place.json(['list', 'old.plist', '--fingerprint', 'A'.repeat(40)]);
+    expect(status).not.toBe(0);
+    expect(value['packages'] ?? []).toEqual([]);
+  });
+
+  test.each([
+    ['an entity', `<!DOCTYPE plist [<!ENTITY a "b">]><plist version="1.0"><dict/></plist>`],
+    ['a section that is not parsed', `${HEAD}<dict><key>Packages</key><![CDATA[x]]></dict></plist>`],
+    ['an unknown element', `${HEAD}<dict><b/></dict></plist>`],
+    ['an attribute', `${HEAD}<dict class="x"/></plist>`],
+    ['a bare ampersand', `${HEAD}<dict><key>a & b</key><string/></dict></plist>`],
+    ['a second root', `${HEAD}<dict/></plist><plist version="1.0"><dict/></plist>`],
+    ['no end', `${HEAD}<dict>`],
+    ['elements that do not match', `${HEAD}<dict></array></plist>`],
+    ['a depth of a thousand', HEAD + '<array>'.repeat(1000)],
+    ['another dialect', '{ Packages = (); }'],
+    ['the binary one', 'bplist00'],
+    ['no packages', `${HEAD}<dict/></plist>`],
+  ])('with %s is no database', async (_, text) => {
+    await expect(decodePackMan(Buffer.from(text))).rejects.toMatchObject({ code: 'DATABASE_MALFORMED' });
+  });
+
+  test('is read with comments in it, and with any key', async () => {
+    const text = document(
+      `<!-- <key>Old</key> -->${field('Name', 'a<!-- x -->b')}${field('__proto__', 'x')}`,
+    );
+    const outcome = decodePackMan(text);
+    await expect(outcome).rejects.toMatchObject({ code: 'DATABASE_MALFORMED' });
+    const plain = await decodePackMan(document(`<!-- x -->${field('Name', 'a<!-- x -->b')}`));
+    expect(plain.packages).toEqual([{ Name: 'ab' }]);
+  });
+});
+
+function countPrerequisites(text: string): number {
+  const parts = text.match(/<key>Prerequisites<\/key>\s*<array>[^]*?<\/array>/g) ?? [];
+  return parts.reduce((sum, part) => sum + part.split('<key>Name</key>').length - 1, 0);
+}
+
+describe('build --import', () => {
+  const FOREIGN = document(
+    [
+      ...[field('Name', 'demo'), field('Version', '1.0'), field('Flavor', 'source')],
+      ...[field('Description', 'does what it says'), field('Home-page', 'https://example.org/')],
+      ...[
+        field('Download-URL', 'http://old.example.org/demo-1.0.tar.gz'),
+        field('MD5Sum', 'd41d8cd98f00b204e9800998ecf8427e'),
+      ],
+      ...[field('Install-test', 'import demo'), field('Post-install-command', 'echo done')],
+      '<key>Prerequisites</key><array><dict><key>Name</key><string>tools</string><key>Version</key><string/></dict></array>',
+    ].join(''),
+    [
+      field('Name', 'tools'),
+      field('Description', 'by hand'),
+      field('Install-test', 'raise ImportError'),
+    ].join(''),
+    [field('Name', 'lost'), field('Version', '3'), field('Download-URL', 'lost-3.tgz')].join(''),
+  );
+
+  test('takes over what was written by hand, and what stood there is the one before', async () => {
+    const place = newPlace();
+    const key = await newKey('Ann');
+    place.write('key.asc', key.signing);
+    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+    place.write('dist/packages.plist', FOREIGN);
+    place.write(
+      'dist/packsign.json',
+      '{"Packages": {"demo-1.0.tar.gz": {"Home-page": "https://mine.example.org/"}}}',
+    );
+    const refused = place.json(['build', 'dist', '--key', 'key.asc']);
+    expect([refused.status, codeOf(refused)]).toEqual([2, 'FOREIGN_DATABASE']);
+    const { status, value } = place.json([
+      'build',
+      'dist',
+      '--import',
+      'dist/packages.plist',
+      '--key',
+      'key.asc',
+    ]);
+    expect(status).toBe(0);
+    expect(value['signed']).toBe(true);
+    expect(value['warnings']).toMatchObject([
+      { code: 'NOT_IMPORTED', message: expect.stringContaining('lost') as string },
+    ]);
+    expect(JSON.parse(place.text('dist/packsign.json'))).toEqual({
+      Maintainer: 'Jack',
+      Packages: {
+        'demo-1.0.tar.gz': {
+          ...{ Name: 'demo', Version: '1.0', Flavor: 'source', Description: 'does what it says' },
+          ...{ 'Home-page': 'https://mine.example.org/', 'Install-test': 'import demo' },
+          ...{ Prerequisites: [{ Name: 'tools' }], 'Post-install-command': 'echo done' },
+        },
+        tools: { Name: 'tools', Description: 'by hand', 'Install-test': 'raise ImportError' },
+      },
+    });
+    const database = place.text('dist/packages.plist');
+    expect(database).toContain('<string>echo done</string>');
+    expect(database).toContain('<string>raise ImportError</string>');
+    expect(database).not.toContain('lost');
+    const { createHash } = await import('node:crypto');
+    expect(database).toContain(createHash('sha256').update(FOREIGN).digest('hex'));
+    expect(place.json(['verify', 'dist']).value['status']).toBe('authentic');
+    const again = place.json(['build', 'dist']);
+    expect(again.value['unchanged']).toBe(true);
+  });
+
+  test('with --check writes nothing', () => {
+    const place = newPlace();
+    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+    place.write('old.plist', FOREIGN);
+    const before = place.snapshot();
+    expect(place.json(['build', 'dist', '--import', 'old.plist', '--check']).status).toBe(1);
+    expect(place.snapshot()).toEqual(before);
+  });
+
+  test('refuses a database of packsign', () => {
+    const place = newPlace();
+    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+    place.packsign(['build', 'dist']);
+    const answer = place.json(['build', 'dist', '--import', 'dist/packages.unsigned.plist']);
+    expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
+  });
+});
