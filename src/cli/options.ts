@@ -124,15 +124,15 @@ export interface Place {
   readonly stateFolder: string;
 }
 
-/** The directory that was named, its packsign.json, and the options over it. */
-export function placeOf(values: Values): Place {
+/** The directory that was named, its packsign.json, and the options over it. `isAwaited`: it may come later. */
+export function placeOf(values: Values, { isAwaited = false }: { readonly isAwaited?: boolean } = {}): Place {
   const directory = textOf(values, 'directory') ?? '.';
   const given: Record<string, unknown> = {};
   for (const [name, { key }] of Object.entries(SETTING_OPTIONS)) {
     const value = name === 'threshold' ? (numberOf(values, name) ?? undefined) : values[name];
     if (value !== undefined) given[key] = value;
   }
-  const settings = loadSettings(directory, given);
+  const settings = loadSettings(directory, given, { isAwaited });
   return { directory, settings, stateFolder: textOf(values, 'state') ?? join(directory, STATE_FOLDER) };
 }
 

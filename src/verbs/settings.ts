@@ -11,10 +11,14 @@ const LIMIT_BYTES = 16 * 1024 * 1024;
 /**
  * The settings of a directory: its `packsign.json`, and over it what was given as options (in the same key
  * names). A `Key` that is a file is found beside `packsign.json`. Throws DIRECTORY_UNREADABLE before anybody
- * writes into a directory that was named by mistake, SETTINGS_INVALID, FILE_UNREADABLE.
+ * writes into a directory that was named by mistake (unless it is waited for), SETTINGS_INVALID, FILE_UNREADABLE.
  */
-export function loadSettings(directory: string, options: Readonly<Record<string, unknown>> = {}): Settings {
-  requireDirectory(directory);
+export function loadSettings(
+  directory: string,
+  options: Readonly<Record<string, unknown>> = {},
+  { isAwaited = false }: { readonly isAwaited?: boolean } = {},
+): Settings {
+  if (!isAwaited) requireDirectory(directory);
   const bytes = readBounded(join(directory, SETTINGS_NAME), LIMIT_BYTES);
   const fromFile = bytes === null ? {} : decodeSettings(bytes);
   const fromOptions = checkSettings(options, 'options');

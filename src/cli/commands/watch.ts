@@ -30,7 +30,7 @@ export const watchCommand: Command = {
       .option('port', single('port for --serve; any free one if not given')),
   run: async (values, session) => {
     const { outside, progress, print } = session;
-    const place = placeOf(values);
+    const place = placeOf(values, { isAwaited: true });
     const signers = await signersFor(values, { place, session });
     const once = isSet(values, 'once');
     const { now: _, ...release } = releaseOptions(values, { place, session, signers });
@@ -42,7 +42,7 @@ export const watchCommand: Command = {
     const events = watch(place.directory, {
       ...release,
       stateFolder: place.stateFolder,
-      settings: () => placeOf(values).settings,
+      settings: () => placeOf(values, { isAwaited: true }).settings,
       clock: outside.clock,
       poll: isSet(values, 'poll'),
       once,
