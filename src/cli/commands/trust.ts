@@ -80,17 +80,17 @@ export const trustListCommand: Command = {
 };
 
 export const trustRemoveCommand: Command = {
-  usage: 'trust remove <database>',
+  usage: 'trust remove <db>',
   summary: 'trust a database no longer',
   group: 'trust',
   examples: [['packsign trust remove example.org-dist', 'forget its keys and what was seen of it']],
-  options: (yargs) => yargs.positional('database', { type: 'string', describe: 'name or address' }),
+  options: (yargs) => yargs.positional('db', { type: 'string', describe: 'name or address' }),
   run: async (values, { outside }) =>
-    reportRemoved(await trustRemove(textOf(values, 'database') ?? '', storeOf(outside))),
+    reportRemoved(await trustRemove(textOf(values, 'db') ?? '', storeOf(outside))),
 };
 
 export const trustRefreshCommand: Command = {
-  usage: 'trust refresh [databases..]',
+  usage: 'trust refresh [db..]',
   summary: 'fetch newer certificates, and see what is proposed',
   group: 'trust',
   examples: [
@@ -100,7 +100,7 @@ export const trustRefreshCommand: Command = {
   options: (yargs) =>
     withTimeout(
       yargs
-        .positional('databases', {
+        .positional('db', {
           type: 'string',
           array: true,
           describe: 'names or addresses (default: all)',
@@ -109,7 +109,7 @@ export const trustRefreshCommand: Command = {
     ),
   run: async (values, { outside, progress }) => {
     const store = storeOf(outside);
-    const named = Array.isArray(values['databases']) ? values['databases'].map(String) : [];
+    const named = Array.isArray(values['db']) ? values['db'].map(String) : [];
     const targets = named.length > 0 ? named : (await trustList(store)).map(({ name }) => name);
     const refreshed = [];
     for (const target of targets) {
@@ -128,20 +128,20 @@ export const trustRefreshCommand: Command = {
 };
 
 export const trustExportCommand: Command = {
-  usage: 'trust export [databases..]',
+  usage: 'trust export [db..]',
   summary: 'print addresses and keys, to ship with a program',
   group: 'trust',
   examples: [
     ['packsign trust export > trust.json', 'packsign get demo --trust trust.json uses it elsewhere'],
   ],
   options: (yargs) =>
-    yargs.positional('databases', {
+    yargs.positional('db', {
       type: 'string',
       array: true,
       describe: 'names or addresses (default: all)',
     }),
   run: (values, { outside }) => {
-    const named = Array.isArray(values['databases']) ? values['databases'].map(String) : [];
+    const named = Array.isArray(values['db']) ? values['db'].map(String) : [];
     return Promise.resolve(reportBundle(trustExport(named, storeOf(outside))));
   },
 };
