@@ -65,10 +65,9 @@ function buildOutcome(
 ): string[] {
   const path = harmless(result.database);
   if (result.unchanged) return [`${path} is up to date`];
-  if (check)
-    return [
-      result.refreshed ? `${path} is due to be signed anew before it expires` : `${path} would be written`,
-    ];
+  if (check && result.refreshed)
+    return [`${harmless(join(directory, 'packages.plist'))} is due to be signed anew before it expires`];
+  if (check) return [`${path} would be written`];
   return [
     `wrote ${path}; look at it with packsign diff, publish it with`,
     `  packsign sign ${shown(directory)} --key FILE`,

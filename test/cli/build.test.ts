@@ -262,7 +262,7 @@ describe('--check', () => {
     expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
       2 archives, 5.2 kB (<n> hashed, <n> known)
-      dist/packages.unsigned.plist is due to be signed anew before it expires
+      dist/packages.plist is due to be signed anew before it expires
       [1]"
     `);
   });
