@@ -31,11 +31,6 @@ export function besideAddress(base: string, path: string): string {
   return new URL(escaped, url).href;
 }
 
-/** The database of a mirror. */
-export function mirrorAddress(mirror: string): string {
-  return databaseAddress(mirror);
-}
-
 /** A short name for an address: `example.org-dist`. */
 export function nameForAddress(address: string): string {
   const { hostname, pathname } = new URL(address);
