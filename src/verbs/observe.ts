@@ -33,6 +33,8 @@ export interface Observation {
   /** Paths of the other files. */
   readonly others: readonly string[];
   readonly warnings: readonly Warning[];
+  /** Published archives that came or changed while they were looked at; none but where `unsettled` is set. */
+  readonly moving: ReadonlySet<string>;
   readonly hashed: number;
   readonly cached: number;
   /** Size of all archives together. */
@@ -90,10 +92,10 @@ export async function observeArchives(directory: string, options: ObserveOptions
       warnings.push({ code: trouble.code, path, message: `${trouble.message}: left out` });
     }
   }
-  refuseUnreadable(directory, { ...options, archives, warnings });
+  const moving = refuseUnreadable(directory, { ...options, archives, warnings });
   if (archives.length === 0 && (options.unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);
   const bytes = archives.reduce((sum, { size }) => sum + size, 0);
-  return { archives, others: scan.others, warnings, hashed: unknown.length, cached, bytes };
+  return { archives, others: scan.others, warnings, moving, hashed: unknown.length, cached, bytes };
 }
 
 interface Known {
@@ -125,7 +127,10 @@ function observed(
   return one;
 }
 
-// A published archive is withdrawn only when it is gone or excluded: a disk error must not withdraw it.
+/**
+ * A published archive is withdrawn only when it is gone or excluded: a disk error must not withdraw it. Gives
+ * those that merely were in motion: whoever watches will look at them again.
+ */
 function refuseUnreadable(
   directory: string,
   {
@@ -135,30 +140,37 @@ function refuseUnreadable(
     warnings,
     unsettled,
   }: ObserveOptions & Pick<Observation, 'archives' | 'warnings'>,
-): void {
-  if (published === null) return;
+): ReadonlySet<string> {
+  const moving = new Set<string>();
+  if (published === null) return moving;
   const seen = new Set(archives.map(({ path }) => path));
   for (const path of published.Archives.keys()) {
-    if (
-      seen.has(path) ||
-      unsettled?.has(path) === true ||
-      isExcluded(path, settings.Exclude ?? []) ||
-      isGone(join(directory, path))
-    )
+    if (seen.has(path) || unsettled?.has(path) === true || isExcluded(path, settings.Exclude ?? [])) continue;
+    const trouble = warnings.find((warning) => warning.path === path || isBelow(path, warning.path));
+    const isMoving = trouble === undefined || trouble.code === 'CHANGED_WHILE_READ';
+    const presence = presenceOf(join(directory, path));
+    if (presence === 'gone') continue;
+    if (unsettled !== undefined && isMoving && presence === 'file') {
+      moving.add(path);
       continue;
-    const message = warnings.find((warning) => warning.path === path)?.message ?? 'it cannot be reached';
+    }
+    const message = trouble?.message ?? 'it cannot be reached';
     throw new PacksignError('ARCHIVE_UNREADABLE', `${path} is published and cannot be listed: ${message}`, {
       hint: 'make it readable, or remove or exclude it to withdraw it',
     });
   }
+  return moving;
 }
 
-function isGone(path: string): boolean {
+function isBelow(path: string, folder: string | null): boolean {
+  return folder !== null && path.startsWith(`${folder}/`);
+}
+
+function presenceOf(path: string): 'file' | 'gone' | 'unknown' {
   try {
-    lstatSync(path);
-    return false;
+    return lstatSync(path).isFile() ? 'file' : 'unknown';
   } catch (error) {
-    return systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR';
+    return ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '') ? 'gone' : 'unknown';
   }
 }
 

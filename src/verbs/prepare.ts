@@ -98,7 +98,11 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     // While others are hashed on other threads this one makes the text of what is there already.
     onObserved: (observed) => writeEntry(findEntry(observed)),
   });
-  const waiting = new Set([...(unattended?.unsettled ?? []), ...frozenPaths(observation, base, unattended)]);
+  const waiting = new Set([
+    ...(unattended?.unsettled ?? []),
+    ...observation.moving,
+    ...frozenPaths(observation, base, unattended),
+  ]);
   const assembled = assemble(observation.archives, { ...context, held: waiting }, findEntry);
   const held =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
