@@ -76,7 +76,7 @@ function buildOutcome(
 
 export function reportSign(
   { released, difference }: SignResult,
-  { directory }: { directory: string },
+  { directory, coSign }: { directory: string; coSign: boolean },
 ): Report {
   if (released === null) {
     const nothing = {
@@ -87,7 +87,11 @@ export function reportSign(
     };
     return {
       json: { ...nothing, signers: [], signature: null, published: false, missing: 0 },
-      lines: [`nothing waits to be signed in ${harmless(directory)}`],
+      lines: [
+        coSign
+          ? `${harmless(nothing.database)} is signed by every key that was named`
+          : `nothing waits to be signed in ${harmless(directory)}`,
+      ],
       exitStatus: 0,
     };
   }
@@ -112,6 +116,12 @@ function releaseLines(released: Released): string[] {
   const { threshold, missing, signers } = released;
   if (!released.published) {
     const have = `${threshold - missing} of ${count(threshold, 'signature')}`;
+    if (missing === 0) {
+      return [
+        `${have}: carry ${harmless(released.signature)} to where it is published, and type there`,
+        `  packsign sign ${shown(dirname(released.database))}`,
+      ];
+    }
     return [`${have}; ${harmless(released.database)} waits for the others`];
   }
   const expires = released.expires === null ? '' : `, fresh until ${formatInstant(released.expires)}`;
@@ -447,15 +457,23 @@ function waitingLines({ threshold, signed, missing }: WaitingStatus): string[] {
   ];
 }
 
+function heldLines(held: string): string[] {
+  return [
+    'a revocation waits until a database is published that does not rest on the revoked key',
+    `  (${harmless(held)})`,
+  ];
+}
+
 export function reportKeys(result: PublishedKeys): Report {
-  const { keys, fingerprints, added, unchanged } = result;
+  const { keys, fingerprints, added, unchanged, held } = result;
   return {
-    json: { keys, fingerprints, added, unchanged },
+    json: { keys, fingerprints, added, unchanged, held },
     lines: [
       unchanged ? `${harmless(keys)} is up to date` : `wrote ${harmless(keys)}; people are now told to trust`,
       ...fingerprints.map(
         (fingerprint) => `  ${groupFingerprint(fingerprint)}${added.includes(fingerprint) ? '  (new)' : ''}`,
       ),
+      ...(held === null ? [] : heldLines(held)),
     ],
     exitStatus: 0,
   };

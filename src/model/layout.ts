@@ -11,6 +11,8 @@ export const PAGE_NAME = 'index.html';
 export const ASSETS_FOLDER = 'assets';
 export const SETTINGS_NAME = 'packsign.json';
 export const STATE_FOLDER = '.packsign';
+/** In the folder of working state: certificates with revocations that wait for the next database. */
+export const HELD_KEYS_NAME = 'keys.held.asc';
 
 /** Where the signatures of a database with this SHA-256 are found, relative to the database. */
 export function signaturePath(sha256: string): string {

@@ -61,7 +61,15 @@ export async function readSecretCertificate(bytes: Uint8Array): Promise<Certific
 
 /** A secret key file with everything in it, still locked. Throws `KEY_MALFORMED`. */
 export async function openSecretKey(bytes: Uint8Array): Promise<SecretKeyFile> {
-  const anatomy = secretAnatomyOf(bytes);
+  const { anatomy, secrets } = await publicAnatomyOf(secretAnatomyOf(bytes));
+  return { certificate: await inspectCertificate(anatomy, KEY_FILE), secrets };
+}
+
+/** The public half of a dissected secret key, and its secret packets by fingerprint. Throws `KEY_MALFORMED`. */
+export async function publicAnatomyOf(anatomy: Anatomy): Promise<{
+  readonly anatomy: Anatomy;
+  readonly secrets: ReadonlyMap<string, AnySecretKeyPacket>;
+}> {
   const secrets = new Map<string, AnySecretKeyPacket>();
   const primary = await publicComponentOf(anatomy.primary, secrets);
   if (primary === null) throw malformed(KEY_FILE, 'holds a key that cannot be read');
@@ -70,11 +78,11 @@ export async function openSecretKey(bytes: Uint8Array): Promise<SecretKeyFile> {
     const component = await publicComponentOf(subkey, secrets);
     if (component !== null) subkeys.push(component);
   }
-  const certificate = await inspectCertificate({ primary, users: anatomy.users, subkeys }, KEY_FILE);
-  return { certificate, secrets };
+  return { anatomy: { primary, users: anatomy.users, subkeys }, secrets };
 }
 
-function secretAnatomyOf(bytes: Uint8Array): Anatomy {
+/** The packets of a secret key file as they stand there. Throws `KEY_MALFORMED`. */
+export function secretAnatomyOf(bytes: Uint8Array): Anatomy {
   if (bytes.length > CERTIFICATES_LIMIT_BYTES) throw malformed(KEY_FILE, 'is larger than 1 MiB');
   if (Buffer.from(bytes).toString('latin1').trimStart().startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')) {
     throw publicKeyGiven();
@@ -116,8 +124,14 @@ interface Unlocking {
   readonly passphrase: () => Promise<string | null>;
 }
 
-/** No error carries a cause here: nothing of the key or the passphrase may get into one (threat T19). */
-async function unlock(secret: AnySecretKeyPacket, { fingerprint, passphrase }: Unlocking): Promise<void> {
+/**
+ * Unlocks a secret key and holds its halves against each other. Throws `PASSPHRASE_NEEDED`, `PASSPHRASE_WRONG`,
+ * `KEY_UNUSABLE`, `KEY_MALFORMED`. No error carries a cause here: nothing of the key or the passphrase may get into one (threat T19).
+ */
+export async function unlock(
+  secret: AnySecretKeyPacket,
+  { fingerprint, passphrase }: Unlocking,
+): Promise<void> {
   if (!secret.isDecrypted()) {
     const words = await passphrase();
     if (words === null) {

@@ -131,7 +131,7 @@ async function buildHere(
     return describe(prepared, { sha256: nameOf(prepared.bytes), issued, database: waiting, released: null });
   }
   const signers = await options.release.signers();
-  const draft = { ...prepared, others: scan.others, gathered: null, lastKeys: null };
+  const draft = { ...prepared, others: scan.others, gathered: null, lastKeys: null, elsewhere: false };
   const released = await release(directory, draft, { ...options.release, signers });
   if (released.publication !== null) {
     const summary = summaryOf(prepared, prepared.database);

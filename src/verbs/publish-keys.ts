@@ -1,12 +1,13 @@
 import { join } from 'node:path';
-import { readBounded, writeDurably } from '../disk/files.js';
+import { makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_LIMIT_BYTES } from '../model/database.js';
-import { KEYRING_NAME, KEYS_NAME } from '../model/layout.js';
+import { HELD_KEYS_NAME, KEYRING_NAME, KEYS_NAME } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { judge } from './judge.js';
 import { END_OF_TIME, readKeys, readPublished, readStanding } from './published.js';
+import type { Publication } from './publish.js';
 
 export interface PublishKeysOptions {
   /** Certificates to take in. */
@@ -22,41 +23,104 @@ export interface PublishedKeys {
   /** Those that it did not hold before. */
   readonly added: readonly string[];
   readonly unchanged: boolean;
+  /** Why revocations wait until the next database is published; null where none do. */
+  readonly held: string | null;
 }
 
 /**
- * Merges certificates into what a directory tells people to trust: new keys, new subkeys, later expiry.
- * Nothing is ever taken out. Throws KEYS_MALFORMED, PREVIOUS_INVALID, FOREIGN_DATABASE, and KEY_REVOKED where
- * the published database would no longer verify.
+ * Merges certificates into what a directory tells people to trust: new keys, new subkeys, later expiry,
+ * revocations. A revocation without which the published database would no longer verify waits for the next one
+ * (docs/FORMAT.md §1). Nothing is ever taken out. Throws KEYS_MALFORMED, PREVIOUS_INVALID, FOREIGN_DATABASE.
  */
 export async function publishKeys(directory: string, options: PublishKeysOptions): Promise<PublishedKeys> {
-  const unlock = takeLock(options.stateFolder);
+  const { stateFolder } = options;
+  const unlock = takeLock(stateFolder);
   try {
     await readPublished(directory);
-    const path = join(directory, KEYS_NAME);
     const { encodeCertificates, mergeCertificates } = await import('../pgp/certificates.js');
-    const known = await readKeys(path);
-    const merged = await mergeCertificates(known, options.certificates);
-    await refuseToInvalidate(directory, merged);
-    const { armored, binary } = encodeCertificates(merged);
-    const unchanged =
-      encodeCertificates(known).binary.length > 0 &&
-      Buffer.compare(encodeCertificates(known).binary, binary) === 0;
-    if (!unchanged) writeDurably(path, armored);
-    const ring = join(directory, KEYRING_NAME);
-    if (readBounded(ring, KEYS_LIMIT_BYTES)?.equals(binary) !== true) writeDurably(ring, binary);
+    const known = await readKeys(join(directory, KEYS_NAME));
+    const wanted = await mergeCertificates(known, [
+      ...(await readHeldKeys(stateFolder)),
+      ...options.certificates,
+    ]);
+    const held = await troubleWith(directory, wanted);
+    const now = held === null ? wanted : await withAdditions(known, options.certificates);
+    if (held !== null) await refuseToInvalidate(directory, now);
+    const changed = await writeKeys(directory, { known, certificates: now });
+    if (held === null) removeDurably(join(stateFolder, HELD_KEYS_NAME));
+    else holdBack(stateFolder, encodeCertificates(wanted).armored);
     const before = new Set(known.map(({ fingerprint }) => fingerprint));
-    const fingerprints = merged.map(({ fingerprint }) => fingerprint).sort();
-    return { keys: path, fingerprints, added: fingerprints.filter((fpr) => !before.has(fpr)), unchanged };
+    const fingerprints = now.map(({ fingerprint }) => fingerprint).sort();
+    const added = fingerprints.filter((fingerprint) => !before.has(fingerprint));
+    return {
+      keys: join(directory, KEYS_NAME),
+      fingerprints,
+      added,
+      unchanged: !changed && held === null,
+      held,
+    };
   } finally {
     unlock();
   }
 }
 
-// A revocation may only be published after a database that does not rest on the revoked key.
-async function refuseToInvalidate(directory: string, certificates: readonly Certificate[]): Promise<void> {
+/** Certificates with revocations that wait for the next database; none where nothing does. Throws KEYS_MALFORMED. */
+export async function readHeldKeys(stateFolder: string): Promise<readonly Certificate[]> {
+  return await readKeys(join(stateFolder, HELD_KEYS_NAME));
+}
+
+/**
+ * Publishes revocations that waited, now that another database stands (docs/FORMAT.md §1, step 5). Gives the keys
+ * as they are published now; null where nothing changed. The caller has the lock.
+ */
+export async function publishHeldKeys(
+  directory: string,
+  stateFolder: string,
+): Promise<Publication['keys'] | null> {
+  const held = await readHeldKeys(stateFolder);
+  if (held.length === 0) return null;
+  const { encodeCertificates, mergeCertificates } = await import('../pgp/certificates.js');
+  const known = await readKeys(join(directory, KEYS_NAME));
+  const certificates = await mergeCertificates(known, held);
+  if ((await troubleWith(directory, certificates)) !== null) return null;
+  await writeKeys(directory, { known, certificates });
+  removeDurably(join(stateFolder, HELD_KEYS_NAME));
+  return encodeCertificates(certificates);
+}
+
+async function withAdditions(
+  known: readonly Certificate[],
+  fresh: readonly Certificate[],
+): Promise<readonly Certificate[]> {
+  const { mergeCertificates } = await import('../pgp/certificates.js');
+  const { withoutRevocations } = await import('../pgp/revocation.js');
+  return await mergeCertificates(known, await Promise.all(fresh.map(withoutRevocations)));
+}
+
+/** Whether anything was written. */
+async function writeKeys(
+  directory: string,
+  { known, certificates }: { known: readonly Certificate[]; certificates: readonly Certificate[] },
+): Promise<boolean> {
+  const { encodeCertificates } = await import('../pgp/certificates.js');
+  const { armored, binary } = encodeCertificates(certificates);
+  const before = encodeCertificates(known).binary;
+  const changed = before.length === 0 || Buffer.compare(before, binary) !== 0;
+  if (changed) writeDurably(join(directory, KEYS_NAME), armored);
+  const ring = join(directory, KEYRING_NAME);
+  if (readBounded(ring, KEYS_LIMIT_BYTES)?.equals(binary) !== true) writeDurably(ring, binary);
+  return changed;
+}
+
+function holdBack(stateFolder: string, armored: Uint8Array): void {
+  makeFolder(stateFolder);
+  writeDurably(join(stateFolder, HELD_KEYS_NAME), armored);
+}
+
+/** Why the published database would not verify with these certificates; null where it would. */
+async function troubleWith(directory: string, certificates: readonly Certificate[]): Promise<string | null> {
   const standing = readStanding(directory);
-  if (standing === null) return;
+  if (standing === null) return null;
   const pins = {
     fingerprints: certificates.map(({ fingerprint }) => fingerprint),
     threshold: 'own',
@@ -65,10 +129,15 @@ async function refuseToInvalidate(directory: string, certificates: readonly Cert
     { ...standing, certificates },
     { pins, now: END_OF_TIME, accepted: null, url: null },
   );
-  if (verdict.status !== 'refused') return;
+  return verdict.status === 'refused' ? verdict.message : null;
+}
+
+async function refuseToInvalidate(directory: string, certificates: readonly Certificate[]): Promise<void> {
+  const trouble = await troubleWith(directory, certificates);
+  if (trouble === null) return;
   throw new PacksignError(
     'KEY_REVOKED',
-    `with these keys the published database would no longer verify: ${verdict.message}`,
+    `with these keys the published database would no longer verify: ${trouble}`,
     { hint: 'sign the database with another key first, then publish the revocation' },
   );
 }

@@ -88,6 +88,15 @@ function publishSignature(directory: string, { sha256, signature }: Publication,
   writeDurably(path, signature);
 }
 
+/** Adds signatures to the database that is published already: its file first, by which readers find them. */
+export function publishMoreSignatures(
+  directory: string,
+  { sha256, signature }: Pick<Publication, 'sha256' | 'signature'>,
+): void {
+  writeDurably(join(directory, signaturePath(sha256)), signature);
+  writeDurably(join(directory, SIGNATURE_COPY_NAME), signature);
+}
+
 /** What comes after the commit point; also what repairs a run that ended there. */
 function finishPublication(
   directory: string,

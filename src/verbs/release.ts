@@ -8,17 +8,15 @@ import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, GATHERED_NAME, KEYS_NAME, WAITING_NAME, signaturePath } from '../model/layout.js';
 import { refuseChangedBytes, refuseMassRemoval } from '../model/policy.js';
-import { SLACK_MS, formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
-import type { Content } from '../pgp/content.js';
 import type { Signer } from '../pgp/signer.js';
-import type { SignatureReport } from '../pgp/signatures.js';
+import { gatherSignatures, noKey } from './gather.js';
 import { refreshPage } from './page.js';
+import { publishHeldKeys, readHeldKeys } from './publish-keys.js';
 import { publishDatabase } from './publish.js';
 import type { Publication } from './publish.js';
 import type { Published } from './published.js';
-import { keyNotPublished } from './rehearse.js';
 
 /** How a database is signed, by whatever verb. */
 export interface ReleaseOptions {
@@ -30,6 +28,8 @@ export interface ReleaseOptions {
   readonly notesFolder: string | null;
   /** Whether the trust page follows what is published. */
   readonly page?: boolean;
+  /** Folder of working state. */
+  readonly stateFolder: string;
 }
 
 /** A database that is ready to be signed. */
@@ -43,6 +43,8 @@ export interface Draft {
   readonly lastKeys: Uint8Array | null;
   /** Signatures of these bytes that were made before; the file `packages.unsigned.plist.asc`. */
   readonly gathered: Uint8Array | null;
+  /** Whether it is signed here to be published in another place. */
+  readonly elsewhere: boolean;
 }
 
 export interface Released {
@@ -80,47 +82,49 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
   if (!options.allowRemoved) refuseMassRemoval(published?.database ?? null, database);
   refuseSecrets(directory, draft.others);
   if (options.signers.length === 0 && draft.gathered === null) throw noKey();
-  const keys = await keysFor(directory, draft, options.signers);
-  for (const signer of options.signers)
-    await requirePublishedKey(signer, { keys, database, now: options.now });
-
-  const { joinSignatures, readSignatures } = await import('../pgp/signatures.js');
-  const packets = draft.gathered === null ? [] : [...readSignatures(draft.gathered)];
-  for (const signer of options.signers) {
-    packets.push(await signer.sign(content, { date: options.now, deterministic: options.deterministic }));
-  }
-  const signature = joinSignatures(packets);
-  const signers = await selfCheck({ content, signature, database }, { keys, options });
+  const keys = await keysFor(directory, draft, options);
   const threshold = thresholdOf(database);
-  const outcome = { bytes, signature, sha256: content.sha256(), keys };
+  if (keys.isNew && !draft.elsewhere && threshold > options.signers.length) throw nobodyKnown(directory);
+  const { signature, signers } = await gatherSignatures(
+    { ...draft, content, certificates: keys.certificates, keepUnknown: keys.isNew && draft.elsewhere },
+    options,
+  );
   const missing = Math.max(0, threshold - signers.length);
   const warnings = notListed(signers, database);
-  if (missing === 0) {
+  const publishes = missing === 0 && !draft.elsewhere;
+  let outcome: Publication = { bytes, signature, sha256: content.sha256(), keys };
+  if (publishes) {
     publishDatabase(directory, outcome, options);
     noteDown(directory, { database, signers, sha256: outcome.sha256 }, options);
-    if (options.page === true) warnings.push(...(await refreshPage(directory, { ...outcome, database })));
+    if (options.page === true)
+      warnings.push(...(await refreshPage(directory, { ...outcome, keys, database })));
+    outcome = { ...outcome, keys: (await publishHeldKeys(directory, options.stateFolder)) ?? keys };
   } else {
     writeDurably(join(directory, WAITING_NAME), bytes);
     writeDurably(join(directory, GATHERED_NAME), signature);
   }
   return {
-    database: join(directory, missing === 0 ? DATABASE_NAME : WAITING_NAME),
+    database: join(directory, publishes ? DATABASE_NAME : WAITING_NAME),
     sha256: outcome.sha256,
     issued: database.Packsign.Issued,
     expires: database.Packsign.Expires ?? null,
     signers,
-    signature: join(directory, missing === 0 ? signaturePath(outcome.sha256) : GATHERED_NAME),
-    published: missing === 0,
+    signature: join(directory, publishes ? signaturePath(outcome.sha256) : GATHERED_NAME),
+    published: publishes,
     missing,
     threshold,
-    publication: missing === 0 ? outcome : null,
-    keysWritten: keys.isNew && missing === 0 ? keys.certificates : null,
+    publication: publishes ? outcome : null,
+    keysWritten: keys.isNew && publishes ? keys.certificates : null,
     warnings,
   };
 }
 
-function noKey(): PacksignError {
-  return new PacksignError('NO_KEY', 'no key to sign with', { hint: 'name one: packsign sign --key FILE' });
+function nobodyKnown(directory: string): PacksignError {
+  return new PacksignError(
+    'KEY_NOT_PUBLISHED',
+    `there is no ${join(directory, KEYS_NAME)} to hold the signatures of the others against`,
+    { hint: 'publish the certificate of every signer first: packsign key publish --certificate FILE' },
+  );
 }
 
 function refuseSecrets(directory: string, others: readonly string[]): void {
@@ -135,69 +139,23 @@ function refuseSecrets(directory: string, others: readonly string[]): void {
   );
 }
 
-/** What `keys.asc` holds, or will hold after a first publication; read back from its own bytes. */
-async function keysFor(directory: string, { lastKeys }: Draft, signers: readonly Signer[]): Promise<Keys> {
-  const { encodeCertificates, readCertificates } = await import('../pgp/certificates.js');
+/**
+ * What `keys.asc` holds, or will hold after a first publication; read back from its own bytes. A revocation that
+ * waits for this database is in force for whoever signs it.
+ */
+async function keysFor(
+  directory: string,
+  { lastKeys }: Draft,
+  { signers, stateFolder }: ReleaseOptions,
+): Promise<Keys> {
+  const { encodeCertificates, mergeCertificates, readCertificates } = await import('../pgp/certificates.js');
   const standing = readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES) ?? lastKeys;
+  if (standing === null && signers.length === 0) throw nobodyKnown(directory);
   const armored = standing ?? encodeCertificates(signers.map(({ certificate }) => certificate)).armored;
-  const certificates = await readCertificates(armored);
-  return { armored, binary: encodeCertificates(certificates).binary, certificates, isNew: standing === null };
-}
-
-async function requirePublishedKey(
-  signer: Signer,
-  { keys, database, now }: { keys: Keys; database: Database; now: Date },
-): Promise<void> {
-  const published = keys.certificates.find(({ fingerprint }) => fingerprint === signer.fingerprint);
-  if (published === undefined) throw keyNotPublished(signer, 'is not in');
-  if (![published.primary, ...published.subkeys].some((key) => key.fingerprint === signer.signingKey)) {
-    throw keyNotPublished(signer, 'signs with a subkey that is not in');
-  }
-  const { expiryOf, requireUsable } = await import('../pgp/certificates.js');
-  requireUsable(published, now, signer.signingKey);
-  const keyExpires = expiryOf(published, now, signer.signingKey);
-  const { Expires } = database.Packsign;
-  if (keyExpires === null || (Expires !== undefined && Expires <= keyExpires)) return;
-  throw expiresAfterKey(keyExpires, now);
-}
-
-/** Holds fresh signatures against the published certificates, as a user will (threat T8). */
-async function selfCheck(
-  { content, signature, database }: { content: Content; signature: Uint8Array; database: Database },
-  { keys, options }: { keys: Keys; options: ReleaseOptions },
-): Promise<readonly string[]> {
-  const { countDistinct, readSignatures, verifySignatures } = await import('../pgp/signatures.js');
-  const latest = new Date(options.now.getTime() + SLACK_MS);
-  const reports = await verifySignatures(content, readSignatures(signature), {
-    certificates: keys.certificates,
-    now: options.now,
-  });
-  const from = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
-  const counted = countDistinct(reports, { from, until: latest });
-  for (const signer of options.signers) {
-    if (!counted.has(signer.fingerprint)) throw notAccepted(signer, reports);
-  }
-  return Array.from(counted).sort();
-}
-
-function notAccepted(signer: Signer, reports: readonly SignatureReport[]): PacksignError {
-  const reason = reports.find(({ issuer }) => issuer === signer.signingKey)?.reason ?? 'no reason given';
-  return new PacksignError(
-    'SELF_CHECK_FAILED',
-    `the new signature does not verify against ${KEYS_NAME}: ${reason}`,
-    {
-      hint: 'nothing was published; look at the key with packsign key show',
-    },
-  );
-}
-
-function expiresAfterKey(keyExpires: Date, now: Date): PacksignError {
-  const days = Math.max(1, Math.floor((keyExpires.getTime() - now.getTime()) / 86_400_000));
-  return new PacksignError(
-    'EXPIRES_AFTER_KEY',
-    `the database would outlive the key that signs it, which expires at ${formatInstant(keyExpires)}`,
-    { hint: `extend the key, or shorten "Validity": packsign build --validity "${days} days"` },
-  );
+  const published = await readCertificates(armored);
+  const held = await readHeldKeys(stateFolder);
+  const certificates = held.length === 0 ? published : await mergeCertificates(published, held);
+  return { armored, binary: encodeCertificates(published).binary, certificates, isNew: standing === null };
 }
 
 function notListed(signers: readonly string[], database: Database): Warning[] {

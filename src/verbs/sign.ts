@@ -18,6 +18,7 @@ import { readPublished, readStanding } from './published.js';
 import type { Published, Standing } from './published.js';
 import { repairPublication } from './publish.js';
 import { rehearse } from './rehearse.js';
+import { coSign } from './co-sign.js';
 import { release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
 
@@ -26,8 +27,10 @@ export interface SignOptions extends ReleaseOptions {
   readonly clock: () => Date;
   readonly stateFolder: string;
   readonly rehash: boolean;
-  /** Signs what the database says without looking at archives: for a host that does not have them. */
+  /** Signs what the database says without looking at archives, and leaves publishing to the host that has them. */
   readonly withoutArchives: boolean;
+  /** Adds a signature to what is published, whatever waits. */
+  readonly coSign: boolean;
   /** The published database in another place, which this directory carries on. */
   readonly previous: string | null;
   readonly onProgress?: (done: number, of: number) => void;
@@ -49,11 +52,15 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
   try {
     const standing = readStanding(directory);
     repairPublication(directory, { standing, now: options.now });
+    if (options.coSign) return { released: await coSign(directory, standing, options), difference: null };
     const bytes = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
     if (bytes === null) return nothingWaits(directory, standing);
     const database = decodeDatabase(bytes);
     const { published, previous } = await findBase(directory, { database, standing, options });
-    refuseStaleBuild(database, { previous, now: options.now });
+    // A host that signs for another may have nothing to compare with; there it is compared before it is published.
+    const isAlone = options.withoutArchives && standing === null && options.previous === null;
+    const follows = isAlone ? (database.Packsign.Previous ?? null) : previous;
+    refuseStaleBuild(database, { previous: follows, now: options.now });
     if (options.signers.length > 0) await rehearse(directory, options);
     const others = options.withoutArchives
       ? scanDirectory(directory, { exclude: [] }).others
@@ -61,7 +68,7 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
     const gathered = readBounded(join(directory, GATHERED_NAME), SIGNATURE_LIMIT_BYTES);
     const released = await release(
       directory,
-      { bytes, database, published, others, gathered, lastKeys: null },
+      { bytes, database, published, others, gathered, lastKeys: null, elsewhere: options.withoutArchives },
       options,
     );
     return { released, difference: diffDatabases(published?.database ?? null, database) };

@@ -168,7 +168,13 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
   }
   const released = await release(
     directory,
-    { ...prepared, others: settled.scan.others, gathered: null, lastKeys: memory.last?.keys.armored ?? null },
+    {
+      ...prepared,
+      others: settled.scan.others,
+      gathered: null,
+      elsewhere: false,
+      lastKeys: memory.last?.keys.armored ?? null,
+    },
     { ...context, now },
   );
   const { publication, sha256, missing } = released;

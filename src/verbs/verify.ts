@@ -203,9 +203,10 @@ async function choosePins(target: Target, options: VerifyOptions): Promise<Pinni
   const { keysFile, fingerprints } = options;
   const threshold = options.threshold ?? 1;
   if (keysFile !== null) {
-    const certificates = await readNamedKeys(keysFile);
-    const named = certificates.map(({ fingerprint }) => fingerprint);
+    const pinned = await readNamedKeys(keysFile);
+    const named = pinned.map(({ fingerprint }) => fingerprint);
     const pins = { fingerprints: fingerprints.length > 0 ? fingerprints : named, threshold };
+    const certificates = await refreshed(pinned, target);
     return { kind: 'chosen', pins: within(pins), pinnedBy: 'option', certificates, accepted: null };
   }
   const own = await ownKeys(target);
@@ -233,6 +234,20 @@ async function readNamedKeys(file: string): Promise<readonly Certificate[]> {
   const certificates = await readKeys(file);
   if (certificates.length > 0) return certificates;
   throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
+}
+
+/**
+ * Pinned certificates with what their own primary keys said since: new subkeys, longer expiry, revocations
+ * (docs/FORMAT.md §8). Whoever serves `keys.asc` can add nothing of his own; a damaged one adds nothing.
+ */
+async function refreshed(pinned: readonly Certificate[], target: Target): Promise<readonly Certificate[]> {
+  const own = await ownKeys(target);
+  if (own.kind === 'refused') return pinned;
+  const fresh = own.certificates.filter((one) =>
+    pinned.some(({ fingerprint }) => fingerprint === one.fingerprint),
+  );
+  const { mergeCertificates } = await import('../pgp/certificates.js');
+  return await mergeCertificates(pinned, fresh);
 }
 
 // The directory's own keys are part of what is judged: a defect there is an answer, not a failure.

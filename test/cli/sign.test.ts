@@ -343,7 +343,7 @@ describe('ARCHIVE_DIFFERS: archives are what the waiting database says', () => {
     host.write('dist/packages.unsigned.plist', place.read('dist/packages.unsigned.plist'));
     expect(host.json([...SIGN, '--without-archives'])).toMatchObject({
       status: 0,
-      value: { published: true },
+      value: { published: false, missing: 0, signature: 'dist/packages.unsigned.plist.asc' },
     });
   });
 });

@@ -10,6 +10,7 @@ import { statusCommand } from './status.js';
 import { diffCommand } from './diff.js';
 import { initCommand } from './init.js';
 import { keyGenerateCommand, keyShowCommand } from './key.js';
+import { keyCheckBackupCommand, keyExtendCommand, keyRevokeCommand, keyRotateCommand } from './key-renew.js';
 import { signCommand } from './sign.js';
 import {
   trustAddCommand,
@@ -26,7 +27,11 @@ export const COMMANDS: readonly Command[] = [
   initCommand,
   keyGenerateCommand,
   keyShowCommand,
+  keyCheckBackupCommand,
   keyPublishCommand,
+  keyExtendCommand,
+  keyRotateCommand,
+  keyRevokeCommand,
   buildCommand,
   diffCommand,
   signCommand,

@@ -124,6 +124,7 @@ export function releaseOptions(
 ): ReleaseOptions {
   return {
     signers,
+    stateFolder: place.stateFolder,
     now: nowFor(session.outside),
     deterministic: isSet(values, 'deterministic'),
     allowRemoved: isSet(values, 'allow-removed'),

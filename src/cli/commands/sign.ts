@@ -11,6 +11,9 @@ export const signCommand: Command = {
   examples: [
     ['packsign sign dist --key key.asc', 'sign dist/packages.unsigned.plist byte for byte, then publish it'],
     ['packsign sign dist --key key.asc --rehash', 'the same, reading every archive again'],
+    ['packsign sign dist --without-archives --key key.asc', 'on an offline host: only sign'],
+    ['packsign sign dist', 'publish what was signed elsewhere'],
+    ['packsign sign dist --co-sign --key key.asc', 'add a signature to what is published'],
   ],
   options: (yargs) =>
     withKeys(withSettings(withDirectory(yargs)))
@@ -22,7 +25,12 @@ export const signCommand: Command = {
       .option('without-archives', {
         type: 'boolean',
         default: false,
-        describe: 'sign on a host that does not have the archives',
+        describe: 'sign on a host that does not have the archives, publish elsewhere',
+      })
+      .option('co-sign', {
+        type: 'boolean',
+        default: false,
+        describe: 'add a signature to what is published',
       })
       .option('previous', single('the published packages.plist, where it is not here')),
   run: async (values, session) => {
@@ -36,11 +44,12 @@ export const signCommand: Command = {
       clock: session.outside.clock,
       rehash: isSet(values, 'rehash'),
       withoutArchives: isSet(values, 'without-archives'),
+      coSign: isSet(values, 'co-sign'),
       previous: textOf(values, 'previous'),
       onProgress: (done, of) => {
         session.progress.say(`comparing archives: ${done} of ${of}`);
       },
     });
-    return reportSign(result, { directory: place.directory });
+    return reportSign(result, { directory: place.directory, coSign: isSet(values, 'co-sign') });
   },
 };

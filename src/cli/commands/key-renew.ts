@@ -1,0 +1,126 @@
+import type { Argv } from 'yargs';
+import {
+  PacksignError,
+  checkBackupFile,
+  extendKeyFile,
+  parseDuration,
+  revokeKeyFile,
+  rotateKeyFile,
+} from '../../index.js';
+import type { ChangeKeyOptions } from '../../index.js';
+import type { Command, Session } from '../command.js';
+import { nowFor, placeOf, single, textOf, withDirectory } from '../options.js';
+import type { Values } from '../options.js';
+import { reportBackup, reportChangedKey } from '../report-keys.js';
+import { passphraseSource } from '../secrets.js';
+
+const DEFAULT_LIFE = '2y';
+const REASONS = ['superseded', 'retired', 'compromised', 'unspecified'] as const;
+
+export const keyExtendCommand: Command = {
+  usage: 'key extend <file> [directory]',
+  summary: 'move the expiry of a key, and publish that',
+  group: 'maintain',
+  examples: [
+    ['packsign key extend packsign-key.asc dist', 'two more years, from now on'],
+    ['packsign key extend packsign-key.asc dist --expires 90d', 'ninety days'],
+  ],
+  options: (yargs) => withChange(yargs).option('expires', life('when it ends, counted from now')),
+  run: async (values, session) => {
+    const options = optionsFor(values, session);
+    const expires = expiryFrom(values, 'expires', options.now);
+    return reportChangedKey(await extendKeyFile({ ...options, expires }), options);
+  },
+};
+
+export const keyRotateCommand: Command = {
+  usage: 'key rotate <file> [directory]',
+  summary: 'give a key a new signing subkey, and publish it',
+  group: 'maintain',
+  examples: [
+    ['packsign key rotate packsign-key.asc dist', 'the old subkey is superseded at once'],
+    ['packsign key rotate packsign-key.asc dist --old-expires 30d', 'it may sign for another 30 days'],
+  ],
+  options: (yargs) =>
+    withChange(yargs)
+      .option('expires', life('when the new subkey ends, counted from now'))
+      .option('old-expires', single('let the old one expire then, in place of superseding it')),
+  run: async (values, session) => {
+    const options = optionsFor(values, session);
+    const expires = expiryFrom(values, 'expires', options.now);
+    const oldExpires =
+      textOf(values, 'old-expires') === null ? null : expiryFrom(values, 'old-expires', options.now);
+    return reportChangedKey(await rotateKeyFile({ ...options, expires, oldExpires }), options);
+  },
+};
+
+export const keyRevokeCommand: Command = {
+  usage: 'key revoke <file> [directory]',
+  summary: 'revoke a key or a subkey, and publish that',
+  group: 'maintain',
+  examples: [
+    ['packsign key revoke packsign-key.asc dist --reason retired', 'what it signed stays good'],
+    ['packsign key revoke packsign-key.rev.asc dist', 'with the certificate made for the worst case'],
+  ],
+  options: (yargs) =>
+    withChange(yargs)
+      .option('reason', single('why', { choices: REASONS }))
+      .option('message', single('the same in words, for people'))
+      .option('subkey', single('fingerprint of the subkey to revoke, in place of the whole key')),
+  run: async (values, session) => {
+    const options = optionsFor(values, session);
+    const named = textOf(values, 'reason');
+    const reason = REASONS.find((one) => one === named) ?? null;
+    const text = textOf(values, 'message') ?? '';
+    const subkey = textOf(values, 'subkey')?.replace(/\s/g, '').toUpperCase() ?? null;
+    return reportChangedKey(await revokeKeyFile({ ...options, reason, text, subkey }), options);
+  },
+};
+
+export const keyCheckBackupCommand: Command = {
+  usage: 'key check-backup <file>',
+  summary: 'try out a backup of a secret key, in memory',
+  group: 'maintain',
+  examples: [['packsign key check-backup /media/usb/packsign-key.asc', 'unlock it and let it sign']],
+  options: (yargs) =>
+    yargs
+      .positional('file', { type: 'string', describe: 'file of the whole secret key' })
+      .option('passphrase-file', single('file with the passphrase, - for standard input')),
+  run: async (values, { outside }) => {
+    const { passphrase } = passphraseSource(outside, textOf(values, 'passphrase-file'));
+    const now = nowFor(outside);
+    return reportBackup(await checkBackupFile(textOf(values, 'file') ?? '', { passphrase, now }));
+  },
+};
+
+function withChange(yargs: Argv): Argv {
+  return withDirectory(yargs)
+    .positional('file', { type: 'string', describe: 'file of the whole secret key' })
+    .option('output', single('write the changed key to another file'))
+    .option('passphrase-file', single('file with the passphrase, - for standard input'))
+    .option('state', single('folder of working state (default: DIRECTORY/.packsign)'));
+}
+
+function life(describe: string): ReturnType<typeof single> {
+  return single(`${describe}: 2y, 180 days, none`, { default: DEFAULT_LIFE });
+}
+
+function optionsFor(values: Values, { outside }: Session): ChangeKeyOptions {
+  const { directory, stateFolder } = placeOf(values);
+  return {
+    file: textOf(values, 'file') ?? '',
+    output: textOf(values, 'output'),
+    passphrase: passphraseSource(outside, textOf(values, 'passphrase-file')).passphrase,
+    directory,
+    stateFolder,
+    now: nowFor(outside),
+  };
+}
+
+function expiryFrom(values: Values, name: string, now: Date): Date | null {
+  const text = textOf(values, name) ?? DEFAULT_LIFE;
+  if (text === 'none' || text === 'never') return null;
+  const seconds = parseDuration(text);
+  if (seconds !== null) return new Date(now.getTime() + Math.round(seconds) * 1000);
+  throw new PacksignError('USAGE', `--${name} wants a time like 2y or 180 days, not "${text}"`);
+}
