@@ -127,7 +127,7 @@ export function pageView(source: PageSource): PageView {
   return {
     assets,
     ...naming(database),
-    maintainer: Maintainer === undefined ? null : shorten(Maintainer, DESCRIPTION_LENGTH),
+    maintainer: Maintainer === undefined ? null : shorten(Maintainer, REASON_LENGTH),
     notify: Packsign.Notify === undefined ? null : safeAddress(Packsign.Notify),
     sha256,
     issued: momentOf(Packsign.Issued),
