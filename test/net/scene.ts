@@ -103,10 +103,12 @@ export async function publish(
   const { by = [signer], keys = by, archives = FILES, folder = 'dist' } = options;
   const base = database({ ...options, archives });
   const named = new Map(
-    Array.from(base.Archives, ([path, archive]) => {
-      const [, Name = '', Version = ''] = /([a-z]+)-(\d[\w.]*?)(?:\.tar\.gz|\.tgz)$/.exec(path) ?? [];
-      return [path, { ...archive, Name, Version }];
-    }),
+    Array.from(base.Archives)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([path, archive]) => {
+        const [, Name = '', Version = ''] = /([a-z]+)-(\d[\w.]*?)(?:\.tar\.gz|\.tgz)$/.exec(path) ?? [];
+        return [path, { ...archive, Name, Version }];
+      }),
   );
   const full = { ...base, Archives: named, Packsign: ordered({ ...base.Packsign, ...options.packsign }) };
   const bytes = encodeDatabase(full);
@@ -183,7 +185,11 @@ export function newReader(place: Place = newPlace()): Reader {
 }
 
 /** Runs packsign beside a server of this very process, which must stay able to answer. */
-export async function packsign(place: Place, args: readonly string[], input = ''): Promise<Run> {
+export async function packsign(
+  place: Place,
+  args: readonly string[],
+  ...[input = '', env = {}]: readonly [input?: string, env?: Readonly<Record<string, string>>]
+): Promise<Run> {
   const child = spawn(process.execPath, [resolve('dist/bin/packsign.js'), ...args], {
     cwd: place.root,
     env: {
@@ -192,8 +198,9 @@ export async function packsign(place: Place, args: readonly string[], input = ''
       XDG_STATE_HOME: place.path('state'),
       XDG_CONFIG_HOME: place.path('config'),
       XDG_CACHE_HOME: place.path('cache'),
+      ...env,
     },
-    timeout: 40_000,
+    timeout: 100_000,
   });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
@@ -207,8 +214,8 @@ export async function packsign(place: Place, args: readonly string[], input = ''
 export async function answer(
   place: Place,
   args: readonly string[],
-  input = '',
+  ...more: readonly [input?: string, env?: Readonly<Record<string, string>>]
 ): Promise<{ readonly status: number | null; readonly value: Record<string, unknown> }> {
-  const run = await packsign(place, [...args, '--json'], input);
+  const run = await packsign(place, [...args, '--json'], ...more);
   return { status: run.status, value: JSON.parse(run.stdout) as Record<string, unknown> };
 }
