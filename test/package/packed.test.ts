@@ -25,7 +25,13 @@ let consumer: string;
 
 /** Runs a program in the consumer's folder, with a home of its own. */
 function inConsumer(command: string, args: readonly string[]) {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: join(folder, 'home'), npm_config_offline: 'true' };
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: join(folder, 'home'),
+    npm_config_offline: 'true',
+    // npm's own news is not what packsign prints.
+    npm_config_update_notifier: 'false',
+  };
   const { status, stdout, stderr } = spawnSync(command, args, { cwd: consumer, env, encoding: 'utf8' });
   return { status, stdout, stderr };
 }
