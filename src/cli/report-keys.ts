@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { formatInstant } from '../index.js';
-import type { ChangedKey, CheckedBackup } from '../index.js';
+import type { ChangedKey, CheckedBackup, ShownKey } from '../index.js';
 import type { Report } from './command.js';
 import { groupFingerprint, harmless } from './terminal.js';
 
@@ -61,4 +61,44 @@ export function reportBackup({ fingerprint, userIds, works, missing, locked }: C
     ],
     exitStatus: 0,
   };
+}
+
+export function reportKey(key: ShownKey): Report {
+  return {
+    json: {
+      ...key,
+      created: formatInstant(key.created),
+      expires: instantOf(key.expires),
+      subkeys: key.subkeys.map((subkey) => ({
+        ...subkey,
+        created: formatInstant(subkey.created),
+        expires: instantOf(subkey.expires),
+      })),
+      lint: key.lint.map((finding) => ({ ...finding, from: instantOf(finding.from) })),
+    },
+    lines: [
+      groupFingerprint(key.fingerprint),
+      ...key.userIds.map((userId) => `  ${harmless(userId)}`),
+      `  ${key.algorithm}, made ${formatInstant(key.created)}, ${life(key)}`,
+      `  ${key.secret ? `secret key${key.locked ? ', locked with a passphrase' : ', not locked'}` : 'certificate (public)'}`,
+      ...key.subkeys.flatMap((subkey) => [
+        `  subkey ${groupFingerprint(subkey.fingerprint)}`,
+        `    ${subkey.algorithm}, for ${subkey.usage.join(' and ') || 'nothing'}, made ${formatInstant(subkey.created)}, ${life(subkey)}`,
+      ]),
+      ...(key.problem === null ? [] : [`  cannot sign: ${key.problem}`]),
+      ...(key.lint.length === 0
+        ? ['  every verifier that packsign knows takes it']
+        : key.lint.map(({ code, message }) => `  ! ${harmless(message)} (${code})`)),
+    ],
+    exitStatus: 0,
+  };
+}
+
+function life({ revoked, expires }: { revoked: boolean; expires: Date | null }): string {
+  if (revoked) return 'revoked';
+  return expires === null ? 'never expires' : `expires ${formatInstant(expires)}`;
+}
+
+function instantOf(date: Date | null): string | null {
+  return date === null ? null : formatInstant(date);
 }

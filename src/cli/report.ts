@@ -8,7 +8,6 @@ import type {
   GeneratedKey,
   Inventory,
   JudgedSignature,
-  KeyDescription,
   PageResult,
   PublishedKeys,
   Released,
@@ -524,37 +523,6 @@ export function reportGenerated(key: GeneratedKey): Report {
     ],
     exitStatus: 0,
   };
-}
-
-export function reportKey(key: KeyDescription): Report {
-  return {
-    json: {
-      ...key,
-      created: formatInstant(key.created),
-      expires: instantOrNull(key.expires),
-      subkeys: key.subkeys.map((subkey) => ({
-        ...subkey,
-        created: formatInstant(subkey.created),
-        expires: instantOrNull(subkey.expires),
-      })),
-    },
-    lines: [
-      groupFingerprint(key.fingerprint),
-      ...key.userIds.map((userId) => `  ${harmless(userId)}`),
-      `  ${key.algorithm}, made ${formatInstant(key.created)}, ${life(key)}`,
-      `  ${key.secret ? `secret key${key.locked ? ', locked with a passphrase' : ', not locked'}` : 'certificate (public)'}`,
-      ...key.subkeys.flatMap((subkey) => [
-        `  subkey ${groupFingerprint(subkey.fingerprint)}`,
-        `    ${subkey.algorithm}, for ${subkey.usage.join(' and ') || 'nothing'}, made ${formatInstant(subkey.created)}, ${life(subkey)}`,
-      ]),
-    ],
-    exitStatus: 0,
-  };
-}
-
-function life({ revoked, expires }: { revoked: boolean; expires: Date | null }): string {
-  if (revoked) return 'revoked';
-  return expires === null ? 'never expires' : `expires ${formatInstant(expires)}`;
 }
 
 export function instantOrNull(date: Date | null): string | null {

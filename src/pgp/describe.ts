@@ -34,6 +34,7 @@ export interface KeyDescription extends DescribedKey {
   /** Fingerprint of the key that would sign now, or null with `problem` saying why none would. */
   readonly signsWith: string | null;
   readonly problem: string | null;
+  readonly certificate: Certificate;
 }
 
 const FLAGS: readonly (readonly [number, KeyUsage])[] = [
@@ -64,6 +65,7 @@ export async function describeKey(bytes: Uint8Array, date: Date): Promise<KeyDes
     ),
     subkeys: certificate.subkeys.map((subkey) => describePart(certificate, subkey, date)),
     ...outlook(signing),
+    certificate,
   };
 }
 

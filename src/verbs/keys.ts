@@ -1,9 +1,14 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { createFile, readBounded, removeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
+import { KEYS_NAME } from '../model/layout.js';
 import type { KeyDescription } from '../pgp/describe.js';
-
-const KEY_FILE_LIMIT_BYTES = 1024 * 1024;
+import type { LintFinding } from '../pgp/lint.js';
+import { lintAll } from './lint-keys.js';
+import { readKeys } from './published.js';
+import { KEY_FILE_LIMIT_BYTES, openCertificates } from './signers.js';
+import type { CertificateSources } from './signers.js';
 
 export interface GenerateOptions {
   readonly userId: string;
@@ -73,10 +78,28 @@ export async function generateKeyFiles(options: GenerateOptions): Promise<Genera
   return { fingerprint: key.fingerprint, ...files, expires };
 }
 
-/** What a key file holds. Throws NO_KEY, KEY_MALFORMED. */
-export async function showKey(file: string, { now }: { now: Date }): Promise<KeyDescription> {
-  const bytes = readBounded(file, KEY_FILE_LIMIT_BYTES);
-  if (bytes === null) throw new PacksignError('NO_KEY', `there is no file ${file}`);
+export interface ShownKey extends Omit<KeyDescription, 'certificate'> {
+  /** What today's verifiers will say of it. */
+  readonly lint: readonly LintFinding[];
+}
+
+export interface ShowKeyOptions {
+  readonly now: Date;
+  readonly environment: CertificateSources['environment'];
+  /** Whose `keys.asc` the key is held against. */
+  readonly directory: string;
+}
+
+/** What a key holds: a file, secret or public, or one that GnuPG has. Throws NO_KEY, KEY_MALFORMED, KEYS_MALFORMED. */
+export async function showKey(name: string, options: ShowKeyOptions): Promise<ShownKey> {
+  const { now, environment, directory } = options;
   const { describeKey } = await import('../pgp/describe.js');
-  return await describeKey(bytes, now);
+  const bytes =
+    readBounded(name, KEY_FILE_LIMIT_BYTES) ??
+    (await openCertificates([name], { certificates: [], environment }))[0]?.binary ??
+    new Uint8Array();
+  const { certificate, ...description } = await describeKey(bytes, now);
+  const published = await readKeys(join(directory, KEYS_NAME));
+  const lint = await lintAll([certificate], { published, databaseExpires: null, now });
+  return { ...description, lint };
 }

@@ -126,6 +126,7 @@ describe('key show', () => {
         certificate (public)
         subkey <fingerprint in groups>
           Ed25519, for sign, made <date>, expires <date>
+        every verifier that packsign knows takes it
       [0]"
     `);
     expect(transcript(place.packsign(['key', 'show', 'ann.asc']))).toMatchInlineSnapshot(`
@@ -136,6 +137,7 @@ describe('key show', () => {
         secret key, not locked
         subkey <fingerprint in groups>
           Ed25519, for sign, made <date>, expires <date>
+        every verifier that packsign knows takes it
       [0]"
     `);
   });

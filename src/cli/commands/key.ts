@@ -1,7 +1,8 @@
 import { PacksignError, checkKeyFiles, generateKeyFiles, parseDuration, showKey } from '../../index.js';
 import type { Command } from '../command.js';
 import { isSet, nowFor, single, textOf } from '../options.js';
-import { reportGenerated, reportKey } from '../report.js';
+import { reportKey } from '../report-keys.js';
+import { reportGenerated } from '../report.js';
 import { newPassphrase } from '../secrets.js';
 
 const DEFAULT_OUTPUT = 'packsign-key.asc';
@@ -54,13 +55,25 @@ export const keyGenerateCommand: Command = {
 };
 
 export const keyShowCommand: Command = {
-  usage: 'key show <file>',
-  summary: 'show fingerprint, user ids, subkeys and expiry',
+  usage: 'key show <key>',
+  summary: 'show what a key holds, and what verifiers say of it',
   group: 'maintain',
-  examples: [['packsign key show dist/keys.asc', 'what people are told to trust']],
-  options: (yargs) => yargs.positional('file', { type: 'string', describe: 'secret or public key file' }),
+  examples: [
+    ['packsign key show dist/keys.asc', 'what people are told to trust'],
+    ['packsign key show key.asc --directory dist', 'and whether dist publishes it as it is'],
+  ],
+  options: (yargs) =>
+    yargs
+      .positional('key', { type: 'string', describe: 'secret or public key file, or a GnuPG key' })
+      .option('directory', single('directory whose keys.asc it is held against', { default: '.' })),
   run: async (values, { outside }) =>
-    reportKey(await showKey(textOf(values, 'file') ?? '', { now: outside.clock() })),
+    reportKey(
+      await showKey(textOf(values, 'key') ?? '', {
+        now: outside.clock(),
+        environment: outside.environment,
+        directory: textOf(values, 'directory') ?? '.',
+      }),
+    ),
 };
 
 function lifeOf(text: string): number | null {

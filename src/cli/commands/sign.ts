@@ -1,7 +1,7 @@
-import { sign } from '../../index.js';
+import { lintKeys, sign } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, placeOf, single, textOf, withDirectory, withKeys, withSettings } from '../options.js';
-import { reportSign } from '../report.js';
+import { isSet, nowFor, placeOf, single, textOf, withDirectory, withKeys, withSettings } from '../options.js';
+import { reportSign, warningLines } from '../report.js';
 import { releaseOptions, signersFor } from './build.js';
 
 export const signCommand: Command = {
@@ -50,6 +50,10 @@ export const signCommand: Command = {
         session.progress.say(`comparing archives: ${done} of ${of}`);
       },
     });
-    return reportSign(result, { directory: place.directory, coSign: isSet(values, 'co-sign') });
+    const report = reportSign(result, { directory: place.directory, coSign: isSet(values, 'co-sign') });
+    const certificates = signers.map(({ certificate }) => certificate);
+    const now = nowFor(session.outside);
+    const lint = await lintKeys(place.directory, { certificates, databaseExpires: null, now });
+    return { ...report, notices: [...(report.notices ?? []), ...warningLines(lint)] };
   },
 };

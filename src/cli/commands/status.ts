@@ -1,7 +1,7 @@
-import { status } from '../../index.js';
+import { lintKeys, status } from '../../index.js';
 import type { Command } from '../command.js';
-import { placeOf, repeated, withDirectory, withSettings } from '../options.js';
-import { reportStatus } from '../report.js';
+import { nowFor, placeOf, repeated, withDirectory, withSettings } from '../options.js';
+import { reportStatus, warningLines } from '../report.js';
 import { prepareOptions, withBase } from './build.js';
 
 export const statusCommand: Command = {
@@ -14,6 +14,10 @@ export const statusCommand: Command = {
   run: async (values, session) => {
     const place = placeOf(values);
     const result = await status(place.directory, prepareOptions(values, { place, session }));
-    return reportStatus(result, { directory: place.directory });
+    const report = reportStatus(result, { directory: place.directory });
+    const databaseExpires = result.expires;
+    const now = nowFor(session.outside);
+    const lint = await lintKeys(place.directory, { certificates: null, databaseExpires, now });
+    return { ...report, notices: [...(report.notices ?? []), ...warningLines(lint)] };
   },
 };

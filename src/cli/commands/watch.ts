@@ -1,7 +1,7 @@
-import { serve, watch } from '../../index.js';
+import { lintKeys, serve, watch } from '../../index.js';
 import type { Command } from '../command.js';
 import { isSet, placeOf, portOf, single, withDirectory, withKeys, withSettings } from '../options.js';
-import { reportEvent, statusAfter } from '../report.js';
+import { reportEvent, statusAfter, warningLines } from '../report.js';
 import { harmless } from '../terminal.js';
 import { releaseOptions, signersFor } from './build.js';
 
@@ -33,6 +33,10 @@ export const watchCommand: Command = {
     const place = placeOf(values, { isAwaited: true });
     const signers = await signersFor(values, { place, session });
     const once = isSet(values, 'once');
+    const certificates = signers.map(({ certificate }) => certificate);
+    const lint = { certificates, databaseExpires: null, now: outside.clock() };
+    for (const line of warningLines(await lintKeys(place.directory, lint)))
+      if (!isSet(values, 'quiet')) outside.stderr.write(`${line}\n`);
     const { now: _, ...release } = releaseOptions(values, { place, session, signers });
     const server = isSet(values, 'serve')
       ? await serve(place.directory, { host: '127.0.0.1', port: portOf(values), live: true })
