@@ -47,6 +47,8 @@ export { list } from './verbs/list.js';
 export type { ListOptions, ListResult, ListedPackage } from './verbs/list.js';
 export { complaintOf, saveComplaint } from './verbs/complain.js';
 export type { ComplaintOptions } from './verbs/complain.js';
+export { verifyAsStranger } from './verbs/stranger.js';
+export type { SiteReport, StrangerOptions, StrangerResult } from './verbs/stranger.js';
 export { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from './verbs/trust.js';
 export type {
   PinnedKey,
@@ -77,6 +79,7 @@ export { formatInstant } from './model/time.js';
 export type { NetworkOptions } from './net/transport.js';
 export type { CheckedBackup } from './pgp/backup.js';
 export type { Certificate } from './pgp/certificates.js';
+export type { SecondOpinion } from './pgp/outside.js';
 export type { RevocationReason } from './pgp/renewal.js';
 export type { KeyDescription } from './pgp/describe.js';
 export type { LintFinding } from './pgp/lint.js';

@@ -7,6 +7,8 @@ import type {
   PinnedKey,
   ProposedKey,
   Refreshed,
+  SiteReport,
+  StrangerResult,
   TrustAdded,
   TrustOffer,
   Trusted,
@@ -213,4 +215,50 @@ export function reportGot(result: GetResult): Report {
     ),
     exitStatus: 0,
   };
+}
+
+export function reportStranger(result: StrangerResult): Report {
+  const { database, good, code, fingerprints, pageShowsKeys, sites } = result;
+  return {
+    json: {
+      ...{ database, good, code, fingerprints, pageShowsKeys },
+      sites: sites.map((site) => ({
+        ...site,
+        issued: instantOrNull(site.issued),
+        expires: instantOrNull(site.expires),
+      })),
+    },
+    lines: [
+      good
+        ? 'a stranger gets the same everywhere, and all of it is good'
+        : `something is wrong (${code ?? ''})`,
+      ...fingerprints.map((fingerprint) => `  key ${groupFingerprint(fingerprint)}`),
+      pageShowsKeys === null
+        ? '  there is no trust page'
+        : `  the trust page shows ${pageShowsKeys ? 'it' : 'no fingerprint that keys.asc holds'}`,
+      ...sites.flatMap(siteLines),
+      '  whose it is, this does not say: compare the fingerprint with one from another place',
+    ],
+    exitStatus: good ? 0 : 1,
+  };
+}
+
+function siteLines(site: SiteReport): string[] {
+  const { url, status, code, message, issued, lagSeconds, headers, opinions, archives, findings } = site;
+  const why = message === null ? '' : `: ${harmless(message)}`;
+  const lag =
+    lagSeconds === null || lagSeconds === 0 ? '' : `, ${lagSeconds.toLocaleString('en-US')} s behind`;
+  return [
+    `${harmless(url)}: ${status}${why}${code === null ? '' : ` (${code})`}`,
+    ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${lag}`]),
+    ...Object.entries(headers).map(([name, value]) => `  ${harmless(name)}: ${harmless(value)}`),
+    ...opinions.map(
+      ({ program, good, reason }) =>
+        `  ${program}: ${good ? 'good' : `not good (${harmless(reason ?? '')})`}`,
+    ),
+    ...(archives.checked === 0
+      ? []
+      : [`  ${archives.ok} of ${count(archives.checked, 'archive')} as signed`]),
+    ...findings.map(({ kind, path }) => `  ${kind}: ${harmless(path)}`),
+  ];
 }

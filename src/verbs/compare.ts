@@ -3,9 +3,10 @@ import type { Archive } from '../model/archive.js';
 import type { Finding } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Network } from '../net/transport.js';
-import { fetchThrough } from './fetch.js';
+import { fetchSource, fetchThrough } from './fetch.js';
 import type { Asking, FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
+import type { Source } from './sources.js';
 import { hashingSink, streamArchive } from './stream-archive.js';
 import type { Streamed, Wanted } from './stream-archive.js';
 
@@ -19,6 +20,8 @@ export interface Comparison {
 }
 
 export interface CompareOptions extends Asking {
+  /** What is read once more where something is wrong; else what stands at its address. */
+  readonly again?: Source;
   readonly onProgress?: ((done: number, of: number) => void) | undefined;
 }
 
@@ -45,10 +48,13 @@ export async function compareRemote(
     options.onProgress?.(done, wanted.length);
     return answer;
   });
+  const asking = { ...options, fresh: true };
+  const reread = async () =>
+    options.again === undefined
+      ? await fetchThrough(network, url, asking)
+      : await fetchSource(network, options.again, { ...asking, at: from });
   const isBad = streamed.some(({ kind }) => kind === 'altered' || kind === 'missing');
-  const now = isBad
-    ? ((await fetchThrough(network, url, { ...options, fresh: true })).trusted ?? trusted)
-    : trusted;
+  const now = isBad ? ((await reread()).trusted ?? trusted) : trusted;
   const findings: Finding[] = [];
   let ok = 0;
   for (const [index, one] of wanted.entries()) {

@@ -73,6 +73,8 @@ export async function fetchDatabase(target: string, options: FetchOptions): Prom
 export interface Asking extends FetchOptions {
   /** Whether caches are passed by, and nothing that is kept is used. */
   readonly fresh?: boolean;
+  /** The one address to ask, in place of the database's own and its mirrors. */
+  readonly at?: string;
   /** Whether certificates are asked for although they were not long ago. */
   readonly keysDue?: boolean;
 }
@@ -100,15 +102,16 @@ export async function fetchSource(
   source: Source,
   options: Asking,
 ): Promise<FetchedDatabase> {
-  const mirrors = source.entry?.accepted?.mirrors ?? [];
+  const mirrors = options.at === undefined ? (source.entry?.accepted?.mirrors ?? []) : [];
+  const own = options.at ?? source.url;
   let first: FetchedDatabase | PacksignError | null = null;
-  for (const address of [source.url, ...mirrors.map(databaseAddress)]) {
+  for (const address of [own, ...mirrors.map(databaseAddress)]) {
     const answer = await attempt(() => fetchFrom(network, address, { source, options }));
     first ??= answer;
     if (answer instanceof PacksignError) continue;
     if (answer.status !== 'refused') return answer;
     // What the database's own address gives is the answer, unless it gives nothing.
-    if (address === source.url && answer.code !== 'DATABASE_MISSING') return answer;
+    if (address === own && answer.code !== 'DATABASE_MISSING') return answer;
   }
   if (first instanceof PacksignError) throw first;
   return (

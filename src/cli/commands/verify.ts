@@ -1,9 +1,11 @@
-import { complaintOf, saveComplaint, verify } from '../../index.js';
-import type { Command } from '../command.js';
+import { complaintOf, saveComplaint, verify, verifyAsStranger } from '../../index.js';
+import type { Command, Report, Session } from '../command.js';
 import { notesFolder } from '../folders.js';
 import { isSet, single, textOf } from '../options.js';
-import { pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remote.js';
+import type { Values } from '../options.js';
+import { networkOf, pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remote.js';
 import { passes, reportVerify } from '../report.js';
+import { reportStranger } from '../report-trust.js';
 import { version } from '../version.js';
 
 export const verifyCommand: Command = {
@@ -38,8 +40,15 @@ export const verifyCommand: Command = {
         default: false,
         describe: 'unlisted and yanked archives fail too',
       })
+      .option('as-stranger', {
+        type: 'boolean',
+        default: false,
+        describe: 'for maintainers: an address as newcomers see it, with every mirror, gpgv and sqv',
+      })
       .option('report', single('write what is wrong to this file, for the maintainer')),
-  run: async (values, { outside, progress }) => {
+  run: async (values, session) => {
+    if (isSet(values, 'as-stranger')) return await runAsStranger(values, session);
+    const { outside, progress } = session;
     const result = await verify(textOf(values, 'target') ?? '.', {
       ...pinsOf(values),
       signatureFile: textOf(values, 'signature'),
@@ -63,3 +72,15 @@ export const verifyCommand: Command = {
     return reportVerify(result, tolerance);
   },
 };
+
+async function runAsStranger(values: Values, { outside, progress }: Session): Promise<Report> {
+  const result = await verifyAsStranger(textOf(values, 'target') ?? '', {
+    network: networkOf(values, outside),
+    now: outside.clock(),
+    searchPath: outside.environment['PATH'] ?? '',
+    onProgress: (done, of) => {
+      progress.say(`checking archives: ${done} of ${of}`);
+    },
+  });
+  return reportStranger(result);
+}

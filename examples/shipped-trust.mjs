@@ -1,0 +1,27 @@
+// Looks for news with trust that is shipped inside a program: a file made by `packsign trust export`.
+//
+//   node shipped-trust.mjs trust.json example.org-dist
+//
+// Nothing is ever written to that file. Exit status 0 only where the database is authentic.
+import { DIRECT_NETWORK, fetchDatabase, formatInstant } from 'packsign';
+
+const [file, name] = process.argv.slice(2);
+if (name === undefined) throw new Error('usage: shipped-trust.mjs FILE NAME');
+
+const { status, message, trusted, notify } = await fetchDatabase(name, {
+  trust: { kind: 'bundle', file },
+  network: DIRECT_NETWORK,
+  now: new Date(),
+  keysFile: null,
+  fingerprints: [],
+  threshold: null,
+});
+console.log(`${status}${message === null ? '' : `: ${message}`}`);
+if (trusted !== null) {
+  console.log(`issued ${formatInstant(trusted.Packsign.Issued)} by ${trusted.Maintainer ?? 'nobody'}`);
+  for (const [path, { SHA256, Yanked }] of trusted.Archives) {
+    console.log(`${SHA256}  ${path}${Yanked === undefined ? '' : `  (withdrawn: ${Yanked})`}`);
+  }
+}
+if (status !== 'authentic' && notify !== null) console.log(`tell ${notify}`);
+process.exitCode = status === 'authentic' ? 0 : 1;
