@@ -40,8 +40,11 @@ function packsign({ fingerprints, threshold }: CommandSource, url: string): Comm
     about:
       'Remembers the key, and says whether what you get is signed by it, complete, current and unchanged.',
     lines: [`packsign trust add ${shellWord(url)}${pins}${least}`, `packsign verify ${shellWord(url)}`],
-    good: [`authentic (🔒 closed padlock): ${url}`],
-    bad: [`refused (refusal): ${url}: no good signature by a trusted key`],
+    good: ['trusted from now on', `authentic (🔒 closed padlock): ${url}`],
+    bad: [
+      'packsign: error: keys.asc … does not hold …, only …',
+      `refused (refusal): ${url}: no good signature by a trusted key (SIGNATURE_INVALID)`,
+    ],
     note: 'Anything but authentic means: do not use it. Stale means signed, but no longer current.',
   };
 }
@@ -75,7 +78,7 @@ function sq({ fingerprint, threshold }: CommandSource & { fingerprint: string },
     good: [fingerprint, threshold > 1 ? `… ${threshold} fingerprints of this page` : ''].filter(
       (line) => line !== '',
     ),
-    bad: [`0 of ${threshold} signatures are valid`, 'or anything but a fingerprint of this page'],
+    bad: ['Message has been manipulated', 'or nothing, or another fingerprint'],
     note: 'The same with sq 1: sq verify --signer-file=keys.asc --signature-file=packages.plist.asc packages.plist',
   };
 }
