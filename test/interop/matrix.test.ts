@@ -1,0 +1,199 @@
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeCertificates, readCertificates } from '../../src/pgp/certificates.js';
+import { gnupgHome, run } from '../pgp/gnupg.js';
+import type { Home } from '../pgp/gnupg.js';
+import { newPlace, sdist } from '../packsign.js';
+import type { Place } from '../packsign.js';
+import { hasTool } from '../tools.js';
+
+/**
+ * What the programs that people already have make of a published directory: docs/TRUST.md states it. Each cell is
+ * the exit status of the command that TRUST.md gives for the program.
+ */
+
+const ALGORITHMS = ['ed25519', 'rsa3072', 'rsa4096', 'nistp256'] as const;
+const CASES = [...ALGORITHMS, 'altered', 'expired', 'retired', 'compromised', 'superseded subkey'] as const;
+type Case = (typeof CASES)[number];
+
+interface Files {
+  readonly folder: string;
+  readonly keys: string;
+  readonly ring: string;
+  readonly signature: string;
+  readonly data: string;
+}
+
+const PROGRAMS: Readonly<Record<string, (files: Files) => number | null>> = {
+  gpg: ({ keys, signature, data }) => {
+    const home = gnupgHome();
+    try {
+      home.must(['--import', keys]);
+      return home.gpg(['--verify', signature, data]).status;
+    } finally {
+      home.remove();
+    }
+  },
+  gpgv: ({ folder, ring, signature, data }) =>
+    run('gpgv', ['--homedir', folder, '--keyring', ring, signature, data]).status,
+  sq: ({ keys, signature, data }) =>
+    run('sq', ['verify', '--signer-cert', keys, '--detached', signature, data]).status,
+  sqv: ({ keys, signature, data }) => run('sqv', ['--keyring', keys, signature, data]).status,
+  rnp: ({ keys, signature, data }) =>
+    run('rnp', ['--keyfile', keys, '--verify', signature, '--source', data]).status,
+  gosop: ({ keys, signature, data }) => sop('gosop', { keys, signature, data }),
+  sqop: ({ keys, signature, data }) => sop('sqop', { keys, signature, data }),
+};
+
+function sop(
+  program: string,
+  { keys, signature, data }: Pick<Files, 'keys' | 'signature' | 'data'>,
+): number | null {
+  return run('sh', ['-c', `exec ${program} verify "$1" "$2" < "$3"`, 'sh', signature, keys, data]).status;
+}
+
+const DAY_MS = 86_400_000;
+const ago = (days: number) => Math.floor((Date.now() - days * DAY_MS) / 1000);
+
+function isInstalled(program: string): boolean {
+  if (!['gosop', 'sqop'].includes(program)) return hasTool(program);
+  return run(program, ['version']).status === 0;
+}
+
+describe.skipIf(!hasTool('gpg'))('verifiers that people have', () => {
+  const installed = Object.keys(PROGRAMS).filter(isInstalled);
+  const scenes = new Map<Case, Files>();
+  const answers = new Map<string, number | null>();
+  let home: Home;
+
+  beforeAll(async () => {
+    home = gnupgHome();
+    for (const name of CASES) scenes.set(name, await sceneOf(name));
+    for (const program of [...installed, 'packsign']) {
+      for (const [name, files] of scenes) answers.set(`${program} ${name}`, answerOf(program, files));
+    }
+    printTable();
+  }, 300_000);
+
+  afterAll(() => {
+    home.remove();
+  });
+
+  function answerOf(program: string, files: Files): number | null {
+    const command = PROGRAMS[program];
+    if (command !== undefined) return command(files);
+    return place(files).json(['verify', 'dist', '--keys', 'dist/keys.asc']).status;
+  }
+
+  const places = new Map<string, Place>();
+  function place({ folder }: Files): Place {
+    return places.get(folder) ?? newPlace();
+  }
+
+  /** A directory that packsign published with a key that gpg made and keeps. */
+  async function sceneOf(name: Case): Promise<Files> {
+    const wanted = (ALGORITHMS as readonly string[]).includes(name) ? name : 'ed25519';
+    const algorithm = wanted === 'nistp256' ? 'nistp256/ecdsa' : wanted;
+    const fingerprint = generate(`${name} <x@example.org>`, algorithm);
+    const where = newPlace();
+    where.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+    const env = { GNUPGHOME: home.folder, SOURCE_DATE_EPOCH: String(ago(30)) };
+    const build = where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '500 days'], { env });
+    if (build.status !== 0) {
+      const shorter = where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '5 days'], {
+        env,
+      });
+      expect([shorter.status, shorter.stderr]).toEqual([0, '']);
+    }
+    change(name, fingerprint);
+    const fresh = await readCertificates(home.must(['--export', fingerprint]));
+    const { armored, binary } = encodeCertificates(fresh);
+    where.write('dist/keys.asc', armored);
+    where.write('dist/keys.gpg', binary);
+    if (name === 'altered') where.write('dist/packages.plist', `${where.text('dist/packages.plist')} `);
+    const folder = where.path('dist');
+    places.set(folder, where);
+    return {
+      folder,
+      keys: join(folder, 'keys.asc'),
+      ring: join(folder, 'keys.gpg'),
+      signature: join(folder, 'packages.plist.asc'),
+      data: join(folder, 'packages.plist'),
+    };
+  }
+
+  function generate(userId: string, algorithm: string): string {
+    const past = ['--faked-system-time', String(ago(40)), '--passphrase', ''];
+    const usage = userId.startsWith('expired') ? '20d' : '2y';
+    home.must([...past, '--quick-generate-key', userId, algorithm, 'cert', usage]);
+    const listing = home.must(['--with-colons', '-k', `=${userId}`]).toString();
+    const fingerprint = /^fpr:+([0-9A-F]{40})/m.exec(listing)?.[1] ?? '';
+    home.must([...past, '--quick-add-key', fingerprint, algorithm, 'sign', usage]);
+    return fingerprint;
+  }
+
+  /** What happened to the key 10 days ago, after it had signed. */
+  function change(name: Case, fingerprint: string): void {
+    const reasons: Readonly<Record<string, readonly [string, string]>> = {
+      retired: ['retired', ''],
+      compromised: ['compromised', ''],
+      'superseded subkey': ['superseded', 'subkey'],
+    };
+    const reason = reasons[name];
+    if (reason === undefined) return;
+    const work = newPlace();
+    const exported = home.must(['--passphrase', '', '--armor', '--export-secret-keys', fingerprint]);
+    work.write('key.asc', exported);
+    const [, second] = fingerprints(fingerprint);
+    const more = reason[1] === '' ? [] : ['--subkey', second ?? ''];
+    const env = { SOURCE_DATE_EPOCH: String(ago(10)) };
+    const revoke = ['key', 'revoke', 'key.asc', '--reason', reason[0], ...more];
+    const made = work.packsign(revoke, { env });
+    expect([made.status, made.stderr]).toEqual([0, '']);
+    copyFileSync(work.path('key.pub.asc'), join(home.folder, 'revoked.asc'));
+    home.must(['--import', join(home.folder, 'revoked.asc')]);
+  }
+
+  function fingerprints(fingerprint: string): string[] {
+    const listing = home.must(['--with-colons', '--with-subkey-fingerprint', '-k', fingerprint]).toString();
+    return Array.from(listing.matchAll(/^fpr:+([0-9A-F]{40})/gm), ([, found = '']) => found);
+  }
+
+  function printTable(): void {
+    const programs = [...installed, 'packsign'];
+    const widths = programs.map((program) => Math.max(program.length, 3));
+    const row = (first: string, cells: readonly string[]) =>
+      `| ${first.padEnd(17)} | ${cells.map((cell, index) => cell.padEnd(widths[index] ?? 3)).join(' | ')} |`;
+    const lines = CASES.map((name) =>
+      row(
+        name,
+        programs.map((program) => String(answers.get(`${program} ${name}`))),
+      ),
+    );
+    console.log([row('exit status', programs), ...lines].join('\n'));
+  }
+
+  test.each([...installed, 'packsign'])(
+    '%s takes a database of every algorithm, and no altered one',
+    (program) => {
+      for (const algorithm of ALGORITHMS)
+        expect([algorithm, answers.get(`${program} ${algorithm}`)]).toEqual([algorithm, 0]);
+      expect(answers.get(`${program} altered`)).not.toBe(0);
+    },
+  );
+
+  test('packsign refuses a stolen key, calls an expired one stale, and takes what was signed before', () => {
+    const by = (name: Case) => answers.get(`packsign ${name}`);
+    expect([by('compromised'), by('expired'), by('retired'), by('superseded subkey')]).toEqual([1, 1, 0, 0]);
+  });
+
+  test.runIf(hasTool('gpgv'))(
+    'gpg and gpgv exit with 0 for a stolen and for an expired key: docs/TRUST.md warns',
+    () => {
+      for (const program of ['gpg', 'gpgv']) {
+        expect([answers.get(`${program} expired`), answers.get(`${program} compromised`)]).toEqual([0, 0]);
+      }
+    },
+  );
+});
