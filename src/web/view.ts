@@ -235,9 +235,9 @@ function rowsOf(database: Database): readonly Row[] {
     if (same === undefined) byName.set(archive.Name, [entry]);
     else same.push(entry);
   }
-  const names = Array.from(byName.keys()).sort(
-    (a, b) => compareText(a.toLowerCase(), b.toLowerCase()) || compareText(a, b),
-  );
+  const names = Array.from(byName.keys(), (name) => ({ name, folded: name.toLowerCase() }))
+    .sort((a, b) => compareText(a.folded, b.folded) || compareText(a.name, b.name))
+    .map(({ name }) => name);
   const listed = new Set(Array.from(database.Archives.values(), identityOf));
   const pseudo = database.Packages.filter(
     (entry) => entry['Download-URL'] === undefined && !listed.has(identityOf(entry)),
@@ -251,6 +251,7 @@ interface Entry {
 }
 
 function newestFirst(entries: readonly Entry[]): readonly Row[] {
+  if (entries.length === 1) return entries.map(({ row }) => row);
   const isNpm = entries.every(({ path }) => path.endsWith('.tgz'));
   const compare = versionOrder(
     entries.map(({ row }) => row.version),
