@@ -55,6 +55,10 @@ describe('USAGE', () => {
     ['a short fingerprint', ['verify', 'dist', '--fingerprint', 'ABCDEF12']],
     ['a change without its reason', ['build', 'dist', '--allow-changed', 'demo-1.0.tar.gz']],
     ['an empty reason', ['build', 'dist', '--allow-changed', 'demo-1.0.tar.gz', '--reason', ' ']],
+    [
+      'a reason that no database may hold',
+      ['build', 'dist', '--allow-changed', 'demo-1.0.tar.gz', '--reason', 'a\u001b[2J'],
+    ],
     ['no user id', ['key', 'generate', '--no-passphrase']],
     ['an empty user id', ['key', 'generate', '--no-passphrase', '--user-id', ' ']],
     ['a life that is none', ['key', 'generate', '--no-passphrase', '--user-id', 'Ann', '--expires', 'soon']],

@@ -167,5 +167,9 @@ function allowedChanges(values: Values): ReadonlyMap<string, string> {
       hint: 'packsign build --allow-changed PATH --reason TEXT',
     });
   }
+  // It ends in the database, where such characters may not stand.
+  if (reasons.some((reason) => harmless(reason) !== reason)) {
+    throw new PacksignError('USAGE', '--reason wants one line of text without control characters');
+  }
   return new Map(paths.map((path, index) => [path, reasons[index] ?? '']));
 }
