@@ -16,7 +16,7 @@ import type {
 import type { Report } from './command.js';
 import { instantOrNull, passes, verdictLines } from './report.js';
 import type { VerifyTolerance } from './report.js';
-import { count, formatBytes, groupFingerprint, harmless } from './terminal.js';
+import { count, formatBytes, groupFingerprint, harmless, shown } from './terminal.js';
 
 // What packsign says to those who use a database. Words: lower case, no full stop, no jokes.
 
@@ -70,7 +70,7 @@ export function reportAdded(added: TrustAdded): Report {
       `trusted from now on${issued === null ? '' : `; its database was issued ${formatInstant(issued)}`}${status === 'stale' ? ' and has expired' : ''}`,
       ...offers.map(
         ({ URL, Maintainer }) =>
-          `  it vouches for ${harmless(URL)}${Maintainer === undefined ? '' : ` (${harmless(Maintainer)})`}: packsign trust add ${harmless(URL)} --via ${added.name}`,
+          `  it vouches for ${harmless(URL)}${Maintainer === undefined ? '' : ` (${harmless(Maintainer)})`}: packsign trust add ${shown(URL)} --via ${shown(added.name)}`,
       ),
     ],
     exitStatus: 0,

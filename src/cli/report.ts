@@ -20,7 +20,7 @@ import type {
   WatchEvent,
 } from '../index.js';
 import type { Report } from './command.js';
-import { count, formatBytes, groupFingerprint, harmless } from './terminal.js';
+import { count, formatBytes, groupFingerprint, harmless, shown } from './terminal.js';
 
 // Every sentence that packsign says on success stands here. Words: lower case, no full stop, no jokes.
 
@@ -527,10 +527,4 @@ export function reportGenerated(key: GeneratedKey): Report {
 
 export function instantOrNull(date: Date | null): string | null {
   return date === null ? null : formatInstant(date);
-}
-
-/** A path as a person would type it into a shell. */
-function shown(path: string): string {
-  const text = harmless(path);
-  return /^[\w./@+~=,:-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;
 }

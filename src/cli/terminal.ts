@@ -39,3 +39,9 @@ export function groupFingerprint(fingerprint: string): string {
   const groups = fingerprint.match(/.{1,4}/g) ?? [];
   return `${groups.slice(0, 5).join(' ')}  ${groups.slice(5).join(' ')}`;
 }
+
+/** Text as one word that people may paste into a shell: a path, or an address from elsewhere. */
+export function shown(word: string): string {
+  const text = harmless(word);
+  return /^[\w./@+~=,:-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;
+}

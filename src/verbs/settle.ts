@@ -16,6 +16,8 @@ export type Settled =
       readonly unsettled: ReadonlySet<string>;
       /** Whether archives came, went or changed since the last turn; false where only time has passed. */
       readonly changed: boolean;
+      /** To be called when the turn has ended, before anybody hears of it: what changes then is news again. */
+      readonly ended?: () => void;
     }
   /** The directory cannot be looked at; waiting goes on. */
   | { readonly kind: 'unreadable'; readonly error: PacksignError };
@@ -73,11 +75,15 @@ export async function* settledStates(
       waitMs = going.untilMs(scan, beside, sighted);
       const isDue = beganMs >= options.dueMs();
       if (waitMs === null && (ready || isDue || !isDeepStrictEqual(taken, beside))) {
-        yield { kind: 'seen', scan, unsettled, changed };
+        const left: Beside[] = [];
+        const ended = () => {
+          left.push(besideOf(directory, { settings, scan, options }));
+        };
+        yield { kind: 'seen', scan, unsettled, changed, ended };
         sight.taken(scan, unsettled);
         changes.arrivals?.forget();
         // What the turn published itself is not news; settings that were changed meanwhile are.
-        taken = besideOf(directory, { settings, scan, options });
+        taken = left[0] ?? besideOf(directory, { settings, scan, options });
         going.taken(taken);
         seen = taken;
       } else {

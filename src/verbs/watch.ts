@@ -113,6 +113,7 @@ export async function* watchTurns(
     const beganMs = clock().getTime();
     const turn = await turns.take(state);
     timing.took(turn);
+    if (state.kind === 'seen') state.ended?.();
     issued = turn.issued;
     const tookMs = clock().getTime() - beganMs;
     // What is wrong and stays wrong is said once, not at every turn.
