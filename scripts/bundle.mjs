@@ -1,5 +1,6 @@
-// What runs in browsers: packsign/verify for bundlers, and the scripts of the trust page. Called by the build.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// The command line in few files, which start faster than many; and what runs in browsers: packsign/verify for
+// bundlers, the scripts of the trust page. Called by the build.
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { ROOT } from './tools.mjs';
@@ -13,9 +14,19 @@ const RENAMED =
   '/* Renamed from .mjs to .js by packsign, otherwise as published on npm in openpgp/dist/lightweight. */\n';
 const OPENPGP_FILES = ['openpgp', 'nacl-fast', 'noble_curves', 'noble_hashes', 'sha512'];
 
-const NOTICES = ['@noble/hashes']
-  .map((name) => `${name}\n\n${readFileSync(join(ROOT, 'node_modules', name, 'LICENSE'), 'utf8').trim()}\n`)
-  .join('\n----\n\n');
+/** The licences of packages whose code stands in a bundle. `names`: folders below node_modules. */
+function notices(names) {
+  return names
+    .map((name) => `${name}\n\n${licenceOf(join(ROOT, 'node_modules', name))}\n`)
+    .join('\n----\n\n');
+}
+
+function licenceOf(folder) {
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+  if (file !== undefined) return readFileSync(join(folder, file), 'utf8').trim();
+  const { license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return `${license}, ${author.name ?? author}`;
+}
 
 /** OpenPGP.js is under the LGPL: it stays a file of its own, that anybody can replace. */
 function openpgpFrom(address) {
@@ -39,6 +50,90 @@ const common = {
 };
 const verifying = { ...common, format: 'esm', inject: ['src/browser/buffer.ts'] };
 const banner = { js: '/* packsign, MIT; with parts of @noble/hashes, MIT: see LICENSES.txt */' };
+
+const PROGRAM = join(ROOT, 'dist/program/cli');
+/** Needed by every command. What a few need stays in its package, OpenPGP.js (LGPL) in any case. */
+const BUNDLED = ['yargs', 'picomatch'];
+const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+
+/**
+ * Telling the width of a text starts by setting up all of Unicode: 40 ms, at every start, for the help that is
+ * not asked for. The package is asked for what is not plain.
+ */
+const widthByNeed = {
+  name: 'width by need',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^string-width$/, namespace: 'file' }, ({ resolveDir }) => ({
+      path: resolveDir,
+      namespace: 'width',
+    }));
+    onLoad({ filter: /.*/, namespace: 'width' }, ({ path }) => ({
+      resolveDir: path,
+      contents: `export default (text, options) =>
+        /^[ -~]*$/.test(text) ? text.length : require('string-width').default(text, options);`,
+    }));
+  },
+};
+
+const INDEX = readFileSync(join(ROOT, 'src/index.ts'), 'utf8');
+/** Name → the file that src/index.ts has it from. */
+const SOURCES = new Map(
+  Array.from(INDEX.matchAll(/^export \{([^}]*)\} from '\.\/([^']*)';/gms)).flatMap(([, names, file]) =>
+    names.split(',').map((name) => [name.trim(), file]),
+  ),
+);
+
+/** A command loads what it uses of the library, not all that the library has. */
+const straightFromSource = {
+  name: 'straight from source',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /src[/\\]cli[/\\].*\.ts$/ }, ({ path }) => ({
+      loader: 'ts',
+      contents: readFileSync(path, 'utf8').replace(
+        /^import \{([^}]*)\} from '((?:\.\.\/)+)index\.js';/gms,
+        (_, names, up) =>
+          names
+            .split(',')
+            .filter((name) => name.trim() !== '')
+            .map((name) => `import {${name}} from '${up}${SOURCES.get(name.trim())}';`)
+            .join(''),
+      ),
+    }));
+  },
+};
+
+/** Lies as deep below the package's folder as what the compiler writes, so that paths from there hold. */
+const program = await build({
+  absWorkingDir: ROOT,
+  bundle: true,
+  metafile: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: ['node20.19'],
+  charset: 'utf8',
+  legalComments: 'none',
+  logLevel: 'warning',
+  entryPoints: { packsign: 'bin/packsign.ts', 'hash-worker': 'src/disk/hash-worker.ts' },
+  outdir: PROGRAM,
+  external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
+  plugins: [widthByNeed, straightFromSource],
+  minify: true,
+  sourcemap: true,
+  sourcesContent: false,
+  // Packages of the older kind ask Node's modules by require.
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+  },
+});
+const foreign = Object.keys(program.metafile.inputs).flatMap(
+  (path) => /(?:^|:)node_modules\/((?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
+);
+writeFileSync(join(PROGRAM, 'LICENSES.txt'), notices([...new Set(foreign)].sort()));
+writeFileSync(
+  join(ROOT, 'dist/bin/packsign.js'),
+  "#!/usr/bin/env node\nimport '../program/cli/packsign.js';\n",
+);
 
 await Promise.all([
   build({
@@ -74,5 +169,5 @@ for (const name of OPENPGP_FILES) {
   );
 }
 writeFileSync(join(PAGE, 'openpgp/LICENSE.txt'), readFileSync(join(ROOT, 'node_modules/openpgp/LICENSE')));
-writeFileSync(join(PAGE, 'LICENSES.txt'), NOTICES);
-writeFileSync(join(BROWSER, 'LICENSES.txt'), NOTICES);
+writeFileSync(join(PAGE, 'LICENSES.txt'), notices(['@noble/hashes']));
+writeFileSync(join(BROWSER, 'LICENSES.txt'), notices(['@noble/hashes']));

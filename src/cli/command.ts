@@ -22,13 +22,18 @@ export interface Session {
   readonly print: (report: Report) => void;
 }
 
-/** One command of the program: how it is called, explained, and carried out. */
-export interface Command {
+/** One command of the program, as the list of commands has it. */
+export interface Listed {
   /** Name and positionals, as yargs reads them: `build [directory]`. */
   readonly usage: string;
-  /** One line, for the list of commands. */
+  /** One line. */
   readonly summary: string;
   readonly group: 'maintain' | 'trust';
+  readonly load: () => Promise<Command>;
+}
+
+/** How a command is explained, and carried out. */
+export interface Command {
   /** Each a command line, and what it does. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
   readonly options: (yargs: Argv) => Argv;

@@ -1,4 +1,4 @@
-import type { Command } from './command.js';
+import type { Listed } from './command.js';
 
 const HEAD = `packsign signs a directory of built packages: it hashes every archive, writes
 the package database packages.plist, and signs that one file with your key.
@@ -28,7 +28,7 @@ const GROUPS = [
 const COLUMN = 24;
 
 /** The text of `packsign --help`: at most 80 columns. */
-export function overview(commands: readonly Command[]): string {
+export function overview(commands: readonly Listed[]): string {
   const groups = GROUPS.map(([group, title]) => {
     const lines = commands.filter((command) => command.group === group).map(line);
     return lines.length === 0 ? '' : `${title}\n${lines.join('')}`;
@@ -36,7 +36,7 @@ export function overview(commands: readonly Command[]): string {
   return HEAD + groups.filter((text) => text !== '').join('\n') + FOOT;
 }
 
-function line({ usage, summary }: Command): string {
+function line({ usage, summary }: Listed): string {
   // A long name has its line for itself.
   const name = usage.length < COLUMN ? usage.padEnd(COLUMN) : `${usage}\n${' '.repeat(COLUMN + 2)}`;
   return `  ${name}${summary}\n`;

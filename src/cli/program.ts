@@ -1,7 +1,7 @@
 import yargs from 'yargs';
 import type { Argv } from 'yargs';
 import { PacksignError } from '../index.js';
-import type { Command } from './command.js';
+import type { Command, Listed } from './command.js';
 import { COMMON_OPTIONS } from './options.js';
 import type { Values } from './options.js';
 import { version } from './version.js';
@@ -13,14 +13,17 @@ export type Parsed =
   | { readonly kind: 'text'; readonly text: string };
 
 /** Reads a command line. Throws USAGE. */
-export async function parse(argv: readonly string[], commands: readonly Command[]): Promise<Parsed> {
+export async function parse(argv: readonly string[], commands: readonly Listed[]): Promise<Parsed> {
   const chosen: Parsed[] = [];
   const choose = (command: Command) => (values: Values) => {
     chosen.push({ kind: 'command', command, values });
   };
-  // Nearly always the command stands first, and only that one has to be set up.
+  // Nearly always the command stands first, and only that one has to be loaded and set up.
   const named = commands.find((command) => wordsOf(command).every((word, index) => argv[index] === word));
-  const program = named === undefined ? programOfAll(commands, choose) : programOf(named, choose(named));
+  const program =
+    named === undefined
+      ? programOfAll(await Promise.all(commands.map(loaded)), choose)
+      : programOf(await loaded(named), choose);
   const rest = named === undefined ? argv : argv.slice(wordsOf(named).length);
 
   let output = '';
@@ -37,28 +40,35 @@ export async function parse(argv: readonly string[], commands: readonly Command[
   return chosen[0] ?? { kind: 'text', text: `${output}\n` };
 }
 
+interface Loaded extends Listed {
+  readonly command: Command;
+}
+
+async function loaded(listed: Listed): Promise<Loaded> {
+  return { ...listed, command: await listed.load() };
+}
+
 /** The words that call a command: `key generate`. */
-function wordsOf({ usage }: Command): readonly string[] {
+function wordsOf({ usage }: Listed): readonly string[] {
   return usage.split(' ').filter((word) => /^[a-z]/.test(word));
 }
 
-function positionalsOf(command: Command): string {
+function positionalsOf(command: Listed): string {
   return command.usage.split(' ').slice(wordsOf(command).length).join(' ');
 }
 
-function programOf(command: Command, choose: (values: Values) => void): Argv {
-  const name = `packsign ${wordsOf(command).join(' ')}`;
-  return addCommand(configured(name), { usage: `$0 ${positionalsOf(command)}`.trim(), command, choose });
+type Choose = (command: Command) => (values: Values) => void;
+
+function programOf(listed: Loaded, choose: Choose): Argv {
+  const name = `packsign ${wordsOf(listed).join(' ')}`;
+  return addCommand(configured(name), `$0 ${positionalsOf(listed)}`.trim(), { ...listed, choose });
 }
 
-function programOfAll(
-  commands: readonly Command[],
-  choose: (command: Command) => (values: Values) => void,
-): Argv {
+function programOfAll(commands: readonly Loaded[], choose: Choose): Argv {
   const program = configured('packsign')
     .demandCommand(1, 'a command is wanted')
     .completion('completion', 'print a completion script for bash or zsh');
-  const families = new Map<string, Command[]>();
+  const families = new Map<string, Loaded[]>();
   for (const command of commands) {
     const [family = ''] = wordsOf(command);
     families.set(family, [...(families.get(family) ?? []), command]);
@@ -66,13 +76,12 @@ function programOfAll(
   for (const [family, members] of families) {
     const [first] = members;
     if (first !== undefined && wordsOf(first).length === 1) {
-      addCommand(program, { usage: first.usage, command: first, choose: choose(first) });
+      addCommand(program, first.usage, { ...first, choose });
       continue;
     }
     program.command(family, `commands about ${family}s`, (own) => {
       for (const command of members) {
-        const usage = command.usage.slice(family.length + 1);
-        addCommand(own, { usage, command, choose: choose(command) });
+        addCommand(own, command.usage.slice(family.length + 1), { ...command, choose });
       }
       return own.demandCommand(1, `a command is wanted after ${family}`).strict();
     });
@@ -104,27 +113,25 @@ function configured(name: string): Argv {
     .exitProcess(false);
 }
 
-interface Added {
-  readonly usage: string;
-  readonly command: Command;
-  readonly choose: (values: Values) => void;
-}
-
-function addCommand(program: Argv, { usage, command, choose }: Added): Argv {
+function addCommand(
+  program: Argv,
+  usage: string,
+  { summary, command, choose }: Loaded & { readonly choose: Choose },
+): Argv {
   return program.command(
     usage,
-    command.summary,
+    summary,
     (own) => {
       for (const [line, meaning] of command.examples) own.example(line, meaning);
       return command.options(own);
     },
-    choose,
+    choose(command),
   );
 }
 
 function usage(
   message: string,
-  { argv, commands }: { argv: readonly string[]; commands: readonly Command[] },
+  { argv, commands }: { argv: readonly string[]; commands: readonly Listed[] },
 ): PacksignError {
   const word = argv.find((text) => !text.startsWith('-')) ?? '';
   if (word !== '' && !commands.some((command) => command.usage.split(' ')[0] === word)) {

@@ -16,7 +16,6 @@ import { DATABASE_NAME, GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
 import { nameOf } from './judge.js';
 import { findBase, prepareUpon } from './prepare.js';
 import type { PrepareOptions, Prepared } from './prepare.js';
-import { repairPage } from './page.js';
 import { removeWaiting, repairPublication } from './publish.js';
 import { readStanding } from './published.js';
 import type { Standing } from './published.js';
@@ -80,6 +79,7 @@ export async function build(directory: string, options: BuildOptions): Promise<B
     repairPublication(directory, { standing, now: options.now });
     const result = await buildHere(directory, standing, options);
     if (!result.unchanged || options.release?.page !== true) return result;
+    const { repairPage } = await import('./page.js');
     return { ...result, warnings: [...result.warnings, ...(await repairPage(directory, result.sha256))] };
   } finally {
     unlock();

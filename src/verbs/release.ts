@@ -12,7 +12,6 @@ import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Signer } from '../pgp/signer.js';
 import { gatherSignatures, noKey } from './gather.js';
-import { refreshPage } from './page.js';
 import { publishHeldKeys, readHeldKeys } from './publish-keys.js';
 import { publishDatabase } from './publish.js';
 import type { Publication } from './publish.js';
@@ -96,8 +95,10 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
   if (publishes) {
     publishDatabase(directory, outcome, options);
     noteDown(directory, { database, signers, sha256: outcome.sha256 }, options);
-    if (options.page === true)
+    if (options.page === true) {
+      const { refreshPage } = await import('./page.js');
       warnings.push(...(await refreshPage(directory, { ...outcome, keys, database })));
+    }
     outcome = { ...outcome, keys: (await publishHeldKeys(directory, options.stateFolder)) ?? keys };
   } else {
     writeDurably(join(directory, WAITING_NAME), bytes);

@@ -23,9 +23,6 @@ import { once, passphraseSource } from '../secrets.js';
 import { harmless } from '../terminal.js';
 
 export const buildCommand: Command = {
-  usage: 'build [directory]',
-  summary: 'hash every archive, write the database; --key signs it',
-  group: 'maintain',
   examples: [
     ['packsign build dist', 'write dist/packages.unsigned.plist, for a look with packsign diff'],
     ['packsign build dist --key key.asc', 'build, sign and publish dist/packages.plist'],

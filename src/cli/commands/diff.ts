@@ -5,9 +5,6 @@ import { reportDiff } from '../report.js';
 import { prepareOptions, withBase } from './build.js';
 
 export const diffCommand: Command = {
-  usage: 'diff [directory]',
-  summary: 'show what the next database would change',
-  group: 'maintain',
   examples: [['packsign diff dist', 'compare what waits, or would be built, with what is published']],
   options: (yargs) =>
     withSettings(withBase(withDirectory(yargs))).option('key', repeated('key that is going to sign')),

@@ -4,9 +4,6 @@ import { single, textOf, withDirectory } from '../options.js';
 import { reportInventory } from '../report.js';
 
 export const exportCommand: Command = {
-  usage: 'export [directory]',
-  summary: 'print what is published in another dialect',
-  group: 'maintain',
   examples: [['packsign export dist --format sha256sums', 'lines that sha256sum -c accepts']],
   options: (yargs) =>
     withDirectory(yargs).option('format', {

@@ -6,9 +6,6 @@ import { reportGot } from '../report-trust.js';
 import { formatBytes } from '../terminal.js';
 
 export const getCommand: Command = {
-  usage: 'get <packages..>',
-  summary: 'download packages that are what was signed',
-  group: 'trust',
   examples: [
     ['packsign get demo', 'the newest version from a database that you trust'],
     ['packsign get demo==1.2 --from example.org --output downloads', 'a version from one of them'],

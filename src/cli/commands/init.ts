@@ -18,9 +18,6 @@ const QUESTIONS = [
 ] as const satisfies readonly (readonly [string, keyof InitAnswers, string])[];
 
 export const initCommand: Command = {
-  usage: 'init [directory]',
-  summary: 'write packsign.json, the settings of a directory',
-  group: 'maintain',
   examples: [['packsign init dist --maintainer "Ada <ada@example.org>"', 'write dist/packsign.json']],
   options: (yargs) =>
     withDirectory(yargs)

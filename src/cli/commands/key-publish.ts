@@ -4,9 +4,6 @@ import { keysOf, listOf, placeOf, repeated, single, withDirectory } from '../opt
 import { reportKeys } from '../report.js';
 
 export const keyPublishCommand: Command = {
-  usage: 'key publish [directory]',
-  summary: 'add keys to keys.asc, which people are told to trust',
-  group: 'maintain',
   examples: [
     ['packsign key publish dist --key new.pub.asc', 'add a key, or what is new in one, to dist/keys.asc'],
   ],

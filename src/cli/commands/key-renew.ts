@@ -18,9 +18,6 @@ const DEFAULT_LIFE = '2y';
 const REASONS = ['superseded', 'retired', 'compromised', 'unspecified'] as const;
 
 export const keyExtendCommand: Command = {
-  usage: 'key extend <file> [directory]',
-  summary: 'move the expiry of a key, and publish that',
-  group: 'maintain',
   examples: [
     ['packsign key extend packsign-key.asc dist', 'two more years, from now on'],
     ['packsign key extend packsign-key.asc dist --expires 90d', 'ninety days'],
@@ -34,9 +31,6 @@ export const keyExtendCommand: Command = {
 };
 
 export const keyRotateCommand: Command = {
-  usage: 'key rotate <file> [directory]',
-  summary: 'give a key a new signing subkey, and publish it',
-  group: 'maintain',
   examples: [
     ['packsign key rotate packsign-key.asc dist', 'the old subkey is superseded at once'],
     ['packsign key rotate packsign-key.asc dist --old-expires 30d', 'it may sign for another 30 days'],
@@ -55,9 +49,6 @@ export const keyRotateCommand: Command = {
 };
 
 export const keyRevokeCommand: Command = {
-  usage: 'key revoke <file> [directory]',
-  summary: 'revoke a key or a subkey, and publish that',
-  group: 'maintain',
   examples: [
     ['packsign key revoke packsign-key.asc dist --reason retired', 'what it signed stays good'],
     ['packsign key revoke packsign-key.rev.asc dist', 'with the certificate made for the worst case'],
@@ -78,9 +69,6 @@ export const keyRevokeCommand: Command = {
 };
 
 export const keyCheckBackupCommand: Command = {
-  usage: 'key check-backup <file>',
-  summary: 'try out a backup of a secret key, in memory',
-  group: 'maintain',
   examples: [['packsign key check-backup /media/usb/packsign-key.asc', 'unlock it and let it sign']],
   options: (yargs) =>
     yargs

@@ -9,9 +9,6 @@ const DEFAULT_OUTPUT = 'packsign-key.asc';
 const DEFAULT_LIFE = '2y';
 
 export const keyGenerateCommand: Command = {
-  usage: 'key generate',
-  summary: 'make an OpenPGP key for signing releases',
-  group: 'maintain',
   examples: [
     [
       'packsign key generate --user-id "Ada <ada@example.org>"',
@@ -55,9 +52,6 @@ export const keyGenerateCommand: Command = {
 };
 
 export const keyShowCommand: Command = {
-  usage: 'key show <key>',
-  summary: 'show what a key holds, and what verifiers say of it',
-  group: 'maintain',
   examples: [
     ['packsign key show dist/keys.asc', 'what people are told to trust'],
     ['packsign key show key.asc --directory dist', 'and whether dist publishes it as it is'],

@@ -6,9 +6,6 @@ import { pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remot
 import { reportList } from '../report-trust.js';
 
 export const listCommand: Command = {
-  usage: 'list [target]',
-  summary: 'list the packages of a database, with its padlock',
-  group: 'trust',
   examples: [
     ['packsign list example.org', 'what a database that you trust holds'],
     ['packsign list https://example.org/dist', 'the same by its address'],

@@ -4,9 +4,6 @@ import { isSet, placeOf, single, textOf, withDirectory } from '../options.js';
 import { reportPage } from '../report.js';
 
 export const pageCommand: Command = {
-  usage: 'page [directory]',
-  summary: 'write the page that people copy key and address from',
-  group: 'maintain',
   examples: [
     ['packsign page dist', 'write dist/index.html of what is published there'],
     ['packsign page dist --template my-page', 'the same from index.eta and the files in my-page'],

@@ -4,9 +4,6 @@ import { portOf, single, textOf, withDirectory } from '../options.js';
 import { reportServing } from '../report.js';
 
 export const serveCommand: Command = {
-  usage: 'serve [directory]',
-  summary: 'show a directory as a web server would',
-  group: 'maintain',
   examples: [
     ['packsign serve dist', 'look at the page of dist in a browser'],
     ['packsign serve dist --port 8080', 'the same at http://localhost:8080/'],

@@ -5,9 +5,6 @@ import { reportSign, warningLines } from '../report.js';
 import { releaseOptions, signersFor } from './build.js';
 
 export const signCommand: Command = {
-  usage: 'sign [directory]',
-  summary: 'sign the waiting database and publish it',
-  group: 'maintain',
   examples: [
     ['packsign sign dist --key key.asc', 'sign dist/packages.unsigned.plist byte for byte, then publish it'],
     ['packsign sign dist --key key.asc --rehash', 'the same, reading every archive again'],

@@ -5,9 +5,6 @@ import { reportStatus, warningLines } from '../report.js';
 import { prepareOptions, withBase } from './build.js';
 
 export const statusCommand: Command = {
-  usage: 'status [directory]',
-  summary: 'say what state a directory is in and what to do next',
-  group: 'maintain',
   examples: [['packsign status dist', 'exit 1 if anything needs attention']],
   options: (yargs) =>
     withSettings(withBase(withDirectory(yargs))).option('key', repeated('key that is going to sign')),

@@ -16,9 +16,6 @@ import { canAsk } from '../streams.js';
 import type { Outside } from '../streams.js';
 
 export const trustAddCommand: Command = {
-  usage: 'trust add <url>',
-  summary: 'trust a database by its key, and know it from then on',
-  group: 'trust',
   examples: [
     ['packsign trust add https://example.org/dist --keys maintainer.asc', 'by a key that you have'],
     ['packsign trust add https://example.org/dist --keys -', 'by a key that you paste'],
@@ -71,18 +68,12 @@ async function confirmed(outside: Outside, offer: TrustOffer): Promise<boolean> 
 }
 
 export const trustListCommand: Command = {
-  usage: 'trust list',
-  summary: 'show the databases that you trust, their keys, and why',
-  group: 'trust',
   examples: [['packsign trust list', 'names, addresses, fingerprints']],
   options: (yargs) => yargs.option('trust', single('file made by packsign trust export')),
   run: async (values, { outside }) => reportTrusted(await trustList(placeOfTrust(values, outside))),
 };
 
 export const trustRemoveCommand: Command = {
-  usage: 'trust remove <db>',
-  summary: 'trust a database no longer',
-  group: 'trust',
   examples: [['packsign trust remove example.org-dist', 'forget its keys and what was seen of it']],
   options: (yargs) => yargs.positional('db', { type: 'string', describe: 'name or address' }),
   run: async (values, { outside }) =>
@@ -90,9 +81,6 @@ export const trustRemoveCommand: Command = {
 };
 
 export const trustRefreshCommand: Command = {
-  usage: 'trust refresh [db..]',
-  summary: 'fetch newer certificates, and see what is proposed',
-  group: 'trust',
   examples: [
     ['packsign trust refresh', 'every database that you trust'],
     ['packsign trust refresh example.org-dist --pin 0123…CDEF', 'pin a key that it proposes'],
@@ -128,9 +116,6 @@ export const trustRefreshCommand: Command = {
 };
 
 export const trustExportCommand: Command = {
-  usage: 'trust export [db..]',
-  summary: 'print addresses and keys, to ship with a program',
-  group: 'trust',
   examples: [
     ['packsign trust export > trust.json', 'packsign get demo --trust trust.json uses it elsewhere'],
   ],

@@ -9,9 +9,6 @@ import { reportStranger } from '../report-trust.js';
 import { version } from '../version.js';
 
 export const verifyCommand: Command = {
-  usage: 'verify [target]',
-  summary: 'say whose a database is, and check every archive',
-  group: 'trust',
   examples: [
     ['packsign verify dist', 'check a directory that this machine published'],
     ['packsign verify dist --fingerprint 0123…CDEF', 'hold it to a key that you know'],

@@ -6,9 +6,6 @@ import { harmless } from '../terminal.js';
 import { releaseOptions, signersFor } from './build.js';
 
 export const watchCommand: Command = {
-  usage: 'watch [directory]',
-  summary: 'keep the database signed while releases land',
-  group: 'maintain',
   examples: [
     ['packsign watch dist --key key.asc', 'sign whatever settles in dist, until stopped'],
     ['packsign watch dist --key key.asc --once', 'sign what is there and end, for cron'],
