@@ -1,16 +1,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { Observed } from '../model/entry.js';
 import type { MetadataReading } from '../model/metadata.js';
-import type { Digested } from './digest.js';
 import { readBounded, writeDurably } from './files.js';
 import type { Identity, ScannedFile } from './scan.js';
-
-/** What is known of an archive from having read it, as it lies there. */
-export interface CachedDigest {
-  readonly sha256: string;
-  readonly md5: string | null;
-  readonly reading: MetadataReading;
-}
 
 /** The cache of one directory, in memory from its first use on. */
 export interface CacheStore {
@@ -18,16 +11,18 @@ export interface CacheStore {
    * What a file was when it was read, if it is still that very file, untouched since. A hint, never the
    * truth: `verify` asks nobody but the bytes.
    */
-  readonly find: (file: ScannedFile) => CachedDigest | null;
-  /** Takes the place of all entries; what changed is written down. */
+  readonly find: (file: ScannedFile) => Observed | null;
+  /** Takes the place of all entries, in memory. */
   readonly keep: (entries: readonly CacheEntry[]) => void;
+  /** Writes down what changed, where that is allowed. Throws FILE_UNWRITABLE. */
+  readonly save: () => void;
   /** Names the entries as they are; null while they were not written. */
   readonly checksum: () => string | null;
 }
 
 export interface CacheEntry {
   readonly file: ScannedFile;
-  readonly digest: CachedDigest;
+  readonly observed: Observed;
 }
 
 export interface CacheOptions {
@@ -53,7 +48,9 @@ interface Entries {
 
 interface Row {
   readonly index: number;
-  readonly digest: CachedDigest;
+  readonly observed: Observed;
+  /** The same as it is written down. */
+  readonly line: string;
 }
 
 const EMPTY: Entries = { rows: new Map(), times: new BigInt64Array(), checksum: null };
@@ -65,14 +62,19 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
     find: (file) => {
       const { rows, times } = entries();
       const row = rows.get(file.path);
-      return row !== undefined && isAt(times, row.index, file.identity) ? row.digest : null;
+      return row !== undefined && isAt(times, row.index, file.identity) ? row.observed : null;
     },
     keep: (next) => {
       const { rows } = entries();
       const isSame =
-        next.length === rows.size && next.every(({ file, digest }) => rows.get(file.path)?.digest === digest);
+        next.length === rows.size &&
+        next.every(({ observed }) => rows.get(observed.path)?.observed === observed);
       if (isSame) return;
-      loaded = remember ? saveEntries(stateFolder, next) : entriesOf(next, null);
+      loaded = entriesOf(next, rows);
+    },
+    save: () => {
+      if (remember && loaded !== EMPTY && loaded?.checksum === null)
+        loaded = saveEntries(stateFolder, loaded);
     },
     checksum: () => entries().checksum,
   };
@@ -84,11 +86,6 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
  */
 export function isSettledBefore({ identity }: ScannedFile, startedMs: number): boolean {
   return identity.changed <= BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS;
-}
-
-/** The digest of a file just read, in the form that is remembered; null where no metadata was asked for. */
-export function digestOf({ sha256, md5, reading }: Digested & { kind: 'digested' }): CachedDigest | null {
-  return reading === null ? null : { sha256, md5, reading };
 }
 
 function isAt(times: BigInt64Array, index: number, identity: Identity): boolean {
@@ -114,29 +111,32 @@ function loadEntries(stateFolder: string): Entries {
 }
 
 // A header line with version, checksum and count; the numbers; a line of text for each entry.
-function saveEntries(stateFolder: string, next: readonly CacheEntry[]): Entries {
-  const entries = entriesOf(next, null);
-  const lines = next.map(({ file, digest }) => {
-    const { sha256, md5, reading } = digest;
-    return `${file.path}\t${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}\n`;
-  });
+function saveEntries(stateFolder: string, entries: Entries): Entries {
+  const lines = Array.from(entries.rows.values(), ({ line }) => line);
   const numbers = Buffer.from(entries.times.buffer, 0, entries.times.byteLength);
   const body = Buffer.concat([numbers, Buffer.from(lines.join(''))]);
   const checksum = checksumOf(body);
-  const header = `${MAGIC} ${checksum} ${next.length}\n`;
+  const header = `${MAGIC} ${checksum} ${lines.length}\n`;
   writeDurably(join(stateFolder, NAME), Buffer.concat([Buffer.from(header), body]));
   return { ...entries, checksum };
 }
 
-function entriesOf(next: readonly CacheEntry[], checksum: string | null): Entries {
+function entriesOf(next: readonly CacheEntry[], before: Entries['rows']): Entries {
   const times = new BigInt64Array(next.length * FIELDS);
   const rows = new Map<string, Row>();
-  for (const [index, { file, digest }] of next.entries()) {
+  for (const [index, { file, observed }] of next.entries()) {
     const { device, inode, size, modified, changed } = file.identity;
-    times.set([device, inode, size, modified, changed], index * FIELDS);
-    rows.set(file.path, { index, digest });
+    const at = index * FIELDS;
+    times[at] = device;
+    times[at + 1] = inode;
+    times[at + 2] = size;
+    times[at + 3] = modified;
+    times[at + 4] = changed;
+    const known = before.get(file.path);
+    const line = known?.observed === observed ? known.line : lineOf(observed);
+    rows.set(file.path, { index, observed, line });
   }
-  return { rows, times, checksum };
+  return { rows, times, checksum: null };
 }
 
 function decode(bytes: Buffer): Entries {
@@ -152,30 +152,34 @@ function decode(bytes: Buffer): Entries {
   const rows = new Map<string, Row>();
   for (let at = 0; at < text.length;) {
     const end = text.indexOf('\n', at);
-    const [path, digest] = decodeRow(text, at, end);
-    rows.set(path, { index: rows.size, digest });
+    const index = rows.size;
+    const line = text.slice(at, end + 1);
+    const observed = decodeLine(line, Number(times[index * FIELDS + 2]));
+    rows.set(observed.path, { index, observed, line });
     at = end + 1;
   }
   return { rows, times, checksum };
 }
 
-function decodeRow(text: string, start: number, end: number): readonly [string, CachedDigest] {
-  const path = text.slice(start, text.indexOf('\t', start));
-  const at = start + path.length + 1;
-  const middle = text.indexOf('\t', at + 65);
-  const md5 = text.slice(at + 65, middle);
+function lineOf({ path, sha256, md5, reading }: Observed): string {
+  return `${path}\t${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}\n`;
+}
+
+function decodeLine(line: string, size: number): Observed {
+  const tab = line.indexOf('\t');
+  const middle = line.indexOf('\t', tab + 66);
+  const md5 = line.slice(tab + 66, middle);
   let reading: MetadataReading | null = null;
-  return [
-    path,
-    {
-      sha256: text.slice(at, at + 64),
-      md5: md5 === '' ? null : md5,
-      // Most entries are only asked for their hash.
-      get reading() {
-        return (reading ??= JSON.parse(text.slice(middle + 1, end)) as MetadataReading);
-      },
+  return {
+    path: line.slice(0, tab),
+    size,
+    sha256: line.slice(tab + 1, tab + 65),
+    md5: md5 === '' ? null : md5,
+    // Most entries are only asked for their hash.
+    get reading() {
+      return (reading ??= JSON.parse(line.slice(middle + 1)) as MetadataReading);
     },
-  ];
+  };
 }
 
 function checksumOf(body: Buffer): string {

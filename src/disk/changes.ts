@@ -1,6 +1,8 @@
-import { lstatSync, statSync } from 'node:fs';
-import { join, relative, resolve, sep } from 'node:path';
-import type { FSWatcher } from 'chokidar';
+import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { Readable } from 'node:stream';
+import type { ChokidarOptions, FSWatcher } from 'chokidar';
 import { reasonOf, systemCode } from '../errors.js';
 import {
   DATABASE_NAME,
@@ -150,21 +152,23 @@ async function rewatch(state: State): Promise<void> {
   state.watcher = null;
   await old?.close();
   if (state.root === null || state.polling || state.closed) return;
-  const { watch } = await import('chokidar');
-  const watcher = watch(state.directory, {
+  // Of a link it would watch what surrounds it; where a link leads to is looked up with the root.
+  const directory = realpathSync(state.directory);
+  const { watcher, doubt } = await watchFolders(directory, {
     ignoreInitial: true,
     followSymlinks: false,
-    // Only folders are watched: a watch for each file costs a second and 100 MB at 20,000 of them, and the
-    // folder's own watch tells of its files all the same, as `raw` events.
-    ignored: (path, stats) => stats?.isFile() === true || isOwn(state.directory, path),
+    ignored: (path, stats) => stats?.isFile() === true || isOwn(directory, path),
   });
   state.watcher = watcher;
   watcher.on('raw', (event: string, name: unknown, details: unknown) => {
     const path = pathOf(name, details);
-    if (path !== null && isOwn(state.directory, path)) return;
-    if (path !== null) state.heard.hear(event, relative(state.directory, path).split(sep).join('/'));
+    if (path !== null && isOwn(directory, path)) return;
+    if (path !== null) state.heard.hear(event, relative(directory, path).split(sep).join('/'));
     state.bell.ring();
-    if (event === 'rename' && path !== null && isFolder(path)) expectFolder(state, path);
+    if (event !== 'rename' && path !== null) return;
+    const kind = path === null ? 'gone' : kindOf(path);
+    if (kind !== 'file') doubt(path === null ? null : dirname(path));
+    if (kind === 'folder' && path !== null) expectFolder(state, path);
   });
   watcher.on('addDir', (path) => {
     clearTimeout(state.expected.get(resolve(path)));
@@ -181,6 +185,69 @@ async function rewatch(state: State): Promise<void> {
   // What came between the last look and the watch being in place; a write may have gone unheard meanwhile.
   state.heard.forget();
   state.bell.ring();
+}
+
+interface FolderWatcher {
+  readonly watcher: FSWatcher;
+  /** Called within the event that tells it: there may be other folders in this one than before; null for any. */
+  readonly doubt: (folder: string | null) => void;
+}
+
+/**
+ * Only folders are watched: a watch for each file costs a second and 100 MB at 20,000 of them, and the folder's own
+ * watch tells of its files all the same, as `raw` events. Nor is it shown any file, or made to read the folder anew: it
+ * would do so, and ask for the status of every file, whenever one changes, which takes longer than signing.
+ */
+async function watchFolders(directory: string, options: ChokidarOptions): Promise<FolderWatcher> {
+  const { FSWatcher: Watcher } = await import('chokidar');
+  const read = new Map<string, readonly FolderEntry[]>();
+  // What follows from an event is doubted before the stream is read.
+  async function* foldersOf(root: string): AsyncGenerator<FolderEntry> {
+    await Promise.resolve();
+    const entries = read.get(resolve(root)) ?? foldersIn(root);
+    if (entries === null) return;
+    read.set(resolve(root), entries);
+    yield* entries;
+  }
+  class OnlyFolders extends Watcher {
+    override _readdirp(root: string): FolderStream {
+      const folders: unknown = Readable.from(foldersOf(root));
+      return folders as FolderStream;
+    }
+  }
+  return {
+    watcher: new OnlyFolders(options).add(directory),
+    doubt: (folder) => {
+      if (folder === null) read.clear();
+      else read.delete(resolve(folder));
+    },
+  };
+}
+
+/** Folders as chokidar reads them. */
+type FolderStream = NonNullable<ReturnType<FSWatcher['_readdirp']>>;
+
+interface FolderEntry {
+  readonly path: string;
+  readonly fullPath: string;
+  readonly basename: string;
+  readonly stats: Stats;
+}
+
+/** Null for a folder that is gone or may not be read: a scan says what that means. */
+function foldersIn(root: string): readonly FolderEntry[] | null {
+  try {
+    return readdirSync(root, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap(({ name }) => {
+        const fullPath = join(root, name);
+        const stats = lstatSync(fullPath, { throwIfNoEntry: false });
+        return stats === undefined ? [] : [{ path: name, fullPath, basename: name, stats }];
+      });
+  } catch (error) {
+    if (systemCode(error) === null) throw error;
+    return null;
+  }
 }
 
 // Out of watches, or a file system that has none.
@@ -234,11 +301,11 @@ function pathOf(name: unknown, details: unknown): string | null {
   return typeof name === 'string' && typeof folder === 'string' ? join(folder, name) : null;
 }
 
-function isFolder(path: string): boolean {
+function kindOf(path: string): 'file' | 'folder' | 'gone' {
   try {
-    return lstatSync(path).isDirectory();
+    return lstatSync(path).isDirectory() ? 'folder' : 'file';
   } catch {
-    return false;
+    return 'gone';
   }
 }
 

@@ -1,6 +1,5 @@
 import { createHash, hash as hashOnce } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
 import { reasonOf, systemCode } from '../errors.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { readMetadata, readMetadataFromHead } from './member.js';
@@ -37,6 +36,8 @@ const BLOCK_BYTES = 256 * 1024;
 /** Files up to here are hashed in one call, which costs a fifth of a running hash. */
 const ONE_SHOT_BYTES = 64 * 1024;
 
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 // One buffer a thread: a file is read, hashed and looked into before the next one is opened.
 let block = Buffer.alloc(0);
 
@@ -47,15 +48,13 @@ let block = Buffer.alloc(0);
 export async function digestFile(file: ScannedFile, options: DigestOptions): Promise<Digested> {
   let fd: number;
   try {
-    fd = openSync(
-      join(options.directory, file.path),
-      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-    );
+    fd = openSync(`${options.directory}/${file.path}`, FLAGS);
   } catch (error) {
     return failed(error);
   }
   try {
-    if (!isStill(fd, file.identity)) return CHANGED;
+    // What is read at one go is judged afterwards, by a look that holds for before as well.
+    if (file.identity.size >= BLOCK_BYTES && !isStill(fd, file.identity)) return CHANGED;
     const digested = await digestOpen(file, { ...options, fd });
     return isStill(fd, file.identity) ? digested : CHANGED;
   } catch (error) {
@@ -75,10 +74,15 @@ function isStill(fd: number, identity: Identity): boolean {
   return isSameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
 }
 
+/** The start of a file, or all of it where it fits into a block. */
+function readHead(fd: number, size: number): Buffer {
+  if (block.length === 0) block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  return block.subarray(0, fill(fd, 0, Math.min(size, block.length)));
+}
+
 async function digestOpen(file: ScannedFile, options: DigestOptions & { fd: number }): Promise<Digested> {
   const size = Number(file.identity.size);
-  if (block.length === 0) block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  const head = block.subarray(0, fill(options.fd, 0));
+  const head = readHead(options.fd, size);
   const whole = head.length === size;
   const early = options.metadata ? readMetadataFromHead(file.path, head, whole) : null;
   const digests = whole && size <= ONE_SHOT_BYTES ? hashWhole(head, options) : hashOn(head, options);
@@ -107,7 +111,7 @@ function hashOn(head: Buffer, options: DigestOptions & { fd: number }): Digests 
   const sha256 = options.sha256 ? createHash('sha256') : null;
   const md5 = options.md5 ? createHash('md5') : null;
   let size = 0;
-  for (let bytes = head; bytes.length > 0; bytes = block.subarray(0, fill(options.fd, size))) {
+  for (let bytes = head; bytes.length > 0; bytes = block.subarray(0, fill(options.fd, size, block.length))) {
     sha256?.update(bytes);
     md5?.update(bytes);
     size += bytes.length;
@@ -115,11 +119,11 @@ function hashOn(head: Buffer, options: DigestOptions & { fd: number }): Digests 
   return { size, sha256: sha256?.digest('hex') ?? '', md5: md5?.digest('hex') ?? null };
 }
 
-/** Fills the block from a position as far as the file goes; how many bytes there were. */
-function fill(fd: number, position: number): number {
+/** Fills the block from a position, up to `wanted` bytes, as far as the file goes; how many bytes there were. */
+function fill(fd: number, position: number, wanted: number): number {
   let length = 0;
-  while (length < block.length) {
-    const read = readSync(fd, block, length, block.length - length, position + length);
+  while (length < wanted) {
+    const read = readSync(fd, block, length, wanted - length, position + length);
     if (read === 0) break;
     length += read;
   }

@@ -1,24 +1,18 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { digestFile } from './digest.js';
-import type { Digested } from './digest.js';
-import type { HashWork } from './hash.js';
+import { doTasks, encodeRow } from './hash-tasks.js';
+import type { HashWork } from './hash-tasks.js';
 
-const BATCH_FILES = 256;
+let rows = '';
 
-/** Takes tasks from the shared list until none is left. */
-async function run({ tasks, taken }: HashWork): Promise<void> {
-  let batch: [number, Digested][] = [];
-  const send = () => {
-    parentPort?.postMessage(batch);
-    batch = [];
-  };
-  for (let next = Atomics.add(taken, 0, 1); next < tasks.length; next = Atomics.add(taken, 0, 1)) {
-    const task = tasks[next];
-    if (task === undefined) break;
-    batch.push([task.index, await digestFile(task.file, task.options)]);
-    if (batch.length === BATCH_FILES) send();
-  }
-  send();
+function send(): void {
+  parentPort?.postMessage(rows);
+  rows = '';
 }
 
-await run(workerData as HashWork);
+await doTasks(workerData as HashWork, {
+  take: (digested, index) => {
+    rows += encodeRow(digested, index);
+  },
+  pause: send,
+});
+send();

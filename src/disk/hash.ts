@@ -1,33 +1,23 @@
 import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { digestFile } from './digest.js';
 import type { DigestOptions, Digested } from './digest.js';
+import { decodeRows, doTasks, packTasks } from './hash-tasks.js';
+import type { HashTask, HashWork } from './hash-tasks.js';
 import type { ScannedFile } from './scan.js';
 
-/** Below this many new bytes one thread is done before others have started. */
-const WORTH_SHARING_BYTES = 24 * 1024 * 1024;
-/** The same for the number of files, each of which costs as much as some bytes. */
-const FILE_COST_BYTES = 12 * 1024;
-const MOST_WORKERS = 8;
+/** What a file and a byte cost, about: below so much in all, one thread is done before others have started. */
+const FILE_COST_US = 50;
+const BYTES_PER_US = 1000;
+const WORTH_SHARING_US = 150_000;
+const MOST_THREADS = 8;
 
-/** From here on a file is worth two readings at once, one for each digest, while threads would stand idle. */
-const WORTH_SPLITTING_BYTES = 8 * 1024 * 1024;
-
-/** One reading of one file. */
-export interface HashTask {
-  readonly index: number;
-  readonly file: ScannedFile;
-  readonly options: DigestOptions;
-}
-
-/** What a worker is started with: the whole list, and a shared counter of the tasks taken. */
-export interface HashWork {
-  readonly tasks: readonly HashTask[];
-  readonly taken: Int32Array;
-}
-
-/** What a worker sends back, many at a time: a message for each would cost more than hashing it. */
-export type HashedBatch = readonly (readonly [index: number, digested: Digested])[];
+/**
+ * From here on a file is worth two readings at once, one for each digest, while threads would stand idle; and
+ * is left to other threads, so that this one still hears of signals.
+ */
+const LARGE_BYTES = 8 * 1024 * 1024;
 
 /** Hears of each result as it comes, in whatever order. */
 export type DigestListener = (digested: Digested, index: number) => void;
@@ -45,51 +35,62 @@ export async function hashFiles(
     results[index] = digested;
     onDigested(digested, index);
   };
-  const cost = files.reduce((sum, file) => sum + Number(file.identity.size) + FILE_COST_BYTES, 0);
-  const threads = Math.min(availableParallelism(), MOST_WORKERS);
-  if (threads < 2 || cost < WORTH_SHARING_BYTES) {
+  const threads = Math.min(availableParallelism(), MOST_THREADS);
+  if (threads < 2 || costUs(files) < WORTH_SHARING_US) {
     for (const [index, file] of files.entries())
       give(await digestFile(file, { ...options, sha256: true }), index);
     return results;
   }
   const tasks = planTasks(files, { options, threads });
   const take = joinHalves(tasks, give);
-  const work: HashWork = { tasks, taken: new Int32Array(new SharedArrayBuffer(4)) };
-  await Promise.all(Array.from({ length: Math.min(threads, tasks.length) }, () => runWorker(work, take)));
+  const work = packTasks(files, tasks, options.directory);
+  const hasLarge = files.some(isLarge);
+  const others = Math.min(hasLarge ? threads : threads - 1, tasks.length);
+  const working = Array.from({ length: others }, () => runWorker(work, take));
+  if (!hasLarge) working.push(doTasks(work, { take, pause: setImmediate }));
+  await Promise.all(working);
   return results;
+}
+
+function costUs(files: readonly ScannedFile[]): number {
+  return files.reduce((sum, { identity }) => sum + FILE_COST_US + Number(identity.size) / BYTES_PER_US, 0);
+}
+
+function isLarge({ identity }: ScannedFile): boolean {
+  return identity.size >= LARGE_BYTES;
 }
 
 /** The order of work: large files first, so that none is left to one thread alone at the end. */
 function planTasks(
   files: readonly ScannedFile[],
-  { options, threads }: { options: HashOptions; threads: number },
+  { options: { md5, metadata }, threads }: { options: HashOptions; threads: number },
 ): readonly HashTask[] {
-  const isLarge = (file: ScannedFile) => Number(file.identity.size) >= WORTH_SPLITTING_BYTES;
-  const numbered = files.map((file, index) => ({ index, file, options: { ...options, sha256: true } }));
+  const numbered = files.map((file, index) => ({ file, index }));
   const large = numbered.filter(({ file }) => isLarge(file));
   large.sort((a, b) => Number(b.file.identity.size - a.file.identity.size));
-  const small = numbered.filter(({ file }) => !isLarge(file));
   // The last large ones, which do not fill all threads, are read once for each digest.
-  const rest = options.md5 ? large.splice(large.length - (large.length % threads)) : [];
-  const halves = rest.flatMap((task) => [
-    { ...task, options: { ...task.options, sha256: false, metadata: false } },
-    { ...task, options: { ...task.options, md5: false } },
-  ]);
-  return [...large, ...halves, ...small];
+  const rest = md5 ? large.splice(large.length - (large.length % threads)) : [];
+  const whole = ({ index }: { index: number }) => ({ index, sha256: true, md5, metadata });
+  return [
+    ...large.map(whole),
+    ...rest.flatMap(({ index }) => [
+      { index, sha256: false, md5, metadata: false },
+      { index, sha256: true, md5: false, metadata },
+    ]),
+    ...numbered.filter(({ file }) => !isLarge(file)).map(whole),
+  ];
 }
 
 /** Puts the two readings of a split file together again. One that failed fails the file. */
-function joinHalves(tasks: readonly HashTask[], give: DigestListener): (batch: HashedBatch) => void {
+function joinHalves(tasks: readonly HashTask[], give: DigestListener): DigestListener {
   const awaited = new Map<number, number>();
   for (const { index } of tasks) awaited.set(index, (awaited.get(index) ?? 0) + 1);
   const halves = new Map<number, Digested>();
-  return (batch) => {
-    for (const [index, digested] of batch) {
-      const other = halves.get(index);
-      if (awaited.get(index) === 1) give(digested, index);
-      else if (other === undefined) halves.set(index, digested);
-      else give(joined(other, digested), index);
-    }
+  return (digested, index) => {
+    const other = halves.get(index);
+    if (awaited.get(index) === 1) give(digested, index);
+    else if (other === undefined) halves.set(index, digested);
+    else give(joined(other, digested), index);
   };
 }
 
@@ -100,10 +101,12 @@ function joined(a: Digested, b: Digested): Digested {
   return { ...sha256, md5: md5.md5 };
 }
 
-function runWorker(work: HashWork, take: (batch: HashedBatch) => void): Promise<void> {
+function runWorker(work: HashWork, take: DigestListener): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./hash-worker.js', import.meta.url), { workerData: work });
-    worker.on('message', take);
+    worker.on('message', (rows: string) => {
+      decodeRows(rows, take);
+    });
     worker.on('error', reject);
     worker.on('exit', (code) => {
       if (code === 0) resolve();

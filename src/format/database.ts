@@ -7,7 +7,7 @@ import { comparePackages } from '../model/package.js';
 import type { Package, Prerequisite } from '../model/package.js';
 import { isPlainWord } from '../model/text.js';
 import { arrayLines, decodePlist, dictLines, encodeDocument, encodeKey, encodeValue } from './plist.js';
-import type { PlistDict, PlistValue } from './plist.js';
+import type { PlistDict } from './plist.js';
 import {
   Misfit,
   checked,
@@ -23,7 +23,7 @@ import {
   required,
   text,
 } from './shape.js';
-import type { Shape } from './shape.js';
+import type { Field, Fields, Shape } from './shape.js';
 
 const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 
@@ -64,18 +64,17 @@ export const PACKAGE_FIELDS = {
 
 const packageShape = record<Package>(PACKAGE_FIELDS, STRICT);
 
-const archiveShape = record<Archive>(
-  {
-    Name: required(plainWord),
-    Version: required(plainWord),
-    Flavor: required(plainWord),
-    Size: required(integer),
-    SHA256: required(sha256),
-    Since: required(date),
-    Yanked: optional(text()),
-  },
-  STRICT,
-);
+const ARCHIVE_FIELDS = {
+  Name: required(plainWord),
+  Version: required(plainWord),
+  Flavor: required(plainWord),
+  Size: required(integer),
+  SHA256: required(sha256),
+  Since: required(date),
+  Yanked: optional(text()),
+} as const;
+
+const archiveShape = record<Archive>(ARCHIVE_FIELDS, STRICT);
 
 const signersShape: Shape<Signers> = checked(
   record<Signers>({ Threshold: required(integer), Fingerprints: required(listOf(fingerprint)) }, STRICT),
@@ -147,29 +146,21 @@ const databaseShape = record<Database>(TOP_FIELDS, STRICT);
 const { Packages: _packages, Archives: _archives, ...HEAD_FIELDS } = TOP_FIELDS;
 const headShape = record<Omit<Database, 'Packages' | 'Archives'>>(HEAD_FIELDS, STRICT);
 
-export interface DecodeOptions {
-  /** Whether the text of each entry is kept, for a writer who will write most of them again. */
-  readonly keepText?: boolean;
-}
-
 /**
  * The value of a database's bytes. The bytes must have been verified before (threat T1).
  * Throws DATABASE_TOO_LARGE, DATABASE_MALFORMED, FORMAT_UNKNOWN. docs/FORMAT.md §2 to §6, §8 step 6.
  */
-export function decodeDatabase(bytes: Uint8Array, { keepText = false }: DecodeOptions = {}): Database {
+export function decodeDatabase(bytes: Uint8Array): Database {
   if (bytes.length > DATABASE_LIMIT_BYTES) {
     throw new PacksignError(
       'DATABASE_TOO_LARGE',
       `the database is larger than ${DATABASE_LIMIT_BYTES} bytes`,
     );
   }
-  const read = new Map<PlistDict, string>();
-  const document = decodePlist(bytes, keepText ? (dict, text) => read.set(dict, text) : null);
+  const document = decodePlist(bytes);
   refuseLaterFormat(document);
   try {
-    const database = databaseShape.read(document);
-    if (keepText) rememberTexts(database, { document, read });
-    return database;
+    return databaseShape.read(document);
   } catch (error) {
     if (error instanceof Misfit) {
       throw new PacksignError(
@@ -179,22 +170,6 @@ export function decodeDatabase(bytes: Uint8Array, { keepText = false }: DecodeOp
     }
     throw error;
   }
-}
-
-/** Entries and dicts stand in the same order, and what was read canonically is what would be written. */
-function rememberTexts(
-  database: Database,
-  { document, read }: { document: PlistDict; read: ReadonlyMap<PlistDict, string> },
-): void {
-  const keep = (entries: Iterable<object>, dicts: Iterable<PlistValue>) => {
-    const source = dicts[Symbol.iterator]();
-    for (const entry of entries) {
-      const text = read.get(source.next().value as PlistDict);
-      if (text !== undefined) texts.set(entry, text);
-    }
-  };
-  keep(database.Packages, document.get('Packages') as readonly PlistValue[]);
-  keep(database.Archives.values(), (document.get('Archives') as PlistDict).values());
 }
 
 // Said before anything else is judged: all that a later format changes would look like a defect here.
@@ -212,63 +187,75 @@ function refuseLaterFormat(document: PlistDict): void {
   }
 }
 
+/**
+ * The text of entries, kept by a watch from one database to the next. Entries are values that do not change: a database
+ * that grows only joins what it had.
+ */
+export type EntryTexts = WeakMap<object, string>;
+
 /** The canonical bytes of a database (docs/FORMAT.md §2). `decodeDatabase` gives the same value back. */
-export function encodeDatabase(database: Database): Buffer {
+export function encodeDatabase(database: Database, texts: EntryTexts | null = null): Buffer {
   const members: string[] = [];
-  for (const [key, value] of Object.entries(topLevel(database))) {
+  for (const [key, value] of Object.entries(topLevel(database, texts))) {
     if (value !== undefined) members.push(encodeKey(key, 2), ...value);
   }
   return Buffer.from(encodeDocument(dictLines(members, 1)), 'utf8');
 }
 
 /** The lines of every top-level key, in order; undefined for one that is left out. */
-function topLevel({
-  Packages,
-  Archives,
-  ...rest
-}: Database): Readonly<Record<string, readonly string[] | undefined>> {
+function topLevel(
+  { Packages, Archives, ...rest }: Database,
+  texts: EntryTexts | null,
+): Readonly<Record<string, readonly string[] | undefined>> {
   const written = headShape.write(rest) as PlistDict;
   const lines = (key: string) => {
     const value = written.get(key);
     return value === undefined ? undefined : [encodeValue(value, 2)];
   };
-  const archives = Array.from(Archives).flatMap(([path, archive]) => [
-    encodeKey(path, 3),
-    archiveText(archive),
-  ]);
+  const archives: string[] = [];
+  for (const [path, archive] of Archives)
+    archives.push(encodeKey(path, 3), keptText(archive, writeArchive, texts));
   return {
     Version: lines('Version'),
     Maintainer: lines('Maintainer'),
     Description: lines('Description'),
     Include: lines('Include'),
-    Packages: arrayLines(Packages.map(packageText), 2),
+    Packages: arrayLines(
+      Packages.map((entry) => keptText(entry, writePackage, texts)),
+      2,
+    ),
     Archives: dictLines(archives, 2),
     Packsign: lines('Packsign'),
   };
 }
 
-/** The text of entries. They are values that do not change: a database that grows only joins what it had. */
-const texts = new WeakMap<object, string>();
+function keptText<T extends object>(entry: T, write: (entry: T) => string, texts: EntryTexts | null): string {
+  if (texts === null) return write(entry);
+  let text = texts.get(entry);
+  if (text === undefined) texts.set(entry, (text = write(entry)));
+  return text;
+}
 
-function remembered<T extends object>(shape: Shape<T>): (entry: T) => string {
+/** Entries lie on the third level. There are many, all of the same keys: so they are not made a value first. */
+function entryWriter<T extends object>(fields: Fields<T>): (entry: T) => string {
+  const names = Object.keys(fields) as (keyof T & string)[];
+  const members = names.map((name) => ({
+    name,
+    key: encodeKey(name, 4),
+    shape: (fields[name] as Field<unknown>).shape,
+  }));
   return (entry) => {
-    let text = texts.get(entry);
-    if (text === undefined) {
-      text = encodeValue(shape.write(entry), 3);
-      texts.set(entry, text);
+    const lines: string[] = [];
+    for (const { name, key, shape } of members) {
+      const value = entry[name];
+      if (value !== undefined) lines.push(key, encodeValue(shape.write(value), 4));
     }
-    return text;
+    return dictLines(lines, 3).join('\n');
   };
 }
 
-const packageText = remembered(packageShape);
-const archiveText = remembered(archiveShape);
-
-/** Makes the text of one archive's entries ahead of the database that they will stand in. */
-export function encodeEntry(archive: Archive, entry: Package | null): void {
-  archiveText(archive);
-  if (entry !== null) packageText(entry);
-}
+const writePackage = entryWriter<Package>(PACKAGE_FIELDS);
+const writeArchive = entryWriter<Archive>(ARCHIVE_FIELDS);
 
 function complainOfPath(path: string, before: string | null): string | null {
   if (!isSafePath(path)) return 'is not a path that may stand in a database';

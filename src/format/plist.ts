@@ -93,7 +93,8 @@ export function encodeDocument(root: readonly string[]): string {
 
 /** The lines of one value, indented for `level`, as one text without the last line end. */
 export function encodeValue(value: PlistValue, level: number): string {
-  return linesOf(value, level).join('\n');
+  const layout = layoutAt(level);
+  return lineOf(value, layout) ?? linesOf(value, level).join('\n');
 }
 
 /** The line of a key, indented for `level`: that of its value. */
@@ -135,10 +136,16 @@ function writeLine(sink: Sink, line: string): void {
 }
 
 function writeValue(value: PlistValue, layout: Layout, sink: Sink): void {
-  if (typeof value === 'string') writeLine(sink, stringLine(value, layout));
-  else if (value instanceof Map) writeDict(value, layout, sink);
-  else if (Array.isArray(value)) writeArray(value, layout, sink);
-  else writeLine(sink, layout.indent + scalarText(value));
+  const line = lineOf(value, layout);
+  if (line !== null) writeLine(sink, line);
+  else if (value instanceof Map) writeDict(value as PlistDict, layout, sink);
+  else writeArray(value as readonly PlistValue[], layout, sink);
+}
+
+/** The one line of a value that is neither a dict nor an array; null for one that is. */
+function lineOf(value: PlistValue, layout: Layout): string | null {
+  if (typeof value === 'string') return stringLine(value, layout);
+  return value instanceof Map || Array.isArray(value) ? null : layout.indent + scalarText(value);
 }
 
 function writeDict(dict: PlistDict, layout: Layout, sink: Sink): void {
@@ -201,13 +208,18 @@ function integerText(value: number): string {
   return String(value);
 }
 
+/** Archives that came together share one date. */
+let lastDate: { readonly date: Date | null; readonly text: string } = { date: null, text: '' };
+
 // In the years 0000 to 9999 the text has 24 characters, and what is wanted of it is a part.
 function dateText(date: Date): string {
+  if (date === lastDate.date) return lastDate.text;
   const text = Number.isNaN(date.getTime()) ? '' : date.toISOString();
   if (text.length !== 24 || !text.endsWith('.000Z')) {
     throw new TypeError('not a date of whole seconds in the years 0000 to 9999');
   }
-  return `${text.slice(0, 19)}Z`;
+  lastDate = { date, text: `${text.slice(0, 19)}Z` };
+  return lastDate.text;
 }
 
 // One unit of UTF-16 is at most three bytes of UTF-8, which settles nearly every case without encoding.
@@ -226,14 +238,7 @@ interface Cursor {
   readonly keyLines: Map<string, KeyLine>;
   lastKeyLine: KeyLine;
   readonly unkeptKeyLine: KeyLine;
-  readonly onDict: DictListener | null;
 }
-
-/** Hears of a dict that was read, with what `encodeValue` would write for it. */
-export type DictListener = (dict: PlistDict, text: string) => void;
-
-/** Dicts of this level are told of: the entries of `Packages` and `Archives`. */
-const TOLD_LEVEL = 3;
 
 /** The line of a key, and the one that followed it last time: nearly always the one that follows it now. */
 interface KeyLine {
@@ -250,11 +255,10 @@ const KEY_LINES_LIMIT = 256;
 
 /**
  * The value of a canonical text, in one pass. The caller bounds the length. Equal dates are one object.
- * `onDict` hears of each dict of level 3 with its text, which a writer may use again as it is.
  * Throws DATABASE_MALFORMED, with the line, for everything that `encodePlist` would not have written.
  */
-export function decodePlist(bytes: Uint8Array, onDict: DictListener | null = null): PlistDict {
-  const cursor = cursorAtStart(decodeText(bytes), onDict);
+export function decodePlist(bytes: Uint8Array): PlistDict {
+  const cursor = cursorAtStart(decodeText(bytes));
   for (const line of HEADER.split('\n')) expect(cursor, `${line}\n`);
   const { at } = cursor;
   const root = readValue(cursor, layoutAt(1));
@@ -264,7 +268,7 @@ export function decodePlist(bytes: Uint8Array, onDict: DictListener | null = nul
   return root;
 }
 
-function cursorAtStart(text: string, onDict: DictListener | null): Cursor {
+function cursorAtStart(text: string): Cursor {
   const unkeptKeyLine = makeKeyLine('', '', null);
   return {
     text,
@@ -273,7 +277,6 @@ function cursorAtStart(text: string, onDict: DictListener | null): Cursor {
     keyLines: new Map(),
     lastKeyLine: unkeptKeyLine,
     unkeptKeyLine,
-    onDict,
   };
 }
 
@@ -355,16 +358,12 @@ function readArray(cursor: Cursor, layout: Layout): readonly PlistValue[] {
 function readDict(cursor: Cursor, layout: Layout): PlistDict {
   const inner = innerOf(cursor, layout);
   const dict = new Map<string, PlistValue>();
-  const start = cursor.at - layout.indent.length;
   if (take(cursor, '<dict/>\n')) return dict;
   expect(cursor, '<dict>\n');
   for (let count = 1; ; count += 1) {
     const { at } = cursor;
     if (!readLikelyMember(cursor, inner, dict)) {
-      if (count > 1 && take(cursor, layout.dictEnd)) {
-        if (layout === LAYOUTS[TOLD_LEVEL]) cursor.onDict?.(dict, cursor.text.slice(start, cursor.at - 1));
-        return dict;
-      }
+      if (count > 1 && take(cursor, layout.dictEnd)) return dict;
       readMember(cursor, inner, dict);
     }
     if (dict.size !== count) throw refusal(cursor.text, at, 'expected each key once');

@@ -39,7 +39,8 @@ export interface Field<T> {
   readonly required: boolean;
 }
 
-type Required<T> = { readonly [K in keyof T]-?: Field<Exclude<T[K], undefined>> };
+/** A field for each key of a record. */
+export type Fields<T> = { readonly [K in keyof T]-?: Field<Exclude<T[K], undefined>> };
 
 export const required = <T>(shape: Shape<T>): Field<T> => ({ shape, required: true });
 export const optional = <T>(shape: Shape<T>): Field<T> => ({ shape, required: false });
@@ -138,7 +139,7 @@ export interface RecordOptions {
 }
 
 /** A dictionary with the keys of a table, in its order. */
-export function record<T extends object>(fields: Required<T>, options: RecordOptions): Shape<T> {
+export function record<T extends object>(fields: Fields<T>, options: RecordOptions): Shape<T> {
   const names = Object.keys(fields);
   const table = new Map(names.map((name, index) => [name, { index, field: fieldOf(fields, name) }]));
   return {
@@ -176,7 +177,7 @@ export function refuseUnknown(key: string): never {
   throw new Misfit('is not a key that may stand here', [key]);
 }
 
-function fieldOf<T extends object>(fields: Required<T>, name: string): Field<unknown> {
+function fieldOf<T extends object>(fields: Fields<T>, name: string): Field<unknown> {
   return fields[name as keyof T] as Field<unknown>;
 }
 

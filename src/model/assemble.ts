@@ -46,28 +46,41 @@ export type NextEntry =
     }
   | { readonly kind: 'left-out'; readonly warning: Warning };
 
-/** Finds the entry of an archive; asked again for the same archive it gives the same value. */
-export type EntryFinder = (observed: Observed) => NextEntry;
+/** Finds the entry of an archive. */
+type EntryFinder = (observed: Observed) => NextEntry;
 
-type EntryContext = Pick<AssembleContext, 'settings' | 'published' | 'issued'>;
+/**
+ * What was found last, under some settings: a watch asks for the same again and again. By path, since a table of objects
+ * that may go away costs more than finding out.
+ */
+const lastFound = new WeakMap<
+  Settings,
+  Map<string, { readonly observed: Observed; readonly entry: NextEntry }>
+>();
 
-/** Entries can be made one by one while other archives are still being hashed. */
-export function entryFinder(context: EntryContext): EntryFinder {
-  const found = new WeakMap<Observed, NextEntry>();
-  const packages = new Map((context.published?.Packages ?? []).map((entry) => [addressOf(entry), entry]));
+function entryFinder(context: AssembleContext): EntryFinder {
+  const { settings, published } = context;
+  const found = lastFound.get(settings) ?? new Map<string, { observed: Observed; entry: NextEntry }>();
+  lastFound.set(settings, found);
+  const packages = new Map((published?.Packages ?? []).map((entry) => [addressOf(entry), entry]));
   return (observed) => {
-    let entry = found.get(observed);
-    if (entry === undefined) {
-      entry = nextEntry(observed, { ...context, packages });
-      found.set(observed, entry);
-    }
+    const { path } = observed;
+    const last = found.get(path);
+    // Only what was published since as it was found says all that there is to say.
+    const isPublished =
+      last?.observed === observed &&
+      last.entry.kind === 'listed' &&
+      last.entry.archive === published?.Archives.get(path);
+    if (isPublished) return last.entry;
+    const entry = nextEntry(observed, { ...context, packages });
+    found.set(path, { observed, entry });
     return entry;
   };
 }
 
 function nextEntry(
   observed: Observed,
-  context: EntryContext & { readonly packages: ReadonlyMap<string, Package> },
+  context: AssembleContext & { readonly packages: ReadonlyMap<string, Package> },
 ): NextEntry {
   const { settings, published, packages } = context;
   const entry = describeArchive(observed, settings);
@@ -93,13 +106,9 @@ interface Listing {
  * Makes a database of archives as they were hashed, in byte order of their paths (docs/FORMAT.md §3 to §6).
  * Same input, same value. Throws ARCHIVE_UNREADABLE when a listed archive can no longer be named.
  */
-export function assemble(
-  observed: readonly Observed[],
-  context: AssembleContext,
-  findEntry: EntryFinder = entryFinder(context),
-): Assembled {
+export function assemble(observed: readonly Observed[], context: AssembleContext): Assembled {
   const { settings, published, issued } = context;
-  const listing = listArchives(observed, context, findEntry);
+  const listing = listArchives(observed, context);
   if (listing.archives.size > ARCHIVE_LIMIT) {
     throw new PacksignError(
       'SETTINGS_INVALID',
@@ -132,11 +141,9 @@ export function assemble(
   return { database, warnings: [...listing.warnings, ...ledger.warnings] };
 }
 
-function listArchives(
-  observed: readonly Observed[],
-  { settings, published, held }: AssembleContext,
-  findEntry: EntryFinder,
-): Listing {
+function listArchives(observed: readonly Observed[], context: AssembleContext): Listing {
+  const { settings, published, held } = context;
+  const findEntry = entryFinder(context);
   const kept = keptEntries(published, held);
   const archives = new Map<string, Archive>(kept.archives);
   const packages: Package[] = [...kept.packages];
@@ -293,6 +300,10 @@ function offer({ Include: _, ...trust }: TrustSetting): Trust {
   return { ...trust, Threshold: trust.Threshold ?? 1 };
 }
 
-function dated({ Yanked, ...archive }: Omit<Archive, 'Since'>, since: Date): Archive {
-  return { ...archive, Since: since, ...(Yanked === undefined ? {} : { Yanked }) };
+function dated(
+  { Name, Version, Flavor, Size, SHA256, Yanked }: Omit<Archive, 'Since'>,
+  Since: Date,
+): Archive {
+  const archive = { Name, Version, Flavor, Size, SHA256, Since };
+  return Yanked === undefined ? archive : { ...archive, Yanked };
 }

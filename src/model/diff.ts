@@ -86,9 +86,12 @@ function changedPackages(published: Database | null, next: Database): readonly C
   const before = byAddress(published?.Packages ?? []);
   return Array.from(byAddress(fresh)).flatMap(([address, entry]) => {
     const old = before.get(address);
-    const values = changedKeys(old === undefined ? entry.Name : address, { ...old }, { ...entry });
+    if (old !== undefined) return changedKeys(address, { ...old }, { ...entry });
     // All of a new package is new: only what would be executed is worth a line.
-    return old === undefined ? values.filter(({ key }) => isExecutable(key)) : values;
+    return EXECUTABLE_KEYS.flatMap((key) => {
+      const after = show(entry[key]);
+      return after === null ? [] : [{ of: entry.Name, key, before: null, after }];
+    });
   });
 }
 

@@ -11,6 +11,7 @@ export interface Observed {
   readonly path: string;
   readonly size: number;
   readonly sha256: string;
+  /** Maybe known from a time when it was wanted; null where it never was. */
   readonly md5: string | null;
   readonly reading: MetadataReading;
 }
@@ -27,21 +28,11 @@ export type Entry =
   | { readonly kind: 'left-out'; readonly warning: Warning };
 
 const DESCRIPTION_LIMIT = 1024;
+const NOTHING = {};
 const NO_TEST = 'raise ImportError("no test")';
-
-/** What was said of an archive last, and under which settings: a watch asks for the same again and again. */
-const described = new WeakMap<Observed, { readonly settings: Settings; readonly entry: Entry }>();
 
 /** Name, version and PackMan's keys of one archive (docs/FORMAT.md §4 and §5). */
 export function describeArchive(observed: Observed, settings: Settings): Entry {
-  const before = described.get(observed);
-  if (before?.settings === settings) return before.entry;
-  const entry = describe(observed, settings);
-  described.set(observed, { settings, entry });
-  return entry;
-}
-
-function describe(observed: Observed, settings: Settings): Entry {
   const { path } = observed;
   const metadata = observed.reading.kind === 'found' ? observed.reading.metadata : null;
   const fromFile = splitFileName(fileNameOf(path));
@@ -54,11 +45,15 @@ function describe(observed: Observed, settings: Settings): Entry {
     return { kind: 'left-out', warning: { code: 'NO_VERSION', path, message } };
   }
   const flavor = override.Flavor ?? (metadata?.kind === 'sdist' ? 'source' : 'installer');
-  const yanked = override.Yanked === undefined ? {} : { Yanked: override.Yanked };
   const identity = { Name: name, Version: version, Flavor: flavor };
   return {
     kind: 'listed',
-    archive: { ...identity, Size: observed.size, SHA256: observed.sha256, ...yanked },
+    archive: {
+      ...identity,
+      Size: observed.size,
+      SHA256: observed.sha256,
+      ...(override.Yanked === undefined ? NOTHING : { Yanked: override.Yanked }),
+    },
     package:
       override.Yanked === undefined ? packageOf(observed, { identity, metadata, override, settings }) : null,
     warnings: warningsOf(observed, { metadata, fromFile, override }),
@@ -78,9 +73,9 @@ function packageOf(observed: Observed, { identity, metadata, override, settings 
   const { Yanked: _, ...pacManKeys } = override;
   return {
     Description: summary === '' ? `${Name} ${Version}` : summary,
-    ...(metadata?.homePage == null ? {} : { 'Home-page': metadata.homePage }),
+    ...(metadata?.homePage == null ? NOTHING : { 'Home-page': metadata.homePage }),
     'Download-URL': downloadUrl(observed.path, settings),
-    ...(observed.md5 === null ? {} : { MD5Sum: observed.md5 }),
+    ...(observed.md5 === null || settings.PackMan === false ? NOTHING : { MD5Sum: observed.md5 }),
     'Install-test': installTest(Name, metadata),
     ...pacManKeys,
     ...identity,
@@ -113,8 +108,9 @@ export function downloadUrl(path: string, settings: Settings): string {
 }
 
 function overrideOf(path: string, name: string | null, settings: Settings): Override {
-  const byPath = settings.Packages?.get(path) ?? {};
-  const byName = settings.Packages?.get(byPath.Name ?? name ?? '') ?? {};
+  if (settings.Packages === undefined) return NOTHING;
+  const byPath = settings.Packages.get(path) ?? {};
+  const byName = settings.Packages.get(byPath.Name ?? name ?? '') ?? {};
   return { ...byName, ...byPath };
 }
 

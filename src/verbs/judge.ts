@@ -49,8 +49,6 @@ export interface JudgeOptions {
   readonly accepted: Accepted | null;
   /** The address under which this database was pinned; null where it was not fetched from one. */
   readonly url: string | null;
-  /** For a writer who is going to write most entries again. */
-  readonly keepText?: boolean;
   /** Whether the signature file was named by hand, and may be binary. */
   readonly byHand?: boolean;
 }
@@ -105,7 +103,7 @@ export async function judge(evidence: Evidence, options: JudgeOptions): Promise<
     const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
     requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
     // Step 6.
-    const database = decodeDatabase(bytes, { keepText: options.keepText === true });
+    const database = decodeDatabase(bytes);
     // Before the signatures' dates: none could lie between a future date and now.
     requireTime(database, options.now);
     const earliest = new Date(database.Packsign.Issued.getTime() - SLACK_MS);

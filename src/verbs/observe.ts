@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { digestOf, isSettledBefore } from '../disk/cache.js';
-import type { CacheStore, CachedDigest } from '../disk/cache.js';
+import { isSettledBefore } from '../disk/cache.js';
+import type { CacheStore } from '../disk/cache.js';
 import type { Digested } from '../disk/digest.js';
 import { hashFiles } from '../disk/hash.js';
 import { isExcluded, scanDirectory } from '../disk/scan.js';
@@ -22,10 +22,11 @@ export interface ObserveOptions {
   readonly scan?: Scan | undefined;
   /** Archives that are not to be read yet. */
   readonly unsettled?: ReadonlySet<string> | undefined;
+  /** Called now and then, and when all is done. */
   readonly onProgress?: (done: number, of: number) => void;
-  /** Hears of each archive as soon as it was read, while others still are. */
-  readonly onObserved?: (observed: Observed) => void;
 }
+
+const PROGRESS_FILES = 100;
 
 /** The archives of a directory as their bytes are now. */
 export interface Observation {
@@ -50,14 +51,14 @@ export async function observeArchives(directory: string, options: ObserveOptions
   const md5 = options.settings.PackMan !== false;
   const scan = options.scan ?? scanDirectory(directory, { exclude: options.settings.Exclude ?? [] });
   const files = scan.archives.filter(({ path }) => options.unsettled?.has(path) !== true);
-  const known = new Map<string, Known>();
+  const known = new Map<string, Observed>();
   const unknown: ScannedFile[] = [];
   const racy = new Set<string>();
   const failed = new Map<string, Digested & { kind: 'failed' }>();
   for (const file of files) {
-    const digest = options.cache.find(file);
-    if (digest === null || (md5 && digest.md5 === null)) unknown.push(file);
-    else known.set(file.path, { digest, observed: observed(digest, file, { md5 }) });
+    const before = options.cache.find(file);
+    if (before === null || (md5 && before.md5 === null)) unknown.push(file);
+    else known.set(file.path, before);
   }
   const cached = known.size;
   let done = 0;
@@ -65,29 +66,29 @@ export async function observeArchives(directory: string, options: ObserveOptions
     const file = unknown[index];
     if (file === undefined) return;
     if (result.kind === 'failed') failed.set(file.path, result);
-    const digest = result.kind === 'digested' ? digestOf(result) : null;
-    if (digest !== null) {
-      const one = observed(digest, file, { md5 });
-      known.set(file.path, { digest, observed: one });
-      options.onObserved?.(one);
+    else if (result.reading !== null) {
+      const { size, sha256, reading } = result;
+      known.set(file.path, { path: file.path, size, sha256, md5: result.md5, reading });
     }
     if (!isSettledBefore(file, startedMs)) racy.add(file.path);
     done += 1;
-    options.onProgress?.(done, unknown.length);
+    if (done % PROGRESS_FILES === 0 || done === unknown.length) options.onProgress?.(done, unknown.length);
   });
   options.cache.keep(
     files.flatMap((file) => {
-      const digest = known.get(file.path)?.digest;
-      return digest === undefined || racy.has(file.path) ? [] : [{ file, digest }];
+      const observed = known.get(file.path);
+      return observed === undefined || racy.has(file.path) ? [] : [{ file, observed }];
     }),
   );
+  // A watch does so once it has published.
+  if (options.unsettled === undefined) options.cache.save();
 
   const warnings: Warning[] = [...scan.warnings];
   const archives: Observed[] = [];
   for (const { path } of files) {
     const trouble = failed.get(path);
     const one = known.get(path);
-    if (one !== undefined) archives.push(one.observed);
+    if (one !== undefined) archives.push(one);
     else if (trouble !== undefined && trouble.code !== 'GONE') {
       warnings.push({ code: trouble.code, path, message: `${trouble.message}: left out` });
     }
@@ -96,35 +97,6 @@ export async function observeArchives(directory: string, options: ObserveOptions
   if (archives.length === 0 && (options.unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);
   const bytes = archives.reduce((sum, { size }) => sum + size, 0);
   return { archives, others: scan.others, warnings, moving, hashed: unknown.length, cached, bytes };
-}
-
-interface Known {
-  readonly digest: CachedDigest;
-  readonly observed: Observed;
-}
-
-/** One value for one digest, so that whoever knows what follows from it need not find it out again. */
-const observations = new WeakMap<CachedDigest, Observed>();
-
-function observed(
-  digest: CachedDigest,
-  { path, identity }: ScannedFile,
-  { md5 }: { md5: boolean },
-): Observed {
-  const before = observations.get(digest);
-  if (before?.path === path && (before.md5 !== null) === md5) return before;
-  const one = {
-    path,
-    size: Number(identity.size),
-    sha256: digest.sha256,
-    // It may be known from a time when it was wanted.
-    md5: md5 ? digest.md5 : null,
-    get reading() {
-      return digest.reading;
-    },
-  };
-  observations.set(digest, one);
-  return one;
 }
 
 /**

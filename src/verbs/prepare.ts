@@ -4,9 +4,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CacheStore } from '../disk/cache.js';
 import type { Scan } from '../disk/scan.js';
 import { PacksignError } from '../errors.js';
-import { encodeDatabase, encodeEntry } from '../format/database.js';
-import { assemble, entryFinder } from '../model/assemble.js';
-import type { NextEntry } from '../model/assemble.js';
+import { encodeDatabase } from '../format/database.js';
+import type { EntryTexts } from '../format/database.js';
+import { assemble } from '../model/assemble.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
@@ -52,6 +52,8 @@ export interface Unattended {
   readonly unsettled: ReadonlySet<string>;
   /** Whether published archives keep their entries whatever the settings say now. */
   readonly frozen?: boolean;
+  /** What was written before, for the next time. */
+  readonly texts?: EntryTexts;
 }
 
 /** The next database of a directory, made in memory. */
@@ -90,37 +92,32 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     issued: nextIssued(published, now),
     allowed: options.allowed,
   };
-  const findEntry = entryFinder(context);
   const observation = await observeArchives(directory, {
     ...options,
     ...unattended,
     published,
-    // While others are hashed on other threads this one makes the text of what is there already.
-    onObserved: (observed) => writeEntry(findEntry(observed)),
   });
   const waiting = new Set([
     ...(unattended?.unsettled ?? []),
     ...observation.moving,
     ...frozenPaths(observation, base, unattended),
   ]);
-  const assembled = assemble(observation.archives, { ...context, held: waiting }, findEntry);
+  const assembled = assemble(observation.archives, { ...context, held: waiting });
   const held =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
   const { database, warnings } =
     held.length === 0
       ? assembled
-      : assemble(
-          observation.archives,
-          { ...context, held: new Set([...waiting, ...pathsOf(held)]) },
-          findEntry,
-        );
+      : assemble(observation.archives, { ...context, held: new Set([...waiting, ...pathsOf(held)]) });
   const unchanged = published !== null && isSameContent(published, database);
   const refreshDue = published !== null && isRefreshDue(published.Packsign, now);
   return {
     ...base,
     database,
     bytes:
-      base.published !== null && unchanged && !refreshDue ? base.published.bytes : encodeDatabase(database),
+      base.published !== null && unchanged && !refreshDue
+        ? base.published.bytes
+        : encodeDatabase(database, unattended?.texts ?? null),
     difference: diffDatabases(published, database),
     unchanged,
     refreshDue,
@@ -128,11 +125,6 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     held,
     warnings: [...observation.warnings, ...warnings, ...nobody(database)].sort(byPath),
   };
-}
-
-function writeEntry(entry: NextEntry): void {
-  if (entry.kind === 'left-out') return;
-  encodeEntry(entry.archive, entry.package);
 }
 
 /** What only a person may let pass: bytes that change, and a new archive that is not what its name says. */

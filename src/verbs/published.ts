@@ -97,7 +97,7 @@ export async function readPublished(
   } as const;
   const verdict = await judge(
     { ...standing, certificates },
-    { pins, now: END_OF_TIME, accepted: null, url: null, keepText: true },
+    { pins, now: END_OF_TIME, accepted: null, url: null },
   );
   if (verdict.status !== 'refused' && standing.signature !== null) {
     return { ...standing, signature: standing.signature, database: verdict.database };

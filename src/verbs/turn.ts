@@ -6,6 +6,7 @@ import { takeLock } from '../disk/lock.js';
 import { scanDirectory } from '../disk/scan.js';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES } from '../model/database.js';
+import type { EntryTexts } from '../format/database.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
@@ -80,6 +81,8 @@ interface Memory {
   waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
   /** Warnings of archives left out that were said already. */
   said: ReadonlySet<string>;
+  /** What entries look like in the database. */
+  readonly texts: EntryTexts;
 }
 
 type Context = TurnOptions & {
@@ -99,6 +102,7 @@ export function makeTurns(directory: string, options: TurnOptions): Turns {
     offered: null,
     waiting: null,
     said: new Set(),
+    texts: new WeakMap(),
   };
   const context = { ...options, directory, memory, readStanding: standingReader(directory) };
   return {
@@ -116,7 +120,11 @@ async function takeTurn(settled: Settled, context: Context): Promise<Turn> {
     if (settled.kind === 'unreadable') throw settled.error;
     const unlock = takeLock(context.stateFolder);
     try {
-      await turn(settled, context, news);
+      try {
+        await turn(settled, context, news);
+      } finally {
+        context.cache.save();
+      }
     } finally {
       unlock();
     }
@@ -306,7 +314,7 @@ async function prepareHeld(
       first: false,
       previous: null,
       standing: null,
-      unattended,
+      unattended: { ...unattended, texts: memory.texts },
     });
   const published = base.published?.database ?? null;
   let prepared: Prepared | null = null;

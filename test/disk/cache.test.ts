@@ -24,20 +24,32 @@ function entry(path: string, letter = 'a'): CacheEntry {
   const reading = { kind: 'absent', reason: `naïve ${letter} "quoted"\ttab` } as const;
   return {
     file: { path, identity: IDENTITY },
-    digest: { sha256: letter.repeat(64), md5: letter === 'b' ? null : letter.repeat(32), reading },
+    observed: {
+      path,
+      size: 4096,
+      sha256: letter.repeat(64),
+      md5: letter === 'b' ? null : letter.repeat(32),
+      reading,
+    },
   };
 }
 
 const open = () => openCache(folder, { rehash: false, remember: true });
 
+function keep(entries: readonly CacheEntry[], { remember = true } = {}): void {
+  const cache = openCache(folder, { rehash: false, remember });
+  cache.keep(entries);
+  cache.save();
+}
+
 describe('the digest cache', () => {
   it('gives back what was kept, also in another process', () => {
     const entries = [entry('a-1.zip'), entry('b-1.zip', 'b'), entry('sub/c-1.zip', 'c')];
-    open().keep(entries);
+    keep(entries);
     const cache = open();
-    for (const { file, digest } of entries) {
+    for (const { file, observed } of entries) {
       const found = cache.find(file);
-      expect({ ...found }).toEqual(digest);
+      expect({ ...found }).toEqual(observed);
     }
     expect(cache.find({ path: 'd-1.zip', identity: IDENTITY })).toBeNull();
     expect(cache.checksum()).toMatch(/^[0-9a-f]{64}$/);
@@ -46,14 +58,14 @@ describe('the digest cache', () => {
   it.each(['device', 'inode', 'size', 'modified', 'changed'] as const)(
     'does not know a file whose %s is another',
     (field) => {
-      open().keep([entry('a-1.zip')]);
+      keep([entry('a-1.zip')]);
       const identity = { ...IDENTITY, [field]: IDENTITY[field] + 1n };
       expect(open().find({ path: 'a-1.zip', identity })).toBeNull();
     },
   );
 
   it('is thrown away whole when any one bit of it is damaged', () => {
-    open().keep([entry('a-1.zip')]);
+    keep([entry('a-1.zip')]);
     const path = join(folder, 'cache');
     const bytes = readFileSync(path);
     for (let bit = 0; bit < bytes.length * 8; bit += 3) {
@@ -69,8 +81,8 @@ describe('the digest cache', () => {
   });
 
   it('is not written where it may not be, and is empty where every archive is to be read', () => {
-    open().keep([entry('a-1.zip')]);
-    openCache(folder, { rehash: false, remember: false }).keep([entry('b-1.zip', 'b')]);
+    keep([entry('a-1.zip')]);
+    keep([entry('b-1.zip', 'b')], { remember: false });
     expect(open().find(entry('a-1.zip').file)).not.toBeNull();
     expect(openCache(folder, { rehash: true, remember: true }).find(entry('a-1.zip').file)).toBeNull();
   });

@@ -36,11 +36,16 @@ const fake = vi.hoisted(() => ({
 }));
 
 vi.mock('chokidar', () => ({
-  watch: () => {
-    const watcher = new FakeWatcher(() => fake.closing());
-    fake.watchers.push(watcher);
-    setTimeout(() => fake.opened(watcher), 1);
-    return watcher;
+  FSWatcher: class extends FakeWatcher {
+    constructor() {
+      super(() => fake.closing());
+    }
+
+    add(): this {
+      fake.watchers.push(this);
+      setTimeout(() => fake.opened(this), 1);
+      return this;
+    }
   },
 }));
 
