@@ -95,10 +95,11 @@ export async function* settledStates(
     if (options.once && nextMs === null) return;
     const dueMs = waitMs === null ? options.dueMs() : Infinity;
     const untilMs = Math.min(nextMs ?? Infinity, dueMs, options.nowMs() + RESCAN_MS);
-    const isSame = () =>
-      seen === null ||
-      (stampSettings(directory) === seen.settings && stampPublished(directory) === seen.published);
-    const wake = await rest(changes, { forMs: Math.max(1, untilMs - options.nowMs()), isSame });
+    const isNothingNew = () =>
+      (waitMs !== null || options.nowMs() < options.dueMs()) &&
+      (seen === null ||
+        (stampSettings(directory) === seen.settings && stampPublished(directory) === seen.published));
+    const wake = await rest(changes, { forMs: Math.max(1, untilMs - options.nowMs()), isNothingNew });
     if (wake === 'stop') return;
     if (wake === 'change' && (await quieten(changes, { gapMs, options })) === 'stop') return;
   }
@@ -184,14 +185,14 @@ function stampPublished(directory: string): string {
   return stampFiles(directory, [DATABASE_NAME, KEYS_NAME]);
 }
 
-/** Waits for a hint or for the time to pass; also ends where a file beside the archives is another. */
+/** Waits for a hint or for the time to pass; also ends where a turn is due by now, or a file beside the archives is another. */
 async function rest(
   changes: Changes,
-  { forMs, isSame }: { forMs: number; isSame: () => boolean },
+  { forMs, isNothingNew }: { forMs: number; isNothingNew: () => boolean },
 ): Promise<Wake> {
   for (let leftMs = forMs; ; leftMs -= GLANCE_MS) {
     const wake = await changes.next(Math.min(leftMs, GLANCE_MS));
-    if (wake !== 'timeout' || leftMs <= GLANCE_MS || !isSame()) return wake;
+    if (wake !== 'timeout' || leftMs <= GLANCE_MS || !isNothingNew()) return wake;
   }
 }
 

@@ -7,6 +7,7 @@ import { scanDirectory } from '../disk/scan.js';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES } from '../model/database.js';
 import type { EntryTexts } from '../format/database.js';
+import type { Archives } from '../model/archive.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
@@ -61,6 +62,8 @@ export interface Turns {
   readonly take: (settled: Settled) => Promise<Turn>;
   /** The settings that turns go by. */
   readonly settings: () => Settings;
+  /** What was published last; null while nothing is. */
+  readonly archives: () => Archives | null;
   /** When the published database wants to be signed anew; null when never. */
   readonly refreshDate: () => Date | null;
 }
@@ -108,6 +111,7 @@ export function makeTurns(directory: string, options: TurnOptions): Turns {
   return {
     take: (settled) => takeTurn(settled, context),
     settings: () => memory.accepted,
+    archives: () => memory.last?.published.database.Archives ?? null,
     refreshDate: () => (memory.last === null ? null : refreshDate(memory.last.published.database.Packsign)),
   };
 }

@@ -2,6 +2,7 @@ import { openCache } from '../disk/cache.js';
 import { openChanges } from '../disk/changes.js';
 import { parseDuration } from '../model/settings.js';
 import { rehearse } from './rehearse.js';
+import { startScrub } from './scrub.js';
 import { settledStates } from './settle.js';
 import type { Settled } from './settle.js';
 import { makeTurns } from './turn.js';
@@ -45,17 +46,23 @@ export async function* watch(
   const turns = makeTurns(directory, { ...options, cache });
   const timing = makeTiming(turns, clock);
   const changes = await openChanges(directory, { poll, signal, onFallback });
+  const scrubber = startScrub(directory, { ...turns, cache, stateFolder, clock });
+  const take = async (state: Settled) => {
+    const turn = await turns.take(state);
+    return { ...turn, news: [...turn.news, ...scrubber.news()] };
+  };
   try {
     const settled = settledStates(directory, changes, {
       settleMs: (parseDuration(turns.settings().Settle ?? '') ?? DEFAULT_SETTLE_SECONDS) * 1000,
       exclude: () => turns.settings().Exclude ?? [],
       nowMs: () => clock().getTime(),
-      dueMs: timing.dueMs,
+      dueMs: () => Math.min(timing.dueMs(), scrubber.dueMs()),
       isRefused: timing.isRefused,
       once,
     });
-    yield* watchTurns(settled, { turns, timing, clock });
+    yield* watchTurns(settled, { turns: { take }, timing, clock });
   } finally {
+    await scrubber.stop();
     await changes.close();
   }
 }
