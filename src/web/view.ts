@@ -82,6 +82,7 @@ export interface KeyView {
 }
 
 export interface TrustView {
+  readonly id: string;
   readonly url: string;
   readonly keysUrl: string;
   readonly maintainer: string | null;
@@ -210,13 +211,15 @@ function firstUserId(keys: readonly PageKey[]): string {
 
 function trustView({ URL: url, Fingerprints, Threshold, Maintainer }: Trust, index: number): TrustView {
   const address = safeAddress(url) ?? '';
+  const id = `trust-${index + 1}`;
   return {
+    id,
     url: address,
     keysUrl: besideUrl(address, KEYS_NAME),
     maintainer: Maintainer === undefined ? null : shorten(Maintainer, REASON_LENGTH),
     threshold: Threshold ?? 1,
     keys: Fingerprints.map((fingerprint, at) => ({
-      id: `trust-${index + 1}-${at + 1}`,
+      id: `${id}-${at + 1}`,
       fingerprint,
       halves: halvesOf(fingerprint),
     })),
