@@ -74,7 +74,7 @@ function buildOutcome(
 }
 
 export function reportSign(
-  { released, difference }: SignResult,
+  { released, difference, warnings }: SignResult,
   { directory, coSign }: { directory: string; coSign: boolean },
 ): Report {
   if (released === null) {
@@ -91,6 +91,7 @@ export function reportSign(
           ? `${harmless(nothing.database)} is signed by every key that was named`
           : `nothing waits to be signed in ${harmless(directory)}`,
       ],
+      notices: warningLines(warnings),
       exitStatus: 0,
     };
   }
@@ -106,7 +107,7 @@ export function reportSign(
       missing: released.missing,
     },
     lines: [...(difference === null ? [] : differenceLines(difference)), ...releaseLines(released)],
-    notices: warningLines(released.warnings),
+    notices: warningLines(warnings),
     exitStatus: 0,
   };
 }

@@ -29,11 +29,20 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
+/** Whether files stand below a folder with just these bytes. Throws FILE_UNREADABLE. */
+export function hasTree(folder: string, tree: Tree): boolean {
+  return Array.from(tree).every(([path, bytes]) => isThere(join(folder, path), bytes));
+}
+
+function isThere(file: string, bytes: Uint8Array): boolean {
+  return readBounded(file, FILE_LIMIT_BYTES)?.equals(bytes) === true;
+}
+
 /** Puts files below a folder; those that are there already with these bytes stay. Throws FILE_UNWRITABLE. */
 export function writeTree(folder: string, tree: Tree): void {
   for (const [path, bytes] of tree) {
     const file = join(folder, path);
-    if (readBounded(file, FILE_LIMIT_BYTES)?.equals(bytes) === true) continue;
+    if (isThere(file, bytes)) continue;
     makeFolder(dirname(file));
     writeDurably(file, bytes);
   }

@@ -20,7 +20,7 @@ import { removeWaiting, repairPublication } from './publish.js';
 import { readStanding } from './published.js';
 import type { Standing } from './published.js';
 import { rehearse } from './rehearse.js';
-import { noteDown, release } from './release.js';
+import { catchUp, noteDown, release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
 
 export interface BuildOptions extends Omit<
@@ -78,9 +78,9 @@ export async function build(directory: string, options: BuildOptions): Promise<B
     const standing = readStanding(directory);
     repairPublication(directory, { standing, now: options.now });
     const result = await buildHere(directory, standing, options);
-    if (!result.unchanged || options.release?.page !== true) return result;
-    const { repairPage } = await import('./page.js');
-    return { ...result, warnings: [...result.warnings, ...(await repairPage(directory, result.sha256))] };
+    if (!result.unchanged || options.release === null) return result;
+    const { warnings } = await catchUp(directory, result.sha256, options.release);
+    return { ...result, warnings: [...result.warnings, ...warnings] };
   } finally {
     unlock();
   }

@@ -1,14 +1,15 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listFolder, readBounded, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
-import { readTree, removeTree, writeTree } from '../disk/tree.js';
+import { hasTree, readTree, removeTree, writeTree } from '../disk/tree.js';
 import type { Tree } from '../disk/tree.js';
 import { PacksignError, reasonOf } from '../errors.js';
-import { DATABASE_LIMIT_BYTES } from '../model/database.js';
+import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
-import { ASSETS_FOLDER, DATABASE_NAME, PAGE_NAME } from '../model/layout.js';
+import { ASSETS_FOLDER, DATABASE_NAME, KEYS_NAME, PAGE_NAME } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { readStamp, renderPage } from '../web/page.js';
 import type { PageKey, Stamp } from '../web/page.js';
@@ -55,8 +56,9 @@ export async function page(directory: string, options: PageOptions): Promise<Pag
     const keys = await readPublishedKeys(directory);
     const shown = { database: published.database, sha256: published.sha256, keys };
     const template = readTemplate(options.template);
-    if (!options.force) requireOwnPage(directory);
-    return await writePage(directory, shown, template);
+    const html = await makePage(shown, template);
+    if (!options.force) requireOwnPage(directory, html);
+    return putPage(directory, html, template);
   } finally {
     unlock();
   }
@@ -74,37 +76,113 @@ export interface Shown {
  * comes of it: what keeps the page as it was is a warning.
  */
 export async function refreshPage(directory: string, shown: Shown): Promise<readonly Warning[]> {
-  try {
+  const { warnings } = await warned(() =>
+    mend(directory, shown, { template: readTemplate(null), stillSince: null }),
+  );
+  return warnings;
+}
+
+/** What came of looking after a page. */
+export interface Mended {
+  /** Whether it was missing, damaged or of another database, and is right now. */
+  readonly written: boolean;
+  /** Somebody may be writing it: to be looked at again in a moment. */
+  readonly again: boolean;
+  readonly warnings: readonly Warning[];
+}
+
+const AS_IT_WAS: Mended = { written: false, again: false, warnings: [] };
+
+/**
+ * Puts right what a run left that ended between publication and page, and what others took away or spoiled since.
+ * Reads the database only where it has to; `sha256` is what stands there. A beginning of a page that was written
+ * after `stillSince` may be an editor's, and is left for now.
+ */
+export async function repairPage(
+  directory: string,
+  sha256: string,
+  { stillSince }: { stillSince: Date | null },
+): Promise<Mended> {
+  return await warned(async () => {
     const template = readTemplate(null);
-    const standing = readPage(directory);
-    if (standing !== null) {
-      const stamp = readStamp(standing, hashOf);
-      if (stamp === null) return [pageWarning('PAGE_EDITED', 'was edited by hand and left alone')];
-      if (stamp.own) {
-        return [
-          pageWarning(
-            'PAGE_EDITED',
-            'was made with --template and left alone: run packsign page --template DIR',
-          ),
-        ];
-      }
-      if (isMadeFrom(stamp, stampOf(shown, template)) && hasAssets(directory, template)) return [];
-    }
-    await writePage(directory, shown, template);
-    return [];
+    const armored = readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES);
+    if (armored === null) return AS_IT_WAS;
+    const wanted = stampOf({ sha256, keys: { armored } }, template);
+    if (conditionOf(directory, wanted, template) === 'right') return AS_IT_WAS;
+    const published = await readPublished(directory);
+    if (published === null) return AS_IT_WAS;
+    const shown = { ...published, keys: await readPublishedKeys(directory) };
+    return await mend(directory, shown, { template, stillSince });
+  });
+}
+
+/** The files that a page consists of, relative to the directory: who keeps it looks at them. */
+export function pageFiles(): readonly string[] {
+  const template = readTemplate(null);
+  const folder = assetsFolder(template);
+  return [PAGE_NAME, ...Array.from(template.assets.keys(), (path) => `${folder}/${path}`)];
+}
+
+async function warned(work: () => Promise<Mended>): Promise<Mended> {
+  try {
+    return await work();
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
-    return [pageWarning('PAGE_NOT_WRITTEN', `was not written: ${error.message}`)];
+    const warning = pageWarning('PAGE_NOT_WRITTEN', `was not written: ${error.message}`);
+    return { ...AS_IT_WAS, warnings: [warning] };
   }
 }
 
-/** Puts right what a run left that ended between publication and page. Reads the database only where it has to. */
-export async function repairPage(directory: string, sha256: string): Promise<readonly Warning[]> {
+async function mend(
+  directory: string,
+  shown: Shown,
+  { template, stillSince }: { template: Template; stillSince: Date | null },
+): Promise<Mended> {
+  const condition = conditionOf(directory, stampOf(shown, template), template);
+  if (condition === 'right') return AS_IT_WAS;
+  if (condition === 'own') {
+    return leftAlone('was made with --template and left alone: run packsign page --template DIR');
+  }
+  const html = await makePage(shown, template);
+  if (condition === 'edited') {
+    if (!isCutShort(directory, html)) return leftAlone('was edited by hand and left alone');
+    if (stillSince !== null && writtenAt(directory) > stillSince) return { ...AS_IT_WAS, again: true };
+  }
+  putPage(directory, html, template);
+  return { ...AS_IT_WAS, written: true };
+}
+
+function leftAlone(message: string): Mended {
+  return { ...AS_IT_WAS, warnings: [pageWarning('PAGE_EDITED', message)] };
+}
+
+function writtenAt(directory: string): Date {
+  return statSync(join(directory, PAGE_NAME), { throwIfNoEntry: false })?.mtime ?? new Date(0);
+}
+
+/** How the page in a directory stands to the one that belongs there. */
+type Condition =
+  | 'right'
+  /** There is none, or one that packsign made of something else, or a part of it is missing. */
+  | 'due'
+  /** Made of something else with a template of the user's own. */
+  | 'own'
+  /** Edited, or none of packsign's. */
+  | 'edited';
+
+function conditionOf(directory: string, wanted: Stamp, template: Template): Condition {
   const standing = readPage(directory);
-  if (standing !== null && readStamp(standing, hashOf)?.database === sha256) return [];
-  const published = await readPublished(directory);
-  if (published === null) return [];
-  return await refreshPage(directory, { ...published, keys: await readPublishedKeys(directory) });
+  if (standing === null) return 'due';
+  const stamp = readStamp(standing, hashOf);
+  if (stamp === null) return 'edited';
+  const isCurrent = stamp.database === wanted.database && stamp.keys === wanted.keys;
+  if (stamp.own) return isCurrent ? 'right' : 'own';
+  return isCurrent && stamp.template === wanted.template && hasAssets(directory, template) ? 'right' : 'due';
+}
+
+/** Whether what stands there is the beginning of a page: nobody's edit, but a copy that broke off. */
+function isCutShort(directory: string, html: string): boolean {
+  return html.startsWith(readPage(directory) ?? '');
 }
 
 function pageWarning(code: 'PAGE_EDITED' | 'PAGE_NOT_WRITTEN', message: string): Warning {
@@ -152,17 +230,20 @@ function assetsFolder({ sha256 }: Template): string {
   return `${ASSETS_FOLDER}/packsign-${sha256.slice(0, 12)}`;
 }
 
-async function writePage(directory: string, shown: Shown, template: Template): Promise<PageResult> {
+async function makePage(shown: Shown, template: Template): Promise<string> {
   const { database, sha256, keys } = shown;
-  const assets = assetsFolder(template);
   const source = {
     database,
     sha256,
-    assets,
+    assets: assetsFolder(template),
     keys: await pageKeys(keys.certificates, database.Packsign.Issued),
     armored: Buffer.from(keys.armored).toString('utf8').trim(),
   };
-  const html = render(template, source, stampOf(shown, template));
+  return render(template, source, stampOf(shown, template));
+}
+
+function putPage(directory: string, html: string, template: Template): PageResult {
+  const assets = assetsFolder(template);
   const path = join(directory, PAGE_NAME);
   const bytes = Buffer.from(html, 'utf8');
   const written = readPage(directory) !== html;
@@ -190,9 +271,9 @@ async function pageKeys(certificates: readonly Certificate[], at: Date): Promise
   });
 }
 
-function requireOwnPage(directory: string): void {
+function requireOwnPage(directory: string, html: string): void {
   const standing = readPage(directory);
-  if (standing === null || readStamp(standing, hashOf) !== null) return;
+  if (standing === null || readStamp(standing, hashOf) !== null || isCutShort(directory, html)) return;
   throw new PacksignError(
     'PAGE_EDITED',
     `${join(directory, PAGE_NAME)} was edited by hand, or is none of packsign's: left alone`,
@@ -206,17 +287,15 @@ function readPage(directory: string): string | null {
   return readBounded(join(directory, PAGE_NAME), DATABASE_LIMIT_BYTES)?.toString('utf8') ?? null;
 }
 
-function stampOf({ sha256, keys }: Shown, template: Template): Stamp {
+function stampOf(
+  { sha256, keys }: { readonly sha256: string; readonly keys: { readonly armored: Uint8Array } },
+  template: Template,
+): Stamp {
   return { database: sha256, keys: nameOf(keys.armored), template: template.sha256, own: template.own };
 }
 
-function isMadeFrom(a: Stamp, b: Stamp): boolean {
-  return a.database === b.database && a.keys === b.keys && a.template === b.template;
-}
-
 function hasAssets(directory: string, template: Template): boolean {
-  const standing = new Set(listFolder(join(directory, assetsFolder(template))));
-  return Array.from(template.assets.keys()).every((path) => standing.has(path.split('/')[0] ?? ''));
+  return hasTree(join(directory, assetsFolder(template)), template.assets);
 }
 
 // Of earlier versions. What else lies in the folder is not packsign's.

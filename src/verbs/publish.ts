@@ -33,6 +33,12 @@ export interface Publication {
   readonly keys: { readonly armored: Uint8Array; readonly binary: Uint8Array };
 }
 
+export interface PublishOptions {
+  readonly now: Date;
+  /** Writes what shows the database, once it stands: only then is what waited for it taken away. */
+  readonly follow?: () => Promise<void>;
+}
+
 const KEPT_SIGNATURES = 16;
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
@@ -41,13 +47,19 @@ const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
  * The order is that of docs/FORMAT.md §1, so that at every instant what stands under `packages.plist` has
  * its signature beside it. A failure before the commit point leaves what was published.
  */
-export function publishDatabase(directory: string, publication: Publication, { now }: { now: Date }): void {
+export async function publishDatabase(
+  directory: string,
+  publication: Publication,
+  { now, follow = () => Promise.resolve() }: PublishOptions,
+): Promise<void> {
   const undo: (() => void)[] = [];
   try {
     publishKeys(directory, publication, undo);
     publishSignature(directory, publication, undo);
     writeDurably(join(directory, DATABASE_NAME), publication.bytes);
-    finishPublication(directory, publication, { now });
+    copySignature(directory, publication);
+    await follow();
+    clearAway(directory, publication, { now });
   } catch (error) {
     // Behind the commit point clients may have seen it: its signature stays, and nothing is taken back.
     if (isStanding(directory, publication)) throw unfinished(directory, error);
@@ -62,7 +74,8 @@ function isStanding(directory: string, { bytes }: Publication): boolean {
 
 function unfinished(directory: string, error: unknown): PacksignError {
   const database = join(directory, DATABASE_NAME);
-  return new PacksignError('FILE_UNWRITABLE', `${reasonOf(error)}; ${database} is published all the same`, {
+  const code = error instanceof PacksignError ? error.code : 'FILE_UNWRITABLE';
+  return new PacksignError(code, `${reasonOf(error)}; ${database} is published all the same`, {
     hint: 'run the same command again: it puts the rest right',
     cause: error,
   });
@@ -97,14 +110,12 @@ export function publishMoreSignatures(
   writeDurably(join(directory, SIGNATURE_COPY_NAME), signature);
 }
 
-/** What comes after the commit point; also what repairs a run that ended there. */
-function finishPublication(
-  directory: string,
-  { sha256, signature }: Pick<Publication, 'sha256' | 'signature'>,
-  { now }: { now: Date },
-): void {
+function copySignature(directory: string, { signature }: Pick<Publication, 'signature'>): void {
   const copy = join(directory, SIGNATURE_COPY_NAME);
   if (readBounded(copy, SIGNATURE_LIMIT_BYTES)?.equals(signature) !== true) writeDurably(copy, signature);
+}
+
+function clearAway(directory: string, { sha256 }: Pick<Publication, 'sha256'>, { now }: { now: Date }): void {
   removeWaiting(directory);
   prune(directory, { live: `${sha256}.asc`, now });
 }
@@ -115,7 +126,10 @@ export function removeWaiting(directory: string): void {
   removeDurably(join(directory, GATHERED_NAME));
 }
 
-/** Whether a crash left behind what publication or repair would have taken away or put right. */
+/**
+ * Puts right what a run left that ended behind the commit point. What follows a publication (page, revocations) is
+ * for the verb to see to; nothing here is needed for it.
+ */
 export function repairPublication(
   directory: string,
   { standing, now }: { standing: Standing | null; now: Date },
@@ -123,12 +137,9 @@ export function repairPublication(
   removeTemporaries(directory);
   removeTemporaries(join(directory, SIGNATURES_FOLDER));
   if (standing?.signature == null) return;
-  const copy = readBounded(join(directory, SIGNATURE_COPY_NAME), SIGNATURE_LIMIT_BYTES);
+  copySignature(directory, { signature: standing.signature });
   const waiting = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
-  const isDone = waiting === null || nameOf(waiting) !== standing.sha256;
-  if (copy?.equals(standing.signature) === true && isDone) return;
-  if (isDone) writeDurably(join(directory, SIGNATURE_COPY_NAME), standing.signature);
-  else finishPublication(directory, { ...standing, signature: standing.signature }, { now });
+  if (waiting !== null && nameOf(waiting) === standing.sha256) clearAway(directory, standing, { now });
 }
 
 // Readers that come late still find the signature of the database that they fetched a while ago.

@@ -12,6 +12,7 @@ import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Signer } from '../pgp/signer.js';
 import { gatherSignatures, noKey } from './gather.js';
+import type { Mended } from './page.js';
 import { publishHeldKeys, readHeldKeys } from './publish-keys.js';
 import { publishDatabase } from './publish.js';
 import type { Publication } from './publish.js';
@@ -93,13 +94,19 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
   const publishes = missing === 0 && !draft.elsewhere;
   let outcome: Publication = { bytes, signature, sha256: content.sha256(), keys };
   if (publishes) {
-    publishDatabase(directory, outcome, options);
-    noteDown(directory, { database, signers, sha256: outcome.sha256 }, options);
-    if (options.page === true) {
-      const { refreshPage } = await import('./page.js');
-      warnings.push(...(await refreshPage(directory, { ...outcome, keys, database })));
-    }
-    outcome = { ...outcome, keys: (await publishHeldKeys(directory, options.stateFolder)) ?? keys };
+    await publishDatabase(directory, outcome, {
+      now: options.now,
+      follow: async () => {
+        noteDown(directory, { database, signers, sha256: outcome.sha256 }, options);
+        const { keys: now, warnings: said } = await followUp(
+          directory,
+          { ...outcome, keys, database },
+          options,
+        );
+        outcome = { ...outcome, keys: now };
+        warnings.push(...said);
+      },
+    });
   } else {
     writeDurably(join(directory, WAITING_NAME), bytes);
     writeDurably(join(directory, GATHERED_NAME), signature);
@@ -118,6 +125,42 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
     keysWritten: keys.isNew && publishes ? keys.certificates : null,
     warnings,
   };
+}
+
+/** Page, then revocations that waited (docs/FORMAT.md §1); a page of the keys before is then made again. */
+async function followUp(
+  directory: string,
+  shown: Omit<Publication, 'signature' | 'bytes'> & { readonly database: Database; readonly keys: Keys },
+  { page = false, stateFolder }: ReleaseOptions,
+): Promise<{ readonly keys: Publication['keys']; readonly warnings: readonly Warning[] }> {
+  const refresh = async (keys: Keys) => {
+    if (!page) return [];
+    const { refreshPage } = await import('./page.js');
+    return await refreshPage(directory, { ...shown, keys });
+  };
+  const warnings = await refresh(shown.keys);
+  const keys = await publishHeldKeys(directory, stateFolder);
+  if (keys === null) return { keys: shown.keys, warnings };
+  const { readCertificates } = await import('../pgp/certificates.js');
+  const certificates = await readCertificates(keys.armored);
+  return { keys, warnings: await refresh({ ...keys, certificates, isNew: false }) };
+}
+
+interface CatchUpOptions extends Pick<ReleaseOptions, 'page' | 'stateFolder'> {
+  /** See `repairPage`; null repairs at once. */
+  readonly stillSince?: Date | null;
+}
+
+/** The same after a run that ended in between, and a page that others spoiled since; `sha256` is what stands there. */
+export async function catchUp(
+  directory: string,
+  sha256: string,
+  { page = false, stateFolder, stillSince = null }: CatchUpOptions,
+): Promise<Mended> {
+  await publishHeldKeys(directory, stateFolder);
+  if (!page) return { written: false, again: false, warnings: [] };
+  const { repairPage } = await import('./page.js');
+  return await repairPage(directory, sha256, { stillSince });
 }
 
 function nobodyKnown(directory: string): PacksignError {

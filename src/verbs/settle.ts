@@ -30,6 +30,8 @@ export interface SettleOptions {
   readonly nowMs: () => number;
   /** When a turn is due though nothing changes; asked anew before each wait. */
   readonly dueMs: () => number;
+  /** Files beside the archives that turns put right, relative to the directory. */
+  readonly kept: readonly string[];
   /** Whether the last turn was refused: any other file may be what stood in its way. */
   readonly isRefused: () => boolean;
   /** Ends once everything has settled and had its turn. */
@@ -98,7 +100,9 @@ export async function* settledStates(
     const isNothingNew = () =>
       (waitMs !== null || options.nowMs() < options.dueMs()) &&
       (seen === null ||
-        (stampSettings(directory) === seen.settings && stampPublished(directory) === seen.published));
+        (stampSettings(directory) === seen.settings &&
+          stampPublished(directory) === seen.published &&
+          stampFiles(directory, options.kept) === seen.kept));
     const wake = await rest(changes, { forMs: Math.max(1, untilMs - options.nowMs()), isNothingNew });
     if (wake === 'stop') return;
     if (wake === 'change' && (await quieten(changes, { gapMs, options })) === 'stop') return;
@@ -109,6 +113,7 @@ export async function* settledStates(
 interface Beside {
   readonly settings: string;
   readonly published: string;
+  readonly kept: string;
   /** Whether a database and its keys are there. */
   readonly isWhole: boolean;
   /** What keeps an archive from being listed at all. */
@@ -125,6 +130,7 @@ function besideOf(
   return {
     settings,
     published: stampPublished(directory),
+    kept: stampFiles(directory, options.kept),
     isWhole: [DATABASE_NAME, KEYS_NAME].every((name) => stampFiles(directory, [name]) !== NO_STAMP),
     warnings,
     others: options.isRefused() ? others : null,

@@ -9,6 +9,7 @@ import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.j
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
+import type { Warning } from '../model/finding.js';
 import { GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
 import { refuseStaleBuild } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
@@ -19,7 +20,7 @@ import type { Published, Standing } from './published.js';
 import { repairPublication } from './publish.js';
 import { rehearse } from './rehearse.js';
 import { coSign } from './co-sign.js';
-import { release } from './release.js';
+import { catchUp, release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
 
 export interface SignOptions extends ReleaseOptions {
@@ -40,6 +41,8 @@ export interface SignOptions extends ReleaseOptions {
 export interface SignResult {
   readonly released: Released | null;
   readonly difference: Difference | null;
+  /** Also of what follows a publication, where nothing waited. */
+  readonly warnings: readonly Warning[];
 }
 
 /**
@@ -52,9 +55,11 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
   try {
     const standing = readStanding(directory);
     repairPublication(directory, { standing, now: options.now });
-    if (options.coSign) return { released: await coSign(directory, standing, options), difference: null };
+    if (options.coSign) {
+      return { released: await coSign(directory, standing, options), difference: null, warnings: [] };
+    }
     const bytes = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
-    if (bytes === null) return nothingWaits(directory, standing);
+    if (bytes === null) return await nothingWaits(directory, standing, options);
     const database = decodeDatabase(bytes);
     const { published, previous } = await findBase(directory, { database, standing, options });
     // A host that signs for another may have nothing to compare with; there it is compared before it is published.
@@ -71,14 +76,25 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
       { bytes, database, published, others, gathered, lastKeys: null, elsewhere: options.withoutArchives },
       options,
     );
-    return { released, difference: diffDatabases(published?.database ?? null, database) };
+    return {
+      released,
+      difference: diffDatabases(published?.database ?? null, database),
+      warnings: released.warnings,
+    };
   } finally {
     unlock();
   }
 }
 
-function nothingWaits(directory: string, standing: Standing | null): SignResult {
-  if (standing !== null) return { released: null, difference: null };
+async function nothingWaits(
+  directory: string,
+  standing: Standing | null,
+  options: SignOptions,
+): Promise<SignResult> {
+  if (standing !== null) {
+    const { warnings } = await catchUp(directory, standing.sha256, options);
+    return { released: null, difference: null, warnings };
+  }
   throw new PacksignError('NOTHING_TO_SIGN', `there is no ${join(directory, WAITING_NAME)} to sign`, {
     hint: 'make one first: packsign build',
   });

@@ -24,7 +24,7 @@ import { publishDatabase, repairPublication } from './publish.js';
 import type { Publication } from './publish.js';
 import { readPublished, readPublishedKeys, standingReader } from './published.js';
 import type { Published, Standing } from './published.js';
-import { release } from './release.js';
+import { catchUp, release } from './release.js';
 import type { ReleaseOptions } from './release.js';
 import type { Settled } from './settle.js';
 
@@ -86,6 +86,8 @@ interface Memory {
   said: ReadonlySet<string>;
   /** What entries look like in the database. */
   readonly texts: EntryTexts;
+  /** What keeps the page as it is, as it was said last. */
+  saidOfPage: string;
 }
 
 type Context = TurnOptions & {
@@ -94,6 +96,8 @@ type Context = TurnOptions & {
   readonly readStanding: () => Standing | null;
 };
 
+/** For so long after it was written to, a page may be in an editor's hands. */
+const EDITING_MS = 2000;
 /** How long a database that waits for signatures is left as it is. */
 const REBUILD_MS = 12 * 60 * 60 * 1000;
 
@@ -106,6 +110,7 @@ export function makeTurns(directory: string, options: TurnOptions): Turns {
     waiting: null,
     said: new Set(),
     texts: new WeakMap(),
+    saidOfPage: '[]',
   };
   const context = { ...options, directory, memory, readStanding: standingReader(directory) };
   return {
@@ -125,7 +130,7 @@ async function takeTurn(settled: Settled, context: Context): Promise<Turn> {
     const unlock = takeLock(context.stateFolder);
     try {
       try {
-        await turn(settled, context, news);
+        again = await turn(settled, context, news);
       } finally {
         context.cache.save();
       }
@@ -149,7 +154,11 @@ function knownError(error: unknown): PacksignError {
   return new PacksignError('FILE_UNREADABLE', reasonOf(error), { cause: error });
 }
 
-async function turn(settled: Settled & { kind: 'seen' }, context: Context, news: News[]): Promise<void> {
+async function turn(
+  settled: Settled & { kind: 'seen' },
+  context: Context,
+  news: News[],
+): Promise<Turn['again']> {
   const { directory, memory } = context;
   const now = context.clock();
   const standing = context.readStanding();
@@ -165,18 +174,28 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
   // Nothing has settled yet, or nothing may go, that a first database could list.
   if (published === null && prepared.database.Archives.size === 0) {
     if (settled.unsettled.size === 0 && prepared.held.length === 0) news.push(nothingToList(prepared));
-    return;
+    return 'no';
   }
   const warnings = [...unsaid(prepared, memory)];
   if (published !== null && prepared.unchanged && !prepared.refreshDue) {
-    if (isLost && memory.last !== null) putBack(directory, memory.last, { now });
+    if (isLost && memory.last !== null) await putBack(directory, memory.last, { now });
+    const stillSince = new Date(now.getTime() - EDITING_MS);
+    const mended = await catchUp(directory, published.sha256, { ...context, stillSince });
+    warnings.push(...unsaidOfPage(mended, memory));
     const isAnswered = !settled.changed || news.length > 0;
-    if (!isAnswered || isLost || warnings.length > 0) news.push(nothingNew(isLost, warnings));
-    return;
+    const message = isLost
+      ? 'put back what was published last'
+      : mended.written
+        ? 'wrote the trust page'
+        : null;
+    if (!isAnswered || message !== null || warnings.length > 0) {
+      news.push({ ...SILENT, event: 'unchanged', message, warnings });
+    }
+    return mended.again ? 'soon' : 'no';
   }
   if (memory.waiting !== null && stillWaits(directory, prepared, memory.waiting)) {
     news.push(signedNews(prepared, { missing: memory.waiting.missing, warnings }));
-    return;
+    return 'no';
   }
   const released = await release(
     directory,
@@ -192,10 +211,12 @@ async function turn(settled: Settled & { kind: 'seen' }, context: Context, news:
   const { publication, sha256, missing } = released;
   if (publication !== null) memory.last = await remember(publication, prepared.database);
   memory.waiting = publication === null ? { sha256, database: prepared.database, missing } : null;
-  warnings.push(...released.warnings.filter(({ code }) => code.startsWith('PAGE_')));
+  const ofPage = released.warnings.filter(({ code }) => code.startsWith('PAGE_'));
+  warnings.push(...unsaidOfPage({ warnings: ofPage }, memory));
   // Read back while nobody waits, so that the next turn need not.
   context.readStanding();
   news.push(signedNews(prepared, { missing: released.published ? null : released.missing, warnings }));
+  return 'no';
 }
 
 /** Whether the same was signed before and waits: others may be about to sign exactly those bytes. */
@@ -269,8 +290,8 @@ async function remember(publication: Publication, database: Database): Promise<L
 }
 
 /** The last publication again, byte for byte, in a directory that was made anew. */
-function putBack(directory: string, { published, keys }: Last, { now }: { now: Date }): void {
-  publishDatabase(directory, { ...published, keys }, { now });
+async function putBack(directory: string, { published, keys }: Last, { now }: { now: Date }): Promise<void> {
+  await publishDatabase(directory, { ...published, keys }, { now });
 }
 
 /** Changed settings wait until a person has signed with them; meanwhile the accepted ones hold. */
@@ -467,6 +488,16 @@ function unsaid({ database, held, warnings }: Prepared, memory: Memory): readonl
   return fresh;
 }
 
+/** A page that is left alone is said to be once, not at every turn. */
+function unsaidOfPage(
+  { warnings }: { readonly warnings: readonly Warning[] },
+  memory: Memory,
+): readonly Warning[] {
+  const said = memory.saidOfPage;
+  memory.saidOfPage = JSON.stringify(warnings);
+  return memory.saidOfPage === said ? [] : warnings;
+}
+
 function nothingToList({ warnings }: Prepared): News {
   return {
     ...SILENT,
@@ -475,11 +506,6 @@ function nothingToList({ warnings }: Prepared): News {
     message: 'there is no archive yet that can be listed',
     warnings,
   };
-}
-
-function nothingNew(isLost: boolean, warnings: readonly Warning[]): News {
-  const message = isLost ? 'put back what was published last' : null;
-  return { ...SILENT, event: 'unchanged', message, warnings };
 }
 
 function signedNews(

@@ -57,6 +57,7 @@ export async function* watch(
       exclude: () => turns.settings().Exclude ?? [],
       nowMs: () => clock().getTime(),
       dueMs: () => Math.min(timing.dueMs(), scrubber.dueMs()),
+      kept: options.page === true ? (await import('./page.js')).pageFiles() : [],
       isRefused: timing.isRefused,
       once,
     });

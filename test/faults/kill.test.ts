@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -71,6 +71,23 @@ describe.runIf(canTrace())('a publication that is killed', () => {
     },
     PATIENCE_MS,
   );
+
+  it(
+    'by sign, with a trust page, is sound and goes on',
+    async () => {
+      const paged = copyOf(grown, 'paged');
+      writeFileSync(join(paged, 'packsign.json'), '{ "Page": true }');
+      // The page of what was published before.
+      succeed(workshop, ['page', paged], FIRST);
+      const calls = await killEverywhere(waiting(paged, LATER), { verb: 'sign', at: LATER });
+      // What waited is taken away last (docs/FORMAT.md §1).
+      const firstOf = (what: RegExp) => calls.findIndex(({ name, text }) => what.test(`${name} ${text}`));
+      const page = firstOf(/^rename.*index\.html/);
+      expect(page).toBeGreaterThan(firstOf(/^rename.*packages\.plist"/));
+      expect(firstOf(/^unlink.*packages\.unsigned\.plist/)).toBeGreaterThan(page);
+    },
+    PATIENCE_MS,
+  );
 });
 
 interface Publishing {
@@ -97,7 +114,7 @@ function waiting(directory: string, at: number): string {
  * Kills the publication at every call that changes something, each time from the same start. What is left
  * must be sound, and the same command must then end as if nothing had happened.
  */
-async function killEverywhere(start: string, { verb, at }: Publishing): Promise<void> {
+async function killEverywhere(start: string, { verb, at }: Publishing): Promise<readonly Call[]> {
   const whole = copyOf(start, `${verb}-whole`);
   await setTimeout(2_100);
   const calls = changingCalls(workshop, publishing(whole, verb), { directory: whole, at });
@@ -145,6 +162,7 @@ async function killEverywhere(start: string, { verb, at }: Publishing): Promise<
   // Keys twice, signature, database and its copy.
   expect(calls.filter(({ name }) => name.startsWith('rename')).length).toBeGreaterThanOrEqual(3);
   expect(seen.size).toBeGreaterThan(6);
+  return calls;
 }
 
 /** What a killed run left, but for the names of temporary files, who held the lock and what is only a hint. */

@@ -30,6 +30,8 @@ export function expectSettled(workshop: Workshop, directory: string): void {
   expect(readFileSync(join(directory, 'packages.plist.asc')).equals(signature)).toBe(true);
   expect(existsSync(join(directory, 'keys.gpg'))).toBe(true);
   expect(leftovers(directory)).toEqual([]);
+  const page = join(directory, 'index.html');
+  if (existsSync(page)) expect(readFileSync(page, 'utf8')).toContain(`database ${sha256(database)}`);
 }
 
 /** Temporary files, what waits, and locks: paths inside the directory. */

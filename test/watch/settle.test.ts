@@ -70,6 +70,7 @@ interface SceneOptions {
   readonly untilMs?: number;
   readonly dueMs?: () => number;
   readonly isRefused?: () => boolean;
+  readonly kept?: readonly string[];
   readonly exclude?: readonly string[];
   /** What a turn does, and how long it takes by the fake clock. */
   readonly onTurn?: (state: Settled) => number | undefined;
@@ -116,6 +117,7 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
     nowMs: () => clock.ms,
     dueMs: options.dueMs === undefined ? () => Infinity : () => began + options.dueMs!(),
     isRefused: options.isRefused ?? (() => false),
+    kept: options.kept ?? [],
     once: options.once ?? false,
   });
   for await (const state of states) {
@@ -496,6 +498,25 @@ describe('what a turn depends on besides archives', () => {
       { isRefused: () => true },
     );
     expect(states.map(({ atMs }) => atMs)).toEqual([1000, 9000]);
+  });
+});
+
+describe('a file that turns put right', () => {
+  test('gets a turn when it changes or goes, and none when nothing happened to it', async () => {
+    drop('a-1.tar.gz');
+    write('index.html', 'page');
+    const states = await later(
+      [
+        { atMs: 1000, act: () => write('index.html', 'edited'), hint: false },
+        { atMs: 5000, act: () => write('other.html', 'x'), hint: false },
+        { atMs: 9000, act: () => rmSync(join(dist, 'index.html')), hint: false },
+      ],
+      { kept: ['index.html', 'assets/page.js'] },
+    );
+    expect(states.map(({ atMs, changed }) => [Math.floor(atMs / 1000), changed])).toEqual([
+      [1, false],
+      [9, false],
+    ]);
   });
 });
 

@@ -49,6 +49,8 @@ describe('packsign page', () => {
     expect(html).toContain(`--fingerprint ${key.fingerprint}`);
     for (const [, name] of html.matchAll(/(?:src|href)="(assets\/[^"]+)"/g))
       expect(place.has(`dist/${name}`), name).toBe(true);
+    // The LGPL, under which OpenPGP.js is, asks for both texts.
+    expect(html).toMatch(/openpgp\/LICENSE\.txt".*openpgp\/GPL-3\.0\.txt"/);
   });
 
   it('is reproducible, and says when nothing had to be written', () => {
@@ -141,6 +143,53 @@ describe('packsign page', () => {
     const html = pageOf(place);
     expect(html).toContain('Yanked: <bdi>loses the &lt;flame&gt;</bdi>');
     expect(html).not.toContain('href="lantern-1.0.tar.gz"');
+  });
+});
+
+describe('a page that follows publications', () => {
+  const assetOf = (place: Place, name: string) =>
+    `dist/${/src="(assets\/[^/]+)\//.exec(place.text('dist/index.html'))![1]}/${name}`;
+  const build = ['build', 'dist', '--key', 'key.asc'];
+
+  it('is put right by the next build, whatever of it was lost, damaged or cut short', () => {
+    const place = published({ Page: true });
+    const page = place.text('dist/index.html');
+    const script = assetOf(place, 'page.js');
+    const whole = place.text(script);
+    place.write(script, whole.replace('a', 'b'));
+    expect(place.packsign(build, { env: THEN }).stderr).toBe('');
+    expect(place.text(script)).toBe(whole);
+    for (const length of [0, 1, page.length - 1]) {
+      place.write('dist/index.html', page.slice(0, length));
+      expect(place.packsign(build, { env: THEN }).stderr).toBe('');
+      expect(place.text('dist/index.html')).toBe(page);
+    }
+    place.write('dist/index.html', `${page}<!-- mine -->`);
+    expect(place.packsign(build, { env: THEN }).stderr).toContain('edited by hand and left alone');
+    expect(place.text('dist/index.html')).toContain('mine');
+  });
+
+  it('is put right by a signature that comes after a run which was killed before the page', () => {
+    const place = published({ Page: true });
+    const page = place.text('dist/index.html');
+    place.remove('dist/index.html');
+    place.write('dist/packages.unsigned.plist', place.text('dist/packages.plist'));
+    const run = place.packsign(['sign', 'dist', '--key', 'key.asc'], { env: THEN });
+    expect([run.status, run.stdout]).toEqual([0, 'nothing waits to be signed in dist\n']);
+    expect(place.text('dist/index.html')).toBe(page);
+    expect(place.has('dist/packages.unsigned.plist')).toBe(false);
+  });
+
+  it('says nothing of a template of the user while its page is that of the database', () => {
+    const place = published({ Page: true });
+    mkdirSync(place.path('mine'));
+    writeFileSync(place.path('mine/page.css'), 'body { color: red }');
+    const page = pageOf(place, '--template', 'mine');
+    expect(place.packsign(build, { env: THEN }).stderr).toBe('');
+    place.write('dist/lantern-1.1.tar.gz', sdist('lantern', '1.1'));
+    const run = place.packsign(build, { env: epoch('2026-03-02T12:00:00Z') });
+    expect(run.stderr).toContain('was made with --template and left alone');
+    expect(place.text('dist/index.html')).toBe(page);
   });
 });
 

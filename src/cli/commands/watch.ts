@@ -59,7 +59,8 @@ export const watchCommand: Command = {
     try {
       for await (const event of events) {
         print(reportEvent(event, { directory: place.directory }));
-        if (event.event === 'signed' || event.event === 'refreshed') server?.tellChange();
+        const isPutBack = event.event === 'unchanged' && event.message !== null;
+        if (isPutBack || event.event === 'signed' || event.event === 'refreshed') server?.tellChange();
         if (once) exitStatus = statusAfter(event, exitStatus);
       }
     } finally {
