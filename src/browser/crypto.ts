@@ -33,6 +33,11 @@ export function createHash(algorithm: keyof typeof ALGORITHMS): Hash {
   return hashOf(ALGORITHMS[algorithm].create());
 }
 
+/** The one that needs nothing of the others, for scripts that hash and nothing else. */
+export function createSha256(): Hash {
+  return hashOf(sha256.create());
+}
+
 function hashOf(state: State): Hash {
   const digest = (encoding?: 'hex') => {
     const bytes = Buffer.from(state.digest());

@@ -1,15 +1,12 @@
 import type { Lookup } from '../verify.js';
 import { make, maybe } from './elements.js';
-import { pathOf } from './list.js';
-import type { Answer, Request } from './messages.js';
+import { listedFor, pathOf } from './list.js';
+import type { FileAnswer, FileRequest } from './messages.js';
 
-type About = Exclude<Answer, { kind: 'verdict' | 'unavailable' }>;
-
-/**
- * Takes files that are dropped or chosen and shows what the database says of them. They are hashed by the worker; nothing
- * of them leaves the browser.
- */
-export function watchFiles(ask: (request: Request) => void): { readonly hear: (about: About) => void } {
+/** Takes files that are dropped or chosen and shows what comes of them. Nothing of them leaves the browser. */
+export function watchFiles(ask: (request: FileRequest) => void): {
+  readonly hear: (about: FileAnswer) => void;
+} {
   const results = maybe('results');
   const boxes = new Map<number, HTMLElement>();
   const take = (files: Iterable<File>, path: string | null) => {
@@ -94,7 +91,7 @@ function takeChosen(take: Take): void {
   });
 }
 
-function tell(box: HTMLElement, about: About): void {
+function tell(box: HTMLElement, about: FileAnswer): void {
   if (about.kind === 'progress') {
     const percent = about.of === 0 ? 100 : Math.floor((100 * about.done) / about.of);
     box.replaceChildren(make('p', { text: `Reading … ${percent} %` }));
@@ -104,7 +101,7 @@ function tell(box: HTMLElement, about: About): void {
     fill(box, { level: 'old', title: `${about.name} could not be read`, text: about.message, hashes: [] });
     return;
   }
-  fill(box, sentence(about));
+  fill(box, about.kind === 'hashed' ? ofHash(about) : sentence(about));
 }
 
 interface Sentence {
@@ -114,7 +111,7 @@ interface Sentence {
   readonly hashes: readonly (readonly [label: string, sha256: string])[];
 }
 
-function sentence({ name, size, sha256, lookup, stale }: About & { kind: 'checked' }): Sentence {
+function sentence({ name, size, sha256, lookup, stale }: FileAnswer & { kind: 'checked' }): Sentence {
   const found = [['found', sha256]] as const;
   if (lookup === null) {
     return {
@@ -132,6 +129,34 @@ function sentence({ name, size, sha256, lookup, stale }: About & { kind: 'checke
     level: 'old',
     text: `${said.text} But the database is stale: there may be a newer release.`,
     hashes,
+  };
+}
+
+/** Held against a list that nobody has checked: that it agrees proves little, that it differs is worth knowing. */
+function ofHash({ name, sha256, path }: FileAnswer & { kind: 'hashed' }): Sentence {
+  const listed = listedFor({ name, sha256, path });
+  const found = [['found', sha256]] as const;
+  if (listed === null) {
+    return {
+      level: 'old',
+      title: `${name}: only hashed`,
+      text: 'This page lists no file with that hash or name.',
+      hashes: found,
+    };
+  }
+  if (listed.sha256 === sha256) {
+    return {
+      level: 'old',
+      title: `${name} has the hash on this page, which was not checked`,
+      text: `This page shows that hash for ${listed.path}. Whoever could change the file on its way to you could have changed the page as well.`,
+      hashes: found,
+    };
+  }
+  return {
+    level: 'bad',
+    title: `${name} does NOT have the hash on this page: do not use it`,
+    text: `This page shows another hash for ${listed.path}. An incomplete download looks like this, too.`,
+    hashes: [['on this page', listed.sha256], ...found],
   };
 }
 

@@ -94,6 +94,34 @@ function growRow(row: HTMLTableRowElement): void {
   hash.after(copy, check);
 }
 
+/** What the list says of an archive, as it stands on the page. */
+export interface Listed {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/** The line that a file belongs to: that of `path` if it is given, else one with its hash, else one with its name. */
+export function listedFor({
+  name,
+  sha256,
+  path,
+}: {
+  name: string;
+  sha256: string;
+  path: string | null;
+}): Listed | null {
+  let named: Listed | null = null;
+  for (const row of document.querySelectorAll<HTMLElement>('#list tbody tr')) {
+    const own = pathOf(row);
+    const hash = row.querySelector('code')?.textContent;
+    if (own === null || hash === undefined) continue;
+    const listed = { path: own, sha256: hash };
+    if (path === null ? hash === sha256 : own === path) return listed;
+    if (path === null && own.slice(own.lastIndexOf('/') + 1) === name) named ??= listed;
+  }
+  return named;
+}
+
 /** The archive of a row: where its link leads, relative to the page. */
 export function pathOf(row: HTMLElement): string | null {
   const { path } = row.dataset;

@@ -1,5 +1,14 @@
 import type { ErrorCode, Lookup } from '../verify.js';
 
+/** A file to look at. */
+export interface FileRequest {
+  readonly kind: 'check';
+  readonly id: number;
+  readonly file: File;
+  /** The archive that it is held against, and no other; null for any. */
+  readonly path: string | null;
+}
+
 /** What the page asks of its worker. */
 export type Request =
   | {
@@ -10,8 +19,7 @@ export type Request =
       readonly fingerprints: readonly string[];
       readonly threshold: number;
     }
-  /** With `path` the file is held against that archive alone. */
-  | { readonly kind: 'check'; readonly id: number; readonly file: File; readonly path: string | null };
+  | FileRequest;
 
 /** What the worker says of the database. */
 export type Verified =
@@ -30,8 +38,9 @@ export type Verified =
   /** It could not be looked at. */
   | { readonly kind: 'unavailable'; readonly message: string };
 
-export type Answer =
-  | Verified
+export type Answer = Verified | FileAnswer;
+
+export type FileAnswer =
   | { readonly kind: 'progress'; readonly id: number; readonly done: number; readonly of: number }
   | {
       readonly kind: 'checked';
@@ -42,5 +51,13 @@ export type Answer =
       /** Null while there is no database whose signature was found good. */
       readonly lookup: Lookup | null;
       readonly stale: boolean;
+    }
+  /** Without a worker: nothing was verified that it could be held against. */
+  | {
+      readonly kind: 'hashed';
+      readonly id: number;
+      readonly name: string;
+      readonly sha256: string;
+      readonly path: string | null;
     }
   | { readonly kind: 'unreadable'; readonly id: number; readonly name: string; readonly message: string };

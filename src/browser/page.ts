@@ -1,8 +1,9 @@
 import { announce, element, maybe, onText, show } from './elements.js';
 import { watchFiles } from './files.js';
+import { hashHere } from './hash.js';
 import { watchKeys } from './keys.js';
 import { growList } from './list.js';
-import type { Answer, Request, Verified } from './messages.js';
+import type { Answer, FileRequest, Request, Verified } from './messages.js';
 import { shellWord } from '../model/shell.js';
 
 // The trust page comes to life: everything in it reads without this script, and nothing in it came from this script.
@@ -22,13 +23,15 @@ document.addEventListener('DOMContentLoaded', () => {
   if (location.protocol === 'file:') {
     say('none', {
       title: 'Not checked: opened from a file',
-      text: 'Browsers let a page that was opened from a file read no other files. Everything on it reads as usual. To check, open it at its https address, or use one of the programs below.',
+      text: 'Browsers let a page that was opened from a file read no other files. Everything on it reads as usual. A file that you drop here is hashed and compared with this page alone. To check, open it at its https address, or use one of the programs below.',
     });
+    onlyHash();
   } else if (!isSecureContext) {
     say('none', {
       title: 'Not checked: this page came over plain http',
-      text: 'Browsers have no cryptography for such pages, and anybody on the way could have changed this one. Open its https address, or use one of the programs below.',
+      text: 'Browsers have no cryptography for such pages, and anybody on the way could have changed this one. A file that you drop here is hashed and compared with this page alone. Open its https address, or use one of the programs below.',
     });
+    onlyHash();
   } else {
     afterPaint(check);
   }
@@ -84,23 +87,46 @@ function afterPaint(start: () => void): void {
   else addEventListener('load', begin, { once: true });
 }
 
+/** Files are hashed without being held against anything that was verified. */
+function onlyHash(): void {
+  const files = watchFiles((request) => hashHere(request, files.hear));
+}
+
 function check(): void {
   let worker: Worker;
   try {
     worker = new Worker(trustedScript('worker.js') as string, { type: 'module' });
   } catch (error) {
     unavailable(error instanceof Error ? error.message : String(error));
+    onlyHash();
     return;
   }
   say('running', { title: 'Checking …', text: 'The signature of the database is being checked.' });
   const ask = (request: Request) => worker.postMessage(request);
-  const files = watchFiles(ask);
-  worker.addEventListener('error', () =>
-    unavailable('the part of this page that checks could not be loaded'),
-  );
+  /** Files that the worker has not answered for. */
+  const asked = new Map<number, FileRequest>();
+  let hasWorker = true;
+  const files = watchFiles((request) => {
+    if (!hasWorker) {
+      hashHere(request, files.hear);
+      return;
+    }
+    asked.set(request.id, request);
+    ask(request);
+  });
+  worker.addEventListener('error', () => {
+    worker.terminate();
+    hasWorker = false;
+    unavailable('the part of this page that checks could not be loaded, or broke off');
+    for (const request of asked.values()) hashHere(request, files.hear);
+  });
   worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
-    if (data.kind === 'verdict' || data.kind === 'unavailable') tell(data);
-    else files.hear(data);
+    if (data.kind === 'verdict' || data.kind === 'unavailable') {
+      tell(data);
+    } else {
+      if (data.kind !== 'progress') asked.delete(data.id);
+      files.hear(data);
+    }
   });
   ask({ kind: 'verify', base, fingerprints: trusted, threshold: Number(threshold) });
 }

@@ -11,7 +11,8 @@ import {
   verifyDatabase,
 } from '../verify.js';
 import type { TrustedDatabase, Verdict } from '../verify.js';
-import type { Answer, Request, Verified } from './messages.js';
+import type { Answer, FileRequest, Request, Verified } from './messages.js';
+import { piecesOf, piecesOfFile } from './pieces.js';
 
 // Everything that takes time on the trust page happens here, off the thread that answers its reader: fetching, hashing,
 // OpenPGP, reading the database.
@@ -135,35 +136,11 @@ function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
   return bytes;
 }
 
-// Not every browser lets one iterate a stream.
-async function* piecesOf(stream: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array, void, void> {
-  if (stream === null) return;
-  const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
-  }
-}
-
-const PROGRESS_MS = 200;
-
-async function check({ id, file, path }: Request & { kind: 'check' }): Promise<Answer> {
-  const { size, sha256 } = await digestFile(withProgress(id, file));
+async function check({ id, file, path }: FileRequest): Promise<Answer> {
+  const tell = (done: number) => post({ kind: 'progress', id, done, of: file.size });
+  const { size, sha256 } = await digestFile(piecesOfFile(file, tell));
   const found = await trusted;
   const { name } = file;
   const lookup = found === null ? null : lookUp(found.database, { name, size, sha256 }, path ?? undefined);
   return { kind: 'checked', id, name, size, sha256, lookup, stale: found?.stale === true };
-}
-
-async function* withProgress(id: number, file: File): AsyncGenerator<Uint8Array, void, void> {
-  let done = 0;
-  let saidMs = performance.now();
-  for await (const piece of piecesOf(file.stream())) {
-    yield piece;
-    done += piece.length;
-    if (performance.now() - saidMs < PROGRESS_MS) continue;
-    saidMs = performance.now();
-    post({ kind: 'progress', id, done, of: file.size });
-  }
 }

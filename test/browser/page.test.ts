@@ -74,6 +74,30 @@ async function resultOf({ page }: Visit): Promise<{ level: string; text: string 
   return { level: (await box.getAttribute('class')) ?? '', text: (await box.textContent()) ?? '' };
 }
 
+/** Where nothing was verified a file is only held against what the page itself shows. */
+async function expectHashedOnly(there: Visit): Promise<void> {
+  await drop(there, '#drop', { name: 'renamed', bytes: LANTERN });
+  const same = await resultOf(there);
+  expect(same.level).toBe('result old');
+  expect(same.text).toMatch(
+    /renamed has the hash on this page, which was not checked.*lantern-1\.0\.tar\.gz/,
+  );
+  await drop(there, '#drop', { name: 'lantern-1.0.tar.gz', bytes: Buffer.from('?') });
+  const other = await resultOf(there);
+  expect(other.level).toBe('result bad');
+  expect(other.text).toMatch(
+    /does NOT have the hash on this page.*on this page: [0-9a-f]{64}found: 8a8de823/,
+  );
+  await drop(there, '#list tbody tr:first-child', { name: 'x', bytes: LANTERN });
+  expect((await resultOf(there)).text).toContain('sub/lamp-2.0.tar.gz');
+  await drop(there, '#drop', { name: 'other.zip', bytes: Buffer.from('?') });
+  expect(await resultOf(there)).toMatchObject({
+    level: 'result old',
+    text: expect.stringContaining('other.zip: only hashed') as string,
+  });
+  expect(await there.page.locator('#results').textContent()).not.toMatch(/as signed|genuine/);
+}
+
 describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   useBrowser();
 
@@ -196,6 +220,20 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       expect(await page.locator('#list').textContent()).toContain('lantern');
     });
 
+    it('hashes files all the same, and never calls them signed: opened from a file', async () => {
+      const there = await visit('', { url: `file://${site().path('dist')}/index.html` });
+      await expectHashedOnly(there);
+    });
+
+    it('hashes files all the same, where its worker cannot be loaded', async () => {
+      const place = site();
+      const [, folder = ''] = /src="(assets\/[^/]+)\//.exec(place.text('dist/index.html')) ?? [];
+      place.remove(`dist/${folder}/worker.js`);
+      const there = await visit(place.path('dist'));
+      expect((await verdictOf(there)).title).toMatch(/^Not checked/);
+      await expectHashedOnly(there);
+    });
+
     it('says so on plain http', async () => {
       const place = site();
       const server = createServer((request, response) => {
@@ -216,6 +254,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       const { port } = server.address() as { port: number };
       const there = await visit('', { url: `http://plain.test:${port}/` });
       expect(await there.page.locator('#check-title').innerText()).toMatch(/plain http/);
+      await expectHashedOnly(there);
       expect(there.complaints).toEqual([]);
       server.closeAllConnections();
       server.close();
