@@ -296,8 +296,9 @@ function expiry(issued: Date, settings: Settings): { Expires?: Date } {
   return seconds === null ? {} : { Expires: new Date(issued.getTime() + Math.round(seconds) * 1000) };
 }
 
-function offer({ Include: _, ...trust }: TrustSetting): Trust {
-  return { ...trust, Threshold: trust.Threshold ?? 1 };
+/** In the order in which it is read back, or a comparison would find it changed. */
+function offer({ URL, Fingerprints, Threshold = 1, Maintainer }: TrustSetting): Trust {
+  return { URL, Fingerprints, Threshold, ...(Maintainer === undefined ? {} : { Maintainer }) };
 }
 
 function dated(

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
 import { parsePackageJson, parsePkgInfo } from '../../src/format/metadata.js';
+import { diffDatabases } from '../../src/model/diff.js';
 import type { WarningCode } from '../../src/model/finding.js';
 import { HASH_A, HASH_B, archive, assembled, databaseOf, date, observed, overriding } from './databases.js';
 
@@ -232,6 +233,16 @@ describe('the Packsign half', () => {
       { ...trust, Threshold: 1 },
       { ...trust, URL: 'https://example.org/other.plist', Threshold: 1 },
     ]);
+  });
+
+  test('Trusts are as they are read back, however they were written: no difference is found in them', () => {
+    const trust = {
+      Maintainer: 'Bob <bob@example.org>',
+      Fingerprints: ['A'.repeat(40)],
+      URL: 'https://example.org/packages.plist',
+    };
+    const { database } = assembled([observed('demo-1.0.tar.gz')], { Trusts: [trust] });
+    expect(diffDatabases(decodeDatabase(encodeDatabase(database)), database).settings).toEqual([]);
   });
 
   test('Since is kept while the bytes are', () => {
