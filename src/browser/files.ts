@@ -148,7 +148,7 @@ function ofHash({ name, sha256, path }: FileAnswer & { kind: 'hashed' }): Senten
     return {
       level: 'old',
       title: `${name} has the hash on this page, which was not checked`,
-      text: `This page shows that hash for ${listed.path}. Whoever could change the file on its way to you could have changed the page as well.`,
+      text: `This page shows that hash for ${listed.path}. ${listed.yanked === null ? '' : `${listed.yanked}. `}Whoever could change the file on its way to you could have changed the page as well.`,
       hashes: found,
     };
   }

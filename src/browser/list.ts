@@ -98,6 +98,8 @@ function growRow(row: HTMLTableRowElement): void {
 export interface Listed {
   readonly path: string;
   readonly sha256: string;
+  /** Why it was yanked; null where it was not. */
+  readonly yanked: string | null;
 }
 
 /** The line that a file belongs to: that of `path` if it is given, else one with its hash, else one with its name. */
@@ -115,7 +117,8 @@ export function listedFor({
     const own = pathOf(row);
     const hash = row.querySelector('code')?.textContent;
     if (own === null || hash === undefined) continue;
-    const listed = { path: own, sha256: hash };
+    const yanked = row.querySelector('.reason')?.textContent ?? null;
+    const listed = { path: own, sha256: hash, yanked };
     if (path === null ? hash === sha256 : own === path) return listed;
     if (path === null && own.slice(own.lastIndexOf('/') + 1) === name) named ??= listed;
   }

@@ -81,10 +81,23 @@ async function copy(text: string): Promise<void> {
   await clipboard.writeText(text);
 }
 
+/** In a tab that nobody looks at nothing is painted; nor do all browsers tell. */
+const PATIENCE_MS = 3000;
+
+/** Starts once the browser says that there is something to see. */
 function afterPaint(start: () => void): void {
-  const begin = () => requestAnimationFrame(() => setTimeout(start, 0));
-  if (document.readyState === 'complete') begin();
-  else addEventListener('load', begin, { once: true });
+  let isStarted = false;
+  const begin = () => {
+    if (!isStarted) start();
+    isStarted = true;
+  };
+  addEventListener('load', () => setTimeout(begin, PATIENCE_MS), { once: true });
+  const observer = new PerformanceObserver((list) => {
+    if (list.getEntriesByName('first-contentful-paint').length === 0) return;
+    observer.disconnect();
+    begin();
+  });
+  observer.observe({ type: 'paint', buffered: true });
 }
 
 /** Files are hashed without being held against anything that was verified. */

@@ -259,6 +259,27 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       server.closeAllConnections();
       server.close();
     });
+
+    it('says of a yanked file that it was, and answers while it hashes a large one', async () => {
+      const yanked = { 'lantern-1.0.tar.gz': { Yanked: 'loses the flame' } };
+      const place = site({ settings: { Packages: yanked } });
+      const there = await visit('', { url: `file://${place.path('dist')}/index.html` });
+      await drop(there, '#drop', { name: 'x', bytes: LANTERN });
+      expect((await resultOf(there)).text).toContain('Yanked: loses the flame');
+      const large = place.write('large.bin', Buffer.alloc(128 * 1024 * 1024));
+      // Turns of the thread while it reads: where it never rests there are next to none.
+      const turns = there.page.evaluate(async () => {
+        let count = 0;
+        for (let text = ''; !text.includes('large.bin: only hashed');) {
+          await new Promise((resolve) => setTimeout(resolve, 0));
+          text = document.querySelector('#results')!.textContent;
+          if (text.includes('Reading')) count += 1;
+        }
+        return count;
+      });
+      await there.page.locator('#file').setInputFiles(large);
+      expect(await turns).toBeGreaterThan(5);
+    });
   });
 
   describe('a file that is dropped', () => {
