@@ -191,7 +191,8 @@ async function turn(
     if (!isAnswered || message !== null || warnings.length > 0) {
       news.push({ ...SILENT, event: 'unchanged', message, warnings });
     }
-    return mended.again ? 'soon' : 'no';
+    // What others do to the page while it is written would pass for the turn's own doing: it is looked at once more.
+    return mended.again || mended.written ? 'soon' : 'no';
   }
   if (memory.waiting !== null && stillWaits(directory, prepared, memory.waiting)) {
     news.push(signedNews(prepared, { missing: memory.waiting.missing, warnings }));
