@@ -14,7 +14,8 @@ import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
 import { nameOf } from './judge.js';
-import { findBase, prepareUpon } from './prepare.js';
+import { findBase } from './base.js';
+import { prepareUpon } from './prepare.js';
 import type { PrepareOptions, Prepared } from './prepare.js';
 import { removeWaiting, repairPublication } from './publish.js';
 import { readStanding } from './published.js';
@@ -101,7 +102,7 @@ async function buildHere(
     return describeUnchanged(directory, recalled);
   }
   const signing = await options.signing();
-  const base = await findBase(directory, { ...options, standing });
+  const base = await findBase(directory, { ...options, signing, standing });
   // What keeps the keys from signing is said before anything is hashed.
   if (options.release !== null && !check) {
     await rehearse(directory, { signers: await options.release.signers(), now: options.now });
@@ -131,7 +132,13 @@ async function buildHere(
     return describe(prepared, { sha256: nameOf(prepared.bytes), issued, database: waiting, released: null });
   }
   const signers = await options.release.signers();
-  const draft = { ...prepared, others: scan.others, gathered: null, lastKeys: null, elsewhere: false };
+  const draft = {
+    ...prepared,
+    others: scan.others,
+    gathered: null,
+    lastKeys: base.lastKeys,
+    elsewhere: false,
+  };
   const released = await release(directory, draft, { ...options.release, signers });
   if (released.publication !== null) {
     const summary = summaryOf(prepared, prepared.database);

@@ -1,9 +1,6 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { CacheStore } from '../disk/cache.js';
 import type { Scan } from '../disk/scan.js';
-import { PacksignError } from '../errors.js';
 import { encodeDatabase } from '../format/database.js';
 import type { EntryTexts } from '../format/database.js';
 import { assemble } from '../model/assemble.js';
@@ -11,16 +8,17 @@ import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { KEYS_NAME } from '../model/layout.js';
 import { compareText } from '../model/package.js';
 import { isRefreshDue, nextIssued } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { findBase } from './base.js';
+import type { Base } from './base.js';
 import { identify } from './identity.js';
 import { observeArchives } from './observe.js';
 import type { Observation } from './observe.js';
-import { readKeys, readPublished } from './published.js';
 import type { Published, Standing } from './published.js';
+import type { FetchOptions } from './sources.js';
 
 export interface PrepareOptions {
   readonly settings: Settings;
@@ -35,8 +33,10 @@ export interface PrepareOptions {
   readonly allowed: ReadonlyMap<string, string>;
   /** Begin a history anew, whatever stands here. */
   readonly first: boolean;
-  /** The published database in another place, which this directory carries on. */
+  /** The published database in another place, a file or an address, which this directory carries on. */
   readonly previous: string | null;
+  /** How an address is reached, and what the user trusts it by; directly and by nothing when not given. */
+  readonly remote?: Pick<FetchOptions, 'trust' | 'network'> | undefined;
   /** What lies under `packages.plist` now. */
   readonly standing: Standing | null;
   /** What the directory holds, where that was looked up already. */
@@ -153,50 +153,6 @@ function nobody({ Maintainer }: Database): Warning[] {
   if (Maintainer !== undefined) return [];
   const message = 'nobody is named as responsible; set "Maintainer" in packsign.json';
   return [{ code: 'NO_MAINTAINER', path: null, message }];
-}
-
-export interface Base {
-  readonly published: Published | null;
-  readonly previous: string | null;
-  readonly keys: readonly Certificate[];
-}
-
-/** What the next database is built upon (cli contract: `--first`, `--previous`). */
-export async function findBase(
-  directory: string,
-  {
-    first,
-    previous,
-    settings,
-    standing,
-  }: Pick<PrepareOptions, 'first' | 'previous' | 'settings' | 'standing'>,
-): Promise<Base> {
-  const keys = await readKeys(join(directory, KEYS_NAME));
-  if (first) return { published: null, previous: standing?.sha256 ?? null, keys };
-  if (previous !== null) return await carryOn(previous, keys);
-  if (standing === null && settings.Database !== undefined) {
-    throw new PacksignError(
-      'PREVIOUS_UNKNOWN',
-      `nothing is published here, but "Database" says ${settings.Database}`,
-      {
-        hint: 'name the published one with --previous FILE, or begin it with --first',
-      },
-    );
-  }
-  const published = await readPublished(directory, standing);
-  return { published, previous: published?.sha256 ?? null, keys };
-}
-
-/** A database published elsewhere, with its keys. */
-export async function carryOn(file: string, keys: readonly Certificate[]): Promise<Base> {
-  if (!existsSync(file)) throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
-  const elsewhere = dirname(file);
-  const published = await readPublished(elsewhere);
-  return {
-    published,
-    previous: published?.sha256 ?? null,
-    keys: keys.length > 0 ? keys : await readKeys(join(elsewhere, KEYS_NAME)),
-  };
 }
 
 /**

@@ -14,7 +14,8 @@ import { GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
 import { refuseStaleBuild } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { observeArchives } from './observe.js';
-import { carryOn } from './prepare.js';
+import { carryOn } from './base.js';
+import type { Base } from './base.js';
 import { readPublished, readStanding } from './published.js';
 import type { Published, Standing } from './published.js';
 import { repairPublication } from './publish.js';
@@ -22,6 +23,7 @@ import { rehearse } from './rehearse.js';
 import { coSign } from './co-sign.js';
 import { catchUp, release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
+import type { FetchOptions } from './sources.js';
 
 export interface SignOptions extends ReleaseOptions {
   readonly settings: Settings;
@@ -32,8 +34,10 @@ export interface SignOptions extends ReleaseOptions {
   readonly withoutArchives: boolean;
   /** Adds a signature to what is published, whatever waits. */
   readonly coSign: boolean;
-  /** The published database in another place, which this directory carries on. */
+  /** The published database in another place, a file or an address, which this directory carries on. */
   readonly previous: string | null;
+  /** How an address is reached, and what the user trusts it by; directly and by nothing when not given. */
+  readonly remote?: Pick<FetchOptions, 'trust' | 'network'> | undefined;
   readonly onProgress?: (done: number, of: number) => void;
 }
 
@@ -61,7 +65,7 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
     const bytes = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
     if (bytes === null) return await nothingWaits(directory, standing, options);
     const database = decodeDatabase(bytes);
-    const { published, previous } = await findBase(directory, { database, standing, options });
+    const { published, previous, lastKeys } = await findBase(directory, { database, standing, options });
     // A host that signs for another may have nothing to compare with; there it is compared before it is published.
     const isAlone = options.withoutArchives && standing === null && options.previous === null;
     const follows = isAlone ? (database.Packsign.Previous ?? null) : previous;
@@ -73,7 +77,7 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
     const gathered = readBounded(join(directory, GATHERED_NAME), SIGNATURE_LIMIT_BYTES);
     const released = await release(
       directory,
-      { bytes, database, published, others, gathered, lastKeys: null, elsewhere: options.withoutArchives },
+      { bytes, database, published, others, gathered, lastKeys, elsewhere: options.withoutArchives },
       options,
     );
     return {
@@ -100,22 +104,21 @@ async function nothingWaits(
   });
 }
 
-interface Base {
-  readonly published: Published | null;
-  readonly previous: string | null;
-}
-
 /** The database that the waiting one follows; one that does not verify only where it was given up on purpose. */
 async function findBase(
   directory: string,
   { database, standing, options }: { database: Database; standing: Standing | null; options: SignOptions },
-): Promise<Base> {
-  if (options.previous !== null) return await carryOn(options.previous, []);
+): Promise<Omit<Base, 'keys'>> {
+  const { previous, settings, remote } = options;
+  if (previous !== null) {
+    const signing = options.signers.map(({ certificate }) => certificate);
+    return await carryOn(directory, { previous, settings, signing, remote });
+  }
   if (standing !== null && isFirst(database) && database.Packsign.Previous === standing.sha256) {
-    return { published: null, previous: standing.sha256 };
+    return { published: null, previous: standing.sha256, lastKeys: null };
   }
   const published = await readPublished(directory, standing);
-  return { published, previous: published?.sha256 ?? null };
+  return { published, previous: published?.sha256 ?? null, lastKeys: null };
 }
 
 // Only a database that was begun anew (build --first) dates every archive to itself and has no history. One

@@ -19,7 +19,8 @@ import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { nameOf } from './judge.js';
 import { prepareUpon } from './prepare.js';
-import type { Base, Prepared, Unattended } from './prepare.js';
+import type { Base } from './base.js';
+import type { Prepared, Unattended } from './prepare.js';
 import { publishDatabase, repairPublication } from './publish.js';
 import type { Publication } from './publish.js';
 import { readPublished, readPublishedKeys, standingReader } from './published.js';
@@ -281,6 +282,7 @@ function baseOf(last: Last | null): Base {
     published: last?.published ?? null,
     previous: last?.published.sha256 ?? null,
     keys: last?.keys.certificates ?? [],
+    lastKeys: last?.keys.armored ?? null,
   };
 }
 

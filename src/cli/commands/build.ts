@@ -18,6 +18,7 @@ import {
   withSettings,
 } from '../options.js';
 import type { Place, Values } from '../options.js';
+import { remoteOf } from '../remote.js';
 import { reportBuild } from '../report.js';
 import { once, passphraseSource } from '../secrets.js';
 import { harmless } from '../terminal.js';
@@ -83,7 +84,7 @@ export function withBase(yargs: Parameters<Command['options']>[0]): ReturnType<C
       default: false,
       describe: 'begin a history anew, whatever stands here',
     })
-    .option('previous', single('the published packages.plist, where it is not here'))
+    .option('previous', single('file or address of the published packages.plist, where it is not here'))
     .option('rehash', {
       type: 'boolean',
       default: false,
@@ -150,6 +151,7 @@ export function prepareOptions(values: Values, { place, session }: Circumstances
     rehash: isSet(values, 'rehash'),
     first: isSet(values, 'first'),
     previous: textOf(values, 'previous'),
+    remote: remoteOf(values, outside),
     onProgress: (done, of) => {
       progress.say(`hashing ${done.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`);
     },

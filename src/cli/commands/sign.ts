@@ -1,6 +1,7 @@
 import { lintKeys, sign } from '../../index.js';
 import type { Command } from '../command.js';
 import { isSet, nowFor, placeOf, single, textOf, withDirectory, withKeys, withSettings } from '../options.js';
+import { remoteOf } from '../remote.js';
 import { reportSign, warningLines } from '../report.js';
 import { releaseOptions, signersFor } from './build.js';
 
@@ -29,7 +30,7 @@ export const signCommand: Command = {
         default: false,
         describe: 'add a signature to what is published',
       })
-      .option('previous', single('the published packages.plist, where it is not here')),
+      .option('previous', single('file or address of the published packages.plist, where it is not here')),
   run: async (values, session) => {
     const place = placeOf(values);
     const signers = await signersFor(values, { place, session });
@@ -43,6 +44,7 @@ export const signCommand: Command = {
       withoutArchives: isSet(values, 'without-archives'),
       coSign: isSet(values, 'co-sign'),
       previous: textOf(values, 'previous'),
+      remote: remoteOf(values, session.outside),
       onProgress: (done, of) => {
         session.progress.say(`comparing archives: ${done} of ${of}`);
       },
