@@ -64,6 +64,27 @@ export function versionOrder(
   return areSemver && (isNpm || !arePython) ? compareSemver : comparePython;
 }
 
+/**
+ * Which versions of one package are final releases, by the same rules: neither pre-releases nor development
+ * versions, nor what is no version of either kind.
+ */
+export function finalRelease(
+  versions: readonly string[],
+  kind: { readonly isNpm: boolean },
+): (version: string) => boolean {
+  return versionOrder(versions, kind) === compareSemver ? isFinalSemver : isFinalPython;
+}
+
+function isFinalSemver(version: string): boolean {
+  const groups = SEMVER.exec(version)?.groups;
+  return groups !== undefined && groups['pre'] === undefined;
+}
+
+function isFinalPython(version: string): boolean {
+  const parsed = parsePython(version);
+  return parsed !== null && parsed.pre === null && parsed.dev === null;
+}
+
 /** Below zero where `a` is the earlier one, zero where they mean the same. */
 export type VersionOrder = (a: string, b: string) => number;
 

@@ -8,7 +8,7 @@ import { databaseAddress, isAddress } from '../model/address.js';
 import type { Archive } from '../model/archive.js';
 import type { Finding } from '../model/finding.js';
 import { plainName } from '../model/file-name.js';
-import { plainVersion, versionOrder } from '../model/version.js';
+import { finalRelease, plainVersion, versionOrder } from '../model/version.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import { STREAMS, expectation } from './compare.js';
@@ -29,6 +29,8 @@ export interface GetOptions extends FetchOptions {
   readonly allowStale: boolean;
   /** Whether a database that is nobody's will do: its hashes then prove nothing. */
   readonly allowUnauthenticated: boolean;
+  /** Whether a pre-release may be the newest version, also where there are releases. */
+  readonly allowPre: boolean;
   /** Whether a file with other bytes is kept as `NAME.UNVERIFIED`. */
   readonly keepUnverified: boolean;
   readonly onProgress?: (progress: GetProgress) => void;
@@ -108,7 +110,10 @@ async function choose(network: Network, names: readonly string[], options: GetOp
   for (const target of targets) {
     try {
       const database = await fetchThrough(network, target, options);
-      choices.push({ database, chosen: names.map((name) => find(name, archivesOf(database, options))) });
+      choices.push({
+        database,
+        chosen: names.map((name) => find(name, archivesOf(database, options), options)),
+      });
     } catch (error) {
       if (!(error instanceof PacksignError)) throw error;
       failures.push(error);
@@ -157,8 +162,12 @@ function archivesOf(database: FetchedDatabase, options: GetOptions): ReadonlyMap
   });
 }
 
-/** The archive that a name means: a path, an exact version, or the newest one that is not yanked. */
-function find(wanted: string, archives: ReadonlyMap<string, Archive>): Wanted {
+/** The archive that a name means: a path, an exact version, or the newest release that is not yanked. */
+function find(
+  wanted: string,
+  archives: ReadonlyMap<string, Archive>,
+  { allowPre }: Pick<GetOptions, 'allowPre'>,
+): Wanted {
   const exact = archives.get(wanted);
   if (exact !== undefined) return { path: wanted, archive: exact };
   const [, name = wanted, version] = /^(.+?)==(.+)$/.exec(wanted) ?? [];
@@ -166,7 +175,7 @@ function find(wanted: string, archives: ReadonlyMap<string, Archive>): Wanted {
   const sameName = all.filter(({ archive }) => archive.Name === name);
   const named =
     sameName.length > 0 ? sameName : all.filter(({ archive }) => plainName(archive.Name) === plainName(name));
-  const candidates = version === undefined ? newest(named) : ofVersion(named, version);
+  const candidates = version === undefined ? newest(named, allowPre) : ofVersion(named, version);
   const [first] = candidates;
   if (first === undefined) throw notFound(wanted, named);
   if (candidates.length === 1) return first;
@@ -187,14 +196,15 @@ function ofVersion(named: readonly Wanted[], version: string): readonly Wanted[]
     : named.filter(({ archive }) => plainVersion(archive.Version) === plainVersion(version));
 }
 
-function newest(named: readonly Wanted[]): readonly Wanted[] {
+/** As pip and npm choose: a pre-release only where it is asked for, or there is nothing else. */
+function newest(named: readonly Wanted[], allowPre: boolean): readonly Wanted[] {
   const live = named.filter(({ archive }) => archive.Yanked === undefined);
-  const isNpm = live.every(({ path }) => /\.tgz$/i.test(path));
-  const order = versionOrder(
-    live.map(({ archive }) => archive.Version),
-    { isNpm },
-  );
-  const [top, ...rest] = live;
+  const kind = { isNpm: live.every(({ path }) => /\.tgz$/i.test(path)) };
+  const versions = live.map(({ archive }) => archive.Version);
+  const order = versionOrder(versions, kind);
+  const isFinal = finalRelease(versions, kind);
+  const final = allowPre ? [] : live.filter(({ archive }) => isFinal(archive.Version));
+  const [top, ...rest] = final.length > 0 ? final : live;
   if (top === undefined) return [];
   const best = rest.reduce((a, b) => (order(b.archive.Version, a.archive.Version) > 0 ? b : a), top);
   return live.filter(({ archive }) => order(archive.Version, best.archive.Version) === 0);
@@ -373,7 +383,7 @@ function got({ path, archive }: Wanted, { output, from }: { output: string; from
   };
 }
 
-export interface FetchArchiveOptions extends Omit<GetOptions, 'from' | 'allowUnauthenticated'> {
+export interface FetchArchiveOptions extends Omit<GetOptions, 'from' | 'allowUnauthenticated' | 'allowPre'> {
   /** Path in the database. */
   readonly path: string;
 }
@@ -384,7 +394,7 @@ export interface FetchArchiveOptions extends Omit<GetOptions, 'from' | 'allowUna
  */
 export async function fetchArchive(database: FetchedDatabase, options: FetchArchiveOptions): Promise<Got> {
   const { path } = options;
-  const all = { ...options, from: null, allowUnauthenticated: false };
+  const all = { ...options, from: null, allowUnauthenticated: false, allowPre: false };
   const archive = archivesOf(database, all).get(path);
   if (archive === undefined) throw notFound(path, []);
   const network = openNetwork(options.network);

@@ -106,7 +106,7 @@ export async function publish(
     Array.from(base.Archives)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([path, archive]) => {
-        const [, Name = '', Version = ''] = /([a-z]+)-(\d[\w.]*?)(?:\.tar\.gz|\.tgz)$/.exec(path) ?? [];
+        const [, Name = '', Version = ''] = /([a-z]+)-(\d[\w.+-]*?)(?:\.tar\.gz|\.tgz)$/.exec(path) ?? [];
         return [path, { ...archive, Name, Version }];
       }),
   );
@@ -177,7 +177,7 @@ export function newReader(place: Place = newPlace()): Reader {
     get: async (names, options = {}) =>
       await get(names, {
         ...{ ...base, now: new Date(), from: null, output: place.path('downloads') },
-        ...{ allowStale: false, allowUnauthenticated: false, keepUnverified: false },
+        ...{ allowStale: false, allowUnauthenticated: false, allowPre: false, keepUnverified: false },
         ...options,
       }),
     store: () => place.snapshot('config'),

@@ -163,10 +163,30 @@ describe('which package', () => {
 
   test('is the newest by its order, of the trusted database that has it', async () => {
     await trusted(Object.fromEntries(versions.map((version) => [`demo-${version}.tar.gz`, DEMO])));
-    expect((await reader.get(['demo'])).packages).toMatchObject([{ version: '1.11rc1' }]);
+    expect((await reader.get(['demo'])).packages).toMatchObject([{ version: '1.10' }]);
     expect((await reader.get(['demo==1.9.0'])).packages).toMatchObject([{ version: '1.9' }]);
     await expect(reader.get(['demo==3'])).rejects.toMatchObject({ code: 'PACKAGE_NOT_FOUND', exitStatus: 2 });
     await expect(reader.get(['other'])).rejects.toMatchObject({ code: 'PACKAGE_NOT_FOUND' });
+  });
+
+  test.each([
+    [['1.9', '1.10', '1.11rc1', '1.12.dev1'], '1.10', '1.12.dev1'],
+    [['2.0a1', '2.0rc1'], '2.0rc1', '2.0rc1'],
+    [['1.0', '1.0.post1', '1.1b1'], '1.0.post1', '1.1b1'],
+  ])('of %j is %s, and %s with pre-releases', async (all, final, newest) => {
+    await trusted(Object.fromEntries(all.map((version) => [`demo-${version}.tar.gz`, DEMO])));
+    expect((await reader.get(['demo'])).packages).toMatchObject([{ version: final }]);
+    expect((await reader.get(['demo'], { allowPre: true })).packages).toMatchObject([{ version: newest }]);
+    expect((await reader.get([`demo==${newest}`])).packages).toMatchObject([{ version: newest }]);
+  });
+
+  test('of npm packages is chosen the same way, by semver', async () => {
+    const all = ['1.0.0', '2.0.0-beta.1', '1.9.0-0'];
+    await trusted(Object.fromEntries(all.map((version) => [`demo-${version}.tgz`, DEMO])));
+    expect((await reader.get(['demo'])).packages).toMatchObject([{ version: '1.0.0' }]);
+    expect((await reader.get(['demo'], { allowPre: true })).packages).toMatchObject([
+      { version: '2.0.0-beta.1' },
+    ]);
   });
 
   test('is said to be ambiguous where several archives or databases have it', async () => {

@@ -7,7 +7,7 @@ import { formatBytes } from '../terminal.js';
 
 export const getCommand: Command = {
   examples: [
-    ['packsign get demo', 'the newest version from a database that you trust'],
+    ['packsign get demo', 'the newest release from a database that you trust'],
     ['packsign get demo==1.2 --from example.org --output downloads', 'a version from one of them'],
   ],
   options: (yargs) =>
@@ -24,6 +24,11 @@ export const getCommand: Command = {
     )
       .option('from', single('address or name of the database (default: all that you trust)'))
       .option('output', single('folder for the files', { default: '.' }))
+      .option('pre', {
+        type: 'boolean',
+        default: false,
+        describe: 'take a pre-release where it is the newest (default: only where there is nothing else)',
+      })
       .option('keep-unverified', {
         type: 'boolean',
         default: false,
@@ -40,6 +45,7 @@ export const getCommand: Command = {
       output: textOf(values, 'output') ?? '.',
       allowStale: isSet(values, 'allow-stale'),
       allowUnauthenticated: isSet(values, 'allow-unauthenticated'),
+      allowPre: isSet(values, 'pre'),
       keepUnverified: isSet(values, 'keep-unverified'),
       onProgress: ({ files, ofFiles, bytes, ofBytes }) => {
         progress.say(
