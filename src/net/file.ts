@@ -13,7 +13,8 @@ export async function openFile(url: string, { from = 0 }: Request): Promise<Repl
   try {
     handle = await open(fileURLToPath(url), constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return { kind: 'absent' };
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? ''))
+      return { kind: 'absent', isForbidden: false };
     throw unreadable(url, error);
   }
   const stats = await handle.stat();

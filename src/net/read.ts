@@ -1,6 +1,6 @@
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import type { Request } from './reply.js';
+import type { Absent, Request } from './reply.js';
 import type { Network } from './transport.js';
 
 export interface ReadOptions extends Request {
@@ -17,7 +17,7 @@ export type Read =
       readonly headers: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'unchanged' }
-  | { readonly kind: 'absent' };
+  | Absent;
 
 /**
  * A whole small thing, never more than its limit of it (endless data). A connection that breaks is tried

@@ -23,5 +23,13 @@ export type Reply =
       readonly cancel: () => void;
     }
   | { readonly kind: 'unchanged' }
-  /** There is nothing there, or it is nobody's to read. */
-  | { readonly kind: 'absent' };
+  | Absent;
+
+/**
+ * There is nothing there. Object stores answer 403, forbidden, where one may not even ask what there is; so that is
+ * taken for the same, and only told apart for people.
+ */
+export interface Absent {
+  readonly kind: 'absent';
+  readonly isForbidden: boolean;
+}

@@ -29,7 +29,8 @@ const ATTEMPTS = 3;
 const REDIRECT_LIMIT = 5;
 const LONGEST_WAIT_MS = 30_000;
 const CONNECTIONS = 16;
-const ABSENT = new Set([403, 404, 410]);
+const FORBIDDEN = 403;
+const ABSENT = new Set([FORBIDDEN, 404, 410]);
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** Failures of the network that another attempt may not meet. */
@@ -192,7 +193,7 @@ async function read(
     return await follow(at.href, { ...request, from: 0 }, means);
   }
   if (statusCode === 304 && typeof request.etag === 'string') return { kind: 'unchanged' };
-  if (ABSENT.has(statusCode)) return { kind: 'absent' };
+  if (ABSENT.has(statusCode)) return { kind: 'absent', isForbidden: statusCode === FORBIDDEN };
   const asked = Number(headerOf(headers, 'retry-after'));
   throw new PacksignError('NETWORK', `${at.href} answers ${statusCode}`, {
     cause: PASSING.has(statusCode) ? { isFinal: false, waitMs: asked > 0 ? asked * 1000 : 0 } : FINAL,

@@ -9,6 +9,7 @@ import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '.
 import { KEYS_NAME, signaturePath } from '../model/layout.js';
 import { hashesOf } from '../model/ledger.js';
 import type { AcceptedNote, TrustEntry } from '../model/trust.js';
+import type { Absent } from '../net/reply.js';
 import { readAddress } from '../net/read.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
@@ -144,7 +145,10 @@ async function fetchFrom(network: Network, from: string, fetching: Fetching): Pr
   try {
     const obtained = await obtain(network, from, fetching);
     if (obtained.kind === 'absent') {
-      return refusal(source, { from, code: 'DATABASE_MISSING', message: `there is no database at ${from}` });
+      const message = obtained.isForbidden
+        ? `${from} may not be read (403), or is not there`
+        : `there is no database at ${from}`;
+      return refusal(source, { from, code: 'DATABASE_MISSING', message });
     }
     const answer = await decide(obtained, { ...fetching, network, from });
     // An old database may only have lain in a cache on the way.
@@ -168,7 +172,7 @@ async function obtain(
   network: Network,
   from: string,
   { source, options }: Fetching,
-): Promise<Obtained | { readonly kind: 'absent' }> {
+): Promise<Obtained | Absent> {
   const known = options.fresh === true || from !== source.url ? null : keptOf(source, options);
   for (let number = 0; ; number += 1) {
     const fresh = options.fresh === true || number > 0;

@@ -206,6 +206,26 @@ describe('which package', () => {
 });
 
 describe('addresses', () => {
+  test.each([
+    [404, 'there is no database'],
+    [403, 'may not be read (403), or is not there'],
+  ])('that answer %i have no database, and a mirror is asked', async (status, words) => {
+    const copy = newPlace();
+    const mirror = await serve(copy.path('dist'));
+    const packsign = { Database: site.url, Mirrors: [mirror.url] };
+    for (const each of [place, copy]) await publish(each, known.ann, { packsign });
+    await reader.trust(site.url, { keys: certificateFile(known.ann) });
+    site.tricks.set('packages.plist', (_, response) => response.writeHead(status).end());
+    expect(await reader.fetch(site.url)).toMatchObject({
+      status: 'authentic',
+      from: `${mirror.url}packages.plist`,
+    });
+    mirror.tricks.set('packages.plist', (_, response) => response.writeHead(404).end());
+    const none = await reader.fetch(site.url);
+    expect(none).toMatchObject({ status: 'refused', code: 'DATABASE_MISSING' });
+    expect(none.message).toContain(words);
+  });
+
   test('of files are databases like any other', async () => {
     await publish(place, known.ann);
     const address = pathToFileURL(place.path('dist/packages.plist')).href;
