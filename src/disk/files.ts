@@ -127,8 +127,11 @@ export function makeFolder(path: string): void {
   try {
     const first = mkdirSync(path, { recursive: true });
     if (first === undefined) return;
-    for (let folder = path; folder.length >= first.length; folder = dirname(folder))
+    for (let folder = path; ; folder = dirname(folder)) {
       syncFolder(dirname(folder));
+      // The name of the first one that is new ends it, and so does `.`, which is its own parent.
+      if (folder.length <= first.length) return;
+    }
   } catch (error) {
     throw unwritable(path, error);
   }
