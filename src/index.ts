@@ -40,13 +40,20 @@ export type { FetchedDatabase } from './verbs/fetch.js';
 export { DIRECT_NETWORK } from './verbs/sources.js';
 export type { FetchOptions, PinOptions, TrustPlace } from './verbs/sources.js';
 export { archiveError, fetchArchive, get } from './verbs/get.js';
-export type { FetchArchiveOptions, GetOptions, GetProgress, GetResult, Got } from './verbs/get.js';
+export type {
+  FetchArchiveOptions,
+  FileProgress,
+  GetOptions,
+  GetProgress,
+  GetResult,
+  Got,
+} from './verbs/get.js';
 export { importPackMan } from './verbs/import.js';
 export type { ImportOptions, Imported } from './verbs/import.js';
 export { list } from './verbs/list.js';
 export type { ListOptions, ListResult, ListedPackage } from './verbs/list.js';
 export { complaintOf, saveComplaint } from './verbs/complain.js';
-export type { ComplaintOptions } from './verbs/complain.js';
+export type { ComplaintOptions, Suspect } from './verbs/complain.js';
 export { verifyAsStranger } from './verbs/stranger.js';
 export type { SiteReport, StrangerOptions, StrangerResult } from './verbs/stranger.js';
 export { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from './verbs/trust.js';

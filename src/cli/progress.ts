@@ -3,13 +3,15 @@ import type { Outside } from './streams.js';
 
 /** A spinner that shows while there is something to wait for. */
 export interface Progress {
+  /** Whether there is anybody to show it to. */
+  readonly isShown: boolean;
   /** Shows this text, after a moment in which the work may already be done. */
   readonly say: (text: string) => void;
   /** Takes it away, until there is something to say again. */
   readonly rest: () => void;
 }
 
-const SILENT: Progress = { say: () => undefined, rest: () => undefined };
+const SILENT: Progress = { isShown: false, say: () => undefined, rest: () => undefined };
 /** Work that is done sooner than this is not worth a spinner, nor loading one. */
 const PATIENCE_MS = 400;
 
@@ -35,6 +37,7 @@ export function makeProgress(outside: Outside, { quiet }: { quiet: boolean }): P
     spinner.start();
   };
   return {
+    isShown: true,
     say: (text) => {
       shown = text;
       if (spinner !== null) spinner.text = text;

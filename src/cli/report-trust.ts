@@ -139,24 +139,27 @@ function refreshedLines(one: Refreshed): string[] {
   ];
 }
 
-function proposedLines({ fingerprint, userId, certifiedBy }: ProposedKey, name: string): string[] {
-  const by = certifiedBy.map(groupFingerprint).join(', ');
+function proposedLines(key: ProposedKey, name: string): string[] {
+  return [...proposedKeyLines(key), `    packsign trust refresh ${harmless(name)} --pin ${key.fingerprint}`];
+}
+
+/** A key that somebody may pin, and who says that it is right. */
+export function proposedKeyLines({ fingerprint, userId, certifiedBy }: ProposedKey): string[] {
   return [
     `  proposes the key ${groupFingerprint(fingerprint)}${userId === null ? '' : `  ${harmless(userId)}`}`,
     certifiedBy.length === 0
       ? '    no key that you trust certified it: compare its fingerprint elsewhere'
-      : `    certified by ${by}`,
-    `    packsign trust refresh ${harmless(name)} --pin ${fingerprint}`,
+      : `    certified by ${certifiedBy.map(groupFingerprint).join(', ')}, which you trust`,
   ];
 }
 
 export function reportList(result: ListResult, tolerance: VerifyTolerance): Report {
-  const { status, code, database, sha256, pinnedBy, trusted, packages } = result;
+  const { status, code, message, notify, database, sha256, pinnedBy, trusted, packages } = result;
   const packsign = trusted?.Packsign;
   const verdict = { ...result, archives: { checked: 0, ok: 0 }, findings: [] };
   return {
     json: {
-      ...{ status, code, database, sha256 },
+      ...{ status, code, message, notify, database, sha256 },
       issued: instantOrNull(packsign?.Issued ?? null),
       expires: instantOrNull(packsign?.Expires ?? null),
       pinnedBy,
@@ -203,16 +206,20 @@ export function reportGot(result: GetResult): Report {
     json: {
       ...{ database, name, status, code, sha256, issued: instantOrNull(issued) },
       packages,
+      notices: result.notices,
       warnings: yanked.map(({ path, yanked: reason }) => ({ code: 'YANKED', path, message: reason })),
     },
     lines: packages.map(
       ({ file, version, size, from }) =>
         `${harmless(file)}  ${harmless(version)}, ${formatBytes(size)}, as signed${from === null ? ' (was there already)' : ''}`,
     ),
-    notices: yanked.map(
-      ({ path, yanked: reason }) =>
-        `packsign: warning: ${harmless(path)}: yanked: ${harmless(reason ?? '')} (YANKED)`,
-    ),
+    notices: [
+      ...result.notices.map((notice) => `packsign: warning: ${harmless(notice)}`),
+      ...yanked.map(
+        ({ path, yanked: reason }) =>
+          `packsign: warning: ${harmless(path)}: yanked: ${harmless(reason ?? '')} (YANKED)`,
+      ),
+    ],
     exitStatus: 0,
   };
 }

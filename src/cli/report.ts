@@ -251,6 +251,8 @@ export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): 
     json: {
       status: result.status,
       code: result.code,
+      message: result.message,
+      notify: result.notify,
       database: result.database,
       sha256: result.sha256,
       issued: instantOrNull(packsign?.Issued ?? null),

@@ -8,9 +8,15 @@ export interface ComplaintOptions {
   readonly version: string;
 }
 
+/** What a maintainer wants to know of a database that was refused, or of archives that are not as signed. */
+export type Suspect = Pick<
+  VerifyResult,
+  'database' | 'status' | 'code' | 'message' | 'sha256' | 'accepted' | 'signatures' | 'findings' | 'notify'
+>;
+
 /** What was refused or found wrong, as plain text for the maintainer: nothing of the user but what was seen. */
-export function complaintOf(result: VerifyResult, { now, version }: ComplaintOptions): string {
-  const { database, status, code, message, sha256, accepted, signatures, findings } = result;
+export function complaintOf(suspect: Suspect, { now, version }: ComplaintOptions): string {
+  const { database, status, code, message, sha256, accepted, signatures, findings } = suspect;
   const lines = [
     `packsign ${version} looked at ${database}`,
     `at ${formatInstant(now)}, and says: ${status}${code === null ? '' : ` (${code})`}`,

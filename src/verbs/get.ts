@@ -11,7 +11,8 @@ import { plainName } from '../model/file-name.js';
 import { finalRelease, plainVersion, versionOrder } from '../model/version.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
-import { STREAMS, expectation } from './compare.js';
+import { STREAMS, expectation, worstOf } from './compare.js';
+import type { Suspect } from './complain.js';
 import { fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
@@ -34,11 +35,22 @@ export interface GetOptions extends FetchOptions {
   /** Whether a file with other bytes is kept as `NAME.UNVERIFIED`. */
   readonly keepUnverified: boolean;
   readonly onProgress?: (progress: GetProgress) => void;
+  /** Told of each database that is not good enough, and of archives that are not as signed: for a report. */
+  readonly onSuspect?: (suspect: Suspect) => void;
 }
 
 export interface GetProgress {
   readonly files: number;
   readonly ofFiles: number;
+  readonly bytes: number;
+  readonly ofBytes: number;
+  /** The files that are on their way, in the order in which they began. */
+  readonly active: readonly FileProgress[];
+}
+
+export interface FileProgress {
+  /** Path in the database. */
+  readonly path: string;
   readonly bytes: number;
   readonly ofBytes: number;
 }
@@ -81,10 +93,11 @@ export interface GetResult {
 export async function get(names: readonly string[], options: GetOptions): Promise<GetResult> {
   const network = openNetwork(options.network);
   try {
-    const { database, chosen } = await choose(network, names, options);
+    const { database, chosen, notices } = await choose(network, names, options);
     requireFileNames(chosen);
     const { packages, findings } = await download(network, { database, chosen }, options);
-    const { url, name, status, code, sha256, notices, notify, trusted } = database;
+    if (findings.length > 0) options.onSuspect?.(suspectOf(database, findings));
+    const { url, name, status, code, sha256, notify, trusted } = database;
     const issued = trusted?.Packsign.Issued ?? null;
     return { database: url, name, status, code, sha256, issued, packages, notices, findings, notify };
   } finally {
@@ -97,8 +110,17 @@ interface Choice {
   readonly chosen: readonly Wanted[];
 }
 
+function suspectOf(database: FetchedDatabase, findings: readonly Finding[]): Suspect {
+  const code = database.code ?? worstOf(findings);
+  return { ...database, database: database.url, code, findings };
+}
+
 /** The one database that has all of it. */
-async function choose(network: Network, names: readonly string[], options: GetOptions): Promise<Choice> {
+async function choose(
+  network: Network,
+  names: readonly string[],
+  options: GetOptions,
+): Promise<Choice & { readonly notices: readonly string[] }> {
   const targets = options.from === null ? entriesOf(options.trust).map(({ name }) => name) : [options.from];
   if (targets.length === 0) {
     throw new PacksignError('NOT_TRUSTED', 'no database is trusted yet', {
@@ -124,8 +146,8 @@ async function choose(network: Network, names: readonly string[], options: GetOp
     throw (
       failures.find(({ code }) => code !== 'PACKAGE_NOT_FOUND') ?? failures[0] ?? new Error('no database')
     );
-  // A database that could not be asked might have had it too; only what is known counts.
-  if (choices.length === 1) return choice;
+  if (choices.length === 1)
+    return { ...choice, notices: [...choice.database.notices, ...failures.flatMap(silence)] };
   throw new PacksignError(
     'AMBIGUOUS',
     [
@@ -138,8 +160,16 @@ async function choose(network: Network, names: readonly string[], options: GetOp
   );
 }
 
+/** A database that could not be asked, or is not good enough, might have had it too: whoever fetches should know. */
+function silence({ code, message }: PacksignError): string[] {
+  return code === 'PACKAGE_NOT_FOUND' ? [] : [`not looked for everywhere: ${message} (${code})`];
+}
+
 /** What may be downloaded at all. Throws the code of a database that is not good enough. */
-function archivesOf(database: FetchedDatabase, options: GetOptions): ReadonlyMap<string, Archive> {
+function archivesOf(
+  database: FetchedDatabase,
+  options: Pick<GetOptions, 'allowStale' | 'allowUnauthenticated' | 'onSuspect'>,
+): ReadonlyMap<string, Archive> {
   const { status, code, message, url, trusted, notify } = database;
   if (trusted !== null && (status === 'authentic' || options.allowStale)) return trusted.Archives;
   if (status === 'unauthenticated' && options.allowUnauthenticated) {
@@ -151,7 +181,8 @@ function archivesOf(database: FetchedDatabase, options: GetOptions): ReadonlyMap
       },
     );
   }
-  const tell = notify === null ? '' : `; tell its maintainer: ${notify}`;
+  options.onSuspect?.(suspectOf(database, []));
+  const tell = notify === null ? '' : `; tell its maintainer: ${notify} (--report FILE writes what to send)`;
   throw new PacksignError(code ?? 'NOT_PINNED', `${url} is ${status}: ${message ?? ''}`, {
     hint:
       status === 'unauthenticated'
@@ -252,16 +283,13 @@ async function download(
 ): Promise<Downloaded> {
   const wanted = Array.from(new Map(chosen.map((one) => [one.path, one])).values());
   const left = await findParts(options.output);
-  const state = { files: 0, bytes: 0 };
-  const ofBytes = wanted.reduce((sum, { archive }) => sum + archive.Size, 0);
-  const onBytes = (count: number, files = 0) => {
-    state.bytes += count;
-    state.files += files;
-    options.onProgress?.({ ...state, ofFiles: wanted.length, ofBytes });
-  };
+  const progress = progressOf(wanted, options);
   const answers = await inParallel(wanted, STREAMS, async (one) => {
-    const answer = await place(network, one, { database, options, left, onBytes });
-    onBytes(0, 1);
+    const answer = await place(network, one, {
+      ...{ database, options, left },
+      onBytes: (count) => progress.add(one, count),
+    });
+    progress.finish(one);
     return answer;
   });
   const failed = answers.find((answer) => answer instanceof PacksignError);
@@ -269,6 +297,34 @@ async function download(
   return {
     packages: answers.filter((answer) => 'file' in answer),
     findings: answers.filter((answer) => 'kind' in answer),
+  };
+}
+
+interface Counting {
+  readonly add: (wanted: Wanted, count: number) => void;
+  readonly finish: (wanted: Wanted) => void;
+}
+
+/** Counts for somebody who watches; nothing where nobody does. */
+function progressOf(wanted: readonly Wanted[], { onProgress }: GetOptions): Counting {
+  if (onProgress === undefined) return { add: () => undefined, finish: () => undefined };
+  const active = new Map<string, FileProgress>();
+  const ofBytes = wanted.reduce((sum, { archive }) => sum + archive.Size, 0);
+  const done = { files: 0, bytes: 0 };
+  const tell = () => {
+    onProgress({ ...done, ofFiles: wanted.length, ofBytes, active: Array.from(active.values()) });
+  };
+  return {
+    add: ({ path, archive }, count) => {
+      done.bytes += count;
+      active.set(path, { path, bytes: (active.get(path)?.bytes ?? 0) + count, ofBytes: archive.Size });
+      tell();
+    },
+    finish: ({ path }) => {
+      done.files += 1;
+      active.delete(path);
+      tell();
+    },
   };
 }
 
@@ -287,7 +343,10 @@ async function place(
 ): Promise<Got | Finding | PacksignError> {
   try {
     const { database, options } = placing;
-    if (await lies(wanted, options.output)) return got(wanted, { output: options.output, from: null });
+    if (await lies(wanted, options.output)) {
+      placing.onBytes(wanted.archive.Size);
+      return got(wanted, { output: options.output, from: null });
+    }
     const first = await attempt(network, wanted, placing);
     if (!('kind' in first) || database.trusted === null) return first;
     // A new database may have been published while we read: it is asked once before the bytes are blamed.
@@ -416,7 +475,8 @@ export function archiveError(findings: readonly Finding[], notify: string | null
     `  expected ${expected ?? ''}`,
     ...(found === null ? [] : [`  found    ${found}`]),
   ]);
+  const tell = `tell its maintainer${notify === null ? '' : `: ${notify}`} (--report FILE writes what to send)`;
   return new PacksignError(isAltered ? 'ARCHIVE_ALTERED' : 'ARCHIVE_MISSING', lines.join('\n'), {
-    hint: `nothing of it was kept; ${notify === null ? 'tell its maintainer' : `tell its maintainer: ${notify}`}`,
+    hint: isAltered ? `do not use it; ${tell}` : tell,
   });
 }

@@ -378,11 +378,13 @@ export interface Refreshed extends Trusted {
 export interface TrustRefreshOptions extends TrustOptions {
   /** Proposed primaries that the user pins now. */
   readonly pin: readonly string[];
+  /** Asked before they are, with who certified them; false ends with NOT_CONFIRMED. */
+  readonly confirm: (name: string, keys: readonly ProposedKey[]) => Promise<boolean>;
 }
 
 /**
  * Fetches a trusted database and its certificates anew. Primaries that it proposes are pinned only where the
- * user names them. Throws NOT_TRUSTED, FINGERPRINT_MISSING, and what `fetchDatabase` throws.
+ * user names them. Throws NOT_TRUSTED, FINGERPRINT_MISSING, NOT_CONFIRMED, and what `fetchDatabase` throws.
  */
 export async function trustRefresh(target: string, options: TrustRefreshOptions): Promise<Refreshed> {
   const { store: place, now } = options;
@@ -396,7 +398,10 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
     });
     const { proposed, certificates } = await proposals(network, fetched, before);
     const pinned = choosePinned(options.pin, { proposed, before });
-    if (pinned.length > 0) await pinMore(pinned, { certificates, before, place });
+    if (pinned.length > 0) {
+      await requireConfirmed(before, { proposed, pinned, confirm: options.confirm });
+      await pinMore(pinned, { certificates, before, place });
+    }
     const entry = findEntry(before.url, place) ?? before;
     const { status, code, message, notices } = fetched;
     return {
@@ -441,6 +446,19 @@ function choosePinned(
   throw new PacksignError('FINGERPRINT_MISSING', `${before.name} does not propose the key ${strange}`, {
     hint: `packsign trust refresh ${before.name} shows what it proposes`,
   });
+}
+
+async function requireConfirmed(
+  { name }: TrustEntry,
+  {
+    proposed,
+    pinned,
+    confirm,
+  }: { proposed: readonly ProposedKey[]; pinned: readonly string[] } & Pick<TrustRefreshOptions, 'confirm'>,
+): Promise<void> {
+  const keys = proposed.filter(({ fingerprint }) => pinned.includes(fingerprint));
+  if (await confirm(name, keys)) return;
+  throw new PacksignError('NOT_CONFIRMED', `nothing more was pinned for ${name}`);
 }
 
 async function pinMore(

@@ -99,6 +99,14 @@ describe('downloads', () => {
     expect((await reader.get(['demo'])).packages).toMatchObject([{ from: null }]);
   });
 
+  test.each(['a', './a', 'a/', 'a/b'])('go to a folder called %s, which is made', async (folder) => {
+    await publish(place, known.ann);
+    reader.place.write('ann.asc', certificateFile(known.ann));
+    const get = ['get', 'demo', '--from', site.url, '--keys', 'ann.asc', '--output', folder];
+    expect((await packsign(reader.place, get)).status).toBe(0);
+    expect(reader.place.read(`${folder}/demo-1.0.tar.gz`)).toEqual(DEMO);
+  });
+
   test('wait and try again while a server is busy', async () => {
     await trusted();
     let busy = 2;
@@ -202,6 +210,10 @@ describe('which package', () => {
     await reader.trust(other.url, { keys: certificateFile(known.bob), name: 'bob' });
     await expect(reader.get(['demo-1.0.tar.gz'])).rejects.toMatchObject({ code: 'AMBIGUOUS' });
     expect((await reader.get(['demo-1.0.tar.gz'], { from: 'bob' })).name).toBe('bob');
+    // What one of them has because the other could not be asked may not be what was meant.
+    site.tricks.set('packages.plist', (_, response) => response.writeHead(500).end());
+    const { name, notices } = await reader.get(['demo-1.0.tar.gz']);
+    expect([name, notices]).toEqual(['bob', [expect.stringContaining('not looked for everywhere')]]);
   });
 });
 
@@ -387,6 +399,34 @@ describe('a report', () => {
     const found = createHash('sha256').update(place.read('dist/packages.plist')).digest('hex');
     for (const text of [site.url, 'SIGNATURE_INVALID', found, 'issued then: '])
       expect(report).toContain(text);
+  });
+
+  test('is written by list and get too, and says what an archive was', async () => {
+    await publish(place, known.ann, { packsign: { Notify: 'mailto:ann@example.org' } });
+    place.write('ann.asc', certificateFile(known.ann));
+    await packsign(place, ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann']);
+    expect((await packsign(place, ['get', 'demo', '--output', 'out', '--report', 'none.txt'])).status).toBe(
+      0,
+    );
+    place.write('dist/demo-1.0.tar.gz', 'something else');
+    place.remove('out');
+    const got = await packsign(place, ['get', 'demo', '--output', 'out', '--report', 'got.txt']);
+    expect([got.status, got.stdout]).toEqual([1, '']);
+    expect(got.stderr).toContain('packsign: wrote got.txt; send it to mailto:ann@example.org\n');
+    for (const text of ['altered: demo-1.0.tar.gz', `expected sha256 ${sha256(DEMO)}`, 'found    14 bytes'])
+      expect(place.text('got.txt')).toContain(text);
+    await publish(place, known.mallory, { issued: minutes(ISSUED, 5) });
+    for (const args of [
+      ['list', 'ann'],
+      ['get', 'demo'],
+    ]) {
+      const run = await packsign(place, [...args, '--report', 'report.txt']);
+      expect(run.status).toBe(1);
+      expect(run.stderr).toContain('wrote report.txt; send it to mailto:ann@example.org\n');
+      expect(place.text('report.txt')).toContain('SIGNATURE_INVALID');
+      place.remove('report.txt');
+    }
+    expect(place.has('none.txt')).toBe(false);
   });
 
   test('a URL with --archives compares every archive', async () => {

@@ -1,8 +1,10 @@
 import { list } from '../../index.js';
 import type { Command } from '../command.js';
+import { complain, withReportFile } from '../complaint.js';
 import { notesFolder } from '../folders.js';
 import { isSet, single, textOf } from '../options.js';
 import { pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remote.js';
+import { passes } from '../report.js';
 import { reportList } from '../report-trust.js';
 
 export const listCommand: Command = {
@@ -11,14 +13,16 @@ export const listCommand: Command = {
     ['packsign list https://example.org/dist', 'the same by its address'],
   ],
   options: (yargs) =>
-    withTolerance(
-      withNetwork(
-        withPins(
-          yargs.positional('target', {
-            type: 'string',
-            default: '.',
-            describe: 'directory, database file, address, or name of a trusted database',
-          }),
+    withReportFile(
+      withTolerance(
+        withNetwork(
+          withPins(
+            yargs.positional('target', {
+              type: 'string',
+              default: '.',
+              describe: 'directory, database file, address, or name of a trusted database',
+            }),
+          ),
         ),
       ),
     ).option('signature', single('the signature file, where it is not beside the database')),
@@ -32,10 +36,13 @@ export const listCommand: Command = {
       notesFolder: notesFolder(outside),
       remote: remoteOf(values, outside),
     });
-    return reportList(result, {
+    const tolerance = {
       strict: false,
       allowStale: isSet(values, 'allow-stale'),
       allowUnauthenticated: isSet(values, 'allow-unauthenticated'),
-    });
+    };
+    const suspect = { ...result, findings: [] };
+    const notices = complain(values, outside, passes(suspect, tolerance) ? [] : [suspect]);
+    return { ...reportList(result, tolerance), notices };
   },
 };

@@ -1,10 +1,10 @@
 import { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from '../../index.js';
-import type { TrustOffer } from '../../index.js';
 import type { Command } from '../command.js';
 import { isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
 import { networkOf, parseFingerprint, placeOfTrust, storeOf } from '../remote.js';
 import {
   offerLines,
+  proposedKeyLines,
   reportBundle,
   reportRefreshed,
   reportRemoved,
@@ -14,6 +14,7 @@ import {
 import { ask, readPasted } from '../secrets.js';
 import { canAsk } from '../streams.js';
 import type { Outside } from '../streams.js';
+import { harmless } from '../terminal.js';
 
 export const trustAddCommand: Command = {
   examples: [
@@ -53,7 +54,7 @@ export const trustAddCommand: Command = {
       name: textOf(values, 'name'),
       confirm: async (offer) => {
         progress.rest();
-        return await confirmed(outside, offer);
+        return await confirmed(outside, offerLines(offer));
       },
     });
     return reportAdded(added);
@@ -61,9 +62,9 @@ export const trustAddCommand: Command = {
 };
 
 /** Nobody is asked anything when stdin is not a terminal: whoever wrote the command has decided. */
-async function confirmed(outside: Outside, offer: TrustOffer): Promise<boolean> {
+async function confirmed(outside: Outside, lines: readonly string[]): Promise<boolean> {
   if (!canAsk(outside)) return true;
-  for (const line of offerLines(offer)) outside.stderr.write(`${line}\n`);
+  for (const line of lines) outside.stderr.write(`${line}\n`);
   return /^y(?:es)?$/i.test((await ask(outside, 'trust it? [y/N] ')).trim());
 }
 
@@ -108,6 +109,10 @@ export const trustRefreshCommand: Command = {
           network: networkOf(values, outside),
           now: outside.clock(),
           pin: listOf(values, 'pin').map(parseFingerprint),
+          confirm: async (name, keys) => {
+            progress.rest();
+            return await confirmed(outside, [`${harmless(name)}:`, ...keys.flatMap(proposedKeyLines)]);
+          },
         }),
       );
     }

@@ -1,12 +1,12 @@
-import { complaintOf, saveComplaint, verify, verifyAsStranger } from '../../index.js';
+import { verify, verifyAsStranger } from '../../index.js';
 import type { Command, Report, Session } from '../command.js';
+import { complain, withReportFile } from '../complaint.js';
 import { notesFolder } from '../folders.js';
 import { isSet, single, textOf } from '../options.js';
 import type { Values } from '../options.js';
 import { networkOf, pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remote.js';
 import { passes, reportVerify } from '../report.js';
 import { reportStranger } from '../report-trust.js';
-import { version } from '../version.js';
 
 export const verifyCommand: Command = {
   examples: [
@@ -16,14 +16,16 @@ export const verifyCommand: Command = {
     ['packsign verify https://example.org/dist --archives', 'check a trusted database and all it lists'],
   ],
   options: (yargs) =>
-    withTolerance(
-      withNetwork(
-        withPins(
-          yargs.positional('target', {
-            type: 'string',
-            default: '.',
-            describe: 'directory, database file, address, or name of a trusted database',
-          }),
+    withReportFile(
+      withTolerance(
+        withNetwork(
+          withPins(
+            yargs.positional('target', {
+              type: 'string',
+              default: '.',
+              describe: 'directory, database file, address, or name of a trusted database',
+            }),
+          ),
         ),
       ),
     )
@@ -41,8 +43,7 @@ export const verifyCommand: Command = {
         type: 'boolean',
         default: false,
         describe: 'for maintainers: an address as newcomers see it, with every mirror, gpgv and sqv',
-      })
-      .option('report', single('write what is wrong to this file, for the maintainer')),
+      }),
   run: async (values, session) => {
     if (isSet(values, 'as-stranger')) return await runAsStranger(values, session);
     const { outside, progress } = session;
@@ -62,11 +63,8 @@ export const verifyCommand: Command = {
       allowStale: isSet(values, 'allow-stale'),
       allowUnauthenticated: isSet(values, 'allow-unauthenticated'),
     };
-    const report = textOf(values, 'report');
-    if (report !== null && !passes(result, tolerance)) {
-      saveComplaint(report, complaintOf(result, { now: outside.clock(), version: version() }));
-    }
-    return reportVerify(result, tolerance);
+    const notices = complain(values, outside, passes(result, tolerance) ? [] : [result]);
+    return { ...reportVerify(result, tolerance), notices };
   },
 };
 

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { newPlace } from '../packsign.js';
+import type { Place } from '../packsign.js';
+import { fingerprint } from '../pgp/forge.js';
+import { ISSUED, certificateFile, minutes, people } from '../threats/scene.js';
+import type { People } from '../threats/scene.js';
+import { hasTool } from '../tools.js';
+import { answer, packsign, publish, sendFile, serve } from './scene.js';
+import type { Site } from './scene.js';
+
+/** What a person at a terminal sees, and is asked. `script` makes the terminal. */
+let known: People;
+let place: Place;
+let site: Site;
+let user: Place;
+
+beforeAll(async () => {
+  known = await people();
+});
+
+beforeEach(async () => {
+  place = newPlace();
+  site = await serve(place.path('dist'));
+  await publish(place, known.ann, { packsign: { Database: site.url } });
+  user = newPlace();
+  user.write('ann.asc', certificateFile(known.ann));
+});
+
+async function atTerminal(
+  args: readonly string[],
+  typed = '',
+  onSeen: (seen: string) => void = () => undefined,
+): Promise<{ readonly status: number | null; readonly seen: string }> {
+  const command = [process.execPath, resolve('dist/bin/packsign.js'), ...args].map((word) => `'${word}'`);
+  const child = spawn('script', ['-qec', `stty cols 100; ${command.join(' ')}`, '/dev/null'], {
+    cwd: user.root,
+    env: {
+      ...{ PATH: process.env['PATH'], TERM: 'xterm', HOME: user.path('home') },
+      ...{ XDG_CONFIG_HOME: user.path('config'), XDG_CACHE_HOME: user.path('cache') },
+    },
+    timeout: 50_000,
+  });
+  let seen = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    seen += chunk.toString();
+    onSeen(seen);
+    if (typed !== '' && seen.includes('[y/N]')) {
+      child.stdin.write(`${typed}\n`);
+      typed = '';
+    }
+  });
+  const status = await new Promise<number | null>((done) => child.on('close', done));
+  return { status, seen };
+}
+
+function grouped(key: { getFingerprint(): string }): string {
+  const groups = fingerprint(key).match(/.{4}/g) ?? [];
+  return `${groups.slice(0, 5).join(' ')}  ${groups.slice(5).join(' ')}`;
+}
+
+describe.skipIf(!hasTool('script'))('at a terminal', () => {
+  test('trust add shows the full fingerprint, and keeps nothing that is not confirmed', async () => {
+    const add = ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann'];
+    const no = await atTerminal(add, 'n');
+    expect(no.status).toBe(1);
+    expect(no.seen).toContain(grouped(known.ann));
+    expect(no.seen).toContain('was not added');
+    expect((await answer(user, ['trust', 'list'])).value['databases']).toEqual([]);
+    expect((await atTerminal(add, 'y')).status).toBe(0);
+    expect((await answer(user, ['trust', 'list'])).value['databases']).toHaveLength(1);
+  });
+
+  test('trust refresh --pin shows who certified the key, and pins what is confirmed', async () => {
+    await packsign(user, ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann']);
+    const Fingerprints = [fingerprint(known.ann), fingerprint(known.bob)].sort();
+    await publish(place, known.ann, {
+      ...{ issued: minutes(ISSUED, 5), keys: [known.ann, known.bob] },
+      packsign: { Database: site.url, Signers: { Threshold: 1, Fingerprints } },
+    });
+    const refresh = ['trust', 'refresh', 'ann', '--pin', fingerprint(known.bob)];
+    const pinned = async () =>
+      (await answer(user, ['trust', 'list'])).value['databases'] as { fingerprints: string[] }[];
+    const declined = await atTerminal(refresh, 'n');
+    expect(declined.status).toBe(1);
+    expect(declined.seen).toContain(grouped(known.bob));
+    expect(declined.seen).toContain('no key that you trust certified it');
+    expect(await pinned()).toMatchObject([{ fingerprints: [fingerprint(known.ann)] }]);
+    expect((await atTerminal(refresh, 'yes')).status).toBe(0);
+    const both = [fingerprint(known.ann), fingerprint(known.bob)];
+    expect(await pinned()).toMatchObject([{ fingerprints: both }]);
+  });
+
+  test('get shows a bar for all and one for each file, and on a pipe nothing', async () => {
+    const [one, two] = [randomBytes(300_000), randomBytes(200_000)];
+    const archives = { 'one-1.0.tar.gz': one, 'two-1.0.tar.gz': two };
+    await publish(place, known.ann, {
+      issued: minutes(ISSUED, 5),
+      archives,
+      packsign: { Database: site.url },
+    });
+    await packsign(user, ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann']);
+    let goOn = (): void => undefined;
+    site.tricks.set('one-1.0.tar.gz', (_, response) => {
+      response.writeHead(200, { 'content-length': one.length });
+      response.write(one.subarray(0, 150_000));
+      goOn = () => response.end(one.subarray(150_000));
+    });
+    // The server waits until the half is shown: nothing here depends on how fast anything is.
+    const half = '[##########          ] 150 kB of 300 kB  one-1.0.tar.gz';
+    const { status, seen } = await atTerminal(['get', 'one', 'two', '--output', 'a'], '', (text) => {
+      if (text.includes(half) && text.includes('1 of 2, 350 kB of 500 kB')) goOn();
+    });
+    expect(status).toBe(0);
+    expect(seen).toContain(half);
+    site.tricks.set('one-1.0.tar.gz', (request, response) => {
+      setTimeout(() => sendFile(place.path('dist/one-1.0.tar.gz'), request, response), 1000);
+    });
+    const piped = await packsign(user, ['get', 'one', '--output', 'b']);
+    expect([piped.status, piped.stderr]).toEqual([0, '']);
+    expect(piped.stdout).toBe('b/one-1.0.tar.gz  1.0, 300 kB, as signed\n');
+  });
+});
