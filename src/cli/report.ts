@@ -324,11 +324,13 @@ function adviceLines({ status, code, pinnedBy, database, notify, findings }: Ver
       `  packsign ${command} ${shown(target)} --fingerprint FINGERPRINT`,
     ];
   }
-  const isBad = status === 'refused' || findings.some(({ kind }) => kind === 'altered');
-  if (!isBad || code === 'DATABASE_MISSING') return [];
+  const isHarmful =
+    (status === 'refused' && code !== 'DATABASE_MISSING') || findings.some(({ kind }) => kind === 'altered');
+  const isWrong =
+    status === 'refused' || findings.some(({ kind }) => kind === 'altered' || kind === 'missing');
   return [
-    '  do not use it',
-    ...(notify === null
+    ...(isHarmful ? ['  do not use it'] : []),
+    ...(!isWrong || notify === null
       ? []
       : [`  tell the maintainer: ${harmless(notify)} (--report FILE writes what to send)`]),
   ];
