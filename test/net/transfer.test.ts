@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { enums } from 'openpgp';
-import { newPlace } from '../packsign.js';
+import { newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { day, fingerprint, forgeKey } from '../pgp/forge.js';
 import { DEMO, ISSUED, certificateFile, minutes, people, sha256 } from '../threats/scene.js';
@@ -195,6 +195,34 @@ describe('which package', () => {
     expect((await reader.get(['demo'], { allowPre: true })).packages).toMatchObject([
       { version: '2.0.0-beta.1' },
     ]);
+  });
+
+  test('is none that was yanked, unless it is named: then with a warning that says why', async () => {
+    place.write('ann.asc', known.ann.armor());
+    for (const version of ['1.0', '2.0']) place.write(`dist/demo-${version}.tar.gz`, sdist('demo', version));
+    const yanked = { 'demo-2.0.tar.gz': { Yanked: 'eats files' } };
+    place.write('dist/packsign.json', JSON.stringify({ Packages: yanked }));
+    expect((await packsign(place, ['build', 'dist', '--key', 'ann.asc'])).status).toBe(0);
+    await reader.trust(site.url, { keys: certificateFile(known.ann), name: 'ann' });
+    expect((await reader.get(['demo'])).packages).toMatchObject([{ version: '1.0', yanked: null }]);
+    reader.place.write('ann.asc', certificateFile(known.ann));
+    const pins = ['--keys', 'ann.asc'];
+    const run = await packsign(reader.place, [
+      'get',
+      'demo==2',
+      '--from',
+      site.url,
+      ...pins,
+      '--output',
+      'b',
+    ]);
+    expect([run.status, reader.place.has('b/demo-2.0.tar.gz')]).toEqual([0, true]);
+    expect(run.stderr).toBe('packsign: warning: demo-2.0.tar.gz: yanked: eats files (YANKED)\n');
+    const verified = await answer(reader.place, ['verify', site.url, '--archives', ...pins]);
+    expect(verified).toMatchObject({
+      ...{ status: 0, value: { findings: [{ kind: 'yanked', path: 'demo-2.0.tar.gz' }] } },
+    });
+    expect((await packsign(reader.place, ['list', site.url, ...pins])).stdout).toContain('yanked: eats');
   });
 
   test('is said to be ambiguous where several archives or databases have it', async () => {

@@ -5,7 +5,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { packsign, publish, serve } from '../net/scene.js';
-import { DEMO, ISSUED, certificateFile, minutes, people } from '../threats/scene.js';
+import { DEMO, ISSUED, certificateFile, minutes, people, sha256 } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
 
 /** The examples run with the packed package, as whoever copies them runs them. */
@@ -77,4 +77,28 @@ test('shipped-trust uses what trust export made', async () => {
   await publish(place, known.mallory, { issued: minutes(ISSUED, 5) });
   const bad = await example('shipped-trust.mjs', 'trust.json', 'ann');
   expect([bad.status, bad.stdout]).toMatchObject([1, expect.stringMatching(/^refused: /) as string]);
+});
+
+test('verify-bytes decides on bytes alone', async () => {
+  const place = newPlace();
+  const bytes = await publish(place, known.ann);
+  const signature = `signatures/${sha256(bytes)}.asc`;
+  for (const name of ['packages.plist', signature, 'demo-1.0.tar.gz']) {
+    user.write(`got/${name}`, place.read(`dist/${name}`));
+  }
+  user.write('ann.asc', certificateFile(known.ann));
+  const args = ['got/packages.plist', 'ann.asc', 'got/demo-1.0.tar.gz'];
+  expect(await example('verify-bytes.mjs', ...args)).toEqual({
+    ...{ status: 0, stdout: 'authentic\ngot/demo-1.0.tar.gz is listed\n' },
+  });
+  user.write('got/demo-1.0.tar.gz', 'something else');
+  expect(await example('verify-bytes.mjs', ...args)).toEqual({
+    ...{ status: 1, stdout: 'authentic\ngot/demo-1.0.tar.gz is altered\n' },
+  });
+  user.remove(`got/${signature}`);
+  const none = await example('verify-bytes.mjs', ...args);
+  expect([none.status, none.stdout]).toMatchObject([
+    1,
+    expect.stringContaining('SIGNATURE_MISSING') as string,
+  ]);
 });

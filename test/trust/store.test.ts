@@ -137,9 +137,10 @@ describe('trust add', () => {
 
 describe('vouching', () => {
   let other: Site;
+  let second: Place;
 
   beforeEach(async () => {
-    const second = newPlace();
+    second = newPlace();
     other = await serve(second.path('dist'));
     await publish(second, known.bob, { packsign: { Database: other.url } });
     const Trusts = [
@@ -169,6 +170,32 @@ describe('vouching', () => {
       status: 'authentic',
       pinnedBy: 'store',
     });
+  });
+
+  test('a word counts for the addresses that it names, and only while it is fresh', async () => {
+    await packsign(user, ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann']);
+    const third = newPlace();
+    const unnamed = await serve(third.path('dist'));
+    await publish(third, known.bob, { packsign: { Database: unnamed.url } });
+    const strange = await answer(user, ['trust', 'add', unnamed.url, '--via', 'ann']);
+    expect([strange.status, codeOf(strange.value)]).toEqual([1, 'NOT_VOUCHED_FOR']);
+    expect((await answer(user, ['trust', 'list'])).value['databases']).toHaveLength(1);
+    const Trusts = [{ URL: other.url, Fingerprints: [fingerprint(known.bob)], Threshold: 1 }];
+    const expires = minutes(ISSUED, 3);
+    const stale = { issued: minutes(ISSUED, 2), expires, packsign: { Database: site.url, Trusts } };
+    await publish(place, known.ann, stale);
+    const old = await answer(user, ['trust', 'add', other.url, '--via', 'ann']);
+    expect([old.status, codeOf(old.value)]).toEqual([1, 'NOT_VOUCHED_FOR']);
+  });
+
+  test('a vouched database that its own keys do not sign is not added', async () => {
+    await packsign(user, ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann']);
+    await publish(second, known.mallory, {
+      ...{ issued: minutes(ISSUED, 1), keys: [known.mallory, known.bob] },
+      packsign: { Database: other.url },
+    });
+    const { status, value } = await answer(user, ['trust', 'add', other.url, '--via', 'ann']);
+    expect([status, codeOf(value)]).toEqual([1, 'SIGNATURE_INVALID']);
   });
 
   test('what nobody vouches for is not added', async () => {
