@@ -22,6 +22,16 @@ export function databaseAddress(text: string): string {
   return url.href;
 }
 
+/** The same for an address that a database names: null where it is none that could be asked. */
+export function namedAddress(text: string): string | null {
+  try {
+    return databaseAddress(text);
+  } catch (error) {
+    if (error instanceof PacksignError) return null;
+    throw error;
+  }
+}
+
 /** The address of a file beside a database, or beside the files of a mirror. */
 export function besideAddress(base: string, path: string): string {
   const url = new URL(base);
@@ -43,7 +53,12 @@ export function nameForAddress(address: string): string {
 }
 
 function parse(text: string): URL {
-  if (!URL.canParse(text)) throw new PacksignError('USAGE', `"${text}" is not an address`);
+  // `example.org:8080/dist` would be read as one whose scheme is a host.
+  if (!isAddress(text) || !URL.canParse(text)) {
+    throw new PacksignError('USAGE', `"${text}" is not an address`, {
+      hint: 'an address begins with https://, http:// or file://',
+    });
+  }
   const url = new URL(text);
   if (!['http:', 'https:', 'file:'].includes(url.protocol)) {
     throw new PacksignError(

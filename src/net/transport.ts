@@ -234,9 +234,13 @@ function failure(at: URL, error: unknown): PacksignError {
   if (error instanceof PacksignError) return error;
   const code = systemCode(error) ?? '';
   if (code.endsWith('_TIMEOUT') || code === 'ETIMEDOUT') {
-    return new PacksignError('NETWORK_TIMEOUT', `${at.host} does not answer in time`, { cause: error });
+    return new PacksignError('NETWORK_TIMEOUT', `${at.host} does not answer in time`, {
+      hint: 'try again later; --timeout 5m is more patient',
+      cause: error,
+    });
   }
   return new PacksignError('NETWORK', `cannot fetch ${at.href}: ${wordsFor(code, at) ?? reasonOf(error)}`, {
+    hint: 'look at the address and at your network, and try again',
     cause: error,
   });
 }

@@ -4,7 +4,7 @@ import type { Kept } from '../disk/kept.js';
 import { changeTrust, writeInventory } from '../disk/trust.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import { besideAddress, databaseAddress } from '../model/address.js';
+import { besideAddress, namedAddress } from '../model/address.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { KEYS_NAME, signaturePath } from '../model/layout.js';
 import { hashesOf } from '../model/ledger.js';
@@ -106,7 +106,7 @@ export async function fetchSource(
   const mirrors = options.at === undefined ? (source.entry?.accepted?.mirrors ?? []) : [];
   const own = options.at ?? source.url;
   let first: FetchedDatabase | PacksignError | null = null;
-  for (const address of [own, ...mirrors.map(databaseAddress)]) {
+  for (const address of [own, ...mirrors.flatMap((mirror) => namedAddress(mirror) ?? [])]) {
     const answer = await attempt(() => fetchFrom(network, address, { source, options }));
     first ??= answer;
     if (answer instanceof PacksignError) continue;

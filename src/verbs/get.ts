@@ -4,7 +4,7 @@ import { digestListed } from '../disk/listed.js';
 import { findParts, openPart } from '../disk/part.js';
 import type { Part } from '../disk/part.js';
 import { PacksignError } from '../errors.js';
-import { databaseAddress, isAddress } from '../model/address.js';
+import { namedAddress } from '../model/address.js';
 import type { Archive } from '../model/archive.js';
 import type { Finding } from '../model/finding.js';
 import { plainName } from '../model/file-name.js';
@@ -423,7 +423,7 @@ async function settle(
 
 /** Where the archives may lie: beside the database that answered, its own address, and its mirrors. */
 function placesOf({ from, url, trusted }: FetchedDatabase): readonly string[] {
-  const mirrors = (trusted?.Packsign.Mirrors ?? []).filter(isAddress).map(databaseAddress);
+  const mirrors = (trusted?.Packsign.Mirrors ?? []).flatMap((mirror) => namedAddress(mirror) ?? []);
   return [...new Set([from, url, ...mirrors])];
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { decodeDatabase } from '../format/database.js';
-import { databaseAddress } from '../model/address.js';
+import { databaseAddress, namedAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import { SLACK_MS, formatInstant } from '../model/time.js';
@@ -203,7 +203,7 @@ function requireAddress(database: Database, { url, accepted }: JudgeOptions): vo
     if (before === null) return;
     throw new PacksignError('WRONG_DATABASE', `it does not say whose it is, and was ${before} before`);
   }
-  if (databaseAddress(own) === databaseAddress(url)) return;
+  if (namedAddress(own) === databaseAddress(url)) return;
   throw new PacksignError('WRONG_DATABASE', `this is the database of ${own}, not of ${url}`);
 }
 

@@ -88,7 +88,7 @@ export async function verifyAsStranger(address: string, options: StrangerOptions
     const own = await lookAt(network, url, { ...look, own: null });
     const sites = [own.report];
     for (const mirror of own.fetched?.trusted?.Packsign.Mirrors ?? []) {
-      sites.push((await lookAt(network, databaseAddress(mirror), { ...look, own: own.report })).report);
+      sites.push((await lookAt(network, mirror, { ...look, own: own.report })).report);
     }
     const pageShowsKeys = page === null ? null : shown.length > 0;
     const code =
@@ -136,7 +136,7 @@ interface Looked {
 
 async function lookAt(network: Network, from: string, look: Look): Promise<Looked> {
   try {
-    return await lookClosely(network, from, look);
+    return await lookClosely(network, databaseAddress(from), look);
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
     const { code, message } = error;

@@ -1,7 +1,7 @@
 import { keep } from '../disk/kept.js';
 import { changeTrust, encodeBundle, writeInventory } from '../disk/trust.js';
 import { PacksignError } from '../errors.js';
-import { databaseAddress, nameForAddress } from '../model/address.js';
+import { databaseAddress, nameForAddress, namedAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import type { Trust } from '../model/database.js';
 import { hashesOf } from '../model/ledger.js';
@@ -219,7 +219,7 @@ async function vouched(
   if (fetched.trusted === null || fetched.status !== 'authentic') {
     throw new PacksignError('NOT_VOUCHED_FOR', `${via} is ${fetched.status}: its word is worth nothing now`);
   }
-  const offer = (fetched.trusted.Packsign.Trusts ?? []).find((trust) => databaseAddress(trust.URL) === url);
+  const offer = (fetched.trusted.Packsign.Trusts ?? []).find((trust) => namedAddress(trust.URL) === url);
   if (offer === undefined || offer.Fingerprints.length === 0) {
     throw new PacksignError('NOT_VOUCHED_FOR', `${via} does not vouch for ${url}`, {
       hint: 'packsign trust refresh shows what it vouches for',

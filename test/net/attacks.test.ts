@@ -320,6 +320,22 @@ describe('malicious mirror', () => {
   });
 });
 
+test('addresses in a database that are none are passed by', async () => {
+  await publish(place, known.ann, {
+    issued: minutes(ISSUED, 5),
+    packsign: packsign({ Mirrors: ['http://['] }),
+  });
+  for (let run = 0; run < 2; run += 1) {
+    expect(await reader.fetch(site.url)).toMatchObject({ status: 'authentic' });
+  }
+  expect((await reader.get(['demo'])).packages).toHaveLength(1);
+  await publish(place, known.ann, {
+    issued: minutes(ISSUED, 6),
+    packsign: packsign({ Database: 'http://[' }),
+  });
+  await expectRefusal('WRONG_DATABASE');
+});
+
 describe('slow retrieval', () => {
   test('a server that says nothing', async () => {
     site.tricks.set('packages.plist', () => undefined);

@@ -75,6 +75,11 @@ test('a mirror with an altered archive, and one that is gone, are told', async (
   });
 });
 
+test('a mirror whose address is none is told', async () => {
+  await publish(place, known.ann, { packsign: { Database: site.url, Mirrors: ['http://['] } });
+  expect(await look()).toMatchObject({ good: false, code: 'USAGE', sites: [{}, { status: 'unreachable' }] });
+});
+
 test('a trust page has to show a key that keys.asc holds', async () => {
   const grouped = fingerprint(known.ann).replace(/(.{4})/g, '<span>$1</span>&nbsp;');
   place.write('dist/index.html', `<p>${grouped}</p>`);
