@@ -4,6 +4,7 @@ import type {
   Grounds,
   ListResult,
   ListedPackage,
+  PacksignError,
   PinnedKey,
   ProposedKey,
   Refreshed,
@@ -111,19 +112,33 @@ export function reportBundle(bytes: Uint8Array): Report {
   return { json: JSON.parse(text) as Record<string, unknown>, lines: [text], exitStatus: 0 };
 }
 
-export function reportRefreshed(all: readonly Refreshed[]): Report {
+/** A database that could not be looked at. */
+export interface RefreshFailure {
+  readonly target: string;
+  readonly error: PacksignError;
+}
+
+export function reportRefreshed(all: readonly Refreshed[], failures: readonly RefreshFailure[]): Report {
+  const isRefused = all.some(({ status }) => status === 'refused');
   return {
     json: {
       databases: all.map((one) => {
         const { status, code, keysChanged, proposed, pinned, offers } = one;
         return { ...trustedJson(one), status, code, keysChanged, proposed, pinned, offers };
       }),
+      failures: failures.map(({ target, error: { code, message } }) => ({ name: target, code, message })),
     },
     lines: all.flatMap(refreshedLines),
-    notices: all.flatMap(({ name, notices }) =>
-      notices.map((notice) => `packsign: warning: ${harmless(name)}: ${harmless(notice)}`),
-    ),
-    exitStatus: all.every(({ status }) => status !== 'refused') ? 0 : 1,
+    notices: [
+      ...all.flatMap(({ name, notices }) =>
+        notices.map((notice) => `packsign: warning: ${harmless(name)}: ${harmless(notice)}`),
+      ),
+      ...failures.map(
+        ({ target, error: { code, message } }) =>
+          `packsign: error: ${harmless(target)}: ${harmless(message)} (${code})`,
+      ),
+    ],
+    exitStatus: failures.length > 0 ? 2 : isRefused ? 1 : 0,
   };
 }
 

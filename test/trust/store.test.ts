@@ -310,6 +310,25 @@ describe('the store', () => {
 });
 
 describe('trust refresh', () => {
+  test('goes on where one of several cannot be reached, and says so', async () => {
+    const second = newPlace();
+    const gone = await serve(second.path('dist'));
+    await publish(second, known.ann);
+    for (const [name, url] of [
+      ['a', gone.url],
+      ['b', site.url],
+    ] as const) {
+      await packsign(user, ['trust', 'add', url, '--keys', 'ann.asc', '--name', name]);
+    }
+    gone.tricks.set('packages.plist', (_, response) => response.writeHead(501).end());
+    const { status, value } = await answer(user, ['trust', 'refresh']);
+    expect(status).toBe(2);
+    expect(value).toMatchObject({
+      ...{ databases: [{ name: 'b', status: 'authentic' }], failures: [{ name: 'a', code: 'NETWORK' }] },
+    });
+    expect((await packsign(user, ['trust', 'refresh'])).stderr).toContain('packsign: error: a: ');
+  });
+
   test('shows a signer that is proposed, and pins it only when it is named', async () => {
     await packsign(user, ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann']);
     const [ann, bob] = [fingerprint(known.ann), fingerprint(known.bob)];

@@ -1,4 +1,4 @@
-import { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from '../../index.js';
+import { PacksignError, trustAdd, trustExport, trustList, trustRefresh, trustRemove } from '../../index.js';
 import type { Command } from '../command.js';
 import { isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
 import { networkOf, parseFingerprint, placeOfTrust, storeOf } from '../remote.js';
@@ -11,6 +11,7 @@ import {
   reportTrusted,
   reportAdded,
 } from '../report-trust.js';
+import type { RefreshFailure } from '../report-trust.js';
 import { ask, readPasted } from '../secrets.js';
 import { canAsk } from '../streams.js';
 import type { Outside } from '../streams.js';
@@ -101,22 +102,29 @@ export const trustRefreshCommand: Command = {
     const named = Array.isArray(values['db']) ? values['db'].map(String) : [];
     const targets = named.length > 0 ? named : (await trustList(store)).map(({ name }) => name);
     const refreshed = [];
+    const failures: RefreshFailure[] = [];
     for (const target of targets) {
       progress.say(`looking at ${target}`);
-      refreshed.push(
-        await trustRefresh(target, {
-          store,
-          network: networkOf(values, outside),
-          now: outside.clock(),
-          pin: listOf(values, 'pin').map(parseFingerprint),
-          confirm: async (name, keys) => {
-            progress.rest();
-            return await confirmed(outside, [`${harmless(name)}:`, ...keys.flatMap(proposedKeyLines)]);
-          },
-        }),
-      );
+      try {
+        refreshed.push(
+          await trustRefresh(target, {
+            store,
+            network: networkOf(values, outside),
+            now: outside.clock(),
+            pin: listOf(values, 'pin').map(parseFingerprint),
+            confirm: async (name, keys) => {
+              progress.rest();
+              return await confirmed(outside, [`${harmless(name)}:`, ...keys.flatMap(proposedKeyLines)]);
+            },
+          }),
+        );
+      } catch (error) {
+        // One that cannot be reached keeps nobody from the others.
+        if (!(error instanceof PacksignError) || targets.length === 1) throw error;
+        failures.push({ target, error });
+      }
     }
-    return reportRefreshed(refreshed);
+    return reportRefreshed(refreshed, failures);
   },
 };
 
