@@ -57,7 +57,7 @@ export async function* watch(
       exclude: () => turns.settings().Exclude ?? [],
       nowMs: () => clock().getTime(),
       dueMs: () => Math.min(timing.dueMs(), scrubber.dueMs()),
-      kept: options.page === true ? (await import('./page.js')).pageFiles() : [],
+      kept: options.page === true ? await keptFiles() : [],
       isRefused: timing.isRefused,
       once,
     });
@@ -66,6 +66,12 @@ export async function* watch(
     await scrubber.stop();
     await changes.close();
   }
+}
+
+/** What is put back when it is lost, besides the database. */
+async function keptFiles(): Promise<readonly string[]> {
+  const { pageFiles } = await import('./page.js');
+  return pageFiles();
 }
 
 /** When a turn is due by itself: before the database expires, and after one that failed. */
