@@ -36,7 +36,7 @@ export async function main(argv: readonly string[], given: Outside): Promise<num
     }
     return await carryOut(parsed, outside);
   } catch (error) {
-    return fail(error, { outside, wantsJson, verbose: argv.includes('--verbose') });
+    return await fail(error, { outside, wantsJson, verbose: argv.includes('--verbose') });
   }
 }
 
@@ -73,8 +73,8 @@ interface Failing {
   readonly verbose: boolean;
 }
 
-function fail(error: unknown, { outside, wantsJson, verbose }: Failing): number {
-  if (!(error instanceof PacksignError)) return reportBug(error, { outside, wantsJson });
+async function fail(error: unknown, { outside, wantsJson, verbose }: Failing): Promise<number> {
+  if (!(error instanceof PacksignError)) return await reportBug(error, { outside, wantsJson });
   const { code, message, hint } = error;
   if (wantsJson) outside.stdout.write(`${harmlessJson({ error: { code, message, hint } })}\n`);
   // A message may be of several lines; each is made harmless by itself.
@@ -88,8 +88,12 @@ function fail(error: unknown, { outside, wantsJson, verbose }: Failing): number 
   return error.exitStatus;
 }
 
-function reportBug(error: unknown, { outside, wantsJson }: { outside: Outside; wantsJson: boolean }): number {
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+async function reportBug(
+  error: unknown,
+  { outside, wantsJson }: { outside: Outside; wantsJson: boolean },
+): Promise<number> {
+  const { readableStack } = await import('./stack.js');
+  const stack = error instanceof Error ? readableStack(error.stack ?? error.message) : String(error);
   if (wantsJson) {
     const bug = { code: 'BUG', message: 'packsign failed in a way that it does not know', hint: null };
     outside.stdout.write(`${JSON.stringify({ error: bug })}\n`);

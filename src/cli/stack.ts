@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
+import type { SourceMapPayload } from 'node:module';
+
+/** A stack that names the sources, for a report: what runs is a bundle of short names. */
+export function readableStack(stack: string): string {
+  const maps = new Map<string, SourceMap | null>();
+  return stack.replace(/file:\/\/[^\s()]+:\d+:\d+/g, (place) => {
+    const [, file = '', line, column] = /^(.*):(\d+):(\d+)$/.exec(place) ?? [];
+    const map = maps.get(file) ?? readMap(file);
+    maps.set(file, map);
+    const entry = map?.findEntry(Number(line) - 1, Number(column) - 1);
+    return entry === undefined || !('originalSource' in entry)
+      ? place
+      : `${entry.originalSource.replace(/^(?:\.\.\/)+/, '')}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+  });
+}
+
+function readMap(file: string): SourceMap | null {
+  try {
+    return new SourceMap(JSON.parse(readFileSync(new URL(`${file}.map`), 'utf8')) as SourceMapPayload);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
+import { readableStack } from '../../src/cli/stack.js';
+
+const PROGRAM = resolve('dist/program/cli/packsign.js');
+const url = pathToFileURL(PROGRAM).href;
+
+test('the stack of a bug names the sources, whatever the bundle calls things', () => {
+  const lines = readFileSync(PROGRAM, 'utf8').split('\n');
+  const line = lines.findIndex((text) => text.includes('SIGTERM'));
+  const column = (lines[line] ?? '').indexOf('SIGTERM');
+  const stack = `TypeError: boom\n    at x (${url}:${line + 1}:${column + 1})\n    at node:internal/main:1:1`;
+  expect(readableStack(stack)).toMatch(
+    /^TypeError: boom\n {4}at x \(bin\/packsign\.ts:\d+:\d+\)\n {4}at node:internal\/main:1:1$/,
+  );
+});
+
+test('a place without a map stays as it is', () => {
+  const stack = `Error: e\n    at file:///nowhere/else.js:1:2\n    at f (${url}x.js:3:4)`;
+  expect(readableStack(stack)).toBe(stack);
+});
