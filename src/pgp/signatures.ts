@@ -30,8 +30,10 @@ export interface SignatureReport {
   /** From the hashed area. Unproven unless `good`. */
   readonly signedAt: Date | null;
   readonly good: boolean;
-  /** Why it is not good; null where it is. */
+  /** Why it is not good, for people; null where it is. */
   readonly reason: string | null;
+  /** Whether that is because the key that it says made it had been revoked. */
+  readonly revoked: boolean;
   /** When the key that signed expires, as known now: past means stale (docs/FORMAT.md §8 step 10). */
   readonly keyExpires: Date | null;
 }
@@ -113,6 +115,7 @@ const NOTHING: SignatureReport = {
   signedAt: null,
   good: false,
   reason: null,
+  revoked: false,
   keyExpires: null,
 };
 
@@ -127,11 +130,10 @@ async function judge(signature: SignaturePacketBytes, matter: Case): Promise<Sig
 
   let report: SignatureReport = { ...base, reason: 'made by a key that is not among the certificates' };
   for (const suspect of suspects) {
-    const reason = await faultOf(packet, suspect, matter.content);
+    const fault = await faultOf(packet, suspect, matter.content);
     // A stranger's certificate can list a foreign subkey: the first that fails is not the last word.
-    if (reason === null || report.fingerprint === null)
-      report = { ...base, ...named(suspect, matter.now), reason };
-    if (reason === null) return { ...report, good: true };
+    if (fault === null) return { ...base, ...named(suspect, matter.now), good: true };
+    if (report.fingerprint === null) report = { ...base, ...named(suspect, matter.now), ...fault };
   }
   return report;
 }
@@ -165,17 +167,19 @@ function flawOf(packet: SignaturePacket, now: Date): string | null {
   return null;
 }
 
+type Fault = Pick<SignatureReport, 'reason' | 'revoked'>;
+
 /** Why a signature does not hold against one key of one certificate, or null where it does. */
-async function faultOf(packet: SignaturePacket, suspect: Suspect, content: Content): Promise<string | null> {
+async function faultOf(packet: SignaturePacket, suspect: Suspect, content: Content): Promise<Fault | null> {
   const { certificate, key } = suspect;
   const standing = standingOf(certificate, key, packet.created ?? new Date(0));
-  if (standing.kind !== 'valid') return standing.reason;
-  if (key.packet === null) return 'the key cannot be read';
+  if (standing.kind !== 'valid') return { reason: standing.reason, revoked: standing.kind === 'revoked' };
+  if (key.packet === null) return { reason: 'the key cannot be read', revoked: false };
   try {
     await verifyPacket(packet, { by: key.packet, over: content, config: POLICY });
     return null;
   } catch (error) {
-    return `the signature does not match: ${reasonOf(error)}`;
+    return { reason: `the signature does not match: ${reasonOf(error)}`, revoked: false };
   }
 }
 

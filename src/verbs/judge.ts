@@ -166,7 +166,7 @@ function requireSigners(
   if (signers.size >= least) return;
   if (signers.size === 0) {
     const reason = reports.map((report) => report.reason).find((text) => text !== null);
-    const revoked = reports.find((report) => report.fingerprint !== null && isRevocation(report.reason));
+    const revoked = reports.find((report) => report.revoked);
     if (revoked !== undefined) {
       throw new PacksignError('KEY_REVOKED', `signed by a key that is revoked: ${revoked.reason ?? ''}`);
     }
@@ -176,10 +176,6 @@ function requireSigners(
     );
   }
   throw new PacksignError('TOO_FEW_SIGNATURES', `${signers.size} of ${least} signatures that are needed`);
-}
-
-function isRevocation(reason: string | null): boolean {
-  return reason?.includes('revoked') === true;
 }
 
 function judged(report: SignatureReport, bounds: Bounds | null): JudgedSignature {

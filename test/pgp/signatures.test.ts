@@ -129,6 +129,7 @@ describe('verification', () => {
       signedAt: day(10),
       good: true,
       reason: null,
+      revoked: false,
       keyExpires: null,
     });
   });
@@ -335,6 +336,7 @@ describe('verification', () => {
         {
           good: false,
           reason: 'the key was revoked at 2025-04-01T00:00:00Z',
+          revoked: true,
         },
       );
     },
