@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { formatInstant } from '../index.js';
 import type { ChangedKey, CheckedBackup, ShownKey } from '../index.js';
 import type { Report } from './command.js';
+import { warningLines } from './report.js';
 import { groupFingerprint, harmless } from './terminal.js';
 
 /** What `key extend`, `key rotate` and `key revoke` came to. */
@@ -36,6 +37,7 @@ export function reportChangedKey(
             `  packsign build ${harmless(directory)} --key KEY`,
           ]),
     ],
+    notices: warningLines(published?.warnings ?? []),
     exitStatus: 0,
   };
 }

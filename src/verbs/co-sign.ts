@@ -7,7 +7,7 @@ import { publishMoreSignatures } from './publish.js';
 import { readKeys, readPublished } from './published.js';
 import type { Standing } from './published.js';
 import { rehearse } from './rehearse.js';
-import { noteDown } from './release.js';
+import { catchUp, noteDown } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
 
 /**
@@ -38,6 +38,8 @@ export async function coSign(
   publishMoreSignatures(directory, { sha256, signature });
   noteDown(directory, { database, signers, sha256 }, options);
   const threshold = thresholdOf(database);
+  // With one more signature it may do without a key whose revocation waits.
+  const { warnings } = await catchUp(directory, sha256, options);
   return {
     database: join(directory, DATABASE_NAME),
     sha256,
@@ -50,6 +52,6 @@ export async function coSign(
     threshold,
     publication: null,
     keysWritten: null,
-    warnings: [],
+    warnings,
   };
 }

@@ -4,7 +4,9 @@ import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_LIMIT_BYTES } from '../model/database.js';
 import { HELD_KEYS_NAME, KEYRING_NAME, KEYS_NAME } from '../model/layout.js';
+import type { Warning } from '../model/finding.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { followPage } from './follow-page.js';
 import { judge } from './judge.js';
 import { END_OF_TIME, readKeys, readPublished, readStanding } from './published.js';
 import type { Publication } from './publish.js';
@@ -13,6 +15,8 @@ export interface PublishKeysOptions {
   /** Certificates to take in. */
   readonly certificates: readonly Certificate[];
   readonly stateFolder: string;
+  /** Whether the trust page follows what is published. */
+  readonly page?: boolean;
 }
 
 export interface PublishedKeys {
@@ -25,6 +29,7 @@ export interface PublishedKeys {
   readonly unchanged: boolean;
   /** Why revocations wait until the next database is published; null where none do. */
   readonly held: string | null;
+  readonly warnings: readonly Warning[];
 }
 
 /**
@@ -36,7 +41,7 @@ export async function publishKeys(directory: string, options: PublishKeysOptions
   const { stateFolder } = options;
   const unlock = takeLock(stateFolder);
   try {
-    await readPublished(directory);
+    const published = await readPublished(directory);
     const { encodeCertificates, mergeCertificates } = await import('../pgp/certificates.js');
     const known = await readKeys(join(directory, KEYS_NAME));
     const wanted = await mergeCertificates(known, [
@@ -49,6 +54,8 @@ export async function publishKeys(directory: string, options: PublishKeysOptions
     const changed = await writeKeys(directory, { known, certificates: now });
     if (held === null) removeDurably(join(stateFolder, HELD_KEYS_NAME));
     else holdBack(stateFolder, encodeCertificates(wanted).armored);
+    const warnings =
+      published === null ? [] : await followPage(directory, { ...options, sha256: published.sha256 });
     const before = new Set(known.map(({ fingerprint }) => fingerprint));
     const fingerprints = now.map(({ fingerprint }) => fingerprint).sort();
     const added = fingerprints.filter((fingerprint) => !before.has(fingerprint));
@@ -58,6 +65,7 @@ export async function publishKeys(directory: string, options: PublishKeysOptions
       added,
       unchanged: !changed && held === null,
       held,
+      warnings,
     };
   } finally {
     unlock();

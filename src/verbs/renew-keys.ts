@@ -21,6 +21,8 @@ export interface ChangeKeyOptions {
   /** The directory whose `keys.asc` is refreshed where it holds the key. */
   readonly directory: string;
   readonly stateFolder: string;
+  /** Whether the directory's trust page follows its `keys.asc`. */
+  readonly page: boolean;
   readonly now: Date;
 }
 
@@ -149,7 +151,7 @@ async function publishRevocation(options: RevokeKeyOptions): Promise<ChangedKey>
 
 async function outcome(
   certificate: Certificate,
-  { directory, stateFolder, now }: ChangeKeyOptions,
+  { directory, stateFolder, page, now }: ChangeKeyOptions,
 ): Promise<Omit<ChangedKey, 'files'>> {
   const { expiryOf, signingStatus } = await import('../pgp/certificates.js');
   const { fingerprint } = certificate;
@@ -161,7 +163,7 @@ async function outcome(
     signingKey: standing.kind === 'valid' ? standing.key.fingerprint : null,
     expires: expiryOf(certificate, now),
     published: isPublished
-      ? await publishKeys(directory, { certificates: [certificate], stateFolder })
+      ? await publishKeys(directory, { certificates: [certificate], stateFolder, page })
       : null,
   };
 }

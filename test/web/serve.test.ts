@@ -187,6 +187,53 @@ describe('the page that follows what is published', () => {
     expect(place.packsign(['verify', 'dist', '--fingerprint', key.fingerprint]).status).toBe(0);
   });
 
+  it('follows keys.asc: what key publish adds, and a revocation that waited for the next database', async () => {
+    const [ada, eve] = [await newKey('Ada'), await newKey('Eve')];
+    const place = newPlace();
+    place.write('ada.asc', ada.signing);
+    place.write('ada.rev.asc', ada.revocation);
+    place.write('eve.asc', eve.signing);
+    place.write('dist/packsign.json', '{"Page": true}');
+    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
+    expect(place.packsign(['build', 'dist', '--key', 'ada.asc']).status).toBe(0);
+    const showsKeys = () => place.text('dist/index.html').includes(place.text('dist/keys.asc').trim());
+    expect(showsKeys()).toBe(true);
+    expect(place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc']).status).toBe(0);
+    expect(showsKeys()).toBe(true);
+    expect(place.packsign(['sign', 'dist', '--co-sign', '--key', 'eve.asc']).status).toBe(0);
+    place.remove('dist/index.html');
+    expect(place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc']).status).toBe(0);
+    expect(showsKeys()).toBe(true);
+    // It rests on Eve's signature as well, so nothing has to wait.
+    expect(place.json(['key', 'revoke', 'ada.rev.asc', 'dist']).value['held']).toBeNull();
+    expect(showsKeys()).toBe(true);
+    expect(place.json(['page', 'dist']).value).toMatchObject({ written: false });
+    // One that somebody edited stays, and keys.asc goes on without it.
+    place.write('dist/index.html', place.text('dist/index.html').replace('Packages', 'My packages'));
+    place.write('bob.asc', (await newKey('Bob')).signing);
+    const run = place.packsign(['key', 'publish', 'dist', '--key', 'bob.asc']);
+    expect([run.status, run.stderr]).toEqual([0, expect.stringContaining('(PAGE_EDITED)')]);
+    expect(showsKeys()).toBe(false);
+  });
+
+  it('follows a revocation that was held back', async () => {
+    const [ada, eve] = [await newKey('Ada'), await newKey('Eve')];
+    const place = newPlace();
+    place.write('ada.asc', ada.signing);
+    place.write('ada.rev.asc', ada.revocation);
+    place.write('eve.asc', eve.signing);
+    place.write('dist/packsign.json', '{"Page": true}');
+    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
+    expect(place.packsign(['build', 'dist', '--key', 'ada.asc']).status).toBe(0);
+    expect(place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc']).status).toBe(0);
+    expect(place.json(['key', 'revoke', 'ada.rev.asc', 'dist']).value['held']).toContain('revoked');
+    const before = place.text('dist/keys.asc');
+    const args = ['build', 'dist', '--signers', eve.fingerprint, '--key', 'eve.asc'];
+    expect(place.packsign(args).status).toBe(0);
+    expect(place.text('dist/keys.asc')).not.toBe(before);
+    expect(place.text('dist/index.html')).toContain(place.text('dist/keys.asc').trim());
+  });
+
   it('follows a watch, which serves it and says when it changed', async () => {
     const key = await newKey('Ada');
     const place = newPlace();

@@ -23,6 +23,7 @@ export const keyPublishCommand: Command = {
     if (certificates.length === 0) {
       throw new PacksignError('NO_KEY', 'no key to publish', { hint: 'packsign key publish --key FILE' });
     }
-    return reportKeys(await publishKeys(directory, { certificates, stateFolder }));
+    const page = settings.Page === true;
+    return reportKeys(await publishKeys(directory, { certificates, stateFolder, page }));
   },
 };

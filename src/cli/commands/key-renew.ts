@@ -94,13 +94,14 @@ function life(describe: string): ReturnType<typeof single> {
 }
 
 function optionsFor(values: Values, { outside }: Session): ChangeKeyOptions {
-  const { directory, stateFolder } = placeOf(values);
+  const { directory, settings, stateFolder } = placeOf(values);
   return {
     file: textOf(values, 'file') ?? '',
     output: textOf(values, 'output'),
     passphrase: passphraseSource(outside, textOf(values, 'passphrase-file')).passphrase,
     directory,
     stateFolder,
+    page: settings.Page === true,
     now: nowFor(outside),
   };
 }
