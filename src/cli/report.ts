@@ -439,7 +439,7 @@ export function reportStatus(result: StatusResult, { directory }: { directory: s
         (signer) =>
           `  key ${groupFingerprint(signer.fingerprint)}  ${harmless(signer.userId ?? '')}${keyLife(signer)}`,
       ),
-      ...(waiting === null ? [] : waitingLines(waiting)),
+      ...(waiting === null ? [] : waitingLines(waiting, signers)),
       ...(difference === null ? [] : differenceLines(difference)),
       ...(message === null ? [] : [`  ${harmless(message)}`]),
       ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
@@ -453,11 +453,18 @@ function keyLife({ expires }: SignerStatus): string {
   return expires === null ? '' : `, expires ${formatInstant(expires)}`;
 }
 
-function waitingLines({ threshold, signed, missing }: WaitingStatus): string[] {
+function waitingLines(
+  { threshold, signed, missing }: WaitingStatus,
+  signers: readonly SignerStatus[],
+): string[] {
   if (threshold === 1) return [];
+  const nameOf = (fingerprint: string) =>
+    signers.find((signer) => signer.fingerprint === fingerprint)?.userId ?? '';
   return [
     `  ${signed.length} of ${count(threshold, 'signature')}`,
-    ...missing.map((fingerprint) => `  has not signed: ${groupFingerprint(fingerprint)}`),
+    ...missing.map((fingerprint) =>
+      `  has not signed: ${groupFingerprint(fingerprint)}  ${harmless(nameOf(fingerprint))}`.trimEnd(),
+    ),
   ];
 }
 
@@ -469,7 +476,7 @@ function heldLines(held: string): string[] {
 }
 
 export function reportKeys(result: PublishedKeys): Report {
-  const { keys, fingerprints, added, unchanged, held } = result;
+  const { keys, fingerprints, added, unchanged, held, warnings } = result;
   return {
     json: { keys, fingerprints, added, unchanged, held },
     lines: [
@@ -479,6 +486,7 @@ export function reportKeys(result: PublishedKeys): Report {
       ),
       ...(held === null ? [] : heldLines(held)),
     ],
+    notices: warningLines(warnings),
     exitStatus: 0,
   };
 }

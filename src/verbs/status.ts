@@ -8,10 +8,12 @@ import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES, thresholdOf } from '../mod
 import type { Database } from '../model/database.js';
 import type { Difference } from '../model/diff.js';
 import { GATHERED_NAME, KEYS_NAME, WAITING_NAME } from '../model/layout.js';
+import { SLACK_MS } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { DiffOptions } from './diff.js';
 import { nameOf } from './judge.js';
 import { prepare } from './prepare.js';
+import { readHeldKeys } from './publish-keys.js';
 import { readKeys, readPublished, readStanding } from './published.js';
 import type { Published } from './published.js';
 
@@ -70,7 +72,7 @@ export async function status(directory: string, options: DiffOptions): Promise<S
   const { now } = options;
   const keys = await readKeys(join(directory, KEYS_NAME));
   const signers = await Promise.all(keys.map((key) => signerStatus(key, now)));
-  const waiting = await waitingStatus(directory, { keys, now });
+  const waiting = await waitingStatus(directory, { keys: await inForce(keys, options.stateFolder), now });
   const trouble = await findPublished(directory);
   const published = trouble instanceof PacksignError ? null : trouble;
   const changes = trouble instanceof PacksignError ? trouble : await findChanges(directory, options);
@@ -182,7 +184,7 @@ async function waitingStatus(
   if (bytes === null) return null;
   const database = decodeDatabase(bytes);
   const gathered = readBounded(join(directory, GATHERED_NAME), SIGNATURE_LIMIT_BYTES);
-  const signed = gathered === null ? [] : await signedBy({ bytes, gathered }, { keys, now });
+  const signed = gathered === null ? [] : await signedBy({ bytes, gathered, database }, { keys, now });
   return {
     database: path,
     sha256: nameOf(bytes),
@@ -195,11 +197,21 @@ async function waitingStatus(
   };
 }
 
+/** With revocations that wait for the next database: whoever signs that goes by them already. */
+async function inForce(keys: readonly Certificate[], stateFolder: string): Promise<readonly Certificate[]> {
+  const held = await readHeldKeys(stateFolder);
+  if (held.length === 0) return keys;
+  const { mergeCertificates } = await import('../pgp/certificates.js');
+  return await mergeCertificates(keys, held);
+}
+
 async function signedBy(
-  { bytes, gathered }: { bytes: Uint8Array; gathered: Uint8Array },
+  { bytes, gathered, database }: { bytes: Uint8Array; gathered: Uint8Array; database: Database },
   { keys, now }: { keys: readonly Certificate[]; now: Date },
 ): Promise<readonly string[]> {
   const { countDistinct, readSignatures, verifySignatures } = await import('../pgp/signatures.js');
   const reports = await verifySignatures(bytes, readSignatures(gathered), { certificates: keys, now });
-  return Array.from(countDistinct(reports, { from: new Date(0), until: now })).sort();
+  const from = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
+  const until = new Date(now.getTime() + SLACK_MS);
+  return Array.from(countDistinct(reports, { from, until })).sort();
 }

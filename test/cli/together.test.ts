@@ -2,6 +2,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { codeOf, newKey, newPlace, sdist, transcript } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
 import { run } from '../pgp/gnupg.js';
+import { readSecretKey } from '../../src/pgp/secret-key.js';
+import { joinSignatures } from '../../src/pgp/signatures.js';
 import { hasTool } from '../tools.js';
 
 const WAITING = 'dist/packages.unsigned.plist';
@@ -42,6 +44,14 @@ function waitingForTwo(): Place {
   succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc', '--certificate', 'bob.pub.asc']);
   succeed(place, ['build', 'dist', '--threshold', '2']);
   return place;
+}
+
+/** A signature of what waits, made so long ago. */
+async function signedBy(key: TestKey, place: Place, agoMs: number): Promise<Uint8Array> {
+  const date = new Date(Date.now() - agoMs);
+  const passphrase = () => Promise.resolve(null);
+  const signer = await readSecretKey(Buffer.from(key.signing), { passphrase, date });
+  return await signer.sign(place.read(WAITING), { date, deterministic: true });
 }
 
 describe('a host without the archives', () => {
@@ -153,6 +163,39 @@ describe('Threshold', () => {
     });
     const pins = ['--keys', 'dist/keys.asc', '--threshold', '2'];
     expect(place.json(['verify', 'dist', ...pins]).value['status']).toBe('authentic');
+  });
+
+  test('status names who is still missing; what does not count is no signature', async () => {
+    const place = waitingForTwo();
+    const says = () =>
+      transcript(place.packsign(['status', 'dist']))
+        .match(/.*(?:signatures|not signed).*/g)
+        ?.sort();
+    expect(says()).toEqual([
+      '  0 of 2 signatures',
+      '  has not signed: <fingerprint in groups>  Ann <ann@example.org>',
+      '  has not signed: <fingerprint in groups>  Bob <bob@example.org>',
+    ]);
+    // A date before the database was issued, and one signer twice.
+    place.write(GATHERED, joinSignatures([await signedBy(ann, place, 3_600_000)]));
+    expect(place.json(['status', 'dist']).value['waiting']).toMatchObject({ signed: [] });
+    place.write(
+      GATHERED,
+      joinSignatures([await signedBy(bob, place, 0), await signedBy(bob, place, 60_000)]),
+    );
+    expect(says()).toEqual([
+      '  1 of 2 signatures',
+      '  has not signed: <fingerprint in groups>  Ann <ann@example.org>',
+    ]);
+    // Nor is one by a key whose revocation only waits to be published.
+    succeed(place, ['sign', 'dist', '--key', 'ann.asc']);
+    place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
+    succeed(place, ['build', 'dist']);
+    place.write('ann.rev.asc', ann.revocation);
+    place.write(GATHERED, joinSignatures([await signedBy(ann, place, 0)]));
+    expect(place.json(['status', 'dist']).value['waiting']).toMatchObject({ signed: [ann.fingerprint] });
+    expect(place.json(['key', 'revoke', 'ann.rev.asc', 'dist']).value['held']).not.toBeNull();
+    expect(place.json(['status', 'dist']).value['waiting']).toMatchObject({ signed: [] });
   });
 
   test('on two hosts that know nothing of each other', () => {
