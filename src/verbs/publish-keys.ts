@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
+import { makeFolder, readBounded, removeDurably, removeTemporaries, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_LIMIT_BYTES } from '../model/database.js';
@@ -41,6 +41,8 @@ export async function publishKeys(directory: string, options: PublishKeysOptions
   const { stateFolder } = options;
   const unlock = takeLock(stateFolder);
   try {
+    // What a run left that was killed here; the others see to the rest.
+    for (const folder of [directory, stateFolder]) removeTemporaries(folder);
     const published = await readPublished(directory);
     const { encodeCertificates, mergeCertificates } = await import('../pgp/certificates.js');
     const known = await readKeys(join(directory, KEYS_NAME));
@@ -78,17 +80,20 @@ export async function readHeldKeys(stateFolder: string): Promise<readonly Certif
 }
 
 /**
- * Publishes revocations that waited, now that another database stands (docs/FORMAT.md §1, step 5). Gives the keys
- * as they are published now; null where nothing changed. The caller has the lock.
+ * Publishes revocations that waited, where what stands rests on other keys by now (docs/FORMAT.md §1, step 5): after
+ * a publication, and before the next one, as a run may have ended in between. Gives the keys as they are published
+ * now; null where nothing changed. The caller has the lock.
  */
 export async function publishHeldKeys(
   directory: string,
   stateFolder: string,
 ): Promise<Publication['keys'] | null> {
   const held = await readHeldKeys(stateFolder);
-  if (held.length === 0) return null;
+  if (held.length === 0 || readStanding(directory) === null) return null;
   const { encodeCertificates, mergeCertificates } = await import('../pgp/certificates.js');
   const known = await readKeys(join(directory, KEYS_NAME));
+  // A directory that lost its keys is put right by whoever remembers them all.
+  if (known.length === 0) return null;
   const certificates = await mergeCertificates(known, held);
   if ((await troubleWith(directory, certificates)) !== null) return null;
   await writeKeys(directory, { known, certificates });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reasonOf } from '../../src/errors.js';
 import { KEY_MADE, contentsOf, copyOf, makeWorkshop, succeed, writeSdist } from '../real.js';
 import type { Workshop } from '../real.js';
-import { expectSettled, expectSound } from './sound.js';
+import { expectSettled, expectSound, leftovers } from './sound.js';
 import { canTrace, changingCalls, killedAt } from './strace.js';
 import type { Call } from './strace.js';
 
@@ -88,7 +88,98 @@ describe.runIf(canTrace())('a publication that is killed', () => {
     },
     PATIENCE_MS,
   );
+
+  it(
+    'that adds a key and revokes another rests on the old one until the new one has signed',
+    async () => {
+      await killKeyChange();
+    },
+    PATIENCE_MS,
+  );
 });
+
+/**
+ * docs/FORMAT.md §1: additions to keys.asc come before the database that rests on them, revocations behind it. A
+ * subkey is replaced and revoked as stolen; whatever instant is the last, the database verifies, and the same
+ * commands go on from there.
+ */
+async function killKeyChange(): Promise<void> {
+  const start = copyOf(grown, '../stolen/dist');
+  const [stolen] = subkeysOf(workshop.key);
+  const changed = join(workshop.folder, 'changed.asc');
+  const rotate = ['key', 'rotate', workshop.key, '--output', changed, '--old-expires', '1y'];
+  succeed(workshop, rotate, LATER);
+  const twice = join(workshop.folder, 'twice.asc');
+  const revoke = ['key', 'revoke', changed, '--output', twice, '--reason', 'compromised'];
+  succeed(workshop, [...revoke, '--subkey', stolen?.fingerprint ?? ''], LATER + 1);
+  const certificate = join(workshop.folder, 'twice.pub.asc');
+  const publishKeys = (directory: string) => ['key', 'publish', directory, '--certificate', certificate];
+  const publishNext = (directory: string) => ['build', directory, '--key', twice, '--deterministic'];
+
+  await killOften(start, publishKeys, (directory, isOver) => {
+    // The stolen subkey made the signature that stands, so it must not be known as such yet.
+    expect(revokedIn(directory)[0]).toBe(false);
+    if (isOver) {
+      expect(revokedIn(directory)).toEqual([false, false]);
+      expect(contentsOf(directory)).toHaveProperty(['.packsign/keys.held.asc']);
+    }
+  });
+  const held = copyOf(start, '../held/dist');
+  succeed(workshop, publishKeys(held), LATER + 2);
+  const before = contentsOf(held)['packages.plist'];
+  await killOften(held, publishNext, (directory, isOver) => {
+    const isNext = contentsOf(directory)['packages.plist'] !== before;
+    if (revokedIn(directory)[0] === true) expect(isNext).toBe(true);
+    if (isOver) expect([isNext, ...revokedIn(directory)]).toEqual([true, true, false]);
+  });
+}
+
+/** Kills a run at every call that changes something, looks at what it left, runs it again and looks again. */
+async function killOften(
+  start: string,
+  command: (directory: string) => readonly string[],
+  look: (directory: string, isOver: boolean) => void,
+): Promise<void> {
+  const at = LATER + 3;
+  const whole = copyOf(start, 'whole-keys');
+  const calls = changingCalls(workshop, command(whole), { directory: whole, at });
+  look(whole, true);
+  expect(calls.filter(({ name }) => name.startsWith('rename')).length).toBeGreaterThanOrEqual(3);
+  const seen = new Set<string>();
+  for (const call of calls) {
+    const directory = copyOf(start, 'killed-keys');
+    const { signal } = await killedAt(workshop, command(directory), { call, at });
+    expect(signal, `${call.name} ${String(call.ordinal)} ${call.text}`).toBe('SIGKILL');
+    const left = stateOf(directory);
+    if (!seen.has(left)) {
+      seen.add(left);
+      expectSound(workshop, directory);
+      look(directory, false);
+      succeed(workshop, command(directory), at + 1);
+      expectSound(workshop, directory);
+      expect(leftovers(directory)).toEqual([]);
+      look(directory, true);
+    }
+    rmSync(directory, { recursive: true });
+  }
+  rmSync(whole, { recursive: true });
+  expect(seen.size).toBeGreaterThan(3);
+}
+
+interface ShownSubkey {
+  readonly fingerprint: string;
+  readonly revoked: boolean;
+}
+
+function subkeysOf(file: string): readonly ShownSubkey[] {
+  const shown = JSON.parse(succeed(workshop, ['key', 'show', file, '--json'])) as { subkeys: ShownSubkey[] };
+  return shown.subkeys;
+}
+
+/** Of each subkey in keys.asc, the oldest first, whether people are told that it is revoked. */
+function revokedIn(directory: string): readonly boolean[] {
+  return subkeysOf(join(directory, 'keys.asc')).map(({ revoked }) => revoked);
+}
 
 interface Publishing {
   readonly verb: 'build' | 'sign';
