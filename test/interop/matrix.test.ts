@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeCertificates, readCertificates } from '../../src/pgp/certificates.js';
@@ -51,6 +51,47 @@ function sop(
   { keys, signature, data }: Pick<Files, 'keys' | 'signature' | 'data'>,
 ): number | null {
   return run('sh', ['-c', `exec ${program} verify "$1" "$2" < "$3"`, 'sh', signature, keys, data]).status;
+}
+
+/** How docs/TRUST.md begins the row of a case. */
+const ROWS: Readonly<Record<Exclude<Case, (typeof ALGORITHMS)[number]>, string>> = {
+  altered: 'the database was altered',
+  expired: 'the key expired',
+  retired: 'the key was retired',
+  compromised: 'the key was stolen',
+  'superseded subkey': 'the subkey was superseded',
+};
+
+interface Stated {
+  /** Program and version, as the text has them. */
+  readonly versions: string;
+  readonly cell: (name: Case, program: string) => number;
+}
+
+/** The table of exit statuses in docs/TRUST.md. */
+function statedIn(text: string): Stated {
+  const rows = text
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) => line.split('|').map((cell) => cell.replaceAll('*', '').trim()));
+  const header = rows.find((cells) => cells.includes('gpg') && cells.includes('packsign')) ?? [];
+  return {
+    versions: /\(gpg 2[^)]*\)/.exec(text)?.[0] ?? '',
+    cell: (name, program) => {
+      const label =
+        name in ROWS ? ROWS[name as keyof typeof ROWS] : 'Ed25519, RSA 3072, RSA 4096, NIST P-256';
+      const row = rows.find(([, first]) => first?.startsWith(label) === true) ?? [];
+      return Number.parseInt(row[header.indexOf(program)] ?? '', 10);
+    },
+  };
+}
+
+function isVersionStated(program: string, versions: string): boolean {
+  if (program === 'packsign') return true;
+  // gpgv is of one version with gpg, and has no number of its own in the text.
+  const stated = new RegExp(`[( ]${program === 'gpgv' ? 'gpg' : program} ([0-9.]*[0-9])`).exec(versions)?.[1];
+  const { stdout, stderr } = run(program, [['gosop', 'sqop'].includes(program) ? 'version' : '--version']);
+  return stated !== undefined && (stdout.toString() + stderr).includes(stated);
 }
 
 const DAY_MS = 86_400_000;
@@ -182,6 +223,16 @@ describe.skipIf(!hasTool('gpg'))('verifiers that people have', () => {
       expect(answers.get(`${program} altered`)).not.toBe(0);
     },
   );
+
+  test.each([...installed, 'packsign'])('docs/TRUST.md states what %s says', (program) => {
+    const stated = statedIn(readFileSync('docs/TRUST.md', 'utf8'));
+    if (!isVersionStated(program, stated.versions)) {
+      console.warn(`skipped: docs/TRUST.md speaks of another version of ${program}`);
+      return;
+    }
+    const found = CASES.map((name) => [name, answers.get(`${program} ${name}`)]);
+    expect(found).toEqual(CASES.map((name) => [name, stated.cell(name, program)]));
+  });
 
   test('packsign refuses a stolen key, calls an expired one stale, and takes what was signed before', () => {
     const by = (name: Case) => answers.get(`packsign ${name}`);
