@@ -54,7 +54,12 @@ describe('downloads', () => {
     });
     await reader.get(['big']);
     const asked = site.requests.filter(({ path }) => path === 'big-1.0.tar.gz');
-    expect(asked.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=1000000-']);
+    const [first, again, ...more] = asked.map(({ headers }) => headers.range);
+    expect([first, more]).toEqual([undefined, []]);
+    // What was under way when the connection broke may be lost with it.
+    const from = Number(/^bytes=(\d+)-$/.exec(again ?? '')?.[1]);
+    expect(from).toBeGreaterThan(0);
+    expect(from).toBeLessThanOrEqual(1_000_000);
     expect(reader.place.read('downloads/big-1.0.tar.gz').equals(BIG)).toBe(true);
   });
 
