@@ -6,7 +6,15 @@ import type { Database, Packsign, Signers, Trust, Withdrawal } from '../model/da
 import { comparePackages } from '../model/package.js';
 import type { Package, Prerequisite } from '../model/package.js';
 import { isPlainWord } from '../model/text.js';
-import { arrayLines, decodePlist, dictLines, encodeDocument, encodeKey, encodeValue } from './plist.js';
+import {
+  arrayLines,
+  decodePlist,
+  dictLines,
+  dictText,
+  encodeDocument,
+  encodeKey,
+  encodeValue,
+} from './plist.js';
 import type { PlistDict } from './plist.js';
 import {
   Misfit,
@@ -195,38 +203,32 @@ export type EntryTexts = WeakMap<object, string>;
 
 /** The canonical bytes of a database (docs/FORMAT.md §2). `decodeDatabase` gives the same value back. */
 export function encodeDatabase(database: Database, texts: EntryTexts | null = null): Buffer {
-  const members: string[] = [];
-  for (const [key, value] of Object.entries(topLevel(database, texts))) {
-    if (value !== undefined) members.push(encodeKey(key, 2), ...value);
-  }
-  return Buffer.from(encodeDocument(dictLines(members, 1)), 'utf8');
+  return encodeDocument(dictLines(topLines(database, texts), 1));
 }
 
-/** The lines of every top-level key, in order; undefined for one that is left out. */
-function topLevel(
-  { Packages, Archives, ...rest }: Database,
-  texts: EntryTexts | null,
-): Readonly<Record<string, readonly string[] | undefined>> {
-  const written = headShape.write(rest) as PlistDict;
-  const lines = (key: string) => {
-    const value = written.get(key);
-    return value === undefined ? undefined : [encodeValue(value, 2)];
-  };
-  const archives: string[] = [];
-  for (const [path, archive] of Archives)
-    archives.push(encodeKey(path, 3), keptText(archive, writeArchive, texts));
-  return {
-    Version: lines('Version'),
-    Maintainer: lines('Maintainer'),
-    Description: lines('Description'),
-    Include: lines('Include'),
-    Packages: arrayLines(
-      Packages.map((entry) => keptText(entry, writePackage, texts)),
-      2,
-    ),
-    Archives: dictLines(archives, 2),
-    Packsign: lines('Packsign'),
-  };
+/** The lines of every top-level key and its value, in order. */
+function* topLines(database: Database, texts: EntryTexts | null): Generator<string> {
+  const { Packages, Archives, ...rest } = database;
+  const head = headShape.write(rest) as PlistDict;
+  for (const key of Object.keys(TOP_FIELDS)) {
+    const value = head.get(key);
+    const isHere = value !== undefined || key === 'Packages' || key === 'Archives';
+    if (isHere) yield encodeKey(key, 2);
+    if (value !== undefined) yield encodeValue(value, 2);
+    else if (key === 'Packages') yield* arrayLines(packageLines(Packages, texts), 2);
+    else if (key === 'Archives') yield* dictLines(archiveLines(Archives, texts), 2);
+  }
+}
+
+function* packageLines(packages: readonly Package[], texts: EntryTexts | null): Generator<string> {
+  for (const entry of packages) yield keptText(entry, writePackage, texts);
+}
+
+function* archiveLines(archives: ReadonlyMap<string, Archive>, texts: EntryTexts | null): Generator<string> {
+  for (const [path, archive] of archives) {
+    yield encodeKey(path, 3);
+    yield keptText(archive, writeArchive, texts);
+  }
 }
 
 function keptText<T extends object>(entry: T, write: (entry: T) => string, texts: EntryTexts | null): string {
@@ -250,7 +252,7 @@ function entryWriter<T extends object>(fields: Fields<T>): (entry: T) => string 
       const value = entry[name];
       if (value !== undefined) lines.push(key, encodeValue(shape.write(value), 4));
     }
-    return dictLines(lines, 3).join('\n');
+    return dictText(lines, 3);
   };
 }
 

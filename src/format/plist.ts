@@ -80,15 +80,26 @@ function layoutAt(level: number): Layout {
  * fractions of a second or outside the years 0000 to 9999, values nested deeper than `DEPTH_LIMIT`.
  */
 export function encodePlist(value: PlistDict): string {
-  return encodeDocument(linesOf(value, 1));
+  return encodeDocument(linesOf(value, 1)).toString();
 }
 
+/** Lines are made bytes by so many: all of a big document as lines, as text and as bytes is too much at once. */
+const WRITTEN_LINES = 4096;
+
 /**
- * A document from the lines of its root. For big documents that change little: keep the text of each entry
- * (`encodeValue`), put the pieces together with `dictLines` and `arrayLines`, and join them once, here.
+ * A document from the lines of its root. For big documents: put the text of entries (`encodeValue`) together with
+ * `dictLines` and `arrayLines`, which hold none of it.
  */
-export function encodeDocument(root: readonly string[]): string {
-  return [HEADER, ...root, FOOTER].join('\n');
+export function encodeDocument(root: Iterable<string>): Buffer {
+  const written: Buffer[] = [];
+  let lines = [HEADER];
+  for (const line of root) {
+    if (lines.push(line) < WRITTEN_LINES) continue;
+    written.push(Buffer.from(`${lines.join('\n')}\n`));
+    lines = [];
+  }
+  written.push(Buffer.from([...lines, FOOTER].join('\n')));
+  return Buffer.concat(written);
 }
 
 /** The lines of one value, indented for `level`, as one text without the last line end. */
@@ -103,15 +114,29 @@ export function encodeKey(key: string, level: number): string {
 }
 
 /** The lines of a dict of `level` around those of its members: keys and values of `level` + 1 in turn. */
-export function dictLines(members: readonly string[], level: number): readonly string[] {
-  const { indent } = layoutAt(level);
-  return members.length === 0 ? [`${indent}<dict/>`] : [`${indent}<dict>`, ...members, `${indent}</dict>`];
+export function dictLines(members: Iterable<string>, level: number): Iterable<string> {
+  return within('dict', members, layoutAt(level));
 }
 
 /** The lines of an array of `level` around those of its items, values of `level` + 1. */
-export function arrayLines(items: readonly string[], level: number): readonly string[] {
+export function arrayLines(items: Iterable<string>, level: number): Iterable<string> {
+  return within('array', items, layoutAt(level));
+}
+
+function* within(name: 'dict' | 'array', lines: Iterable<string>, { indent }: Layout): Generator<string> {
+  let isEmpty = true;
+  for (const line of lines) {
+    if (isEmpty) yield `${indent}<${name}>`;
+    isEmpty = false;
+    yield line;
+  }
+  yield isEmpty ? `${indent}<${name}/>` : `${indent}</${name}>`;
+}
+
+/** A dict of `level` as one text without the last line end, from the lines of its members. There must be some. */
+export function dictText(members: readonly string[], level: number): string {
   const { indent } = layoutAt(level);
-  return items.length === 0 ? [`${indent}<array/>`] : [`${indent}<array>`, ...items, `${indent}</array>`];
+  return `${indent}<dict>\n${members.join('\n')}\n${indent}</dict>`;
 }
 
 /** Lines on their way into a text. */

@@ -160,7 +160,6 @@ function listArchives(observed: readonly Observed[], context: AssembleContext): 
     if (entry.package !== null) packages.push(entry.package);
     warnings.push(...entry.warnings);
   }
-  warnings.push(...duplicates(archives));
   const pseudo = withoutArchive(archives, settings);
   for (const entry of pseudo.packages) {
     const before = published?.Packages.find((other) => addressOf(other) === addressOf(entry));
@@ -169,7 +168,7 @@ function listArchives(observed: readonly Observed[], context: AssembleContext): 
   return {
     archives: kept.archives.size === 0 ? archives : sortedByPath(archives),
     packages: packages.sort(comparePackages),
-    warnings: [...warnings, ...pseudo.warnings],
+    warnings: [...warnings, ...duplicates(archives), ...pseudo.warnings],
   };
 }
 

@@ -208,8 +208,13 @@ async function quieten(
   { gapMs, options }: { gapMs: number; options: SettleOptions },
 ): Promise<'quiet' | 'stop'> {
   const endMs = options.nowMs() + 4 * gapMs;
-  // The first gap is short, so that a single archive is signed at once; only a burst is waited out.
-  for (let wait = SHORTEST_GAP_MS; isBefore(options.nowMs(), endMs, 4 * gapMs); wait = gapMs) {
+  // The first gaps are short, so that a single archive is signed at once, also one that had another name until it was
+  // complete; only a burst is waited out.
+  for (
+    let wait = SHORTEST_GAP_MS;
+    isBefore(options.nowMs(), endMs, 4 * gapMs);
+    wait = Math.min(2 * wait, gapMs)
+  ) {
     const wake = await changes.next(wait);
     if (wake === 'stop') return 'stop';
     if (wake === 'timeout') return 'quiet';

@@ -9,6 +9,7 @@ import {
   arrayLines,
   decodePlist,
   dictLines,
+  dictText,
   encodeDocument,
   encodeKey,
   encodePlist,
@@ -183,15 +184,13 @@ function nested(depth: number): PlistDict {
 }
 
 function documentOf(line: string): Uint8Array {
-  return bytesOf(encodeDocument(dictLines([encodeKey('key', 2), line], 1)));
+  return new Uint8Array(encodeDocument(dictLines([encodeKey('key', 2), line], 1)));
 }
 
 /** A list of entries that are alike, which the reader comes to expect. */
 function listOf(texts: readonly string[]): Uint8Array {
-  const entries = texts.flatMap((text) =>
-    dictLines([encodeKey('a.b', 4), `        <string>${text}</string>`], 3),
-  );
-  return bytesOf(encodeDocument(dictLines([encodeKey('list', 2), ...arrayLines(entries, 2)], 1)));
+  const entries = texts.map((text) => dictText([encodeKey('a.b', 4), `        <string>${text}</string>`], 3));
+  return new Uint8Array(encodeDocument(dictLines([encodeKey('list', 2), ...arrayLines(entries, 2)], 1)));
 }
 
 describe('vectors', () => {
@@ -266,7 +265,7 @@ describe('reading', () => {
         'expected at most 65536 bytes',
       );
       const key = dictLines([`    <key>${escaped}</key>`, '    <true/>'], 1);
-      expect(refusalOf(bytesOf(encodeDocument(key)))).toContain('expected at most 65536 bytes');
+      expect(refusalOf(new Uint8Array(encodeDocument(key)))).toContain('expected at most 65536 bytes');
     }
   });
 
@@ -377,7 +376,7 @@ describe('writing', () => {
       encodeKey('Nothing', 2),
       ...dictLines([], 2),
     ];
-    expect(encodeDocument(dictLines(root, 1))).toBe(whole);
+    expect(encodeDocument(dictLines(root, 1)).toString()).toBe(whole);
     expect(whole).toBe(
       build({
         Packages: entries.map((value) => Object.fromEntries(value) as Record<string, string>),
