@@ -421,7 +421,8 @@ const STATES: Readonly<
 export function reportStatus(result: StatusResult, { directory }: { directory: string }): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, hint } = result;
   const [words, command] = STATES[state](shown(directory));
-  const next = hint ?? command;
+  const isRevoking = attention.includes('REVOCATION_WAITS');
+  const next = hint ?? command ?? (isRevoking ? `packsign build ${shown(directory)} --key FILE` : null);
   return {
     json: {
       state,
@@ -442,6 +443,9 @@ export function reportStatus(result: StatusResult, { directory }: { directory: s
       ...(waiting === null ? [] : waitingLines(waiting, signers)),
       ...(difference === null ? [] : differenceLines(difference)),
       ...(message === null ? [] : [`  ${harmless(message)}`]),
+      ...(isRevoking
+        ? ['  a revocation waits until a database is published that does not rest on the revoked key']
+        : []),
       ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
       ...(next === null ? [] : [`next: ${harmless(next)}`]),
     ],

@@ -20,6 +20,7 @@ import type { PrepareOptions, Prepared } from './prepare.js';
 import { removeWaiting, repairPublication } from './publish.js';
 import { readStanding } from './published.js';
 import type { Standing } from './published.js';
+import { publishHeldKeys, readHeldKeys } from './publish-keys.js';
 import { rehearse } from './rehearse.js';
 import { catchUp, noteDown, release } from './release.js';
 import type { ReleaseOptions, Released } from './release.js';
@@ -78,6 +79,7 @@ export async function build(directory: string, options: BuildOptions): Promise<B
   try {
     const standing = readStanding(directory);
     repairPublication(directory, { standing, now: options.now });
+    if (options.release !== null) await publishHeldKeys(directory, options.stateFolder);
     const result = await buildHere(directory, standing, options);
     if (!result.unchanged || options.release === null) return result;
     const { warnings } = await catchUp(directory, result.sha256, options.release);
@@ -96,7 +98,9 @@ async function buildHere(
   const cache = openCache(stateFolder, { rehash, remember: !check });
   const scan = scanDirectory(directory, { exclude: settings.Exclude ?? [] });
   const inputs = { settings, scan, cache, stateFolder };
-  const recalled = recall(directory, standing, { inputs, options });
+  // What stands rests on a key that is about to be revoked: only the next one lets users hear of it.
+  const renew = (await readHeldKeys(stateFolder)).length > 0;
+  const recalled = renew ? null : recall(directory, standing, { inputs, options });
   if (recalled !== null) {
     if (!check) removeWaiting(directory);
     return describeUnchanged(directory, recalled);
@@ -107,7 +111,7 @@ async function buildHere(
   if (options.release !== null && !check) {
     await rehearse(directory, { signers: await options.release.signers(), now: options.now });
   }
-  const prepared = await prepareUpon(base, directory, { ...options, signing, cache, standing, scan });
+  const prepared = await prepareUpon(base, directory, { ...options, signing, cache, standing, scan, renew });
   if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
   const { published, unchanged, refreshDue } = prepared;
   if (published !== null && unchanged && !refreshDue) {

@@ -41,6 +41,8 @@ export interface PrepareOptions {
   readonly standing: Standing | null;
   /** What the directory holds, where that was looked up already. */
   readonly scan?: Scan | undefined;
+  /** Whether the same content is wanted under a new date. */
+  readonly renew?: boolean;
   /** Set where nobody is at the keyboard: what a person has to decide stays as it is published. */
   readonly unattended?: Unattended | undefined;
   readonly onProgress?: (done: number, of: number) => void;
@@ -67,7 +69,7 @@ export interface Prepared {
   readonly keys: readonly Certificate[];
   readonly difference: Difference;
   readonly unchanged: boolean;
-  /** Whether the published database nears its expiry. */
+  /** Whether the published database nears its expiry, or is to be made anew for another reason. */
   readonly refreshDue: boolean;
   readonly observation: Observation;
   /** Archives that wait for a person; none but where `unattended` is set. */
@@ -110,7 +112,7 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
       ? assembled
       : assemble(observation.archives, { ...context, held: new Set([...waiting, ...pathsOf(held)]) });
   const unchanged = published !== null && isSameContent(published, database);
-  const refreshDue = published !== null && isRefreshDue(published.Packsign, now);
+  const refreshDue = published !== null && (options.renew === true || isRefreshDue(published.Packsign, now));
   return {
     ...base,
     database,

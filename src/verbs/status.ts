@@ -26,6 +26,7 @@ export type Attention =
   | 'KEY_EXPIRES_SOON'
   | 'NOT_PUBLISHED'
   | 'PREVIOUS_INVALID'
+  | 'REVOCATION_WAITS'
   | 'UNSIGNED_CHANGES'
   | 'WAITING'
   | ErrorCode;
@@ -73,6 +74,7 @@ export async function status(directory: string, options: DiffOptions): Promise<S
   const keys = await readKeys(join(directory, KEYS_NAME));
   const signers = await Promise.all(keys.map((key) => signerStatus(key, now)));
   const waiting = await waitingStatus(directory, { keys: await inForce(keys, options.stateFolder), now });
+  const revoking = (await readHeldKeys(options.stateFolder)).length > 0;
   const trouble = await findPublished(directory);
   const published = trouble instanceof PacksignError ? null : trouble;
   const changes = trouble instanceof PacksignError ? trouble : await findChanges(directory, options);
@@ -81,6 +83,7 @@ export async function status(directory: string, options: DiffOptions): Promise<S
       trouble instanceof PacksignError ? trouble.code : null,
       published === null && !(trouble instanceof PacksignError) ? ('NOT_PUBLISHED' as const) : null,
       waiting === null ? null : ('WAITING' as const),
+      revoking ? ('REVOCATION_WAITS' as const) : null,
       changes instanceof PacksignError
         ? changes.code
         : changes === null

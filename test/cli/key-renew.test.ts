@@ -280,6 +280,29 @@ describe('key revoke', () => {
     expect(place.json(['verify', 'dist', '--keys', 'begin.asc']).value['status']).toBe('refused');
   });
 
+  test('one that waits is shown by status, and published with the next database, though nothing else changed', () => {
+    const place = story(ann);
+    place.write('bob.asc', bob.signing);
+    place.write('bob.pub.asc', bob.certificate);
+    const args = ['key', 'revoke', 'ann.asc', 'dist', '--reason', 'compromised'];
+    expect(place.packsign(args, { env: ago(20) }).status).toBe(0);
+    expect(place.packsign(['key', 'publish', 'dist', '--certificate', 'bob.pub.asc']).status).toBe(0);
+    const { status, stdout } = place.packsign(['status', 'dist'], { env: ago(10) });
+    expect([status, stdout]).toEqual([1, expect.stringContaining('a revocation waits')]);
+    expect(stdout).toContain('next: packsign build dist --key FILE');
+    expect(codeOf(place.json(['build', 'dist', '--key', 'ann.signing.asc'], { env: ago(9) }))).toBe(
+      'KEY_REVOKED',
+    );
+    expect(place.packsign(['build', 'dist', '--key', 'bob.asc'], { env: ago(5) }).status).toBe(0);
+    expect(place.has('dist/.packsign/keys.held.asc')).toBe(false);
+    expect(place.json(['status', 'dist'], { env: ago(4) }).value['attention']).not.toContain(
+      'REVOCATION_WAITS',
+    );
+    expect(place.json(['verify', 'dist', '--keys', 'bob.pub.asc']).value['status']).toBe('authentic');
+    // Whoever pinned the revoked key hears of it.
+    expect(place.json(['verify', 'dist', '--keys', 'begin.asc']).value['status']).toBe('refused');
+  });
+
   test('with the revocation certificate alone, packsign’s own or one of GnuPG', () => {
     const place = story(ann);
     const bare = place.json(['key', 'revoke', 'ann.rev.asc', 'dist']);
