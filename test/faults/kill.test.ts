@@ -210,7 +210,7 @@ function waiting(directory: string, at: number): string {
 async function killSurely(
   source: string,
   directory: string,
-  kill: () => Promise<{ signal: NodeJS.Signals | null }>,
+  kill: () => Promise<{ signal: string | null }>,
 ): Promise<void> {
   let { signal } = await kill();
   for (let again = 1; signal !== 'SIGKILL' && again <= 4; again += 1) {
