@@ -169,5 +169,4 @@ for (const name of OPENPGP_FILES) {
   );
 }
 writeFileSync(join(PAGE, 'openpgp/LICENSE.txt'), readFileSync(join(ROOT, 'node_modules/openpgp/LICENSE')));
-writeFileSync(join(PAGE, 'LICENSES.txt'), notices(['@noble/hashes']));
-writeFileSync(join(BROWSER, 'LICENSES.txt'), notices(['@noble/hashes']));
+for (const folder of [PAGE, BROWSER]) writeFileSync(join(folder, 'LICENSES.txt'), notices(['@noble/hashes']));

@@ -32,6 +32,16 @@ export function withTolerance<T>(yargs: Argv<T>): Argv<T> {
     });
 }
 
+/** A database wherever it is, what to hold it to, and what to put up with. */
+export function withTarget(yargs: Argv): Argv {
+  const target = yargs.positional('target', {
+    type: 'string',
+    default: '.',
+    describe: 'directory, database file, address, or name of a trusted database',
+  });
+  return withTolerance(withNetwork(withPins(target)));
+}
+
 export function pinsOf(values: Values): PinOptions {
   return {
     keysFile: textOf(values, 'keys'),

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import type { Observed } from '../model/entry.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { readBounded, writeDurably } from './files.js';
-import type { Identity, ScannedFile } from './scan.js';
+import { identitiesBytes, identityAt, writeIdentity } from './identities.js';
+import type { Identities } from './identities.js';
+import { isSameIdentity } from './scan.js';
+import type { ScannedFile } from './scan.js';
 
 /** The cache of one directory, in memory from its first use on. */
 export interface CacheStore {
@@ -37,12 +40,11 @@ const MAGIC = 'packsign-cache 2';
 const LIMIT_BYTES = 1024 * 1024 * 1024;
 /** Two writes closer than a file system's clock can tell apart leave the same times behind. */
 const RACY_NS = 2_000_000_000n;
-const FIELDS = 5;
 
-/** Entries by path; their times lie in one array, five numbers an entry. */
+/** Entries by path; their times lie in one array. */
 interface Entries {
   readonly rows: ReadonlyMap<string, Row>;
-  readonly times: BigInt64Array;
+  readonly times: Identities;
   readonly checksum: string | null;
 }
 
@@ -62,7 +64,9 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
     find: (file) => {
       const { rows, times } = entries();
       const row = rows.get(file.path);
-      return row !== undefined && isAt(times, row.index, file.identity) ? row.observed : null;
+      return row !== undefined && isSameIdentity(identityAt(times, row.index), file.identity)
+        ? row.observed
+        : null;
     },
     keep: (next) => {
       const { rows } = entries();
@@ -88,17 +92,6 @@ export function isSettledBefore({ identity }: ScannedFile, startedMs: number): b
   return identity.changed <= BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS;
 }
 
-function isAt(times: BigInt64Array, index: number, identity: Identity): boolean {
-  const at = index * FIELDS;
-  return (
-    times[at] === identity.device &&
-    times[at + 1] === identity.inode &&
-    times[at + 2] === identity.size &&
-    times[at + 3] === identity.modified &&
-    times[at + 4] === identity.changed
-  );
-}
-
 /** An empty cache where there is none, or it is damaged or of another version. */
 function loadEntries(stateFolder: string): Entries {
   try {
@@ -122,16 +115,10 @@ function saveEntries(stateFolder: string, entries: Entries): Entries {
 }
 
 function entriesOf(next: readonly CacheEntry[], before: Entries['rows']): Entries {
-  const times = new BigInt64Array(next.length * FIELDS);
+  const times = new BigInt64Array(new ArrayBuffer(identitiesBytes(next.length)));
   const rows = new Map<string, Row>();
   for (const [index, { file, observed }] of next.entries()) {
-    const { device, inode, size, modified, changed } = file.identity;
-    const at = index * FIELDS;
-    times[at] = device;
-    times[at + 1] = inode;
-    times[at + 2] = size;
-    times[at + 3] = modified;
-    times[at + 4] = changed;
+    writeIdentity(times, index, file.identity);
     const known = before.get(file.path);
     const line = known?.observed === observed ? known.line : lineOf(observed);
     rows.set(file.path, { index, observed, line });
@@ -146,7 +133,7 @@ function decode(bytes: Buffer): Entries {
   const checksum = checksumOf(body);
   const count = Number(/^packsign-cache 2 [0-9a-f]{64} (\d{1,9})\n$/.exec(header)?.[1] ?? NaN);
   if (header !== `${MAGIC} ${checksum} ${count}\n`) return EMPTY;
-  const numbersLength = count * FIELDS * 8;
+  const numbersLength = identitiesBytes(count);
   const times = new BigInt64Array(Uint8Array.from(body.subarray(0, numbersLength)).buffer);
   const text = body.toString('utf8', numbersLength);
   const rows = new Map<string, Row>();
@@ -154,7 +141,7 @@ function decode(bytes: Buffer): Entries {
     const end = text.indexOf('\n', at);
     const index = rows.size;
     const line = text.slice(at, end + 1);
-    const observed = decodeLine(line, Number(times[index * FIELDS + 2]));
+    const observed = decodeLine(line, Number(identityAt(times, index).size));
     rows.set(observed.path, { index, observed, line });
     at = end + 1;
   }

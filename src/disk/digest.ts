@@ -1,7 +1,8 @@
 import { createHash, hash as hashOnce } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { reasonOf, systemCode } from '../errors.js';
 import type { MetadataReading } from '../model/metadata.js';
+import { READ_FLAGS } from './files.js';
 import { readMetadata, readMetadataFromHead } from './member.js';
 import { identityOf, isSameIdentity } from './scan.js';
 import type { Identity, ScannedFile } from './scan.js';
@@ -36,8 +37,6 @@ const BLOCK_BYTES = 256 * 1024;
 /** Files up to here are hashed in one call, which costs a fifth of a running hash. */
 const ONE_SHOT_BYTES = 64 * 1024;
 
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
 // One buffer a thread: a file is read, hashed and looked into before the next one is opened.
 let block = Buffer.alloc(0);
 
@@ -48,7 +47,7 @@ let block = Buffer.alloc(0);
 export async function digestFile(file: ScannedFile, options: DigestOptions): Promise<Digested> {
   let fd: number;
   try {
-    fd = openSync(`${options.directory}/${file.path}`, FLAGS);
+    fd = openSync(`${options.directory}/${file.path}`, READ_FLAGS);
   } catch (error) {
     return failed(error);
   }

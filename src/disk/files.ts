@@ -17,6 +17,9 @@ import { dirname, join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 
+/** How a file is opened that may have become something else since: no link is followed, no pipe waited for. */
+export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 const TEMPORARY = /^\.packsign-[0-9a-f]{16}\.tmp$/;
 
 export interface ReadCodes {

@@ -1,6 +1,8 @@
 import type { MetadataReading } from '../model/metadata.js';
 import { digestFile } from './digest.js';
 import type { Digested } from './digest.js';
+import { identitiesBytes, identityAt, writeIdentity } from './identities.js';
+import type { Identities } from './identities.js';
 import type { ScannedFile } from './scan.js';
 
 /** One reading of one file, which is named by its place in the list of files. */
@@ -19,15 +21,14 @@ export interface HashWork {
   readonly directory: string;
   /** The paths of all files, each with a line end. */
   readonly paths: string;
-  /** Five numbers a file: the identity that was scanned. */
-  readonly identities: BigInt64Array;
+  /** Which files were scanned. */
+  readonly identities: Identities;
   /** Two numbers a task: the file's index, and what is wanted. */
   readonly tasks: Int32Array;
   /** How many tasks are taken. */
   readonly taken: Int32Array;
 }
 
-const IDENTITY_FIELDS = 5;
 const TASK_FIELDS = 2;
 const SHA256 = 1;
 const MD5 = 2;
@@ -41,11 +42,8 @@ export function packTasks(
   tasks: readonly HashTask[],
   directory: string,
 ): HashWork {
-  const identities = new BigInt64Array(new SharedArrayBuffer(files.length * IDENTITY_FIELDS * 8));
-  for (const [index, { identity }] of files.entries()) {
-    const { device, inode, size, modified, changed } = identity;
-    identities.set([device, inode, size, modified, changed], index * IDENTITY_FIELDS);
-  }
+  const identities = new BigInt64Array(new SharedArrayBuffer(identitiesBytes(files.length)));
+  for (const [index, { identity }] of files.entries()) writeIdentity(identities, index, identity);
   const numbers = new Int32Array(new SharedArrayBuffer(tasks.length * TASK_FIELDS * 4));
   for (const [at, { index, sha256, md5, metadata }] of tasks.entries()) {
     numbers.set(
@@ -86,15 +84,6 @@ export async function doTasks(work: HashWork, { take, pause }: TaskTaker): Promi
     done += 1;
     if (done % BATCH_FILES === 0) await pause();
   }
-}
-
-function identityAt(identities: BigInt64Array, index: number): ScannedFile['identity'] {
-  const at = index * IDENTITY_FIELDS;
-  const [device = 0n, inode = 0n, size = 0n, modified = 0n, changed = 0n] = identities.subarray(
-    at,
-    at + IDENTITY_FIELDS,
-  );
-  return { device, inode, size, modified, changed };
 }
 
 /** One result as a line: messages between threads are text, which is copied as it is. */

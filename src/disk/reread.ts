@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, systemCode } from '../errors.js';
+import { READ_FLAGS } from './files.js';
 import { identityOf, isSameIdentity } from './scan.js';
 import type { ScannedFile } from './scan.js';
 
@@ -36,8 +36,7 @@ export async function rereadFile(
 ): Promise<Reread> {
   let handle: FileHandle | null = null;
   try {
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    handle = await open(join(directory, file.path), flags);
+    handle = await open(join(directory, file.path), READ_FLAGS);
     if (!(await isStill(handle, file))) return { kind: 'other' };
     const hash = createHash('sha256');
     const block = Buffer.allocUnsafe(BLOCK_BYTES);

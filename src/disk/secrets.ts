@@ -1,5 +1,6 @@
-import { constants, closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { READ_FLAGS } from './files.js';
 
 const LIMIT_BYTES = 1024 * 1024;
 const ARMOR = /^-----BEGIN PGP PRIVATE KEY BLOCK-----[\t\r ]*$/m;
@@ -14,7 +15,7 @@ export function findSecrets(directory: string, paths: readonly string[]): readon
 
 function holdsSecret(path: string): boolean {
   try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    const fd = openSync(path, READ_FLAGS);
     try {
       const stats = fstatSync(fd);
       return stats.isFile() && stats.size <= LIMIT_BYTES && ARMOR.test(readFileSync(fd, 'latin1'));

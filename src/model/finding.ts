@@ -6,10 +6,8 @@ export interface Warning {
   readonly message: string;
 }
 
-export type WarningCode =
-  | 'BYTES_CHANGED'
-  | 'CHANGED_WHILE_READ'
-  | 'DUPLICATE_PACKAGE'
+/** What verifiers refuse in a key, or will. */
+export type LintCode =
   | 'KEY_ALGORITHM'
   | 'KEY_EXPIRED'
   | 'KEY_EXPIRES_FIRST'
@@ -19,7 +17,12 @@ export type WarningCode =
   | 'KEY_NO_SIGNER'
   | 'KEY_REVOKED'
   | 'KEY_RSA_SHORT'
-  | 'KEY_SHA1'
+  | 'KEY_SHA1';
+
+export type WarningCode =
+  | 'BYTES_CHANGED'
+  | 'CHANGED_WHILE_READ'
+  | 'DUPLICATE_PACKAGE'
   | 'NAME_MISMATCH'
   | 'NOT_IMPORTED'
   | 'NOT_REGULAR'
@@ -31,7 +34,8 @@ export type WarningCode =
   | 'SIGNER_NOT_LISTED'
   | 'UNREADABLE'
   | 'UNSAFE_NAME'
-  | 'UNUSED_OVERRIDE';
+  | 'UNUSED_OVERRIDE'
+  | LintCode;
 
 /** What `verify` found when it held an archive against its entry. */
 export interface Finding {

@@ -1,20 +1,9 @@
 import { enums } from 'openpgp';
+import type { LintCode } from '../model/finding.js';
 import { formatInstant } from '../model/time.js';
 import type { Certificate, CertificateKey } from './certificate.js';
 import type { Claims } from './claims.js';
 import { chooseSigningKey, flagsAt, keyExpiry, revocationAt, signingSubkeys } from './standing.js';
-
-export type LintCode =
-  | 'KEY_ALGORITHM'
-  | 'KEY_EXPIRED'
-  | 'KEY_EXPIRES_FIRST'
-  | 'KEY_EXPIRES_SOON'
-  | 'KEY_NOT_PUBLISHED'
-  | 'KEY_NO_ADDRESS'
-  | 'KEY_NO_SIGNER'
-  | 'KEY_REVOKED'
-  | 'KEY_RSA_SHORT'
-  | 'KEY_SHA1';
 
 /** Something about a certificate that verifiers refuse, or will. */
 export interface LintFinding {

@@ -71,9 +71,10 @@ export function startScrub(directory: string, options: ScrubOptions): Scrubber {
   async function check(path: string): Promise<void> {
     const news = await compare(directory, path, { cache: options.cache, rest });
     if (isStopped()) return;
-    if (news === null) found.delete(path);
-    else found.set(path, news);
-    if (news === null) said.delete(path);
+    if (news === null) {
+      found.delete(path);
+      said.delete(path);
+    } else found.set(path, news);
     const atMs = options.clock().getTime();
     position = { path, atMs };
     if (Math.abs(atMs - savedMs) < SAVE_MS) return;

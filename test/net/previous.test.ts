@@ -6,7 +6,7 @@ import type { Place } from '../packsign.js';
 import { fingerprint } from '../pgp/forge.js';
 import { DEMO, ISSUED, OTHER, certificateFile, minutes, people, sha256 } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
-import { answer, publish, serve } from './scene.js';
+import { answer, publish, publishedSite, serve } from './scene.js';
 import type { Site } from './scene.js';
 
 /**
@@ -23,9 +23,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  place = newPlace();
-  site = await serve(place.path('dist'));
-  await publish(place, known.ann, { packsign: { Database: site.url } });
+  ({ place, site } = await publishedSite(known.ann));
   machine = newPlace();
   machine.write('ann.asc', known.ann.armor());
   machine.write('dist/demo-1.0.tar.gz', DEMO);

@@ -142,6 +142,14 @@ function ordered(packsign: Packsign): Packsign {
   ) as unknown as Packsign;
 }
 
+/** A place whose database is published under the address where it is served. */
+export async function publishedSite(signer: PrivateKey): Promise<{ place: Place; site: Site }> {
+  const place = newPlace();
+  const site = await serve(place.path('dist'));
+  await publish(place, signer, { packsign: { Database: site.url } });
+  return { place, site };
+}
+
 /** Somebody who uses databases: a store, a cache, and little patience. */
 export interface Reader {
   readonly place: Place;

@@ -8,7 +8,7 @@ import { fingerprint } from '../pgp/forge.js';
 import { ISSUED, certificateFile, minutes, people } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
 import { hasTool } from '../tools.js';
-import { answer, packsign, publish, sendFile, serve } from './scene.js';
+import { answer, packsign, publish, publishedSite, sendFile } from './scene.js';
 import type { Site } from './scene.js';
 
 /** What a person at a terminal sees, and is asked. `script` makes the terminal. */
@@ -22,9 +22,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  place = newPlace();
-  site = await serve(place.path('dist'));
-  await publish(place, known.ann, { packsign: { Database: site.url } });
+  ({ place, site } = await publishedSite(known.ann));
   user = newPlace();
   user.write('ann.asc', certificateFile(known.ann));
 });

@@ -5,7 +5,7 @@ import type { Place } from '../packsign.js';
 import { fingerprint } from '../pgp/forge.js';
 import { ISSUED, certificateFile, minutes, people } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
-import { answer, packsign, publish, serve } from '../net/scene.js';
+import { answer, packsign, publish, publishedSite, serve } from '../net/scene.js';
 import type { Site } from '../net/scene.js';
 
 let known: People;
@@ -18,9 +18,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  place = newPlace();
-  site = await serve(place.path('dist'));
-  await publish(place, known.ann, { packsign: { Database: site.url } });
+  ({ place, site } = await publishedSite(known.ann));
   user = newPlace();
   user.write('ann.asc', certificateFile(known.ann));
 });

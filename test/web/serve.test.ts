@@ -7,7 +7,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
-import type { Place } from '../packsign.js';
+import type { Place, TestKey } from '../packsign.js';
 
 const children: ChildProcess[] = [];
 afterAll(() => {
@@ -58,6 +58,19 @@ function get(url: string, path: string, { method = 'GET', headers = {} } = {}): 
     asked.on('error', failed);
     asked.end();
   });
+}
+
+/** A database with a trust page, signed by Ada; Eve's key is at hand. */
+async function pagedPlace(): Promise<{ place: Place; eve: TestKey }> {
+  const [ada, eve] = [await newKey('Ada'), await newKey('Eve')];
+  const place = newPlace();
+  place.write('ada.asc', ada.signing);
+  place.write('ada.rev.asc', ada.revocation);
+  place.write('eve.asc', eve.signing);
+  place.write('dist/packsign.json', '{"Page": true}');
+  place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
+  expect(place.packsign(['build', 'dist', '--key', 'ada.asc']).status).toBe(0);
+  return { place, eve };
 }
 
 describe('packsign serve', () => {
@@ -188,14 +201,7 @@ describe('the page that follows what is published', () => {
   });
 
   it('follows keys.asc: what key publish adds, and a revocation that waited for the next database', async () => {
-    const [ada, eve] = [await newKey('Ada'), await newKey('Eve')];
-    const place = newPlace();
-    place.write('ada.asc', ada.signing);
-    place.write('ada.rev.asc', ada.revocation);
-    place.write('eve.asc', eve.signing);
-    place.write('dist/packsign.json', '{"Page": true}');
-    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
-    expect(place.packsign(['build', 'dist', '--key', 'ada.asc']).status).toBe(0);
+    const { place } = await pagedPlace();
     const showsKeys = () => place.text('dist/index.html').includes(place.text('dist/keys.asc').trim());
     expect(showsKeys()).toBe(true);
     expect(place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc']).status).toBe(0);
@@ -217,14 +223,7 @@ describe('the page that follows what is published', () => {
   });
 
   it('follows a revocation that was held back', async () => {
-    const [ada, eve] = [await newKey('Ada'), await newKey('Eve')];
-    const place = newPlace();
-    place.write('ada.asc', ada.signing);
-    place.write('ada.rev.asc', ada.revocation);
-    place.write('eve.asc', eve.signing);
-    place.write('dist/packsign.json', '{"Page": true}');
-    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
-    expect(place.packsign(['build', 'dist', '--key', 'ada.asc']).status).toBe(0);
+    const { place, eve } = await pagedPlace();
     expect(place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc']).status).toBe(0);
     expect(place.json(['key', 'revoke', 'ada.rev.asc', 'dist']).value['held']).toContain('revoked');
     const before = place.text('dist/keys.asc');

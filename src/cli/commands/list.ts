@@ -3,7 +3,7 @@ import type { Command } from '../command.js';
 import { complain, withReportFile } from '../complaint.js';
 import { notesFolder } from '../folders.js';
 import { isSet, single, textOf } from '../options.js';
-import { pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remote.js';
+import { pinsOf, remoteOf, withTarget } from '../remote.js';
 import { passes } from '../report.js';
 import { reportList } from '../report-trust.js';
 
@@ -13,19 +13,10 @@ export const listCommand: Command = {
     ['packsign list https://example.org/dist', 'the same by its address'],
   ],
   options: (yargs) =>
-    withReportFile(
-      withTolerance(
-        withNetwork(
-          withPins(
-            yargs.positional('target', {
-              type: 'string',
-              default: '.',
-              describe: 'directory, database file, address, or name of a trusted database',
-            }),
-          ),
-        ),
-      ),
-    ).option('signature', single('the signature file, where it is not beside the database')),
+    withReportFile(withTarget(yargs)).option(
+      'signature',
+      single('the signature file, where it is not beside the database'),
+    ),
   run: async (values, { outside, progress }) => {
     const target = textOf(values, 'target') ?? '.';
     progress.say('looking at the database');

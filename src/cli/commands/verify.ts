@@ -4,7 +4,7 @@ import { complain, withReportFile } from '../complaint.js';
 import { notesFolder } from '../folders.js';
 import { isSet, single, textOf } from '../options.js';
 import type { Values } from '../options.js';
-import { networkOf, pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remote.js';
+import { networkOf, pinsOf, remoteOf, withTarget } from '../remote.js';
 import { passes, reportVerify } from '../report.js';
 import { reportStranger } from '../report-trust.js';
 
@@ -16,19 +16,7 @@ export const verifyCommand: Command = {
     ['packsign verify https://example.org/dist --archives', 'check a trusted database and all it lists'],
   ],
   options: (yargs) =>
-    withReportFile(
-      withTolerance(
-        withNetwork(
-          withPins(
-            yargs.positional('target', {
-              type: 'string',
-              default: '.',
-              describe: 'directory, database file, address, or name of a trusted database',
-            }),
-          ),
-        ),
-      ),
-    )
+    withReportFile(withTarget(yargs))
       .option('signature', single('the signature file, where it is not beside the database'))
       .option('archives', {
         type: 'boolean',
