@@ -15,7 +15,10 @@ export interface CacheStore {
    * truth: `verify` asks nobody but the bytes.
    */
   readonly find: (file: ScannedFile) => Observed | null;
-  /** Takes the place of all entries, in memory. */
+  /** Whether `find` would find it. */
+  readonly knows: (file: ScannedFile) => boolean;
+  readonly isEmpty: () => boolean;
+  /** Takes the place of all entries, in memory. In byte order of their paths. */
   readonly keep: (entries: readonly CacheEntry[]) => void;
   /** Writes down what changed, where that is allowed. Throws FILE_UNWRITABLE. */
   readonly save: () => void;
@@ -41,40 +44,37 @@ const LIMIT_BYTES = 1024 * 1024 * 1024;
 /** Two writes closer than a file system's clock can tell apart leave the same times behind. */
 const RACY_NS = 2_000_000_000n;
 
-/** Entries by path; their times lie in one array. */
+/** Entries in byte order of their paths, in columns: most of many are never looked into. */
 interface Entries {
-  readonly rows: ReadonlyMap<string, Row>;
+  /** As they are written down: each begins with the path and a tab. */
+  readonly lines: readonly string[];
   readonly times: Identities;
+  /** What the lines say, as far as anybody asked. */
+  readonly observed: (Observed | undefined)[];
+  /** The files for which they were found to hold. */
+  readonly files: (ScannedFile | undefined)[];
   readonly checksum: string | null;
 }
 
-interface Row {
-  readonly index: number;
-  readonly observed: Observed;
-  /** The same as it is written down. */
-  readonly line: string;
-}
-
-const EMPTY: Entries = { rows: new Map(), times: new BigInt64Array(), checksum: null };
+const EMPTY: Entries = { lines: [], times: new BigInt64Array(), observed: [], files: [], checksum: null };
 
 export function openCache(stateFolder: string, { rehash, remember }: CacheOptions): CacheStore {
   let loaded: Entries | null = rehash ? EMPTY : null;
   const entries = () => (loaded ??= loadEntries(stateFolder));
+  const known = makeIndex(entries);
   return {
     find: (file) => {
-      const { rows, times } = entries();
-      const row = rows.get(file.path);
-      return row !== undefined && isSameIdentity(identityAt(times, row.index), file.identity)
-        ? row.observed
-        : null;
+      const index = known(file);
+      return index === null ? null : observedAt(entries(), index);
     },
+    knows: (file) => known(file) !== null,
+    isEmpty: () => entries().lines.length === 0,
     keep: (next) => {
-      const { rows } = entries();
+      const before = entries();
       const isSame =
-        next.length === rows.size &&
-        next.every(({ observed }) => rows.get(observed.path)?.observed === observed);
-      if (isSame) return;
-      loaded = entriesOf(next, rows);
+        next.length === before.lines.length &&
+        next.every(({ observed }, index) => before.observed[index] === observed);
+      if (!isSame) loaded = entriesOf(next, before);
     },
     save: () => {
       if (remember && loaded !== EMPTY && loaded?.checksum === null)
@@ -82,6 +82,42 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
     },
     checksum: () => entries().checksum,
   };
+}
+
+/** Finds the place of a file's entry, if it holds for this very file; asked in order of paths, at once. */
+function makeIndex(entries: () => Entries): (file: ScannedFile) => number | null {
+  let next = 0;
+  return (file) => {
+    const { lines, times, files } = entries();
+    const index = isLineOf(lines[next], file.path) ? next : placeOf(lines, file.path);
+    if (index === null) return null;
+    next = index + 1;
+    if (files[index] === file) return index;
+    if (!isSameIdentity(identityAt(times, index), file.identity)) return null;
+    files[index] = file;
+    return index;
+  };
+}
+
+function isLineOf(line: string | undefined, path: string): boolean {
+  return line?.[path.length] === '\t' && line.startsWith(path);
+}
+
+// No path has a character that comes before the tab: so the lines are in order if the paths are.
+function placeOf(lines: readonly string[], path: string): number | null {
+  const wanted = `${path}\t`;
+  let from = 0;
+  let to = lines.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((lines[middle] ?? '') < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return isLineOf(lines[from], path) ? from : null;
+}
+
+function observedAt({ lines, times, observed }: Entries, index: number): Observed {
+  return (observed[index] ??= decodeLine(lines[index] ?? '', Number(identityAt(times, index).size)));
 }
 
 /**
@@ -105,25 +141,26 @@ function loadEntries(stateFolder: string): Entries {
 
 // A header line with version, checksum and count; the numbers; a line of text for each entry.
 function saveEntries(stateFolder: string, entries: Entries): Entries {
-  const lines = Array.from(entries.rows.values(), ({ line }) => line);
-  const numbers = Buffer.from(entries.times.buffer, 0, entries.times.byteLength);
-  const body = Buffer.concat([numbers, Buffer.from(lines.join(''))]);
+  const { lines, times } = entries;
+  const numbers = Buffer.from(times.buffer, 0, times.byteLength);
+  const body = Buffer.concat([numbers, Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
   const checksum = checksumOf(body);
   const header = `${MAGIC} ${checksum} ${lines.length}\n`;
   writeDurably(join(stateFolder, NAME), Buffer.concat([Buffer.from(header), body]));
   return { ...entries, checksum };
 }
 
-function entriesOf(next: readonly CacheEntry[], before: Entries['rows']): Entries {
+function entriesOf(next: readonly CacheEntry[], before: Entries): Entries {
   const times = new BigInt64Array(new ArrayBuffer(identitiesBytes(next.length)));
-  const rows = new Map<string, Row>();
-  for (const [index, { file, observed }] of next.entries()) {
+  const known = makeIndex(() => before);
+  const lines = next.map(({ file, observed }, index) => {
     writeIdentity(times, index, file.identity);
-    const known = before.get(file.path);
-    const line = known?.observed === observed ? known.line : lineOf(observed);
-    rows.set(file.path, { index, observed, line });
-  }
-  return { rows, times, checksum: null };
+    const place = known(file);
+    const line = place === null || before.observed[place] !== observed ? null : before.lines[place];
+    return line ?? lineOf(observed);
+  });
+  const observed = next.map((entry) => entry.observed);
+  return { lines, times, observed, files: next.map(({ file }) => file), checksum: null };
 }
 
 function decode(bytes: Buffer): Entries {
@@ -135,21 +172,12 @@ function decode(bytes: Buffer): Entries {
   if (header !== `${MAGIC} ${checksum} ${count}\n`) return EMPTY;
   const numbersLength = identitiesBytes(count);
   const times = new BigInt64Array(Uint8Array.from(body.subarray(0, numbersLength)).buffer);
-  const text = body.toString('utf8', numbersLength);
-  const rows = new Map<string, Row>();
-  for (let at = 0; at < text.length;) {
-    const end = text.indexOf('\n', at);
-    const index = rows.size;
-    const line = text.slice(at, end + 1);
-    const observed = decodeLine(line, Number(identityAt(times, index).size));
-    rows.set(observed.path, { index, observed, line });
-    at = end + 1;
-  }
-  return { rows, times, checksum };
+  const lines = body.toString('utf8', numbersLength).split('\n', count);
+  return { lines, times, observed: [], files: [], checksum };
 }
 
 function lineOf({ path, sha256, md5, reading }: Observed): string {
-  return `${path}\t${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}\n`;
+  return `${path}\t${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}`;
 }
 
 function decodeLine(line: string, size: number): Observed {

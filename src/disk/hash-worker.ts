@@ -1,4 +1,5 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { once } from 'node:events';
+import { parentPort } from 'node:worker_threads';
 import { doTasks, encodeRow } from './hash-tasks.js';
 import type { HashWork } from './hash-tasks.js';
 
@@ -9,10 +10,14 @@ function send(): void {
   rows = '';
 }
 
-await doTasks(workerData as HashWork, {
-  take: (digested, index) => {
-    rows += encodeRow(digested, index);
-  },
-  pause: send,
-});
-send();
+// Work comes in one message, and the thread ends with it.
+if (parentPort !== null) {
+  const [work] = (await once(parentPort, 'message')) as [HashWork];
+  await doTasks(work, {
+    take: (digested, index) => {
+      rows += encodeRow(digested, index);
+    },
+    pause: send,
+  });
+  send();
+}

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { digestFile } from './digest.js';
 import type { DigestOptions, Digested } from './digest.js';
 import { decodeRows, doTasks, packTasks } from './hash-tasks.js';
 import type { HashTask, HashWork } from './hash-tasks.js';
@@ -10,7 +9,7 @@ import type { ScannedFile } from './scan.js';
 /** What a file and a byte cost, about: below so much in all, one thread is done before others have started. */
 const FILE_COST_US = 50;
 const BYTES_PER_US = 1000;
-const WORTH_SHARING_US = 150_000;
+const WORTH_SHARING_US = 40_000;
 const MOST_THREADS = 8;
 
 /**
@@ -24,32 +23,82 @@ export type DigestListener = (digested: Digested, index: number) => void;
 
 export type HashOptions = Omit<DigestOptions, 'sha256'>;
 
-/** Hashes files, on as many threads as it is worth. The results stand in the order of the files. */
+/** Files that are being hashed. */
+export interface Hashing {
+  /** Takes part in what is left, and gives the results in the order of the files. */
+  readonly finish: () => Promise<readonly Digested[]>;
+}
+
+/** The threads of one run. */
+export interface Hasher {
+  /**
+   * Starts the threads that small files are shared with: where it is likely that there will be many of them, the
+   * threads come up while they are looked for.
+   */
+  readonly warmUp: () => void;
+  /** Hashes on as many threads as it is worth, while this one does something else. */
+  readonly start: (
+    files: readonly ScannedFile[],
+    options: HashOptions,
+    onDigested?: DigestListener,
+  ) => Hashing;
+  /** Ends every thread, finished or not. */
+  readonly stop: () => void;
+}
+
+export function openHasher(): Hasher {
+  const threads = Math.min(availableParallelism(), MOST_THREADS);
+  const idle: Worker[] = [];
+  const workers: Worker[] = [];
+  const open = () => {
+    const worker = new Worker(new URL('./hash-worker.js', import.meta.url));
+    workers.push(worker);
+    return worker;
+  };
+  return {
+    warmUp: () => {
+      while (workers.length < threads - 1) idle.push(open());
+    },
+    start: (files, options, onDigested = () => undefined) => {
+      const hasLarge = files.some(isLarge);
+      const isShared = threads > 1 && costUs(files) >= WORTH_SHARING_US;
+      const results = new Array<Digested>(files.length);
+      const tasks = planTasks(files, { options, threads: isShared ? threads : 1 });
+      const take = joinHalves(tasks, (digested, index) => {
+        results[index] = digested;
+        onDigested(digested, index);
+      });
+      const work = packTasks(files, tasks, options.directory);
+      const others = isShared ? Math.min(hasLarge ? threads : threads - 1, tasks.length) : 0;
+      const working = Array.from({ length: others }, () => setToWork(idle.pop() ?? open(), work, take));
+      // Whoever starts it may fail before it is finished.
+      for (const each of working) each.catch(() => undefined);
+      return {
+        finish: async () => {
+          if (others === 0 || !hasLarge) await doTasks(work, { take, pause: setImmediate });
+          await Promise.all(working);
+          return results;
+        },
+      };
+    },
+    stop: () => {
+      for (const worker of workers) worker.terminate().catch(() => undefined);
+    },
+  };
+}
+
+/** Hashes files and waits for it. */
 export async function hashFiles(
   files: readonly ScannedFile[],
   options: HashOptions,
-  onDigested: DigestListener = () => undefined,
+  onDigested?: DigestListener,
 ): Promise<readonly Digested[]> {
-  const results = new Array<Digested>(files.length);
-  const give = (digested: Digested, index: number) => {
-    results[index] = digested;
-    onDigested(digested, index);
-  };
-  const threads = Math.min(availableParallelism(), MOST_THREADS);
-  if (threads < 2 || costUs(files) < WORTH_SHARING_US) {
-    for (const [index, file] of files.entries())
-      give(await digestFile(file, { ...options, sha256: true }), index);
-    return results;
+  const hasher = openHasher();
+  try {
+    return await hasher.start(files, options, onDigested).finish();
+  } finally {
+    hasher.stop();
   }
-  const tasks = planTasks(files, { options, threads });
-  const take = joinHalves(tasks, give);
-  const work = packTasks(files, tasks, options.directory);
-  const hasLarge = files.some(isLarge);
-  const others = Math.min(hasLarge ? threads : threads - 1, tasks.length);
-  const working = Array.from({ length: others }, () => runWorker(work, take));
-  if (!hasLarge) working.push(doTasks(work, { take, pause: setImmediate }));
-  await Promise.all(working);
-  return results;
 }
 
 function costUs(files: readonly ScannedFile[]): number {
@@ -101,9 +150,9 @@ function joined(a: Digested, b: Digested): Digested {
   return { ...sha256, md5: md5.md5 };
 }
 
-function runWorker(work: HashWork, take: DigestListener): Promise<void> {
+function setToWork(worker: Worker, work: HashWork, take: DigestListener): Promise<void> {
+  worker.postMessage(work);
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./hash-worker.js', import.meta.url), { workerData: work });
     worker.on('message', (rows: string) => {
       decodeRows(rows, take);
     });

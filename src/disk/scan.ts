@@ -34,7 +34,11 @@ export interface Scan {
 export interface ScanOptions {
   /** Globs (picomatch) of archives to leave out; one without `/` counts at any depth. */
   readonly exclude: readonly string[];
+  /** Called once there are so many archives that more than one thread should read them. */
+  readonly onMany?: (() => void) | undefined;
 }
+
+const MANY = 256;
 
 /** Folders at the top that hold what packsign publishes itself. */
 const OWN_FOLDERS = new Set(['signatures', 'assets']);
@@ -49,6 +53,7 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
   const walk: Walk = {
     directory,
     isExcluded: excluder(options.exclude),
+    onMany: options.onMany,
     archives: [],
     others: [],
     warnings: [],
@@ -64,6 +69,7 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
 interface Walk {
   readonly directory: string;
   readonly isExcluded: (path: string) => boolean;
+  readonly onMany: (() => void) | undefined;
   archives: ScannedFile[];
   readonly others: string[];
   readonly warnings: Warning[];
@@ -109,6 +115,7 @@ function takeArchive(walk: Walk, path: string, entry: Dirent): void {
       path,
       identity: identityOf(lstatSync(`${walk.directory}/${path}`, { bigint: true })),
     });
+    if (walk.archives.length === MANY) walk.onMany?.();
   } catch (error) {
     // Gone since the folder was read is no news.
     if (systemCode(error) === 'ENOENT') return;

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { openCache } from '../disk/cache.js';
+import { openHasher } from '../disk/hash.js';
+import type { Hasher } from '../disk/hash.js';
 import { scanDirectory } from '../disk/scan.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Signer } from '../pgp/signer.js';
@@ -15,6 +17,7 @@ import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
 import { nameOf } from './judge.js';
 import { findBase } from './base.js';
+import { startObserving } from './observe.js';
 import { prepareUpon } from './prepare.js';
 import type { PrepareOptions, Prepared } from './prepare.js';
 import { removeWaiting, repairPublication } from './publish.js';
@@ -27,7 +30,7 @@ import type { ReleaseOptions, Released } from './release.js';
 
 export interface BuildOptions extends Omit<
   PrepareOptions,
-  'cache' | 'scan' | 'signing' | 'standing' | 'unattended'
+  'cache' | 'observing' | 'signing' | 'standing' | 'unattended'
 > {
   /** Folder of working state: the cache, the lock. */
   readonly stateFolder: string;
@@ -94,9 +97,25 @@ async function buildHere(
   standing: Standing | null,
   options: BuildOptions,
 ): Promise<BuildResult> {
-  const { rehash, check, stateFolder, settings } = options;
+  const hasher = openHasher();
+  try {
+    return await buildWith(hasher, directory, { ...options, standing });
+  } finally {
+    hasher.stop();
+  }
+}
+
+async function buildWith(
+  hasher: Hasher,
+  directory: string,
+  options: BuildOptions & { readonly standing: Standing | null },
+): Promise<BuildResult> {
+  const { rehash, check, stateFolder, settings, standing } = options;
   const cache = openCache(stateFolder, { rehash, remember: !check });
-  const scan = scanDirectory(directory, { exclude: settings.Exclude ?? [] });
+  const scan = scanDirectory(directory, {
+    exclude: settings.Exclude ?? [],
+    onMany: cache.isEmpty() ? hasher.warmUp : undefined,
+  });
   const inputs = { settings, scan, cache, stateFolder };
   // What stands rests on a key that is about to be revoked: only the next one lets users hear of it.
   const renew = (await readHeldKeys(stateFolder)).length > 0;
@@ -105,13 +124,15 @@ async function buildHere(
     if (!check) removeWaiting(directory);
     return describeUnchanged(directory, recalled);
   }
+  // Other threads read while this one loads what OpenPGP takes.
+  const observing = startObserving(directory, { ...options, scan, cache, hasher });
   const signing = await options.signing();
-  const base = await findBase(directory, { ...options, signing, standing });
-  // What keeps the keys from signing is said before anything is hashed.
+  const base = await findBase(directory, { ...options, signing });
+  // What keeps the keys from signing is said before all is hashed.
   if (options.release !== null && !check) {
     await rehearse(directory, { signers: await options.release.signers(), now: options.now });
   }
-  const prepared = await prepareUpon(base, directory, { ...options, signing, cache, standing, scan, renew });
+  const prepared = await prepareUpon(base, directory, { ...options, signing, cache, observing, renew });
   if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
   const { published, unchanged, refreshDue } = prepared;
   if (published !== null && unchanged && !refreshDue) {

@@ -3,25 +3,27 @@ import { join } from 'node:path';
 import { isSettledBefore } from '../disk/cache.js';
 import type { CacheStore } from '../disk/cache.js';
 import type { Digested } from '../disk/digest.js';
-import { hashFiles } from '../disk/hash.js';
+import { openHasher } from '../disk/hash.js';
+import type { Hasher } from '../disk/hash.js';
 import { isExcluded, scanDirectory } from '../disk/scan.js';
-import type { Scan, ScannedFile } from '../disk/scan.js';
+import type { Scan } from '../disk/scan.js';
 import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { Observed } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
+import { compareText } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
 
 export interface ObserveOptions {
   readonly settings: Settings;
-  /** What is published: its archives may be missing, but not unreadable. */
-  readonly published: Database | null;
   readonly cache: CacheStore;
   readonly clock: () => Date;
   /** What the directory holds, where that was looked up already. */
   readonly scan?: Scan | undefined;
   /** Archives that are not to be read yet. */
   readonly unsettled?: ReadonlySet<string> | undefined;
+  /** The threads that hash; their end is then the caller's business. */
+  readonly hasher?: Hasher | undefined;
   /** Called now and then, and when all is done. */
   readonly onProgress?: (done: number, of: number) => void;
 }
@@ -42,61 +44,96 @@ export interface Observation {
   readonly bytes: number;
 }
 
-/**
- * Scans a directory and hashes what the cache does not know. Throws DIRECTORY_UNREADABLE, NO_ARCHIVES,
- * and ARCHIVE_UNREADABLE for a published archive that is there and cannot be read.
- */
-export async function observeArchives(directory: string, options: ObserveOptions): Promise<Observation> {
-  const startedMs = options.clock().getTime();
-  const md5 = options.settings.PackMan !== false;
-  const scan = options.scan ?? scanDirectory(directory, { exclude: options.settings.Exclude ?? [] });
-  const files = scan.archives.filter(({ path }) => options.unsettled?.has(path) !== true);
-  const known = new Map<string, Observed>();
-  const unknown: ScannedFile[] = [];
-  const racy = new Set<string>();
-  const failed = new Map<string, Digested & { kind: 'failed' }>();
-  for (const file of files) {
-    const before = options.cache.find(file);
-    if (before === null || (md5 && before.md5 === null)) unknown.push(file);
-    else known.set(file.path, before);
+/** Archives that are being read, on other threads where there are many. */
+export interface Observing {
+  /**
+   * `published`: what is published; its archives may be missing, but not unreadable. Throws NO_ARCHIVES, and
+   * ARCHIVE_UNREADABLE for a published archive that is there and cannot be read.
+   */
+  readonly finish: (published: Database | null) => Promise<Observation>;
+}
+
+/** Scans a directory, hashes what the cache does not know, and waits for it. Throws DIRECTORY_UNREADABLE, and as `finish`. */
+export async function observeArchives(
+  directory: string,
+  options: ObserveOptions & { readonly published: Database | null },
+): Promise<Observation> {
+  const hasher = openHasher();
+  try {
+    return await startObserving(directory, { ...options, hasher }).finish(options.published);
+  } finally {
+    hasher.stop();
   }
-  const cached = known.size;
+}
+
+/** The same, begun: whoever has something else to do meanwhile does it before `finish`. Throws DIRECTORY_UNREADABLE. */
+export function startObserving(
+  directory: string,
+  options: ObserveOptions & { readonly hasher: Hasher },
+): Observing {
+  const { settings, cache, clock, unsettled, hasher, onProgress } = options;
+  const startedMs = clock().getTime();
+  const md5 = settings.PackMan !== false;
+  const scan = options.scan ?? scanDirectory(directory, { exclude: settings.Exclude ?? [] });
+  const files =
+    unsettled === undefined ? scan.archives : scan.archives.filter(({ path }) => !unsettled.has(path));
+  const observed = files.map((file) => {
+    const known = cache.find(file);
+    return md5 && known?.md5 === null ? null : known;
+  });
+  const unknown = Array.from(files.keys()).filter((index) => observed[index] === null);
+  const failed = new Map<string, Digested & { kind: 'failed' }>();
   let done = 0;
-  await hashFiles(unknown, { directory, md5, metadata: true }, (result, index) => {
-    const file = unknown[index];
-    if (file === undefined) return;
-    if (result.kind === 'failed') failed.set(file.path, result);
+  let isAwaited = false;
+  const tell = () => {
+    // Until then somebody may be asked for a passphrase on the same terminal.
+    if (isAwaited) onProgress?.(done, unknown.length);
+  };
+  const take = (result: Digested, at: number) => {
+    const index = unknown[at] ?? 0;
+    const path = files[index]?.path ?? '';
+    if (result.kind === 'failed') failed.set(path, result);
     else if (result.reading !== null) {
       const { size, sha256, reading } = result;
-      known.set(file.path, { path: file.path, size, sha256, md5: result.md5, reading });
+      observed[index] = { path, size, sha256, md5: result.md5, reading };
     }
-    if (!isSettledBefore(file, startedMs)) racy.add(file.path);
     done += 1;
-    if (done % PROGRESS_FILES === 0 || done === unknown.length) options.onProgress?.(done, unknown.length);
-  });
-  options.cache.keep(
-    files.flatMap((file) => {
-      const observed = known.get(file.path);
-      return observed === undefined || racy.has(file.path) ? [] : [{ file, observed }];
-    }),
-  );
-  // A watch does so once it has published.
-  if (options.unsettled === undefined) options.cache.save();
+    if (done % PROGRESS_FILES === 0 || done === unknown.length) tell();
+  };
+  const wanted = unknown.flatMap((index) => files[index] ?? []);
+  const hashing = wanted.length === 0 ? null : hasher.start(wanted, { directory, md5, metadata: true }, take);
+  return {
+    finish: async (published) => {
+      isAwaited = true;
+      if (done > 0) tell();
+      await hashing?.finish();
+      const racy = new Set(wanted.filter((file) => !isSettledBefore(file, startedMs)));
+      cache.keep(
+        files.flatMap((file, index) => {
+          const one = observed[index] ?? null;
+          return one === null || racy.has(file) ? [] : [{ file, observed: one }];
+        }),
+      );
+      // A watch does so once it has published.
+      if (unsettled === undefined) cache.save();
+      const archives = observed.filter((one) => one !== null);
+      const warnings = [...scan.warnings, ...leftOut(failed)];
+      const moving = refuseUnreadable(directory, { settings, published, unsettled, archives, warnings });
+      if (archives.length === 0 && (unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);
+      const bytes = archives.reduce((sum, { size }) => sum + size, 0);
+      const cached = files.length - unknown.length;
+      return { archives, others: scan.others, warnings, moving, hashed: unknown.length, cached, bytes };
+    },
+  };
+}
 
-  const warnings: Warning[] = [...scan.warnings];
-  const archives: Observed[] = [];
-  for (const { path } of files) {
-    const trouble = failed.get(path);
-    const one = known.get(path);
-    if (one !== undefined) archives.push(one);
-    else if (trouble !== undefined && trouble.code !== 'GONE') {
-      warnings.push({ code: trouble.code, path, message: `${trouble.message}: left out` });
-    }
-  }
-  const moving = refuseUnreadable(directory, { ...options, archives, warnings });
-  if (archives.length === 0 && (options.unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);
-  const bytes = archives.reduce((sum, { size }) => sum + size, 0);
-  return { archives, others: scan.others, warnings, moving, hashed: unknown.length, cached, bytes };
+/** One that went away while it was looked at is no news. */
+function leftOut(failed: ReadonlyMap<string, Digested & { kind: 'failed' }>): Warning[] {
+  return Array.from(failed)
+    .sort(([a], [b]) => compareText(a, b))
+    .flatMap(([path, { code, message }]) =>
+      code === 'GONE' ? [] : [{ code, path, message: `${message}: left out` }],
+    );
 }
 
 /**
@@ -111,13 +148,13 @@ function refuseUnreadable(
     archives,
     warnings,
     unsettled,
-  }: ObserveOptions & Pick<Observation, 'archives' | 'warnings'>,
+  }: Pick<ObserveOptions, 'settings' | 'unsettled'> &
+    Pick<Observation, 'archives' | 'warnings'> & { readonly published: Database | null },
 ): ReadonlySet<string> {
   const moving = new Set<string>();
   if (published === null) return moving;
-  const seen = new Set(archives.map(({ path }) => path));
-  for (const path of published.Archives.keys()) {
-    if (seen.has(path) || unsettled?.has(path) === true || isExcluded(path, settings.Exclude ?? [])) continue;
+  for (const path of missingIn(archives, published.Archives.keys())) {
+    if (unsettled?.has(path) === true || isExcluded(path, settings.Exclude ?? [])) continue;
     const trouble = warnings.find((warning) => warning.path === path || isBelow(path, warning.path));
     const isMoving = trouble === undefined || trouble.code === 'CHANGED_WHILE_READ';
     const presence = presenceOf(join(directory, path));
@@ -132,6 +169,15 @@ function refuseUnreadable(
     });
   }
   return moving;
+}
+
+/** Those of some paths that are not among the archives; both in byte order. */
+function* missingIn(archives: readonly Observed[], paths: Iterable<string>): Generator<string> {
+  let next = 0;
+  for (const path of paths) {
+    while ((archives[next]?.path ?? path) < path) next += 1;
+    if (archives[next]?.path !== path) yield path;
+  }
 }
 
 function isBelow(path: string, folder: string | null): boolean {

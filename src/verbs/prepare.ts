@@ -16,7 +16,7 @@ import { findBase } from './base.js';
 import type { Base } from './base.js';
 import { identify } from './identity.js';
 import { observeArchives } from './observe.js';
-import type { Observation } from './observe.js';
+import type { Observation, Observing } from './observe.js';
 import type { Published, Standing } from './published.js';
 import type { FetchOptions } from './sources.js';
 
@@ -39,8 +39,8 @@ export interface PrepareOptions {
   readonly remote?: Pick<FetchOptions, 'trust' | 'network'> | undefined;
   /** What lies under `packages.plist` now. */
   readonly standing: Standing | null;
-  /** What the directory holds, where that was looked up already. */
-  readonly scan?: Scan | undefined;
+  /** The archives, where it was begun to read them. */
+  readonly observing?: Observing;
   /** Whether the same content is wanted under a new date. */
   readonly renew?: boolean;
   /** Set where nobody is at the keyboard: what a person has to decide stays as it is published. */
@@ -94,11 +94,11 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     issued: nextIssued(published, now),
     allowed: options.allowed,
   };
-  const observation = await observeArchives(directory, {
-    ...options,
-    ...unattended,
-    published,
-  });
+  const { observing } = options;
+  const observation =
+    observing === undefined
+      ? await observeArchives(directory, { ...options, ...unattended, published })
+      : await observing.finish(published);
   const waiting = new Set([
     ...(unattended?.unsettled ?? []),
     ...observation.moving,

@@ -69,7 +69,7 @@ export function rememberBuild(
 }
 
 function isKnownWhole({ scan, cache }: Inputs): boolean {
-  return cache.checksum() !== null && scan.archives.every((file) => cache.find(file) !== null);
+  return cache.checksum() !== null && scan.archives.every(cache.knows);
 }
 
 function inputsName({ settings, scan, cache }: Inputs): string {

@@ -55,6 +55,26 @@ describe('the digest cache', () => {
     expect(cache.checksum()).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('finds its entries in whatever order they are asked for', () => {
+    const paths = [
+      'a-1.zip',
+      'a-1.zip.zip',
+      'a.zip',
+      'a/b.zip',
+      'a!.zip',
+      '_.zip',
+      'Z.zip',
+      'zz/a.zip',
+    ].sort();
+    keep(paths.map((path) => entry(path)));
+    const cache = open();
+    for (const path of [...paths.toReversed(), ...paths, ...paths.flatMap((name) => [name, `${name}x`])]) {
+      const { file } = entry(path);
+      expect(cache.find(file)?.path ?? null).toBe(paths.includes(path) ? path : null);
+      expect(cache.knows(file)).toBe(paths.includes(path));
+    }
+  });
+
   it.each(['device', 'inode', 'size', 'modified', 'changed'] as const)(
     'does not know a file whose %s is another',
     (field) => {

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { appendFileSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { hashFiles } from '../../src/disk/hash.js';
+import { hashFiles, openHasher } from '../../src/disk/hash.js';
 import { scanDirectory } from '../../src/disk/scan.js';
 
 const MIB = 1024 * 1024;
@@ -75,5 +75,32 @@ describe('hashing', () => {
     appendFileSync(join(directory, files[0]?.path ?? ''), 'x');
     const [result] = await hashFiles(files, { directory, md5: true, metadata: true });
     expect(result).toMatchObject({ kind: 'failed', code: 'CHANGED_WHILE_READ' });
+  });
+
+  it('goes on in threads that came up before there was work, while this one does something else', async () => {
+    const contents = write(Array.from({ length: 1200 }, (_, index) => index));
+    const hasher = openHasher();
+    hasher.warmUp();
+    const heard: number[] = [];
+    const hashing = hasher.start(scan(), { directory, md5: false, metadata: true }, (_digested, index) =>
+      heard.push(index),
+    );
+    const isHeard = () => heard.length > 0;
+    await expect.poll(isHeard, { timeout: 10_000 }).toBe(availableParallelism() > 1);
+    const results = await hashing.finish();
+    hasher.stop();
+    expect(results).toEqual(
+      contents.map((bytes) => expect.objectContaining(expected(bytes, false)) as object),
+    );
+  });
+
+  it('that nobody waits for ends with its threads', async () => {
+    write(Array.from({ length: 1200 }, (_, index) => index));
+    const hasher = openHasher();
+    hasher.warmUp();
+    hasher.start(scan(), { directory, md5: false, metadata: true });
+    hasher.stop();
+    // A rejection that nobody hears would fail the run.
+    await expect.poll(() => process.getActiveResourcesInfo().includes('MessagePort')).toBe(false);
   });
 });
