@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ChokidarOptions, FSWatcher } from 'chokidar';
 import { reasonOf, systemCode } from '../errors.js';
@@ -42,6 +42,8 @@ export interface Arrivals {
   /** Whether the name appeared, and no write under it was reported. */
   readonly isMovedIn: (path: string) => boolean;
   readonly forget: () => void;
+  /** The paths of all changes since it was last asked; null where there may have been others. */
+  readonly takeReported: () => ReadonlySet<string> | null;
 }
 
 export interface ChangesOptions {
@@ -57,6 +59,10 @@ const ROOT_CHECK_MS = 500;
 const POLL_MS = 1000;
 /** From here on hints may have been lost, and a write with them. */
 const FLOOD = 4096;
+/** Of so many paths all can be looked at as well. */
+const MOST_REPORTED = 1024;
+/** Elsewhere the system may tell of a folder what happened to a file in it. */
+const NAMES_ALL = process.platform === 'linux';
 /** A new folder is watched a moment after its hint: what came into it between the two is looked for again. */
 const ECHO_MS = 250;
 /** How long a folder that appeared may go unnoticed until all are watched anew. */
@@ -86,7 +92,8 @@ export async function openChanges(directory: string, options: ChangesOptions): P
     timers: new Set(),
     expected: new Map(),
     rewatching: Promise.resolve(),
-    heard: makeArrivals(),
+    heard: makeArrivals(() => NAMES_ALL && state.isListening && state.expected.size === 0),
+    isListening: false,
   };
   rewatchNext(state);
   await state.rewatching;
@@ -121,12 +128,15 @@ interface State {
   readonly expected: Map<string, NodeJS.Timeout>;
   /** One watcher is opened at a time, or one of two would never be closed. */
   rewatching: Promise<void>;
-  readonly heard: Arrivals & { readonly hear: (event: string, path: string) => void };
+  readonly heard: Heard;
+  /** Whether every folder is watched. */
+  isListening: boolean;
 }
 
 function ringLater(state: State, afterMs: number): void {
   const timer = setTimeout(() => {
     state.timers.delete(timer);
+    state.heard.doubt();
     state.bell.ring();
   }, afterMs);
   state.timers.add(timer);
@@ -142,6 +152,7 @@ function checkRoot(state: State): void {
 function rewatchNext(state: State): void {
   // At once, so that the next look does not ask for the same again.
   state.root = rootOf(state.directory);
+  state.isListening = false;
   state.rewatching = state.rewatching
     .then(() => rewatch(state))
     .catch((error: unknown) => fallBack(state, error));
@@ -162,35 +173,48 @@ async function rewatch(state: State): Promise<void> {
   state.watcher = watcher;
   watcher.on('raw', (event: string, name: unknown, details: unknown) => {
     const path = pathOf(name, details);
+    state.heard.count();
     if (path !== null && isOwn(directory, path)) return;
+    // What happens to a watched folder itself is reported under its own name, as if that were in it.
+    if (path === null || basename(path) === basename(dirname(path))) state.heard.doubt();
     if (path !== null) state.heard.hear(event, relative(directory, path).split(sep).join('/'));
     state.bell.ring();
     if (event !== 'rename' && path !== null) return;
     const kind = path === null ? 'gone' : kindOf(path);
-    if (kind !== 'file') doubt(path === null ? null : dirname(path));
+    if (kind !== 'file') doubt(path);
     if (kind === 'folder' && path !== null) expectFolder(state, path);
   });
   watcher.on('addDir', (path) => {
     clearTimeout(state.expected.get(resolve(path)));
     state.expected.delete(resolve(path));
+    state.heard.doubt();
     state.bell.ring();
     ringLater(state, ECHO_MS);
   });
-  watcher.on('unlinkDir', () => state.bell.ring());
-  watcher.on('error', (error) => fallBack(state, error));
+  watcher.on('unlinkDir', () => {
+    state.heard.doubt();
+    state.bell.ring();
+  });
+  watcher.on('error', (error) => {
+    state.heard.doubt();
+    fallBack(state, error);
+  });
   await new Promise<void>((resolve) => {
     watcher.once('ready', resolve);
     watcher.once('error', () => resolve());
   });
   // What came between the last look and the watch being in place; a write may have gone unheard meanwhile.
   state.heard.forget();
+  state.heard.doubt();
+  // Unless it was swapped once more meanwhile.
+  state.isListening = rootOf(state.directory) === state.root;
   state.bell.ring();
 }
 
 interface FolderWatcher {
   readonly watcher: FSWatcher;
-  /** Called within the event that tells it: there may be other folders in this one than before; null for any. */
-  readonly doubt: (folder: string | null) => void;
+  /** Called within the event that tells it: here a folder came or may have gone; null for anywhere. */
+  readonly doubt: (path: string | null) => void;
 }
 
 /**
@@ -209,6 +233,8 @@ async function watchFolders(directory: string, options: ChokidarOptions): Promis
     read.set(resolve(root), entries);
     yield* entries;
   }
+  const isKnownFolder = (path: string) =>
+    read.get(resolve(dirname(path)))?.some(({ basename: name }) => name === basename(path)) === true;
   class OnlyFolders extends Watcher {
     override _readdirp(root: string): FolderStream {
       const folders: unknown = Readable.from(foldersOf(root));
@@ -217,9 +243,10 @@ async function watchFolders(directory: string, options: ChokidarOptions): Promis
   }
   return {
     watcher: new OnlyFolders(options).add(directory),
-    doubt: (folder) => {
-      if (folder === null) read.clear();
-      else read.delete(resolve(folder));
+    doubt: (path) => {
+      if (path === null) read.clear();
+      // Reading a folder of many files anew, because one of them had another name, takes longer than signing.
+      else if (kindOf(path) === 'folder' || isKnownFolder(path)) read.delete(resolve(dirname(path)));
     },
   };
 }
@@ -254,6 +281,7 @@ function foldersIn(root: string): readonly FolderEntry[] | null {
 function fallBack(state: State, error: unknown): void {
   if (state.polling || systemCode(error) === 'ENOENT') return;
   state.polling = true;
+  state.isListening = false;
   state.options.onFallback(reasonOf(error));
   const { watcher } = state;
   state.watcher = null;
@@ -261,14 +289,32 @@ function fallBack(state: State, error: unknown): void {
   state.bell.ring();
 }
 
-function makeArrivals(): State['heard'] {
+interface Heard extends Arrivals {
+  readonly hear: (event: string, path: string) => void;
+  /** Counts a report of whatever kind: the system keeps so many, and drops others without a word. */
+  readonly count: () => void;
+  /** Something may have changed that was not reported by its name. */
+  readonly doubt: () => void;
+}
+
+function makeArrivals(isListening: () => boolean): Heard {
   const movedIn = new Map<string, boolean>();
   let count = 0;
+  let reported = new Set<string>();
+  let counted = 0;
+  let isDoubtful = true;
   return {
     hear: (event, path) => {
-      count += 1;
       // Appearing, disappearing and moving are all called renames; whatever else happens is a change.
       movedIn.set(path, event === 'rename' && movedIn.get(path) !== false);
+      reported.add(path);
+    },
+    count: () => {
+      count += 1;
+      counted += 1;
+    },
+    doubt: () => {
+      isDoubtful = true;
     },
     catchUp: async () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -278,6 +324,14 @@ function makeArrivals(): State['heard'] {
     forget: () => {
       movedIn.clear();
       count = 0;
+    },
+    takeReported: () => {
+      const isAll = isListening() && !isDoubtful && counted < FLOOD && reported.size < MOST_REPORTED;
+      const taken = isAll ? reported : null;
+      reported = new Set();
+      counted = 0;
+      isDoubtful = false;
+      return taken;
     },
   };
 }
@@ -333,7 +387,7 @@ function stampOf(path: string): string {
 }
 
 /** Names the directory that a path leads to now; null when there is none. */
-function rootOf(directory: string): string | null {
+export function rootOf(directory: string): string | null {
   try {
     const stats = statSync(directory, { bigint: true });
     // A new directory often gets the number of the one that was just removed.

@@ -7,6 +7,7 @@ import { isArchiveName } from '../model/file-name.js';
 import { foldPath, isSafePath } from '../model/archive.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
+import { placeIn } from '../model/sorted.js';
 
 /** Which bytes a name stood for: equal identities mean an untouched file. Times in nanoseconds. */
 export interface Identity {
@@ -50,20 +51,100 @@ const PRIVATE_FOLDERS = new Set(['.packsign', '.git']);
  * listed is a warning; only the directory itself must be readable. Throws DIRECTORY_UNREADABLE.
  */
 export function scanDirectory(directory: string, options: ScanOptions): Scan {
-  const walk: Walk = {
-    directory,
-    isExcluded: excluder(options.exclude),
-    onMany: options.onMany,
-    archives: [],
-    others: [],
-    warnings: [],
-  };
+  const walk = makeWalk(directory, options);
   walkFolder(walk, { path: '', hidden: false });
-  walk.archives.sort((a, b) => (a.path < b.path ? -1 : 1));
-  walk.others.sort();
+  walk.archives.sort(byPath);
   dropFolded(walk);
-  walk.warnings.sort((a, b) => compareText(a.path ?? '', b.path ?? ''));
-  return walk;
+  return inOrder(walk);
+}
+
+function makeWalk(directory: string, { exclude, onMany }: ScanOptions): Walk {
+  return { directory, isExcluded: excluder(exclude), onMany, archives: [], others: [], warnings: [] };
+}
+
+function inOrder({ archives, others, warnings }: Pick<Walk, 'archives' | 'others' | 'warnings'>): Scan {
+  return {
+    archives: archives.sort(byPath),
+    others: others.sort(),
+    warnings: warnings.sort((a, b) => compareText(a.path ?? '', b.path ?? '')),
+  };
+}
+
+/**
+ * The same scan once more, after changes under some paths alone; every other path is taken for what it was. Null where
+ * that does not settle it, and all must be scanned: folders are among them, names that differ only in case, or files
+ * that have another name here, under which nobody reported them.
+ */
+export function rescan(
+  directory: string,
+  before: Scan,
+  { exclude, paths }: Pick<ScanOptions, 'exclude'> & { readonly paths: ReadonlySet<string> },
+): Scan | null {
+  if (before.warnings.some(isOfTwin)) return null;
+  const walk = makeWalk(directory, { exclude });
+  const linked = new Set<bigint>();
+  for (const path of paths) {
+    if (hasBelow(before, path) || !lookAgain(walk, path, linked)) return null;
+  }
+  const isElsewhere = ({ path }: { readonly path: string | null }) => path === null || !paths.has(path);
+  const archives = before.archives.filter(isElsewhere);
+  const folded = new Set(walk.archives.map(({ path }) => foldPath(path)));
+  const hasTwin = archives.some(({ path }) => folded.has(foldPath(path)));
+  const hasOtherName = linked.size > 0 && archives.some(({ identity }) => linked.has(identity.inode));
+  if (hasTwin || hasOtherName || folded.size < walk.archives.length) return null;
+  return inOrder({
+    archives: archives.concat(walk.archives),
+    others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
+    warnings: before.warnings.filter(isElsewhere).concat(walk.warnings),
+  });
+}
+
+/** Whether a path was that of a folder which held something. */
+function hasBelow({ archives, others, warnings }: Scan, path: string): boolean {
+  const start = `${path}/`;
+  if (warnings.some((warning) => warning.path?.startsWith(start) === true)) return true;
+  const archive = archives[placeIn(archives, start, ({ path: name }) => name)];
+  const other = others[placeIn(others, start, (name) => name)];
+  return archive?.path.startsWith(start) === true || other?.startsWith(start) === true;
+}
+
+/**
+ * Takes what stands under a path now, as a walk would that comes by. False for what only a walk can tell. `linked`: hears
+ * of files that have several names.
+ */
+function lookAgain(walk: Walk, path: string, linked: Set<bigint>): boolean {
+  const names = path.split('/');
+  const name = names.pop() ?? '';
+  let folder: Folder = { path: '', hidden: false };
+  for (const each of names) {
+    if (PRIVATE_FOLDERS.has(each)) return true;
+    folder = {
+      path: folder.path === '' ? each : `${folder.path}/${each}`,
+      hidden: isHidden(folder, each),
+    };
+    const kind = kindOf(walk, folder.path);
+    // What lies behind a link does not lie here.
+    if (kind !== 'folder') return kind !== 'unknown';
+  }
+  const kind = kindOf(walk, path);
+  if (kind === 'folder' || kind === 'unknown') return false;
+  if (kind === 'nothing') return true;
+  if (kind.nlink > 1n) linked.add(kind.ino);
+  takeFile(walk, { folder, name, path, kind });
+  return true;
+}
+
+function kindOf(walk: Walk, path: string): BigIntStats | 'folder' | 'nothing' | 'unknown' {
+  try {
+    const stats = lstatSync(`${walk.directory}/${path}`, { bigint: true, throwIfNoEntry: false });
+    return stats?.isDirectory() === true ? 'folder' : (stats ?? 'nothing');
+  } catch {
+    return 'unknown';
+  }
+}
+
+function byPath(a: ScannedFile, b: ScannedFile): number {
+  return a.path < b.path ? -1 : 1;
 }
 
 interface Walk {
@@ -86,11 +167,24 @@ function walkFolder(walk: Walk, folder: Folder): void {
     const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
     if (entry.isDirectory()) {
       if (!PRIVATE_FOLDERS.has(entry.name)) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
-    } else if (isHidden(folder, entry.name) || !isArchiveName(entry.name)) {
-      if (entry.isFile()) walk.others.push(path);
-    } else if (!walk.isExcluded(path)) {
-      takeArchive(walk, path, entry);
+    } else {
+      takeFile(walk, { folder, name: entry.name, path, kind: entry });
     }
+  }
+}
+
+interface FolderEntry {
+  readonly folder: Folder;
+  readonly name: string;
+  readonly path: string;
+  readonly kind: Pick<Dirent, 'isFile' | 'isSymbolicLink'>;
+}
+
+function takeFile(walk: Walk, { folder, name, path, kind }: FolderEntry): void {
+  if (isHidden(folder, name) || !isArchiveName(name)) {
+    if (kind.isFile()) walk.others.push(path);
+  } else if (!walk.isExcluded(path)) {
+    takeArchive(walk, path, kind);
   }
 }
 
@@ -98,9 +192,9 @@ function isHidden(folder: Folder, name: string): boolean {
   return folder.hidden || name.startsWith('.') || (folder.path === '' && OWN_FOLDERS.has(name));
 }
 
-function takeArchive(walk: Walk, path: string, entry: Dirent): void {
-  if (!entry.isFile()) {
-    const what = entry.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
+function takeArchive(walk: Walk, path: string, kind: FolderEntry['kind']): void {
+  if (!kind.isFile()) {
+    const what = kind.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
     warn(walk, { code: 'NOT_REGULAR', path, message: `${what}: left out` });
     return;
   }
@@ -159,6 +253,11 @@ function dropFolded(walk: Walk): void {
   });
 }
 
+/** Whether a path is left out only because of another one. */
+function isOfTwin({ code, path }: Warning): boolean {
+  return code === 'UNSAFE_NAME' && path !== null && isSafePath(path);
+}
+
 /** Whether settings leave an archive out. */
 export function isExcluded(path: string, globs: readonly string[]): boolean {
   return excluder(globs)(path);
@@ -183,6 +282,7 @@ export function identityOf(stats: BigIntStats): Identity {
 }
 
 export function isSameIdentity(a: Identity, b: Identity): boolean {
+  if (a === b) return true;
   return (
     a.device === b.device &&
     a.inode === b.inode &&

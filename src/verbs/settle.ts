@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isSameIdentity, scanDirectory } from '../disk/scan.js';
+import { isSameIdentity } from '../disk/scan.js';
 import { NO_STAMP, stampFiles } from '../disk/changes.js';
 import type { Arrivals, Changes, Wake } from '../disk/changes.js';
 import type { Identity, Scan, ScannedFile } from '../disk/scan.js';
-import { PacksignError } from '../errors.js';
+import type { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, KEYS_NAME, SETTINGS_NAME } from '../model/layout.js';
+import { RESCAN_MS, makeLook } from './look.js';
 
 /** The directory at a moment at which it is worth a turn. */
 export type Settled =
@@ -38,8 +39,6 @@ export interface SettleOptions {
   readonly once: boolean;
 }
 
-/** How often everything is looked at again whatever hints say: lost ones heal here. */
-const RESCAN_MS = 60_000;
 /** How often the few files beside the archives that turns depend on are looked at. */
 const GLANCE_MS = 500;
 /** While hints keep coming a turn waits for a gap between them, longer the longer turns take. */
@@ -59,11 +58,12 @@ export async function* settledStates(
 ): AsyncGenerator<Settled, void, void> {
   const sight = makeSight(options, changes.arrivals);
   const going = makeGoing(options);
+  const look = makeLook(directory, changes, options);
   let taken: Beside | null = null;
   for (;;) {
     const beganMs = options.nowMs();
     const settings = stampSettings(directory);
-    const scan = look(directory, options);
+    const scan = look(sight.pending());
     let waitMs: number | null = null;
     let seen: Beside | null = null;
     if ('code' in scan) {
@@ -227,18 +227,11 @@ function isBefore(nowMs: number, endMs: number, aheadMs: number): boolean {
   return nowMs < endMs && nowMs >= endMs - aheadMs;
 }
 
-function look(directory: string, options: SettleOptions): Scan | PacksignError {
-  try {
-    return scanDirectory(directory, { exclude: options.exclude() });
-  } catch (error) {
-    if (error instanceof PacksignError) return error;
-    throw error;
-  }
-}
-
 interface Sight {
   /** Compares a scan with what was seen before. */
   readonly see: (scan: Scan) => Sighted;
+  /** Archives that no turn has taken up as they are. */
+  readonly pending: () => Iterable<string>;
   /** A turn has taken up everything but these. */
   readonly taken: (scan: Scan, unsettled: ReadonlySet<string>) => void;
   /** When it is worth looking again without a hint; null when everything had its turn. */
@@ -262,6 +255,14 @@ interface Pending {
   readonly sinceMs: number;
   /** Appeared complete, by rename or hard link. */
   readonly whole: boolean;
+}
+
+/** Paths that were known and are there no more. */
+function goneFrom({ archives }: Scan, known: ReadonlyMap<string, Identity>): readonly string[] {
+  // Nearly always all are there, which is told by counting.
+  if (archives.filter(({ path }) => known.has(path)).length === known.size) return [];
+  const paths = new Set(archives.map(({ path }) => path));
+  return Array.from(known.keys()).filter((path) => !paths.has(path));
 }
 
 /** Keeps what is known of each archive between two scans. */
@@ -299,14 +300,14 @@ function makeSight({ settleMs, nowMs }: SettleOptions, arrivals: Arrivals | unde
   };
 
   return {
+    pending: () => pending.keys(),
     see: (scan) => {
       const fresh = scan.archives.filter(({ path, identity }) => {
         const taken = known.get(path);
         return taken === undefined || !isSameIdentity(taken, identity);
       });
       pending = new Map(fresh.map((file) => [file.path, follow(file)]));
-      const paths = new Set(scan.archives.map(({ path }) => path));
-      const gone = Array.from(known.keys()).filter((path) => !paths.has(path));
+      const gone = goneFrom(scan, known);
       const now = nowMs();
       const unsettled = new Set(
         Array.from(pending)

@@ -156,6 +156,109 @@ describe('hints', () => {
   });
 });
 
+describe.runIf(process.platform === 'linux')('the paths of all changes', () => {
+  /** Opened, with what came before taken. */
+  async function openKnown(): Promise<() => readonly string[] | null> {
+    const opened = await openQuiet();
+    expect(opened.arrivals?.takeReported()).toBeNull();
+    const taken = () => {
+      const paths = opened.arrivals?.takeReported() ?? null;
+      return paths === null ? null : Array.from(paths);
+    };
+    expect(taken()).toEqual([]);
+    return taken;
+  }
+
+  test('are told once, below the directory, without what packsign writes itself', async () => {
+    const taken = await openKnown();
+    watchers()[0]!.raw(dist, 'a-1.tar.gz');
+    watchers()[0]!.raw(join(dist, 'sub/deep'), 'b-1.tar.gz');
+    watchers()[0]!.raw(dist, 'packages.plist');
+    watchers()[0]!.emit('raw', 'change', 'a-1.tar.gz', { watchedPath: dist });
+    expect(taken()).toEqual(['a-1.tar.gz', 'sub/deep/b-1.tar.gz']);
+    expect(taken()).toEqual([]);
+  });
+
+  test.each<[string, (watcher: FakeWatcher) => void]>([
+    ['one has no name', (watcher) => watcher.emit('raw', 'rename', null, { watchedPath: dist })],
+    ['one is of the directory itself', (watcher) => watcher.raw(dist, 'dist')],
+    ['one is of a sub-folder itself', (watcher) => watcher.raw(join(dist, 'sub'), 'sub')],
+    ['a folder came', (watcher) => watcher.emit('addDir', join(dist, 'sub'))],
+    ['a folder went', (watcher) => watcher.emit('unlinkDir', join(dist, 'sub'))],
+    [
+      'a folder could not be watched',
+      (watcher) => watcher.emit('error', Object.assign(new Error('gone'), { code: 'ENOENT' })),
+    ],
+    [
+      'so many came that others may have been lost',
+      (watcher) => {
+        for (let count = 0; count < 4096; count += 1) watcher.raw(dist, 'packages.plist');
+      },
+    ],
+    [
+      'there are very many',
+      (watcher) => {
+        for (let count = 0; count < 1024; count += 1) watcher.raw(dist, `a-${count}.tar.gz`);
+      },
+    ],
+  ])('are not known where %s', async (_name, happen) => {
+    const taken = await openKnown();
+    happen(watchers()[0]!);
+    expect(taken()).toBeNull();
+    expect(taken()).toEqual([]);
+  });
+
+  test('are not known while a folder that appeared is not watched yet', async () => {
+    const taken = await openKnown();
+    mkdirSync(join(dist, 'sub'));
+    watchers()[0]!.raw(dist, 'sub');
+    expect(taken()).toBeNull();
+    expect(taken()).toBeNull();
+    watchers()[0]!.emit('addDir', join(dist, 'sub'));
+    expect(taken()).toBeNull();
+    expect(taken()).toEqual([]);
+  });
+
+  test('are not known a moment after a folder was noticed: something may have come into it before', async () => {
+    const taken = await openKnown();
+    watchers()[0]!.emit('addDir', join(dist, 'sub'));
+    expect(taken()).toBeNull();
+    expect(taken()).toEqual([]);
+    await new Promise((done) => setTimeout(done, 400));
+    expect(taken()).toBeNull();
+  });
+
+  test('are not known while watchers are opened anew, nor once where they are open', async () => {
+    const taken = await openKnown();
+    let letGo = (): void => undefined;
+    fake.closing = () => new Promise((done) => (letGo = done));
+    renameSync(dist, join(root, 'old'));
+    mkdirSync(dist);
+    await new Promise((done) => setTimeout(done, 700));
+    expect(taken()).toBeNull();
+    expect(taken()).toBeNull();
+    fake.closing = () => Promise.resolve();
+    letGo();
+    await eventually(() => watchers().length === 2);
+    await new Promise((done) => setTimeout(done, 50));
+    expect(taken()).toBeNull();
+    expect(taken()).toEqual([]);
+  });
+
+  test('are not known while a timer does the watching', async () => {
+    const opened = await open(true);
+    expect(opened.arrivals?.takeReported()).toBeNull();
+    expect(opened.arrivals?.takeReported()).toBeNull();
+  });
+
+  test('are not known once there are no watches left', async () => {
+    const taken = await openKnown();
+    watchers()[0]!.emit('error', outOfWatches());
+    expect(taken()).toBeNull();
+    expect(taken()).toBeNull();
+  });
+});
+
 describe('where the system has no watches left', () => {
   test('a timer takes over, said once however many errors there are', async () => {
     fake.opened = (watcher) => {
