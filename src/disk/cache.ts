@@ -19,17 +19,15 @@ export interface CacheStore {
   /** Whether `find` would find it. */
   readonly knows: (file: ScannedFile) => boolean;
   readonly isEmpty: () => boolean;
-  /** Takes the place of all entries, in memory. In byte order of their paths. */
-  readonly keep: (entries: readonly CacheEntry[]) => void;
+  /**
+   * Takes the place of all entries, in memory: files in byte order of their paths, and what each was when it was read;
+   * null for one that is not to be remembered.
+   */
+  readonly keep: (files: readonly ScannedFile[], observed: readonly (Observed | null)[]) => void;
   /** Writes down what changed, where that is allowed. Throws FILE_UNWRITABLE. */
   readonly save: () => void;
   /** Names the entries as they are; null while they were not written. */
   readonly checksum: () => string | null;
-}
-
-export interface CacheEntry {
-  readonly file: ScannedFile;
-  readonly observed: Observed;
 }
 
 export interface CacheOptions {
@@ -70,11 +68,12 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
     },
     knows: (file) => known(file) !== null,
     isEmpty: () => entries().lines.length === 0,
-    keep: (next) => {
+    keep: (files, observed) => {
+      const next = rowsOf(files, observed);
       const before = entries();
       const isSame =
         next.length === before.lines.length &&
-        next.every(({ observed }, index) => before.observed[index] === observed);
+        next.every((row, index) => before.observed[index] === row.observed);
       if (!isSame) loaded = entriesOf(next, before);
     },
     save: () => {
@@ -144,17 +143,36 @@ function saveEntries(stateFolder: string, entries: Entries): Entries {
   return { ...entries, checksum };
 }
 
-function entriesOf(next: readonly CacheEntry[], before: Entries): Entries {
-  const times = new BigInt64Array(new ArrayBuffer(identitiesBytes(next.length)));
-  const known = makeIndex(() => before);
-  const lines = next.map(({ file, observed }, index) => {
+interface Row {
+  readonly file: ScannedFile;
+  readonly observed: Observed;
+}
+
+function rowsOf(files: readonly ScannedFile[], observed: readonly (Observed | null)[]): readonly Row[] {
+  const rows: Row[] = [];
+  for (const [index, file] of files.entries()) {
+    const one = observed[index] ?? null;
+    if (one !== null) rows.push({ file, observed: one });
+  }
+  return rows;
+}
+
+function entriesOf(rows: readonly Row[], before: Entries): Entries {
+  const times = new BigInt64Array(new ArrayBuffer(identitiesBytes(rows.length)));
+  const placeBefore = makeIndex(() => before);
+  const lines = rows.map(({ file, observed }, index) => {
     writeIdentity(times, index, file.identity);
-    const place = known(file);
-    const line = place === null || before.observed[place] !== observed ? null : before.lines[place];
-    return line ?? lineOf(observed);
+    const place = placeBefore(file);
+    const isKnown = place !== null && before.observed[place] === observed;
+    return (isKnown ? before.lines[place] : undefined) ?? lineOf(observed);
   });
-  const observed = next.map((entry) => entry.observed);
-  return { lines, times, observed, files: next.map(({ file }) => file), checksum: null };
+  return {
+    lines,
+    times,
+    observed: rows.map(({ observed }) => observed),
+    files: rows.map(({ file }) => file),
+    checksum: null,
+  };
 }
 
 function decode(bytes: Buffer): Entries {

@@ -151,8 +151,8 @@ export function removeDurably(path: string): void {
 }
 
 /** Removes the temporary files that a killed run left in a folder. */
-export function removeTemporaries(folder: string): void {
-  for (const name of listFolder(folder)) {
+export function removeTemporaries(folder: string, names: readonly string[] = listFolder(folder)): void {
+  for (const name of names) {
     if (TEMPORARY.test(name)) removeDurably(join(folder, name));
   }
 }

@@ -81,7 +81,6 @@ export async function build(directory: string, options: BuildOptions): Promise<B
   const unlock = takeLock(options.stateFolder);
   try {
     const standing = readStanding(directory);
-    repairPublication(directory, { standing, now: options.now });
     if (options.release !== null) await publishHeldKeys(directory, options.stateFolder);
     const result = await buildHere(directory, standing, options);
     if (!result.unchanged || options.release === null) return result;
@@ -116,6 +115,7 @@ async function buildWith(
     exclude: settings.Exclude ?? [],
     onMany: cache.isEmpty() ? hasher.warmUp : undefined,
   });
+  if (!check) repairPublication(directory, { standing, now: options.now, others: scan.others });
   const inputs = { settings, scan, cache, stateFolder };
   // What stands rests on a key that is about to be revoked: only the next one lets users hear of it.
   const renew = (await readHeldKeys(stateFolder)).length > 0;

@@ -6,7 +6,7 @@ import type { Digested } from '../disk/digest.js';
 import { openHasher } from '../disk/hash.js';
 import type { Hasher } from '../disk/hash.js';
 import { isExcluded, scanDirectory } from '../disk/scan.js';
-import type { Scan } from '../disk/scan.js';
+import type { Scan, ScannedFile } from '../disk/scan.js';
 import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { Observed } from '../model/entry.js';
@@ -107,16 +107,10 @@ export function startObserving(
       isAwaited = true;
       if (done > 0) tell();
       await hashing?.finish();
-      const racy = new Set(wanted.filter((file) => !isSettledBefore(file, startedMs)));
-      cache.keep(
-        files.flatMap((file, index) => {
-          const one = observed[index] ?? null;
-          return one === null || racy.has(file) ? [] : [{ file, observed: one }];
-        }),
-      );
+      const archives = observed.filter((one) => one !== null);
+      cache.keep(files, settledOf(observed, { files, unknown, startedMs }));
       // A watch does so once it has published.
       if (unsettled === undefined) cache.save();
-      const archives = observed.filter((one) => one !== null);
       const warnings = [...scan.warnings, ...leftOut(failed)];
       const moving = refuseUnreadable(directory, { settings, published, unsettled, archives, warnings });
       if (archives.length === 0 && (unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);
@@ -125,6 +119,23 @@ export function startObserving(
       return { archives, others: scan.others, warnings, moving, hashed: unknown.length, cached, bytes };
     },
   };
+}
+
+/** What may be remembered: not what was read of files that had been touched moments before. */
+function settledOf(
+  observed: readonly (Observed | null)[],
+  {
+    files,
+    unknown,
+    startedMs,
+  }: { files: readonly ScannedFile[]; unknown: readonly number[]; startedMs: number },
+): readonly (Observed | null)[] {
+  const settled = [...observed];
+  for (const index of unknown) {
+    const file = files[index];
+    if (file !== undefined && !isSettledBefore(file, startedMs)) settled[index] = null;
+  }
+  return settled;
 }
 
 /** One that went away while it was looked at is no news. */

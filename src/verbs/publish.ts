@@ -128,13 +128,14 @@ export function removeWaiting(directory: string): void {
 
 /**
  * Puts right what a run left that ended behind the commit point. What follows a publication (page, revocations) is
- * for the verb to see to; nothing here is needed for it.
+ * for the verb to see to; nothing here is needed for it. `others`: the files of the directory that are no archives, where
+ * they are known.
  */
 export function repairPublication(
   directory: string,
-  { standing, now }: { standing: Standing | null; now: Date },
+  { standing, now, others }: { standing: Standing | null; now: Date; others?: readonly string[] },
 ): void {
-  removeTemporaries(directory);
+  removeTemporaries(directory, others);
   removeTemporaries(join(directory, SIGNATURES_FOLDER));
   if (standing?.signature == null) return;
   copySignature(directory, { signature: standing.signature });

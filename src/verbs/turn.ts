@@ -163,7 +163,7 @@ async function turn(
   const { directory, memory } = context;
   const now = context.clock();
   const standing = context.readStanding();
-  repairPublication(directory, { standing, now });
+  repairPublication(directory, { standing, now, others: settled.scan.others });
   const before = memory.last;
   const isLost = before !== null && lacksSome(directory, before, standing);
   if (!isLost) memory.last = await readLast(directory, memory, standing);

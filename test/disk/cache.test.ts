@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isSettledBefore, openCache } from '../../src/disk/cache.js';
-import type { CacheEntry } from '../../src/disk/cache.js';
+import type { ScannedFile } from '../../src/disk/scan.js';
+import type { Observed } from '../../src/model/entry.js';
 
 let folder = '';
 
@@ -19,6 +20,11 @@ const IDENTITY = {
   modified: 1_700_000_000_123_456_789n,
   changed: 1_700_000_001_000_000_000n,
 };
+
+interface CacheEntry {
+  readonly file: ScannedFile;
+  readonly observed: Observed;
+}
 
 function entry(path: string, letter = 'a'): CacheEntry {
   const reading = { kind: 'absent', reason: `naïve ${letter} "quoted"\ttab` } as const;
@@ -38,7 +44,10 @@ const open = () => openCache(folder, { rehash: false, remember: true });
 
 function keep(entries: readonly CacheEntry[], { remember = true } = {}): void {
   const cache = openCache(folder, { rehash: false, remember });
-  cache.keep(entries);
+  cache.keep(
+    entries.map(({ file }) => file),
+    entries.map(({ observed }) => observed),
+  );
   cache.save();
 }
 
