@@ -17,7 +17,7 @@ import type {
 import type { Report } from './command.js';
 import { instantOrNull, passes, verdictLines } from './report.js';
 import type { VerifyTolerance } from './report.js';
-import { count, formatBytes, groupFingerprint, harmless, shown } from './terminal.js';
+import { count, formatBytes, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
 // What packsign says to those who use a database. Words: lower case, no full stop, no jokes.
 
@@ -269,7 +269,7 @@ function siteLines(site: SiteReport): string[] {
   const { url, status, code, message, issued, lagSeconds, headers, opinions, archives, findings } = site;
   const why = message === null ? '' : `: ${harmless(message)}`;
   const lag =
-    lagSeconds === null || lagSeconds === 0 ? '' : `, ${lagSeconds.toLocaleString('en-US')} s behind`;
+    lagSeconds === null || lagSeconds === 0 ? '' : `, ${formatInteger(lagSeconds)} s behind`;
   return [
     `${harmless(url)}: ${status}${why}${code === null ? '' : ` (${code})`}`,
     ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${lag}`]),

@@ -20,7 +20,7 @@ import type {
   WatchEvent,
 } from '../index.js';
 import type { Report } from './command.js';
-import { count, formatBytes, groupFingerprint, harmless, shown } from './terminal.js';
+import { count, formatBytes, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
 // Every sentence that packsign says on success stands here. Words: lower case, no full stop, no jokes.
 
@@ -49,7 +49,7 @@ export function reportBuild(
       unchanged: result.unchanged,
     },
     lines: [
-      `${count(result.archives, 'archive')}, ${formatBytes(result.bytes)} (${result.hashed.toLocaleString('en-US')} hashed, ${result.cached.toLocaleString('en-US')} known)`,
+      `${count(result.archives, 'archive')}, ${formatBytes(result.bytes)} (${formatInteger(result.hashed)} hashed, ${formatInteger(result.cached)} known)`,
       ...differenceLines(result.difference),
       ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
     ],
@@ -206,7 +206,7 @@ function executableLines({ executable }: Difference, limit: number): string[] {
 export function limited<T>(items: readonly T[], limit: number, show: (item: T) => string[]): string[] {
   const lines = items.slice(0, limit).flatMap(show);
   return items.length > limit
-    ? [...lines, `  … and ${(items.length - limit).toLocaleString('en-US')} more`]
+    ? [...lines, `  … and ${formatInteger(items.length - limit)} more`]
     : lines;
 }
 
@@ -227,7 +227,7 @@ export function warningLines(warnings: readonly Warning[]): string[] {
       );
     const rest = same.length - lines.length;
     return rest > 0
-      ? [...lines, `packsign: warning: … and ${rest.toLocaleString('en-US')} more (${code})`]
+      ? [...lines, `packsign: warning: … and ${formatInteger(rest)} more (${code})`]
       : lines;
   });
 }
@@ -381,7 +381,7 @@ export function reportEvent(event: WatchEvent, { directory }: { directory: strin
   const isTrouble = ['held', 'refused', 'error'].includes(event.event);
   const about = event.event === 'ready' ? ` ${harmless(directory)}` : pathSummary(paths);
   const why = message === null ? '' : ` (${harmless(message.split('\n')[0] ?? '')})`;
-  const took = tookMs === null || isTrouble ? '' : `, ${tookMs.toLocaleString('en-US')} ms`;
+  const took = tookMs === null || isTrouble ? '' : `, ${formatInteger(tookMs)} ms`;
   const line = `${formatInstant(at)} ${EVENT_WORDS[event.event]}${about}${code === null ? '' : ` ${code}`}${why}${took}`;
   if (!isTrouble) return { json, lines: [line], notices: warningLines(warnings), exitStatus: 0 };
   const hintLines = hint === null ? [] : [`packsign: hint: ${harmless(hint)}`];

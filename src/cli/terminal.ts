@@ -29,9 +29,14 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit] ?? ''}`;
 }
 
+/** `12,345`. Setting up what the system knows of languages, which would say the same, takes longer than most commands. */
+export function formatInteger(number: number): string {
+  return String(Math.round(number)).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
 /** `1 archive`, `2 archives`. */
 export function count(number: number, noun: string): string {
-  return `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`;
+  return `${formatInteger(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** A fingerprint as people compare it: ten groups of four, a gap in the middle. */

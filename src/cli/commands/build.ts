@@ -21,7 +21,7 @@ import type { Place, Values } from '../options.js';
 import { remoteOf } from '../remote.js';
 import { reportBuild } from '../report.js';
 import { once, passphraseSource } from '../secrets.js';
-import { harmless } from '../terminal.js';
+import { formatInteger, harmless } from '../terminal.js';
 
 export const buildCommand: Command = {
   examples: [
@@ -153,7 +153,7 @@ export function prepareOptions(values: Values, { place, session }: Circumstances
     previous: textOf(values, 'previous'),
     remote: remoteOf(values, outside),
     onProgress: (done, of) => {
-      progress.say(`hashing ${done.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`);
+      progress.say(`hashing ${formatInteger(done)} of ${formatInteger(of)}`);
     },
   };
 }
