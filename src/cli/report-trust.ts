@@ -268,8 +268,7 @@ export function reportStranger(result: StrangerResult): Report {
 function siteLines(site: SiteReport): string[] {
   const { url, status, code, message, issued, lagSeconds, headers, opinions, archives, findings } = site;
   const why = message === null ? '' : `: ${harmless(message)}`;
-  const lag =
-    lagSeconds === null || lagSeconds === 0 ? '' : `, ${formatInteger(lagSeconds)} s behind`;
+  const lag = lagSeconds === null || lagSeconds === 0 ? '' : `, ${formatInteger(lagSeconds)} s behind`;
   return [
     `${harmless(url)}: ${status}${why}${code === null ? '' : ` (${code})`}`,
     ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${lag}`]),

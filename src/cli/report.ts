@@ -205,9 +205,7 @@ function executableLines({ executable }: Difference, limit: number): string[] {
 
 export function limited<T>(items: readonly T[], limit: number, show: (item: T) => string[]): string[] {
   const lines = items.slice(0, limit).flatMap(show);
-  return items.length > limit
-    ? [...lines, `  … and ${formatInteger(items.length - limit)} more`]
-    : lines;
+  return items.length > limit ? [...lines, `  … and ${formatInteger(items.length - limit)} more`] : lines;
 }
 
 function quoted(text: string | null): string {
@@ -226,9 +224,7 @@ export function warningLines(warnings: readonly Warning[]): string[] {
           `packsign: warning: ${path === null ? '' : `${harmless(path)}: `}${harmless(message)} (${code})`,
       );
     const rest = same.length - lines.length;
-    return rest > 0
-      ? [...lines, `packsign: warning: … and ${formatInteger(rest)} more (${code})`]
-      : lines;
+    return rest > 0 ? [...lines, `packsign: warning: … and ${formatInteger(rest)} more (${code})`] : lines;
   });
 }
 
