@@ -3,7 +3,7 @@ import { ARCHIVE_LIMIT } from './archive.js';
 import { FORMAT } from './database.js';
 import type { Database, Signers, Trust } from './database.js';
 import { describeArchive, downloadUrl, isPseudoPackage, pseudoPackage } from './entry.js';
-import type { Observed } from './entry.js';
+import type { Entry, Observed } from './entry.js';
 import type { Warning } from './finding.js';
 import { carryHistory, sinceOf } from './ledger.js';
 import { comparePackages, compareText } from './package.js';
@@ -35,64 +35,61 @@ export interface Assembled {
   readonly warnings: readonly Warning[];
 }
 
-/** What one archive adds to the next database, both halves of it. */
-export type NextEntry =
-  | {
-      readonly kind: 'listed';
-      readonly archive: Archive;
-      /** Null for a yanked archive. */
-      readonly package: Package | null;
-      readonly warnings: readonly Warning[];
-    }
-  | { readonly kind: 'left-out'; readonly warning: Warning };
-
-/** Finds the entry of an archive. */
-type EntryFinder = (observed: Observed) => NextEntry;
-
 /**
- * What was found last, under some settings: a watch asks for the same again and again. By path, since a table of objects
- * that may go away costs more than finding out.
+ * What was found last, under some settings: a watch asks for the same again and again. Two lists side by side, and no
+ * table: archives come in the order of their paths.
  */
-const lastFound = new WeakMap<
-  Settings,
-  Map<string, { readonly observed: Observed; readonly entry: NextEntry }>
->();
+interface Found {
+  readonly observed: readonly Observed[];
+  /** Null for what was held. */
+  readonly entries: readonly (Entry | null)[];
+}
 
-function entryFinder(context: AssembleContext): EntryFinder {
-  const { settings, published } = context;
-  const found = lastFound.get(settings) ?? new Map<string, { observed: Observed; entry: NextEntry }>();
-  lastFound.set(settings, found);
-  const packages = new Map((published?.Packages ?? []).map((entry) => [addressOf(entry), entry]));
-  return (observed) => {
-    const { path } = observed;
-    const last = found.get(path);
-    // Only what was published since as it was found says all that there is to say.
-    const isPublished =
-      last?.observed === observed &&
-      last.entry.kind === 'listed' &&
-      last.entry.archive === published?.Archives.get(path);
-    if (isPublished) return last.entry;
-    const entry = nextEntry(observed, { ...context, packages });
-    found.set(path, { observed, entry });
-    return entry;
+const NOTHING_FOUND: Found = { observed: [], entries: [] };
+const lastFound = new WeakMap<Settings, Found>();
+
+/** Finds what was found of an archive before; to be asked in the order of their paths. */
+function recall({ observed, entries }: Found): (file: Observed) => Entry | null {
+  let at = 0;
+  return (file) => {
+    for (let last = observed[at]; last !== undefined && last !== file; last = observed[at]) {
+      if (last.path >= file.path) return null;
+      at += 1;
+    }
+    return entries[at] ?? null;
   };
 }
 
-function nextEntry(
-  observed: Observed,
-  context: AssembleContext & { readonly packages: ReadonlyMap<string, Package> },
-): NextEntry {
-  const { settings, published, packages } = context;
-  const entry = describeArchive(observed, settings);
-  if (entry.kind === 'left-out') return entry;
-  const { path } = observed;
-  const archive = dated(entry.archive, sinceOf(path, entry.archive.SHA256, context));
-  return {
-    kind: 'listed',
-    archive: asPublished(published?.Archives.get(path), archive),
-    package:
-      entry.package === null ? null : asPublished(packages.get(addressOf(entry.package)), entry.package),
-    warnings: entry.warnings,
+/** Finds the entry of an archive. */
+function entryFinder(context: AssembleContext): (observed: Observed) => Entry {
+  const { settings, published, issued } = context;
+  const before = recall(lastFound.get(settings) ?? NOTHING_FOUND);
+  const publishedPackage = packageFinder(published?.Packages ?? []);
+  return (observed) => {
+    const listed = published?.Archives.get(observed.path);
+    const last = before(observed);
+    // Only what was published since as it was found says all that there is to say.
+    if (last?.kind === 'listed' && last.archive === listed) return last;
+    const entry = describeArchive(observed, settings, sinceOf(listed, observed.sha256, issued));
+    if (published === null || entry.kind === 'left-out') return entry;
+    return {
+      kind: 'listed',
+      archive: asPublished(listed, entry.archive),
+      package: entry.package === null ? null : asPublished(publishedPackage(entry.package), entry.package),
+      warnings: entry.warnings,
+    };
+  };
+}
+
+/** Finds the package that is published in the place of another. Its table is made when it is asked for the first time. */
+function packageFinder(packages: readonly Package[]): (entry: Package) => Package | undefined {
+  let byAddress: Map<string, Package> | null = null;
+  return (entry) => {
+    if (byAddress === null) {
+      byAddress = new Map();
+      for (const other of packages) byAddress.set(addressOf(other), other);
+    }
+    return byAddress.get(addressOf(entry));
   };
 }
 
@@ -115,8 +112,7 @@ export function assemble(observed: readonly Observed[], context: AssembleContext
       `more than the ${ARCHIVE_LIMIT} archives that a database may list`,
     );
   }
-  const hashes = new Map(Array.from(listing.archives, ([path, { SHA256 }]) => [path, SHA256]));
-  const ledger = carryHistory(published, hashes, { issued, allowed: context.allowed });
+  const ledger = carryHistory(published, listing.archives, { issued, allowed: context.allowed });
   const include = (settings.Trusts ?? []).filter(({ Include }) => Include === true).map(({ URL }) => URL);
   const database: Database = {
     Version: packManVersion(listing.packages),
@@ -148,9 +144,11 @@ function listArchives(observed: readonly Observed[], context: AssembleContext): 
   const archives = new Map<string, Archive>(kept.archives);
   const packages: Package[] = [...kept.packages];
   const warnings: Warning[] = [];
+  const entries: (Entry | null)[] = [];
   for (const file of observed) {
-    if (held?.has(file.path) === true) continue;
-    const entry = findEntry(file);
+    const entry = held?.has(file.path) === true ? null : findEntry(file);
+    entries.push(entry);
+    if (entry === null) continue;
     if (entry.kind === 'left-out') {
       refuseToDrop(entry.warning, published);
       warnings.push(entry.warning);
@@ -158,17 +156,21 @@ function listArchives(observed: readonly Observed[], context: AssembleContext): 
     }
     archives.set(file.path, entry.archive);
     if (entry.package !== null) packages.push(entry.package);
-    warnings.push(...entry.warnings);
+    for (const warning of entry.warnings) warnings.push(warning);
   }
+  lastFound.set(settings, { observed, entries });
   const pseudo = withoutArchive(archives, settings);
   for (const entry of pseudo.packages) {
     const before = published?.Packages.find((other) => addressOf(other) === addressOf(entry));
     packages.push(asPublished(before, entry));
   }
+  packages.sort(comparePackages);
+  // What is kept of held paths may be listed without a package: then only looking through all archives tells.
+  const mayRepeat = kept.archives.size > 0 || hasTwins(packages);
   return {
     archives: kept.archives.size === 0 ? archives : sortedByPath(archives),
-    packages: packages.sort(comparePackages),
-    warnings: [...warnings, ...duplicates(archives), ...pseudo.warnings],
+    packages,
+    warnings: [...warnings, ...(mayRepeat ? duplicates(archives) : []), ...pseudo.warnings],
   };
 }
 
@@ -185,13 +187,14 @@ function asPublished<T extends object>(published: T | undefined, entry: T): T {
   return published !== undefined && isSameEntry(published, entry) ? published : entry;
 }
 
-function isSameEntry(a: object, b: object): boolean {
-  const keys = Object.keys(a) as (keyof typeof a)[];
-  return keys.length === Object.keys(b).length && keys.every((key) => isSameValue(a[key], b[key]));
+function isSameEntry<T extends object>(a: T, b: T): boolean {
+  const keys = Object.keys(a) as (keyof T)[];
+  if (keys.length !== Object.keys(b).length) return false;
+  for (const key of keys) if (a[key] !== b[key] && !isSameValue(a[key], b[key])) return false;
+  return true;
 }
 
 function isSameValue(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
   if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
   return typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b);
 }
@@ -235,10 +238,9 @@ function withoutArchive(
   archives: ReadonlyMap<string, Archive>,
   settings: Settings,
 ): { packages: readonly Package[]; warnings: readonly Warning[] } {
+  if (settings.Packages === undefined) return { packages: [], warnings: [] };
   const names = new Set(Array.from(archives.values(), ({ Name }) => Name));
-  const unmatched = Array.from(settings.Packages ?? []).filter(
-    ([key]) => !archives.has(key) && !names.has(key),
-  );
+  const unmatched = Array.from(settings.Packages).filter(([key]) => !archives.has(key) && !names.has(key));
   const packages = unmatched.filter(([key, override]) => isPseudoPackage(key, override));
   const unused = unmatched.filter(([key, override]) => !isPseudoPackage(key, override));
   return {
@@ -249,6 +251,20 @@ function withoutArchive(
       message: `"Packages" in packsign.json names ${key}, and nothing here is called so`,
     })),
   };
+}
+
+/** Whether two packages have the same name, version and flavor; they are sorted. */
+function hasTwins(packages: readonly Package[]): boolean {
+  let before: Package | null = null;
+  for (const entry of packages) {
+    if (before !== null && isTwin(before, entry)) return true;
+    before = entry;
+  }
+  return false;
+}
+
+function isTwin(a: Package, b: Package): boolean {
+  return a.Name === b.Name && a.Version === b.Version && a.Flavor === b.Flavor;
 }
 
 function duplicates(archives: ReadonlyMap<string, Archive>): Warning[] {
@@ -298,12 +314,4 @@ function expiry(issued: Date, settings: Settings): { Expires?: Date } {
 /** In the order in which it is read back, or a comparison would find it changed. */
 function offer({ URL, Fingerprints, Threshold = 1, Maintainer }: TrustSetting): Trust {
   return { URL, Fingerprints, Threshold, ...(Maintainer === undefined ? {} : { Maintainer }) };
-}
-
-function dated(
-  { Name, Version, Flavor, Size, SHA256, Yanked }: Omit<Archive, 'Since'>,
-  Since: Date,
-): Archive {
-  const archive = { Name, Version, Flavor, Size, SHA256, Since };
-  return Yanked === undefined ? archive : { ...archive, Yanked };
 }

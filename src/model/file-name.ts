@@ -9,6 +9,9 @@ export interface NamedVersion {
 
 const EXTENSION = /\.(?:tar(?:\.(?:gz|bz2|bz|xz|zst|z))?|tgz|tbz2|txz|taz|zip|whl|egg)$/i;
 
+/** The same and nothing before it, without those whose file names say more than name and version. */
+const PLAIN_EXTENSION = /^\.(?:tar(?:\.(?:gz|bz2|bz|xz|zst|z))?|tgz|tbz2|txz|taz|zip)$/i;
+
 /** The first hyphen after which a version starts. */
 const NAME_HYPHEN_VERSION = /^(.+?)-(v?\d+(?:[.\-+~_!].*|(?:a|b|c|rc|alpha|beta|dev|post)\d.*)?)$/;
 
@@ -28,6 +31,15 @@ export function splitFileName(fileName: string): NamedVersion | null {
     ? stem.split('-')
     : (NAME_HYPHEN_VERSION.exec(stem)?.slice(1) ?? []);
   return isPlainWord(name) && isPlainWord(version) && /^v?\d/.test(version) ? { name, version } : null;
+}
+
+/**
+ * Whether a file is called `name-version` and an extension, just as its metadata says: most are, and then
+ * nothing has to be split to know that they agree.
+ */
+export function isNamedAfter(fileName: string, { name, version }: NamedVersion): boolean {
+  const stem = `${name}-${version}`;
+  return fileName.startsWith(stem) && PLAIN_EXTENSION.test(fileName.slice(stem.length));
 }
 
 /**

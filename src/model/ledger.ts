@@ -1,4 +1,4 @@
-import type { Archives } from './archive.js';
+import type { Archive, Archives } from './archive.js';
 import type { Database, History, Withdrawal } from './database.js';
 import type { Warning } from './finding.js';
 
@@ -18,41 +18,38 @@ export interface LedgerOptions {
  */
 export function carryHistory(
   published: Database | null,
-  hashes: Hashes,
+  archives: ReadonlyMap<string, Pick<Archive, 'SHA256'>>,
   { issued, allowed }: LedgerOptions,
 ): { readonly history: History; readonly warnings: readonly Warning[] } {
-  const history = new Map<string, readonly Withdrawal[]>(published?.Packsign.History ?? []);
+  const before: History = published?.Packsign.History ?? new Map<string, never>();
+  const history = new Map<string, readonly Withdrawal[]>(before);
   const warnings: Warning[] = [];
-  for (const [path, { SHA256 }] of published?.Archives ?? []) {
-    const now = hashes.get(path);
-    if (now === SHA256) continue;
+  published?.Archives.forEach((archive, path) => {
+    const now = archives.get(path);
+    if (now === archive || now?.SHA256 === archive.SHA256) return;
+    const { SHA256 } = archive;
     const reason = allowed.get(path);
     if (now !== undefined && reason === undefined) {
-      warnings.push(bytesChanged(path, SHA256, now));
-      continue;
+      warnings.push(bytesChanged(path, SHA256, now.SHA256));
+      return;
     }
     const record = { SHA256, Until: issued, ...(reason === undefined ? {} : { Reason: reason }) };
     history.set(path, [...(history.get(path) ?? []), record]);
-  }
-  for (const [path, now] of hashes) {
+  });
+  if (before.size === 0) return { history: sortedByKey(history), warnings };
+  archives.forEach(({ SHA256: now }, path) => {
     const newest = published?.Archives.has(path) === true ? undefined : history.get(path)?.at(-1);
-    if (newest === undefined || newest.SHA256 === now) continue;
+    if (newest === undefined || newest.SHA256 === now) return;
     const reason = allowed.get(path);
     if (reason === undefined) warnings.push(bytesChanged(path, newest.SHA256, now));
     else history.set(path, [...(history.get(path) ?? []).slice(0, -1), { ...newest, Reason: reason }]);
-  }
+  });
   return { history: sortedByKey(history), warnings };
 }
 
-/** When these bytes were first listed (again) under this path: the published date, else this database's. */
-export function sinceOf(path: string, sha256: string, { published, issued }: SinceSources): Date {
-  const listed = published?.Archives.get(path);
+/** When these bytes were first listed (again) under their path: the published date, else this database's. */
+export function sinceOf(listed: Archive | undefined, sha256: string, issued: Date): Date {
   return listed?.SHA256 === sha256 ? listed.Since : issued;
-}
-
-interface SinceSources {
-  readonly published: Database | null;
-  readonly issued: Date;
 }
 
 /**
@@ -61,10 +58,17 @@ interface SinceSources {
  */
 export function changedBytes(published: Database | null, next: Database): readonly string[] {
   if (published === null) return [];
-  return Array.from(next.Archives.keys()).filter((path) => !isAccountedFor(path, published, next));
+  const changed: string[] = [];
+  next.Archives.forEach((archive, path) => {
+    // An entry that stayed is the published value itself.
+    const stayed = archive === published.Archives.get(path);
+    if (!stayed && !isAccountedFor(path, published, next)) changed.push(path);
+  });
+  return changed;
 }
 
-function isAccountedFor(path: string, published: Database, next: Database): boolean {
+/** Whether a database says why the bytes under a path are others, where they are. */
+export function isAccountedFor(path: string, published: Database, next: Database): boolean {
   const now = next.Archives.get(path)?.SHA256;
   const listed = published.Archives.get(path);
   const before = published.Packsign.History?.get(path) ?? [];

@@ -16,8 +16,12 @@ export function cleanText(text: string): string {
   return text.replace(FORBIDDEN, ' ');
 }
 
+/** What most text has nothing of: characters to be looked at one by one, and spaces too many. */
+const UNTIDY = /[^ -~]|^ | $| {2}/;
+
 /** Foreign text on one line: white-space runs as one space, at most `limit` code points. */
 export function oneLine(text: string, limit: number): string {
+  if (text.length <= limit && !UNTIDY.test(text)) return text;
   const line = cleanText(text).replace(/\s+/g, ' ').trim();
   return line.length <= limit ? line : Array.from(line).slice(0, limit).join('').trimEnd();
 }

@@ -3,6 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
 import { parsePackageJson, parsePkgInfo } from '../../src/format/metadata.js';
 import { diffDatabases } from '../../src/model/diff.js';
+import type { AssembleContext } from '../../src/model/assemble.js';
+import type { Database } from '../../src/model/database.js';
+import type { Observed } from '../../src/model/entry.js';
 import type { WarningCode } from '../../src/model/finding.js';
 import { HASH_A, HASH_B, archive, assembled, databaseOf, date, observed, overriding } from './databases.js';
 
@@ -254,6 +257,58 @@ describe('the Packsign half', () => {
     ];
     const { database } = assembled(archives, {}, { published, issued: date(9) });
     expect(Array.from(database.Archives.values(), ({ Since }) => Since)).toEqual([date(1), date(9), date(9)]);
+  });
+});
+
+describe('an entry that stays', () => {
+  const ARCHIVES = ['a-1.0.zip', 'b-1.0.zip', 'c-1.0.zip'].map((path) =>
+    observed(path, { metadata: { name: path.charAt(0) } }),
+  );
+  const SETTINGS = {};
+  const first = assembled(ARCHIVES, SETTINGS).database;
+  const values = ({ Archives, Packages }: Database) => [...Archives.values(), ...Packages];
+
+  test.each([
+    ['as it was assembled', first],
+    ['as it was read back', decodeDatabase(encodeDatabase(first))],
+  ])('is the published value itself, %s', (_what, published) => {
+    for (let turn = 0; turn < 3; turn += 1) {
+      const { database } = assembled(ARCHIVES, SETTINGS, { published, issued: date(9) });
+      for (const [index, value] of values(published).entries()) expect(values(database)[index]).toBe(value);
+    }
+  });
+
+  test('also does when others come, go, change, or were held', () => {
+    const [a, b, c] = ARCHIVES as [Observed, Observed, Observed];
+    const held = new Set(['b-1.0.zip']);
+    const turns: [readonly Observed[], Partial<AssembleContext>][] = [
+      [[b, c], {}],
+      [[a, b, c, observed('d-1.0.zip')], {}],
+      [[{ ...a, size: 4 }, b, c], {}],
+      [[a, b, c], { held }],
+      [[c, b, a], {}],
+      [[a, b, c], {}],
+    ];
+    for (const [archives, context] of turns) {
+      const { database } = assembled(archives, SETTINGS, { published: first, issued: date(9), ...context });
+      for (const path of ['b-1.0.zip', 'c-1.0.zip']) {
+        expect(database.Archives.get(path)).toBe(first.Archives.get(path));
+      }
+      expect(database.Packages.filter((entry) => first.Packages.includes(entry)).length).toBe(
+        archives.filter((file) => ARCHIVES.some(({ path }) => path === file.path)).length,
+      );
+    }
+  });
+
+  test('is described anew under other settings', () => {
+    const later = overriding({ b: { Description: 'other' } });
+    const { database } = assembled(ARCHIVES, later, { published: first, issued: date(9) });
+    expect(database.Packages.map(({ Description }) => Description)).toEqual([
+      'does demo',
+      'other',
+      'does demo',
+    ]);
+    expect(database.Archives.get('b-1.0.zip')).toBe(first.Archives.get('b-1.0.zip'));
   });
 });
 

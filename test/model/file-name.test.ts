@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isArchiveName, namesAgree, splitFileName } from '../../src/model/file-name.js';
+import { isArchiveName, isNamedAfter, namesAgree, splitFileName } from '../../src/model/file-name.js';
 
 describe('archive names', () => {
   it.each(
@@ -102,6 +102,44 @@ describe('agreement of metadata and file name', () => {
         const parts = splitFileName(`${text}.tar.gz`);
         return parts === null || namesAgree(parts, parts);
       }),
+    );
+  });
+
+  it.each([
+    ['demo-1.0.tar.gz', 'demo', '1.0', true],
+    ['a-2-1.0.TGZ', 'a-2', '1.0', true],
+    ['demo-1.0.1.tar.gz', 'demo', '1.0', false],
+    ['demo-1.0.tar.gz', 'demo', '1.0.tar', false],
+    ['demo-1.0', 'demo', '1.0', false],
+    ['Demo-1.0.zip', 'demo', '1.0', false],
+    ['demo-1.0-1.egg', 'demo', '1.0-1', false],
+    ['demo-1.0.whl', 'demo', '1.0', false],
+  ])('%s is called just as %s %s says: %s', (...[fileName, name, version, isSo]) => {
+    expect(isNamedAfter(fileName, { name, version })).toBe(isSo);
+  });
+
+  it('holds for every file that is called just as its metadata says', () => {
+    const part = fc.stringMatching(/^(?:[a-z0-9.+_-]|\.tar|\.gz){1,6}$/);
+    const extension = fc.constantFrom(
+      '.tar.gz',
+      '.tar',
+      '.tgz',
+      '.zip',
+      '.whl',
+      '.egg',
+      '.gz',
+      '.tar.tar',
+      '',
+    );
+    fc.assert(
+      fc.property(part, part, extension, (...[name, version, end]) => {
+        const fileName = `${name}-${version}${end}`;
+        const parts = splitFileName(fileName);
+        return (
+          !isNamedAfter(fileName, { name, version }) || parts === null || namesAgree({ name, version }, parts)
+        );
+      }),
+      { numRuns: 3000 },
     );
   });
 

@@ -7,7 +7,8 @@ import { HASH_A, HASH_B, HASH_C, archive, databaseOf, date } from './databases.j
 const NOBODY: ReadonlyMap<string, string> = new Map();
 
 function carry(published: Database | null, hashes: Readonly<Record<string, string>>, allowed = NOBODY) {
-  return carryHistory(published, new Map(Object.entries(hashes)), { issued: date(9), allowed });
+  const archives = new Map(Object.entries(hashes).map(([path, SHA256]) => [path, { SHA256 }]));
+  return carryHistory(published, archives, { issued: date(9), allowed });
 }
 
 function listing(sha256: string, history: History = new Map()): Database {
@@ -104,11 +105,10 @@ test('lostHistory: records only ever grow', () => {
 });
 
 test('sinceOf: the published date while the bytes are the same', () => {
-  const published = databaseOf({ 'a.zip': archive(HASH_A, { Since: date(3) }) });
-  expect(sinceOf('a.zip', HASH_A, { published, issued: date(9) })).toEqual(date(3));
-  expect(sinceOf('a.zip', HASH_B, { published, issued: date(9) })).toEqual(date(9));
-  expect(sinceOf('b.zip', HASH_A, { published, issued: date(9) })).toEqual(date(9));
-  expect(sinceOf('a.zip', HASH_A, { published: null, issued: date(9) })).toEqual(date(9));
+  const listed = archive(HASH_A, { Since: date(3) });
+  expect(sinceOf(listed, HASH_A, date(9))).toEqual(date(3));
+  expect(sinceOf(listed, HASH_B, date(9))).toEqual(date(9));
+  expect(sinceOf(undefined, HASH_A, date(9))).toEqual(date(9));
 });
 
 test('whatever happens to a path, it is either warned about or accounted for, and nothing is forgotten', () => {
@@ -120,9 +120,9 @@ test('whatever happens to a path, it is either warned about or accounted for, an
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       let published: Database | null = null;
       for (const [day, { bytes, reason: given }] of steps.entries()) {
-        const hashes = new Map(bytes === null ? [] : [['a.zip', bytes]]);
+        const archives = new Map(bytes === null ? [] : [['a.zip', { SHA256: bytes }]]);
         const allowed = given === null ? NOBODY : reason(`${given} ${day}`);
-        const { history, warnings } = carryHistory(published, hashes, { issued: date(day + 2), allowed });
+        const { history, warnings } = carryHistory(published, archives, { issued: date(day + 2), allowed });
         const next: Database = databaseOf(bytes === null ? {} : { 'a.zip': archive(bytes) }, {
           Issued: date(day + 2),
           History: history,
