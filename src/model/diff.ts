@@ -1,7 +1,7 @@
-import type { Archive } from './archive.js';
+import type { Archive, Archives } from './archive.js';
 import type { Database, Packsign } from './database.js';
-import { changedBytes } from './ledger.js';
-import { EXECUTABLE_KEYS } from './package.js';
+import { isAccountedFor } from './ledger.js';
+import { comparePackages, EXECUTABLE_KEYS } from './package.js';
 import type { Package } from './package.js';
 
 /** How one database differs from the one before it. Paths and names sorted. */
@@ -35,20 +35,17 @@ export interface ChangedValue {
 
 /** What the next database changes; everything is added where nothing was published. */
 export function diffDatabases(published: Database | null, next: Database): Difference {
-  const before = published?.Archives ?? new Map<string, Archive>();
-  const unexplained = new Set(changedBytes(published, next));
-  // An entry that stayed is the published value itself.
-  const both = Array.from(next.Archives).flatMap(([path, after]) => {
-    const listed = before.get(path);
-    return listed === undefined || listed === after ? [] : [{ path, before: listed, after }];
-  });
-  const packages = changedPackages(published, next);
+  const { added, withdrawn, both } = comparePaths(
+    published?.Archives ?? new Map<string, Archive>(),
+    next.Archives,
+  );
+  const packages = changedPackages(published?.Packages ?? [], next.Packages);
   return {
-    added: Array.from(next.Archives.keys()).filter((path) => !before.has(path)),
-    withdrawn: Array.from(before.keys()).filter((path) => !next.Archives.has(path)),
+    added,
+    withdrawn,
     changed: both
       .filter((pair) => pair.before.SHA256 !== pair.after.SHA256)
-      .map((pair) => ({ ...pair, reason: unexplained.has(pair.path) ? null : reasonFor(pair, next) })),
+      .map((pair) => ({ ...pair, reason: reasonFor(pair, published, next) })),
     metadata: [
       ...both.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),
       ...changedPseudoPackages(published, next),
@@ -60,6 +57,32 @@ export function diffDatabases(published: Database | null, next: Database): Diffe
   };
 }
 
+interface Pair {
+  readonly path: string;
+  readonly before: Archive;
+  readonly after: Archive;
+}
+
+interface ComparedPaths {
+  readonly added: readonly string[];
+  readonly withdrawn: readonly string[];
+  /** What is in both, and not the same value: an entry that stayed is the published value itself. */
+  readonly both: readonly Pair[];
+}
+
+function comparePaths(before: Archives, next: Archives): ComparedPaths {
+  const added: string[] = [];
+  const both: Pair[] = [];
+  next.forEach((after, path) => {
+    const listed = before.get(path);
+    if (listed === undefined) added.push(path);
+    else if (listed !== after) both.push({ path, before: listed, after });
+  });
+  const isAllThere = next.size - added.length === before.size;
+  const withdrawn = isAllThere ? [] : Array.from(before.keys()).filter((path) => !next.has(path));
+  return { added, withdrawn, both };
+}
+
 export const NO_DIFFERENCE: Difference = {
   added: [],
   withdrawn: [],
@@ -69,9 +92,10 @@ export const NO_DIFFERENCE: Difference = {
   executable: [],
 };
 
-function reasonFor(pair: { path: string; before: Archive }, next: Database): string | null {
-  const records = next.Packsign.History?.get(pair.path) ?? [];
-  return records.findLast(({ SHA256 }) => SHA256 === pair.before.SHA256)?.Reason ?? null;
+function reasonFor({ path, before }: Pair, published: Database | null, next: Database): string | null {
+  if (published === null || !isAccountedFor(path, published, next)) return null;
+  const records = next.Packsign.History?.get(path) ?? [];
+  return records.findLast(({ SHA256 }) => SHA256 === before.SHA256)?.Reason ?? null;
 }
 
 function naming({ Name, Version, Flavor, Yanked }: Archive): Record<string, unknown> {
@@ -79,11 +103,10 @@ function naming({ Name, Version, Flavor, Yanked }: Archive): Record<string, unkn
 }
 
 // Packages have no identity but their address, or their name where they have no archive.
-function changedPackages(published: Database | null, next: Database): readonly ChangedValue[] {
-  const stayed = new Set<Package>(published?.Packages ?? []);
-  const fresh = next.Packages.filter((entry) => !stayed.has(entry));
+function changedPackages(published: readonly Package[], next: readonly Package[]): readonly ChangedValue[] {
+  const fresh = freshPackages(published, next);
   if (fresh.length === 0) return [];
-  const before = byAddress(published?.Packages ?? []);
+  const before = byAddress(published);
   return Array.from(byAddress(fresh)).flatMap(([address, entry]) => {
     const old = before.get(address);
     if (old !== undefined) return changedKeys(address, { ...old }, { ...entry });
@@ -92,6 +115,19 @@ function changedPackages(published: Database | null, next: Database): readonly C
       const after = show(entry[key]);
       return after === null ? [] : [{ of: entry.Name, key, before: null, after }];
     });
+  });
+}
+
+/** Those that are not the published values themselves. Both lists have the same order. */
+function freshPackages(published: readonly Package[], next: readonly Package[]): readonly Package[] {
+  let at = 0;
+  return next.filter((entry) => {
+    let before = published[at];
+    while (before !== undefined && before !== entry && comparePackages(before, entry) < 0) {
+      at += 1;
+      before = published[at];
+    }
+    return before !== entry;
   });
 }
 
@@ -108,8 +144,11 @@ function changedPseudoPackages(published: Database | null, next: Database): read
 }
 
 function pseudoNames(database: Database | null): ReadonlySet<string> {
-  const packages = database?.Packages ?? [];
-  return new Set(packages.filter((entry) => entry['Download-URL'] === undefined).map(({ Name }) => Name));
+  const names = new Set<string>();
+  for (const entry of database?.Packages ?? []) {
+    if (entry['Download-URL'] === undefined) names.add(entry.Name);
+  }
+  return names;
 }
 
 function byAddress(packages: readonly Package[]): ReadonlyMap<string, Package> {
