@@ -8,10 +8,21 @@ const WORD_LIMIT = 1024;
 /** Longer addresses are no addresses that a browser opens. */
 const ADDRESS_LIMIT = 2048;
 
-interface Header {
-  readonly name: string;
-  /** The value's lines as they stand; more than one where the header is folded. */
-  readonly lines: readonly string[];
+/**
+ * The header block: up to the first blank line or the first line that is no header. An mbox separator is
+ * passed over by the e-mail parser, it does not end the headers.
+ */
+const HEADER_BLOCK = /^(?:(?:[ \t]|From |[!-9;-~]*:)[^\r\n]*(?:\r\n|[\r\n]|$))*/;
+
+const NAME = headerOf('name', 'i');
+const VERSION = headerOf('version', 'i');
+const SUMMARY = headerOf('summary', 'i');
+const HOME_PAGE = headerOf('home-page', 'i');
+const PROJECT_URLS = headerOf('project-url', 'gi');
+
+/** Finds a header of that name, and its value as it stands, with all lines of it where it is folded. */
+function headerOf(name: string, flags: string): RegExp {
+  return new RegExp(`(?:^|[\\r\\n])${name}:([^\\r\\n]*(?:(?:\\r\\n|[\\r\\n])[ \\t][^\\r\\n]*)*)`, flags);
 }
 
 /**
@@ -19,18 +30,18 @@ interface Header {
  * parser does. Null when there is no usable Name and Version. Never throws.
  */
 export function parsePkgInfo(bytes: Uint8Array, kind: 'sdist' | 'wheel' | 'egg'): Metadata | null {
-  const headers = readHeaders(toBuffer(bytes).toString('latin1'));
-  const name = firstValue(headers, 'name');
-  const version = firstValue(headers, 'version');
+  const headers = HEADER_BLOCK.exec(toBuffer(bytes).toString('latin1'))?.[0] ?? '';
+  const name = firstValue(headers, NAME);
+  const version = firstValue(headers, VERSION);
   if (!isWord(name) || !isWord(version)) return null;
-  const summary = firstValue(headers, 'summary') ?? '';
+  const summary = firstValue(headers, SUMMARY) ?? '';
   return {
     kind,
     name,
     version,
     // Old setuptools writes UNKNOWN for what its author left out.
     summary: summary === 'UNKNOWN' ? '' : oneLine(summary, SUMMARY_LIMIT),
-    homePage: webAddress(firstValue(headers, 'home-page')) ?? projectHomePage(headers),
+    homePage: webAddress(firstValue(headers, HOME_PAGE)) ?? projectHomePage(headers),
   };
 }
 
@@ -54,50 +65,15 @@ function isWord(text: string | null): text is string {
   return text !== null && text.length <= WORD_LIMIT && isPlainWord(text);
 }
 
-/** The header block: up to the first blank line or the first line that is no header. */
-function readHeaders(text: string): readonly Header[] {
-  const headers: Header[] = [];
-  // Where a continuation line goes; an own list of nobody's where it has nothing to continue.
-  let folded: string[] = [];
-  for (let at = 0; at < text.length;) {
-    const end = lineEnd(text, at);
-    const line = text.slice(at, end);
-    at = text.startsWith('\r\n', end) ? end + 2 : end + 1;
-    if (line.startsWith(' ') || line.startsWith('\t')) {
-      folded.push(line);
-      continue;
-    }
-    const colon = /^[!-9;-~]*:/.exec(line)?.[0].length ?? 0;
-    // An mbox separator is passed over by the e-mail parser, it does not end the headers.
-    if (colon === 0 && !line.startsWith('From ')) break;
-    folded = [line.slice(colon)];
-    if (colon > 1) headers.push({ name: line.slice(0, colon - 1).toLowerCase(), lines: folded });
-  }
-  return headers;
-}
-
-function lineEnd(text: string, at: number): number {
-  for (let end = at; end < text.length; end += 1) {
-    const code = text.charCodeAt(end);
-    if (code === 10 || code === 13) return end;
-  }
-  return text.length;
-}
-
-function firstValue(headers: readonly Header[], name: string): string | null {
-  const header = headers.find((candidate) => candidate.name === name);
-  return header === undefined ? null : valueOf(header);
-}
-
-function valueOf(header: Header): string {
-  return decodeValue(header.lines.join('\n')).trim();
+function firstValue(headers: string, header: RegExp): string | null {
+  const lines = header.exec(headers)?.[1];
+  return lines === undefined ? null : decodeValue(lines).trim();
 }
 
 /** `Project-URL: Homepage, https://example.org`, its label compared without case, blanks and punctuation. */
-function projectHomePage(headers: readonly Header[]): string | null {
-  for (const header of headers) {
-    if (header.name !== 'project-url') continue;
-    const [, label = '', address = ''] = /^([^,]*),(.*)$/s.exec(valueOf(header)) ?? [];
+function projectHomePage(headers: string): string | null {
+  for (const [, lines = ''] of headers.matchAll(PROJECT_URLS)) {
+    const [, label = '', address = ''] = /^([^,]*),(.*)$/s.exec(decodeValue(lines).trim()) ?? [];
     if (label.toLowerCase().replace(/[^a-z0-9]/g, '') !== 'homepage') continue;
     const page = webAddress(address.trim());
     if (page !== null) return page;
@@ -109,11 +85,14 @@ function projectHomePage(headers: readonly Header[]): string | null {
 function webAddress(text: string | null): string | null {
   if (text === null || text.length > ADDRESS_LIMIT) return null;
   if (!isPlainWord(text) || !/^https?:\/\//i.test(text) || !URL.canParse(text)) return null;
-  const { username, password } = new URL(text);
   // The part before an @ makes one site look like another.
-  return username === '' && password === ''
-    ? text.replace(/^https?/i, (scheme) => scheme.toLowerCase())
-    : null;
+  return hasUser(text) ? null : text.replace(/^https?/i, (scheme) => scheme.toLowerCase());
+}
+
+function hasUser(address: string): boolean {
+  if (!address.includes('@')) return false;
+  const { username, password } = new URL(address);
+  return username !== '' || password !== '';
 }
 
 /** Bytes that were read as Latin-1, as UTF-8 where they are that. */
@@ -141,5 +120,5 @@ function ownText(value: object, key: string): string | null {
 }
 
 function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -113,6 +113,97 @@ describe('PKG-INFO and METADATA', () => {
     expect(json({ name: 'a', version: '1', homepage: address })?.homePage).toBeNull();
   });
 
+  it.each([
+    ['line ends of two characters', 'Name: demo\r\nVersion: 1\r\nSummary: a\r\n  b\r\n\r\nName: other\r\n'],
+    ['line ends of old Macs', 'Name: demo\rVersion: 1\rSummary: a\r b\r\rName: other\r'],
+    ['mixed line ends', 'Name: demo\rVersion: 1\r\nSummary: a\r b\n\rName: other\n'],
+    ['no line end', 'Version: 1\nSummary: a b\nName: demo'],
+    ['folded values', 'Name:\n demo\nVersion:\r\n\t1\nSummary:\n a\n b\n'],
+    ['folded lines of nobody', ' Name: x\n\ty\nName: demo\nVersion: 1\nSummary: a b\n'],
+    ['a separator of a mailbox', 'From x: y\n Name: z\nName: demo\nVersion: 1\nFrom y\n z\nSummary: a b\n'],
+    ['a header in a folded line', 'X: y\n Name: x\n  \nName: demo\nVersion: 1\nSummary: a b\n'],
+    ['headers with longer names', 'X-Name: x\nName-x: y\n:Name: z\nName: demo\nVersion: 1\nSummary: a b\n'],
+    ['a header without a name', ': x\n Name: y\nName: demo\nVersion: 1\nSummary: a b\n'],
+    ['repeated headers', 'Name: demo\nVersion: 1\nSummary: a b\nsummary: c\nName: x\nVersion: 2\n'],
+    ['a line of blanks', 'Name: demo\n  \nVersion: 1\nSummary: a b\n \t\n'],
+    ['an end at what is no header', 'Name: demo\nVersion: 1\nSummary: a b\nno header\nName: x\n'],
+    ['blanks of other alphabets', 'Name:\u00a0demo\u00a0\nVersion: \u00c2\u00a01\u000b\nSummary: a b\n'],
+    ['long headers', `X: ${'x'.repeat(100_000)}\nName: demo\nVersion: 1\nSummary: a b\n`],
+    ['long folded headers', `X:${'\n y'.repeat(100_000)}\nName: demo\nVersion: 1\nSummary: a b\n`],
+  ])('reads headers with %s', (_what, text) => {
+    expect(pkgInfo(text, 'latin1')).toEqual({
+      kind: 'sdist',
+      name: 'demo',
+      version: '1',
+      summary: 'a b',
+      homePage: null,
+    });
+  });
+
+  it.each([
+    ['a first name that is empty', 'Name:\nName: demo\nVersion: 1\n'],
+    ['a name that is folded in two', 'Name: de\n mo\nVersion: 1\n'],
+    ['a blank before a colon', 'Name : demo\nName: demo\nVersion: 1\n'],
+    ['a byte-order mark', '\u00ef\u00bb\u00bfName: demo\nVersion: 1\n'],
+    ['NUL in a name', 'Name: de\u0000mo\nVersion: 1\n'],
+    ['NUL between headers', 'Name: demo\n\u0000\nVersion: 1\n'],
+    ['a line end too many', 'Name: demo\n\rVersion: 1\n'],
+    ['a blank line of two characters', 'Name: demo\r\n\r\nVersion: 1\r\n'],
+    ['a name of more than 1,024 characters', `Name: ${'x'.repeat(1025)}\nVersion: 1\n`],
+  ])('is absent with %s', (_what, text) => {
+    expect(pkgInfo(text, 'latin1')).toBeNull();
+  });
+
+  it('takes the first Project-URL that is a home page, folded or not', () => {
+    const urls = [
+      'Project-URL: Homepage',
+      'Project-URL: Homepage, ftp://example.org/',
+      'PROJECT-URL: Home\n page,\n\thttps://example.org/a,b ',
+      'Project-URL: homepage, https://example.org/second',
+    ];
+    expect(pkgInfo(`${NAMED}${urls.join('\n')}\n`)?.homePage).toBe('https://example.org/a,b');
+    expect(pkgInfo(`${NAMED}${urls.join('\r\n')}\r\n`)?.homePage).toBe('https://example.org/a,b');
+  });
+
+  it.each([
+    ['HTTPS://Example.org/A', 'https://Example.org/A'],
+    ['https://example.org/@scope/name', 'https://example.org/@scope/name'],
+    ['https://example.org?a@b', 'https://example.org?a@b'],
+    ['https://@example.org/', 'https://@example.org/'],
+    ['https://user@example.org/', null],
+    ['https://:secret@example.org/', null],
+    ['https://example.org\\@evil.example/', 'https://example.org\\@evil.example/'],
+    ['https://example.org:99999/', null],
+    ['https://[::1/', null],
+  ])('takes %s for the home page %s', (address, homePage) => {
+    expect(pkgInfo(`${NAMED}Home-page: ${address}\n`)?.homePage).toBe(homePage);
+  });
+
+  it('T16: takes no long over a mebibyte of anything', () => {
+    const mebibyte = 1024 * 1024;
+    const started = performance.now();
+    for (const unit of [
+      'x',
+      ' ',
+      '\n',
+      '\r',
+      ':',
+      ',',
+      'x:',
+      ':\n',
+      ':\r',
+      ' \r',
+      'a:\r\n',
+      'From \n',
+      'Project-URL:,\n',
+      'Project-URL:\n ',
+    ]) {
+      for (const start of ['', `${NAMED}Project-URL: `, 'Name:'])
+        pkgInfo(start + unit.repeat(mebibyte / unit.length), 'latin1');
+    }
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+
   it('gives the same name and version as the e-mail parser of Python', () => {
     const part = fc.oneof(
       {
