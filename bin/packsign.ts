@@ -1,5 +1,8 @@
 #!/usr/bin/env node
+import { keepCompiled } from '../src/cli/compiled.js';
 import { main } from '../src/cli/main.js';
+
+keepCompiled({ environment: process.env });
 
 const stop = new AbortController();
 let isAwaited = false;

@@ -17,6 +17,11 @@ export function cacheFolder({ environment }: Outside): string {
   return join(homeOf(environment, CACHE), 'packsign', 'databases');
 }
 
+/** What Node compiled of this program. */
+export function compiledFolder({ environment }: Pick<Outside, 'environment'>): string {
+  return join(homeOf(environment, CACHE), 'packsign', 'compiled');
+}
+
 /** One kind of folder: the variable that moves it, and where it is without. */
 interface Custom {
   readonly variable: string;
