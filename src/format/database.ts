@@ -10,10 +10,10 @@ import {
   arrayLines,
   decodePlist,
   dictLines,
-  dictText,
   encodeDocument,
   encodeKey,
   encodeValue,
+  entryWriter,
 } from './plist.js';
 import type { PlistDict } from './plist.js';
 import {
@@ -238,26 +238,17 @@ function keptText<T extends object>(entry: T, write: (entry: T) => string, texts
   return text;
 }
 
-/** Entries lie on the third level. There are many, all of the same keys: so they are not made a value first. */
-function entryWriter<T extends object>(fields: Fields<T>): (entry: T) => string {
+/** Entries lie on the third level. */
+function writerOf<T extends object>(fields: Fields<T>): (entry: T) => string {
   const names = Object.keys(fields) as (keyof T & string)[];
-  const members = names.map((name) => ({
-    name,
-    key: encodeKey(name, 4),
-    shape: (fields[name] as Field<unknown>).shape,
-  }));
-  return (entry) => {
-    const lines: string[] = [];
-    for (const { name, key, shape } of members) {
-      const value = entry[name];
-      if (value !== undefined) lines.push(key, encodeValue(shape.write(value), 4));
-    }
-    return dictText(lines, 3);
-  };
+  return entryWriter<T>(
+    names.map((name) => ({ name, valueOf: (fields[name] as Field<unknown>).shape.write })),
+    3,
+  );
 }
 
-const writePackage = entryWriter<Package>(PACKAGE_FIELDS);
-const writeArchive = entryWriter<Archive>(ARCHIVE_FIELDS);
+const writePackage = writerOf<Package>(PACKAGE_FIELDS);
+const writeArchive = writerOf<Archive>(ARCHIVE_FIELDS);
 
 function complainOfPath(path: string, before: string | null): string | null {
   if (!isSafePath(path)) return 'is not a path that may stand in a database';

@@ -83,20 +83,24 @@ export function encodePlist(value: PlistDict): string {
   return encodeDocument(linesOf(value, 1)).toString();
 }
 
-/** Lines are made bytes by so many: all of a big document as lines, as text and as bytes is too much at once. */
-const WRITTEN_LINES = 4096;
+/** Text is made bytes by so many characters: all of a big document as text and as bytes is too much at once. */
+const WRITTEN_LENGTH = 1024 * 1024;
 
 /**
- * A document from the lines of its root. For big documents: put the text of entries (`encodeValue`) together with
- * `dictLines` and `arrayLines`, which hold none of it.
+ * A document from the lines of its root. For big documents: put the text of entries (`encodeValue`, `entryWriter`)
+ * together with `dictLines` and `arrayLines`, which hold none of it.
  */
 export function encodeDocument(root: Iterable<string>): Buffer {
   const written: Buffer[] = [];
   let lines = [HEADER];
+  let length = 0;
   for (const line of root) {
-    if (lines.push(line) < WRITTEN_LINES) continue;
+    lines.push(line);
+    length += line.length;
+    if (length < WRITTEN_LENGTH) continue;
     written.push(Buffer.from(`${lines.join('\n')}\n`));
     lines = [];
+    length = 0;
   }
   written.push(Buffer.from([...lines, FOOTER].join('\n')));
   return Buffer.concat(written);
@@ -133,10 +137,42 @@ function* within(name: 'dict' | 'array', lines: Iterable<string>, { indent }: La
   yield isEmpty ? `${indent}<${name}/>` : `${indent}</${name}>`;
 }
 
-/** A dict of `level` as one text without the last line end, from the lines of its members. There must be some. */
-export function dictText(members: readonly string[], level: number): string {
-  const { indent } = layoutAt(level);
-  return `${indent}<dict>\n${members.join('\n')}\n${indent}</dict>`;
+/** What writes the value of one key, as `encodePlist` takes it. */
+interface EntryField<T> {
+  readonly name: keyof T & string;
+  readonly valueOf: (value: unknown) => PlistValue;
+}
+
+/**
+ * What writes entries of `level` that all have the same keys, as `encodeValue` would write a dict of the keys that are
+ * there. There are many of them: so they are not made a value first, and what surrounds their strings is made once.
+ * Each has some key that is required.
+ */
+export function entryWriter<T extends object>(
+  fields: readonly EntryField<T>[],
+  level: number,
+): (entry: T) => string {
+  const outer = layoutAt(level);
+  const layout = nestedIn(outer);
+  const begin = `${outer.indent}<dict>\n`;
+  const end = `${outer.indent}</dict>`;
+  const rows = fields.map(({ name, valueOf }) => {
+    const key = `${keyLine(name, layout)}\n`;
+    return { name, valueOf, key, open: key + layout.string };
+  });
+  return (entry) => {
+    let text = begin;
+    for (const { name, valueOf, key, open } of rows) {
+      const value: unknown = entry[name];
+      if (value === undefined) continue;
+      // Nearly all are strings, which every field writes as they are.
+      text +=
+        typeof value === 'string' && value !== ''
+          ? open + escapeText(value) + STRING_END
+          : `${key}${encodeValue(valueOf(value), level + 1)}\n`;
+    }
+    return text + end;
+  };
 }
 
 /** Lines on their way into a text. */

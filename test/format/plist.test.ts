@@ -9,11 +9,11 @@ import {
   arrayLines,
   decodePlist,
   dictLines,
-  dictText,
   encodeDocument,
   encodeKey,
   encodePlist,
   encodeValue,
+  entryWriter,
 } from '../../src/format/plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import { TEXT_LIMIT_BYTES } from '../../src/model/text.js';
@@ -189,7 +189,9 @@ function documentOf(line: string): Uint8Array {
 
 /** A list of entries that are alike, which the reader comes to expect. */
 function listOf(texts: readonly string[]): Uint8Array {
-  const entries = texts.map((text) => dictText([encodeKey('a.b', 4), `        <string>${text}</string>`], 3));
+  const entries = texts.map((text) =>
+    ['      <dict>', encodeKey('a.b', 4), `        <string>${text}</string>`, '      </dict>'].join('\n'),
+  );
   return new Uint8Array(encodeDocument(dictLines([encodeKey('list', 2), ...arrayLines(entries, 2)], 1)));
 }
 
@@ -391,6 +393,32 @@ describe('writing', () => {
       }),
     );
     expect(decodePlist(bytesOf(whole)).get('Archives')).toEqual(archives);
+  });
+
+  test('writes entries of the same keys as it writes dicts', () => {
+    const write = entryWriter<Partial<Record<'a&b' | 'c', PlistValue>>>(
+      [
+        { name: 'a&b', valueOf: (value) => value as PlistValue },
+        { name: 'c', valueOf: (value) => value as PlistValue },
+      ],
+      3,
+    );
+    const values = ['', 'x', '<&>', 'é\n', 0, true, new Date(0), [], ['x', dictOf('x')], dictOf('x')];
+    for (const value of values) {
+      expect(write({ 'a&b': value })).toBe(encodeValue(new Map([['a&b', value]]), 3));
+      expect(write({ c: value, 'a&b': 'x' })).toBe(
+        encodeValue(
+          new Map([
+            ['a&b', 'x'],
+            ['c', value],
+          ]),
+          3,
+        ),
+      );
+    }
+    for (const odd of ['\u202e', 'x'.repeat(TEXT_LIMIT_BYTES + 1), -1, new Date(Number.NaN)]) {
+      expect(() => write({ c: odd })).toThrow(TypeError);
+    }
   });
 
   test('begins with the header and ends with the footer', () => {
