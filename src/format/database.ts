@@ -1,6 +1,6 @@
 import { PacksignError } from '../errors.js';
 import { ARCHIVE_LIMIT, foldPath, isSafePath, isSha256 } from '../model/archive.js';
-import type { Archive } from '../model/archive.js';
+import type { Archive, Archives } from '../model/archive.js';
 import { DATABASE_LIMIT_BYTES, FORMAT } from '../model/database.js';
 import type { Database, Packsign, Signers, Trust, Withdrawal } from '../model/database.js';
 import { comparePackages } from '../model/package.js';
@@ -15,7 +15,7 @@ import {
   encodeValue,
   entryWriter,
 } from './plist.js';
-import type { PlistDict } from './plist.js';
+import type { Lines, PlistDict } from './plist.js';
 import {
   Misfit,
   checked,
@@ -32,6 +32,8 @@ import {
   text,
 } from './shape.js';
 import type { Field, Fields, Shape } from './shape.js';
+import { stayedLines } from './stayed.js';
+import type { Copied, StayedList } from './stayed.js';
 
 const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 
@@ -195,47 +197,102 @@ function refuseLaterFormat(document: PlistDict): void {
   }
 }
 
-/**
- * The text of entries, kept by a watch from one database to the next. Entries are values that do not change: a database
- * that grows only joins what it had.
- */
-export type EntryTexts = WeakMap<object, string>;
+/** A database and its canonical bytes. */
+export interface Upon {
+  readonly database: Database;
+  readonly bytes: Uint8Array;
+}
 
-/** The canonical bytes of a database (docs/FORMAT.md §2). `decodeDatabase` gives the same value back. */
-export function encodeDatabase(database: Database, texts: EntryTexts | null = null): Buffer {
-  return encodeDocument(dictLines(topLines(database, texts), 1));
+/**
+ * The canonical bytes of a database (docs/FORMAT.md §2). `decodeDatabase` gives the same value back. Entries that are
+ * the very values of another database are copied from its bytes, which changes nothing but the time it takes.
+ */
+export function encodeDatabase(database: Database, upon: Upon | null = null): Buffer {
+  return encodeDocument(dictLines(topLines(database, upon), 1));
 }
 
 /** The lines of every top-level key and its value, in order. */
-function* topLines(database: Database, texts: EntryTexts | null): Generator<string> {
+function* topLines(database: Database, upon: Upon | null): Generator<Lines> {
   const { Packages, Archives, ...rest } = database;
   const head = headShape.write(rest) as PlistDict;
+  const base = upon === null ? null : { ...upon.database, copied: { bytes: asBuffer(upon.bytes), at: 0 } };
   for (const key of Object.keys(TOP_FIELDS)) {
     const value = head.get(key);
     const isHere = value !== undefined || key === 'Packages' || key === 'Archives';
     if (isHere) yield encodeKey(key, 2);
     if (value !== undefined) yield encodeValue(value, 2);
-    else if (key === 'Packages') yield* arrayLines(packageLines(Packages, texts), 2);
-    else if (key === 'Archives') yield* dictLines(archiveLines(Archives, texts), 2);
+    else if (key === 'Packages') yield* arrayLines(packageLines(Packages, base), 2);
+    else if (key === 'Archives') yield* dictLines(archiveLines(Archives, base), 2);
   }
 }
 
-function* packageLines(packages: readonly Package[], texts: EntryTexts | null): Generator<string> {
-  for (const entry of packages) yield keptText(entry, writePackage, texts);
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function* archiveLines(archives: ReadonlyMap<string, Archive>, texts: EntryTexts | null): Generator<string> {
-  for (const [path, archive] of archives) {
-    yield encodeKey(path, 3);
-    yield keptText(archive, writeArchive, texts);
-  }
+function packageLines(
+  packages: readonly Package[],
+  base: { readonly Packages: readonly Package[]; readonly copied: Copied } | null,
+): Iterable<Lines> {
+  if (base === null) return freshPackages(packages);
+  const { Packages: before, copied } = base;
+  const list: StayedList = {
+    length: packages.length,
+    textOf: (index) => writePackage(at(packages, index)),
+    before: {
+      length: before.length,
+      textOf: (index) => writePackage(at(before, index)),
+      opening: `${encodeKey('Packages', 2)}\n    <array>\n`,
+    },
+    isSame: (index, other) => packages[index] === before[other],
+    isGone: (other, index) => comparePackages(at(before, other), at(packages, index)) < 0,
+    canBeAlike: (one, other) => comparePackages(at(before, one), at(before, other)) === 0,
+  };
+  return stayedLines(list, copied);
 }
 
-function keptText<T extends object>(entry: T, write: (entry: T) => string, texts: EntryTexts | null): string {
-  if (texts === null) return write(entry);
-  let text = texts.get(entry);
-  if (text === undefined) texts.set(entry, (text = write(entry)));
-  return text;
+function* freshPackages(packages: readonly Package[]): Generator<string> {
+  for (const entry of packages) yield writePackage(entry);
+}
+
+function archiveLines(
+  archives: Archives,
+  base: { readonly Archives: Archives; readonly copied: Copied } | null,
+): Iterable<Lines> {
+  if (base === null) return freshArchives(archives);
+  const next = columnsOf(archives);
+  const before = columnsOf(base.Archives);
+  const list: StayedList = {
+    length: archives.size,
+    textOf: (index) => writeMember(at(next.paths, index), at(next.entries, index)),
+    before: {
+      length: base.Archives.size,
+      textOf: (index) => writeMember(at(before.paths, index), at(before.entries, index)),
+      opening: `${encodeKey('Archives', 2)}\n    <dict>\n`,
+    },
+    isSame: (index, other) =>
+      next.entries[index] === before.entries[other] && next.paths[index] === before.paths[other],
+    isGone: (other, index) => at(before.paths, other) < at(next.paths, index),
+    canBeAlike: () => false,
+  };
+  return stayedLines(list, base.copied);
+}
+
+function* freshArchives(archives: Archives): Generator<string> {
+  for (const [path, archive] of archives) yield writeMember(path, archive);
+}
+
+function columnsOf(archives: Archives): { paths: readonly string[]; entries: readonly Archive[] } {
+  return { paths: [...archives.keys()], entries: [...archives.values()] };
+}
+
+function writeMember(path: string, archive: Archive): string {
+  return `${encodeKey(path, 3)}\n${writeArchive(archive)}`;
+}
+
+/** An item that is there. */
+function at<T>(items: readonly T[], index: number): T {
+  return items[index] as T;
 }
 
 /** Entries lie on the third level. */

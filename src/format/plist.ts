@@ -83,6 +83,9 @@ export function encodePlist(value: PlistDict): string {
   return encodeDocument(linesOf(value, 1)).toString();
 }
 
+/** Whole lines of a document, as text or as bytes, without the last line end. */
+export type Lines = string | Uint8Array;
+
 /** Text is made bytes by so many characters: all of a big document as text and as bytes is too much at once. */
 const WRITTEN_LENGTH = 1024 * 1024;
 
@@ -90,19 +93,20 @@ const WRITTEN_LENGTH = 1024 * 1024;
  * A document from the lines of its root. For big documents: put the text of entries (`encodeValue`, `entryWriter`)
  * together with `dictLines` and `arrayLines`, which hold none of it.
  */
-export function encodeDocument(root: Iterable<string>): Buffer {
-  const written: Buffer[] = [];
-  let lines = [HEADER];
-  let length = 0;
-  for (const line of root) {
-    lines.push(line);
-    length += line.length;
-    if (length < WRITTEN_LENGTH) continue;
-    written.push(Buffer.from(`${lines.join('\n')}\n`));
-    lines = [];
-    length = 0;
+export function encodeDocument(root: Iterable<Lines>): Buffer {
+  const written: Uint8Array[] = [];
+  let text = `${HEADER}\n`;
+  for (const lines of root) {
+    if (typeof lines === 'string') text += `${lines}\n`;
+    else {
+      written.push(Buffer.from(text), lines);
+      text = '\n';
+    }
+    if (text.length < WRITTEN_LENGTH) continue;
+    written.push(Buffer.from(text));
+    text = '';
   }
-  written.push(Buffer.from([...lines, FOOTER].join('\n')));
+  written.push(Buffer.from(text + FOOTER));
   return Buffer.concat(written);
 }
 
@@ -118,16 +122,16 @@ export function encodeKey(key: string, level: number): string {
 }
 
 /** The lines of a dict of `level` around those of its members: keys and values of `level` + 1 in turn. */
-export function dictLines(members: Iterable<string>, level: number): Iterable<string> {
+export function dictLines(members: Iterable<Lines>, level: number): Iterable<Lines> {
   return within('dict', members, layoutAt(level));
 }
 
 /** The lines of an array of `level` around those of its items, values of `level` + 1. */
-export function arrayLines(items: Iterable<string>, level: number): Iterable<string> {
+export function arrayLines(items: Iterable<Lines>, level: number): Iterable<Lines> {
   return within('array', items, layoutAt(level));
 }
 
-function* within(name: 'dict' | 'array', lines: Iterable<string>, { indent }: Layout): Generator<string> {
+function* within(name: 'dict' | 'array', lines: Iterable<Lines>, { indent }: Layout): Generator<Lines> {
   let isEmpty = true;
   for (const line of lines) {
     if (isEmpty) yield `${indent}<${name}>`;

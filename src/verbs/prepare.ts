@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CacheStore } from '../disk/cache.js';
 import type { Scan } from '../disk/scan.js';
 import { encodeDatabase } from '../format/database.js';
-import type { EntryTexts } from '../format/database.js';
 import { assemble } from '../model/assemble.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
@@ -54,8 +53,6 @@ export interface Unattended {
   readonly unsettled: ReadonlySet<string>;
   /** Whether published archives keep their entries whatever the settings say now. */
   readonly frozen?: boolean;
-  /** What was written before, for the next time. */
-  readonly texts?: EntryTexts;
 }
 
 /** The next database of a directory, made in memory. */
@@ -119,7 +116,7 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     bytes:
       base.published !== null && unchanged && !refreshDue
         ? base.published.bytes
-        : encodeDatabase(database, unattended?.texts ?? null),
+        : encodeDatabase(database, base.published),
     difference: diffDatabases(published, database),
     unchanged,
     refreshDue,

@@ -6,7 +6,6 @@ import { takeLock } from '../disk/lock.js';
 import { scanDirectory } from '../disk/scan.js';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES } from '../model/database.js';
-import type { EntryTexts } from '../format/database.js';
 import type { Archives } from '../model/archive.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
@@ -85,8 +84,6 @@ interface Memory {
   waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
   /** Warnings of archives left out that were said already. */
   said: ReadonlySet<string>;
-  /** What entries look like in the database. */
-  readonly texts: EntryTexts;
   /** What keeps the page as it is, as it was said last. */
   saidOfPage: string;
 }
@@ -110,7 +107,6 @@ export function makeTurns(directory: string, options: TurnOptions): Turns {
     offered: null,
     waiting: null,
     said: new Set(),
-    texts: new WeakMap(),
     saidOfPage: '[]',
   };
   const context = { ...options, directory, memory, readStanding: standingReader(directory) };
@@ -342,7 +338,7 @@ async function prepareHeld(
       first: false,
       previous: null,
       standing: null,
-      unattended: { ...unattended, texts: memory.texts },
+      unattended,
     });
   const published = base.published?.database ?? null;
   let prepared: Prepared | null = null;
