@@ -64,18 +64,16 @@ export async function readMetadata(fileName: string, file: OpenFile): Promise<Me
 
 /** What the bytes are, whatever the file is called. */
 function recognise(head: Buffer): Contents {
-  if (startsWith(head, '1f8b08')) return 'gzip';
-  if (startsWith(head, '1f9d')) return 'compress';
-  if (startsWith(head, 'fd377a585a00')) return 'xz';
-  if (startsWith(head, '28b52ffd') || /^5.2a4d18$/.test(head.toString('hex', 0, 4))) return 'zstd';
-  if (startsWith(head, '504b0304') || startsWith(head, '504b0506')) return 'zip';
+  // Most are this.
+  if (head[0] === 0x1f && head[1] === 0x8b && head[2] === 8) return 'gzip';
+  const start = head.toString('hex', 0, 10);
+  if (start.startsWith('1f9d')) return 'compress';
+  if (start.startsWith('fd377a585a00')) return 'xz';
+  if (/^(?:28b52ffd|5.2a4d18)/.test(start)) return 'zstd';
+  if (/^504b0(?:304|506)/.test(start)) return 'zip';
   // The level, then a block or the end of an empty file: a tar may begin with a member called BZh9.
-  if (/^425a683[1-9](?:314159265359|177245385090)/.test(head.toString('hex', 0, 10))) return 'bzip2';
-  return isTarHeader(head.subarray(0, MAGIC_BYTES)) ? 'tar' : 'unknown';
-}
-
-function startsWith(head: Buffer, hex: string): boolean {
-  return head.toString('hex', 0, hex.length / 2) === hex;
+  if (/^425a683[1-9](?:314159265359|177245385090)/.test(start)) return 'bzip2';
+  return isTarHeader(head, 0) ? 'tar' : 'unknown';
 }
 
 function unreadable(contents: 'compress' | 'unknown'): MetadataReading {

@@ -4,10 +4,12 @@ export const MEMBER_COUNT_LIMIT = 100_000;
 export const READ_LIMIT_BYTES = 64 * 1024 * 1024;
 
 const BLOCK = 512;
+const USTAR = Buffer.from('ustar\0');
 const REGULAR_TYPES: readonly string[] = ['\0', '0', '7'];
 /** Links, devices, folders and pipes: no contents follow, whatever their size field says. */
 const EMPTY_TYPES = '123456';
 const MORE: TarStep = { kind: 'more' };
+const STOPPED: TarStep = { kind: 'stopped' };
 
 /** What reading on came to. All but `more` are final. */
 export type TarStep =
@@ -41,6 +43,16 @@ interface Override {
   readonly sparse?: true;
 }
 
+const NOTHING_SAID: Override = {};
+
+/** A header block: where it stands in the bytes at hand, and what was read of it so far. */
+interface Header {
+  readonly chunk: Buffer;
+  readonly at: number;
+  readonly type: string;
+  readonly size: number;
+}
+
 interface Taking {
   readonly bytes: Buffer;
   filled: number;
@@ -52,21 +64,20 @@ interface Taking {
  * pass that makes the digests, for many thousand archives. It never throws, whatever the bytes.
  */
 export function createTarReader(visitor: TarVisitor): TarReader {
-  const partial = Buffer.alloc(BLOCK);
+  let partial: Buffer | null = null;
   let partialBytes = 0;
   let members = 0;
   let readBytes = 0;
   let skipBytes = 0;
   let taking: Taking | null = null;
   let sparseMap = false;
-  let everywhere: Override = {};
-  let next: Override = {};
+  let everywhere = NOTHING_SAID;
+  let next = NOTHING_SAID;
   let last: TarStep = MORE;
 
   function push(chunk: Uint8Array): TarStep {
     if (last.kind !== 'more') return last;
-    const room = READ_LIMIT_BYTES - readBytes;
-    last = readAll(Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.byteLength, room)));
+    last = readAll(upTo(chunk, READ_LIMIT_BYTES - readBytes));
     readBytes += chunk.byteLength;
     if (last.kind === 'more' && readBytes >= READ_LIMIT_BYTES) last = limit('64 MiB');
     return last;
@@ -98,40 +109,44 @@ export function createTarReader(visitor: TarVisitor): TarReader {
         skipBytes -= bytes;
         at += bytes;
       } else if (partialBytes === 0 && left >= BLOCK) {
-        const step = readBlock(chunk.subarray(at, at + BLOCK), chunk.subarray(at + BLOCK));
+        const step = readBlock(chunk, at);
         at += BLOCK;
         if (step.kind !== 'more') return step;
       } else {
         const bytes = Math.min(left, BLOCK - partialBytes);
+        partial ??= Buffer.alloc(BLOCK);
         chunk.copy(partial, partialBytes, at, at + bytes);
         partialBytes += bytes;
         at += bytes;
         if (partialBytes < BLOCK) continue;
         partialBytes = 0;
-        const step = readBlock(partial, chunk.subarray(at));
+        const step = readBlock(partial, 0);
         if (step.kind !== 'more') return step;
       }
     }
     return MORE;
   }
 
-  /** One header block; `rest` is what is at hand of the bytes after it, still to be passed over. */
-  function readBlock(block: Buffer, rest: Buffer): TarStep {
+  /** One header block. What lies behind it in `chunk` is still to be passed over. */
+  function readBlock(chunk: Buffer, at: number): TarStep {
     if (sparseMap) {
-      sparseMap = block[504] === 1;
+      sparseMap = chunk[at + 504] === 1;
       return MORE;
     }
-    if (block[0] === 0 && block.every((byte) => byte === 0)) return { kind: 'end' };
-    if (!isTarHeader(block)) return damaged(members === 0 ? 'it is no tar archive' : 'a header is broken');
-    const type = String.fromCharCode(block[156] ?? 0);
-    const size = readNumber(block, 124);
+    if (isBlankBlock(chunk, at)) return { kind: 'end' };
+    if (!isTarHeader(chunk, at))
+      return damaged(members === 0 ? 'it is no tar archive' : 'a header is broken');
+    const type = String.fromCharCode(chunk[at + 156] ?? 0);
+    const size = readNumber(chunk, at + 124, 12);
     if (size === null) return damaged('a member has an impossible size');
-    return 'LKxXg'.includes(type) ? readExtension(type, size, rest) : readMember({ block, type, size }, rest);
+    const header = { chunk, at, type, size };
+    return 'LKxXg'.includes(type) ? readExtension(header) : readMember(header);
   }
 
-  function readExtension(type: string, size: number, rest: Buffer): TarStep {
+  function readExtension(header: Header): TarStep {
+    const { type, size } = header;
     if (size > MEMBER_LIMIT_BYTES) return limit('1 MiB of one header');
-    return take(size, rest, (bytes) => {
+    return take(header, size, (bytes) => {
       if (type === 'L') next = { ...next, path: readText(bytes, 0, bytes.length) };
       if (type === 'L' || type === 'K') return MORE;
       const override = readPax(bytes);
@@ -142,29 +157,30 @@ export function createTarReader(visitor: TarVisitor): TarReader {
     });
   }
 
-  function readMember(
-    header: Readonly<{ block: Buffer; type: string; size: number }>,
-    rest: Buffer,
-  ): TarStep {
+  function readMember(header: Header): TarStep {
     members += 1;
     if (members > MEMBER_COUNT_LIMIT) return limit(`${MEMBER_COUNT_LIMIT} members`);
-    const { path = readPath(header.block), size = header.size, sparse = false } = { ...everywhere, ...next };
-    next = {};
-    if (EMPTY_TYPES.includes(header.type)) return MORE;
-    if (header.type === 'S') sparseMap = header.block[482] === 1;
-    if (!REGULAR_TYPES.includes(header.type) || sparse || path.endsWith('/') || !visitor.wants(path)) {
+    const { chunk, at, type } = header;
+    const path = next.path ?? everywhere.path ?? readPath(chunk, at);
+    const size = next.size ?? everywhere.size ?? header.size;
+    const sparse = next.sparse ?? everywhere.sparse ?? false;
+    next = NOTHING_SAID;
+    if (EMPTY_TYPES.includes(type)) return MORE;
+    if (type === 'S') sparseMap = chunk[at + 482] === 1;
+    if (!REGULAR_TYPES.includes(type) || sparse || path.endsWith('/') || !visitor.wants(path)) {
       skipBytes = padded(size);
       return MORE;
     }
-    return take(size, rest, (bytes) => (visitor.found(path, bytes) === 'stop' ? { kind: 'stopped' } : MORE));
+    return take(header, size, (bytes) => (visitor.found(path, bytes) === 'stop' ? STOPPED : MORE));
   }
 
   /** Hands the bytes of a member to `done`: at once where they are at hand, else once they have come. */
-  function take(size: number, rest: Buffer, done: Taking['done']): TarStep {
+  function take({ chunk, at }: Header, size: number, done: Taking['done']): TarStep {
     const bytes = Math.min(size, MEMBER_LIMIT_BYTES);
-    if (bytes <= rest.length) {
+    const start = at + BLOCK;
+    if (bytes <= chunk.length - start) {
       skipBytes = padded(size);
-      return done(rest.subarray(0, bytes));
+      return done(chunk.subarray(start, start + bytes));
     }
     skipBytes = padded(size) - bytes;
     taking = { bytes: Buffer.allocUnsafe(bytes), filled: 0, done };
@@ -174,23 +190,35 @@ export function createTarReader(visitor: TarVisitor): TarReader {
   return { push, finish };
 }
 
-/** Whether a block of 512 bytes is a header with a right checksum. */
-export function isTarHeader(block: Buffer): boolean {
-  if (block.length < BLOCK) return false;
-  const expected = readNumber(block, 148, 8);
+function upTo(chunk: Uint8Array, bytes: number): Buffer {
+  if (Buffer.isBuffer(chunk) && chunk.length <= bytes) return chunk;
+  return Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.byteLength, bytes));
+}
+
+function isBlankBlock(chunk: Buffer, start: number): boolean {
+  for (let at = start; at < start + BLOCK; at += 1) if (chunk[at] !== 0) return false;
+  return true;
+}
+
+/** Whether a header of 512 bytes with a right checksum starts there. */
+export function isTarHeader(chunk: Buffer, start: number): boolean {
+  if (chunk.length - start < BLOCK) return false;
+  const expected = readNumber(chunk, start + 148, 8);
   // Old writers took the bytes for signed.
-  return expected !== null && (expected === checksum(block, 0) || expected === checksum(block, 256));
+  return (
+    expected !== null && (expected === checksum(chunk, start, 0) || expected === checksum(chunk, start, 256))
+  );
 }
 
 /** The sum of all bytes but the checksum's own, which count as blanks; those from 0x80 on less `lowered`. */
-function checksum(block: Buffer, lowered: number): number {
+function checksum(chunk: Buffer, start: number, lowered: number): number {
   let sum = 8 * 0x20;
-  for (let at = 0; at < BLOCK; at += 1) {
-    const byte = block[at] ?? 0;
+  for (let at = start; at < start + BLOCK; at += 1) {
+    const byte = chunk[at] ?? 0;
     sum += byte < 0x80 ? byte : byte - lowered;
   }
-  for (let at = 148; at < 156; at += 1) {
-    const byte = block[at] ?? 0;
+  for (let at = start + 148; at < start + 156; at += 1) {
+    const byte = chunk[at] ?? 0;
     sum -= byte < 0x80 ? byte : byte - lowered;
   }
   return sum;
@@ -201,20 +229,20 @@ function padded(size: number): number {
 }
 
 /** A number in octal digits or, where the first bit is set, in base 256. Null where it is neither, negative or too large. */
-function readNumber(block: Buffer, start: number, width = 12): number | null {
-  const first = block[start] ?? 0;
+function readNumber(chunk: Buffer, start: number, width: number): number | null {
+  const first = chunk[start] ?? 0;
   if (first >= 0x80) {
     if (first !== 0x80) return null;
     let value = 0;
-    for (let at = start + 1; at < start + width; at += 1) value = value * 256 + (block[at] ?? 0);
+    for (let at = start + 1; at < start + width; at += 1) value = value * 256 + (chunk[at] ?? 0);
     return sound(value);
   }
   let at = start;
-  while (at < start + width && block[at] === 0x20) at += 1;
+  while (at < start + width && chunk[at] === 0x20) at += 1;
   let value = 0;
   for (; at < start + width; at += 1) {
-    const digit = (block[at] ?? 0) - 0x30;
-    if (digit < 0 || digit > 7) return isBlank(block[at]) ? value : null;
+    const digit = (chunk[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 7) return isBlank(chunk[at]) ? value : null;
     value = value * 8 + digit;
   }
   return value;
@@ -229,16 +257,23 @@ function sound(value: number): number | null {
   return value <= Number.MAX_SAFE_INTEGER / 2 ? value : null;
 }
 
-function readPath(block: Buffer): string {
-  const name = readText(block, 0, 100);
-  // In GNU's own format (`ustar`, two spaces) other things stand where ustar has its prefix.
-  const prefix = block.toString('latin1', 257, 263) === 'ustar\0' ? readText(block, 345, 155) : '';
+function readPath(chunk: Buffer, start: number): string {
+  const name = readText(chunk, start, 100);
+  const prefix = isUstar(chunk, start + 257) ? readText(chunk, start + 345, 155) : '';
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-function readText(block: Buffer, start: number, width: number): string {
-  const end = block.indexOf(0, start);
-  return block.toString('utf8', start, end === -1 || end > start + width ? start + width : end);
+/** In GNU's own format (`ustar`, two spaces) other things stand where ustar has its prefix. */
+function isUstar(chunk: Buffer, start: number): boolean {
+  return USTAR.compare(chunk, start, start + USTAR.length) === 0;
+}
+
+/** Text up to a NUL. */
+function readText(chunk: Buffer, start: number, width: number): string {
+  let end = start;
+  // Never beyond the field: a search through all that is at hand, once a header, would take for ever.
+  while (end < start + width && chunk[end] !== 0) end += 1;
+  return chunk.toString('utf8', start, end);
 }
 
 /** Records `LENGTH KEY=VALUE\n`, LENGTH counting all of it. Null where they are not that. */

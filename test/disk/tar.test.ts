@@ -223,6 +223,72 @@ describe('a tar reader', () => {
     });
   });
 
+  it('reads a path that fills its field, and nothing beyond it', () => {
+    const name = 'n'.repeat(100);
+    const prefix = 'p'.repeat(155);
+    const archive = Buffer.concat([
+      member({ path: name, bytes: TEXT }),
+      member({ path: name, prefix, bytes: TEXT }),
+      member({ path: '', bytes: TEXT }),
+      END,
+    ]);
+    expect(readAll(archive, /./).seen).toEqual([name, `${prefix}/${name}`, '']);
+  });
+
+  it('takes what is said of one member before what is said of all, and a long name of GNU before both', () => {
+    const archive = Buffer.concat([
+      pax({ path: 'x/all', size: '3' }, 'g'),
+      pax({ path: 'x/one' }),
+      member({ path: 'one', bytes: Buffer.from('one') }),
+      member({ path: '././@LongLink', type: 'K', bytes: Buffer.from('link\0') }),
+      member({ path: '././@LongLink', type: 'L', bytes: Buffer.from('x/long\0more') }),
+      member({ path: 'two', bytes: Buffer.from('two') }),
+      member({ path: 'three', bytes: Buffer.from('333') }),
+      END,
+    ]);
+    expect(readAll(archive, /./)).toMatchObject({
+      step: { kind: 'end' },
+      found: [
+        ['x/one', 'one'],
+        ['x/long', 'two'],
+        ['x/all', '333'],
+      ],
+    });
+  });
+
+  it.each([
+    ['digits after blanks', '   26 \0     ', 22],
+    ['digits that fill the field', '000000000026', 22],
+    ['no digit', '            ', 0],
+    ['an empty field', '\0\0\0\0\0\0\0\0\0\0\0\0', 0],
+  ])('reads a size of %s', (_what, digits, size) => {
+    const archive = Buffer.concat([
+      member({ path: 'a', bytes: TEXT, size: Buffer.from(digits, 'latin1') }).subarray(
+        0,
+        size > 0 ? 1024 : 512,
+      ),
+      END,
+    ]);
+    expect(readAll(archive, /./)).toMatchObject({
+      step: { kind: 'end' },
+      found: [['a', TEXT.toString().slice(0, size)]],
+    });
+  });
+
+  it('T16: reads headers without a single NUL in time that grows with their number', () => {
+    const block = Buffer.alloc(512, 'x');
+    block.write('            ', 124, 'latin1');
+    block.write('0', 156, 'latin1');
+    block.fill(' ', 148, 156);
+    const sum = block.reduce((total, byte) => total + byte, 0);
+    block.write(`${sum.toString(8).padStart(7, '0')} `, 148, 'latin1');
+    const archive = Buffer.alloc(16 * 1024 * 1024, block);
+    const reader = createTarReader({ wants: () => false, found: () => 'stop' });
+    const started = performance.now();
+    expect(reader.push(archive).kind).toBe('more');
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
   it('T16: calls an archive with a wrong checksum damaged', () => {
     const archive = member({ path: 'a/PKG-INFO', bytes: TEXT });
     archive[0] = 0x7a;
