@@ -25,6 +25,8 @@ export type Digested =
       readonly message: string;
     };
 
+type Hashed = Extract<Digested, { kind: 'digested' }>;
+
 export interface DigestOptions {
   readonly directory: string;
   readonly sha256: boolean;
@@ -42,25 +44,22 @@ let block = Buffer.alloc(0);
 
 /**
  * Hashes one archive and reads its metadata in the same pass. The file must be the one that was scanned,
- * before and after (threat T15). Never throws for anything that a file can be.
+ * before and after (threat T15). Never throws for anything that a file can be, and makes a promise only where the
+ * metadata does not stand in the first bytes.
  */
-export async function digestFile(file: ScannedFile, options: DigestOptions): Promise<Digested> {
+export function digestFile(file: ScannedFile, options: DigestOptions): Digested | Promise<Digested> {
   let fd: number;
   try {
     fd = openSync(`${options.directory}/${file.path}`, READ_FLAGS);
   } catch (error) {
     return failed(error);
   }
-  try {
-    // What is read at one go is judged afterwards, by a look that holds for before as well.
-    if (file.identity.size >= BLOCK_BYTES && !isStill(fd, file.identity)) return CHANGED;
-    const digested = await digestOpen(file, { ...options, fd });
-    return isStill(fd, file.identity) ? digested : CHANGED;
-  } catch (error) {
-    return failed(error);
-  } finally {
-    closeSync(fd);
+  const digested = digestOpen(fd, file, options);
+  if (options.metadata && digested.kind === 'digested' && digested.reading === null) {
+    return lookFurther(fd, file, digested);
   }
+  closeSync(fd);
+  return digested;
 }
 
 const CHANGED: Digested = {
@@ -79,17 +78,33 @@ function readHead(fd: number, size: number): Buffer {
   return block.subarray(0, fill(fd, 0, Math.min(size, block.length)));
 }
 
-async function digestOpen(file: ScannedFile, options: DigestOptions & { fd: number }): Promise<Digested> {
+/** The digests, and the metadata where the first bytes tell it. */
+function digestOpen(fd: number, file: ScannedFile, options: DigestOptions): Digested {
   const size = Number(file.identity.size);
-  const head = readHead(options.fd, size);
-  const whole = head.length === size;
-  const early = options.metadata ? readMetadataFromHead(file.path, head, whole) : null;
-  const digests = whole && size <= ONE_SHOT_BYTES ? hashWhole(head, options) : hashOn(head, options);
-  if (digests.size !== size) return CHANGED;
-  const reading = options.metadata
-    ? (early ?? (await readMetadata(file.path, { fd: options.fd, size })))
-    : null;
-  return { kind: 'digested', ...digests, reading };
+  try {
+    // What is read at one go is judged afterwards, by a look that holds for before as well.
+    if (size >= BLOCK_BYTES && !isStill(fd, file.identity)) return CHANGED;
+    const head = readHead(fd, size);
+    const isWhole = head.length === size;
+    const reading = options.metadata ? readMetadataFromHead(file.path, head, isWhole) : null;
+    const digests = isWhole && size <= ONE_SHOT_BYTES ? hashWhole(head, options) : hashOn(fd, head, options);
+    if (digests.size !== size || !isStill(fd, file.identity)) return CHANGED;
+    return { kind: 'digested', size, sha256: digests.sha256, md5: digests.md5, reading };
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** The metadata of what was digested, where the first bytes did not tell it. Closes the file. */
+async function lookFurther(fd: number, file: ScannedFile, digested: Hashed): Promise<Digested> {
+  try {
+    const reading = await readMetadata(file.path, { fd, size: Number(file.identity.size) });
+    return isStill(fd, file.identity) ? { ...digested, reading } : CHANGED;
+  } catch (error) {
+    return failed(error);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 interface Digests {
@@ -106,11 +121,11 @@ function hashWhole(bytes: Buffer, { sha256, md5 }: DigestOptions): Digests {
   };
 }
 
-function hashOn(head: Buffer, options: DigestOptions & { fd: number }): Digests {
+function hashOn(fd: number, head: Buffer, options: DigestOptions): Digests {
   const sha256 = options.sha256 ? createHash('sha256') : null;
   const md5 = options.md5 ? createHash('md5') : null;
   let size = 0;
-  for (let bytes = head; bytes.length > 0; bytes = block.subarray(0, fill(options.fd, size, block.length))) {
+  for (let bytes = head; bytes.length > 0; bytes = block.subarray(0, fill(fd, size, block.length))) {
     sha256?.update(bytes);
     md5?.update(bytes);
     size += bytes.length;
