@@ -37,6 +37,8 @@ interface Layout {
 }
 
 const LAYOUTS = makeLayouts();
+/** The layout of keys and values of the root. */
+const ROOT_MEMBERS = layoutAt(2);
 
 const FORBIDDEN = new RegExp(`[${FORBIDDEN_CHARACTERS}]`, 'u');
 /** Text without any of these stands in a document as it is; nearly all text is so. */
@@ -44,7 +46,10 @@ const NOT_PLAIN = new RegExp(`[&<>${FORBIDDEN_CHARACTERS}]`, 'u');
 const NOT_CANONICAL = new RegExp(`[>${FORBIDDEN_CHARACTERS}]|&(?!(?:amp|lt|gt);)`, 'u');
 /** The forbidden units of text decoded from UTF-8, where no surrogate stands alone: needs no flag `u`, which backtracks. */
 const FORBIDDEN_UNITS = FORBIDDEN_CHARACTERS.replace('\\p{Surrogate}', '');
+/** Source of a pattern: what stands in a document for a string that means just that. The longest there is, and never too little. */
+export const PLAIN_TEXT = `[^&<>${FORBIDDEN_UNITS}]+`;
 const STRING_END = '</string>\n';
+const ONCE = 'expected each key once';
 const LINE_END = 0x0a;
 const QUOTED_LENGTH = 60;
 const INTEGER = /^(?:0|[1-9][0-9]{0,15})$/;
@@ -303,7 +308,31 @@ interface Cursor {
   readonly keyLines: Map<string, KeyLine>;
   lastKeyLine: KeyLine;
   readonly unkeptKeyLine: KeyLine;
+  readonly plain: PlainLists;
 }
+
+/** Lists of the root, by their keys, of which most entries say nothing odd. */
+export type PlainLists = ReadonlyMap<string, PlainEntries>;
+
+/**
+ * Entries of a list that are read in one step: the pattern takes nothing but the canonical text of a value that needs no
+ * second look. What it does not take is read as any other value, and so refused where it has to be.
+ */
+export interface PlainEntries {
+  /** Whether the list is a dict, whose keys are the first group of the pattern. */
+  readonly isDict: boolean;
+  /** Takes all lines of an entry, that of its key too, from where they begin: sticky. */
+  readonly pattern: RegExp;
+  /** A plain object, or null where this is no entry that is read so. Equal dates are to be one object. */
+  readonly valueOf: (match: RegExpExecArray, dateOf: (text: string) => Date | null) => PlainEntry | null;
+}
+
+/** No value of a property list otherwise: no list, no map and no date. */
+export type PlainEntry = Readonly<Record<string, unknown>>;
+
+const NO_PLAIN_LISTS: PlainLists = new Map();
+/** A match so short holds no string that is too long. */
+const PLAIN_LENGTH = TEXT_LIMIT_BYTES / 3;
 
 /** The line of a key, and the one that followed it last time: nearly always the one that follows it now. */
 interface KeyLine {
@@ -319,11 +348,12 @@ interface KeyLine {
 const KEY_LINES_LIMIT = 256;
 
 /**
- * The value of a canonical text, in one pass. The caller bounds the length. Equal dates are one object.
+ * The value of a canonical text, in one pass. The caller bounds the length. Equal dates are one object. In the place of
+ * entries that `plain` reads there is what it makes of them: this is for their shape to take up.
  * Throws DATABASE_MALFORMED, with the line, for everything that `encodePlist` would not have written.
  */
-export function decodePlist(bytes: Uint8Array): PlistDict {
-  const cursor = cursorAtStart(decodeText(bytes));
+export function decodePlist(bytes: Uint8Array, plain: PlainLists = NO_PLAIN_LISTS): PlistDict {
+  const cursor = cursorAtStart(decodeText(bytes), plain);
   for (const line of HEADER.split('\n')) expect(cursor, `${line}\n`);
   const { at } = cursor;
   const root = readValue(cursor, layoutAt(1));
@@ -333,7 +363,7 @@ export function decodePlist(bytes: Uint8Array): PlistDict {
   return root;
 }
 
-function cursorAtStart(text: string): Cursor {
+function cursorAtStart(text: string, plain: PlainLists): Cursor {
   const unkeptKeyLine = makeKeyLine('', '', null);
   return {
     text,
@@ -342,6 +372,7 @@ function cursorAtStart(text: string): Cursor {
     keyLines: new Map(),
     lastKeyLine: unkeptKeyLine,
     unkeptKeyLine,
+    plain,
   };
 }
 
@@ -401,37 +432,87 @@ function readInteger(cursor: Cursor): number {
 function readDate(cursor: Cursor): Date {
   expect(cursor, '<date>');
   const start = cursor.at;
-  const text = readUntil(cursor, '</date>\n');
-  const known = cursor.dates.get(text);
-  if (known !== undefined) return known;
-  const date = parseInstant(text);
+  const date = dateOf(cursor, readUntil(cursor, '</date>\n'));
   if (date === null) throw refusal(cursor.text, start, 'expected a date like 2026-11-22T14:05:09Z');
-  cursor.dates.set(text, date);
   return date;
 }
 
-function readArray(cursor: Cursor, layout: Layout): readonly PlistValue[] {
+function dateOf({ dates }: Cursor, text: string): Date | null {
+  const known = dates.get(text);
+  if (known !== undefined) return known;
+  const date = parseInstant(text);
+  if (date !== null) dates.set(text, date);
+  return date;
+}
+
+function readArray(cursor: Cursor, layout: Layout, plain: PlainEntries | null = null): readonly PlistValue[] {
   const inner = innerOf(cursor, layout);
   const values: PlistValue[] = [];
   if (take(cursor, '<array/>\n')) return values;
   expect(cursor, '<array>\n');
-  do values.push(readValue(cursor, inner));
-  while (!take(cursor, layout.arrayEnd));
+  do {
+    if (plain !== null && readPlainItems(cursor, plain, values)) continue;
+    values.push(readValue(cursor, inner));
+  } while (!take(cursor, layout.arrayEnd));
   return values;
 }
 
-function readDict(cursor: Cursor, layout: Layout): PlistDict {
+/** All items from here that are read in one step. Whether there was one. */
+function readPlainItems(cursor: Cursor, plain: PlainEntries, values: unknown[]): boolean {
+  const { length } = values;
+  const dates = (text: string): Date | null => dateOf(cursor, text);
+  for (let match = matchPlain(cursor, plain); match !== null; match = matchPlain(cursor, plain)) {
+    const entry = plain.valueOf(match, dates);
+    if (entry === null) break;
+    values.push(entry);
+    cursor.at = plain.pattern.lastIndex;
+  }
+  return values.length > length;
+}
+
+/** The same for members of a dict. */
+function readPlainMembers(cursor: Cursor, plain: PlainEntries, dict: Map<string, unknown>): void {
+  const dates = (text: string): Date | null => dateOf(cursor, text);
+  let count = dict.size + 1;
+  for (let match = matchPlain(cursor, plain); match !== null; match = matchPlain(cursor, plain)) {
+    const entry = plain.valueOf(match, dates);
+    if (entry === null) return;
+    const { size } = dict.set(match[1] ?? '', entry);
+    if (size !== count) throw refusal(cursor.text, cursor.at, ONCE);
+    count += 1;
+    cursor.at = plain.pattern.lastIndex;
+  }
+}
+
+function matchPlain({ text, at }: Cursor, { pattern }: PlainEntries): RegExpExecArray | null {
+  pattern.lastIndex = at;
+  const match = pattern.exec(text);
+  return match !== null && pattern.lastIndex - at <= PLAIN_LENGTH ? match : null;
+}
+
+/** A value of the root: a list of which entries are read in one step, where it is one. */
+function readListed(cursor: Cursor, layout: Layout, key: string): PlistValue {
+  const plain = layout === ROOT_MEMBERS ? cursor.plain.get(key) : undefined;
+  const begin = `${layout.indent}<${plain?.isDict === true ? 'dict' : 'array'}>`;
+  if (plain === undefined || !cursor.text.startsWith(begin, cursor.at)) return readValue(cursor, layout);
+  cursor.at += layout.indent.length;
+  return plain.isDict ? readDict(cursor, layout, plain) : readArray(cursor, layout, plain);
+}
+
+function readDict(cursor: Cursor, layout: Layout, plain: PlainEntries | null = null): PlistDict {
   const inner = innerOf(cursor, layout);
   const dict = new Map<string, PlistValue>();
   if (take(cursor, '<dict/>\n')) return dict;
   expect(cursor, '<dict>\n');
-  for (let count = 1; ; count += 1) {
+  for (;;) {
+    if (plain !== null) readPlainMembers(cursor, plain, dict);
+    const count = dict.size + 1;
     const { at } = cursor;
     if (!readLikelyMember(cursor, inner, dict)) {
       if (count > 1 && take(cursor, layout.dictEnd)) return dict;
       readMember(cursor, inner, dict);
     }
-    if (dict.size !== count) throw refusal(cursor.text, at, 'expected each key once');
+    if (dict.size !== count) throw refusal(cursor.text, at, ONCE);
   }
 }
 
@@ -469,7 +550,7 @@ function readMember(cursor: Cursor, layout: Layout, dict: Map<string, PlistValue
   const kept = cursor.keyLines.has(keyLine.line);
   cursor.lastKeyLine.next = keyLine;
   cursor.lastKeyLine = kept ? keyLine : cursor.unkeptKeyLine;
-  const value = readValue(cursor, layout);
+  const value = readListed(cursor, layout, keyLine.key);
   if (kept && typeof value === 'string') keyLine.plainMember ??= plainMemberOf(keyLine.line, layout);
   dict.set(keyLine.key, value);
 }
@@ -493,8 +574,12 @@ function makeKeyLine(key: string, line: string, layout: Layout | null): KeyLine 
 }
 
 function plainMemberOf(line: string, layout: Layout): RegExp {
-  const begin = (line + layout.string).replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-  return new RegExp(`${begin}[^&<>${FORBIDDEN_UNITS}]+${STRING_END}`, 'y');
+  return new RegExp(patternOf(line + layout.string) + PLAIN_TEXT + STRING_END, 'y');
+}
+
+/** The source of a pattern for just this text. */
+export function patternOf(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 /** The text up to the next `<`, which must begin `end`. Never empty: what is empty has a short form. */

@@ -1,4 +1,8 @@
+import { PLAIN_TEXT } from './plist.js';
 import type { PlistDict, PlistValue } from './plist.js';
+
+/** Source of a pattern: printable ASCII without spaces, as far as it stands in a document as it is. */
+export const PLAIN_WORD = "[!-%'-;=?-~]+";
 
 /**
  * The shape of one value of a document: how it is read strictly, and written back. Every document of
@@ -8,6 +12,14 @@ export interface Shape<T> {
   /** Throws `Misfit` when the value is not of this shape. */
   readonly read: (value: PlistValue) => T;
   readonly write: (value: T) => PlistValue;
+  /** How a value stands in a document that is read in one step (`plainReader`); none where that is never so. */
+  readonly plain?: PlainText | null;
+}
+
+/** An element, and the source of a pattern for what it holds where that needs no second look: without `<`, `>` and `&`. */
+export interface PlainText {
+  readonly element: 'string' | 'integer' | 'date';
+  readonly source: string;
 }
 
 /** Why a value does not fit, and where: `Archives › a-1.tgz › Size: an integer is wanted`. */
@@ -45,25 +57,32 @@ export type Fields<T> = { readonly [K in keyof T]-?: Field<Exclude<T[K], undefin
 export const required = <T>(shape: Shape<T>): Field<T> => ({ shape, required: true });
 export const optional = <T>(shape: Shape<T>): Field<T> => ({ shape, required: false });
 
-/** A string for which `rule` gives no complaint. */
-export function text(rule: (value: string) => string | null = () => null): Shape<string> {
+/**
+ * A string for which `rule` gives no complaint; for none that `source` takes, if there is one. Without a rule it is any.
+ */
+export function text(
+  rule?: (value: string) => string | null,
+  source: string | null = rule === undefined ? PLAIN_TEXT : null,
+): Shape<string> {
   return {
     read: (value) => {
       if (typeof value !== 'string') throw new Misfit('a string is wanted');
-      const complaint = rule(value);
+      const complaint = rule?.(value) ?? null;
       if (complaint !== null) throw new Misfit(complaint);
       return value;
     },
     write: (value) => value,
+    plain: source === null ? null : { element: 'string', source },
   };
 }
 
-/** A string that matches; `wanted` names what it should have been. */
-export function matching(pattern: RegExp, wanted: string): Shape<string> {
-  return text((value) => (pattern.test(value) ? null : `${wanted} is wanted`));
+/** A string that matches, as all do that `source` takes; `wanted` names what it should have been. */
+export function matching(pattern: RegExp, wanted: string, source: string | null = null): Shape<string> {
+  return text((value) => (pattern.test(value) ? null : `${wanted} is wanted`), source);
 }
 
 export const integer: Shape<number> = {
+  plain: { element: 'integer', source: '0|[1-9][0-9]{0,15}' },
   read: (value) => {
     if (typeof value !== 'number') throw new Misfit('an integer is wanted');
     return value;
@@ -80,6 +99,7 @@ export const flag: Shape<boolean> = {
 };
 
 export const date: Shape<Date> = {
+  plain: { element: 'date', source: '[0-9TZ:-]+' },
   read: (value) => {
     if (!(value instanceof Date)) throw new Misfit('a date is wanted');
     return value;
@@ -91,7 +111,7 @@ export function listOf<T>(shape: Shape<T>): Shape<readonly T[]> {
   return {
     read: (value) => {
       if (!Array.isArray(value)) throw new Misfit('an array is wanted');
-      return (value as readonly PlistValue[]).map((item, index) => readAt(shape, item, `[${index + 1}]`));
+      return (value as readonly PlistValue[]).map((item, index) => readAt(shape, item, index + 1));
     },
     write: (values) => values.map(shape.write),
   };
@@ -186,10 +206,11 @@ function asDict(value: PlistValue): PlistDict {
   return value as PlistDict;
 }
 
-function readAt<T>(shape: Shape<T>, value: PlistValue, key: string): T {
+/** Reads what stands under a key, or in the so manieth place. */
+function readAt<T>(shape: Shape<T>, value: PlistValue, key: string | number): T {
   try {
     return shape.read(value);
   } catch (error) {
-    throw error instanceof Misfit ? error.within(key) : error;
+    throw error instanceof Misfit ? error.within(typeof key === 'number' ? `[${key}]` : key) : error;
   }
 }

@@ -19,6 +19,9 @@ export type Archives = ReadonlyMap<string, Archive>;
 /** Most archives of one database (docs/FORMAT.md §9). */
 export const ARCHIVE_LIMIT = 250_000;
 
+// Patterns that are asked for every archive are made once.
+const SHA256 = /^[0-9a-f]{64}$/;
+const CAPITAL = /[A-Z]/;
 const SAFE_PATH = /^[A-Za-z0-9_][A-Za-z0-9._+~=@,!-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._+~=@,!-]*)*$/;
 
 /**
@@ -31,10 +34,10 @@ export function isSafePath(path: string): boolean {
 
 /** A path as it counts for uniqueness: file systems that ignore case must not mix two archives up. */
 export function foldPath(path: string): string {
-  return /[A-Z]/.test(path) ? path.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase()) : path;
+  return CAPITAL.test(path) ? path.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase()) : path;
 }
 
 /** Whether text is a SHA-256 in the form that counts as evidence (threat T10). */
 export function isSha256(text: string): boolean {
-  return /^[0-9a-f]{64}$/.test(text);
+  return SHA256.test(text);
 }
