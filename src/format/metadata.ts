@@ -9,10 +9,10 @@ const WORD_LIMIT = 1024;
 const ADDRESS_LIMIT = 2048;
 
 /**
- * The header block: up to the first blank line or the first line that is no header. An mbox separator is
- * passed over by the e-mail parser, it does not end the headers.
+ * Where the header block ends: before the first blank line or the first line that is no header. An mbox
+ * separator is passed over by the e-mail parser, it does not end the headers.
  */
-const HEADER_BLOCK = /^(?:(?:[ \t]|From |[!-9;-~]*:)[^\r\n]*(?:\r\n|[\r\n]|$))*/;
+const END_OF_HEADERS = /(?:^|\n|\r(?!\n))(?![ \t]|From |[!-9;-~]*:)/;
 
 const NAME = headerOf('name', 'i');
 const VERSION = headerOf('version', 'i');
@@ -30,7 +30,9 @@ function headerOf(name: string, flags: string): RegExp {
  * parser does. Null when there is no usable Name and Version. Never throws.
  */
 export function parsePkgInfo(bytes: Uint8Array, kind: 'sdist' | 'wheel' | 'egg'): Metadata | null {
-  const headers = HEADER_BLOCK.exec(toBuffer(bytes).toString('latin1'))?.[0] ?? '';
+  const text = toBuffer(bytes).toString('latin1');
+  const end = text.search(END_OF_HEADERS);
+  const headers = end < 0 ? text : text.slice(0, end);
   const name = firstValue(headers, NAME);
   const version = firstValue(headers, VERSION);
   if (!isWord(name) || !isWord(version)) return null;
@@ -84,9 +86,10 @@ function projectHomePage(headers: string): string | null {
 /** The text where it is an http or https address of printable ASCII without a user name; its scheme in lower case. */
 function webAddress(text: string | null): string | null {
   if (text === null || text.length > ADDRESS_LIMIT) return null;
-  if (!isPlainWord(text) || !/^https?:\/\//i.test(text) || !URL.canParse(text)) return null;
+  const [scheme] = /^https?(?=:\/\/[!-~]*$)/i.exec(text) ?? [];
   // The part before an @ makes one site look like another.
-  return hasUser(text) ? null : text.replace(/^https?/i, (scheme) => scheme.toLowerCase());
+  if (scheme === undefined || !URL.canParse(text) || hasUser(text)) return null;
+  return scheme.toLowerCase() + text.slice(scheme.length);
 }
 
 function hasUser(address: string): boolean {
