@@ -107,15 +107,21 @@ function changedPackages(published: readonly Package[], next: readonly Package[]
   const fresh = freshPackages(published, next);
   if (fresh.length === 0) return [];
   const before = byAddress(published);
-  return Array.from(byAddress(fresh)).flatMap(([address, entry]) => {
+  const changes: ChangedValue[] = [];
+  byAddress(fresh).forEach((entry, address) => {
     const old = before.get(address);
-    if (old !== undefined) return changedKeys(address, { ...old }, { ...entry });
-    // All of a new package is new: only what would be executed is worth a line.
-    return EXECUTABLE_KEYS.flatMap((key) => {
-      const after = show(entry[key]);
-      return after === null ? [] : [{ of: entry.Name, key, before: null, after }];
-    });
+    if (old === undefined) takeExecutable(entry, changes);
+    else changes.push(...changedKeys(address, { ...old }, { ...entry }));
   });
+  return changes;
+}
+
+/** All of a new package is new: only what would be executed is worth a line. */
+function takeExecutable(entry: Package, changes: ChangedValue[]): void {
+  for (const key of EXECUTABLE_KEYS) {
+    const after = show(entry[key]);
+    if (after !== null) changes.push({ of: entry.Name, key, before: null, after });
+  }
 }
 
 /** Those that are not the published values themselves. Both lists have the same order. */
@@ -152,7 +158,9 @@ function pseudoNames(database: Database | null): ReadonlySet<string> {
 }
 
 function byAddress(packages: readonly Package[]): ReadonlyMap<string, Package> {
-  return new Map(packages.map((entry) => [entry['Download-URL'] ?? entry.Name, entry]));
+  const found = new Map<string, Package>();
+  for (const entry of packages) found.set(entry['Download-URL'] ?? entry.Name, entry);
+  return found;
 }
 
 function maintained({ Maintainer, Description, Include, Packsign }: Database): Record<string, unknown> {
