@@ -238,6 +238,9 @@ export function encodeDatabase(database: Database, upon: Upon | null = null): Bu
   return encodeDocument(dictLines(topLines(database, upon), 1));
 }
 
+/** So many entries are handed on at once. */
+const WRITTEN_ENTRIES = 256;
+
 /** The lines of every top-level key and its value, in order. */
 function* topLines(database: Database, upon: Upon | null): Generator<Lines> {
   const { Packages, Archives, ...rest } = database;
@@ -279,7 +282,12 @@ function packageLines(
 }
 
 function* freshPackages(packages: readonly Package[]): Generator<string> {
-  for (const entry of packages) yield writePackage(entry);
+  for (let from = 0; from < packages.length; from += WRITTEN_ENTRIES) {
+    yield packages
+      .slice(from, from + WRITTEN_ENTRIES)
+      .map(writePackage)
+      .join('\n');
+  }
 }
 
 function archiveLines(
@@ -306,7 +314,13 @@ function archiveLines(
 }
 
 function* freshArchives(archives: Archives): Generator<string> {
-  for (const [path, archive] of archives) yield writeMember(path, archive);
+  let members: string[] = [];
+  for (const [path, archive] of archives) {
+    if (members.push(writeMember(path, archive)) < WRITTEN_ENTRIES) continue;
+    yield members.join('\n');
+    members = [];
+  }
+  if (members.length > 0) yield members.join('\n');
 }
 
 function columnsOf(archives: Archives): { paths: readonly string[]; entries: readonly Archive[] } {
@@ -323,16 +337,43 @@ function at<T>(items: readonly T[], index: number): T {
 }
 
 /** Entries lie on the third level. */
-function writerOf<T extends object>(fields: Fields<T>): (entry: T) => string {
+function writerOf<T>(fields: Fields<T>, valuesOf: (entry: T) => readonly unknown[]): (entry: T) => string {
   const names = Object.keys(fields) as (keyof T & string)[];
   return entryWriter<T>(
     names.map((name) => ({ name, valueOf: (fields[name] as Field<unknown>).shape.write })),
     3,
+    valuesOf,
   );
 }
 
-const writePackage = writerOf<Package>(PACKAGE_FIELDS);
-const writeArchive = writerOf<Archive>(ARCHIVE_FIELDS);
+/** In the order of `PACKAGE_FIELDS`. */
+const writePackage = writerOf<Package>(PACKAGE_FIELDS, (entry) => [
+  entry.Name,
+  entry.Version,
+  entry.Flavor,
+  entry.Description,
+  entry['Home-page'],
+  entry['Download-URL'],
+  entry.MD5Sum,
+  entry['Install-test'],
+  entry.Prerequisites,
+  entry['Install-command'],
+  entry['Pre-install-command'],
+  entry['Post-install-command'],
+  entry['User-install-skips'],
+  entry['Systemwide-only'],
+]);
+
+/** In the order of `ARCHIVE_FIELDS`. */
+const writeArchive = writerOf<Archive>(ARCHIVE_FIELDS, (entry) => [
+  entry.Name,
+  entry.Version,
+  entry.Flavor,
+  entry.Size,
+  entry.SHA256,
+  entry.Since,
+  entry.Yanked,
+]);
 
 function complainOfPath(path: string, before: string | null): string | null {
   if (!isSafePath(path)) return 'is not a path that may stand in a database';

@@ -147,19 +147,21 @@ function* within(name: 'dict' | 'array', lines: Iterable<Lines>, { indent }: Lay
 }
 
 /** What writes the value of one key, as `encodePlist` takes it. */
-interface EntryField<T> {
-  readonly name: keyof T & string;
+interface EntryField {
+  readonly name: string;
   readonly valueOf: (value: unknown) => PlistValue;
 }
 
 /**
  * What writes entries of `level` that all have the same keys, as `encodeValue` would write a dict of the keys that are
  * there. There are many of them: so they are not made a value first, and what surrounds their strings is made once.
- * Each has some key that is required.
+ * Each has some key that is required. `valuesOf` gives an entry's values in the order of the fields: asking for them by
+ * name, one after the other, takes longer than writing them.
  */
-export function entryWriter<T extends object>(
-  fields: readonly EntryField<T>[],
+export function entryWriter<T>(
+  fields: readonly EntryField[],
   level: number,
+  valuesOf: (entry: T) => readonly unknown[],
 ): (entry: T) => string {
   const outer = layoutAt(level);
   const layout = nestedIn(outer);
@@ -167,12 +169,15 @@ export function entryWriter<T extends object>(
   const end = `${outer.indent}</dict>`;
   const rows = fields.map(({ name, valueOf }) => {
     const key = `${keyLine(name, layout)}\n`;
-    return { name, valueOf, key, open: key + layout.string };
+    return { valueOf, key, open: key + layout.string };
   });
   return (entry) => {
     let text = begin;
-    for (const { name, valueOf, key, open } of rows) {
-      const value: unknown = entry[name];
+    const values = valuesOf(entry);
+    let index = 0;
+    for (const { valueOf, key, open } of rows) {
+      const value = values[index];
+      index += 1;
       if (value === undefined) continue;
       // Nearly all are strings, which every field writes as they are.
       text +=

@@ -402,6 +402,7 @@ describe('writing', () => {
         { name: 'c', valueOf: (value) => value as PlistValue },
       ],
       3,
+      (entry) => [entry['a&b'], entry.c],
     );
     const values = ['', 'x', '<&>', 'é\n', 0, true, new Date(0), [], ['x', dictOf('x')], dictOf('x')];
     for (const value of values) {
