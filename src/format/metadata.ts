@@ -30,9 +30,7 @@ function headerOf(name: string, flags: string): RegExp {
  * parser does. Null when there is no usable Name and Version. Never throws.
  */
 export function parsePkgInfo(bytes: Uint8Array, kind: 'sdist' | 'wheel' | 'egg'): Metadata | null {
-  const text = toBuffer(bytes).toString('latin1');
-  const end = text.search(END_OF_HEADERS);
-  const headers = end < 0 ? text : text.slice(0, end);
+  const headers = readHeaders(toBuffer(bytes));
   const name = firstValue(headers, NAME);
   const version = firstValue(headers, VERSION);
   if (!isWord(name) || !isWord(version)) return null;
@@ -67,15 +65,33 @@ function isWord(text: string | null): text is string {
   return text !== null && text.length <= WORD_LIMIT && isPlainWord(text);
 }
 
-function firstValue(headers: string, header: RegExp): string | null {
-  const lines = header.exec(headers)?.[1];
-  return lines === undefined ? null : decodeValue(lines).trim();
+/** The header block: its bytes, and the same as text, a character for each of them. */
+interface Headers {
+  readonly bytes: Buffer;
+  readonly text: string;
+}
+
+function readHeaders(bytes: Buffer): Headers {
+  const text = bytes.toString('latin1');
+  const end = text.search(END_OF_HEADERS);
+  return { bytes, text: end < 0 ? text : text.slice(0, end) };
+}
+
+function firstValue(headers: Headers, header: RegExp): string | null {
+  const match = header.exec(headers.text);
+  return match === null ? null : valueOf(headers, match);
+}
+
+/** What stands at the end of a match. Read anew: a part of a text keeps all of it in memory. */
+function valueOf({ bytes }: Headers, { index, 0: header, 1: value = '' }: RegExpExecArray): string {
+  const end = index + header.length;
+  return decodeValue(bytes.subarray(end - value.length, end)).trim();
 }
 
 /** `Project-URL: Homepage, https://example.org`, its label compared without case, blanks and punctuation. */
-function projectHomePage(headers: string): string | null {
-  for (const [, lines = ''] of headers.matchAll(PROJECT_URLS)) {
-    const [, label = '', address = ''] = /^([^,]*),(.*)$/s.exec(decodeValue(lines).trim()) ?? [];
+function projectHomePage(headers: Headers): string | null {
+  for (const match of headers.text.matchAll(PROJECT_URLS)) {
+    const [, label = '', address = ''] = /^([^,]*),(.*)$/s.exec(valueOf(headers, match)) ?? [];
     if (label.toLowerCase().replace(/[^a-z0-9]/g, '') !== 'homepage') continue;
     const page = webAddress(address.trim());
     if (page !== null) return page;
@@ -86,10 +102,9 @@ function projectHomePage(headers: string): string | null {
 /** The text where it is an http or https address of printable ASCII without a user name; its scheme in lower case. */
 function webAddress(text: string | null): string | null {
   if (text === null || text.length > ADDRESS_LIMIT) return null;
-  const [scheme] = /^https?(?=:\/\/[!-~]*$)/i.exec(text) ?? [];
+  if (!/^https?:\/\/[!-~]*$/i.test(text) || !URL.canParse(text)) return null;
   // The part before an @ makes one site look like another.
-  if (scheme === undefined || !URL.canParse(text) || hasUser(text)) return null;
-  return scheme.toLowerCase() + text.slice(scheme.length);
+  return hasUser(text) ? null : text.replace(/^https?/i, (scheme) => scheme.toLowerCase());
 }
 
 function hasUser(address: string): boolean {
@@ -98,11 +113,12 @@ function hasUser(address: string): boolean {
   return username !== '' || password !== '';
 }
 
-/** Bytes that were read as Latin-1, as UTF-8 where they are that. */
-function decodeValue(latin1: string): string {
+/** Bytes as UTF-8 where they are that, else as Latin-1. */
+function decodeValue(bytes: Buffer): string {
+  const latin1 = bytes.toString('latin1');
   if (!/[\u0080-\u00ff]/.test(latin1)) return latin1;
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(latin1, 'latin1'));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return latin1;
   }

@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parsePackageJson, parsePkgInfo } from '../../src/format/metadata.js';
@@ -11,6 +13,7 @@ function json(value: unknown) {
   return parsePackageJson(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)));
 }
 
+const MEBIBYTE = 1024 * 1024;
 const NAMED = 'Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n';
 
 /** What Python's e-mail parser reads, blanks around it and the line ends of folding aside. */
@@ -180,7 +183,6 @@ describe('PKG-INFO and METADATA', () => {
   });
 
   it('T16: takes no long over a mebibyte of anything', () => {
-    const mebibyte = 1024 * 1024;
     const started = performance.now();
     for (const unit of [
       'x',
@@ -199,9 +201,22 @@ describe('PKG-INFO and METADATA', () => {
       'Project-URL:\n ',
     ]) {
       for (const start of ['', `${NAMED}Project-URL: `, 'Name:'])
-        pkgInfo(start + unit.repeat(mebibyte / unit.length), 'latin1');
+        pkgInfo(start + unit.repeat(MEBIBYTE / unit.length), 'latin1');
     }
     expect(performance.now() - started).toBeLessThan(20_000);
+  });
+
+  it('keeps what was asked for in memory, and not the document that it stands in', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const document = `${NAMED}Summary: a summary of some length\nHome-page: https://example.org/demo\nX: `;
+    const read = () => pkgInfo(document + 'x'.repeat(MEBIBYTE / 2));
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    const kept = Array.from({ length: 60 }, read);
+    collect();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(10 * MEBIBYTE);
+    expect(kept).toHaveLength(60);
   });
 
   it('gives the same name and version as the e-mail parser of Python', () => {
