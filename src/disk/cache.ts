@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Observed } from '../model/entry.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { placeIn } from '../model/sorted.js';
-import { readBounded, writeDurably } from './files.js';
+import { readBounded, writeHint } from './files.js';
 import { identitiesBytes, identityAt, writeIdentity } from './identities.js';
 import type { Identities } from './identities.js';
 import { isSameIdentity } from './scan.js';
@@ -139,7 +139,7 @@ function saveEntries(stateFolder: string, entries: Entries): Entries {
   const body = Buffer.concat([numbers, Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
   const checksum = checksumOf(body);
   const header = `${MAGIC} ${checksum} ${lines.length}\n`;
-  writeDurably(join(stateFolder, NAME), Buffer.concat([Buffer.from(header), body]));
+  writeHint(join(stateFolder, NAME), Buffer.concat([Buffer.from(header), body]));
   return { ...entries, checksum };
 }
 

@@ -79,16 +79,33 @@ export interface WriteOptions {
   readonly mode?: number;
 }
 
+interface WriteSpeed {
+  /** Whether a crash may lose it: waiting for the disk takes as long as writing. */
+  readonly isHint?: boolean;
+}
+
 /**
  * Puts a file in place so that at every instant the name holds the old bytes or all of the new ones, and
  * still does after a crash: temporary file, fsync, rename, fsync of the folder. Throws FILE_UNWRITABLE.
  */
 export function writeDurably(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
+  replaceFile(path, bytes, options);
+}
+
+/**
+ * The same for what can be found out again: a crash may leave anything, which whoever reads it must notice. Throws
+ * FILE_UNWRITABLE.
+ */
+export function writeHint(path: string, bytes: Uint8Array): void {
+  replaceFile(path, bytes, { isHint: true });
+}
+
+function replaceFile(path: string, bytes: Uint8Array, options: WriteOptions & WriteSpeed): void {
   const temporary = join(dirname(path), `.packsign-${randomBytes(8).toString('hex')}.tmp`);
   try {
     writeNew(temporary, bytes, options);
     renameSync(temporary, path);
-    syncFolder(dirname(path));
+    if (options.isHint !== true) syncFolder(dirname(path));
   } catch (error) {
     throw unwritable(path, error);
   } finally {
@@ -112,14 +129,18 @@ export function createFile(path: string, bytes: Uint8Array, options: WriteOption
   }
 }
 
-function writeNew(path: string, bytes: Uint8Array, { mode = 0o644 }: WriteOptions): void {
+function writeNew(
+  path: string,
+  bytes: Uint8Array,
+  { mode = 0o644, isHint = false }: WriteOptions & WriteSpeed,
+): void {
   const fd = openSync(path, 'wx', mode);
   try {
     let written = 0;
     while (written < bytes.length) written += writeSync(fd, bytes, written);
     // A secret stays as narrow as it was asked for; everything else follows the umask.
     if (mode === 0o600) fchmodSync(fd, mode);
-    fsyncSync(fd);
+    if (!isHint) fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

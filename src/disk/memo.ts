@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { readBounded, writeDurably } from './files.js';
+import { readBounded, writeHint } from './files.js';
 
 /**
  * What this machine found out in its last build of a directory: that from just these inputs just this
@@ -34,7 +34,7 @@ export function readMemo(stateFolder: string): Memo | null {
 /** A memo that cannot be written is done without: what it is about is published by then. */
 export function writeMemo(stateFolder: string, memo: Memo): void {
   try {
-    writeDurably(join(stateFolder, NAME), Buffer.from(JSON.stringify({ version: VERSION, ...memo })));
+    writeHint(join(stateFolder, NAME), Buffer.from(JSON.stringify({ version: VERSION, ...memo })));
   } catch {
     // The next build goes the whole way.
   }
