@@ -9,7 +9,7 @@ import type { ScannedFile } from './scan.js';
 /** What a file and a byte cost, about: below so much in all, one thread is done before others have started. */
 const FILE_COST_US = 50;
 const BYTES_PER_US = 1000;
-const WORTH_SHARING_US = 40_000;
+const WORTH_SHARING_US = 20_000;
 const MOST_THREADS = 8;
 
 /**

@@ -39,7 +39,7 @@ export interface ScanOptions {
   readonly onMany?: (() => void) | undefined;
 }
 
-const MANY = 256;
+const MANY = 400;
 
 /** Folders at the top that hold what packsign publishes itself. */
 const OWN_FOLDERS = new Set(['signatures', 'assets']);
