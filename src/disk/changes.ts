@@ -42,8 +42,11 @@ export interface Arrivals {
   /** Whether the name appeared, and no write under it was reported. */
   readonly isMovedIn: (path: string) => boolean;
   readonly forget: () => void;
-  /** The paths of all changes since it was last asked; null where there may have been others. */
-  readonly takeReported: () => ReadonlySet<string> | null;
+  /**
+   * The paths of all changes in these folders since it was last asked; null where there may have been others. Folders
+   * are relative to the directory, which is ''.
+   */
+  readonly takeReported: (folders: readonly string[]) => ReadonlySet<string> | null;
 }
 
 export interface ChangesOptions {
@@ -65,8 +68,10 @@ const MOST_REPORTED = 1024;
 const NAMES_ALL = process.platform === 'linux';
 /** A new folder is watched a moment after its hint: what came into it between the two is looked for again. */
 const ECHO_MS = 250;
-/** How long a folder that appeared may go unnoticed until all are watched anew. */
-const NOTICED_MS = 400;
+/** The watch is put on a folder within moments after its folders were read. */
+const WATCHED_MS = 50;
+/** How long a folder that appeared may go unwatched until all are watched anew; longer each time that it does not help. */
+const NOTICED_MS = { shortest: 400, longest: 60_000 } as const;
 
 const OWN_NAMES = new Set([
   DATABASE_NAME,
@@ -92,8 +97,10 @@ export async function openChanges(directory: string, options: ChangesOptions): P
     timers: new Set(),
     expected: new Map(),
     rewatching: Promise.resolve(),
-    heard: makeArrivals(() => NAMES_ALL && state.isListening && state.expected.size === 0),
-    isListening: false,
+    heard: makeArrivals((folders) => isListening(state, folders)),
+    isReady: false,
+    isWatched: () => false,
+    noticedMs: NOTICED_MS.shortest,
   };
   rewatchNext(state);
   await state.rewatching;
@@ -124,13 +131,29 @@ interface State {
   polling: boolean;
   closed: boolean;
   readonly timers: Set<NodeJS.Timeout>;
-  /** Folders that appeared and have not been noticed as new ones yet. */
+  /** Folders that appeared and have not been noticed as new ones yet; relative to the directory. */
   readonly expected: Map<string, NodeJS.Timeout>;
   /** One watcher is opened at a time, or one of two would never be closed. */
   rewatching: Promise<void>;
   readonly heard: Heard;
-  /** Whether every folder is watched. */
-  isListening: boolean;
+  /** Whether the folders that there were when the watcher was opened are watched. */
+  isReady: boolean;
+  isWatched: FolderWatcher['isWatched'];
+  /** How long a folder may go unwatched until all are watched anew. */
+  noticedMs: number;
+}
+
+/** Whether all changes in these folders are reported by their names. */
+function isListening(state: State, folders: readonly string[]): boolean {
+  if (!NAMES_ALL || !state.isReady) return false;
+  const unwatched = folders.filter(
+    (folder) => !isOwn(state.directory, join(state.directory, folder)) && !state.isWatched(folder),
+  );
+  // One came, or took the place of another, in a moment in which nobody was listening.
+  for (const folder of unwatched) expectFolder(state, folder);
+  if (unwatched.length > 0 || state.expected.size > 0) return false;
+  state.noticedMs = NOTICED_MS.shortest;
+  return true;
 }
 
 function ringLater(state: State, afterMs: number): void {
@@ -152,7 +175,7 @@ function checkRoot(state: State): void {
 function rewatchNext(state: State): void {
   // At once, so that the next look does not ask for the same again.
   state.root = rootOf(state.directory);
-  state.isListening = false;
+  state.isReady = false;
   state.rewatching = state.rewatching
     .then(() => rewatch(state))
     .catch((error: unknown) => fallBack(state, error));
@@ -165,28 +188,35 @@ async function rewatch(state: State): Promise<void> {
   if (state.root === null || state.polling || state.closed) return;
   // Of a link it would watch what surrounds it; where a link leads to is looked up with the root.
   const directory = realpathSync(state.directory);
-  const { watcher, doubt } = await watchFolders(directory, {
+  const options: ChokidarOptions = {
     ignoreInitial: true,
     followSymlinks: false,
     ignored: (path, stats) => stats?.isFile() === true || isOwn(directory, path),
+  };
+  const { watcher, doubt, lose, isWatched } = await watchFolders(directory, options, () => {
+    // What came into it before.
+    state.heard.doubt();
+    state.bell.ring();
   });
   state.watcher = watcher;
-  watcher.on('raw', (event: string, name: unknown, details: unknown) => {
-    const path = pathOf(name, details);
+  state.isWatched = isWatched;
+  watcher.on('raw', (event: string, base: unknown, details: unknown) => {
+    const path = pathOf(base, details);
     state.heard.count();
     if (path !== null && isOwn(directory, path)) return;
     // What happens to a watched folder itself is reported under its own name, as if that were in it.
-    if (path === null || basename(path) === basename(dirname(path))) state.heard.doubt();
-    if (path !== null) state.heard.hear(event, relative(directory, path).split(sep).join('/'));
+    const isOfFolder = path !== null && basename(path) === basename(dirname(path));
+    if (path === null || isOfFolder) state.heard.doubt();
+    if (isOfFolder && event === 'rename') lose(dirname(path));
+    const name = path === null ? null : nameIn(directory, path);
+    if (name !== null) state.heard.hear(event, name);
     state.bell.ring();
     if (event !== 'rename' && path !== null) return;
     const kind = path === null ? 'gone' : kindOf(path);
     if (kind !== 'file') doubt(path);
-    if (kind === 'folder' && path !== null) expectFolder(state, path);
+    if (kind === 'folder' && name !== null) expectFolder(state, name);
   });
-  watcher.on('addDir', (path) => {
-    clearTimeout(state.expected.get(resolve(path)));
-    state.expected.delete(resolve(path));
+  watcher.on('addDir', () => {
     state.heard.doubt();
     state.bell.ring();
     ringLater(state, ECHO_MS);
@@ -207,7 +237,7 @@ async function rewatch(state: State): Promise<void> {
   state.heard.forget();
   state.heard.doubt();
   // Unless it was swapped once more meanwhile.
-  state.isListening = rootOf(state.directory) === state.root;
+  state.isReady = rootOf(state.directory) === state.root;
   state.bell.ring();
 }
 
@@ -215,6 +245,10 @@ interface FolderWatcher {
   readonly watcher: FSWatcher;
   /** Called within the event that tells it: here a folder came or may have gone; null for anywhere. */
   readonly doubt: (path: string | null) => void;
+  /** A watched folder itself was moved or removed: what has its name from now on is another, watched or not. */
+  readonly lose: (path: string) => void;
+  /** Whether a folder, relative to the directory, is watched and still the one that it was then. */
+  readonly isWatched: (folder: string) => boolean;
 }
 
 /**
@@ -222,16 +256,32 @@ interface FolderWatcher {
  * watch tells of its files all the same, as `raw` events. Nor is it shown any file, or made to read the folder anew: it
  * would do so, and ask for the status of every file, whenever one changes, which takes longer than signing.
  */
-async function watchFolders(directory: string, options: ChokidarOptions): Promise<FolderWatcher> {
+async function watchFolders(
+  directory: string,
+  options: ChokidarOptions,
+  onWatched: () => void,
+): Promise<FolderWatcher> {
   const { FSWatcher: Watcher } = await import('chokidar');
   const read = new Map<string, readonly FolderEntry[]>();
+  /** Which folder a watch was put on, by its path. */
+  const watched = new Map<string, string>();
+  // The watcher keeps a watch for each path, and may take one that is there for that of the folder which is there now.
+  const lost = new Set<string>();
   // What follows from an event is doubted before the stream is read.
   async function* foldersOf(root: string): AsyncGenerator<FolderEntry> {
+    const folder = resolve(root);
+    // As it is before the watch: one that takes its place meanwhile is another.
+    const mark = rootOf(folder);
     await Promise.resolve();
-    const entries = read.get(resolve(root)) ?? foldersIn(root);
-    if (entries === null) return;
-    read.set(resolve(root), entries);
+    const entries = read.get(folder) ?? foldersIn(folder);
+    if (entries === null || mark === null) return;
+    read.set(folder, entries);
     yield* entries;
+    if (watched.has(folder)) return;
+    setTimeout(() => {
+      watched.set(folder, mark);
+      onWatched();
+    }, WATCHED_MS).unref();
   }
   const isKnownFolder = (path: string) =>
     read.get(resolve(dirname(path)))?.some(({ basename: name }) => name === basename(path)) === true;
@@ -241,8 +291,16 @@ async function watchFolders(directory: string, options: ChokidarOptions): Promis
       return folders as FolderStream;
     }
   }
+  const watcher = new OnlyFolders(options).add(directory);
+  watcher.on('unlinkDir', (path) => watched.delete(resolve(path)));
   return {
-    watcher: new OnlyFolders(options).add(directory),
+    watcher,
+    isWatched: (folder) => {
+      const path = resolve(directory, folder);
+      const mark = watched.get(path);
+      return mark !== undefined && mark === rootOf(path) && !lost.has(path);
+    },
+    lose: (path) => lost.add(resolve(path)),
     doubt: (path) => {
       if (path === null) read.clear();
       // Reading a folder of many files anew, because one of them had another name, takes longer than signing.
@@ -281,7 +339,7 @@ function foldersIn(root: string): readonly FolderEntry[] | null {
 function fallBack(state: State, error: unknown): void {
   if (state.polling || systemCode(error) === 'ENOENT') return;
   state.polling = true;
-  state.isListening = false;
+  state.isReady = false;
   state.options.onFallback(reasonOf(error));
   const { watcher } = state;
   state.watcher = null;
@@ -297,7 +355,7 @@ interface Heard extends Arrivals {
   readonly doubt: () => void;
 }
 
-function makeArrivals(isListening: () => boolean): Heard {
+function makeArrivals(isListening: (folders: readonly string[]) => boolean): Heard {
   const movedIn = new Map<string, boolean>();
   let count = 0;
   let reported = new Set<string>();
@@ -325,8 +383,8 @@ function makeArrivals(isListening: () => boolean): Heard {
       movedIn.clear();
       count = 0;
     },
-    takeReported: () => {
-      const isAll = isListening() && !isDoubtful && counted < FLOOD && reported.size < MOST_REPORTED;
+    takeReported: (folders) => {
+      const isAll = isListening(folders) && !isDoubtful && counted < FLOOD && reported.size < MOST_REPORTED;
       const taken = isAll ? reported : null;
       reported = new Set();
       counted = 0;
@@ -337,16 +395,23 @@ function makeArrivals(isListening: () => boolean): Heard {
 }
 
 // A folder that takes another's name is not noticed as a new one, and would never be watched.
-function expectFolder(state: State, path: string): void {
-  const key = resolve(path);
-  if (state.expected.has(key)) return;
+function expectFolder(state: State, folder: string): void {
+  if (state.expected.has(folder)) return;
   const timer = setTimeout(() => {
+    state.expected.delete(folder);
+    if (state.isWatched(folder)) return;
     // All are watched anew: none needs to be waited for.
     for (const other of state.expected.values()) clearTimeout(other);
     state.expected.clear();
+    state.noticedMs = Math.min(2 * state.noticedMs, NOTICED_MS.longest);
     rewatchNext(state);
-  }, NOTICED_MS);
-  state.expected.set(key, timer);
+  }, state.noticedMs);
+  state.expected.set(folder, timer);
+}
+
+/** A path below the directory, as scans name it. */
+function nameIn(directory: string, path: string): string {
+  return relative(directory, path).split(sep).join('/');
 }
 
 /** What an event is about; null where the system does not say. */

@@ -7,7 +7,6 @@ import { isArchiveName } from '../model/file-name.js';
 import { foldPath, isSafePath } from '../model/archive.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
-import { placeIn } from '../model/sorted.js';
 
 /** Which bytes a name stood for: equal identities mean an untouched file. Times in nanoseconds. */
 export interface Identity {
@@ -29,6 +28,8 @@ export interface Scan {
   readonly archives: readonly ScannedFile[];
   /** Every other regular file: where a secret key may lie. Paths in byte order. */
   readonly others: readonly string[];
+  /** Every folder that was read; the directory itself is ''. */
+  readonly folders: readonly string[];
   readonly warnings: readonly Warning[];
 }
 
@@ -59,11 +60,22 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
 }
 
 function makeWalk(directory: string, { exclude, onMany }: ScanOptions): Walk {
-  return { directory, isExcluded: excluder(exclude), onMany, archives: [], others: [], warnings: [] };
+  return {
+    directory,
+    isExcluded: excluder(exclude),
+    onMany,
+    archives: [],
+    others: [],
+    folders: [],
+    warnings: [],
+  };
 }
 
-function inOrder({ archives, others, warnings }: Pick<Walk, 'archives' | 'others' | 'warnings'>): Scan {
+type Found = Pick<Walk, 'archives' | 'others' | 'warnings'> & Pick<Scan, 'folders'>;
+
+function inOrder({ archives, others, folders, warnings }: Found): Scan {
   return {
+    folders,
     archives: archives.sort(byPath),
     others: others.sort(),
     warnings: warnings.sort((a, b) => compareText(a.path ?? '', b.path ?? '')),
@@ -84,7 +96,7 @@ export function rescan(
   const walk = makeWalk(directory, { exclude });
   const linked = new Set<bigint>();
   for (const path of paths) {
-    if (hasBelow(before, path) || !lookAgain(walk, path, linked)) return null;
+    if (before.folders.includes(path) || !lookAgain(walk, path, linked)) return null;
   }
   const isElsewhere = ({ path }: { readonly path: string | null }) => path === null || !paths.has(path);
   const archives = before.archives.filter(isElsewhere);
@@ -93,19 +105,11 @@ export function rescan(
   const hasOtherName = linked.size > 0 && archives.some(({ identity }) => linked.has(identity.inode));
   if (hasTwin || hasOtherName || folded.size < walk.archives.length) return null;
   return inOrder({
+    folders: before.folders,
     archives: archives.concat(walk.archives),
     others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
     warnings: before.warnings.filter(isElsewhere).concat(walk.warnings),
   });
-}
-
-/** Whether a path was that of a folder which held something. */
-function hasBelow({ archives, others, warnings }: Scan, path: string): boolean {
-  const start = `${path}/`;
-  if (warnings.some((warning) => warning.path?.startsWith(start) === true)) return true;
-  const archive = archives[placeIn(archives, start, ({ path: name }) => name)];
-  const other = others[placeIn(others, start, (name) => name)];
-  return archive?.path.startsWith(start) === true || other?.startsWith(start) === true;
 }
 
 /**
@@ -153,6 +157,7 @@ interface Walk {
   readonly onMany: (() => void) | undefined;
   archives: ScannedFile[];
   readonly others: string[];
+  readonly folders: string[];
   readonly warnings: Warning[];
 }
 
@@ -163,7 +168,10 @@ interface Folder {
 }
 
 function walkFolder(walk: Walk, folder: Folder): void {
-  for (const entry of readFolder(walk, folder.path)) {
+  const entries = readFolder(walk, folder.path);
+  if (entries === null) return;
+  walk.folders.push(folder.path);
+  for (const entry of entries) {
     const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
     if (entry.isDirectory()) {
       if (!PRIVATE_FOLDERS.has(entry.name)) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
@@ -217,14 +225,15 @@ function takeArchive(walk: Walk, path: string, kind: FolderEntry['kind']): void 
   }
 }
 
-function readFolder(walk: Walk, path: string): readonly Dirent[] {
+/** Null for a sub-folder that is gone or cannot be read. */
+function readFolder(walk: Walk, path: string): readonly Dirent[] | null {
   try {
     return readdirSync(join(walk.directory, path), { withFileTypes: true });
   } catch (error) {
     if (path === '') throw directoryUnreadable(walk.directory, error);
-    if (systemCode(error) === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return null;
     warn(walk, { code: 'UNREADABLE', path, message: `folder cannot be read: ${reasonOf(error)}` });
-    return [];
+    return null;
   }
 }
 

@@ -36,7 +36,7 @@ export function makeLook(
   let last: Look | null = null;
   return (pending) => {
     const globs = exclude();
-    const reported = changes.arrivals?.takeReported() ?? null;
+    const reported = changes.arrivals?.takeReported(last?.scan.folders ?? []) ?? null;
     const beganMs = nowMs();
     const root = rootOf(directory);
     const part =

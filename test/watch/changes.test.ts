@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { Readable } from 'node:stream';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openChanges, stampFiles } from '../../src/disk/changes.js';
@@ -8,6 +9,7 @@ import type { Changes } from '../../src/disk/changes.js';
 
 /** Stands in for chokidar's watcher: says what a test has it say. */
 class FakeWatcher extends EventEmitter {
+  declare readonly _readdirp: (folder: string) => AsyncIterable<unknown>;
   closed = false;
   readonly closing: () => Promise<void>;
 
@@ -19,6 +21,11 @@ class FakeWatcher extends EventEmitter {
   async close(): Promise<void> {
     await this.closing();
     this.closed = true;
+  }
+
+  /** Puts a watch on a folder, as the real one does: once it has read it. */
+  async addFolder(folder: string): Promise<void> {
+    await Readable.from(this._readdirp(folder)).toArray();
   }
 
   raw(folder: string, name: string): void {
@@ -41,9 +48,12 @@ vi.mock('chokidar', () => ({
       super(() => fake.closing());
     }
 
-    add(): this {
+    add(directory: string): this {
       fake.watchers.push(this);
-      setTimeout(() => fake.opened(this), 1);
+      this.addFolder(directory).then(
+        () => fake.opened(this),
+        (error: unknown) => this.emit('error', error),
+      );
       return this;
     }
   },
@@ -82,9 +92,10 @@ async function open(poll = false): Promise<Changes> {
   return changes;
 }
 
-/** Opened, and the hint taken that makes up for what came before it. */
+/** Opened, and the hints taken that make up for what came before it, and before the folder was watched. */
 async function openQuiet(): Promise<Changes> {
   const opened = await open();
+  expect(await opened.next(1000)).toBe('change');
   expect(await opened.next(1000)).toBe('change');
   expect(await opened.next(5)).toBe('timeout');
   return opened;
@@ -158,11 +169,11 @@ describe('hints', () => {
 
 describe.runIf(process.platform === 'linux')('the paths of all changes', () => {
   /** Opened, with what came before taken. */
-  async function openKnown(): Promise<() => readonly string[] | null> {
+  async function openKnown(): Promise<(...folders: string[]) => readonly string[] | null> {
     const opened = await openQuiet();
-    expect(opened.arrivals?.takeReported()).toBeNull();
-    const taken = () => {
-      const paths = opened.arrivals?.takeReported() ?? null;
+    expect(opened.arrivals?.takeReported([''])).toBeNull();
+    const taken = (...folders: string[]) => {
+      const paths = opened.arrivals?.takeReported(['', ...folders]) ?? null;
       return paths === null ? null : Array.from(paths);
     };
     expect(taken()).toEqual([]);
@@ -181,8 +192,14 @@ describe.runIf(process.platform === 'linux')('the paths of all changes', () => {
 
   test.each<[string, (watcher: FakeWatcher) => void]>([
     ['one has no name', (watcher) => watcher.emit('raw', 'rename', null, { watchedPath: dist })],
-    ['one is of the directory itself', (watcher) => watcher.raw(dist, 'dist')],
-    ['one is of a sub-folder itself', (watcher) => watcher.raw(join(dist, 'sub'), 'sub')],
+    [
+      'one is of the directory itself',
+      (watcher) => watcher.emit('raw', 'change', 'dist', { watchedPath: dist }),
+    ],
+    [
+      'one is of a sub-folder itself',
+      (watcher) => watcher.emit('raw', 'change', 'sub', { watchedPath: join(dist, 'sub') }),
+    ],
     ['a folder came', (watcher) => watcher.emit('addDir', join(dist, 'sub'))],
     ['a folder went', (watcher) => watcher.emit('unlinkDir', join(dist, 'sub'))],
     [
@@ -214,9 +231,11 @@ describe.runIf(process.platform === 'linux')('the paths of all changes', () => {
     watchers()[0]!.raw(dist, 'sub');
     expect(taken()).toBeNull();
     expect(taken()).toBeNull();
-    watchers()[0]!.emit('addDir', join(dist, 'sub'));
-    expect(taken()).toBeNull();
-    expect(taken()).toEqual([]);
+    await watchers()[0]!.addFolder(join(dist, 'sub'));
+    await new Promise((done) => setTimeout(done, 500));
+    expect(taken('sub')).toBeNull();
+    expect(taken('sub')).toEqual([]);
+    expect(watchers()).toHaveLength(1);
   });
 
   test('are not known a moment after a folder was noticed: something may have come into it before', async () => {
@@ -226,6 +245,57 @@ describe.runIf(process.platform === 'linux')('the paths of all changes', () => {
     expect(taken()).toEqual([]);
     await new Promise((done) => setTimeout(done, 400));
     expect(taken()).toBeNull();
+  });
+
+  test('are not known in a folder that came unheard; all are watched anew for it, more and more rarely', async () => {
+    const taken = await openKnown();
+    mkdirSync(join(dist, 'sub'));
+    for (const count of [2, 3]) {
+      const beganMs = Date.now();
+      await eventually(() => taken('sub') === null && watchers().length === count);
+      expect(Date.now() - beganMs).toBeGreaterThan(count === 2 ? 350 : 700);
+    }
+    await watchers()[2]!.addFolder(join(dist, 'sub'));
+    // The watch may be put on it a moment after it was read.
+    expect(taken('sub')).toBeNull();
+    await eventually(() => taken('sub') !== null);
+    expect(taken('sub')).toEqual([]);
+  });
+
+  test('are not known in a folder that took the place of another unheard', async () => {
+    const taken = await openKnown();
+    mkdirSync(join(dist, 'sub'));
+    mkdirSync(join(root, 'other'));
+    await watchers()[0]!.addFolder(join(dist, 'sub'));
+    await new Promise((done) => setTimeout(done, 100));
+    taken('sub');
+    expect(taken('sub')).toEqual([]);
+    renameSync(join(dist, 'sub'), join(root, 'away'));
+    renameSync(join(root, 'other'), join(dist, 'sub'));
+    expect(taken('sub')).toBeNull();
+    await eventually(() => watchers().length === 2);
+  });
+
+  test('are not known in a folder that was moved and has a watch again: it may be the old one', async () => {
+    const taken = await openKnown();
+    const sub = join(dist, 'sub');
+    mkdirSync(sub);
+    await watchers()[0]!.addFolder(sub);
+    await eventually(() => taken('sub') !== null);
+    // As the system reports it: of what is watched, under its own name.
+    watchers()[0]!.raw(sub, 'sub');
+    watchers()[0]!.emit('unlinkDir', sub);
+    await watchers()[0]!.addFolder(sub);
+    await new Promise((done) => setTimeout(done, 100));
+    taken('sub');
+    expect(taken('sub')).toBeNull();
+    await eventually(() => watchers().length === 2);
+  });
+
+  test('need no watch on the folder of signatures, which nobody else writes', async () => {
+    const taken = await openKnown();
+    mkdirSync(join(dist, 'signatures'));
+    expect(taken('signatures')).toEqual([]);
   });
 
   test('are not known while watchers are opened anew, nor once where they are open', async () => {
@@ -247,8 +317,8 @@ describe.runIf(process.platform === 'linux')('the paths of all changes', () => {
 
   test('are not known while a timer does the watching', async () => {
     const opened = await open(true);
-    expect(opened.arrivals?.takeReported()).toBeNull();
-    expect(opened.arrivals?.takeReported()).toBeNull();
+    expect(opened.arrivals?.takeReported([''])).toBeNull();
+    expect(opened.arrivals?.takeReported([''])).toBeNull();
   });
 
   test('are not known once there are no watches left', async () => {
@@ -314,7 +384,7 @@ describe('a sub-folder', () => {
     await openQuiet();
     mkdirSync(join(dist, 'sub'));
     watchers()[0]!.raw(dist, 'sub');
-    watchers()[0]!.emit('addDir', join(dist, 'sub'));
+    await watchers()[0]!.addFolder(join(dist, 'sub'));
     // Neither is a file, or what is gone again.
     writeFileSync(join(dist, 'a-1.tar.gz'), '');
     watchers()[0]!.raw(dist, 'a-1.tar.gz');

@@ -8,7 +8,7 @@ import type { WatchEvent } from '../../src/verbs/watch.js';
 const BEGIN = new Date('2026-11-22T12:00:00Z');
 const SEEN: Settled = {
   kind: 'seen',
-  scan: { archives: [], others: [], warnings: [] },
+  scan: { archives: [], others: [], folders: [''], warnings: [] },
   unsettled: new Set(),
   changed: true,
 };

@@ -114,7 +114,7 @@ async function churn(place: Place, endMs: number): Promise<Readonly<Record<strin
       const release = all[next(POOL)]!;
       if (!writing.has(release.path)) step(release);
     }
-    if (next(200) === 0) {
+    if (next(40) === 0) {
       count('folder swapped');
       swapFolder(place, next(6), writing);
     }
