@@ -59,6 +59,8 @@ function releases(): readonly Release[] {
 async function churn(place: Place, endMs: number): Promise<Readonly<Record<string, number>>> {
   const done: Record<string, number> = {};
   const all = releases();
+  // Other bytes that lie still for a moment too long are listed, rightly, where no others were before.
+  const listedBefore = new Set(listed(place));
   const writing = new Set<string>();
   // The same course each time: what differs is how it meets the turns.
   let seed = 1;
@@ -90,7 +92,7 @@ async function churn(place: Place, endMs: number): Promise<Readonly<Record<strin
     } else if (kind < 4) {
       count('deleted');
       unlinkSync(path);
-    } else if (kind < 6) {
+    } else if (kind < 6 || (kind < 8 && !listedBefore.has(release.path))) {
       count('replaced by itself');
       drop(place, `dist/${release.path}`, release.bytes);
     } else if (kind < 8) {
@@ -194,7 +196,7 @@ test(
   { timeout: SECONDS * 1000 + 6 * PATIENCE_MS },
   async () => {
     const { place } = await watchedPlace();
-    for (const { path, bytes } of releases().slice(0, 40)) drop(place, `dist/${path}`, bytes);
+    for (const { path, bytes } of releases().slice(0, 80)) drop(place, `dist/${path}`, bytes);
     const watching = startWatch(place, ['--key', 'key.asc', '--settle', '500ms', '--allow-removed']);
     await watching.until({ event: 'ready' });
 
