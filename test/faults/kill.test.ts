@@ -151,7 +151,9 @@ async function killOften(
   const queue = calls.map((call, index) => ({ call, directory: copyOf(start, `killed-${String(index)}`) }));
   await setTimeout(2_100);
   for (const { call, directory } of queue) {
-    await killSurely(start, directory, async () => killedAt(workshop, command(directory), { call, at }));
+    await killSurely(start, { directory, call }, async (which) =>
+      killedAt(workshop, command(directory), { call: which, at }),
+    );
     const left = stateOf(directory);
     if (!seen.has(left)) {
       seen.add(left);
@@ -204,20 +206,20 @@ function waiting(directory: string, at: number): string {
 }
 
 /**
- * Until it was killed: Node wakes itself by writes too, now one more and now one less, so that the last calls may not
- * come. A run that came to its end begins anew from a fresh copy.
+ * Until it was killed: Node wakes itself by writes too, now some more and now some less, so that the last calls may not
+ * come. A run that came to its end begins anew from a fresh copy, and is killed earlier each time.
  */
 async function killSurely(
   source: string,
-  directory: string,
-  kill: () => Promise<{ signal: string | null }>,
+  { directory, call }: { directory: string; call: Call },
+  kill: (call: Call) => Promise<{ signal: string | null }>,
 ): Promise<void> {
-  let { signal } = await kill();
-  for (let again = 1; signal !== 'SIGKILL' && again <= 4; again += 1) {
+  let { signal } = await kill(call);
+  for (let again = 1; signal !== 'SIGKILL' && again <= 6; again += 1) {
     rmSync(directory, { recursive: true });
     cpSync(source, directory, { recursive: true });
     await setTimeout(2_100);
-    ({ signal } = await kill());
+    ({ signal } = await kill({ ...call, ordinal: Math.max(1, call.ordinal - again ** 2) }));
   }
   expect(signal).toBe('SIGKILL');
 }
@@ -240,8 +242,8 @@ async function killEverywhere(start: string, { verb, at }: Publishing): Promise<
   await setTimeout(2_100);
 
   async function killAt({ call, directory }: { call: Call; directory: string }): Promise<void> {
-    await killSurely(start, directory, async () =>
-      killedAt(workshop, publishing(directory, verb), { call, at }),
+    await killSurely(start, { directory, call }, async (which) =>
+      killedAt(workshop, publishing(directory, verb), { call: which, at }),
     );
     const database = contentsOf(directory)['packages.plist'];
     expect([before, contentsOf(whole)['packages.plist']]).toContain(database);
