@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Observed } from '../model/entry.js';
 import type { MetadataReading } from '../model/metadata.js';
-import { placeIn } from '../model/sorted.js';
 import { readBounded, writeHint } from './files.js';
 import { identitiesBytes, identityAt, writeIdentity } from './identities.js';
 import type { Identities } from './identities.js';
@@ -105,8 +104,15 @@ function isLineOf(line: string | undefined, path: string): boolean {
 
 // No path has a character that comes before the tab: so the lines are in order if the paths are.
 function placeOf(lines: readonly string[], path: string): number | null {
-  const place = placeIn(lines, `${path}\t`, (line) => line);
-  return isLineOf(lines[place], path) ? place : null;
+  const wanted = `${path}\t`;
+  let from = 0;
+  let to = lines.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((lines[middle] ?? '') < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return isLineOf(lines[from], path) ? from : null;
 }
 
 function observedAt({ lines, times, observed }: Entries, index: number): Observed {

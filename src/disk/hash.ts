@@ -32,10 +32,10 @@ export interface Hashing {
 /** The threads of one run. */
 export interface Hasher {
   /**
-   * Starts the threads that small files are shared with: where it is likely that there will be many of them, the
-   * threads come up while they are looked for.
+   * Starts the threads that small files are shared with, once there are that many to be hashed: so the threads come up
+   * while others are still looked for.
    */
-  readonly warmUp: () => void;
+  readonly warmUp: (count: number) => void;
   /** Hashes on as many threads as it is worth, while this one does something else. */
   readonly start: (
     files: readonly ScannedFile[],
@@ -56,7 +56,8 @@ export function openHasher(): Hasher {
     return worker;
   };
   return {
-    warmUp: () => {
+    warmUp: (count) => {
+      if (count * FILE_COST_US < WORTH_SHARING_US) return;
       while (workers.length < threads - 1) idle.push(open());
     },
     start: (files, options, onDigested = () => undefined) => {

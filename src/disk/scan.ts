@@ -36,11 +36,9 @@ export interface Scan {
 export interface ScanOptions {
   /** Globs (picomatch) of archives to leave out; one without `/` counts at any depth. */
   readonly exclude: readonly string[];
-  /** Called once there are so many archives that more than one thread should read them. */
-  readonly onMany?: (() => void) | undefined;
+  /** Hears after each archive how many there are so far. */
+  readonly onFound?: ((count: number) => void) | undefined;
 }
-
-const MANY = 400;
 
 /** Folders at the top that hold what packsign publishes itself. */
 const OWN_FOLDERS = new Set(['signatures', 'assets']);
@@ -59,11 +57,11 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
   return inOrder(walk);
 }
 
-function makeWalk(directory: string, { exclude, onMany }: ScanOptions): Walk {
+function makeWalk(directory: string, { exclude, onFound }: ScanOptions): Walk {
   return {
     directory,
     isExcluded: excluder(exclude),
-    onMany,
+    onFound,
     archives: [],
     others: [],
     folders: [],
@@ -73,10 +71,11 @@ function makeWalk(directory: string, { exclude, onMany }: ScanOptions): Walk {
 
 type Found = Pick<Walk, 'archives' | 'others' | 'warnings'> & Pick<Scan, 'folders'>;
 
+/** Archives are in order already. */
 function inOrder({ archives, others, folders, warnings }: Found): Scan {
   return {
     folders,
-    archives: archives.sort(byPath),
+    archives,
     others: others.sort(),
     warnings: warnings.sort((a, b) => compareText(a.path ?? '', b.path ?? '')),
   };
@@ -106,7 +105,7 @@ export function rescan(
   if (hasTwin || hasOtherName || folded.size < walk.archives.length) return null;
   return inOrder({
     folders: before.folders,
-    archives: archives.concat(walk.archives),
+    archives: archives.concat(walk.archives).sort(byPath),
     others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
     warnings: before.warnings.filter(isElsewhere).concat(walk.warnings),
   });
@@ -154,7 +153,7 @@ function byPath(a: ScannedFile, b: ScannedFile): number {
 interface Walk {
   readonly directory: string;
   readonly isExcluded: (path: string) => boolean;
-  readonly onMany: (() => void) | undefined;
+  readonly onFound: ScanOptions['onFound'];
   archives: ScannedFile[];
   readonly others: string[];
   readonly folders: string[];
@@ -217,7 +216,7 @@ function takeArchive(walk: Walk, path: string, kind: FolderEntry['kind']): void 
       path,
       identity: identityOf(lstatSync(`${walk.directory}/${path}`, { bigint: true })),
     });
-    if (walk.archives.length === MANY) walk.onMany?.();
+    walk.onFound?.(walk.archives.length);
   } catch (error) {
     // Gone since the folder was read is no news.
     if (systemCode(error) === 'ENOENT') return;

@@ -113,7 +113,7 @@ async function buildWith(
   const cache = openCache(stateFolder, { rehash, remember: !check });
   const scan = scanDirectory(directory, {
     exclude: settings.Exclude ?? [],
-    onMany: cache.isEmpty() ? hasher.warmUp : undefined,
+    onFound: cache.isEmpty() ? hasher.warmUp : undefined,
   });
   if (!check) repairPublication(directory, { standing, now: options.now, others: scan.others });
   const inputs = { settings, scan, cache, stateFolder };

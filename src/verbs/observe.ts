@@ -22,8 +22,6 @@ export interface ObserveOptions {
   readonly scan?: Scan | undefined;
   /** Archives that are not to be read yet. */
   readonly unsettled?: ReadonlySet<string> | undefined;
-  /** The threads that hash; their end is then the caller's business. */
-  readonly hasher?: Hasher | undefined;
   /** Called now and then, and when all is done. */
   readonly onProgress?: (done: number, of: number) => void;
 }
@@ -66,7 +64,10 @@ export async function observeArchives(
   }
 }
 
-/** The same, begun: whoever has something else to do meanwhile does it before `finish`. Throws DIRECTORY_UNREADABLE. */
+/**
+ * The same, begun: whoever has something else to do meanwhile does it before `finish`. To end the threads of `hasher` is
+ * the caller's business. Throws DIRECTORY_UNREADABLE.
+ */
 export function startObserving(
   directory: string,
   options: ObserveOptions & { readonly hasher: Hasher },

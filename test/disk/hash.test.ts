@@ -80,7 +80,7 @@ describe('hashing', () => {
   it('goes on in threads that came up before there was work, while this one does something else', async () => {
     const contents = write(Array.from({ length: 1200 }, (_, index) => index));
     const hasher = openHasher();
-    hasher.warmUp();
+    hasher.warmUp(1200);
     const heard: number[] = [];
     const hashing = hasher.start(scan(), { directory, md5: false, metadata: true }, (_digested, index) =>
       heard.push(index),
@@ -97,7 +97,7 @@ describe('hashing', () => {
   it('that nobody waits for ends with its threads', async () => {
     write(Array.from({ length: 1200 }, (_, index) => index));
     const hasher = openHasher();
-    hasher.warmUp();
+    hasher.warmUp(1200);
     hasher.start(scan(), { directory, md5: false, metadata: true });
     hasher.stop();
     // A rejection that nobody hears would fail the run.
