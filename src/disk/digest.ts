@@ -25,7 +25,7 @@ export type Digested =
       readonly message: string;
     };
 
-type Hashed = Extract<Digested, { kind: 'digested' }>;
+export type Hashed = Extract<Digested, { kind: 'digested' }>;
 
 export interface DigestOptions {
   readonly directory: string;
@@ -62,20 +62,20 @@ export function digestFile(file: ScannedFile, options: DigestOptions): Digested 
   return digested;
 }
 
-const CHANGED: Digested = {
+export const CHANGED: Digested = {
   kind: 'failed',
   code: 'CHANGED_WHILE_READ',
   message: 'changed while it was read',
 };
 
-function isStill(fd: number, identity: Identity): boolean {
+export function isStill(fd: number, identity: Identity): boolean {
   return isSameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
 }
 
 /** The start of a file, or all of it where it fits into a block. */
 function readHead(fd: number, size: number): Buffer {
   if (block.length === 0) block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  return block.subarray(0, fill(fd, 0, Math.min(size, block.length)));
+  return readAt(fd, 0, block.subarray(0, size));
 }
 
 /** The digests, and the metadata where the first bytes tell it. */
@@ -95,8 +95,8 @@ function digestOpen(fd: number, file: ScannedFile, options: DigestOptions): Dige
   }
 }
 
-/** The metadata of what was digested, where the first bytes did not tell it. Closes the file. */
-async function lookFurther(fd: number, file: ScannedFile, digested: Hashed): Promise<Digested> {
+/** The metadata of what was digested, where the first bytes did not tell it. Closes the file. Never rejects. */
+export async function lookFurther(fd: number, file: ScannedFile, digested: Hashed): Promise<Digested> {
   try {
     const reading = await readMetadata(file.path, { fd, size: Number(file.identity.size) });
     return isStill(fd, file.identity) ? { ...digested, reading } : CHANGED;
@@ -125,7 +125,7 @@ function hashOn(fd: number, head: Buffer, options: DigestOptions): Digests {
   const sha256 = options.sha256 ? createHash('sha256') : null;
   const md5 = options.md5 ? createHash('md5') : null;
   let size = 0;
-  for (let bytes = head; bytes.length > 0; bytes = block.subarray(0, fill(fd, size, block.length))) {
+  for (let bytes = head; bytes.length > 0; bytes = readAt(fd, size, block)) {
     sha256?.update(bytes);
     md5?.update(bytes);
     size += bytes.length;
@@ -133,18 +133,18 @@ function hashOn(fd: number, head: Buffer, options: DigestOptions): Digests {
   return { size, sha256: sha256?.digest('hex') ?? '', md5: md5?.digest('hex') ?? null };
 }
 
-/** Fills the block from a position, up to `wanted` bytes, as far as the file goes; how many bytes there were. */
-function fill(fd: number, position: number, wanted: number): number {
+/** What a file holds from a position on, as far as it goes and there is room for. */
+export function readAt(fd: number, position: number, room: Buffer): Buffer {
   let length = 0;
-  while (length < wanted) {
-    const read = readSync(fd, block, length, wanted - length, position + length);
+  while (length < room.length) {
+    const read = readSync(fd, room, length, room.length - length, position + length);
     if (read === 0) break;
     length += read;
   }
-  return length;
+  return room.subarray(0, length);
 }
 
-function failed(error: unknown): Digested {
+export function failed(error: unknown): Digested {
   const code = systemCode(error);
   if (code === 'ENOENT') return { kind: 'failed', code: 'GONE', message: 'is gone' };
   if (code === 'ELOOP')

@@ -1,13 +1,13 @@
 import type { MetadataReading } from '../model/metadata.js';
-import { digestFile } from './digest.js';
-import type { Digested } from './digest.js';
+import type { Digested, DigestOptions } from './digest.js';
+import { digestFiles } from './digest-together.js';
 import { identitiesBytes, identityAt, writeIdentity } from './identities.js';
 import type { Identities } from './identities.js';
 import type { ScannedFile } from './scan.js';
 
-/** One reading of one file, which is named by its place in the list of files. */
+/** One reading of a file, or of several that are digested together; files are named by their place in the list of files. */
 export interface HashTask {
-  readonly index: number;
+  readonly files: readonly number[];
   readonly sha256: boolean;
   readonly md5: boolean;
   readonly metadata: boolean;
@@ -23,7 +23,9 @@ export interface HashWork {
   readonly paths: string;
   /** Which files were scanned. */
   readonly identities: Identities;
-  /** Two numbers a task: the file's index, and what is wanted. */
+  /** The files of all tasks, one after the other. */
+  readonly files: Int32Array;
+  /** Two numbers a task: where its files end in that list, and what is wanted. */
   readonly tasks: Int32Array;
   /** How many tasks are taken. */
   readonly taken: Int32Array;
@@ -44,20 +46,24 @@ export function packTasks(
 ): HashWork {
   const identities = new BigInt64Array(new SharedArrayBuffer(identitiesBytes(files.length)));
   for (const [index, { identity }] of files.entries()) writeIdentity(identities, index, identity);
-  const numbers = new Int32Array(new SharedArrayBuffer(tasks.length * TASK_FIELDS * 4));
-  for (const [at, { index, sha256, md5, metadata }] of tasks.entries()) {
-    numbers.set(
-      [index, (sha256 ? SHA256 : 0) | (md5 ? MD5 : 0) | (metadata ? METADATA : 0)],
-      at * TASK_FIELDS,
-    );
+  const order = shared(tasks.reduce((sum, task) => sum + task.files.length, 0));
+  const numbers = shared(tasks.length * TASK_FIELDS);
+  let end = 0;
+  for (const [at, task] of tasks.entries()) {
+    for (const index of task.files) order[end++] = index;
+    numbers[at * TASK_FIELDS] = end;
+    numbers[at * TASK_FIELDS + 1] = wantedBy(task);
   }
-  return {
-    directory,
-    paths: files.map(({ path }) => `${path}\n`).join(''),
-    identities,
-    tasks: numbers,
-    taken: new Int32Array(new SharedArrayBuffer(4)),
-  };
+  const paths = files.map(({ path }) => `${path}\n`).join('');
+  return { directory, paths, identities, files: order, tasks: numbers, taken: shared(1) };
+}
+
+function wantedBy({ sha256, md5, metadata }: HashTask): number {
+  return (sha256 ? SHA256 : 0) | (md5 ? MD5 : 0) | (metadata ? METADATA : 0);
+}
+
+function shared(count: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
 }
 
 export interface TaskTaker {
@@ -72,18 +78,34 @@ export async function doTasks(work: HashWork, { take, pause }: TaskTaker): Promi
   const count = work.tasks.length / TASK_FIELDS;
   let done = 0;
   for (let next = Atomics.add(work.taken, 0, 1); next < count; next = Atomics.add(work.taken, 0, 1)) {
-    const [index = 0, wanted = 0] = work.tasks.subarray(next * TASK_FIELDS);
-    const file = { path: paths[index] ?? '', identity: identityAt(work.identities, index) };
-    const digested = await digestFile(file, {
-      directory: work.directory,
-      sha256: (wanted & SHA256) !== 0,
-      md5: (wanted & MD5) !== 0,
-      metadata: (wanted & METADATA) !== 0,
-    });
-    take(digested, index);
-    done += 1;
-    if (done % BATCH_FILES === 0) await pause();
+    const indices = work.files.subarray(endOf(work, next - 1), endOf(work, next));
+    const files = Array.from(indices, (index) => ({
+      path: paths[index] ?? '',
+      identity: identityAt(work.identities, index),
+    }));
+    const results = digestFiles(files, optionsOf(work, next));
+    for (const [at, digested] of results.entries()) take(await digested, indices[at] ?? 0);
+    done += indices.length;
+    if (done >= BATCH_FILES) {
+      await pause();
+      done = 0;
+    }
   }
+}
+
+/** Where the files of a task end. */
+function endOf({ tasks }: HashWork, task: number): number {
+  return task < 0 ? 0 : (tasks[task * TASK_FIELDS] ?? 0);
+}
+
+function optionsOf({ directory, tasks }: HashWork, task: number): DigestOptions {
+  const wanted = tasks[task * TASK_FIELDS + 1] ?? 0;
+  return {
+    directory,
+    sha256: (wanted & SHA256) !== 0,
+    md5: (wanted & MD5) !== 0,
+    metadata: (wanted & METADATA) !== 0,
+  };
 }
 
 /** One result as a line: messages between threads are text, which is copied as it is. */

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { DigestOptions, Digested } from './digest.js';
+import { isLarge, planTasks } from './hash-plan.js';
 import { decodeRows, doTasks, packTasks } from './hash-tasks.js';
 import type { HashTask, HashWork } from './hash-tasks.js';
 import type { ScannedFile } from './scan.js';
@@ -11,12 +12,6 @@ const FILE_COST_US = 50;
 const BYTES_PER_US = 1000;
 const WORTH_SHARING_US = 20_000;
 const MOST_THREADS = 8;
-
-/**
- * From here on a file is worth two readings at once, one for each digest, while threads would stand idle; and
- * is left to other threads, so that this one still hears of signals.
- */
-const LARGE_BYTES = 8 * 1024 * 1024;
 
 /** Hears of each result as it comes, in whatever order. */
 export type DigestListener = (digested: Digested, index: number) => void;
@@ -64,7 +59,7 @@ export function openHasher(): Hasher {
       const hasLarge = files.some(isLarge);
       const isShared = threads > 1 && costUs(files) >= WORTH_SHARING_US;
       const results = new Array<Digested>(files.length);
-      const tasks = planTasks(files, { options, threads: isShared ? threads : 1 });
+      const tasks = planTasks(files, { ...options, threads: isShared ? threads : 1 });
       const take = joinHalves(tasks, (digested, index) => {
         results[index] = digested;
         onDigested(digested, index);
@@ -106,35 +101,10 @@ function costUs(files: readonly ScannedFile[]): number {
   return files.reduce((sum, { identity }) => sum + FILE_COST_US + Number(identity.size) / BYTES_PER_US, 0);
 }
 
-function isLarge({ identity }: ScannedFile): boolean {
-  return identity.size >= LARGE_BYTES;
-}
-
-/** The order of work: large files first, so that none is left to one thread alone at the end. */
-function planTasks(
-  files: readonly ScannedFile[],
-  { options: { md5, metadata }, threads }: { options: HashOptions; threads: number },
-): readonly HashTask[] {
-  const numbered = files.map((file, index) => ({ file, index }));
-  const large = numbered.filter(({ file }) => isLarge(file));
-  large.sort((a, b) => Number(b.file.identity.size - a.file.identity.size));
-  // The last large ones, which do not fill all threads, are read once for each digest.
-  const rest = md5 ? large.splice(large.length - (large.length % threads)) : [];
-  const whole = ({ index }: { index: number }) => ({ index, sha256: true, md5, metadata });
-  return [
-    ...large.map(whole),
-    ...rest.flatMap(({ index }) => [
-      { index, sha256: false, md5, metadata: false },
-      { index, sha256: true, md5: false, metadata },
-    ]),
-    ...numbered.filter(({ file }) => !isLarge(file)).map(whole),
-  ];
-}
-
 /** Puts the two readings of a split file together again. One that failed fails the file. */
 function joinHalves(tasks: readonly HashTask[], give: DigestListener): DigestListener {
   const awaited = new Map<number, number>();
-  for (const { index } of tasks) awaited.set(index, (awaited.get(index) ?? 0) + 1);
+  for (const index of tasks.flatMap((task) => task.files)) awaited.set(index, (awaited.get(index) ?? 0) + 1);
   const halves = new Map<number, Digested>();
   return (digested, index) => {
     const other = halves.get(index);

@@ -1,5 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -28,6 +39,17 @@ function write(sizes: readonly number[]): readonly Buffer[] {
   });
 }
 
+/** How many files of the directory this process has open. */
+function openFiles(): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(directory);
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
 const scan = () => scanDirectory(directory, { exclude: [] }).archives;
 
 describe('hashing', () => {
@@ -35,6 +57,11 @@ describe('hashing', () => {
     ['small files on one thread', [0, 1, 65_535, 65_536, 65_537, 262_143, 262_144, 262_145, MIB]],
     ['one large file, each digest on a thread of its own', [40 * MIB + 3]],
     ['three large files, the last one split', [12 * MIB, 13 * MIB + 1, 9 * MIB]],
+    ['files that are read together', Array.from({ length: 40 }, (_, i) => 2 * MIB + (i % 5) * 1000 + i)],
+    [
+      'one much longer than those that are read together',
+      [70 * MIB, ...Array.from({ length: 9 }, () => MIB)],
+    ],
     ['large and small ones together', [30 * MIB, ...Array.from({ length: 300 }, (_, i) => i * 7)]],
   ])('gives the digests of %s in the order of the files', async (_name, sizes) => {
     const contents = write(sizes);
@@ -67,6 +94,32 @@ describe('hashing', () => {
       'ok',
     ]);
     expect(results[3]).toMatchObject(expected(contents[3]!, true));
+  });
+
+  it('T15: of files that are read together those fail that are not what was scanned, and the others go on', async () => {
+    const contents = write(Array.from({ length: 20 }, (_, index) => 4 * MIB + index));
+    const files = scan();
+    const path = (index: number) => join(directory, files[index]?.path ?? '');
+    appendFileSync(path(0), 'x');
+    unlinkSync(path(1));
+    unlinkSync(path(2));
+    symlinkSync('/etc/passwd', path(2));
+    truncateSync(path(3), MIB);
+    truncateSync(path(4), 0);
+    unlinkSync(path(5));
+    mkdirSync(path(5));
+    writeFileSync(path(6), randomBytes(4 * MIB + 6));
+    const results = await hashFiles(files, { directory, md5: true, metadata: true });
+    expect(results.map((result) => (result.kind === 'failed' ? result.code : 'ok'))).toEqual([
+      'CHANGED_WHILE_READ',
+      'GONE',
+      ...Array.from({ length: 5 }, () => 'CHANGED_WHILE_READ'),
+      ...Array.from({ length: 13 }, () => 'ok'),
+    ]);
+    for (const [index, bytes] of contents.entries()) {
+      if (index > 6) expect(results[index]).toMatchObject(expected(bytes, true));
+    }
+    await expect.poll(openFiles, { timeout: 5000 }).toBe(0);
   });
 
   it('T15: half of a split file that fails, fails the file', async () => {

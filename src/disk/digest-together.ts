@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
+import type { MetadataReading } from '../model/metadata.js';
+import { CHANGED, digestFile, failed, isStill, lookFurther, readAt } from './digest.js';
+import type { Digested, DigestOptions, Hashed } from './digest.js';
+import { READ_FLAGS } from './files.js';
+import { openLanes } from './lanes.js';
+import type { Lanes, Part } from './lanes.js';
+import { readMetadataFromHead } from './member.js';
+import type { ScannedFile } from './scan.js';
+
+const NOTHING: Part = { length: 0, isLast: false };
+
+/** One set a thread, made when it is first of use. */
+let lanes: Lanes | null | undefined;
+
+/**
+ * As `digestFile`, of several files, up to `LANES`: several are read in turns, and MD5 is of all of them at once. One
+ * that fails leaves the others alone. No promise rejects.
+ */
+export function digestFiles(
+  files: readonly ScannedFile[],
+  options: DigestOptions,
+): readonly (Digested | Promise<Digested>)[] {
+  if (files.length > 1) lanes ??= openLanes();
+  if (files.length === 1 || lanes == null) return files.map((file) => digestFile(file, options));
+  return digestTogether(files, options, lanes);
+}
+
+/** A file that is being read. */
+interface Reading {
+  readonly file: ScannedFile;
+  readonly size: number;
+  readonly fd: number;
+  readonly slot: Buffer;
+  readonly sha256: Hash;
+  position: number;
+  /** Whether nothing more is to be read. */
+  isOver: boolean;
+  metadata: MetadataReading | null;
+  failure: Digested | null;
+}
+
+function digestTogether(
+  files: readonly ScannedFile[],
+  options: DigestOptions,
+  { slot, start, update, digest }: Lanes,
+): readonly (Digested | Promise<Digested>)[] {
+  const readings = files.map((file, lane) => open(file, slot(lane), options));
+  start();
+  while (readings.some(({ isOver }) => !isOver)) {
+    update(readings.map((reading) => (reading.isOver ? NOTHING : readPart(reading, options))));
+  }
+  return readings.map((reading, lane) => finish(reading, digest(lane), options));
+}
+
+function open(file: ScannedFile, slot: Buffer, { directory }: DigestOptions): Reading {
+  const size = Number(file.identity.size);
+  const sha256 = createHash('sha256');
+  const reading = {
+    file,
+    size,
+    fd: -1,
+    slot,
+    sha256,
+    position: 0,
+    isOver: false,
+    metadata: null,
+    failure: null,
+  };
+  try {
+    return { ...reading, fd: openSync(`${directory}/${file.path}`, READ_FLAGS) };
+  } catch (error) {
+    return { ...reading, isOver: true, failure: failed(error) };
+  }
+}
+
+/** Reads on, and takes in what the lanes do not. */
+function readPart(reading: Reading, { metadata }: DigestOptions): Part {
+  const { file, size, fd, slot, sha256, position } = reading;
+  try {
+    if (position === 0 && !isStill(fd, file.identity)) return giveUp(reading, CHANGED);
+    const wanted = Math.min(size - position, slot.length);
+    const bytes = readAt(fd, position, slot.subarray(0, wanted));
+    if (bytes.length < wanted) return giveUp(reading, CHANGED);
+    if (position === 0 && metadata)
+      reading.metadata = readMetadataFromHead(file.path, bytes, wanted === size);
+    sha256.update(bytes);
+    reading.position += wanted;
+    reading.isOver = reading.position === size;
+    return { length: wanted, isLast: reading.isOver };
+  } catch (error) {
+    return giveUp(reading, failed(error));
+  }
+}
+
+function giveUp(reading: Reading, failure: Digested): Part {
+  reading.failure = failure;
+  reading.isOver = true;
+  return NOTHING;
+}
+
+function finish(
+  { file, size, fd, sha256, metadata, failure }: Reading,
+  md5: string,
+  options: DigestOptions,
+): Digested | Promise<Digested> {
+  const outcome = failure ?? judge(fd, file, { size, sha256: sha256.digest('hex'), md5, reading: metadata });
+  if (outcome.kind === 'digested' && options.metadata && metadata === null) {
+    return lookFurther(fd, file, outcome);
+  }
+  if (fd >= 0) closeSync(fd);
+  return outcome;
+}
+
+function judge(fd: number, file: ScannedFile, hashed: Omit<Hashed, 'kind'>): Digested {
+  try {
+    return isStill(fd, file.identity) ? { kind: 'digested', ...hashed } : CHANGED;
+  } catch (error) {
+    return failed(error);
+  }
+}

@@ -1,0 +1,87 @@
+import { BLOCK_BYTES, LANES, SLOT_BYTES, lanesModule, slotAt, stateWordAt } from './lanes-module.js';
+import type { LanesExports } from './lanes-module.js';
+
+export { LANES };
+
+/** MD5 of up to `LANES` messages at once, at several times the rate of one after the other. */
+export interface Lanes {
+  /** Where the bytes of a message are put, as many as fit at a time. */
+  readonly slot: (lane: number) => Buffer;
+  /** Begins with new messages in all lanes. */
+  readonly start: () => void;
+  /** Takes in what stands in the slots, one part for each lane that is in use. */
+  readonly update: (parts: readonly Part[]) => void;
+  /** The MD5 of a message whose last part was taken in, in hexadecimal. */
+  readonly digest: (lane: number) => string;
+}
+
+/** What a slot holds. Whole blocks of 64 bytes, if it is not the last part of its message. */
+export interface Part {
+  readonly length: number;
+  readonly isLast: boolean;
+}
+
+type State = readonly number[];
+
+/** RFC 1321, 3.3. */
+const INITIAL: State = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476];
+
+interface WebAssemblyOfNode {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: LanesExports };
+}
+
+/** Null where this platform cannot: no WebAssembly, or none with vectors, or not the address space that it takes. */
+export function openLanes(): Lanes | null {
+  try {
+    const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyOfNode }).WebAssembly;
+    return lanesIn(new Instance(new Module(lanesModule())).exports);
+  } catch {
+    return null;
+  }
+}
+
+function lanesIn({ memory, advance }: LanesExports): Lanes {
+  const words = new Uint32Array(memory.buffer);
+  const lanes = Array.from({ length: LANES }, (_, lane) => lane);
+  const totals = lanes.map(() => 0);
+  const stateOf = (lane: number) => INITIAL.map((_, word) => words[stateWordAt(lane, word)] ?? 0);
+  const setState = (lane: number, state: State) => {
+    for (const [word, value] of state.entries()) words[stateWordAt(lane, word)] = value;
+  };
+  /** How many blocks a slot holds, with the padding where the message ends (RFC 1321, 3.1 and 3.2). */
+  const blocksOf = (lane: number, { length, isLast }: Part): number => {
+    const total = (totals[lane] ?? 0) + length;
+    totals[lane] = total;
+    if (!isLast) return length / BLOCK_BYTES;
+    const blocks = Math.floor((length + 8) / BLOCK_BYTES) + 1;
+    const padding = Buffer.from(memory.buffer, slotAt(lane) + length, blocks * BLOCK_BYTES - length);
+    padding.fill(0)[0] = 0x80;
+    padding.writeBigUInt64LE(BigInt(total) * 8n, padding.length - 8);
+    return blocks;
+  };
+  return {
+    slot: (lane) => Buffer.from(memory.buffer, slotAt(lane), SLOT_BYTES),
+    start: () => {
+      totals.fill(0);
+      for (const lane of lanes) setState(lane, INITIAL);
+    },
+    update: (parts) => {
+      const blocks = parts.map((part, lane) => blocksOf(lane, part));
+      const states = parts.map((_, lane) => stateOf(lane));
+      let done = 0;
+      // All go on together; what a lane makes of bytes behind its part is forgotten.
+      for (const until of [...new Set(blocks)].sort((a, b) => a - b)) {
+        if (until > done) advance(done * BLOCK_BYTES, until - done);
+        for (const [lane, count] of blocks.entries()) if (count === until) states[lane] = stateOf(lane);
+        done = until;
+      }
+      for (const [lane, state] of states.entries()) setState(lane, state);
+    },
+    digest: (lane) => {
+      const bytes = Buffer.alloc(INITIAL.length * 4);
+      for (const [word, value] of stateOf(lane).entries()) bytes.writeUInt32LE(value, word * 4);
+      return bytes.toString('hex');
+    },
+  };
+}
