@@ -29,7 +29,7 @@ export function headText({ size, title, limits, facts }) {
   const left = facts.missing.length === 0 ? [] : [`Not installed, left out: ${facts.missing.join(', ')}.`];
   return [
     `## ${title}`,
-    `\`npm run bench -- --size ${size} --runs ${facts.rounds}\`, ${new Date().toISOString().slice(0, 10)}: ${machine(facts)}. ` +
+    `\`npm run bench -- --size ${size} --runs ${facts.rounds} --landings ${facts.landings}\`, ${new Date().toISOString().slice(0, 10)}: ${machine(facts)}. ` +
       `Load average ${facts.loadBefore.toFixed(1)} before and ${facts.loadAfter.toFixed(1)} after.`,
     ...left,
     `Limits of this machine: ${limits.join(' · ')}.`,

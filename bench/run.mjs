@@ -28,6 +28,7 @@ const USAGE = `npm run bench -- [options]
   --peer NAME    besides packsign only this one; may be repeated (default: all that are installed)
   --against FILE another compiled dist/bin/packsign.js, in place of the peers
   --runs N       runs of each (default: 5)
+  --landings N   archives that land while watched (default: 20)
   --list         say what would be measured, and which tools are missing
 With all rows and all peers the figures are also written to docs/PERFORMANCE.md.`;
 
@@ -38,12 +39,14 @@ const { values: options } = parseArgs({
     peer: { type: 'string', multiple: true },
     against: { type: 'string' },
     runs: { type: 'string', default: '5' },
+    landings: { type: 'string', default: '20' },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
 const runs = Number(options.runs);
+const landings = Number(options.landings);
 const sizes = options.size ?? Object.keys(SIZES);
 const rows = options.row ?? Object.keys(JOBS);
 const program = join(CORPORA, 'program/dist/bin/packsign.js');
@@ -68,7 +71,7 @@ function areKnown() {
     ...sizes.filter((size) => SIZES[size] === undefined),
     ...rows.filter((row) => JOBS[row] === undefined),
     ...(options.peer ?? []).filter((peer) => !known.includes(peer)),
-    ...(Number.isInteger(runs) && runs > 0 ? [] : [options.runs]),
+    ...[options.runs, options.landings].filter((count) => !/^[1-9]\d{0,3}$/.test(count)),
   ];
   if (unknown.length > 0) console.error(`not known: ${unknown.join(', ')}\n${USAGE}`);
   return unknown.length === 0;
@@ -173,6 +176,7 @@ async function runSize(size, { work, env }) {
     loadBefore,
     loadAfter: loadavg()[0],
     rounds,
+    landings,
     missing: [...missing],
   };
   const section = { size, title: SIZES[size].title, tables, limits: limitLines(limits), facts };
@@ -215,7 +219,7 @@ async function runWatch(parties, { size, env }) {
       const land = stageArchive(size, (arrived += 1));
       return () => land()[contender.kind];
     };
-    const taken = await measureWatch(watch, at, { env, runs: Math.max(runs, 5), stage });
+    const taken = await measureWatch(watch, at, { env, landings, stage });
     figures.push(...taken.map((ms) => ({ seconds: ms / 1000 })));
     process.stderr.write('.');
   }

@@ -11,10 +11,10 @@ const LIMIT_MS = 60_000;
 const PAUSE_MS = 1_200;
 
 /**
- * Starts a watch, renames `runs` archives in, one after the other, and gives the milliseconds that each
+ * Starts a watch, renames `landings` archives in, one after the other, and gives the milliseconds that each
  * took. `stage()` writes one outside; the function it gives renames it in and gives its name.
  */
-export async function measureWatch(watcher, at, { env, runs, stage }) {
+export async function measureWatch(watcher, at, { env, landings, stage }) {
   const child = spawn('bash', ['-c', watcher.command(at)], {
     cwd: at.folder,
     env,
@@ -30,7 +30,7 @@ export async function measureWatch(watcher, at, { env, runs, stage }) {
   try {
     await ready(watcher, () => printed);
     const taken = [];
-    while (taken.length < runs) {
+    while (taken.length < landings) {
       const arrive = stage();
       await sleep(PAUSE_MS);
       taken.push(await untilSigned(watcher, at, { arrive, printed: () => printed }));

@@ -58,7 +58,14 @@ const EMPTY: Entries = { lines: [], times: new BigInt64Array(), observed: [], fi
 
 export function openCache(stateFolder: string, { rehash, remember }: CacheOptions): CacheStore {
   let loaded: Entries | null = rehash ? EMPTY : null;
-  const entries = () => (loaded ??= loadEntries(stateFolder));
+  /** What is to take their place, once somebody asks. */
+  let kept: readonly Row[] | null = null;
+  const entries = () => {
+    loaded ??= loadEntries(stateFolder);
+    if (kept !== null) loaded = takePlace(kept, loaded);
+    kept = null;
+    return loaded;
+  };
   const known = makeIndex(entries);
   return {
     find: (file) => {
@@ -68,16 +75,12 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
     knows: (file) => known(file) !== null,
     isEmpty: () => entries().lines.length === 0,
     keep: (files, observed) => {
-      const next = rowsOf(files, observed);
-      const before = entries();
-      const isSame =
-        next.length === before.lines.length &&
-        next.every((row, index) => before.observed[index] === row.observed);
-      if (!isSame) loaded = entriesOf(next, before);
+      entries();
+      kept = rowsOf(files, observed);
     },
     save: () => {
-      if (remember && loaded !== EMPTY && loaded?.checksum === null)
-        loaded = saveEntries(stateFolder, loaded);
+      const next = entries();
+      if (remember && next !== EMPTY && next.checksum === null) loaded = saveEntries(stateFolder, next);
     },
     checksum: () => entries().checksum,
   };
@@ -161,6 +164,13 @@ function rowsOf(files: readonly ScannedFile[], observed: readonly (Observed | nu
     if (one !== null) rows.push({ file, observed: one });
   }
   return rows;
+}
+
+function takePlace(rows: readonly Row[], before: Entries): Entries {
+  const isSame =
+    rows.length === before.lines.length &&
+    rows.every((row, index) => before.observed[index] === row.observed);
+  return isSame ? before : entriesOf(rows, before);
 }
 
 function entriesOf(rows: readonly Row[], before: Entries): Entries {

@@ -6,7 +6,7 @@ import { describeArchive, downloadUrl, isPseudoPackage, pseudoPackage } from './
 import type { Entry, Observed } from './entry.js';
 import type { Warning } from './finding.js';
 import { carryHistory, sinceOf } from './ledger.js';
-import { comparePackages, compareText } from './package.js';
+import { addressOf, comparePackages, compareText } from './package.js';
 import type { Package } from './package.js';
 import { validitySeconds } from './settings.js';
 import type { Settings, TrustSetting } from './settings.js';
@@ -71,7 +71,8 @@ function entryFinder(context: AssembleContext): (observed: Observed) => Entry {
     // Only what was published since as it was found says all that there is to say.
     if (last?.kind === 'listed' && last.archive === listed) return last;
     const entry = describeArchive(observed, settings, sinceOf(listed, observed.sha256, issued));
-    if (published === null || entry.kind === 'left-out') return entry;
+    // A new archive is described for the first time.
+    if (listed === undefined || entry.kind === 'left-out') return entry;
     return {
       kind: 'listed',
       archive: asPublished(listed, entry.archive),
@@ -172,11 +173,6 @@ function listArchives(observed: readonly Observed[], context: AssembleContext): 
     packages,
     warnings: [...warnings, ...(mayRepeat ? duplicates(archives) : []), ...pseudo.warnings],
   };
-}
-
-/** What tells one package from another: where it is fetched, or its name where it has no archive. */
-function addressOf(entry: Package): string {
-  return entry['Download-URL'] ?? entry.Name;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Archive, Archives } from './archive.js';
 import type { Database, Packsign } from './database.js';
 import { isAccountedFor } from './ledger.js';
-import { comparePackages, EXECUTABLE_KEYS } from './package.js';
+import { addressOf, comparePackages, EXECUTABLE_KEYS } from './package.js';
 import type { Package } from './package.js';
 
 /** How one database differs from the one before it. Paths and names sorted. */
@@ -102,13 +102,13 @@ function naming({ Name, Version, Flavor, Yanked }: Archive): Record<string, unkn
   return { Name, Version, Flavor, Yanked };
 }
 
-// Packages have no identity but their address, or their name where they have no archive.
 function changedPackages(published: readonly Package[], next: readonly Package[]): readonly ChangedValue[] {
   const fresh = freshPackages(published, next);
   if (fresh.length === 0) return [];
-  const before = byAddress(published);
+  const after = byAddress(fresh);
+  const before = byAddress(published.filter((entry) => after.has(addressOf(entry))));
   const changes: ChangedValue[] = [];
-  byAddress(fresh).forEach((entry, address) => {
+  after.forEach((entry, address) => {
     const old = before.get(address);
     if (old === undefined) takeExecutable(entry, changes);
     else changes.push(...changedKeys(address, { ...old }, { ...entry }));
@@ -159,7 +159,7 @@ function pseudoNames(database: Database | null): ReadonlySet<string> {
 
 function byAddress(packages: readonly Package[]): ReadonlyMap<string, Package> {
   const found = new Map<string, Package>();
-  for (const entry of packages) found.set(entry['Download-URL'] ?? entry.Name, entry);
+  for (const entry of packages) found.set(addressOf(entry), entry);
   return found;
 }
 

@@ -30,6 +30,11 @@ export const EXECUTABLE_KEYS = [
   'Post-install-command',
 ] as const satisfies readonly (keyof Package)[];
 
+/** What tells one package from another: where it is fetched, or its name where it has no archive. */
+export function addressOf(entry: Package): string {
+  return entry['Download-URL'] ?? entry.Name;
+}
+
 /** The order of `Packages`: Name, Version, Flavor, Download-URL, each in byte order. */
 export function comparePackages(a: Package, b: Package): number {
   return (

@@ -395,8 +395,10 @@ function settingsDiffer(published: Database, { database, difference }: Prepared)
 
 /** Packages without an archive: nothing but settings lists them. Not those that found an archive since. */
 function pseudoPackages({ Packages }: Database, { Archives }: Database): readonly Package[] {
+  const bare = Packages.filter((entry) => entry['Download-URL'] === undefined);
+  if (bare.length === 0) return bare;
   const found = new Set(Array.from(Archives.values(), ({ Name }) => Name));
-  return Packages.filter((entry) => entry['Download-URL'] === undefined && !found.has(entry.Name));
+  return bare.filter(({ Name }) => !found.has(Name));
 }
 
 /** Settings under which what is published stays as it is; `next` is what these settings would make of it. */
