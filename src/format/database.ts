@@ -235,8 +235,13 @@ export interface Upon {
  * the very values of another database are copied from its bytes, which changes nothing but the time it takes.
  */
 export function encodeDatabase(database: Database, upon: Upon | null = null): Buffer {
-  return encodeDocument(dictLines(topLines(database, upon), 1));
+  const { Packages, Archives } = database;
+  const likelyBytes = ENTRY_BYTES * (Packages.length + Archives.size) + (upon?.bytes.length ?? 0);
+  return encodeDocument(dictLines(topLines(database, upon), 1), likelyBytes);
 }
+
+/** What an entry takes, generously. */
+const ENTRY_BYTES = 640;
 
 /** So many entries are handed on at once. */
 const WRITTEN_ENTRIES = 256;

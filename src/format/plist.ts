@@ -93,26 +93,43 @@ export type Lines = string | Uint8Array;
 
 /** Text is made bytes by so many characters: all of a big document as text and as bytes is too much at once. */
 const WRITTEN_LENGTH = 1024 * 1024;
+const BYTES_PER_CHARACTER = 3;
 
 /**
  * A document from the lines of its root. For big documents: put the text of entries (`encodeValue`, `entryWriter`)
- * together with `dictLines` and `arrayLines`, which hold none of it.
+ * together with `dictLines` and `arrayLines`, which hold none of it. `likelyBytes` is how long it may become: memory that is
+ * not written to costs nothing, and moving what was written does.
  */
-export function encodeDocument(root: Iterable<Lines>): Buffer {
-  const written: Uint8Array[] = [];
+export function encodeDocument(root: Iterable<Lines>, likelyBytes = 0): Buffer {
+  let room = Buffer.allocUnsafeSlow(likelyBytes);
+  let length = 0;
+  const makeRoom = (bytes: number) => {
+    if (length + bytes <= room.length) return;
+    const larger = Buffer.allocUnsafeSlow(2 * length + bytes);
+    room.copy(larger, 0, 0, length);
+    room = larger;
+  };
+  const write = (text: string) => {
+    makeRoom(text.length * BYTES_PER_CHARACTER);
+    length += room.write(text, length);
+  };
   let text = `${HEADER}\n`;
   for (const lines of root) {
-    if (typeof lines === 'string') text += `${lines}\n`;
-    else {
-      written.push(Buffer.from(text), lines);
+    if (typeof lines === 'string') {
+      text += `${lines}\n`;
+      if (text.length < WRITTEN_LENGTH) continue;
+      write(text);
+      text = '';
+    } else {
+      write(text);
+      makeRoom(lines.length);
+      room.set(lines, length);
+      length += lines.length;
       text = '\n';
     }
-    if (text.length < WRITTEN_LENGTH) continue;
-    written.push(Buffer.from(text));
-    text = '';
   }
-  written.push(Buffer.from(text + FOOTER));
-  return Buffer.concat(written);
+  write(text + FOOTER);
+  return room.subarray(0, length);
 }
 
 /** The lines of one value, indented for `level`, as one text without the last line end. */
