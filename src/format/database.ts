@@ -235,13 +235,22 @@ export interface Upon {
  * the very values of another database are copied from its bytes, which changes nothing but the time it takes.
  */
 export function encodeDatabase(database: Database, upon: Upon | null = null): Buffer {
-  const { Packages, Archives } = database;
-  const likelyBytes = ENTRY_BYTES * (Packages.length + Archives.size) + (upon?.bytes.length ?? 0);
-  return encodeDocument(dictLines(topLines(database, upon), 1), likelyBytes);
+  return encodeDocument(dictLines(topLines(database, upon), 1), likelyBytes(database, upon));
 }
 
-/** What an entry takes, generously. */
+/** What an entry takes, generously; and what surrounds them. */
 const ENTRY_BYTES = 640;
+const HEAD_BYTES = 64 * 1024;
+
+function likelyBytes(database: Database, upon: Upon | null): number {
+  const before = upon === null ? 0 : countEntries(upon.database);
+  const added = Math.max(0, countEntries(database) - before);
+  return (upon?.bytes.length ?? 0) + ENTRY_BYTES * added + HEAD_BYTES;
+}
+
+function countEntries({ Packages, Archives }: Database): number {
+  return Packages.length + Archives.size;
+}
 
 /** So many entries are handed on at once. */
 const WRITTEN_ENTRIES = 256;

@@ -93,7 +93,6 @@ export type Lines = string | Uint8Array;
 
 /** Text is made bytes by so many characters: all of a big document as text and as bytes is too much at once. */
 const WRITTEN_LENGTH = 1024 * 1024;
-const BYTES_PER_CHARACTER = 3;
 
 /**
  * A document from the lines of its root. For big documents: put the text of entries (`encodeValue`, `entryWriter`)
@@ -110,7 +109,7 @@ export function encodeDocument(root: Iterable<Lines>, likelyBytes = 0): Buffer {
     room = larger;
   };
   const write = (text: string) => {
-    makeRoom(text.length * BYTES_PER_CHARACTER);
+    makeRoom(Buffer.byteLength(text));
     length += room.write(text, length);
   };
   let text = `${HEADER}\n`;
