@@ -19,7 +19,7 @@ export interface CacheStore {
   readonly knows: (file: ScannedFile) => boolean;
   readonly isEmpty: () => boolean;
   /**
-   * Takes the place of all entries, in memory: files in byte order of their paths, and what each was when it was read;
+   * Takes the place of all entries, in memory, when they are next asked for: files in byte order of their paths, and what each was when it was read;
    * null for one that is not to be remembered.
    */
   readonly keep: (files: readonly ScannedFile[], observed: readonly (Observed | null)[]) => void;
@@ -75,12 +75,14 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
     knows: (file) => known(file) !== null,
     isEmpty: () => entries().lines.length === 0,
     keep: (files, observed) => {
+      // What was kept before is what lines are taken over from.
       entries();
       kept = rowsOf(files, observed);
     },
     save: () => {
+      if (!remember || loaded === null) return;
       const next = entries();
-      if (remember && next !== EMPTY && next.checksum === null) loaded = saveEntries(stateFolder, next);
+      if (next !== EMPTY && next.checksum === null) loaded = saveEntries(stateFolder, next);
     },
     checksum: () => entries().checksum,
   };

@@ -12,20 +12,21 @@ import type { ScannedFile } from './scan.js';
 
 const NOTHING: Part = { length: 0, isLast: false };
 
-/** One set a thread, made when it is first of use. */
+/** One set a thread, made when it is first of use; null where it cannot be. */
 let lanes: Lanes | null | undefined;
 
 /**
  * As `digestFile`, of several files, up to `LANES`: several are read in turns, and MD5 is of all of them at once. One
- * that fails leaves the others alone. No promise rejects.
+ * that fails leaves the others alone. A promise is to be awaited before the next is asked for: what is looked for far
+ * into several files at once takes memory for each of them. None rejects.
  */
-export function digestFiles(
+export function* digestFiles(
   files: readonly ScannedFile[],
   options: DigestOptions,
-): readonly (Digested | Promise<Digested>)[] {
-  if (files.length > 1) lanes ??= openLanes();
-  if (files.length === 1 || lanes == null) return files.map((file) => digestFile(file, options));
-  return digestTogether(files, options, lanes);
+): Generator<Digested | Promise<Digested>, void, void> {
+  if (files.length > 1 && lanes === undefined) lanes = openLanes();
+  if (files.length > 1 && lanes != null) yield* digestTogether(files, options, lanes);
+  else for (const file of files) yield digestFile(file, options);
 }
 
 /** A file that is being read. */
@@ -42,17 +43,19 @@ interface Reading {
   failure: Digested | null;
 }
 
-function digestTogether(
+function* digestTogether(
   files: readonly ScannedFile[],
   options: DigestOptions,
   { slot, start, update, digest }: Lanes,
-): readonly (Digested | Promise<Digested>)[] {
+): Generator<Digested | Promise<Digested>, void, void> {
   const readings = files.map((file, lane) => open(file, slot(lane), options));
   start();
   while (readings.some(({ isOver }) => !isOver)) {
     update(readings.map((reading) => (reading.isOver ? NOTHING : readPart(reading, options))));
   }
-  return readings.map((reading, lane) => finish(reading, digest(lane), options));
+  // Whoever asks for them one by one may have the lanes used for others meanwhile.
+  const finished = readings.map((reading, lane) => ({ ...reading, md5: digest(lane) }));
+  for (const reading of finished) yield finish(reading, options);
 }
 
 function open(file: ScannedFile, slot: Buffer, { directory }: DigestOptions): Reading {
@@ -102,8 +105,7 @@ function giveUp(reading: Reading, failure: Digested): Part {
 }
 
 function finish(
-  { file, size, fd, sha256, metadata, failure }: Reading,
-  md5: string,
+  { file, size, fd, sha256, md5, metadata, failure }: Reading & { readonly md5: string },
   options: DigestOptions,
 ): Digested | Promise<Digested> {
   const outcome = failure ?? judge(fd, file, { size, sha256: sha256.digest('hex'), md5, reading: metadata });

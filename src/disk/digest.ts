@@ -39,7 +39,7 @@ const BLOCK_BYTES = 256 * 1024;
 /** Files up to here are hashed in one call, which costs a fifth of a running hash. */
 const ONE_SHOT_BYTES = 64 * 1024;
 
-// One buffer a thread: a file is read, hashed and looked into before the next one is opened.
+// One buffer a thread: nobody else comes in between while a file is read into it.
 let block = Buffer.alloc(0);
 
 /**

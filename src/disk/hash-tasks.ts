@@ -83,8 +83,11 @@ export async function doTasks(work: HashWork, { take, pause }: TaskTaker): Promi
       path: paths[index] ?? '',
       identity: identityAt(work.identities, index),
     }));
-    const results = digestFiles(files, optionsOf(work, next));
-    for (const [at, digested] of results.entries()) take(await digested, indices[at] ?? 0);
+    let at = 0;
+    for (const digested of digestFiles(files, optionsOf(work, next))) {
+      take(await digested, indices[at] ?? 0);
+      at += 1;
+    }
     done += indices.length;
     if (done >= BATCH_FILES) {
       await pause();

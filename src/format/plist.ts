@@ -96,8 +96,8 @@ const WRITTEN_LENGTH = 1024 * 1024;
 
 /**
  * A document from the lines of its root. For big documents: put the text of entries (`encodeValue`, `entryWriter`)
- * together with `dictLines` and `arrayLines`, which hold none of it. `likelyBytes` is how long it may become: memory that is
- * not written to costs nothing, and moving what was written does.
+ * together with `dictLines` and `arrayLines`, which hold none of it. `likelyBytes` is how long it may become: on most systems
+ * memory that is not written to costs little, and moving what was written costs more.
  */
 export function encodeDocument(root: Iterable<Lines>, likelyBytes = 0): Buffer {
   let room = Buffer.allocUnsafeSlow(likelyBytes);

@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
   appendFileSync,
+  existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -14,8 +17,12 @@ import {
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { digestFiles } from '../../src/disk/digest-together.js';
+import type { Digested } from '../../src/disk/digest.js';
 import { hashFiles, openHasher } from '../../src/disk/hash.js';
-import { scanDirectory } from '../../src/disk/scan.js';
+import { identityOf, scanDirectory } from '../../src/disk/scan.js';
+import type { ScannedFile } from '../../src/disk/scan.js';
+import { tarball } from '../packsign.js';
 
 const MIB = 1024 * 1024;
 
@@ -121,6 +128,90 @@ describe('hashing', () => {
     }
     await expect.poll(openFiles, { timeout: 5000 }).toBe(0);
   });
+
+  it('T15: a file that changes after it was read together with others fails, whatever was made of its bytes', async () => {
+    const contents = write(Array.from({ length: 3 }, (_, index) => 400_000 + index));
+    const files = scan().map((file, index) => (index === 1 ? changing(file) : file));
+    const results = await digestAll(files, false);
+    expect(results.map(({ kind }) => kind)).toEqual(['digested', 'failed', 'digested']);
+    expect(results[1]).toMatchObject({ code: 'CHANGED_WHILE_READ' });
+    expect(results[0]).toMatchObject(expected(contents[0]!, true));
+  });
+
+  /** Gets other bytes when it is looked at for the last time. */
+  function changing(file: ScannedFile): ScannedFile {
+    let looks = 0;
+    return {
+      path: file.path,
+      get identity() {
+        looks += 1;
+        if (looks === 3) writeFileSync(join(directory, file.path), 'y', { flag: 'r+' });
+        return file.identity;
+      },
+    };
+  }
+
+  it('T15: a file that gives fewer bytes than its size fails, and is not made up with what was read before', async (context) => {
+    const path = '/sys/kernel/mm/transparent_hugepage/enabled';
+    if (!existsSync(path)) return context.skip(`there is no ${path}`);
+    const file = { path, identity: identityOf(lstatSync(path, { bigint: true })) };
+    if (file.identity.size <= readFileSync(path).length) return context.skip(`${path} gives all of its size`);
+    const results = await digestAll([file, file], false, '');
+    expect(results.map((result) => result.kind === 'failed' && result.code)).toEqual(
+      Array.from({ length: 2 }, () => 'CHANGED_WHILE_READ'),
+    );
+  });
+
+  it('of files that are read together closes each, also where metadata is found far inside', async () => {
+    const late = (index: number) =>
+      tarball([
+        { path: `f${index}-1.0/data`, bytes: randomBytes(600_000) },
+        { path: `f${index}-1.0/PKG-INFO`, bytes: `Name: f${index}\nVersion: 1.0\n` },
+      ]);
+    for (let index = 0; index < 5; index += 1) {
+      writeFileSync(join(directory, `f${index}-1.0.tar.gz`), late(index));
+    }
+    const results = await digestAll(scan(), true);
+    expect(results.map((result) => result.kind === 'digested' && result.reading)).toEqual(
+      Array.from(
+        { length: 5 },
+        (_, index) =>
+          expect.objectContaining({
+            kind: 'found',
+            metadata: expect.objectContaining({ name: `f${index}` }) as object,
+          }) as object,
+      ),
+    );
+    expect(openFiles()).toBe(0);
+  });
+
+  it('looks for metadata far inside one file at a time', async () => {
+    for (const name of ['a-1.0.tar.gz', 'b-1.0.tar.gz']) {
+      const data = { path: 'x-1.0/data', bytes: randomBytes(600_000) };
+      writeFileSync(
+        join(directory, name),
+        tarball([data, { path: 'x-1.0/PKG-INFO', bytes: 'Name: x\nVersion: 1.0\n' }]),
+      );
+    }
+    const running = digestFiles(scan(), { directory, sha256: true, md5: true, metadata: true });
+    const first = running.next();
+    expect(openFiles()).toBe(2);
+    await first.value;
+    expect(openFiles()).toBe(1);
+    await running.next().value;
+    expect([openFiles(), running.next().done]).toEqual([0, true]);
+  });
+
+  async function digestAll(
+    files: readonly ScannedFile[],
+    metadata: boolean,
+    root = directory,
+  ): Promise<Digested[]> {
+    const results: Digested[] = [];
+    const options = { directory: root, sha256: true, md5: true, metadata };
+    for (const digested of digestFiles(files, options)) results.push(await digested);
+    return results;
+  }
 
   it('T15: half of a split file that fails, fails the file', async () => {
     write([40 * MIB]);
