@@ -20,7 +20,8 @@ for (const [signal, status] of [
 // Whoever reads our output may stop early: packsign diff | head.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
-  throw error;
+  process.stderr.write(`packsign: error: standard output cannot be written: ${error.message}\n`);
+  process.exit(2);
 });
 
 process.exitCode = await main(process.argv.slice(2), {

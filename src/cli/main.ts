@@ -2,6 +2,7 @@ import { PacksignError } from '../index.js';
 import { COMMANDS } from './commands/all.js';
 import type { Command, Report } from './command.js';
 import { overview } from './help.js';
+import { hintFor } from './hint.js';
 import type { Values } from './options.js';
 import { makeProgress } from './progress.js';
 import { canColor } from './streams.js';
@@ -18,6 +19,7 @@ const BUG_STATUS = 70;
 export async function main(argv: readonly string[], given: Outside): Promise<number> {
   const outside = argv.includes('--no-color') ? withoutColor(given) : given;
   const wantsJson = argv.includes('--json');
+  let directory: unknown = null;
   try {
     // The commonest questions are answered without loading anything.
     if (argv.length === 1 && ['--help', '-h', 'help'].includes(argv[0] ?? '')) {
@@ -34,9 +36,10 @@ export async function main(argv: readonly string[], given: Outside): Promise<num
       outside.stdout.write(parsed.text);
       return 0;
     }
+    directory = parsed.values['directory'];
     return await carryOut(parsed, outside);
   } catch (error) {
-    return await fail(error, { outside, wantsJson, verbose: argv.includes('--verbose') });
+    return await fail(error, { outside, wantsJson, verbose: argv.includes('--verbose'), directory });
   }
 }
 
@@ -71,11 +74,14 @@ interface Failing {
   readonly outside: Outside;
   readonly wantsJson: boolean;
   readonly verbose: boolean;
+  /** As it was typed, where one was. */
+  readonly directory: unknown;
 }
 
-async function fail(error: unknown, { outside, wantsJson, verbose }: Failing): Promise<number> {
+async function fail(error: unknown, { outside, wantsJson, verbose, directory }: Failing): Promise<number> {
   if (!(error instanceof PacksignError)) return await reportBug(error, { outside, wantsJson });
-  const { code, message, hint } = error;
+  const { code, message } = error;
+  const hint = error.hint === null ? null : hintFor(error.hint, directory);
   if (wantsJson) outside.stdout.write(`${harmlessJson({ error: { code, message, hint } })}\n`);
   // A message may be of several lines; each is made harmless by itself.
   const [first = '', ...more] = message.split('\n').map(harmless);

@@ -80,7 +80,7 @@ export function withKeys<T>(yargs: Argv<T>): Argv<T> {
     .option('allow-removed', {
       type: 'boolean',
       default: false,
-      describe: 'publish although most archives are gone',
+      describe: 'publish although most archives are gone (ten or more), or all',
     });
 }
 
@@ -106,7 +106,7 @@ export function numberOf(values: Values, name: string): number | null {
   const value = textOf(values, name);
   if (value === null) return null;
   if (!/^[1-9]\d{0,8}$/.test(value))
-    throw new PacksignError('USAGE', `--${name} wants a number, not "${value}"`);
+    throw new PacksignError('USAGE', `--${name} wants a whole number, 1 or more, not "${value}"`);
   return Number(value);
 }
 

@@ -20,6 +20,7 @@ import type {
   WatchEvent,
 } from '../index.js';
 import type { Report } from './command.js';
+import { hintFor } from './hint.js';
 import { count, formatBytes, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
 // Every sentence that packsign says on success stands here. Words: lower case, no full stop, no jokes.
@@ -68,7 +69,7 @@ function buildOutcome(
     return [`${harmless(join(directory, 'packages.plist'))} is due to be signed anew before it expires`];
   if (check) return [`${path} would be written`];
   return [
-    `wrote ${path}; look at it with packsign diff, publish it with`,
+    `wrote ${path}; look at it with packsign diff ${shown(directory)}, publish it with`,
     `  packsign sign ${shown(directory)} --key FILE`,
   ];
 }
@@ -363,19 +364,21 @@ const EVENT_WORDS = {
 
 /** One calm line for each event: when, what, how long it took. */
 export function reportEvent(event: WatchEvent, { directory }: { directory: string }): Report {
-  const { at, issued, code, paths, message, hint, warnings, tookMs } = event;
+  const { at, issued, code, paths, withdrawn, message, warnings, tookMs } = event;
+  const hint = event.hint === null ? null : hintFor(event.hint, directory);
   const json = {
     event: event.event,
     at: formatInstant(at),
     issued: instantOrNull(issued),
     code,
     paths,
+    withdrawn,
     message,
     hint,
     warnings,
   };
   const isTrouble = ['held', 'refused', 'error'].includes(event.event);
-  const about = event.event === 'ready' ? ` ${harmless(directory)}` : pathSummary(paths);
+  const about = event.event === 'ready' ? ` ${harmless(directory)}` : pathSummary(paths, withdrawn);
   const why = message === null ? '' : ` (${harmless(message.split('\n')[0] ?? '')})`;
   const took = tookMs === null || isTrouble ? '' : `, ${formatInteger(tookMs)} ms`;
   const line = `${formatInstant(at)} ${EVENT_WORDS[event.event]}${about}${code === null ? '' : ` ${code}`}${why}${took}`;
@@ -384,7 +387,13 @@ export function reportEvent(event: WatchEvent, { directory }: { directory: strin
   return { json, lines: [], notices: [line, ...hintLines], exitStatus: 0 };
 }
 
-function pathSummary(paths: readonly string[]): string {
+/** What came or changed, and what went. */
+function pathSummary(paths: readonly string[], withdrawn: readonly string[]): string {
+  const left = paths.filter((path) => !withdrawn.includes(path));
+  return `${firstOf(left)}${withdrawn.length === 0 ? '' : ` without${firstOf(withdrawn)}`}`;
+}
+
+function firstOf(paths: readonly string[]): string {
   const [first] = paths;
   if (first === undefined) return '';
   return paths.length === 1
@@ -415,7 +424,8 @@ const STATES: Readonly<
 };
 
 export function reportStatus(result: StatusResult, { directory }: { directory: string }): Report {
-  const { state, issued, expires, signers, waiting, difference, attention, message, hint } = result;
+  const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
+  const hint = result.hint === null ? null : hintFor(result.hint, directory);
   const [words, command] = STATES[state](shown(directory));
   const isRevoking = attention.includes('REVOCATION_WAITS');
   const next = hint ?? command ?? (isRevoking ? `packsign build ${shown(directory)} --key FILE` : null);
@@ -438,13 +448,14 @@ export function reportStatus(result: StatusResult, { directory }: { directory: s
       ),
       ...(waiting === null ? [] : waitingLines(waiting, signers)),
       ...(difference === null ? [] : differenceLines(difference)),
-      ...(message === null ? [] : [`  ${harmless(message)}`]),
+      ...(message === null ? [] : message.split('\n').map((line) => `  ${harmless(line)}`)),
       ...(isRevoking
         ? ['  a revocation waits until a database is published that does not rest on the revoked key']
         : []),
       ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
       ...(next === null ? [] : [`next: ${harmless(next)}`]),
     ],
+    notices: warningLines(warnings),
     exitStatus: attention.length === 0 ? 0 : 1,
   };
 }
@@ -532,7 +543,7 @@ export function reportGenerated(key: GeneratedKey): Report {
       `  ${harmless(revocation)}  revokes it if it is lost: keep it apart from the key`,
       `  ${harmless(certificate)}  is public`,
       expires === null ? '  it does not expire' : `  it expires at ${formatInstant(expires)}`,
-      `next: packsign build --key ${shown(signing)}`,
+      `next: packsign build DIRECTORY --key ${shown(signing)}`,
     ],
     exitStatus: 0,
   };

@@ -13,6 +13,7 @@ export interface Part {
   readonly length: () => number;
   /** Hash of the bytes that are there. */
   readonly sha256: () => string;
+  /** Throws FILE_UNWRITABLE, as all that follow do. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
   /** Begins again with nothing. */
   readonly restart: () => Promise<void>;
@@ -80,6 +81,13 @@ async function takeOver(from: string | undefined, path: string): Promise<FileHan
 
 async function partOf(handle: FileHandle, { path, folder }: { path: string; folder: string }): Promise<Part> {
   let { hash, length } = await hashSoFar(handle);
+  const orUnwritable = async (work: Promise<unknown>) => {
+    try {
+      await work;
+    } catch (error) {
+      throw unwritable(path, error);
+    }
+  };
   const remove = async () => {
     await handle.close();
     await removeIfThere(path);
@@ -88,20 +96,17 @@ async function partOf(handle: FileHandle, { path, folder }: { path: string; fold
     length: () => length,
     sha256: () => hash.copy().digest('hex'),
     write: async (bytes) => {
-      for (let written = 0; written < bytes.length;) {
-        const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, length + written);
-        written += bytesWritten;
-      }
+      await orUnwritable(writeAll(handle, bytes, length));
       hash.update(bytes);
       length += bytes.length;
     },
     restart: async () => {
-      await handle.truncate(0);
+      await orUnwritable(handle.truncate(0));
       hash = createHash('sha256');
       length = 0;
     },
     finish: async (name) => {
-      await handle.datasync();
+      await orUnwritable(handle.datasync());
       await handle.close();
       await giveName(path, join(folder, name));
     },
@@ -111,6 +116,13 @@ async function partOf(handle: FileHandle, { path, folder }: { path: string; fold
     },
     remove,
   };
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
+    written += bytesWritten;
+  }
 }
 
 async function hashSoFar(handle: FileHandle): Promise<{ hash: Hash; length: number }> {

@@ -47,7 +47,7 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
         '\n',
       ),
       {
-        hint: `give the new bytes a new version and name, or say why: packsign build --allow-changed ${paths[0] ?? 'PATH'} --reason TEXT`,
+        hint: `give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed ${paths[0] ?? 'PATH'} --reason TEXT`,
       },
     );
   }
@@ -57,7 +57,7 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
       'BYTES_CHANGED',
       `the waiting database forgets the history of ${lost.join(', ')}`,
       {
-        hint: 'build again: packsign build',
+        hint: 'build again: packsign build DIRECTORY',
       },
     );
   }
@@ -108,7 +108,7 @@ export function refuseStaleBuild(
   next: Database,
   { previous, now }: { previous: string | null; now: Date },
 ): void {
-  const hint = 'build again: packsign build';
+  const hint = 'build again: packsign build DIRECTORY';
   if ((next.Packsign.Previous ?? null) !== previous) {
     throw new PacksignError('STALE_BUILD', 'another database was published since this one was built', {
       hint,
@@ -118,7 +118,7 @@ export function refuseStaleBuild(
     throw new PacksignError(
       'CLOCK_BEHIND',
       `the waiting database was issued at ${formatInstant(next.Packsign.Issued)}, this machine's clock says ${formatInstant(now)}`,
-      { hint: 'set the clock, or build again: packsign build' },
+      { hint: 'set the clock, or build again: packsign build DIRECTORY' },
     );
   }
   if (now.getTime() - next.Packsign.Issued.getTime() > BUILD_AGE_LIMIT_MS) {

@@ -155,14 +155,14 @@ function publishedOf({ trusted, bytes, sha256, signature, code, message, from }:
   }
   if (code === 'DATABASE_MISSING') {
     throw new PacksignError('FILE_UNREADABLE', message ?? `there is no database at ${from}`, {
-      hint: 'if nothing was ever published there, begin with packsign build --first',
+      hint: 'if nothing was ever published there, begin with packsign build DIRECTORY --first',
     });
   }
   throw new PacksignError(
     'PREVIOUS_INVALID',
     `${from} is not what its signers published: ${message ?? ''}${code === null ? '' : ` (${code})`}`,
     {
-      hint: 'nothing was built upon it; restore it from a backup, or find out whose it is with packsign verify',
+      hint: 'nothing was built upon it; restore it from a backup, or find out whose it is with packsign verify DIRECTORY',
     },
   );
 }

@@ -9,6 +9,7 @@ import { recallUnchanged, rememberBuild } from './unchanged.js';
 import type { Inputs, Summary } from './unchanged.js';
 import { removeDurably, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
+import { refuseSecrets } from '../disk/secrets.js';
 import { PacksignError } from '../errors.js';
 import type { Database } from '../model/database.js';
 import { NO_DIFFERENCE } from '../model/diff.js';
@@ -136,6 +137,7 @@ async function buildWith(
   if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
   const { published, unchanged, refreshDue } = prepared;
   if (published !== null && unchanged && !refreshDue) {
+    refuseSecrets(directory, scan.others);
     const summary = summaryOf(prepared, published.database);
     if (!check) {
       removeWaiting(directory);

@@ -19,7 +19,7 @@ export async function readInventory(directory: string): Promise<Inventory> {
   const published = await readPublished(directory);
   if (published === null) {
     throw new PacksignError('NOT_PUBLISHED', `nothing is published in ${directory}`, {
-      hint: 'publish it first: packsign build --key FILE',
+      hint: 'publish it first: packsign build DIRECTORY --key FILE',
     });
   }
   const { Archives, Packsign } = published.database;

@@ -61,7 +61,9 @@ export async function gatherSignatures(gathering: Gathering, signing: SigningNow
 }
 
 export function noKey(): PacksignError {
-  return new PacksignError('NO_KEY', 'no key to sign with', { hint: 'name one: packsign sign --key FILE' });
+  return new PacksignError('NO_KEY', 'no key to sign with', {
+    hint: 'name one: packsign sign DIRECTORY --key FILE',
+  });
 }
 
 interface Before {
@@ -147,6 +149,6 @@ function expiresAfterKey(keyExpires: Date, now: Date): PacksignError {
   return new PacksignError(
     'EXPIRES_AFTER_KEY',
     `the database would outlive the key that signs it, which expires at ${formatInstant(keyExpires)}`,
-    { hint: `extend the key, or shorten "Validity": packsign build --validity "${days} days"` },
+    { hint: `extend the key, or shorten "Validity": packsign build DIRECTORY --validity "${days} days"` },
   );
 }

@@ -8,6 +8,7 @@ import { namedAddress } from '../model/address.js';
 import type { Archive } from '../model/archive.js';
 import type { Finding } from '../model/finding.js';
 import { plainName } from '../model/file-name.js';
+import { shellWord } from '../model/shell.js';
 import { finalRelease, plainVersion, versionOrder } from '../model/version.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
@@ -134,7 +135,9 @@ async function choose(
       const database = await fetchThrough(network, target, options);
       choices.push({
         database,
-        chosen: names.map((name) => find(name, archivesOf(database, options), options)),
+        chosen: names.map((name) =>
+          find(name, archivesOf(database, options), { ...options, place: placeOf(database) }),
+        ),
       });
     } catch (error) {
       if (!(error instanceof PacksignError)) throw error;
@@ -150,14 +153,18 @@ async function choose(
     return { ...choice, notices: [...choice.database.notices, ...failures.flatMap(silence)] };
   throw new PacksignError(
     'AMBIGUOUS',
-    [
-      'several trusted databases have it:',
-      ...choices.map(({ database }) => `  ${database.name ?? database.url}`),
-    ].join('\n'),
+    ['several trusted databases have it:', ...choices.map(({ database }) => `  ${placeOf(database)}`)].join(
+      '\n',
+    ),
     {
-      hint: `say which: packsign get ${names.join(' ')} --from ${choice.database.name ?? choice.database.url}`,
+      hint: `say which: packsign get ${names.join(' ')} --from ${shellWord(placeOf(choice.database))}`,
     },
   );
+}
+
+/** What a database is called here, or its address. */
+function placeOf({ name, url }: FetchedDatabase): string {
+  return name ?? url;
 }
 
 /** A database that could not be asked, or is not good enough, might have had it too: whoever fetches should know. */
@@ -197,7 +204,7 @@ function archivesOf(
 function find(
   wanted: string,
   archives: ReadonlyMap<string, Archive>,
-  { allowPre }: Pick<GetOptions, 'allowPre'>,
+  { allowPre, from, place }: Pick<GetOptions, 'allowPre' | 'from'> & { readonly place: string },
 ): Wanted {
   const exact = archives.get(wanted);
   if (exact !== undefined) return { path: wanted, archive: exact };
@@ -208,7 +215,7 @@ function find(
     sameName.length > 0 ? sameName : all.filter(({ archive }) => plainName(archive.Name) === plainName(name));
   const candidates = version === undefined ? newest(named, allowPre) : ofVersion(named, version);
   const [first] = candidates;
-  if (first === undefined) throw notFound(wanted, named);
+  if (first === undefined) throw notFound(wanted, { named, place });
   if (candidates.length === 1) return first;
   throw new PacksignError(
     'AMBIGUOUS',
@@ -216,7 +223,9 @@ function find(
       `${wanted} is more than one archive:`,
       ...candidates.map(({ path, archive }) => `  ${path}  ${archive.Version}`),
     ].join('\n'),
-    { hint: `name one by its path: packsign get ${first.path}` },
+    {
+      hint: `name one by its path: packsign get ${first.path}${from === null ? '' : ` --from ${shellWord(from)}`}`,
+    },
   );
 }
 
@@ -241,10 +250,13 @@ function newest(named: readonly Wanted[], allowPre: boolean): readonly Wanted[] 
   return live.filter(({ archive }) => order(archive.Version, best.archive.Version) === 0);
 }
 
-function notFound(wanted: string, named: readonly Wanted[]): PacksignError {
+function notFound(
+  wanted: string,
+  { named, place }: { named: readonly Wanted[]; place: string },
+): PacksignError {
   if (named.length === 0)
     return new PacksignError('PACKAGE_NOT_FOUND', `there is no package ${wanted}`, {
-      hint: 'packsign list shows what there is',
+      hint: `packsign list ${shellWord(place)} shows what there is`,
     });
   const versions = named
     .map(({ archive }) => `${archive.Version}${archive.Yanked === undefined ? '' : ' (yanked)'}`)
@@ -455,7 +467,7 @@ export async function fetchArchive(database: FetchedDatabase, options: FetchArch
   const { path } = options;
   const all = { ...options, from: null, allowUnauthenticated: false, allowPre: false };
   const archive = archivesOf(database, all).get(path);
-  if (archive === undefined) throw notFound(path, []);
+  if (archive === undefined) throw notFound(path, { named: [], place: placeOf(database) });
   const network = openNetwork(options.network);
   try {
     const { packages, findings } = await download(network, { database, chosen: [{ path, archive }] }, all);

@@ -51,7 +51,7 @@ export async function importPackMan(directory: string, options: ImportOptions): 
   if (bytes === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
   if (!isForeign(bytes)) {
     throw new PacksignError('USAGE', `${file} is a database of packsign already`, {
-      hint: 'packsign build --previous FILE carries one on that is published elsewhere',
+      hint: 'packsign build DIRECTORY --previous FILE carries one on that is published elsewhere',
     });
   }
   const foreign = await decodePackMan(bytes);

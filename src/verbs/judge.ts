@@ -97,8 +97,8 @@ export async function judge(evidence: Evidence, options: JudgeOptions): Promise<
   let signatures: readonly JudgedSignature[] = [];
   try {
     const reports = await checkSignatures({ ...evidence, content }, options);
-    signatures = reports.map((report) => judged(report, null));
     const latest = new Date(options.now.getTime() + SLACK_MS);
+    signatures = reports.map((report) => judged(report, { from: null, until: latest }));
     // Step 5: before anything is decoded. What the database itself asks for is only known afterwards.
     const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
     requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
@@ -178,10 +178,10 @@ function requireSigners(
   throw new PacksignError('TOO_FEW_SIGNATURES', `${signers.size} of ${least} signatures that are needed`);
 }
 
-function judged(report: SignatureReport, bounds: Bounds | null): JudgedSignature {
+function judged(report: SignatureReport, bounds: Bounds): JudgedSignature {
   const { fingerprint, userId, signedAt } = report;
-  const outside = bounds === null ? null : outsideReason(signedAt, bounds);
-  const counts = report.good && outside === null && bounds !== null;
+  const outside = outsideReason(signedAt, bounds);
+  const counts = report.good && outside === null;
   return { fingerprint, userId, signedAt, counts, reason: report.reason ?? outside };
 }
 

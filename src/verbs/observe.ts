@@ -117,7 +117,15 @@ export function startObserving(
       if (archives.length === 0 && (unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);
       const bytes = archives.reduce((sum, { size }) => sum + size, 0);
       const cached = files.length - unknown.length;
-      return { archives, others: scan.others, warnings, moving, hashed: unknown.length, cached, bytes };
+      return {
+        archives,
+        others: scan.others,
+        warnings,
+        moving,
+        hashed: unknown.length - failed.size,
+        cached,
+        bytes,
+      };
     },
   };
 }

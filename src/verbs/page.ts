@@ -49,7 +49,7 @@ export async function page(directory: string, options: PageOptions): Promise<Pag
         'NOT_PUBLISHED',
         `there is no ${join(directory, DATABASE_NAME)} to make a page of`,
         {
-          hint: 'publish a database first: packsign build --key FILE',
+          hint: 'publish a database first: packsign build DIRECTORY --key FILE',
         },
       );
     }
@@ -278,7 +278,7 @@ function requireOwnPage(directory: string, html: string): void {
     'PAGE_EDITED',
     `${join(directory, PAGE_NAME)} was edited by hand, or is none of packsign's: left alone`,
     {
-      hint: 'move it away, or write over it: packsign page --force',
+      hint: 'move it away, or write over it: packsign page DIRECTORY --force',
     },
   );
 }

@@ -105,12 +105,12 @@ export async function readPublished(
   const path = join(directory, DATABASE_NAME);
   if (!standing.bytes.includes('<key>Packsign</key>')) {
     throw new PacksignError('FOREIGN_DATABASE', `${path} was not made by packsign`, {
-      hint: 'start anew with packsign build --first',
+      hint: 'start anew with packsign build DIRECTORY --first',
     });
   }
   const why = verdict.message ?? 'it has no signature';
   throw new PacksignError('PREVIOUS_INVALID', `${path} does not verify against ${KEYS_NAME}: ${why}`, {
-    hint: 'restore it from a backup or the published site; packsign build --first starts anew and loses its history',
+    hint: 'restore it from a backup or the published site; packsign build DIRECTORY --first starts anew and loses its history',
   });
 }
 

@@ -47,6 +47,6 @@ export function keyNotPublished(signer: Signer, how: string): PacksignError {
   return new PacksignError(
     'KEY_NOT_PUBLISHED',
     `the key ${signer.fingerprint} ${how} the published ${KEYS_NAME}`,
-    { hint: 'users could not verify it; publish it first: packsign key publish --key FILE' },
+    { hint: 'users could not verify it; publish it first: packsign key publish DIRECTORY --key FILE' },
   );
 }

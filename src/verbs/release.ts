@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { findSecrets } from '../disk/secrets.js';
+import { refuseSecrets } from '../disk/secrets.js';
 import { readBounded, writeDurably } from '../disk/files.js';
 import { writeNote } from '../disk/notes.js';
 import { PacksignError } from '../errors.js';
@@ -167,18 +167,8 @@ function nobodyKnown(directory: string): PacksignError {
   return new PacksignError(
     'KEY_NOT_PUBLISHED',
     `there is no ${join(directory, KEYS_NAME)} to hold the signatures of the others against`,
-    { hint: 'publish the certificate of every signer first: packsign key publish --certificate FILE' },
-  );
-}
-
-function refuseSecrets(directory: string, others: readonly string[]): void {
-  const secrets = findSecrets(directory, others);
-  if (secrets.length === 0) return;
-  throw new PacksignError(
-    'SECRET_IN_DIRECTORY',
-    `a secret key lies in the directory: ${secrets.join(', ')}`,
     {
-      hint: 'move it to a place that is never published',
+      hint: 'publish the certificate of every signer first: packsign key publish DIRECTORY --certificate FILE',
     },
   );
 }

@@ -143,7 +143,7 @@ async function publishRevocation(options: RevokeKeyOptions): Promise<ChangedKey>
   const certificate = await applyRevocation(readKeyFile(file), await readKeys(keys));
   if (certificate === null) {
     throw new PacksignError('KEY_NOT_PUBLISHED', `${file} revokes none of the keys in ${keys}`, {
-      hint: 'name the directory that publishes the key: packsign key revoke FILE DIRECTORY',
+      hint: 'name the directory that publishes the key: packsign key revoke FILE DIR',
     });
   }
   return { ...(await outcome(certificate, options)), files: [] };

@@ -135,7 +135,7 @@ async function compare(
 
 function trouble(path: string, code: 'ARCHIVE_DIFFERS' | 'ARCHIVE_UNREADABLE', message: string): News {
   const hint = 'restore it from a copy; until then whoever downloads it is warned';
-  return { event: 'error', code, paths: [path], message, hint, warnings: [] };
+  return { event: 'error', code, paths: [path], withdrawn: [], message, hint, warnings: [] };
 }
 
 function readPosition(stateFolder: string): Position | null {

@@ -100,7 +100,7 @@ async function nothingWaits(
     return { released: null, difference: null, warnings };
   }
   throw new PacksignError('NOTHING_TO_SIGN', `there is no ${join(directory, WAITING_NAME)} to sign`, {
-    hint: 'make one first: packsign build',
+    hint: 'make one first: packsign build DIRECTORY',
   });
 }
 
@@ -152,6 +152,6 @@ async function compareArchives(
   throw new PacksignError(
     'ARCHIVE_DIFFERS',
     [`archives are not what ${join(directory, WAITING_NAME)} says:`, ...differing].join('\n'),
-    { hint: 'build again and look at what changed: packsign build, packsign diff' },
+    { hint: 'build again and look at what changed: packsign build DIRECTORY, packsign diff DIRECTORY' },
   );
 }

@@ -1,18 +1,22 @@
 import { join } from 'node:path';
 import { openCache } from '../disk/cache.js';
 import { readBounded } from '../disk/files.js';
+import { refuseSecrets } from '../disk/secrets.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { decodeDatabase } from '../format/database.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES, thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Difference } from '../model/diff.js';
+import type { Warning } from '../model/finding.js';
 import { GATHERED_NAME, KEYS_NAME, WAITING_NAME } from '../model/layout.js';
+import { refuseChangedBytes, refuseMassRemoval } from '../model/policy.js';
 import { SLACK_MS } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { DiffOptions } from './diff.js';
 import { nameOf } from './judge.js';
 import { prepare } from './prepare.js';
+import type { Prepared } from './prepare.js';
 import { readHeldKeys } from './publish-keys.js';
 import { readKeys, readPublished, readStanding } from './published.js';
 import type { Published } from './published.js';
@@ -41,9 +45,11 @@ export interface StatusResult {
   readonly difference: Difference | null;
   /** Sorted; empty when all is well. */
   readonly attention: readonly Attention[];
-  /** What is wrong, in words, and what to type, for the first of them. */
+  /** What keeps a database from being made or published, in words, and what to type. */
   readonly message: string | null;
   readonly hint: string | null;
+  /** Archives that cannot be listed. */
+  readonly warnings: readonly Warning[];
 }
 
 /** A certificate that the directory publishes. */
@@ -77,18 +83,15 @@ export async function status(directory: string, options: DiffOptions): Promise<S
   const revoking = (await readHeldKeys(options.stateFolder)).length > 0;
   const trouble = await findPublished(directory);
   const published = trouble instanceof PacksignError ? null : trouble;
-  const changes = trouble instanceof PacksignError ? trouble : await findChanges(directory, options);
+  const changes = trouble instanceof PacksignError ? untold(trouble) : await findChanges(directory, options);
   const attention = new Set<Attention>(
     [
       trouble instanceof PacksignError ? trouble.code : null,
       published === null && !(trouble instanceof PacksignError) ? ('NOT_PUBLISHED' as const) : null,
       waiting === null ? null : ('WAITING' as const),
       revoking ? ('REVOCATION_WAITS' as const) : null,
-      changes instanceof PacksignError
-        ? changes.code
-        : changes === null
-          ? null
-          : ('UNSIGNED_CHANGES' as const),
+      changes.refusal === null ? null : changes.refusal.code,
+      changes.difference === null ? null : ('UNSIGNED_CHANGES' as const),
       ...expiries(published?.database ?? null, { signers, now }),
     ].filter((code) => code !== null),
   );
@@ -98,10 +101,11 @@ export async function status(directory: string, options: DiffOptions): Promise<S
     expires: published?.database.Packsign.Expires ?? null,
     signers,
     waiting,
-    difference: changes instanceof PacksignError ? null : changes,
+    difference: changes.difference,
     attention: Array.from(attention).sort(),
-    message: changes instanceof PacksignError ? changes.message : null,
-    hint: changes instanceof PacksignError ? changes.hint : null,
+    message: changes.refusal?.message ?? null,
+    hint: changes.refusal?.hint ?? null,
+    warnings: changes.warnings,
   };
 }
 
@@ -115,22 +119,52 @@ async function findPublished(directory: string): Promise<Published | null | Pack
   }
 }
 
-/** What the archives here would change in what is published; null where nothing. */
-async function findChanges(
-  directory: string,
-  options: DiffOptions,
-): Promise<Difference | null | PacksignError> {
+/** What the archives here would change in what is published. */
+interface Changes {
+  readonly isChanged: boolean;
+  /** Null where nothing changes, or that cannot be told. */
+  readonly difference: Difference | null;
+  /** What would keep it from being made or published. */
+  readonly refusal: PacksignError | null;
+  readonly warnings: readonly Warning[];
+}
+
+function untold(refusal: PacksignError): Changes {
+  return { isChanged: true, difference: null, refusal, warnings: [] };
+}
+
+async function findChanges(directory: string, options: DiffOptions): Promise<Changes> {
   const cache = openCache(options.stateFolder, { rehash: options.rehash, remember: false });
   try {
-    const { unchanged, difference } = await prepare(directory, {
+    const prepared = await prepare(directory, {
       ...options,
       signing: await options.signing(),
       cache,
       standing: readStanding(directory),
     });
-    return unchanged ? null : difference;
+    const { unchanged, difference } = prepared;
+    const { warnings } = prepared.observation;
+    const refusal = findRefusal(directory, prepared);
+    return { isChanged: !unchanged, difference: unchanged ? null : difference, refusal, warnings };
   } catch (error) {
-    if (error instanceof PacksignError && error.code !== 'DIRECTORY_UNREADABLE') return error;
+    if (error instanceof PacksignError && error.code !== 'DIRECTORY_UNREADABLE') return untold(error);
+    throw error;
+  }
+}
+
+/** What a person has to decide before it can be published. */
+function findRefusal(
+  directory: string,
+  { published, database, observation }: Prepared,
+): PacksignError | null {
+  const before = published?.database ?? null;
+  try {
+    refuseChangedBytes(before, database);
+    refuseMassRemoval(before, database);
+    refuseSecrets(directory, observation.others);
+    return null;
+  } catch (error) {
+    if (error instanceof PacksignError) return error;
     throw error;
   }
 }
@@ -139,7 +173,7 @@ interface StateSources {
   readonly trouble: Published | null | PacksignError;
   readonly published: Published | null;
   readonly waiting: WaitingStatus | null;
-  readonly changes: Difference | null | PacksignError;
+  readonly changes: Changes;
   readonly now: Date;
 }
 
@@ -149,7 +183,7 @@ function stateOf({ trouble, published, waiting, changes, now }: StateSources): S
   if (published === null) return 'unsigned';
   const { Expires } = published.database.Packsign;
   if (Expires !== undefined && Expires <= now) return 'stale';
-  return changes === null ? 'published' : 'changed';
+  return changes.isChanged ? 'changed' : 'published';
 }
 
 function expiries(

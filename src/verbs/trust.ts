@@ -68,7 +68,8 @@ export interface TrustAdded extends TrustOffer {
 }
 
 /**
- * Begins to trust a database: fetches it, holds it to the keys, and pins them. Throws TRUST_EXISTS,
+ * Begins to trust a database, or pins one that was added blindly: fetches it, holds it to the keys, and pins them.
+ * Throws TRUST_EXISTS,
  * NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED, FILE_UNREADABLE, what
  * `fetchDatabase` throws, and the code of a database that is refused: nothing is kept then.
  */
@@ -76,8 +77,9 @@ export async function trustAdd(address: string, options: TrustAddOptions): Promi
   const url = databaseAddress(address);
   const entries = entriesOf(options.store);
   const standing = entries.find((entry) => entry.url === url);
-  if (standing !== undefined) throw exists(standing);
-  const name = chooseName(options.name, { url, entries });
+  if (standing !== undefined && (isPinned(standing) || options.blindly)) throw exists(standing);
+  const others = entries.filter((entry) => entry !== standing);
+  const name = chooseName(options.name ?? standing?.name ?? null, { url, entries: others });
   const network = openNetwork(options.network);
   try {
     const chosen = await choosePins(network, url, options);
@@ -109,6 +111,11 @@ export async function trustAdd(address: string, options: TrustAddOptions): Promi
 
 function keyOf({ fingerprint, userIds }: Certificate): PinnedKey {
   return { fingerprint, userId: userIds[0] ?? null };
+}
+
+/** What was added blindly may be pinned later. */
+function isPinned({ fingerprints }: TrustEntry): boolean {
+  return fingerprints.length > 0;
 }
 
 function exists({ url, name }: TrustEntry): PacksignError {
@@ -293,11 +300,12 @@ async function store(
     accepted: note,
   };
   await changeTrust(place.folder, (entries) => {
-    const standing = entries.find((one) => one.url === url || one.name === name);
+    const others = entries.filter((one) => one.url !== url || isPinned(one));
+    const standing = others.find((one) => one.url === url || one.name === name);
     if (standing !== undefined) throw exists(standing);
     if (trusted !== null && note !== null)
       writeInventory(place.folder, note.sha256, hashesOf(trusted.Archives));
-    return [...entries, entry];
+    return [...others, entry];
   });
   if (note !== null && bytes !== null && signature !== null && place.cacheFolder !== null) {
     keep(place.cacheFolder, note.sha256, { bytes, signature });

@@ -4,6 +4,7 @@ import type { CacheStore } from '../disk/cache.js';
 import { readBounded } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { scanDirectory } from '../disk/scan.js';
+import { refuseSecrets } from '../disk/secrets.js';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES } from '../model/database.js';
 import type { Archives } from '../model/archive.js';
@@ -34,6 +35,8 @@ export interface News {
   readonly code: string | null;
   /** Archive paths that it is about, sorted. */
   readonly paths: readonly string[];
+  /** Those of them that are listed no more. */
+  readonly withdrawn: readonly string[];
   readonly message: string | null;
   /** What to type next. */
   readonly hint: string | null;
@@ -179,6 +182,7 @@ async function turn(
     const stillSince = new Date(now.getTime() - EDITING_MS);
     const mended = await catchUp(directory, published.sha256, { ...context, stillSince });
     warnings.push(...unsaidOfPage(mended, memory));
+    refuseSecrets(directory, settled.scan.others);
     const isAnswered = !settled.changed || news.length > 0;
     const message = isLost
       ? 'put back what was published last'
@@ -257,7 +261,7 @@ async function readLast(
       'PREVIOUS_INVALID',
       'the database here is older than the one that was published last',
       {
-        hint: 'put the newer one back; to go on from the old one, start packsign watch again',
+        hint: 'put the newer one back; to go on from the old one, start packsign watch DIRECTORY again',
       },
     );
   }
@@ -439,7 +443,7 @@ function newsOf(error: PacksignError): News {
   return { ...SILENT, event, code: error.code, message: error.message, hint: error.hint };
 }
 
-const SILENT = { code: null, paths: [], message: null, hint: null, warnings: [] } as const;
+const SILENT = { code: null, paths: [], withdrawn: [], message: null, hint: null, warnings: [] } as const;
 
 function settingsHeld(): News {
   return {
@@ -447,14 +451,15 @@ function settingsHeld(): News {
     event: 'held',
     code: 'SETTINGS_CHANGED',
     message: 'packsign.json was changed; what it changes waits until a person signs it',
-    hint: 'packsign diff shows what it changes; then packsign build and packsign sign',
+    hint: 'packsign diff DIRECTORY shows what it changes; then packsign build DIRECTORY and packsign sign DIRECTORY',
   };
 }
 
 const HELD_HINTS: Readonly<Record<string, string>> = {
   BYTES_CHANGED:
-    'give the new bytes a new version and name, or say why: packsign build --allow-changed PATH --reason TEXT --key KEY',
-  NAME_MISMATCH: 'give it "Name" and "Version" in packsign.json, then packsign build and packsign sign',
+    'give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed PATH --reason TEXT --key KEY',
+  NAME_MISMATCH:
+    'give it "Name" and "Version" in packsign.json, then packsign build DIRECTORY and packsign sign DIRECTORY',
 };
 
 /** One piece of news for each reason, whatever the number of archives. */
@@ -526,7 +531,7 @@ function signedNews(
       code: 'SIGNATURES_MISSING',
       paths,
       message,
-      hint: 'packsign sign --key KEY',
+      hint: 'packsign sign DIRECTORY --key KEY',
     };
   }
   const added = new Set(difference.added);
@@ -534,6 +539,7 @@ function signedNews(
     ...SILENT,
     event: unchanged ? 'refreshed' : 'signed',
     paths,
+    withdrawn: difference.withdrawn,
     warnings: [...left, ...warnings.filter(({ path }) => path !== null && added.has(path))],
   };
 }

@@ -6,7 +6,7 @@ import type { Memo } from '../disk/memo.js';
 import type { Scan } from '../disk/scan.js';
 import { KEYS_LIMIT_BYTES } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
-import { KEYS_NAME } from '../model/layout.js';
+import { KEYS_NAME, isWrittenWith } from '../model/layout.js';
 import { isRefreshDue } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { nameOf } from './judge.js';
@@ -47,7 +47,7 @@ export function recallUnchanged(
   { pair, now }: { pair: Pair; now: Date },
 ): Summary | null {
   const memo = readMemo(inputs.stateFolder);
-  if (memo === null || !isKnownWhole(inputs) || memo.inputs !== inputsName(inputs)) return null;
+  if (memo === null || !isKnownWhole(inputs) || memo.inputs !== inputsName(inputs, pair)) return null;
   if (JSON.stringify(memo.published) !== JSON.stringify(publishedNames(directory, pair))) return null;
   const summary = summaryOf(memo);
   const dates = { Issued: summary.issued, ...(summary.expires === null ? {} : { Expires: summary.expires }) };
@@ -63,7 +63,7 @@ export function rememberBuild(
   if (!isKnownWhole(inputs)) return;
   writeMemo(inputs.stateFolder, {
     published: publishedNames(directory, pair),
-    inputs: inputsName(inputs),
+    inputs: inputsName(inputs, pair),
     summary: { ...summary },
   });
 }
@@ -72,8 +72,10 @@ function isKnownWhole({ scan, cache }: Inputs): boolean {
   return cache.checksum() !== null && scan.archives.every(cache.knows);
 }
 
-function inputsName({ settings, scan, cache }: Inputs): string {
-  return nameInputs([settings, scan.warnings, scan.archives.length, cache.checksum()]);
+function inputsName({ settings, scan, cache }: Inputs, { sha256 }: Pair): string {
+  // Under a new name there may lie a secret key.
+  const others = scan.others.filter((path) => !isWrittenWith(sha256, path));
+  return nameInputs([settings, scan.warnings, others, scan.archives.length, cache.checksum()]);
 }
 
 function publishedNames(directory: string, { sha256, signature }: Pair): Memo['published'] {

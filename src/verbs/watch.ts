@@ -149,5 +149,16 @@ function keyOf({ event, code, paths, message }: News): string {
 }
 
 function bare(event: 'ready' | 'stopped', { at, issued }: { at: Date; issued: Date | null }): WatchEvent {
-  return { event, at, issued, code: null, paths: [], message: null, hint: null, warnings: [], tookMs: null };
+  return {
+    event,
+    at,
+    issued,
+    code: null,
+    paths: [],
+    withdrawn: [],
+    message: null,
+    hint: null,
+    warnings: [],
+    tookMs: null,
+  };
 }

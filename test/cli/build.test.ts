@@ -48,14 +48,14 @@ describe('build', () => {
   test('leaves a database that waits', () => {
     expect(transcript(place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>'])))
       .toMatchInlineSnapshot(`
-      "$ packsign build dist --maintainer Ann <ann@example.org>
-      2 archives, 5.2 kB (<n> hashed, <n> known)
-        + demo-1.0.tar.gz
-        + npm/left-pad-1.3.0.tgz
-      wrote dist/packages.unsigned.plist; look at it with packsign diff, publish it with
-        packsign sign dist --key FILE
-      [0]"
-    `);
+        "$ packsign build dist --maintainer Ann <ann@example.org>
+        2 archives, 5.2 kB (<n> hashed, <n> known)
+          + demo-1.0.tar.gz
+          + npm/left-pad-1.3.0.tgz
+        wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
+          packsign sign dist --key FILE
+        [0]"
+      `);
     expect(Object.keys(place.snapshot())).toEqual([
       'demo-1.0.tar.gz',
       'npm/left-pad-1.3.0.tgz',
@@ -203,7 +203,7 @@ describe('build', () => {
       2 archives, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + npm/left-pad-1.3.0.tgz
-      wrote dist/packages.unsigned.plist; look at it with packsign diff, publish it with
+      wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
         packsign sign dist --key FILE
       ! packsign: warning: nobody is named as responsible; set "Maintainer" in packsign.json (NO_MAINTAINER)
       [0]"
@@ -487,7 +487,7 @@ describe('what stands there already', () => {
     expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: dist/packages.plist was not made by packsign
-      ! packsign: hint: start anew with packsign build --first
+      ! packsign: hint: start anew with packsign build dist --first
       [2]"
     `);
     expect(place.packsign([...RELEASE, '--first']).status).toBe(0);

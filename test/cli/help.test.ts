@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/all.js';
 import { codeOf, newPlace, transcript } from '../packsign.js';
@@ -29,6 +30,20 @@ describe('help', () => {
     expect([status, stderr, tooWide(stdout)]).toEqual([0, '', []]);
     expect(stdout).toContain(`Examples:\n  packsign ${words.join(' ')} `);
     expect(stdout).toContain('--json');
+  });
+
+  test('that cannot be written is an error that says so', () => {
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', `"${process.execPath}" dist/bin/packsign.js --help > /dev/full`],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^packsign: error: standard output cannot be written: .*ENOSPC.*\n$/),
+    ]);
   });
 
   test('--version is one line on stdout', () => {
@@ -92,7 +107,7 @@ describe('USAGE', () => {
     `);
     expect(transcript(place.packsign(['build', 'dist', '--threshold', 'abc']))).toMatchInlineSnapshot(`
       "$ packsign build dist --threshold abc
-      ! packsign: error: --threshold wants a number, not "abc"
+      ! packsign: error: --threshold wants a whole number, 1 or more, not "abc"
       [2]"
     `);
     expect(transcript(place.packsign(['verify', '--fingerprint', 'ABCDEF12']))).toMatchInlineSnapshot(`

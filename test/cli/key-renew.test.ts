@@ -315,7 +315,7 @@ describe('key revoke', () => {
     expect(transcript(place.packsign(['key', 'revoke', 'bob.rev', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign key revoke bob.rev dist
       ! packsign: error: bob.rev revokes none of the keys in dist/keys.asc
-      ! packsign: hint: name the directory that publishes the key: packsign key revoke FILE DIRECTORY
+      ! packsign: hint: name the directory that publishes the key: packsign key revoke FILE DIR
       [1]"
     `);
   });

@@ -26,7 +26,7 @@ describe('key generate', () => {
         packsign-key.rev.asc  revokes it if it is lost: keep it apart from the key
         packsign-key.pub.asc  is public
         it expires at <date>
-      next: packsign build --key packsign-key.signing.asc
+      next: packsign build DIRECTORY --key packsign-key.signing.asc
       [0]"
     `);
     const modes = FILES.map((name) => (statSync(place.path(name)).mode & 0o777).toString(8));

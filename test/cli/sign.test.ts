@@ -92,7 +92,7 @@ describe('sign', () => {
     expect(transcript(place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
       ! packsign: error: there is no dist/packages.unsigned.plist to sign
-      ! packsign: hint: make one first: packsign build
+      ! packsign: hint: make one first: packsign build dist
       [2]"
     `);
   });
@@ -103,7 +103,7 @@ describe('sign', () => {
     expect(transcript(place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
       ! packsign: error: no key to sign with
-      ! packsign: hint: name one: packsign sign --key FILE
+      ! packsign: hint: name one: packsign sign dist --key FILE
       [2]"
     `);
   });
@@ -134,7 +134,7 @@ describe('STALE_BUILD', () => {
     expect(transcript(place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
       ! packsign: error: another database was published since this one was built
-      ! packsign: hint: build again: packsign build
+      ! packsign: hint: build again: packsign build dist
       [1]"
     `);
   });
@@ -153,6 +153,19 @@ describe('STALE_BUILD', () => {
 });
 
 describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
+  test('status says that a person has to decide, and what to type', () => {
+    succeed(RELEASE);
+    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0', 'x = 2\n'));
+    const { status, value } = place.json(['status', 'dist']);
+    expect([status, value['state'], value['attention']]).toEqual([
+      ...[1, 'changed'],
+      ['BYTES_CHANGED', 'UNSIGNED_CHANGES'],
+    ]);
+    expect(place.packsign(['status', 'dist']).stdout).toContain(
+      'next: give the new bytes a new version and name, or say why: packsign build dist --allow-changed demo-1.0.tar.gz',
+    );
+  });
+
   const PATH = 'dist/demo-1.0.tar.gz';
   const [A, B, C] = ['a = 1\n', 'b = 1\n', 'c = 1\n'].map((body) => sdist('demo', '1.0', body)) as [
     Buffer,
@@ -177,7 +190,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
             was sha256 <sha256>, 3095 bytes, since <date>
             is  sha256 <sha256>, 3095 bytes
         ~ demo-1.0.tar.gz: MD5Sum: "b34404961d9fd9a4894f50e82e545698" → "de7f8d2d37d4b37442a309061d4d7dc6"
-      wrote dist/packages.unsigned.plist; look at it with packsign diff, publish it with
+      wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
         packsign sign dist --key FILE
       ! packsign: warning: demo-1.0.tar.gz: other bytes than before: sha256 was <sha256>, is <sha256> (BYTES_CHANGED)
       [0]"
@@ -190,7 +203,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
       !   demo-1.0.tar.gz
       !     was sha256 <sha256>, 3095 bytes, since <date>
       !     is  sha256 <sha256>, 3095 bytes
-      ! packsign: hint: give the new bytes a new version and name, or say why: packsign build --allow-changed demo-1.0.tar.gz --reason TEXT
+      ! packsign: hint: give the new bytes a new version and name, or say why: packsign build dist --allow-changed demo-1.0.tar.gz --reason TEXT
       [1]"
     `);
   });
@@ -331,7 +344,7 @@ describe('ARCHIVE_DIFFERS: archives are what the waiting database says', () => {
       "$ packsign sign dist --key ann.asc
       ! packsign: error: archives are not what dist/packages.unsigned.plist says:
       !   demo-1.0.tar.gz has other bytes: sha256 is <sha256>
-      ! packsign: hint: build again and look at what changed: packsign build, packsign diff
+      ! packsign: hint: build again and look at what changed: packsign build dist, packsign diff dist
       [1]"
     `);
   });
@@ -355,6 +368,31 @@ describe('T19, SECRET_IN_DIRECTORY: a folder that holds a secret key is not publ
     succeed(['build', 'dist', '--maintainer', 'Ann']);
     expect(refusal(SIGN)).toEqual(['SECRET_IN_DIRECTORY', 1]);
     expect(refusal([...SIGN, '--without-archives'])).toEqual(['SECRET_IN_DIRECTORY', 1]);
+  });
+
+  test('is told of, also where there is nothing to sign', () => {
+    succeed(RELEASE);
+    // Archives that were touched a moment ago are read again: the shortcut comes with the third build.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
+    succeed(RELEASE);
+    succeed(RELEASE);
+    place.write('dist/sub/notes.txt', ann.secret);
+    for (const command of [RELEASE, ['build', 'dist', '--check']]) {
+      expect(refusal(command)).toEqual(['SECRET_IN_DIRECTORY', 1]);
+    }
+    const watched = place.packsign(['watch', 'dist', '--key', 'ann.asc', '--once']);
+    expect([watched.status, watched.stderr]).toEqual([
+      1,
+      expect.stringContaining('refused SECRET_IN_DIRECTORY'),
+    ]);
+    const { status, value } = place.json(['status', 'dist']);
+    expect([status, value['state'], value['attention']]).toEqual([1, 'published', ['SECRET_IN_DIRECTORY']]);
+    expect(place.packsign(['status', 'dist']).stdout).toContain(
+      '  a secret key lies in the directory: sub/notes.txt\n',
+    );
+    place.remove('dist/sub/notes.txt');
+    expect(place.packsign(['status', 'dist']).status).toBe(0);
+    succeed(RELEASE);
   });
 
   test('names it, and shows nothing of it', () => {
@@ -385,7 +423,7 @@ describe('T8, KEY_NOT_PUBLISHED: a signature is held against the published certi
     expect(transcript(place.packsign(['build', 'dist', '--key', 'bob.asc']))).toMatchInlineSnapshot(`
       "$ packsign build dist --key bob.asc
       ! packsign: error: the key <fingerprint> is not in the published keys.asc
-      ! packsign: hint: users could not verify it; publish it first: packsign key publish --key FILE
+      ! packsign: hint: users could not verify it; publish it first: packsign key publish dist --key FILE
       [1]"
     `);
   });
@@ -433,7 +471,7 @@ describe('EXPIRES_AFTER_KEY', () => {
     expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
       ! packsign: error: the database would outlive the key that signs it, which expires at <date>
-      ! packsign: hint: extend the key, or shorten "Validity": packsign build --validity "29 days"
+      ! packsign: hint: extend the key, or shorten "Validity": packsign build dist --validity "29 days"
       [1]"
     `);
     succeed([...RELEASE, '--validity', '29 days']);

@@ -117,7 +117,7 @@ describe('a host without the archives', () => {
     expect(transcript(place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
       ! packsign: error: there is no dist/keys.asc to hold the signatures of the others against
-      ! packsign: hint: publish the certificate of every signer first: packsign key publish --certificate FILE
+      ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
       [1]"
     `);
     succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']);
@@ -239,11 +239,11 @@ describe('Threshold', () => {
     const before = place.snapshot();
     expect(transcript(place.packsign(['build', 'dist', '--key', 'ann.asc', ...signers])))
       .toMatchInlineSnapshot(`
-      "$ packsign build dist --key ann.asc --signers <fingerprint> --signers <fingerprint> --threshold 2
-      ! packsign: error: there is no dist/keys.asc to hold the signatures of the others against
-      ! packsign: hint: publish the certificate of every signer first: packsign key publish --certificate FILE
-      [1]"
-    `);
+        "$ packsign build dist --key ann.asc --signers <fingerprint> --signers <fingerprint> --threshold 2
+        ! packsign: error: there is no dist/keys.asc to hold the signatures of the others against
+        ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
+        [1]"
+      `);
     expect(place.snapshot()).toEqual(before);
     succeed(place, ['build', 'dist', '--key', 'ann.asc', '--key', 'bob.asc', ...signers]);
   });

@@ -7,7 +7,13 @@ const MIB = 1024 * 1024;
 function plan(sizesMib: readonly number[], threads: number, md5 = true): readonly HashTask[] {
   const files = sizesMib.map((mib, index) => ({
     path: `f${index}`,
-    identity: { device: 1n, inode: BigInt(index), size: BigInt(Math.round(mib * MIB)), modified: 0n, changed: 0n },
+    identity: {
+      device: 1n,
+      inode: BigInt(index),
+      size: BigInt(Math.round(mib * MIB)),
+      modified: 0n,
+      changed: 0n,
+    },
   }));
   return planTasks(files, { threads, md5, metadata: true });
 }

@@ -198,7 +198,20 @@ export async function packsign(
   args: readonly string[],
   ...[input = '', env = {}]: readonly [input?: string, env?: Readonly<Record<string, string>>]
 ): Promise<Run> {
-  const child = spawn(process.execPath, [resolve('dist/bin/packsign.js'), ...args], {
+  return await packsignBy([process.execPath], place, { args, input, env });
+}
+
+/** The same by another program that runs it: its first words. */
+export async function packsignBy(
+  [command = '', ...words]: readonly string[],
+  place: Place,
+  {
+    args,
+    input = '',
+    env = {},
+  }: { args: readonly string[]; input?: string; env?: Readonly<Record<string, string>> },
+): Promise<Run> {
+  const child = spawn(command, [...words, resolve('dist/bin/packsign.js'), ...args], {
     cwd: place.root,
     env: {
       PATH: process.env['PATH'],

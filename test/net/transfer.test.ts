@@ -14,7 +14,7 @@ import { day, fingerprint, forgeKey } from '../pgp/forge.js';
 import { DEMO, ISSUED, certificateFile, minutes, people, sha256 } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
 import { hasTool } from '../tools.js';
-import { FILES, answer, newReader, packsign, publish, sendFile, serve } from './scene.js';
+import { FILES, answer, newReader, packsign, packsignBy, publish, sendFile, serve } from './scene.js';
 import type { Reader, Site } from './scene.js';
 
 let known: People;
@@ -39,6 +39,16 @@ async function trusted(archives: Readonly<Record<string, Uint8Array>> = FILES): 
 
 describe('downloads', () => {
   const BIG = randomBytes(3_000_000);
+
+  test('for which there is no room say so, and leave no file with the name of the archive', async () => {
+    await publish(place, known.ann, { archives: { 'big-1.0.tar.gz': BIG } });
+    reader.place.write('ann.asc', certificateFile(known.ann));
+    const get = ['get', 'big', '--from', site.url, '--keys', 'ann.asc', '--output', 'downloads'];
+    const little = ['sh', '-c', 'ulimit -f 2000; exec "$0" "$@"', process.execPath];
+    const { status, stderr } = await packsignBy(little, reader.place, { args: get });
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/^packsign: error: cannot write .*EFBIG/)]);
+    expect(readdirSync(reader.place.path('downloads'))).toEqual([expect.stringMatching(/\.part$/)]);
+  });
 
   test('go on where the connection broke', async () => {
     await trusted({ 'big-1.0.tar.gz': BIG });

@@ -131,6 +131,21 @@ describe('trust add', () => {
     expect([status, codeOf(value)]).toEqual([2, 'TRUST_EXISTS']);
     expect(user.snapshot('config')).toEqual(before);
   });
+
+  test('what was added blindly is pinned by adding it with its key, under the name that it has', async () => {
+    await packsign(user, ['trust', 'add', site.url, '--name', 'x', '--blindly']);
+    user.write('mallory.asc', certificateFile(known.mallory));
+    const refused = await answer(user, ['trust', 'add', site.url, '--keys', 'mallory.asc']);
+    expect(refused.status).toBe(1);
+    const blind = await answer(user, ['trust', 'add', site.url, '--blindly']);
+    expect([blind.status, codeOf(blind.value)]).toEqual([2, 'TRUST_EXISTS']);
+    const pinned = await answer(user, ['trust', 'add', site.url, '--keys', 'ann.asc']);
+    expect([pinned.status, pinned.value['name']]).toEqual([0, 'x']);
+    const verified = await answer(user, ['verify', 'x']);
+    expect([verified.status, verified.value['status']]).toEqual([0, 'authentic']);
+    const again = await answer(user, ['trust', 'add', site.url, '--keys', 'mallory.asc']);
+    expect([again.status, codeOf(again.value)]).toEqual([2, 'TRUST_EXISTS']);
+  });
 });
 
 describe('vouching', () => {

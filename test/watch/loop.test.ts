@@ -20,7 +20,7 @@ function tickingClock(): () => Date {
 }
 
 function news(event: News['event'], more: Partial<News> = {}): News {
-  return { event, code: null, paths: [], message: null, hint: null, warnings: [], ...more };
+  return { event, code: null, paths: [], withdrawn: [], message: null, hint: null, warnings: [], ...more };
 }
 
 function turn(...all: readonly News[]): Turn {
@@ -60,7 +60,7 @@ describe('the loop', () => {
   test('says what a turn came to, then that it is ready, and at the end that it stopped', async () => {
     const events = await eventsOf([turn(news('signed', { paths: ['a-1.0.tar.gz'] }))]);
     const after = (seconds: number) => new Date(BEGIN.getTime() + seconds * 1000);
-    const bare = { code: null, paths: [], message: null, hint: null, warnings: [] };
+    const bare = { code: null, paths: [], withdrawn: [], message: null, hint: null, warnings: [] };
     expect(events).toEqual([
       { ...bare, event: 'signed', at: after(3), issued: BEGIN, paths: ['a-1.0.tar.gz'], tookMs: 1000 },
       { ...bare, event: 'ready', at: after(4), issued: BEGIN, tookMs: null },

@@ -163,7 +163,7 @@ function allowedChanges(values: Values): ReadonlyMap<string, string> {
   const reasons = listOf(values, 'reason');
   if (paths.length !== reasons.length || reasons.some((reason) => reason.trim() === '')) {
     throw new PacksignError('USAGE', 'each --allow-changed wants a --reason', {
-      hint: 'packsign build --allow-changed PATH --reason TEXT',
+      hint: 'packsign build DIRECTORY --allow-changed PATH --reason TEXT',
     });
   }
   // It ends in the database, where such characters may not stand.

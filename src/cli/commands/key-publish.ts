@@ -21,7 +21,9 @@ export const keyPublishCommand: Command = {
       environment: outside.environment,
     });
     if (certificates.length === 0) {
-      throw new PacksignError('NO_KEY', 'no key to publish', { hint: 'packsign key publish --key FILE' });
+      throw new PacksignError('NO_KEY', 'no key to publish', {
+        hint: 'packsign key publish DIRECTORY --key FILE',
+      });
     }
     const page = settings.Page === true;
     return reportKeys(await publishKeys(directory, { certificates, stateFolder, page }));
