@@ -189,7 +189,10 @@ describe('which package', () => {
     expect((await reader.get(['demo'])).packages).toMatchObject([{ version: '1.10' }]);
     expect((await reader.get(['demo==1.9.0'])).packages).toMatchObject([{ version: '1.9' }]);
     await expect(reader.get(['demo==3'])).rejects.toMatchObject({ code: 'PACKAGE_NOT_FOUND', exitStatus: 2 });
-    await expect(reader.get(['other'])).rejects.toMatchObject({ code: 'PACKAGE_NOT_FOUND' });
+    await expect(reader.get(['other'])).rejects.toMatchObject({
+      code: 'PACKAGE_NOT_FOUND',
+      hint: expect.stringMatching(/^packsign list 127\.0\.0\.1\S* shows what there is$/) as string,
+    });
   });
 
   test.each([

@@ -336,9 +336,10 @@ describe('T6: distinct primary keys are counted', () => {
   });
 
   test('a primary key and its subkey are one', async () => {
-    expect(verdict(verify(await signedBy([primaryOf(ann), subkeyOf(ann)]), ...two))).toEqual(
-      refused('TOO_FEW_SIGNATURES'),
-    );
+    const answer = verify(await signedBy([primaryOf(ann), subkeyOf(ann)]), ...two);
+    expect(verdict(answer)).toEqual(refused('TOO_FEW_SIGNATURES'));
+    // They are good, and not enough.
+    expect(answer.value['signatures']).toMatchObject([{ counts: true }, { counts: true }]);
   });
 
   test('a key named twice, or listed twice, is one', async () => {

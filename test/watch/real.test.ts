@@ -841,6 +841,8 @@ test(
     await eventually('three are signed', () => lines() === 4);
     drop(place, 'dist/odd\u001b[31m-2.0.tar.gz', 'x');
     await eventually('it is named', () => lines() === 5);
+    rmSync(place.path(`dist/${B}`));
+    await eventually('it is withdrawn', () => lines() === 6);
     expect(await watching.stop('SIGINT')).toBe(0);
     const calm = (text: string) =>
       text
@@ -854,6 +856,7 @@ test(
         '<date> signed b-1.0.tar.gz, <n> ms',
         '<date> signed more/c-1.0.tar.gz and 2 others, <n> ms',
         '<date> nothing to sign, <n> ms',
+        '<date> signed without b-1.0.tar.gz, <n> ms',
         '<date> stopped',
         '',
       ].join('\n'),
