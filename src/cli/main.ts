@@ -81,7 +81,7 @@ interface Failing {
 async function fail(error: unknown, { outside, wantsJson, verbose, directory }: Failing): Promise<number> {
   if (!(error instanceof PacksignError)) return await reportBug(error, { outside, wantsJson });
   const { code, message } = error;
-  const hint = error.hint === null ? null : hintFor(error.hint, directory);
+  const hint = hintFor(error.hint, directory);
   if (wantsJson) outside.stdout.write(`${harmlessJson({ error: { code, message, hint } })}\n`);
   // A message may be of several lines; each is made harmless by itself.
   const [first = '', ...more] = message.split('\n').map(harmless);

@@ -365,7 +365,7 @@ const EVENT_WORDS = {
 /** One calm line for each event: when, what, how long it took. */
 export function reportEvent(event: WatchEvent, { directory }: { directory: string }): Report {
   const { at, issued, code, paths, withdrawn, message, warnings, tookMs } = event;
-  const hint = event.hint === null ? null : hintFor(event.hint, directory);
+  const hint = hintFor(event.hint, directory);
   const json = {
     event: event.event,
     at: formatInstant(at),
@@ -425,7 +425,7 @@ const STATES: Readonly<
 
 export function reportStatus(result: StatusResult, { directory }: { directory: string }): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
-  const hint = result.hint === null ? null : hintFor(result.hint, directory);
+  const hint = hintFor(result.hint, directory);
   const [words, command] = STATES[state](shown(directory));
   const isRevoking = attention.includes('REVOCATION_WAITS');
   const next = hint ?? command ?? (isRevoking ? `packsign build ${shown(directory)} --key FILE` : null);

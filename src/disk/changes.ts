@@ -4,16 +4,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ChokidarOptions, FSWatcher } from 'chokidar';
 import { reasonOf, systemCode } from '../errors.js';
-import {
-  DATABASE_NAME,
-  GATHERED_NAME,
-  KEYRING_NAME,
-  KEYS_NAME,
-  SIGNATURES_FOLDER,
-  SIGNATURE_COPY_NAME,
-  STATE_FOLDER,
-  WAITING_NAME,
-} from '../model/layout.js';
+import { SIGNATURES_FOLDER, STATE_FOLDER, WRITTEN_NAMES } from '../model/layout.js';
 import { identityOf } from './scan.js';
 
 /** What waiting for a change came to. */
@@ -73,16 +64,7 @@ const WATCHED_MS = 50;
 /** How long a folder that appeared may go unwatched until all are watched anew; longer each time that it does not help. */
 const NOTICED_MS = { shortest: 400, longest: 60_000 } as const;
 
-const OWN_NAMES = new Set([
-  DATABASE_NAME,
-  SIGNATURE_COPY_NAME,
-  KEYS_NAME,
-  KEYRING_NAME,
-  WAITING_NAME,
-  GATHERED_NAME,
-  STATE_FOLDER,
-  SIGNATURES_FOLDER,
-]);
+const OWN_NAMES = new Set([...WRITTEN_NAMES, STATE_FOLDER, SIGNATURES_FOLDER]);
 
 export async function openChanges(directory: string, options: ChangesOptions): Promise<Changes> {
   const bell = makeBell(options.signal);

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import type { MetadataReading } from '../model/metadata.js';
-import { CHANGED, digestFile, failed, isStill, lookFurther, readAt } from './digest.js';
+import { CHANGED, digestFile, failed, isStill, leave, readAt } from './digest.js';
 import type { Digested, DigestOptions, Hashed } from './digest.js';
 import { READ_FLAGS } from './files.js';
 import { openLanes } from './lanes.js';
-import type { Lanes, Part } from './lanes.js';
+import type { Filled, Lanes } from './lanes.js';
 import { readMetadataFromHead } from './member.js';
 import type { ScannedFile } from './scan.js';
 
-const NOTHING: Part = { length: 0, isLast: false };
+const NOTHING: Filled = { length: 0, isLast: false };
 
 /** One set a thread, made when it is first of use; null where it cannot be. */
 let lanes: Lanes | null | undefined;
@@ -80,7 +80,7 @@ function open(file: ScannedFile, slot: Buffer, { directory }: DigestOptions): Re
 }
 
 /** Reads on, and takes in what the lanes do not. */
-function readPart(reading: Reading, { metadata }: DigestOptions): Part {
+function readPart(reading: Reading, { metadata }: DigestOptions): Filled {
   const { file, size, fd, slot, sha256, position } = reading;
   try {
     if (position === 0 && !isStill(fd, file.identity)) return giveUp(reading, CHANGED);
@@ -98,7 +98,7 @@ function readPart(reading: Reading, { metadata }: DigestOptions): Part {
   }
 }
 
-function giveUp(reading: Reading, failure: Digested): Part {
+function giveUp(reading: Reading, failure: Digested): Filled {
   reading.failure = failure;
   reading.isOver = true;
   return NOTHING;
@@ -108,12 +108,8 @@ function finish(
   { file, size, fd, sha256, md5, metadata, failure }: Reading & { readonly md5: string },
   options: DigestOptions,
 ): Digested | Promise<Digested> {
-  const outcome = failure ?? judge(fd, file, { size, sha256: sha256.digest('hex'), md5, reading: metadata });
-  if (outcome.kind === 'digested' && options.metadata && metadata === null) {
-    return lookFurther(fd, file, outcome);
-  }
-  if (fd >= 0) closeSync(fd);
-  return outcome;
+  const digested = failure ?? judge(fd, file, { size, sha256: sha256.digest('hex'), md5, reading: metadata });
+  return fd < 0 ? digested : leave(fd, file, { digested, metadata: options.metadata });
 }
 
 function judge(fd: number, file: ScannedFile, hashed: Omit<Hashed, 'kind'>): Digested {

@@ -54,8 +54,16 @@ export function digestFile(file: ScannedFile, options: DigestOptions): Digested 
   } catch (error) {
     return failed(error);
   }
-  const digested = digestOpen(fd, file, options);
-  if (options.metadata && digested.kind === 'digested' && digested.reading === null) {
+  return leave(fd, file, { digested: digestOpen(fd, file, options), metadata: options.metadata });
+}
+
+/** Closes a file that was digested: at once, or after a look further into it where the first bytes did not tell its metadata. */
+export function leave(
+  fd: number,
+  file: ScannedFile,
+  { digested, metadata }: { digested: Digested; metadata: boolean },
+): Digested | Promise<Digested> {
+  if (metadata && digested.kind === 'digested' && digested.reading === null) {
     return lookFurther(fd, file, digested);
   }
   closeSync(fd);
@@ -96,7 +104,7 @@ function digestOpen(fd: number, file: ScannedFile, options: DigestOptions): Dige
 }
 
 /** The metadata of what was digested, where the first bytes did not tell it. Closes the file. Never rejects. */
-export async function lookFurther(fd: number, file: ScannedFile, digested: Hashed): Promise<Digested> {
+async function lookFurther(fd: number, file: ScannedFile, digested: Hashed): Promise<Digested> {
   try {
     const reading = await readMetadata(file.path, { fd, size: Number(file.identity.size) });
     return isStill(fd, file.identity) ? { ...digested, reading } : CHANGED;

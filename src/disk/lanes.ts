@@ -10,13 +10,13 @@ export interface Lanes {
   /** Begins with new messages in all lanes. */
   readonly start: () => void;
   /** Takes in what stands in the slots, one part for each lane that is in use. */
-  readonly update: (parts: readonly Part[]) => void;
+  readonly update: (parts: readonly Filled[]) => void;
   /** The MD5 of a message whose last part was taken in, in hexadecimal. */
   readonly digest: (lane: number) => string;
 }
 
 /** What a slot holds. Whole blocks of 64 bytes, if it is not the last part of its message. */
-export interface Part {
+export interface Filled {
   readonly length: number;
   readonly isLast: boolean;
 }
@@ -50,7 +50,7 @@ function lanesIn({ memory, advance }: LanesExports): Lanes {
     for (const [word, value] of state.entries()) words[stateWordAt(lane, word)] = value;
   };
   /** How many blocks a slot holds, with the padding where the message ends (RFC 1321, 3.1 and 3.2). */
-  const blocksOf = (lane: number, { length, isLast }: Part): number => {
+  const blocksOf = (lane: number, { length, isLast }: Filled): number => {
     const total = (totals[lane] ?? 0) + length;
     totals[lane] = total;
     if (!isLast) return length / BLOCK_BYTES;

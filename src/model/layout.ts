@@ -14,13 +14,24 @@ export const STATE_FOLDER = '.packsign';
 /** In the folder of working state: certificates with revocations that wait for the next database. */
 export const HELD_KEYS_NAME = 'keys.held.asc';
 
-const OWN_NAMES: ReadonlySet<string> = new Set([
-  ...[DATABASE_NAME, SIGNATURE_COPY_NAME, KEYS_NAME, KEYRING_NAME, WAITING_NAME, GATHERED_NAME, PAGE_NAME],
-]);
+/** What building, signing and publishing write beside the archives. */
+export const WRITTEN_NAMES: readonly string[] = [
+  DATABASE_NAME,
+  SIGNATURE_COPY_NAME,
+  KEYS_NAME,
+  KEYRING_NAME,
+  WAITING_NAME,
+  GATHERED_NAME,
+];
 
 /** Whether packsign writes this file itself when it publishes a database with this SHA-256. */
 export function isWrittenWith(sha256: string, path: string): boolean {
-  return OWN_NAMES.has(path) || path === signaturePath(sha256) || path.startsWith(`${ASSETS_FOLDER}/`);
+  return (
+    WRITTEN_NAMES.includes(path) ||
+    path === PAGE_NAME ||
+    path === signaturePath(sha256) ||
+    path.startsWith(`${ASSETS_FOLDER}/`)
+  );
 }
 
 /** Where the signatures of a database with this SHA-256 are found, relative to the database. */

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { refuseSecrets } from '../disk/secrets.js';
 import { readBounded, writeDurably } from '../disk/files.js';
 import { writeNote } from '../disk/notes.js';
 import { PacksignError } from '../errors.js';
@@ -7,7 +6,6 @@ import { KEYS_LIMIT_BYTES, thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, GATHERED_NAME, KEYS_NAME, WAITING_NAME, signaturePath } from '../model/layout.js';
-import { refuseChangedBytes, refuseMassRemoval } from '../model/policy.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Signer } from '../pgp/signer.js';
@@ -17,6 +15,7 @@ import { publishHeldKeys, readHeldKeys } from './publish-keys.js';
 import { publishDatabase } from './publish.js';
 import type { Publication } from './publish.js';
 import type { Published } from './published.js';
+import { refuseUndecided } from './undecided.js';
 
 /** How a database is signed, by whatever verb. */
 export interface ReleaseOptions {
@@ -78,9 +77,12 @@ type Keys = Publication['keys'] & { readonly certificates: readonly Certificate[
 export async function release(directory: string, draft: Draft, options: ReleaseOptions): Promise<Released> {
   const { bytes, database, published } = draft;
   const content = contentOf(bytes);
-  refuseChangedBytes(published?.database ?? null, database);
-  if (!options.allowRemoved) refuseMassRemoval(published?.database ?? null, database);
-  refuseSecrets(directory, draft.others);
+  refuseUndecided(directory, {
+    database,
+    published: published?.database ?? null,
+    others: draft.others,
+    allowRemoved: options.allowRemoved,
+  });
   if (options.signers.length === 0 && draft.gathered === null) throw noKey();
   const keys = await keysFor(directory, draft, options);
   const threshold = thresholdOf(database);

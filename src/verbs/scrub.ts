@@ -7,6 +7,7 @@ import type { Archives } from '../model/archive.js';
 import { compareText } from '../model/package.js';
 import { parseDuration } from '../model/settings.js';
 import type { Settings } from '../model/settings.js';
+import { SILENT } from './turn.js';
 import type { News } from './turn.js';
 
 /** Reads published archives again, one after the other, for as long as a watch runs. */
@@ -135,7 +136,7 @@ async function compare(
 
 function trouble(path: string, code: 'ARCHIVE_DIFFERS' | 'ARCHIVE_UNREADABLE', message: string): News {
   const hint = 'restore it from a copy; until then whoever downloads it is warned';
-  return { event: 'error', code, paths: [path], withdrawn: [], message, hint, warnings: [] };
+  return { ...SILENT, event: 'error', code, paths: [path], message, hint };
 }
 
 function readPosition(stateFolder: string): Position | null {

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { openCache } from '../disk/cache.js';
 import { readBounded } from '../disk/files.js';
-import { refuseSecrets } from '../disk/secrets.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { decodeDatabase } from '../format/database.js';
@@ -10,7 +9,6 @@ import type { Database } from '../model/database.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { GATHERED_NAME, KEYS_NAME, WAITING_NAME } from '../model/layout.js';
-import { refuseChangedBytes, refuseMassRemoval } from '../model/policy.js';
 import { SLACK_MS } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { DiffOptions } from './diff.js';
@@ -20,6 +18,7 @@ import type { Prepared } from './prepare.js';
 import { readHeldKeys } from './publish-keys.js';
 import { readKeys, readPublished, readStanding } from './published.js';
 import type { Published } from './published.js';
+import { refuseUndecided } from './undecided.js';
 
 /** What a maintainer has to look at. */
 export type Attention =
@@ -157,11 +156,13 @@ function findRefusal(
   directory: string,
   { published, database, observation }: Prepared,
 ): PacksignError | null {
-  const before = published?.database ?? null;
   try {
-    refuseChangedBytes(before, database);
-    refuseMassRemoval(before, database);
-    refuseSecrets(directory, observation.others);
+    refuseUndecided(directory, {
+      database,
+      published: published?.database ?? null,
+      others: observation.others,
+      allowRemoved: false,
+    });
     return null;
   } catch (error) {
     if (error instanceof PacksignError) return error;

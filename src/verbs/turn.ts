@@ -443,7 +443,15 @@ function newsOf(error: PacksignError): News {
   return { ...SILENT, event, code: error.code, message: error.message, hint: error.hint };
 }
 
-const SILENT = { code: null, paths: [], withdrawn: [], message: null, hint: null, warnings: [] } as const;
+/** News of which there is nothing more to say. */
+export const SILENT = {
+  code: null,
+  paths: [],
+  withdrawn: [],
+  message: null,
+  hint: null,
+  warnings: [],
+} as const;
 
 function settingsHeld(): News {
   return {

@@ -5,7 +5,7 @@ import { rehearse } from './rehearse.js';
 import { startScrub } from './scrub.js';
 import { settledStates } from './settle.js';
 import type { Settled } from './settle.js';
-import { makeTurns } from './turn.js';
+import { SILENT, makeTurns } from './turn.js';
 import type { News, Turn, TurnOptions, Turns } from './turn.js';
 
 export interface WatchOptions extends Omit<TurnOptions, 'cache'> {
@@ -149,16 +149,5 @@ function keyOf({ event, code, paths, message }: News): string {
 }
 
 function bare(event: 'ready' | 'stopped', { at, issued }: { at: Date; issued: Date | null }): WatchEvent {
-  return {
-    event,
-    at,
-    issued,
-    code: null,
-    paths: [],
-    withdrawn: [],
-    message: null,
-    hint: null,
-    warnings: [],
-    tookMs: null,
-  };
+  return { ...SILENT, event, at, issued, tookMs: null };
 }

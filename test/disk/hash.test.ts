@@ -59,6 +59,15 @@ function openFiles(): number {
 
 const scan = () => scanDirectory(directory, { exclude: [] }).archives;
 
+/** Makes the first three files others than they were: a longer one, none, a link. */
+function tamper(): void {
+  const [longer = '', gone = '', link = ''] = scan().map((file) => join(directory, file.path));
+  appendFileSync(longer, 'x');
+  unlinkSync(gone);
+  unlinkSync(link);
+  symlinkSync('/etc/passwd', link);
+}
+
 describe('hashing', () => {
   it.each([
     ['small files on one thread', [0, 1, 65_535, 65_536, 65_537, 262_143, 262_144, 262_145, MIB]],
@@ -88,11 +97,7 @@ describe('hashing', () => {
   it('T15: a file that is not the one that was scanned fails, and the others go on', async () => {
     const contents = write([100, 100, 100, 100]);
     const files = scan();
-    const path = (index: number) => join(directory, files[index]?.path ?? '');
-    appendFileSync(path(0), 'x');
-    unlinkSync(path(1));
-    unlinkSync(path(2));
-    symlinkSync('/etc/passwd', path(2));
+    tamper();
     const results = await hashFiles(files, { directory, md5: true, metadata: false });
     expect(results.map((result) => (result.kind === 'failed' ? result.code : 'ok'))).toEqual([
       'CHANGED_WHILE_READ',
@@ -107,10 +112,7 @@ describe('hashing', () => {
     const contents = write(Array.from({ length: 20 }, (_, index) => 4 * MIB + index));
     const files = scan();
     const path = (index: number) => join(directory, files[index]?.path ?? '');
-    appendFileSync(path(0), 'x');
-    unlinkSync(path(1));
-    unlinkSync(path(2));
-    symlinkSync('/etc/passwd', path(2));
+    tamper();
     truncateSync(path(3), MIB);
     truncateSync(path(4), 0);
     unlinkSync(path(5));
