@@ -1,37 +1,8 @@
 #!/usr/bin/env node
-import { keepCompiled } from '../src/cli/compiled.js';
-import { main } from '../src/cli/main.js';
+import { fileURLToPath } from 'node:url';
+import { runCompiled } from '../src/cli/compiled.js';
 
-keepCompiled({ environment: process.env });
-
-const stop = new AbortController();
-let isAwaited = false;
-
-// A handler lets synchronous work, publication above all, come to its end first. A second signal ends all.
-for (const [signal, status] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.on(signal, () => {
-    if (!isAwaited || stop.signal.aborted) process.exit(status);
-    stop.abort();
-  });
-}
-// Whoever reads our output may stop early: packsign diff | head.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit();
-  process.stderr.write(`packsign: error: standard output cannot be written: ${error.message}\n`);
-  process.exit(2);
-});
-
-process.exitCode = await main(process.argv.slice(2), {
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
+runCompiled(fileURLToPath(new URL('../program/cli/packsign.js', import.meta.url)), {
   environment: process.env,
-  clock: () => new Date(),
-  stopSignal: () => {
-    isAwaited = true;
-    return stop.signal;
-  },
+  command: process.argv[2],
 });

@@ -1,7 +1,7 @@
-// The command line in few files, which start faster than many; and what runs in browsers: packsign/verify for
+// The command line in one file, which starts faster than many; and what runs in browsers: packsign/verify for
 // bundlers, the scripts of the trust page. Called by the build.
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { ROOT } from './tools.mjs';
 
@@ -52,8 +52,9 @@ const verifying = { ...common, format: 'esm', inject: ['src/browser/buffer.ts'] 
 const banner = { js: '/* packsign, MIT; with parts of @noble/hashes, MIT: see LICENSES.txt */' };
 
 const PROGRAM = join(ROOT, 'dist/program/cli');
-/** Needed by every command. What a few need stays in its package, OpenPGP.js (LGPL) in any case. */
-const BUNDLED = ['yargs', 'picomatch'];
+const LAUNCHER = join(ROOT, 'dist/bin');
+/** Needed by every command, or of a kind that only `import()` loads. Others stay in their packages, OpenPGP.js (LGPL) in any case. */
+const BUNDLED = ['yargs', 'picomatch', 'chokidar', 'ora', 'plist'];
 const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 /**
@@ -102,39 +103,44 @@ const straightFromSource = {
   },
 };
 
-/** Lies as deep below the package's folder as what the compiler writes, so that paths from there hold. */
-const program = await build({
+/** Node runs CommonJS without the asynchronous road of ES modules, and keeps what it compiled of it. */
+const forNode = {
   absWorkingDir: ROOT,
   bundle: true,
-  metafile: true,
-  splitting: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: ['node20.19'],
-  charset: 'utf8',
+  // Code that was kept cannot do so, without a warning of Node's.
+  supported: { 'dynamic-import': false },
   legalComments: 'none',
   logLevel: 'warning',
-  entryPoints: { packsign: 'bin/packsign.ts', 'hash-worker': 'src/disk/hash-worker.ts' },
-  outdir: PROGRAM,
-  external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
-  plugins: [widthByNeed, straightFromSource],
   minify: true,
   sourcemap: true,
   sourcesContent: false,
-  // Packages of the older kind ask Node's modules by require.
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
+  define: { 'import.meta.url': 'addressOfThis' },
+  banner: { js: "const addressOfThis = require('node:url').pathToFileURL(__filename).href;" },
+};
+
+/**
+ * One file, in which what a command does not need is at least not run. Lies as deep below the package's folder as what the
+ * compiler writes, so that paths from there hold.
+ */
+const program = await build({
+  ...forNode,
+  metafile: true,
+  entryPoints: { packsign: 'src/cli/process.ts', 'hash-worker': 'src/disk/hash-worker.ts' },
+  outdir: PROGRAM,
+  external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
+  plugins: [widthByNeed, straightFromSource],
 });
+await build({ ...forNode, entryPoints: ['bin/packsign.ts'], outdir: LAUNCHER });
+for (const folder of [dirname(PROGRAM), LAUNCHER]) {
+  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
+}
 const foreign = Object.keys(program.metafile.inputs).flatMap(
   (path) => /(?:^|:)node_modules\/((?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
 );
 writeFileSync(join(PROGRAM, 'LICENSES.txt'), notices([...new Set(foreign)].sort()));
-writeFileSync(
-  join(ROOT, 'dist/bin/packsign.js'),
-  "#!/usr/bin/env node\nimport '../program/cli/packsign.js';\n",
-);
-
 await Promise.all([
   build({
     ...verifying,

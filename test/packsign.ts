@@ -92,6 +92,7 @@ function runIn(root: string, args: readonly string[], { env = {}, input = '' }: 
       PATH: process.env['PATH'],
       HOME: join(root, 'home'),
       XDG_STATE_HOME: join(root, 'state'),
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       ...env,
     },
     input,

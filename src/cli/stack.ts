@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import type { SourceMapPayload } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 /** A stack that names the sources, for a report: what runs is a bundle of short names. */
 export function readableStack(stack: string): string {
   const maps = new Map<string, SourceMap | null>();
-  return stack.replace(/file:\/\/[^\s()]+:\d+:\d+/g, (place) => {
+  return stack.replace(/(?<=\(|at |async )(?:file:\/\/|\/|[A-Z]:\\)[^()\n]*?:\d+:\d+/g, (place) => {
     const [, file = '', line, column] = /^(.*):(\d+):(\d+)$/.exec(place) ?? [];
     const map = maps.get(file) ?? readMap(file);
     maps.set(file, map);
@@ -18,7 +19,8 @@ export function readableStack(stack: string): string {
 
 function readMap(file: string): SourceMap | null {
   try {
-    return new SourceMap(JSON.parse(readFileSync(new URL(`${file}.map`), 'utf8')) as SourceMapPayload);
+    const path = file.startsWith('file:') ? fileURLToPath(file) : file;
+    return new SourceMap(JSON.parse(readFileSync(`${path}.map`, 'utf8')) as SourceMapPayload);
   } catch {
     return null;
   }

@@ -1,19 +1,17 @@
 import { once } from 'node:events';
 import { parentPort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { doTasks, encodeRow } from './hash-tasks.js';
 import type { HashWork } from './hash-tasks.js';
 
-let rows = '';
-
-function send(): void {
-  parentPort?.postMessage(rows);
-  rows = '';
-}
-
-// Work comes in one message, and the thread ends with it.
-if (parentPort !== null) {
-  const [work] = (await once(parentPort, 'message')) as [HashWork];
-  await doTasks(work, {
+async function work(port: MessagePort): Promise<void> {
+  const [tasks] = (await once(port, 'message')) as [HashWork];
+  let rows = '';
+  const send = () => {
+    port.postMessage(rows);
+    rows = '';
+  };
+  await doTasks(tasks, {
     take: (digested, index) => {
       rows += encodeRow(digested, index);
     },
@@ -21,3 +19,7 @@ if (parentPort !== null) {
   });
   send();
 }
+
+// Work comes in one message, and the thread ends with it, or with what went wrong.
+// eslint-disable-next-line @typescript-eslint/no-floating-promises
+if (parentPort !== null) work(parentPort);

@@ -7,13 +7,16 @@ import { readableStack } from '../../src/cli/stack.js';
 const PROGRAM = resolve('dist/program/cli/packsign.js');
 const url = pathToFileURL(PROGRAM).href;
 
-test('the stack of a bug names the sources, whatever the bundle calls things', () => {
+test.each([
+  ['an address', url],
+  ['a path', PROGRAM],
+])('the stack of a bug names the sources, whatever the bundle calls things: %s', (_, file) => {
   const lines = readFileSync(PROGRAM, 'utf8').split('\n');
-  const line = lines.findIndex((text) => text.includes('SIGTERM'));
-  const column = (lines[line] ?? '').indexOf('SIGTERM');
-  const stack = `TypeError: boom\n    at x (${url}:${line + 1}:${column + 1})\n    at node:internal/main:1:1`;
+  const line = lines.findIndex((text) => text.includes('standard output cannot be written'));
+  const column = (lines[line] ?? '').indexOf('standard output cannot be written');
+  const stack = `TypeError: boom\n    at x (${file}:${line + 1}:${column + 1})\n    at node:internal/main:1:1`;
   expect(readableStack(stack)).toMatch(
-    /^TypeError: boom\n {4}at x \(bin\/packsign\.ts:\d+:\d+\)\n {4}at node:internal\/main:1:1$/,
+    /^TypeError: boom\n {4}at x \(src\/cli\/process\.ts:\d+:\d+\)\n {4}at node:internal\/main:1:1$/,
   );
 });
 

@@ -217,6 +217,7 @@ export async function packsignBy(
       PATH: process.env['PATH'],
       HOME: place.path('home'),
       XDG_STATE_HOME: place.path('state'),
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       XDG_CONFIG_HOME: place.path('config'),
       XDG_CACHE_HOME: place.path('cache'),
       ...env,
