@@ -128,7 +128,7 @@ const forNode = {
 const program = await build({
   ...forNode,
   metafile: true,
-  entryPoints: { packsign: 'src/cli/process.ts', 'hash-worker': 'src/disk/hash-worker.ts' },
+  entryPoints: { packsign: 'src/cli/process.ts', thread: 'src/disk/thread.ts' },
   outdir: PROGRAM,
   external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
   plugins: [widthByNeed, straightFromSource],

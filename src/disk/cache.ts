@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Observed } from '../model/entry.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { readBounded, writeHint } from './files.js';
-import { identitiesBytes, identityAt, writeIdentity } from './identities.js';
+import { identitiesBytes, identitiesIn, identityAt, isSameIdentity, writeIdentity } from './identities.js';
 import type { Identities } from './identities.js';
-import { isSameIdentity } from './scan.js';
 import type { ScannedFile } from './scan.js';
 
 /** The cache of one directory, in memory from its first use on. */
@@ -38,6 +38,8 @@ export interface CacheOptions {
 
 const NAME = 'cache';
 const MAGIC = 'packsign-cache 2';
+/** Of a path, digests, and a short description. */
+const LIKELY_ENTRY_BYTES = 300;
 const LIMIT_BYTES = 1024 * 1024 * 1024;
 /** Two writes closer than a file system's clock can tell apart leave the same times behind. */
 const RACY_NS = 2_000_000_000n;
@@ -54,7 +56,13 @@ interface Entries {
   readonly checksum: string | null;
 }
 
-const EMPTY: Entries = { lines: [], times: new BigInt64Array(), observed: [], files: [], checksum: null };
+const EMPTY: Entries = {
+  lines: [],
+  times: identitiesIn(new ArrayBuffer(0)),
+  observed: [],
+  files: [],
+  checksum: null,
+};
 
 export function openCache(stateFolder: string, { rehash, remember }: CacheOptions): CacheStore {
   let loaded: Entries | null = rehash ? EMPTY : null;
@@ -132,6 +140,15 @@ export function isSettledBefore({ identity }: ScannedFile, startedMs: number): b
   return identity.changed <= BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS;
 }
 
+/** About how many entries the cache of a directory has, without reading it. */
+export function likelyEntries(stateFolder: string): number {
+  try {
+    return Math.floor(statSync(join(stateFolder, NAME)).size / LIKELY_ENTRY_BYTES);
+  } catch {
+    return 0;
+  }
+}
+
 /** An empty cache where there is none, or it is damaged or of another version. */
 function loadEntries(stateFolder: string): Entries {
   try {
@@ -146,7 +163,7 @@ function loadEntries(stateFolder: string): Entries {
 // A header line with version, checksum and count; the numbers; a line of text for each entry.
 function saveEntries(stateFolder: string, entries: Entries): Entries {
   const { lines, times } = entries;
-  const numbers = Buffer.from(times.buffer, 0, times.byteLength);
+  const numbers = Buffer.from(times.numbers.buffer);
   const body = Buffer.concat([numbers, Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
   const checksum = checksumOf(body);
   const header = `${MAGIC} ${checksum} ${lines.length}\n`;
@@ -176,7 +193,7 @@ function takePlace(rows: readonly Row[], before: Entries): Entries {
 }
 
 function entriesOf(rows: readonly Row[], before: Entries): Entries {
-  const times = new BigInt64Array(new ArrayBuffer(identitiesBytes(rows.length)));
+  const times = identitiesIn(new ArrayBuffer(identitiesBytes(rows.length)));
   const placeBefore = makeIndex(() => before);
   const lines = rows.map(({ file, observed }, index) => {
     writeIdentity(times, index, file.identity);
@@ -201,7 +218,7 @@ function decode(bytes: Buffer): Entries {
   const count = Number(/^packsign-cache 2 [0-9a-f]{64} (\d{1,9})\n$/.exec(header)?.[1] ?? NaN);
   if (header !== `${MAGIC} ${checksum} ${count}\n`) return EMPTY;
   const numbersLength = identitiesBytes(count);
-  const times = new BigInt64Array(Uint8Array.from(body.subarray(0, numbersLength)).buffer);
+  const times = identitiesIn(Uint8Array.from(body.subarray(0, numbersLength)).buffer);
   const lines = body.toString('utf8', numbersLength).split('\n', count);
   return { lines, times, observed: [], files: [], checksum };
 }

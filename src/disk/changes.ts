@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { ChokidarOptions, FSWatcher } from 'chokidar';
 import { reasonOf, systemCode } from '../errors.js';
 import { SIGNATURES_FOLDER, STATE_FOLDER, WRITTEN_NAMES } from '../model/layout.js';
-import { identityOf } from './scan.js';
+import { identityOf } from './identities.js';
 
 /** What waiting for a change came to. */
 export type Wake = 'change' | 'timeout' | 'stop';

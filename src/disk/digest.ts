@@ -4,8 +4,9 @@ import { reasonOf, systemCode } from '../errors.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { READ_FLAGS } from './files.js';
 import { readMetadata, readMetadataFromHead } from './member.js';
-import { identityOf, isSameIdentity } from './scan.js';
-import type { Identity, ScannedFile } from './scan.js';
+import { identityOf, isSameIdentity } from './identities.js';
+import type { Identity } from './identities.js';
+import type { ScannedFile } from './scan.js';
 
 /** What one reading of an archive gave. */
 export type Digested =

@@ -1,7 +1,7 @@
 import type { MetadataReading } from '../model/metadata.js';
 import type { Digested, DigestOptions } from './digest.js';
 import { digestFiles } from './digest-together.js';
-import { identitiesBytes, identityAt, writeIdentity } from './identities.js';
+import { identitiesBytes, identitiesIn, identityAt, writeIdentity } from './identities.js';
 import type { Identities } from './identities.js';
 import type { ScannedFile } from './scan.js';
 
@@ -18,6 +18,7 @@ export interface HashTask {
  * more than hashing them. The numbers lie in memory that all threads share.
  */
 export interface HashWork {
+  readonly kind: 'hash';
   readonly directory: string;
   /** The paths of all files, each with a line end. */
   readonly paths: string;
@@ -44,7 +45,7 @@ export function packTasks(
   tasks: readonly HashTask[],
   directory: string,
 ): HashWork {
-  const identities = new BigInt64Array(new SharedArrayBuffer(identitiesBytes(files.length)));
+  const identities = identitiesIn(new SharedArrayBuffer(identitiesBytes(files.length)));
   for (const [index, { identity }] of files.entries()) writeIdentity(identities, index, identity);
   const order = shared(tasks.reduce((sum, task) => sum + task.files.length, 0));
   const numbers = shared(tasks.length * TASK_FIELDS);
@@ -55,7 +56,7 @@ export function packTasks(
     numbers[at * TASK_FIELDS + 1] = wantedBy(task);
   }
   const paths = files.map(({ path }) => `${path}\n`).join('');
-  return { directory, paths, identities, files: order, tasks: numbers, taken: shared(1) };
+  return { kind: 'hash', directory, paths, identities, files: order, tasks: numbers, taken: shared(1) };
 }
 
 function wantedBy({ sha256, md5, metadata }: HashTask): number {

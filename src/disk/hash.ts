@@ -1,17 +1,17 @@
-import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { DigestOptions, Digested } from './digest.js';
 import { isLarge, planTasks } from './hash-plan.js';
 import { decodeRows, doTasks, packTasks } from './hash-tasks.js';
-import type { HashTask, HashWork } from './hash-tasks.js';
+import type { HashTask } from './hash-tasks.js';
 import type { ScannedFile } from './scan.js';
+import { openThreads } from './threads.js';
+import type { Threads } from './threads.js';
 
 /** What a file and a byte cost, about: below so much in all, one thread is done before others have started. */
 const FILE_COST_US = 50;
 const BYTES_PER_US = 1000;
 const WORTH_SHARING_US = 20_000;
-const MOST_THREADS = 8;
 
 /** Hears of each result as it comes, in whatever order. */
 export type DigestListener = (digested: Digested, index: number) => void;
@@ -24,61 +24,39 @@ export interface Hashing {
   readonly finish: () => Promise<readonly Digested[]>;
 }
 
-/** The threads of one run. */
-export interface Hasher {
-  /**
-   * Starts the threads that small files are shared with, once there are that many to be hashed: so the threads come up
-   * while others are still looked for.
-   */
-  readonly warmUp: (count: number) => void;
-  /** Hashes on as many threads as it is worth, while this one does something else. */
-  readonly start: (
-    files: readonly ScannedFile[],
-    options: HashOptions,
-    onDigested?: DigestListener,
-  ) => Hashing;
-  /** Ends every thread, finished or not. */
-  readonly stop: () => void;
+/**
+ * Starts the threads that small files are shared with, once there are that many to be hashed: so the threads come up
+ * while others are still looked for.
+ */
+export function warmUpToHash(threads: Threads, files: number): void {
+  if (files * FILE_COST_US >= WORTH_SHARING_US) threads.warmUp(threads.count - 1);
 }
 
-export function openHasher(): Hasher {
-  const threads = Math.min(availableParallelism(), MOST_THREADS);
-  const idle: Worker[] = [];
-  const workers: Worker[] = [];
-  const open = () => {
-    const worker = new Worker(new URL('./hash-worker.js', import.meta.url));
-    workers.push(worker);
-    return worker;
-  };
+/** Hashes on as many threads as it is worth, while this one does something else. */
+export function startHashing(
+  files: readonly ScannedFile[],
+  options: HashOptions & { readonly threads: Threads },
+  onDigested: DigestListener = () => undefined,
+): Hashing {
+  const { threads } = options;
+  const hasLarge = files.some(isLarge);
+  const isShared = threads.count > 1 && costUs(files) >= WORTH_SHARING_US;
+  const results = new Array<Digested>(files.length);
+  const tasks = planTasks(files, { ...options, threads: isShared ? threads.count : 1 });
+  const take = joinHalves(tasks, (digested, index) => {
+    results[index] = digested;
+    onDigested(digested, index);
+  });
+  const work = packTasks(files, tasks, options.directory);
+  const others = isShared ? Math.min(hasLarge ? threads.count : threads.count - 1, tasks.length) : 0;
+  const working = threads.share(work, others).map((worker) => resultsOf(worker, take));
+  // Whoever starts it may fail before it is finished.
+  for (const each of working) each.catch(() => undefined);
   return {
-    warmUp: (count) => {
-      if (count * FILE_COST_US < WORTH_SHARING_US) return;
-      while (workers.length < threads - 1) idle.push(open());
-    },
-    start: (files, options, onDigested = () => undefined) => {
-      const hasLarge = files.some(isLarge);
-      const isShared = threads > 1 && costUs(files) >= WORTH_SHARING_US;
-      const results = new Array<Digested>(files.length);
-      const tasks = planTasks(files, { ...options, threads: isShared ? threads : 1 });
-      const take = joinHalves(tasks, (digested, index) => {
-        results[index] = digested;
-        onDigested(digested, index);
-      });
-      const work = packTasks(files, tasks, options.directory);
-      const others = isShared ? Math.min(hasLarge ? threads : threads - 1, tasks.length) : 0;
-      const working = Array.from({ length: others }, () => setToWork(idle.pop() ?? open(), work, take));
-      // Whoever starts it may fail before it is finished.
-      for (const each of working) each.catch(() => undefined);
-      return {
-        finish: async () => {
-          if (others === 0 || !hasLarge) await doTasks(work, { take, pause: setImmediate });
-          await Promise.all(working);
-          return results;
-        },
-      };
-    },
-    stop: () => {
-      for (const worker of workers) worker.terminate().catch(() => undefined);
+    finish: async () => {
+      if (others === 0 || !hasLarge) await doTasks(work, { take, pause: setImmediate });
+      await Promise.all(working);
+      return results;
     },
   };
 }
@@ -89,11 +67,11 @@ export async function hashFiles(
   options: HashOptions,
   onDigested?: DigestListener,
 ): Promise<readonly Digested[]> {
-  const hasher = openHasher();
+  const threads = openThreads();
   try {
-    return await hasher.start(files, options, onDigested).finish();
+    return await startHashing(files, { ...options, threads }, onDigested).finish();
   } finally {
-    hasher.stop();
+    threads.stop();
   }
 }
 
@@ -121,16 +99,16 @@ function joined(a: Digested, b: Digested): Digested {
   return { ...sha256, md5: md5.md5 };
 }
 
-function setToWork(worker: Worker, work: HashWork, take: DigestListener): Promise<void> {
-  worker.postMessage(work);
+/** Settles when a thread has no more results. */
+function resultsOf(worker: Worker, take: DigestListener): Promise<void> {
   return new Promise((resolve, reject) => {
-    worker.on('message', (rows: string) => {
-      decodeRows(rows, take);
+    worker.on('message', (rows: string | null) => {
+      if (rows === null) resolve();
+      else decodeRows(rows, take);
     });
     worker.on('error', reject);
     worker.on('exit', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`a hashing thread ended with ${code}`));
+      reject(new Error(`a hashing thread ended with ${code}`));
     });
   });
 }

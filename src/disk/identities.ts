@@ -1,16 +1,34 @@
-import type { Identity } from './scan.js';
+import type { BigIntStats } from 'node:fs';
 
-/** Identities of files as numbers, five of each: how many of them are kept, or handed to threads, at little cost. */
-export type Identities = BigInt64Array;
+/** Which bytes a name stood for: equal identities mean an untouched file. Times in nanoseconds. */
+export interface Identity {
+  readonly device: bigint;
+  readonly inode: bigint;
+  readonly size: bigint;
+  readonly modified: bigint;
+  readonly changed: bigint;
+}
+
+/** Identities as numbers, five of each, in one piece of memory: so many are kept, compared and shared with threads at little cost. */
+export interface Identities {
+  readonly numbers: BigInt64Array;
+  /** The same memory. Comparing its halves of numbers makes no object. */
+  readonly words: Int32Array;
+}
 
 const FIELDS = 5;
+const WORDS = FIELDS * 2;
 
 /** Bytes that so many identities take. */
 export function identitiesBytes(count: number): number {
   return count * FIELDS * BigInt64Array.BYTES_PER_ELEMENT;
 }
 
-export function writeIdentity(numbers: Identities, index: number, identity: Identity): void {
+export function identitiesIn(memory: ArrayBufferLike): Identities {
+  return { numbers: new BigInt64Array(memory), words: new Int32Array(memory) };
+}
+
+export function writeIdentity({ numbers }: Identities, index: number, identity: Identity): void {
   const at = index * FIELDS;
   numbers[at] = identity.device;
   numbers[at + 1] = identity.inode;
@@ -19,13 +37,72 @@ export function writeIdentity(numbers: Identities, index: number, identity: Iden
   numbers[at + 4] = identity.changed;
 }
 
-export function identityAt(numbers: Identities, index: number): Identity {
-  const at = index * FIELDS;
+/** One of many, as long as it is not written anew. */
+export function identityAt(identities: Identities, index: number): Identity {
+  return new Placed(identities, index);
+}
+
+/** The numbers become objects only when somebody asks for them. */
+class Placed implements Identity {
+  readonly of: Identities;
+  readonly index: number;
+
+  constructor(of: Identities, index: number) {
+    this.of = of;
+    this.index = index;
+  }
+
+  get device(): bigint {
+    return this.of.numbers[this.index * FIELDS] ?? 0n;
+  }
+
+  get inode(): bigint {
+    return this.of.numbers[this.index * FIELDS + 1] ?? 0n;
+  }
+
+  get size(): bigint {
+    return this.of.numbers[this.index * FIELDS + 2] ?? 0n;
+  }
+
+  get modified(): bigint {
+    return this.of.numbers[this.index * FIELDS + 3] ?? 0n;
+  }
+
+  get changed(): bigint {
+    return this.of.numbers[this.index * FIELDS + 4] ?? 0n;
+  }
+}
+
+export function identityOf(stats: BigIntStats): Identity {
   return {
-    device: numbers[at] ?? 0n,
-    inode: numbers[at + 1] ?? 0n,
-    size: numbers[at + 2] ?? 0n,
-    modified: numbers[at + 3] ?? 0n,
-    changed: numbers[at + 4] ?? 0n,
+    device: stats.dev,
+    inode: stats.ino,
+    size: stats.size,
+    modified: stats.mtimeNs,
+    changed: stats.ctimeNs,
   };
+}
+
+export function isSameIdentity(a: Identity, b: Identity): boolean {
+  if (a === b) return true;
+  if (a instanceof Placed && b instanceof Placed) return hasSameWords(a, b);
+  return (
+    a.device === b.device &&
+    a.inode === b.inode &&
+    a.size === b.size &&
+    a.modified === b.modified &&
+    a.changed === b.changed
+  );
+}
+
+function hasSameWords(a: Placed, b: Placed): boolean {
+  const [left, right] = [a.of.words, b.of.words];
+  const [i, j] = [a.index * WORDS, b.index * WORDS];
+  for (let word = 0; word < WORDS; word += 1) if (left[i + word] !== right[j + word]) return false;
+  return true;
+}
+
+/** Tells identities apart in a text. */
+export function nameIdentity({ device, inode, size, modified, changed }: Identity): string {
+  return [device, inode, size, modified, changed].join(':');
 }

@@ -3,7 +3,7 @@ import { dirname, join, sep } from 'node:path';
 import { systemCode } from '../errors.js';
 import type { Archives } from '../model/archive.js';
 import { hashFiles } from './hash.js';
-import { identityOf } from './scan.js';
+import { identityOf } from './identities.js';
 import type { ScannedFile } from './scan.js';
 
 /** What stands at the path of a listed archive. */

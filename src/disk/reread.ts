@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, systemCode } from '../errors.js';
 import { READ_FLAGS } from './files.js';
-import { identityOf, isSameIdentity } from './scan.js';
+import { identityOf, isSameIdentity } from './identities.js';
 import type { ScannedFile } from './scan.js';
 
 /** What a second reading of an archive gave. */

@@ -7,15 +7,10 @@ import { isArchiveName } from '../model/file-name.js';
 import { foldPath, isSafePath } from '../model/archive.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
-
-/** Which bytes a name stood for: equal identities mean an untouched file. Times in nanoseconds. */
-export interface Identity {
-  readonly device: bigint;
-  readonly inode: bigint;
-  readonly size: bigint;
-  readonly modified: bigint;
-  readonly changed: bigint;
-}
+import { identityOf } from './identities.js';
+import type { Identity } from './identities.js';
+import { statTogether } from './stat-together.js';
+import type { Threads } from './threads.js';
 
 export interface ScannedFile {
   /** Relative to the directory, with forward slashes. */
@@ -38,6 +33,8 @@ export interface ScanOptions {
   readonly exclude: readonly string[];
   /** Hears after each archive how many there are so far. */
   readonly onFound?: ((count: number) => void) | undefined;
+  /** Those that may take part. */
+  readonly threads?: Threads | undefined;
 }
 
 /** Folders at the top that hold what packsign publishes itself. */
@@ -57,11 +54,12 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
   return inOrder(walk);
 }
 
-function makeWalk(directory: string, { exclude, onFound }: ScanOptions): Walk {
+function makeWalk(directory: string, { exclude, onFound, threads }: ScanOptions): Walk {
   return {
     directory,
     isExcluded: excluder(exclude),
     onFound,
+    threads,
     archives: [],
     others: [],
     folders: [],
@@ -133,7 +131,7 @@ function lookAgain(walk: Walk, path: string, linked: Set<bigint>): boolean {
   if (kind === 'folder' || kind === 'unknown') return false;
   if (kind === 'nothing') return true;
   if (kind.nlink > 1n) linked.add(kind.ino);
-  takeFile(walk, { folder, name, path, kind });
+  if (isArchive(walk, { folder, name, path, kind })) takeArchives(walk, [path]);
   return true;
 }
 
@@ -154,6 +152,7 @@ interface Walk {
   readonly directory: string;
   readonly isExcluded: (path: string) => boolean;
   readonly onFound: ScanOptions['onFound'];
+  readonly threads: ScanOptions['threads'];
   archives: ScannedFile[];
   readonly others: string[];
   readonly folders: string[];
@@ -170,14 +169,16 @@ function walkFolder(walk: Walk, folder: Folder): void {
   const entries = readFolder(walk, folder.path);
   if (entries === null) return;
   walk.folders.push(folder.path);
+  const archives: string[] = [];
   for (const entry of entries) {
     const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
     if (entry.isDirectory()) {
       if (!PRIVATE_FOLDERS.has(entry.name)) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
-    } else {
-      takeFile(walk, { folder, name: entry.name, path, kind: entry });
+    } else if (isArchive(walk, { folder, name: entry.name, path, kind: entry })) {
+      archives.push(path);
     }
   }
+  takeArchives(walk, archives);
 }
 
 interface FolderEntry {
@@ -187,40 +188,49 @@ interface FolderEntry {
   readonly kind: Pick<Dirent, 'isFile' | 'isSymbolicLink'>;
 }
 
-function takeFile(walk: Walk, { folder, name, path, kind }: FolderEntry): void {
+/** Whether it is an archive that may be listed. Remembers other files, and warns of what is left out. */
+function isArchive(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
   if (isHidden(folder, name) || !isArchiveName(name)) {
     if (kind.isFile()) walk.others.push(path);
-  } else if (!walk.isExcluded(path)) {
-    takeArchive(walk, path, kind);
+    return false;
   }
+  if (walk.isExcluded(path)) return false;
+  if (!kind.isFile()) {
+    const what = kind.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
+    warn(walk, { code: 'NOT_REGULAR', path, message: `${what}: left out` });
+    return false;
+  }
+  if (isSafePath(path)) return true;
+  const message =
+    'left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _';
+  warn(walk, { code: 'UNSAFE_NAME', path, message });
+  return false;
 }
 
 function isHidden(folder: Folder, name: string): boolean {
   return folder.hidden || name.startsWith('.') || (folder.path === '' && OWN_FOLDERS.has(name));
 }
 
-function takeArchive(walk: Walk, path: string, kind: FolderEntry['kind']): void {
-  if (!kind.isFile()) {
-    const what = kind.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
-    warn(walk, { code: 'NOT_REGULAR', path, message: `${what}: left out` });
-    return;
-  }
-  if (!isSafePath(path)) {
-    const message =
-      'left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _';
-    warn(walk, { code: 'UNSAFE_NAME', path, message });
-    return;
-  }
-  try {
-    walk.archives.push({
-      path,
-      identity: identityOf(lstatSync(`${walk.directory}/${path}`, { bigint: true })),
-    });
+function takeArchives(walk: Walk, paths: readonly string[]): void {
+  const { directory, threads } = walk;
+  const known = threads === undefined ? null : statTogether(directory, paths, threads);
+  for (const [index, path] of paths.entries()) {
+    const identity = known?.(index) ?? identityHere(walk, path);
+    if (identity === null) continue;
+    walk.archives.push({ path, identity });
     walk.onFound?.(walk.archives.length);
+  }
+}
+
+/** Null for what cannot be looked at. */
+function identityHere(walk: Walk, path: string): Identity | null {
+  try {
+    return identityOf(lstatSync(`${walk.directory}/${path}`, { bigint: true }));
   } catch (error) {
     // Gone since the folder was read is no news.
-    if (systemCode(error) === 'ENOENT') return;
+    if (systemCode(error) === 'ENOENT') return null;
     warn(walk, { code: 'UNREADABLE', path, message: `cannot be read: ${reasonOf(error)}` });
+    return null;
   }
 }
 
@@ -277,27 +287,6 @@ function excluder(globs: readonly string[]): (path: string) => boolean {
     picomatch(glob.includes('/') ? glob.replace(/^\//, '') : `**/${glob}`),
   );
   return (path) => matchers.some((matches) => matches(path));
-}
-
-export function identityOf(stats: BigIntStats): Identity {
-  return {
-    device: stats.dev,
-    inode: stats.ino,
-    size: stats.size,
-    modified: stats.mtimeNs,
-    changed: stats.ctimeNs,
-  };
-}
-
-export function isSameIdentity(a: Identity, b: Identity): boolean {
-  if (a === b) return true;
-  return (
-    a.device === b.device &&
-    a.inode === b.inode &&
-    a.size === b.size &&
-    a.modified === b.modified &&
-    a.changed === b.changed
-  );
 }
 
 function warn(walk: Walk, warning: Warning): void {

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
-import { openCache } from '../disk/cache.js';
-import { openHasher } from '../disk/hash.js';
-import type { Hasher } from '../disk/hash.js';
+import { likelyEntries, openCache } from '../disk/cache.js';
+import { warmUpToHash } from '../disk/hash.js';
 import { scanDirectory } from '../disk/scan.js';
+import { threadsToStat } from '../disk/stat-together.js';
+import { openThreads } from '../disk/threads.js';
+import type { Threads } from '../disk/threads.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Signer } from '../pgp/signer.js';
 import { recallUnchanged, rememberBuild } from './unchanged.js';
@@ -78,12 +80,26 @@ export interface BuildResult {
  * (cli contract, `build`). Throws what reading the directory, `prepare` and `release` throw, and WARNINGS.
  */
 export async function build(directory: string, options: BuildOptions): Promise<BuildResult> {
-  if (options.check) return await buildHere(directory, readStanding(directory), options);
+  const threads = openThreads();
+  // They come up while what is published is read.
+  threads.warmUp(threadsToStat(threads, likelyEntries(options.stateFolder)));
+  try {
+    return options.check
+      ? await buildUpon(directory, { ...options, threads, standing: readStanding(directory) })
+      : await buildLocked(directory, { ...options, threads });
+  } finally {
+    threads.stop();
+  }
+}
+
+type WithThreads = BuildOptions & { readonly threads: Threads };
+
+async function buildLocked(directory: string, options: WithThreads): Promise<BuildResult> {
   const unlock = takeLock(options.stateFolder);
   try {
     const standing = readStanding(directory);
     if (options.release !== null) await publishHeldKeys(directory, options.stateFolder);
-    const result = await buildHere(directory, standing, options);
+    const result = await buildUpon(directory, { ...options, standing });
     if (!result.unchanged || options.release === null) return result;
     const { warnings } = await catchUp(directory, result.sha256, options.release);
     return { ...result, warnings: [...result.warnings, ...warnings] };
@@ -92,29 +108,16 @@ export async function build(directory: string, options: BuildOptions): Promise<B
   }
 }
 
-async function buildHere(
+async function buildUpon(
   directory: string,
-  standing: Standing | null,
-  options: BuildOptions,
+  options: WithThreads & { readonly standing: Standing | null },
 ): Promise<BuildResult> {
-  const hasher = openHasher();
-  try {
-    return await buildWith(hasher, directory, { ...options, standing });
-  } finally {
-    hasher.stop();
-  }
-}
-
-async function buildWith(
-  hasher: Hasher,
-  directory: string,
-  options: BuildOptions & { readonly standing: Standing | null },
-): Promise<BuildResult> {
-  const { rehash, check, stateFolder, settings, standing } = options;
+  const { rehash, check, stateFolder, settings, standing, threads } = options;
   const cache = openCache(stateFolder, { rehash, remember: !check });
   const scan = scanDirectory(directory, {
     exclude: settings.Exclude ?? [],
-    onFound: cache.isEmpty() ? hasher.warmUp : undefined,
+    onFound: cache.isEmpty() ? (count) => warmUpToHash(threads, count) : undefined,
+    threads,
   });
   if (!check) repairPublication(directory, { standing, now: options.now, others: scan.others });
   const inputs = { settings, scan, cache, stateFolder };
@@ -126,7 +129,7 @@ async function buildWith(
     return describeUnchanged(directory, recalled);
   }
   // Other threads read while this one loads what OpenPGP takes.
-  const observing = startObserving(directory, { ...options, scan, cache, hasher });
+  const observing = startObserving(directory, { ...options, scan, cache });
   const signing = await options.signing();
   const base = await findBase(directory, { ...options, signing });
   // What keeps the keys from signing is said before all is hashed.

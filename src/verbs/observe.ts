@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { isSettledBefore } from '../disk/cache.js';
 import type { CacheStore } from '../disk/cache.js';
 import type { Digested } from '../disk/digest.js';
-import { openHasher } from '../disk/hash.js';
-import type { Hasher } from '../disk/hash.js';
+import { startHashing } from '../disk/hash.js';
 import { isExcluded, scanDirectory } from '../disk/scan.js';
 import type { Scan, ScannedFile } from '../disk/scan.js';
+import { openThreads } from '../disk/threads.js';
+import type { Threads } from '../disk/threads.js';
 import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { Observed } from '../model/entry.js';
@@ -56,26 +57,26 @@ export async function observeArchives(
   directory: string,
   options: ObserveOptions & { readonly published: Database | null },
 ): Promise<Observation> {
-  const hasher = openHasher();
+  const threads = openThreads();
   try {
-    return await startObserving(directory, { ...options, hasher }).finish(options.published);
+    return await startObserving(directory, { ...options, threads }).finish(options.published);
   } finally {
-    hasher.stop();
+    threads.stop();
   }
 }
 
 /**
- * The same, begun: whoever has something else to do meanwhile does it before `finish`. To end the threads of `hasher` is
+ * The same, begun: whoever has something else to do meanwhile does it before `finish`. To end the threads is
  * the caller's business. Throws DIRECTORY_UNREADABLE.
  */
 export function startObserving(
   directory: string,
-  options: ObserveOptions & { readonly hasher: Hasher },
+  options: ObserveOptions & { readonly threads: Threads },
 ): Observing {
-  const { settings, cache, clock, unsettled, hasher, onProgress } = options;
+  const { settings, cache, clock, unsettled, threads, onProgress } = options;
   const startedMs = clock().getTime();
   const md5 = settings.PackMan !== false;
-  const scan = options.scan ?? scanDirectory(directory, { exclude: settings.Exclude ?? [] });
+  const scan = options.scan ?? scanDirectory(directory, { exclude: settings.Exclude ?? [], threads });
   const files =
     unsettled === undefined ? scan.archives : scan.archives.filter(({ path }) => !unsettled.has(path));
   const observed = files.map((file) => {
@@ -102,7 +103,8 @@ export function startObserving(
     if (done % PROGRESS_FILES === 0 || done === unknown.length) tell();
   };
   const wanted = unknown.flatMap((index) => files[index] ?? []);
-  const hashing = wanted.length === 0 ? null : hasher.start(wanted, { directory, md5, metadata: true }, take);
+  const hashing =
+    wanted.length === 0 ? null : startHashing(wanted, { directory, md5, metadata: true, threads }, take);
   return {
     finish: async (published) => {
       isAwaited = true;

@@ -1,6 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
+import { identityOf, nameIdentity } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
 import type { Database } from '../model/database.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
@@ -68,9 +69,7 @@ function marksOf(directory: string, { sha256 }: Standing): string {
 /** Names the very file that stands under a path, untouched. */
 function markOf(path: string): string {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined
-    ? 'none'
-    : [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(':');
+  return stats === undefined ? 'none' : nameIdentity(identityOf(stats));
 }
 
 /** The certificates that a directory publishes; none where it has no `keys.asc`. Throws KEYS_MALFORMED. */

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isSameIdentity } from '../disk/scan.js';
+import { isSameIdentity, nameIdentity } from '../disk/identities.js';
+import type { Identity } from '../disk/identities.js';
 import { NO_STAMP, stampFiles } from '../disk/changes.js';
 import type { Arrivals, Changes, Wake } from '../disk/changes.js';
-import type { Identity, Scan, ScannedFile } from '../disk/scan.js';
+import type { Scan, ScannedFile } from '../disk/scan.js';
 import type { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, KEYS_NAME, SETTINGS_NAME } from '../model/layout.js';
@@ -164,9 +165,7 @@ function makeGoing({ settleMs, nowMs }: SettleOptions): Going {
       const now = nowMs();
       const seen = [
         published,
-        ...(isRemade
-          ? archives.map(({ path, identity }) => [path, ...Object.values<bigint>({ ...identity })].join(' '))
-          : gone),
+        ...(isRemade ? archives.map(({ path, identity }) => `${path} ${nameIdentity(identity)}`) : gone),
       ].join('\n');
       if (firstMs === null || firstMs > now) firstMs = now;
       if (firstMs === now || seen !== known || sinceMs > now) sinceMs = now;

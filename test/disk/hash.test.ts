@@ -19,8 +19,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestFiles } from '../../src/disk/digest-together.js';
 import type { Digested } from '../../src/disk/digest.js';
-import { hashFiles, openHasher } from '../../src/disk/hash.js';
-import { identityOf, scanDirectory } from '../../src/disk/scan.js';
+import { hashFiles, startHashing, warmUpToHash } from '../../src/disk/hash.js';
+import { identityOf } from '../../src/disk/identities.js';
+import { scanDirectory } from '../../src/disk/scan.js';
+import { openThreads } from '../../src/disk/threads.js';
 import type { ScannedFile } from '../../src/disk/scan.js';
 import { tarball } from '../packsign.js';
 
@@ -225,16 +227,18 @@ describe('hashing', () => {
 
   it('goes on in threads that came up before there was work, while this one does something else', async () => {
     const contents = write(Array.from({ length: 1200 }, (_, index) => index));
-    const hasher = openHasher();
-    hasher.warmUp(1200);
+    const threads = openThreads();
+    warmUpToHash(threads, 1200);
     const heard: number[] = [];
-    const hashing = hasher.start(scan(), { directory, md5: false, metadata: true }, (_digested, index) =>
-      heard.push(index),
+    const hashing = startHashing(
+      scan(),
+      { directory, md5: false, metadata: true, threads },
+      (_digested, index) => heard.push(index),
     );
     const isHeard = () => heard.length > 0;
     await expect.poll(isHeard, { timeout: 10_000 }).toBe(availableParallelism() > 1);
     const results = await hashing.finish();
-    hasher.stop();
+    threads.stop();
     expect(results).toEqual(
       contents.map((bytes) => expect.objectContaining(expected(bytes, false)) as object),
     );
@@ -242,10 +246,10 @@ describe('hashing', () => {
 
   it('that nobody waits for ends with its threads', async () => {
     write(Array.from({ length: 1200 }, (_, index) => index));
-    const hasher = openHasher();
-    hasher.warmUp(1200);
-    hasher.start(scan(), { directory, md5: false, metadata: true });
-    hasher.stop();
+    const threads = openThreads();
+    warmUpToHash(threads, 1200);
+    startHashing(scan(), { directory, md5: false, metadata: true, threads });
+    threads.stop();
     // A rejection that nobody hears would fail the run.
     await expect.poll(() => process.getActiveResourcesInfo().includes('MessagePort')).toBe(false);
   });

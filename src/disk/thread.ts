@@ -1,0 +1,31 @@
+import { parentPort } from 'node:worker_threads';
+import { doTasks, encodeRow } from './hash-tasks.js';
+import type { HashWork } from './hash-tasks.js';
+import { doStats } from './stat-together.js';
+import type { StatWork } from './stat-together.js';
+
+type Work = HashWork | StatWork;
+
+/** Sends results as they come, and null when there are no more. */
+async function hash(work: HashWork, send: (rows: string | null) => void): Promise<void> {
+  let rows = '';
+  const sendRows = () => {
+    send(rows);
+    rows = '';
+  };
+  await doTasks(work, {
+    take: (digested, index) => {
+      rows += encodeRow(digested, index);
+    },
+    pause: sendRows,
+  });
+  sendRows();
+  send(null);
+}
+
+// Whoever started this thread ends it. What goes wrong in it ends it too, and is heard of there.
+parentPort?.on('message', (work: Work) => {
+  // eslint-disable-next-line @typescript-eslint/no-floating-promises
+  if (work.kind === 'hash') hash(work, (rows) => parentPort?.postMessage(rows));
+  else doStats(work);
+});

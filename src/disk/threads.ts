@@ -1,0 +1,36 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+
+/** The threads of one run. */
+export interface Threads {
+  /** How many it is worth having, with this one. */
+  readonly count: number;
+  /** Starts so many others, unless they are there: they come up while this one does something else. */
+  readonly warmUp: (others: number) => void;
+  /** Hands work to so many others, which share it and do one after the other (`thread.ts` says what they can do). */
+  readonly share: (work: { readonly kind: string }, others: number) => readonly Worker[];
+  /** Ends every one, finished or not. */
+  readonly stop: () => void;
+}
+
+const MOST_THREADS = 8;
+
+export function openThreads(): Threads {
+  const workers: Worker[] = [];
+  const warmUp = (others: number) => {
+    while (workers.length < others) workers.push(new Worker(new URL('./thread.js', import.meta.url)));
+  };
+  return {
+    count: Math.min(availableParallelism(), MOST_THREADS),
+    warmUp,
+    share: (work, others) => {
+      warmUp(others);
+      const sharing = workers.slice(0, others);
+      for (const worker of sharing) worker.postMessage(work);
+      return sharing;
+    },
+    stop: () => {
+      for (const worker of workers) worker.terminate().catch(() => undefined);
+    },
+  };
+}
