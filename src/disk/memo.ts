@@ -9,14 +9,16 @@ import { readBounded, writeHint } from './files.js';
 export interface Memo {
   /** SHA-256 of the published database, its signature file and `keys.asc`, verified then. */
   readonly published: { readonly database: string; readonly signature: string; readonly keys: string };
-  /** Names the settings, the cache with what it knows of every archive, and the warnings of the scan. */
-  readonly inputs: string;
+  /** Names the settings, the cache with what it knows of every archive, and the warnings of the scan; null where it does not know every one. */
+  readonly inputs: string | null;
+  /** Names the settings, and the cache whose archives the database describes. */
+  readonly described: string;
   /** What the build said. */
   readonly summary: Readonly<Record<string, unknown>>;
 }
 
 const NAME = 'last-build';
-const VERSION = 1;
+const VERSION = 2;
 const LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** Null when there is none, or it is damaged. */

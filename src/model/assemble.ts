@@ -2,7 +2,14 @@ import type { Archive } from './archive.js';
 import { ARCHIVE_LIMIT } from './archive.js';
 import { FORMAT } from './database.js';
 import type { Database, Signers, Trust } from './database.js';
-import { describeArchive, downloadUrl, isPseudoPackage, pseudoPackage } from './entry.js';
+import {
+  describeArchive,
+  downloadUrl,
+  entryWarnings,
+  isPseudoPackage,
+  NO_WARNINGS,
+  pseudoPackage,
+} from './entry.js';
 import type { Entry, Observed } from './entry.js';
 import type { Warning } from './finding.js';
 import { carryHistory, sinceOf } from './ledger.js';
@@ -28,6 +35,14 @@ export interface AssembleContext {
    * out. None but where nobody is at the keyboard.
    */
   readonly held?: ReadonlySet<string>;
+  readonly vouched?: Vouched | null;
+}
+
+/** Archives whose published entries are known to say all that there is to say: under these very settings, of these very bytes. */
+export interface Vouched {
+  readonly isVouched: (path: string) => boolean;
+  /** What was said when they were described, and of all else. */
+  readonly warnings: readonly Warning[];
 }
 
 export interface Assembled {
@@ -65,8 +80,11 @@ function entryFinder(context: AssembleContext): (observed: Observed) => Entry {
   const { settings, published, issued } = context;
   const before = recall(lastFound.get(settings) ?? NOTHING_FOUND);
   const publishedPackage = packageFinder(published?.Packages ?? []);
+  const vouchedEntry = vouchedFinder(context);
   return (observed) => {
     const listed = published?.Archives.get(observed.path);
+    const vouched = listed === undefined ? null : vouchedEntry(observed, listed);
+    if (vouched !== null) return vouched;
     const last = before(observed);
     // Only what was published since as it was found says all that there is to say.
     if (last?.kind === 'listed' && last.archive === listed) return last;
@@ -80,6 +98,38 @@ function entryFinder(context: AssembleContext): (observed: Observed) => Entry {
       warnings: entry.warnings,
     };
   };
+}
+
+/** Finds the published entry of an archive that is vouched for. */
+function vouchedFinder({
+  settings,
+  published,
+  vouched = null,
+}: AssembleContext): (observed: Observed, listed: Archive) => Entry | null {
+  if (vouched === null) return () => null;
+  const warnings = entryWarnings(vouched.warnings);
+  const packageAt = packagesByUrl(published?.Packages ?? []);
+  return ({ path, size, sha256 }, archive) => {
+    if (!vouched.isVouched(path) || archive.SHA256 !== sha256 || archive.Size !== size) return null;
+    // A yanked archive has no package.
+    const entry = archive.Yanked === undefined ? packageAt.get(downloadUrl(path, settings)) : null;
+    if (entry === undefined) return null;
+    return { kind: 'listed', archive, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
+  };
+}
+
+/** Without those of which two have the same address: there, only describing tells which is whose. */
+function packagesByUrl(packages: readonly Package[]): ReadonlyMap<string, Package> {
+  const byUrl = new Map<string, Package>();
+  const twice: string[] = [];
+  for (const entry of packages) {
+    const url = entry['Download-URL'];
+    if (url === undefined) continue;
+    if (byUrl.has(url)) twice.push(url);
+    byUrl.set(url, entry);
+  }
+  for (const url of twice) byUrl.delete(url);
+  return byUrl;
 }
 
 /** Finds the package that is published in the place of another. Its table is made when it is asked for the first time. */

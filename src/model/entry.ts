@@ -29,7 +29,7 @@ export type Entry =
 
 const DESCRIPTION_LIMIT = 1024;
 const NOTHING = {};
-const NO_WARNINGS: readonly Warning[] = [];
+export const NO_WARNINGS: readonly Warning[] = [];
 const NO_TEST = 'raise ImportError("no test")';
 
 /** Name, version and PackMan's keys of one archive whose bytes are listed `since` then (docs/FORMAT.md §4 and §5). */
@@ -111,6 +111,9 @@ function overrideOf(path: string, name: string | null, settings: Settings): Over
   return { ...byName, ...byPath };
 }
 
+const ENTRY_WARNINGS: ReadonlySet<Warning['code']> = new Set(['NO_METADATA', 'NAME_MISMATCH']);
+
+/** One at most. */
 function warningsOf({ path, reading }: Observed, override: Override): readonly Warning[] {
   // A maintainer who names the archive has decided.
   if (override.Name !== undefined || override.Version !== undefined) return NO_WARNINGS;
@@ -126,6 +129,12 @@ function warningsOf({ path, reading }: Observed, override: Override): readonly W
   const outside = `${fromFile.name} ${fromFile.version}`;
   const message = `its metadata says ${inside}, its file name ${outside}; give it "Name" and "Version" in packsign.json`;
   return [{ code: 'NAME_MISMATCH', path, message }];
+}
+
+/** Those among warnings that describing an archive gave, by its path. */
+export function entryWarnings(warnings: readonly Warning[]): ReadonlyMap<string, readonly Warning[]> {
+  const own = warnings.filter(({ code }) => ENTRY_WARNINGS.has(code));
+  return new Map(own.flatMap((warning) => (warning.path === null ? [] : [[warning.path, [warning]]])));
 }
 
 function fileNameOf(path: string): string {

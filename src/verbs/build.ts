@@ -7,7 +7,7 @@ import { openThreads } from '../disk/threads.js';
 import type { Threads } from '../disk/threads.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Signer } from '../pgp/signer.js';
-import { recallUnchanged, rememberBuild } from './unchanged.js';
+import { recallDescribed, recallUnchanged, rememberBuild } from './unchanged.js';
 import type { Inputs, Summary } from './unchanged.js';
 import { removeDurably, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
@@ -128,6 +128,7 @@ async function buildUpon(
     if (!check) removeWaiting(directory);
     return describeUnchanged(directory, recalled);
   }
+  const described = recallDescribed(inputs);
   // Other threads read while this one loads what OpenPGP takes.
   const observing = startObserving(directory, { ...options, scan, cache });
   const signing = await options.signing();
@@ -136,7 +137,14 @@ async function buildUpon(
   if (options.release !== null && !check) {
     await rehearse(directory, { signers: await options.release.signers(), now: options.now });
   }
-  const prepared = await prepareUpon(base, directory, { ...options, signing, cache, observing, renew });
+  const prepared = await prepareUpon(base, directory, {
+    ...options,
+    signing,
+    cache,
+    observing,
+    described,
+    renew,
+  });
   if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
   const { published, unchanged, refreshDue } = prepared;
   if (published !== null && unchanged && !refreshDue) {

@@ -37,6 +37,8 @@ export interface Observation {
   readonly warnings: readonly Warning[];
   /** Published archives that came or changed while they were looked at; none but where `unsettled` is set. */
   readonly moving: ReadonlySet<string>;
+  /** Paths that were read now. */
+  readonly fresh: ReadonlySet<string>;
   readonly hashed: number;
   readonly cached: number;
   /** Size of all archives together. */
@@ -124,6 +126,7 @@ export function startObserving(
         others: scan.others,
         warnings,
         moving,
+        fresh: new Set(wanted.map(({ path }) => path)),
         hashed: unknown.length - failed.size,
         cached,
         bytes,

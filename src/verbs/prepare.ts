@@ -3,6 +3,7 @@ import type { CacheStore } from '../disk/cache.js';
 import type { Scan } from '../disk/scan.js';
 import { encodeDatabase } from '../format/database.js';
 import { assemble } from '../model/assemble.js';
+import type { Vouched } from '../model/assemble.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
@@ -13,6 +14,7 @@ import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { findBase } from './base.js';
 import type { Base } from './base.js';
+import type { Described } from './unchanged.js';
 import { identify } from './identity.js';
 import { observeArchives } from './observe.js';
 import type { Observation, Observing } from './observe.js';
@@ -40,6 +42,8 @@ export interface PrepareOptions {
   readonly standing: Standing | null;
   /** The archives, where it was begun to read them. */
   readonly observing?: Observing;
+  /** What the last build described, where that still holds. */
+  readonly described?: Described | null;
   /** Whether the same content is wanted under a new date. */
   readonly renew?: boolean;
   /** Set where nobody is at the keyboard: what a person has to decide stays as it is published. */
@@ -96,18 +100,23 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     observing === undefined
       ? await observeArchives(directory, { ...options, ...unattended, published })
       : await observing.finish(published);
+  const vouched = vouchedFor(base, observation, options.described ?? null);
   const waiting = new Set([
     ...(unattended?.unsettled ?? []),
     ...observation.moving,
     ...frozenPaths(observation, base, unattended),
   ]);
-  const assembled = assemble(observation.archives, { ...context, held: waiting });
+  const assembled = assemble(observation.archives, { ...context, vouched, held: waiting });
   const held =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
   const { database, warnings } =
     held.length === 0
       ? assembled
-      : assemble(observation.archives, { ...context, held: new Set([...waiting, ...pathsOf(held)]) });
+      : assemble(observation.archives, {
+          ...context,
+          vouched,
+          held: new Set([...waiting, ...pathsOf(held)]),
+        });
   const unchanged = published !== null && isSameContent(published, database);
   const refreshDue = published !== null && (options.renew === true || isRefreshDue(published.Packsign, now));
   return {
@@ -124,6 +133,16 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
     held,
     warnings: [...observation.warnings, ...warnings, ...nobody(database)].sort(byPath),
   };
+}
+
+/** Archives that were described for just this published database, and not read anew. */
+function vouchedFor(
+  { published }: Base,
+  { fresh }: Observation,
+  described: Described | null,
+): Vouched | null {
+  if (described === null || described.sha256 !== published?.sha256) return null;
+  return { warnings: described.warnings, isVouched: (path) => !fresh.has(path) };
 }
 
 /** What only a person may let pass: bytes that change, and a new archive that is not what its name says. */

@@ -47,23 +47,44 @@ export function recallUnchanged(
   { pair, now }: { pair: Pair; now: Date },
 ): Summary | null {
   const memo = readMemo(inputs.stateFolder);
-  if (memo === null || !isKnownWhole(inputs) || memo.inputs !== inputsName(inputs, pair)) return null;
+  if (memo?.inputs !== inputsName(inputs, pair) || !isKnownWhole(inputs)) return null;
   if (JSON.stringify(memo.published) !== JSON.stringify(publishedNames(directory, pair))) return null;
   const summary = summaryOf(memo);
   const dates = { Issued: summary.issued, ...(summary.expires === null ? {} : { Expires: summary.expires }) };
   return isRefreshDue(dates, now) ? null : summary;
 }
 
-/** Remembers a build, if it ended in what is published and every archive is known without reading it again. */
+/**
+ * What the last build described of archives that the cache knows since: the entries of the database that it ended in, and
+ * these warnings. Null where the settings are others by now, or the cache. To be asked before the cache is changed.
+ */
+export function recallDescribed({ settings, cache, stateFolder }: Inputs): Described | null {
+  const memo = readMemo(stateFolder);
+  if (memo?.described !== describedName(settings, cache)) return null;
+  return { sha256: memo.published.database, warnings: summaryOf(memo).warnings };
+}
+
+export interface Described {
+  /** Of the database. */
+  readonly sha256: string;
+  readonly warnings: readonly Warning[];
+}
+
+function describedName(settings: Settings, cache: CacheStore): string {
+  return nameInputs([settings, cache.checksum()]);
+}
+
+/** Remembers a build that ended in what is published; wholly where every archive is known without reading it again. */
 export function rememberBuild(
   directory: string,
   inputs: Inputs,
   { pair, summary }: { pair: Pair; summary: Omit<Summary, 'sha256'> },
 ): void {
-  if (!isKnownWhole(inputs)) return;
+  if (inputs.cache.checksum() === null) return;
   writeMemo(inputs.stateFolder, {
     published: publishedNames(directory, pair),
-    inputs: inputsName(inputs, pair),
+    inputs: isKnownWhole(inputs) ? inputsName(inputs, pair) : null,
+    described: describedName(inputs.settings, inputs.cache),
     summary: { ...summary },
   });
 }
