@@ -30,7 +30,7 @@ export function openThreads(): Threads {
       return sharing;
     },
     stop: () => {
-      for (const worker of workers) worker.terminate().catch(() => undefined);
+      for (const worker of workers.splice(0)) worker.terminate().catch(() => undefined);
     },
   };
 }

@@ -68,8 +68,8 @@ export async function observeArchives(
 }
 
 /**
- * The same, begun: whoever has something else to do meanwhile does it before `finish`. To end the threads is
- * the caller's business. Throws DIRECTORY_UNREADABLE.
+ * The same, begun: whoever has something else to do meanwhile does it before `finish`, which ends the threads. Where it
+ * does not come to that, ending them is the caller's business. Throws DIRECTORY_UNREADABLE.
  */
 export function startObserving(
   directory: string,
@@ -112,6 +112,8 @@ export function startObserving(
       isAwaited = true;
       if (done > 0) tell();
       await hashing?.finish();
+      // The database is made without them, and needs the memory.
+      threads.stop();
       const archives = observed.filter((one) => one !== null);
       cache.keep(files, settledOf(observed, { files, unknown, startedMs }));
       // A watch does so once it has published.
