@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import * as module from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
@@ -111,7 +111,7 @@ function keep(kept: string, source: Buffer, data: Buffer): void {
     writeFileSync(temporary, Buffer.concat([digestOf(source, data), data]), { mode: 0o600 });
     renameSync(temporary, kept);
   } catch {
-    return;
+    rmSync(temporary, { force: true });
   }
 }
 

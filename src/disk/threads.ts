@@ -17,8 +17,17 @@ const MOST_THREADS = 8;
 
 export function openThreads(): Threads {
   const workers: Worker[] = [];
+  const open = () => {
+    const worker = new Worker(new URL('./thread.js', import.meta.url));
+    // Whoever shared work with it listens too. One that died is not given any more.
+    worker.on('error', () => undefined);
+    worker.on('exit', () => {
+      if (workers.includes(worker)) workers.splice(workers.indexOf(worker), 1);
+    });
+    return worker;
+  };
   const warmUp = (others: number) => {
-    while (workers.length < others) workers.push(new Worker(new URL('./thread.js', import.meta.url)));
+    while (workers.length < others) workers.push(open());
   };
   return {
     count: Math.min(availableParallelism(), MOST_THREADS),

@@ -244,6 +244,26 @@ describe('hashing', () => {
     );
   });
 
+  it('starts a thread anew where one died before there was work', async () => {
+    const contents = write(Array.from({ length: 1200 }, (_, index) => index));
+    const threads = { ...openThreads(), count: 2 };
+    // It cannot do such a thing.
+    const [dying] = threads.share({ kind: 'nothing' }, 1);
+    await expect.poll(() => dying?.threadId, { timeout: 10_000 }).toBe(-1);
+    const results = await startHashing(scan(), { directory, md5: false, metadata: true, threads }).finish();
+    threads.stop();
+    expect(results.map(({ kind }) => kind)).toEqual(contents.map(() => 'digested'));
+  });
+
+  it('fails where a thread dies over its work, and does not wait for it', async () => {
+    write(Array.from({ length: 1200 }, (_, index) => index));
+    const threads = { ...openThreads(), count: 2 };
+    threads.share({ kind: 'nothing' }, 1);
+    const hashing = startHashing(scan(), { directory, md5: false, metadata: true, threads });
+    await expect(hashing.finish()).rejects.toThrow();
+    threads.stop();
+  });
+
   it('that nobody waits for ends with its threads', async () => {
     write(Array.from({ length: 1200 }, (_, index) => index));
     const threads = openThreads();
