@@ -106,30 +106,21 @@ function vouchedFinder({
   published,
   vouched = null,
 }: AssembleContext): (observed: Observed, listed: Archive) => Entry | null {
-  if (vouched === null) return () => null;
+  // Where addresses are given by hand, they do not tell whose a package is.
+  if (vouched === null || givesAddresses(settings)) return () => null;
   const warnings = entryWarnings(vouched.warnings);
-  const packageAt = packagesByUrl(published?.Packages ?? []);
+  const packages = new Map((published?.Packages ?? []).map((entry) => [entry['Download-URL'], entry]));
   return ({ path, size, sha256 }, archive) => {
     if (!vouched.isVouched(path) || archive.SHA256 !== sha256 || archive.Size !== size) return null;
     // A yanked archive has no package.
-    const entry = archive.Yanked === undefined ? packageAt.get(downloadUrl(path, settings)) : null;
+    const entry = archive.Yanked === undefined ? packages.get(downloadUrl(path, settings)) : null;
     if (entry === undefined) return null;
     return { kind: 'listed', archive, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
   };
 }
 
-/** Without those of which two have the same address: there, only describing tells which is whose. */
-function packagesByUrl(packages: readonly Package[]): ReadonlyMap<string, Package> {
-  const byUrl = new Map<string, Package>();
-  const twice: string[] = [];
-  for (const entry of packages) {
-    const url = entry['Download-URL'];
-    if (url === undefined) continue;
-    if (byUrl.has(url)) twice.push(url);
-    byUrl.set(url, entry);
-  }
-  for (const url of twice) byUrl.delete(url);
-  return byUrl;
+function givesAddresses({ Packages }: Settings): boolean {
+  return Array.from(Packages?.values() ?? []).some((override) => override['Download-URL'] !== undefined);
 }
 
 /** Finds the package that is published in the place of another. Its table is made when it is asked for the first time. */

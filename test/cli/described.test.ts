@@ -87,6 +87,17 @@ describe('what a build makes of archives that it knows', () => {
       (place) =>
         settings(place, { Packages: { tool: { 'Download-URL': 'alpha-1.0.tar.gz', Version: '3' } } }),
     ],
+    [
+      'addresses that are crossed',
+      (place) => {
+        settings(place, {
+          Packages: {
+            'alpha-1.0.tar.gz': { 'Download-URL': 'delta-1.0.tar.gz' },
+            'delta-1.0.tar.gz': { 'Download-URL': 'elsewhere/delta-1.0.tar.gz' },
+          },
+        });
+      },
+    ],
     ['a release beside them', (place) => place.write('dist/epsilon-1.2.tar.gz', sdist('epsilon', '1.2'))],
     ['both gone but for one', (place) => settings(place, {})],
   ];
