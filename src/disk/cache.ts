@@ -17,7 +17,8 @@ export interface CacheStore {
   readonly find: (file: ScannedFile) => Observed | null;
   /** Whether `find` would find it. */
   readonly knows: (file: ScannedFile) => boolean;
-  readonly isEmpty: () => boolean;
+  /** How many entries it has. */
+  readonly size: () => number;
   /**
    * Takes the place of all entries, in memory, when they are next asked for: files in byte order of their paths, and what each was when it was read;
    * null for one that is not to be remembered.
@@ -81,7 +82,7 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
       return index === null ? null : observedAt(entries(), index);
     },
     knows: (file) => known(file) !== null,
-    isEmpty: () => entries().lines.length === 0,
+    size: () => entries().lines.length,
     keep: (files, observed) => {
       // What was kept before is what lines are taken over from.
       entries();
@@ -164,10 +165,10 @@ function loadEntries(stateFolder: string): Entries {
 function saveEntries(stateFolder: string, entries: Entries): Entries {
   const { lines, times } = entries;
   const numbers = Buffer.from(times.numbers.buffer);
-  const body = Buffer.concat([numbers, Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
-  const checksum = checksumOf(body);
-  const header = `${MAGIC} ${checksum} ${lines.length}\n`;
-  writeHint(join(stateFolder, NAME), Buffer.concat([Buffer.from(header), body]));
+  const text = Buffer.from(`${lines.join('\n')}\n`);
+  const checksum = checksumOf(numbers, text);
+  const header = Buffer.from(`${MAGIC} ${checksum} ${lines.length}\n`);
+  writeHint(join(stateFolder, NAME), Buffer.concat([header, numbers, text]));
   return { ...entries, checksum };
 }
 
@@ -244,6 +245,8 @@ function decodeLine(line: string, size: number): Observed {
   };
 }
 
-function checksumOf(body: Buffer): string {
-  return createHash('sha256').update(body).digest('hex');
+function checksumOf(...parts: readonly Buffer[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
 }

@@ -116,7 +116,7 @@ async function buildUpon(
   const cache = openCache(stateFolder, { rehash, remember: !check });
   const scan = scanDirectory(directory, {
     exclude: settings.Exclude ?? [],
-    onFound: cache.isEmpty() ? (count) => warmUpToHash(threads, count) : undefined,
+    onFound: cache.size() === 0 ? (count) => warmUpToHash(threads, count) : undefined,
     threads,
   });
   if (!check) repairPublication(directory, { standing, now: options.now, others: scan.others });

@@ -74,17 +74,21 @@ function describedName(settings: Settings, cache: CacheStore): string {
   return nameInputs([settings, cache.checksum()]);
 }
 
-/** Remembers a build that ended in what is published; wholly where every archive is known without reading it again. */
+/**
+ * Remembers a build that ended in what is published; wholly where every archive is known without reading it again. By
+ * then the cache keeps what the build observed, and nothing else.
+ */
 export function rememberBuild(
   directory: string,
   inputs: Inputs,
   { pair, summary }: { pair: Pair; summary: Omit<Summary, 'sha256'> },
 ): void {
-  if (inputs.cache.checksum() === null) return;
+  const { scan, cache, settings } = inputs;
+  if (cache.checksum() === null) return;
   writeMemo(inputs.stateFolder, {
     published: publishedNames(directory, pair),
-    inputs: isKnownWhole(inputs) ? inputsName(inputs, pair) : null,
-    described: describedName(inputs.settings, inputs.cache),
+    inputs: cache.size() === scan.archives.length ? inputsName(inputs, pair) : null,
+    described: describedName(settings, cache),
     summary: { ...summary },
   });
 }
