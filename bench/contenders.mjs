@@ -138,7 +138,15 @@ const aptIndex =
   (at) =>
     `(cd '${at.corpus}/deb' && ${apt(digests)} ${options} packages .) >Packages && ${gpgSign('Packages')}`;
 const aptClear = () => 'rm -f Packages Packages.asc apt.db';
-const aptKept = (at) => aptIndex(['sha256'], `--db '${at.folder}/apt.db'`)(at);
+const aptKept = (digests) => (at) => aptIndex(digests, `--db '${at.folder}/apt.db'`)(at);
+const aptAdded = (digests) => ({
+  work: `${aptWork}; --db`,
+  clear: aptClear,
+  setUp: aptKept(digests),
+  run: aptKept(digests),
+});
+/** What it makes unless told otherwise. */
+const APT_DIGESTS = ['md5', 'sha1', 'sha256', 'sha512'];
 
 const createrepo =
   (options = '') =>
@@ -202,13 +210,8 @@ const peers = [
     jobs: {
       sha256: { work: aptWork, clear: aptClear, run: aptIndex(['sha256']) },
       both: { work: aptWork, clear: aptClear, run: aptIndex(['md5', 'sha256']) },
-      added: { work: `${aptWork}; --db`, clear: aptClear, setUp: aptKept, run: aptKept },
-      unchanged: {
-        work: `${aptWork}; --db; index written and signed again`,
-        clear: aptClear,
-        setUp: aptKept,
-        run: aptKept,
-      },
+      added: aptAdded(['sha256']),
+      unchanged: { ...aptAdded(['sha256']), work: `${aptWork}; --db; index written and signed again` },
       help: { work: 'prints the help', clear: () => 'true', run: () => 'apt-ftparchive --help' },
     },
     watch: {
@@ -216,7 +219,7 @@ const peers = [
       work: 'SHA-256; metadata; --db; signature not checked; no fsync',
       needs: ['inotifywait'],
       clear: aptClear,
-      setUp: aptKept,
+      setUp: aptKept(['sha256']),
       command: (at) =>
         loop(
           `${at.corpus}/deb`,
@@ -225,6 +228,16 @@ const peers = [
         ),
       index: ({ folder }) => `${folder}/index`,
       signature: 'beside',
+    },
+  },
+  {
+    name: 'apt-ftparchive, all its digests, gpg',
+    peer: 'apt-ftparchive',
+    kind: 'deb',
+    needs: ['apt-ftparchive', 'gpg'],
+    jobs: {
+      both: { work: `SHA-1 and SHA-512 too; ${aptWork}`, clear: aptClear, run: aptIndex(APT_DIGESTS) },
+      added: { ...aptAdded(APT_DIGESTS), work: `MD5, SHA-1 and SHA-512 too; ${aptWork}; --db` },
     },
   },
   {
