@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Observed } from '../model/entry.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { readBounded, writeHint } from './files.js';
-import { identitiesBytes, identitiesIn, identityAt, isSameIdentity, writeIdentity } from './identities.js';
+import { identitiesBytes, identitiesIn, identityAt, isIdentityAt, writeIdentity } from './identities.js';
 import type { Identities } from './identities.js';
 import type { ScannedFile } from './scan.js';
 
@@ -38,7 +38,7 @@ export interface CacheOptions {
 }
 
 const NAME = 'cache';
-const MAGIC = 'packsign-cache 2';
+const MAGIC = 'packsign-cache 3';
 /** Of a path, digests, and a short description. */
 const LIKELY_ENTRY_BYTES = 300;
 const LIMIT_BYTES = 1024 * 1024 * 1024;
@@ -47,8 +47,10 @@ const RACY_NS = 2_000_000_000n;
 
 /** Entries in byte order of their paths, in columns: most of many are never looked into. */
 interface Entries {
-  /** As they are written down: each begins with the path and a tab. */
-  readonly lines: readonly string[];
+  readonly count: number;
+  readonly paths: () => readonly string[];
+  /** What was read of each, as it is written down. */
+  readonly lines: () => readonly string[];
   readonly times: Identities;
   /** What the lines say, as far as anybody asked. */
   readonly observed: (Observed | undefined)[];
@@ -58,7 +60,9 @@ interface Entries {
 }
 
 const EMPTY: Entries = {
-  lines: [],
+  count: 0,
+  paths: () => [],
+  lines: () => [],
   times: identitiesIn(new ArrayBuffer(0)),
   observed: [],
   files: [],
@@ -82,7 +86,7 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
       return index === null ? null : observedAt(entries(), index);
     },
     knows: (file) => known(file) !== null,
-    size: () => entries().lines.length,
+    size: () => entries().count,
     keep: (files, observed) => {
       // What was kept before is what lines are taken over from.
       entries();
@@ -101,43 +105,42 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
 function makeIndex(entries: () => Entries): (file: ScannedFile) => number | null {
   let next = 0;
   return (file) => {
-    const { lines, times, files } = entries();
-    const index = isLineOf(lines[next], file.path) ? next : placeOf(lines, file.path);
+    const { paths, times, files } = entries();
+    const index = placeOf(paths(), file.path, next);
     if (index === null) return null;
     next = index + 1;
     if (files[index] === file) return index;
-    if (!isSameIdentity(identityAt(times, index), file.identity)) return null;
+    if (!isIdentityAt(times, index, file.identity)) return null;
     files[index] = file;
     return index;
   };
 }
 
-function isLineOf(line: string | undefined, path: string): boolean {
-  return line?.[path.length] === '\t' && line.startsWith(path);
-}
-
-// No path has a character that comes before the tab: so the lines are in order if the paths are.
-function placeOf(lines: readonly string[], path: string): number | null {
-  const wanted = `${path}\t`;
+/** Looks at a likely place first. */
+function placeOf(paths: readonly string[], wanted: string, likely: number): number | null {
+  if (paths[likely] === wanted) return likely;
   let from = 0;
-  let to = lines.length;
+  let to = paths.length;
   while (from < to) {
     const middle = (from + to) >> 1;
-    if ((lines[middle] ?? '') < wanted) from = middle + 1;
+    if ((paths[middle] ?? '') < wanted) from = middle + 1;
     else to = middle;
   }
-  return isLineOf(lines[from], path) ? from : null;
+  return paths[from] === wanted ? from : null;
 }
 
-function observedAt({ lines, times, observed }: Entries, index: number): Observed {
-  return (observed[index] ??= decodeLine(lines[index] ?? '', Number(identityAt(times, index).size)));
+function observedAt({ paths, lines, times, observed }: Entries, index: number): Observed {
+  return (observed[index] ??= decodeLine(lines()[index] ?? '', {
+    path: paths()[index] ?? '',
+    size: Number(identityAt(times, index).size),
+  }));
 }
 
 /**
  * Whether a file may be remembered: not when it was touched so shortly before it was looked at that a later
  * write could leave the same times behind. `startedMs` is the clock's time before the look.
  */
-export function isSettledBefore({ identity }: ScannedFile, startedMs: number): boolean {
+export function isSettledBefore({ identity }: Pick<ScannedFile, 'identity'>, startedMs: number): boolean {
   return identity.changed <= BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS;
 }
 
@@ -161,15 +164,27 @@ function loadEntries(stateFolder: string): Entries {
   }
 }
 
-// A header line with version, checksum and count; the numbers; a line of text for each entry.
+// A line with version and checksum; one with the count and the length of all paths; the numbers; the paths; the other lines.
 function saveEntries(stateFolder: string, entries: Entries): Entries {
-  const { lines, times } = entries;
+  const { count, times } = entries;
   const numbers = Buffer.from(times.numbers.buffer);
-  const text = Buffer.from(`${lines.join('\n')}\n`);
-  const checksum = checksumOf(numbers, text);
-  const header = Buffer.from(`${MAGIC} ${checksum} ${lines.length}\n`);
-  writeHint(join(stateFolder, NAME), Buffer.concat([header, numbers, text]));
+  const paths = encodeLines(entries.paths());
+  const lines = encodeLines(entries.lines());
+  const measures = Buffer.from(`${count} ${paths.length}\n`);
+  const body = [measures, numbers, paths, lines];
+  const checksum = checksumOf(...body);
+  writeHint(join(stateFolder, NAME), Buffer.concat([Buffer.from(`${MAGIC} ${checksum}\n`), ...body]));
   return { ...entries, checksum };
+}
+
+function encodeLines(lines: readonly string[]): Buffer {
+  return Buffer.from(`${lines.join('\n')}\n`);
+}
+
+/** Not decoded before somebody asks. */
+function decodeLines(bytes: Buffer, count: number): () => readonly string[] {
+  let lines: readonly string[] | null = null;
+  return () => (lines ??= bytes.toString().split('\n', count));
 }
 
 interface Row {
@@ -188,55 +203,63 @@ function rowsOf(files: readonly ScannedFile[], observed: readonly (Observed | nu
 
 function takePlace(rows: readonly Row[], before: Entries): Entries {
   const isSame =
-    rows.length === before.lines.length &&
-    rows.every((row, index) => before.observed[index] === row.observed);
+    rows.length === before.count && rows.every((row, index) => before.observed[index] === row.observed);
   return isSame ? before : entriesOf(rows, before);
 }
 
 function entriesOf(rows: readonly Row[], before: Entries): Entries {
   const times = identitiesIn(new ArrayBuffer(identitiesBytes(rows.length)));
   const placeBefore = makeIndex(() => before);
+  const paths = rows.map(({ file }) => file.path);
   const lines = rows.map(({ file, observed }, index) => {
     writeIdentity(times, index, file.identity);
     const place = placeBefore(file);
     const isKnown = place !== null && before.observed[place] === observed;
-    return (isKnown ? before.lines[place] : undefined) ?? lineOf(observed);
+    return (isKnown ? before.lines()[place] : undefined) ?? lineOf(observed);
   });
   return {
-    lines,
-    times,
+    ...{ count: rows.length, times, checksum: null },
+    paths: () => paths,
+    lines: () => lines,
     observed: rows.map(({ observed }) => observed),
     files: rows.map(({ file }) => file),
-    checksum: null,
   };
 }
 
 function decode(bytes: Buffer): Entries {
-  const start = bytes.indexOf(0x0a) + 1;
-  const header = bytes.subarray(0, start).toString('latin1');
-  const body = bytes.subarray(start);
+  const [first, body] = cutLine(bytes);
   const checksum = checksumOf(body);
-  const count = Number(/^packsign-cache 2 [0-9a-f]{64} (\d{1,9})\n$/.exec(header)?.[1] ?? NaN);
-  if (header !== `${MAGIC} ${checksum} ${count}\n`) return EMPTY;
+  if (first !== `${MAGIC} ${checksum}`) return EMPTY;
+  const [measures, columns] = cutLine(body);
+  const [count = 0, pathsLength = 0] = measures.split(' ').map(Number);
   const numbersLength = identitiesBytes(count);
-  const times = identitiesIn(Uint8Array.from(body.subarray(0, numbersLength)).buffer);
-  const lines = body.toString('utf8', numbersLength).split('\n', count);
-  return { lines, times, observed: [], files: [], checksum };
+  const linesStart = numbersLength + pathsLength;
+  return {
+    ...{ count, observed: [], files: [], checksum },
+    times: identitiesIn(Uint8Array.from(columns.subarray(0, numbersLength)).buffer),
+    paths: decodeLines(columns.subarray(numbersLength, linesStart), count),
+    lines: decodeLines(columns.subarray(linesStart), count),
+  };
 }
 
-function lineOf({ path, sha256, md5, reading }: Observed): string {
-  return `${path}\t${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}`;
+function cutLine(bytes: Buffer): readonly [string, Buffer] {
+  const end = bytes.indexOf(0x0a);
+  return [bytes.toString('latin1', 0, end), bytes.subarray(end + 1)];
 }
 
-function decodeLine(line: string, size: number): Observed {
+function lineOf({ sha256, md5, reading }: Observed): string {
+  return `${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}`;
+}
+
+function decodeLine(line: string, { path, size }: Pick<Observed, 'path' | 'size'>): Observed {
   const tab = line.indexOf('\t');
-  const middle = line.indexOf('\t', tab + 66);
-  const md5 = line.slice(tab + 66, middle);
+  const middle = line.indexOf('\t', tab + 1);
+  const md5 = line.slice(tab + 1, middle);
   let reading: MetadataReading | null = null;
   return {
-    path: line.slice(0, tab),
+    path,
     size,
-    sha256: line.slice(tab + 1, tab + 65),
+    sha256: line.slice(0, tab),
     md5: md5 === '' ? null : md5,
     // Most entries are only asked for their hash.
     get reading() {

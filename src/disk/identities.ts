@@ -85,7 +85,7 @@ export function identityOf(stats: BigIntStats): Identity {
 
 export function isSameIdentity(a: Identity, b: Identity): boolean {
   if (a === b) return true;
-  if (a instanceof Placed && b instanceof Placed) return hasSameWords(a, b);
+  if (a instanceof Placed) return isIdentityAt(a.of, a.index, b);
   return (
     a.device === b.device &&
     a.inode === b.inode &&
@@ -95,9 +95,11 @@ export function isSameIdentity(a: Identity, b: Identity): boolean {
   );
 }
 
-function hasSameWords(a: Placed, b: Placed): boolean {
-  const [left, right] = [a.of.words, b.of.words];
-  const [i, j] = [a.index * WORDS, b.index * WORDS];
+/** Whether one of many is that of this file. */
+export function isIdentityAt(identities: Identities, index: number, identity: Identity): boolean {
+  if (!(identity instanceof Placed)) return isSameIdentity(identity, identityAt(identities, index));
+  const [left, right] = [identities.words, identity.of.words];
+  const [i, j] = [index * WORDS, identity.index * WORDS];
   for (let word = 0; word < WORDS; word += 1) if (left[i + word] !== right[j + word]) return false;
   return true;
 }

@@ -31,7 +31,7 @@ export interface Scan {
 export interface ScanOptions {
   /** Globs (picomatch) of archives to leave out; one without `/` counts at any depth. */
   readonly exclude: readonly string[];
-  /** Hears after each archive how many there are so far. */
+  /** Hears after each folder how many there are so far, before they are looked at. */
   readonly onFound?: ((count: number) => void) | undefined;
   /** Those that may take part. */
   readonly threads?: Threads | undefined;
@@ -212,13 +212,11 @@ function isHidden(folder: Folder, name: string): boolean {
 }
 
 function takeArchives(walk: Walk, paths: readonly string[]): void {
-  const { directory, threads } = walk;
-  const known = threads === undefined ? null : statTogether(directory, paths, threads);
+  walk.onFound?.(walk.archives.length + paths.length);
+  const identityOfEach = statTogether(walk.directory, paths, walk.threads);
   for (const [index, path] of paths.entries()) {
-    const identity = known?.(index) ?? identityHere(walk, path);
-    if (identity === null) continue;
-    walk.archives.push({ path, identity });
-    walk.onFound?.(walk.archives.length);
+    const identity = identityOfEach(index) ?? identityHere(walk, path);
+    if (identity !== null) walk.archives.push({ path, identity });
   }
 }
 
@@ -259,6 +257,8 @@ function directoryUnreadable(directory: string, error: unknown): PacksignError {
 
 // On a file system that ignores case two such archives are one file: only the first is listed.
 function dropFolded(walk: Walk): void {
+  const folded = new Set(walk.archives.map(({ path }) => foldPath(path)));
+  if (folded.size === walk.archives.length) return;
   const seen = new Map<string, string>();
   walk.archives = walk.archives.filter(({ path }) => {
     const twin = seen.get(foldPath(path));

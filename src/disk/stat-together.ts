@@ -3,12 +3,11 @@ import { identitiesBytes, identitiesIn, identityAt, identityOf, writeIdentity } 
 import type { Identities, Identity } from './identities.js';
 import type { Threads } from './threads.js';
 
-/** Files whose status several threads ask for, in memory that they share. */
+/** Files whose status is asked for, by several threads where it is worth it: then in memory that they share. */
 export interface StatWork {
   readonly kind: 'stat';
   readonly directory: string;
-  /** Each with a line end. */
-  readonly paths: string;
+  readonly paths: readonly string[];
   readonly identities: Identities;
   /** How many blocks of files are taken, then for each block whether it is done. */
   readonly blocks: Int32Array;
@@ -35,12 +34,11 @@ export function threadsToStat({ count }: Threads, files: number): number {
 export function statTogether(
   directory: string,
   paths: readonly string[],
-  threads: Threads,
+  threads?: Threads,
 ): (index: number) => Identity | null {
-  const others = threadsToStat(threads, paths.length);
-  if (others === 0) return () => null;
-  const work = packStats(directory, paths);
-  threads.share(work, others);
+  const others = threads === undefined ? 0 : threadsToStat(threads, paths.length);
+  const work = makeWork(directory, paths, others === 0 ? ArrayBuffer : SharedArrayBuffer);
+  threads?.share(work, others);
   doStats(work);
   let patienceMs = PATIENCE_MS;
   return (index) => {
@@ -54,25 +52,27 @@ export function statTogether(
   };
 }
 
-function packStats(directory: string, paths: readonly string[]): StatWork {
+function makeWork(
+  directory: string,
+  paths: readonly string[],
+  Memory: ArrayBufferConstructor | SharedArrayBufferConstructor,
+): StatWork {
   const blocks = Math.ceil(paths.length / BLOCK_FILES);
   return {
     kind: 'stat',
     directory,
-    paths: paths.map((path) => `${path}\n`).join(''),
-    identities: identitiesIn(new SharedArrayBuffer(identitiesBytes(paths.length))),
-    blocks: new Int32Array(new SharedArrayBuffer((1 + blocks) * Int32Array.BYTES_PER_ELEMENT)),
+    paths,
+    identities: identitiesIn(new Memory(identitiesBytes(paths.length))),
+    blocks: new Int32Array(new Memory((1 + blocks) * Int32Array.BYTES_PER_ELEMENT)),
   };
 }
 
 /** Takes blocks until none is left. */
 export function doStats({ directory, paths, identities, blocks }: StatWork): void {
-  const files = paths.split('\n');
-  files.pop();
   for (let block = take(blocks); block < blocks.length - 1; block = take(blocks)) {
-    const end = Math.min((block + 1) * BLOCK_FILES, files.length);
+    const end = Math.min((block + 1) * BLOCK_FILES, paths.length);
     for (let index = block * BLOCK_FILES; index < end; index += 1) {
-      writeIdentity(identities, index, statOf(`${directory}/${files[index] ?? ''}`));
+      writeIdentity(identities, index, statOf(`${directory}/${paths[index] ?? ''}`));
     }
     Atomics.store(blocks, block + 1, DONE);
     Atomics.notify(blocks, block + 1);
@@ -92,6 +92,7 @@ function statOf(path: string): Identity {
 }
 
 function isDone(blocks: Int32Array, place: number, patienceMs: number): boolean {
-  if (Atomics.load(blocks, place) !== DONE) Atomics.wait(blocks, place, 0, patienceMs);
+  if (Atomics.load(blocks, place) === DONE) return true;
+  Atomics.wait(blocks, place, 0, patienceMs);
   return Atomics.load(blocks, place) === DONE;
 }

@@ -57,8 +57,7 @@ describe('the status of many files', () => {
     const found = namesOf(paths.length, find);
     threads.stop();
     const real = names.map(nameHere);
-    // One thread asks nobody, and leaves it to whoever wants to know.
-    expect(found).toEqual(paths.map((_, index) => (count === 1 ? null : real[index % names.length])));
+    expect(found).toEqual(paths.map((_, index) => real[index % names.length]));
   });
 
   it('is not known of files that are gone, and of nothing else', () => {
