@@ -9,6 +9,8 @@ import { readBounded, writeHint } from './files.js';
 export interface Memo {
   /** SHA-256 of the published database, its signature file and `keys.asc`, verified then. */
   readonly published: { readonly database: string; readonly signature: string; readonly keys: string };
+  /** Names the file of that database, which need not be read while it is still the same; null where it was touched too shortly before. */
+  readonly file: string | null;
   /** Names the settings, the cache with what it knows of every archive, and the warnings of the scan; null where it does not know every one. */
   readonly inputs: string | null;
   /** Names the settings, and the cache whose archives the database describes. */
@@ -18,7 +20,7 @@ export interface Memo {
 }
 
 const NAME = 'last-build';
-const VERSION = 2;
+const VERSION = 3;
 const LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** Null when there is none, or it is damaged. */

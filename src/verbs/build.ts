@@ -1,13 +1,20 @@
 import { join } from 'node:path';
 import { likelyEntries, openCache } from '../disk/cache.js';
 import { warmUpToHash } from '../disk/hash.js';
+import { readMemo } from '../disk/memo.js';
 import { scanDirectory } from '../disk/scan.js';
 import { threadsToStat } from '../disk/stat-together.js';
 import { openThreads } from '../disk/threads.js';
 import type { Threads } from '../disk/threads.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Signer } from '../pgp/signer.js';
-import { recallDescribed, recallUnchanged, rememberBuild } from './unchanged.js';
+import {
+  lookAtStanding,
+  recallDescribed,
+  recallUnchanged,
+  rememberBuild,
+  rememberStanding,
+} from './unchanged.js';
 import type { Inputs, Summary } from './unchanged.js';
 import { removeDurably, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
@@ -25,7 +32,7 @@ import { prepareUpon } from './prepare.js';
 import type { PrepareOptions, Prepared } from './prepare.js';
 import { removeWaiting, repairPublication } from './publish.js';
 import { readStanding } from './published.js';
-import type { Standing } from './published.js';
+import type { Named } from './published.js';
 import { publishHeldKeys, readHeldKeys } from './publish-keys.js';
 import { rehearse } from './rehearse.js';
 import { catchUp, noteDown, release } from './release.js';
@@ -85,7 +92,7 @@ export async function build(directory: string, options: BuildOptions): Promise<B
   threads.warmUp(threadsToStat(threads, likelyEntries(options.stateFolder)));
   try {
     return options.check
-      ? await buildUpon(directory, { ...options, threads, standing: readStanding(directory) })
+      ? await buildUpon(directory, { ...options, threads })
       : await buildLocked(directory, { ...options, threads });
   } finally {
     threads.stop();
@@ -97,9 +104,8 @@ type WithThreads = BuildOptions & { readonly threads: Threads };
 async function buildLocked(directory: string, options: WithThreads): Promise<BuildResult> {
   const unlock = takeLock(options.stateFolder);
   try {
-    const standing = readStanding(directory);
     if (options.release !== null) await publishHeldKeys(directory, options.stateFolder);
-    const result = await buildUpon(directory, { ...options, standing });
+    const result = await buildUpon(directory, options);
     if (!result.unchanged || options.release === null) return result;
     const { warnings } = await catchUp(directory, result.sha256, options.release);
     return { ...result, warnings: [...result.warnings, ...warnings] };
@@ -108,37 +114,42 @@ async function buildLocked(directory: string, options: WithThreads): Promise<Bui
   }
 }
 
-async function buildUpon(
-  directory: string,
-  options: WithThreads & { readonly standing: Standing | null },
-): Promise<BuildResult> {
-  const { rehash, check, stateFolder, settings, standing, threads } = options;
+async function buildUpon(directory: string, options: WithThreads): Promise<BuildResult> {
+  const { rehash, check, stateFolder, settings, threads } = options;
+  const startedMs = options.clock().getTime();
+  const memo = rehash ? null : readMemo(stateFolder);
+  const look = lookAtStanding(directory, memo);
   const cache = openCache(stateFolder, { rehash, remember: !check });
   const scan = scanDirectory(directory, {
     exclude: settings.Exclude ?? [],
     onFound: cache.size() === 0 ? (count) => warmUpToHash(threads, count) : undefined,
     threads,
   });
-  if (!check) repairPublication(directory, { standing, now: options.now, others: scan.others });
-  const inputs = { settings, scan, cache, stateFolder };
+  if (!check) repairPublication(directory, { standing: look.named, now: options.now, others: scan.others });
+  const inputs = { settings, scan, cache, stateFolder, memo };
   // What stands rests on a key that is about to be revoked: only the next one lets users hear of it.
   const renew = (await readHeldKeys(stateFolder)).length > 0;
-  const recalled = renew ? null : recall(directory, standing, { inputs, options });
+  const recalled = renew ? null : recall(directory, look.named, { inputs, options });
   if (recalled !== null) {
-    if (!check) removeWaiting(directory);
+    if (!check) {
+      removeWaiting(directory);
+      rememberStanding(inputs, { ...look, startedMs });
+    }
     return describeUnchanged(directory, recalled);
   }
   const described = recallDescribed(inputs);
+  const standing = look.standing ?? readStanding(directory);
   // Other threads read while this one loads what OpenPGP takes.
   const observing = startObserving(directory, { ...options, scan, cache });
   const signing = await options.signing();
-  const base = await findBase(directory, { ...options, signing });
+  const base = await findBase(directory, { ...options, signing, standing });
   // What keeps the keys from signing is said before all is hashed.
   if (options.release !== null && !check) {
     await rehearse(directory, { signers: await options.release.signers(), now: options.now });
   }
   const prepared = await prepareUpon(base, directory, {
     ...options,
+    standing,
     signing,
     cache,
     observing,
@@ -188,7 +199,7 @@ async function buildUpon(
 /** The shortcut for a directory in which nothing changed; never where the maintainer asked for more. */
 function recall(
   directory: string,
-  standing: Standing | null,
+  standing: Named | null,
   { inputs, options }: { inputs: Inputs; options: BuildOptions },
 ): Summary | null {
   const { first, previous, strict, rehash, allowed, now } = options;

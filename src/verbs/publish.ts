@@ -21,7 +21,7 @@ import {
   signaturePath,
 } from '../model/layout.js';
 import { nameOf } from './judge.js';
-import type { Standing } from './published.js';
+import type { Named } from './published.js';
 
 /** Everything that one publication puts in place. */
 export interface Publication {
@@ -133,7 +133,7 @@ export function removeWaiting(directory: string): void {
  */
 export function repairPublication(
   directory: string,
-  { standing, now, others }: { standing: Standing | null; now: Date; others?: readonly string[] },
+  { standing, now, others }: { standing: Named | null; now: Date; others?: readonly string[] },
 ): void {
   removeTemporaries(directory, others);
   removeTemporaries(join(directory, SIGNATURES_FOLDER));

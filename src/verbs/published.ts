@@ -1,7 +1,8 @@
-import { lstatSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
 import { identityOf, nameIdentity } from '../disk/identities.js';
+import type { Identity } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
 import type { Database } from '../model/database.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
@@ -11,13 +12,19 @@ import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
 import { judge } from './judge.js';
 
-/** What lies in a published directory, as bytes: nothing of it is believed. */
-export interface Standing {
-  readonly bytes: Buffer;
-  readonly content: Content;
+/** Which database lies in a published directory: nothing of it is believed. */
+export interface Named {
   readonly sha256: string;
   /** The signature file of exactly these bytes. */
   readonly signature: Buffer | null;
+}
+
+/** The same with its bytes. */
+export interface Standing extends Named {
+  readonly bytes: Buffer;
+  readonly content: Content;
+  /** Of its file; null where that was touched while it was read. */
+  readonly identity: Identity | null;
 }
 
 /** A published database that verified against its own `keys.asc`: what a writer may build upon. */
@@ -33,16 +40,22 @@ export const END_OF_TIME = new Date('9999-12-31T00:00:00Z');
 
 /** The database that stands in a directory; null when there is none. Throws FILE_UNREADABLE. */
 export function readStanding(directory: string): Standing | null {
-  const bytes = readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES);
+  const path = join(directory, DATABASE_NAME);
+  const before = identifyDatabase(directory);
+  const bytes = readBounded(path, DATABASE_LIMIT_BYTES);
   if (bytes === null) return null;
   const content = contentOf(bytes);
   const sha256 = content.sha256();
+  const isStill = before !== null && markOf(before) === markOf(identifyDatabase(directory));
   return {
-    bytes,
-    content,
-    sha256,
-    signature: readBounded(join(directory, signaturePath(sha256)), SIGNATURE_LIMIT_BYTES),
+    ...{ bytes, content, sha256 },
+    signature: readSignature(directory, sha256),
+    identity: isStill ? before : null,
   };
+}
+
+export function readSignature(directory: string, sha256: string): Buffer | null {
+  return readBounded(join(directory, signaturePath(sha256)), SIGNATURE_LIMIT_BYTES);
 }
 
 /**
@@ -51,25 +64,35 @@ export function readStanding(directory: string): Standing | null {
  */
 export function standingReader(directory: string): () => Standing | null {
   let known: { readonly marks: string; readonly standing: Standing } | null = null;
+  const marksOf = (database: Identity | null, { sha256 }: Named) =>
+    `${markOf(database)} ${markOf(identify(join(directory, signaturePath(sha256))))}`;
   return () => {
-    if (known !== null && marksOf(directory, known.standing) === known.marks) return known.standing;
-    const before = markOf(join(directory, DATABASE_NAME));
+    if (known !== null && marksOf(identifyDatabase(directory), known.standing) === known.marks) {
+      return known.standing;
+    }
     const standing = readStanding(directory);
-    const marks = standing === null ? null : marksOf(directory, standing);
     // One that changed while it was read is read again next time.
-    known = standing === null || marks?.startsWith(`${before} `) !== true ? null : { marks, standing };
+    known = standing?.identity == null ? null : { marks: marksOf(standing.identity, standing), standing };
     return standing;
   };
 }
 
-function marksOf(directory: string, { sha256 }: Standing): string {
-  return `${markOf(join(directory, DATABASE_NAME))} ${markOf(join(directory, signaturePath(sha256)))}`;
+/** Which file holds the published database. */
+export function identifyDatabase(directory: string): Identity | null {
+  return identify(join(directory, DATABASE_NAME));
 }
 
-/** Names the very file that stands under a path, untouched. */
-function markOf(path: string): string {
-  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? 'none' : nameIdentity(identityOf(stats));
+/** Null where there is none, or it cannot be looked at. */
+function identify(path: string): Identity | null {
+  try {
+    return identityOf(statSync(path, { bigint: true }));
+  } catch {
+    return null;
+  }
+}
+
+function markOf(identity: Identity | null): string {
+  return identity === null ? 'none' : nameIdentity(identity);
 }
 
 /** The certificates that a directory publishes; none where it has no `keys.asc`. Throws KEYS_MALFORMED. */

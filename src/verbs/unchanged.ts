@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { isSettledBefore } from '../disk/cache.js';
 import type { CacheStore } from '../disk/cache.js';
 import { readBounded } from '../disk/files.js';
-import { nameInputs, readMemo, writeMemo } from '../disk/memo.js';
+import { nameIdentity } from '../disk/identities.js';
+import { nameInputs, writeMemo } from '../disk/memo.js';
 import type { Memo } from '../disk/memo.js';
 import type { Scan } from '../disk/scan.js';
 import { KEYS_LIMIT_BYTES } from '../model/database.js';
@@ -10,6 +12,8 @@ import { KEYS_NAME, isWrittenWith } from '../model/layout.js';
 import { isRefreshDue } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { nameOf } from './judge.js';
+import { identifyDatabase, readSignature, readStanding } from './published.js';
+import type { Named, Standing } from './published.js';
 
 /** What a build found out, for the next one that finds nothing changed. */
 export interface Summary {
@@ -28,12 +32,37 @@ export interface Inputs {
   readonly scan: Scan;
   readonly cache: CacheStore;
   readonly stateFolder: string;
+  /** What the last build left. */
+  readonly memo: Memo | null;
 }
 
 /** A published database with its signature file. */
 export interface Pair {
   readonly sha256: string;
   readonly signature: Uint8Array;
+}
+
+/** What stands in a directory; `standing` is null also where it was not read. */
+export interface StandingLook {
+  readonly named: Named | null;
+  readonly standing: Standing | null;
+}
+
+/**
+ * Believes the last build about which database stands, where its file is still the one that was read then, untouched
+ * since; else reads it. Throws FILE_UNREADABLE.
+ */
+export function lookAtStanding(directory: string, memo: Memo | null): StandingLook {
+  const now = identifyDatabase(directory);
+  if (memo?.file != null && now !== null && memo.file === nameIdentity(now)) {
+    const { database } = memo.published;
+    return {
+      named: { sha256: database, signature: readSignature(directory, database) },
+      standing: null,
+    };
+  }
+  const standing = readStanding(directory);
+  return { named: standing, standing };
 }
 
 /**
@@ -46,7 +75,7 @@ export function recallUnchanged(
   inputs: Inputs,
   { pair, now }: { pair: Pair; now: Date },
 ): Summary | null {
-  const memo = readMemo(inputs.stateFolder);
+  const { memo } = inputs;
   if (memo?.inputs !== inputsName(inputs, pair) || !isKnownWhole(inputs)) return null;
   if (JSON.stringify(memo.published) !== JSON.stringify(publishedNames(directory, pair))) return null;
   const summary = summaryOf(memo);
@@ -58,8 +87,7 @@ export function recallUnchanged(
  * What the last build described of archives that the cache knows since: the entries of the database that it ended in, and
  * these warnings. Null where the settings are others by now, or the cache. To be asked before the cache is changed.
  */
-export function recallDescribed({ settings, cache, stateFolder }: Inputs): Described | null {
-  const memo = readMemo(stateFolder);
+export function recallDescribed({ settings, cache, memo }: Inputs): Described | null {
   if (memo?.described !== describedName(settings, cache)) return null;
   return { sha256: memo.published.database, warnings: summaryOf(memo).warnings };
 }
@@ -89,8 +117,25 @@ export function rememberBuild(
     published: publishedNames(directory, pair),
     inputs: cache.size() === scan.archives.length ? inputsName(inputs, pair) : null,
     described: describedName(settings, cache),
+    file: null,
     summary: { ...summary },
   });
+}
+
+/**
+ * Remembers which file holds what the last build ended in, for the next `lookAtStanding`: not one that was touched so
+ * shortly before it was read that a later write could leave the same times behind. `startedMs`: the clock's time before
+ * it was read.
+ */
+export function rememberStanding(
+  { memo, stateFolder }: Inputs,
+  { standing, startedMs }: { standing: Standing | null; startedMs: number },
+): void {
+  if (standing === null || memo?.published.database !== standing.sha256) return;
+  const { identity } = standing;
+  if (identity === null || !isSettledBefore({ identity }, startedMs)) return;
+  const file = nameIdentity(identity);
+  if (memo.file !== file) writeMemo(stateFolder, { ...memo, file });
 }
 
 function isKnownWhole({ scan, cache }: Inputs): boolean {

@@ -1,7 +1,12 @@
-import { rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
+
+/** Files that lie so long tell by their times whether they were touched since. */
+function settle(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
+}
 
 /** A directory that was published, built once more when its archives were no longer fresh, and remembered. */
 function remembered(): Place {
@@ -20,7 +25,7 @@ function remembered(): Place {
   const run = place.packsign(['build', 'dist', '--key', 'key.asc']);
   expect(run.stderr + String(run.status)).toContain('0');
   // Archives touched a moment ago are read again: their times could hide a later write.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
+  settle();
   expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({
     unchanged: true,
     hashed: 2,
@@ -71,6 +76,38 @@ describe('the shortcut of a build in which nothing changed', () => {
     const place = remembered();
     place.write('dist/packages.plist', place.text('dist/packages.plist').replace('a 1.0', 'a 2.0'));
     expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+  });
+
+  it('is not taken when the database was edited in its place, to the same size and time of change', () => {
+    const place = remembered();
+    const path = place.path('dist/packages.plist');
+    const { mtime } = statSync(path);
+    const good = place.read('dist/packages.plist');
+    // The first of them reads it.
+    expect([BUILD, BUILD].map((args) => place.json(args).value['unchanged'])).toEqual([true, true]);
+    expect(place.text('dist/.packsign/last-build')).toMatch(/"file":"\d+:\d+:\d+:\d+:\d+"/);
+    place.write('dist/packages.plist', good.toString().replace('a 1.0', 'a 2.0'));
+    utimesSync(path, mtime, mtime);
+    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    place.remove('dist/packages.plist');
+    place.write('elsewhere', good.toString().replace('a 1.0', 'a 2.0'));
+    symlinkSync(place.path('elsewhere'), path);
+    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    place.write('elsewhere', good);
+    settle();
+    expect(place.json(BUILD).value).toMatchObject({ unchanged: true });
+    // Behind a link it is the file that counts.
+    expect(place.text('dist/.packsign/last-build')).toContain(`:${statSync(place.path('elsewhere')).ino}:`);
+    expect(place.json(BUILD).value).toMatchObject({ unchanged: true });
+    place.write('elsewhere', good.toString().replace('a 1.0', 'a 2.0'));
+    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+  });
+
+  it('does not take the file of a database for known that was touched moments before it was read', () => {
+    const place = remembered();
+    place.write('dist/packages.plist', place.read('dist/packages.plist'));
+    expect(place.json(BUILD).value).toMatchObject({ unchanged: true });
+    expect(place.text('dist/.packsign/last-build')).toContain('"file":null');
   });
 
   it('is not taken when an archive was touched, even with the same size and time of change', () => {
