@@ -42,6 +42,7 @@ const MAGIC = 'packsign-cache 3';
 /** Of a path, digests, and a short description. */
 const LIKELY_ENTRY_BYTES = 300;
 const LIMIT_BYTES = 1024 * 1024 * 1024;
+const SHA256_LENGTH = 64;
 /** Two writes closer than a file system's clock can tell apart leave the same times behind. */
 const RACY_NS = 2_000_000_000n;
 
@@ -130,7 +131,7 @@ function placeOf(paths: readonly string[], wanted: string, likely: number): numb
 }
 
 function observedAt({ paths, lines, times, observed }: Entries, index: number): Observed {
-  return (observed[index] ??= decodeLine(lines()[index] ?? '', {
+  return (observed[index] ??= new Remembered(lines()[index] ?? '', {
     path: paths()[index] ?? '',
     size: Number(identityAt(times, index).size),
   }));
@@ -251,21 +252,32 @@ function lineOf({ sha256, md5, reading }: Observed): string {
   return `${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}`;
 }
 
-function decodeLine(line: string, { path, size }: Pick<Observed, 'path' | 'size'>): Observed {
-  const tab = line.indexOf('\t');
-  const middle = line.indexOf('\t', tab + 1);
-  const md5 = line.slice(tab + 1, middle);
-  let reading: MetadataReading | null = null;
-  return {
-    path,
-    size,
-    sha256: line.slice(0, tab),
-    md5: md5 === '' ? null : md5,
-    // Most entries are only asked for their hash.
-    get reading() {
-      return (reading ??= JSON.parse(line.slice(middle + 1)) as MetadataReading);
-    },
-  };
+/** What a line says. Most are only asked for their hash. */
+class Remembered implements Observed {
+  readonly path: string;
+  readonly size: number;
+  readonly #line: string;
+  #reading: MetadataReading | null = null;
+
+  constructor(line: string, { path, size }: Pick<Observed, 'path' | 'size'>) {
+    this.path = path;
+    this.size = size;
+    this.#line = line;
+  }
+
+  get sha256(): string {
+    return this.#line.slice(0, SHA256_LENGTH);
+  }
+
+  get md5(): string | null {
+    const md5 = this.#line.slice(SHA256_LENGTH + 1, this.#line.indexOf('\t', SHA256_LENGTH + 1));
+    return md5 === '' ? null : md5;
+  }
+
+  get reading(): MetadataReading {
+    const start = this.#line.indexOf('\t', SHA256_LENGTH + 1) + 1;
+    return (this.#reading ??= JSON.parse(this.#line.slice(start)) as MetadataReading);
+  }
 }
 
 function checksumOf(...parts: readonly Buffer[]): string {

@@ -1,4 +1,6 @@
-import type { Archive, Archives } from './archive.js';
+import type { Archive } from './archive.js';
+import { compareArchives } from './changes.js';
+import type { Replaced } from './changes.js';
 import type { Database, Packsign } from './database.js';
 import { isAccountedFor } from './ledger.js';
 import { addressOf, comparePackages, EXECUTABLE_KEYS } from './package.js';
@@ -35,19 +37,16 @@ export interface ChangedValue {
 
 /** What the next database changes; everything is added where nothing was published. */
 export function diffDatabases(published: Database | null, next: Database): Difference {
-  const { added, withdrawn, both } = comparePaths(
-    published?.Archives ?? new Map<string, Archive>(),
-    next.Archives,
-  );
+  const { added, withdrawn, replaced } = compareArchives(published?.Archives, next.Archives);
   const packages = changedPackages(published?.Packages ?? [], next.Packages);
   return {
     added,
     withdrawn,
-    changed: both
+    changed: replaced
       .filter((pair) => pair.before.SHA256 !== pair.after.SHA256)
       .map((pair) => ({ ...pair, reason: reasonFor(pair, published, next) })),
     metadata: [
-      ...both.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),
+      ...replaced.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),
       ...changedPseudoPackages(published, next),
       // A value that PackMan no longer runs is told with the rest.
       ...packages.filter(({ key, after }) => !isExecutable(key) || after === null),
@@ -55,32 +54,6 @@ export function diffDatabases(published: Database | null, next: Database): Diffe
     settings: published === null ? [] : changedKeys('', maintained(published), maintained(next)),
     executable: packages.filter(({ key, after }) => isExecutable(key) && after !== null),
   };
-}
-
-interface Pair {
-  readonly path: string;
-  readonly before: Archive;
-  readonly after: Archive;
-}
-
-interface ComparedPaths {
-  readonly added: readonly string[];
-  readonly withdrawn: readonly string[];
-  /** What is in both, and not the same value: an entry that stayed is the published value itself. */
-  readonly both: readonly Pair[];
-}
-
-function comparePaths(before: Archives, next: Archives): ComparedPaths {
-  const added: string[] = [];
-  const both: Pair[] = [];
-  next.forEach((after, path) => {
-    const listed = before.get(path);
-    if (listed === undefined) added.push(path);
-    else if (listed !== after) both.push({ path, before: listed, after });
-  });
-  const isAllThere = next.size - added.length === before.size;
-  const withdrawn = isAllThere ? [] : Array.from(before.keys()).filter((path) => !next.has(path));
-  return { added, withdrawn, both };
 }
 
 export const NO_DIFFERENCE: Difference = {
@@ -92,7 +65,7 @@ export const NO_DIFFERENCE: Difference = {
   executable: [],
 };
 
-function reasonFor({ path, before }: Pair, published: Database | null, next: Database): string | null {
+function reasonFor({ path, before }: Replaced, published: Database | null, next: Database): string | null {
   if (published === null || !isAccountedFor(path, published, next)) return null;
   const records = next.Packsign.History?.get(path) ?? [];
   return records.findLast(({ SHA256 }) => SHA256 === before.SHA256)?.Reason ?? null;

@@ -1,4 +1,5 @@
 import type { Archive, Archives } from './archive.js';
+import { compareArchives } from './changes.js';
 import type { Database, History, Withdrawal } from './database.js';
 import type { Warning } from './finding.js';
 
@@ -18,32 +19,33 @@ export interface LedgerOptions {
  */
 export function carryHistory(
   published: Database | null,
-  archives: ReadonlyMap<string, Pick<Archive, 'SHA256'>>,
+  archives: Archives,
   { issued, allowed }: LedgerOptions,
 ): { readonly history: History; readonly warnings: readonly Warning[] } {
   const before: History = published?.Packsign.History ?? new Map<string, never>();
   const history = new Map<string, readonly Withdrawal[]>(before);
   const warnings: Warning[] = [];
-  published?.Archives.forEach((archive, path) => {
-    const now = archives.get(path);
-    if (now === archive || now?.SHA256 === archive.SHA256) return;
-    const { SHA256 } = archive;
+  const { added, withdrawn, replaced } = compareArchives(published?.Archives, archives);
+  const withdraw = (path: string, SHA256: string) => {
     const reason = allowed.get(path);
-    if (now !== undefined && reason === undefined) {
-      warnings.push(bytesChanged(path, SHA256, now.SHA256));
-      return;
-    }
     const record = { SHA256, Until: issued, ...(reason === undefined ? {} : { Reason: reason }) };
     history.set(path, [...(history.get(path) ?? []), record]);
-  });
-  if (before.size === 0) return { history: sortedByKey(history), warnings };
-  archives.forEach(({ SHA256: now }, path) => {
-    const newest = published?.Archives.has(path) === true ? undefined : history.get(path)?.at(-1);
-    if (newest === undefined || newest.SHA256 === now) return;
+  };
+  for (const path of withdrawn) withdraw(path, published?.Archives.get(path)?.SHA256 ?? '');
+  for (const { path, before: listed, after } of replaced) {
+    if (after.SHA256 === listed.SHA256) continue;
+    if (allowed.has(path)) withdraw(path, listed.SHA256);
+    else warnings.push(bytesChanged(path, listed.SHA256, after.SHA256));
+  }
+  for (const path of added) {
+    const now = archives.get(path)?.SHA256 ?? '';
+    const records = before.get(path) ?? [];
+    const newest = records.at(-1);
+    if (newest === undefined || newest.SHA256 === now) continue;
     const reason = allowed.get(path);
     if (reason === undefined) warnings.push(bytesChanged(path, newest.SHA256, now));
-    else history.set(path, [...(history.get(path) ?? []).slice(0, -1), { ...newest, Reason: reason }]);
-  });
+    else history.set(path, [...records.slice(0, -1), { ...newest, Reason: reason }]);
+  }
   return { history: sortedByKey(history), warnings };
 }
 
@@ -58,13 +60,10 @@ export function sinceOf(listed: Archive | undefined, sha256: string, issued: Dat
  */
 export function changedBytes(published: Database | null, next: Database): readonly string[] {
   if (published === null) return [];
-  const changed: string[] = [];
-  next.Archives.forEach((archive, path) => {
-    // An entry that stayed is the published value itself.
-    const stayed = archive === published.Archives.get(path);
-    if (!stayed && !isAccountedFor(path, published, next)) changed.push(path);
-  });
-  return changed;
+  const { added, replaced } = compareArchives(published.Archives, next.Archives);
+  return [...replaced.map(({ path }) => path), ...added].filter(
+    (path) => !isAccountedFor(path, published, next),
+  );
 }
 
 /** Whether a database says why the bytes under a path are others, where they are. */

@@ -1,5 +1,6 @@
 import type { Database, Packsign } from './database.js';
 import { PacksignError } from '../errors.js';
+import { compareArchives } from './changes.js';
 import { changedBytes, lostHistory } from './ledger.js';
 import { formatInstant, wholeSeconds } from './time.js';
 
@@ -76,13 +77,11 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
 
 /** Refuses a directory that was emptied by accident (threat T14). Throws MASS_REMOVAL. */
 export function refuseMassRemoval(published: Database | null, next: Database): void {
-  if (published === null || published.Archives.size === 0 || isHalfThere(published, next)) return;
-  const names = new Set<string>();
-  for (const [path, { Name }] of next.Archives) if (!published.Archives.has(path)) names.add(Name);
-  const gone: string[] = [];
-  for (const [path, { Name }] of published.Archives) {
-    if (!next.Archives.has(path) && !names.has(Name)) gone.push(path);
-  }
+  if (published === null || published.Archives.size === 0) return;
+  const { added, withdrawn } = compareArchives(published.Archives, next.Archives);
+  if (withdrawn.length === 0) return;
+  const names = new Set(added.map((path) => next.Archives.get(path)?.Name));
+  const gone = withdrawn.filter((path) => !names.has(published.Archives.get(path)?.Name));
   const many = gone.length >= MASS_REMOVAL_LEAST && gone.length > published.Archives.size / 2;
   if (!many && next.Archives.size > 0) return;
   throw new PacksignError(
@@ -90,17 +89,6 @@ export function refuseMassRemoval(published: Database | null, next: Database): v
     `${gone.length} of ${published.Archives.size} published archives are gone`,
     { hint: 'put them back, or withdraw them all with --allow-removed' },
   );
-}
-
-/** Whether at least half of what is published stays: nothing more has to be known then. */
-function isHalfThere(published: Database, next: Database): boolean {
-  const half = published.Archives.size / 2;
-  let stayed = 0;
-  for (const path of published.Archives.keys()) {
-    if (next.Archives.has(path)) stayed += 1;
-    if (stayed >= half) return true;
-  }
-  return false;
 }
 
 /** Refuses a waiting database that no longer follows what is published. Throws STALE_BUILD, CLOCK_BEHIND. */

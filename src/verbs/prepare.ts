@@ -4,6 +4,7 @@ import type { Scan } from '../disk/scan.js';
 import { encodeDatabase } from '../format/database.js';
 import { assemble } from '../model/assemble.js';
 import type { Vouched } from '../model/assemble.js';
+import { compareArchives } from '../model/changes.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
@@ -178,10 +179,10 @@ function nobody({ Maintainer }: Database): Warning[] {
  * An entry that stayed is the published value itself, so the two long lists need no comparing in depth.
  */
 function isSameContent(published: Database, next: Database): boolean {
+  const { added, withdrawn, replaced } = compareArchives(published.Archives, next.Archives);
   return (
-    published.Archives.size === next.Archives.size &&
+    added.length + withdrawn.length + replaced.length === 0 &&
     published.Packages.length === next.Packages.length &&
-    Array.from(next.Archives).every(([path, entry]) => published.Archives.get(path) === entry) &&
     next.Packages.every((entry, index) => published.Packages[index] === entry) &&
     isDeepStrictEqual(settledPart(published), settledPart(next))
   );

@@ -58,7 +58,7 @@ describe('the digest cache', () => {
     const cache = open();
     for (const { file, observed } of entries) {
       const found = cache.find(file);
-      expect({ ...found }).toEqual(observed);
+      expect(found).toMatchObject(observed);
     }
     expect(cache.find({ path: 'd-1.zip', identity: IDENTITY })).toBeNull();
     expect(cache.checksum()).toMatch(/^[0-9a-f]{64}$/);

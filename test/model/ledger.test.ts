@@ -7,7 +7,7 @@ import { HASH_A, HASH_B, HASH_C, archive, databaseOf, date } from './databases.j
 const NOBODY: ReadonlyMap<string, string> = new Map();
 
 function carry(published: Database | null, hashes: Readonly<Record<string, string>>, allowed = NOBODY) {
-  const archives = new Map(Object.entries(hashes).map(([path, SHA256]) => [path, { SHA256 }]));
+  const archives = new Map(Object.entries(hashes).map(([path, hash]) => [path, archive(hash)]));
   return carryHistory(published, archives, { issued: date(9), allowed });
 }
 
@@ -120,7 +120,7 @@ test('whatever happens to a path, it is either warned about or accounted for, an
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       let published: Database | null = null;
       for (const [day, { bytes, reason: given }] of steps.entries()) {
-        const archives = new Map(bytes === null ? [] : [['a.zip', { SHA256: bytes }]]);
+        const archives = new Map(bytes === null ? [] : [['a.zip', archive(bytes)]]);
         const allowed = given === null ? NOBODY : reason(`${given} ${day}`);
         const { history, warnings } = carryHistory(published, archives, { issued: date(day + 2), allowed });
         const next: Database = databaseOf(bytes === null ? {} : { 'a.zip': archive(bytes) }, {

@@ -1,0 +1,41 @@
+import type { Archive, Archives } from './archive.js';
+
+/** How one list of archives differs from the one before it. Paths in byte order. */
+export interface Changes {
+  readonly added: readonly string[];
+  readonly withdrawn: readonly string[];
+  /** What is in both, and not the same value: an entry that stayed is the published value itself. */
+  readonly replaced: readonly Replaced[];
+}
+
+export interface Replaced {
+  readonly path: string;
+  readonly before: Archive;
+  readonly after: Archive;
+}
+
+const NOTHING: Archives = new Map();
+/** History, policies and the report of one build ask for the same two lists, which are long. */
+const lastCompared = new WeakMap<Archives, { readonly before: Archives; readonly changes: Changes }>();
+
+/** Compares two lists, neither of which is changed any more. */
+export function compareArchives(before: Archives = NOTHING, next: Archives): Changes {
+  const last = lastCompared.get(next);
+  if (last?.before === before) return last.changes;
+  const changes = compare(before, next);
+  lastCompared.set(next, { before, changes });
+  return changes;
+}
+
+function compare(before: Archives, next: Archives): Changes {
+  const added: string[] = [];
+  const replaced: Replaced[] = [];
+  next.forEach((after, path) => {
+    const listed = before.get(path);
+    if (listed === undefined) added.push(path);
+    else if (listed !== after) replaced.push({ path, before: listed, after });
+  });
+  const isAllThere = next.size - added.length === before.size;
+  const withdrawn = isAllThere ? [] : Array.from(before.keys()).filter((path) => !next.has(path));
+  return { added, withdrawn, replaced };
+}
