@@ -195,10 +195,10 @@ interface Row {
 
 function rowsOf(files: readonly ScannedFile[], observed: readonly (Observed | null)[]): readonly Row[] {
   const rows: Row[] = [];
-  for (const [index, file] of files.entries()) {
+  files.forEach((file, index) => {
     const one = observed[index] ?? null;
     if (one !== null) rows.push({ file, observed: one });
-  }
+  });
   return rows;
 }
 

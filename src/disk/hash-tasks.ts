@@ -20,7 +20,7 @@ export interface HashTask {
 export interface HashWork {
   readonly kind: 'hash';
   readonly directory: string;
-  /** The paths of all files, each with a line end. */
+  /** The paths of all files, a line for each. */
   readonly paths: string;
   /** Which files were scanned. */
   readonly identities: Identities;
@@ -46,16 +46,18 @@ export function packTasks(
   directory: string,
 ): HashWork {
   const identities = identitiesIn(new SharedArrayBuffer(identitiesBytes(files.length)));
-  for (const [index, { identity }] of files.entries()) writeIdentity(identities, index, identity);
+  files.forEach(({ identity }, index) => {
+    writeIdentity(identities, index, identity);
+  });
   const order = shared(tasks.reduce((sum, task) => sum + task.files.length, 0));
   const numbers = shared(tasks.length * TASK_FIELDS);
   let end = 0;
-  for (const [at, task] of tasks.entries()) {
+  tasks.forEach((task, at) => {
     for (const index of task.files) order[end++] = index;
     numbers[at * TASK_FIELDS] = end;
     numbers[at * TASK_FIELDS + 1] = wantedBy(task);
-  }
-  const paths = files.map(({ path }) => `${path}\n`).join('');
+  });
+  const paths = files.map(({ path }) => path).join('\n');
   return { kind: 'hash', directory, paths, identities, files: order, tasks: numbers, taken: shared(1) };
 }
 

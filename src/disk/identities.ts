@@ -28,13 +28,24 @@ export function identitiesIn(memory: ArrayBufferLike): Identities {
   return { numbers: new BigInt64Array(memory), words: new Int32Array(memory) };
 }
 
-export function writeIdentity({ numbers }: Identities, index: number, identity: Identity): void {
+export function writeIdentity(into: Identities, index: number, identity: Identity): void {
+  if (identity instanceof Placed) {
+    copyWords(into, index, identity);
+    return;
+  }
   const at = index * FIELDS;
+  const { numbers } = into;
   numbers[at] = identity.device;
   numbers[at + 1] = identity.inode;
   numbers[at + 2] = identity.size;
   numbers[at + 3] = identity.modified;
   numbers[at + 4] = identity.changed;
+}
+
+function copyWords(into: Identities, index: number, { of, index: from }: Placed): void {
+  for (let word = 0; word < WORDS; word += 1) {
+    into.words[index * WORDS + word] = of.words[from * WORDS + word] ?? 0;
+  }
 }
 
 /** One of many, as long as it is not written anew. */

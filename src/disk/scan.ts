@@ -214,10 +214,10 @@ function isHidden(folder: Folder, name: string): boolean {
 function takeArchives(walk: Walk, paths: readonly string[]): void {
   walk.onFound?.(walk.archives.length + paths.length);
   const identityOfEach = statTogether(walk.directory, paths, walk.threads);
-  for (const [index, path] of paths.entries()) {
+  paths.forEach((path, index) => {
     const identity = identityOfEach(index) ?? identityHere(walk, path);
     if (identity !== null) walk.archives.push({ path, identity });
-  }
+  });
 }
 
 /** Null for what cannot be looked at. */

@@ -328,13 +328,13 @@ function archiveLines(
 }
 
 function* freshArchives(archives: Archives): Generator<string> {
-  let members: string[] = [];
-  for (const [path, archive] of archives) {
-    if (members.push(writeMember(path, archive)) < WRITTEN_ENTRIES) continue;
-    yield members.join('\n');
-    members = [];
+  const { paths, entries } = columnsOf(archives);
+  for (let from = 0; from < paths.length; from += WRITTEN_ENTRIES) {
+    yield paths
+      .slice(from, from + WRITTEN_ENTRIES)
+      .map((path, index) => writeMember(path, at(entries, from + index)))
+      .join('\n');
   }
-  if (members.length > 0) yield members.join('\n');
 }
 
 function columnsOf(archives: Archives): { paths: readonly string[]; entries: readonly Archive[] } {

@@ -307,17 +307,17 @@ function isTwin(a: Package, b: Package): boolean {
 function duplicates(archives: ReadonlyMap<string, Archive>): Warning[] {
   const seen = new Map<string, string>();
   const warnings: Warning[] = [];
-  for (const [path, { Name, Version, Flavor, Yanked }] of archives) {
-    if (Yanked !== undefined) continue;
+  archives.forEach(({ Name, Version, Flavor, Yanked }, path) => {
+    if (Yanked !== undefined) return;
     const key = `${Name} ${Version} ${Flavor} ${wheelTags(path)}`;
     const twin = seen.get(key);
     if (twin === undefined) {
       seen.set(key, path);
-      continue;
+      return;
     }
     const message = `is ${Name} ${Version} (${Flavor}), and so is ${twin}; both are listed`;
     warnings.push({ code: 'DUPLICATE_PACKAGE', path, message });
-  }
+  });
   return warnings;
 }
 
