@@ -1,4 +1,5 @@
 import type { MetadataReading } from '../model/metadata.js';
+import { digestFile } from './digest.js';
 import type { Digested, DigestOptions } from './digest.js';
 import { digestFiles } from './digest-together.js';
 import { identitiesBytes, identitiesIn, identityAt, writeIdentity } from './identities.js';
@@ -78,20 +79,27 @@ export interface TaskTaker {
 /** Takes tasks from the shared list until none is left. */
 export async function doTasks(work: HashWork, { take, pause }: TaskTaker): Promise<void> {
   const paths = work.paths.split('\n');
+  const fileAt = (index: number): ScannedFile => ({
+    path: paths[index] ?? '',
+    identity: identityAt(work.identities, index),
+  });
   const count = work.tasks.length / TASK_FIELDS;
   let done = 0;
   for (let next = Atomics.add(work.taken, 0, 1); next < count; next = Atomics.add(work.taken, 0, 1)) {
-    const indices = work.files.subarray(endOf(work, next - 1), endOf(work, next));
-    const files = Array.from(indices, (index) => ({
-      path: paths[index] ?? '',
-      identity: identityAt(work.identities, index),
-    }));
-    let at = 0;
-    for (const digested of digestFiles(files, optionsOf(work, next))) {
-      take(await digested, indices[at] ?? 0);
-      at += 1;
+    const [from, end] = [endOf(work, next - 1), endOf(work, next)];
+    const options = optionsOf(work, next);
+    if (end === from + 1) {
+      // Nearly every one. Waiting where there is nothing to wait for costs as much as opening a file.
+      const index = work.files[from] ?? 0;
+      const digested = digestFile(fileAt(index), options);
+      take(digested instanceof Promise ? await digested : digested, index);
+    } else {
+      const indices = Array.from(work.files.subarray(from, end));
+      let at = 0;
+      for (const digested of digestFiles(indices.map(fileAt), options))
+        take(await digested, indices[at++] ?? 0);
     }
-    done += indices.length;
+    done += end - from;
     if (done >= BATCH_FILES) {
       await pause();
       done = 0;
