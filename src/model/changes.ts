@@ -15,15 +15,21 @@ export interface Replaced {
 }
 
 const NOTHING: Archives = new Map();
-/** History, policies and the report of one build ask for the same two lists, which are long. */
-const lastCompared = new WeakMap<Archives, { readonly before: Archives; readonly changes: Changes }>();
+/**
+ * History, policies and the report of one build ask for the same two lists, which are long. The later one does not keep
+ * the earlier one alive, or a watch would keep them all.
+ */
+const lastCompared = new WeakMap<
+  Archives,
+  { readonly before: WeakRef<Archives>; readonly changes: Changes }
+>();
 
 /** Compares two lists, neither of which is changed any more. */
 export function compareArchives(before: Archives = NOTHING, next: Archives): Changes {
   const last = lastCompared.get(next);
-  if (last?.before === before) return last.changes;
+  if (last?.before.deref() === before) return last.changes;
   const changes = compare(before, next);
-  lastCompared.set(next, { before, changes });
+  lastCompared.set(next, { before: new WeakRef(before), changes });
   return changes;
 }
 
