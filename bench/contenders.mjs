@@ -34,7 +34,7 @@ export function packsign(name, program) {
       both: { work, clear: clear('true'), run: (at) => line(at, build) },
       added: { work, clear: clear('false'), setUp: (at) => line(at, build), run: (at) => line(at, build) },
       unchanged: {
-        work: 'each archive looked at; published signature checked; content made anew and compared; nothing written',
+        work: 'each archive looked at; published signature as it was when it was checked; nothing written',
         clear: clear('false'),
         setUp: (at) => line(at, build),
         run: (at) => line(at, build),

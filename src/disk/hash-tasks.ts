@@ -86,7 +86,8 @@ export async function doTasks(work: HashWork, { take, pause }: TaskTaker): Promi
   const count = work.tasks.length / TASK_FIELDS;
   let done = 0;
   for (let next = Atomics.add(work.taken, 0, 1); next < count; next = Atomics.add(work.taken, 0, 1)) {
-    const [from, end] = [endOf(work, next - 1), endOf(work, next)];
+    const from = endOf(work, next - 1);
+    const end = endOf(work, next);
     const options = optionsOf(work, next);
     if (end === from + 1) {
       // Nearly every one. Waiting where there is nothing to wait for costs as much as opening a file.

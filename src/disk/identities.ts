@@ -109,9 +109,12 @@ export function isSameIdentity(a: Identity, b: Identity): boolean {
 /** Whether one of many is that of this file. */
 export function isIdentityAt(identities: Identities, index: number, identity: Identity): boolean {
   if (!(identity instanceof Placed)) return isSameIdentity(identity, identityAt(identities, index));
-  const [left, right] = [identities.words, identity.of.words];
-  const [i, j] = [index * WORDS, identity.index * WORDS];
-  for (let word = 0; word < WORDS; word += 1) if (left[i + word] !== right[j + word]) return false;
+  const { words } = identities;
+  const other = identity.of.words;
+  const ahead = (identity.index - index) * WORDS;
+  for (let at = index * WORDS; at < (index + 1) * WORDS; at += 1) {
+    if (words[at] !== other[at + ahead]) return false;
+  }
   return true;
 }
 

@@ -126,12 +126,12 @@ export function mapOf<T>(
     read: (value) => {
       const result = new Map<string, T>();
       let before: string | null = null;
-      for (const [name, item] of asDict(value)) {
+      asDict(value).forEach((item, name) => {
         const complaint = key(name, before);
         if (complaint !== null) throw new Misfit(complaint, [name]);
         result.set(name, readAt(shape, item, name));
         before = name;
-      }
+      });
       return result;
     },
     write: (values) => new Map(Array.from(values, ([name, item]) => [name, shape.write(item)])),
