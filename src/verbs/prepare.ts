@@ -10,6 +10,7 @@ import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
+import type { Package } from '../model/package.js';
 import { isRefreshDue, nextIssued } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -183,9 +184,14 @@ function isSameContent(published: Database, next: Database): boolean {
   return (
     added.length + withdrawn.length + replaced.length === 0 &&
     published.Packages.length === next.Packages.length &&
-    next.Packages.every((entry, index) => published.Packages[index] === entry) &&
+    next.Packages.every((entry, index) => isSame(published.Packages[index], entry)) &&
     isDeepStrictEqual(settledPart(published), settledPart(next))
   );
+}
+
+/** Of packages that have one address, by hand, only their values tell which is which. */
+function isSame(published: Package | undefined, entry: Package): boolean {
+  return published === entry || isDeepStrictEqual(published, entry);
 }
 
 function settledPart({ Packages: _1, Archives: _2, Packsign, ...head }: Database): unknown {
