@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Observed } from '../model/entry.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { readBounded, writeHint } from './files.js';
-import { identitiesBytes, identitiesIn, identityAt, isIdentityAt, writeIdentity } from './identities.js';
+import { identitiesBytes, identitiesIn, isIdentityAt, sizeAt, writeIdentity } from './identities.js';
 import type { Identities } from './identities.js';
 import type { ScannedFile } from './scan.js';
 
@@ -24,8 +24,11 @@ export interface CacheStore {
    * null for one that is not to be remembered.
    */
   readonly keep: (files: readonly ScannedFile[], observed: readonly (Observed | null)[]) => void;
-  /** Writes down what changed, where that is allowed. Throws FILE_UNWRITABLE. */
-  readonly save: () => void;
+  /**
+   * Writes down what changed, where that is allowed. `lazily`: puts it off where it takes longer to write all entries than
+   * to read once more what is new; entries are then as they were, until they are saved in earnest. Throws FILE_UNWRITABLE.
+   */
+  readonly save: (how?: { readonly lazily: boolean }) => void;
   /** Names the entries as they are; null while they were not written. */
   readonly checksum: () => string | null;
 }
@@ -43,6 +46,10 @@ const MAGIC = 'packsign-cache 3';
 const LIKELY_ENTRY_BYTES = 300;
 const LIMIT_BYTES = 1024 * 1024 * 1024;
 const SHA256_LENGTH = 64;
+/** What it takes to write an entry, and to read an archive once more: a file, and a byte. */
+const WRITE_US = 2;
+const READ_FILE_US = 50;
+const READ_BYTE_US = 0.001;
 /** Two writes closer than a file system's clock can tell apart leave the same times behind. */
 const RACY_NS = 2_000_000_000n;
 
@@ -74,6 +81,8 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
   let loaded: Entries | null = rehash ? EMPTY : null;
   /** What is to take their place, once somebody asks. */
   let kept: readonly Row[] | null = null;
+  /** The same, while it is not worth the writing. */
+  let postponed: readonly Row[] | null = null;
   const entries = () => {
     loaded ??= loadEntries(stateFolder);
     if (kept !== null) loaded = takePlace(kept, loaded);
@@ -92,9 +101,17 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
       // What was kept before is what lines are taken over from.
       entries();
       kept = rowsOf(files, observed);
+      postponed = null;
     },
-    save: () => {
+    save: ({ lazily } = { lazily: false }) => {
       if (!remember || loaded === null) return;
+      if (lazily && kept !== null && !isWorthWriting(kept)) {
+        postponed = kept;
+        kept = null;
+        return;
+      }
+      kept ??= postponed;
+      postponed = null;
       const next = entries();
       if (next !== EMPTY && next.checksum === null) loaded = saveEntries(stateFolder, next);
     },
@@ -133,7 +150,7 @@ function placeOf(paths: readonly string[], wanted: string, likely: number): numb
 function observedAt({ paths, lines, times, observed }: Entries, index: number): Observed {
   return (observed[index] ??= new Remembered(lines()[index] ?? '', {
     path: paths()[index] ?? '',
-    size: Number(identityAt(times, index).size),
+    size: sizeAt(times, index),
   }));
 }
 
@@ -200,6 +217,15 @@ function rowsOf(files: readonly ScannedFile[], observed: readonly (Observed | nu
     if (one !== null) rows.push({ file, observed: one });
   });
   return rows;
+}
+
+/** Those that were not remembered would have to be read again. */
+function isWorthWriting(rows: readonly Row[]): boolean {
+  let readUs = 0;
+  for (const { observed } of rows) {
+    if (!(observed instanceof Remembered)) readUs += READ_FILE_US + observed.size * READ_BYTE_US;
+  }
+  return readUs > rows.length * WRITE_US;
 }
 
 function takePlace(rows: readonly Row[], before: Entries): Entries {

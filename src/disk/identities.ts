@@ -53,6 +53,11 @@ export function identityAt(identities: Identities, index: number): Identity {
   return new Placed(identities, index);
 }
 
+/** The size of one of many, without an object for it. */
+export function sizeAt({ numbers }: Identities, index: number): number {
+  return Number(numbers[index * FIELDS + 2]);
+}
+
 /** The numbers become objects only when somebody asks for them. */
 class Placed implements Identity {
   readonly of: Identities;

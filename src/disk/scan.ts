@@ -257,8 +257,8 @@ function directoryUnreadable(directory: string, error: unknown): PacksignError {
 
 // On a file system that ignores case two such archives are one file: only the first is listed.
 function dropFolded(walk: Walk): void {
-  const folded = new Set(walk.archives.map(({ path }) => foldPath(path)));
-  if (folded.size === walk.archives.length) return;
+  // Paths without capitals are what they are folded to, and differ from each other.
+  if (walk.archives.every(({ path }) => foldPath(path) === path)) return;
   const seen = new Map<string, string>();
   walk.archives = walk.archives.filter(({ path }) => {
     const twin = seen.get(foldPath(path));

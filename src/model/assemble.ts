@@ -109,7 +109,8 @@ function vouchedFinder({
   // Where addresses are given by hand, they do not tell whose a package is.
   if (vouched === null || givesAddresses(settings)) return () => null;
   const warnings = entryWarnings(vouched.warnings);
-  const packages = new Map((published?.Packages ?? []).map((entry) => [entry['Download-URL'], entry]));
+  const packages = new Map<string | undefined, Package>();
+  published?.Packages.forEach((entry) => packages.set(entry['Download-URL'], entry));
   return ({ path, size, sha256 }, archive) => {
     if (!vouched.isVouched(path) || archive.SHA256 !== sha256 || archive.Size !== size) return null;
     // A yanked archive has no package.

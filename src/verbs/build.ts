@@ -166,6 +166,8 @@ async function buildUpon(directory: string, options: WithThreads): Promise<Build
       const signers =
         published.database.Packsign.Signers?.Fingerprints ?? prepared.keys.map((key) => key.fingerprint);
       if (options.release !== null) noteDown(directory, { ...published, signers }, options.release);
+      // The next build finds every archive known.
+      cache.save();
       rememberBuild(directory, inputs, { pair: published, summary });
     }
     return describeUnchanged(directory, {

@@ -85,7 +85,10 @@ export function startObserving(
     const known = cache.find(file);
     return md5 && known?.md5 === null ? null : known;
   });
-  const unknown = Array.from(files.keys()).filter((index) => observed[index] === null);
+  const unknown: number[] = [];
+  observed.forEach((known, index) => {
+    if (known === null) unknown.push(index);
+  });
   const failed = new Map<string, Digested & { kind: 'failed' }>();
   let done = 0;
   let isAwaited = false;
@@ -117,7 +120,7 @@ export function startObserving(
       const archives = observed.filter((one) => one !== null);
       cache.keep(files, settledOf(observed, { files, unknown, startedMs }));
       // A watch does so once it has published.
-      if (unsettled === undefined) cache.save();
+      if (unsettled === undefined) cache.save({ lazily: true });
       const warnings = [...scan.warnings, ...leftOut(failed)];
       const moving = refuseUnreadable(directory, { settings, published, unsettled, archives, warnings });
       if (archives.length === 0 && (unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);

@@ -1,5 +1,5 @@
 import { rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
 
@@ -167,4 +167,35 @@ describe('the shortcut of a build in which nothing changed', () => {
     const { value } = place.json(BUILD, { env });
     expect(value).toMatchObject({ unchanged: false, signed: true });
   });
+});
+
+test('one more of many archives is read again until nothing changes: only then is it worth a new cache', () => {
+  const place = remembered();
+  for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, `bytes of ${index}`);
+  settle();
+  const hashed = () => {
+    const { value, run } = place.json(BUILD);
+    expect(value, run.stderr).not.toHaveProperty('error');
+    return [value['hashed'], value['unchanged']];
+  };
+  expect(hashed()).toEqual([60, false]);
+  place.write('dist/o-1.0.zip', 'bytes of o');
+  settle();
+  const cache = place.read('dist/.packsign/cache');
+  expect(hashed()).toEqual([1, false]);
+  expect(place.read('dist/.packsign/cache').equals(cache)).toBe(true);
+  expect([hashed(), hashed()]).toEqual([
+    [1, true],
+    [0, true],
+  ]);
+});
+
+test('nothing is published anew where two packages have one name and, by hand, one address', () => {
+  const place = remembered();
+  const settings = { Packages: { 'a-1.0.zip': { Name: 'b', 'Download-URL': 'b-1.0.zip' } } };
+  place.write('dist/packsign.json', JSON.stringify(settings));
+  expect(place.json(BUILD).value).toMatchObject({ unchanged: false });
+  for (const args of [[], ['--rehash'], []]) {
+    expect(place.json([...BUILD, ...args]).value).toMatchObject({ unchanged: true });
+  }
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isSettledBefore, openCache } from '../../src/disk/cache.js';
+import type { CacheStore } from '../../src/disk/cache.js';
 import type { ScannedFile } from '../../src/disk/scan.js';
 import type { Observed } from '../../src/model/entry.js';
 
@@ -114,6 +115,38 @@ describe('the digest cache', () => {
     keep([entry('b-1.zip', 'b')], { remember: false });
     expect(open().find(entry('a-1.zip').file)).not.toBeNull();
     expect(openCache(folder, { rehash: true, remember: true }).find(entry('a-1.zip').file)).toBeNull();
+  });
+
+  it('is written lazily: not for little that is new beside much that is known, until it is in earnest', () => {
+    const many = Array.from({ length: 100 }, (_, index) => entry(`a-${String(index).padStart(3, '0')}.zip`));
+    keep(many);
+    const checksum = open().checksum();
+    /** Keeps what it knows, and one more of so many bytes. */
+    const keepOneMore = (cache: CacheStore, size: number) => {
+      const fresh = entry('b-1.zip', 'b');
+      const known = many.map(({ file }) => cache.find(file));
+      cache.keep(
+        [...many, fresh].map(({ file }) => file),
+        [...known, { ...fresh.observed, size }],
+      );
+      cache.save({ lazily: true });
+      return fresh.file;
+    };
+    const cache = open();
+    const fresh = keepOneMore(cache, 4096);
+    expect([cache.checksum(), cache.size(), cache.knows(fresh)]).toEqual([checksum, 100, false]);
+    expect(open().checksum()).toBe(checksum);
+    cache.save();
+    expect([cache.size(), cache.knows(fresh), open().knows(fresh)]).toEqual([101, true, true]);
+    expect(open().checksum()).toBe(cache.checksum());
+    keep(many);
+    expect(open().knows(keepOneMore(open(), 1_000_000))).toBe(true);
+    keep(many);
+    const forgetful = open();
+    keepOneMore(forgetful, 4096);
+    forgetful.keep([], []);
+    forgetful.save();
+    expect([forgetful.size(), open().size()]).toEqual([0, 0]);
   });
 
   it('does not take a file that was touched moments before it was looked at', () => {

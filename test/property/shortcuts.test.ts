@@ -1,0 +1,217 @@
+import {
+  cpSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { build, loadSettings, openSigners, PacksignError } from '../../src/index.js';
+import type { BuildResult, Signer } from '../../src/index.js';
+import { newKey, sdist } from '../packsign.js';
+
+// Whatever happens to a directory between two builds: one that remembers answers as one that knows nothing.
+
+let root: string;
+let signers: readonly Signer[];
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'packsign-shortcuts-'));
+  const { signing } = await newKey('Ann');
+  signers = await openSigners([signing], {
+    ...{ certificates: [], environment: {}, timeoutMs: 1000, onNotice: () => undefined },
+    ...{ passphrase: () => Promise.resolve(null), givenPassphrase: () => Promise.resolve(null) },
+    now: new Date(),
+  });
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const NAMES = [
+  ...['a-1.0.tar.gz', 'A-1.0.tar.gz', 'b-1.0.tar.gz', 'c-1.0.zip', 'sub/a-1.0.tar.gz', 'sub/d-2.0.tar.gz'],
+  ...['bad name-1.0.zip', 'nameless.zip', 'note.txt', 'sub'],
+];
+const BYTES = [sdist('a', '1.0'), sdist('b', '1.0'), sdist('b', '1.0', 'y = 2\n'), Buffer.from('no archive')];
+const SETTINGS = [
+  {},
+  { Maintainer: 'Ann <ann@example.org>', Description: 'of Ann' },
+  { Packages: { 'b-1.0.tar.gz': { Yanked: 'it is bad' }, 'nameless.zip': { Name: 'n', Version: '1' } } },
+  { Packages: { a: { 'Install-test': 'import a' }, tool: { Version: '3', Description: 'by hand' } } },
+  {
+    Packages: {
+      'a-1.0.tar.gz': { 'Download-URL': 'b-1.0.tar.gz' },
+      'c-1.0.zip': { Name: 'a', Version: '1.0' },
+    },
+  },
+  { 'Base-URL': 'https://example.org/x', Exclude: ['sub/**'] },
+  { PackMan: false, Exclude: ['a-*'] },
+];
+
+interface World {
+  readonly directory: string;
+  /** Bytes of what was published before, with their signatures. */
+  readonly history: (() => void)[];
+}
+
+function put(path: string, bytes: Uint8Array): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, bytes);
+}
+
+/** Other bytes of the same length, with the time of modification that the file had. */
+function editInPlace(path: string): void {
+  const { atime, mtime } = statSync(path);
+  const bytes = readFileSync(path);
+  const at = Math.floor(bytes.length / 2);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  utimesSync(path, atime, mtime);
+}
+
+const name = fc.constantFrom(...NAMES);
+const published = fc.constantFrom('packages.plist', 'keys.asc', 'packages.plist.asc');
+const kept = fc.constantFrom('.packsign/cache', '.packsign/last-build');
+const content = fc.nat(BYTES.length - 1);
+const place = fc.nat(SETTINGS.length - 1);
+
+/** An act by its name, so that a failure tells what was done. */
+type Step = readonly [string, ...(string | number)[]];
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(fc.constant('write'), name, content) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('remove'), name) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('rename'), name, name) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('link'), name, name) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('symlink'), name, name) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('folder'), name) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('edit'), fc.oneof(name, published)) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('settings'), place) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('roll back'), fc.nat(4)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('remove'), kept) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('cut'), kept, fc.nat(300)) },
+);
+
+/** Does it, or nothing where it cannot be done. */
+function make([act, first, second]: Step, { directory, history }: World): void {
+  const [path, other] = [first, second].map((each) => join(directory, String(each))) as [string, string];
+  try {
+    if (act === 'write') put(path, BYTES[Number(second)] ?? Buffer.alloc(0));
+    else if (act === 'remove') rmSync(path, { recursive: true });
+    else if (act === 'rename') renameSync(path, other);
+    else if (act === 'link') linkSync(path, other);
+    else if (act === 'symlink') symlinkSync(String(first), other);
+    else if (act === 'folder') mkdirSync(path, { recursive: true });
+    else if (act === 'edit') editInPlace(path);
+    else if (act === 'cut') truncateSync(path, Number(second));
+    else if (act === 'roll back') history.at(-1 - Number(first))?.();
+    else put(join(directory, 'packsign.json'), Buffer.from(JSON.stringify(SETTINGS[Number(first)])));
+  } catch {
+    // It was tried.
+  }
+}
+
+interface Look {
+  readonly steps: readonly Step[];
+  readonly how: 'publish' | 'leave waiting' | 'check';
+  /** Whether the clock says that files were touched long ago. */
+  readonly isLate: boolean;
+  readonly rehash: boolean;
+  readonly isAllowed: boolean;
+}
+
+const look: fc.Arbitrary<Look> = fc.record({
+  steps: fc.array(step, { maxLength: 3 }),
+  how: fc.constantFrom('publish', 'publish', 'publish', 'leave waiting', 'check'),
+  isLate: fc.constantFrom(true, true, true, false),
+  rehash: fc.constantFrom(false, false, false, true),
+  isAllowed: fc.boolean(),
+});
+
+/** What a build came to, in words. */
+async function outcome(
+  directory: string,
+  { how, isLate, rehash, isAllowed }: Look,
+  now: Date,
+): Promise<object> {
+  const stateFolder = join(directory, '.packsign');
+  const release = {
+    ...{ now, stateFolder, deterministic: true, allowRemoved: true, notesFolder: null },
+    signers: () => Promise.resolve(signers),
+  };
+  let said: unknown;
+  try {
+    const {
+      hashed: _1,
+      cached: _2,
+      released: _3,
+      ...result
+    }: BuildResult = await build(directory, {
+      ...{ stateFolder, now, rehash, check: how === 'check', strict: false, first: false, previous: null },
+      settings: loadSettings(directory),
+      clock: () => new Date(Date.now() + (isLate ? 5000 : 0)),
+      signing: () => Promise.resolve(signers.map(({ certificate }) => certificate)),
+      allowed: new Map(isAllowed ? NAMES.map((path) => [path, 'as it pleases']) : []),
+      release: how === 'publish' ? release : null,
+    });
+    said = result;
+  } catch (error) {
+    if (!(error instanceof PacksignError)) throw error;
+    said = [error.code, error.message];
+  }
+  const files = ['packages.plist', 'packages.unsigned.plist', 'keys.asc'].map((file) =>
+    textOf(join(directory, file)),
+  );
+  return { said: JSON.stringify(said).replaceAll(directory, 'dist'), files };
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return null;
+  }
+}
+
+/** Remembers what is published, so that it can be brought back. */
+function keep({ directory, history }: World): void {
+  const path = join(directory, 'packages.plist');
+  const bytes = textOf(path);
+  if (bytes !== null) history.push(() => writeFileSync(path, bytes, 'latin1'));
+}
+
+test('a build that remembers says and publishes what one does that knows nothing, whatever was done before', async () => {
+  let count = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(look, { minLength: 2, maxLength: 8 }), async (looks) => {
+      count += 1;
+      const world: World = { directory: join(root, String(count), 'dist'), history: [] };
+      const copy = join(root, String(count), 'copy');
+      const start = Date.now();
+      put(join(world.directory, 'e-1.0.tar.gz'), sdist('e', '1.0'));
+      for (const [index, one] of looks.entries()) {
+        for (const each of one.steps) make(each, world);
+        cpSync(world.directory, copy, { recursive: true, verbatimSymlinks: true });
+        rmSync(join(copy, '.packsign'), { recursive: true, force: true });
+        const now = new Date(start + index * 60_000);
+        const knowing = await outcome(world.directory, one, now);
+        expect([index, knowing]).toEqual([index, await outcome(copy, one, now)]);
+        rmSync(copy, { recursive: true });
+        keep(world);
+        // Longer than two changes may share one time of change.
+        await setTimeout(10);
+      }
+      rmSync(dirname(world.directory), { recursive: true });
+    }),
+    { numRuns: 40 },
+  );
+}, 120_000);
