@@ -216,7 +216,11 @@ function quoted(text: string | null): string {
 /** Warnings for stderr: of each code the first few, and how many more there are. */
 export function warningLines(warnings: readonly Warning[]): string[] {
   const byCode = new Map<string, Warning[]>();
-  for (const warning of warnings) byCode.set(warning.code, [...(byCode.get(warning.code) ?? []), warning]);
+  for (const warning of warnings) {
+    const same = byCode.get(warning.code);
+    if (same === undefined) byCode.set(warning.code, [warning]);
+    else same.push(warning);
+  }
   return Array.from(byCode).flatMap(([code, same]) => {
     const lines = same
       .slice(0, LIST_LIMIT)

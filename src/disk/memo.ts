@@ -20,15 +20,15 @@ export interface Memo {
 }
 
 const NAME = 'last-build';
-const VERSION = 3;
+const MAGIC = 'packsign-build 3';
 const LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** Null when there is none, or it is damaged. */
 export function readMemo(stateFolder: string): Memo | null {
   try {
-    const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
-    const value = bytes === null ? null : (JSON.parse(bytes.toString()) as Memo & { version: unknown });
-    return value?.version === VERSION ? value : null;
+    const text = readBounded(join(stateFolder, NAME), LIMIT_BYTES)?.toString() ?? '';
+    const json = text.slice(text.indexOf('\n') + 1);
+    return text === `${headOf(json)}\n${json}` ? (JSON.parse(json) as Memo) : null;
   } catch {
     // Only a shortcut: without it the whole way is gone.
     return null;
@@ -38,10 +38,16 @@ export function readMemo(stateFolder: string): Memo | null {
 /** A memo that cannot be written is done without: what it is about is published by then. */
 export function writeMemo(stateFolder: string, memo: Memo): void {
   try {
-    writeHint(join(stateFolder, NAME), Buffer.from(JSON.stringify({ version: VERSION, ...memo })));
+    const json = JSON.stringify(memo);
+    writeHint(join(stateFolder, NAME), Buffer.from(`${headOf(json)}\n${json}`));
   } catch {
     // The next build goes the whole way.
   }
+}
+
+/** Which form it has, and whether it is whole. */
+function headOf(json: string): string {
+  return `${MAGIC} ${createHash('sha256').update(json).digest('hex')}`;
 }
 
 /** One name for many values; maps are told apart by their entries. */

@@ -131,6 +131,8 @@ async function buildUpon(directory: string, options: WithThreads): Promise<Build
   const renew = (await readHeldKeys(stateFolder)).length > 0;
   const recalled = renew ? null : recall(directory, look.named, { inputs, options });
   if (recalled !== null) {
+    // Whoever names files anew can as well put something else into one.
+    refuseSecrets(directory, scan.others);
     if (!check) {
       removeWaiting(directory);
       rememberStanding(inputs, { ...look, startedMs });

@@ -79,6 +79,8 @@ export function recallUnchanged(
   if (memo?.inputs !== inputsName(inputs, pair) || !isKnownWhole(inputs)) return null;
   if (JSON.stringify(memo.published) !== JSON.stringify(publishedNames(directory, pair))) return null;
   const summary = summaryOf(memo);
+  // Whose clock is behind is told so on the whole way.
+  if (summary.issued > now) return null;
   const dates = { Issued: summary.issued, ...(summary.expires === null ? {} : { Expires: summary.expires }) };
   return isRefreshDue(dates, now) ? null : summary;
 }
@@ -111,11 +113,11 @@ export function rememberBuild(
   inputs: Inputs,
   { pair, summary }: { pair: Pair; summary: Omit<Summary, 'sha256'> },
 ): void {
-  const { scan, cache, settings } = inputs;
+  const { cache, settings } = inputs;
   if (cache.checksum() === null) return;
   writeMemo(inputs.stateFolder, {
     published: publishedNames(directory, pair),
-    inputs: cache.size() === scan.archives.length ? inputsName(inputs, pair) : null,
+    inputs: isKnownWhole(inputs) ? inputsName(inputs, pair) : null,
     described: describedName(settings, cache),
     file: null,
     summary: { ...summary },
@@ -138,8 +140,10 @@ export function rememberStanding(
   if (memo.file !== file) writeMemo(stateFolder, { ...memo, file });
 }
 
+/** Whether the cache, as it was written, knows these very archives and no others. */
 function isKnownWhole({ scan, cache }: Inputs): boolean {
-  return cache.checksum() !== null && scan.archives.every(cache.knows);
+  const { archives } = scan;
+  return cache.checksum() !== null && cache.size() === archives.length && archives.every(cache.knows);
 }
 
 function inputsName({ settings, scan, cache }: Inputs, { sha256 }: Pair): string {

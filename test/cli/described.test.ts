@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cpSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
@@ -45,9 +46,10 @@ function published(): Place {
 
 /** Has the memo say something of an archive that only a build says which believes it. */
 function mark(place: Place): void {
-  const memo = JSON.parse(place.text(MEMO)) as { summary: { warnings: object[] } };
+  const memo = JSON.parse(place.text(MEMO).split('\n')[1] ?? '') as { summary: { warnings: object[] } };
   memo.summary.warnings.push({ code: 'NO_METADATA', path: 'alpha-1.0.tar.gz', message: 'as the memo says' });
-  place.write(MEMO, JSON.stringify(memo));
+  const json = JSON.stringify(memo);
+  place.write(MEMO, `packsign-build 3 ${createHash('sha256').update(json).digest('hex')}\n${json}`);
 }
 
 function isBelieved(place: Place, args: readonly string[] = []): boolean {

@@ -1,4 +1,4 @@
-import { rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -167,6 +167,50 @@ describe('the shortcut of a build in which nothing changed', () => {
     const { value } = place.json(BUILD, { env });
     expect(value).toMatchObject({ unchanged: false, signed: true });
   });
+});
+
+test('an answer is not bound to archives that the cache only knew before', () => {
+  const place = remembered();
+  for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, `bytes of ${index}`);
+  place.write('dist/sub/x-1.0.zip', 'bytes of x');
+  settle();
+  const build = () => place.json(BUILD).value;
+  expect([build()['unchanged'], build()['unchanged']]).toEqual([false, true]);
+  renameSync(place.path('dist/sub'), place.path('elsewhere'));
+  place.write('dist/y-1.0.zip', 'bytes of y');
+  settle();
+  expect(build()).toMatchObject({ added: ['dist/y-1.0.zip'], withdrawn: ['dist/sub/x-1.0.zip'] });
+  place.remove('dist/y-1.0.zip');
+  // As it was: the name of a folder changes nothing of what lies in it.
+  renameSync(place.path('elsewhere'), place.path('dist/sub'));
+  expect(build()).toMatchObject({ added: ['dist/sub/x-1.0.zip'], withdrawn: ['dist/y-1.0.zip'] });
+});
+
+test('a secret key is seen in a file that lay there before, and a clock that is behind', () => {
+  const place = remembered();
+  place.write('dist/note.txt', 'a note');
+  expect([1, 2].map(() => place.json(BUILD).value['unchanged'])).toEqual([true, true]);
+  place.write('dist/note.txt', place.read('key.asc'));
+  expect(place.json(BUILD).value).toMatchObject({ error: { code: 'SECRET_IN_DIRECTORY' } });
+  place.remove('dist/note.txt');
+  place.write('dist/c-1.0.zip', 'bytes of c');
+  settle();
+  const env = { SOURCE_DATE_EPOCH: String(Math.floor(Date.now() / 1000) + 3600) };
+  expect(place.json(BUILD, { env }).value).toMatchObject({ unchanged: false, signed: true });
+  expect(place.json(BUILD).value).toMatchObject({ error: { code: 'CLOCK_BEHIND' } });
+});
+
+test('what is remembered is thrown away whole when any one bit of it is damaged', () => {
+  const place = remembered();
+  const path = 'dist/.packsign/last-build';
+  const whole = place.json(BUILD).value;
+  const bytes = place.read(path);
+  for (let bit = 0; bit < bytes.length * 8; bit += 401) {
+    const damaged = Buffer.from(bytes);
+    damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    place.write(path, damaged);
+    expect(place.json(BUILD).value).toEqual(whole);
+  }
 });
 
 test('one more of many archives is read again until nothing changes: only then is it worth a new cache', () => {
