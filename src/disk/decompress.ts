@@ -49,13 +49,9 @@ export function decompress(
       return bunzip2(chunks);
     case 'xz':
       return unxz(chunks);
-    case 'zstd': {
-      // From Node 22.15 on.
-      const { createZstdDecompress } = zlib as { readonly createZstdDecompress?: () => Duplex };
-      return createZstdDecompress === undefined
-        ? unzstd(chunks)
-        : throughStream(createZstdDecompress(), chunks);
-    }
+    case 'zstd':
+      // That of newer Nodes ends after the first frame of several.
+      return unzstd(chunks);
   }
 }
 
