@@ -1,12 +1,13 @@
-import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Observed } from '../model/entry.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { readBounded, writeHint } from './files.js';
+import { readingUs } from './hash.js';
 import { identitiesBytes, identitiesIn, isIdentityAt, sizeAt, writeIdentity } from './identities.js';
 import type { Identities } from './identities.js';
 import type { ScannedFile } from './scan.js';
+import { cutLine, seal, unseal } from './sealed.js';
 
 /** The cache of one directory, in memory from its first use on. */
 export interface CacheStore {
@@ -41,15 +42,13 @@ export interface CacheOptions {
 }
 
 const NAME = 'cache';
-const MAGIC = 'packsign-cache 3';
+const KIND = 'packsign-cache 3';
 /** Of a path, digests, and a short description. */
 const LIKELY_ENTRY_BYTES = 300;
 const LIMIT_BYTES = 1024 * 1024 * 1024;
 const SHA256_LENGTH = 64;
-/** What it takes to write an entry, and to read an archive once more: a file, and a byte. */
+/** What it takes to write an entry. */
 const WRITE_US = 2;
-const READ_FILE_US = 50;
-const READ_BYTE_US = 0.001;
 /** Two writes closer than a file system's clock can tell apart leave the same times behind. */
 const RACY_NS = 2_000_000_000n;
 
@@ -182,16 +181,15 @@ function loadEntries(stateFolder: string): Entries {
   }
 }
 
-// A line with version and checksum; one with the count and the length of all paths; the numbers; the paths; the other lines.
+// Sealed: a line with the count and the length of all paths; the numbers; the paths; the other lines.
 function saveEntries(stateFolder: string, entries: Entries): Entries {
   const { count, times } = entries;
   const numbers = Buffer.from(times.numbers.buffer);
   const paths = encodeLines(entries.paths());
   const lines = encodeLines(entries.lines());
   const measures = Buffer.from(`${count} ${paths.length}\n`);
-  const body = [measures, numbers, paths, lines];
-  const checksum = checksumOf(...body);
-  writeHint(join(stateFolder, NAME), Buffer.concat([Buffer.from(`${MAGIC} ${checksum}\n`), ...body]));
+  const { bytes, checksum } = seal(KIND, measures, numbers, paths, lines);
+  writeHint(join(stateFolder, NAME), bytes);
   return { ...entries, checksum };
 }
 
@@ -223,7 +221,7 @@ function rowsOf(files: readonly ScannedFile[], observed: readonly (Observed | nu
 function isWorthWriting(rows: readonly Row[]): boolean {
   let readUs = 0;
   for (const { observed } of rows) {
-    if (!(observed instanceof Remembered)) readUs += READ_FILE_US + observed.size * READ_BYTE_US;
+    if (!(observed instanceof Remembered)) readUs += readingUs(observed.size);
   }
   return readUs > rows.length * WRITE_US;
 }
@@ -254,9 +252,9 @@ function entriesOf(rows: readonly Row[], before: Entries): Entries {
 }
 
 function decode(bytes: Buffer): Entries {
-  const [first, body] = cutLine(bytes);
-  const checksum = checksumOf(body);
-  if (first !== `${MAGIC} ${checksum}`) return EMPTY;
+  const sealed = unseal(KIND, bytes);
+  if (sealed === null) return EMPTY;
+  const { body, checksum } = sealed;
   const [measures, columns] = cutLine(body);
   const [count = 0, pathsLength = 0] = measures.split(' ').map(Number);
   const numbersLength = identitiesBytes(count);
@@ -267,11 +265,6 @@ function decode(bytes: Buffer): Entries {
     paths: decodeLines(columns.subarray(numbersLength, linesStart), count),
     lines: decodeLines(columns.subarray(linesStart), count),
   };
-}
-
-function cutLine(bytes: Buffer): readonly [string, Buffer] {
-  const end = bytes.indexOf(0x0a);
-  return [bytes.toString('latin1', 0, end), bytes.subarray(end + 1)];
 }
 
 function lineOf({ sha256, md5, reading }: Observed): string {
@@ -304,10 +297,4 @@ class Remembered implements Observed {
     const start = this.#line.indexOf('\t', SHA256_LENGTH + 1) + 1;
     return (this.#reading ??= JSON.parse(this.#line.slice(start)) as MetadataReading);
   }
-}
-
-function checksumOf(...parts: readonly Buffer[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest('hex');
 }

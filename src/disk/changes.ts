@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { ChokidarOptions, FSWatcher } from 'chokidar';
 import { reasonOf, systemCode } from '../errors.js';
 import { SIGNATURES_FOLDER, STATE_FOLDER, WRITTEN_NAMES } from '../model/layout.js';
-import { identityOf } from './identities.js';
+import { identityBehind, nameIdentity } from './identities.js';
 
 /** What waiting for a change came to. */
 export type Wake = 'change' | 'timeout' | 'stop';
@@ -426,11 +426,8 @@ export function stampFiles(directory: string, names: readonly string[]): string 
 }
 
 function stampOf(path: string): string {
-  try {
-    return Object.values(identityOf(statSync(path, { bigint: true }))).join(':');
-  } catch {
-    return NO_STAMP;
-  }
+  const identity = identityBehind(path);
+  return identity === null ? NO_STAMP : nameIdentity(identity);
 }
 
 /** Names the directory that a path leads to now; null when there is none. */

@@ -50,7 +50,7 @@ export function decompress(
     case 'xz':
       return unxz(chunks);
     case 'zstd':
-      // That of newer Nodes ends after the first frame of several.
+      // Node's own decoder, where it has one, ends after the first frame of several.
       return unzstd(chunks);
   }
 }

@@ -24,8 +24,8 @@ export function* digestFiles(
   files: readonly ScannedFile[],
   options: DigestOptions,
 ): Generator<Digested | Promise<Digested>, void, void> {
-  if (files.length > 1 && lanes === undefined) lanes = openLanes();
-  if (files.length > 1 && lanes != null) yield* digestTogether(files, options, lanes);
+  if (lanes === undefined) lanes = openLanes();
+  if (lanes !== null) yield* digestTogether(files, options, lanes);
   else for (const file of files) yield digestFile(file, options);
 }
 

@@ -75,8 +75,13 @@ export async function hashFiles(
   }
 }
 
+/** About what it takes to read and hash a file of so many bytes. */
+export function readingUs(bytes: number): number {
+  return FILE_COST_US + bytes / BYTES_PER_US;
+}
+
 function costUs(files: readonly ScannedFile[]): number {
-  return files.reduce((sum, { identity }) => sum + FILE_COST_US + Number(identity.size) / BYTES_PER_US, 0);
+  return files.reduce((sum, { identity }) => sum + readingUs(Number(identity.size)), 0);
 }
 
 /** Puts the two readings of a split file together again. One that failed fails the file. */

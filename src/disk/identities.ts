@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
 /** Which bytes a name stood for: equal identities mean an untouched file. Times in nanoseconds. */
@@ -97,6 +98,15 @@ export function identityOf(stats: BigIntStats): Identity {
     modified: stats.mtimeNs,
     changed: stats.ctimeNs,
   };
+}
+
+/** Of the file that a path leads to; null where there is none, or it cannot be looked at. */
+export function identityBehind(path: string): Identity | null {
+  try {
+    return identityOf(statSync(path, { bigint: true }));
+  } catch {
+    return null;
+  }
 }
 
 export function isSameIdentity(a: Identity, b: Identity): boolean {

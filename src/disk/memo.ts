@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { readBounded, writeHint } from './files.js';
+import { seal, unseal } from './sealed.js';
 
 /**
  * What this machine found out in its last build of a directory: that from just these inputs just this
@@ -20,15 +21,15 @@ export interface Memo {
 }
 
 const NAME = 'last-build';
-const MAGIC = 'packsign-build 3';
+const KIND = 'packsign-build 3';
 const LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** Null when there is none, or it is damaged. */
 export function readMemo(stateFolder: string): Memo | null {
   try {
-    const text = readBounded(join(stateFolder, NAME), LIMIT_BYTES)?.toString() ?? '';
-    const json = text.slice(text.indexOf('\n') + 1);
-    return text === `${headOf(json)}\n${json}` ? (JSON.parse(json) as Memo) : null;
+    const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
+    const sealed = bytes === null ? null : unseal(KIND, bytes);
+    return sealed === null ? null : (JSON.parse(sealed.body.toString()) as Memo);
   } catch {
     // Only a shortcut: without it the whole way is gone.
     return null;
@@ -38,16 +39,10 @@ export function readMemo(stateFolder: string): Memo | null {
 /** A memo that cannot be written is done without: what it is about is published by then. */
 export function writeMemo(stateFolder: string, memo: Memo): void {
   try {
-    const json = JSON.stringify(memo);
-    writeHint(join(stateFolder, NAME), Buffer.from(`${headOf(json)}\n${json}`));
+    writeHint(join(stateFolder, NAME), seal(KIND, Buffer.from(JSON.stringify(memo))).bytes);
   } catch {
     // The next build goes the whole way.
   }
-}
-
-/** Which form it has, and whether it is whole. */
-function headOf(json: string): string {
-  return `${MAGIC} ${createHash('sha256').update(json).digest('hex')}`;
 }
 
 /** One name for many values; maps are told apart by their entries. */

@@ -1,15 +1,13 @@
 import type { Archive } from './archive.js';
 import { compareArchives } from './changes.js';
-import type { Replaced } from './changes.js';
+import type { Changes, Replaced } from './changes.js';
 import type { Database, Packsign } from './database.js';
 import { isAccountedFor } from './ledger.js';
 import { addressOf, comparePackages, EXECUTABLE_KEYS } from './package.js';
 import type { Package } from './package.js';
 
 /** How one database differs from the one before it. Paths and names sorted. */
-export interface Difference {
-  readonly added: readonly string[];
-  readonly withdrawn: readonly string[];
+export interface Difference extends Pick<Changes, 'added' | 'withdrawn'> {
   /** Other bytes under a listed path. */
   readonly changed: readonly ChangedBytes[];
   readonly metadata: readonly ChangedValue[];
@@ -19,10 +17,7 @@ export interface Difference {
   readonly executable: readonly ChangedValue[];
 }
 
-export interface ChangedBytes {
-  readonly path: string;
-  readonly before: Archive;
-  readonly after: Archive;
+export interface ChangedBytes extends Replaced {
   /** The maintainer's reason; null where none was given. */
   readonly reason: string | null;
 }

@@ -24,16 +24,6 @@ export const WRITTEN_NAMES: readonly string[] = [
   GATHERED_NAME,
 ];
 
-/** Whether packsign writes this file itself when it publishes a database with this SHA-256. */
-export function isWrittenWith(sha256: string, path: string): boolean {
-  return (
-    WRITTEN_NAMES.includes(path) ||
-    path === PAGE_NAME ||
-    path === signaturePath(sha256) ||
-    path.startsWith(`${ASSETS_FOLDER}/`)
-  );
-}
-
 /** Where the signatures of a database with this SHA-256 are found, relative to the database. */
 export function signaturePath(sha256: string): string {
   return `${SIGNATURES_FOLDER}/${sha256}.asc`;

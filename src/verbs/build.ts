@@ -131,7 +131,7 @@ async function buildUpon(directory: string, options: WithThreads): Promise<Build
   const renew = (await readHeldKeys(stateFolder)).length > 0;
   const recalled = renew ? null : recall(directory, look.named, { inputs, options });
   if (recalled !== null) {
-    // Whoever names files anew can as well put something else into one.
+    // What the other files hold is not remembered.
     refuseSecrets(directory, scan.others);
     if (!check) {
       removeWaiting(directory);

@@ -1,7 +1,6 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
-import { identityOf, nameIdentity } from '../disk/identities.js';
+import { identityBehind, isSameIdentity, nameIdentity } from '../disk/identities.js';
 import type { Identity } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
 import type { Database } from '../model/database.js';
@@ -40,13 +39,13 @@ export const END_OF_TIME = new Date('9999-12-31T00:00:00Z');
 
 /** The database that stands in a directory; null when there is none. Throws FILE_UNREADABLE. */
 export function readStanding(directory: string): Standing | null {
-  const path = join(directory, DATABASE_NAME);
   const before = identifyDatabase(directory);
-  const bytes = readBounded(path, DATABASE_LIMIT_BYTES);
+  const bytes = readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES);
   if (bytes === null) return null;
   const content = contentOf(bytes);
   const sha256 = content.sha256();
-  const isStill = before !== null && markOf(before) === markOf(identifyDatabase(directory));
+  const after = identifyDatabase(directory);
+  const isStill = before !== null && after !== null && isSameIdentity(before, after);
   return {
     ...{ bytes, content, sha256 },
     signature: readSignature(directory, sha256),
@@ -65,7 +64,7 @@ export function readSignature(directory: string, sha256: string): Buffer | null 
 export function standingReader(directory: string): () => Standing | null {
   let known: { readonly marks: string; readonly standing: Standing } | null = null;
   const marksOf = (database: Identity | null, { sha256 }: Named) =>
-    `${markOf(database)} ${markOf(identify(join(directory, signaturePath(sha256))))}`;
+    `${markOf(database)} ${markOf(identityBehind(join(directory, signaturePath(sha256))))}`;
   return () => {
     if (known !== null && marksOf(identifyDatabase(directory), known.standing) === known.marks) {
       return known.standing;
@@ -79,16 +78,7 @@ export function standingReader(directory: string): () => Standing | null {
 
 /** Which file holds the published database. */
 export function identifyDatabase(directory: string): Identity | null {
-  return identify(join(directory, DATABASE_NAME));
-}
-
-/** Null where there is none, or it cannot be looked at. */
-function identify(path: string): Identity | null {
-  try {
-    return identityOf(statSync(path, { bigint: true }));
-  } catch {
-    return null;
-  }
+  return identityBehind(join(directory, DATABASE_NAME));
 }
 
 function markOf(identity: Identity | null): string {

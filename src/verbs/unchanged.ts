@@ -8,7 +8,7 @@ import type { Memo } from '../disk/memo.js';
 import type { Scan } from '../disk/scan.js';
 import { KEYS_LIMIT_BYTES } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
-import { KEYS_NAME, isWrittenWith } from '../model/layout.js';
+import { KEYS_NAME } from '../model/layout.js';
 import { isRefreshDue } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { nameOf } from './judge.js';
@@ -76,7 +76,7 @@ export function recallUnchanged(
   { pair, now }: { pair: Pair; now: Date },
 ): Summary | null {
   const { memo } = inputs;
-  if (memo?.inputs !== inputsName(inputs, pair) || !isKnownWhole(inputs)) return null;
+  if (memo?.inputs !== inputsName(inputs) || !isKnownWhole(inputs)) return null;
   if (JSON.stringify(memo.published) !== JSON.stringify(publishedNames(directory, pair))) return null;
   const summary = summaryOf(memo);
   // Whose clock is behind is told so on the whole way.
@@ -117,7 +117,7 @@ export function rememberBuild(
   if (cache.checksum() === null) return;
   writeMemo(inputs.stateFolder, {
     published: publishedNames(directory, pair),
-    inputs: isKnownWhole(inputs) ? inputsName(inputs, pair) : null,
+    inputs: isKnownWhole(inputs) ? inputsName(inputs) : null,
     described: describedName(settings, cache),
     file: null,
     summary: { ...summary },
@@ -146,10 +146,8 @@ function isKnownWhole({ scan, cache }: Inputs): boolean {
   return cache.checksum() !== null && cache.size() === archives.length && archives.every(cache.knows);
 }
 
-function inputsName({ settings, scan, cache }: Inputs, { sha256 }: Pair): string {
-  // Under a new name there may lie a secret key.
-  const others = scan.others.filter((path) => !isWrittenWith(sha256, path));
-  return nameInputs([settings, scan.warnings, others, scan.archives.length, cache.checksum()]);
+function inputsName({ settings, scan, cache }: Inputs): string {
+  return nameInputs([settings, scan.warnings, scan.archives.length, cache.checksum()]);
 }
 
 function publishedNames(directory: string, { sha256, signature }: Pair): Memo['published'] {

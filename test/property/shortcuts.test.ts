@@ -59,7 +59,7 @@ const SETTINGS = [
 
 interface World {
   readonly directory: string;
-  /** Bytes of what was published before, with their signatures. */
+  /** What brings back each database that was published before. */
   readonly history: (() => void)[];
 }
 
