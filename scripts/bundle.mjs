@@ -46,9 +46,9 @@ const common = {
   charset: 'utf8',
   legalComments: 'none',
   logLevel: 'warning',
-  alias: { 'node:crypto': './src/browser/crypto.ts' },
+  alias: { 'node:crypto': './src/page/browser/crypto.ts' },
 };
-const verifying = { ...common, format: 'esm', inject: ['src/browser/buffer.ts'] };
+const verifying = { ...common, format: 'esm', inject: ['src/page/browser/buffer.ts'] };
 const banner = { js: '/* packsign, MIT; with parts of @noble/hashes, MIT: see LICENSES.txt */' };
 
 const PROGRAM = join(ROOT, 'dist/program/cli');
@@ -128,7 +128,7 @@ const forNode = {
 const program = await build({
   ...forNode,
   metafile: true,
-  entryPoints: { packsign: 'src/cli/process.ts', thread: 'src/disk/thread.ts' },
+  entryPoints: { packsign: 'src/cli/process.ts', thread: 'src/workers/thread.ts' },
   outdir: PROGRAM,
   external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
   plugins: [widthByNeed, straightFromSource],
@@ -151,7 +151,7 @@ await Promise.all([
   }),
   build({
     ...verifying,
-    entryPoints: { worker: 'src/browser/worker.ts' },
+    entryPoints: { worker: 'src/page/browser/worker.ts' },
     outdir: PAGE,
     minify: true,
     banner,
@@ -159,7 +159,7 @@ await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: { page: 'src/browser/page.ts' },
+    entryPoints: { page: 'src/page/browser/page.ts' },
     format: 'iife',
     outdir: PAGE,
     minify: true,

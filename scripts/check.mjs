@@ -15,7 +15,9 @@ function step(name, carryOut) {
 
 try {
   step('tsc', () => runInstalled('typescript/bin/tsc', ['-p', 'tsconfig.json', '--noEmit']));
-  step('tsc for browsers', () => runInstalled('typescript/bin/tsc', ['-p', 'src/browser/tsconfig.json']));
+  step('tsc for browsers', () =>
+    runInstalled('typescript/bin/tsc', ['-p', 'src/page/browser/tsconfig.json']),
+  );
   step('eslint', () => runInstalled('eslint/bin/eslint.js', ['--max-warnings', '0', '.']));
   step('prettier', () => runInstalled('prettier/bin/prettier.cjs', ['--check', '.']));
   step('knip', () => runInstalled('knip/bin/knip.js', []));

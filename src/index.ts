@@ -5,41 +5,41 @@
 export { PacksignError, reasonOf } from './errors.js';
 export type { ErrorCode } from './errors.js';
 
-export { build } from './verbs/build.js';
-export type { BuildOptions, BuildResult } from './verbs/build.js';
-export { diff } from './verbs/diff.js';
-export type { DiffOptions, DiffResult } from './verbs/diff.js';
-export { checkInit, init } from './verbs/init.js';
-export type { InitAnswers } from './verbs/init.js';
-export { checkKeyFiles, generateKeyFiles, showKey } from './verbs/keys.js';
-export type { GeneratedKey, GenerateOptions, ShowKeyOptions, ShownKey } from './verbs/keys.js';
-export { lintKeys } from './verbs/lint-keys.js';
-export type { LintOptions } from './verbs/lint-keys.js';
-export { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from './verbs/renew-keys.js';
-export type { ChangeKeyOptions, ChangedKey, RevokeKeyOptions } from './verbs/renew-keys.js';
-export { openCertificates, openSigners } from './verbs/signers.js';
-export type { CertificateSources, SignerSources } from './verbs/signers.js';
-export type { Released, ReleaseOptions } from './verbs/release.js';
-export { readInventory } from './verbs/export.js';
-export type { Inventory } from './verbs/export.js';
-export { page } from './verbs/page.js';
-export type { PageOptions, PageResult } from './verbs/page.js';
-export { publishKeys } from './verbs/publish-keys.js';
-export type { PublishedKeys, PublishKeysOptions } from './verbs/publish-keys.js';
-export { serve } from './verbs/serve.js';
-export type { RunningServer, ServeOptions } from './verbs/serve.js';
-export { status } from './verbs/status.js';
-export type { Attention, SignerStatus, StatusResult, WaitingStatus } from './verbs/status.js';
-export { loadSettings } from './verbs/settings.js';
-export { sign } from './verbs/sign.js';
-export type { SignOptions, SignResult } from './verbs/sign.js';
-export { verify } from './verbs/verify.js';
-export type { VerifyCode, VerifyOptions, VerifyResult } from './verbs/verify.js';
-export { fetchDatabase } from './verbs/fetch.js';
-export type { FetchedDatabase } from './verbs/fetch.js';
-export { DIRECT_NETWORK } from './verbs/sources.js';
-export type { FetchOptions, PinOptions, TrustPlace } from './verbs/sources.js';
-export { archiveError, fetchArchive, get } from './verbs/get.js';
+export { build } from './release/build.js';
+export type { BuildOptions, BuildResult } from './release/build.js';
+export { diff } from './release/diff.js';
+export type { DiffOptions, DiffResult } from './release/diff.js';
+export { checkInit, init } from './release/init.js';
+export type { InitAnswers } from './release/init.js';
+export { checkKeyFiles, generateKeyFiles, showKey } from './keys/key-files.js';
+export type { GeneratedKey, GenerateOptions, ShowKeyOptions, ShownKey } from './keys/key-files.js';
+export { lintKeys } from './keys/lint-published.js';
+export type { LintOptions } from './keys/lint-published.js';
+export { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from './keys/renew-files.js';
+export type { ChangeKeyOptions, ChangedKey, RevokeKeyOptions } from './keys/renew-files.js';
+export { openCertificates, openSigners } from './signers/open.js';
+export type { CertificateSources, SignerSources } from './signers/open.js';
+export type { Released, ReleaseOptions } from './release/sign-and-publish.js';
+export { readInventory } from './release/export.js';
+export type { Inventory } from './release/export.js';
+export { page } from './page/publish-page.js';
+export type { PageOptions, PageResult } from './page/publish-page.js';
+export { publishKeys } from './keys/publish-keys.js';
+export type { PublishedKeys, PublishKeysOptions } from './keys/publish-keys.js';
+export { serve } from './page/serve.js';
+export type { RunningServer, ServeOptions } from './page/serve.js';
+export { status } from './release/status.js';
+export type { Attention, SignerStatus, StatusResult, WaitingStatus } from './release/status.js';
+export { loadSettings } from './release/settings.js';
+export { sign } from './release/sign.js';
+export type { SignOptions, SignResult } from './release/sign.js';
+export { verify } from './consume/verify.js';
+export type { VerifyCode, VerifyOptions, VerifyResult } from './consume/verify.js';
+export { fetchDatabase } from './consume/fetch.js';
+export type { FetchedDatabase } from './consume/fetch.js';
+export { DIRECT_NETWORK } from './consume/sources.js';
+export type { FetchOptions, PinOptions, TrustPlace } from './consume/sources.js';
+export { archiveError, fetchArchive, get } from './consume/get.js';
 export type {
   FetchArchiveOptions,
   FileProgress,
@@ -47,16 +47,16 @@ export type {
   GetProgress,
   GetResult,
   Got,
-} from './verbs/get.js';
-export { importPackMan } from './verbs/import.js';
-export type { ImportOptions, Imported } from './verbs/import.js';
-export { list } from './verbs/list.js';
-export type { ListOptions, ListResult, ListedPackage } from './verbs/list.js';
-export { complaintOf, saveComplaint } from './verbs/complain.js';
-export type { ComplaintOptions, Suspect } from './verbs/complain.js';
-export { verifyAsStranger } from './verbs/stranger.js';
-export type { SiteReport, StrangerOptions, StrangerResult } from './verbs/stranger.js';
-export { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from './verbs/trust.js';
+} from './consume/get.js';
+export { importPackMan } from './release/import.js';
+export type { ImportOptions, Imported } from './release/import.js';
+export { list } from './consume/list.js';
+export type { ListOptions, ListResult, ListedPackage } from './consume/list.js';
+export { complaintOf, saveComplaint } from './consume/report.js';
+export type { ComplaintOptions, Suspect } from './consume/report.js';
+export { verifyAsStranger } from './consume/audit.js';
+export type { SiteReport, StrangerOptions, StrangerResult } from './consume/audit.js';
+export { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from './consume/trust.js';
 export type {
   PinnedKey,
   ProposedKey,
@@ -68,10 +68,10 @@ export type {
   TrustRefreshOptions,
   TrustStore,
   Trusted,
-} from './verbs/trust.js';
-export { watch } from './verbs/watch.js';
-export type { WatchEvent, WatchOptions } from './verbs/watch.js';
-export type { JudgedSignature, TrustedDatabase } from './verbs/judge.js';
+} from './consume/trust.js';
+export { watch } from './watch/watch.js';
+export type { WatchEvent, WatchOptions } from './watch/watch.js';
+export type { JudgedSignature, TrustedDatabase } from './verify/verify-database.js';
 
 export type { Archive } from './model/archive.js';
 export type { Database, History, Packsign, Signers, Trust, Withdrawal } from './model/database.js';
@@ -84,10 +84,10 @@ export type { Override, Settings, TrustSetting } from './model/settings.js';
 export type { AcceptedNote, Grounds } from './model/trust.js';
 export { formatInstant } from './model/time.js';
 export type { NetworkOptions } from './net/transport.js';
-export type { CheckedBackup } from './pgp/backup.js';
+export type { CheckedBackup } from './keys/backup.js';
 export type { Certificate } from './pgp/certificates.js';
-export type { SecondOpinion } from './pgp/outside.js';
-export type { RevocationReason } from './pgp/renewal.js';
-export type { KeyDescription } from './pgp/describe.js';
-export type { LintFinding } from './pgp/lint.js';
-export type { Signer } from './pgp/signer.js';
+export type { SecondOpinion } from './consume/second-opinions.js';
+export type { RevocationReason } from './keys/renew.js';
+export type { KeyDescription } from './keys/describe.js';
+export type { LintFinding } from './keys/lint.js';
+export type { Signer } from './signers/signer.js';

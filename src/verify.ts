@@ -2,10 +2,10 @@
  * `packsign/verify`: what it takes to decide on a database and on a file, with no file system, no network and no
  * command line. The same code runs in Node and in browsers, where OpenPGP.js comes from `openpgp/lightweight`.
  */
-export { nameOf } from './verbs/judge.js';
-export type { Accepted, JudgedSignature, TrustedDatabase, Verdict } from './verbs/judge.js';
-export { digestFile, verifyDatabase } from './verbs/verify-database.js';
-export type { VerifyDatabaseOptions } from './verbs/verify-database.js';
+export { nameOf } from './verify/verify-database.js';
+export type { Accepted, JudgedSignature, TrustedDatabase, Verdict } from './verify/verify-database.js';
+export { digestFile, verifyDatabase } from './verify/offline.js';
+export type { VerifyDatabaseOptions } from './verify/offline.js';
 
 export { PacksignError } from './errors.js';
 export type { ErrorCode } from './errors.js';

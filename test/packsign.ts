@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect } from 'vitest';
-import { generateKey } from '../src/pgp/generate.js';
+import { generateKey } from '../src/keys/generate.js';
 
 /** What one run of the compiled program came to. */
 export interface Run {

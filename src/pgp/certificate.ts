@@ -2,16 +2,16 @@ import { enums } from 'openpgp';
 import type { AnyKeyPacket } from 'openpgp';
 import type { Algorithm } from './algorithm.js';
 import { algorithmOf, unknownAlgorithm } from './algorithm.js';
-import type { Anatomy, Component } from './anatomy.js';
-import { assemblePackets } from './anatomy.js';
-import type { Claims } from './claims.js';
-import { readClaims } from './claims.js';
-import type { Packet } from './framing.js';
-import { joinPackets, TAG } from './framing.js';
+import type { Anatomy, Component } from './components.js';
+import { assemblePackets } from './components.js';
+import type { Claims } from './self-signatures.js';
+import { readClaims } from './self-signatures.js';
+import type { Packet } from './packets.js';
+import { joinPackets, TAG } from './packets.js';
 import type { Origin } from './origin.js';
 import { malformed } from './origin.js';
-import type { KeySubject } from './packets.js';
-import { fingerprintOf, hashedKey, readPublicKeyPacket } from './packets.js';
+import type { KeySubject } from './packet-objects.js';
+import { fingerprintOf, hashedKey, readPublicKeyPacket } from './packet-objects.js';
 
 const { signature: signatureType } = enums;
 

@@ -1,18 +1,18 @@
-import { dissect } from './anatomy.js';
+import { dissect } from './components.js';
 import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
 import type { Certificate, CertificateKey } from './certificate.js';
 import { inspectCertificate } from './certificate.js';
-import { splitPackets, TAG } from './framing.js';
+import { splitPackets, TAG } from './packets.js';
 import { mergeCertificates } from './merge.js';
 import { CERTIFICATE_FILE, malformed } from './origin.js';
-import type { Standing } from './standing.js';
+import type { Standing } from './key-status.js';
 import { requireValid } from './usable.js';
 import type { UsableKey } from './usable.js';
-import { chooseSigningKey, keyExpiry, signingSubkeys, standingOf } from './standing.js';
+import { chooseSigningKey, keyExpiry, signingSubkeys, standingOf } from './key-status.js';
 
 export type { Certificate } from './certificate.js';
 export { mergeCertificates } from './merge.js';
-export type { Standing } from './standing.js';
+export type { Standing } from './key-status.js';
 
 /** Largest `keys.asc` (docs/FORMAT.md §9). */
 export const CERTIFICATES_LIMIT_BYTES = 1024 * 1024;

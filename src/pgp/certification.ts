@@ -1,7 +1,7 @@
 import { enums } from 'openpgp';
 import type { Certificate } from './certificate.js';
 import { subjectOf } from './certificate.js';
-import { isMadeBy } from './claims.js';
+import { isMadeBy } from './self-signatures.js';
 
 const { certGeneric, certPersona, certCasual, certPositive } = enums.signature;
 const CERTIFICATIONS: ReadonlySet<number> = new Set([certGeneric, certPersona, certCasual, certPositive]);

@@ -1,9 +1,9 @@
 import type { AnyKeyPacket } from 'openpgp';
-import type { Anatomy, Component } from './anatomy.js';
+import type { Anatomy, Component } from './components.js';
 import type { Certificate } from './certificate.js';
 import { inspectCertificate, subjectOf } from './certificate.js';
-import { isMadeBy } from './claims.js';
-import type { Packet } from './framing.js';
+import { isMadeBy } from './self-signatures.js';
+import type { Packet } from './packets.js';
 import { CERTIFICATE_FILE } from './origin.js';
 
 /** Primary keys whose certifications may be taken over, by key id. */

@@ -1,167 +1,102 @@
-import { createHash } from 'node:crypto';
-import {
-  enums,
-  LiteralDataPacket,
-  PublicKeyPacket,
-  PublicSubkeyPacket,
-  SecretKeyPacket,
-  SecretSubkeyPacket,
-  SignaturePacket,
-} from 'openpgp';
-import type { AnyKeyPacket, AnySecretKeyPacket, Config } from 'openpgp';
-import type { Content, ContentHash } from './content.js';
-import type { Packet } from './framing.js';
-import { TAG } from './framing.js';
+import type { Origin } from './origin.js';
+import { malformed } from './origin.js';
 
-/** What a signature is over: a document, a user id with its key, or a key with a subkey. */
-export type Subject = Uint8Array | Content | KeySubject;
-
-export interface KeySubject {
-  readonly key: HashedKey;
-  readonly bind?: HashedKey;
-  readonly userID?: HashedUser;
-  readonly userAttribute?: HashedUser;
+/** One OpenPGP packet: its type number and its body, without the header. */
+export interface Packet {
+  readonly tag: number;
+  readonly body: Uint8Array;
 }
 
-/** A key as it goes into the hash. Keys of unknown algorithms can be bound and revoked too. */
-export interface HashedKey {
-  writeForHash(): Uint8Array;
-}
+/** Packet types of RFC 9580 §5 that packsign meets. */
+export const TAG = {
+  signature: 2,
+  secretKey: 5,
+  publicKey: 6,
+  secretSubkey: 7,
+  marker: 10,
+  trust: 12,
+  userId: 13,
+  publicSubkey: 14,
+  userAttribute: 17,
+  padding: 21,
+} as const;
 
-/** A user id or attribute as it goes into the hash: its own bytes, whatever their encoding. */
-export interface HashedUser {
-  write(): Uint8Array;
+interface Header {
+  readonly tag: number;
+  readonly start: number;
+  readonly length: number;
 }
-
-export interface VerifyOptions {
-  readonly by: AnyKeyPacket;
-  readonly over: Subject;
-  readonly config: Config;
-}
-
-export interface SignOptions {
-  readonly by: AnySecretKeyPacket;
-  readonly over: Subject;
-  readonly date: Date;
-  readonly config: Config;
-}
-
-/** OpenPGP.js takes these arguments; its declarations leave some out. */
-interface Verifier {
-  verify(
-    key: AnyKeyPacket,
-    type: number,
-    data: object,
-    date: null,
-    detached: boolean,
-    config: Config,
-  ): Promise<void>;
-}
-interface Signing {
-  sign(key: AnySecretKeyPacket, data: object, date: Date, detached: boolean, config: Config): Promise<void>;
-}
-
-/** Throws what OpenPGP.js throws on a signature that it cannot read. */
-export function readSignaturePacket(body: Uint8Array): SignaturePacket {
-  const packet = new SignaturePacket();
-  packet.read(body);
-  return packet;
-}
-
-export async function readPublicKeyPacket(packet: Packet): Promise<AnyKeyPacket> {
-  const key = packet.tag === TAG.publicKey ? new PublicKeyPacket() : new PublicSubkeyPacket();
-  await key.read(packet.body);
-  return key;
-}
-
-export async function readSecretKeyPacket(packet: Packet): Promise<AnySecretKeyPacket> {
-  const key = packet.tag === TAG.secretKey ? new SecretKeyPacket() : new SecretSubkeyPacket();
-  await key.read(packet.body);
-  return key;
-}
-
-/** The public half of a secret key packet. */
-export function publicPacketOf(secret: AnySecretKeyPacket, tag: number): Packet {
-  const key = secret as unknown as { writePublicKey(): Uint8Array };
-  return { tag: tag === TAG.secretKey ? TAG.publicKey : TAG.publicSubkey, body: key.writePublicKey() };
-}
-
-/** Checks the mathematics, the hash and critical subpackets, but no time. Throws with the reason. */
-export async function verifyPacket(signature: SignaturePacket, options: VerifyOptions): Promise<void> {
-  const verifier = signature as unknown as Verifier;
-  // OpenPGP.js hashes what the type that it is told stands for, so it is told the packet's own.
-  const type = signature.signatureType ?? -1;
-  hashOnce(signature, options.over);
-  await verifier.verify(options.by, type, subjectOf(options.over), null, true, options.config);
-}
-
-export async function signPacket(signature: SignaturePacket, options: SignOptions): Promise<void> {
-  signature.publicKeyAlgorithm = options.by.algorithm;
-  const { by, over, date, config } = options;
-  hashOnce(signature, over);
-  await (signature as unknown as Signing).sign(by, subjectOf(over), date, true, config);
-}
-
-/** RFC 9580 §5.2.4, for version 4 signatures. */
-export function hashedKey(body: Uint8Array): HashedKey {
-  const hashed = Buffer.concat([Buffer.from([0x99, body.length >> 8, body.length & 0xff]), body]);
-  return { writeForHash: () => hashed };
-}
-
-/** Fingerprint of a version 4 key, 40 upper-case hex digits; packets that OpenPGP.js cannot read have one too. */
-export function fingerprintOf(body: Uint8Array): string {
-  return createHash('sha1').update(hashedKey(body).writeForHash()).digest('hex').toUpperCase();
-}
-
-/** Key id of a signature's issuer, 16 upper-case hex digits, or null where it names none. */
-export function issuerKeyId(signature: SignaturePacket): string | null {
-  const id = signature.issuerKeyID.toHex().toUpperCase();
-  return /^0*$/.test(id) ? null : id;
-}
-
-/** Signatures of these kinds are over the digest alone; for the others OpenPGP.js wants the bytes themselves. */
-const OVER_DIGEST: ReadonlySet<number | null> = new Set([
-  enums.publicKey.eddsaLegacy,
-  enums.publicKey.ed25519,
-]);
-
-const HASH_NAMES: ReadonlyMap<number, ContentHash> = new Map([
-  [enums.hash.sha256, 'sha256'],
-  [enums.hash.sha384, 'sha384'],
-  [enums.hash.sha512, 'sha512'],
-  [enums.hash.sha3_256, 'sha3-256'],
-  [enums.hash.sha3_512, 'sha3-512'],
-]);
 
 /**
- * Gives a signature packet the digest of its document. OpenPGP.js would copy the whole document behind itself
- * to hash it, once for each signature: seconds and hundreds of megabytes for a large database.
+ * Cuts a binary sequence into its packets, all of them: OpenPGP.js skips those it does not know, which
+ * would hide from the caller what a file really holds.
+ *
+ * @throws {PacksignError} the origin's code: no packet at all, a truncated one, or a partial or indeterminate length.
  */
-function hashOnce(signature: SignaturePacket, over: Subject): void {
-  const name = HASH_NAMES.get(signature.hashAlgorithm ?? -1);
-  if (!isContent(over) || name === undefined || !OVER_DIGEST.has(signature.publicKeyAlgorithm)) return;
-  Object.assign(signature, {
-    toHash: () => null,
-    hash: () => Promise.resolve(over.digest(name, tailOf(signature))),
-  });
+export function splitPackets(binary: Uint8Array, origin: Origin): readonly Packet[] {
+  const packets: Packet[] = [];
+  let at = 0;
+  while (at < binary.length) {
+    const header = readHeader(binary, at);
+    if (header === null || header.start + header.length > binary.length) {
+      throw malformed(origin, `is not a sequence of OpenPGP packets (byte ${at})`);
+    }
+    at = header.start + header.length;
+    packets.push({ tag: header.tag, body: binary.subarray(header.start, at) });
+  }
+  if (packets.length === 0) throw malformed(origin, 'is empty');
+  return packets;
 }
 
-/** What a version 4 signature adds to the document before it is hashed (RFC 9580 §5.2.4). */
-function tailOf(signature: SignaturePacket): Uint8Array {
-  const hashed = signature.signatureData ?? new Uint8Array();
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(hashed.length);
-  return Buffer.concat([hashed, Buffer.from([4, 0xff]), length]);
+/** The packets one after the other, each with the header that has only one form: new, shortest length. */
+export function joinPackets(packets: readonly Packet[]): Uint8Array {
+  return Buffer.concat(
+    packets.flatMap(({ tag, body }) => [Buffer.from([0xc0 | tag, ...newLength(body.length)]), body]),
+  );
 }
 
-function isContent(over: Subject): over is Content {
-  return 'bytes' in over;
+function readHeader(binary: Uint8Array, at: number): Header | null {
+  const first = binary[at] ?? 0;
+  if ((first & 0x80) === 0) return null;
+  return (first & 0x40) === 0 ? readOldHeader(binary, at) : readNewHeader(binary, at);
 }
 
-function subjectOf(over: Subject): object {
-  const bytes = isContent(over) ? over.bytes : over;
-  if (!(bytes instanceof Uint8Array)) return bytes;
-  const literal = new LiteralDataPacket() as unknown as { setBytes(bytes: Uint8Array, format: number): void };
-  literal.setBytes(bytes, enums.literal.binary);
-  return literal;
+function readOldHeader(binary: Uint8Array, at: number): Header | null {
+  const first = binary[at] ?? 0;
+  const lengthType = first & 0x03;
+  if (lengthType === 3) return null; // of indeterminate length
+  const octets = 1 << lengthType;
+  return header((first >> 2) & 0x0f, { at: at + 1, octets, binary });
+}
+
+function readNewHeader(binary: Uint8Array, at: number): Header | null {
+  const tag = (binary[at] ?? 0) & 0x3f;
+  const first = binary[at + 1];
+  if (first === undefined) return null;
+  if (first < 192) return { tag, start: at + 2, length: first };
+  if (first < 224) {
+    const second = binary[at + 2];
+    return second === undefined ? null : { tag, start: at + 3, length: ((first - 192) << 8) + second + 192 };
+  }
+  if (first < 255) return null; // a partial length
+  return header(tag, { at: at + 2, octets: 4, binary });
+}
+
+interface LengthField {
+  readonly binary: Uint8Array;
+  readonly at: number;
+  readonly octets: number;
+}
+
+function header(tag: number, { binary, at, octets }: LengthField): Header | null {
+  const field = binary.subarray(at, at + octets);
+  if (field.length < octets) return null;
+  const length = field.reduce((sum, octet) => sum * 256 + octet, 0);
+  return { tag, start: at + octets, length };
+}
+
+function newLength(length: number): readonly number[] {
+  if (length < 192) return [length];
+  if (length < 8384) return [((length - 192) >> 8) + 192, (length - 192) & 0xff];
+  return [0xff, (length >>> 24) & 0xff, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
 }

@@ -6,11 +6,11 @@ import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
 import type { Certificate, CertificateKey } from './certificate.js';
 import { contentOf } from './content.js';
 import type { Content } from './content.js';
-import { joinPackets, splitPackets, TAG } from './framing.js';
+import { joinPackets, splitPackets, TAG } from './packets.js';
 import { malformed, SIGNATURE_FILE } from './origin.js';
-import { issuerKeyId, readSignaturePacket, verifyPacket } from './packets.js';
+import { issuerKeyId, readSignaturePacket, verifyPacket } from './packet-objects.js';
 import { POLICY, STRONG_HASHES } from './policy.js';
-import { keyExpiry, standingOf } from './standing.js';
+import { keyExpiry, standingOf } from './key-status.js';
 
 /** Limits of docs/FORMAT.md §9. */
 export const SIGNATURE_LIMIT_BYTES = 64 * 1024;

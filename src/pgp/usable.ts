@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.js';
 import { PacksignError } from '../errors.js';
 import type { Certificate } from './certificate.js';
-import type { Standing } from './standing.js';
+import type { Standing } from './key-status.js';
 
 export type UsableKey = Extract<Standing, { readonly kind: 'valid' }>;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
-import { parsePackageJson, parsePkgInfo } from '../../src/format/metadata.js';
+import { parsePackageJson, parsePkgInfo } from '../../src/archives/metadata.js';
 import { diffDatabases } from '../../src/model/diff.js';
 import type { AssembleContext } from '../../src/model/assemble.js';
 import type { Database } from '../../src/model/database.js';

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
-import { packsign, publish, serve } from '../net/scene.js';
+import { packsign, publish, serve } from '../consume/scene.js';
 import { DEMO, ISSUED, certificateFile, minutes, people, sha256 } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
 

@@ -1,7 +1,7 @@
 import { readSignature } from 'openpgp';
 import { describe, expect, test } from 'vitest';
 import { dearmorOnly, encodeArmor, isBinary } from '../../src/pgp/armor.js';
-import { joinPackets, splitPackets } from '../../src/pgp/framing.js';
+import { joinPackets, splitPackets } from '../../src/pgp/packets.js';
 import { SIGNATURE_FILE } from '../../src/pgp/origin.js';
 import { forgeKey, forgeSignature, subkeyOf } from './forge.js';
 

@@ -9,9 +9,9 @@ import {
   requireUsable,
   signingStatus,
 } from '../../src/pgp/certificates.js';
-import { joinPackets, splitPackets } from '../../src/pgp/framing.js';
+import { joinPackets, splitPackets } from '../../src/pgp/packets.js';
 import { CERTIFICATE_FILE } from '../../src/pgp/origin.js';
-import { readSignaturePacket } from '../../src/pgp/packets.js';
+import { readSignaturePacket } from '../../src/pgp/packet-objects.js';
 import {
   BORN,
   bindingSubject,

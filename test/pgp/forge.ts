@@ -1,10 +1,10 @@
 import { config, enums, generateKey, SignaturePacket } from 'openpgp';
 import type { AnySecretKeyPacket, PrivateKey, SubkeyOptions } from 'openpgp';
-import { joinPackets } from '../../src/pgp/framing.js';
+import { joinPackets } from '../../src/pgp/packets.js';
 import type { Certificate } from '../../src/pgp/certificates.js';
 import { readCertificates } from '../../src/pgp/certificates.js';
-import { hashedKey, publicPacketOf, signPacket } from '../../src/pgp/packets.js';
-import type { KeySubject } from '../../src/pgp/packets.js';
+import { hashedKey, publicPacketOf, signPacket } from '../../src/pgp/packet-objects.js';
+import type { KeySubject } from '../../src/pgp/packet-objects.js';
 
 /** What an attacker or an old tool would make: keys and signatures with whatever in them. */
 

@@ -7,10 +7,10 @@ import {
   mergeCertificates,
   readCertificates,
 } from '../../src/pgp/certificates.js';
-import { describeKey } from '../../src/pgp/describe.js';
-import type { NewKey } from '../../src/pgp/generate.js';
-import { generateKey } from '../../src/pgp/generate.js';
-import { readSecretKey } from '../../src/pgp/secret-key.js';
+import { describeKey } from '../../src/keys/describe.js';
+import type { NewKey } from '../../src/keys/generate.js';
+import { generateKey } from '../../src/keys/generate.js';
+import { readSecretKey } from '../../src/signers/secret-key.js';
 import { joinSignatures, readSignatures, verifySignatures } from '../../src/pgp/signatures.js';
 import { hasTool } from '../tools.js';
 import { DOCUMENT } from './forge.js';

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { encodeArmor } from '../../src/pgp/armor.js';
 import type { Certificate } from '../../src/pgp/certificates.js';
 import { readCertificates } from '../../src/pgp/certificates.js';
-import { joinPackets, splitPackets } from '../../src/pgp/framing.js';
+import { joinPackets, splitPackets } from '../../src/pgp/packets.js';
 import { SIGNATURE_FILE } from '../../src/pgp/origin.js';
 import type { SignatureReport } from '../../src/pgp/signatures.js';
 import { countDistinct, joinSignatures, readSignatures, verifySignatures } from '../../src/pgp/signatures.js';

@@ -2,7 +2,7 @@ import { chmodSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { splitCommand } from '../../src/pgp/command.js';
+import { splitCommand } from '../../src/signers/command.js';
 import { codeOf, newKey, newPlace, sdist, transcript } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
 import { hasTool } from '../tools.js';

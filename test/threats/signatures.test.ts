@@ -4,8 +4,8 @@ import { createCleartextMessage, createMessage, enums, sign } from 'openpgp';
 import type { AnySecretKeyPacket, PrivateKey } from 'openpgp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { encodeArmor } from '../../src/pgp/armor.js';
-import { joinPackets } from '../../src/pgp/framing.js';
-import { hashedKey, publicPacketOf } from '../../src/pgp/packets.js';
+import { joinPackets } from '../../src/pgp/packets.js';
+import { hashedKey, publicPacketOf } from '../../src/pgp/packet-objects.js';
 import { joinSignatures, readSignatures } from '../../src/pgp/signatures.js';
 import type { Place } from '../packsign.js';
 import {

@@ -1,10 +1,10 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { openCache } from '../../src/disk/cache.js';
-import { scanDirectory } from '../../src/disk/scan.js';
-import type { Scan } from '../../src/disk/scan.js';
-import { observeArchives } from '../../src/verbs/observe.js';
-import type { Observation } from '../../src/verbs/observe.js';
+import { openCache } from '../../src/release/digest-cache.js';
+import { scanDirectory } from '../../src/places/scan.js';
+import type { Scan } from '../../src/places/scan.js';
+import { observeArchives } from '../../src/release/inventory.js';
+import type { Observation } from '../../src/release/inventory.js';
 import { sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { drop, published, watchedPlace } from './watching.js';

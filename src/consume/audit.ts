@@ -1,0 +1,216 @@
+import { withFiles } from '../disk/scratch.js';
+import { PacksignError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
+import { besideAddress, databaseAddress } from '../model/address.js';
+import { thresholdOf } from '../model/database.js';
+import type { Finding } from '../model/finding.js';
+import { PAGE_NAME } from '../model/layout.js';
+import { readAddress } from '../places/address.js';
+import { openNetwork } from '../net/transport.js';
+import type { Network, NetworkOptions } from '../net/transport.js';
+import type { Certificate } from '../pgp/certificates.js';
+import type { SecondOpinion } from './second-opinions.js';
+import { compareRemote, worstOf } from './compare.js';
+import { fetchSource, readOfferedKeys } from './fetch.js';
+import type { Asking, FetchedDatabase } from './fetch.js';
+import type { Source } from './sources.js';
+
+export interface StrangerOptions {
+  readonly network: NetworkOptions;
+  readonly now: Date;
+  /** Where gpgv and sqv are looked for. */
+  readonly searchPath: string;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+/** What a stranger gets from one address. */
+export interface SiteReport {
+  readonly url: string;
+  readonly status: FetchedDatabase['status'] | 'unreachable';
+  readonly code: ErrorCode | null;
+  readonly message: string | null;
+  readonly sha256: string | null;
+  readonly issued: Date | null;
+  readonly expires: Date | null;
+  /** How long ago it was issued. */
+  readonly ageSeconds: number | null;
+  /** How much older it is than what the database's own address gives. */
+  readonly lagSeconds: number | null;
+  /** What its server said of caching. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of the programs that are installed here. */
+  readonly opinions: readonly SecondOpinion[];
+  readonly archives: { readonly checked: number; readonly ok: number };
+  readonly findings: readonly Finding[];
+}
+
+export interface StrangerResult {
+  readonly database: string;
+  /** Whether everybody gets the same, and all of it is good. */
+  readonly good: boolean;
+  /** Of the first thing that is wrong. */
+  readonly code: ErrorCode | null;
+  /** What a stranger would pin: what the trust page shows, else all that `keys.asc` holds. */
+  readonly fingerprints: readonly string[];
+  /** Whether the trust page shows a fingerprint that `keys.asc` holds; null where there is no page. */
+  readonly pageShowsKeys: boolean | null;
+  /** The database's own address first, then its mirrors. */
+  readonly sites: readonly SiteReport[];
+}
+
+const PAGE_LIMIT_BYTES = 4 * 1024 * 1024;
+const CACHE_HEADERS = [
+  'age',
+  'cache-control',
+  'content-type',
+  'date',
+  'etag',
+  'expires',
+  'last-modified',
+  'via',
+  'x-cache',
+];
+
+/**
+ * Looks at a published database as somebody would who knows nothing but its address: pins what its trust page
+ * shows, verifies it here and with gpgv and sqv, and reads every archive from every mirror. For maintainers; that it
+ * all fits together says nothing of whose it is. Throws KEYS_MALFORMED, NETWORK and the like, USAGE.
+ */
+export async function verifyAsStranger(address: string, options: StrangerOptions): Promise<StrangerResult> {
+  const url = databaseAddress(address);
+  const network = openNetwork(options.network);
+  try {
+    const offered = await readOfferedKeys(network, url);
+    const page = await readPage(network, url);
+    const shown = offered.filter(({ fingerprint }) => page?.includes(fingerprint) === true);
+    const certificates = shown.length > 0 ? shown : offered;
+    const look = { url, certificates, options };
+    const own = await lookAt(network, url, { ...look, own: null });
+    const sites = [own.report];
+    for (const mirror of own.fetched?.trusted?.Packsign.Mirrors ?? []) {
+      sites.push((await lookAt(network, mirror, { ...look, own: own.report })).report);
+    }
+    const pageShowsKeys = page === null ? null : shown.length > 0;
+    const code =
+      pageShowsKeys === false
+        ? 'FINGERPRINT_MISSING'
+        : (sites.map(faultOf).find((one) => one !== null) ?? null);
+    const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+    return { database: url, good: code === null, code, fingerprints, pageShowsKeys, sites };
+  } finally {
+    await network.close();
+  }
+}
+
+function faultOf({ code, lagSeconds, opinions }: SiteReport): ErrorCode | null {
+  if (code !== null) return code;
+  if (opinions.some(({ good }) => !good)) return 'SIGNATURE_INVALID';
+  return lagSeconds === null || lagSeconds === 0 ? null : 'DATABASE_ROLLED_BACK';
+}
+
+/** The text of the trust page without its blanks: fingerprints stand there in groups. Null where there is none. */
+async function readPage(network: Network, url: string): Promise<string | null> {
+  const read = await readAddress(network, besideAddress(url, PAGE_NAME), {
+    limitBytes: PAGE_LIMIT_BYTES,
+    tooLarge: 'NETWORK',
+  });
+  if (read.kind !== 'found') return null;
+  return read.bytes
+    .toString('latin1')
+    .replace(/<[^>]*>|&nbsp;|\s+/g, '')
+    .toUpperCase();
+}
+
+interface Look {
+  readonly url: string;
+  readonly certificates: readonly Certificate[];
+  readonly options: StrangerOptions;
+  /** What the database's own address gave; null while that is looked at. */
+  readonly own: SiteReport | null;
+}
+
+interface Looked {
+  readonly report: SiteReport;
+  readonly fetched: FetchedDatabase | null;
+}
+
+async function lookAt(network: Network, from: string, look: Look): Promise<Looked> {
+  try {
+    return await lookClosely(network, databaseAddress(from), look);
+  } catch (error) {
+    if (!(error instanceof PacksignError)) throw error;
+    const { code, message } = error;
+    return { fetched: null, report: { ...NOTHING, url: from, status: 'unreachable', code, message } };
+  }
+}
+
+const NOTHING = {
+  ...{ sha256: null, issued: null, expires: null, ageSeconds: null, lagSeconds: null },
+  ...{ headers: {}, opinions: [], archives: { checked: 0, ok: 0 }, findings: [] },
+} as const;
+
+async function lookClosely(
+  network: Network,
+  from: string,
+  { url, certificates, options, own }: Look,
+): Promise<Looked> {
+  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+  const asking: Asking = {
+    ...{ trust: { kind: 'none' }, network: options.network, now: options.now },
+    ...{ keysFile: null, fingerprints, threshold: null },
+  };
+  const source: Source = {
+    ...{ url, entry: null, pinnedBy: 'option', certificates, fetchesKeys: false },
+    pins: { fingerprints, threshold: 'own' },
+  };
+  const fetched = await fetchSource(network, source, { ...asking, at: from });
+  const { status, code, message, sha256, trusted } = fetched;
+  const headers = await headersOf(network, from);
+  const base = { url: from, status, code, message, sha256, headers };
+  if (trusted === null) return { fetched, report: { ...NOTHING, ...base } };
+  const { Issued: issued, Expires: expires = null } = trusted.Packsign;
+  const opinions = await askOthers(fetched, { certificates, threshold: thresholdOf(trusted), options });
+  const compared = await compareRemote(network, fetched, {
+    ...asking,
+    again: source,
+    onProgress: options.onProgress,
+  });
+  const report: SiteReport = {
+    ...base,
+    ...compared,
+    ...{ issued, expires, opinions },
+    code: code ?? worstOf(compared.findings),
+    ageSeconds: secondsBetween(issued, options.now),
+    lagSeconds: own?.issued == null ? null : secondsBetween(issued, own.issued),
+  };
+  return { fetched, report };
+}
+
+function secondsBetween(from: Date, to: Date): number {
+  return Math.round((to.getTime() - from.getTime()) / 1000);
+}
+
+async function headersOf(network: Network, from: string): Promise<Readonly<Record<string, string>>> {
+  const reply = await network.get(from);
+  if (reply.kind !== 'found') return {};
+  reply.cancel();
+  return Object.fromEntries(Object.entries(reply.headers).filter(([name]) => CACHE_HEADERS.includes(name)));
+}
+
+async function askOthers(
+  { bytes, signature }: FetchedDatabase,
+  {
+    certificates,
+    threshold,
+    options,
+  }: { certificates: readonly Certificate[]; threshold: number; options: StrangerOptions },
+): Promise<readonly SecondOpinion[]> {
+  if (bytes === null || signature === null) return [];
+  const { encodeCertificates } = await import('../pgp/certificates.js');
+  const { secondOpinions } = await import('./second-opinions.js');
+  const { armored, binary } = encodeCertificates(certificates);
+  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+  return await withFiles({ keyring: binary, armored, signature, database: bytes }, (home, files) =>
+    secondOpinions({ files, home, searchPath: options.searchPath, threshold, fingerprints }),
+  );
+}

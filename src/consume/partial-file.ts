@@ -1,0 +1,169 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, open, readdir, rename, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import { makeFolder } from '../disk/files.js';
+
+/** A file on its way: it has its name only once its bytes are known to be right. */
+export interface Part {
+  /** How many bytes are there. */
+  readonly length: () => number;
+  /** Hash of the bytes that are there. */
+  readonly sha256: () => string;
+  /** Throws FILE_UNWRITABLE, as all that follow do. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+  /** Begins again with nothing. */
+  readonly restart: () => Promise<void>;
+  /** Gives the file its name, durably; never in place of another. Throws FILE_EXISTS. */
+  readonly finish: (name: string) => Promise<void>;
+  /** Leaves what is there for a later run to go on with; an empty file is removed. */
+  readonly leave: () => Promise<void>;
+  readonly remove: () => Promise<void>;
+}
+
+const NAME = /^\.packsign-([0-9a-f]{64})\.(\d+)\.[0-9a-f]+\.part$/;
+const BLOCK_BYTES = 256 * 1024;
+
+/** Parts that earlier runs left in a folder, by the SHA-256 that they are to have. Throws FILE_UNWRITABLE. */
+export async function findParts(folder: string): Promise<ReadonlyMap<string, string>> {
+  makeFolder(folder);
+  const names = await readdir(folder);
+  return new Map(
+    names.flatMap((name) => {
+      const [, sha256 = '', pid = ''] = NAME.exec(name) ?? [];
+      return sha256 === '' || isAlive(Number(pid)) ? [] : [[sha256, join(folder, name)] as const];
+    }),
+  );
+}
+
+/** Another run's file is its own for as long as it lives. */
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+}
+
+export interface PartOptions {
+  /** The hash that the whole is to have. */
+  readonly sha256: string;
+  /** What earlier runs left. */
+  readonly left: ReadonlyMap<string, string>;
+}
+
+/** Opens a part, with what an earlier run got of it. Throws FILE_UNWRITABLE. */
+export async function openPart(folder: string, { sha256, left }: PartOptions): Promise<Part> {
+  const path = join(folder, `.packsign-${sha256}.${process.pid}.${randomBytes(4).toString('hex')}.part`);
+  try {
+    const handle = (await takeOver(left.get(sha256), path)) ?? (await open(path, 'wx+', 0o644));
+    return await partOf(handle, { path, folder });
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+async function takeOver(from: string | undefined, path: string): Promise<FileHandle | null> {
+  if (from === undefined) return null;
+  try {
+    // Who renames it first has it.
+    await rename(from, path);
+    return await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return null;
+  }
+}
+
+async function partOf(handle: FileHandle, { path, folder }: { path: string; folder: string }): Promise<Part> {
+  let { hash, length } = await hashSoFar(handle);
+  const orUnwritable = async (work: Promise<unknown>) => {
+    try {
+      await work;
+    } catch (error) {
+      throw unwritable(path, error);
+    }
+  };
+  const remove = async () => {
+    await handle.close();
+    await removeIfThere(path);
+  };
+  return {
+    length: () => length,
+    sha256: () => hash.copy().digest('hex'),
+    write: async (bytes) => {
+      await orUnwritable(writeAll(handle, bytes, length));
+      hash.update(bytes);
+      length += bytes.length;
+    },
+    restart: async () => {
+      await orUnwritable(handle.truncate(0));
+      hash = createHash('sha256');
+      length = 0;
+    },
+    finish: async (name) => {
+      await orUnwritable(handle.datasync());
+      await handle.close();
+      await giveName(path, join(folder, name));
+    },
+    leave: async () => {
+      if (length === 0) await remove();
+      else await handle.close();
+    },
+    remove,
+  };
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
+    written += bytesWritten;
+  }
+}
+
+async function hashSoFar(handle: FileHandle): Promise<{ hash: Hash; length: number }> {
+  const hash = createHash('sha256');
+  if (!(await handle.stat()).isFile()) throw new Error('it is not a regular file');
+  const block = Buffer.allocUnsafe(BLOCK_BYTES);
+  for (let length = 0; ;) {
+    const { bytesRead } = await handle.read(block, 0, block.length, length);
+    if (bytesRead === 0) return { hash, length };
+    hash.update(block.subarray(0, bytesRead));
+    length += bytesRead;
+  }
+}
+
+async function giveName(path: string, target: string): Promise<void> {
+  try {
+    // A link, unlike a renaming, does not replace what stands there.
+    await link(path, target);
+    await unlink(path);
+  } catch (error) {
+    if (['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes(systemCode(error) ?? '')) {
+      await rename(path, target);
+      return;
+    }
+    await removeIfThere(path);
+    if (systemCode(error) !== 'EEXIST') throw unwritable(target, error);
+    throw new PacksignError('FILE_EXISTS', `${target} exists, and is something else`, {
+      hint: 'move it away, or name another folder with --output DIR',
+    });
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, error: unknown): PacksignError {
+  if (error instanceof PacksignError) return error;
+  return new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+}

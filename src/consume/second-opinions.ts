@@ -1,0 +1,88 @@
+import { runChild } from '../signers/child.js';
+
+/** What another OpenPGP program says of a signature. */
+export interface SecondOpinion {
+  readonly program: 'gpgv' | 'sqv';
+  readonly good: boolean;
+  /** What it said where it is not good. */
+  readonly reason: string | null;
+}
+
+export interface OpinionOptions {
+  /** Of the files: certificates in binary and armored, the signature file, the database. */
+  readonly files: Readonly<Record<'keyring' | 'armored' | 'signature' | 'database', string>>;
+  /** An empty folder, so that no settings of anybody play a part. */
+  readonly home: string;
+  /** Where programs are found. */
+  readonly searchPath: string;
+  /** How many different primaries must have signed, of these. */
+  readonly threshold: number;
+  readonly fingerprints: readonly string[];
+}
+
+const PATIENCE_MS = 60_000;
+
+/** The opinions of those programs that are installed. */
+export async function secondOpinions(options: OpinionOptions): Promise<readonly SecondOpinion[]> {
+  const opinions = [await askGpgv(options), await askSqv(options)];
+  return opinions.filter((opinion) => opinion !== null);
+}
+
+async function askGpgv({
+  files,
+  home,
+  threshold,
+  fingerprints,
+  searchPath,
+}: OpinionOptions): Promise<SecondOpinion | null> {
+  const run = await ask(
+    [
+      'gpgv',
+      '--homedir',
+      home,
+      '--status-fd',
+      '1',
+      '--keyring',
+      files.keyring,
+      files.signature,
+      files.database,
+    ],
+    searchPath,
+  );
+  if (run === null) return null;
+  // Threat T13: whole tokens of its status, the primary fingerprint is the last one.
+  const valid = run.stdout.split('\n').flatMap((line) => {
+    const words = line.split(' ');
+    return words[0] === '[GNUPG:]' && words[1] === 'VALIDSIG' ? [words.at(-1) ?? ''] : [];
+  });
+  const signers = new Set(valid.filter((fingerprint) => fingerprints.includes(fingerprint)));
+  const good = signers.size >= threshold;
+  return { program: 'gpgv', good, reason: good ? null : lastLine(run.stderr) };
+}
+
+async function askSqv({ files, threshold, searchPath }: OpinionOptions): Promise<SecondOpinion | null> {
+  const run = await ask(
+    ['sqv', '--signatures', String(threshold), '--keyring', files.armored, files.signature, files.database],
+    searchPath,
+  );
+  if (run === null) return null;
+  const good = run.status === 0;
+  return { program: 'sqv', good, reason: good ? null : lastLine(run.stderr) };
+}
+
+interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Null where the program is not installed. */
+async function ask(argv: readonly string[], searchPath: string): Promise<Run | null> {
+  const environment = { PATH: searchPath, LC_ALL: 'C' };
+  const { status, stdout, stderr, trouble } = await runChild(argv, { environment, timeoutMs: PATIENCE_MS });
+  return trouble === 'missing' ? null : { status, stdout: stdout.toString('latin1'), stderr };
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}

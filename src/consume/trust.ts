@@ -1,0 +1,494 @@
+import { keep } from './kept-databases.js';
+import { changeTrust, encodeBundle, writeInventory } from './trust-store.js';
+import { PacksignError } from '../errors.js';
+import { databaseAddress, nameForAddress, namedAddress } from '../model/address.js';
+import { thresholdOf } from '../model/database.js';
+import type { Trust } from '../model/database.js';
+import { hashesOf } from '../model/ledger.js';
+import { isTrustName } from '../model/trust.js';
+import type { Grounds, TrustEntry } from '../model/trust.js';
+import { openNetwork } from '../net/transport.js';
+import type { Network, NetworkOptions } from '../net/transport.js';
+import type { Certificate } from '../pgp/certificates.js';
+import { fetchSource, fetchThrough, noteOf, readOfferedKeys } from './fetch.js';
+import type { FetchedDatabase } from './fetch.js';
+import { readKeys } from '../published/read.js';
+import { entriesOf, findEntry, notTrusted, readArmored } from './sources.js';
+import type { Source, TrustPlace } from './sources.js';
+
+/** The trust store of a user. */
+export type TrustStore = Extract<TrustPlace, { kind: 'store' }>;
+
+export interface TrustOptions {
+  readonly store: TrustStore;
+  readonly network: NetworkOptions;
+  readonly now: Date;
+}
+
+/** A key that is about to be pinned, or is. */
+export interface PinnedKey {
+  /** 40 upper-case hex digits. */
+  readonly fingerprint: string;
+  /** What it says of itself; null where its certificate is not known. */
+  readonly userId: string | null;
+}
+
+/** What is about to be trusted, for a person to confirm. */
+export interface TrustOffer {
+  readonly url: string;
+  readonly name: string;
+  readonly keys: readonly PinnedKey[];
+  readonly threshold: number;
+  readonly maintainer: string | null;
+  readonly grounds: Grounds;
+}
+
+export interface TrustAddOptions extends TrustOptions {
+  /** Certificates that the user has, or the path of a file with them: all primaries in them are pinned. */
+  readonly keys: Uint8Array | string | null;
+  /** Primary fingerprints to pin; their certificates come from `keys`, else from `keys.asc` beside the database. */
+  readonly fingerprints: readonly string[];
+  /** Pins nothing. */
+  readonly blindly: boolean;
+  /** Name of a trusted database that vouches for this one. */
+  readonly via: string | null;
+  /** Null takes what the database asks for, at most the number pinned. */
+  readonly threshold: number | null;
+  readonly name: string | null;
+  /** Asked before anything is kept; false ends with NOT_CONFIRMED. */
+  readonly confirm: (offer: TrustOffer) => Promise<boolean>;
+}
+
+export interface TrustAdded extends TrustOffer {
+  /** What its database was found to be. */
+  readonly status: FetchedDatabase['status'];
+  readonly issued: Date | null;
+  /** Databases that its maintainer vouches for, to be added with `--via`. */
+  readonly offers: readonly Trust[];
+}
+
+/**
+ * Begins to trust a database, or pins one that was added blindly: fetches it, holds it to the keys, and pins them.
+ * Throws TRUST_EXISTS,
+ * NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED, FILE_UNREADABLE, what
+ * `fetchDatabase` throws, and the code of a database that is refused: nothing is kept then.
+ */
+export async function trustAdd(address: string, options: TrustAddOptions): Promise<TrustAdded> {
+  const url = databaseAddress(address);
+  const entries = entriesOf(options.store);
+  const standing = entries.find((entry) => entry.url === url);
+  if (standing !== undefined && (isPinned(standing) || options.blindly)) throw exists(standing);
+  const others = entries.filter((entry) => entry !== standing);
+  const name = chooseName(options.name ?? standing?.name ?? null, { url, entries: others });
+  const network = openNetwork(options.network);
+  try {
+    const chosen = await choosePins(network, url, options);
+    const fetched = await examine(network, { url, ...chosen }, options);
+    const { database, threshold } = fetched;
+    const offer: TrustOffer = {
+      url,
+      name,
+      keys: chosen.certificates.map(keyOf),
+      threshold,
+      maintainer: database.trusted?.Maintainer ?? null,
+      grounds: chosen.grounds,
+    };
+    if (!(await options.confirm(offer))) {
+      throw new PacksignError('NOT_CONFIRMED', `${url} was not added`);
+    }
+    await store({ ...offer, certificates: chosen.certificates, database }, options);
+    const packsign = database.trusted?.Packsign;
+    return {
+      ...offer,
+      status: database.status,
+      issued: packsign?.Issued ?? null,
+      offers: packsign?.Trusts ?? [],
+    };
+  } finally {
+    await network.close();
+  }
+}
+
+function keyOf({ fingerprint, userIds }: Certificate): PinnedKey {
+  return { fingerprint, userId: userIds[0] ?? null };
+}
+
+/** What was added blindly may be pinned later. */
+function isPinned({ fingerprints }: TrustEntry): boolean {
+  return fingerprints.length > 0;
+}
+
+function exists({ url, name }: TrustEntry): PacksignError {
+  return new PacksignError('TRUST_EXISTS', `${url} is trusted already, as ${name}`, {
+    hint: `to trust other keys, first packsign trust remove ${name}`,
+  });
+}
+
+function chooseName(
+  wanted: string | null,
+  { url, entries }: { url: string; entries: readonly TrustEntry[] },
+): string {
+  const taken = new Set(entries.map(({ name }) => name));
+  if (wanted !== null) {
+    if (!isTrustName(wanted))
+      throw new PacksignError('USAGE', `"${wanted}" cannot be a name: letters, digits, . _ -`);
+    if (taken.has(wanted)) throw new PacksignError('TRUST_EXISTS', `another database is called ${wanted}`);
+    return wanted;
+  }
+  const base = nameForAddress(url);
+  for (let number = 2, name = base; ; number += 1) {
+    if (!taken.has(name)) return name;
+    name = `${base}-${number}`;
+  }
+}
+
+interface Chosen {
+  readonly grounds: Grounds;
+  /** Of the primaries that are pinned, no others. */
+  readonly certificates: readonly Certificate[];
+  /** Null takes what the database asks for. */
+  readonly threshold: number | null;
+}
+
+async function choosePins(network: Network, url: string, options: TrustAddOptions): Promise<Chosen> {
+  const { keys, fingerprints, blindly, via, threshold } = options;
+  const ways = [keys !== null || fingerprints.length > 0, blindly, via !== null].filter(Boolean).length;
+  if (ways !== 1) {
+    throw new PacksignError(
+      'USAGE',
+      'say how it is to be trusted: by its keys, blindly, or on the word of another',
+      {
+        hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly`,
+      },
+    );
+  }
+  if (blindly) return { grounds: { kind: 'blindly' }, certificates: [], threshold: 0 };
+  if (via !== null) return await vouched(network, url, { ...options, via });
+  const given = keys === null ? null : await readGiven(keys);
+  const certificates = pick(given ?? (await offeredKeys(network, url)), {
+    fingerprints,
+    url,
+    isGiven: given !== null,
+  });
+  if (threshold !== null && threshold > certificates.length) {
+    throw new PacksignError(
+      'USAGE',
+      `--threshold ${threshold} does not fit the ${certificates.length} keys that are pinned`,
+    );
+  }
+  return { grounds: { kind: given === null ? 'fingerprint' : 'keys' }, certificates, threshold };
+}
+
+async function readGiven(keys: Uint8Array | string): Promise<readonly Certificate[]> {
+  if (typeof keys !== 'string') {
+    const { readCertificates } = await import('../pgp/certificates.js');
+    return await readCertificates(keys);
+  }
+  const certificates = await readKeys(keys);
+  if (certificates.length === 0) throw new PacksignError('FILE_UNREADABLE', `there is no file ${keys}`);
+  return certificates;
+}
+
+async function offeredKeys(network: Network, url: string): Promise<readonly Certificate[]> {
+  return await readOfferedKeys(network, url);
+}
+
+/** The certificates that were asked for by fingerprint; all where none was. */
+function pick(
+  certificates: readonly Certificate[],
+  { fingerprints, url, isGiven }: { fingerprints: readonly string[]; url: string; isGiven: boolean },
+): readonly Certificate[] {
+  if (fingerprints.length === 0) return certificates;
+  const missing = fingerprints.find(
+    (wanted) => !certificates.some(({ fingerprint }) => fingerprint === wanted),
+  );
+  if (missing !== undefined) {
+    const there = certificates.map(({ fingerprint }) => fingerprint).join(', ');
+    const where = isGiven ? 'the keys that were given do' : `keys.asc of ${url} does`;
+    throw new PacksignError('FINGERPRINT_MISSING', `${where} not hold ${missing}, only ${there}`, {
+      hint: 'compare the fingerprint with its source again; if it is right, this is not that database',
+    });
+  }
+  return certificates.filter(({ fingerprint }) => fingerprints.includes(fingerprint));
+}
+
+/** What a trusted database says of this one, and the keys that it names. */
+async function vouched(
+  network: Network,
+  url: string,
+  options: TrustAddOptions & { readonly via: string },
+): Promise<Chosen> {
+  const { via } = options;
+  const fetched = await fetchThrough(network, via, {
+    ...{ trust: options.store, network: options.network, now: options.now },
+    ...{ keysFile: null, fingerprints: [], threshold: null },
+  });
+  if (fetched.trusted === null || fetched.status !== 'authentic') {
+    throw new PacksignError('NOT_VOUCHED_FOR', `${via} is ${fetched.status}: its word is worth nothing now`);
+  }
+  const offer = (fetched.trusted.Packsign.Trusts ?? []).find((trust) => namedAddress(trust.URL) === url);
+  if (offer === undefined || offer.Fingerprints.length === 0) {
+    throw new PacksignError('NOT_VOUCHED_FOR', `${via} does not vouch for ${url}`, {
+      hint: 'packsign trust refresh shows what it vouches for',
+    });
+  }
+  const certificates = pick(await offeredKeys(network, url), {
+    fingerprints: offer.Fingerprints,
+    url,
+    isGiven: false,
+  });
+  const least = Math.min(Math.max(offer.Threshold ?? 1, 1), certificates.length);
+  return {
+    grounds: { kind: 'vouched', by: via },
+    certificates,
+    threshold: options.threshold === null ? least : Math.min(options.threshold, certificates.length),
+  };
+}
+
+interface Examined {
+  readonly database: FetchedDatabase;
+  readonly threshold: number;
+}
+
+/** Holds the database to the pins, and to as many of them as it asks for itself. Throws the code of a refusal. */
+async function examine(
+  network: Network,
+  { url, certificates, threshold }: { url: string } & Chosen,
+  options: TrustAddOptions,
+): Promise<Examined> {
+  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+  const look = async (least: number): Promise<FetchedDatabase> => {
+    const pins = fingerprints.length === 0 ? null : { fingerprints, threshold: least };
+    const source: Source = { url, entry: null, pins, pinnedBy: 'option', certificates, fetchesKeys: false };
+    const database = await fetchSource(network, source, {
+      ...{ trust: options.store, network: options.network, now: options.now },
+      ...{ keysFile: null, fingerprints: [], threshold: null },
+    });
+    if (database.status !== 'refused') return database;
+    throw new PacksignError(
+      database.code ?? 'SIGNATURE_INVALID',
+      `${url} was not added: ${database.message ?? ''}`,
+      {
+        hint: 'do not use it; ask its maintainer which keys sign it',
+      },
+    );
+  };
+  const database = await look(threshold ?? 1);
+  const asked =
+    threshold ?? Math.min(database.trusted === null ? 0 : thresholdOf(database.trusted), fingerprints.length);
+  return asked > 1 && threshold === null
+    ? { database: await look(asked), threshold: asked }
+    : { database, threshold: asked };
+}
+
+interface Storing extends TrustOffer {
+  readonly certificates: readonly Certificate[];
+  readonly database: FetchedDatabase;
+}
+
+async function store(
+  { url, name, threshold, grounds, certificates, database }: Storing,
+  { store: place, now }: TrustAddOptions,
+): Promise<void> {
+  const { trusted, sha256, bytes, signature, etag } = database;
+  const note = trusted === null || sha256 === null ? null : noteOf({ sha256, database: trusted }, etag);
+  const entry: TrustEntry = {
+    ...{ name, url, threshold, grounds, added: now },
+    fingerprints: certificates.map(({ fingerprint }) => fingerprint),
+    certificates: await armored(certificates),
+    refreshed: null,
+    accepted: note,
+  };
+  await changeTrust(place.folder, (entries) => {
+    const others = entries.filter((one) => one.url !== url || isPinned(one));
+    const standing = others.find((one) => one.url === url || one.name === name);
+    if (standing !== undefined) throw exists(standing);
+    if (trusted !== null && note !== null)
+      writeInventory(place.folder, note.sha256, hashesOf(trusted.Archives));
+    return [...others, entry];
+  });
+  if (note !== null && bytes !== null && signature !== null && place.cacheFolder !== null) {
+    keep(place.cacheFolder, note.sha256, { bytes, signature });
+  }
+}
+
+async function armored(certificates: readonly Certificate[]): Promise<string | null> {
+  if (certificates.length === 0) return null;
+  const { armorCertificates, encodeCertificates } = await import('../pgp/certificates.js');
+  return Buffer.from(armorCertificates(encodeCertificates(certificates).binary)).toString();
+}
+
+/** One trusted database, as `trust list` shows it. */
+export interface Trusted extends TrustOffer {
+  readonly added: Date;
+  /** When the last accepted database was issued; null where none was accepted. */
+  readonly issued: Date | null;
+  readonly sha256: string | null;
+}
+
+/** The databases that are trusted, by name. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
+export async function trustList(place: TrustPlace): Promise<readonly Trusted[]> {
+  return await Promise.all(entriesOf(place).map(describe));
+}
+
+async function describe(entry: TrustEntry): Promise<Trusted> {
+  const { url, name, threshold, grounds, added, accepted, fingerprints } = entry;
+  const certificates = await readArmored(entry.certificates);
+  const userIdOf = (wanted: string) =>
+    certificates.find(({ fingerprint }) => fingerprint === wanted)?.userIds[0] ?? null;
+  return {
+    ...{ url, name, threshold, grounds, added },
+    keys: fingerprints.map((fingerprint) => ({ fingerprint, userId: userIdOf(fingerprint) })),
+    maintainer: accepted?.maintainer ?? null,
+    issued: accepted?.issued ?? null,
+    sha256: accepted?.sha256 ?? null,
+  };
+}
+
+/** Stops trusting a database, by name or address. Throws NOT_TRUSTED, TRUST_DAMAGED, LOCKED. */
+export async function trustRemove(target: string, place: TrustStore): Promise<Trusted> {
+  const entry = findEntry(target, place);
+  if (entry === null) throw notTrusted(target);
+  await changeTrust(place.folder, (entries) => entries.filter(({ url }) => url !== entry.url));
+  return await describe(entry);
+}
+
+/** The store as a file that an application can ship; of some databases only where they are named. Throws NOT_TRUSTED. */
+export function trustExport(targets: readonly string[], place: TrustPlace): Uint8Array {
+  const entries = entriesOf(place);
+  const named = targets.map((target) => {
+    const entry = findEntry(target, place);
+    if (entry === null) throw notTrusted(target);
+    return entry.name;
+  });
+  return encodeBundle(targets.length === 0 ? entries : entries.filter(({ name }) => named.includes(name)));
+}
+
+/** A signer that a database names and nobody pinned. */
+export interface ProposedKey extends PinnedKey {
+  /** Pinned primaries that themselves certified it. */
+  readonly certifiedBy: readonly string[];
+}
+
+export interface Refreshed extends Trusted {
+  readonly status: FetchedDatabase['status'];
+  readonly code: FetchedDatabase['code'];
+  readonly message: string | null;
+  /** Whether its certificates are others than before. */
+  readonly keysChanged: boolean;
+  /** New primaries that its database asks to be trusted; only the user pins them. */
+  readonly proposed: readonly ProposedKey[];
+  readonly pinned: readonly string[];
+  readonly offers: readonly Trust[];
+  readonly notices: readonly string[];
+}
+
+export interface TrustRefreshOptions extends TrustOptions {
+  /** Proposed primaries that the user pins now. */
+  readonly pin: readonly string[];
+  /** Asked before they are, with who certified them; false ends with NOT_CONFIRMED. */
+  readonly confirm: (name: string, keys: readonly ProposedKey[]) => Promise<boolean>;
+}
+
+/**
+ * Fetches a trusted database and its certificates anew. Primaries that it proposes are pinned only where the
+ * user names them. Throws NOT_TRUSTED, FINGERPRINT_MISSING, NOT_CONFIRMED, and what `fetchDatabase` throws.
+ */
+export async function trustRefresh(target: string, options: TrustRefreshOptions): Promise<Refreshed> {
+  const { store: place, now } = options;
+  const before = findEntry(target, place);
+  if (before === null) throw notTrusted(target);
+  const network = openNetwork(options.network);
+  try {
+    const fetched = await fetchThrough(network, before.name, {
+      ...{ trust: place, network: options.network, now, fresh: true, keysDue: true },
+      ...{ keysFile: null, fingerprints: [], threshold: null },
+    });
+    const { proposed, certificates } = await proposals(network, fetched, before);
+    const pinned = choosePinned(options.pin, { proposed, before });
+    if (pinned.length > 0) {
+      await requireConfirmed(before, { proposed, pinned, confirm: options.confirm });
+      await pinMore(pinned, { certificates, before, place });
+    }
+    const entry = findEntry(before.url, place) ?? before;
+    const { status, code, message, notices } = fetched;
+    return {
+      ...(await describe(entry)),
+      ...{ status, code, message, notices, pinned },
+      keysChanged: entry.certificates !== before.certificates,
+      proposed: proposed.filter(({ fingerprint }) => !pinned.includes(fingerprint)),
+      offers: fetched.trusted?.Packsign.Trusts ?? [],
+    };
+  } finally {
+    await network.close();
+  }
+}
+
+async function proposals(
+  network: Network,
+  { trusted, from }: FetchedDatabase,
+  entry: TrustEntry,
+): Promise<{ proposed: readonly ProposedKey[]; certificates: readonly Certificate[] }> {
+  const named = trusted?.Packsign.Signers?.Fingerprints ?? [];
+  const unknown = named.filter((fingerprint) => !entry.fingerprints.includes(fingerprint));
+  if (unknown.length === 0) return { proposed: [], certificates: [] };
+  const { isCertifiedBy } = await import('../pgp/certification.js');
+  const known = await readArmored(entry.certificates);
+  const offered = await readOfferedKeys(network, from);
+  const certificates = offered.filter(({ fingerprint }) => unknown.includes(fingerprint));
+  const proposed: ProposedKey[] = [];
+  for (const certificate of certificates) {
+    const certifiedBy: string[] = [];
+    for (const old of known) if (await isCertifiedBy(certificate, old)) certifiedBy.push(old.fingerprint);
+    proposed.push({ ...keyOf(certificate), certifiedBy });
+  }
+  return { proposed, certificates };
+}
+
+function choosePinned(
+  wanted: readonly string[],
+  { proposed, before }: { proposed: readonly ProposedKey[]; before: TrustEntry },
+): readonly string[] {
+  const strange = wanted.find((one) => !proposed.some(({ fingerprint }) => fingerprint === one));
+  if (strange === undefined) return wanted;
+  throw new PacksignError('FINGERPRINT_MISSING', `${before.name} does not propose the key ${strange}`, {
+    hint: `packsign trust refresh ${before.name} shows what it proposes`,
+  });
+}
+
+async function requireConfirmed(
+  { name }: TrustEntry,
+  {
+    proposed,
+    pinned,
+    confirm,
+  }: { proposed: readonly ProposedKey[]; pinned: readonly string[] } & Pick<TrustRefreshOptions, 'confirm'>,
+): Promise<void> {
+  const keys = proposed.filter(({ fingerprint }) => pinned.includes(fingerprint));
+  if (await confirm(name, keys)) return;
+  throw new PacksignError('NOT_CONFIRMED', `nothing more was pinned for ${name}`);
+}
+
+async function pinMore(
+  pinned: readonly string[],
+  {
+    certificates,
+    before,
+    place,
+  }: { certificates: readonly Certificate[]; before: TrustEntry; place: TrustStore },
+): Promise<void> {
+  const added = certificates.filter(({ fingerprint }) => pinned.includes(fingerprint));
+  const { mergeCertificates } = await import('../pgp/certificates.js');
+  await changeTrust(place.folder, async (entries) => {
+    const next: TrustEntry[] = [];
+    for (const entry of entries) {
+      if (entry.url !== before.url) next.push(entry);
+      else {
+        const merged = await mergeCertificates(await readArmored(entry.certificates), added);
+        const fingerprints = merged.map(({ fingerprint }) => fingerprint);
+        next.push({ ...entry, fingerprints, certificates: await armored(merged) });
+      }
+    }
+    return next;
+  });
+}

@@ -1,0 +1,60 @@
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PacksignError, reasonOf } from '../errors.js';
+import { makeFolder, readBounded, writeDurably } from '../disk/files.js';
+
+const FILE_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** Path below a folder, with forward slashes → bytes. */
+export type Tree = ReadonlyMap<string, Uint8Array>;
+
+/** Every regular file below a folder whose name does not begin with a dot, sorted. Throws DIRECTORY_UNREADABLE, FILE_UNREADABLE. */
+export function readTree(folder: string): Tree {
+  const paths = namesIn(folder)
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((path) => !/(?:^|\/)\./.test(path) && lstatSync(join(folder, path)).isFile())
+    .sort();
+  return new Map(
+    paths.map((path) => [path, readBounded(join(folder, path), FILE_LIMIT_BYTES) ?? new Uint8Array()]),
+  );
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  } catch (error) {
+    throw new PacksignError('DIRECTORY_UNREADABLE', `cannot read ${folder}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Whether files stand below a folder with just these bytes. Throws FILE_UNREADABLE. */
+export function hasTree(folder: string, tree: Tree): boolean {
+  return Array.from(tree).every(([path, bytes]) => isThere(join(folder, path), bytes));
+}
+
+function isThere(file: string, bytes: Uint8Array): boolean {
+  return readBounded(file, FILE_LIMIT_BYTES)?.equals(bytes) === true;
+}
+
+/** Puts files below a folder; those that are there already with these bytes stay. Throws FILE_UNWRITABLE. */
+export function writeTree(folder: string, tree: Tree): void {
+  for (const [path, bytes] of tree) {
+    const file = join(folder, path);
+    if (isThere(file, bytes)) continue;
+    makeFolder(dirname(file));
+    writeDurably(file, bytes);
+  }
+}
+
+/** Removes a folder with all that is in it; a link only itself. Throws FILE_UNWRITABLE. */
+export function removeTree(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    throw new PacksignError('FILE_UNWRITABLE', `cannot remove ${folder}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,82 @@
+import { openBelow } from './served-file.js';
+import { scanDirectory } from '../places/scan.js';
+import { isArchiveName } from '../model/file-name.js';
+import {
+  ASSETS_FOLDER,
+  DATABASE_NAME,
+  GATHERED_NAME,
+  KEYRING_NAME,
+  KEYS_NAME,
+  PAGE_NAME,
+  SETTINGS_NAME,
+  SIGNATURE_COPY_NAME,
+  WAITING_NAME,
+} from '../model/layout.js';
+import { startServer } from '../net/server.js';
+import type { Resource, RunningServer } from '../net/server.js';
+
+export type { RunningServer } from '../net/server.js';
+
+export interface ServeOptions {
+  /** The address to listen at; only this machine where it is a loopback one. */
+  readonly host: string;
+  readonly port: number;
+  /** Whether pages are told to load anew. */
+  readonly live: boolean;
+}
+
+/**
+ * Serves a directory as a static host would: what is published and nothing else, with the type and the caching that
+ * docs/FORMAT.md §1 leads to. Throws DIRECTORY_UNREADABLE, NETWORK.
+ */
+export async function serve(directory: string, { host, port, live }: ServeOptions): Promise<RunningServer> {
+  scanDirectory(directory, { exclude: ['**'] });
+  return await startServer({
+    host,
+    port,
+    find: (path) => findResource(directory, path),
+    changesPath: live ? '/.packsign/changes' : null,
+  });
+}
+
+/** Never published, whatever else lies in the directory. */
+const PRIVATE = new Set([SETTINGS_NAME, WAITING_NAME, GATHERED_NAME]);
+
+async function findResource(directory: string, path: string): Promise<Resource | null> {
+  const name = path === '' || path.endsWith('/') ? `${path}${PAGE_NAME}` : path;
+  if (PRIVATE.has(name) || name.split('/').some((segment) => segment.startsWith('.'))) return null;
+  const file = await openBelow(directory, name);
+  return file === null ? null : { ...file, type: typeOf(name), cacheControl: cachingOf(name) };
+}
+
+const TYPES: readonly (readonly [pattern: RegExp, type: string])[] = [
+  [/\.html$/, 'text/html; charset=utf-8'],
+  [/\.css$/, 'text/css; charset=utf-8'],
+  [/\.m?js$/, 'text/javascript; charset=utf-8'],
+  [/\.svg$/, 'image/svg+xml'],
+  [/\.txt$/, 'text/plain; charset=utf-8'],
+  [/\.json$/, 'application/json'],
+  [/\.plist$/, 'application/x-plist'],
+  [/^keys\.(?:asc|gpg)$/, 'application/pgp-keys'],
+  [/\.asc$/, 'application/pgp-signature'],
+  [/\.(?:tar\.gz|tgz|taz|tar\.z)$/i, 'application/gzip'],
+  [/\.(?:tar\.bz2|tbz2|tar\.bz)$/i, 'application/x-bzip2'],
+  [/\.(?:tar\.xz|txz)$/i, 'application/x-xz'],
+  [/\.tar\.zst$/i, 'application/zstd'],
+  [/\.tar$/i, 'application/x-tar'],
+  [/\.(?:zip|whl|egg)$/i, 'application/zip'],
+];
+
+function typeOf(name: string): string {
+  return TYPES.find(([pattern]) => pattern.test(name))?.[1] ?? 'application/octet-stream';
+}
+
+/** What is replaced under its name is asked for each time; what never changes is kept. */
+const REPLACED = new Set([DATABASE_NAME, SIGNATURE_COPY_NAME, KEYS_NAME, KEYRING_NAME, PAGE_NAME]);
+
+function cachingOf(name: string): string {
+  const isAsset = new RegExp(`^${ASSETS_FOLDER}/packsign-[0-9a-f]{12}/`).test(name);
+  return !REPLACED.has(name) && (isAsset || isArchiveName(name))
+    ? 'public, max-age=31536000, immutable'
+    : 'no-cache';
+}

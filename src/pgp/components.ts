@@ -1,0 +1,67 @@
+import type { Packet } from './packets.js';
+import { TAG } from './packets.js';
+import type { Origin } from './origin.js';
+import { malformed } from './origin.js';
+
+/** A key, user id or attribute, and the signatures that stand behind it in the file. */
+export interface Component {
+  readonly packet: Packet;
+  readonly signatures: readonly Packet[];
+}
+
+/** A certificate or secret key taken apart, nothing checked, nothing left out. */
+export interface Anatomy {
+  readonly primary: Component;
+  readonly users: readonly Component[];
+  readonly subkeys: readonly Component[];
+}
+
+/** What RFC 9580 tells readers to ignore wherever it stands (§5.8, §5.10, §5.14). */
+const IGNORED: ReadonlySet<number> = new Set([TAG.marker, TAG.trust, TAG.padding]);
+const FIRST_PRIVATE_TAG = 40;
+
+const PRIMARIES: ReadonlySet<number> = new Set([TAG.publicKey, TAG.secretKey]);
+const SUBKEYS: ReadonlySet<number> = new Set([TAG.publicSubkey, TAG.secretSubkey]);
+const USERS: ReadonlySet<number> = new Set([TAG.userId, TAG.userAttribute]);
+
+/**
+ * One anatomy for each primary key of a sequence.
+ *
+ * @throws {PacksignError} the origin's code: the sequence does not begin with a primary key, or holds a packet that has
+ * no place in a key.
+ */
+export function dissect(packets: readonly Packet[], origin: Origin): readonly Anatomy[] {
+  const groups: Packet[][] = [];
+  for (const packet of packets) {
+    if (IGNORED.has(packet.tag) || packet.tag >= FIRST_PRIVATE_TAG) continue;
+    const group = groups.at(-1);
+    if (PRIMARIES.has(packet.tag)) groups.push([packet]);
+    else if (group === undefined) throw malformed(origin, 'does not begin with a key');
+    else group.push(packet);
+  }
+  if (groups.length === 0) throw malformed(origin, 'holds no key');
+  return groups.map((group) => anatomyOf(group, origin));
+}
+
+/** The packets of a key in the order in which they are published. */
+export function assemblePackets(anatomy: Anatomy): readonly Packet[] {
+  const components = [anatomy.primary, ...anatomy.users, ...anatomy.subkeys];
+  return components.flatMap(({ packet, signatures }) => [packet, ...signatures]);
+}
+
+function anatomyOf(group: readonly Packet[], origin: Origin): Anatomy {
+  const components: { packet: Packet; signatures: Packet[] }[] = [];
+  for (const packet of group) {
+    if (packet.tag === TAG.signature) components.at(-1)?.signatures.push(packet);
+    else if (PRIMARIES.has(packet.tag) || SUBKEYS.has(packet.tag) || USERS.has(packet.tag)) {
+      components.push({ packet, signatures: [] });
+    } else throw malformed(origin, `holds a packet that has no place in a key (type ${packet.tag})`);
+  }
+  const [primary, ...rest] = components;
+  if (primary === undefined) throw malformed(origin, 'holds no key');
+  return {
+    primary,
+    users: rest.filter(({ packet }) => USERS.has(packet.tag)),
+    subkeys: rest.filter(({ packet }) => SUBKEYS.has(packet.tag)),
+  };
+}

@@ -1,0 +1,180 @@
+import { enums } from 'openpgp';
+import { formatInstant } from '../model/time.js';
+import type { Certificate, CertificateKey } from './certificate.js';
+import type { Binding, Claims, Revocation } from './self-signatures.js';
+
+/** How a key stood, or stands, at a moment. `reason` is for people. */
+export type Standing =
+  | {
+      readonly kind: 'valid';
+      readonly key: CertificateKey;
+      /** When its certificate came to say so. */
+      readonly since: Date;
+      /** The earlier of its own expiry and its primary key's, or null. */
+      readonly expires: Date | null;
+      readonly preferredHashes: readonly number[];
+    }
+  | {
+      readonly kind: 'expired' | 'revoked' | 'not-yet-valid' | 'weak' | 'unusable';
+      readonly key: CertificateKey;
+      readonly reason: string;
+    };
+
+type Trouble = Exclude<Standing, { readonly kind: 'valid' }>;
+
+const SIGNS = enums.keyFlags.signData;
+
+/**
+ * Whether a key of a certificate may sign at a moment (docs/FORMAT.md §8 step 4): bound, flagged for signing,
+ * neither it nor the primary key expired or soft-revoked then, or hard-revoked ever.
+ */
+export function standingOf(certificate: Certificate, key: CertificateKey, at: Date): Standing {
+  const { primary } = certificate;
+  const trouble =
+    weakness(primary) ??
+    weakness(key) ??
+    revocationTrouble(primary, at) ??
+    revocationTrouble(key, at) ??
+    youth(key, at);
+  if (trouble !== null) return { ...trouble, key };
+
+  const ofPrimary = primaryBinding(certificate, at);
+  if (ofPrimary === null) return { ...unbound(primary, primaryClaims(certificate)), key };
+  const own = key === primary ? ofPrimary : chooseBinding(key.bindings, at);
+  if (own === null) return { ...unbound(key, [key]), key };
+  if (((own.flags ?? 0) & SIGNS) === 0)
+    return { kind: 'unusable', key, reason: 'the key is not one that signs' };
+
+  const expires = earliest(ofPrimary.keyExpires, own.keyExpires);
+  if (expires !== null && expires <= at) {
+    return { kind: 'expired', key, reason: `the key expired at ${formatInstant(expires)}` };
+  }
+  const since = ofPrimary.created > own.created ? ofPrimary.created : own.created;
+  return { kind: 'valid', key, since, expires, preferredHashes: ofPrimary.preferredHashes };
+}
+
+/**
+ * The key that signs at a moment: the newest valid signing subkey, or the primary key of a certificate that
+ * never had a signing subkey. Threat T25: where there are such subkeys and none can sign, the answer is why
+ * the newest cannot; the primary key does not step in. `has` narrows it to keys whose secret half is at hand.
+ */
+export function chooseSigningKey(
+  certificate: Certificate,
+  at: Date,
+  has: (key: CertificateKey) => boolean = () => true,
+): Standing {
+  const subkeys = signingSubkeys(certificate);
+  const candidates = subkeys.length > 0 ? subkeys : [certificate.primary];
+  const standings = candidates.filter(has).map((key) => standingToSign(certificate, key, at));
+  return (
+    standings.find(({ kind }) => kind === 'valid') ?? standings[0] ?? secretMissing(candidates, certificate)
+  );
+}
+
+/** As `standingOf`, but a key does not sign for a time before its own binding: strict verifiers refuse that. */
+export function standingToSign(certificate: Certificate, key: CertificateKey, at: Date): Standing {
+  const standing = standingOf(certificate, key, at);
+  if (standing.kind !== 'valid' || standing.since <= at) return standing;
+  const reason = `the key was certified only at ${formatInstant(standing.since)}`;
+  return { kind: 'not-yet-valid', key, reason };
+}
+
+/** Subkeys that were ever bound as signing ones, newest first. */
+export function signingSubkeys(certificate: Certificate): readonly CertificateKey[] {
+  const signs = ({ flags }: Binding): boolean => ((flags ?? 0) & SIGNS) !== 0;
+  return certificate.subkeys
+    .filter(({ bindings, weakBindings }) => bindings.some(signs) || weakBindings.some(signs))
+    .sort((a, b) => b.created.getTime() - a.created.getTime());
+}
+
+/** When a key of a certificate expires, as its newest self-signatures up to `at` say; null is never. */
+export function keyExpiry(certificate: Certificate, key: CertificateKey, at: Date): Date | null {
+  const ofPrimary = primaryBinding(certificate, at)?.keyExpires ?? null;
+  if (key === certificate.primary) return ofPrimary;
+  return earliest(ofPrimary, chooseBinding(key.bindings, at)?.keyExpires ?? null);
+}
+
+/** The revocation in force at a moment. A hard one is so at every moment. */
+export function revocationAt({ revocations }: Claims, at: Date): Revocation | null {
+  const inForce = ({ created, lapses }: Revocation): boolean =>
+    created <= at && (lapses === null || at < lapses);
+  return revocations.find(({ hard }) => hard) ?? revocations.find(inForce) ?? null;
+}
+
+/** Key flags in force at a moment, 0 where there are none. */
+export function flagsAt(certificate: Certificate, key: CertificateKey, at: Date): number {
+  const binding =
+    key === certificate.primary ? primaryBinding(certificate, at) : chooseBinding(key.bindings, at);
+  return binding?.flags ?? 0;
+}
+
+function secretMissing(candidates: readonly CertificateKey[], { primary }: Certificate): Standing {
+  const reason = 'the secret half of the key that signs is not in this file';
+  return { kind: 'unusable', key: candidates[0] ?? primary, reason };
+}
+
+/**
+ * The self-signature in force at a moment: the newest up to then. Where there is none, the earliest after it:
+ * GnuPG replaces a self-signature when the expiry is changed, and what was signed before stays good.
+ */
+function chooseBinding(bindings: readonly Binding[], at: Date): Binding | null {
+  const byTime = [...bindings].sort((a, b) => a.created.getTime() - b.created.getTime());
+  const upToThen = byTime.filter(({ created, lapses }) => created <= at && (lapses === null || at < lapses));
+  return upToThen.at(-1) ?? byTime.find(({ created }) => created > at) ?? null;
+}
+
+/** What the certificate said of its primary key: direct signatures and those on the main user id together. */
+function primaryBinding(certificate: Certificate, at: Date): Binding | null {
+  const direct = chooseBinding(certificate.primary.bindings, at);
+  const user = mainUserBinding(certificate, at);
+  if (direct === null || user === null) return user ?? direct;
+  return {
+    ...user,
+    keyExpires: earliest(direct.keyExpires, user.keyExpires),
+    flags: user.flags ?? direct.flags,
+    preferredHashes: user.preferredHashes.length > 0 ? user.preferredHashes : direct.preferredHashes,
+  };
+}
+
+function mainUserBinding(certificate: Certificate, at: Date): Binding | null {
+  const bindings = certificate.users
+    .filter((user) => revocationAt(user, at) === null)
+    .map((user) => chooseBinding(user.bindings, at))
+    .filter((binding) => binding !== null)
+    .sort(
+      (a, b) => Number(a.primaryUser) - Number(b.primaryUser) || a.created.getTime() - b.created.getTime(),
+    );
+  return bindings.at(-1) ?? null;
+}
+
+function primaryClaims({ primary, users }: Certificate): readonly Claims[] {
+  return [primary, ...users];
+}
+
+function unbound(key: CertificateKey, claims: readonly Claims[]): Trouble {
+  const weak = claims.some(({ weakBindings }) => weakBindings.length > 0);
+  if (weak) return { kind: 'weak', key, reason: 'the key has only SHA-1 or weaker self-signatures' };
+  return { kind: 'unusable', key, reason: 'the key has no valid self-signature' };
+}
+
+function weakness(key: CertificateKey): Trouble | null {
+  const { problem } = key.algorithm;
+  if (problem === null) return null;
+  return { kind: problem.kind === 'weak' ? 'weak' : 'unusable', key, reason: problem.reason };
+}
+
+function revocationTrouble(key: CertificateKey, at: Date): Trouble | null {
+  const revocation = revocationAt(key, at);
+  if (revocation === null) return null;
+  return { kind: 'revoked', key, reason: `the key was revoked at ${formatInstant(revocation.created)}` };
+}
+
+function youth(key: CertificateKey, at: Date): Trouble | null {
+  if (key.created <= at) return null;
+  return { kind: 'not-yet-valid', key, reason: `the key was made only at ${formatInstant(key.created)}` };
+}
+
+function earliest(a: Date | null, b: Date | null): Date | null {
+  if (a === null || b === null) return a ?? b;
+  return a < b ? a : b;
+}

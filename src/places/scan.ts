@@ -1,0 +1,294 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import type { BigIntStats, Dirent } from 'node:fs';
+import { join } from 'node:path';
+import picomatch from 'picomatch';
+import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import { isArchiveName } from '../model/file-name.js';
+import { foldPath, isSafePath } from '../model/archive.js';
+import type { Warning } from '../model/finding.js';
+import { compareText } from '../model/package.js';
+import { identityOf } from '../disk/identities.js';
+import type { Identity } from '../disk/identities.js';
+import { statFiles } from './stat-files.js';
+import type { StatFiles } from './stat-files.js';
+
+export interface ScannedFile {
+  /** Relative to the directory, with forward slashes. */
+  readonly path: string;
+  readonly identity: Identity;
+}
+
+export interface Scan {
+  /** Archives that may be listed, in byte order of their paths. */
+  readonly archives: readonly ScannedFile[];
+  /** Every other regular file: where a secret key may lie. Paths in byte order. */
+  readonly others: readonly string[];
+  /** Every folder that was read; the directory itself is ''. */
+  readonly folders: readonly string[];
+  readonly warnings: readonly Warning[];
+}
+
+export interface ScanOptions {
+  /** Globs (picomatch) of archives to leave out; one without `/` counts at any depth. */
+  readonly exclude: readonly string[];
+  /** Hears after each folder how many there are so far, before they are looked at. */
+  readonly onFound?: ((count: number) => void) | undefined;
+  /** How files are looked at; one after the other when not given. */
+  readonly stat?: StatFiles;
+}
+
+/** Folders at the top that hold what packsign publishes itself. */
+const OWN_FOLDERS = new Set(['signatures', 'assets']);
+/** Folders that are never published, or hold nothing that could be read as a key. */
+const PRIVATE_FOLDERS = new Set(['.packsign', '.git']);
+
+/**
+ * Finds the archives of a directory, recursively and sorted. Links are not followed. What cannot be
+ * listed is a warning; only the directory itself must be readable. Throws DIRECTORY_UNREADABLE.
+ */
+export function scanDirectory(directory: string, options: ScanOptions): Scan {
+  const walk = makeWalk(directory, options);
+  walkFolder(walk, { path: '', hidden: false });
+  walk.archives.sort(byPath);
+  dropFolded(walk);
+  return inOrder(walk);
+}
+
+function makeWalk(directory: string, { exclude, onFound, stat = statFiles }: ScanOptions): Walk {
+  return {
+    directory,
+    isExcluded: excluder(exclude),
+    onFound,
+    stat,
+    archives: [],
+    others: [],
+    folders: [],
+    warnings: [],
+  };
+}
+
+type Found = Pick<Walk, 'archives' | 'others' | 'warnings'> & Pick<Scan, 'folders'>;
+
+/** Archives are in order already. */
+function inOrder({ archives, others, folders, warnings }: Found): Scan {
+  return {
+    folders,
+    archives,
+    others: others.sort(),
+    warnings: warnings.sort((a, b) => compareText(a.path ?? '', b.path ?? '')),
+  };
+}
+
+/**
+ * The same scan once more, after changes under some paths alone; every other path is taken for what it was. Null where
+ * that does not settle it, and all must be scanned: folders are among them, names that differ only in case, or files
+ * that have another name here, under which nobody reported them.
+ */
+export function rescan(
+  directory: string,
+  before: Scan,
+  { exclude, paths }: Pick<ScanOptions, 'exclude'> & { readonly paths: ReadonlySet<string> },
+): Scan | null {
+  if (before.warnings.some(isOfTwin)) return null;
+  const walk = makeWalk(directory, { exclude });
+  const linked = new Set<bigint>();
+  for (const path of paths) {
+    if (before.folders.includes(path) || !lookAgain(walk, path, linked)) return null;
+  }
+  const isElsewhere = ({ path }: { readonly path: string | null }) => path === null || !paths.has(path);
+  const archives = before.archives.filter(isElsewhere);
+  const folded = new Set(walk.archives.map(({ path }) => foldPath(path)));
+  const hasTwin = archives.some(({ path }) => folded.has(foldPath(path)));
+  const hasOtherName = linked.size > 0 && archives.some(({ identity }) => linked.has(identity.inode));
+  if (hasTwin || hasOtherName || folded.size < walk.archives.length) return null;
+  return inOrder({
+    folders: before.folders,
+    archives: archives.concat(walk.archives).sort(byPath),
+    others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
+    warnings: before.warnings.filter(isElsewhere).concat(walk.warnings),
+  });
+}
+
+/**
+ * Takes what stands under a path now, as a walk would that comes by. False for what only a walk can tell. `linked`: hears
+ * of files that have several names.
+ */
+function lookAgain(walk: Walk, path: string, linked: Set<bigint>): boolean {
+  const names = path.split('/');
+  const name = names.pop() ?? '';
+  let folder: Folder = { path: '', hidden: false };
+  for (const each of names) {
+    if (PRIVATE_FOLDERS.has(each)) return true;
+    folder = {
+      path: folder.path === '' ? each : `${folder.path}/${each}`,
+      hidden: isHidden(folder, each),
+    };
+    const kind = kindOf(walk, folder.path);
+    // What lies behind a link does not lie here.
+    if (kind !== 'folder') return kind !== 'unknown';
+  }
+  const kind = kindOf(walk, path);
+  if (kind === 'folder' || kind === 'unknown') return false;
+  if (kind === 'nothing') return true;
+  if (kind.nlink > 1n) linked.add(kind.ino);
+  if (isArchive(walk, { folder, name, path, kind })) takeArchives(walk, [path]);
+  return true;
+}
+
+function kindOf(walk: Walk, path: string): BigIntStats | 'folder' | 'nothing' | 'unknown' {
+  try {
+    const stats = lstatSync(`${walk.directory}/${path}`, { bigint: true, throwIfNoEntry: false });
+    return stats?.isDirectory() === true ? 'folder' : (stats ?? 'nothing');
+  } catch {
+    return 'unknown';
+  }
+}
+
+function byPath(a: ScannedFile, b: ScannedFile): number {
+  return a.path < b.path ? -1 : 1;
+}
+
+interface Walk {
+  readonly directory: string;
+  readonly isExcluded: (path: string) => boolean;
+  readonly onFound: ScanOptions['onFound'];
+  readonly stat: StatFiles;
+  archives: ScannedFile[];
+  readonly others: string[];
+  readonly folders: string[];
+  readonly warnings: Warning[];
+}
+
+interface Folder {
+  readonly path: string;
+  /** Inside a folder whose archives are not looked at; its other files still may hold a secret. */
+  readonly hidden: boolean;
+}
+
+function walkFolder(walk: Walk, folder: Folder): void {
+  const entries = readFolder(walk, folder.path);
+  if (entries === null) return;
+  walk.folders.push(folder.path);
+  const archives: string[] = [];
+  for (const entry of entries) {
+    const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
+    if (entry.isDirectory()) {
+      if (!PRIVATE_FOLDERS.has(entry.name)) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
+    } else if (isArchive(walk, { folder, name: entry.name, path, kind: entry })) {
+      archives.push(path);
+    }
+  }
+  takeArchives(walk, archives);
+}
+
+interface FolderEntry {
+  readonly folder: Folder;
+  readonly name: string;
+  readonly path: string;
+  readonly kind: Pick<Dirent, 'isFile' | 'isSymbolicLink'>;
+}
+
+/** Whether it is an archive that may be listed. Remembers other files, and warns of what is left out. */
+function isArchive(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
+  if (isHidden(folder, name) || !isArchiveName(name)) {
+    if (kind.isFile()) walk.others.push(path);
+    return false;
+  }
+  if (walk.isExcluded(path)) return false;
+  if (!kind.isFile()) {
+    const what = kind.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
+    warn(walk, { code: 'NOT_REGULAR', path, message: `${what}: left out` });
+    return false;
+  }
+  if (isSafePath(path)) return true;
+  const message =
+    'left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _';
+  warn(walk, { code: 'UNSAFE_NAME', path, message });
+  return false;
+}
+
+function isHidden(folder: Folder, name: string): boolean {
+  return folder.hidden || name.startsWith('.') || (folder.path === '' && OWN_FOLDERS.has(name));
+}
+
+function takeArchives(walk: Walk, paths: readonly string[]): void {
+  walk.onFound?.(walk.archives.length + paths.length);
+  const identityOfEach = walk.stat(walk.directory, paths);
+  paths.forEach((path, index) => {
+    const identity = identityOfEach(index) ?? identityHere(walk, path);
+    if (identity !== null) walk.archives.push({ path, identity });
+  });
+}
+
+/** Null for what cannot be looked at. */
+function identityHere(walk: Walk, path: string): Identity | null {
+  try {
+    return identityOf(lstatSync(`${walk.directory}/${path}`, { bigint: true }));
+  } catch (error) {
+    // Gone since the folder was read is no news.
+    if (systemCode(error) === 'ENOENT') return null;
+    warn(walk, { code: 'UNREADABLE', path, message: `cannot be read: ${reasonOf(error)}` });
+    return null;
+  }
+}
+
+/** Null for a sub-folder that is gone or cannot be read. */
+function readFolder(walk: Walk, path: string): readonly Dirent[] | null {
+  try {
+    return readdirSync(join(walk.directory, path), { withFileTypes: true });
+  } catch (error) {
+    if (path === '') throw directoryUnreadable(walk.directory, error);
+    if (systemCode(error) === 'ENOENT') return null;
+    warn(walk, { code: 'UNREADABLE', path, message: `folder cannot be read: ${reasonOf(error)}` });
+    return null;
+  }
+}
+
+function directoryUnreadable(directory: string, error: unknown): PacksignError {
+  const missing = systemCode(error) === 'ENOENT';
+  const message = missing
+    ? `there is no directory ${directory}`
+    : `cannot read ${directory}: ${reasonOf(error)}`;
+  return new PacksignError('DIRECTORY_UNREADABLE', message, {
+    hint: 'name the directory that holds the archives',
+    cause: error,
+  });
+}
+
+// On a file system that ignores case two such archives are one file: only the first is listed.
+function dropFolded(walk: Walk): void {
+  // Paths without capitals are what they are folded to, and differ from each other.
+  if (walk.archives.every(({ path }) => foldPath(path) === path)) return;
+  const seen = new Map<string, string>();
+  walk.archives = walk.archives.filter(({ path }) => {
+    const twin = seen.get(foldPath(path));
+    if (twin === undefined) {
+      seen.set(foldPath(path), path);
+      return true;
+    }
+    warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${twin} only in case` });
+    return false;
+  });
+}
+
+/** Whether a path is left out only because of another one. */
+function isOfTwin({ code, path }: Warning): boolean {
+  return code === 'UNSAFE_NAME' && path !== null && isSafePath(path);
+}
+
+/** Whether settings leave an archive out. */
+export function isExcluded(path: string, globs: readonly string[]): boolean {
+  return excluder(globs)(path);
+}
+
+function excluder(globs: readonly string[]): (path: string) => boolean {
+  if (globs.length === 0) return () => false;
+  const matchers = globs.map((glob) =>
+    picomatch(glob.includes('/') ? glob.replace(/^\//, '') : `**/${glob}`),
+  );
+  return (path) => matchers.some((matches) => matches(path));
+}
+
+function warn(walk: Walk, warning: Warning): void {
+  walk.warnings.push(warning);
+}

@@ -1,0 +1,300 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Observed } from '../model/entry.js';
+import type { MetadataReading } from '../model/metadata.js';
+import { readBounded, writeHint } from '../disk/files.js';
+import { readingUs } from '../workers/hash.js';
+import { identitiesBytes, identitiesIn, isIdentityAt, sizeAt, writeIdentity } from '../disk/identities.js';
+import type { Identities } from '../disk/identities.js';
+import type { ScannedFile } from '../places/scan.js';
+import { cutLine, seal, unseal } from '../disk/sealed.js';
+
+/** The cache of one directory, in memory from its first use on. */
+export interface CacheStore {
+  /**
+   * What a file was when it was read, if it is still that very file, untouched since. A hint, never the
+   * truth: `verify` asks nobody but the bytes.
+   */
+  readonly find: (file: ScannedFile) => Observed | null;
+  /** Whether `find` would find it. */
+  readonly knows: (file: ScannedFile) => boolean;
+  /** How many entries it has. */
+  readonly size: () => number;
+  /**
+   * Takes the place of all entries, in memory, when they are next asked for: files in byte order of their paths, and what each was when it was read;
+   * null for one that is not to be remembered.
+   */
+  readonly keep: (files: readonly ScannedFile[], observed: readonly (Observed | null)[]) => void;
+  /**
+   * Writes down what changed, where that is allowed. `lazily`: puts it off where it takes longer to write all entries than
+   * to read once more what is new; entries are then as they were, until they are saved in earnest. Throws FILE_UNWRITABLE.
+   */
+  readonly save: (how?: { readonly lazily: boolean }) => void;
+  /** Names the entries as they are; null while they were not written. */
+  readonly checksum: () => string | null;
+}
+
+export interface CacheOptions {
+  /** Begins with nothing, so that every archive is read. */
+  readonly rehash: boolean;
+  /** Whether it may be written. */
+  readonly remember: boolean;
+}
+
+const NAME = 'cache';
+const KIND = 'packsign-cache 3';
+/** Of a path, digests, and a short description. */
+const LIKELY_ENTRY_BYTES = 300;
+const LIMIT_BYTES = 1024 * 1024 * 1024;
+const SHA256_LENGTH = 64;
+/** What it takes to write an entry. */
+const WRITE_US = 2;
+/** Two writes closer than a file system's clock can tell apart leave the same times behind. */
+const RACY_NS = 2_000_000_000n;
+
+/** Entries in byte order of their paths, in columns: most of many are never looked into. */
+interface Entries {
+  readonly count: number;
+  readonly paths: () => readonly string[];
+  /** What was read of each, as it is written down. */
+  readonly lines: () => readonly string[];
+  readonly times: Identities;
+  /** What the lines say, as far as anybody asked. */
+  readonly observed: (Observed | undefined)[];
+  /** The files for which they were found to hold. */
+  readonly files: (ScannedFile | undefined)[];
+  readonly checksum: string | null;
+}
+
+const EMPTY: Entries = {
+  count: 0,
+  paths: () => [],
+  lines: () => [],
+  times: identitiesIn(new ArrayBuffer(0)),
+  observed: [],
+  files: [],
+  checksum: null,
+};
+
+export function openCache(stateFolder: string, { rehash, remember }: CacheOptions): CacheStore {
+  let loaded: Entries | null = rehash ? EMPTY : null;
+  /** What is to take their place, once somebody asks. */
+  let kept: readonly Row[] | null = null;
+  /** The same, while it is not worth the writing. */
+  let postponed: readonly Row[] | null = null;
+  const entries = () => {
+    loaded ??= loadEntries(stateFolder);
+    if (kept !== null) loaded = takePlace(kept, loaded);
+    kept = null;
+    return loaded;
+  };
+  const known = makeIndex(entries);
+  return {
+    find: (file) => {
+      const index = known(file);
+      return index === null ? null : observedAt(entries(), index);
+    },
+    knows: (file) => known(file) !== null,
+    size: () => entries().count,
+    keep: (files, observed) => {
+      // What was kept before is what lines are taken over from.
+      entries();
+      kept = rowsOf(files, observed);
+      postponed = null;
+    },
+    save: ({ lazily } = { lazily: false }) => {
+      if (!remember || loaded === null) return;
+      if (lazily && kept !== null && !isWorthWriting(kept)) {
+        postponed = kept;
+        kept = null;
+        return;
+      }
+      kept ??= postponed;
+      postponed = null;
+      const next = entries();
+      if (next !== EMPTY && next.checksum === null) loaded = saveEntries(stateFolder, next);
+    },
+    checksum: () => entries().checksum,
+  };
+}
+
+/** Finds the place of a file's entry, if it holds for this very file; asked in order of paths, at once. */
+function makeIndex(entries: () => Entries): (file: ScannedFile) => number | null {
+  let next = 0;
+  return (file) => {
+    const { paths, times, files } = entries();
+    const index = placeOf(paths(), file.path, next);
+    if (index === null) return null;
+    next = index + 1;
+    if (files[index] === file) return index;
+    if (!isIdentityAt(times, index, file.identity)) return null;
+    files[index] = file;
+    return index;
+  };
+}
+
+/** Looks at a likely place first. */
+function placeOf(paths: readonly string[], wanted: string, likely: number): number | null {
+  if (paths[likely] === wanted) return likely;
+  let from = 0;
+  let to = paths.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((paths[middle] ?? '') < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return paths[from] === wanted ? from : null;
+}
+
+function observedAt({ paths, lines, times, observed }: Entries, index: number): Observed {
+  return (observed[index] ??= new Remembered(lines()[index] ?? '', {
+    path: paths()[index] ?? '',
+    size: sizeAt(times, index),
+  }));
+}
+
+/**
+ * Whether a file may be remembered: not when it was touched so shortly before it was looked at that a later
+ * write could leave the same times behind. `startedMs` is the clock's time before the look.
+ */
+export function isSettledBefore({ identity }: Pick<ScannedFile, 'identity'>, startedMs: number): boolean {
+  return identity.changed <= BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS;
+}
+
+/** About how many entries the cache of a directory has, without reading it. */
+export function likelyEntries(stateFolder: string): number {
+  try {
+    return Math.floor(statSync(join(stateFolder, NAME)).size / LIKELY_ENTRY_BYTES);
+  } catch {
+    return 0;
+  }
+}
+
+/** An empty cache where there is none, or it is damaged or of another version. */
+function loadEntries(stateFolder: string): Entries {
+  try {
+    const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
+    return bytes === null ? EMPTY : decode(bytes);
+  } catch {
+    // A hint that cannot be read is no hint; the archives are hashed.
+    return EMPTY;
+  }
+}
+
+// Sealed: a line with the count and the length of all paths; the numbers; the paths; the other lines.
+function saveEntries(stateFolder: string, entries: Entries): Entries {
+  const { count, times } = entries;
+  const numbers = Buffer.from(times.numbers.buffer);
+  const paths = encodeLines(entries.paths());
+  const lines = encodeLines(entries.lines());
+  const measures = Buffer.from(`${count} ${paths.length}\n`);
+  const { bytes, checksum } = seal(KIND, measures, numbers, paths, lines);
+  writeHint(join(stateFolder, NAME), bytes);
+  return { ...entries, checksum };
+}
+
+function encodeLines(lines: readonly string[]): Buffer {
+  return Buffer.from(`${lines.join('\n')}\n`);
+}
+
+/** Not decoded before somebody asks. */
+function decodeLines(bytes: Buffer, count: number): () => readonly string[] {
+  let lines: readonly string[] | null = null;
+  return () => (lines ??= bytes.toString().split('\n', count));
+}
+
+interface Row {
+  readonly file: ScannedFile;
+  readonly observed: Observed;
+}
+
+function rowsOf(files: readonly ScannedFile[], observed: readonly (Observed | null)[]): readonly Row[] {
+  const rows: Row[] = [];
+  files.forEach((file, index) => {
+    const one = observed[index] ?? null;
+    if (one !== null) rows.push({ file, observed: one });
+  });
+  return rows;
+}
+
+/** Those that were not remembered would have to be read again. */
+function isWorthWriting(rows: readonly Row[]): boolean {
+  let readUs = 0;
+  for (const { observed } of rows) {
+    if (!(observed instanceof Remembered)) readUs += readingUs(observed.size);
+  }
+  return readUs > rows.length * WRITE_US;
+}
+
+function takePlace(rows: readonly Row[], before: Entries): Entries {
+  const isSame =
+    rows.length === before.count && rows.every((row, index) => before.observed[index] === row.observed);
+  return isSame ? before : entriesOf(rows, before);
+}
+
+function entriesOf(rows: readonly Row[], before: Entries): Entries {
+  const times = identitiesIn(new ArrayBuffer(identitiesBytes(rows.length)));
+  const placeBefore = makeIndex(() => before);
+  const paths = rows.map(({ file }) => file.path);
+  const lines = rows.map(({ file, observed }, index) => {
+    writeIdentity(times, index, file.identity);
+    const place = placeBefore(file);
+    const isKnown = place !== null && before.observed[place] === observed;
+    return (isKnown ? before.lines()[place] : undefined) ?? lineOf(observed);
+  });
+  return {
+    ...{ count: rows.length, times, checksum: null },
+    paths: () => paths,
+    lines: () => lines,
+    observed: rows.map(({ observed }) => observed),
+    files: rows.map(({ file }) => file),
+  };
+}
+
+function decode(bytes: Buffer): Entries {
+  const sealed = unseal(KIND, bytes);
+  if (sealed === null) return EMPTY;
+  const { body, checksum } = sealed;
+  const [measures, columns] = cutLine(body);
+  const [count = 0, pathsLength = 0] = measures.split(' ').map(Number);
+  const numbersLength = identitiesBytes(count);
+  const linesStart = numbersLength + pathsLength;
+  return {
+    ...{ count, observed: [], files: [], checksum },
+    times: identitiesIn(Uint8Array.from(columns.subarray(0, numbersLength)).buffer),
+    paths: decodeLines(columns.subarray(numbersLength, linesStart), count),
+    lines: decodeLines(columns.subarray(linesStart), count),
+  };
+}
+
+function lineOf({ sha256, md5, reading }: Observed): string {
+  return `${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}`;
+}
+
+/** What a line says. Most are only asked for their hash. */
+class Remembered implements Observed {
+  readonly path: string;
+  readonly size: number;
+  readonly #line: string;
+  #reading: MetadataReading | null = null;
+
+  constructor(line: string, { path, size }: Pick<Observed, 'path' | 'size'>) {
+    this.path = path;
+    this.size = size;
+    this.#line = line;
+  }
+
+  get sha256(): string {
+    return this.#line.slice(0, SHA256_LENGTH);
+  }
+
+  get md5(): string | null {
+    const md5 = this.#line.slice(SHA256_LENGTH + 1, this.#line.indexOf('\t', SHA256_LENGTH + 1));
+    return md5 === '' ? null : md5;
+  }
+
+  get reading(): MetadataReading {
+    const start = this.#line.indexOf('\t', SHA256_LENGTH + 1) + 1;
+    return (this.#reading ??= JSON.parse(this.#line.slice(start)) as MetadataReading);
+  }
+}

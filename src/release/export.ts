@@ -1,0 +1,33 @@
+import { PacksignError } from '../errors.js';
+import type { Archive } from '../model/archive.js';
+import { readPublished } from '../published/read.js';
+
+export interface Inventory {
+  readonly database: string | null;
+  readonly sha256: string;
+  readonly issued: Date;
+  readonly expires: Date | null;
+  /** In byte order of the paths. */
+  readonly archives: readonly (Archive & { readonly path: string })[];
+}
+
+/**
+ * What the published database lists, for other tools. The database is verified against the directory's own
+ * `keys.asc` first. Throws NOT_PUBLISHED, PREVIOUS_INVALID, FOREIGN_DATABASE.
+ */
+export async function readInventory(directory: string): Promise<Inventory> {
+  const published = await readPublished(directory);
+  if (published === null) {
+    throw new PacksignError('NOT_PUBLISHED', `nothing is published in ${directory}`, {
+      hint: 'publish it first: packsign build DIRECTORY --key FILE',
+    });
+  }
+  const { Archives, Packsign } = published.database;
+  return {
+    database: Packsign.Database ?? null,
+    sha256: published.sha256,
+    issued: Packsign.Issued,
+    expires: Packsign.Expires ?? null,
+    archives: Array.from(Archives, ([path, archive]) => ({ path, ...archive })),
+  };
+}

@@ -1,0 +1,177 @@
+import { join } from 'node:path';
+import { readBounded, writeDurably } from '../disk/files.js';
+import { scanDirectory } from '../places/scan.js';
+import { PacksignError } from '../errors.js';
+import { decodePackMan, isForeign } from '../format/packman.js';
+import type { PackManPackage, PackManValue } from '../format/packman.js';
+import { checkSettings, decodeSettings } from '../format/settings.js';
+import { isArchiveName } from '../model/file-name.js';
+import type { Warning } from '../model/finding.js';
+import { SETTINGS_NAME } from '../model/layout.js';
+import type { Settings } from '../model/settings.js';
+
+const LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** What a maintainer wrote by hand, in PackMan's order; where the archive lies and what its hash is, is found out. */
+const HAND_WRITTEN = [
+  ...['Name', 'Version', 'Flavor', 'Description', 'Home-page', 'Install-test', 'Prerequisites'],
+  ...[
+    'Install-command',
+    'Pre-install-command',
+    'Post-install-command',
+    'User-install-skips',
+    'Systemwide-only',
+  ],
+] as const;
+
+export interface ImportOptions {
+  /** The database that was made for PackMan. */
+  readonly file: string;
+  readonly settings: Settings;
+  /** Whether `packsign.json` is written; else nothing is. */
+  readonly write: boolean;
+}
+
+export interface Imported {
+  /** The settings with what was taken over. */
+  readonly settings: Settings;
+  /** Names and archive paths that have overrides now and had none before. */
+  readonly added: readonly string[];
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Takes over a database that was made by hand for PackMan: what its maintainer wrote becomes overrides in
+ * `packsign.json`, under the path of the archive, or the name of a package without one. What stands there already is
+ * left as it is. Throws FILE_UNREADABLE, DATABASE_MALFORMED, USAGE, SETTINGS_INVALID, FILE_UNWRITABLE.
+ */
+export async function importPackMan(directory: string, options: ImportOptions): Promise<Imported> {
+  const { file, settings } = options;
+  const bytes = readBounded(file, LIMIT_BYTES);
+  if (bytes === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
+  if (!isForeign(bytes)) {
+    throw new PacksignError('USAGE', `${file} is a database of packsign already`, {
+      hint: 'packsign build DIRECTORY --previous FILE carries one on that is published elsewhere',
+    });
+  }
+  const foreign = await decodePackMan(bytes);
+  const paths = pathsByName(directory, settings);
+  const warnings: Warning[] = [];
+  const overrides = new Map<string, Fields>();
+  for (const entry of foreign.packages) {
+    const key = keyFor(entry, paths, warnings);
+    if (key === null) continue;
+    if (overrides.has(key)) warn(warnings, key, 'stands there more than once; the first was taken over');
+    else overrides.set(key, fitting(key, entry, warnings));
+  }
+  for (const url of foreign.include)
+    warn(warnings, null, `"Include" of ${url} was not taken over; see "Trusts"`);
+  const raw = readRaw(directory);
+  const known = asFields(raw['Packages']);
+  const packages = { ...known };
+  for (const [key, fields] of overrides) packages[key] = { ...fields, ...asFields(known[key]) };
+  const next = {
+    ...(foreign.maintainer === null || foreign.maintainer === '' ? {} : { Maintainer: foreign.maintainer }),
+    ...(foreign.description.trim() === '' ? {} : { Description: foreign.description.trim() }),
+    ...raw,
+    Packages: packages,
+  };
+  const checked = checkSettings(next);
+  if (options.write) {
+    writeDurably(join(directory, SETTINGS_NAME), Buffer.from(`${JSON.stringify(next, null, 2)}\n`));
+  }
+  const added = Array.from(overrides.keys()).filter((key) => !Object.hasOwn(known, key));
+  return { settings: { ...checked, ...settings, Packages: checked.Packages ?? new Map() }, added, warnings };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function readRaw(directory: string): Fields {
+  const bytes = readBounded(join(directory, SETTINGS_NAME), LIMIT_BYTES);
+  if (bytes === null) return {};
+  decodeSettings(bytes);
+  return asFields(JSON.parse(bytes.toString()));
+}
+
+function asFields(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+}
+
+/** Name of a file → the archives that are called so. */
+function pathsByName(directory: string, settings: Settings): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const { path } of scanDirectory(directory, { exclude: settings.Exclude ?? [] }).archives) {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    names.set(name, [...(names.get(name) ?? []), path]);
+  }
+  return names;
+}
+
+/** Under what an entry stands in `packsign.json`; null where nothing here is what it speaks of. */
+function keyFor(
+  entry: PackManPackage,
+  paths: ReadonlyMap<string, readonly string[]>,
+  warnings: Warning[],
+): string | null {
+  const name = textOf(entry['Name']);
+  const url = textOf(entry['Download-URL']);
+  if (url === '') {
+    if (!isArchiveName(name)) return name;
+    warn(warnings, name, 'is no name that a package without an archive can have');
+    return null;
+  }
+  const file = fileOf(url);
+  const [path, ...others] = paths.get(file) ?? [];
+  if (path === undefined) {
+    warn(warnings, null, `${name} ${textOf(entry['Version'])} was not taken over: there is no ${file} here`);
+    return null;
+  }
+  if (others.length > 0)
+    warn(warnings, path, `was taken for ${name}, and ${others.join(', ')} are called so too`);
+  return path;
+}
+
+/** The file that PackMan saves: the last component of the decoded path (also behind `manual:`). */
+function fileOf(url: string): string {
+  const path = url.replace(/[?#].*$/, '').replace(/^manual:/i, '');
+  const decoded = path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  );
+  return decoded.slice(decoded.lastIndexOf('/') + 1);
+}
+
+/** What of an entry may stand in a database; the rest is warned of. */
+function fitting(key: string, entry: PackManPackage, warnings: Warning[]): Fields {
+  const fields: Record<string, PackManValue> = {};
+  for (const name of HAND_WRITTEN) {
+    const value = entry[name];
+    if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) continue;
+    const plain = name === 'Prerequisites' ? withoutEmpty(value) : value;
+    try {
+      checkSettings({ Packages: { [key]: { [name]: plain } } });
+      fields[name] = plain;
+    } catch (error) {
+      if (!(error instanceof PacksignError)) throw error;
+      warn(warnings, key, `"${name}" was not taken over: ${error.message}`);
+    }
+  }
+  return fields;
+}
+
+/** An empty version in a prerequisite means none (as in the example that came with PackMan). */
+function withoutEmpty(value: PackManValue): PackManValue {
+  if (!Array.isArray(value)) return value;
+  return (value as readonly (string | Readonly<Record<string, string>>)[]).map((item) =>
+    typeof item === 'string'
+      ? item
+      : Object.fromEntries(Object.entries(item).filter(([, text]) => text !== '')),
+  );
+}
+
+function textOf(value: PackManValue | undefined): string {
+  return typeof value === 'string' ? value.trim() : '';
+}
+
+function warn(warnings: Warning[], path: string | null, message: string): void {
+  warnings.push({ code: 'NOT_IMPORTED', path, message });
+}

@@ -1,0 +1,48 @@
+import { PacksignError } from '../errors.js';
+import type { Certificate, CertificateKey } from '../pgp/certificate.js';
+import type { Content } from '../pgp/content.js';
+import type { SignaturePacketBytes } from '../pgp/signatures.js';
+import { readSignatures, verifySignatures } from '../pgp/signatures.js';
+
+export interface Made {
+  readonly certificate: Certificate;
+  /** The key that was to sign. */
+  readonly key: CertificateKey;
+  readonly content: Content;
+  readonly date: Date;
+  /** The program that signed, for people. */
+  readonly by: string;
+}
+
+/**
+ * The one signature that a program gave, after it was held against the certificate: a program's word for what
+ * it did is not enough (threats T13, T25). Throws SIGNER_FAILED, SELF_CHECK_FAILED.
+ */
+export async function requireMade(output: Uint8Array, made: Made): Promise<SignaturePacketBytes> {
+  const { certificate, key, content, date, by } = made;
+  const signature = onlySignature(output, by);
+  const [report] = await verifySignatures(content, [signature], { certificates: [certificate], now: date });
+  const issuer = report?.issuer ?? 'an unknown key';
+  if (report === undefined || !key.fingerprint.endsWith(issuer))
+    throw new PacksignError('SELF_CHECK_FAILED', `key ${key.fingerprint} was to sign, and ${issuer} did`, {
+      hint: 'name the key that signs by its full fingerprint',
+    });
+  if (report.good) return signature;
+  throw new PacksignError(
+    'SELF_CHECK_FAILED',
+    `the signature that ${by} made does not verify: ${report.reason ?? 'no reason given'}`,
+    { hint: 'look at the settings of what signs, gpg.conf above all' },
+  );
+}
+
+function onlySignature(output: Uint8Array, by: string): SignaturePacketBytes {
+  try {
+    const [signature, another] = readSignatures(output, { allowBinary: true });
+    if (signature !== undefined && another === undefined) return signature;
+  } catch (error) {
+    if (!(error instanceof PacksignError)) throw error;
+  }
+  throw new PacksignError('SIGNER_FAILED', `${by} did not give exactly one detached signature`, {
+    hint: 'it has to write an OpenPGP detached signature of its standard input, and nothing else',
+  });
+}

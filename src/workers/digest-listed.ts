@@ -1,0 +1,83 @@
+import { lstatSync, realpathSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import { systemCode } from '../errors.js';
+import type { Archives } from '../model/archive.js';
+import { hashFiles } from './hash.js';
+import { identityOf } from '../disk/identities.js';
+import type { ScannedFile } from '../places/scan.js';
+
+/** What stands at the path of a listed archive. */
+export type ListedFile =
+  | { readonly kind: 'digested'; readonly size: number; readonly sha256: string }
+  | { readonly kind: 'missing' }
+  /** Something that cannot be the archive; `found` says what. */
+  | { readonly kind: 'other'; readonly found: string };
+
+/**
+ * Hashes the archives that a database lists, each a regular file reached without a link that leads out of
+ * the directory (docs/FORMAT.md §8 step 11). A file whose size differs is not read at all.
+ */
+export async function digestListed(
+  directory: string,
+  archives: Archives,
+  onProgress: (done: number, of: number) => void = () => undefined,
+): Promise<ReadonlyMap<string, ListedFile>> {
+  const results = new Map<string, ListedFile>();
+  const files: ScannedFile[] = [];
+  const isInside = insideOf(directory);
+  for (const [path, { Size }] of archives) {
+    const found = look(directory, path, isInside);
+    if ('kind' in found) results.set(path, found);
+    else if (Number(found.identity.size) !== Size) {
+      results.set(path, { kind: 'other', found: `${found.identity.size.toString()} bytes` });
+    } else files.push(found);
+  }
+  let done = 0;
+  const digested = await hashFiles(files, { directory, md5: false, metadata: false }, () => {
+    done += 1;
+    onProgress(done, files.length);
+  });
+  for (const [index, { path }] of files.entries()) {
+    const result = digested[index];
+    if (result === undefined || (result.kind === 'failed' && result.code === 'GONE')) continue;
+    results.set(
+      path,
+      result.kind === 'digested' ? result : { kind: 'other', found: `a file that ${result.message}` },
+    );
+  }
+  return results;
+}
+
+function look(
+  directory: string,
+  path: string,
+  isInside: (folder: string) => boolean,
+): ListedFile | ScannedFile {
+  try {
+    const stats = lstatSync(join(directory, path), { bigint: true });
+    if (stats.isSymbolicLink()) return { kind: 'other', found: 'a symbolic link' };
+    if (!stats.isFile()) return { kind: 'other', found: 'not a regular file' };
+    if (!isInside(dirname(path)))
+      return { kind: 'other', found: 'a file outside of the directory, behind a link' };
+    return { path, identity: identityOf(stats) };
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' };
+    return { kind: 'other', found: `a file that cannot be read (${code ?? 'unknown error'})` };
+  }
+}
+
+/** Whether a folder of the directory really lies in it; looked up once for each. */
+function insideOf(directory: string): (folder: string) => boolean {
+  const root = realpathSync(directory);
+  const known = new Map<string, boolean>();
+  return (folder) => {
+    let inside = known.get(folder);
+    if (inside === undefined) {
+      const real = realpathSync(join(directory, folder));
+      inside = real === root || real.startsWith(root.endsWith(sep) ? root : root + sep);
+      known.set(folder, inside);
+    }
+    return inside;
+  };
+}

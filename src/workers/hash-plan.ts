@@ -1,0 +1,102 @@
+import { getFips } from 'node:crypto';
+import type { DigestOptions } from './digest.js';
+import type { HashTask } from './hash-tasks.js';
+import { LANES } from './lanes.js';
+import type { ScannedFile } from '../places/scan.js';
+
+export interface PlanOptions extends Pick<DigestOptions, 'md5' | 'metadata'> {
+  readonly threads: number;
+}
+
+/**
+ * From here on a file is worth two readings at once, one for each digest, while threads would stand idle; and
+ * is left to other threads, so that this one still hears of signals. (Of eight smaller ones it does after 0.1 s.)
+ */
+const LARGE_BYTES = 8 * 1024 * 1024;
+/** Below that, opening a file costs more than its MD5. */
+const TOGETHER_BYTES = 64 * 1024;
+/** What so many bytes save is more than it takes to get ready for it. */
+const WORTH_TOGETHER_BYTES = 64 * 1024 * 1024;
+/** What a byte costs in SHA-256, in MD5 by itself, and in a lane, which all others wait for: nanoseconds, about. */
+const SHA256_COST = 0.57;
+const MD5_COST = 1.3;
+const LANE_COST = 2.05;
+
+export function isLarge({ identity }: ScannedFile): boolean {
+  return identity.size >= LARGE_BYTES;
+}
+
+interface Numbered {
+  readonly index: number;
+  readonly bytes: number;
+}
+
+/**
+ * The order of work: what takes long first, so that no thread is left alone with it at the end. With MD5, files of like
+ * size are read together.
+ */
+export function planTasks(files: readonly ScannedFile[], options: PlanOptions): readonly HashTask[] {
+  const numbered = files.map(({ identity }, index) => ({ index, bytes: Number(identity.size) }));
+  const long = numbered.filter(({ bytes }) => bytes >= TOGETHER_BYTES);
+  long.sort((a, b) => b.bytes - a.bytes);
+  const groups = isWorthTogether(long, options)
+    ? groupAlike(long, options.threads)
+    : long.map((one) => [one]);
+  return [
+    ...splitLast(groups, options),
+    ...numbered.filter(({ bytes }) => bytes < TOGETHER_BYTES).map((one) => wholeTask([one], options)),
+  ];
+}
+
+function isWorthTogether(files: readonly Numbered[], { md5 }: PlanOptions): boolean {
+  // Where only approved algorithms are allowed, OpenSSL is to say so.
+  return md5 && totalOf(files) >= WORTH_TOGETHER_BYTES && getFips() === 0;
+}
+
+/** Divides files, the longest first, into groups of which each thread gets as many; one that is much longer stays alone. */
+function groupAlike(files: readonly Numbered[], threads: number): readonly (readonly Numbered[])[] {
+  const rounds = Math.ceil(files.length / LANES / threads);
+  const most = Math.ceil(files.length / (rounds * threads));
+  const share = costAlone(files) / threads;
+  const groups: (readonly Numbered[])[] = [];
+  for (let at = 0; at < files.length; at += groups.at(-1)?.length ?? 1) {
+    const group = files.slice(at, at + most);
+    const isBetter = costTogether(group) <= Math.min(costAlone(group), share);
+    groups.push(isBetter ? group : group.slice(0, 1));
+  }
+  return groups;
+}
+
+function costAlone(files: readonly Numbered[]): number {
+  return totalOf(files) * (SHA256_COST + MD5_COST);
+}
+
+/** Of files with the longest first. */
+function costTogether(files: readonly Numbered[]): number {
+  return totalOf(files) * SHA256_COST + (files[0]?.bytes ?? 0) * LANE_COST;
+}
+
+/** Large files that do not fill all threads are read once for each digest. */
+function splitLast(groups: readonly (readonly Numbered[])[], options: PlanOptions): readonly HashTask[] {
+  const alone = groups.filter((group) => group.length === 1 && totalOf(group) >= LARGE_BYTES);
+  const split = new Set(options.md5 ? alone.slice(alone.length - (alone.length % options.threads)) : []);
+  const tasks = groups.flatMap((group) => {
+    const bytes = totalOf(group);
+    const whole = wholeTask(group, options);
+    return split.has(group)
+      ? [
+          { bytes, task: { ...whole, sha256: false, metadata: false } },
+          { bytes, task: { ...whole, md5: false } },
+        ]
+      : [{ bytes, task: whole }];
+  });
+  return tasks.sort((a, b) => b.bytes - a.bytes).map(({ task }) => task);
+}
+
+function wholeTask(files: readonly Numbered[], { md5, metadata }: PlanOptions): HashTask {
+  return { files: files.map(({ index }) => index), sha256: true, md5, metadata };
+}
+
+function totalOf(files: readonly Numbered[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}

@@ -1,0 +1,119 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
+import type { DigestOptions, Digested } from './digest.js';
+import { isLarge, planTasks } from './hash-plan.js';
+import { decodeRows, doTasks, packTasks } from './hash-tasks.js';
+import type { HashTask } from './hash-tasks.js';
+import type { ScannedFile } from '../places/scan.js';
+import { openThreads } from './threads.js';
+import type { Threads } from './threads.js';
+
+/** What a file and a byte cost, about: below so much in all, one thread is done before others have started. */
+const FILE_COST_US = 50;
+const BYTES_PER_US = 1000;
+const WORTH_SHARING_US = 20_000;
+
+/** Hears of each result as it comes, in whatever order. */
+export type DigestListener = (digested: Digested, index: number) => void;
+
+export type HashOptions = Omit<DigestOptions, 'sha256'>;
+
+/** Files that are being hashed. */
+export interface Hashing {
+  /** Takes part in what is left, and gives the results in the order of the files. */
+  readonly finish: () => Promise<readonly Digested[]>;
+}
+
+/**
+ * Starts the threads that small files are shared with, once there are that many to be hashed: so the threads come up
+ * while others are still looked for.
+ */
+export function warmUpToHash(threads: Threads, files: number): void {
+  if (files * FILE_COST_US >= WORTH_SHARING_US) threads.warmUp(threads.count - 1);
+}
+
+/** Hashes on as many threads as it is worth, while this one does something else. */
+export function startHashing(
+  files: readonly ScannedFile[],
+  options: HashOptions & { readonly threads: Threads },
+  onDigested: DigestListener = () => undefined,
+): Hashing {
+  const { threads } = options;
+  const hasLarge = files.some(isLarge);
+  const isShared = threads.count > 1 && costUs(files) >= WORTH_SHARING_US;
+  const results = new Array<Digested>(files.length);
+  const tasks = planTasks(files, { ...options, threads: isShared ? threads.count : 1 });
+  const take = joinHalves(tasks, (digested, index) => {
+    results[index] = digested;
+    onDigested(digested, index);
+  });
+  const work = packTasks(files, tasks, options.directory);
+  const others = isShared ? Math.min(hasLarge ? threads.count : threads.count - 1, tasks.length) : 0;
+  const working = threads.share(work, others).map((worker) => resultsOf(worker, take));
+  // Whoever starts it may fail before it is finished.
+  for (const each of working) each.catch(() => undefined);
+  return {
+    finish: async () => {
+      if (others === 0 || !hasLarge) await doTasks(work, { take, pause: setImmediate });
+      await Promise.all(working);
+      return results;
+    },
+  };
+}
+
+/** Hashes files and waits for it. */
+export async function hashFiles(
+  files: readonly ScannedFile[],
+  options: HashOptions,
+  onDigested?: DigestListener,
+): Promise<readonly Digested[]> {
+  const threads = openThreads();
+  try {
+    return await startHashing(files, { ...options, threads }, onDigested).finish();
+  } finally {
+    threads.stop();
+  }
+}
+
+/** About what it takes to read and hash a file of so many bytes. */
+export function readingUs(bytes: number): number {
+  return FILE_COST_US + bytes / BYTES_PER_US;
+}
+
+function costUs(files: readonly ScannedFile[]): number {
+  return files.reduce((sum, { identity }) => sum + readingUs(Number(identity.size)), 0);
+}
+
+/** Puts the two readings of a split file together again. One that failed fails the file. */
+function joinHalves(tasks: readonly HashTask[], give: DigestListener): DigestListener {
+  const awaited = new Map<number, number>();
+  for (const index of tasks.flatMap((task) => task.files)) awaited.set(index, (awaited.get(index) ?? 0) + 1);
+  const halves = new Map<number, Digested>();
+  return (digested, index) => {
+    const other = halves.get(index);
+    if (awaited.get(index) === 1) give(digested, index);
+    else if (other === undefined) halves.set(index, digested);
+    else give(joined(other, digested), index);
+  };
+}
+
+function joined(a: Digested, b: Digested): Digested {
+  if (a.kind === 'failed') return a;
+  if (b.kind === 'failed') return b;
+  const [sha256, md5] = a.md5 === null ? [a, b] : [b, a];
+  return { ...sha256, md5: md5.md5 };
+}
+
+/** Settles when a thread has no more results. */
+function resultsOf(worker: Worker, take: DigestListener): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.on('message', (rows: string | null) => {
+      if (rows === null) resolve();
+      else decodeRows(rows, take);
+    });
+    worker.on('error', reject);
+    worker.on('exit', (code) => {
+      reject(new Error(`a hashing thread ended with ${code}`));
+    });
+  });
+}

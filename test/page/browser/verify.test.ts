@@ -1,0 +1,174 @@
+import { createServer } from 'node:http';
+import { resolve } from 'node:path';
+import { build } from 'esbuild';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { verifyDatabase } from '../../../src/verify.js';
+import type { Verdict } from '../../../src/verify.js';
+import { forgeKey, primaryOf, subkeyOf } from '../../pgp/forge.js';
+import {
+  ISSUED,
+  certificateFile,
+  databaseText,
+  minutes,
+  people,
+  signatureFile,
+} from '../../threats/scene.js';
+import { hasBrowser, useBrowser, visit } from './browser.js';
+import type { Visit } from './browser.js';
+
+/** What is verified, in Node and in the browser alike. */
+interface Case {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly signature: Uint8Array | null;
+  readonly keys: Uint8Array;
+  readonly minutes: number;
+  readonly threshold: number;
+}
+
+const GOOD = Buffer.from(databaseText());
+
+async function cases(): Promise<readonly Case[]> {
+  const { ann, bob, mallory } = await people();
+  const rsa = await forgeKey({ name: 'Rsa', rsa: true });
+  const curves = await Promise.all(
+    (['nistP256', 'nistP384', 'nistP521'] as const).map((curve) => forgeKey({ name: curve, curve })),
+  );
+  const both = await signatureFile(GOOD, { by: [subkeyOf(ann), subkeyOf(bob)] });
+  const ours = await signatureFile(GOOD, { by: [subkeyOf(ann)] });
+  const base = { bytes: GOOD, signature: ours, keys: certificateFile(ann), minutes: 60, threshold: 1 };
+  const named = (text: string) => Buffer.from(text);
+  const odd = named(GOOD.toString().replace('does demo', 'does\u2028demo'));
+  const spaced = named(GOOD.toString().replace('<dict>', '<dict> '));
+  return [
+    { ...base, name: 'good' },
+    { ...base, name: 'by its primary key', signature: await signatureFile(GOOD, { by: [primaryOf(ann)] }) },
+    { ...base, name: 'stale', minutes: 1e6 },
+    { ...base, name: 'of the future', minutes: -11 },
+    { ...base, name: 'unsigned', signature: null },
+    { ...base, name: 'changed', bytes: named(GOOD.toString().replace('1.0', '1.1')) },
+    { ...base, name: 'by another key', keys: certificateFile(mallory) },
+    { ...base, name: 'two of two', keys: certificateFile(ann, bob), signature: both, threshold: 2 },
+    { ...base, name: 'one of two', keys: certificateFile(ann, bob), threshold: 2 },
+    { ...base, name: 'no signature file', signature: GOOD },
+    { ...base, name: 'no certificate file', keys: GOOD },
+    { ...base, name: 'a binary signature', signature: Buffer.from([0xc2, 0x01, 0x04]) },
+    {
+      ...base,
+      name: 'a forbidden character',
+      bytes: odd,
+      signature: await signatureFile(odd, { by: [subkeyOf(ann)] }),
+    },
+    {
+      ...base,
+      name: 'not canonical',
+      bytes: spaced,
+      signature: await signatureFile(spaced, { by: [subkeyOf(ann)] }),
+    },
+    {
+      ...base,
+      name: 'RSA',
+      keys: certificateFile(rsa),
+      signature: await signatureFile(GOOD, { by: [subkeyOf(rsa)] }),
+    },
+    ...(await Promise.all(
+      curves.map(async (key, index) => ({
+        ...base,
+        name: `NIST ${['P-256', 'P-384', 'P-521'][index] ?? ''}`,
+        keys: certificateFile(key),
+        signature: await signatureFile(GOOD, { by: [subkeyOf(key)] }),
+      })),
+    )),
+  ];
+}
+
+/** A verdict without what JSON does not carry. */
+function plain({ status, code, sha256, message, signatures, database }: Verdict): unknown {
+  const archives = Array.from(database?.Archives ?? []);
+  return JSON.parse(JSON.stringify({ status, code, sha256, message, signatures, archives })) as unknown;
+}
+
+// What a maker of a web application does: its bundler finds the build for browsers by itself.
+const APPLICATION = `
+import { verifyDatabase } from 'packsign/verify';
+globalThis.judge = async ({ bytes, signature, keys, now, threshold }) => {
+  const verdict = await verifyDatabase(new Uint8Array(bytes), signature && new Uint8Array(signature), {
+    keys: new Uint8Array(keys), fingerprints: null, threshold, now: new Date(now),
+  });
+  const { status, code, sha256, message, signatures, database } = verdict;
+  const archives = Array.from(database?.Archives ?? []);
+  return JSON.stringify({ status, code, sha256, message, signatures, archives });
+};`;
+
+async function application(): Promise<Visit> {
+  const { outputFiles } = await build({
+    stdin: { contents: APPLICATION, resolveDir: resolve('.') },
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    write: false,
+    logLevel: 'silent',
+  });
+  const script = outputFiles[0]?.text ?? '';
+  const server = createServer((request, response) => {
+    const isScript = request.url === '/application.js';
+    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
+    response.end(
+      isScript
+        ? script
+        : '<!doctype html><link rel="icon" href="data:,"><script type="module" src="application.js"></script>',
+    );
+  });
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  server.unref();
+  const { port } = server.address() as { port: number };
+  return await visit('', { url: `http://localhost:${port}/` });
+}
+
+describe.skipIf(!hasBrowser)('packsign/verify in a browser', () => {
+  useBrowser();
+  let all: readonly Case[];
+  let there: Visit;
+  beforeAll(async () => {
+    all = await cases();
+    there = await application();
+  });
+
+  it('says of every case what it says in Node', async () => {
+    const answers: Record<string, { node: unknown; browser: unknown }> = {};
+    for (const { name, bytes, signature, keys, threshold, minutes: age } of all) {
+      const now = minutes(ISSUED, age);
+      const node = plain(
+        await verifyDatabase(bytes, signature, { keys, fingerprints: null, threshold, now }),
+      );
+      const sent = {
+        bytes: Array.from(bytes),
+        signature: signature === null ? null : Array.from(signature),
+        keys: Array.from(keys),
+        threshold,
+        now: now.toISOString(),
+      };
+      const said = await there.page.evaluate(
+        (input) => (globalThis as unknown as { judge: (value: object) => Promise<string> }).judge(input),
+        sent,
+      );
+      answers[name] = { node, browser: JSON.parse(said) };
+    }
+    const ofNode = Object.entries(answers).map(([name, { node }]) => [name, node]);
+    const ofBrowser = Object.entries(answers).map(([name, { browser }]) => [name, browser]);
+    expect(ofBrowser).toEqual(ofNode);
+    const statuses = Object.entries(answers).map(
+      ([name, { node }]) => `${name}: ${(node as Verdict).status}`,
+    );
+    expect(statuses.filter((line) => line.endsWith('authentic')).map((line) => line.split(':')[0])).toEqual([
+      'good',
+      'by its primary key',
+      'two of two',
+      'RSA',
+      'NIST P-256',
+      'NIST P-384',
+      'NIST P-521',
+    ]);
+    expect(there.complaints).toEqual([]);
+  });
+});

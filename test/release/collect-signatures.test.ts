@@ -1,0 +1,309 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { codeOf, newKey, newPlace, sdist, transcript } from '../packsign.js';
+import type { Place, TestKey } from '../packsign.js';
+import { run } from '../pgp/gnupg.js';
+import { readSecretKey } from '../../src/signers/secret-key.js';
+import { joinSignatures } from '../../src/pgp/signatures.js';
+import { hasTool } from '../tools.js';
+
+const WAITING = 'dist/packages.unsigned.plist';
+const GATHERED = 'dist/packages.unsigned.plist.asc';
+
+let ann: TestKey;
+let bob: TestKey;
+let eve: TestKey;
+
+beforeAll(async () => {
+  [ann, bob, eve] = await Promise.all([newKey('Ann'), newKey('Bob'), newKey('Eve')]);
+});
+
+/** A directory in which nothing is published yet, and the keys beside it. */
+function newScene(): Place {
+  const place = newPlace();
+  place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  for (const [name, key] of [
+    ['ann', ann],
+    ['bob', bob],
+    ['eve', eve],
+  ] as const) {
+    place.write(`${name}.asc`, key.signing);
+    place.write(`${name}.pub.asc`, key.certificate);
+  }
+  return place;
+}
+
+function succeed(place: Place, args: readonly string[]): string {
+  const outcome = place.packsign(args);
+  expect([outcome.status, outcome.stderr, outcome.args]).toEqual([0, '', args]);
+  return transcript(outcome);
+}
+
+/** keys.asc of Ann and Bob, and a database that waits for both. */
+function waitingForTwo(): Place {
+  const place = newScene();
+  succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc', '--certificate', 'bob.pub.asc']);
+  succeed(place, ['build', 'dist', '--threshold', '2']);
+  return place;
+}
+
+/** A signature of what waits, made so long ago. */
+async function signedBy(key: TestKey, place: Place, agoMs: number): Promise<Uint8Array> {
+  const date = new Date(Date.now() - agoMs);
+  const passphrase = () => Promise.resolve(null);
+  const signer = await readSecretKey(Buffer.from(key.signing), { passphrase, date });
+  return await signer.sign(place.read(WAITING), { date, deterministic: true });
+}
+
+describe('a host without the archives', () => {
+  test('signs there, and is published here without a key', () => {
+    const place = newScene();
+    succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']);
+    succeed(place, ['build', 'dist']);
+    const host = newPlace();
+    host.write('ann.asc', ann.signing);
+    host.write(WAITING, place.read(WAITING));
+    expect(succeed(host, ['sign', 'dist', '--without-archives', '--key', 'ann.asc'])).toMatchInlineSnapshot(`
+      "$ packsign sign dist --without-archives --key ann.asc
+        + demo-1.0.tar.gz
+      1 of 1 signature: carry dist/packages.unsigned.plist.asc to where it is published, and type there
+        packsign sign dist
+      [0]"
+    `);
+    expect(Object.keys(host.snapshot())).toEqual(['packages.unsigned.plist', 'packages.unsigned.plist.asc']);
+    place.write(GATHERED, host.read(GATHERED));
+    expect(succeed(place, ['sign', 'dist'])).toMatchInlineSnapshot(`
+      "$ packsign sign dist
+        + demo-1.0.tar.gz
+      signed and published dist/packages.plist, fresh until <date>
+        by <fingerprint in groups>
+      [0]"
+    `);
+    expect(place.json(['verify', 'dist', '--keys', 'ann.pub.asc']).value['status']).toBe('authentic');
+  });
+
+  test('the next one too: there it follows whatever it says, here it is compared', () => {
+    const place = newScene();
+    succeed(place, ['build', 'dist', '--key', 'ann.asc']);
+    place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
+    succeed(place, ['build', 'dist']);
+    const host = newPlace();
+    host.write('ann.asc', ann.signing);
+    host.write(WAITING, place.read(WAITING));
+    succeed(host, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']);
+    place.write(GATHERED, host.read(GATHERED));
+    place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0', 'evil()\n'));
+    expect(codeOf(place.json(['sign', 'dist']))).toBe('ARCHIVE_DIFFERS');
+    place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
+    succeed(place, ['sign', 'dist']);
+  });
+
+  test('with the whole folder it is held against keys.asc there', () => {
+    const place = newScene();
+    succeed(place, ['build', 'dist', '--key', 'ann.asc']);
+    place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
+    succeed(place, ['build', 'dist']);
+    const args = ['sign', 'dist', '--without-archives', '--key', 'bob.asc'];
+    expect(codeOf(place.json(args))).toBe('KEY_NOT_PUBLISHED');
+    succeed(place, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']);
+    expect(succeed(place, ['sign', 'dist'])).toContain('signed and published');
+  });
+
+  test('NO_KEY, SIGNATURE_INVALID, SIGNATURE_MALFORMED, KEY_NOT_PUBLISHED: what came back does not do', () => {
+    const place = newScene();
+    succeed(place, ['build', 'dist', '--maintainer', 'Ann']);
+    expect(codeOf(place.json(['sign', 'dist']))).toBe('NO_KEY');
+    succeed(place, ['sign', 'dist', '--without-archives', '--key', 'eve.asc']);
+    const byEve = place.read(GATHERED);
+    expect(transcript(place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign sign dist
+      ! packsign: error: there is no dist/keys.asc to hold the signatures of the others against
+      ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
+      [1]"
+    `);
+    succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']);
+    succeed(place, ['build', 'dist']);
+    place.write(GATHERED, byEve);
+    const before = place.snapshot();
+    expect(transcript(place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign sign dist
+      ! packsign: error: none of the signatures that were gathered counts: made by a key that is not among the certificates
+      ! packsign: hint: sign the waiting database itself, by a key in keys.asc; packsign key publish adds one
+      [1]"
+    `);
+    place.write(GATHERED, 'junk');
+    expect(codeOf(place.json(['sign', 'dist']))).toBe('SIGNATURE_MALFORMED');
+    place.write(GATHERED, byEve);
+    expect(place.snapshot()).toEqual(before);
+  });
+});
+
+describe('Threshold', () => {
+  test('signatures gather until there are enough', () => {
+    const place = waitingForTwo();
+    expect(succeed(place, ['sign', 'dist', '--key', 'ann.asc'])).toMatchInlineSnapshot(`
+      "$ packsign sign dist --key ann.asc
+        + demo-1.0.tar.gz
+      1 of 2 signatures; dist/packages.unsigned.plist waits for the others
+      [0]"
+    `);
+    expect(place.has('dist/packages.plist')).toBe(false);
+    const status = place.json(['status', 'dist']).value['waiting'];
+    expect(status).toMatchObject({ signed: [ann.fingerprint], missing: [bob.fingerprint] });
+    // The same key again adds nothing.
+    const gathered = place.read(GATHERED);
+    expect(place.json(['sign', 'dist', '--key', 'ann.asc']).value).toMatchObject({
+      published: false,
+      missing: 1,
+    });
+    expect(place.read(GATHERED)).toEqual(gathered);
+    expect(place.json(['sign', 'dist', '--key', 'bob.asc']).value).toMatchObject({
+      published: true,
+      missing: 0,
+      signers: [ann.fingerprint, bob.fingerprint].sort(),
+    });
+    const pins = ['--keys', 'dist/keys.asc', '--threshold', '2'];
+    expect(place.json(['verify', 'dist', ...pins]).value['status']).toBe('authentic');
+  });
+
+  test('status names who is still missing; what does not count is no signature', async () => {
+    const place = waitingForTwo();
+    const says = () =>
+      transcript(place.packsign(['status', 'dist']))
+        .match(/.*(?:signatures|not signed).*/g)
+        ?.sort();
+    expect(says()).toEqual([
+      '  0 of 2 signatures',
+      '  has not signed: <fingerprint in groups>  Ann <ann@example.org>',
+      '  has not signed: <fingerprint in groups>  Bob <bob@example.org>',
+    ]);
+    // A date before the database was issued, and one signer twice.
+    place.write(GATHERED, joinSignatures([await signedBy(ann, place, 3_600_000)]));
+    expect(place.json(['status', 'dist']).value['waiting']).toMatchObject({ signed: [] });
+    place.write(
+      GATHERED,
+      joinSignatures([await signedBy(bob, place, 0), await signedBy(bob, place, 60_000)]),
+    );
+    expect(says()).toEqual([
+      '  1 of 2 signatures',
+      '  has not signed: <fingerprint in groups>  Ann <ann@example.org>',
+    ]);
+    // Nor is one by a key whose revocation only waits to be published.
+    succeed(place, ['sign', 'dist', '--key', 'ann.asc']);
+    place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
+    succeed(place, ['build', 'dist']);
+    place.write('ann.rev.asc', ann.revocation);
+    place.write(GATHERED, joinSignatures([await signedBy(ann, place, 0)]));
+    expect(place.json(['status', 'dist']).value['waiting']).toMatchObject({ signed: [ann.fingerprint] });
+    expect(place.json(['key', 'revoke', 'ann.rev.asc', 'dist']).value['held']).not.toBeNull();
+    expect(place.json(['status', 'dist']).value['waiting']).toMatchObject({ signed: [] });
+  });
+
+  test('on two hosts that know nothing of each other', () => {
+    const place = waitingForTwo();
+    const host = newPlace();
+    host.write(WAITING, place.read(WAITING));
+    for (const [name, key] of [
+      ['ann', ann],
+      ['bob', bob],
+    ] as const) {
+      host.write(`${name}.asc`, key.signing);
+      succeed(host, ['sign', 'dist', '--without-archives', '--key', `${name}.asc`]);
+    }
+    place.write(GATHERED, host.read(GATHERED));
+    expect(place.json(['sign', 'dist']).value).toMatchObject({ published: true, missing: 0 });
+  });
+
+  test('what does not count is not published beside what does', () => {
+    const place = waitingForTwo();
+    const host = newPlace();
+    host.write(WAITING, place.read(WAITING));
+    for (const [name, key] of [
+      ['eve', eve],
+      ['bob', bob],
+    ] as const) {
+      host.write(`${name}.asc`, key.signing);
+      expect(host.packsign(['sign', 'dist', '--without-archives', '--key', `${name}.asc`]).status).toBe(0);
+    }
+    place.write(GATHERED, host.read(GATHERED));
+    expect(place.json(['sign', 'dist', '--key', 'ann.asc']).value['published']).toBe(true);
+    const { value } = place.json(['verify', 'dist', '--keys', 'dist/keys.asc']);
+    expect(value['signatures']).toHaveLength(2);
+    if (!hasTool('sqv')) return;
+    const files = ['dist/packages.plist.asc', 'dist/packages.plist'].map(place.path);
+    expect(run('sqv', ['-n', '2', '--keyring', place.path('dist/keys.asc'), ...files]).status).toBe(0);
+  });
+
+  test('KEY_NOT_PUBLISHED: a first database for two wants their certificates first', () => {
+    const place = newScene();
+    const signers = ['--signers', ann.fingerprint, '--signers', bob.fingerprint, '--threshold', '2'];
+    const before = place.snapshot();
+    expect(transcript(place.packsign(['build', 'dist', '--key', 'ann.asc', ...signers])))
+      .toMatchInlineSnapshot(`
+        "$ packsign build dist --key ann.asc --signers <fingerprint> --signers <fingerprint> --threshold 2
+        ! packsign: error: there is no dist/keys.asc to hold the signatures of the others against
+        ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
+        [1]"
+      `);
+    expect(place.snapshot()).toEqual(before);
+    succeed(place, ['build', 'dist', '--key', 'ann.asc', '--key', 'bob.asc', ...signers]);
+  });
+});
+
+describe('sign --co-sign', () => {
+  function published(): Place {
+    const place = newScene();
+    succeed(place, [
+      'key',
+      'publish',
+      'dist',
+      '--certificate',
+      'ann.pub.asc',
+      '--certificate',
+      'bob.pub.asc',
+    ]);
+    succeed(place, ['build', 'dist', '--key', 'ann.asc']);
+    return place;
+  }
+
+  test('adds a signature, and leaves the database and what waits', () => {
+    const place = published();
+    const database = place.read('dist/packages.plist');
+    place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
+    succeed(place, ['build', 'dist']);
+    expect(succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
+      "$ packsign sign dist --co-sign --key bob.asc
+      signed and published dist/packages.plist, fresh until <date>
+        by <fingerprint in groups>
+        by <fingerprint in groups>
+      [0]"
+    `);
+    expect(place.read('dist/packages.plist')).toEqual(database);
+    expect(place.has(WAITING)).toBe(true);
+    const pins = ['--keys', 'dist/keys.asc', '--threshold', '2', '--no-archives'];
+    expect(place.json(['verify', 'dist', ...pins]).value['status']).toBe('authentic');
+    const [name = ''] = Object.keys(place.snapshot('dist/signatures'));
+    expect(place.read(`dist/signatures/${name}`)).toEqual(place.read('dist/packages.plist.asc'));
+    expect(succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
+      "$ packsign sign dist --co-sign --key bob.asc
+      dist/packages.plist is signed by every key that was named
+      [0]"
+    `);
+  });
+
+  test('NOTHING_TO_SIGN, NO_KEY, KEY_NOT_PUBLISHED, PREVIOUS_INVALID', () => {
+    const args = ['sign', 'dist', '--co-sign'];
+    expect(transcript(newScene().packsign([...args, '--key', 'ann.asc']))).toMatchInlineSnapshot(`
+      "$ packsign sign dist --co-sign --key ann.asc
+      ! packsign: error: there is no published dist/packages.plist
+      ! packsign: hint: a database that waits is signed without --co-sign
+      [2]"
+    `);
+    const place = published();
+    const before = place.snapshot();
+    expect(codeOf(place.json(args))).toBe('NO_KEY');
+    expect(codeOf(place.json([...args, '--key', 'eve.asc']))).toBe('KEY_NOT_PUBLISHED');
+    expect(place.snapshot()).toEqual(before);
+    place.write('dist/packages.plist', place.text('dist/packages.plist').replace('demo', 'evil'));
+    expect(codeOf(place.json([...args, '--key', 'bob.asc']))).toBe('PREVIOUS_INVALID');
+  });
+});

@@ -1,0 +1,456 @@
+import { EventEmitter } from 'node:events';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { Readable } from 'node:stream';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openChanges, stampFiles } from '../../src/watch/file-events.js';
+import type { Changes } from '../../src/watch/file-events.js';
+
+/** Stands in for chokidar's watcher: says what a test has it say. */
+class FakeWatcher extends EventEmitter {
+  declare readonly _readdirp: (folder: string) => AsyncIterable<unknown>;
+  closed = false;
+  readonly closing: () => Promise<void>;
+
+  constructor(closing: () => Promise<void>) {
+    super();
+    this.closing = closing;
+  }
+
+  async close(): Promise<void> {
+    await this.closing();
+    this.closed = true;
+  }
+
+  /** Puts a watch on a folder, as the real one does: once it has read it. */
+  async addFolder(folder: string): Promise<void> {
+    await Readable.from(this._readdirp(folder)).toArray();
+  }
+
+  raw(folder: string, name: string): void {
+    this.emit('raw', 'rename', name, { watchedPath: folder });
+  }
+}
+
+const fake = vi.hoisted(() => ({
+  watchers: [] as unknown[],
+  closing: (): Promise<void> => Promise.resolve(),
+  /** What happens once somebody listens. */
+  opened: (watcher: { emit: (name: string, ...details: unknown[]) => boolean }) => {
+    watcher.emit('ready');
+  },
+}));
+
+vi.mock('chokidar', () => ({
+  FSWatcher: class extends FakeWatcher {
+    constructor() {
+      super(() => fake.closing());
+    }
+
+    add(directory: string): this {
+      fake.watchers.push(this);
+      this.addFolder(directory).then(
+        () => fake.opened(this),
+        (error: unknown) => this.emit('error', error),
+      );
+      return this;
+    }
+  },
+}));
+
+const watchers = () => fake.watchers as FakeWatcher[];
+
+let root: string;
+let dist: string;
+let stop: AbortController;
+let reasons: string[];
+let changes: Changes | null = null;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'packsign-test-'));
+  dist = join(root, 'dist');
+  mkdirSync(dist);
+  stop = new AbortController();
+  reasons = [];
+  fake.watchers.length = 0;
+  fake.closing = () => Promise.resolve();
+  fake.opened = (watcher) => watcher.emit('ready');
+});
+afterEach(async () => {
+  await changes?.close();
+  changes = null;
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function open(poll = false): Promise<Changes> {
+  changes = await openChanges(dist, {
+    poll,
+    signal: stop.signal,
+    onFallback: (reason) => reasons.push(reason),
+  });
+  return changes;
+}
+
+/** Opened, and the hints taken that make up for what came before it, and before the folder was watched. */
+async function openQuiet(): Promise<Changes> {
+  const opened = await open();
+  expect(await opened.next(1000)).toBe('change');
+  expect(await opened.next(1000)).toBe('change');
+  expect(await opened.next(5)).toBe('timeout');
+  return opened;
+}
+
+async function eventually(isTrue: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1000 && !isTrue(); tries += 1)
+    await new Promise((done) => setTimeout(done, 10));
+  expect(isTrue()).toBe(true);
+}
+
+const outOfWatches = () => Object.assign(new Error('ENOSPC: no watches left'), { code: 'ENOSPC' });
+
+describe('hints', () => {
+  test('come for an event, once, whether or not somebody was waiting', async () => {
+    const opened = await openQuiet();
+    watchers()[0]!.raw(dist, 'a-1.tar.gz');
+    watchers()[0]!.raw(dist, 'b-1.tar.gz');
+    expect(await opened.next(1000)).toBe('change');
+    expect(await opened.next(5)).toBe('timeout');
+    const waiting = opened.next(10_000);
+    watchers()[0]!.raw(join(dist, 'sub'), 'c-1.tar.gz');
+    expect(await waiting).toBe('change');
+  });
+
+  test.each([
+    ['', 'packages.plist'],
+    ['', 'packages.plist.asc'],
+    ['', 'keys.asc'],
+    ['', 'keys.gpg'],
+    ['', 'packages.unsigned.plist'],
+    ['', 'packages.unsigned.plist.asc'],
+    ['', '.packsign-0123456789abcdef.tmp'],
+    ['', 'signatures'],
+    ['signatures', 'anything.asc'],
+    ['.packsign', 'lock'],
+  ])('do not come for what packsign writes itself: %s %s', async (folder, name) => {
+    const opened = await openQuiet();
+    watchers()[0]!.raw(join(dist, folder), name);
+    expect(await opened.next(20)).toBe('timeout');
+  });
+
+  test.each([
+    ['', 'packsign.json'],
+    ['sub', 'packages.plist'],
+    ['', 'signatures.tar.gz'],
+    ['', '.packsign-notes'],
+  ])('come for what only looks like it: %s %s', async (folder, name) => {
+    const opened = await openQuiet();
+    watchers()[0]!.raw(join(dist, folder), name);
+    expect(await opened.next(1000)).toBe('change');
+  });
+
+  test('come twice for a new folder: a file may come into it before it is watched', async () => {
+    const opened = await openQuiet();
+    watchers()[0]!.emit('addDir', join(dist, 'sub'));
+    expect(await opened.next(1000)).toBe('change');
+    expect(await opened.next(5000)).toBe('change');
+    expect(await opened.next(400)).toBe('timeout');
+  });
+
+  test('end with the signal, also for who asks later', async () => {
+    const opened = await openQuiet();
+    const waiting = opened.next(60_000);
+    stop.abort();
+    expect(await waiting).toBe('stop');
+    watchers()[0]!.raw(dist, 'a-1.tar.gz');
+    expect(await opened.next(60_000)).toBe('stop');
+  });
+});
+
+describe.runIf(process.platform === 'linux')('the paths of all changes', () => {
+  /** Opened, with what came before taken. */
+  async function openKnown(): Promise<(...folders: string[]) => readonly string[] | null> {
+    const opened = await openQuiet();
+    expect(opened.arrivals?.takeReported([''])).toBeNull();
+    const taken = (...folders: string[]) => {
+      const paths = opened.arrivals?.takeReported(['', ...folders]) ?? null;
+      return paths === null ? null : Array.from(paths);
+    };
+    expect(taken()).toEqual([]);
+    return taken;
+  }
+
+  test('are told once, below the directory, without what packsign writes itself', async () => {
+    const taken = await openKnown();
+    watchers()[0]!.raw(dist, 'a-1.tar.gz');
+    watchers()[0]!.raw(join(dist, 'sub/deep'), 'b-1.tar.gz');
+    watchers()[0]!.raw(dist, 'packages.plist');
+    watchers()[0]!.emit('raw', 'change', 'a-1.tar.gz', { watchedPath: dist });
+    expect(taken()).toEqual(['a-1.tar.gz', 'sub/deep/b-1.tar.gz']);
+    expect(taken()).toEqual([]);
+  });
+
+  test.each<[string, (watcher: FakeWatcher) => void]>([
+    ['one has no name', (watcher) => watcher.emit('raw', 'rename', null, { watchedPath: dist })],
+    [
+      'one is of the directory itself',
+      (watcher) => watcher.emit('raw', 'change', 'dist', { watchedPath: dist }),
+    ],
+    [
+      'one is of a sub-folder itself',
+      (watcher) => watcher.emit('raw', 'change', 'sub', { watchedPath: join(dist, 'sub') }),
+    ],
+    ['a folder came', (watcher) => watcher.emit('addDir', join(dist, 'sub'))],
+    ['a folder went', (watcher) => watcher.emit('unlinkDir', join(dist, 'sub'))],
+    [
+      'a folder could not be watched',
+      (watcher) => watcher.emit('error', Object.assign(new Error('gone'), { code: 'ENOENT' })),
+    ],
+    [
+      'so many came that others may have been lost',
+      (watcher) => {
+        for (let count = 0; count < 4096; count += 1) watcher.raw(dist, 'packages.plist');
+      },
+    ],
+    [
+      'there are very many',
+      (watcher) => {
+        for (let count = 0; count < 1024; count += 1) watcher.raw(dist, `a-${count}.tar.gz`);
+      },
+    ],
+  ])('are not known where %s', async (_name, happen) => {
+    const taken = await openKnown();
+    happen(watchers()[0]!);
+    expect(taken()).toBeNull();
+    expect(taken()).toEqual([]);
+  });
+
+  test('are not known while a folder that appeared is not watched yet', async () => {
+    const taken = await openKnown();
+    mkdirSync(join(dist, 'sub'));
+    watchers()[0]!.raw(dist, 'sub');
+    expect(taken()).toBeNull();
+    expect(taken()).toBeNull();
+    await watchers()[0]!.addFolder(join(dist, 'sub'));
+    await new Promise((done) => setTimeout(done, 500));
+    expect(taken('sub')).toBeNull();
+    expect(taken('sub')).toEqual([]);
+    expect(watchers()).toHaveLength(1);
+  });
+
+  test('are not known a moment after a folder was noticed: something may have come into it before', async () => {
+    const taken = await openKnown();
+    watchers()[0]!.emit('addDir', join(dist, 'sub'));
+    expect(taken()).toBeNull();
+    expect(taken()).toEqual([]);
+    await new Promise((done) => setTimeout(done, 400));
+    expect(taken()).toBeNull();
+  });
+
+  test('are not known in a folder that came unheard; all are watched anew for it, more and more rarely', async () => {
+    const taken = await openKnown();
+    mkdirSync(join(dist, 'sub'));
+    for (const count of [2, 3]) {
+      const beganMs = Date.now();
+      await eventually(() => taken('sub') === null && watchers().length === count);
+      expect(Date.now() - beganMs).toBeGreaterThan(count === 2 ? 350 : 700);
+    }
+    await watchers()[2]!.addFolder(join(dist, 'sub'));
+    // The watch may be put on it a moment after it was read.
+    expect(taken('sub')).toBeNull();
+    await eventually(() => taken('sub') !== null);
+    expect(taken('sub')).toEqual([]);
+  });
+
+  test('are not known in a folder that took the place of another unheard', async () => {
+    const taken = await openKnown();
+    mkdirSync(join(dist, 'sub'));
+    mkdirSync(join(root, 'other'));
+    await watchers()[0]!.addFolder(join(dist, 'sub'));
+    await new Promise((done) => setTimeout(done, 100));
+    taken('sub');
+    expect(taken('sub')).toEqual([]);
+    renameSync(join(dist, 'sub'), join(root, 'away'));
+    renameSync(join(root, 'other'), join(dist, 'sub'));
+    expect(taken('sub')).toBeNull();
+    await eventually(() => watchers().length === 2);
+  });
+
+  test('are not known in a folder that was moved and has a watch again: it may be the old one', async () => {
+    const taken = await openKnown();
+    const sub = join(dist, 'sub');
+    mkdirSync(sub);
+    await watchers()[0]!.addFolder(sub);
+    await eventually(() => taken('sub') !== null);
+    // As the system reports it: of what is watched, under its own name.
+    watchers()[0]!.raw(sub, 'sub');
+    watchers()[0]!.emit('unlinkDir', sub);
+    await watchers()[0]!.addFolder(sub);
+    await new Promise((done) => setTimeout(done, 100));
+    taken('sub');
+    expect(taken('sub')).toBeNull();
+    await eventually(() => watchers().length === 2);
+  });
+
+  test('need no watch on the folder of signatures, which nobody else writes', async () => {
+    const taken = await openKnown();
+    mkdirSync(join(dist, 'signatures'));
+    expect(taken('signatures')).toEqual([]);
+  });
+
+  test('are not known while watchers are opened anew, nor once where they are open', async () => {
+    const taken = await openKnown();
+    let letGo = (): void => undefined;
+    fake.closing = () => new Promise((done) => (letGo = done));
+    renameSync(dist, join(root, 'old'));
+    mkdirSync(dist);
+    await new Promise((done) => setTimeout(done, 700));
+    expect(taken()).toBeNull();
+    expect(taken()).toBeNull();
+    fake.closing = () => Promise.resolve();
+    letGo();
+    await eventually(() => watchers().length === 2);
+    await new Promise((done) => setTimeout(done, 50));
+    expect(taken()).toBeNull();
+    expect(taken()).toEqual([]);
+  });
+
+  test('are not known while a timer does the watching', async () => {
+    const opened = await open(true);
+    expect(opened.arrivals?.takeReported([''])).toBeNull();
+    expect(opened.arrivals?.takeReported([''])).toBeNull();
+  });
+
+  test('are not known once there are no watches left', async () => {
+    const taken = await openKnown();
+    watchers()[0]!.emit('error', outOfWatches());
+    expect(taken()).toBeNull();
+    expect(taken()).toBeNull();
+  });
+});
+
+describe('where the system has no watches left', () => {
+  test('a timer takes over, said once however many errors there are', async () => {
+    fake.opened = (watcher) => {
+      for (let errors = 0; errors < 20; errors += 1) watcher.emit('error', outOfWatches());
+      watcher.emit('ready');
+    };
+    const opened = await open();
+    expect(reasons).toEqual(['ENOSPC: no watches left']);
+    await eventually(() => watchers()[0]!.closed);
+    for (let ticks = 0; ticks < 3; ticks += 1) expect(await opened.next(10_000)).toBe('change');
+    expect(watchers()).toHaveLength(1);
+  });
+
+  test('the same while it runs', async () => {
+    const opened = await openQuiet();
+    watchers()[0]!.emit('error', outOfWatches());
+    expect(await opened.next(10_000)).toBe('change');
+    expect(await opened.next(10_000)).toBe('change');
+    expect(reasons).toHaveLength(1);
+  });
+
+  test('a folder that went away meanwhile is no such thing', async () => {
+    const opened = await openQuiet();
+    watchers()[0]!.emit('error', Object.assign(new Error('gone'), { code: 'ENOENT' }));
+    expect(reasons).toEqual([]);
+    expect(await opened.next(5)).toBe('timeout');
+  });
+});
+
+test('polling opens no watcher, and hints every second however short the waits are', async () => {
+  const opened = await open(true);
+  const wakes: string[] = [];
+  while (wakes.length < 100 && !wakes.includes('change')) wakes.push(await opened.next(100));
+  expect(wakes.length).toBeGreaterThan(3);
+  expect(wakes.at(-1)).toBe('change');
+  expect(watchers()).toEqual([]);
+});
+
+describe('a sub-folder', () => {
+  test('that takes the name of another one unnoticed has everything watched anew', async () => {
+    await openQuiet();
+    for (const name of ['sub', 'more']) {
+      mkdirSync(join(dist, name));
+      watchers()[0]!.raw(dist, name);
+    }
+    await eventually(() => watchers().length === 2);
+    expect(watchers()[0]!.closed).toBe(true);
+    await new Promise((done) => setTimeout(done, 600));
+    expect(watchers()).toHaveLength(2);
+  });
+
+  test('that is noticed as a new one is watched already', async () => {
+    await openQuiet();
+    mkdirSync(join(dist, 'sub'));
+    watchers()[0]!.raw(dist, 'sub');
+    await watchers()[0]!.addFolder(join(dist, 'sub'));
+    // Neither is a file, or what is gone again.
+    writeFileSync(join(dist, 'a-1.tar.gz'), '');
+    watchers()[0]!.raw(dist, 'a-1.tar.gz');
+    watchers()[0]!.raw(dist, 'gone');
+    await new Promise((done) => setTimeout(done, 600));
+    expect(watchers()).toHaveLength(1);
+  });
+});
+
+describe('the directory itself', () => {
+  test('removed and made anew is watched anew, the old watcher closed', async () => {
+    const opened = await openQuiet();
+    rmSync(dist, { recursive: true });
+    expect(await opened.next(10_000)).toBe('change');
+    // Its number may be used again at once: another folder takes that.
+    mkdirSync(join(root, 'other'));
+    mkdirSync(dist);
+    await eventually(() => watchers().length === 2);
+    expect(watchers()[0]!.closed).toBe(true);
+    expect(await opened.next(10_000)).toBe('change');
+  });
+
+  test('swapped by rename is watched anew', async () => {
+    const opened = await openQuiet();
+    mkdirSync(join(root, 'next'));
+    renameSync(dist, join(root, 'old'));
+    renameSync(join(root, 'next'), dist);
+    expect(await opened.next(10_000)).toBe('change');
+    await eventually(() => watchers().length === 2);
+    watchers()[1]!.raw(dist, 'a-1.tar.gz');
+    expect(await opened.next(10_000)).toBe('change');
+  });
+
+  test('not there yet is watched once it is', async () => {
+    rmSync(dist, { recursive: true });
+    const opened = await open();
+    expect(watchers()).toEqual([]);
+    mkdirSync(dist);
+    expect(await opened.next(10_000)).toBe('change');
+    await eventually(() => watchers().length === 1);
+  });
+
+  test('swapped faster than watchers open and close: one stays, and closing leaves none', async () => {
+    fake.closing = () => new Promise((done) => setTimeout(done, 700));
+    const opened = await open();
+    for (let swaps = 0; swaps < 4; swaps += 1) {
+      renameSync(dist, join(root, `old-${swaps}`));
+      mkdirSync(dist);
+      await new Promise((done) => setTimeout(done, 520));
+    }
+    await opened.close();
+    changes = null;
+    expect(watchers().filter(({ closed }) => !closed)).toEqual([]);
+  });
+});
+
+test('a stamp of files tells every change of them, and that one is missing', () => {
+  const names = ['packages.plist', 'keys.asc'];
+  const stamps = [stampFiles(dist, names)];
+  writeFileSync(join(dist, 'keys.asc'), 'one');
+  stamps.push(stampFiles(dist, names));
+  writeFileSync(join(dist, 'next'), 'two');
+  renameSync(join(dist, 'next'), join(dist, 'keys.asc'));
+  stamps.push(stampFiles(dist, names));
+  rmSync(join(dist, 'keys.asc'));
+  stamps.push(stampFiles(dist, names));
+  expect(new Set(stamps).size).toBe(3);
+  expect(stamps[0]).toBe(stamps[3]);
+});

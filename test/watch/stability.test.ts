@@ -1,0 +1,596 @@
+import {
+  appendFileSync,
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Changes } from '../../src/watch/file-events.js';
+import { settledStates } from '../../src/watch/stability.js';
+import type { Settled } from '../../src/watch/stability.js';
+
+const SETTLE_MS = 2000;
+
+let root: string;
+let dist: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'packsign-test-'));
+  dist = join(root, 'dist');
+  mkdirSync(dist);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** Writes as most programs do: what changed last are the bytes. */
+function write(name: string, bytes = name): void {
+  mkdirSync(dirname(join(dist, name)), { recursive: true });
+  writeFileSync(join(dist, name), bytes);
+}
+
+/** Makes a file elsewhere whose last write was a while ago. */
+function made(bytes: string): string {
+  const path = join(root, 'made');
+  writeFileSync(path, bytes);
+  utimesSync(path, 1_700_000_000, 1_700_000_000);
+  return path;
+}
+
+/** Puts a complete file under its name by rename. */
+function drop(name: string, bytes = name): void {
+  mkdirSync(dirname(join(dist, name)), { recursive: true });
+  renameSync(made(bytes), join(dist, name));
+}
+
+/** Something that happens at a time after the beginning; `hint: false` when nobody is told of it. */
+interface Step {
+  readonly atMs: number;
+  readonly act: (clock: { ms: number }) => void;
+  readonly hint?: boolean;
+}
+
+/** A state that was handed out: when, what had settled, what had not. */
+interface Seen {
+  readonly atMs: number;
+  readonly settled: readonly string[];
+  readonly unsettled: readonly string[];
+  readonly changed: boolean;
+}
+
+interface SceneOptions {
+  readonly once?: boolean;
+  readonly untilMs?: number;
+  readonly dueMs?: () => number;
+  readonly isRefused?: () => boolean;
+  readonly kept?: readonly string[];
+  readonly exclude?: readonly string[];
+  /** What a turn does, and how long it takes by the fake clock. */
+  readonly onTurn?: (state: Settled) => number | undefined;
+}
+
+/**
+ * Plays the steps over real files by a clock that only goes on while something is waited for. Times in
+ * files are real: so the clock begins at the real present, and no step takes as long as it says.
+ */
+async function play(steps: readonly Step[], options: SceneOptions = {}): Promise<readonly Seen[]> {
+  const clock = { ms: Date.now() + 1 };
+  const began = clock.ms;
+  // The scene's own time: the clock may be set meanwhile.
+  let passedMs = 0;
+  const left = [...steps].sort((a, b) => a.atMs - b.atMs);
+  let rung = false;
+  /** Lets time pass, with whatever happens in it. */
+  const pass = (ms: number) => {
+    const endMs = passedMs + ms;
+    for (let step = left[0]; step !== undefined && step.atMs <= endMs; step = left[0]) {
+      left.shift();
+      clock.ms += Math.max(0, step.atMs - passedMs);
+      passedMs = Math.max(passedMs, step.atMs);
+      step.act(clock);
+      if (step.hint !== false) return (rung = true);
+    }
+    clock.ms += endMs - passedMs;
+    passedMs = endMs;
+    return false;
+  };
+  const changes: Changes = {
+    next: (timeoutMs) => {
+      if (passedMs >= (options.untilMs ?? 120_000)) return Promise.resolve('stop');
+      const wasRung = rung || pass(timeoutMs);
+      rung = false;
+      return Promise.resolve(wasRung ? 'change' : 'timeout');
+    },
+    close: () => Promise.resolve(),
+  };
+  const seen: Seen[] = [];
+  const states = settledStates(dist, changes, {
+    settleMs: SETTLE_MS,
+    exclude: () => options.exclude ?? [],
+    nowMs: () => clock.ms,
+    dueMs: options.dueMs === undefined ? () => Infinity : () => began + options.dueMs!(),
+    isRefused: options.isRefused ?? (() => false),
+    kept: options.kept ?? [],
+    once: options.once ?? false,
+  });
+  for await (const state of states) {
+    // To ten milliseconds: a burst is waited for before every turn, if only for a moment.
+    const atMs = Math.floor(passedMs / 10) * 10;
+    if (state.kind === 'seen') {
+      const paths = state.scan.archives.map(({ path }) => path);
+      seen.push({
+        atMs,
+        settled: paths.filter((path) => !state.unsettled.has(path)),
+        unsettled: Array.from(state.unsettled),
+        changed: state.changed,
+      });
+    } else {
+      seen.push({ atMs, settled: [state.error.code], unsettled: [], changed: false });
+    }
+    for (let ms = options.onTurn?.(state) ?? 0; ms > 0; ms -= 1) pass(1);
+  }
+  return seen;
+}
+
+/** The states after the first, which comes at once whatever is there. */
+async function later(steps: readonly Step[], options: SceneOptions = {}): Promise<readonly Seen[]> {
+  const [first, ...rest] = await play(steps, options);
+  expect(first?.atMs).toBe(0);
+  return rest;
+}
+
+describe('what is there at the beginning', () => {
+  test('has its turn at once; what was written just now, when it has settled', async () => {
+    drop('a-1.tar.gz');
+    write('b-1.tar.gz');
+    const [first, second, ...rest] = await play([]);
+    expect(first).toEqual({ atMs: 0, settled: ['a-1.tar.gz'], unsettled: ['b-1.tar.gz'], changed: true });
+    expect(second).toMatchObject({ settled: ['a-1.tar.gz', 'b-1.tar.gz'], unsettled: [], changed: true });
+    expect(second!.atMs).toBeGreaterThan(SETTLE_MS - 500);
+    expect(second!.atMs).toBeLessThanOrEqual(SETTLE_MS + 1);
+    expect(rest).toEqual([]);
+  });
+
+  test('has a turn also when there is nothing', async () => {
+    expect(await play([])).toEqual([{ atMs: 0, settled: [], unsettled: [], changed: false }]);
+  });
+
+  test('may be no directory; a turn comes when there is one', async () => {
+    rmSync(dist, { recursive: true });
+    const states = await play([{ atMs: 5000, act: () => drop('a-1.tar.gz') }], { untilMs: 6000 });
+    expect(states.map(({ settled }) => settled)).toEqual([['DIRECTORY_UNREADABLE'], ['a-1.tar.gz']]);
+  });
+});
+
+describe('an archive that is written', () => {
+  test('in three pieces, a pause between them, is handed out once, with all of them', async () => {
+    const states = await later([
+      { atMs: 1000, act: () => write('a-1.tar.gz', 'one') },
+      { atMs: 2500, act: () => appendFileSync(join(dist, 'a-1.tar.gz'), 'two') },
+      { atMs: 4000, act: () => appendFileSync(join(dist, 'a-1.tar.gz'), 'three') },
+    ]);
+    expect(states).toEqual([{ atMs: 6000, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('counts as settled only when nothing at all was touched for that long', async () => {
+    const path = join(dist, 'a-1.tar.gz');
+    const states = await later([
+      { atMs: 1000, act: () => write('a-1.tar.gz', 'bytes') },
+      // Neither size nor date of the bytes changes; the change of status does.
+      { atMs: 2900, act: () => utimesSync(path, 1_700_000_000, 1_700_000_000) },
+    ]);
+    expect(states.map(({ atMs }) => atMs)).toEqual([4900]);
+  });
+
+  test('and goes away before it has settled is never handed out', async () => {
+    const states = await later([
+      { atMs: 1000, act: () => write('a-1.tar.gz', 'half of it') },
+      { atMs: 2000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
+    ]);
+    expect(states).toEqual([]);
+  });
+
+  test('over a published one stays as it was until it has settled, and is gone when it goes away', async () => {
+    drop('a-1.tar.gz');
+    drop('b-1.tar.gz');
+    const states = await later([
+      { atMs: 1000, act: () => write('a-1.tar.gz', 'other bytes') },
+      { atMs: 2000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
+    ]);
+    expect(states).toEqual([{ atMs: 4000, settled: ['b-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('slowly does not hold up one that appears whole', async () => {
+    const pieces = Array.from({ length: 20 }, (_, index) => ({
+      atMs: 1000 + index * 1000,
+      act: () => appendFileSync(join(dist, 'slow-1.tar.gz'), `piece ${index}`),
+    }));
+    const states = await later([...pieces, { atMs: 5500, act: () => drop('a-1.tar.gz') }]);
+    expect(states).toEqual([
+      { atMs: 5500, settled: ['a-1.tar.gz'], unsettled: ['slow-1.tar.gz'], changed: true },
+      { atMs: 22_000, settled: ['a-1.tar.gz', 'slow-1.tar.gz'], unsettled: [], changed: true },
+    ]);
+  });
+
+  test('slowly holds up others that were written for a while only', async () => {
+    const pieces = Array.from({ length: 30 }, (_, index) => ({
+      atMs: 1000 + index * 1000,
+      act: () => appendFileSync(join(dist, 'slow-1.tar.gz'), `piece ${index}`),
+    }));
+    const [first, ...rest] = await later([...pieces, { atMs: 3500, act: () => write('a-1.tar.gz') }]);
+    // It has settled after 2 s, and waits three times that for the other.
+    expect(first).toMatchObject({ settled: ['a-1.tar.gz'], unsettled: ['slow-1.tar.gz'] });
+    expect(first!.atMs).toBeGreaterThanOrEqual(5500);
+    expect(first!.atMs).toBeLessThanOrEqual(3500 + SETTLE_MS * 4 + 1000);
+    expect(rest.map(({ atMs }) => atMs)).toEqual([32_000]);
+  });
+
+  test('settles all the same when the clock is set back meanwhile', async () => {
+    const states = await later([
+      { atMs: 1000, act: () => write('a-1.tar.gz') },
+      { atMs: 1500, act: (clock) => (clock.ms -= 3_600_000) },
+    ]);
+    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], unsettled: [] }]);
+    expect(states[0]!.atMs).toBeLessThanOrEqual(4000);
+  });
+
+  test('of a file server whose clock is ahead settles by what is seen, not by its date', async () => {
+    const ahead = Date.now() / 1000 + 86_400;
+    const act = () => {
+      write('a-1.tar.gz');
+      utimesSync(join(dist, 'a-1.tar.gz'), ahead, ahead);
+    };
+    const states = await later([{ atMs: 1000, act }]);
+    expect(states.map(({ atMs }) => atMs)).toEqual([1000 + SETTLE_MS]);
+  });
+
+  test('is not complete when its permissions are set before its first byte', async () => {
+    const path = join(dist, 'a-1.tar.gz');
+    const act = () => {
+      writeFileSync(path, '');
+      utimesSync(path, 1_700_000_000, 1_700_000_000);
+      chmodSync(path, 0o600);
+    };
+    const states = await later([
+      { atMs: 1000, act },
+      { atMs: 1500, act: () => writeFileSync(path, 'bytes') },
+    ]);
+    expect(states.map(({ atMs }) => atMs)).toEqual([3500]);
+  });
+});
+
+describe('a name that appears without a write after it', () => {
+  test('by rename counts at once', async () => {
+    const states = await later([{ atMs: 1000, act: () => drop('a-1.tar.gz') }]);
+    expect(states).toEqual([{ atMs: 1000, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('by hard link counts at once', async () => {
+    const path = made('bytes');
+    const act = () => linkSync(path, join(dist, 'a-1.tar.gz'));
+    expect((await later([{ atMs: 1000, act }])).map(({ atMs }) => atMs)).toEqual([1000]);
+  });
+
+  test('by rename over a published one counts at once', async () => {
+    drop('a-1.tar.gz');
+    const states = await later([{ atMs: 1000, act: () => drop('a-1.tar.gz', 'other bytes') }]);
+    expect(states).toEqual([{ atMs: 1000, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('by renaming a published one counts at once', async () => {
+    drop('a-1.tar.gz');
+    const act = () => renameSync(join(dist, 'a-1.tar.gz'), join(dist, 'b-1.tar.gz'));
+    expect(await later([{ atMs: 1000, act }])).toMatchObject([{ atMs: 1000, settled: ['b-1.tar.gz'] }]);
+  });
+
+  test('in a new folder counts at once', async () => {
+    const states = await later([{ atMs: 1000, act: () => drop('x/y/a-1.tar.gz') }]);
+    expect(states).toMatchObject([{ atMs: 1000, settled: ['x/y/a-1.tar.gz'] }]);
+  });
+
+  test('after that, a write to it waits until it has settled', async () => {
+    const states = await later([
+      { atMs: 1000, act: () => drop('a-1.tar.gz') },
+      { atMs: 1100, act: () => appendFileSync(join(dist, 'a-1.tar.gz'), 'more') },
+    ]);
+    expect(states.map(({ atMs }) => atMs)).toEqual([1000, 3100]);
+  });
+});
+
+describe('turns', () => {
+  test('come for deletions once no more has gone for a settle time', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) drop(`${name}-1.tar.gz`);
+    const states = await later(
+      ['a', 'b', 'c'].map((name, index) => ({
+        atMs: 1000 + index * 1500,
+        act: () => unlinkSync(join(dist, `${name}-1.tar.gz`)),
+      })),
+    );
+    expect(states).toEqual([{ atMs: 6000, settled: ['d-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('come for deletions also while something is being written', async () => {
+    drop('a-1.tar.gz');
+    drop('b-1.tar.gz');
+    const pieces = Array.from({ length: 20 }, (_, index) => ({
+      atMs: 1000 + index * 500,
+      act: () => appendFileSync(join(dist, 'slow-1.tar.gz'), `piece ${index}`),
+    }));
+    const unlink = { atMs: 1200, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) };
+    const [first] = await later([...pieces, unlink]);
+    expect(first).toMatchObject({ settled: ['b-1.tar.gz'], unsettled: ['slow-1.tar.gz'] });
+    expect(first!.atMs).toBeLessThanOrEqual(4200);
+  });
+
+  test('come for deletions that never end, if late', async () => {
+    for (let index = 0; index < 60; index += 1) drop(`a-1.${index}.tar.gz`);
+    const steps = Array.from({ length: 50 }, (_, index) => ({
+      atMs: 1000 + index * 1000,
+      act: () => unlinkSync(join(dist, `a-1.${index}.tar.gz`)),
+    }));
+    const [first] = await later(steps);
+    expect(first!.atMs).toBeLessThanOrEqual(1000 + 10 * SETTLE_MS + 1000);
+  });
+
+  test('do not come between the deletion of an archive and its being written anew', async () => {
+    drop('a-1.tar.gz');
+    const states = await later([
+      { atMs: 1000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
+      { atMs: 2500, act: () => write('a-1.tar.gz') },
+    ]);
+    expect(states).toEqual([{ atMs: 4500, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('come at once for a rename, which takes a name away too', async () => {
+    for (const name of ['a', 'b']) drop(`${name}-1.tar.gz`);
+    const states = await later([
+      { atMs: 1000, act: () => unlinkSync(join(dist, 'b-1.tar.gz')) },
+      { atMs: 1500, act: () => renameSync(join(dist, 'a-1.tar.gz'), join(dist, 'c-1.tar.gz')) },
+    ]);
+    expect(states).toEqual([{ atMs: 1500, settled: ['c-1.tar.gz'], unsettled: [], changed: true }]);
+  });
+
+  test('do not come while everything is being removed', async () => {
+    for (const name of ['a', 'b', 'c']) drop(`${name}-1.tar.gz`);
+    const onTurn = ({ kind }: Settled) => {
+      if (kind === 'seen') for (const name of ['packages.plist', 'keys.asc']) write(name);
+      return undefined;
+    };
+    const names = ['a-1.tar.gz', 'keys.asc', 'b-1.tar.gz', 'packages.plist', 'c-1.tar.gz'];
+    const steps = names.map((name, index) => ({
+      atMs: 1000 + index * 300,
+      act: () => unlinkSync(join(dist, name)),
+    }));
+    const states = await later([...steps, { atMs: 2600, act: () => rmSync(dist, { recursive: true }) }], {
+      onTurn,
+    });
+    expect(states.map(({ settled }) => settled)).toEqual([
+      ['DIRECTORY_UNREADABLE'],
+      ['DIRECTORY_UNREADABLE'],
+    ]);
+  });
+
+  test('are few in a burst, and miss nothing of it', async () => {
+    const steps = Array.from({ length: 1000 }, (_, index) => ({
+      atMs: 1000 + index * 2,
+      act: () => drop(`a-1.${index}.tar.gz`),
+    }));
+    const states = await later(steps, { onTurn: () => 300 });
+    expect(states.length).toBeLessThanOrEqual(8);
+    expect(states.at(-1)?.settled).toHaveLength(1000);
+    expect(states.at(-1)!.atMs).toBeLessThanOrEqual(3000 + 4 * 1000);
+  });
+
+  test('come also while hints never end', async () => {
+    const steps = Array.from({ length: 5000 }, (_, index) => ({
+      atMs: index * 10,
+      act: () => (index === 100 ? drop('a-1.tar.gz') : undefined),
+    }));
+    const states = await later(steps, { untilMs: 40_000, onTurn: () => 100 });
+    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'] }]);
+    expect(states[0]!.atMs).toBeLessThanOrEqual(1000 + 1000);
+  });
+
+  test('come within a minute of what no hint told of', async () => {
+    const states = await later([{ atMs: 1000, act: () => drop('a-1.tar.gz'), hint: false }]);
+    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], changed: true }]);
+    expect(states[0]!.atMs).toBeLessThanOrEqual(61_000);
+  });
+
+  test('do not come for hints of nothing, files that are no archives, or archives that are excluded', async () => {
+    drop('a-1.tar.gz');
+    const states = await later(
+      [
+        { atMs: 1000, act: () => undefined },
+        { atMs: 2000, act: () => write('notes.txt') },
+        { atMs: 3000, act: () => write('.packages.tmp.tar.gz') },
+        { atMs: 4000, act: () => drop('x-1.tar.gz') },
+      ],
+      { exclude: ['x-*'] },
+    );
+    expect(states).toEqual([]);
+  });
+
+  test('come when they are due though nothing changed', async () => {
+    drop('a-1.tar.gz');
+    let dueMs = 5000;
+    const states = await later([], {
+      untilMs: 12_000,
+      dueMs: () => dueMs,
+      onTurn: () => {
+        dueMs += 5000;
+        return undefined;
+      },
+    });
+    expect(states).toMatchObject([{ atMs: 10_000, changed: false }]);
+  });
+
+  test('come once with what changed during the last one', async () => {
+    drop('a-1.tar.gz');
+    let turns = 0;
+    const states = await play([], {
+      onTurn: () => {
+        turns += 1;
+        if (turns === 1) drop('b-1.tar.gz');
+        return undefined;
+      },
+      untilMs: 70_000,
+    });
+    expect(states.map(({ settled }) => settled)).toEqual([['a-1.tar.gz'], ['a-1.tar.gz', 'b-1.tar.gz']]);
+  });
+});
+
+describe('what a turn depends on besides archives', () => {
+  /** Something the watcher gives no hint of, since packsign writes it itself. */
+  function besideStep(name: string): Step {
+    return { atMs: 3000, act: () => write(name), hint: false };
+  }
+
+  test.each(['packages.plist', 'keys.asc', 'packsign.json'])(
+    'somebody else writes %s: a turn comes within a second',
+    async (name) => {
+      drop('a-1.tar.gz');
+      const states = await later([besideStep(name)]);
+      expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], changed: false }]);
+      expect(states[0]!.atMs).toBeLessThanOrEqual(4000);
+    },
+  );
+
+  test('what the turn writes itself is no reason for another', async () => {
+    drop('a-1.tar.gz');
+    const onTurn = () => {
+      for (const name of ['packages.plist', 'keys.asc', 'packages.plist.asc', 'keys.gpg']) write(name);
+      return undefined;
+    };
+    expect(await later([], { onTurn })).toEqual([]);
+  });
+
+  test('settings that change during a turn have another', async () => {
+    let turns = 0;
+    const onTurn = () => {
+      turns += 1;
+      if (turns === 1) write('packsign.json', '{}');
+      return undefined;
+    };
+    const states = await later([], { onTurn });
+    expect(states).toHaveLength(1);
+    expect(states[0]!.atMs).toBeLessThanOrEqual(1000);
+  });
+
+  test('an archive that cannot be listed has one turn, in which that is said', async () => {
+    const states = await later([{ atMs: 1000, act: () => drop('a (1)-1.tar.gz') }]);
+    expect(states).toEqual([{ atMs: 1000, settled: [], unsettled: [], changed: false }]);
+  });
+
+  test('after a refusal any other file that comes or goes has one', async () => {
+    const states = await later(
+      [
+        { atMs: 1000, act: () => write('key.asc') },
+        { atMs: 9000, act: () => unlinkSync(join(dist, 'key.asc')) },
+      ],
+      { isRefused: () => true },
+    );
+    expect(states.map(({ atMs }) => atMs)).toEqual([1000, 9000]);
+  });
+});
+
+describe('a file that turns put right', () => {
+  test('gets a turn when it changes or goes, and none when nothing happened to it', async () => {
+    drop('a-1.tar.gz');
+    write('index.html', 'page');
+    const states = await later(
+      [
+        { atMs: 1000, act: () => write('index.html', 'edited'), hint: false },
+        { atMs: 5000, act: () => write('other.html', 'x'), hint: false },
+        { atMs: 9000, act: () => rmSync(join(dist, 'index.html')), hint: false },
+      ],
+      { kept: ['index.html', 'assets/page.js'] },
+    );
+    expect(states.map(({ atMs, changed }) => [Math.floor(atMs / 1000), changed])).toEqual([
+      [1, false],
+      [9, false],
+    ]);
+  });
+});
+
+describe('a directory that lost its database', () => {
+  /** As a turn does when it publishes. */
+  const publishing = {
+    onTurn: ({ kind }: Settled) => {
+      if (kind === 'seen') for (const name of ['packages.plist', 'keys.asc']) write(name);
+      return undefined;
+    },
+  };
+
+  test('is being made anew: nothing has gone before it has lain still', async () => {
+    for (const name of ['a', 'b', 'c']) drop(`${name}-1.tar.gz`);
+    const steps = [
+      { atMs: 1000, act: () => rmSync(dist, { recursive: true }) },
+      { atMs: 1500, act: () => drop('a-1.tar.gz') },
+      { atMs: 3000, act: () => drop('b-1.tar.gz') },
+      { atMs: 4500, act: () => drop('c-1.tar.gz') },
+    ];
+    const states = await later(steps, publishing);
+    expect(states.map(({ atMs, settled }) => [atMs, ...settled])).toEqual([
+      [1000, 'DIRECTORY_UNREADABLE'],
+      [6500, 'a-1.tar.gz', 'b-1.tar.gz', 'c-1.tar.gz'],
+    ]);
+  });
+
+  test('has its turn in the end though it never lies still', async () => {
+    drop('a-1.tar.gz');
+    const steps = Array.from({ length: 60 }, (_, index) => ({
+      atMs: 2000 + index * 1000,
+      act: () => drop(`b-1.${index}.tar.gz`),
+    }));
+    const unlink = { atMs: 1000, act: () => unlinkSync(join(dist, 'packages.plist')), hint: false };
+    const [first] = await later([unlink, ...steps], publishing);
+    expect(first!.atMs).toBeGreaterThan(10_000);
+    expect(first!.atMs).toBeLessThanOrEqual(1500 + 10 * SETTLE_MS + 1000);
+  });
+
+  test('gets it back though nothing else happened', async () => {
+    drop('a-1.tar.gz');
+    const act = () => unlinkSync(join(dist, 'packages.plist'));
+    const states = await later([{ atMs: 1000, act, hint: false }], publishing);
+    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], changed: false }]);
+    expect(states[0]!.atMs).toBeLessThanOrEqual(1000 + 500 + SETTLE_MS);
+  });
+});
+
+describe('once', () => {
+  test('ends after one turn where everything has settled', async () => {
+    drop('a-1.tar.gz');
+    const states = await play([{ atMs: 5000, act: () => drop('b-1.tar.gz') }], { once: true });
+    expect(states.map(({ settled }) => settled)).toEqual([['a-1.tar.gz']]);
+  });
+
+  test('waits for what is being written', async () => {
+    drop('a-1.tar.gz');
+    write('b-1.tar.gz');
+    const states = await play([{ atMs: 1000, act: () => appendFileSync(join(dist, 'b-1.tar.gz'), 'more') }], {
+      once: true,
+    });
+    expect(states.at(-1)).toMatchObject({ atMs: 3000, settled: ['a-1.tar.gz', 'b-1.tar.gz'] });
+    expect(states).toHaveLength(2);
+  });
+
+  test('ends where there is nothing, or no directory', async () => {
+    expect(await play([], { once: true })).toHaveLength(1);
+    rmSync(dist, { recursive: true });
+    expect(await play([], { once: true })).toMatchObject([{ settled: ['DIRECTORY_UNREADABLE'] }]);
+    expect(readdirSync(root)).toEqual([]);
+  });
+});
+
+test('stops at once when it is told to while it waits', async () => {
+  write('a-1.tar.gz');
+  expect(await play([], { untilMs: 0 })).toHaveLength(1);
+});

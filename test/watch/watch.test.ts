@@ -1,0 +1,210 @@
+import { describe, expect, test } from 'vitest';
+import { PacksignError } from '../../src/errors.js';
+import type { Settled } from '../../src/watch/stability.js';
+import type { News, Turn } from '../../src/watch/cycle.js';
+import { makeTiming, watchTurns } from '../../src/watch/watch.js';
+import type { WatchEvent } from '../../src/watch/watch.js';
+
+const BEGIN = new Date('2026-11-22T12:00:00Z');
+const SEEN: Settled = {
+  kind: 'seen',
+  scan: { archives: [], others: [], folders: [''], warnings: [] },
+  unsettled: new Set(),
+  changed: true,
+};
+
+/** A clock that goes on by a second whenever it is looked at. */
+function tickingClock(): () => Date {
+  let seconds = 0;
+  return () => new Date(BEGIN.getTime() + (seconds += 1) * 1000);
+}
+
+function news(event: News['event'], more: Partial<News> = {}): News {
+  return { event, code: null, paths: [], withdrawn: [], message: null, hint: null, warnings: [], ...more };
+}
+
+function turn(...all: readonly News[]): Turn {
+  return { news: all, issued: BEGIN, again: 'no' };
+}
+
+async function* scripted(count: number): AsyncGenerator<Settled, void, void> {
+  for (let given = 0; given < count; given += 1) yield await Promise.resolve(SEEN);
+}
+
+/** What the loop says of these turns, one after the other. */
+async function eventsOf(turns: readonly Turn[]): Promise<readonly WatchEvent[]> {
+  const left = [...turns];
+  const take = () => Promise.resolve(left.shift()!);
+  return await collect(
+    watchTurns(scripted(turns.length), {
+      turns: { take },
+      timing: { took: () => undefined },
+      clock: tickingClock(),
+    }),
+  );
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+function words(events: readonly WatchEvent[]): readonly string[] {
+  return events.map(({ event, code, paths }) =>
+    [event, code, ...paths].filter((part) => part !== null).join(' '),
+  );
+}
+
+describe('the loop', () => {
+  test('says what a turn came to, then that it is ready, and at the end that it stopped', async () => {
+    const events = await eventsOf([turn(news('signed', { paths: ['a-1.0.tar.gz'] }))]);
+    const after = (seconds: number) => new Date(BEGIN.getTime() + seconds * 1000);
+    const bare = { code: null, paths: [], withdrawn: [], message: null, hint: null, warnings: [] };
+    expect(events).toEqual([
+      { ...bare, event: 'signed', at: after(3), issued: BEGIN, paths: ['a-1.0.tar.gz'], tookMs: 1000 },
+      { ...bare, event: 'ready', at: after(4), issued: BEGIN, tookMs: null },
+      { ...bare, event: 'stopped', at: after(5), issued: BEGIN, tookMs: null },
+    ]);
+  });
+
+  test('is ready once, after the first turn, whatever that came to', async () => {
+    expect(words(await eventsOf([turn(news('error', { code: 'LOCKED' })), turn(), turn()]))).toEqual([
+      'error LOCKED',
+      'ready',
+      'stopped',
+    ]);
+    expect(words(await eventsOf([turn(), turn(news('signed'))]))).toEqual(['ready', 'signed', 'stopped']);
+  });
+
+  test('stops without a turn when nothing ever settles', async () => {
+    expect(words(await eventsOf([]))).toEqual(['stopped']);
+    expect((await eventsOf([]))[0]?.issued).toBeNull();
+  });
+
+  test('says a trouble once while it lasts, and again after it went away', async () => {
+    const held = news('held', { code: 'NAME_MISMATCH', paths: ['a-1.0.tar.gz'] });
+    const more = news('held', { code: 'NAME_MISMATCH', paths: ['a-1.0.tar.gz', 'b-1.0.tar.gz'] });
+    const events = await eventsOf([turn(held), turn(held), turn(more), turn(more), turn(), turn(held)]);
+    expect(words(events)).toEqual([
+      'held NAME_MISMATCH a-1.0.tar.gz',
+      'ready',
+      'held NAME_MISMATCH a-1.0.tar.gz b-1.0.tar.gz',
+      'held NAME_MISMATCH a-1.0.tar.gz',
+      'stopped',
+    ]);
+  });
+
+  test('tells troubles without paths from each other by what they say', async () => {
+    const refused = (message: string) => news('refused', { code: 'MASS_REMOVAL', message });
+    const events = await eventsOf([
+      turn(refused('11 of 20')),
+      turn(refused('11 of 20')),
+      turn(refused('12 of 20')),
+    ]);
+    expect(events.map(({ message }) => message)).toEqual(['11 of 20', null, '12 of 20', null]);
+  });
+
+  test('says what is no trouble each time', async () => {
+    const events = await eventsOf([
+      turn(news('unchanged')),
+      turn(news('unchanged')),
+      turn(news('refreshed')),
+    ]);
+    expect(words(events)).toEqual(['unchanged', 'ready', 'unchanged', 'refreshed', 'stopped']);
+  });
+
+  test('goes on with what else a turn came to beside a trouble that is known', async () => {
+    const held = news('held', { code: 'SETTINGS_CHANGED' });
+    const events = await eventsOf([turn(held), turn(held, news('signed', { paths: ['b-1.0.tar.gz'] }))]);
+    expect(words(events)).toEqual(['held SETTINGS_CHANGED', 'ready', 'signed b-1.0.tar.gz', 'stopped']);
+  });
+
+  test('never takes two turns at once, and asks for the next state only after the last turn', async () => {
+    const log: string[] = [];
+    async function* settled(): AsyncGenerator<Settled, void, void> {
+      for (let given = 0; given < 3; given += 1) {
+        log.push('state');
+        yield await Promise.resolve(SEEN);
+      }
+    }
+    const take = async () => {
+      log.push('begin');
+      await new Promise((done) => setTimeout(done, 5));
+      log.push('end');
+      return turn(news('signed'));
+    };
+    const timing = { took: () => log.push('took') };
+    for await (const event of watchTurns(settled(), { turns: { take }, timing, clock: tickingClock() })) {
+      log.push(event.event);
+    }
+    const one = ['state', 'begin', 'end', 'took', 'signed'];
+    expect(log).toEqual([...one, 'ready', ...one, ...one, 'stopped']);
+  });
+
+  test('ends with what a turn throws: nothing that is known is thrown there', async () => {
+    const events = watchTurns(scripted(1), {
+      turns: { take: () => Promise.reject(new PacksignError('NO_KEY', 'not in a turn')) },
+      timing: { took: () => undefined },
+      clock: tickingClock(),
+    });
+    await expect(collect(events)).rejects.toThrow('not in a turn');
+  });
+});
+
+describe('when a turn is due by itself', () => {
+  function scene(refreshDate: () => Date | null = () => null) {
+    const clock = { ms: BEGIN.getTime() };
+    const timing = makeTiming({ refreshDate }, () => new Date(clock.ms));
+    const took = (again: Turn['again']) => timing.took({ news: [], issued: null, again });
+    return { clock, timing, took, inMs: () => timing.dueMs() - clock.ms };
+  }
+
+  test('never, where nothing expires and nothing failed', () => {
+    const { took, timing, inMs } = scene();
+    expect(inMs()).toBe(Infinity);
+    took('no');
+    expect(inMs()).toBe(Infinity);
+    expect(timing.isRefused()).toBe(false);
+  });
+
+  test('after a failure soon, and ever later up to a minute, until one goes well', () => {
+    const { took, inMs } = scene();
+    const waits = Array.from({ length: 9 }, () => {
+      took('soon');
+      return inMs();
+    });
+    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+    took('no');
+    expect(inMs()).toBe(Infinity);
+    took('soon');
+    expect(inMs()).toBe(500);
+  });
+
+  test('a minute after a refusal: a key may have been extended, a file put back unseen', () => {
+    const { took, timing, inMs } = scene();
+    took('later');
+    expect(inMs()).toBe(60_000);
+    expect(timing.isRefused()).toBe(true);
+    took('soon');
+    expect(inMs()).toBe(500);
+    expect(timing.isRefused()).toBe(false);
+  });
+
+  test('when the database wants to be signed anew; a minute later where that was refused', () => {
+    const due = new Date(BEGIN.getTime() + 5000);
+    const { clock, took, inMs } = scene(() => due);
+    expect(inMs()).toBe(5000);
+    clock.ms += 6000;
+    expect(inMs()).toBeLessThanOrEqual(0);
+    took('later');
+    expect(inMs()).toBe(60_000);
+  });
+
+  test('no later than that when the clock is set back', () => {
+    const { clock, took, inMs } = scene();
+    took('soon');
+    clock.ms -= 3_600_000;
+    expect(inMs()).toBeLessThanOrEqual(60_000);
+  });
+});
