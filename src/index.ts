@@ -19,9 +19,9 @@ export { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from './
 export type { ChangeKeyOptions, ChangedKey, RevokeKeyOptions } from './keys/renew-files.js';
 export { openCertificates, openSigners } from './signers/open.js';
 export type { CertificateSources, SignerSources } from './signers/open.js';
-export type { Released, ReleaseOptions } from './release/sign-and-publish.js';
-export { readInventory } from './release/export.js';
-export type { Inventory } from './release/export.js';
+export type { SignedRelease, SignAndPublishOptions } from './release/sign-and-publish.js';
+export { exportDatabase } from './release/export.js';
+export type { ExportedDatabase } from './release/export.js';
 export { page } from './page/publish-page.js';
 export type { PageOptions, PageResult } from './page/publish-page.js';
 export { publishKeys } from './keys/publish-keys.js';
@@ -39,23 +39,23 @@ export { fetchDatabase } from './consume/fetch.js';
 export type { FetchedDatabase } from './consume/fetch.js';
 export { DIRECT_NETWORK } from './consume/sources.js';
 export type { FetchOptions, PinOptions, TrustPlace } from './consume/sources.js';
-export { archiveError, fetchArchive, get } from './consume/get.js';
+export { fileError, fetchFile, get } from './consume/get.js';
 export type {
-  FetchArchiveOptions,
+  FetchFileOptions,
   FileProgress,
   GetOptions,
   GetProgress,
   GetResult,
-  Got,
+  DownloadedFile,
 } from './consume/get.js';
 export { importPackMan } from './release/import.js';
 export type { ImportOptions, Imported } from './release/import.js';
 export { list } from './consume/list.js';
 export type { ListOptions, ListResult, ListedPackage } from './consume/list.js';
-export { complaintOf, saveComplaint } from './consume/report.js';
-export type { ComplaintOptions, Suspect } from './consume/report.js';
-export { verifyAsStranger } from './consume/audit.js';
-export type { SiteReport, StrangerOptions, StrangerResult } from './consume/audit.js';
+export { reportOf, saveReport } from './consume/report.js';
+export type { ReportOptions, Suspect } from './consume/report.js';
+export { audit } from './consume/audit.js';
+export type { SiteReport, AuditOptions, AuditResult } from './consume/audit.js';
 export { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from './consume/trust.js';
 export type {
   PinnedKey,
@@ -71,9 +71,9 @@ export type {
 } from './consume/trust.js';
 export { watch } from './watch/watch.js';
 export type { WatchEvent, WatchOptions } from './watch/watch.js';
-export type { JudgedSignature, TrustedDatabase } from './verify/verify-database.js';
+export type { CheckedSignature, TrustedDatabase } from './verify/verify-database.js';
 
-export type { Archive } from './model/archive.js';
+export type { FileEntry } from './model/file-entry.js';
 export type { Database, History, Packsign, Signers, Trust, Withdrawal } from './model/database.js';
 export type { ChangedBytes, ChangedValue, Difference } from './model/diff.js';
 export type { Finding, Warning, WarningCode } from './model/finding.js';

@@ -2,14 +2,14 @@
  * `packsign/verify`: what it takes to decide on a database and on a file, with no file system, no network and no
  * command line. The same code runs in Node and in browsers, where OpenPGP.js comes from `openpgp/lightweight`.
  */
-export { nameOf } from './verify/verify-database.js';
-export type { Accepted, JudgedSignature, TrustedDatabase, Verdict } from './verify/verify-database.js';
-export { digestFile, verifyDatabase } from './verify/offline.js';
-export type { VerifyDatabaseOptions } from './verify/offline.js';
+export { sha256Of } from './verify/verify-database.js';
+export type { Accepted, CheckedSignature, TrustedDatabase, Verdict } from './verify/verify-database.js';
+export { digestFile, verifyOffline } from './verify/offline.js';
+export type { OfflineOptions } from './verify/offline.js';
 
 export { PacksignError } from './errors.js';
 export type { ErrorCode } from './errors.js';
-export type { Archive, Archives } from './model/archive.js';
+export type { FileEntry, FileEntries } from './model/file-entry.js';
 export {
   DATABASE_LIMIT_BYTES,
   KEYS_LIMIT_BYTES,

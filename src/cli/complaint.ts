@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { complaintOf, saveComplaint } from '../index.js';
+import { reportOf, saveReport } from '../index.js';
 import type { Suspect } from '../index.js';
 import { single, textOf } from './options.js';
 import type { Values } from './options.js';
@@ -20,7 +20,7 @@ export function complain(values: Values, outside: Outside, suspects: readonly Su
   const file = textOf(values, 'report');
   if (file === null || suspects.length === 0) return [];
   const circumstances = { now: outside.clock(), version: version() };
-  saveComplaint(file, suspects.map((suspect) => complaintOf(suspect, circumstances)).join('\n'));
+  saveReport(file, suspects.map((suspect) => reportOf(suspect, circumstances)).join('\n'));
   const to = suspects.map(({ notify }) => notify).find((notify) => notify !== null);
   return [`packsign: wrote ${harmless(file)}${to == null ? '' : `; send it to ${harmless(to)}`}`];
 }

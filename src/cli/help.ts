@@ -1,6 +1,6 @@
 import type { Listed } from './command.js';
 
-const HEAD = `packsign signs a directory of built packages: it hashes every archive, writes
+const HEAD = `packsign signs a directory of built packages: it hashes every file, writes
 the package database packages.plist, and signs that one file with your key.
 
 usage: packsign COMMAND [directory] [options]

@@ -16,7 +16,7 @@ export const COMMON_OPTIONS = {
 const SETTING_OPTIONS = {
   maintainer: { key: 'Maintainer', option: single('name and address of the person responsible') },
   description: { key: 'Description', option: single('what the database is') },
-  'base-url': { key: 'Base-URL', option: single('where the archives can be fetched') },
+  'base-url': { key: 'Base-URL', option: single('where the files can be fetched') },
   'database-url': { key: 'Database', option: single('where the database itself is published') },
   notify: { key: 'Notify', option: single('mailto: or https: address offered when a check fails') },
   mirrors: { key: 'Mirrors', option: repeated('other addresses of the same files') },
@@ -25,7 +25,7 @@ const SETTING_OPTIONS = {
   threshold: { key: 'Threshold', option: single('how many of them must sign') },
   'pack-man': { key: 'PackMan', option: { type: 'boolean', describe: 'write MD5 sums for PackMan clients' } },
   settle: { key: 'Settle', option: single('how long a file must lie still before watch lists it') },
-  exclude: { key: 'Exclude', option: repeated('glob of archives to leave out') },
+  exclude: { key: 'Exclude', option: repeated('glob of files to leave out') },
 } as const satisfies Readonly<Record<string, { key: keyof Settings; option: Options }>>;
 
 /** An option with one value: given twice it is an error, not an array. */
@@ -80,7 +80,7 @@ export function withKeys<T>(yargs: Argv<T>): Argv<T> {
     .option('allow-removed', {
       type: 'boolean',
       default: false,
-      describe: 'publish although most archives are gone (ten or more), or all',
+      describe: 'publish although most files are gone (ten or more), or all',
     });
 }
 

@@ -1,4 +1,4 @@
-import { archiveError, formatInstant } from '../index.js';
+import { fileError, formatInstant } from '../index.js';
 import type {
   GetResult,
   Grounds,
@@ -9,7 +9,7 @@ import type {
   ProposedKey,
   Refreshed,
   SiteReport,
-  StrangerResult,
+  AuditResult,
   TrustAdded,
   TrustOffer,
   Trusted,
@@ -171,7 +171,7 @@ export function proposedKeyLines({ fingerprint, userId, certifiedBy }: ProposedK
 export function reportList(result: ListResult, tolerance: VerifyTolerance): Report {
   const { status, code, message, notify, database, sha256, pinnedBy, trusted, packages } = result;
   const packsign = trusted?.Packsign;
-  const verdict = { ...result, archives: { checked: 0, ok: 0 }, findings: [] };
+  const verdict = { ...result, files: { checked: 0, ok: 0 }, findings: [] };
   return {
     json: {
       ...{ status, code, message, notify, database, sha256 },
@@ -215,7 +215,7 @@ function packageLine(entry: ListedPackage, width: number): string[] {
 
 export function reportGot(result: GetResult): Report {
   const { database, name, status, code, sha256, issued, packages, findings, notify } = result;
-  if (findings.length > 0) throw archiveError(findings, notify);
+  if (findings.length > 0) throw fileError(findings, notify);
   const yanked = packages.filter((one) => one.yanked !== null);
   return {
     json: {
@@ -239,13 +239,14 @@ export function reportGot(result: GetResult): Report {
   };
 }
 
-export function reportStranger(result: StrangerResult): Report {
+export function reportStranger(result: AuditResult): Report {
   const { database, good, code, fingerprints, pageShowsKeys, sites } = result;
   return {
     json: {
       ...{ database, good, code, fingerprints, pageShowsKeys },
-      sites: sites.map((site) => ({
+      sites: sites.map(({ files, ...site }) => ({
         ...site,
+        archives: files,
         issued: instantOrNull(site.issued),
         expires: instantOrNull(site.expires),
       })),
@@ -266,7 +267,7 @@ export function reportStranger(result: StrangerResult): Report {
 }
 
 function siteLines(site: SiteReport): string[] {
-  const { url, status, code, message, issued, lagSeconds, headers, opinions, archives, findings } = site;
+  const { url, status, code, message, issued, lagSeconds, headers, opinions, files, findings } = site;
   const why = message === null ? '' : `: ${harmless(message)}`;
   const lag = lagSeconds === null || lagSeconds === 0 ? '' : `, ${formatInteger(lagSeconds)} s behind`;
   return [
@@ -277,9 +278,7 @@ function siteLines(site: SiteReport): string[] {
       ({ program, good, reason }) =>
         `  ${program}: ${good ? 'good' : `not good (${harmless(reason ?? '')})`}`,
     ),
-    ...(archives.checked === 0
-      ? []
-      : [`  ${archives.ok} of ${count(archives.checked, 'archive')} as signed`]),
+    ...(files.checked === 0 ? [] : [`  ${files.ok} of ${count(files.checked, 'file')} as signed`]),
     ...findings.map(({ kind, path }) => `  ${kind}: ${harmless(path)}`),
   ];
 }

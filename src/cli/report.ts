@@ -6,11 +6,11 @@ import type {
   DiffResult,
   Difference,
   GeneratedKey,
-  Inventory,
-  JudgedSignature,
+  ExportedDatabase,
+  CheckedSignature,
   PageResult,
   PublishedKeys,
-  Released,
+  SignedRelease,
   SignResult,
   SignerStatus,
   StatusResult,
@@ -40,7 +40,7 @@ export function reportBuild(
       sha256: result.sha256,
       issued: formatInstant(result.issued),
       packages: result.packages,
-      archives: result.archives,
+      archives: result.files,
       bytes: result.bytes,
       hashed: result.hashed,
       cached: result.cached,
@@ -50,7 +50,7 @@ export function reportBuild(
       unchanged: result.unchanged,
     },
     lines: [
-      `${count(result.archives, 'archive')}, ${formatBytes(result.bytes)} (${formatInteger(result.hashed)} hashed, ${formatInteger(result.cached)} known)`,
+      `${count(result.files, 'file')}, ${formatBytes(result.bytes)} (${formatInteger(result.hashed)} hashed, ${formatInteger(result.cached)} known)`,
       ...differenceLines(result.difference),
       ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
     ],
@@ -113,7 +113,7 @@ export function reportSign(
   };
 }
 
-function releaseLines(released: Released): string[] {
+function releaseLines(released: SignedRelease): string[] {
   const { threshold, missing, signers } = released;
   if (!released.published) {
     const have = `${threshold - missing} of ${count(threshold, 'signature')}`;
@@ -263,7 +263,7 @@ export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): 
         ...signature,
         signedAt: instantOrNull(signature.signedAt),
       })),
-      archives: result.archives,
+      archives: result.files,
       findings: result.findings,
     },
     lines: verdictLines(result),
@@ -284,7 +284,7 @@ export function passes(
 }
 
 export function verdictLines(result: VerifyResult): string[] {
-  const { status, database, message, trusted, archives, findings } = result;
+  const { status, database, message, trusted, files, findings } = result;
   const why = message === null ? '' : `: ${harmless(message)}`;
   const code = result.code === null ? '' : ` (${result.code})`;
   return [
@@ -293,9 +293,7 @@ export function verdictLines(result: VerifyResult): string[] {
       ? []
       : [`  issued ${formatInstant(trusted.Packsign.Issued)}${freshness(trusted.Packsign.Expires)}`]),
     ...result.signatures.map(signatureLine),
-    ...(archives.checked === 0
-      ? []
-      : [`  ${archives.ok} of ${count(archives.checked, 'archive')} as signed`]),
+    ...(files.checked === 0 ? [] : [`  ${files.ok} of ${count(files.checked, 'file')} as signed`]),
     ...limited(findings, LIST_LIMIT, ({ kind, path, expected, found }) => [
       `  ${kind}: ${harmless(path)}${kind === 'yanked' ? `: ${harmless(found ?? '')}` : ''}`,
       ...(expected === null ? [] : [`      expected ${expected}`]),
@@ -309,7 +307,7 @@ export function freshness(expires: Date | undefined): string {
   return expires === undefined ? '' : `, fresh until ${formatInstant(expires)}`;
 }
 
-function signatureLine({ fingerprint, userId, signedAt, counts, reason }: JudgedSignature): string {
+function signatureLine({ fingerprint, userId, signedAt, counts, reason }: CheckedSignature): string {
   const who = fingerprint === null ? 'an unknown key' : groupFingerprint(fingerprint);
   const name = userId === null ? '' : `  ${harmless(userId)}`;
   const when = signedAt === null ? '' : `, ${formatInstant(signedAt)}`;
@@ -506,13 +504,13 @@ export function reportKeys(result: PublishedKeys): Report {
   };
 }
 
-export function reportInventory(inventory: Inventory, format: 'sha256sums' | 'json'): Report {
+export function reportInventory(inventory: ExportedDatabase, format: 'sha256sums' | 'json'): Report {
   const json = {
     database: inventory.database,
     sha256: inventory.sha256,
     issued: formatInstant(inventory.issued),
     expires: instantOrNull(inventory.expires),
-    archives: inventory.archives.map(({ path, Name, Version, Flavor, Size, SHA256, Since, Yanked }) => ({
+    archives: inventory.files.map(({ path, Name, Version, Flavor, Size, SHA256, Since, Yanked }) => ({
       path,
       name: Name,
       version: Version,
@@ -524,7 +522,7 @@ export function reportInventory(inventory: Inventory, format: 'sha256sums' | 'js
     })),
   };
   // Two spaces: read as bytes, the form that sha256sum -c takes. Paths of a database need no escapes there.
-  const sums = inventory.archives.map(({ path, SHA256 }) => `${SHA256}  ${path}`);
+  const sums = inventory.files.map(({ path, SHA256 }) => `${SHA256}  ${path}`);
   return { json, lines: format === 'json' ? [JSON.stringify(json, null, 2)] : sums, exitStatus: 0 };
 }
 

@@ -12,10 +12,10 @@ import type { Certificate } from '../pgp/certificates.js';
 import type { SecondOpinion } from './second-opinions.js';
 import { compareRemote, worstOf } from './compare.js';
 import { fetchSource, readOfferedKeys } from './fetch.js';
-import type { Asking, FetchedDatabase } from './fetch.js';
+import type { FetchRequest, FetchedDatabase } from './fetch.js';
 import type { Source } from './sources.js';
 
-export interface StrangerOptions {
+export interface AuditOptions {
   readonly network: NetworkOptions;
   readonly now: Date;
   /** Where gpgv and sqv are looked for. */
@@ -40,11 +40,11 @@ export interface SiteReport {
   readonly headers: Readonly<Record<string, string>>;
   /** Of the programs that are installed here. */
   readonly opinions: readonly SecondOpinion[];
-  readonly archives: { readonly checked: number; readonly ok: number };
+  readonly files: { readonly checked: number; readonly ok: number };
   readonly findings: readonly Finding[];
 }
 
-export interface StrangerResult {
+export interface AuditResult {
   readonly database: string;
   /** Whether everybody gets the same, and all of it is good. */
   readonly good: boolean;
@@ -73,10 +73,10 @@ const CACHE_HEADERS = [
 
 /**
  * Looks at a published database as somebody would who knows nothing but its address: pins what its trust page
- * shows, verifies it here and with gpgv and sqv, and reads every archive from every mirror. For maintainers; that it
+ * shows, verifies it here and with gpgv and sqv, and reads every file from every mirror. For maintainers; that it
  * all fits together says nothing of whose it is. Throws KEYS_MALFORMED, NETWORK and the like, USAGE.
  */
-export async function verifyAsStranger(address: string, options: StrangerOptions): Promise<StrangerResult> {
+export async function audit(address: string, options: AuditOptions): Promise<AuditResult> {
   const url = databaseAddress(address);
   const network = openNetwork(options.network);
   try {
@@ -124,7 +124,7 @@ async function readPage(network: Network, url: string): Promise<string | null> {
 interface Look {
   readonly url: string;
   readonly certificates: readonly Certificate[];
-  readonly options: StrangerOptions;
+  readonly options: AuditOptions;
   /** What the database's own address gave; null while that is looked at. */
   readonly own: SiteReport | null;
 }
@@ -146,7 +146,7 @@ async function lookAt(network: Network, from: string, look: Look): Promise<Looke
 
 const NOTHING = {
   ...{ sha256: null, issued: null, expires: null, ageSeconds: null, lagSeconds: null },
-  ...{ headers: {}, opinions: [], archives: { checked: 0, ok: 0 }, findings: [] },
+  ...{ headers: {}, opinions: [], files: { checked: 0, ok: 0 }, findings: [] },
 } as const;
 
 async function lookClosely(
@@ -155,7 +155,7 @@ async function lookClosely(
   { url, certificates, options, own }: Look,
 ): Promise<Looked> {
   const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
-  const asking: Asking = {
+  const asking: FetchRequest = {
     ...{ trust: { kind: 'none' }, network: options.network, now: options.now },
     ...{ keysFile: null, fingerprints, threshold: null },
   };
@@ -203,7 +203,7 @@ async function askOthers(
     certificates,
     threshold,
     options,
-  }: { certificates: readonly Certificate[]; threshold: number; options: StrangerOptions },
+  }: { certificates: readonly Certificate[]; threshold: number; options: AuditOptions },
 ): Promise<readonly SecondOpinion[]> {
   if (bytes === null || signature === null) return [];
   const { encodeCertificates } = await import('../pgp/certificates.js');

@@ -1,25 +1,25 @@
 import type { ErrorCode } from '../errors.js';
-import type { Archive } from '../model/archive.js';
+import type { FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Network } from '../net/transport.js';
 import { fetchSource, fetchThrough } from './fetch.js';
-import type { Asking, FetchedDatabase } from './fetch.js';
+import type { FetchRequest, FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
 import type { Source } from './sources.js';
-import { hashingSink, streamArchive } from './stream-file.js';
-import type { Streamed, Wanted } from './stream-file.js';
+import { hashingSink, streamFile } from './stream-file.js';
+import type { Streamed, WantedFile } from './stream-file.js';
 
-/** Archives on their way at once. */
+/** Files on their way at once. */
 export const STREAMS = 8;
 
 export interface Comparison {
-  readonly archives: { readonly checked: number; readonly ok: number };
+  readonly files: { readonly checked: number; readonly ok: number };
   /** Sorted by path. */
   readonly findings: readonly Finding[];
 }
 
-export interface CompareOptions extends Asking {
+export interface CompareOptions extends FetchRequest {
   /** What is read once more where something is wrong; else what stands at its address. */
   readonly again?: Source;
   readonly onProgress?: ((done: number, of: number) => void) | undefined;
@@ -32,7 +32,7 @@ export function worstOf(findings: readonly Finding[]): ErrorCode | null {
 }
 
 /**
- * Reads every archive of a database over the network, and compares it (docs/FORMAT.md §8 step 11). Before
+ * Reads every file of a database over the network, and compares it (docs/FORMAT.md §8 step 11). Before
  * anything is called altered or missing the database is read once more: a new one may stand there by now.
  */
 export async function compareRemote(
@@ -40,10 +40,10 @@ export async function compareRemote(
   { trusted, from, url }: FetchedDatabase,
   options: CompareOptions,
 ): Promise<Comparison> {
-  const wanted = Array.from(trusted?.Archives ?? [], ([path, archive]) => ({ path, archive }));
+  const wanted = Array.from(trusted?.Archives ?? [], ([path, entry]) => ({ path, entry }));
   let done = 0;
   const streamed = await inParallel(wanted, STREAMS, async (one) => {
-    const answer = await streamArchive(network, one, { places: [from], sink: hashingSink() });
+    const answer = await streamFile(network, one, { places: [from], sink: hashingSink() });
     done += 1;
     options.onProgress?.(done, wanted.length);
     return answer;
@@ -59,24 +59,24 @@ export async function compareRemote(
   let ok = 0;
   for (const [index, one] of wanted.entries()) {
     const finding = findingOf(one, streamed[index]);
-    const { Yanked } = one.archive;
+    const { Yanked } = one.entry;
     if (finding === null) ok += 1;
     // What a newer database says otherwise of was replaced while we read.
-    else if (now?.Archives.get(one.path)?.SHA256 === one.archive.SHA256) findings.push(finding);
+    else if (now?.Archives.get(one.path)?.SHA256 === one.entry.SHA256) findings.push(finding);
     if (Yanked !== undefined)
       findings.push({ kind: 'yanked', path: one.path, expected: null, found: Yanked });
   }
   findings.sort((a, b) => compareText(a.path, b.path) || compareText(a.kind, b.kind));
-  return { archives: { checked: wanted.length, ok }, findings };
+  return { files: { checked: wanted.length, ok }, findings };
 }
 
 /** How a message names the bytes that were signed. */
-export function expectation({ SHA256, Size }: Archive): string {
+export function expectation({ SHA256, Size }: FileEntry): string {
   return `sha256 ${SHA256}, ${Size} bytes`;
 }
 
-function findingOf({ path, archive }: Wanted, streamed: Streamed | undefined): Finding | null {
-  const expected = expectation(archive);
+function findingOf({ path, entry }: WantedFile, streamed: Streamed | undefined): Finding | null {
+  const expected = expectation(entry);
   switch (streamed?.kind) {
     case 'good':
       return null;

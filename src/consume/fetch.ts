@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { forgetKept, keep, readKept } from './kept-databases.js';
-import type { Kept } from './kept-databases.js';
-import { changeTrust, writeInventory } from './trust-store.js';
+import { forgetDatabases, keepDatabase, readKept } from './kept-databases.js';
+import type { KeptDatabase } from './kept-databases.js';
+import { changeTrust, writeAcceptedHashes } from './trust-store.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { besideAddress, namedAddress } from '../model/address.js';
@@ -14,8 +14,8 @@ import { readAddress } from '../places/address.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { judge, nameOf } from '../verify/verify-database.js';
-import type { JudgedSignature, TrustedDatabase, Verdict } from '../verify/verify-database.js';
+import { verifyDatabase, sha256Of } from '../verify/verify-database.js';
+import type { CheckedSignature, TrustedDatabase, Verdict } from '../verify/verify-database.js';
 import { acceptedOf, entriesOf, findSource } from './sources.js';
 import type { FetchOptions, Source } from './sources.js';
 
@@ -43,7 +43,7 @@ export interface FetchedDatabase {
   readonly pinnedBy: 'option' | 'store' | null;
   /** Primary fingerprints that it was held to. */
   readonly fingerprints: readonly string[];
-  readonly signatures: readonly JudgedSignature[];
+  readonly signatures: readonly CheckedSignature[];
   /** The last one that was accepted before this one; null where none was, or the store was not asked. */
   readonly accepted: AcceptedNote | null;
   /** Where the maintainer wants to hear of trouble, by the word of the last database that was accepted. */
@@ -71,7 +71,7 @@ export async function fetchDatabase(target: string, options: FetchOptions): Prom
 }
 
 /** How a database is asked for. */
-export interface Asking extends FetchOptions {
+export interface FetchRequest extends FetchOptions {
   /** Whether caches are passed by, and nothing that is kept is used. */
   readonly fresh?: boolean;
   /** The one address to ask, in place of the database's own and its mirrors. */
@@ -84,7 +84,7 @@ export interface Asking extends FetchOptions {
 export async function fetchThrough(
   network: Network,
   target: string,
-  options: Asking,
+  options: FetchRequest,
 ): Promise<FetchedDatabase> {
   const source = await findSource(target, options);
   try {
@@ -101,7 +101,7 @@ export async function fetchThrough(
 export async function fetchSource(
   network: Network,
   source: Source,
-  options: Asking,
+  options: FetchRequest,
 ): Promise<FetchedDatabase> {
   const mirrors = options.at === undefined ? (source.entry?.accepted?.mirrors ?? []) : [];
   const own = options.at ?? source.url;
@@ -135,12 +135,12 @@ async function attempt<T>(carryOut: () => Promise<T>): Promise<T | PacksignError
   }
 }
 
-interface Fetching {
+interface Fetch {
   readonly source: Source;
-  readonly options: Asking;
+  readonly options: FetchRequest;
 }
 
-async function fetchFrom(network: Network, from: string, fetching: Fetching): Promise<FetchedDatabase> {
+async function fetchFrom(network: Network, from: string, fetching: Fetch): Promise<FetchedDatabase> {
   const { source, options } = fetching;
   try {
     const obtained = await obtain(network, from, fetching);
@@ -171,7 +171,7 @@ interface Obtained {
 async function obtain(
   network: Network,
   from: string,
-  { source, options }: Fetching,
+  { source, options }: Fetch,
 ): Promise<Obtained | Absent> {
   const known = options.fresh === true || from !== source.url ? null : keptOf(source, options);
   for (let number = 0; ; number += 1) {
@@ -190,7 +190,7 @@ async function obtain(
     const { bytes, etag } = read;
     // Without pins nobody looks at a signature.
     if (source.pins === null) return { kind: 'obtained', bytes, signature: null, etag };
-    const signature = await readSignature(network, from, { sha256: nameOf(bytes), fresh });
+    const signature = await readSignature(network, from, { sha256: sha256Of(bytes), fresh });
     if (signature !== null || number >= REREADS) return { kind: 'obtained', bytes, signature, etag };
     await sleep(options.network.backOffMs * 2 ** number);
   }
@@ -216,15 +216,18 @@ function pastCaches(address: string, number: number): string {
   return url.href;
 }
 
-function keptOf({ entry }: Source, { trust }: FetchOptions): (Kept & { readonly etag: string }) | null {
+function keptOf(
+  { entry }: Source,
+  { trust }: FetchOptions,
+): (KeptDatabase & { readonly etag: string }) | null {
   const etag = entry?.accepted?.etag ?? null;
   if (entry?.accepted == null || etag === null || trust.kind !== 'store' || trust.cacheFolder === null)
     return null;
   const kept = readKept(trust.cacheFolder, entry.accepted.sha256);
-  return kept === null || nameOf(kept.bytes) !== entry.accepted.sha256 ? null : { ...kept, etag };
+  return kept === null || sha256Of(kept.bytes) !== entry.accepted.sha256 ? null : { ...kept, etag };
 }
 
-interface Deciding extends Fetching {
+interface Deciding extends Fetch {
   readonly network: Network;
   readonly from: string;
 }
@@ -233,11 +236,11 @@ interface Deciding extends Fetching {
 async function decide(obtained: Obtained, deciding: Deciding): Promise<FetchedDatabase> {
   const { source, options, from } = deciding;
   const { bytes } = obtained;
-  const sha256 = nameOf(bytes);
+  const sha256 = sha256Of(bytes);
   if (source.pins === null) return unpinned(source, { bytes, sha256, from });
   const keys = await currentKeys(sha256, deciding);
   const accepted = source.entry === null ? null : acceptedOf(source.entry, { trust: options.trust, sha256 });
-  const verdict = await judge(
+  const verdict = await verifyDatabase(
     { bytes, signature: obtained.signature, certificates: keys.certificates },
     { pins: source.pins, now: options.now, accepted, url: source.url },
   );
@@ -281,7 +284,7 @@ function messageFor({
   return isVanished ? 'it was signed when it was last accepted, and these bytes have no signature' : message;
 }
 
-interface Keys {
+interface CurrentKeys {
   readonly certificates: readonly Certificate[];
   /** Whether a look for newer ones succeeded. */
   readonly areFresh: boolean;
@@ -292,7 +295,10 @@ interface Keys {
  * The certificates of pinned primaries, with what `keys.asc` adds to them. Whatever else it holds is not
  * looked at, and a `keys.asc` that is damaged or gone changes nothing.
  */
-async function currentKeys(sha256: string, { network, from, source, options }: Deciding): Promise<Keys> {
+async function currentKeys(
+  sha256: string,
+  { network, from, source, options }: Deciding,
+): Promise<CurrentKeys> {
   const known = { certificates: source.certificates, areFresh: false, notices: [] };
   if (!source.fetchesKeys || !areKeysDue(sha256, { source, options })) return known;
   try {
@@ -316,7 +322,7 @@ export async function readOfferedKeys(network: Network, from: string): Promise<r
   return await readCertificates(read.bytes);
 }
 
-function areKeysDue(sha256: string, { source: { entry }, options }: Fetching): boolean {
+function areKeysDue(sha256: string, { source: { entry }, options }: Fetch): boolean {
   const isNew = options.keysDue === true || entry?.accepted?.sha256 !== sha256;
   const refreshed = entry?.refreshed ?? null;
   return isNew || refreshed === null || options.now.getTime() - refreshed.getTime() > KEYS_AGE_MS;
@@ -325,7 +331,7 @@ function areKeysDue(sha256: string, { source: { entry }, options }: Fetching): b
 interface Decided {
   readonly obtained: Obtained;
   readonly verdict: Verdict;
-  readonly keys: Keys;
+  readonly keys: CurrentKeys;
 }
 
 /**
@@ -343,7 +349,7 @@ async function remember(
   const note =
     verdict.database === null
       ? null
-      : noteOf(
+      : acceptedNote(
           { sha256: verdict.sha256, database: verdict.database },
           from === source.url ? obtained.etag : null,
         );
@@ -357,7 +363,7 @@ async function remember(
   await changeTrust(trust.folder, (entries) => {
     // Under the lock, as what nothing refers to is swept under it.
     if (isNew && verdict.database !== null && entries.some(({ url }) => url === entry.url)) {
-      writeInventory(trust.folder, note.sha256, hashesOf(verdict.database.Archives));
+      writeAcceptedHashes(trust.folder, note.sha256, hashesOf(verdict.database.Archives));
     }
     return entries.map((one) =>
       one.url === entry.url ? updated(one, { note, certificates, refreshed }) : one,
@@ -365,22 +371,22 @@ async function remember(
   });
   if (trust.cacheFolder === null) return;
   if (note !== null && signature !== null && !isKept) {
-    keep(trust.cacheFolder, note.sha256, { bytes, signature });
+    keepDatabase(trust.cacheFolder, note.sha256, { bytes, signature });
   }
   if (isNew) {
     const needed = entriesOf(trust).map(({ accepted }) => accepted?.sha256 ?? '');
-    forgetKept(trust.cacheFolder, new Set(needed));
+    forgetDatabases(trust.cacheFolder, new Set(needed));
   }
 }
 
-interface News {
+interface StoreUpdate {
   readonly note: AcceptedNote | null;
   readonly certificates: string;
   readonly refreshed: Date | null;
 }
 
 /** Another process may have been here meanwhile, and further: what is accepted never goes back. */
-function updated(entry: TrustEntry, { note, certificates, refreshed }: News): TrustEntry {
+function updated(entry: TrustEntry, { note, certificates, refreshed }: StoreUpdate): TrustEntry {
   const isNewer = note !== null && (entry.accepted === null || entry.accepted.issued <= note.issued);
   const accepted = isNewer ? { ...note, etag: note.etag ?? etagOf(entry, note) } : entry.accepted;
   return { ...entry, certificates, accepted, refreshed: refreshed ?? entry.refreshed };
@@ -391,7 +397,7 @@ function etagOf({ accepted }: TrustEntry, { sha256 }: AcceptedNote): string | nu
 }
 
 /** What is kept of a database that was accepted. */
-export function noteOf(
+export function acceptedNote(
   { sha256, database }: { readonly sha256: string; readonly database: TrustedDatabase },
   etag: string | null,
 ): AcceptedNote {

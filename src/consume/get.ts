@@ -1,11 +1,11 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestListed } from '../workers/digest-listed.js';
-import { findParts, openPart } from './partial-file.js';
-import type { Part } from './partial-file.js';
+import { findPartialFiles, openPartialFile } from './partial-file.js';
+import type { PartialFile } from './partial-file.js';
 import { PacksignError } from '../errors.js';
 import { namedAddress } from '../model/address.js';
-import type { Archive } from '../model/archive.js';
+import type { FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import { plainName } from '../model/file-name.js';
 import { shellWord } from '../model/shell.js';
@@ -19,8 +19,8 @@ import type { FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
 import { entriesOf } from './sources.js';
 import type { FetchOptions } from './sources.js';
-import { streamArchive } from './stream-file.js';
-import type { Streamed, Wanted } from './stream-file.js';
+import { streamFile } from './stream-file.js';
+import type { Streamed, WantedFile } from './stream-file.js';
 
 export interface GetOptions extends FetchOptions {
   /** Database to take them from, by address or name; null looks in all that are trusted. */
@@ -36,7 +36,7 @@ export interface GetOptions extends FetchOptions {
   /** Whether a file with other bytes is kept as `NAME.UNVERIFIED`. */
   readonly keepUnverified: boolean;
   readonly onProgress?: (progress: GetProgress) => void;
-  /** Told of each database that is not good enough, and of archives that are not as signed: for a report. */
+  /** Told of each database that is not good enough, and of files that are not as signed: for a report. */
   readonly onSuspect?: (suspect: Suspect) => void;
 }
 
@@ -56,8 +56,8 @@ export interface FileProgress {
   readonly ofBytes: number;
 }
 
-/** An archive that lies under its name, with the bytes that were signed. */
-export interface Got {
+/** A file that lies under its name, with the bytes that were signed. */
+export interface DownloadedFile {
   readonly name: string;
   readonly version: string;
   /** Path in the database. */
@@ -78,16 +78,16 @@ export interface GetResult {
   readonly code: FetchedDatabase['code'];
   readonly sha256: string | null;
   readonly issued: Date | null;
-  readonly packages: readonly Got[];
+  readonly packages: readonly DownloadedFile[];
   readonly notices: readonly string[];
-  /** Archives that are not what was signed; where there are any, `get` has failed. */
+  /** Files that are not what was signed; where there are any, `get` has failed. */
   readonly findings: readonly Finding[];
   readonly notify: string | null;
 }
 
 /**
- * Downloads packages: `NAME`, `NAME==VERSION`, or the path of an archive. A file gets its name only once its
- * size and SHA-256 are those that were signed (docs/FORMAT.md §8 step 11). Archives with other bytes are in
+ * Downloads packages: `NAME`, `NAME==VERSION`, or the path of a file. A file gets its name only once its
+ * size and SHA-256 are those that were signed (docs/FORMAT.md §8 step 11). Files with other bytes are in
  * `findings`. Throws PACKAGE_NOT_FOUND, AMBIGUOUS, FILE_EXISTS, FILE_UNWRITABLE, the code of a database that is
  * not good enough, and what `fetchDatabase` throws.
  */
@@ -108,7 +108,7 @@ export async function get(names: readonly string[], options: GetOptions): Promis
 
 interface Choice {
   readonly database: FetchedDatabase;
-  readonly chosen: readonly Wanted[];
+  readonly chosen: readonly WantedFile[];
 }
 
 function suspectOf(database: FetchedDatabase, findings: readonly Finding[]): Suspect {
@@ -136,7 +136,7 @@ async function choose(
       choices.push({
         database,
         chosen: names.map((name) =>
-          find(name, archivesOf(database, options), { ...options, place: placeOf(database) }),
+          find(name, filesOf(database, options), { ...options, place: placeOf(database) }),
         ),
       });
     } catch (error) {
@@ -173,10 +173,10 @@ function silence({ code, message }: PacksignError): string[] {
 }
 
 /** What may be downloaded at all. Throws the code of a database that is not good enough. */
-function archivesOf(
+function filesOf(
   database: FetchedDatabase,
   options: Pick<GetOptions, 'allowStale' | 'allowUnauthenticated' | 'onSuspect'>,
-): ReadonlyMap<string, Archive> {
+): ReadonlyMap<string, FileEntry> {
   const { status, code, message, url, trusted, notify } = database;
   if (trusted !== null && (status === 'authentic' || options.allowStale)) return trusted.Archives;
   if (status === 'unauthenticated' && options.allowUnauthenticated) {
@@ -200,19 +200,19 @@ function archivesOf(
   });
 }
 
-/** The archive that a name means: a path, an exact version, or the newest release that is not yanked. */
+/** The file that a name means: a path, an exact version, or the newest release that is not yanked. */
 function find(
   wanted: string,
-  archives: ReadonlyMap<string, Archive>,
+  files: ReadonlyMap<string, FileEntry>,
   { allowPre, from, place }: Pick<GetOptions, 'allowPre' | 'from'> & { readonly place: string },
-): Wanted {
-  const exact = archives.get(wanted);
-  if (exact !== undefined) return { path: wanted, archive: exact };
+): WantedFile {
+  const exact = files.get(wanted);
+  if (exact !== undefined) return { path: wanted, entry: exact };
   const [, name = wanted, version] = /^(.+?)==(.+)$/.exec(wanted) ?? [];
-  const all = Array.from(archives, ([path, archive]) => ({ path, archive }));
-  const sameName = all.filter(({ archive }) => archive.Name === name);
+  const all = Array.from(files, ([path, entry]) => ({ path, entry }));
+  const sameName = all.filter(({ entry }) => entry.Name === name);
   const named =
-    sameName.length > 0 ? sameName : all.filter(({ archive }) => plainName(archive.Name) === plainName(name));
+    sameName.length > 0 ? sameName : all.filter(({ entry }) => plainName(entry.Name) === plainName(name));
   const candidates = version === undefined ? newest(named, allowPre) : ofVersion(named, version);
   const [first] = candidates;
   if (first === undefined) throw notFound(wanted, { named, place });
@@ -220,8 +220,8 @@ function find(
   throw new PacksignError(
     'AMBIGUOUS',
     [
-      `${wanted} is more than one archive:`,
-      ...candidates.map(({ path, archive }) => `  ${path}  ${archive.Version}`),
+      `${wanted} is more than one file:`,
+      ...candidates.map(({ path, entry }) => `  ${path}  ${entry.Version}`),
     ].join('\n'),
     {
       hint: `name one by its path: packsign get ${first.path}${from === null ? '' : ` --from ${shellWord(from)}`}`,
@@ -229,44 +229,44 @@ function find(
   );
 }
 
-function ofVersion(named: readonly Wanted[], version: string): readonly Wanted[] {
-  const exact = named.filter(({ archive }) => archive.Version === version);
+function ofVersion(named: readonly WantedFile[], version: string): readonly WantedFile[] {
+  const exact = named.filter(({ entry }) => entry.Version === version);
   return exact.length > 0
     ? exact
-    : named.filter(({ archive }) => plainVersion(archive.Version) === plainVersion(version));
+    : named.filter(({ entry }) => plainVersion(entry.Version) === plainVersion(version));
 }
 
 /** As pip and npm choose: a pre-release only where it is asked for, or there is nothing else. */
-function newest(named: readonly Wanted[], allowPre: boolean): readonly Wanted[] {
-  const live = named.filter(({ archive }) => archive.Yanked === undefined);
+function newest(named: readonly WantedFile[], allowPre: boolean): readonly WantedFile[] {
+  const live = named.filter(({ entry }) => entry.Yanked === undefined);
   const kind = { isNpm: live.every(({ path }) => /\.tgz$/i.test(path)) };
-  const versions = live.map(({ archive }) => archive.Version);
+  const versions = live.map(({ entry }) => entry.Version);
   const order = versionOrder(versions, kind);
   const isFinal = finalRelease(versions, kind);
-  const final = allowPre ? [] : live.filter(({ archive }) => isFinal(archive.Version));
+  const final = allowPre ? [] : live.filter(({ entry }) => isFinal(entry.Version));
   const [top, ...rest] = final.length > 0 ? final : live;
   if (top === undefined) return [];
-  const best = rest.reduce((a, b) => (order(b.archive.Version, a.archive.Version) > 0 ? b : a), top);
-  return live.filter(({ archive }) => order(archive.Version, best.archive.Version) === 0);
+  const best = rest.reduce((a, b) => (order(b.entry.Version, a.entry.Version) > 0 ? b : a), top);
+  return live.filter(({ entry }) => order(entry.Version, best.entry.Version) === 0);
 }
 
 function notFound(
   wanted: string,
-  { named, place }: { named: readonly Wanted[]; place: string },
+  { named, place }: { named: readonly WantedFile[]; place: string },
 ): PacksignError {
   if (named.length === 0)
     return new PacksignError('PACKAGE_NOT_FOUND', `there is no package ${wanted}`, {
       hint: `packsign list ${shellWord(place)} shows what there is`,
     });
   const versions = named
-    .map(({ archive }) => `${archive.Version}${archive.Yanked === undefined ? '' : ' (yanked)'}`)
+    .map(({ entry }) => `${entry.Version}${entry.Yanked === undefined ? '' : ' (yanked)'}`)
     .join(', ');
   return new PacksignError('PACKAGE_NOT_FOUND', `there is no ${wanted}, only ${versions}`, {
     hint: 'a yanked version is only fetched when it is named: NAME==VERSION',
   });
 }
 
-function requireFileNames(chosen: readonly Wanted[]): void {
+function requireFileNames(chosen: readonly WantedFile[]): void {
   const paths = new Map<string, string>();
   for (const { path } of chosen) {
     const twin = paths.get(fileNameOf(path).toLowerCase());
@@ -284,7 +284,7 @@ function fileNameOf(path: string): string {
 }
 
 interface Downloaded {
-  readonly packages: readonly Got[];
+  readonly packages: readonly DownloadedFile[];
   readonly findings: readonly Finding[];
 }
 
@@ -294,7 +294,7 @@ async function download(
   options: GetOptions,
 ): Promise<Downloaded> {
   const wanted = Array.from(new Map(chosen.map((one) => [one.path, one])).values());
-  const left = await findParts(options.output);
+  const left = await findPartialFiles(options.output);
   const progress = progressOf(wanted, options);
   const answers = await inParallel(wanted, STREAMS, async (one) => {
     const answer = await place(network, one, {
@@ -313,23 +313,23 @@ async function download(
 }
 
 interface Counting {
-  readonly add: (wanted: Wanted, count: number) => void;
-  readonly finish: (wanted: Wanted) => void;
+  readonly add: (wanted: WantedFile, count: number) => void;
+  readonly finish: (wanted: WantedFile) => void;
 }
 
 /** Counts for somebody who watches; nothing where nobody does. */
-function progressOf(wanted: readonly Wanted[], { onProgress }: GetOptions): Counting {
+function progressOf(wanted: readonly WantedFile[], { onProgress }: GetOptions): Counting {
   if (onProgress === undefined) return { add: () => undefined, finish: () => undefined };
   const active = new Map<string, FileProgress>();
-  const ofBytes = wanted.reduce((sum, { archive }) => sum + archive.Size, 0);
+  const ofBytes = wanted.reduce((sum, { entry }) => sum + entry.Size, 0);
   const done = { files: 0, bytes: 0 };
   const tell = () => {
     onProgress({ ...done, ofFiles: wanted.length, ofBytes, active: Array.from(active.values()) });
   };
   return {
-    add: ({ path, archive }, count) => {
+    add: ({ path, entry }, count) => {
       done.bytes += count;
-      active.set(path, { path, bytes: (active.get(path)?.bytes ?? 0) + count, ofBytes: archive.Size });
+      active.set(path, { path, bytes: (active.get(path)?.bytes ?? 0) + count, ofBytes: entry.Size });
       tell();
     },
     finish: ({ path }) => {
@@ -340,32 +340,32 @@ function progressOf(wanted: readonly Wanted[], { onProgress }: GetOptions): Coun
   };
 }
 
-interface Placing {
+interface Download {
   readonly database: FetchedDatabase;
   readonly options: GetOptions;
   readonly left: ReadonlyMap<string, string>;
   readonly onBytes: (count: number) => void;
 }
 
-/** One archive under its name; a finding where it is not to be had as it was signed. */
+/** One file under its name; a finding where it is not to be had as it was signed. */
 async function place(
   network: Network,
-  wanted: Wanted,
-  placing: Placing,
-): Promise<Got | Finding | PacksignError> {
+  wanted: WantedFile,
+  placing: Download,
+): Promise<DownloadedFile | Finding | PacksignError> {
   try {
     const { database, options } = placing;
-    if (await lies(wanted, options.output)) {
-      placing.onBytes(wanted.archive.Size);
+    if (await isThere(wanted, options.output)) {
+      placing.onBytes(wanted.entry.Size);
       return got(wanted, { output: options.output, from: null });
     }
     const first = await attempt(network, wanted, placing);
     if (!('kind' in first) || database.trusted === null) return first;
     // A new database may have been published while we read: it is asked once before the bytes are blamed.
     const again = await fetchThrough(network, database.url, { ...options, fresh: true });
-    const archive = again.trusted?.Archives.get(wanted.path);
-    if (archive === undefined || archive.SHA256 === wanted.archive.SHA256) return first;
-    return await attempt(network, { ...wanted, archive }, placing);
+    const entry = again.trusted?.Archives.get(wanted.path);
+    if (entry === undefined || entry.SHA256 === wanted.entry.SHA256) return first;
+    return await attempt(network, { ...wanted, entry }, placing);
   } catch (error) {
     if (error instanceof PacksignError) return error;
     throw error;
@@ -373,22 +373,25 @@ async function place(
 }
 
 /** Whether the file is there already, with the right bytes. Throws FILE_EXISTS for another. */
-async function lies({ path, archive }: Wanted, output: string): Promise<boolean> {
+async function isThere({ path, entry }: WantedFile, output: string): Promise<boolean> {
   const name = fileNameOf(path);
   if (lstatSync(join(output, name), { throwIfNoEntry: false }) === undefined) return false;
-  const found = (await digestListed(output, new Map([[name, archive]]))).get(name);
-  if (found?.kind === 'digested' && found.sha256 === archive.SHA256 && found.size === archive.Size)
-    return true;
+  const found = (await digestListed(output, new Map([[name, entry]]))).get(name);
+  if (found?.kind === 'digested' && found.sha256 === entry.SHA256 && found.size === entry.Size) return true;
   throw new PacksignError('FILE_EXISTS', `${join(output, name)} exists, and is not what was signed`, {
     hint: 'move it away, or name another folder with --output DIR',
   });
 }
 
-async function attempt(network: Network, wanted: Wanted, placing: Placing): Promise<Got | Finding> {
+async function attempt(
+  network: Network,
+  wanted: WantedFile,
+  placing: Download,
+): Promise<DownloadedFile | Finding> {
   const { options, left, onBytes, database } = placing;
-  const part = await openPart(options.output, { sha256: wanted.archive.SHA256, left });
+  const part = await openPartialFile(options.output, { sha256: wanted.entry.SHA256, left });
   onBytes(part.length());
-  const sink: Part = {
+  const sink: PartialFile = {
     ...part,
     write: async (bytes) => {
       await part.write(bytes);
@@ -401,21 +404,21 @@ async function attempt(network: Network, wanted: Wanted, placing: Placing): Prom
   };
   let isDone = false;
   try {
-    const streamed = await streamArchive(network, wanted, { places: placesOf(database), sink });
+    const streamed = await streamFile(network, wanted, { places: placesOf(database), sink });
     isDone = true;
-    return await settle(streamed, { wanted, part, options });
+    return await finishDownload(streamed, { wanted, part, options });
   } finally {
     if (!isDone) await part.leave();
   }
 }
 
-async function settle(
+async function finishDownload(
   streamed: Streamed,
-  { wanted, part, options }: { wanted: Wanted; part: Part; options: GetOptions },
-): Promise<Got | Finding> {
-  const { path, archive } = wanted;
+  { wanted, part, options }: { wanted: WantedFile; part: PartialFile; options: GetOptions },
+): Promise<DownloadedFile | Finding> {
+  const { path, entry } = wanted;
   const name = fileNameOf(path);
-  const expected = expectation(archive);
+  const expected = expectation(entry);
   switch (streamed.kind) {
     case 'good':
       await part.finish(name);
@@ -433,14 +436,17 @@ async function settle(
   }
 }
 
-/** Where the archives may lie: beside the database that answered, its own address, and its mirrors. */
+/** Where the files may lie: beside the database that answered, its own address, and its mirrors. */
 function placesOf({ from, url, trusted }: FetchedDatabase): readonly string[] {
   const mirrors = (trusted?.Packsign.Mirrors ?? []).flatMap((mirror) => namedAddress(mirror) ?? []);
   return [...new Set([from, url, ...mirrors])];
 }
 
-function got({ path, archive }: Wanted, { output, from }: { output: string; from: string | null }): Got {
-  const { Name, Version, Size, SHA256, Yanked } = archive;
+function got(
+  { path, entry }: WantedFile,
+  { output, from }: { output: string; from: string | null },
+): DownloadedFile {
+  const { Name, Version, Size, SHA256, Yanked } = entry;
   const file = join(output, fileNameOf(path));
   return {
     name: Name,
@@ -454,33 +460,36 @@ function got({ path, archive }: Wanted, { output, from }: { output: string; from
   };
 }
 
-export interface FetchArchiveOptions extends Omit<GetOptions, 'from' | 'allowUnauthenticated' | 'allowPre'> {
+export interface FetchFileOptions extends Omit<GetOptions, 'from' | 'allowUnauthenticated' | 'allowPre'> {
   /** Path in the database. */
   readonly path: string;
 }
 
 /**
- * Downloads one archive of a database that was fetched, as `get` does. Throws ARCHIVE_ALTERED, ARCHIVE_MISSING,
+ * Downloads one file of a database that was fetched, as `get` does. Throws ARCHIVE_ALTERED, ARCHIVE_MISSING,
  * PACKAGE_NOT_FOUND, the code of a database that is not good enough, and what `get` throws.
  */
-export async function fetchArchive(database: FetchedDatabase, options: FetchArchiveOptions): Promise<Got> {
+export async function fetchFile(
+  database: FetchedDatabase,
+  options: FetchFileOptions,
+): Promise<DownloadedFile> {
   const { path } = options;
   const all = { ...options, from: null, allowUnauthenticated: false, allowPre: false };
-  const archive = archivesOf(database, all).get(path);
-  if (archive === undefined) throw notFound(path, { named: [], place: placeOf(database) });
+  const entry = filesOf(database, all).get(path);
+  if (entry === undefined) throw notFound(path, { named: [], place: placeOf(database) });
   const network = openNetwork(options.network);
   try {
-    const { packages, findings } = await download(network, { database, chosen: [{ path, archive }] }, all);
+    const { packages, findings } = await download(network, { database, chosen: [{ path, entry }] }, all);
     const [one] = packages;
     if (one !== undefined) return one;
-    throw archiveError(findings, database.notify);
+    throw fileError(findings, database.notify);
   } finally {
     await network.close();
   }
 }
 
-/** What `get` fails with for archives that are not what was signed. */
-export function archiveError(findings: readonly Finding[], notify: string | null): PacksignError {
+/** What `get` fails with for files that are not what was signed. */
+export function fileError(findings: readonly Finding[], notify: string | null): PacksignError {
   const isAltered = findings.some(({ kind }) => kind === 'altered');
   const lines = findings.flatMap(({ kind, path, expected, found }) => [
     `${path} is ${kind === 'altered' ? 'not what was signed' : 'nowhere to be had'}`,

@@ -3,7 +3,7 @@ import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.j
 import { listFolder, makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 
 /** A database that was fetched once, with its signature: verified anew each time it is used. */
-export interface Kept {
+export interface KeptDatabase {
   readonly bytes: Buffer;
   readonly signature: Buffer;
 }
@@ -14,7 +14,7 @@ interface KeptBytes {
 }
 
 /** What is kept of a database under the address that it was fetched from; null where there is nothing whole. */
-export function readKept(folder: string, sha256: string): Kept | null {
+export function readKept(folder: string, sha256: string): KeptDatabase | null {
   try {
     const bytes = readBounded(join(folder, `${sha256}.plist`), DATABASE_LIMIT_BYTES);
     const signature = readBounded(join(folder, `${sha256}.asc`), SIGNATURE_LIMIT_BYTES);
@@ -26,7 +26,7 @@ export function readKept(folder: string, sha256: string): Kept | null {
 }
 
 /** Keeps a database in place of the one before it. What cannot be kept is fetched again. */
-export function keep(folder: string, sha256: string, { bytes, signature }: KeptBytes): void {
+export function keepDatabase(folder: string, sha256: string, { bytes, signature }: KeptBytes): void {
   try {
     makeFolder(folder);
     writeDurably(join(folder, `${sha256}.asc`), signature, { mode: 0o600 });
@@ -37,7 +37,7 @@ export function keep(folder: string, sha256: string, { bytes, signature }: KeptB
 }
 
 /** Removes what none of these databases needs any more. */
-export function forgetKept(folder: string, needed: ReadonlySet<string>): void {
+export function forgetDatabases(folder: string, needed: ReadonlySet<string>): void {
   try {
     for (const name of listFolder(folder)) {
       const [sha256 = ''] = name.split('.');

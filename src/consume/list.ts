@@ -4,7 +4,7 @@ import { readBounded } from '../disk/files.js';
 import { decodeDatabase } from '../format/database.js';
 import { decodePackMan, isForeign } from '../format/packman.js';
 import type { PackManPackage } from '../format/packman.js';
-import type { Archive } from '../model/archive.js';
+import type { FileEntry } from '../model/file-entry.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import { DATABASE_NAME } from '../model/layout.js';
@@ -18,7 +18,7 @@ export interface ListedPackage {
   readonly version: string | null;
   readonly flavor: string | null;
   readonly description: string | null;
-  /** Path of its archive; null for a package without one, and in databases of PackMan. */
+  /** Path of its file; null for a package without one, and in databases of PackMan. */
   readonly path: string | null;
   readonly size: number | null;
   readonly sha256: string | null;
@@ -28,7 +28,7 @@ export interface ListedPackage {
   readonly yanked: string | null;
 }
 
-export interface ListResult extends Omit<VerifyResult, 'archives' | 'findings'> {
+export interface ListResult extends Omit<VerifyResult, 'files' | 'findings'> {
   /** Whether it was made for PackMan alone, so that there is nothing to verify. */
   readonly foreign: boolean;
   readonly maintainer: string | null;
@@ -36,7 +36,7 @@ export interface ListResult extends Omit<VerifyResult, 'archives' | 'findings'> 
   readonly packages: readonly ListedPackage[];
 }
 
-export type ListOptions = Omit<VerifyOptions, 'archives' | 'onProgress'>;
+export type ListOptions = Omit<VerifyOptions, 'files' | 'onProgress'>;
 
 /**
  * The packages of a database after it was verified: a directory, a file, an address, or the name of a trusted one.
@@ -44,7 +44,7 @@ export type ListOptions = Omit<VerifyOptions, 'archives' | 'onProgress'>;
  */
 export async function list(target: string, options: ListOptions): Promise<ListResult> {
   const { result, bytes } = await look(target, options);
-  const { archives: _, findings: __, ...answer } = result;
+  const { files: _, findings: __, ...answer } = result;
   if (result.trusted !== null) {
     return {
       ...answer,
@@ -77,40 +77,36 @@ async function look(
     const fetched = await fetchDatabase(target, { ...options, ...options.remote });
     return { result: { ...fetched, ...NOTHING_CHECKED, database: fetched.url }, bytes: fetched.bytes };
   }
-  const result = await verify(target, { ...options, archives: false });
+  const result = await verify(target, { ...options, files: false });
   if (result.status !== 'unauthenticated') return { result, bytes: null };
   const file = statSync(target).isDirectory() ? join(target, DATABASE_NAME) : target;
   return { result, bytes: readBounded(file, DATABASE_LIMIT_BYTES) };
 }
 
-const NOTHING_CHECKED = { archives: { checked: 0, ok: 0 }, findings: [] } as const;
+const NOTHING_CHECKED = { files: { checked: 0, ok: 0 }, findings: [] } as const;
 
 function packagesOf({ Archives, Packages }: Database): readonly ListedPackage[] {
   const key = (name: string, version = '', flavor = '') => `${name} ${version} ${flavor}`;
   const descriptions = new Map(
     Packages.map(({ Name, Version, Flavor, Description }) => [key(Name, Version, Flavor), Description]),
   );
-  const archived = Array.from(Archives, ([path, archive]) =>
-    archivedPackage(
-      path,
-      archive,
-      descriptions.get(key(archive.Name, archive.Version, archive.Flavor)) ?? null,
-    ),
+  const listed = Array.from(Archives, ([path, entry]) =>
+    listedPackage(path, entry, descriptions.get(key(entry.Name, entry.Version, entry.Flavor)) ?? null),
   );
   const others = Packages.filter((entry) => entry['Download-URL'] === undefined).map((entry) => ({
-    ...NO_ARCHIVE,
+    ...NO_FILE,
     name: entry.Name,
     version: entry.Version ?? null,
     flavor: entry.Flavor ?? null,
     description: entry.Description,
   }));
-  return [...archived, ...others];
+  return [...listed, ...others];
 }
 
-const NO_ARCHIVE = { path: null, size: null, sha256: null, md5: null, since: null, yanked: null } as const;
+const NO_FILE = { path: null, size: null, sha256: null, md5: null, since: null, yanked: null } as const;
 
-function archivedPackage(path: string, archive: Archive, description: string | null): ListedPackage {
-  const { Name, Version, Flavor, Size, SHA256, Since, Yanked } = archive;
+function listedPackage(path: string, entry: FileEntry, description: string | null): ListedPackage {
+  const { Name, Version, Flavor, Size, SHA256, Since, Yanked } = entry;
   return {
     ...{ name: Name, version: Version, flavor: Flavor, description, path, size: Size },
     ...{ sha256: SHA256, md5: null, since: Since, yanked: Yanked ?? null },
@@ -120,7 +116,7 @@ function archivedPackage(path: string, archive: Archive, description: string | n
 function foreignPackage(entry: PackManPackage): ListedPackage {
   const text = (key: string) => (typeof entry[key] === 'string' ? entry[key] : null);
   return {
-    ...NO_ARCHIVE,
+    ...NO_FILE,
     name: text('Name') ?? '',
     version: text('Version'),
     flavor: text('Flavor'),

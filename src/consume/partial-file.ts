@@ -8,7 +8,7 @@ import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { makeFolder } from '../disk/files.js';
 
 /** A file on its way: it has its name only once its bytes are known to be right. */
-export interface Part {
+export interface PartialFile {
   /** How many bytes are there. */
   readonly length: () => number;
   /** Hash of the bytes that are there. */
@@ -28,7 +28,7 @@ const NAME = /^\.packsign-([0-9a-f]{64})\.(\d+)\.[0-9a-f]+\.part$/;
 const BLOCK_BYTES = 256 * 1024;
 
 /** Parts that earlier runs left in a folder, by the SHA-256 that they are to have. Throws FILE_UNWRITABLE. */
-export async function findParts(folder: string): Promise<ReadonlyMap<string, string>> {
+export async function findPartialFiles(folder: string): Promise<ReadonlyMap<string, string>> {
   makeFolder(folder);
   const names = await readdir(folder);
   return new Map(
@@ -50,7 +50,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-export interface PartOptions {
+export interface PartialFileOptions {
   /** The hash that the whole is to have. */
   readonly sha256: string;
   /** What earlier runs left. */
@@ -58,7 +58,10 @@ export interface PartOptions {
 }
 
 /** Opens a part, with what an earlier run got of it. Throws FILE_UNWRITABLE. */
-export async function openPart(folder: string, { sha256, left }: PartOptions): Promise<Part> {
+export async function openPartialFile(
+  folder: string,
+  { sha256, left }: PartialFileOptions,
+): Promise<PartialFile> {
   const path = join(folder, `.packsign-${sha256}.${process.pid}.${randomBytes(4).toString('hex')}.part`);
   try {
     const handle = (await takeOver(left.get(sha256), path)) ?? (await open(path, 'wx+', 0o644));
@@ -79,7 +82,10 @@ async function takeOver(from: string | undefined, path: string): Promise<FileHan
   }
 }
 
-async function partOf(handle: FileHandle, { path, folder }: { path: string; folder: string }): Promise<Part> {
+async function partOf(
+  handle: FileHandle,
+  { path, folder }: { path: string; folder: string },
+): Promise<PartialFile> {
   let { hash, length } = await hashSoFar(handle);
   const orUnwritable = async (work: Promise<unknown>) => {
     try {

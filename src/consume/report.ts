@@ -2,20 +2,20 @@ import { writeDurably } from '../disk/files.js';
 import { formatInstant } from '../model/time.js';
 import type { VerifyResult } from './verify.js';
 
-export interface ComplaintOptions {
+export interface ReportOptions {
   readonly now: Date;
   /** Of packsign. */
   readonly version: string;
 }
 
-/** What a maintainer wants to know of a database that was refused, or of archives that are not as signed. */
+/** What a maintainer wants to know of a database that was refused, or of files that are not as signed. */
 export type Suspect = Pick<
   VerifyResult,
   'database' | 'status' | 'code' | 'message' | 'sha256' | 'accepted' | 'signatures' | 'findings' | 'notify'
 >;
 
 /** What was refused or found wrong, as plain text for the maintainer: nothing of the user but what was seen. */
-export function complaintOf(suspect: Suspect, { now, version }: ComplaintOptions): string {
+export function reportOf(suspect: Suspect, { now, version }: ReportOptions): string {
   const { database, status, code, message, sha256, accepted, signatures, findings } = suspect;
   const lines = [
     `packsign ${version} looked at ${database}`,
@@ -45,6 +45,6 @@ export function complaintOf(suspect: Suspect, { now, version }: ComplaintOptions
 }
 
 /** Throws FILE_UNWRITABLE. */
-export function saveComplaint(file: string, text: string): void {
+export function saveReport(file: string, text: string): void {
   writeDurably(file, Buffer.from(text));
 }

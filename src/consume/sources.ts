@@ -1,4 +1,4 @@
-import { readBundle, readInventory, readTrust } from './trust-store.js';
+import { readBundle, readAcceptedHashes, readTrust } from './trust-store.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress, isAddress } from '../model/address.js';
 import type { TrustEntry } from '../model/trust.js';
@@ -122,5 +122,5 @@ export function acceptedOf(
   const { issued, database } = accepted;
   const known = { issued, sha256: accepted.sha256, database };
   if (trust.kind !== 'store' || accepted.sha256 === sha256) return known;
-  return { ...known, inventory: readInventory(trust.folder, accepted.sha256) };
+  return { ...known, hashes: readAcceptedHashes(trust.folder, accepted.sha256) };
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
 import { besideAddress } from '../model/address.js';
-import type { Archive } from '../model/archive.js';
+import type { FileEntry } from '../model/file-entry.js';
 import type { Network } from '../net/transport.js';
 
-/** Where the bytes of an archive go. */
+/** Where the bytes of a file go. */
 export interface Sink {
   readonly length: () => number;
   readonly sha256: () => string;
@@ -12,7 +12,7 @@ export interface Sink {
   readonly restart: () => Promise<void>;
 }
 
-/** What became of an archive that was looked for in one or several places. */
+/** What became of a file that was looked for in one or several places. */
 export type Streamed =
   /** The sink holds the very bytes that were signed. */
   | { readonly kind: 'good'; readonly from: string }
@@ -21,19 +21,19 @@ export type Streamed =
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly error: PacksignError };
 
-export interface Wanted {
+export interface WantedFile {
   readonly path: string;
-  readonly archive: Archive;
+  readonly entry: FileEntry;
 }
 
 /**
- * Streams an archive from the first place that gives the right bytes, at most `Size` + 1 of them from each
+ * Streams a file from the first place that gives the right bytes, at most `Size` + 1 of them from each
  * (docs/FORMAT.md §8 step 11). What the sink holds already is gone on with, and begun anew where that was wrong.
  * `places` are addresses of databases beside which it may lie.
  */
-export async function streamArchive(
+export async function streamFile(
   network: Network,
-  wanted: Wanted,
+  wanted: WantedFile,
   { places, sink }: { readonly places: readonly string[]; readonly sink: Sink },
 ): Promise<Streamed> {
   const answers: Streamed[] = [];
@@ -55,7 +55,7 @@ export async function streamArchive(
 }
 
 interface Streaming {
-  readonly wanted: Wanted;
+  readonly wanted: WantedFile;
   readonly sink: Sink;
 }
 
@@ -71,7 +71,7 @@ async function streamFrom(network: Network, from: string, streaming: Streaming):
 }
 
 async function streamOnce(network: Network, from: string, { wanted, sink }: Streaming): Promise<Streamed> {
-  const { Size } = wanted.archive;
+  const { Size } = wanted.entry;
   if (sink.length() > Size) await sink.restart();
   if (sink.length() === 0 || sink.length() < Size) {
     const reply = await network.get(from, { from: sink.length() });
@@ -89,7 +89,7 @@ async function streamOnce(network: Network, from: string, { wanted, sink }: Stre
   }
   if (sink.length() < Size) return { kind: 'altered', from, found: `${sink.length()} bytes` };
   const sha256 = sink.sha256();
-  return sha256 === wanted.archive.SHA256
+  return sha256 === wanted.entry.SHA256
     ? { kind: 'good', from }
     : { kind: 'altered', from, found: `sha256 ${sha256}, ${sink.length()} bytes` };
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PacksignError, reasonOf } from '../errors.js';
-import { isSafePath, isSha256 } from '../model/archive.js';
+import { isSafePath, isSha256 } from '../model/file-entry.js';
 import type { AcceptedNote, Grounds, TrustEntry } from '../model/trust.js';
 import { formatInstant, parseInstant } from '../model/time.js';
 import { listFolder, makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
@@ -61,7 +61,7 @@ async function lock(folder: string): Promise<Release> {
 }
 
 /** What an accepted database listed: path → SHA-256. Throws TRUST_DAMAGED when it is not there whole. */
-export function readInventory(folder: string, sha256: string): ReadonlyMap<string, string> {
+export function readAcceptedHashes(folder: string, sha256: string): ReadonlyMap<string, string> {
   const path = inventoryPath(folder, sha256);
   const text = readBounded(path, INVENTORY_LIMIT_BYTES)?.toString('latin1') ?? null;
   if (text?.endsWith(INVENTORY_END) !== true) throw damaged(path, 'it is not whole');
@@ -75,7 +75,11 @@ export function readInventory(folder: string, sha256: string): ReadonlyMap<strin
 }
 
 /** Written before the store refers to it, so that there is never a reference to nothing. */
-export function writeInventory(folder: string, sha256: string, inventory: ReadonlyMap<string, string>): void {
+export function writeAcceptedHashes(
+  folder: string,
+  sha256: string,
+  inventory: ReadonlyMap<string, string>,
+): void {
   const path = inventoryPath(folder, sha256);
   if (existsSync(path)) return;
   makeFolder(join(folder, INVENTORY_FOLDER));

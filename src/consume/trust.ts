@@ -1,5 +1,5 @@
-import { keep } from './kept-databases.js';
-import { changeTrust, encodeBundle, writeInventory } from './trust-store.js';
+import { keepDatabase } from './kept-databases.js';
+import { changeTrust, encodeBundle, writeAcceptedHashes } from './trust-store.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress, nameForAddress, namedAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
@@ -10,7 +10,7 @@ import type { Grounds, TrustEntry } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network, NetworkOptions } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { fetchSource, fetchThrough, noteOf, readOfferedKeys } from './fetch.js';
+import { fetchSource, fetchThrough, acceptedNote, readOfferedKeys } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
 import { readKeys } from '../published/read.js';
 import { entriesOf, findEntry, notTrusted, readArmored } from './sources.js';
@@ -291,7 +291,7 @@ async function store(
   { store: place, now }: TrustAddOptions,
 ): Promise<void> {
   const { trusted, sha256, bytes, signature, etag } = database;
-  const note = trusted === null || sha256 === null ? null : noteOf({ sha256, database: trusted }, etag);
+  const note = trusted === null || sha256 === null ? null : acceptedNote({ sha256, database: trusted }, etag);
   const entry: TrustEntry = {
     ...{ name, url, threshold, grounds, added: now },
     fingerprints: certificates.map(({ fingerprint }) => fingerprint),
@@ -304,11 +304,11 @@ async function store(
     const standing = others.find((one) => one.url === url || one.name === name);
     if (standing !== undefined) throw exists(standing);
     if (trusted !== null && note !== null)
-      writeInventory(place.folder, note.sha256, hashesOf(trusted.Archives));
+      writeAcceptedHashes(place.folder, note.sha256, hashesOf(trusted.Archives));
     return [...others, entry];
   });
   if (note !== null && bytes !== null && signature !== null && place.cacheFolder !== null) {
-    keep(place.cacheFolder, note.sha256, { bytes, signature });
+    keepDatabase(place.cacheFolder, note.sha256, { bytes, signature });
   }
 }
 

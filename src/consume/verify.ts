@@ -17,8 +17,14 @@ import { DIRECT_NETWORK, openNetwork } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { compareRemote, worstOf } from './compare.js';
 import { fetchThrough } from './fetch.js';
-import { judge, nameOf } from '../verify/verify-database.js';
-import type { Accepted, JudgedSignature, Pins, TrustedDatabase, Verdict } from '../verify/verify-database.js';
+import { verifyDatabase, sha256Of } from '../verify/verify-database.js';
+import type {
+  Accepted,
+  CheckedSignature,
+  Pins,
+  TrustedDatabase,
+  Verdict,
+} from '../verify/verify-database.js';
 import { readKeys } from '../published/read.js';
 import { findEntry } from './sources.js';
 import type { FetchOptions } from './sources.js';
@@ -31,8 +37,8 @@ export interface VerifyOptions {
   readonly threshold: number | null;
   /** A signature file named by hand; null finds it by the hash of the database. */
   readonly signatureFile: string | null;
-  /** Whether archives are compared; null compares those of a directory, and fetches none. */
-  readonly archives: boolean | null;
+  /** Whether files are compared; null compares those of a directory, and fetches none. */
+  readonly files: boolean | null;
   readonly now: Date;
   /** Where this machine notes what it published; null keeps no note. */
   readonly notesFolder: string | null;
@@ -53,12 +59,12 @@ export interface VerifyResult {
   /** Null unless keys that somebody pinned have signed. */
   readonly trusted: TrustedDatabase | null;
   readonly pinnedBy: 'option' | 'store' | 'publisher' | 'directory' | null;
-  readonly signatures: readonly JudgedSignature[];
+  readonly signatures: readonly CheckedSignature[];
   /** Where the maintainer wants to hear of trouble; null where nobody trustworthy said. */
   readonly notify: string | null;
   /** The last database that was accepted from there, where the trust store has one. */
   readonly accepted: Pick<AcceptedNote, 'issued' | 'sha256'> | null;
-  readonly archives: { readonly checked: number; readonly ok: number };
+  readonly files: { readonly checked: number; readonly ok: number };
   /** Sorted by path. */
   readonly findings: readonly Finding[];
 }
@@ -72,7 +78,7 @@ interface Target {
 }
 
 /**
- * Verifies a directory with its archives, a database file, or a database by its address or the name that
+ * Verifies a directory with its files, a database file, or a database by its address or the name that
  * it is trusted by (docs/FORMAT.md §8). What is wrong with the data is in the result; thrown is only what keeps us
  * from looking: FILE_UNREADABLE, KEYS_MALFORMED of a file that the user named, DIRECTORY_UNREADABLE, USAGE, and
  * what `fetchDatabase` throws.
@@ -85,9 +91,9 @@ export async function verify(path: string, options: VerifyOptions): Promise<Veri
   if (files.kind === 'refused') return refusal(target, files);
   const { bytes, signature } = files;
   const pinning = await choosePins(target, options);
-  if (pinning.kind === 'refused') return refusal(target, { ...pinning, sha256: nameOf(bytes) });
-  if (pinning.pins === null) return unpinned(target, nameOf(bytes));
-  const verdict = await judge(
+  if (pinning.kind === 'refused') return refusal(target, { ...pinning, sha256: sha256Of(bytes) });
+  if (pinning.pins === null) return unpinned(target, sha256Of(bytes));
+  const verdict = await verifyDatabase(
     { bytes, signature, certificates: pinning.certificates },
     {
       pins: pinning.pins,
@@ -117,7 +123,7 @@ async function verifyRemote(target: string, options: VerifyOptions): Promise<Ver
     const fetched = await fetchThrough(network, target, asking);
     const { status, code, message, sha256, trusted, pinnedBy, signatures, notify, accepted } = fetched;
     const answer = { status, code, message, sha256, trusted, pinnedBy, signatures, notify, accepted };
-    if (trusted === null || options.archives !== true) {
+    if (trusted === null || options.files !== true) {
       return { ...answer, ...NOTHING_CHECKED, database: fetched.url };
     }
     const compared = await compareRemote(network, fetched, { ...asking, onProgress: options.onProgress });
@@ -164,7 +170,7 @@ function readFiles(target: Target, options: VerifyOptions): Files {
       tooLarge: 'DATABASE_TOO_LARGE',
     });
     if (bytes === null) return { kind: 'missing' };
-    sha256 = nameOf(bytes);
+    sha256 = sha256Of(bytes);
     return { kind: 'read', bytes, signature: readSignatureFile(target, { sha256, options }) };
   } catch (error) {
     if (!(error instanceof PacksignError) || error.exitStatus === 2) throw error;
@@ -285,8 +291,8 @@ async function resultOf(
   if (verdict.status === 'refused')
     return { ...common, ...NOTHING_CHECKED, status, code, message, trusted: null };
   const comparison =
-    target.isDirectory && options.archives !== false
-      ? await compareArchives(target.directory, { database: verdict.database, options })
+    target.isDirectory && options.files !== false
+      ? await compareFiles(target.directory, { database: verdict.database, options })
       : NOTHING_CHECKED;
   if (pinnedBy === 'directory') {
     const message = 'signed by the key beside it, which proves nothing: anybody could have put both there';
@@ -311,23 +317,23 @@ async function resultOf(
 }
 
 const NOBODY = { trusted: null, pinnedBy: null, signatures: [], notify: null, accepted: null } as const;
-const NOTHING_CHECKED = { archives: { checked: 0, ok: 0 }, findings: [] } as const;
+const NOTHING_CHECKED = { files: { checked: 0, ok: 0 }, findings: [] } as const;
 
-/** Step 11: every listed archive, and what lies there unlisted. Never from a cache. */
-async function compareArchives(
+/** Step 11: every listed file, and what lies there unlisted. Never from a cache. */
+async function compareFiles(
   directory: string,
   { database, options }: { database: Database; options: VerifyOptions },
-): Promise<Pick<VerifyResult, 'archives' | 'findings'>> {
+): Promise<Pick<VerifyResult, 'files' | 'findings'>> {
   const results = await digestListed(directory, database.Archives, options.onProgress);
   const findings: Finding[] = [];
   let ok = 0;
-  for (const [path, archive] of database.Archives) {
-    const expected = `sha256 ${archive.SHA256}, ${archive.Size} bytes`;
+  for (const [path, entry] of database.Archives) {
+    const expected = `sha256 ${entry.SHA256}, ${entry.Size} bytes`;
     const result = results.get(path);
     if (result === undefined || result.kind === 'missing')
       findings.push({ kind: 'missing', path, expected, found: null });
     else if (result.kind === 'other') findings.push({ kind: 'altered', path, expected, found: result.found });
-    else if (result.size !== archive.Size || result.sha256 !== archive.SHA256) {
+    else if (result.size !== entry.Size || result.sha256 !== entry.SHA256) {
       findings.push({
         kind: 'altered',
         path,
@@ -335,20 +341,20 @@ async function compareArchives(
         found: `sha256 ${result.sha256}, ${result.size} bytes`,
       });
     } else ok += 1;
-    if (archive.Yanked !== undefined)
-      findings.push({ kind: 'yanked', path, expected: null, found: archive.Yanked });
+    if (entry.Yanked !== undefined)
+      findings.push({ kind: 'yanked', path, expected: null, found: entry.Yanked });
   }
   for (const path of unlisted(directory, database)) {
     findings.push({ kind: 'unlisted', path, expected: null, found: null });
   }
   findings.sort((a, b) => compareText(a.path, b.path) || compareText(a.kind, b.kind));
-  return { archives: { checked: database.Archives.size, ok }, findings };
+  return { files: { checked: database.Archives.size, ok }, findings };
 }
 
 // Also what could never be listed, for its name or because it is a link: people fetch and run that too.
 function unlisted(directory: string, { Archives }: Database): readonly string[] {
-  const { archives, warnings } = scanDirectory(directory, { exclude: [] });
-  return [...archives, ...warnings]
+  const { files, warnings } = scanDirectory(directory, { exclude: [] });
+  return [...files, ...warnings]
     .flatMap(({ path }) => (path === null ? [] : [path]))
     .filter((path) => !Archives.has(path));
 }

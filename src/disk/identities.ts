@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
 /** Which bytes a name stood for: equal identities mean an untouched file. Times in nanoseconds. */
-export interface Identity {
+export interface FileIdentity {
   readonly device: bigint;
   readonly inode: bigint;
   readonly size: bigint;
@@ -11,7 +11,7 @@ export interface Identity {
 }
 
 /** Identities as numbers, five of each, in one piece of memory: so many are kept, compared and shared with threads at little cost. */
-export interface Identities {
+export interface FileIdentities {
   readonly numbers: BigInt64Array;
   /** The same memory. Comparing its halves of numbers makes no object. */
   readonly words: Int32Array;
@@ -25,11 +25,11 @@ export function identitiesBytes(count: number): number {
   return count * FIELDS * BigInt64Array.BYTES_PER_ELEMENT;
 }
 
-export function identitiesIn(memory: ArrayBufferLike): Identities {
+export function identitiesIn(memory: ArrayBufferLike): FileIdentities {
   return { numbers: new BigInt64Array(memory), words: new Int32Array(memory) };
 }
 
-export function writeIdentity(into: Identities, index: number, identity: Identity): void {
+export function writeIdentity(into: FileIdentities, index: number, identity: FileIdentity): void {
   if (identity instanceof Placed) {
     copyWords(into, index, identity);
     return;
@@ -43,28 +43,28 @@ export function writeIdentity(into: Identities, index: number, identity: Identit
   numbers[at + 4] = identity.changed;
 }
 
-function copyWords(into: Identities, index: number, { of, index: from }: Placed): void {
+function copyWords(into: FileIdentities, index: number, { of, index: from }: Placed): void {
   for (let word = 0; word < WORDS; word += 1) {
     into.words[index * WORDS + word] = of.words[from * WORDS + word] ?? 0;
   }
 }
 
 /** One of many, as long as it is not written anew. */
-export function identityAt(identities: Identities, index: number): Identity {
+export function identityAt(identities: FileIdentities, index: number): FileIdentity {
   return new Placed(identities, index);
 }
 
 /** The size of one of many, without an object for it. */
-export function sizeAt({ numbers }: Identities, index: number): number {
+export function sizeAt({ numbers }: FileIdentities, index: number): number {
   return Number(numbers[index * FIELDS + 2]);
 }
 
 /** The numbers become objects only when somebody asks for them. */
-class Placed implements Identity {
-  readonly of: Identities;
+class Placed implements FileIdentity {
+  readonly of: FileIdentities;
   readonly index: number;
 
-  constructor(of: Identities, index: number) {
+  constructor(of: FileIdentities, index: number) {
     this.of = of;
     this.index = index;
   }
@@ -90,7 +90,7 @@ class Placed implements Identity {
   }
 }
 
-export function identityOf(stats: BigIntStats): Identity {
+export function identityOf(stats: BigIntStats): FileIdentity {
   return {
     device: stats.dev,
     inode: stats.ino,
@@ -101,7 +101,7 @@ export function identityOf(stats: BigIntStats): Identity {
 }
 
 /** Of the file that a path leads to; null where there is none, or it cannot be looked at. */
-export function identityBehind(path: string): Identity | null {
+export function identityBehind(path: string): FileIdentity | null {
   try {
     return identityOf(statSync(path, { bigint: true }));
   } catch {
@@ -109,7 +109,7 @@ export function identityBehind(path: string): Identity | null {
   }
 }
 
-export function isSameIdentity(a: Identity, b: Identity): boolean {
+export function isSameIdentity(a: FileIdentity, b: FileIdentity): boolean {
   if (a === b) return true;
   if (a instanceof Placed) return isIdentityAt(a.of, a.index, b);
   return (
@@ -122,7 +122,7 @@ export function isSameIdentity(a: Identity, b: Identity): boolean {
 }
 
 /** Whether one of many is that of this file. */
-export function isIdentityAt(identities: Identities, index: number, identity: Identity): boolean {
+export function isIdentityAt(identities: FileIdentities, index: number, identity: FileIdentity): boolean {
   if (!(identity instanceof Placed)) return isSameIdentity(identity, identityAt(identities, index));
   const { words } = identities;
   const other = identity.of.words;
@@ -134,6 +134,6 @@ export function isIdentityAt(identities: Identities, index: number, identity: Id
 }
 
 /** Tells identities apart in a text. */
-export function nameIdentity({ device, inode, size, modified, changed }: Identity): string {
+export function nameIdentity({ device, inode, size, modified, changed }: FileIdentity): string {
   return [device, inode, size, modified, changed].join(':');
 }

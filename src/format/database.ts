@@ -1,6 +1,6 @@
 import { PacksignError } from '../errors.js';
-import { ARCHIVE_LIMIT, foldPath, isSafePath, isSha256 } from '../model/archive.js';
-import type { Archive, Archives } from '../model/archive.js';
+import { FILE_LIMIT, foldPath, isSafePath, isSha256 } from '../model/file-entry.js';
+import type { FileEntry, FileEntries } from '../model/file-entry.js';
 import { DATABASE_LIMIT_BYTES, FORMAT } from '../model/database.js';
 import type { Database, Packsign, Signers, Trust, Withdrawal } from '../model/database.js';
 import { comparePackages } from '../model/package.js';
@@ -83,7 +83,7 @@ export const PACKAGE_FIELDS = {
 
 const packageShape = takingPlain(record<Package>(PACKAGE_FIELDS, STRICT));
 
-const ARCHIVE_FIELDS = {
+const FILE_FIELDS = {
   Name: required(plainWord),
   Version: required(plainWord),
   Flavor: required(plainWord),
@@ -93,7 +93,7 @@ const ARCHIVE_FIELDS = {
   Yanked: optional(text()),
 } as const;
 
-const archiveShape = takingPlain(record<Archive>(ARCHIVE_FIELDS, STRICT));
+const fileShape = takingPlain(record<FileEntry>(FILE_FIELDS, STRICT));
 
 const signersShape: Shape<Signers> = checked(
   record<Signers>({ Threshold: required(integer), Fingerprints: required(listOf(fingerprint)) }, STRICT),
@@ -117,21 +117,21 @@ const withdrawalShape = record<Withdrawal>(
   STRICT,
 );
 
-const archivesShape: Shape<ReadonlyMap<string, Archive>> = checked(
-  mapOf(archiveShape, complainOfPath),
-  (archives) => {
-    if (archives.size > ARCHIVE_LIMIT) return `more than ${ARCHIVE_LIMIT} archives`;
-    return hasTwins(archives) ? 'two paths differ only in case' : null;
+const filesShape: Shape<ReadonlyMap<string, FileEntry>> = checked(
+  mapOf(fileShape, complainOfPath),
+  (files) => {
+    if (files.size > FILE_LIMIT) return `more than ${FILE_LIMIT} archives`;
+    return hasTwins(files) ? 'two paths differ only in case' : null;
   },
 );
 
-function hasTwins(archives: Archives): boolean {
+function hasTwins(files: FileEntries): boolean {
   const folded = new Set<string>();
-  for (const path of archives.keys()) {
+  for (const path of files.keys()) {
     const other = foldPath(path);
     // Paths without capitals are what they are folded to, and differ from each other.
     if (other === path) continue;
-    if (archives.has(other) || folded.has(other)) return true;
+    if (files.has(other) || folded.has(other)) return true;
     folded.add(other);
   }
   return false;
@@ -166,7 +166,7 @@ const TOP_FIELDS = {
   Description: required(text()),
   Include: optional(listOf(webAddress)),
   Packages: required(packagesShape),
-  Archives: required(archivesShape),
+  Archives: required(filesShape),
   Packsign: required(packsignShape),
 } as const;
 
@@ -179,7 +179,7 @@ const headShape = record<Omit<Database, 'Packages' | 'Archives'>>(HEAD_FIELDS, S
 /** Nearly all of a large database is read so. */
 const PLAIN_LISTS: PlainLists = new Map([
   ['Packages', plainReader<Package>(PACKAGE_FIELDS, false)],
-  ['Archives', plainReader<Archive>(ARCHIVE_FIELDS, true)],
+  ['Archives', plainReader<FileEntry>(FILE_FIELDS, true)],
 ]);
 
 /**
@@ -266,7 +266,7 @@ function* topLines(database: Database, upon: Upon | null): Generator<Lines> {
     if (isHere) yield encodeKey(key, 2);
     if (value !== undefined) yield encodeValue(value, 2);
     else if (key === 'Packages') yield* arrayLines(packageLines(Packages, base), 2);
-    else if (key === 'Archives') yield* dictLines(archiveLines(Archives, base), 2);
+    else if (key === 'Archives') yield* dictLines(fileLines(Archives, base), 2);
   }
 }
 
@@ -304,15 +304,15 @@ function* freshPackages(packages: readonly Package[]): Generator<string> {
   }
 }
 
-function archiveLines(
-  archives: Archives,
-  base: { readonly Archives: Archives; readonly copied: Copied } | null,
+function fileLines(
+  files: FileEntries,
+  base: { readonly Archives: FileEntries; readonly copied: Copied } | null,
 ): Iterable<Lines> {
-  if (base === null) return freshArchives(archives);
-  const next = columnsOf(archives);
+  if (base === null) return freshFiles(files);
+  const next = columnsOf(files);
   const before = columnsOf(base.Archives);
   const list: StayedList = {
-    length: archives.size,
+    length: files.size,
     textOf: (index) => writeMember(at(next.paths, index), at(next.entries, index)),
     before: {
       length: base.Archives.size,
@@ -327,8 +327,8 @@ function archiveLines(
   return stayedLines(list, base.copied);
 }
 
-function* freshArchives(archives: Archives): Generator<string> {
-  const { paths, entries } = columnsOf(archives);
+function* freshFiles(files: FileEntries): Generator<string> {
+  const { paths, entries } = columnsOf(files);
   for (let from = 0; from < paths.length; from += WRITTEN_ENTRIES) {
     yield paths
       .slice(from, from + WRITTEN_ENTRIES)
@@ -337,12 +337,12 @@ function* freshArchives(archives: Archives): Generator<string> {
   }
 }
 
-function columnsOf(archives: Archives): { paths: readonly string[]; entries: readonly Archive[] } {
-  return { paths: [...archives.keys()], entries: [...archives.values()] };
+function columnsOf(files: FileEntries): { paths: readonly string[]; entries: readonly FileEntry[] } {
+  return { paths: [...files.keys()], entries: [...files.values()] };
 }
 
-function writeMember(path: string, archive: Archive): string {
-  return `${encodeKey(path, 3)}\n${writeArchive(archive)}`;
+function writeMember(path: string, entry: FileEntry): string {
+  return `${encodeKey(path, 3)}\n${writeFileEntry(entry)}`;
 }
 
 /** An item that is there. */
@@ -379,7 +379,7 @@ const writePackage = writerOf<Package>(PACKAGE_FIELDS, (entry) => [
 ]);
 
 /** In the order of `ARCHIVE_FIELDS`. */
-const writeArchive = writerOf<Archive>(ARCHIVE_FIELDS, (entry) => [
+const writeFileEntry = writerOf<FileEntry>(FILE_FIELDS, (entry) => [
   entry.Name,
   entry.Version,
   entry.Flavor,

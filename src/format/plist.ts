@@ -299,7 +299,7 @@ function integerText(value: number): string {
   return String(value);
 }
 
-/** Archives that came together share one date. */
+/** Files that came together share one date. */
 let lastDate: { readonly date: Date | null; readonly text: string } = { date: null, text: '' };
 
 // In the years 0000 to 9999 the text has 24 characters, and what is wanted of it is a part.

@@ -39,9 +39,9 @@ const keys: Shape<readonly string[]> = {
   write: (value) => value,
 };
 
-/** What names no package and no archive would end in a database that nobody can read. */
+/** What names no package and no file would end in a database that nobody can read. */
 function complainOfName(name: string): string | null {
-  return isPlainWord(name) ? null : 'the name of a package or the path of an archive is wanted';
+  return isPlainWord(name) ? null : 'the name of a package or the path of a file is wanted';
 }
 
 const LENIENT = { ordered: false, unknown: refuseNearly } as const;

@@ -22,7 +22,7 @@ export interface PlainText {
   readonly source: string;
 }
 
-/** Why a value does not fit, and where: `Archives › a-1.tgz › Size: an integer is wanted`. */
+/** Why a value does not fit, and where: `Files › a-1.tgz › Size: an integer is wanted`. */
 export class Misfit extends Error {
   readonly at: readonly string[];
 

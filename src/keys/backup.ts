@@ -4,7 +4,7 @@ import { PacksignError, reasonOf } from '../errors.js';
 import { wholeSeconds } from '../model/time.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { subjectOf } from '../pgp/certificate.js';
-import type { Claims } from '../pgp/self-signatures.js';
+import type { SelfSignatures } from '../pgp/self-signatures.js';
 import { contentOf } from '../pgp/content.js';
 import type { Subject } from '../pgp/packet-objects.js';
 import { signPacket, verifyPacket } from '../pgp/packet-objects.js';
@@ -65,7 +65,8 @@ export async function checkBackup(
 
 /** A damaged self-signature is simply not there: the key would come back without its user id or its subkey. */
 function requireClaims({ primary, users, subkeys }: Certificate): void {
-  const isSaid = ({ bindings, weakBindings }: Claims) => bindings.length > 0 || weakBindings.length > 0;
+  const isSaid = ({ bindings, weakBindings }: SelfSignatures) =>
+    bindings.length > 0 || weakBindings.length > 0;
   const silent = [
     ...(isSaid(primary) || users.some(isSaid) ? [] : [primary]),
     ...subkeys.filter((subkey) => !isSaid(subkey) && subkey.revocations.length === 0),

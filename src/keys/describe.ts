@@ -7,7 +7,7 @@ import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { readCertificates } from '../pgp/certificates.js';
 import { KEY_FILE, malformed } from '../pgp/origin.js';
 import { openSecretKey } from '../signers/secret-key.js';
-import type { Standing } from '../pgp/key-status.js';
+import type { KeyStatus } from '../pgp/key-status.js';
 import { chooseSigningKey, flagsAt, keyExpiry, revocationAt } from '../pgp/key-status.js';
 
 export type KeyUsage = 'certify' | 'sign' | 'encrypt' | 'authenticate';
@@ -69,7 +69,7 @@ export async function describeKey(bytes: Uint8Array, date: Date): Promise<KeyDes
   };
 }
 
-function outlook(standing: Standing): Pick<KeyDescription, 'signsWith' | 'problem'> {
+function outlook(standing: KeyStatus): Pick<KeyDescription, 'signsWith' | 'problem'> {
   if (standing.kind === 'valid') return { signsWith: standing.key.fingerprint, problem: null };
   return { signsWith: null, problem: standing.reason };
 }

@@ -2,7 +2,7 @@ import { enums } from 'openpgp';
 import type { LintCode } from '../model/finding.js';
 import { formatInstant } from '../model/time.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
-import type { Claims } from '../pgp/self-signatures.js';
+import type { SelfSignatures } from '../pgp/self-signatures.js';
 import { chooseSigningKey, flagsAt, keyExpiry, revocationAt, signingSubkeys } from '../pgp/key-status.js';
 
 /** Something about a certificate that verifiers refuse, or will. */
@@ -71,7 +71,8 @@ function hashFindings(
   { fingerprint, primary, users }: Certificate,
   living: readonly CertificateKey[],
 ): LintFinding[] {
-  const isWeak = ({ bindings, weakBindings }: Claims) => bindings.length === 0 && weakBindings.length > 0;
+  const isWeak = ({ bindings, weakBindings }: SelfSignatures) =>
+    bindings.length === 0 && weakBindings.length > 0;
   const subkeys = living.filter((key) => key !== primary && isWeak(key));
   const weak = [
     ...users.filter(isWeak).map(({ userId }) => `user id "${userId}" of ${fingerprint}`),

@@ -3,11 +3,11 @@ import { makeFolder, readBounded, removeDurably, removeTemporaries, writeDurably
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_LIMIT_BYTES } from '../model/database.js';
-import { HELD_KEYS_NAME, KEYRING_NAME, KEYS_NAME } from '../model/layout.js';
+import { PENDING_REVOCATIONS_NAME, KEYRING_NAME, KEYS_NAME } from '../model/layout.js';
 import type { Warning } from '../model/finding.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { followPage } from '../page/follow-page.js';
-import { judge } from '../verify/verify-database.js';
+import { verifyDatabase } from '../verify/verify-database.js';
 import { END_OF_TIME, readKeys, readPublished, readStanding } from '../published/read.js';
 import type { Publication } from '../published/replace.js';
 
@@ -47,15 +47,15 @@ export async function publishKeys(directory: string, options: PublishKeysOptions
     const { encodeCertificates, mergeCertificates } = await import('../pgp/certificates.js');
     const known = await readKeys(join(directory, KEYS_NAME));
     const wanted = await mergeCertificates(known, [
-      ...(await readHeldKeys(stateFolder)),
+      ...(await readPendingRevocations(stateFolder)),
       ...options.certificates,
     ]);
     const held = await troubleWith(directory, wanted);
     const now = held === null ? wanted : await withAdditions(known, options.certificates);
     if (held !== null) await refuseToInvalidate(directory, now);
     const changed = await writeKeys(directory, { known, certificates: now });
-    if (held === null) removeDurably(join(stateFolder, HELD_KEYS_NAME));
-    else holdBack(stateFolder, encodeCertificates(wanted).armored);
+    if (held === null) removeDurably(join(stateFolder, PENDING_REVOCATIONS_NAME));
+    else keepPending(stateFolder, encodeCertificates(wanted).armored);
     const warnings =
       published === null ? [] : await followPage(directory, { ...options, sha256: published.sha256 });
     const before = new Set(known.map(({ fingerprint }) => fingerprint));
@@ -75,8 +75,8 @@ export async function publishKeys(directory: string, options: PublishKeysOptions
 }
 
 /** Certificates with revocations that wait for the next database; none where nothing does. Throws KEYS_MALFORMED. */
-export async function readHeldKeys(stateFolder: string): Promise<readonly Certificate[]> {
-  return await readKeys(join(stateFolder, HELD_KEYS_NAME));
+export async function readPendingRevocations(stateFolder: string): Promise<readonly Certificate[]> {
+  return await readKeys(join(stateFolder, PENDING_REVOCATIONS_NAME));
 }
 
 /**
@@ -84,11 +84,11 @@ export async function readHeldKeys(stateFolder: string): Promise<readonly Certif
  * a publication, and before the next one, as a run may have ended in between. Gives the keys as they are published
  * now; null where nothing changed. The caller has the lock.
  */
-export async function publishHeldKeys(
+export async function publishPendingRevocations(
   directory: string,
   stateFolder: string,
 ): Promise<Publication['keys'] | null> {
-  const held = await readHeldKeys(stateFolder);
+  const held = await readPendingRevocations(stateFolder);
   if (held.length === 0 || readStanding(directory) === null) return null;
   const { encodeCertificates, mergeCertificates } = await import('../pgp/certificates.js');
   const known = await readKeys(join(directory, KEYS_NAME));
@@ -97,7 +97,7 @@ export async function publishHeldKeys(
   const certificates = await mergeCertificates(known, held);
   if ((await troubleWith(directory, certificates)) !== null) return null;
   await writeKeys(directory, { known, certificates });
-  removeDurably(join(stateFolder, HELD_KEYS_NAME));
+  removeDurably(join(stateFolder, PENDING_REVOCATIONS_NAME));
   return encodeCertificates(certificates);
 }
 
@@ -125,9 +125,9 @@ async function writeKeys(
   return changed;
 }
 
-function holdBack(stateFolder: string, armored: Uint8Array): void {
+function keepPending(stateFolder: string, armored: Uint8Array): void {
   makeFolder(stateFolder);
-  writeDurably(join(stateFolder, HELD_KEYS_NAME), armored);
+  writeDurably(join(stateFolder, PENDING_REVOCATIONS_NAME), armored);
 }
 
 /** Why the published database would not verify with these certificates; null where it would. */
@@ -138,7 +138,7 @@ async function troubleWith(directory: string, certificates: readonly Certificate
     fingerprints: certificates.map(({ fingerprint }) => fingerprint),
     threshold: 'own',
   } as const;
-  const verdict = await judge(
+  const verdict = await verifyDatabase(
     { ...standing, certificates },
     { pins, now: END_OF_TIME, accepted: null, url: null },
   );

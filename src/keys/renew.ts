@@ -2,7 +2,7 @@ import { generateKey as generatePackets } from 'openpgp';
 import type { AnySecretKeyPacket } from 'openpgp';
 import { PacksignError } from '../errors.js';
 import { formatInstant, wholeSeconds } from '../model/time.js';
-import type { Anatomy, Component } from '../pgp/components.js';
+import type { Components, Component } from '../pgp/components.js';
 import { assemblePackets } from '../pgp/components.js';
 import { encodeArmor } from '../pgp/armor.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
@@ -18,7 +18,7 @@ import {
   readSignaturePacket,
 } from '../pgp/packet-objects.js';
 import { POLICY } from '../pgp/policy.js';
-import { publicAnatomyOf, secretAnatomyOf, unlock } from '../signers/secret-key.js';
+import { publicComponentsOf, secretComponentsOf, unlock } from '../signers/secret-key.js';
 import { bindAnew, revokeNow } from './make-self-signature.js';
 import type { RevocationReason } from './make-self-signature.js';
 import { revocationAt, signingSubkeys } from '../pgp/key-status.js';
@@ -46,7 +46,7 @@ export interface RenewedKey {
 interface OpenKey {
   readonly certificate: Certificate;
   /** As the file has it, locked. */
-  readonly anatomy: Anatomy;
+  readonly anatomy: Components;
   readonly primary: AnySecretKeyPacket;
   readonly secrets: ReadonlyMap<string, AnySecretKeyPacket>;
   /** What new subkeys are locked with. */
@@ -67,7 +67,7 @@ export async function extendKey(
   const key = await openWhole(bytes, options);
   const { certificate } = key;
   const signing = currentSigner(key);
-  const anatomy: Anatomy = {
+  const anatomy: Components = {
     primary: await renewed(key.anatomy.primary, certificate.primary, { key, expires }),
     users: await renewedUsers(key, expires),
     subkeys: await Promise.all(
@@ -143,8 +143,8 @@ async function openWhole(
   bytes: Uint8Array,
   options: RenewalOptions & { readonly mayBeRevoked?: boolean },
 ): Promise<OpenKey> {
-  const anatomy = secretAnatomyOf(bytes);
-  const { anatomy: shown, secrets } = await publicAnatomyOf(anatomy);
+  const anatomy = secretComponentsOf(bytes);
+  const { anatomy: shown, secrets } = await publicComponentsOf(anatomy);
   const certificate = await inspectCertificate(shown, KEY_FILE);
   const date = wholeSeconds(options.date);
   const { fingerprint } = certificate;
@@ -306,8 +306,8 @@ function secondsAfter(created: Date, expires: Date | null): number | null {
   );
 }
 
-async function finish(anatomy: Anatomy, { certificate: before, date }: OpenKey): Promise<RenewedKey> {
-  const { anatomy: shown } = await publicAnatomyOf(anatomy);
+async function finish(anatomy: Components, { certificate: before, date }: OpenKey): Promise<RenewedKey> {
+  const { anatomy: shown } = await publicComponentsOf(anatomy);
   const certificate = await inspectCertificate(shown, KEY_FILE);
   if (certificate.fingerprint !== before.fingerprint)
     throw new Error('a renewed key has another fingerprint');
@@ -318,7 +318,7 @@ async function finish(anatomy: Anatomy, { certificate: before, date }: OpenKey):
     const subkey = subkeyOf(certificate, component);
     return subkey === null || revocationAt(subkey, date) === null;
   });
-  const block = (parts: Anatomy) => encodeArmor(joinPackets(assemblePackets(parts)), 'PRIVATE KEY BLOCK');
+  const block = (parts: Components) => encodeArmor(joinPackets(assemblePackets(parts)), 'PRIVATE KEY BLOCK');
   return {
     fingerprint: certificate.fingerprint,
     certificate,

@@ -1,5 +1,5 @@
 import { enums } from 'openpgp';
-import type { Anatomy, Component } from '../pgp/components.js';
+import type { Components, Component } from '../pgp/components.js';
 import { dearmorOnly, isBinary } from '../pgp/armor.js';
 import type { Certificate } from '../pgp/certificate.js';
 import { inspectCertificate, subjectOf } from '../pgp/certificate.js';
@@ -52,7 +52,7 @@ export async function withoutRevocations({ anatomy }: Certificate): Promise<Cert
     ...component,
     signatures: component.signatures.filter(({ body }) => !REVOCATIONS.has(body[1] ?? -1)),
   });
-  const stripped: Anatomy = {
+  const stripped: Components = {
     primary: strip(anatomy.primary),
     users: anatomy.users.map(strip),
     subkeys: anatomy.subkeys.map(strip),

@@ -1,16 +1,16 @@
-import type { Archive } from './archive.js';
-import { ARCHIVE_LIMIT } from './archive.js';
+import type { FileEntry } from './file-entry.js';
+import { FILE_LIMIT } from './file-entry.js';
 import { FORMAT } from './database.js';
 import type { Database, Signers, Trust } from './database.js';
 import {
-  describeArchive,
+  describeFile,
   downloadUrl,
   entryWarnings,
   isPseudoPackage,
   NO_WARNINGS,
   pseudoPackage,
 } from './entry.js';
-import type { Entry, Observed } from './entry.js';
+import type { Entry, FileFacts } from './entry.js';
 import type { Warning } from './finding.js';
 import { carryHistory, sinceOf } from './ledger.js';
 import { addressOf, comparePackages, compareText } from './package.js';
@@ -28,7 +28,7 @@ export interface AssembleContext {
   readonly maintainer: string | null;
   readonly signers: Signers | null;
   readonly issued: Date;
-  /** Archive path → why the maintainer lets its bytes change. */
+  /** File path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
   /**
    * Paths that are not looked at this time: what is published of them stays as it is, and a new one stays
@@ -38,7 +38,7 @@ export interface AssembleContext {
   readonly vouched?: Vouched | null;
 }
 
-/** Archives whose published entries are known to say all that there is to say: under these very settings, of these very bytes. */
+/** Files whose published entries are known to say all that there is to say: under these very settings, of these very bytes. */
 export interface Vouched {
   readonly isVouched: (path: string) => boolean;
   /** What was said when they were described, and of all else. */
@@ -52,10 +52,10 @@ export interface Assembled {
 
 /**
  * What was found last, under some settings: a watch asks for the same again and again. Two lists side by side, and no
- * table: archives come in the order of their paths.
+ * table: files come in the order of their paths.
  */
 interface Found {
-  readonly observed: readonly Observed[];
+  readonly observed: readonly FileFacts[];
   /** Null for what was held. */
   readonly entries: readonly (Entry | null)[];
 }
@@ -63,8 +63,8 @@ interface Found {
 const NOTHING_FOUND: Found = { observed: [], entries: [] };
 const lastFound = new WeakMap<Settings, Found>();
 
-/** Finds what was found of an archive before; to be asked in the order of their paths. */
-function recall({ observed, entries }: Found): (file: Observed) => Entry | null {
+/** Finds what was found of a file before; to be asked in the order of their paths. */
+function recall({ observed, entries }: Found): (file: FileFacts) => Entry | null {
   let at = 0;
   return (file) => {
     for (let last = observed[at]; last !== undefined && last !== file; last = observed[at]) {
@@ -75,8 +75,8 @@ function recall({ observed, entries }: Found): (file: Observed) => Entry | null 
   };
 }
 
-/** Finds the entry of an archive. */
-function entryFinder(context: AssembleContext): (observed: Observed) => Entry {
+/** Finds the entry of a file. */
+function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
   const { settings, published, issued } = context;
   const before = recall(lastFound.get(settings) ?? NOTHING_FOUND);
   const publishedPackage = packageFinder(published?.Packages ?? []);
@@ -87,36 +87,36 @@ function entryFinder(context: AssembleContext): (observed: Observed) => Entry {
     if (vouched !== null) return vouched;
     const last = before(observed);
     // Only what was published since as it was found says all that there is to say.
-    if (last?.kind === 'listed' && last.archive === listed) return last;
-    const entry = describeArchive(observed, settings, sinceOf(listed, observed.sha256, issued));
-    // A new archive is described for the first time.
+    if (last?.kind === 'listed' && last.file === listed) return last;
+    const entry = describeFile(observed, settings, sinceOf(listed, observed.sha256, issued));
+    // A new file is described for the first time.
     if (listed === undefined || entry.kind === 'left-out') return entry;
     return {
       kind: 'listed',
-      archive: asPublished(listed, entry.archive),
+      file: asPublished(listed, entry.file),
       package: entry.package === null ? null : asPublished(publishedPackage(entry.package), entry.package),
       warnings: entry.warnings,
     };
   };
 }
 
-/** Finds the published entry of an archive that is vouched for. */
+/** Finds the published entry of a file that is vouched for. */
 function vouchedFinder({
   settings,
   published,
   vouched = null,
-}: AssembleContext): (observed: Observed, listed: Archive) => Entry | null {
+}: AssembleContext): (observed: FileFacts, listed: FileEntry) => Entry | null {
   // Where addresses are given by hand, they do not tell whose a package is.
   if (vouched === null || givesAddresses(settings)) return () => null;
   const warnings = entryWarnings(vouched.warnings);
   const packages = new Map<string | undefined, Package>();
   published?.Packages.forEach((entry) => packages.set(entry['Download-URL'], entry));
-  return ({ path, size, sha256 }, archive) => {
-    if (!vouched.isVouched(path) || archive.SHA256 !== sha256 || archive.Size !== size) return null;
-    // A yanked archive has no package.
-    const entry = archive.Yanked === undefined ? packages.get(downloadUrl(path, settings)) : null;
+  return ({ path, size, sha256 }, file) => {
+    if (!vouched.isVouched(path) || file.SHA256 !== sha256 || file.Size !== size) return null;
+    // A yanked file has no package.
+    const entry = file.Yanked === undefined ? packages.get(downloadUrl(path, settings)) : null;
     if (entry === undefined) return null;
-    return { kind: 'listed', archive, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
+    return { kind: 'listed', file, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
   };
 }
 
@@ -137,25 +137,22 @@ function packageFinder(packages: readonly Package[]): (entry: Package) => Packag
 }
 
 interface Listing {
-  readonly archives: ReadonlyMap<string, Archive>;
+  readonly files: ReadonlyMap<string, FileEntry>;
   readonly packages: readonly Package[];
   readonly warnings: readonly Warning[];
 }
 
 /**
- * Makes a database of archives as they were hashed, in byte order of their paths (docs/FORMAT.md §3 to §6).
- * Same input, same value. Throws ARCHIVE_UNREADABLE when a listed archive can no longer be named.
+ * Makes a database of files as they were hashed, in byte order of their paths (docs/FORMAT.md §3 to §6).
+ * Same input, same value. Throws ARCHIVE_UNREADABLE when a listed file can no longer be named.
  */
-export function assemble(observed: readonly Observed[], context: AssembleContext): Assembled {
+export function assemble(observed: readonly FileFacts[], context: AssembleContext): Assembled {
   const { settings, published, issued } = context;
-  const listing = listArchives(observed, context);
-  if (listing.archives.size > ARCHIVE_LIMIT) {
-    throw new PacksignError(
-      'SETTINGS_INVALID',
-      `more than the ${ARCHIVE_LIMIT} archives that a database may list`,
-    );
+  const listing = listFiles(observed, context);
+  if (listing.files.size > FILE_LIMIT) {
+    throw new PacksignError('SETTINGS_INVALID', `more than the ${FILE_LIMIT} files that a database may list`);
   }
-  const ledger = carryHistory(published, listing.archives, { issued, allowed: context.allowed });
+  const ledger = carryHistory(published, listing.files, { issued, allowed: context.allowed });
   const include = (settings.Trusts ?? []).filter(({ Include }) => Include === true).map(({ URL }) => URL);
   const database: Database = {
     Version: packManVersion(listing.packages),
@@ -163,7 +160,7 @@ export function assemble(observed: readonly Observed[], context: AssembleContext
     Description: settings.Description ?? '',
     ...(include.length === 0 ? {} : { Include: include }),
     Packages: listing.packages,
-    Archives: listing.archives,
+    Archives: listing.files,
     Packsign: {
       Format: FORMAT,
       ...(settings.Database === undefined ? {} : { Database: settings.Database }),
@@ -180,11 +177,11 @@ export function assemble(observed: readonly Observed[], context: AssembleContext
   return { database, warnings: [...listing.warnings, ...ledger.warnings] };
 }
 
-function listArchives(observed: readonly Observed[], context: AssembleContext): Listing {
+function listFiles(observed: readonly FileFacts[], context: AssembleContext): Listing {
   const { settings, published, held } = context;
   const findEntry = entryFinder(context);
   const kept = keptEntries(published, held);
-  const archives = new Map<string, Archive>(kept.archives);
+  const files = new Map<string, FileEntry>(kept.files);
   const packages: Package[] = [...kept.packages];
   const warnings: Warning[] = [];
   const entries: (Entry | null)[] = [];
@@ -197,23 +194,23 @@ function listArchives(observed: readonly Observed[], context: AssembleContext): 
       warnings.push(entry.warning);
       continue;
     }
-    archives.set(file.path, entry.archive);
+    files.set(file.path, entry.file);
     if (entry.package !== null) packages.push(entry.package);
     for (const warning of entry.warnings) warnings.push(warning);
   }
   lastFound.set(settings, { observed, entries });
-  const pseudo = withoutArchive(archives, settings);
+  const pseudo = withoutFile(files, settings);
   for (const entry of pseudo.packages) {
     const before = published?.Packages.find((other) => addressOf(other) === addressOf(entry));
     packages.push(asPublished(before, entry));
   }
   packages.sort(comparePackages);
-  // What is kept of held paths may be listed without a package: then only looking through all archives tells.
-  const mayRepeat = kept.archives.size > 0 || hasTwins(packages);
+  // What is kept of held paths may be listed without a package: then only looking through all files tells.
+  const mayRepeat = kept.files.size > 0 || hasTwins(packages);
   return {
-    archives: kept.archives.size === 0 ? archives : sortedByPath(archives),
+    files: kept.files.size === 0 ? files : sortedByPath(files),
     packages,
-    warnings: [...warnings, ...(mayRepeat ? duplicates(archives) : []), ...pseudo.warnings],
+    warnings: [...warnings, ...(mayRepeat ? duplicates(files) : []), ...pseudo.warnings],
   };
 }
 
@@ -241,10 +238,10 @@ function isSameValue(a: unknown, b: unknown): boolean {
 function keptEntries(
   published: Database | null,
   held: ReadonlySet<string> = new Set(),
-): { archives: ReadonlyMap<string, Archive>; packages: readonly Package[] } {
-  if (held.size === 0) return { archives: new Map(), packages: [] };
-  const archives = new Map(Array.from(published?.Archives ?? []).filter(([path]) => held.has(path)));
-  const addresses = new Set(Array.from(archives.keys(), (path) => downloadUrl(path, {})));
+): { files: ReadonlyMap<string, FileEntry>; packages: readonly Package[] } {
+  if (held.size === 0) return { files: new Map(), packages: [] };
+  const files = new Map(Array.from(published?.Archives ?? []).filter(([path]) => held.has(path)));
+  const addresses = new Set(Array.from(files.keys(), (path) => downloadUrl(path, {})));
   const packages = (published?.Packages ?? []).filter(({ 'Download-URL': url }) => {
     // Relative, or behind whatever Base-URL was set when it was published.
     for (let start = 0; url !== undefined && start >= 0; start = nextSegment(url, start)) {
@@ -252,7 +249,7 @@ function keptEntries(
     }
     return false;
   });
-  return { archives, packages };
+  return { files, packages };
 }
 
 function nextSegment(url: string, start: number): number {
@@ -264,7 +261,7 @@ function sortedByPath<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   return new Map(Array.from(map).sort(([a], [b]) => compareText(a, b)));
 }
 
-// A listed archive is withdrawn only when it is gone or excluded (cli contract), never because a name went.
+// A listed file is withdrawn only when it is gone or excluded (cli contract), never because a name went.
 function refuseToDrop({ path, message }: Warning, published: Database | null): void {
   if (path === null || published?.Archives.has(path) !== true) return;
   throw new PacksignError('ARCHIVE_UNREADABLE', `${path} is listed and cannot be listed again: ${message}`, {
@@ -272,13 +269,13 @@ function refuseToDrop({ path, message }: Warning, published: Database | null): v
   });
 }
 
-function withoutArchive(
-  archives: ReadonlyMap<string, Archive>,
+function withoutFile(
+  files: ReadonlyMap<string, FileEntry>,
   settings: Settings,
 ): { packages: readonly Package[]; warnings: readonly Warning[] } {
   if (settings.Packages === undefined) return { packages: [], warnings: [] };
-  const names = new Set(Array.from(archives.values(), ({ Name }) => Name));
-  const unmatched = Array.from(settings.Packages).filter(([key]) => !archives.has(key) && !names.has(key));
+  const names = new Set(Array.from(files.values(), ({ Name }) => Name));
+  const unmatched = Array.from(settings.Packages).filter(([key]) => !files.has(key) && !names.has(key));
   const packages = unmatched.filter(([key, override]) => isPseudoPackage(key, override));
   const unused = unmatched.filter(([key, override]) => !isPseudoPackage(key, override));
   return {
@@ -305,10 +302,10 @@ function isTwin(a: Package, b: Package): boolean {
   return a.Name === b.Name && a.Version === b.Version && a.Flavor === b.Flavor;
 }
 
-function duplicates(archives: ReadonlyMap<string, Archive>): Warning[] {
+function duplicates(files: ReadonlyMap<string, FileEntry>): Warning[] {
   const seen = new Map<string, string>();
   const warnings: Warning[] = [];
-  archives.forEach(({ Name, Version, Flavor, Yanked }, path) => {
+  files.forEach(({ Name, Version, Flavor, Yanked }, path) => {
     if (Yanked !== undefined) return;
     const key = `${Name} ${Version} ${Flavor} ${wheelTags(path)}`;
     const twin = seen.get(key);

@@ -1,4 +1,4 @@
-import type { Archives } from './archive.js';
+import type { FileEntries } from './file-entry.js';
 import type { Package } from './package.js';
 
 /** Bytes that a path had once (docs/FORMAT.md §6, `History`). */
@@ -9,7 +9,7 @@ export interface Withdrawal {
   readonly Reason?: string;
 }
 
-/** Archive path → the bytes that it had once, oldest first. */
+/** File path → the bytes that it had once, oldest first. */
 export type History = ReadonlyMap<string, readonly Withdrawal[]>;
 
 /** Who signs: primary fingerprints (40 upper-case hex digits, sorted) and how many of them must. */
@@ -50,7 +50,7 @@ export interface Database {
   readonly Description: string;
   readonly Include?: readonly string[];
   readonly Packages: readonly Package[];
-  readonly Archives: Archives;
+  readonly Archives: FileEntries;
   readonly Packsign: Packsign;
 }
 

@@ -1,13 +1,13 @@
-import type { Archive } from './archive.js';
-import { compareArchives } from './changes.js';
-import type { Changes, Replaced } from './changes.js';
+import type { FileEntry } from './file-entry.js';
+import { compareFiles } from './file-difference.js';
+import type { FileDifference, Replaced } from './file-difference.js';
 import type { Database, Packsign } from './database.js';
 import { isAccountedFor } from './ledger.js';
 import { addressOf, comparePackages, EXECUTABLE_KEYS } from './package.js';
 import type { Package } from './package.js';
 
 /** How one database differs from the one before it. Paths and names sorted. */
-export interface Difference extends Pick<Changes, 'added' | 'withdrawn'> {
+export interface Difference extends Pick<FileDifference, 'added' | 'withdrawn'> {
   /** Other bytes under a listed path. */
   readonly changed: readonly ChangedBytes[];
   readonly metadata: readonly ChangedValue[];
@@ -23,7 +23,7 @@ export interface ChangedBytes extends Replaced {
 }
 
 export interface ChangedValue {
-  /** An archive path, a package name, or nothing for the database itself. */
+  /** A file path, a package name, or nothing for the database itself. */
   readonly of: string;
   readonly key: string;
   readonly before: string | null;
@@ -32,7 +32,7 @@ export interface ChangedValue {
 
 /** What the next database changes; everything is added where nothing was published. */
 export function diffDatabases(published: Database | null, next: Database): Difference {
-  const { added, withdrawn, replaced } = compareArchives(published?.Archives, next.Archives);
+  const { added, withdrawn, replaced } = compareFiles(published?.Archives, next.Archives);
   const packages = changedPackages(published?.Packages ?? [], next.Packages);
   return {
     added,
@@ -66,7 +66,7 @@ function reasonFor({ path, before }: Replaced, published: Database | null, next:
   return records.findLast(({ SHA256 }) => SHA256 === before.SHA256)?.Reason ?? null;
 }
 
-function naming({ Name, Version, Flavor, Yanked }: Archive): Record<string, unknown> {
+function naming({ Name, Version, Flavor, Yanked }: FileEntry): Record<string, unknown> {
   return { Name, Version, Flavor, Yanked };
 }
 
@@ -105,7 +105,7 @@ function freshPackages(published: readonly Package[], next: readonly Package[]):
   });
 }
 
-/** Packages without an archive are not told by paths: they come and go by the maintainer's hand alone. */
+/** Packages without a file are not told by paths: they come and go by the maintainer's hand alone. */
 function changedPseudoPackages(published: Database | null, next: Database): readonly ChangedValue[] {
   const before = pseudoNames(published);
   const after = pseudoNames(next);

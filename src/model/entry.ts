@@ -1,4 +1,4 @@
-import type { Archive } from './archive.js';
+import type { FileEntry } from './file-entry.js';
 import { isArchiveName, isNamedAfter, namesAgree, splitFileName } from './file-name.js';
 import type { Warning } from './finding.js';
 import type { Metadata, MetadataReading } from './metadata.js';
@@ -6,8 +6,8 @@ import type { Package } from './package.js';
 import type { Override, Settings } from './settings.js';
 import { oneLine } from './text.js';
 
-/** An archive as it was hashed. */
-export interface Observed {
+/** A file as it was hashed. */
+export interface FileFacts {
   readonly path: string;
   readonly size: number;
   readonly sha256: string;
@@ -16,12 +16,12 @@ export interface Observed {
   readonly reading: MetadataReading;
 }
 
-/** What one archive adds to a database, both halves of it, or why it is left out. */
+/** What one file adds to a database, both halves of it, or why it is left out. */
 export type Entry =
   | {
       readonly kind: 'listed';
-      readonly archive: Archive;
-      /** Null for a yanked archive. */
+      readonly file: FileEntry;
+      /** Null for a yanked file. */
       readonly package: Package | null;
       readonly warnings: readonly Warning[];
     }
@@ -32,8 +32,8 @@ const NOTHING = {};
 export const NO_WARNINGS: readonly Warning[] = [];
 const NO_TEST = 'raise ImportError("no test")';
 
-/** Name, version and PackMan's keys of one archive whose bytes are listed `since` then (docs/FORMAT.md §4 and §5). */
-export function describeArchive(observed: Observed, settings: Settings, since: Date): Entry {
+/** Name, version and PackMan's keys of one file whose bytes are listed `since` then (docs/FORMAT.md §4 and §5). */
+export function describeFile(observed: FileFacts, settings: Settings, since: Date): Entry {
   const { path } = observed;
   const metadata = observed.reading.kind === 'found' ? observed.reading.metadata : null;
   const base = metadata ?? splitFileName(fileNameOf(path));
@@ -45,23 +45,23 @@ export function describeArchive(observed: Observed, settings: Settings, since: D
     return { kind: 'left-out', warning: { code: 'NO_VERSION', path, message } };
   }
   const Flavor = override.Flavor ?? (metadata?.kind === 'sdist' ? 'source' : 'installer');
-  const archive = { Name, Version, Flavor, Size: observed.size, SHA256: observed.sha256, Since: since };
+  const file = { Name, Version, Flavor, Size: observed.size, SHA256: observed.sha256, Since: since };
   const warnings = warningsOf(observed, override);
   const { Yanked } = override;
   return Yanked === undefined
-    ? { kind: 'listed', archive, package: packageOf(observed, { archive, override, settings }), warnings }
-    : { kind: 'listed', archive: { ...archive, Yanked }, package: null, warnings };
+    ? { kind: 'listed', file, package: packageOf(observed, { file, override, settings }), warnings }
+    : { kind: 'listed', file: { ...file, Yanked }, package: null, warnings };
 }
 
 interface PackageSources {
-  readonly archive: Archive;
+  readonly file: FileEntry;
   readonly override: Override;
   readonly settings: Settings;
 }
 
 function packageOf(
-  { path, md5, reading }: Observed,
-  { archive: { Name, Version, Flavor }, override, settings }: PackageSources,
+  { path, md5, reading }: FileFacts,
+  { file: { Name, Version, Flavor }, override, settings }: PackageSources,
 ): Package {
   const metadata = reading.kind === 'found' ? reading.metadata : null;
   const summary = oneLine(metadata?.summary ?? '', DESCRIPTION_LIMIT);
@@ -79,18 +79,18 @@ function packageOf(
   };
 }
 
-/** Python that PackMan runs: from inside an archive only a validated module name reaches it (threat T17). */
+/** Python that PackMan runs: from inside a file only a validated module name reaches it (threat T17). */
 function installTest(name: string, metadata: Metadata | null): string {
   return metadata?.kind === 'sdist' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? `import ${name}` : NO_TEST;
 }
 
-/** A package that is listed without an archive; PackMan tests for it, and a person installs it. */
+/** A package that is listed without a file; PackMan tests for it, and a person installs it. */
 export function pseudoPackage(name: string, override: Override): Package {
   const { Yanked: _, ...pacManKeys } = override;
   return { Name: name, Description: name, 'Install-test': NO_TEST, ...pacManKeys };
 }
 
-/** Whether an override that matches no archive describes a pseudo-package. */
+/** Whether an override that matches no file describes a pseudo-package. */
 export function isPseudoPackage(name: string, override: Override): boolean {
   return !isArchiveName(name) && override.Yanked === undefined && Object.keys(override).length > 0;
 }
@@ -114,8 +114,8 @@ function overrideOf(path: string, name: string | null, settings: Settings): Over
 const ENTRY_WARNINGS: ReadonlySet<Warning['code']> = new Set(['NO_METADATA', 'NAME_MISMATCH']);
 
 /** One at most. */
-function warningsOf({ path, reading }: Observed, override: Override): readonly Warning[] {
-  // A maintainer who names the archive has decided.
+function warningsOf({ path, reading }: FileFacts, override: Override): readonly Warning[] {
+  // A maintainer who names the file has decided.
   if (override.Name !== undefined || override.Version !== undefined) return NO_WARNINGS;
   if (reading.kind === 'absent') {
     return [{ code: 'NO_METADATA', path, message: `named after its file: ${reading.reason}` }];
@@ -131,7 +131,7 @@ function warningsOf({ path, reading }: Observed, override: Override): readonly W
   return [{ code: 'NAME_MISMATCH', path, message }];
 }
 
-/** Those among warnings that describing an archive gave, by its path. */
+/** Those among warnings that describing a file gave, by its path. */
 export function entryWarnings(warnings: readonly Warning[]): ReadonlyMap<string, readonly Warning[]> {
   const own = warnings.filter(({ code }) => ENTRY_WARNINGS.has(code));
   return new Map(own.flatMap((warning) => (warning.path === null ? [] : [[warning.path, [warning]]])));

@@ -15,13 +15,13 @@ const PLAIN_EXTENSION = /^\.(?:tar(?:\.(?:gz|bz2|bz|xz|zst|z))?|tgz|tbz2|txz|taz
 /** The first hyphen after which a version starts. */
 const NAME_HYPHEN_VERSION = /^(.+?)-(v?\d+(?:[.\-+~_!].*|(?:a|b|c|rc|alpha|beta|dev|post)\d.*)?)$/;
 
-/** Whether a file of this name is looked at as an archive, upper and lower case alike. */
+/** Whether a file of this name is looked at as a file, upper and lower case alike. */
 export function isArchiveName(name: string): boolean {
   return name.search(EXTENSION) > 0;
 }
 
 /**
- * Name and version from the name (not the path) of an archive, both plain words. Null where no version
+ * Name and version from the name (not the path) of a file, both plain words. Null where no version
  * starts anywhere, or the name is no archive's.
  */
 export function splitFileName(fileName: string): NamedVersion | null {
@@ -43,7 +43,7 @@ export function isNamedAfter(fileName: string, { name, version }: NamedVersion):
 }
 
 /**
- * Whether an archive's own metadata and its file name mean the same package (docs/FORMAT.md §4).
+ * Whether a file's own metadata and its file name mean the same package (docs/FORMAT.md §4).
  * A file name can be split at more than one hyphen (`a-2-1.0` is `a-2` 1.0 or `a` 2-1.0): they agree where any split does.
  */
 export function namesAgree(metadata: NamedVersion, fileName: NamedVersion): boolean {

@@ -1,7 +1,7 @@
-/** Something about one archive, said when a database is written; the rest goes on. */
+/** Something about one file, said when a database is written; the rest goes on. */
 export interface Warning {
   readonly code: WarningCode;
-  /** Archive path relative to the database; null where it is about the whole. */
+  /** File path relative to the database; null where it is about the whole. */
   readonly path: string | null;
   readonly message: string;
 }
@@ -37,7 +37,7 @@ export type WarningCode =
   | 'UNUSED_OVERRIDE'
   | LintCode;
 
-/** What `verify` found when it held an archive against its entry. */
+/** What `verify` found when it held a file against its entry. */
 export interface Finding {
   readonly kind: 'missing' | 'altered' | 'unlisted' | 'yanked';
   readonly path: string;

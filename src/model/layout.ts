@@ -4,24 +4,24 @@ export const SIGNATURE_COPY_NAME = 'packages.plist.asc';
 export const SIGNATURES_FOLDER = 'signatures';
 export const KEYS_NAME = 'keys.asc';
 export const KEYRING_NAME = 'keys.gpg';
-export const WAITING_NAME = 'packages.unsigned.plist';
-export const GATHERED_NAME = 'packages.unsigned.plist.asc';
+export const UNSIGNED_NAME = 'packages.unsigned.plist';
+export const UNSIGNED_SIGNATURES_NAME = 'packages.unsigned.plist.asc';
 export const PAGE_NAME = 'index.html';
 /** What the page needs, in folders of packsign's own. */
 export const ASSETS_FOLDER = 'assets';
 export const SETTINGS_NAME = 'packsign.json';
 export const STATE_FOLDER = '.packsign';
 /** In the folder of working state: certificates with revocations that wait for the next database. */
-export const HELD_KEYS_NAME = 'keys.held.asc';
+export const PENDING_REVOCATIONS_NAME = 'keys.held.asc';
 
-/** What building, signing and publishing write beside the archives. */
+/** What building, signing and publishing write beside the files. */
 export const WRITTEN_NAMES: readonly string[] = [
   DATABASE_NAME,
   SIGNATURE_COPY_NAME,
   KEYS_NAME,
   KEYRING_NAME,
-  WAITING_NAME,
-  GATHERED_NAME,
+  UNSIGNED_NAME,
+  UNSIGNED_SIGNATURES_NAME,
 ];
 
 /** Where the signatures of a database with this SHA-256 are found, relative to the database. */

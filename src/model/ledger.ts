@@ -1,15 +1,15 @@
-import type { Archive, Archives } from './archive.js';
-import { compareArchives } from './changes.js';
+import type { FileEntry, FileEntries } from './file-entry.js';
+import { compareFiles } from './file-difference.js';
 import type { Database, History, Withdrawal } from './database.js';
 import type { Warning } from './finding.js';
 
-/** Archive path → SHA-256 of the bytes that stand there now. */
+/** File path → SHA-256 of the bytes that stand there now. */
 export type Hashes = ReadonlyMap<string, string>;
 
 export interface LedgerOptions {
   /** `Issued` of the database that is being made. */
   readonly issued: Date;
-  /** Archive path → why the maintainer lets its bytes change. */
+  /** File path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
 }
 
@@ -19,13 +19,13 @@ export interface LedgerOptions {
  */
 export function carryHistory(
   published: Database | null,
-  archives: Archives,
+  files: FileEntries,
   { issued, allowed }: LedgerOptions,
 ): { readonly history: History; readonly warnings: readonly Warning[] } {
   const before: History = published?.Packsign.History ?? new Map<string, never>();
   const history = new Map<string, readonly Withdrawal[]>(before);
   const warnings: Warning[] = [];
-  const { added, withdrawn, replaced } = compareArchives(published?.Archives, archives);
+  const { added, withdrawn, replaced } = compareFiles(published?.Archives, files);
   const withdraw = (path: string, SHA256: string) => {
     const reason = allowed.get(path);
     const record = { SHA256, Until: issued, ...(reason === undefined ? {} : { Reason: reason }) };
@@ -38,7 +38,7 @@ export function carryHistory(
     else warnings.push(bytesChanged(path, listed.SHA256, after.SHA256));
   }
   for (const path of added) {
-    const now = archives.get(path)?.SHA256 ?? '';
+    const now = files.get(path)?.SHA256 ?? '';
     const records = before.get(path) ?? [];
     const newest = records.at(-1);
     if (newest === undefined || newest.SHA256 === now) continue;
@@ -50,7 +50,7 @@ export function carryHistory(
 }
 
 /** When these bytes were first listed (again) under their path: the published date, else this database's. */
-export function sinceOf(listed: Archive | undefined, sha256: string, issued: Date): Date {
+export function sinceOf(listed: FileEntry | undefined, sha256: string, issued: Date): Date {
   return listed?.SHA256 === sha256 ? listed.Since : issued;
 }
 
@@ -60,7 +60,7 @@ export function sinceOf(listed: Archive | undefined, sha256: string, issued: Dat
  */
 export function changedBytes(published: Database | null, next: Database): readonly string[] {
   if (published === null) return [];
-  const { added, replaced } = compareArchives(published.Archives, next.Archives);
+  const { added, replaced } = compareFiles(published.Archives, next.Archives);
   return [...replaced.map(({ path }) => path), ...added].filter(
     (path) => !isAccountedFor(path, published, next),
   );
@@ -101,7 +101,7 @@ function sortedByKey<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   return new Map(Array.from(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Archive path → hash, as a database lists them. */
-export function hashesOf(archives: Archives): Hashes {
-  return new Map(Array.from(archives, ([path, { SHA256 }]) => [path, SHA256]));
+/** File path → hash, as a database lists them. */
+export function hashesOf(files: FileEntries): Hashes {
+  return new Map(Array.from(files, ([path, { SHA256 }]) => [path, SHA256]));
 }

@@ -1,4 +1,4 @@
-import type { Archive } from './archive.js';
+import type { FileEntry } from './file-entry.js';
 import type { Database, Withdrawal } from './database.js';
 
 /** What was found out about a file by reading it. */
@@ -14,18 +14,18 @@ export interface DigestedFile {
 /** What a database says of a file. Its word is worth as much as the database was found to be worth. */
 export type Lookup =
   /** The very bytes that are listed; under another name where `path` does not end with the file's name. */
-  | { readonly kind: 'listed'; readonly path: string; readonly archive: Archive }
+  | { readonly kind: 'listed'; readonly path: string; readonly entry: FileEntry }
   /** Listed, and withdrawn from use. */
-  | { readonly kind: 'yanked'; readonly path: string; readonly archive: Archive; readonly reason: string }
+  | { readonly kind: 'yanked'; readonly path: string; readonly entry: FileEntry; readonly reason: string }
   /** Bytes that the path had once and has no longer. */
   | { readonly kind: 'withdrawn'; readonly path: string; readonly withdrawal: Withdrawal }
-  /** An archive of this name is listed with other bytes. */
-  | { readonly kind: 'altered'; readonly path: string; readonly archive: Archive }
+  /** A file of this name is listed with other bytes. */
+  | { readonly kind: 'altered'; readonly path: string; readonly entry: FileEntry }
   | { readonly kind: 'unknown' };
 
 /**
  * Looks a file up in a database: by its bytes first, by its name only to say what it should have been. With
- * `path` the file is held against that archive alone.
+ * `path` the file is held against that file alone.
  */
 export function lookUp(database: Database, file: DigestedFile, path?: string): Lookup {
   if (path !== undefined) return lookUpAt(database, { file, path });
@@ -39,15 +39,13 @@ export function lookUp(database: Database, file: DigestedFile, path?: string): L
 }
 
 function lookUpAt(database: Database, { file, path }: { file: DigestedFile; path: string }): Lookup {
-  const archive = database.Archives.get(path);
-  if (archive === undefined) return withdrawnBytes(database, { file, named: [path] }) ?? { kind: 'unknown' };
-  if (archive.SHA256 === file.sha256 && archive.Size === file.size) {
-    const { Yanked: reason } = archive;
-    return reason === undefined
-      ? { kind: 'listed', path, archive }
-      : { kind: 'yanked', path, archive, reason };
+  const entry = database.Archives.get(path);
+  if (entry === undefined) return withdrawnBytes(database, { file, named: [path] }) ?? { kind: 'unknown' };
+  if (entry.SHA256 === file.sha256 && entry.Size === file.size) {
+    const { Yanked: reason } = entry;
+    return reason === undefined ? { kind: 'listed', path, entry } : { kind: 'yanked', path, entry, reason };
   }
-  return withdrawnBytes(database, { file, named: [path] }) ?? { kind: 'altered', path, archive };
+  return withdrawnBytes(database, { file, named: [path] }) ?? { kind: 'altered', path, entry };
 }
 
 /** Where these bytes are listed: under the file's own name if they are, else anywhere. */
@@ -55,12 +53,12 @@ function pathOfBytes(
   { Archives }: Database,
   { file, named }: { file: DigestedFile; named: readonly string[] },
 ): string | null {
-  const isSame = ({ SHA256, Size }: Archive) => SHA256 === file.sha256 && Size === file.size;
+  const isSame = ({ SHA256, Size }: FileEntry) => SHA256 === file.sha256 && Size === file.size;
   for (const path of named) {
-    const archive = Archives.get(path);
-    if (archive !== undefined && isSame(archive)) return path;
+    const entry = Archives.get(path);
+    if (entry !== undefined && isSame(entry)) return path;
   }
-  for (const [path, archive] of Archives) if (isSame(archive)) return path;
+  for (const [path, entry] of Archives) if (isSame(entry)) return path;
   return null;
 }
 

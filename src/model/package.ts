@@ -30,7 +30,7 @@ export const EXECUTABLE_KEYS = [
   'Post-install-command',
 ] as const satisfies readonly (keyof Package)[];
 
-/** What tells one package from another: where it is fetched, or its name where it has no archive. */
+/** What tells one package from another: where it is fetched, or its name where it has no file. */
 export function addressOf(entry: Package): string {
   return entry['Download-URL'] ?? entry.Name;
 }

@@ -1,6 +1,6 @@
 import type { Database, Packsign } from './database.js';
 import { PacksignError } from '../errors.js';
-import { compareArchives } from './changes.js';
+import { compareFiles } from './file-difference.js';
 import { changedBytes, lostHistory } from './ledger.js';
 import { formatInstant, wholeSeconds } from './time.js';
 
@@ -78,7 +78,7 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
 /** Refuses a directory that was emptied by accident (threat T14). Throws MASS_REMOVAL. */
 export function refuseMassRemoval(published: Database | null, next: Database): void {
   if (published === null || published.Archives.size === 0) return;
-  const { added, withdrawn } = compareArchives(published.Archives, next.Archives);
+  const { added, withdrawn } = compareFiles(published.Archives, next.Archives);
   if (withdrawn.length === 0) return;
   const names = new Set(added.map((path) => next.Archives.get(path)?.Name));
   const gone = withdrawn.filter((path) => !names.has(published.Archives.get(path)?.Name));
@@ -86,7 +86,7 @@ export function refuseMassRemoval(published: Database | null, next: Database): v
   if (!many && next.Archives.size > 0) return;
   throw new PacksignError(
     'MASS_REMOVAL',
-    `${gone.length} of ${published.Archives.size} published archives are gone`,
+    `${gone.length} of ${published.Archives.size} published files are gone`,
     { hint: 'put them back, or withdraw them all with --allow-removed' },
   );
 }

@@ -1,7 +1,7 @@
 import type { Package } from './package.js';
 import type { Trust } from './database.js';
 
-/** What a maintainer says of one package or archive: any PackMan key, and why it was yanked. */
+/** What a maintainer says of one package or file: any PackMan key, and why it was yanked. */
 export type Override = Partial<Package> & { readonly Yanked?: string };
 
 /** A database vouched for, as settings name it; `Include` shows it to PackMan clients too. */
@@ -27,7 +27,7 @@ export interface Settings {
   readonly Exclude?: readonly string[];
   readonly Trusts?: readonly TrustSetting[];
   readonly Page?: boolean;
-  /** Package name or archive path → overrides; a name without an archive is a pseudo-package. */
+  /** Package name or file path → overrides; a name without a file is a pseudo-package. */
   readonly Packages?: ReadonlyMap<string, Override>;
 }
 

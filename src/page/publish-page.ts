@@ -13,7 +13,7 @@ import { ASSETS_FOLDER, DATABASE_NAME, KEYS_NAME, PAGE_NAME } from '../model/lay
 import type { Certificate } from '../pgp/certificates.js';
 import { readStamp, renderPage } from './render.js';
 import type { PageKey, Stamp } from './render.js';
-import { nameOf } from '../verify/verify-database.js';
+import { sha256Of } from '../verify/verify-database.js';
 import { readPublished, readPublishedKeys } from '../published/read.js';
 
 export interface PageOptions {
@@ -215,7 +215,7 @@ function readTemplate(folder: string | null): Template {
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
   const list = [[TEMPLATE_NAME, html] as const, ...assets].map(
-    ([path, bytes]) => `${nameOf(bytes)} ${path}\n`,
+    ([path, bytes]) => `${sha256Of(bytes)} ${path}\n`,
   );
   return {
     html: Buffer.from(html).toString('utf8'),
@@ -250,7 +250,7 @@ function putPage(directory: string, html: string, template: Template): PageResul
   writeTree(join(directory, assets), template.assets);
   if (written) writeDurably(path, bytes);
   removeOldAssets(directory, assets);
-  return { page: path, assets: join(directory, assets), sha256: nameOf(bytes), written };
+  return { page: path, assets: join(directory, assets), sha256: sha256Of(bytes), written };
 }
 
 function render(template: Template, source: Parameters<typeof renderPage>[1], stamp: Stamp): string {
@@ -291,7 +291,7 @@ function stampOf(
   { sha256, keys }: { readonly sha256: string; readonly keys: { readonly armored: Uint8Array } },
   template: Template,
 ): Stamp {
-  return { database: sha256, keys: nameOf(keys.armored), template: template.sha256, own: template.own };
+  return { database: sha256, keys: sha256Of(keys.armored), template: template.sha256, own: template.own };
 }
 
 function hasAssets(directory: string, template: Template): boolean {
@@ -307,5 +307,5 @@ function removeOldAssets(directory: string, current: string): void {
 }
 
 function hashOf(text: string): string {
-  return nameOf(Buffer.from(text, 'utf8'));
+  return sha256Of(Buffer.from(text, 'utf8'));
 }

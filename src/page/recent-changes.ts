@@ -2,7 +2,7 @@ import type { Database } from '../model/database.js';
 import { formatInstant } from '../model/time.js';
 
 /** What changed last, as the database itself tells it: nothing else is needed to make the page again. */
-export interface Changes {
+export interface RecentChanges {
   readonly kind: 'first' | 'this' | 'earlier' | 'none';
   /** When; null where nothing ever did. */
   readonly day: string | null;
@@ -23,7 +23,7 @@ const LIST_LIMIT = 50;
  * Changes since the previous database. One that was only signed anew brought none; then those of the
  * last that did are told. `Since` dates what came, `History` what went (docs/FORMAT.md §5, §6).
  */
-export function latestChanges(database: Database): Changes {
+export function latestChanges(database: Database): RecentChanges {
   const { Issued, Previous } = database.Packsign;
   const latestMs = latestChange(database);
   if (latestMs === null) return { kind: 'none', day: null, list: [], more: 0 };

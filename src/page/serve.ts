@@ -4,13 +4,13 @@ import { isArchiveName } from '../model/file-name.js';
 import {
   ASSETS_FOLDER,
   DATABASE_NAME,
-  GATHERED_NAME,
+  UNSIGNED_SIGNATURES_NAME,
   KEYRING_NAME,
   KEYS_NAME,
   PAGE_NAME,
   SETTINGS_NAME,
   SIGNATURE_COPY_NAME,
-  WAITING_NAME,
+  UNSIGNED_NAME,
 } from '../model/layout.js';
 import { startServer } from '../net/server.js';
 import type { Resource, RunningServer } from '../net/server.js';
@@ -40,7 +40,7 @@ export async function serve(directory: string, { host, port, live }: ServeOption
 }
 
 /** Never published, whatever else lies in the directory. */
-const PRIVATE = new Set([SETTINGS_NAME, WAITING_NAME, GATHERED_NAME]);
+const PRIVATE = new Set([SETTINGS_NAME, UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME]);
 
 async function findResource(directory: string, path: string): Promise<Resource | null> {
   const name = path === '' || path.endsWith('/') ? `${path}${PAGE_NAME}` : path;

@@ -1,4 +1,4 @@
-import type { Archive } from '../model/archive.js';
+import type { FileEntry } from '../model/file-entry.js';
 import type { Database, Trust } from '../model/database.js';
 import { thresholdOf } from '../model/database.js';
 import { downloadUrl } from '../model/entry.js';
@@ -9,7 +9,7 @@ import { cleanText, oneLine } from '../model/text.js';
 import { formatInstant } from '../model/time.js';
 import { versionOrder } from '../model/version.js';
 import { latestChanges } from './recent-changes.js';
-import type { Changes } from './recent-changes.js';
+import type { RecentChanges } from './recent-changes.js';
 import { commandsFor } from './commands.js';
 import type { CommandLine } from './commands.js';
 import { qrCode } from './qr.js';
@@ -56,9 +56,9 @@ export interface PageView {
   readonly qr: QrCode | null;
   readonly commands: readonly CommandLine[];
   readonly trusts: readonly TrustView[];
-  readonly changes: Changes;
+  readonly changes: RecentChanges;
   readonly packages: string;
-  readonly archives: string;
+  readonly files: string;
   readonly bytes: string;
   /** Rows of the table in groups, which browsers lay out one by one as they come into view. */
   readonly groups: readonly (readonly Row[])[];
@@ -91,13 +91,13 @@ export interface TrustView {
   readonly command: string;
 }
 
-/** One archive, or a package without one. */
+/** One file, or a package without one. */
 export interface Row {
   readonly name: string;
   readonly version: string;
   readonly flavor: string;
   readonly summary: string;
-  /** Where the archive is, relative to the page; null without one, and for one that was yanked. */
+  /** Where the file is, relative to the page; null without one, and for one that was yanked. */
   readonly href: string | null;
   /** The archive's path where `href` does not say it. */
   readonly path: string | null;
@@ -144,7 +144,7 @@ export function pageView(source: PageSource): PageView {
     trusts: (Packsign.Trusts ?? []).map(trustView),
     changes: latestChanges(database),
     packages: database.Packages.length.toLocaleString('en-US'),
-    archives: database.Archives.size.toLocaleString('en-US'),
+    files: database.Archives.size.toLocaleString('en-US'),
     bytes: formatBytes(Array.from(database.Archives.values()).reduce((sum, { Size }) => sum + Size, 0)),
     groups: inGroups(rows),
     isLong: rows.length > LONG,
@@ -232,11 +232,11 @@ function trustView({ URL: url, Fingerprints, Threshold, Maintainer }: Trust, ind
 function rowsOf(database: Database): readonly Row[] {
   const summaries = new Map(database.Packages.map((entry) => [identityOf(entry), entry.Description]));
   const byName = new Map<string, Entry[]>();
-  for (const [path, archive] of database.Archives) {
-    const entry = { path, row: archiveRow(path, archive, summaries.get(identityOf(archive))) };
-    const same = byName.get(archive.Name);
-    if (same === undefined) byName.set(archive.Name, [entry]);
-    else same.push(entry);
+  for (const [path, entry] of database.Archives) {
+    const row = { path, row: fileRow(path, entry, summaries.get(identityOf(entry))) };
+    const same = byName.get(entry.Name);
+    if (same === undefined) byName.set(entry.Name, [row]);
+    else same.push(row);
   }
   const names = Array.from(byName.keys(), (name) => ({ name, folded: name.toLowerCase() }))
     .sort((a, b) => compareText(a.folded, b.folded) || compareText(a.name, b.name))
@@ -269,8 +269,8 @@ function identityOf({ Name, Version, Flavor }: Pick<Package, 'Name' | 'Version' 
   return `${Name} ${Version ?? ''} ${Flavor ?? ''}`;
 }
 
-function archiveRow(path: string, archive: Archive, description: string | undefined): Row {
-  const { Name, Version, Flavor, Size, SHA256, Since, Yanked } = archive;
+function fileRow(path: string, entry: FileEntry, description: string | undefined): Row {
+  const { Name, Version, Flavor, Size, SHA256, Since, Yanked } = entry;
   const summary = description === undefined || description === `${Name} ${Version}` ? '' : description;
   const isYanked = Yanked !== undefined;
   return {

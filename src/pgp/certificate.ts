@@ -2,10 +2,10 @@ import { enums } from 'openpgp';
 import type { AnyKeyPacket } from 'openpgp';
 import type { Algorithm } from './algorithm.js';
 import { algorithmOf, unknownAlgorithm } from './algorithm.js';
-import type { Anatomy, Component } from './components.js';
+import type { Components, Component } from './components.js';
 import { assemblePackets } from './components.js';
-import type { Claims } from './self-signatures.js';
-import { readClaims } from './self-signatures.js';
+import type { SelfSignatures } from './self-signatures.js';
+import { readSelfSignatures } from './self-signatures.js';
 import type { Packet } from './packets.js';
 import { joinPackets, TAG } from './packets.js';
 import type { Origin } from './origin.js';
@@ -16,7 +16,7 @@ import { fingerprintOf, hashedKey, readPublicKeyPacket } from './packet-objects.
 const { signature: signatureType } = enums;
 
 /** A primary key or subkey and all that its primary key said of it. */
-export interface CertificateKey extends Claims {
+export interface CertificateKey extends SelfSignatures {
   /** 40 upper-case hex digits. */
   readonly fingerprint: string;
   /** The last 16 of them. */
@@ -27,7 +27,7 @@ export interface CertificateKey extends Claims {
   readonly packet: AnyKeyPacket | null;
 }
 
-export interface CertificateUser extends Claims {
+export interface CertificateUser extends SelfSignatures {
   /** Foreign text: to be escaped before it is shown. */
   readonly userId: string;
 }
@@ -44,7 +44,7 @@ export interface Certificate {
   readonly subkeys: readonly CertificateKey[];
   /** The packets, as `keys.gpg` has them. */
   readonly binary: Uint8Array;
-  readonly anatomy: Anatomy;
+  readonly anatomy: Components;
 }
 
 const CERTIFICATIONS: ReadonlySet<number> = new Set([
@@ -60,7 +60,7 @@ const CERTIFICATIONS: ReadonlySet<number> = new Set([
  * @throws {PacksignError} the origin's code: the primary key is not of version 4, or of an algorithm that is not
  * supported; the message names its fingerprint.
  */
-export async function inspectCertificate(anatomy: Anatomy, origin: Origin): Promise<Certificate> {
+export async function inspectCertificate(anatomy: Components, origin: Origin): Promise<Certificate> {
   const packet = await readPrimary(anatomy.primary.packet, origin);
   const primary = await inspectPrimary(anatomy, packet);
   const users: CertificateUser[] = [];
@@ -77,7 +77,7 @@ export async function inspectCertificate(anatomy: Anatomy, origin: Origin): Prom
 }
 
 /** What a signature that stands behind this component is over. */
-export function subjectOf(component: Component, anatomy: Anatomy): KeySubject {
+export function subjectOf(component: Component, anatomy: Components): KeySubject {
   const key = hashedKey(anatomy.primary.packet.body);
   const { tag, body } = component.packet;
   switch (tag) {
@@ -113,12 +113,12 @@ async function readKey(
   }
 }
 
-async function inspectPrimary(anatomy: Anatomy, primary: AnyKeyPacket): Promise<CertificateKey> {
+async function inspectPrimary(anatomy: Components, primary: AnyKeyPacket): Promise<CertificateKey> {
   // A revocation certificate pasted behind a key ends up after its last subkey; it must not get lost there.
   const everywhere = [anatomy.primary, ...anatomy.users, ...anatomy.subkeys].flatMap(
     (part) => part.signatures,
   );
-  const claims = await readClaims(everywhere, {
+  const claims = await readSelfSignatures(everywhere, {
     primary,
     subject: subjectOf(anatomy.primary, anatomy),
     bindingTypes: new Set([signatureType.key]),
@@ -132,9 +132,9 @@ async function inspectPrimary(anatomy: Anatomy, primary: AnyKeyPacket): Promise<
 async function inspectUser(
   user: Component,
   primary: AnyKeyPacket,
-  anatomy: Anatomy,
+  anatomy: Components,
 ): Promise<CertificateUser> {
-  const claims = await readClaims(user.signatures, {
+  const claims = await readSelfSignatures(user.signatures, {
     primary,
     subject: subjectOf(user, anatomy),
     bindingTypes: CERTIFICATIONS,
@@ -148,10 +148,10 @@ async function inspectUser(
 async function inspectSubkey(
   subkey: Component,
   primary: AnyKeyPacket,
-  anatomy: Anatomy,
+  anatomy: Components,
 ): Promise<CertificateKey> {
   const identity = await identityOf(subkey.packet);
-  const claims = await readClaims(subkey.signatures, {
+  const claims = await readSelfSignatures(subkey.signatures, {
     primary,
     subject: subjectOf(subkey, anatomy),
     bindingTypes: new Set([signatureType.subkeyBinding]),
@@ -162,7 +162,7 @@ async function inspectSubkey(
   return { ...identity, ...claims };
 }
 
-async function identityOf(packet: Packet): Promise<Omit<CertificateKey, keyof Claims>> {
+async function identityOf(packet: Packet): Promise<Omit<CertificateKey, keyof SelfSignatures>> {
   const fingerprint = fingerprintOf(packet.body);
   const { key, algorithm } = await readKey(packet);
   const created = new Date(Buffer.from(packet.body).readUInt32BE(1) * 1000);

@@ -1,18 +1,18 @@
-import { dissect } from './components.js';
+import { splitComponents } from './components.js';
 import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
 import type { Certificate, CertificateKey } from './certificate.js';
 import { inspectCertificate } from './certificate.js';
 import { splitPackets, TAG } from './packets.js';
 import { mergeCertificates } from './merge.js';
 import { CERTIFICATE_FILE, malformed } from './origin.js';
-import type { Standing } from './key-status.js';
+import type { KeyStatus } from './key-status.js';
 import { requireValid } from './usable.js';
 import type { UsableKey } from './usable.js';
-import { chooseSigningKey, keyExpiry, signingSubkeys, standingOf } from './key-status.js';
+import { chooseSigningKey, keyExpiry, signingSubkeys, keyStatus } from './key-status.js';
 
 export type { Certificate } from './certificate.js';
 export { mergeCertificates } from './merge.js';
-export type { Standing } from './key-status.js';
+export type { KeyStatus } from './key-status.js';
 
 /** Largest `keys.asc` (docs/FORMAT.md §9). */
 export const CERTIFICATES_LIMIT_BYTES = 1024 * 1024;
@@ -32,7 +32,7 @@ export async function readCertificates(bytes: Uint8Array): Promise<readonly Cert
     throw malformed(CERTIFICATE_FILE, 'holds a secret key', 'only the public certificate belongs there');
   }
   const certificates: Certificate[] = [];
-  for (const anatomy of dissect(packets, CERTIFICATE_FILE)) {
+  for (const anatomy of splitComponents(packets, CERTIFICATE_FILE)) {
     certificates.push(await inspectCertificate(anatomy, CERTIFICATE_FILE));
   }
   return mergeCertificates([], certificates);
@@ -57,10 +57,10 @@ export function armorCertificates(binary: Uint8Array): Uint8Array {
  * How a certificate stands for signing at a moment: the key named by `keyId` (16 hex digits or a fingerprint),
  * else the one that would sign.
  */
-export function signingStatus(certificate: Certificate, at: Date, keyId?: string): Standing {
+export function signingStatus(certificate: Certificate, at: Date, keyId?: string): KeyStatus {
   if (keyId === undefined) return chooseSigningKey(certificate, at);
   const key = keyNamed(certificate, keyId);
-  if (key !== null) return standingOf(certificate, key, at);
+  if (key !== null) return keyStatus(certificate, key, at);
   return { kind: 'unusable', key: certificate.primary, reason: 'the certificate has no such key' };
 }
 

@@ -10,7 +10,7 @@ export interface Component {
 }
 
 /** A certificate or secret key taken apart, nothing checked, nothing left out. */
-export interface Anatomy {
+export interface Components {
   readonly primary: Component;
   readonly users: readonly Component[];
   readonly subkeys: readonly Component[];
@@ -30,7 +30,7 @@ const USERS: ReadonlySet<number> = new Set([TAG.userId, TAG.userAttribute]);
  * @throws {PacksignError} the origin's code: the sequence does not begin with a primary key, or holds a packet that has
  * no place in a key.
  */
-export function dissect(packets: readonly Packet[], origin: Origin): readonly Anatomy[] {
+export function splitComponents(packets: readonly Packet[], origin: Origin): readonly Components[] {
   const groups: Packet[][] = [];
   for (const packet of packets) {
     if (IGNORED.has(packet.tag) || packet.tag >= FIRST_PRIVATE_TAG) continue;
@@ -40,16 +40,16 @@ export function dissect(packets: readonly Packet[], origin: Origin): readonly An
     else group.push(packet);
   }
   if (groups.length === 0) throw malformed(origin, 'holds no key');
-  return groups.map((group) => anatomyOf(group, origin));
+  return groups.map((group) => componentsOf(group, origin));
 }
 
 /** The packets of a key in the order in which they are published. */
-export function assemblePackets(anatomy: Anatomy): readonly Packet[] {
+export function assemblePackets(anatomy: Components): readonly Packet[] {
   const components = [anatomy.primary, ...anatomy.users, ...anatomy.subkeys];
   return components.flatMap(({ packet, signatures }) => [packet, ...signatures]);
 }
 
-function anatomyOf(group: readonly Packet[], origin: Origin): Anatomy {
+function componentsOf(group: readonly Packet[], origin: Origin): Components {
   const components: { packet: Packet; signatures: Packet[] }[] = [];
   for (const packet of group) {
     if (packet.tag === TAG.signature) components.at(-1)?.signatures.push(packet);

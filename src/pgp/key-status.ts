@@ -1,10 +1,10 @@
 import { enums } from 'openpgp';
 import { formatInstant } from '../model/time.js';
 import type { Certificate, CertificateKey } from './certificate.js';
-import type { Binding, Claims, Revocation } from './self-signatures.js';
+import type { Binding, SelfSignatures, Revocation } from './self-signatures.js';
 
 /** How a key stood, or stands, at a moment. `reason` is for people. */
-export type Standing =
+export type KeyStatus =
   | {
       readonly kind: 'valid';
       readonly key: CertificateKey;
@@ -20,7 +20,7 @@ export type Standing =
       readonly reason: string;
     };
 
-type Trouble = Exclude<Standing, { readonly kind: 'valid' }>;
+type Trouble = Exclude<KeyStatus, { readonly kind: 'valid' }>;
 
 const SIGNS = enums.keyFlags.signData;
 
@@ -28,7 +28,7 @@ const SIGNS = enums.keyFlags.signData;
  * Whether a key of a certificate may sign at a moment (docs/FORMAT.md §8 step 4): bound, flagged for signing,
  * neither it nor the primary key expired or soft-revoked then, or hard-revoked ever.
  */
-export function standingOf(certificate: Certificate, key: CertificateKey, at: Date): Standing {
+export function keyStatus(certificate: Certificate, key: CertificateKey, at: Date): KeyStatus {
   const { primary } = certificate;
   const trouble =
     weakness(primary) ??
@@ -39,7 +39,7 @@ export function standingOf(certificate: Certificate, key: CertificateKey, at: Da
   if (trouble !== null) return { ...trouble, key };
 
   const ofPrimary = primaryBinding(certificate, at);
-  if (ofPrimary === null) return { ...unbound(primary, primaryClaims(certificate)), key };
+  if (ofPrimary === null) return { ...unbound(primary, primarySelfSignatures(certificate)), key };
   const own = key === primary ? ofPrimary : chooseBinding(key.bindings, at);
   if (own === null) return { ...unbound(key, [key]), key };
   if (((own.flags ?? 0) & SIGNS) === 0)
@@ -62,18 +62,18 @@ export function chooseSigningKey(
   certificate: Certificate,
   at: Date,
   has: (key: CertificateKey) => boolean = () => true,
-): Standing {
+): KeyStatus {
   const subkeys = signingSubkeys(certificate);
   const candidates = subkeys.length > 0 ? subkeys : [certificate.primary];
-  const standings = candidates.filter(has).map((key) => standingToSign(certificate, key, at));
+  const standings = candidates.filter(has).map((key) => keyStatusToSign(certificate, key, at));
   return (
     standings.find(({ kind }) => kind === 'valid') ?? standings[0] ?? secretMissing(candidates, certificate)
   );
 }
 
 /** As `standingOf`, but a key does not sign for a time before its own binding: strict verifiers refuse that. */
-export function standingToSign(certificate: Certificate, key: CertificateKey, at: Date): Standing {
-  const standing = standingOf(certificate, key, at);
+export function keyStatusToSign(certificate: Certificate, key: CertificateKey, at: Date): KeyStatus {
+  const standing = keyStatus(certificate, key, at);
   if (standing.kind !== 'valid' || standing.since <= at) return standing;
   const reason = `the key was certified only at ${formatInstant(standing.since)}`;
   return { kind: 'not-yet-valid', key, reason };
@@ -95,7 +95,7 @@ export function keyExpiry(certificate: Certificate, key: CertificateKey, at: Dat
 }
 
 /** The revocation in force at a moment. A hard one is so at every moment. */
-export function revocationAt({ revocations }: Claims, at: Date): Revocation | null {
+export function revocationAt({ revocations }: SelfSignatures, at: Date): Revocation | null {
   const inForce = ({ created, lapses }: Revocation): boolean =>
     created <= at && (lapses === null || at < lapses);
   return revocations.find(({ hard }) => hard) ?? revocations.find(inForce) ?? null;
@@ -108,7 +108,7 @@ export function flagsAt(certificate: Certificate, key: CertificateKey, at: Date)
   return binding?.flags ?? 0;
 }
 
-function secretMissing(candidates: readonly CertificateKey[], { primary }: Certificate): Standing {
+function secretMissing(candidates: readonly CertificateKey[], { primary }: Certificate): KeyStatus {
   const reason = 'the secret half of the key that signs is not in this file';
   return { kind: 'unusable', key: candidates[0] ?? primary, reason };
 }
@@ -147,11 +147,11 @@ function mainUserBinding(certificate: Certificate, at: Date): Binding | null {
   return bindings.at(-1) ?? null;
 }
 
-function primaryClaims({ primary, users }: Certificate): readonly Claims[] {
+function primarySelfSignatures({ primary, users }: Certificate): readonly SelfSignatures[] {
   return [primary, ...users];
 }
 
-function unbound(key: CertificateKey, claims: readonly Claims[]): Trouble {
+function unbound(key: CertificateKey, claims: readonly SelfSignatures[]): Trouble {
   const weak = claims.some(({ weakBindings }) => weakBindings.length > 0);
   if (weak) return { kind: 'weak', key, reason: 'the key has only SHA-1 or weaker self-signatures' };
   return { kind: 'unusable', key, reason: 'the key has no valid self-signature' };

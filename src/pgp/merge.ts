@@ -1,5 +1,5 @@
 import type { AnyKeyPacket } from 'openpgp';
-import type { Anatomy, Component } from './components.js';
+import type { Components, Component } from './components.js';
 import type { Certificate } from './certificate.js';
 import { inspectCertificate, subjectOf } from './certificate.js';
 import { isMadeBy } from './self-signatures.js';
@@ -37,7 +37,7 @@ function issuerOf({ primary }: Certificate): readonly (readonly [string, AnyKeyP
 
 async function mergeOne(known: Certificate, fresh: Certificate, issuers: Issuers): Promise<Certificate> {
   const merging: Merging = { anatomy: known.anatomy, issuers };
-  const anatomy: Anatomy = {
+  const anatomy: Components = {
     primary: await mergeComponent(known.anatomy.primary, fresh.anatomy.primary, merging),
     users: await mergeComponents(known.anatomy.users, fresh.anatomy.users, merging),
     subkeys: await mergeComponents(known.anatomy.subkeys, fresh.anatomy.subkeys, merging),
@@ -46,7 +46,7 @@ async function mergeOne(known: Certificate, fresh: Certificate, issuers: Issuers
 }
 
 interface Merging {
-  readonly anatomy: Anatomy;
+  readonly anatomy: Components;
   readonly issuers: Issuers;
 }
 

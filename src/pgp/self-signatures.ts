@@ -28,14 +28,14 @@ export interface Revocation {
 }
 
 /** All that a primary key said of one subject. Times play no part yet. */
-export interface Claims {
+export interface SelfSignatures {
   readonly bindings: readonly Binding[];
   /** Good but for their hash, SHA-1 or weaker: they count as absent (threat T7) and are kept for messages. */
   readonly weakBindings: readonly Binding[];
   readonly revocations: readonly Revocation[];
 }
 
-export interface ClaimContext {
+export interface SelfSignatureContext {
   readonly primary: AnyKeyPacket;
   readonly subject: KeySubject;
   readonly bindingTypes: ReadonlySet<number>;
@@ -60,7 +60,10 @@ const SOFT_REASONS: ReadonlySet<number | null> = new Set([
  * refused, remembers a revocation in the key object for earlier dates also, and takes a key whose
  * self-signature was renewed (GnuPG replaces it) as never having been bound before.
  */
-export async function readClaims(packets: readonly Packet[], context: ClaimContext): Promise<Claims> {
+export async function readSelfSignatures(
+  packets: readonly Packet[],
+  context: SelfSignatureContext,
+): Promise<SelfSignatures> {
   const bindings: Binding[] = [];
   const weakBindings: Binding[] = [];
   const revocations: Revocation[] = [];
@@ -94,7 +97,7 @@ export async function isMadeBy(packet: Packet, issuer: AnyKeyPacket, over: KeySu
 
 async function goodSignature(
   packet: Packet,
-  { primary, subject }: ClaimContext,
+  { primary, subject }: SelfSignatureContext,
 ): Promise<SignaturePacket | null> {
   const good = await isMadeBy(packet, primary, subject);
   return good ? readSignaturePacket(packet.body) : null;
@@ -105,7 +108,7 @@ function revocationOf(signature: SignaturePacket): Revocation {
   return { created, lapses, hard: !SOFT_REASONS.has(signature.reasonForRevocationFlag) };
 }
 
-async function bindingOf(signature: SignaturePacket, context: ClaimContext): Promise<Binding> {
+async function bindingOf(signature: SignaturePacket, context: SelfSignatureContext): Promise<Binding> {
   const expires = signature.keyNeverExpires === false ? (signature.keyExpirationTime ?? 0) : null;
   return {
     ...timesOf(signature),
@@ -122,13 +125,16 @@ function timesOf(signature: SignaturePacket): { readonly created: Date; readonly
 }
 
 /** Without the signature back, anyone could list a foreign subkey in a certificate as one that signs. */
-async function flagsOf(signature: SignaturePacket, context: ClaimContext): Promise<number | null> {
+async function flagsOf(signature: SignaturePacket, context: SelfSignatureContext): Promise<number | null> {
   const flags = signature.keyFlags?.[0] ?? null;
   if (flags === null || context.subkey === null || (flags & keyFlags.signData) === 0) return flags;
   return (await signedBack(signature.embeddedSignature, context)) ? flags : flags & ~keyFlags.signData;
 }
 
-async function signedBack(back: SignaturePacket | null, { subkey, subject }: ClaimContext): Promise<boolean> {
+async function signedBack(
+  back: SignaturePacket | null,
+  { subkey, subject }: SelfSignatureContext,
+): Promise<boolean> {
   if (back === null || subkey === null || back.signatureType !== signatureType.keyBinding) return false;
   try {
     await verifyPacket(back, { by: subkey, over: subject, config: POLICY });

@@ -10,7 +10,7 @@ import { joinPackets, splitPackets, TAG } from './packets.js';
 import { malformed, SIGNATURE_FILE } from './origin.js';
 import { issuerKeyId, readSignaturePacket, verifyPacket } from './packet-objects.js';
 import { POLICY, STRONG_HASHES } from './policy.js';
-import { keyExpiry, standingOf } from './key-status.js';
+import { keyExpiry, keyStatus } from './key-status.js';
 
 /** Limits of docs/FORMAT.md §9. */
 export const SIGNATURE_LIMIT_BYTES = 64 * 1024;
@@ -172,7 +172,7 @@ type Fault = Pick<SignatureReport, 'reason' | 'revoked'>;
 /** Why a signature does not hold against one key of one certificate, or null where it does. */
 async function faultOf(packet: SignaturePacket, suspect: Suspect, content: Content): Promise<Fault | null> {
   const { certificate, key } = suspect;
-  const standing = standingOf(certificate, key, packet.created ?? new Date(0));
+  const standing = keyStatus(certificate, key, packet.created ?? new Date(0));
   if (standing.kind !== 'valid') return { reason: standing.reason, revoked: standing.kind === 'revoked' };
   if (key.packet === null) return { reason: 'the key cannot be read', revoked: false };
   try {

@@ -1,16 +1,16 @@
 import type { ErrorCode } from '../errors.js';
 import { PacksignError } from '../errors.js';
 import type { Certificate } from './certificate.js';
-import type { Standing } from './key-status.js';
+import type { KeyStatus } from './key-status.js';
 
-export type UsableKey = Extract<Standing, { readonly kind: 'valid' }>;
+export type UsableKey = Extract<KeyStatus, { readonly kind: 'valid' }>;
 
 interface Refusal {
   readonly code: ErrorCode;
   readonly hint: string;
 }
 
-const REFUSALS: Readonly<Record<Exclude<Standing['kind'], 'valid'>, Refusal>> = {
+const REFUSALS: Readonly<Record<Exclude<KeyStatus['kind'], 'valid'>, Refusal>> = {
   expired: {
     code: 'KEY_EXPIRED',
     hint: 'give it a new expiry or a new signing subkey, and publish the certificate',
@@ -22,7 +22,7 @@ const REFUSALS: Readonly<Record<Exclude<Standing['kind'], 'valid'>, Refusal>> = 
 };
 
 /** Throws as `requireUsable` of certificates.ts on a standing that is not valid. */
-export function requireValid(certificate: Certificate, standing: Standing): UsableKey {
+export function requireValid(certificate: Certificate, standing: KeyStatus): UsableKey {
   if (standing.kind === 'valid') return standing;
   const { code, hint } = REFUSALS[standing.kind];
   const { fingerprint } = standing.key;

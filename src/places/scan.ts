@@ -4,23 +4,23 @@ import { join } from 'node:path';
 import picomatch from 'picomatch';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { isArchiveName } from '../model/file-name.js';
-import { foldPath, isSafePath } from '../model/archive.js';
+import { foldPath, isSafePath } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import { identityOf } from '../disk/identities.js';
-import type { Identity } from '../disk/identities.js';
+import type { FileIdentity } from '../disk/identities.js';
 import { statFiles } from './stat-files.js';
 import type { StatFiles } from './stat-files.js';
 
 export interface ScannedFile {
   /** Relative to the directory, with forward slashes. */
   readonly path: string;
-  readonly identity: Identity;
+  readonly identity: FileIdentity;
 }
 
 export interface Scan {
-  /** Archives that may be listed, in byte order of their paths. */
-  readonly archives: readonly ScannedFile[];
+  /** Files that may be listed, in byte order of their paths. */
+  readonly files: readonly ScannedFile[];
   /** Every other regular file: where a secret key may lie. Paths in byte order. */
   readonly others: readonly string[];
   /** Every folder that was read; the directory itself is ''. */
@@ -29,7 +29,7 @@ export interface Scan {
 }
 
 export interface ScanOptions {
-  /** Globs (picomatch) of archives to leave out; one without `/` counts at any depth. */
+  /** Globs (picomatch) of files to leave out; one without `/` counts at any depth. */
   readonly exclude: readonly string[];
   /** Hears after each folder how many there are so far, before they are looked at. */
   readonly onFound?: ((count: number) => void) | undefined;
@@ -43,13 +43,13 @@ const OWN_FOLDERS = new Set(['signatures', 'assets']);
 const PRIVATE_FOLDERS = new Set(['.packsign', '.git']);
 
 /**
- * Finds the archives of a directory, recursively and sorted. Links are not followed. What cannot be
+ * Finds the files of a directory, recursively and sorted. Links are not followed. What cannot be
  * listed is a warning; only the directory itself must be readable. Throws DIRECTORY_UNREADABLE.
  */
 export function scanDirectory(directory: string, options: ScanOptions): Scan {
   const walk = makeWalk(directory, options);
   walkFolder(walk, { path: '', hidden: false });
-  walk.archives.sort(byPath);
+  walk.files.sort(byPath);
   dropFolded(walk);
   return inOrder(walk);
 }
@@ -60,20 +60,20 @@ function makeWalk(directory: string, { exclude, onFound, stat = statFiles }: Sca
     isExcluded: excluder(exclude),
     onFound,
     stat,
-    archives: [],
+    files: [],
     others: [],
     folders: [],
     warnings: [],
   };
 }
 
-type Found = Pick<Walk, 'archives' | 'others' | 'warnings'> & Pick<Scan, 'folders'>;
+type Found = Pick<Walk, 'files' | 'others' | 'warnings'> & Pick<Scan, 'folders'>;
 
-/** Archives are in order already. */
-function inOrder({ archives, others, folders, warnings }: Found): Scan {
+/** Files are in order already. */
+function inOrder({ files, others, folders, warnings }: Found): Scan {
   return {
     folders,
-    archives,
+    files,
     others: others.sort(),
     warnings: warnings.sort((a, b) => compareText(a.path ?? '', b.path ?? '')),
   };
@@ -96,14 +96,14 @@ export function rescan(
     if (before.folders.includes(path) || !lookAgain(walk, path, linked)) return null;
   }
   const isElsewhere = ({ path }: { readonly path: string | null }) => path === null || !paths.has(path);
-  const archives = before.archives.filter(isElsewhere);
-  const folded = new Set(walk.archives.map(({ path }) => foldPath(path)));
-  const hasTwin = archives.some(({ path }) => folded.has(foldPath(path)));
-  const hasOtherName = linked.size > 0 && archives.some(({ identity }) => linked.has(identity.inode));
-  if (hasTwin || hasOtherName || folded.size < walk.archives.length) return null;
+  const files = before.files.filter(isElsewhere);
+  const folded = new Set(walk.files.map(({ path }) => foldPath(path)));
+  const hasTwin = files.some(({ path }) => folded.has(foldPath(path)));
+  const hasOtherName = linked.size > 0 && files.some(({ identity }) => linked.has(identity.inode));
+  if (hasTwin || hasOtherName || folded.size < walk.files.length) return null;
   return inOrder({
     folders: before.folders,
-    archives: archives.concat(walk.archives).sort(byPath),
+    files: files.concat(walk.files).sort(byPath),
     others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
     warnings: before.warnings.filter(isElsewhere).concat(walk.warnings),
   });
@@ -131,7 +131,7 @@ function lookAgain(walk: Walk, path: string, linked: Set<bigint>): boolean {
   if (kind === 'folder' || kind === 'unknown') return false;
   if (kind === 'nothing') return true;
   if (kind.nlink > 1n) linked.add(kind.ino);
-  if (isArchive(walk, { folder, name, path, kind })) takeArchives(walk, [path]);
+  if (isListable(walk, { folder, name, path, kind })) takeFiles(walk, [path]);
   return true;
 }
 
@@ -153,7 +153,7 @@ interface Walk {
   readonly isExcluded: (path: string) => boolean;
   readonly onFound: ScanOptions['onFound'];
   readonly stat: StatFiles;
-  archives: ScannedFile[];
+  files: ScannedFile[];
   readonly others: string[];
   readonly folders: string[];
   readonly warnings: Warning[];
@@ -161,7 +161,7 @@ interface Walk {
 
 interface Folder {
   readonly path: string;
-  /** Inside a folder whose archives are not looked at; its other files still may hold a secret. */
+  /** Inside a folder whose files are not looked at; its other files still may hold a secret. */
   readonly hidden: boolean;
 }
 
@@ -169,16 +169,16 @@ function walkFolder(walk: Walk, folder: Folder): void {
   const entries = readFolder(walk, folder.path);
   if (entries === null) return;
   walk.folders.push(folder.path);
-  const archives: string[] = [];
+  const files: string[] = [];
   for (const entry of entries) {
     const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
     if (entry.isDirectory()) {
       if (!PRIVATE_FOLDERS.has(entry.name)) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
-    } else if (isArchive(walk, { folder, name: entry.name, path, kind: entry })) {
-      archives.push(path);
+    } else if (isListable(walk, { folder, name: entry.name, path, kind: entry })) {
+      files.push(path);
     }
   }
-  takeArchives(walk, archives);
+  takeFiles(walk, files);
 }
 
 interface FolderEntry {
@@ -188,8 +188,8 @@ interface FolderEntry {
   readonly kind: Pick<Dirent, 'isFile' | 'isSymbolicLink'>;
 }
 
-/** Whether it is an archive that may be listed. Remembers other files, and warns of what is left out. */
-function isArchive(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
+/** Whether it is a file that may be listed. Remembers other files, and warns of what is left out. */
+function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
   if (isHidden(folder, name) || !isArchiveName(name)) {
     if (kind.isFile()) walk.others.push(path);
     return false;
@@ -211,17 +211,17 @@ function isHidden(folder: Folder, name: string): boolean {
   return folder.hidden || name.startsWith('.') || (folder.path === '' && OWN_FOLDERS.has(name));
 }
 
-function takeArchives(walk: Walk, paths: readonly string[]): void {
-  walk.onFound?.(walk.archives.length + paths.length);
+function takeFiles(walk: Walk, paths: readonly string[]): void {
+  walk.onFound?.(walk.files.length + paths.length);
   const identityOfEach = walk.stat(walk.directory, paths);
   paths.forEach((path, index) => {
     const identity = identityOfEach(index) ?? identityHere(walk, path);
-    if (identity !== null) walk.archives.push({ path, identity });
+    if (identity !== null) walk.files.push({ path, identity });
   });
 }
 
 /** Null for what cannot be looked at. */
-function identityHere(walk: Walk, path: string): Identity | null {
+function identityHere(walk: Walk, path: string): FileIdentity | null {
   try {
     return identityOf(lstatSync(`${walk.directory}/${path}`, { bigint: true }));
   } catch (error) {
@@ -250,17 +250,17 @@ function directoryUnreadable(directory: string, error: unknown): PacksignError {
     ? `there is no directory ${directory}`
     : `cannot read ${directory}: ${reasonOf(error)}`;
   return new PacksignError('DIRECTORY_UNREADABLE', message, {
-    hint: 'name the directory that holds the archives',
+    hint: 'name the directory that holds the files',
     cause: error,
   });
 }
 
-// On a file system that ignores case two such archives are one file: only the first is listed.
+// On a file system that ignores case two such files are one file: only the first is listed.
 function dropFolded(walk: Walk): void {
   // Paths without capitals are what they are folded to, and differ from each other.
-  if (walk.archives.every(({ path }) => foldPath(path) === path)) return;
+  if (walk.files.every(({ path }) => foldPath(path) === path)) return;
   const seen = new Map<string, string>();
-  walk.archives = walk.archives.filter(({ path }) => {
+  walk.files = walk.files.filter(({ path }) => {
     const twin = seen.get(foldPath(path));
     if (twin === undefined) {
       seen.set(foldPath(path), path);
@@ -276,7 +276,7 @@ function isOfTwin({ code, path }: Warning): boolean {
   return code === 'UNSAFE_NAME' && path !== null && isSafePath(path);
 }
 
-/** Whether settings leave an archive out. */
+/** Whether settings leave a file out. */
 export function isExcluded(path: string, globs: readonly string[]): boolean {
   return excluder(globs)(path);
 }

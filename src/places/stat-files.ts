@@ -1,18 +1,21 @@
 import { lstatSync } from 'node:fs';
 import { identitiesBytes, identitiesIn, identityAt, identityOf, writeIdentity } from '../disk/identities.js';
-import type { Identities, Identity } from '../disk/identities.js';
+import type { FileIdentities, FileIdentity } from '../disk/identities.js';
 
 /**
  * Asks for the status of many files. The answer gives the identity of each, and null where it is not known: whoever asks
  * for that one alone finds out why.
  */
-export type StatFiles = (directory: string, paths: readonly string[]) => (index: number) => Identity | null;
+export type StatFiles = (
+  directory: string,
+  paths: readonly string[],
+) => (index: number) => FileIdentity | null;
 
 /** Files whose status goes into one table. */
 export interface StatTable {
   readonly directory: string;
   readonly paths: readonly string[];
-  readonly identities: Identities;
+  readonly identities: FileIdentities;
 }
 
 /** A size that no file has. */
@@ -34,12 +37,12 @@ export function statRange({ directory, paths, identities }: StatTable, start: nu
 }
 
 /** Null where the file could not be looked at. */
-export function knownIdentity({ identities }: StatTable, index: number): Identity | null {
+export function knownIdentity({ identities }: StatTable, index: number): FileIdentity | null {
   const identity = identityAt(identities, index);
   return identity.size === UNKNOWN ? null : identity;
 }
 
-function statOf(path: string): Identity {
+function statOf(path: string): FileIdentity {
   try {
     return identityOf(lstatSync(path, { bigint: true }));
   } catch {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
 import { identityBehind, isSameIdentity, nameIdentity } from '../disk/identities.js';
-import type { Identity } from '../disk/identities.js';
+import type { FileIdentity } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
 import type { Database } from '../model/database.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
@@ -9,7 +9,7 @@ import { DATABASE_NAME, KEYS_NAME, signaturePath } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
-import { judge } from '../verify/verify-database.js';
+import { verifyDatabase } from '../verify/verify-database.js';
 
 /** Which database lies in a published directory: nothing of it is believed. */
 export interface Named {
@@ -23,7 +23,7 @@ export interface Standing extends Named {
   readonly bytes: Buffer;
   readonly content: Content;
   /** Of its file; null where that was touched while it was read. */
-  readonly identity: Identity | null;
+  readonly identity: FileIdentity | null;
 }
 
 /** A published database that verified against its own `keys.asc`: what a writer may build upon. */
@@ -63,7 +63,7 @@ export function readSignature(directory: string, sha256: string): Buffer | null 
  */
 export function standingReader(directory: string): () => Standing | null {
   let known: { readonly marks: string; readonly standing: Standing } | null = null;
-  const marksOf = (database: Identity | null, { sha256 }: Named) =>
+  const marksOf = (database: FileIdentity | null, { sha256 }: Named) =>
     `${markOf(database)} ${markOf(identityBehind(join(directory, signaturePath(sha256))))}`;
   return () => {
     if (known !== null && marksOf(identifyDatabase(directory), known.standing) === known.marks) {
@@ -77,11 +77,11 @@ export function standingReader(directory: string): () => Standing | null {
 }
 
 /** Which file holds the published database. */
-export function identifyDatabase(directory: string): Identity | null {
+export function identifyDatabase(directory: string): FileIdentity | null {
   return identityBehind(join(directory, DATABASE_NAME));
 }
 
-function markOf(identity: Identity | null): string {
+function markOf(identity: FileIdentity | null): string {
   return identity === null ? 'none' : nameIdentity(identity);
 }
 
@@ -107,7 +107,7 @@ export async function readPublished(
     fingerprints: certificates.map(({ fingerprint }) => fingerprint),
     threshold: 'own',
   } as const;
-  const verdict = await judge(
+  const verdict = await verifyDatabase(
     { ...standing, certificates },
     { pins, now: END_OF_TIME, accepted: null, url: null },
   );

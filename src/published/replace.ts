@@ -12,15 +12,15 @@ import { PacksignError, reasonOf } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import {
   DATABASE_NAME,
-  GATHERED_NAME,
+  UNSIGNED_SIGNATURES_NAME,
   KEYRING_NAME,
   KEYS_NAME,
   SIGNATURES_FOLDER,
   SIGNATURE_COPY_NAME,
-  WAITING_NAME,
+  UNSIGNED_NAME,
   signaturePath,
 } from '../model/layout.js';
-import { nameOf } from '../verify/verify-database.js';
+import { sha256Of } from '../verify/verify-database.js';
 import type { Named } from './read.js';
 
 /** Everything that one publication puts in place. */
@@ -122,13 +122,13 @@ function clearAway(directory: string, { sha256 }: Pick<Publication, 'sha256'>, {
 
 /** Takes away a database that waits, and what was gathered for it. */
 export function removeWaiting(directory: string): void {
-  removeDurably(join(directory, WAITING_NAME));
-  removeDurably(join(directory, GATHERED_NAME));
+  removeDurably(join(directory, UNSIGNED_NAME));
+  removeDurably(join(directory, UNSIGNED_SIGNATURES_NAME));
 }
 
 /**
  * Puts right what a run left that ended behind the commit point. What follows a publication (page, revocations) is
- * for the verb to see to; nothing here is needed for it. `others`: the files of the directory that are no archives, where
+ * for the verb to see to; nothing here is needed for it. `others`: the files of the directory that are not listed, where
  * they are known.
  */
 export function repairPublication(
@@ -139,8 +139,8 @@ export function repairPublication(
   removeTemporaries(join(directory, SIGNATURES_FOLDER));
   if (standing?.signature == null) return;
   copySignature(directory, { signature: standing.signature });
-  const waiting = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
-  if (waiting !== null && nameOf(waiting) === standing.sha256) clearAway(directory, standing, { now });
+  const waiting = readBounded(join(directory, UNSIGNED_NAME), DATABASE_LIMIT_BYTES);
+  if (waiting !== null && sha256Of(waiting) === standing.sha256) clearAway(directory, standing, { now });
 }
 
 // Readers that come late still find the signature of the database that they fetched a while ago.

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { likelyEntries, openCache } from './digest-cache.js';
 import { warmUpToHash } from '../workers/hash.js';
-import { readMemo } from './last-build-file.js';
+import { readLastBuild } from './last-build-file.js';
 import { scanDirectory } from '../places/scan.js';
 import { statWith, threadsToStat } from '../workers/stat-together.js';
 import { openThreads } from '../workers/threads.js';
@@ -24,27 +24,27 @@ import type { Database } from '../model/database.js';
 import { NO_DIFFERENCE } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { DATABASE_NAME, GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
-import { nameOf } from '../verify/verify-database.js';
-import { findBase } from './predecessor.js';
-import { startObserving } from './inventory.js';
-import { prepareUpon } from './candidate.js';
-import type { PrepareOptions, Prepared } from './candidate.js';
+import { DATABASE_NAME, UNSIGNED_SIGNATURES_NAME, UNSIGNED_NAME } from '../model/layout.js';
+import { sha256Of } from '../verify/verify-database.js';
+import { findPredecessor } from './predecessor.js';
+import { startInventory } from './inventory.js';
+import { makeCandidateUpon } from './candidate.js';
+import type { CandidateOptions, Candidate } from './candidate.js';
 import { removeWaiting, repairPublication } from '../published/replace.js';
 import { readStanding } from '../published/read.js';
 import type { Named } from '../published/read.js';
-import { publishHeldKeys, readHeldKeys } from '../keys/publish-keys.js';
-import { rehearse } from './preflight.js';
-import { catchUp, noteDown, release } from './sign-and-publish.js';
-import type { ReleaseOptions, Released } from './sign-and-publish.js';
+import { publishPendingRevocations, readPendingRevocations } from '../keys/publish-keys.js';
+import { preflight } from './preflight.js';
+import { finishPublication, writePublisherNote, signAndPublish } from './sign-and-publish.js';
+import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
 export interface BuildOptions extends Omit<
-  PrepareOptions,
+  CandidateOptions,
   'cache' | 'observing' | 'signing' | 'standing' | 'unattended'
 > {
   /** Folder of working state: the cache, the lock. */
   readonly stateFolder: string;
-  /** Whether to read every archive whatever the cache says. */
+  /** Whether to read every file whatever the cache says. */
   readonly rehash: boolean;
   /** Writes nothing, only says what would be. */
   readonly check: boolean;
@@ -57,7 +57,7 @@ export interface BuildOptions extends Omit<
 }
 
 /** The keys are opened only when there is something to sign. */
-export type BuildRelease = Omit<ReleaseOptions, 'signers'> & {
+export type BuildRelease = Omit<SignAndPublishOptions, 'signers'> & {
   readonly signers: () => Promise<readonly Signer[]>;
 };
 
@@ -67,8 +67,8 @@ export interface BuildResult {
   readonly sha256: string;
   readonly issued: Date;
   readonly packages: number;
-  readonly archives: number;
-  /** Size of all archives together. */
+  readonly files: number;
+  /** Size of all files together. */
   readonly bytes: number;
   readonly hashed: number;
   readonly cached: number;
@@ -79,7 +79,7 @@ export interface BuildResult {
   /** Whether the same content is made anew because the published database nears its expiry. */
   readonly refreshed: boolean;
   /** Null where nothing was signed. */
-  readonly released: Released | null;
+  readonly released: SignedRelease | null;
 }
 
 /**
@@ -104,10 +104,10 @@ type WithThreads = BuildOptions & { readonly threads: Threads };
 async function buildLocked(directory: string, options: WithThreads): Promise<BuildResult> {
   const unlock = takeLock(options.stateFolder);
   try {
-    if (options.release !== null) await publishHeldKeys(directory, options.stateFolder);
+    if (options.release !== null) await publishPendingRevocations(directory, options.stateFolder);
     const result = await buildUpon(directory, options);
     if (!result.unchanged || options.release === null) return result;
-    const { warnings } = await catchUp(directory, result.sha256, options.release);
+    const { warnings } = await finishPublication(directory, result.sha256, options.release);
     return { ...result, warnings: [...result.warnings, ...warnings] };
   } finally {
     unlock();
@@ -117,7 +117,7 @@ async function buildLocked(directory: string, options: WithThreads): Promise<Bui
 async function buildUpon(directory: string, options: WithThreads): Promise<BuildResult> {
   const { rehash, check, stateFolder, settings, threads } = options;
   const startedMs = options.clock().getTime();
-  const memo = rehash ? null : readMemo(stateFolder);
+  const memo = rehash ? null : readLastBuild(stateFolder);
   const look = lookAtStanding(directory, memo);
   const cache = openCache(stateFolder, { rehash, remember: !check });
   const scan = scanDirectory(directory, {
@@ -128,7 +128,7 @@ async function buildUpon(directory: string, options: WithThreads): Promise<Build
   if (!check) repairPublication(directory, { standing: look.named, now: options.now, others: scan.others });
   const inputs = { settings, scan, cache, stateFolder, memo };
   // What stands rests on a key that is about to be revoked: only the next one lets users hear of it.
-  const renew = (await readHeldKeys(stateFolder)).length > 0;
+  const renew = (await readPendingRevocations(stateFolder)).length > 0;
   const recalled = renew ? null : recall(directory, look.named, { inputs, options });
   if (recalled !== null) {
     // What the other files hold is not remembered.
@@ -142,14 +142,14 @@ async function buildUpon(directory: string, options: WithThreads): Promise<Build
   const described = recallDescribed(inputs);
   const standing = look.standing ?? readStanding(directory);
   // Other threads read while this one loads what OpenPGP takes.
-  const observing = startObserving(directory, { ...options, scan, cache });
+  const observing = startInventory(directory, { ...options, scan, cache });
   const signing = await options.signing();
-  const base = await findBase(directory, { ...options, signing, standing });
+  const base = await findPredecessor(directory, { ...options, signing, standing });
   // What keeps the keys from signing is said before all is hashed.
   if (options.release !== null && !check) {
-    await rehearse(directory, { signers: await options.release.signers(), now: options.now });
+    await preflight(directory, { signers: await options.release.signers(), now: options.now });
   }
-  const prepared = await prepareUpon(base, directory, {
+  const prepared = await makeCandidateUpon(base, directory, {
     ...options,
     standing,
     signing,
@@ -167,8 +167,8 @@ async function buildUpon(directory: string, options: WithThreads): Promise<Build
       removeWaiting(directory);
       const signers =
         published.database.Packsign.Signers?.Fingerprints ?? prepared.keys.map((key) => key.fingerprint);
-      if (options.release !== null) noteDown(directory, { ...published, signers }, options.release);
-      // The next build finds every archive known.
+      if (options.release !== null) writePublisherNote(directory, { ...published, signers }, options.release);
+      // The next build finds every file known.
       cache.save();
       rememberBuild(directory, inputs, { pair: published, summary });
     }
@@ -179,20 +179,25 @@ async function buildUpon(directory: string, options: WithThreads): Promise<Build
     });
   }
   const issued = prepared.database.Packsign.Issued;
-  const waiting = join(directory, WAITING_NAME);
+  const waiting = join(directory, UNSIGNED_NAME);
   if (check || options.release === null) {
     if (!check) leaveWaiting(directory, prepared.bytes);
-    return describe(prepared, { sha256: nameOf(prepared.bytes), issued, database: waiting, released: null });
+    return describe(prepared, {
+      sha256: sha256Of(prepared.bytes),
+      issued,
+      database: waiting,
+      released: null,
+    });
   }
   const signers = await options.release.signers();
   const draft = {
     ...prepared,
     others: scan.others,
-    gathered: null,
+    collected: null,
     lastKeys: base.lastKeys,
     elsewhere: false,
   };
-  const released = await release(directory, draft, { ...options.release, signers });
+  const released = await signAndPublish(directory, draft, { ...options.release, signers });
   if (released.publication !== null) {
     const summary = summaryOf(prepared, prepared.database);
     rememberBuild(directory, inputs, { pair: released.publication, summary });
@@ -215,23 +220,23 @@ function recall(
   });
 }
 
-function summaryOf({ observation, warnings }: Prepared, database: Database): Omit<Summary, 'sha256'> {
+function summaryOf({ observation, warnings }: Candidate, database: Database): Omit<Summary, 'sha256'> {
   return {
     issued: database.Packsign.Issued,
     expires: database.Packsign.Expires ?? null,
     packages: database.Packages.length,
-    archives: database.Archives.size,
+    files: database.Archives.size,
     bytes: observation.bytes,
     warnings,
   };
 }
 
 function describeUnchanged(directory: string, summary: Summary & { readonly hashed?: number }): BuildResult {
-  const { sha256, issued, packages, archives, bytes, warnings, hashed = 0 } = summary;
+  const { sha256, issued, packages, files, bytes, warnings, hashed = 0 } = summary;
   return {
     database: join(directory, DATABASE_NAME),
-    ...{ sha256, issued, packages, archives, bytes, hashed, warnings },
-    cached: archives - hashed,
+    ...{ sha256, issued, packages, files, bytes, hashed, warnings },
+    cached: files - hashed,
     difference: NO_DIFFERENCE,
     unchanged: true,
     refreshed: false,
@@ -240,9 +245,9 @@ function describeUnchanged(directory: string, summary: Summary & { readonly hash
 }
 
 function leaveWaiting(directory: string, bytes: Uint8Array): void {
-  // What was gathered so far signs other bytes.
-  removeDurably(join(directory, GATHERED_NAME));
-  writeDurably(join(directory, WAITING_NAME), bytes);
+  // What was collected so far signs other bytes.
+  removeDurably(join(directory, UNSIGNED_SIGNATURES_NAME));
+  writeDurably(join(directory, UNSIGNED_NAME), bytes);
 }
 
 function strictly(warnings: readonly Warning[]): PacksignError {
@@ -255,13 +260,13 @@ function strictly(warnings: readonly Warning[]): PacksignError {
 }
 
 function describe(
-  { database, observation, difference, warnings, unchanged, refreshDue }: Prepared,
+  { database, observation, difference, warnings, unchanged, refreshDue }: Candidate,
   outcome: Pick<BuildResult, 'database' | 'sha256' | 'issued' | 'released'>,
 ): BuildResult {
   return {
     ...outcome,
     packages: database.Packages.length,
-    archives: database.Archives.size,
+    files: database.Archives.size,
     bytes: observation.bytes,
     hashed: observation.hashed,
     cached: observation.cached,

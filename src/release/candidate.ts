@@ -4,7 +4,7 @@ import type { Scan } from '../places/scan.js';
 import { encodeDatabase } from '../format/database.js';
 import { assemble } from '../model/assemble.js';
 import type { Vouched } from '../model/assemble.js';
-import { compareArchives } from '../model/changes.js';
+import { compareFiles } from '../model/file-difference.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
@@ -14,16 +14,16 @@ import type { Package } from '../model/package.js';
 import { isRefreshDue, nextIssued } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { findBase } from './predecessor.js';
-import type { Base } from './predecessor.js';
+import { findPredecessor } from './predecessor.js';
+import type { Predecessor } from './predecessor.js';
 import type { Described } from './last-build.js';
-import { identify } from './identity.js';
-import { observeArchives } from './inventory.js';
-import type { Observation, Observing } from './inventory.js';
+import { findResponsible } from './responsible.js';
+import { takeInventory } from './inventory.js';
+import type { Inventory, StartedInventory } from './inventory.js';
 import type { Published, Standing } from '../published/read.js';
 import type { FetchOptions } from '../consume/sources.js';
 
-export interface PrepareOptions {
+export interface CandidateOptions {
   readonly settings: Settings;
   /** *Now* as the database says it. */
   readonly now: Date;
@@ -32,7 +32,7 @@ export interface PrepareOptions {
   readonly cache: CacheStore;
   /** Certificates of the keys that are to sign; none when that is not known. */
   readonly signing: readonly Certificate[];
-  /** Archive path → why the maintainer lets its bytes change. */
+  /** File path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
   /** Begin a history anew, whatever stands here. */
   readonly first: boolean;
@@ -42,8 +42,8 @@ export interface PrepareOptions {
   readonly remote?: Pick<FetchOptions, 'trust' | 'network'> | undefined;
   /** What lies under `packages.plist` now. */
   readonly standing: Standing | null;
-  /** The archives, where it was begun to read them. */
-  readonly observing?: Observing;
+  /** The files, where it was begun to read them. */
+  readonly observing?: StartedInventory;
   /** What the last build described, where that still holds. */
   readonly described?: Described | null;
   /** Whether the same content is wanted under a new date. */
@@ -55,14 +55,14 @@ export interface PrepareOptions {
 
 export interface Unattended {
   readonly scan: Scan;
-  /** Archives that are still being written. */
-  readonly unsettled: ReadonlySet<string>;
-  /** Whether published archives keep their entries whatever the settings say now. */
+  /** Files that are still being written. */
+  readonly unstable: ReadonlySet<string>;
+  /** Whether published files keep their entries whatever the settings say now. */
   readonly frozen?: boolean;
 }
 
 /** The next database of a directory, made in memory. */
-export interface Prepared {
+export interface Candidate {
   readonly database: Database;
   readonly bytes: Uint8Array;
   readonly published: Published | null;
@@ -74,47 +74,51 @@ export interface Prepared {
   readonly unchanged: boolean;
   /** Whether the published database nears its expiry, or is to be made anew for another reason. */
   readonly refreshDue: boolean;
-  readonly observation: Observation;
-  /** Archives that wait for a person; none but where `unattended` is set. */
+  readonly observation: Inventory;
+  /** Files that wait for a person; none but where `unattended` is set. */
   readonly held: readonly Warning[];
   readonly warnings: readonly Warning[];
 }
 
 /** Scans, hashes and assembles; writes nothing but the cache. */
-export async function prepare(directory: string, options: PrepareOptions): Promise<Prepared> {
-  return await prepareUpon(await findBase(directory, options), directory, options);
+export async function makeCandidate(directory: string, options: CandidateOptions): Promise<Candidate> {
+  return await makeCandidateUpon(await findPredecessor(directory, options), directory, options);
 }
 
 /** The same upon a published database that was found before. */
-export async function prepareUpon(base: Base, directory: string, options: PrepareOptions): Promise<Prepared> {
+export async function makeCandidateUpon(
+  base: Predecessor,
+  directory: string,
+  options: CandidateOptions,
+): Promise<Candidate> {
   const { settings, now, unattended } = options;
   const published = base.published?.database ?? null;
   const context = {
     settings,
     published,
     previous: base.previous,
-    ...identify({ settings, published, keys: base.keys, signing: options.signing }),
+    ...findResponsible({ settings, published, keys: base.keys, signing: options.signing }),
     issued: nextIssued(published, now),
     allowed: options.allowed,
   };
   const { observing } = options;
   const observation =
     observing === undefined
-      ? await observeArchives(directory, { ...options, ...unattended, published })
+      ? await takeInventory(directory, { ...options, ...unattended, published })
       : await observing.finish(published);
   const vouched = vouchedFor(base, observation, options.described ?? null);
   const waiting = new Set([
-    ...(unattended?.unsettled ?? []),
+    ...(unattended?.unstable ?? []),
     ...observation.moving,
     ...frozenPaths(observation, base, unattended),
   ]);
-  const assembled = assemble(observation.archives, { ...context, vouched, held: waiting });
+  const assembled = assemble(observation.files, { ...context, vouched, held: waiting });
   const held =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
   const { database, warnings } =
     held.length === 0
       ? assembled
-      : assemble(observation.archives, {
+      : assemble(observation.files, {
           ...context,
           vouched,
           held: new Set([...waiting, ...pathsOf(held)]),
@@ -137,17 +141,17 @@ export async function prepareUpon(base: Base, directory: string, options: Prepar
   };
 }
 
-/** Archives that were described for just this published database, and not read anew. */
+/** Files that were described for just this published database, and not read anew. */
 function vouchedFor(
-  { published }: Base,
-  { fresh }: Observation,
+  { published }: Predecessor,
+  { fresh }: Inventory,
   described: Described | null,
 ): Vouched | null {
   if (described === null || described.sha256 !== published?.sha256) return null;
   return { warnings: described.warnings, isVouched: (path) => !fresh.has(path) };
 }
 
-/** What only a person may let pass: bytes that change, and a new archive that is not what its name says. */
+/** What only a person may let pass: bytes that change, and a new file that is not what its name says. */
 function mustWait({ code, path }: Warning, published: Database | null): boolean {
   if (code === 'BYTES_CHANGED') return true;
   return code === 'NAME_MISMATCH' && path !== null && published?.Archives.has(path) !== true;
@@ -157,14 +161,14 @@ function pathsOf(held: readonly Warning[]): string[] {
   return held.flatMap(({ path }) => (path === null ? [] : [path]));
 }
 
-/** Published archives with the bytes that they were published with. */
+/** Published files with the bytes that they were published with. */
 function frozenPaths(
-  { archives }: Observation,
-  { published }: Base,
+  { files }: Inventory,
+  { published }: Predecessor,
   unattended: Unattended | undefined,
 ): string[] {
   if (unattended?.frozen !== true) return [];
-  return archives
+  return files
     .filter(({ path, sha256 }) => published?.database.Archives.get(path)?.SHA256 === sha256)
     .map(({ path }) => path);
 }
@@ -180,7 +184,7 @@ function nobody({ Maintainer }: Database): Warning[] {
  * An entry that stayed is the published value itself, so the two long lists need no comparing in depth.
  */
 function isSameContent(published: Database, next: Database): boolean {
-  const { added, withdrawn, replaced } = compareArchives(published.Archives, next.Archives);
+  const { added, withdrawn, replaced } = compareFiles(published.Archives, next.Archives);
   return (
     added.length + withdrawn.length + replaced.length === 0 &&
     published.Packages.length === next.Packages.length &&

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import { thresholdOf } from '../model/database.js';
 import { DATABASE_NAME, KEYS_NAME, signaturePath } from '../model/layout.js';
-import { gatherSignatures, noKey } from './collect-signatures.js';
+import { collectSignatures, noKey } from './collect-signatures.js';
 import { publishMoreSignatures } from '../published/replace.js';
 import { readKeys, readPublished } from '../published/read.js';
 import type { Standing } from '../published/read.js';
-import { rehearse } from './preflight.js';
-import { catchUp, noteDown } from './sign-and-publish.js';
-import type { ReleaseOptions, Released } from './sign-and-publish.js';
+import { preflight } from './preflight.js';
+import { finishPublication, writePublisherNote } from './sign-and-publish.js';
+import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
 /**
  * Adds signatures to the database that is published, which stays as it is byte for byte; null where each of the
@@ -18,8 +18,8 @@ import type { ReleaseOptions, Released } from './sign-and-publish.js';
 export async function coSign(
   directory: string,
   standing: Standing | null,
-  options: ReleaseOptions,
-): Promise<Released | null> {
+  options: SignAndPublishOptions,
+): Promise<SignedRelease | null> {
   const published = await readPublished(directory, standing);
   if (published === null || standing === null) {
     throw new PacksignError('NOTHING_TO_SIGN', `there is no published ${join(directory, DATABASE_NAME)}`, {
@@ -27,19 +27,19 @@ export async function coSign(
     });
   }
   if (options.signers.length === 0) throw noKey();
-  await rehearse(directory, options);
+  await preflight(directory, options);
   const { database, sha256 } = published;
   const certificates = await readKeys(join(directory, KEYS_NAME));
-  const { signature, signers, added } = await gatherSignatures(
-    { content: standing.content, database, certificates, gathered: published.signature, keepUnknown: false },
+  const { signature, signers, added } = await collectSignatures(
+    { content: standing.content, database, certificates, collected: published.signature, keepUnknown: false },
     options,
   );
   if (added.length === 0) return null;
   publishMoreSignatures(directory, { sha256, signature });
-  noteDown(directory, { database, signers, sha256 }, options);
+  writePublisherNote(directory, { database, signers, sha256 }, options);
   const threshold = thresholdOf(database);
   // With one more signature it may do without a key whose revocation waits.
-  const { warnings } = await catchUp(directory, sha256, options);
+  const { warnings } = await finishPublication(directory, sha256, options);
   return {
     database: join(directory, DATABASE_NAME),
     sha256,

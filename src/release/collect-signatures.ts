@@ -8,13 +8,13 @@ import type { SignatureReport } from '../pgp/signatures.js';
 import type { Signer } from '../signers/signer.js';
 import { keyNotPublished } from './preflight.js';
 
-export interface Gathering {
+export interface Collecting {
   readonly content: Content;
   readonly database: Database;
   /** Those that users have, or are going to have. */
   readonly certificates: readonly Certificate[];
   /** A signature file of the same bytes that was made before; null where there is none. */
-  readonly gathered: Uint8Array | null;
+  readonly collected: Uint8Array | null;
   /** Whether signatures by others cannot be judged here, and are kept for where they can. */
   readonly keepUnknown: boolean;
 }
@@ -25,7 +25,7 @@ export interface SigningNow {
   readonly deterministic: boolean;
 }
 
-export interface Gathered {
+export interface CollectedSignatures {
   /** A signature file, whole. */
   readonly signature: Uint8Array;
   /** Primary fingerprints whose signatures count, sorted. */
@@ -40,7 +40,10 @@ export interface Gathered {
  * gpg fail on a file of good ones. Throws NO_KEY, SIGNATURE_INVALID, KEY_NOT_PUBLISHED, EXPIRES_AFTER_KEY,
  * SELF_CHECK_FAILED, the codes of keys and of signers.
  */
-export async function gatherSignatures(gathering: Gathering, signing: SigningNow): Promise<Gathered> {
+export async function collectSignatures(
+  gathering: Collecting,
+  signing: SigningNow,
+): Promise<CollectedSignatures> {
   const { content, certificates, database } = gathering;
   for (const signer of signing.signers)
     await requirePublishedKey(signer, { certificates, database, now: signing.now });
@@ -73,10 +76,10 @@ interface Before {
   readonly reason: string | null;
 }
 
-async function standingSignatures(gathering: Gathering, signing: SigningNow): Promise<Before> {
-  if (gathering.gathered === null) return { packets: [], signers: new Set(), reason: null };
+async function standingSignatures(gathering: Collecting, signing: SigningNow): Promise<Before> {
+  if (gathering.collected === null) return { packets: [], signers: new Set(), reason: null };
   const { readSignatures } = await import('../pgp/signatures.js');
-  const all = readSignatures(gathering.gathered);
+  const all = readSignatures(gathering.collected);
   const { reports, counts, counted } = await check(all, gathering, signing);
   const isKept = (index: number) =>
     counts[index] === true || (gathering.keepUnknown && reports[index]?.fingerprint === null);
@@ -97,7 +100,7 @@ interface Checked {
 
 async function check(
   signatures: readonly Uint8Array[],
-  { content, certificates, database }: Gathering,
+  { content, certificates, database }: Collecting,
   { now }: SigningNow,
 ): Promise<Checked> {
   const { countDistinct, verifySignatures } = await import('../pgp/signatures.js');
@@ -110,7 +113,7 @@ async function check(
 
 async function requirePublishedKey(
   signer: Signer,
-  { certificates, database, now }: Pick<Gathering, 'certificates' | 'database'> & { now: Date },
+  { certificates, database, now }: Pick<Collecting, 'certificates' | 'database'> & { now: Date },
 ): Promise<void> {
   const published = certificates.find(({ fingerprint }) => fingerprint === signer.fingerprint);
   if (published === undefined) throw keyNotPublished(signer, 'is not in');

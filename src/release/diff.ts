@@ -6,9 +6,9 @@ import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { DATABASE_NAME, WAITING_NAME } from '../model/layout.js';
+import { DATABASE_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import type { BuildOptions } from './build.js';
-import { prepare } from './candidate.js';
+import { makeCandidate } from './candidate.js';
 import { readPublished, readStanding } from '../published/read.js';
 
 export type DiffOptions = Omit<BuildOptions, 'check' | 'strict' | 'release'>;
@@ -27,11 +27,11 @@ export interface DiffResult {
  * memory where none waits. Writes nothing. Throws what `prepare` throws, and DATABASE_MALFORMED.
  */
 export async function diff(directory: string, options: DiffOptions): Promise<DiffResult> {
-  const path = join(directory, WAITING_NAME);
+  const path = join(directory, UNSIGNED_NAME);
   const bytes = readBounded(path, DATABASE_LIMIT_BYTES);
   if (bytes === null) {
     const cache = openCache(options.stateFolder, { rehash: options.rehash, remember: false });
-    const { difference, warnings, unchanged } = await prepare(directory, {
+    const { difference, warnings, unchanged } = await makeCandidate(directory, {
       ...options,
       signing: await options.signing(),
       cache,

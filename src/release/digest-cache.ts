@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Observed } from '../model/entry.js';
+import type { FileFacts } from '../model/entry.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { readBounded, writeHint } from '../disk/files.js';
 import { readingUs } from '../workers/hash.js';
 import { identitiesBytes, identitiesIn, isIdentityAt, sizeAt, writeIdentity } from '../disk/identities.js';
-import type { Identities } from '../disk/identities.js';
+import type { FileIdentities } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
 import { cutLine, seal, unseal } from '../disk/sealed.js';
 
@@ -15,7 +15,7 @@ export interface CacheStore {
    * What a file was when it was read, if it is still that very file, untouched since. A hint, never the
    * truth: `verify` asks nobody but the bytes.
    */
-  readonly find: (file: ScannedFile) => Observed | null;
+  readonly find: (file: ScannedFile) => FileFacts | null;
   /** Whether `find` would find it. */
   readonly knows: (file: ScannedFile) => boolean;
   /** How many entries it has. */
@@ -24,7 +24,7 @@ export interface CacheStore {
    * Takes the place of all entries, in memory, when they are next asked for: files in byte order of their paths, and what each was when it was read;
    * null for one that is not to be remembered.
    */
-  readonly keep: (files: readonly ScannedFile[], observed: readonly (Observed | null)[]) => void;
+  readonly keep: (files: readonly ScannedFile[], observed: readonly (FileFacts | null)[]) => void;
   /**
    * Writes down what changed, where that is allowed. `lazily`: puts it off where it takes longer to write all entries than
    * to read once more what is new; entries are then as they were, until they are saved in earnest. Throws FILE_UNWRITABLE.
@@ -35,7 +35,7 @@ export interface CacheStore {
 }
 
 export interface CacheOptions {
-  /** Begins with nothing, so that every archive is read. */
+  /** Begins with nothing, so that every file is read. */
   readonly rehash: boolean;
   /** Whether it may be written. */
   readonly remember: boolean;
@@ -58,9 +58,9 @@ interface Entries {
   readonly paths: () => readonly string[];
   /** What was read of each, as it is written down. */
   readonly lines: () => readonly string[];
-  readonly times: Identities;
+  readonly times: FileIdentities;
   /** What the lines say, as far as anybody asked. */
-  readonly observed: (Observed | undefined)[];
+  readonly observed: (FileFacts | undefined)[];
   /** The files for which they were found to hold. */
   readonly files: (ScannedFile | undefined)[];
   readonly checksum: string | null;
@@ -146,7 +146,7 @@ function placeOf(paths: readonly string[], wanted: string, likely: number): numb
   return paths[from] === wanted ? from : null;
 }
 
-function observedAt({ paths, lines, times, observed }: Entries, index: number): Observed {
+function observedAt({ paths, lines, times, observed }: Entries, index: number): FileFacts {
   return (observed[index] ??= new Remembered(lines()[index] ?? '', {
     path: paths()[index] ?? '',
     size: sizeAt(times, index),
@@ -157,8 +157,8 @@ function observedAt({ paths, lines, times, observed }: Entries, index: number): 
  * Whether a file may be remembered: not when it was touched so shortly before it was looked at that a later
  * write could leave the same times behind. `startedMs` is the clock's time before the look.
  */
-export function isSettledBefore({ identity }: Pick<ScannedFile, 'identity'>, startedMs: number): boolean {
-  return identity.changed <= BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS;
+export function isRacy({ identity }: Pick<ScannedFile, 'identity'>, startedMs: number): boolean {
+  return identity.changed > BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS;
 }
 
 /** About how many entries the cache of a directory has, without reading it. */
@@ -176,7 +176,7 @@ function loadEntries(stateFolder: string): Entries {
     const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
     return bytes === null ? EMPTY : decode(bytes);
   } catch {
-    // A hint that cannot be read is no hint; the archives are hashed.
+    // A hint that cannot be read is no hint; the files are hashed.
     return EMPTY;
   }
 }
@@ -205,10 +205,10 @@ function decodeLines(bytes: Buffer, count: number): () => readonly string[] {
 
 interface Row {
   readonly file: ScannedFile;
-  readonly observed: Observed;
+  readonly observed: FileFacts;
 }
 
-function rowsOf(files: readonly ScannedFile[], observed: readonly (Observed | null)[]): readonly Row[] {
+function rowsOf(files: readonly ScannedFile[], observed: readonly (FileFacts | null)[]): readonly Row[] {
   const rows: Row[] = [];
   files.forEach((file, index) => {
     const one = observed[index] ?? null;
@@ -267,18 +267,18 @@ function decode(bytes: Buffer): Entries {
   };
 }
 
-function lineOf({ sha256, md5, reading }: Observed): string {
+function lineOf({ sha256, md5, reading }: FileFacts): string {
   return `${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}`;
 }
 
 /** What a line says. Most are only asked for their hash. */
-class Remembered implements Observed {
+class Remembered implements FileFacts {
   readonly path: string;
   readonly size: number;
   readonly #line: string;
   #reading: MetadataReading | null = null;
 
-  constructor(line: string, { path, size }: Pick<Observed, 'path' | 'size'>) {
+  constructor(line: string, { path, size }: Pick<FileFacts, 'path' | 'size'>) {
     this.path = path;
     this.size = size;
     this.#line = line;

@@ -1,21 +1,21 @@
 import { PacksignError } from '../errors.js';
-import type { Archive } from '../model/archive.js';
+import type { FileEntry } from '../model/file-entry.js';
 import { readPublished } from '../published/read.js';
 
-export interface Inventory {
+export interface ExportedDatabase {
   readonly database: string | null;
   readonly sha256: string;
   readonly issued: Date;
   readonly expires: Date | null;
   /** In byte order of the paths. */
-  readonly archives: readonly (Archive & { readonly path: string })[];
+  readonly files: readonly (FileEntry & { readonly path: string })[];
 }
 
 /**
  * What the published database lists, for other tools. The database is verified against the directory's own
  * `keys.asc` first. Throws NOT_PUBLISHED, PREVIOUS_INVALID, FOREIGN_DATABASE.
  */
-export async function readInventory(directory: string): Promise<Inventory> {
+export async function exportDatabase(directory: string): Promise<ExportedDatabase> {
   const published = await readPublished(directory);
   if (published === null) {
     throw new PacksignError('NOT_PUBLISHED', `nothing is published in ${directory}`, {
@@ -28,6 +28,6 @@ export async function readInventory(directory: string): Promise<Inventory> {
     sha256: published.sha256,
     issued: Packsign.Issued,
     expires: Packsign.Expires ?? null,
-    archives: Array.from(Archives, ([path, archive]) => ({ path, ...archive })),
+    files: Array.from(Archives, ([path, file]) => ({ path, ...file })),
   };
 }

@@ -12,7 +12,7 @@ import type { Settings } from '../model/settings.js';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** What a maintainer wrote by hand, in PackMan's order; where the archive lies and what its hash is, is found out. */
+/** What a maintainer wrote by hand, in PackMan's order; where the file lies and what its hash is, is found out. */
 const HAND_WRITTEN = [
   ...['Name', 'Version', 'Flavor', 'Description', 'Home-page', 'Install-test', 'Prerequisites'],
   ...[
@@ -35,14 +35,14 @@ export interface ImportOptions {
 export interface Imported {
   /** The settings with what was taken over. */
   readonly settings: Settings;
-  /** Names and archive paths that have overrides now and had none before. */
+  /** Names and file paths that have overrides now and had none before. */
   readonly added: readonly string[];
   readonly warnings: readonly Warning[];
 }
 
 /**
  * Takes over a database that was made by hand for PackMan: what its maintainer wrote becomes overrides in
- * `packsign.json`, under the path of the archive, or the name of a package without one. What stands there already is
+ * `packsign.json`, under the path of the file, or the name of a package without one. What stands there already is
  * left as it is. Throws FILE_UNREADABLE, DATABASE_MALFORMED, USAGE, SETTINGS_INVALID, FILE_UNWRITABLE.
  */
 export async function importPackMan(directory: string, options: ImportOptions): Promise<Imported> {
@@ -97,10 +97,10 @@ function asFields(value: unknown): Fields {
   return typeof value === 'object' && value !== null ? (value as Fields) : {};
 }
 
-/** Name of a file → the archives that are called so. */
+/** File name → the paths of the files that have it. */
 function pathsByName(directory: string, settings: Settings): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, string[]>();
-  for (const { path } of scanDirectory(directory, { exclude: settings.Exclude ?? [] }).archives) {
+  for (const { path } of scanDirectory(directory, { exclude: settings.Exclude ?? [] }).files) {
     const name = path.slice(path.lastIndexOf('/') + 1);
     names.set(name, [...(names.get(name) ?? []), path]);
   }
@@ -117,7 +117,7 @@ function keyFor(
   const url = textOf(entry['Download-URL']);
   if (url === '') {
     if (!isArchiveName(name)) return name;
-    warn(warnings, name, 'is no name that a package without an archive can have');
+    warn(warnings, name, 'is no name that a package without a file can have');
     return null;
   }
   const file = fileOf(url);

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { isSettledBefore } from './digest-cache.js';
+import { isRacy } from './digest-cache.js';
 import type { CacheStore } from './digest-cache.js';
 import type { Digested } from '../workers/digest.js';
 import { startHashing } from '../workers/hash.js';
@@ -11,58 +11,58 @@ import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
 import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
-import type { Observed } from '../model/entry.js';
+import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
 
-export interface ObserveOptions {
+export interface InventoryOptions {
   readonly settings: Settings;
   readonly cache: CacheStore;
   readonly clock: () => Date;
   /** What the directory holds, where that was looked up already. */
   readonly scan?: Scan | undefined;
-  /** Archives that are not to be read yet. */
-  readonly unsettled?: ReadonlySet<string> | undefined;
+  /** Files that are not to be read yet. */
+  readonly unstable?: ReadonlySet<string> | undefined;
   /** Called now and then, and when all is done. */
   readonly onProgress?: (done: number, of: number) => void;
 }
 
 const PROGRESS_FILES = 100;
 
-/** The archives of a directory as their bytes are now. */
-export interface Observation {
-  readonly archives: readonly Observed[];
+/** The files of a directory as their bytes are now. */
+export interface Inventory {
+  readonly files: readonly FileFacts[];
   /** Paths of the other files. */
   readonly others: readonly string[];
   readonly warnings: readonly Warning[];
-  /** Published archives that came or changed while they were looked at; none but where `unsettled` is set. */
+  /** Published files that came or changed while they were looked at; none but where `unsettled` is set. */
   readonly moving: ReadonlySet<string>;
   /** Paths that were read now. */
   readonly fresh: ReadonlySet<string>;
   readonly hashed: number;
   readonly cached: number;
-  /** Size of all archives together. */
+  /** Size of all files together. */
   readonly bytes: number;
 }
 
-/** Archives that are being read, on other threads where there are many. */
-export interface Observing {
+/** Files that are being read, on other threads where there are many. */
+export interface StartedInventory {
   /**
-   * `published`: what is published; its archives may be missing, but not unreadable. Throws NO_ARCHIVES, and
-   * ARCHIVE_UNREADABLE for a published archive that is there and cannot be read.
+   * `published`: what is published; its files may be missing, but not unreadable. Throws NO_ARCHIVES, and
+   * ARCHIVE_UNREADABLE for a published file that is there and cannot be read.
    */
-  readonly finish: (published: Database | null) => Promise<Observation>;
+  readonly finish: (published: Database | null) => Promise<Inventory>;
 }
 
 /** Scans a directory, hashes what the cache does not know, and waits for it. Throws DIRECTORY_UNREADABLE, and as `finish`. */
-export async function observeArchives(
+export async function takeInventory(
   directory: string,
-  options: ObserveOptions & { readonly published: Database | null },
-): Promise<Observation> {
+  options: InventoryOptions & { readonly published: Database | null },
+): Promise<Inventory> {
   const threads = openThreads();
   try {
-    return await startObserving(directory, { ...options, threads }).finish(options.published);
+    return await startInventory(directory, { ...options, threads }).finish(options.published);
   } finally {
     threads.stop();
   }
@@ -72,23 +72,22 @@ export async function observeArchives(
  * The same, begun: whoever has something else to do meanwhile does it before `finish`, which ends the threads. Where it
  * does not come to that, ending them is the caller's business. Throws DIRECTORY_UNREADABLE.
  */
-export function startObserving(
+export function startInventory(
   directory: string,
-  options: ObserveOptions & { readonly threads: Threads },
-): Observing {
-  const { settings, cache, clock, unsettled, threads, onProgress } = options;
+  options: InventoryOptions & { readonly threads: Threads },
+): StartedInventory {
+  const { settings, cache, clock, unstable, threads, onProgress } = options;
   const startedMs = clock().getTime();
   const md5 = settings.PackMan !== false;
   const scan =
     options.scan ?? scanDirectory(directory, { exclude: settings.Exclude ?? [], stat: statWith(threads) });
-  const files =
-    unsettled === undefined ? scan.archives : scan.archives.filter(({ path }) => !unsettled.has(path));
-  const observed = files.map((file) => {
+  const scanned = unstable === undefined ? scan.files : scan.files.filter(({ path }) => !unstable.has(path));
+  const facts = scanned.map((file) => {
     const known = cache.find(file);
     return md5 && known?.md5 === null ? null : known;
   });
   const unknown: number[] = [];
-  observed.forEach((known, index) => {
+  facts.forEach((known, index) => {
     if (known === null) unknown.push(index);
   });
   const failed = new Map<string, Digested & { kind: 'failed' }>();
@@ -100,16 +99,16 @@ export function startObserving(
   };
   const take = (result: Digested, at: number) => {
     const index = unknown[at] ?? 0;
-    const path = files[index]?.path ?? '';
+    const path = scanned[index]?.path ?? '';
     if (result.kind === 'failed') failed.set(path, result);
     else if (result.reading !== null) {
       const { size, sha256, reading } = result;
-      observed[index] = { path, size, sha256, md5: result.md5, reading };
+      facts[index] = { path, size, sha256, md5: result.md5, reading };
     }
     done += 1;
     if (done % PROGRESS_FILES === 0 || done === unknown.length) tell();
   };
-  const wanted = unknown.flatMap((index) => files[index] ?? []);
+  const wanted = unknown.flatMap((index) => scanned[index] ?? []);
   const hashing =
     wanted.length === 0 ? null : startHashing(wanted, { directory, md5, metadata: true, threads }, take);
   return {
@@ -119,17 +118,17 @@ export function startObserving(
       await hashing?.finish();
       // The database is made without them, and needs the memory.
       threads.stop();
-      const archives = observed.filter((one) => one !== null);
-      cache.keep(files, settledOf(observed, { files, unknown, startedMs }));
+      const files = facts.filter((one) => one !== null);
+      cache.keep(scanned, withoutRacy(facts, { scanned, unknown, startedMs }));
       // A watch does so once it has published.
-      if (unsettled === undefined) cache.save({ lazily: true });
+      if (unstable === undefined) cache.save({ lazily: true });
       const warnings = [...scan.warnings, ...leftOut(failed)];
-      const moving = refuseUnreadable(directory, { settings, published, unsettled, archives, warnings });
-      if (archives.length === 0 && (unsettled?.size ?? 0) === 0) throw noArchives(directory, warnings);
-      const bytes = archives.reduce((sum, { size }) => sum + size, 0);
-      const cached = files.length - unknown.length;
+      const moving = refuseUnreadable(directory, { settings, published, unstable, files, warnings });
+      if (files.length === 0 && (unstable?.size ?? 0) === 0) throw nothingToList(directory, warnings);
+      const bytes = files.reduce((sum, { size }) => sum + size, 0);
+      const cached = scanned.length - unknown.length;
       return {
-        archives,
+        files,
         others: scan.others,
         warnings,
         moving,
@@ -143,20 +142,20 @@ export function startObserving(
 }
 
 /** What may be remembered: not what was read of files that had been touched moments before. */
-function settledOf(
-  observed: readonly (Observed | null)[],
+function withoutRacy(
+  facts: readonly (FileFacts | null)[],
   {
-    files,
+    scanned,
     unknown,
     startedMs,
-  }: { files: readonly ScannedFile[]; unknown: readonly number[]; startedMs: number },
-): readonly (Observed | null)[] {
-  const settled = [...observed];
+  }: { scanned: readonly ScannedFile[]; unknown: readonly number[]; startedMs: number },
+): readonly (FileFacts | null)[] {
+  const kept = [...facts];
   for (const index of unknown) {
-    const file = files[index];
-    if (file !== undefined && !isSettledBefore(file, startedMs)) settled[index] = null;
+    const file = scanned[index];
+    if (file !== undefined && isRacy(file, startedMs)) kept[index] = null;
   }
-  return settled;
+  return kept;
 }
 
 /** One that went away while it was looked at is no news. */
@@ -169,7 +168,7 @@ function leftOut(failed: ReadonlyMap<string, Digested & { kind: 'failed' }>): Wa
 }
 
 /**
- * A published archive is withdrawn only when it is gone or excluded: a disk error must not withdraw it. Gives
+ * A published file is withdrawn only when it is gone or excluded: a disk error must not withdraw it. Gives
  * those that merely were in motion: whoever watches will look at them again.
  */
 function refuseUnreadable(
@@ -177,21 +176,21 @@ function refuseUnreadable(
   {
     settings,
     published,
-    archives,
+    files,
     warnings,
-    unsettled,
-  }: Pick<ObserveOptions, 'settings' | 'unsettled'> &
-    Pick<Observation, 'archives' | 'warnings'> & { readonly published: Database | null },
+    unstable,
+  }: Pick<InventoryOptions, 'settings' | 'unstable'> &
+    Pick<Inventory, 'files' | 'warnings'> & { readonly published: Database | null },
 ): ReadonlySet<string> {
   const moving = new Set<string>();
   if (published === null) return moving;
-  for (const path of missingIn(archives, published.Archives.keys())) {
-    if (unsettled?.has(path) === true || isExcluded(path, settings.Exclude ?? [])) continue;
+  for (const path of missingIn(files, published.Archives.keys())) {
+    if (unstable?.has(path) === true || isExcluded(path, settings.Exclude ?? [])) continue;
     const trouble = warnings.find((warning) => warning.path === path || isBelow(path, warning.path));
     const isMoving = trouble === undefined || trouble.code === 'CHANGED_WHILE_READ';
     const presence = presenceOf(join(directory, path));
     if (presence === 'gone') continue;
-    if (unsettled !== undefined && isMoving && presence === 'file') {
+    if (unstable !== undefined && isMoving && presence === 'file') {
       moving.add(path);
       continue;
     }
@@ -203,12 +202,12 @@ function refuseUnreadable(
   return moving;
 }
 
-/** Those of some paths that are not among the archives; both in byte order. */
-function* missingIn(archives: readonly Observed[], paths: Iterable<string>): Generator<string> {
+/** Those of some paths that are not among the files; both in byte order. */
+function* missingIn(files: readonly FileFacts[], paths: Iterable<string>): Generator<string> {
   let next = 0;
   for (const path of paths) {
-    while ((archives[next]?.path ?? path) < path) next += 1;
-    if (archives[next]?.path !== path) yield path;
+    while ((files[next]?.path ?? path) < path) next += 1;
+    if (files[next]?.path !== path) yield path;
   }
 }
 
@@ -224,9 +223,9 @@ function presenceOf(path: string): 'file' | 'gone' | 'unknown' {
   }
 }
 
-function noArchives(directory: string, warnings: readonly Warning[]): PacksignError {
-  const left = warnings.length === 0 ? '' : ` that can be listed (${warnings.length} left out)`;
-  return new PacksignError('NO_ARCHIVES', `there are no archives${left} in ${directory}`, {
+function nothingToList(directory: string, warnings: readonly Warning[]): PacksignError {
+  const left = warnings.length === 0 ? '' : ` (${warnings.length} left out)`;
+  return new PacksignError('NO_ARCHIVES', `there is nothing to list in ${directory}${left}`, {
     hint: 'packsign lists .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .tar .zip .whl .egg files, also in sub-folders',
   });
 }

@@ -7,29 +7,29 @@ import { seal, unseal } from '../disk/sealed.js';
  * What this machine found out in its last build of a directory: that from just these inputs just this
  * published database follows. Kept beside the cache, and believed only while every input is the same.
  */
-export interface Memo {
+export interface LastBuild {
   /** SHA-256 of the published database, its signature file and `keys.asc`, verified then. */
   readonly published: { readonly database: string; readonly signature: string; readonly keys: string };
   /** Names the file of that database, which need not be read while it is still the same; null where it was touched too shortly before. */
   readonly file: string | null;
-  /** Names the settings, the cache with what it knows of every archive, and the warnings of the scan; null where it does not know every one. */
+  /** Names the settings, the cache with what it knows of every file, and the warnings of the scan; null where it does not know every one. */
   readonly inputs: string | null;
-  /** Names the settings, and the cache whose archives the database describes. */
+  /** Names the settings, and the cache whose files the database describes. */
   readonly described: string;
   /** What the build said. */
   readonly summary: Readonly<Record<string, unknown>>;
 }
 
 const NAME = 'last-build';
-const KIND = 'packsign-build 3';
+const KIND = 'packsign-build 4';
 const LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** Null when there is none, or it is damaged. */
-export function readMemo(stateFolder: string): Memo | null {
+export function readLastBuild(stateFolder: string): LastBuild | null {
   try {
     const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
     const sealed = bytes === null ? null : unseal(KIND, bytes);
-    return sealed === null ? null : (JSON.parse(sealed.body.toString()) as Memo);
+    return sealed === null ? null : (JSON.parse(sealed.body.toString()) as LastBuild);
   } catch {
     // Only a shortcut: without it the whole way is gone.
     return null;
@@ -37,7 +37,7 @@ export function readMemo(stateFolder: string): Memo | null {
 }
 
 /** A memo that cannot be written is done without: what it is about is published by then. */
-export function writeMemo(stateFolder: string, memo: Memo): void {
+export function writeLastBuild(stateFolder: string, memo: LastBuild): void {
   try {
     writeHint(join(stateFolder, NAME), seal(KIND, Buffer.from(JSON.stringify(memo))).bytes);
   } catch {
@@ -46,7 +46,7 @@ export function writeMemo(stateFolder: string, memo: Memo): void {
 }
 
 /** One name for many values; maps are told apart by their entries. */
-export function nameInputs(values: readonly unknown[]): string {
+export function hashInputs(values: readonly unknown[]): string {
   const text = JSON.stringify(values, (_key, value: unknown) =>
     value instanceof Map ? Array.from(value) : value,
   );

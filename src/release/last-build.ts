@@ -1,17 +1,17 @@
 import { join } from 'node:path';
-import { isSettledBefore } from './digest-cache.js';
+import { isRacy } from './digest-cache.js';
 import type { CacheStore } from './digest-cache.js';
 import { readBounded } from '../disk/files.js';
 import { nameIdentity } from '../disk/identities.js';
-import { nameInputs, writeMemo } from './last-build-file.js';
-import type { Memo } from './last-build-file.js';
+import { hashInputs, writeLastBuild } from './last-build-file.js';
+import type { LastBuild } from './last-build-file.js';
 import type { Scan } from '../places/scan.js';
 import { KEYS_LIMIT_BYTES } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
 import { KEYS_NAME } from '../model/layout.js';
 import { isRefreshDue } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
-import { nameOf } from '../verify/verify-database.js';
+import { sha256Of } from '../verify/verify-database.js';
 import { identifyDatabase, readSignature, readStanding } from '../published/read.js';
 import type { Named, Standing } from '../published/read.js';
 
@@ -21,8 +21,8 @@ export interface Summary {
   readonly issued: Date;
   readonly expires: Date | null;
   readonly packages: number;
-  readonly archives: number;
-  /** Size of all archives together. */
+  readonly files: number;
+  /** Size of all files together. */
   readonly bytes: number;
   readonly warnings: readonly Warning[];
 }
@@ -33,7 +33,7 @@ export interface Inputs {
   readonly cache: CacheStore;
   readonly stateFolder: string;
   /** What the last build left. */
-  readonly memo: Memo | null;
+  readonly memo: LastBuild | null;
 }
 
 /** A published database with its signature file. */
@@ -52,7 +52,7 @@ export interface StandingLook {
  * Believes the last build about which database stands, where its file is still the one that was read then, untouched
  * since; else reads it. Throws FILE_UNREADABLE.
  */
-export function lookAtStanding(directory: string, memo: Memo | null): StandingLook {
+export function lookAtStanding(directory: string, memo: LastBuild | null): StandingLook {
   const now = identifyDatabase(directory);
   if (memo?.file != null && now !== null && memo.file === nameIdentity(now)) {
     const { database } = memo.published;
@@ -67,7 +67,7 @@ export function lookAtStanding(directory: string, memo: Memo | null): StandingLo
 
 /**
  * Answers at once when nothing has changed since a build that ended in what is published now: the same
- * bytes of database, signature and keys, which were verified then, the same settings, every archive
+ * bytes of database, signature and keys, which were verified then, the same settings, every file
  * untouched. Neither the database nor OpenPGP has to be read for it. Null: the whole way must be gone.
  */
 export function recallUnchanged(
@@ -86,7 +86,7 @@ export function recallUnchanged(
 }
 
 /**
- * What the last build described of archives that the cache knows since: the entries of the database that it ended in, and
+ * What the last build described of files that the cache knows since: the entries of the database that it ended in, and
  * these warnings. Null where the settings are others by now, or the cache. To be asked before the cache is changed.
  */
 export function recallDescribed({ settings, cache, memo }: Inputs): Described | null {
@@ -101,11 +101,11 @@ export interface Described {
 }
 
 function describedName(settings: Settings, cache: CacheStore): string {
-  return nameInputs([settings, cache.checksum()]);
+  return hashInputs([settings, cache.checksum()]);
 }
 
 /**
- * Remembers a build that ended in what is published; wholly where every archive is known without reading it again. By
+ * Remembers a build that ended in what is published; wholly where every file is known without reading it again. By
  * then the cache keeps what the build observed, and nothing else.
  */
 export function rememberBuild(
@@ -115,7 +115,7 @@ export function rememberBuild(
 ): void {
   const { cache, settings } = inputs;
   if (cache.checksum() === null) return;
-  writeMemo(inputs.stateFolder, {
+  writeLastBuild(inputs.stateFolder, {
     published: publishedNames(directory, pair),
     inputs: isKnownWhole(inputs) ? inputsName(inputs) : null,
     described: describedName(settings, cache),
@@ -135,27 +135,27 @@ export function rememberStanding(
 ): void {
   if (standing === null || memo?.published.database !== standing.sha256) return;
   const { identity } = standing;
-  if (identity === null || !isSettledBefore({ identity }, startedMs)) return;
+  if (identity === null || isRacy({ identity }, startedMs)) return;
   const file = nameIdentity(identity);
-  if (memo.file !== file) writeMemo(stateFolder, { ...memo, file });
+  if (memo.file !== file) writeLastBuild(stateFolder, { ...memo, file });
 }
 
-/** Whether the cache, as it was written, knows these very archives and no others. */
+/** Whether the cache, as it was written, knows these very files and no others. */
 function isKnownWhole({ scan, cache }: Inputs): boolean {
-  const { archives } = scan;
-  return cache.checksum() !== null && cache.size() === archives.length && archives.every(cache.knows);
+  const { files } = scan;
+  return cache.checksum() !== null && cache.size() === files.length && files.every(cache.knows);
 }
 
 function inputsName({ settings, scan, cache }: Inputs): string {
-  return nameInputs([settings, scan.warnings, scan.archives.length, cache.checksum()]);
+  return hashInputs([settings, scan.warnings, scan.files.length, cache.checksum()]);
 }
 
-function publishedNames(directory: string, { sha256, signature }: Pair): Memo['published'] {
+function publishedNames(directory: string, { sha256, signature }: Pair): LastBuild['published'] {
   const keys = readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES) ?? Buffer.alloc(0);
-  return { database: sha256, signature: nameOf(signature), keys: nameOf(keys) };
+  return { database: sha256, signature: sha256Of(signature), keys: sha256Of(keys) };
 }
 
-function summaryOf({ summary, published }: Memo): Summary {
+function summaryOf({ summary, published }: LastBuild): Summary {
   const { issued, expires, ...rest } = summary as unknown as Omit<Summary, 'issued' | 'expires'> & {
     readonly issued: string;
     readonly expires: string | null;

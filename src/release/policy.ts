@@ -2,19 +2,19 @@ import { refuseSecrets } from './secrets.js';
 import type { Database } from '../model/database.js';
 import { refuseChangedBytes, refuseMassRemoval } from '../model/policy.js';
 
-export interface Undecided {
+export interface ApprovalContext {
   readonly database: Database;
   /** The verified database that it follows; null for a first one. */
   readonly published: Database | null;
-  /** Every file of the directory that is no archive. */
+  /** Every file of the directory that is not listed. */
   readonly others: readonly string[];
   readonly allowRemoved: boolean;
 }
 
 /** Refuses to publish what a person has to decide first. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
-export function refuseUndecided(
+export function requireApproval(
   directory: string,
-  { database, published, others, allowRemoved }: Undecided,
+  { database, published, others, allowRemoved }: ApprovalContext,
 ): void {
   refuseChangedBytes(published, database);
   if (!allowRemoved) refuseMassRemoval(published, database);

@@ -18,7 +18,7 @@ import { DIRECT_NETWORK, findEntry, readArmored } from '../consume/sources.js';
 import type { FetchOptions, Source } from '../consume/sources.js';
 
 /** What the next database is built upon, and whose keys users have. */
-export interface Base {
+export interface Predecessor {
   /** Null where a history begins. */
   readonly published: Published | null;
   /** SHA-256 of what is replaced, verified or not. */
@@ -29,7 +29,7 @@ export interface Base {
   readonly lastKeys: Uint8Array | null;
 }
 
-export interface BaseOptions {
+export interface PredecessorOptions {
   readonly settings: Settings;
   /** Certificates of the keys that are to sign. */
   readonly signing: readonly Certificate[];
@@ -43,9 +43,9 @@ export interface BaseOptions {
  * What the next database is built upon (cli contract: `--first`, `--previous`). Throws PREVIOUS_UNKNOWN, and what
  * `readPublished` and `carryOn` throw.
  */
-export async function findBase(directory: string, options: BaseOptions): Promise<Base> {
+export async function findPredecessor(directory: string, options: PredecessorOptions): Promise<Predecessor> {
   const { first, previous, settings, standing } = options;
-  if (previous !== null) return await carryOn(directory, { ...options, previous });
+  if (previous !== null) return await findPredecessorElsewhere(directory, { ...options, previous });
   const keys = await readKeys(join(directory, KEYS_NAME));
   if (first) return { published: null, previous: standing?.sha256 ?? null, keys, lastKeys: null };
   if (standing === null && settings.Database !== undefined) {
@@ -59,7 +59,7 @@ export async function findBase(directory: string, options: BaseOptions): Promise
   return { published, previous: published?.sha256 ?? null, keys, lastKeys: null };
 }
 
-export type CarryOnOptions = Omit<BaseOptions, 'first' | 'previous' | 'standing'> & {
+export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous' | 'standing'> & {
   readonly previous: string;
 };
 
@@ -67,9 +67,12 @@ export type CarryOnOptions = Omit<BaseOptions, 'first' | 'previous' | 'standing'
  * A database that is published in another place, checked before anything is built upon it. Throws PREVIOUS_INVALID,
  * FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
  */
-export async function carryOn(directory: string, options: CarryOnOptions): Promise<Base> {
+export async function findPredecessorElsewhere(
+  directory: string,
+  options: ElsewhereOptions,
+): Promise<Predecessor> {
   const own = await readKeys(join(directory, KEYS_NAME));
-  if (isAddress(options.previous)) return await carryOnFetched(directory, { ...options, own });
+  if (isAddress(options.previous)) return await fetchPredecessor(directory, { ...options, own });
   if (!existsSync(options.previous))
     throw new PacksignError('FILE_UNREADABLE', `there is no file ${options.previous}`);
   const elsewhere = dirname(options.previous);
@@ -80,13 +83,13 @@ export async function carryOn(directory: string, options: CarryOnOptions): Promi
   return { published, previous, keys: await readKeys(path), lastKeys: readBounded(path, KEYS_LIMIT_BYTES) };
 }
 
-interface Fetching extends CarryOnOptions {
+interface Fetching extends ElsewhereOptions {
   /** What `keys.asc` of the directory holds. */
   readonly own: readonly Certificate[];
 }
 
 /** Never from a cache, and never on the word of its own server: that is how somebody else's history would begin here. */
-async function carryOnFetched(directory: string, options: Fetching): Promise<Base> {
+async function fetchPredecessor(directory: string, options: Fetching): Promise<Predecessor> {
   const { own, previous: address, remote = { trust: { kind: 'none' }, network: DIRECT_NETWORK } } = options;
   const at = databaseAddress(address);
   const entry = findEntry(address, remote.trust);
@@ -171,7 +174,7 @@ function publishedOf({ trusted, bytes, sha256, signature, code, message, from }:
 async function offeredKeys(
   network: Network,
   { from, fingerprints, trusted }: FetchedDatabase,
-): Promise<Pick<Base, 'keys' | 'lastKeys'>> {
+): Promise<Pick<Predecessor, 'keys' | 'lastKeys'>> {
   const named = new Set([...fingerprints, ...(trusted?.Packsign.Signers?.Fingerprints ?? [])]);
   const offered = await readOfferedKeys(network, from);
   const keys = offered.filter(({ fingerprint }) => named.has(fingerprint));

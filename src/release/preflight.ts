@@ -11,7 +11,7 @@ const TEST_BYTES = Buffer.from('packsign: can this key sign?\n');
  * is said before anything is hashed. Throws NO_KEY, KEY_NOT_PUBLISHED, SELF_CHECK_FAILED, the codes of keys
  * and of signers.
  */
-export async function rehearse(
+export async function preflight(
   directory: string,
   { signers, now }: { signers: readonly Signer[]; now: Date },
 ): Promise<void> {

@@ -5,20 +5,26 @@ import { PacksignError } from '../errors.js';
 import { KEYS_LIMIT_BYTES, thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
-import { DATABASE_NAME, GATHERED_NAME, KEYS_NAME, WAITING_NAME, signaturePath } from '../model/layout.js';
+import {
+  DATABASE_NAME,
+  UNSIGNED_SIGNATURES_NAME,
+  KEYS_NAME,
+  UNSIGNED_NAME,
+  signaturePath,
+} from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Signer } from '../signers/signer.js';
-import { gatherSignatures, noKey } from './collect-signatures.js';
+import { collectSignatures, noKey } from './collect-signatures.js';
 import type { Mended } from '../page/publish-page.js';
-import { publishHeldKeys, readHeldKeys } from '../keys/publish-keys.js';
+import { publishPendingRevocations, readPendingRevocations } from '../keys/publish-keys.js';
 import { publishDatabase } from '../published/replace.js';
 import type { Publication } from '../published/replace.js';
 import type { Published } from '../published/read.js';
-import { refuseUndecided } from './policy.js';
+import { requireApproval } from './policy.js';
 
 /** How a database is signed, by whatever verb. */
-export interface ReleaseOptions {
+export interface SignAndPublishOptions {
   readonly signers: readonly Signer[];
   readonly now: Date;
   readonly deterministic: boolean;
@@ -36,17 +42,17 @@ export interface Draft {
   readonly bytes: Uint8Array;
   readonly database: Database;
   readonly published: Published | null;
-  /** Files of the directory that are no archives. */
+  /** Files of the directory that are not listed. */
   readonly others: readonly string[];
   /** `keys.asc` as it was last published, for a directory that lost it; null where there is none. */
   readonly lastKeys: Uint8Array | null;
   /** Signatures of these bytes that were made before; the file `packages.unsigned.plist.asc`. */
-  readonly gathered: Uint8Array | null;
+  readonly collected: Uint8Array | null;
   /** Whether it is signed here to be published in another place. */
   readonly elsewhere: boolean;
 }
 
-export interface Released {
+export interface SignedRelease {
   /** The file that holds the database now. */
   readonly database: string;
   readonly sha256: string;
@@ -74,20 +80,24 @@ type Keys = Publication['keys'] & { readonly certificates: readonly Certificate[
  * have, and publishes; or keeps it where more signatures are wanted. Nothing published is touched before
  * all of that went well (threats T8, T9).
  */
-export async function release(directory: string, draft: Draft, options: ReleaseOptions): Promise<Released> {
+export async function signAndPublish(
+  directory: string,
+  draft: Draft,
+  options: SignAndPublishOptions,
+): Promise<SignedRelease> {
   const { bytes, database, published } = draft;
   const content = contentOf(bytes);
-  refuseUndecided(directory, {
+  requireApproval(directory, {
     database,
     published: published?.database ?? null,
     others: draft.others,
     allowRemoved: options.allowRemoved,
   });
-  if (options.signers.length === 0 && draft.gathered === null) throw noKey();
+  if (options.signers.length === 0 && draft.collected === null) throw noKey();
   const keys = await keysFor(directory, draft, options);
   const threshold = thresholdOf(database);
   if (keys.isNew && !draft.elsewhere && threshold > options.signers.length) throw nobodyKnown(directory);
-  const { signature, signers } = await gatherSignatures(
+  const { signature, signers } = await collectSignatures(
     { ...draft, content, certificates: keys.certificates, keepUnknown: keys.isNew && draft.elsewhere },
     options,
   );
@@ -99,7 +109,7 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
     await publishDatabase(directory, outcome, {
       now: options.now,
       follow: async () => {
-        noteDown(directory, { database, signers, sha256: outcome.sha256 }, options);
+        writePublisherNote(directory, { database, signers, sha256: outcome.sha256 }, options);
         const { keys: now, warnings: said } = await followUp(
           directory,
           { ...outcome, keys, database },
@@ -110,16 +120,16 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
       },
     });
   } else {
-    writeDurably(join(directory, WAITING_NAME), bytes);
-    writeDurably(join(directory, GATHERED_NAME), signature);
+    writeDurably(join(directory, UNSIGNED_NAME), bytes);
+    writeDurably(join(directory, UNSIGNED_SIGNATURES_NAME), signature);
   }
   return {
-    database: join(directory, publishes ? DATABASE_NAME : WAITING_NAME),
+    database: join(directory, publishes ? DATABASE_NAME : UNSIGNED_NAME),
     sha256: outcome.sha256,
     issued: database.Packsign.Issued,
     expires: database.Packsign.Expires ?? null,
     signers,
-    signature: join(directory, publishes ? signaturePath(outcome.sha256) : GATHERED_NAME),
+    signature: join(directory, publishes ? signaturePath(outcome.sha256) : UNSIGNED_SIGNATURES_NAME),
     published: publishes,
     missing,
     threshold,
@@ -133,7 +143,7 @@ export async function release(directory: string, draft: Draft, options: ReleaseO
 async function followUp(
   directory: string,
   shown: Omit<Publication, 'signature' | 'bytes'> & { readonly database: Database; readonly keys: Keys },
-  { page = false, stateFolder }: ReleaseOptions,
+  { page = false, stateFolder }: SignAndPublishOptions,
 ): Promise<{ readonly keys: Publication['keys']; readonly warnings: readonly Warning[] }> {
   const refresh = async (keys: Keys) => {
     if (!page) return [];
@@ -141,25 +151,25 @@ async function followUp(
     return await refreshPage(directory, { ...shown, keys });
   };
   const warnings = await refresh(shown.keys);
-  const keys = await publishHeldKeys(directory, stateFolder);
+  const keys = await publishPendingRevocations(directory, stateFolder);
   if (keys === null) return { keys: shown.keys, warnings };
   const { readCertificates } = await import('../pgp/certificates.js');
   const certificates = await readCertificates(keys.armored);
   return { keys, warnings: await refresh({ ...keys, certificates, isNew: false }) };
 }
 
-interface CatchUpOptions extends Pick<ReleaseOptions, 'page' | 'stateFolder'> {
+interface CatchUpOptions extends Pick<SignAndPublishOptions, 'page' | 'stateFolder'> {
   /** See `repairPage`; null repairs at once. */
   readonly stillSince?: Date | null;
 }
 
 /** The same after a run that ended in between, and a page that others spoiled since; `sha256` is what stands there. */
-export async function catchUp(
+export async function finishPublication(
   directory: string,
   sha256: string,
   { page = false, stateFolder, stillSince = null }: CatchUpOptions,
 ): Promise<Mended> {
-  await publishHeldKeys(directory, stateFolder);
+  await publishPendingRevocations(directory, stateFolder);
   if (!page) return { written: false, again: false, warnings: [] };
   const { repairPage } = await import('../page/publish-page.js');
   return await repairPage(directory, sha256, { stillSince });
@@ -182,14 +192,14 @@ function nobodyKnown(directory: string): PacksignError {
 async function keysFor(
   directory: string,
   { lastKeys }: Draft,
-  { signers, stateFolder }: ReleaseOptions,
+  { signers, stateFolder }: SignAndPublishOptions,
 ): Promise<Keys> {
   const { encodeCertificates, mergeCertificates, readCertificates } = await import('../pgp/certificates.js');
   const standing = readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES) ?? lastKeys;
   if (standing === null && signers.length === 0) throw nobodyKnown(directory);
   const armored = standing ?? encodeCertificates(signers.map(({ certificate }) => certificate)).armored;
   const published = await readCertificates(armored);
-  const held = await readHeldKeys(stateFolder);
+  const held = await readPendingRevocations(stateFolder);
   const certificates = held.length === 0 ? published : await mergeCertificates(published, held);
   return { armored, binary: encodeCertificates(published).binary, certificates, isNew: standing === null };
 }
@@ -207,10 +217,10 @@ function notListed(signers: readonly string[], database: Database): Warning[] {
 }
 
 /** Lets this machine recognise its own directory again. */
-export function noteDown(
+export function writePublisherNote(
   directory: string,
   { database, signers, sha256 }: { database: Database; signers: readonly string[]; sha256: string },
-  { notesFolder }: Pick<ReleaseOptions, 'notesFolder'>,
+  { notesFolder }: Pick<SignAndPublishOptions, 'notesFolder'>,
 ): void {
   if (notesFolder === null) return;
   const pinned = database.Packsign.Signers ?? { Threshold: 1, Fingerprints: signers };

@@ -10,28 +10,28 @@ import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { GATHERED_NAME, WAITING_NAME } from '../model/layout.js';
+import { UNSIGNED_SIGNATURES_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { refuseStaleBuild } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
-import { observeArchives } from './inventory.js';
-import { carryOn } from './predecessor.js';
-import type { Base } from './predecessor.js';
+import { takeInventory } from './inventory.js';
+import { findPredecessorElsewhere } from './predecessor.js';
+import type { Predecessor } from './predecessor.js';
 import { readPublished, readStanding } from '../published/read.js';
 import type { Published, Standing } from '../published/read.js';
 import { repairPublication } from '../published/replace.js';
-import { rehearse } from './preflight.js';
+import { preflight } from './preflight.js';
 import { coSign } from './co-sign.js';
-import { catchUp, release } from './sign-and-publish.js';
-import type { ReleaseOptions, Released } from './sign-and-publish.js';
+import { finishPublication, signAndPublish } from './sign-and-publish.js';
+import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 import type { FetchOptions } from '../consume/sources.js';
 
-export interface SignOptions extends ReleaseOptions {
+export interface SignOptions extends SignAndPublishOptions {
   readonly settings: Settings;
   readonly clock: () => Date;
   readonly stateFolder: string;
   readonly rehash: boolean;
-  /** Signs what the database says without looking at archives, and leaves publishing to the host that has them. */
-  readonly withoutArchives: boolean;
+  /** Signs what the database says without looking at files, and leaves publishing to the host that has them. */
+  readonly withoutFiles: boolean;
   /** Adds a signature to what is published, whatever waits. */
   readonly coSign: boolean;
   /** The published database in another place, a file or an address, which this directory carries on. */
@@ -43,14 +43,14 @@ export interface SignOptions extends ReleaseOptions {
 
 /** Null difference: nothing waited, and what is published stays. */
 export interface SignResult {
-  readonly released: Released | null;
+  readonly released: SignedRelease | null;
   readonly difference: Difference | null;
   /** Also of what follows a publication, where nothing waited. */
   readonly warnings: readonly Warning[];
 }
 
 /**
- * Signs the waiting database byte for byte and publishes it (cli contract, `sign`). Every archive is held
+ * Signs the waiting database byte for byte and publishes it (cli contract, `sign`). Every file is held
  * against it first. Throws NOTHING_TO_SIGN, STALE_BUILD, ARCHIVE_DIFFERS, PREVIOUS_INVALID, the codes of
  * `release`, and those of reading the directory.
  */
@@ -62,22 +62,22 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
     if (options.coSign) {
       return { released: await coSign(directory, standing, options), difference: null, warnings: [] };
     }
-    const bytes = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
+    const bytes = readBounded(join(directory, UNSIGNED_NAME), DATABASE_LIMIT_BYTES);
     if (bytes === null) return await nothingWaits(directory, standing, options);
     const database = decodeDatabase(bytes);
     const { published, previous, lastKeys } = await findBase(directory, { database, standing, options });
     // A host that signs for another may have nothing to compare with; there it is compared before it is published.
-    const isAlone = options.withoutArchives && standing === null && options.previous === null;
+    const isAlone = options.withoutFiles && standing === null && options.previous === null;
     const follows = isAlone ? (database.Packsign.Previous ?? null) : previous;
     refuseStaleBuild(database, { previous: follows, now: options.now });
-    if (options.signers.length > 0) await rehearse(directory, options);
-    const others = options.withoutArchives
+    if (options.signers.length > 0) await preflight(directory, options);
+    const others = options.withoutFiles
       ? scanDirectory(directory, { exclude: [] }).others
-      : await compareArchives(directory, { database, published, options });
-    const gathered = readBounded(join(directory, GATHERED_NAME), SIGNATURE_LIMIT_BYTES);
-    const released = await release(
+      : await requireSameFiles(directory, { database, published, options });
+    const collected = readBounded(join(directory, UNSIGNED_SIGNATURES_NAME), SIGNATURE_LIMIT_BYTES);
+    const released = await signAndPublish(
       directory,
-      { bytes, database, published, others, gathered, lastKeys, elsewhere: options.withoutArchives },
+      { bytes, database, published, others, collected, lastKeys, elsewhere: options.withoutFiles },
       options,
     );
     return {
@@ -96,10 +96,10 @@ async function nothingWaits(
   options: SignOptions,
 ): Promise<SignResult> {
   if (standing !== null) {
-    const { warnings } = await catchUp(directory, standing.sha256, options);
+    const { warnings } = await finishPublication(directory, standing.sha256, options);
     return { released: null, difference: null, warnings };
   }
-  throw new PacksignError('NOTHING_TO_SIGN', `there is no ${join(directory, WAITING_NAME)} to sign`, {
+  throw new PacksignError('NOTHING_TO_SIGN', `there is no ${join(directory, UNSIGNED_NAME)} to sign`, {
     hint: 'make one first: packsign build DIRECTORY',
   });
 }
@@ -108,11 +108,11 @@ async function nothingWaits(
 async function findBase(
   directory: string,
   { database, standing, options }: { database: Database; standing: Standing | null; options: SignOptions },
-): Promise<Omit<Base, 'keys'>> {
+): Promise<Omit<Predecessor, 'keys'>> {
   const { previous, settings, remote } = options;
   if (previous !== null) {
     const signing = options.signers.map(({ certificate }) => certificate);
-    return await carryOn(directory, { previous, settings, signing, remote });
+    return await findPredecessorElsewhere(directory, { previous, settings, signing, remote });
   }
   if (standing !== null && isFirst(database) && database.Packsign.Previous === standing.sha256) {
     return { published: null, previous: standing.sha256, lastKeys: null };
@@ -121,7 +121,7 @@ async function findBase(
   return { published, previous: published?.sha256 ?? null, lastKeys: null };
 }
 
-// Only a database that was begun anew (build --first) dates every archive to itself and has no history. One
+// Only a database that was begun anew (build --first) dates every file to itself and has no history. One
 // that was built upon a good database never gets round the checks against it because that was damaged since.
 function isFirst({ Archives, Packsign: { Issued, History } }: Database): boolean {
   const issued = Issued.getTime();
@@ -130,17 +130,17 @@ function isFirst({ Archives, Packsign: { Issued, History } }: Database): boolean
   );
 }
 
-/** Refuses when an archive is not what the database says. Gives the other files. Throws ARCHIVE_DIFFERS. */
-async function compareArchives(
+/** Refuses when a file is not what the database says. Gives the other files. Throws ARCHIVE_DIFFERS. */
+async function requireSameFiles(
   directory: string,
   { database, published, options }: { database: Database; published: Published | null; options: SignOptions },
 ): Promise<readonly string[]> {
-  const { archives, others } = await observeArchives(directory, {
+  const { files, others } = await takeInventory(directory, {
     ...options,
     published: published?.database ?? null,
     cache: openCache(options.stateFolder, { rehash: options.rehash, remember: true }),
   });
-  const observed = new Map(archives.map((archive) => [archive.path, archive]));
+  const observed = new Map(files.map((file) => [file.path, file]));
   const differing = Array.from(database.Archives).flatMap(([path, { Size, SHA256 }]) => {
     const now = observed.get(path);
     if (now === undefined) return [`  ${path} is missing`];
@@ -151,7 +151,7 @@ async function compareArchives(
   if (differing.length === 0) return others;
   throw new PacksignError(
     'ARCHIVE_DIFFERS',
-    [`archives are not what ${join(directory, WAITING_NAME)} says:`, ...differing].join('\n'),
+    [`archives are not what ${join(directory, UNSIGNED_NAME)} says:`, ...differing].join('\n'),
     { hint: 'build again and look at what changed: packsign build DIRECTORY, packsign diff DIRECTORY' },
   );
 }

@@ -8,17 +8,17 @@ import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES, thresholdOf } from '../mod
 import type { Database } from '../model/database.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { GATHERED_NAME, KEYS_NAME, WAITING_NAME } from '../model/layout.js';
+import { UNSIGNED_SIGNATURES_NAME, KEYS_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { SLACK_MS } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { DiffOptions } from './diff.js';
-import { nameOf } from '../verify/verify-database.js';
-import { prepare } from './candidate.js';
-import type { Prepared } from './candidate.js';
-import { readHeldKeys } from '../keys/publish-keys.js';
+import { sha256Of } from '../verify/verify-database.js';
+import { makeCandidate } from './candidate.js';
+import type { Candidate } from './candidate.js';
+import { readPendingRevocations } from '../keys/publish-keys.js';
 import { readKeys, readPublished, readStanding } from '../published/read.js';
 import type { Published } from '../published/read.js';
-import { refuseUndecided } from './policy.js';
+import { requireApproval } from './policy.js';
 
 /** What a maintainer has to look at. */
 export type Attention =
@@ -40,14 +40,14 @@ export interface StatusResult {
   readonly expires: Date | null;
   readonly signers: readonly SignerStatus[];
   readonly waiting: WaitingStatus | null;
-  /** What the archives here would change; null where that cannot be told. */
+  /** What the files here would change; null where that cannot be told. */
   readonly difference: Difference | null;
   /** Sorted; empty when all is well. */
   readonly attention: readonly Attention[];
   /** What keeps a database from being made or published, in words, and what to type. */
   readonly message: string | null;
   readonly hint: string | null;
-  /** Archives that cannot be listed. */
+  /** Files that cannot be listed. */
   readonly warnings: readonly Warning[];
 }
 
@@ -79,7 +79,7 @@ export async function status(directory: string, options: DiffOptions): Promise<S
   const keys = await readKeys(join(directory, KEYS_NAME));
   const signers = await Promise.all(keys.map((key) => signerStatus(key, now)));
   const waiting = await waitingStatus(directory, { keys: await inForce(keys, options.stateFolder), now });
-  const revoking = (await readHeldKeys(options.stateFolder)).length > 0;
+  const revoking = (await readPendingRevocations(options.stateFolder)).length > 0;
   const trouble = await findPublished(directory);
   const published = trouble instanceof PacksignError ? null : trouble;
   const changes = trouble instanceof PacksignError ? untold(trouble) : await findChanges(directory, options);
@@ -118,8 +118,8 @@ async function findPublished(directory: string): Promise<Published | null | Pack
   }
 }
 
-/** What the archives here would change in what is published. */
-interface Changes {
+/** What the files here would change in what is published. */
+interface PendingChanges {
   readonly isChanged: boolean;
   /** Null where nothing changes, or that cannot be told. */
   readonly difference: Difference | null;
@@ -128,14 +128,14 @@ interface Changes {
   readonly warnings: readonly Warning[];
 }
 
-function untold(refusal: PacksignError): Changes {
+function untold(refusal: PacksignError): PendingChanges {
   return { isChanged: true, difference: null, refusal, warnings: [] };
 }
 
-async function findChanges(directory: string, options: DiffOptions): Promise<Changes> {
+async function findChanges(directory: string, options: DiffOptions): Promise<PendingChanges> {
   const cache = openCache(options.stateFolder, { rehash: options.rehash, remember: false });
   try {
-    const prepared = await prepare(directory, {
+    const prepared = await makeCandidate(directory, {
       ...options,
       signing: await options.signing(),
       cache,
@@ -154,10 +154,10 @@ async function findChanges(directory: string, options: DiffOptions): Promise<Cha
 /** What a person has to decide before it can be published. */
 function findRefusal(
   directory: string,
-  { published, database, observation }: Prepared,
+  { published, database, observation }: Candidate,
 ): PacksignError | null {
   try {
-    refuseUndecided(directory, {
+    requireApproval(directory, {
       database,
       published: published?.database ?? null,
       others: observation.others,
@@ -174,7 +174,7 @@ interface StateSources {
   readonly trouble: Published | null | PacksignError;
   readonly published: Published | null;
   readonly waiting: WaitingStatus | null;
-  readonly changes: Changes;
+  readonly changes: PendingChanges;
   readonly now: Date;
 }
 
@@ -217,15 +217,15 @@ async function waitingStatus(
   directory: string,
   { keys, now }: { keys: readonly Certificate[]; now: Date },
 ): Promise<WaitingStatus | null> {
-  const path = join(directory, WAITING_NAME);
+  const path = join(directory, UNSIGNED_NAME);
   const bytes = readBounded(path, DATABASE_LIMIT_BYTES);
   if (bytes === null) return null;
   const database = decodeDatabase(bytes);
-  const gathered = readBounded(join(directory, GATHERED_NAME), SIGNATURE_LIMIT_BYTES);
-  const signed = gathered === null ? [] : await signedBy({ bytes, gathered, database }, { keys, now });
+  const collected = readBounded(join(directory, UNSIGNED_SIGNATURES_NAME), SIGNATURE_LIMIT_BYTES);
+  const signed = collected === null ? [] : await signedBy({ bytes, collected, database }, { keys, now });
   return {
     database: path,
-    sha256: nameOf(bytes),
+    sha256: sha256Of(bytes),
     issued: database.Packsign.Issued,
     threshold: thresholdOf(database),
     signed,
@@ -237,18 +237,18 @@ async function waitingStatus(
 
 /** With revocations that wait for the next database: whoever signs that goes by them already. */
 async function inForce(keys: readonly Certificate[], stateFolder: string): Promise<readonly Certificate[]> {
-  const held = await readHeldKeys(stateFolder);
+  const held = await readPendingRevocations(stateFolder);
   if (held.length === 0) return keys;
   const { mergeCertificates } = await import('../pgp/certificates.js');
   return await mergeCertificates(keys, held);
 }
 
 async function signedBy(
-  { bytes, gathered, database }: { bytes: Uint8Array; gathered: Uint8Array; database: Database },
+  { bytes, collected, database }: { bytes: Uint8Array; collected: Uint8Array; database: Database },
   { keys, now }: { keys: readonly Certificate[]; now: Date },
 ): Promise<readonly string[]> {
   const { countDistinct, readSignatures, verifySignatures } = await import('../pgp/signatures.js');
-  const reports = await verifySignatures(bytes, readSignatures(gathered), { certificates: keys, now });
+  const reports = await verifySignatures(bytes, readSignatures(collected), { certificates: keys, now });
   const from = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
   const until = new Date(now.getTime() + SLACK_MS);
   return Array.from(countDistinct(reports, { from, until })).sort();

@@ -6,7 +6,7 @@ import type { ChildOutcome } from './child.js';
 import { contentOf } from '../pgp/content.js';
 import { requireMade } from './made.js';
 import type { Circumstances, Signer } from './signer.js';
-import { chooseSigningKey, standingToSign } from '../pgp/key-status.js';
+import { chooseSigningKey, keyStatusToSign } from '../pgp/key-status.js';
 import { requireValid } from '../pgp/usable.js';
 
 export interface CommandSignerOptions extends Circumstances {
@@ -32,7 +32,7 @@ export function commandSigner(command: string, options: CommandSignerOptions): S
     signingKey: key.fingerprint,
     sign: async (document, { date }) => {
       const created = wholeSeconds(date);
-      requireValid(certificate, standingToSign(certificate, key, created));
+      requireValid(certificate, keyStatusToSign(certificate, key, created));
       const content = document instanceof Uint8Array ? contentOf(document) : document;
       const outcome = await runChild(argv, { ...options, input: content.bytes });
       for (const line of outcome.stderr.split('\n')) if (line.trim() !== '') onNotice(line);

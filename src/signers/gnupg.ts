@@ -10,7 +10,7 @@ import { errorNumber, gnupgError, readStatus } from './gnupg-status.js';
 import { chooseHash } from '../pgp/hash.js';
 import { requireMade } from './made.js';
 import type { Circumstances, Signer } from './signer.js';
-import { chooseSigningKey, flagsAt, signingSubkeys, standingToSign } from '../pgp/key-status.js';
+import { chooseSigningKey, flagsAt, signingSubkeys, keyStatusToSign } from '../pgp/key-status.js';
 import { requireValid } from '../pgp/usable.js';
 
 export interface GnupgOptions extends Circumstances {
@@ -58,7 +58,7 @@ export async function gnupgSigner(name: string, options: GnupgOptions): Promise<
     signingKey: key.fingerprint,
     sign: async (document, { date }) => {
       const created = wholeSeconds(date);
-      const standing = requireValid(certificate, standingToSign(certificate, key, created));
+      const standing = requireValid(certificate, keyStatusToSign(certificate, key, created));
       const content = document instanceof Uint8Array ? contentOf(document) : document;
       const hash = chooseHash(key.algorithm.name, standing.preferredHashes);
       const passphrase = await options.passphrase();
@@ -134,7 +134,7 @@ function chooseKey(
   );
   if (wanted !== undefined && (named.exact || wanted !== certificate.primary || signsItself())) {
     if (!isHeld(wanted)) throw notHeld(wanted.fingerprint);
-    return requireValid(certificate, standingToSign(certificate, wanted, date)).key;
+    return requireValid(certificate, keyStatusToSign(certificate, wanted, date)).key;
   }
   const subkeys = signingSubkeys(certificate);
   const candidates = subkeys.length > 0 ? subkeys : [certificate.primary];

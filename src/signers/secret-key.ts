@@ -2,8 +2,8 @@ import { enums, SignaturePacket } from 'openpgp';
 import type { AnySecretKeyPacket } from 'openpgp';
 import { PacksignError, reasonOf } from '../errors.js';
 import { wholeSeconds } from '../model/time.js';
-import type { Anatomy, Component } from '../pgp/components.js';
-import { dissect } from '../pgp/components.js';
+import type { Components, Component } from '../pgp/components.js';
+import { splitComponents } from '../pgp/components.js';
 import { dearmorOnly, isBinary } from '../pgp/armor.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { inspectCertificate } from '../pgp/certificate.js';
@@ -14,7 +14,7 @@ import { KEY_FILE, malformed } from '../pgp/origin.js';
 import { publicPacketOf, readSecretKeyPacket, signPacket } from '../pgp/packet-objects.js';
 import { POLICY } from '../pgp/policy.js';
 import type { Signer } from './signer.js';
-import { chooseSigningKey, standingToSign } from '../pgp/key-status.js';
+import { chooseSigningKey, keyStatusToSign } from '../pgp/key-status.js';
 import { requireValid } from '../pgp/usable.js';
 
 export interface ReadSecretKeyOptions {
@@ -61,13 +61,13 @@ export async function readSecretCertificate(bytes: Uint8Array): Promise<Certific
 
 /** A secret key file with everything in it, still locked. Throws `KEY_MALFORMED`. */
 export async function openSecretKey(bytes: Uint8Array): Promise<SecretKeyFile> {
-  const { anatomy, secrets } = await publicAnatomyOf(secretAnatomyOf(bytes));
+  const { anatomy, secrets } = await publicComponentsOf(secretComponentsOf(bytes));
   return { certificate: await inspectCertificate(anatomy, KEY_FILE), secrets };
 }
 
 /** The public half of a dissected secret key, and its secret packets by fingerprint. Throws `KEY_MALFORMED`. */
-export async function publicAnatomyOf(anatomy: Anatomy): Promise<{
-  readonly anatomy: Anatomy;
+export async function publicComponentsOf(anatomy: Components): Promise<{
+  readonly anatomy: Components;
   readonly secrets: ReadonlyMap<string, AnySecretKeyPacket>;
 }> {
   const secrets = new Map<string, AnySecretKeyPacket>();
@@ -82,13 +82,13 @@ export async function publicAnatomyOf(anatomy: Anatomy): Promise<{
 }
 
 /** The packets of a secret key file as they stand there. Throws `KEY_MALFORMED`. */
-export function secretAnatomyOf(bytes: Uint8Array): Anatomy {
+export function secretComponentsOf(bytes: Uint8Array): Components {
   if (bytes.length > CERTIFICATES_LIMIT_BYTES) throw malformed(KEY_FILE, 'is larger than 1 MiB');
   if (Buffer.from(bytes).toString('latin1').trimStart().startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')) {
     throw publicKeyGiven();
   }
   const binary = isBinary(bytes) ? bytes : dearmorOnly(bytes, 'PRIVATE KEY BLOCK', KEY_FILE);
-  const [anatomy, another] = dissect(splitPackets(binary, KEY_FILE), KEY_FILE);
+  const [anatomy, another] = splitComponents(splitPackets(binary, KEY_FILE), KEY_FILE);
   if (anatomy === undefined) throw malformed(KEY_FILE, 'holds no key');
   if (another !== undefined)
     throw malformed(KEY_FILE, 'holds more than one key', 'export one key into a file of its own');
@@ -170,7 +170,7 @@ function signerOf(certificate: Certificate, key: CertificateKey, secret: AnySecr
     signingKey: key.fingerprint,
     sign: async (document, { date, deterministic }) => {
       const created = wholeSeconds(date);
-      const { preferredHashes } = requireValid(certificate, standingToSign(certificate, key, created));
+      const { preferredHashes } = requireValid(certificate, keyStatusToSign(certificate, key, created));
       const signature = new SignaturePacket();
       signature.signatureType = enums.signature.binary;
       signature.hashAlgorithm = chooseHash(key.algorithm.name, preferredHashes);

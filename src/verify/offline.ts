@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { judge, nameOf } from './verify-database.js';
+import { verifyDatabase, sha256Of } from './verify-database.js';
 import type { Accepted, Verdict } from './verify-database.js';
 
-export interface VerifyDatabaseOptions {
+export interface OfflineOptions {
   /** The certificates: one armor block, or binary. What `keys.asc` and `keys.gpg` hold. */
   readonly keys: Uint8Array;
   /** Primary fingerprints that are trusted, 40 upper-case hex digits; null trusts all that are in `keys`. */
@@ -23,10 +23,10 @@ export interface VerifyDatabaseOptions {
  * where there is none). Steps 4 to 8 and 10 of docs/FORMAT.md §8, the same in Node and in browsers. Bad
  * input is refused with a code, not thrown; the database is only in an answer that is not a refusal.
  */
-export async function verifyDatabase(
+export async function verifyOffline(
   bytes: Uint8Array,
   signature: Uint8Array | null,
-  options: VerifyDatabaseOptions,
+  options: OfflineOptions,
 ): Promise<Verdict> {
   const { now, accepted = null, url = null } = options;
   let certificates: readonly Certificate[];
@@ -36,12 +36,12 @@ export async function verifyDatabase(
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
     const { code, message } = error;
-    return { status: 'refused', code, message, sha256: nameOf(bytes), database: null, signatures: [] };
+    return { status: 'refused', code, message, sha256: sha256Of(bytes), database: null, signatures: [] };
   }
   const fingerprints = options.fingerprints ?? certificates.map(({ fingerprint }) => fingerprint);
   // A threshold of none would make every database authentic.
   const threshold = Math.max(1, options.threshold ?? 1);
-  return await judge(
+  return await verifyDatabase(
     { bytes, signature, certificates },
     { pins: { fingerprints, threshold }, now, accepted, url },
   );

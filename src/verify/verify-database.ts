@@ -31,7 +31,7 @@ export interface Accepted {
   /** The address that it gave itself; null or absent where it gave none, or that was not kept. */
   readonly database?: string | null;
   /** Path and SHA-256 of what it listed; absent where that was not kept. */
-  readonly inventory?: ReadonlyMap<string, string>;
+  readonly hashes?: ReadonlyMap<string, string>;
 }
 
 export interface Evidence {
@@ -43,7 +43,7 @@ export interface Evidence {
   readonly certificates: readonly Certificate[];
 }
 
-export interface JudgeOptions {
+export interface VerificationOptions {
   readonly pins: Pins;
   readonly now: Date;
   readonly accepted: Accepted | null;
@@ -54,7 +54,7 @@ export interface JudgeOptions {
 }
 
 /** One signature as it is reported to people, good or bad. */
-export interface JudgedSignature {
+export interface CheckedSignature {
   readonly fingerprint: string | null;
   readonly userId: string | null;
   readonly signedAt: Date | null;
@@ -69,7 +69,7 @@ export type Verdict =
       readonly message: string | null;
       readonly sha256: string;
       readonly database: TrustedDatabase;
-      readonly signatures: readonly JudgedSignature[];
+      readonly signatures: readonly CheckedSignature[];
     }
   | {
       readonly status: 'refused';
@@ -77,11 +77,11 @@ export type Verdict =
       readonly message: string;
       readonly sha256: string;
       readonly database: null;
-      readonly signatures: readonly JudgedSignature[];
+      readonly signatures: readonly CheckedSignature[];
     };
 
 /** SHA-256 of a database's bytes: its name. */
-export function nameOf(bytes: Uint8Array): string {
+export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
@@ -89,16 +89,16 @@ export function nameOf(bytes: Uint8Array): string {
  * Decides on a database's bytes: steps 4 to 8 and 10 of docs/FORMAT.md §8, in that order. Nothing inside
  * is read before enough pinned keys have signed (threats T1, T5, T6, T21 to T23). Never throws for bad input.
  */
-export async function judge(evidence: Evidence, options: JudgeOptions): Promise<Verdict> {
+export async function verifyDatabase(evidence: Evidence, options: VerificationOptions): Promise<Verdict> {
   // What is verified must be what is decoded (threat T1): a content of other bytes is nothing.
   const { bytes } = evidence;
   const content = evidence.content?.bytes === bytes ? evidence.content : contentOf(bytes);
   const sha256 = content.sha256();
-  let signatures: readonly JudgedSignature[] = [];
+  let signatures: readonly CheckedSignature[] = [];
   try {
     const reports = await checkSignatures({ ...evidence, content }, options);
     const latest = new Date(options.now.getTime() + SLACK_MS);
-    signatures = reports.map((report) => judged(report, { from: null, until: latest }));
+    signatures = reports.map((report) => checkedSignature(report, { from: null, until: latest }));
     // Step 5: before anything is decoded. What the database itself asks for is only known afterwards.
     const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
     requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
@@ -107,7 +107,7 @@ export async function judge(evidence: Evidence, options: JudgeOptions): Promise<
     // Before the signatures' dates: none could lie between a future date and now.
     requireTime(database, options.now);
     const earliest = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
-    signatures = reports.map((report) => judged(report, { from: earliest, until: latest }));
+    signatures = reports.map((report) => checkedSignature(report, { from: earliest, until: latest }));
     const wanted = options.pins.threshold === 'own' ? thresholdOf(database) : options.pins.threshold;
     requireSigners(await counted(reports, { from: earliest, until: latest }), { least: wanted, reports });
     requireAddress(database, options);
@@ -139,7 +139,7 @@ interface Bounds {
 
 async function checkSignatures(
   evidence: Evidence & { readonly content: Content },
-  options: JudgeOptions,
+  options: VerificationOptions,
 ): Promise<readonly SignatureReport[]> {
   if (evidence.signature === null) {
     throw new PacksignError(
@@ -178,7 +178,7 @@ function requireSigners(
   throw new PacksignError('TOO_FEW_SIGNATURES', `${signers.size} of ${least} signatures that are needed`);
 }
 
-function judged(report: SignatureReport, bounds: Bounds): JudgedSignature {
+function checkedSignature(report: SignatureReport, bounds: Bounds): CheckedSignature {
   const { fingerprint, userId, signedAt } = report;
   const outside = outsideReason(signedAt, bounds);
   const counts = report.good && outside === null;
@@ -191,7 +191,7 @@ function outsideReason(signedAt: Date | null, { from, until }: Bounds): string |
   return signedAt > until ? 'made in the future' : null;
 }
 
-function requireAddress(database: Database, { url, accepted }: JudgeOptions): void {
+function requireAddress(database: Database, { url, accepted }: VerificationOptions): void {
   const own = database.Packsign.Database;
   if (url === null) return;
   if (own === undefined) {
@@ -231,9 +231,9 @@ function requireOrder(
 
 /** Bytes that were replaced must stand in the history, as gone after what was accepted. */
 function requireSameBytes(database: Database, accepted: Accepted | null): void {
-  if (accepted?.inventory === undefined) return;
+  if (accepted?.hashes === undefined) return;
   const { History } = database.Packsign;
-  for (const [path, before] of accepted.inventory) {
+  for (const [path, before] of accepted.hashes) {
     const now = database.Archives.get(path)?.SHA256 ?? before;
     if (now === before) continue;
     const records = History?.get(path) ?? [];

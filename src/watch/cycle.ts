@@ -7,52 +7,52 @@ import { scanDirectory } from '../places/scan.js';
 import { refuseSecrets } from '../release/secrets.js';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES } from '../model/database.js';
-import type { Archives } from '../model/archive.js';
+import type { FileEntries } from '../model/file-entry.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { KEYS_NAME, WAITING_NAME } from '../model/layout.js';
+import { KEYS_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import type { Package } from '../model/package.js';
 import { refreshDate, refuseMassRemoval } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { nameOf } from '../verify/verify-database.js';
-import { prepareUpon } from '../release/candidate.js';
-import type { Base } from '../release/predecessor.js';
-import type { Prepared, Unattended } from '../release/candidate.js';
+import { sha256Of } from '../verify/verify-database.js';
+import { makeCandidateUpon } from '../release/candidate.js';
+import type { Predecessor } from '../release/predecessor.js';
+import type { Candidate, Unattended } from '../release/candidate.js';
 import { publishDatabase, repairPublication } from '../published/replace.js';
 import type { Publication } from '../published/replace.js';
 import { readPublished, readPublishedKeys, standingReader } from '../published/read.js';
 import type { Published, Standing } from '../published/read.js';
-import { catchUp, release } from '../release/sign-and-publish.js';
-import type { ReleaseOptions } from '../release/sign-and-publish.js';
-import type { Settled } from './stability.js';
+import { finishPublication, signAndPublish } from '../release/sign-and-publish.js';
+import type { SignAndPublishOptions } from '../release/sign-and-publish.js';
+import type { DirectoryState } from './stability.js';
 
 /** Something that came of a turn, for people and scripts. */
-export interface News {
+export interface Notice {
   readonly event: 'signed' | 'refreshed' | 'unchanged' | 'held' | 'refused' | 'error';
   readonly code: string | null;
-  /** Archive paths that it is about, sorted. */
+  /** File paths that it is about, sorted. */
   readonly paths: readonly string[];
   /** Those of them that are listed no more. */
   readonly withdrawn: readonly string[];
   readonly message: string | null;
   /** What to type next. */
   readonly hint: string | null;
-  /** Worth knowing, nothing that keeps an archive out. */
+  /** Worth knowing, nothing that keeps a file out. */
   readonly warnings: readonly Warning[];
 }
 
-export interface Turn {
-  readonly news: readonly News[];
+export interface Cycle {
+  readonly news: readonly Notice[];
   /** `Issued` of the database that is published now. */
   readonly issued: Date | null;
   /** Whether the same may go well without anything here being changed: in a moment, or in a while. */
   readonly again: 'soon' | 'later' | 'no';
 }
 
-export interface TurnOptions extends Omit<ReleaseOptions, 'now'> {
+export interface CycleOptions extends Omit<SignAndPublishOptions, 'now'> {
   /** Reads the settings as they are now. Throws SETTINGS_INVALID, FILE_UNREADABLE. */
   readonly settings: () => Settings;
   readonly cache: CacheStore;
@@ -61,12 +61,12 @@ export interface TurnOptions extends Omit<ReleaseOptions, 'now'> {
   readonly onProgress?: (done: number, of: number) => void;
 }
 
-export interface Turns {
-  readonly take: (settled: Settled) => Promise<Turn>;
+export interface Cycles {
+  readonly take: (settled: DirectoryState) => Promise<Cycle>;
   /** The settings that turns go by. */
   readonly settings: () => Settings;
   /** What was published last; null while nothing is. */
-  readonly archives: () => Archives | null;
+  readonly files: () => FileEntries | null;
   /** When the published database wants to be signed anew; null when never. */
   readonly refreshDate: () => Date | null;
 }
@@ -85,13 +85,13 @@ interface Memory {
   offered: { readonly settings: Settings; readonly signed: boolean } | null;
   /** What was signed and waits for the signatures of others. */
   waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
-  /** Warnings of archives left out that were said already. */
+  /** Warnings of files left out that were said already. */
   said: ReadonlySet<string>;
   /** What keeps the page as it is, as it was said last. */
   saidOfPage: string;
 }
 
-type Context = TurnOptions & {
+type Context = CycleOptions & {
   readonly directory: string;
   readonly memory: Memory;
   readonly readStanding: () => Standing | null;
@@ -103,7 +103,7 @@ const EDITING_MS = 2000;
 const REBUILD_MS = 12 * 60 * 60 * 1000;
 
 /** Turns over one directory: each builds, signs and publishes what may be published without a person. */
-export function makeTurns(directory: string, options: TurnOptions): Turns {
+export function makeCycles(directory: string, options: CycleOptions): Cycles {
   const memory: Memory = {
     last: null,
     accepted: options.settings(),
@@ -114,23 +114,23 @@ export function makeTurns(directory: string, options: TurnOptions): Turns {
   };
   const context = { ...options, directory, memory, readStanding: standingReader(directory) };
   return {
-    take: (settled) => takeTurn(settled, context),
+    take: (settled) => runCycle(settled, context),
     settings: () => memory.accepted,
-    archives: () => memory.last?.published.database.Archives ?? null,
+    files: () => memory.last?.published.database.Archives ?? null,
     refreshDate: () => (memory.last === null ? null : refreshDate(memory.last.published.database.Packsign)),
   };
 }
 
-async function takeTurn(settled: Settled, context: Context): Promise<Turn> {
+async function runCycle(settled: DirectoryState, context: Context): Promise<Cycle> {
   const { memory } = context;
-  const news: News[] = [];
-  let again: Turn['again'] = 'no';
+  const news: Notice[] = [];
+  let again: Cycle['again'] = 'no';
   try {
     if (settled.kind === 'unreadable') throw settled.error;
     const unlock = takeLock(context.stateFolder);
     try {
       try {
-        again = await turn(settled, context, news);
+        again = await cycle(settled, context, news);
       } finally {
         context.cache.save();
       }
@@ -139,7 +139,7 @@ async function takeTurn(settled: Settled, context: Context): Promise<Turn> {
     }
   } catch (thrown) {
     const error = knownError(thrown);
-    news.push(newsOf(error));
+    news.push(noticeOf(error));
     if (settled.kind === 'seen' && error.code !== 'NO_ARCHIVES') {
       again = error.exitStatus === 1 ? 'later' : 'soon';
     }
@@ -154,11 +154,11 @@ function knownError(error: unknown): PacksignError {
   return new PacksignError('FILE_UNREADABLE', reasonOf(error), { cause: error });
 }
 
-async function turn(
-  settled: Settled & { kind: 'seen' },
+async function cycle(
+  settled: DirectoryState & { kind: 'seen' },
   context: Context,
-  news: News[],
-): Promise<Turn['again']> {
+  news: Notice[],
+): Promise<Cycle['again']> {
   const { directory, memory } = context;
   const now = context.clock();
   const standing = context.readStanding();
@@ -173,14 +173,14 @@ async function turn(
   const { published } = base;
   // Nothing has settled yet, or nothing may go, that a first database could list.
   if (published === null && prepared.database.Archives.size === 0) {
-    if (settled.unsettled.size === 0 && prepared.held.length === 0) news.push(nothingToList(prepared));
+    if (settled.unstable.size === 0 && prepared.held.length === 0) news.push(nothingToList(prepared));
     return 'no';
   }
   const warnings = [...unsaid(prepared, memory)];
   if (published !== null && prepared.unchanged && !prepared.refreshDue) {
     if (isLost && memory.last !== null) await putBack(directory, memory.last, { now });
     const stillSince = new Date(now.getTime() - EDITING_MS);
-    const mended = await catchUp(directory, published.sha256, { ...context, stillSince });
+    const mended = await finishPublication(directory, published.sha256, { ...context, stillSince });
     warnings.push(...unsaidOfPage(mended, memory));
     refuseSecrets(directory, settled.scan.others);
     const isAnswered = !settled.changed || news.length > 0;
@@ -196,15 +196,15 @@ async function turn(
     return mended.again || mended.written ? 'soon' : 'no';
   }
   if (memory.waiting !== null && stillWaits(directory, prepared, memory.waiting)) {
-    news.push(signedNews(prepared, { missing: memory.waiting.missing, warnings }));
+    news.push(signedNotice(prepared, { missing: memory.waiting.missing, warnings }));
     return 'no';
   }
-  const released = await release(
+  const released = await signAndPublish(
     directory,
     {
       ...prepared,
       others: settled.scan.others,
-      gathered: null,
+      collected: null,
       elsewhere: false,
       lastKeys: memory.last?.keys.armored ?? null,
     },
@@ -217,21 +217,21 @@ async function turn(
   warnings.push(...unsaidOfPage({ warnings: ofPage }, memory));
   // Read back while nobody waits, so that the next turn need not.
   context.readStanding();
-  news.push(signedNews(prepared, { missing: released.published ? null : released.missing, warnings }));
+  news.push(signedNotice(prepared, { missing: released.published ? null : released.missing, warnings }));
   return 'no';
 }
 
 /** Whether the same was signed before and waits: others may be about to sign exactly those bytes. */
 function stillWaits(
   directory: string,
-  { database }: Prepared,
+  { database }: Candidate,
   waiting: NonNullable<Memory['waiting']>,
 ): boolean {
-  const bytes = readBounded(join(directory, WAITING_NAME), DATABASE_LIMIT_BYTES);
+  const bytes = readBounded(join(directory, UNSIGNED_NAME), DATABASE_LIMIT_BYTES);
   const { Issued, Previous } = waiting.database.Packsign;
   return (
     bytes !== null &&
-    nameOf(bytes) === waiting.sha256 &&
+    sha256Of(bytes) === waiting.sha256 &&
     Previous === database.Packsign.Previous &&
     // One that is too old is no longer signed by anybody (STALE_BUILD).
     database.Packsign.Issued.getTime() - Issued.getTime() < REBUILD_MS &&
@@ -277,7 +277,7 @@ function isStill(directory: string, { published, keys }: Last, standing: Standin
   );
 }
 
-function baseOf(last: Last | null): Base {
+function baseOf(last: Last | null): Predecessor {
   return {
     published: last?.published ?? null,
     previous: last?.published.sha256 ?? null,
@@ -301,12 +301,12 @@ async function putBack(directory: string, { published, keys }: Last, { now }: { 
 function considerSettings(
   { settings, memory }: Context,
   { byOthers }: { byOthers: boolean },
-): readonly News[] {
+): readonly Notice[] {
   let current: Settings;
   try {
     current = settings();
   } catch (error) {
-    if (error instanceof PacksignError) return [newsOf(error)];
+    if (error instanceof PacksignError) return [noticeOf(error)];
     throw error;
   }
   if (memory.last === null) memory.accepted = current;
@@ -321,19 +321,19 @@ function considerSettings(
 
 interface Preparing {
   readonly context: Context;
-  readonly base: Base;
+  readonly base: Predecessor;
   readonly now: Date;
-  readonly news: News[];
+  readonly news: Notice[];
 }
 
 /** Prepares with everything held that a person has to decide, and says so. */
 async function prepareHeld(
-  seen: Settled & { kind: 'seen' },
+  seen: DirectoryState & { kind: 'seen' },
   { context, base, now, news }: Preparing,
-): Promise<Prepared> {
+): Promise<Candidate> {
   const { directory, memory, allowRemoved } = context;
   const prepareWith = (settings: Settings, unattended: Unattended) =>
-    prepareUpon(base, directory, {
+    makeCandidateUpon(base, directory, {
       ...context,
       settings,
       now,
@@ -345,7 +345,7 @@ async function prepareHeld(
       unattended,
     });
   const published = base.published?.database ?? null;
-  let prepared: Prepared | null = null;
+  let prepared: Candidate | null = null;
   if (memory.offered?.signed === true && published !== null) {
     const { settings } = memory.offered;
     prepared = await prepareWith(settings, scanAnew(directory, seen, settings));
@@ -365,7 +365,7 @@ async function prepareHeld(
     const settings = frozen(memory.accepted, published, prepared.database);
     prepared = await prepareWith(settings, { ...seen, frozen: true });
   }
-  news.push(...heldNews(prepared.held));
+  news.push(...heldNotices(prepared.held));
   if (!allowRemoved) refuseMassRemoval(published, prepared.database);
   return prepared;
 }
@@ -373,17 +373,17 @@ async function prepareHeld(
 /** The same under settings that may leave out others: of what was not looked at nothing is known to have settled. */
 function scanAnew(
   directory: string,
-  { scan, unsettled }: Settled & { kind: 'seen' },
+  { scan, unstable }: DirectoryState & { kind: 'seen' },
   { Exclude = [] }: Settings,
 ): Unattended {
   const anew = scanDirectory(directory, { exclude: Exclude });
-  const known = new Set(scan.archives.map(({ path }) => path));
-  const fresh = anew.archives.flatMap(({ path }) => (known.has(path) ? [] : [path]));
-  return { scan: anew, unsettled: new Set([...unsettled, ...fresh]) };
+  const known = new Set(scan.files.map(({ path }) => path));
+  const fresh = anew.files.flatMap(({ path }) => (known.has(path) ? [] : [path]));
+  return { scan: anew, unstable: new Set([...unstable, ...fresh]) };
 }
 
 /** Whether what is published already would be described otherwise: somebody changed the settings. */
-function settingsDiffer(published: Database, { database, difference }: Prepared): boolean {
+function settingsDiffer(published: Database, { database, difference }: Candidate): boolean {
   const { settings, metadata, executable }: Difference = difference;
   // A first database may have been built before anybody was known; that they are now is no change of mind.
   const changed = settings.filter(
@@ -397,7 +397,7 @@ function settingsDiffer(published: Database, { database, difference }: Prepared)
   );
 }
 
-/** Packages without an archive: nothing but settings lists them. Not those that found an archive since. */
+/** Packages without a file: nothing but settings lists them. Not those that found a file since. */
 function pseudoPackages({ Packages }: Database, { Archives }: Database): readonly Package[] {
   const bare = Packages.filter((entry) => entry['Download-URL'] === undefined);
   if (bare.length === 0) return bare;
@@ -437,7 +437,7 @@ function frozen(settings: Settings, published: Database, next: Database): Settin
   };
 }
 
-function newsOf(error: PacksignError): News {
+function noticeOf(error: PacksignError): Notice {
   const isWaiting = ['NO_ARCHIVES', 'CLOCK_BEHIND'].includes(error.code);
   const event = isWaiting ? 'held' : error.exitStatus === 1 ? 'refused' : 'error';
   return { ...SILENT, event, code: error.code, message: error.message, hint: error.hint };
@@ -453,7 +453,7 @@ export const SILENT = {
   warnings: [],
 } as const;
 
-function settingsHeld(): News {
+function settingsHeld(): Notice {
   return {
     ...SILENT,
     event: 'held',
@@ -470,8 +470,8 @@ const HELD_HINTS: Readonly<Record<string, string>> = {
     'give it "Name" and "Version" in packsign.json, then packsign build DIRECTORY and packsign sign DIRECTORY',
 };
 
-/** One piece of news for each reason, whatever the number of archives. */
-function heldNews(held: readonly Warning[]): News[] {
+/** One piece of news for each reason, whatever the number of files. */
+function heldNotices(held: readonly Warning[]): Notice[] {
   return Array.from(new Set(held.map(({ code }) => code))).map((code) => {
     const same = held.filter((warning) => warning.code === code);
     return {
@@ -485,8 +485,8 @@ function heldNews(held: readonly Warning[]): News[] {
   });
 }
 
-/** Warnings of archives that are left out, which were not said before. */
-function unsaid({ database, held, warnings }: Prepared, memory: Memory): readonly Warning[] {
+/** Warnings of files that are left out, which were not said before. */
+function unsaid({ database, held, warnings }: Candidate, memory: Memory): readonly Warning[] {
   const waiting = new Set(held.map(({ path }) => path));
   const left = warnings.filter(
     ({ code, path }) =>
@@ -512,20 +512,20 @@ function unsaidOfPage(
   return memory.saidOfPage === said ? [] : warnings;
 }
 
-function nothingToList({ warnings }: Prepared): News {
+function nothingToList({ warnings }: Candidate): Notice {
   return {
     ...SILENT,
     event: 'held',
     code: 'NO_ARCHIVES',
-    message: 'there is no archive yet that can be listed',
+    message: 'there is no file yet that can be listed',
     warnings,
   };
 }
 
-function signedNews(
-  { difference, unchanged, warnings }: Prepared,
+function signedNotice(
+  { difference, unchanged, warnings }: Candidate,
   { missing, warnings: left }: { missing: number | null; warnings: readonly Warning[] },
-): News {
+): Notice {
   const paths = [
     ...difference.added,
     ...difference.withdrawn,

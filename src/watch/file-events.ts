@@ -14,7 +14,7 @@ export type Wake = 'change' | 'timeout' | 'stop';
  * Hints that something in a directory may have changed. Hints may be lost or too many: they only say when
  * to look, and a scan says what is there.
  */
-export interface Changes {
+export interface FileEvents {
   /** Waits for the first hint since the last call, or for the time to pass. */
   readonly next: (timeoutMs: number) => Promise<Wake>;
   /** What was heard of names that appeared; nothing where there are no hints. */
@@ -40,7 +40,7 @@ export interface Arrivals {
   readonly takeReported: (folders: readonly string[]) => ReadonlySet<string> | null;
 }
 
-export interface ChangesOptions {
+export interface FileEventsOptions {
   /** Looks on a timer only: for network file systems, which give no hints. */
   readonly poll: boolean;
   readonly signal: AbortSignal;
@@ -66,7 +66,7 @@ const NOTICED_MS = { shortest: 400, longest: 60_000 } as const;
 
 const OWN_NAMES = new Set([...WRITTEN_NAMES, STATE_FOLDER, SIGNATURES_FOLDER]);
 
-export async function openChanges(directory: string, options: ChangesOptions): Promise<Changes> {
+export async function openFileEvents(directory: string, options: FileEventsOptions): Promise<FileEvents> {
   const bell = makeBell(options.signal);
   const state: State = {
     directory,
@@ -105,7 +105,7 @@ export async function openChanges(directory: string, options: ChangesOptions): P
 
 interface State {
   readonly directory: string;
-  readonly options: ChangesOptions;
+  readonly options: FileEventsOptions;
   readonly bell: Bell;
   watcher: FSWatcher | null;
   /** Which directory is being watched; null while there is none. */

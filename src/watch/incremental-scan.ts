@@ -1,10 +1,10 @@
 import { rootOf } from './file-events.js';
-import type { Changes } from './file-events.js';
+import type { FileEvents } from './file-events.js';
 import { rescan, scanDirectory } from '../places/scan.js';
 import type { Scan } from '../places/scan.js';
 import { PacksignError } from '../errors.js';
 
-export interface LookOptions {
+export interface IncrementalScanOptions {
   readonly exclude: () => readonly string[];
   /** Milliseconds since the epoch by the real clock. */
   readonly nowMs: () => number;
@@ -13,7 +13,7 @@ export interface LookOptions {
 /** How often everything is looked at whatever hints say: lost ones heal here. */
 export const RESCAN_MS = 60_000;
 
-interface Look {
+interface LastScan {
   readonly scan: Scan;
   /** Which directory that was. */
   readonly root: string | null;
@@ -28,12 +28,12 @@ interface Look {
  * what was, and at the paths that are given because something may be writing them unheard. Gives the error that keeps
  * the directory from being looked at.
  */
-export function makeLook(
+export function incrementalScanner(
   directory: string,
-  changes: Changes,
-  { exclude, nowMs }: LookOptions,
+  changes: FileEvents,
+  { exclude, nowMs }: IncrementalScanOptions,
 ): (pending: Iterable<string>) => Scan | PacksignError {
-  let last: Look | null = null;
+  let last: LastScan | null = null;
   return (pending) => {
     const globs = exclude();
     const reported = changes.arrivals?.takeReported(last?.scan.folders ?? []) ?? null;
@@ -53,7 +53,7 @@ export function makeLook(
   };
 }
 
-function isFresh({ exclude, wholeMs }: Look, globs: readonly string[], nowMs: number): boolean {
+function isFresh({ exclude, wholeMs }: LastScan, globs: readonly string[], nowMs: number): boolean {
   const sinceMs = nowMs - wholeMs;
   return sinceMs >= 0 && sinceMs < RESCAN_MS && exclude.join('\n') === globs.join('\n');
 }

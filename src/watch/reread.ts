@@ -7,7 +7,7 @@ import { READ_FLAGS } from '../disk/files.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
 
-/** What a second reading of an archive gave. */
+/** What a second reading of a file gave. */
 export type Reread =
   | { readonly kind: 'read'; readonly sha256: string }
   /** It is not there, or not the file that it was: nothing can be said. */

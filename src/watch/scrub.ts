@@ -3,33 +3,33 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheStore } from '../release/digest-cache.js';
 import { readBounded, writeDurably } from '../disk/files.js';
 import { lookAt, rereadFile } from './reread.js';
-import type { Archives } from '../model/archive.js';
+import type { FileEntries } from '../model/file-entry.js';
 import { compareText } from '../model/package.js';
 import { parseDuration } from '../model/settings.js';
 import type { Settings } from '../model/settings.js';
 import { SILENT } from './cycle.js';
-import type { News } from './cycle.js';
+import type { Notice } from './cycle.js';
 
-/** Reads published archives again, one after the other, for as long as a watch runs. */
+/** Reads published files again, one after the other, for as long as a watch runs. */
 export interface Scrubber {
   /** When there is something to say that was not said; Infinity where there is not. */
   readonly dueMs: () => number;
   /** What is wrong now. */
-  readonly news: () => readonly News[];
+  readonly news: () => readonly Notice[];
   readonly stop: () => Promise<void>;
 }
 
 export interface ScrubOptions {
   readonly settings: () => Settings;
   /** What is published; null while nothing is. */
-  readonly archives: () => Archives | null;
+  readonly files: () => FileEntries | null;
   /** Knows the files that were not touched since they were hashed. */
   readonly cache: Pick<CacheStore, 'find'>;
   readonly stateFolder: string;
   readonly clock: () => Date;
 }
 
-/** Which archive was read last, and when. */
+/** Which file was read last, and when. */
 interface Position {
   readonly path: string;
   readonly atMs: number;
@@ -45,11 +45,11 @@ const BYTES_PER_MS = 32 * 1024;
 
 /**
  * Finds what the cache never would: bytes that went bad on the disk while nobody wrote the file (cli contract, `Scrub`).
- * One round over all archives takes as long as the setting says, spread evenly; a new watch goes on where the last one ended.
+ * One round over all files takes as long as the setting says, spread evenly; a new watch goes on where the last one ended.
  */
 export function startScrub(directory: string, options: ScrubOptions): Scrubber {
   const stop = new AbortController();
-  const found = new Map<string, News>();
+  const found = new Map<string, Notice>();
   const said = new Set<string>();
   const isStopped = () => stop.signal.aborted;
   const rest = (ms: number) => sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
@@ -98,14 +98,14 @@ export function startScrub(directory: string, options: ScrubOptions): Scrubber {
   };
 }
 
-/** Which archive comes next, and in how many milliseconds. Null where none is to be read. */
+/** Which file comes next, and in how many milliseconds. Null where none is to be read. */
 function nextStep(
   position: Position | null,
   nowMs: number,
-  { settings, archives }: ScrubOptions,
+  { settings, files }: ScrubOptions,
 ): { readonly path: string; readonly inMs: number } | null {
   const period = parseDuration(settings().Scrub ?? '');
-  const paths = Array.from(archives()?.keys() ?? []);
+  const paths = Array.from(files()?.keys() ?? []);
   const path = paths.find((name) => position === null || compareText(name, position.path) > 0) ?? paths[0];
   if (period === null || path === undefined) return null;
   const stepMs = (period * 1000) / paths.length;
@@ -118,7 +118,7 @@ async function compare(
   directory: string,
   path: string,
   { cache, rest }: { cache: Pick<CacheStore, 'find'>; rest: (ms: number) => Promise<unknown> },
-): Promise<News | null> {
+): Promise<Notice | null> {
   const file = await lookAt(directory, path);
   const known = file === null ? null : cache.find(file);
   // Of a file that was touched since a turn finds out.
@@ -134,7 +134,7 @@ async function compare(
   return trouble(path, 'ARCHIVE_DIFFERS', message);
 }
 
-function trouble(path: string, code: 'ARCHIVE_DIFFERS' | 'ARCHIVE_UNREADABLE', message: string): News {
+function trouble(path: string, code: 'ARCHIVE_DIFFERS' | 'ARCHIVE_UNREADABLE', message: string): Notice {
   const hint = 'restore it from a copy; until then whoever downloads it is warned';
   return { ...SILENT, event: 'error', code, paths: [path], message, hint };
 }

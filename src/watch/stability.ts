@@ -1,22 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isSameIdentity, nameIdentity } from '../disk/identities.js';
-import type { Identity } from '../disk/identities.js';
+import type { FileIdentity } from '../disk/identities.js';
 import { NO_STAMP, stampFiles } from './file-events.js';
-import type { Arrivals, Changes, Wake } from './file-events.js';
+import type { Arrivals, FileEvents, Wake } from './file-events.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
 import type { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, KEYS_NAME, SETTINGS_NAME } from '../model/layout.js';
-import { RESCAN_MS, makeLook } from './incremental-scan.js';
+import { RESCAN_MS, incrementalScanner } from './incremental-scan.js';
 
 /** The directory at a moment at which it is worth a turn. */
-export type Settled =
+export type DirectoryState =
   | {
       readonly kind: 'seen';
       readonly scan: Scan;
-      /** Archives that may still be written to: they count neither as new nor as changed yet. */
-      readonly unsettled: ReadonlySet<string>;
-      /** Whether archives came, went or changed since the last turn; false where only time has passed. */
+      /** Files that may still be written to: they count neither as new nor as changed yet. */
+      readonly unstable: ReadonlySet<string>;
+      /** Whether files came, went or changed since the last turn; false where only time has passed. */
       readonly changed: boolean;
       /** To be called when the turn has ended, before anybody hears of it: what changes then is news again. */
       readonly ended?: () => void;
@@ -24,15 +24,15 @@ export type Settled =
   /** The directory cannot be looked at; waiting goes on. */
   | { readonly kind: 'unreadable'; readonly error: PacksignError };
 
-export interface SettleOptions {
-  /** How long an archive must lie still before it counts. */
+export interface StabilityOptions {
+  /** How long a file must lie still before it counts. */
   readonly settleMs: number;
   readonly exclude: () => readonly string[];
   /** Milliseconds since the epoch by the real clock. */
   readonly nowMs: () => number;
   /** When a turn is due though nothing changes; asked anew before each wait. */
   readonly dueMs: () => number;
-  /** Files beside the archives that turns put right, relative to the directory. */
+  /** Files besides the listed ones that cycles put right, relative to the directory. */
   readonly kept: readonly string[];
   /** Whether the last turn was refused: any other file may be what stood in its way. */
   readonly isRefused: () => boolean;
@@ -40,26 +40,26 @@ export interface SettleOptions {
   readonly once: boolean;
 }
 
-/** How often the few files beside the archives that turns depend on are looked at. */
+/** How often the few files besides the listed ones that cycles depend on are looked at. */
 const GLANCE_MS = 500;
 /** While hints keep coming a turn waits for a gap between them, longer the longer turns take. */
 const SHORTEST_GAP_MS = 4;
 const LONGEST_GAP_MS = 1000;
-/** Settled archives wait for others that are being written, but not longer than this many settle times. */
+/** Settled files wait for others that are being written, but not longer than this many settle times. */
 const PATIENCE = 3;
 
 /**
  * The directory each time that it has settled: the first time at once, then whenever something changed or
  * is due. The consumer's turn ends before the directory is looked at again, so turns never overlap.
  */
-export async function* settledStates(
+export async function* stableStates(
   directory: string,
-  changes: Changes,
-  options: SettleOptions,
-): AsyncGenerator<Settled, void, void> {
-  const sight = makeSight(options, changes.arrivals);
-  const going = makeGoing(options);
-  const look = makeLook(directory, changes, options);
+  changes: FileEvents,
+  options: StabilityOptions,
+): AsyncGenerator<DirectoryState, void, void> {
+  const sight = trackStability(options, changes.arrivals);
+  const going = trackRemovals(options);
+  const look = incrementalScanner(directory, changes, options);
   let taken: Beside | null = null;
   for (;;) {
     const beganMs = options.nowMs();
@@ -73,7 +73,7 @@ export async function* settledStates(
       // A write that the scan may have seen has been reported by then.
       await changes.arrivals?.catchUp();
       const sighted = sight.see(scan);
-      const { ready, changed, unsettled } = sighted;
+      const { ready, changed, unstable } = sighted;
       const beside = besideOf(directory, { settings, scan, options });
       waitMs = going.untilMs(scan, beside, sighted);
       const isDue = beganMs >= options.dueMs();
@@ -82,8 +82,8 @@ export async function* settledStates(
         const ended = () => {
           left.push(besideOf(directory, { settings, scan, options }));
         };
-        yield { kind: 'seen', scan, unsettled, changed, ended };
-        sight.taken(scan, unsettled);
+        yield { kind: 'seen', scan, unstable, changed, ended };
+        sight.taken(scan, unstable);
         changes.arrivals?.forget();
         // What the turn published itself is not news; settings that were changed meanwhile are.
         taken = left[0] ?? besideOf(directory, { settings, scan, options });
@@ -110,14 +110,14 @@ export async function* settledStates(
   }
 }
 
-/** What a turn depends on besides the archives. */
+/** What a cycle depends on besides the listed files. */
 interface Beside {
   readonly settings: string;
   readonly published: string;
   readonly kept: string;
   /** Whether a database and its keys are there. */
   readonly isWhole: boolean;
-  /** What keeps an archive from being listed at all. */
+  /** What keeps a file from being listed at all. */
   readonly warnings: readonly Warning[];
   /** Where a secret key may lie; null while none stands in the way. */
   readonly others: readonly string[] | null;
@@ -125,7 +125,7 @@ interface Beside {
 
 function besideOf(
   directory: string,
-  { settings, scan, options }: { settings: string; scan: Scan; options: SettleOptions },
+  { settings, scan, options }: { settings: string; scan: Scan; options: StabilityOptions },
 ): Beside {
   const { warnings, others } = scan;
   return {
@@ -139,38 +139,38 @@ function besideOf(
 }
 
 /** How many settle times it may take until all that goes has gone. */
-const GOING_PATIENCE = 10;
+const REMOVAL_PATIENCE = 10;
 
-interface Going {
+interface Removals {
   /** When to look again, while things are going away; null where none are. */
-  readonly untilMs: (scan: Scan, beside: Beside, sighted: Sighted) => number | null;
+  readonly untilMs: (scan: Scan, beside: Beside, sighted: Stable) => number | null;
   readonly taken: (beside: Beside) => void;
 }
 
 /**
  * Whoever removes files may be about to remove all of them, or to write them anew: what is gone counts once
  * nothing more has gone for a settle time. A directory that lost its database is being made anew: it must
- * lie still altogether, or archives that are about to be copied back would be withdrawn.
+ * lie still altogether, or files that are about to be copied back would be withdrawn.
  */
-function makeGoing({ settleMs, nowMs }: SettleOptions): Going {
+function trackRemovals({ settleMs, nowMs }: StabilityOptions): Removals {
   let wasWhole = false;
   let known = '';
   let sinceMs = 0;
   let firstMs: number | null = null;
   return {
-    untilMs: ({ archives }, { isWhole, published }, { gone, appeared }) => {
+    untilMs: ({ files }, { isWhole, published }, { gone, appeared }) => {
       const isRemade = wasWhole && !isWhole;
       // A rename takes one name away and gives another: that is no reason to wait.
       if (!isRemade && (gone.length === 0 || appeared)) return (firstMs = null);
       const now = nowMs();
       const seen = [
         published,
-        ...(isRemade ? archives.map(({ path, identity }) => `${path} ${nameIdentity(identity)}`) : gone),
+        ...(isRemade ? files.map(({ path, identity }) => `${path} ${nameIdentity(identity)}`) : gone),
       ].join('\n');
       if (firstMs === null || firstMs > now) firstMs = now;
       if (firstMs === now || seen !== known || sinceMs > now) sinceMs = now;
       known = seen;
-      const untilMs = Math.min(sinceMs + settleMs, firstMs + GOING_PATIENCE * settleMs);
+      const untilMs = Math.min(sinceMs + settleMs, firstMs + REMOVAL_PATIENCE * settleMs);
       return untilMs > now ? untilMs : null;
     },
     taken: ({ isWhole }) => {
@@ -190,9 +190,9 @@ function stampPublished(directory: string): string {
   return stampFiles(directory, [DATABASE_NAME, KEYS_NAME]);
 }
 
-/** Waits for a hint or for the time to pass; also ends where a turn is due by now, or a file beside the archives is another. */
+/** Waits for a hint or for the time to pass; also ends where a turn is due by now, or a file besides the listed ones is another. */
 async function rest(
-  changes: Changes,
+  changes: FileEvents,
   { forMs, isNothingNew }: { forMs: number; isNothingNew: () => boolean },
 ): Promise<Wake> {
   for (let leftMs = forMs; ; leftMs -= GLANCE_MS) {
@@ -203,11 +203,11 @@ async function rest(
 
 /** Waits out a burst: until no hint came for as long as the last turn took, within reason. */
 async function quieten(
-  changes: Changes,
-  { gapMs, options }: { gapMs: number; options: SettleOptions },
+  changes: FileEvents,
+  { gapMs, options }: { gapMs: number; options: StabilityOptions },
 ): Promise<'quiet' | 'stop'> {
   const endMs = options.nowMs() + 4 * gapMs;
-  // The first gaps are short, so that a single archive is signed at once, also one that had another name until it was
+  // The first gaps are short, so that a single file is signed at once, also one that had another name until it was
   // complete; only a burst is waited out.
   for (
     let wait = SHORTEST_GAP_MS;
@@ -226,30 +226,30 @@ function isBefore(nowMs: number, endMs: number, aheadMs: number): boolean {
   return nowMs < endMs && nowMs >= endMs - aheadMs;
 }
 
-interface Sight {
+interface Stability {
   /** Compares a scan with what was seen before. */
-  readonly see: (scan: Scan) => Sighted;
-  /** Archives that no turn has taken up as they are. */
+  readonly see: (scan: Scan) => Stable;
+  /** Files that no turn has taken up as they are. */
   readonly pending: () => Iterable<string>;
   /** A turn has taken up everything but these. */
-  readonly taken: (scan: Scan, unsettled: ReadonlySet<string>) => void;
+  readonly taken: (scan: Scan, unstable: ReadonlySet<string>) => void;
   /** When it is worth looking again without a hint; null when everything had its turn. */
   readonly nextMs: () => number | null;
 }
 
-interface Sighted {
+interface Stable {
   readonly ready: boolean;
   readonly changed: boolean;
-  /** Whether a complete archive is there that was not there before. */
+  /** Whether a complete file is there that was not there before. */
   readonly appeared: boolean;
-  readonly unsettled: ReadonlySet<string>;
+  readonly unstable: ReadonlySet<string>;
   /** Paths that a turn has taken up, and that are no more. */
   readonly gone: readonly string[];
 }
 
-/** An archive that no turn has taken up as it is now. */
+/** A file that no turn has taken up as it is now. */
 interface Pending {
-  readonly identity: Identity;
+  readonly identity: FileIdentity;
   /** Since when it has been lying still. */
   readonly sinceMs: number;
   /** Appeared complete, by rename or hard link. */
@@ -257,16 +257,16 @@ interface Pending {
 }
 
 /** Paths that were known and are there no more. */
-function goneFrom({ archives }: Scan, known: ReadonlyMap<string, Identity>): readonly string[] {
+function goneFrom({ files }: Scan, known: ReadonlyMap<string, FileIdentity>): readonly string[] {
   // Nearly always all are there, which is told by counting.
-  if (archives.filter(({ path }) => known.has(path)).length === known.size) return [];
-  const paths = new Set(archives.map(({ path }) => path));
+  if (files.filter(({ path }) => known.has(path)).length === known.size) return [];
+  const paths = new Set(files.map(({ path }) => path));
   return Array.from(known.keys()).filter((path) => !paths.has(path));
 }
 
-/** Keeps what is known of each archive between two scans. */
-function makeSight({ settleMs, nowMs }: SettleOptions, arrivals: Arrivals | undefined): Sight {
-  let known = new Map<string, Identity>();
+/** Keeps what is known of each file between two scans. */
+function trackStability({ settleMs, nowMs }: StabilityOptions, arrivals: Arrivals | undefined): Stability {
+  let known = new Map<string, FileIdentity>();
   let pending = new Map<string, Pending>();
   let firstSettledMs: number | null = null;
   let isFirst = true;
@@ -301,42 +301,42 @@ function makeSight({ settleMs, nowMs }: SettleOptions, arrivals: Arrivals | unde
   return {
     pending: () => pending.keys(),
     see: (scan) => {
-      const fresh = scan.archives.filter(({ path, identity }) => {
+      const fresh = scan.files.filter(({ path, identity }) => {
         const taken = known.get(path);
         return taken === undefined || !isSameIdentity(taken, identity);
       });
       pending = new Map(fresh.map((file) => [file.path, follow(file)]));
       const gone = goneFrom(scan, known);
       const now = nowMs();
-      const unsettled = new Set(
+      const unstable = new Set(
         Array.from(pending)
           .filter(([, entry]) => settlesMs(entry) > now)
           .map(([path]) => path),
       );
-      const changed = gone.length > 0 || pending.size > unsettled.size;
+      const changed = gone.length > 0 || pending.size > unstable.size;
       firstSettledMs = changed ? (firstSettledMs ?? now) : null;
       const appeared = Array.from(pending.values()).some(({ whole }) => whole);
       const isUrgent = gone.length > 0 || appeared;
-      const isPatient = unsettled.size > 0 && now < (firstSettledMs ?? now) + PATIENCE * settleMs;
+      const isPatient = unstable.size > 0 && now < (firstSettledMs ?? now) + PATIENCE * settleMs;
       return {
         ready: isFirst || (changed && (isUrgent || !isPatient)),
         changed,
         appeared,
-        unsettled,
+        unstable,
         gone,
       };
     },
-    taken: (scan, unsettled) => {
+    taken: (scan, unstable) => {
       isFirst = false;
       firstSettledMs = null;
       const before = known;
       known = new Map();
-      for (const { path, identity } of scan.archives) {
+      for (const { path, identity } of scan.files) {
         // One that is being rewritten is still the one that a turn took up before, should it go away.
-        const taken = unsettled.has(path) ? before.get(path) : identity;
+        const taken = unstable.has(path) ? before.get(path) : identity;
         if (taken !== undefined) known.set(path, taken);
       }
-      pending = new Map(Array.from(pending).filter(([path]) => unsettled.has(path)));
+      pending = new Map(Array.from(pending).filter(([path]) => unstable.has(path)));
     },
     nextMs: () => {
       const times = unsettledTimes();

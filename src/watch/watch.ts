@@ -1,14 +1,14 @@
 import { openCache } from '../release/digest-cache.js';
-import { openChanges } from './file-events.js';
+import { openFileEvents } from './file-events.js';
 import { parseDuration } from '../model/settings.js';
-import { rehearse } from '../release/preflight.js';
+import { preflight } from '../release/preflight.js';
 import { startScrub } from './scrub.js';
-import { settledStates } from './stability.js';
-import type { Settled } from './stability.js';
-import { SILENT, makeTurns } from './cycle.js';
-import type { News, Turn, TurnOptions, Turns } from './cycle.js';
+import { stableStates } from './stability.js';
+import type { DirectoryState } from './stability.js';
+import { SILENT, makeCycles } from './cycle.js';
+import type { Notice, Cycle, CycleOptions, Cycles } from './cycle.js';
 
-export interface WatchOptions extends Omit<TurnOptions, 'cache'> {
+export interface WatchOptions extends Omit<CycleOptions, 'cache'> {
   /** Looks on a timer instead of waiting for the system's hints. */
   readonly poll: boolean;
   /** Ends once everything that is there has settled and had its turn. */
@@ -19,8 +19,8 @@ export interface WatchOptions extends Omit<TurnOptions, 'cache'> {
   readonly onFallback: (reason: string) => void;
 }
 
-export interface WatchEvent extends Omit<News, 'event'> {
-  readonly event: News['event'] | 'ready' | 'stopped';
+export interface WatchEvent extends Omit<Notice, 'event'> {
+  readonly event: Notice['event'] | 'ready' | 'stopped';
   readonly at: Date;
   /** `Issued` of the database that is published now. */
   readonly issued: Date | null;
@@ -41,18 +41,18 @@ export async function* watch(
   options: WatchOptions,
 ): AsyncGenerator<WatchEvent, void, void> {
   const { clock, stateFolder, signal, poll, once, onFallback } = options;
-  await rehearse(directory, { signers: options.signers, now: clock() });
+  await preflight(directory, { signers: options.signers, now: clock() });
   const cache = openCache(stateFolder, { rehash: false, remember: true });
-  const turns = makeTurns(directory, { ...options, cache });
+  const turns = makeCycles(directory, { ...options, cache });
   const timing = makeTiming(turns, clock);
-  const changes = await openChanges(directory, { poll, signal, onFallback });
+  const changes = await openFileEvents(directory, { poll, signal, onFallback });
   const scrubber = startScrub(directory, { ...turns, cache, stateFolder, clock });
-  const take = async (state: Settled) => {
+  const take = async (state: DirectoryState) => {
     const turn = await turns.take(state);
     return { ...turn, news: [...turn.news, ...scrubber.news()] };
   };
   try {
-    const settled = settledStates(directory, changes, {
+    const settled = stableStates(directory, changes, {
       settleMs: (parseDuration(turns.settings().Settle ?? '') ?? DEFAULT_SETTLE_SECONDS) * 1000,
       exclude: () => turns.settings().Exclude ?? [],
       nowMs: () => clock().getTime(),
@@ -61,7 +61,7 @@ export async function* watch(
       isRefused: timing.isRefused,
       once,
     });
-    yield* watchTurns(settled, { turns: { take }, timing, clock });
+    yield* watchCycles(settled, { turns: { take }, timing, clock });
   } finally {
     await scrubber.stop();
     await changes.close();
@@ -79,10 +79,10 @@ export interface Timing {
   readonly dueMs: () => number;
   /** Whether the last turn was refused. */
   readonly isRefused: () => boolean;
-  readonly took: (turn: Turn) => void;
+  readonly took: (turn: Cycle) => void;
 }
 
-export function makeTiming(turns: Pick<Turns, 'refreshDate'>, clock: () => Date): Timing {
+export function makeTiming(turns: Pick<Cycles, 'refreshDate'>, clock: () => Date): Timing {
   let waitMs: number = RETRY_MS.shortest;
   let retryAtMs = Infinity;
   let refreshNotBeforeMs = 0;
@@ -109,16 +109,16 @@ export function makeTiming(turns: Pick<Turns, 'refreshDate'>, clock: () => Date)
   };
 }
 
-export interface TurnLoop {
-  readonly turns: Pick<Turns, 'take'>;
+export interface CycleLoop {
+  readonly turns: Pick<Cycles, 'take'>;
   readonly timing: Pick<Timing, 'took'>;
   readonly clock: () => Date;
 }
 
 /** The loop itself: one turn for each settled state, never two at once, and what there is to say of each. */
-export async function* watchTurns(
-  settled: AsyncIterable<Settled>,
-  { turns, timing, clock }: TurnLoop,
+export async function* watchCycles(
+  settled: AsyncIterable<DirectoryState>,
+  { turns, timing, clock }: CycleLoop,
 ): AsyncGenerator<WatchEvent, void, void> {
   let known: ReadonlySet<string> = new Set();
   let issued: Date | null = null;
@@ -140,11 +140,11 @@ export async function* watchTurns(
   yield bare('stopped', { at: clock(), issued });
 }
 
-function isTrouble({ event }: News): boolean {
+function isTrouble({ event }: Notice): boolean {
   return event === 'held' || event === 'refused' || event === 'error';
 }
 
-function keyOf({ event, code, paths, message }: News): string {
+function keyOf({ event, code, paths, message }: Notice): string {
   return JSON.stringify([event, code, paths.length > 0 ? paths : message]);
 }
 

@@ -1,31 +1,31 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { systemCode } from '../errors.js';
-import type { Archives } from '../model/archive.js';
+import type { FileEntries } from '../model/file-entry.js';
 import { hashFiles } from './hash.js';
 import { identityOf } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
 
-/** What stands at the path of a listed archive. */
-export type ListedFile =
+/** What stands at the path of a listed file. */
+export type FoundFile =
   | { readonly kind: 'digested'; readonly size: number; readonly sha256: string }
   | { readonly kind: 'missing' }
-  /** Something that cannot be the archive; `found` says what. */
+  /** Something that cannot be the file; `found` says what. */
   | { readonly kind: 'other'; readonly found: string };
 
 /**
- * Hashes the archives that a database lists, each a regular file reached without a link that leads out of
+ * Hashes the files that a database lists, each a regular file reached without a link that leads out of
  * the directory (docs/FORMAT.md §8 step 11). A file whose size differs is not read at all.
  */
 export async function digestListed(
   directory: string,
-  archives: Archives,
+  listed: FileEntries,
   onProgress: (done: number, of: number) => void = () => undefined,
-): Promise<ReadonlyMap<string, ListedFile>> {
-  const results = new Map<string, ListedFile>();
+): Promise<ReadonlyMap<string, FoundFile>> {
+  const results = new Map<string, FoundFile>();
   const files: ScannedFile[] = [];
   const isInside = insideOf(directory);
-  for (const [path, { Size }] of archives) {
+  for (const [path, { Size }] of listed) {
     const found = look(directory, path, isInside);
     if ('kind' in found) results.set(path, found);
     else if (Number(found.identity.size) !== Size) {
@@ -52,7 +52,7 @@ function look(
   directory: string,
   path: string,
   isInside: (folder: string) => boolean,
-): ListedFile | ScannedFile {
+): FoundFile | ScannedFile {
   try {
     const stats = lstatSync(join(directory, path), { bigint: true });
     if (stats.isSymbolicLink()) return { kind: 'other', found: 'a symbolic link' };

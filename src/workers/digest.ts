@@ -5,10 +5,10 @@ import type { MetadataReading } from '../model/metadata.js';
 import { READ_FLAGS } from '../disk/files.js';
 import { readMetadata, readMetadataFromHead } from '../archives/member.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
-import type { Identity } from '../disk/identities.js';
+import type { FileIdentity } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
 
-/** What one reading of an archive gave. */
+/** What one reading of a file gave. */
 export type Digested =
   | {
       readonly kind: 'digested';
@@ -32,7 +32,7 @@ export interface DigestOptions {
   readonly directory: string;
   readonly sha256: boolean;
   readonly md5: boolean;
-  /** Whether what the archive says of itself is wanted too. */
+  /** Whether what the file says of itself is wanted too. */
   readonly metadata: boolean;
 }
 
@@ -44,7 +44,7 @@ const ONE_SHOT_BYTES = 64 * 1024;
 let block = Buffer.alloc(0);
 
 /**
- * Hashes one archive and reads its metadata in the same pass. The file must be the one that was scanned,
+ * Hashes one file and reads its metadata in the same pass. The file must be the one that was scanned,
  * before and after (threat T15). Never throws for anything that a file can be, and makes a promise only where the
  * metadata does not stand in the first bytes.
  */
@@ -77,7 +77,7 @@ export const CHANGED: Digested = {
   message: 'changed while it was read',
 };
 
-export function isStill(fd: number, identity: Identity): boolean {
+export function isStill(fd: number, identity: FileIdentity): boolean {
   return isSameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
 }
 

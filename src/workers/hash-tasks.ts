@@ -3,7 +3,7 @@ import { digestFile } from './digest.js';
 import type { Digested, DigestOptions } from './digest.js';
 import { digestFiles } from './digest-together.js';
 import { identitiesBytes, identitiesIn, identityAt, writeIdentity } from '../disk/identities.js';
-import type { Identities } from '../disk/identities.js';
+import type { FileIdentities } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
 
 /** One reading of a file, or of several that are digested together; files are named by their place in the list of files. */
@@ -24,7 +24,7 @@ export interface HashWork {
   /** The paths of all files, a line for each. */
   readonly paths: string;
   /** Which files were scanned. */
-  readonly identities: Identities;
+  readonly identities: FileIdentities;
   /** The files of all tasks, one after the other. */
   readonly files: Int32Array;
   /** Two numbers a task: where its files end in that list, and what is wanted. */

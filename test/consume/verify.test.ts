@@ -37,7 +37,7 @@ describe('what verify says', () => {
       authentic (🔒 closed padlock): dist/packages.plist
         issued <date>, fresh until <date>
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
-        1 of 1 archive as signed
+        1 of 1 file as signed
       [0]"
     `);
     expect(transcript(place.packsign(HELD))).toBe(
@@ -52,7 +52,7 @@ describe('what verify says', () => {
       stale (🔒 closed padlock): dist/packages.plist: expired at <date> (DATABASE_STALE)
         issued <date>, fresh until <date>
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
-        1 of 1 archive as signed
+        1 of 1 file as signed
       [1]"
     `);
   });
@@ -64,7 +64,7 @@ describe('what verify says', () => {
       "$ packsign verify dist
       unauthenticated (🔓 open padlock): dist/packages.plist: signed by the key beside it, which proves nothing: anybody could have put both there (NOT_PINNED)
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
-        1 of 1 archive as signed
+        1 of 1 file as signed
         to know whose it is, get the fingerprint from a place you trust and type
         packsign verify dist --fingerprint FINGERPRINT
       [1]"
@@ -118,7 +118,7 @@ describe('what verify says', () => {
       authentic (🔒 closed padlock): dist/packages.plist (ARCHIVE_ALTERED)
         issued <date>, fresh until <date>
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
-        1 of 3 archives as signed
+        1 of 3 files as signed
         altered: demo-1.0.tar.gz
             expected sha256 <sha256>, 3095 bytes
             found    4 bytes

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
 import { decodePlist, encodePlist } from '../../src/format/plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';
-import type { Archive } from '../../src/model/archive.js';
+import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';
 import type { Package } from '../../src/model/package.js';
 import { comparePackages } from '../../src/model/package.js';
@@ -99,7 +99,7 @@ describe('whatever may stand in a database comes back from its bytes', () => {
   const path = fc.stringMatching(/^[a-z0-9_][a-z0-9._+~=@,!-]{0,8}(?:\/[a-z0-9_][a-z0-9.]{0,5}){0,2}$/);
   const address = fc.stringMatching(/^https?:\/\/[a-z0-9]{1,8}\/[!-~]{0,8}$/);
   const optional = <T>(value: fc.Arbitrary<T>) => ({ value });
-  const archive: fc.Arbitrary<Archive> = fc.record(
+  const archive: fc.Arbitrary<FileEntry> = fc.record(
     {
       Name: word,
       Version: word,

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
-import { ARCHIVE_LIMIT } from '../../src/model/archive.js';
-import type { Archive } from '../../src/model/archive.js';
+import { FILE_LIMIT } from '../../src/model/file-entry.js';
+import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';
 
 const ISSUED = new Date('2026-11-22T14:05:09Z');
 
 /** As many archives as a database may list, each with its package. */
 function largest(): Database {
-  const numbers = Array.from({ length: ARCHIVE_LIMIT }, (_, index) => String(index).padStart(6, '0'));
+  const numbers = Array.from({ length: FILE_LIMIT }, (_, index) => String(index).padStart(6, '0'));
   const identity = (number: string) => ({ Name: `p${number}`, Version: '1.0', Flavor: 'source' });
-  const archive = (number: string): Archive => ({
+  const archive = (number: string): FileEntry => ({
     ...identity(number),
     Size: 1,
     SHA256: number.padStart(64, '0'),
@@ -34,7 +34,7 @@ test('a database of as many archives as one may list is written and read back', 
   const database = largest();
   const bytes = encodeDatabase(database);
   const back = decodeDatabase(bytes);
-  expect(back.Packages).toHaveLength(ARCHIVE_LIMIT);
-  expect(back.Archives.size).toBe(ARCHIVE_LIMIT);
+  expect(back.Packages).toHaveLength(FILE_LIMIT);
+  expect(back.Archives.size).toBe(FILE_LIMIT);
   expect(encodeDatabase(back).equals(bytes)).toBe(true);
 });

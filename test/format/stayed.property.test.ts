@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
-import type { Archive } from '../../src/model/archive.js';
+import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';
 import { comparePackages, compareText } from '../../src/model/package.js';
 import type { Package } from '../../src/model/package.js';
@@ -25,7 +25,7 @@ const packages: fc.Arbitrary<readonly Package[]> = fc.array(
   { maxLength: 12 },
 );
 
-const archive: fc.Arbitrary<Archive> = fc.record(
+const archive: fc.Arbitrary<FileEntry> = fc.record(
   {
     Name: fc.constantFrom('a', 'b'),
     Version: fc.constant('1'),
@@ -55,7 +55,7 @@ type Head = Pick<Database, 'Description' | 'Maintainer'> & Pick<Database['Packsi
 function databaseOf(
   { History, ...rest }: Head,
   entries: readonly Package[],
-  listed: readonly (readonly [string, Archive])[],
+  listed: readonly (readonly [string, FileEntry])[],
 ): Database {
   return {
     Version: '0.5',
@@ -117,7 +117,7 @@ function grown(database: Database, { fates, added, listed, isSorted }: Growing, 
     ...added.slice(0, 3),
   ];
   const pairs = [
-    ...after<readonly [string, Archive]>([...database.Archives], fates, ([name, entry], another) => [
+    ...after<readonly [string, FileEntry]>([...database.Archives], fates, ([name, entry], another) => [
       name,
       another ? { ...entry } : { ...entry, Size: 9 },
     ]),

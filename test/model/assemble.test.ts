@@ -5,7 +5,7 @@ import { parsePackageJson, parsePkgInfo } from '../../src/archives/metadata.js';
 import { diffDatabases } from '../../src/model/diff.js';
 import type { AssembleContext } from '../../src/model/assemble.js';
 import type { Database } from '../../src/model/database.js';
-import type { Observed } from '../../src/model/entry.js';
+import type { FileFacts } from '../../src/model/entry.js';
 import type { WarningCode } from '../../src/model/finding.js';
 import { HASH_A, HASH_B, archive, assembled, databaseOf, date, observed, overriding } from './databases.js';
 
@@ -279,9 +279,9 @@ describe('an entry that stays', () => {
   });
 
   test('also does when others come, go, change, or were held', () => {
-    const [a, b, c] = ARCHIVES as [Observed, Observed, Observed];
+    const [a, b, c] = ARCHIVES as [FileFacts, FileFacts, FileFacts];
     const held = new Set(['b-1.0.zip']);
-    const turns: [readonly Observed[], Partial<AssembleContext>][] = [
+    const turns: [readonly FileFacts[], Partial<AssembleContext>][] = [
       [[b, c], {}],
       [[a, b, c, observed('d-1.0.zip')], {}],
       [[{ ...a, size: 4 }, b, c], {}],

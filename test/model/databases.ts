@@ -1,8 +1,8 @@
-import type { Archive } from '../../src/model/archive.js';
+import type { FileEntry } from '../../src/model/file-entry.js';
 import { assemble } from '../../src/model/assemble.js';
 import type { AssembleContext, Assembled } from '../../src/model/assemble.js';
 import type { Database, Packsign } from '../../src/model/database.js';
-import type { Observed } from '../../src/model/entry.js';
+import type { FileFacts } from '../../src/model/entry.js';
 import type { Metadata } from '../../src/model/metadata.js';
 import type { Override, Settings } from '../../src/model/settings.js';
 
@@ -16,13 +16,13 @@ export function date(day: number): Date {
   return new Date(Date.UTC(2026, 0, day));
 }
 
-export function archive(sha256 = HASH_A, more: Partial<Archive> = {}): Archive {
+export function archive(sha256 = HASH_A, more: Partial<FileEntry> = {}): FileEntry {
   const identity = { Name: 'demo', Version: '1.0', Flavor: 'source' };
   return { ...identity, Size: 3, SHA256: sha256, Since: date(1), ...more };
 }
 
 export function databaseOf(
-  archives: Readonly<Record<string, Archive>>,
+  archives: Readonly<Record<string, FileEntry>>,
   packsign: Partial<Packsign> = {},
 ): Database {
   return {
@@ -41,7 +41,7 @@ export interface ObservedOptions {
 }
 
 /** An archive as it was hashed; a source distribution of demo 1.0 unless told otherwise. */
-export function observed(path: string, options: ObservedOptions = {}): Observed {
+export function observed(path: string, options: ObservedOptions = {}): FileFacts {
   const { sha256 = HASH_A, metadata = {}, md5 = 'd'.repeat(32) } = options;
   const found: Metadata = {
     kind: 'sdist',
@@ -62,7 +62,7 @@ export function observed(path: string, options: ObservedOptions = {}): Observed 
 }
 
 export function assembled(
-  archives: readonly Observed[],
+  archives: readonly FileFacts[],
   settings: Settings = {},
   context: Partial<AssembleContext> = {},
 ): Assembled {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Archive } from '../../src/model/archive.js';
+import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';
 import {
   isRefreshDue,
@@ -64,12 +64,12 @@ describe('refuseChangedBytes', () => {
 });
 
 describe('refuseMassRemoval', () => {
-  function many(count: number, more: Partial<Archive> = {}, from = 0): Database {
+  function many(count: number, more: Partial<FileEntry> = {}, from = 0): Database {
     const entries = Array.from({ length: count }, (_, index) => [
       `p${index + from}-${more.Version ?? '1.0'}.zip`,
       archive(HASH_A, { Name: `p${index + from}`, ...more }),
     ]);
-    return databaseOf(Object.fromEntries(entries) as Record<string, Archive>);
+    return databaseOf(Object.fromEntries(entries) as Record<string, FileEntry>);
   }
 
   test.each([

@@ -59,9 +59,9 @@ const scan = () => scanDirectory(dist, { exclude: EXCLUDE });
 const again = (before: ReturnType<typeof scan>, paths: readonly string[]) =>
   rescan(dist, before, { exclude: EXCLUDE, paths: new Set(paths) });
 
-const said = ({ archives, ...rest }: ReturnType<typeof scan>, field: 'changed' | 'modified') => ({
+const said = ({ files, ...rest }: ReturnType<typeof scan>, field: 'changed' | 'modified') => ({
   ...rest,
-  archives: archives.map(({ path, identity: { device, inode, size, [field]: time } }) =>
+  archives: files.map(({ path, identity: { device, inode, size, [field]: time } }) =>
     [path, device, inode, size, time].join(' '),
   ),
 });
@@ -106,7 +106,7 @@ describe('a scan of what was reported', () => {
     make(['write', 'other name.zip', '']);
     const paths = ['a-1.zip', 'sub/d-1.zip', 'sub/note', 'sub/c-1.zip', 'note', 'other name.zip', 'never'];
     const part = again(before, paths);
-    expect(part?.archives.map(({ path }) => path)).toEqual(['a-1.zip', 'sub/b-1.zip', 'sub/d-1.zip']);
+    expect(part?.files.map(({ path }) => path)).toEqual(['a-1.zip', 'sub/b-1.zip', 'sub/d-1.zip']);
     expect(part?.others).toEqual(['sub/note']);
     expect(part?.warnings).toHaveLength(2);
     expect(part === null ? null : [bytesOf(part), said(part, 'changed')]).toEqual([
@@ -134,7 +134,7 @@ describe('a scan of what was reported', () => {
     symlinkSync(outside, join(dist, 'sub'));
     expect(existsSync(join(dist, 'sub/b-1.zip'))).toBe(true);
     const part = again(before, ['sub', 'sub/b-1.zip']);
-    expect(part?.archives.map(({ path }) => path)).toEqual(['a-1.zip']);
+    expect(part?.files.map(({ path }) => path)).toEqual(['a-1.zip']);
   });
 
   test.each([

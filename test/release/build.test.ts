@@ -49,7 +49,7 @@ describe('build', () => {
     expect(transcript(place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>'])))
       .toMatchInlineSnapshot(`
         "$ packsign build dist --maintainer Ann <ann@example.org>
-        2 archives, 5.2 kB (<n> hashed, <n> known)
+        2 files, 5.2 kB (<n> hashed, <n> known)
           + demo-1.0.tar.gz
           + npm/left-pad-1.3.0.tgz
         wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
@@ -66,7 +66,7 @@ describe('build', () => {
   test('with --key signs and publishes', () => {
     expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
-      2 archives, 5.2 kB (<n> hashed, <n> known)
+      2 files, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + npm/left-pad-1.3.0.tgz
       signed and published dist/packages.plist, fresh until <date>
@@ -93,13 +93,13 @@ describe('build', () => {
     const before = place.snapshot();
     expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
-      2 archives, 5.2 kB (<n> hashed, <n> known)
+      2 files, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is up to date
       [0]"
     `);
     expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      2 archives, 5.2 kB (<n> hashed, <n> known)
+      2 files, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is up to date
       [0]"
     `);
@@ -165,7 +165,7 @@ describe('build', () => {
     symlinkSync('demo-1.0.tar.gz', place.path('dist/link-1.0.tar.gz'));
     expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
-      5 archives, 11 kB (<n> hashed, <n> known)
+      5 files, 11 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + demo-2.0.tar.gz
         + junk-1.0.zip
@@ -200,7 +200,7 @@ describe('build', () => {
   test('NO_MAINTAINER: nobody is known yet, and a later one is changed content', () => {
     expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      2 archives, 5.2 kB (<n> hashed, <n> known)
+      2 files, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + npm/left-pad-1.3.0.tgz
       wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
@@ -233,7 +233,7 @@ describe('--check', () => {
     const before = place.snapshot('.');
     expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
-      2 archives, 5.2 kB (<n> hashed, <n> known)
+      2 files, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + npm/left-pad-1.3.0.tgz
       dist/packages.unsigned.plist would be written
@@ -245,7 +245,7 @@ describe('--check', () => {
     release();
     expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
-      2 archives, 5.2 kB (<n> hashed, <n> known)
+      2 files, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is up to date
       [0]"
     `);
@@ -261,7 +261,7 @@ describe('--check', () => {
     release(epoch('2026-06-01'));
     expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
-      2 archives, 5.2 kB (<n> hashed, <n> known)
+      2 files, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is due to be signed anew before it expires
       [1]"
     `);
@@ -332,7 +332,7 @@ describe('refusals of build', () => {
     expect(refusal(['build', 'dist'])).toEqual(['NO_ARCHIVES', 2]);
     expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      ! packsign: error: there are no archives in dist
+      ! packsign: error: there is nothing to list in dist
       ! packsign: hint: packsign lists .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .tar .zip .whl .egg files, also in sub-folders
       [2]"
     `);

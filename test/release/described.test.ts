@@ -49,7 +49,7 @@ function mark(place: Place): void {
   const memo = JSON.parse(place.text(MEMO).split('\n')[1] ?? '') as { summary: { warnings: object[] } };
   memo.summary.warnings.push({ code: 'NO_METADATA', path: 'alpha-1.0.tar.gz', message: 'as the memo says' });
   const json = JSON.stringify(memo);
-  place.write(MEMO, `packsign-build 3 ${createHash('sha256').update(json).digest('hex')}\n${json}`);
+  place.write(MEMO, `packsign-build 4 ${createHash('sha256').update(json).digest('hex')}\n${json}`);
 }
 
 function isBelieved(place: Place, args: readonly string[] = []): boolean {

@@ -185,7 +185,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
     place.write(PATH, B);
     expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      2 archives, 6.2 kB (<n> hashed, <n> known)
+      2 files, 6.2 kB (<n> hashed, <n> known)
         ! demo-1.0.tar.gz has other bytes
             was sha256 <sha256>, 3095 bytes, since <date>
             is  sha256 <sha256>, 3095 bytes
@@ -295,7 +295,7 @@ describe('T14, MASS_REMOVAL: an emptied directory is no release', () => {
     expect(refusal(SIGN)).toEqual(['MASS_REMOVAL', 1]);
     expect(transcript(place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
-      ! packsign: error: 10 of 19 published archives are gone
+      ! packsign: error: 10 of 19 published files are gone
       ! packsign: hint: put them back, or withdraw them all with --allow-removed
       [1]"
     `);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openChanges, stampFiles } from '../../src/watch/file-events.js';
-import type { Changes } from '../../src/watch/file-events.js';
+import { openFileEvents, stampFiles } from '../../src/watch/file-events.js';
+import type { FileEvents } from '../../src/watch/file-events.js';
 
 /** Stands in for chokidar's watcher: says what a test has it say. */
 class FakeWatcher extends EventEmitter {
@@ -65,7 +65,7 @@ let root: string;
 let dist: string;
 let stop: AbortController;
 let reasons: string[];
-let changes: Changes | null = null;
+let changes: FileEvents | null = null;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'packsign-test-'));
@@ -83,8 +83,8 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-async function open(poll = false): Promise<Changes> {
-  changes = await openChanges(dist, {
+async function open(poll = false): Promise<FileEvents> {
+  changes = await openFileEvents(dist, {
     poll,
     signal: stop.signal,
     onFallback: (reason) => reasons.push(reason),
@@ -93,7 +93,7 @@ async function open(poll = false): Promise<Changes> {
 }
 
 /** Opened, and the hints taken that make up for what came before it, and before the folder was watched. */
-async function openQuiet(): Promise<Changes> {
+async function openQuiet(): Promise<FileEvents> {
   const opened = await open();
   expect(await opened.next(1000)).toBe('change');
   expect(await opened.next(1000)).toBe('change');

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Changes } from '../../src/watch/file-events.js';
-import { makeLook } from '../../src/watch/incremental-scan.js';
+import type { FileEvents } from '../../src/watch/file-events.js';
+import { incrementalScanner } from '../../src/watch/incremental-scan.js';
 
 let root: string;
 let dist: string;
@@ -13,7 +13,7 @@ let exclude: readonly string[];
 let look: (pending?: readonly string[]) => readonly string[];
 
 /** Only tells what was reported. */
-const changes: Changes = {
+const changes: FileEvents = {
   next: () => Promise.resolve('timeout'),
   arrivals: {
     catchUp: () => Promise.resolve(),
@@ -35,12 +35,10 @@ beforeEach(() => {
   reported = new Set();
   nowMs = 1_700_000_000_000;
   exclude = [];
-  const makeDist = makeLook(dist, changes, { exclude: () => exclude, nowMs: () => nowMs });
+  const makeDist = incrementalScanner(dist, changes, { exclude: () => exclude, nowMs: () => nowMs });
   look = (pending = []) => {
     const scan = makeDist(pending);
-    return 'code' in scan
-      ? [scan.code]
-      : scan.archives.map(({ path, identity }) => `${path} ${identity.size}`);
+    return 'code' in scan ? [scan.code] : scan.files.map(({ path, identity }) => `${path} ${identity.size}`);
   };
   write('a-1.zip', 1);
   write('b-1.zip', 1);

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { openCache } from '../../src/release/digest-cache.js';
 import { scanDirectory } from '../../src/places/scan.js';
 import type { Scan } from '../../src/places/scan.js';
-import { observeArchives } from '../../src/release/inventory.js';
-import type { Observation } from '../../src/release/inventory.js';
+import { takeInventory } from '../../src/release/inventory.js';
+import type { Inventory } from '../../src/release/inventory.js';
 import { sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { drop, published, watchedPlace } from './watching.js';
@@ -21,14 +21,14 @@ async function publishedPlace(): Promise<{ place: Place; scan: Scan }> {
   return { place, scan: scanDirectory(place.path('dist'), { exclude: [] }) };
 }
 
-async function observe(place: Place, scan: Scan, unsettled?: ReadonlySet<string>): Promise<Observation> {
-  return await observeArchives(place.path('dist'), {
+async function inventory(place: Place, scan: Scan, unstable?: ReadonlySet<string>): Promise<Inventory> {
+  return await takeInventory(place.path('dist'), {
     settings: {},
     published: published(place),
     cache: openCache(place.path('state'), { rehash: true, remember: false }),
     clock: () => new Date(),
     scan,
-    unsettled,
+    unstable,
   });
 }
 
@@ -38,23 +38,23 @@ describe('a published archive that moves while it is looked at', () => {
   test('changed since the scan: a watch looks again later, anybody else is told', async () => {
     const { place, scan } = await publishedPlace();
     drop(place, `dist/${A}`, sdist('a', '1.0'));
-    expect((await observe(place, scan, new Set())).moving).toEqual(new Set([A]));
-    await expect(observe(place, scan)).rejects.toEqual(refused);
+    expect((await inventory(place, scan, new Set())).moving).toEqual(new Set([A]));
+    await expect(inventory(place, scan)).rejects.toEqual(refused);
   });
 
   test('came back since the scan: the same', async () => {
     const { place, scan } = await publishedPlace();
-    const before = { ...scan, archives: scan.archives.filter(({ path }) => path !== A) };
-    expect((await observe(place, before, new Set())).moving).toEqual(new Set([A]));
-    await expect(observe(place, before)).rejects.toEqual(refused);
+    const before = { ...scan, archives: scan.files.filter(({ path }) => path !== A) };
+    expect((await inventory(place, before, new Set())).moving).toEqual(new Set([A]));
+    await expect(inventory(place, before)).rejects.toEqual(refused);
   });
 
   test('gone is gone', async () => {
     const { place, scan } = await publishedPlace();
     place.remove(`dist/${A}`);
-    const { moving, archives } = await observe(place, scan, new Set());
+    const { moving, files } = await inventory(place, scan, new Set());
     expect(moving).toEqual(new Set());
-    expect(archives.map(({ path }) => path)).toEqual([B]);
+    expect(files.map(({ path }) => path)).toEqual([B]);
   });
 
   test('ARCHIVE_UNREADABLE: one that is no file any more, or in a folder that cannot be read, is no such thing', async () => {
@@ -62,12 +62,12 @@ describe('a published archive that moves while it is looked at', () => {
     place.remove(`dist/${A}`);
     mkdirSync(place.path(`dist/${A}`));
     const anew = scanDirectory(place.path('dist'), { exclude: [] });
-    await expect(observe(place, anew, new Set())).rejects.toEqual(refused);
+    await expect(inventory(place, anew, new Set())).rejects.toEqual(refused);
     renameSync(place.path(`dist/${A}`), place.path('away'));
     drop(place, `dist/${A}`, sdist('a', '1.0'));
-    const { archives } = scanDirectory(place.path('dist'), { exclude: [] });
+    const { files } = scanDirectory(place.path('dist'), { exclude: [] });
     const warnings = [{ code: 'UNREADABLE' as const, path: 'x', message: 'folder cannot be read: EACCES' }];
-    const blind = { ...scan, archives: archives.filter(({ path }) => path !== B), warnings };
-    await expect(observe(place, blind, new Set())).rejects.toEqual(refused);
+    const blind = { ...scan, archives: files.filter(({ path }) => path !== B), warnings };
+    await expect(inventory(place, blind, new Set())).rejects.toEqual(refused);
   });
 });

@@ -14,9 +14,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Changes } from '../../src/watch/file-events.js';
-import { settledStates } from '../../src/watch/stability.js';
-import type { Settled } from '../../src/watch/stability.js';
+import type { FileEvents } from '../../src/watch/file-events.js';
+import { stableStates } from '../../src/watch/stability.js';
+import type { DirectoryState } from '../../src/watch/stability.js';
 
 const SETTLE_MS = 2000;
 
@@ -73,7 +73,7 @@ interface SceneOptions {
   readonly kept?: readonly string[];
   readonly exclude?: readonly string[];
   /** What a turn does, and how long it takes by the fake clock. */
-  readonly onTurn?: (state: Settled) => number | undefined;
+  readonly onTurn?: (state: DirectoryState) => number | undefined;
 }
 
 /**
@@ -101,7 +101,7 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
     passedMs = endMs;
     return false;
   };
-  const changes: Changes = {
+  const changes: FileEvents = {
     next: (timeoutMs) => {
       if (passedMs >= (options.untilMs ?? 120_000)) return Promise.resolve('stop');
       const wasRung = rung || pass(timeoutMs);
@@ -111,7 +111,7 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
     close: () => Promise.resolve(),
   };
   const seen: Seen[] = [];
-  const states = settledStates(dist, changes, {
+  const states = stableStates(dist, changes, {
     settleMs: SETTLE_MS,
     exclude: () => options.exclude ?? [],
     nowMs: () => clock.ms,
@@ -124,11 +124,11 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
     // To ten milliseconds: a burst is waited for before every turn, if only for a moment.
     const atMs = Math.floor(passedMs / 10) * 10;
     if (state.kind === 'seen') {
-      const paths = state.scan.archives.map(({ path }) => path);
+      const paths = state.scan.files.map(({ path }) => path);
       seen.push({
         atMs,
-        settled: paths.filter((path) => !state.unsettled.has(path)),
-        unsettled: Array.from(state.unsettled),
+        settled: paths.filter((path) => !state.unstable.has(path)),
+        unsettled: Array.from(state.unstable),
         changed: state.changed,
       });
     } else {
@@ -359,7 +359,7 @@ describe('turns', () => {
 
   test('do not come while everything is being removed', async () => {
     for (const name of ['a', 'b', 'c']) drop(`${name}-1.tar.gz`);
-    const onTurn = ({ kind }: Settled) => {
+    const onTurn = ({ kind }: DirectoryState) => {
       if (kind === 'seen') for (const name of ['packages.plist', 'keys.asc']) write(name);
       return undefined;
     };
@@ -404,7 +404,7 @@ describe('turns', () => {
     expect(states[0]!.atMs).toBeLessThanOrEqual(61_000);
   });
 
-  test('do not come for hints of nothing, files that are no archives, or archives that are excluded', async () => {
+  test('do not come for hints of nothing, files that are no files, or archives that are excluded', async () => {
     drop('a-1.tar.gz');
     const states = await later(
       [
@@ -523,7 +523,7 @@ describe('a file that turns put right', () => {
 describe('a directory that lost its database', () => {
   /** As a turn does when it publishes. */
   const publishing = {
-    onTurn: ({ kind }: Settled) => {
+    onTurn: ({ kind }: DirectoryState) => {
       if (kind === 'seen') for (const name of ['packages.plist', 'keys.asc']) write(name);
       return undefined;
     },

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
-import type { Settled } from '../../src/watch/stability.js';
-import type { News, Turn } from '../../src/watch/cycle.js';
-import { makeTiming, watchTurns } from '../../src/watch/watch.js';
+import type { DirectoryState } from '../../src/watch/stability.js';
+import type { Notice, Cycle } from '../../src/watch/cycle.js';
+import { makeTiming, watchCycles } from '../../src/watch/watch.js';
 import type { WatchEvent } from '../../src/watch/watch.js';
 
 const BEGIN = new Date('2026-11-22T12:00:00Z');
-const SEEN: Settled = {
+const SEEN: DirectoryState = {
   kind: 'seen',
-  scan: { archives: [], others: [], folders: [''], warnings: [] },
-  unsettled: new Set(),
+  scan: { files: [], others: [], folders: [''], warnings: [] },
+  unstable: new Set(),
   changed: true,
 };
 
@@ -19,24 +19,24 @@ function tickingClock(): () => Date {
   return () => new Date(BEGIN.getTime() + (seconds += 1) * 1000);
 }
 
-function news(event: News['event'], more: Partial<News> = {}): News {
+function news(event: Notice['event'], more: Partial<Notice> = {}): Notice {
   return { event, code: null, paths: [], withdrawn: [], message: null, hint: null, warnings: [], ...more };
 }
 
-function turn(...all: readonly News[]): Turn {
+function turn(...all: readonly Notice[]): Cycle {
   return { news: all, issued: BEGIN, again: 'no' };
 }
 
-async function* scripted(count: number): AsyncGenerator<Settled, void, void> {
+async function* scripted(count: number): AsyncGenerator<DirectoryState, void, void> {
   for (let given = 0; given < count; given += 1) yield await Promise.resolve(SEEN);
 }
 
 /** What the loop says of these turns, one after the other. */
-async function eventsOf(turns: readonly Turn[]): Promise<readonly WatchEvent[]> {
+async function eventsOf(turns: readonly Cycle[]): Promise<readonly WatchEvent[]> {
   const left = [...turns];
   const take = () => Promise.resolve(left.shift()!);
   return await collect(
-    watchTurns(scripted(turns.length), {
+    watchCycles(scripted(turns.length), {
       turns: { take },
       timing: { took: () => undefined },
       clock: tickingClock(),
@@ -122,7 +122,7 @@ describe('the loop', () => {
 
   test('never takes two turns at once, and asks for the next state only after the last turn', async () => {
     const log: string[] = [];
-    async function* settled(): AsyncGenerator<Settled, void, void> {
+    async function* settled(): AsyncGenerator<DirectoryState, void, void> {
       for (let given = 0; given < 3; given += 1) {
         log.push('state');
         yield await Promise.resolve(SEEN);
@@ -135,7 +135,7 @@ describe('the loop', () => {
       return turn(news('signed'));
     };
     const timing = { took: () => log.push('took') };
-    for await (const event of watchTurns(settled(), { turns: { take }, timing, clock: tickingClock() })) {
+    for await (const event of watchCycles(settled(), { turns: { take }, timing, clock: tickingClock() })) {
       log.push(event.event);
     }
     const one = ['state', 'begin', 'end', 'took', 'signed'];
@@ -143,7 +143,7 @@ describe('the loop', () => {
   });
 
   test('ends with what a turn throws: nothing that is known is thrown there', async () => {
-    const events = watchTurns(scripted(1), {
+    const events = watchCycles(scripted(1), {
       turns: { take: () => Promise.reject(new PacksignError('NO_KEY', 'not in a turn')) },
       timing: { took: () => undefined },
       clock: tickingClock(),
@@ -156,7 +156,7 @@ describe('when a turn is due by itself', () => {
   function scene(refreshDate: () => Date | null = () => null) {
     const clock = { ms: BEGIN.getTime() };
     const timing = makeTiming({ refreshDate }, () => new Date(clock.ms));
-    const took = (again: Turn['again']) => timing.took({ news: [], issued: null, again });
+    const took = (again: Cycle['again']) => timing.took({ news: [], issued: null, again });
     return { clock, timing, took, inMs: () => timing.dueMs() - clock.ms };
   }
 

@@ -59,7 +59,7 @@ function openFiles(): number {
   }).length;
 }
 
-const scan = () => scanDirectory(directory, { exclude: [] }).archives;
+const scan = () => scanDirectory(directory, { exclude: [] }).files;
 
 /** Makes the first three files others than they were: a longer one, none, a link. */
 function tamper(): void {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { identityOf, nameIdentity, writeIdentity } from '../../src/disk/identities.js';
-import type { Identity } from '../../src/disk/identities.js';
+import type { FileIdentity } from '../../src/disk/identities.js';
 import { scanDirectory } from '../../src/places/scan.js';
 import { statWith, threadsToStat } from '../../src/workers/stat-together.js';
 import type { StatWork } from '../../src/workers/stat-together.js';
@@ -28,7 +28,7 @@ function write(count: number): readonly string[] {
 
 const nameHere = (name: string) =>
   nameIdentity(identityOf(lstatSync(join(directory, name), { bigint: true })));
-const namesOf = (count: number, find: (index: number) => Identity | null) =>
+const namesOf = (count: number, find: (index: number) => FileIdentity | null) =>
   Array.from({ length: count }, (_, index) => find(index)).map((one) =>
     one === null ? null : nameIdentity(one),
   );
@@ -84,8 +84,8 @@ it('a scan in several threads finds what one does, also where another one dies o
   write(MANY);
   const scan = (threads?: Threads) => {
     const stat = threads === undefined ? {} : { stat: statWith(threads) };
-    const { archives, ...rest } = scanDirectory(directory, { exclude: [], ...stat });
-    return { ...rest, archives: archives.map(({ path, identity }) => `${path} ${nameIdentity(identity)}`) };
+    const { files, ...rest } = scanDirectory(directory, { exclude: [], ...stat });
+    return { ...rest, archives: files.map(({ path, identity }) => `${path} ${nameIdentity(identity)}`) };
   };
   const alone = scan();
   expect(alone.archives.length).toBe(MANY);

@@ -52,7 +52,7 @@ export const COMMANDS: readonly Listed[] = [
   },
   {
     usage: 'build [directory]',
-    summary: 'hash every archive, write the database; --key signs it',
+    summary: 'hash every file, write the database; --key signs it',
     group: 'maintain',
     load: async () => (await import('./build.js')).buildCommand,
   },

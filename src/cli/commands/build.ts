@@ -1,5 +1,5 @@
 import { PacksignError, build, importPackMan, openCertificates, openSigners } from '../../index.js';
-import type { DiffOptions, Imported, ReleaseOptions, Signer } from '../../index.js';
+import type { DiffOptions, Imported, SignAndPublishOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import { notesFolder } from '../folders.js';
 import {
@@ -88,7 +88,7 @@ export function withBase(yargs: Parameters<Command['options']>[0]): ReturnType<C
     .option('rehash', {
       type: 'boolean',
       default: false,
-      describe: 'read every archive, whatever the cache says',
+      describe: 'read every file, whatever the cache says',
     });
 }
 
@@ -119,7 +119,7 @@ export async function signersFor(
 export function releaseOptions(
   values: Values,
   { place, session, signers }: Circumstances & { signers: readonly Signer[] },
-): ReleaseOptions {
+): SignAndPublishOptions {
   return {
     signers,
     stateFolder: place.stateFolder,

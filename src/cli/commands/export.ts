@@ -1,4 +1,4 @@
-import { readInventory } from '../../index.js';
+import { exportDatabase } from '../../index.js';
 import type { Command } from '../command.js';
 import { single, textOf, withDirectory } from '../options.js';
 import { reportInventory } from '../report.js';
@@ -12,7 +12,7 @@ export const exportCommand: Command = {
       default: 'sha256sums',
     }),
   run: async (values) => {
-    const inventory = await readInventory(textOf(values, 'directory') ?? '.');
+    const inventory = await exportDatabase(textOf(values, 'directory') ?? '.');
     return reportInventory(inventory, textOf(values, 'format') === 'json' ? 'json' : 'sha256sums');
   },
 };

@@ -21,7 +21,7 @@ export const getCommand: Command = {
             yargs.positional('packages', {
               type: 'string',
               array: true,
-              describe: 'NAME, NAME==VERSION, or the path of an archive',
+              describe: 'NAME, NAME==VERSION, or the path of a file',
             }),
           ),
         ),

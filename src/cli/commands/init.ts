@@ -12,7 +12,7 @@ import type { Outside } from '../streams.js';
 const QUESTIONS = [
   ['maintainer', 'maintainer', 'maintainer, as NAME <ADDRESS>'],
   ['description', 'description', 'description of the database'],
-  ['base-url', 'baseUrl', 'address where the archives can be fetched'],
+  ['base-url', 'baseUrl', 'address where the files can be fetched'],
   ['database-url', 'databaseUrl', 'address of the database itself'],
   ['key', 'key', 'key that signs'],
 ] as const satisfies readonly (readonly [string, keyof InitAnswers, string])[];

@@ -8,7 +8,7 @@ import { releaseOptions, signersFor } from './build.js';
 export const signCommand: Command = {
   examples: [
     ['packsign sign dist --key key.asc', 'sign dist/packages.unsigned.plist byte for byte, then publish it'],
-    ['packsign sign dist --key key.asc --rehash', 'the same, reading every archive again'],
+    ['packsign sign dist --key key.asc --rehash', 'the same, reading every file again'],
     ['packsign sign dist --without-archives --key key.asc', 'on an offline host: only sign'],
     ['packsign sign dist', 'publish what was signed elsewhere'],
     ['packsign sign dist --co-sign --key key.asc', 'add a signature to what is published'],
@@ -18,12 +18,12 @@ export const signCommand: Command = {
       .option('rehash', {
         type: 'boolean',
         default: false,
-        describe: 'read every archive, whatever the cache says',
+        describe: 'read every file, whatever the cache says',
       })
       .option('without-archives', {
         type: 'boolean',
         default: false,
-        describe: 'sign on a host that does not have the archives, publish elsewhere',
+        describe: 'sign on a host that does not have the files, publish elsewhere',
       })
       .option('co-sign', {
         type: 'boolean',
@@ -41,12 +41,12 @@ export const signCommand: Command = {
       stateFolder,
       clock: session.outside.clock,
       rehash: isSet(values, 'rehash'),
-      withoutArchives: isSet(values, 'without-archives'),
+      withoutFiles: isSet(values, 'without-archives'),
       coSign: isSet(values, 'co-sign'),
       previous: textOf(values, 'previous'),
       remote: remoteOf(values, session.outside),
       onProgress: (done, of) => {
-        session.progress.say(`comparing archives: ${done} of ${of}`);
+        session.progress.say(`comparing files: ${done} of ${of}`);
       },
     });
     const report = reportSign(result, { directory: place.directory, coSign: isSet(values, 'co-sign') });

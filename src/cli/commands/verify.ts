@@ -1,4 +1,4 @@
-import { verify, verifyAsStranger } from '../../index.js';
+import { verify, audit } from '../../index.js';
 import type { Command, Report, Session } from '../command.js';
 import { complain, withReportFile } from '../complaint.js';
 import { notesFolder } from '../folders.js';
@@ -20,12 +20,12 @@ export const verifyCommand: Command = {
       .option('signature', single('the signature file, where it is not beside the database'))
       .option('archives', {
         type: 'boolean',
-        describe: 'check the archives too (default for directories; not for addresses)',
+        describe: 'check the files too (default for directories; not for addresses)',
       })
       .option('strict', {
         type: 'boolean',
         default: false,
-        describe: 'unlisted and yanked archives fail too',
+        describe: 'unlisted and yanked files fail too',
       })
       .option('as-stranger', {
         type: 'boolean',
@@ -38,12 +38,12 @@ export const verifyCommand: Command = {
     const result = await verify(textOf(values, 'target') ?? '.', {
       ...pinsOf(values),
       signatureFile: textOf(values, 'signature'),
-      archives: typeof values['archives'] === 'boolean' ? values['archives'] : null,
+      files: typeof values['archives'] === 'boolean' ? values['archives'] : null,
       now: outside.clock(),
       notesFolder: notesFolder(outside),
       remote: remoteOf(values, outside),
       onProgress: (done, of) => {
-        progress.say(`checking archives: ${done} of ${of}`);
+        progress.say(`checking files: ${done} of ${of}`);
       },
     });
     const tolerance = {
@@ -57,12 +57,12 @@ export const verifyCommand: Command = {
 };
 
 async function runAsStranger(values: Values, { outside, progress }: Session): Promise<Report> {
-  const result = await verifyAsStranger(textOf(values, 'target') ?? '', {
+  const result = await audit(textOf(values, 'target') ?? '', {
     network: networkOf(values, outside),
     now: outside.clock(),
     searchPath: outside.environment['PATH'] ?? '',
     onProgress: (done, of) => {
-      progress.say(`checking archives: ${done} of ${of}`);
+      progress.say(`checking files: ${done} of ${of}`);
     },
   });
   return reportStranger(result);

@@ -80,7 +80,7 @@ function takeChosen(take: Take): void {
     path = null;
   });
   input.addEventListener('click', (event) => {
-    // One that a person clicked is for any archive.
+    // One that a person clicked is for any file.
     if (event.isTrusted) path = null;
   });
   document.addEventListener('click', ({ target }) => {
@@ -122,7 +122,7 @@ function sentence({ name, size, sha256, lookup, stale }: FileAnswer & { kind: 'c
     };
   }
   const said = ofLookup(lookup, { name, size });
-  const hashes = lookup.kind === 'altered' ? [['expected', lookup.archive.SHA256] as const, ...found] : found;
+  const hashes = lookup.kind === 'altered' ? [['expected', lookup.entry.SHA256] as const, ...found] : found;
   if (!stale || said.level !== 'good') return { ...said, hashes };
   return {
     ...said,
@@ -166,7 +166,7 @@ function ofLookup(lookup: Lookup, { name, size }: { name: string; size: number }
       return {
         level: 'good',
         title: `${name} is as signed`,
-        text: `It is ${lookup.path}, ${lookup.archive.Name} ${lookup.archive.Version}: every byte is the one that was listed.`,
+        text: `It is ${lookup.path}, ${lookup.entry.Name} ${lookup.entry.Version}: every byte is the one that was listed.`,
       };
     case 'yanked':
       return {
@@ -184,7 +184,7 @@ function ofLookup(lookup: Lookup, { name, size }: { name: string; size: number }
       return {
         level: 'bad',
         title: `${name} is NOT what was signed: do not use it`,
-        text: `${lookup.path} has other bytes (${lookup.archive.Size.toLocaleString('en-US')} of them; this file has ${size.toLocaleString('en-US')}). An incomplete download looks like this, too.`,
+        text: `${lookup.path} has other bytes (${lookup.entry.Size.toLocaleString('en-US')} of them; this file has ${size.toLocaleString('en-US')}). An incomplete download looks like this, too.`,
       };
     case 'unknown':
       return {

@@ -94,7 +94,7 @@ function growRow(row: HTMLTableRowElement): void {
   hash.after(copy, check);
 }
 
-/** What the list says of an archive, as it stands on the page. */
+/** What the list says of a file, as it stands on the page. */
 export interface Listed {
   readonly path: string;
   readonly sha256: string;
@@ -125,7 +125,7 @@ export function listedFor({
   return named;
 }
 
-/** The archive of a row: where its link leads, relative to the page. */
+/** The file of a row: where its link leads, relative to the page. */
 export function pathOf(row: HTMLElement): string | null {
   const { path } = row.dataset;
   if (path !== undefined) return path;

@@ -5,7 +5,7 @@ export interface FileRequest {
   readonly kind: 'check';
   readonly id: number;
   readonly file: File;
-  /** The archive that it is held against, and no other; null for any. */
+  /** The file that it is held against, and no other; null for any. */
   readonly path: string | null;
 }
 

@@ -6,9 +6,9 @@ import {
   SIGNATURE_LIMIT_BYTES,
   digestFile,
   lookUp,
-  nameOf,
+  sha256Of,
   signaturePath,
-  verifyDatabase,
+  verifyOffline,
 } from '../../verify.js';
 import type { TrustedDatabase, Verdict } from '../../verify.js';
 import type { Answer, FileRequest, Request, Verified } from './messages.js';
@@ -56,7 +56,7 @@ async function verify(request: Request & { kind: 'verify' }): Promise<Outcome> {
     if (fetched === null) return unavailable(`there is no ${DATABASE_NAME} beside this page`);
     const { bytes, signature } = fetched;
     // No address to hold it to: whoever serves a copy serves the page too, and the page says where it is from.
-    const verdict = await verifyDatabase(bytes, signature, {
+    const verdict = await verifyOffline(bytes, signature, {
       keys,
       fingerprints,
       threshold,
@@ -101,7 +101,7 @@ async function fetchSigned(base: string): Promise<Fetched | null> {
     const again = attempt > 1;
     const bytes = await fetchBytes(new URL(DATABASE_NAME, base), { limitBytes: DATABASE_LIMIT_BYTES, again });
     if (bytes === null) return null;
-    const address = new URL(signaturePath(nameOf(bytes)), base);
+    const address = new URL(signaturePath(sha256Of(bytes)), base);
     const signature = await fetchBytes(address, { limitBytes: SIGNATURE_LIMIT_BYTES, again });
     if (signature !== null || attempt === ATTEMPTS) return { bytes, signature };
   }

@@ -1,5 +1,5 @@
 /** One entry of `Archives`: what was hashed (docs/FORMAT.md §5). Its key is the archive's path. */
-export interface Archive {
+export interface FileEntry {
   readonly Name: string;
   readonly Version: string;
   readonly Flavor: string;
@@ -9,17 +9,17 @@ export interface Archive {
   readonly SHA256: string;
   /** `Issued` of the database that first lists these bytes (again) under this path. */
   readonly Since: Date;
-  /** Why the archive was withdrawn from use; it stays listed and verifiable. */
+  /** Why the file was withdrawn from use; it stays listed and verifiable. */
   readonly Yanked?: string;
 }
 
-/** Archive path → entry, in byte order of the paths. */
-export type Archives = ReadonlyMap<string, Archive>;
+/** File path → entry, in byte order of the paths. */
+export type FileEntries = ReadonlyMap<string, FileEntry>;
 
-/** Most archives of one database (docs/FORMAT.md §9). */
-export const ARCHIVE_LIMIT = 250_000;
+/** Most files of one database (docs/FORMAT.md §9). */
+export const FILE_LIMIT = 250_000;
 
-// Patterns that are asked for every archive are made once.
+// Patterns that are asked for every file are made once.
 const SHA256 = /^[0-9a-f]{64}$/;
 const CAPITAL = /[A-Z]/;
 const SAFE_PATH = /^[A-Za-z0-9_][A-Za-z0-9._+~=@,!-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._+~=@,!-]*)*$/;
@@ -32,7 +32,7 @@ export function isSafePath(path: string): boolean {
   return path.length <= 1024 && SAFE_PATH.test(path);
 }
 
-/** A path as it counts for uniqueness: file systems that ignore case must not mix two archives up. */
+/** A path as it counts for uniqueness: file systems that ignore case must not mix two files up. */
 export function foldPath(path: string): string {
   return CAPITAL.test(path) ? path.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase()) : path;
 }

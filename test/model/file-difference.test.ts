@@ -3,20 +3,20 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Archives } from '../../src/model/archive.js';
-import { compareArchives } from '../../src/model/changes.js';
+import type { FileEntries } from '../../src/model/file-entry.js';
+import { compareFiles } from '../../src/model/file-difference.js';
 import { HASH_A, HASH_B, archive } from './databases.js';
 
 const ENTRIES = [archive(HASH_A), archive(HASH_B)] as const;
 const lists = fc
   .dictionary(fc.constantFrom('a.zip', 'b.zip', 'c.zip'), fc.constantFrom(...ENTRIES))
-  .map((members): Archives => new Map(Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1))));
+  .map((members): FileEntries => new Map(Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1))));
 
 test('every path is added, withdrawn, replaced or the same, whatever was compared before', () => {
   fc.assert(
     fc.property(lists, lists, lists, (one, other, next) => {
       for (const before of [one, other, one]) {
-        const { added, withdrawn, replaced } = compareArchives(before, next);
+        const { added, withdrawn, replaced } = compareFiles(before, next);
         const paths = [...new Set([...before.keys(), ...next.keys()])].sort();
         expect(added).toEqual(paths.filter((path) => !before.has(path)));
         expect(withdrawn).toEqual(paths.filter((path) => !next.has(path)));
@@ -31,17 +31,17 @@ test('every path is added, withdrawn, replaced or the same, whatever was compare
       }
     }),
   );
-  expect(compareArchives(undefined, new Map([['a.zip', archive()]])).added).toEqual(['a.zip']);
+  expect(compareFiles(undefined, new Map([['a.zip', archive()]])).added).toEqual(['a.zip']);
 });
 
 test('of a long row of lists, each compared with the one before it, none but the last is kept', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  const gone: WeakRef<Archives>[] = [];
-  let published: Archives = new Map();
+  const gone: WeakRef<FileEntries>[] = [];
+  let published: FileEntries = new Map();
   for (let round = 0; round < 20; round += 1) {
-    const next: Archives = new Map([...published, [`${String(round).padStart(2, '0')}.zip`, archive()]]);
-    compareArchives(published, next);
+    const next: FileEntries = new Map([...published, [`${String(round).padStart(2, '0')}.zip`, archive()]]);
+    compareFiles(published, next);
     gone.push(new WeakRef(published));
     published = next;
   }

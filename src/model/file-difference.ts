@@ -1,7 +1,7 @@
-import type { Archive, Archives } from './archive.js';
+import type { FileEntry, FileEntries } from './file-entry.js';
 
-/** How one list of archives differs from the one before it. Paths in byte order. */
-export interface Changes {
+/** How one list of files differs from the one before it. Paths in byte order. */
+export interface FileDifference {
   readonly added: readonly string[];
   readonly withdrawn: readonly string[];
   /** What is in both, and not the same value: an entry that stayed is the published value itself. */
@@ -10,22 +10,22 @@ export interface Changes {
 
 export interface Replaced {
   readonly path: string;
-  readonly before: Archive;
-  readonly after: Archive;
+  readonly before: FileEntry;
+  readonly after: FileEntry;
 }
 
-const NOTHING: Archives = new Map();
+const NOTHING: FileEntries = new Map();
 /**
  * History, policies and the report of one build ask for the same two lists, which are long. The later one does not keep
  * the earlier one alive, or a watch would keep them all.
  */
 const lastCompared = new WeakMap<
-  Archives,
-  { readonly before: WeakRef<Archives>; readonly changes: Changes }
+  FileEntries,
+  { readonly before: WeakRef<FileEntries>; readonly changes: FileDifference }
 >();
 
 /** Compares two lists, neither of which is changed any more. */
-export function compareArchives(before: Archives = NOTHING, next: Archives): Changes {
+export function compareFiles(before: FileEntries = NOTHING, next: FileEntries): FileDifference {
   const last = lastCompared.get(next);
   if (last?.before.deref() === before) return last.changes;
   const changes = compare(before, next);
@@ -33,7 +33,7 @@ export function compareArchives(before: Archives = NOTHING, next: Archives): Cha
   return changes;
 }
 
-function compare(before: Archives, next: Archives): Changes {
+function compare(before: FileEntries, next: FileEntries): FileDifference {
   const added: string[] = [];
   const replaced: Replaced[] = [];
   next.forEach((after, path) => {

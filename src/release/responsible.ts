@@ -4,7 +4,7 @@ import type { Settings } from '../model/settings.js';
 import { cleanText } from '../model/text.js';
 import type { Certificate } from '../pgp/certificates.js';
 
-export interface IdentitySources {
+export interface ResponsibleSources {
   readonly settings: Settings;
   readonly published: Database | null;
   /** What `keys.asc` holds. */
@@ -14,7 +14,7 @@ export interface IdentitySources {
 }
 
 /** Who is responsible, and who signs; null while nobody is known (docs/FORMAT.md §3, the starred keys). */
-export interface Identity {
+export interface Responsible {
   readonly maintainer: string | null;
   readonly signers: Signers | null;
 }
@@ -23,7 +23,7 @@ export interface Identity {
  * From the settings, else the published database, else `keys.asc`, else the signing keys.
  * Throws SETTINGS_INVALID for a threshold that cannot be met.
  */
-export function identify({ settings, published, keys, signing }: IdentitySources): Identity {
+export function findResponsible({ settings, published, keys, signing }: ResponsibleSources): Responsible {
   const known = keys.length > 0 ? keys : signing;
   const fingerprints = sorted(
     settings.Signers ??
