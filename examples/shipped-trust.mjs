@@ -3,15 +3,13 @@
 //   node shipped-trust.mjs trust.json example.org-dist
 //
 // Nothing is ever written to that file. Exit status 0 only where the database is authentic.
-import { DIRECT_NETWORK, fetchDatabase, formatInstant } from 'packsign';
+import { fetchDatabase, formatInstant, makeRun } from 'packsign';
 
 const [file, name] = process.argv.slice(2);
 if (name === undefined) throw new Error('usage: shipped-trust.mjs FILE NAME');
 
 const { status, message, trusted, notify } = await fetchDatabase(name, {
-  trust: { kind: 'bundle', file },
-  network: DIRECT_NETWORK,
-  now: new Date(),
+  run: makeRun({ clock: () => new Date(), trust: { kind: 'bundle', file } }),
   keysFile: null,
   fingerprints: [],
   threshold: null,

@@ -5,20 +5,19 @@
 // What is trusted, and what was last accepted from there, is kept in the folder `trust` beside the downloads: an
 // older or a substituted database is refused from then on.
 import { join } from 'node:path';
-import { DIRECT_NETWORK, PacksignError, fetchArchive, fetchDatabase, trustAdd, trustList } from 'packsign';
+import { PacksignError, fetchDatabase, fetchFile, makeRun, trustAdd, trustList } from 'packsign';
 
 const [address, keys, name, folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: trust-and-get.mjs ADDRESS KEYS PACKAGE FOLDER');
 
 const store = { kind: 'store', folder: join(folder, 'trust'), cacheFolder: join(folder, 'cache') };
-const common = { network: DIRECT_NETWORK, now: new Date() };
+const run = makeRun({ clock: () => new Date(), trust: store });
 const noPins = { keysFile: null, fingerprints: [], threshold: null };
 
 try {
   if ((await trustList(store)).length === 0) {
     const pinned = await trustAdd(address, {
-      ...common,
-      store,
+      run,
       keys,
       fingerprints: [],
       blindly: false,
@@ -30,15 +29,14 @@ try {
     });
     console.log(`pinned ${pinned.keys.map(({ fingerprint }) => fingerprint).join(', ')}`);
   }
-  const database = await fetchDatabase(address, { ...common, ...noPins, trust: store });
+  const database = await fetchDatabase(address, { ...noPins, run });
   console.log(`${database.status} ${database.code ?? ''}`.trim());
   const [path = ''] =
     Array.from(database.trusted?.Archives ?? []).find(([, { Name }]) => Name === name) ?? [];
   // Throws the code of a database that was refused, PACKAGE_NOT_FOUND, ARCHIVE_ALTERED.
-  const file = await fetchArchive(database, {
-    ...common,
+  const file = await fetchFile(database, {
     ...noPins,
-    trust: store,
+    run,
     path,
     output: folder,
     allowStale: false,

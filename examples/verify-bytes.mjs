@@ -7,14 +7,14 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { digestFile, lookUp, nameOf, signaturePath, verifyDatabase } from 'packsign/verify';
+import { digestFile, lookUp, sha256Of, signaturePath, verifyDatabase } from 'packsign/verify';
 
-const [file, keys, archive] = process.argv.slice(2);
-if (archive === undefined) throw new Error('usage: verify-bytes.mjs DATABASE KEYS ARCHIVE');
+const [file, keys, download] = process.argv.slice(2);
+if (download === undefined) throw new Error('usage: verify-bytes.mjs DATABASE KEYS FILE');
 
 const bytes = await readFile(file);
 // The signature is found by the hash of the bytes, so that the two always belong together.
-const signature = await readFile(join(dirname(file), signaturePath(nameOf(bytes)))).catch(() => null);
+const signature = await readFile(join(dirname(file), signaturePath(sha256Of(bytes)))).catch(() => null);
 const verdict = await verifyDatabase(bytes, signature, {
   keys: await readFile(keys),
   // All keys in the file are trusted; a program that knows fingerprints names them.
@@ -24,8 +24,8 @@ const verdict = await verifyDatabase(bytes, signature, {
 console.log(`${verdict.status}${verdict.code === null ? '' : ` ${verdict.code}: ${verdict.message}`}`);
 process.exitCode = 1;
 if (verdict.database !== null) {
-  const digest = await digestFile(createReadStream(archive));
-  const found = lookUp(verdict.database, { name: basename(archive), ...digest });
-  console.log(`${archive} is ${found.kind}`);
+  const digest = await digestFile(createReadStream(download));
+  const found = lookUp(verdict.database, { name: basename(download), ...digest });
+  console.log(`${download} is ${found.kind}`);
   if (verdict.status === 'authentic' && found.kind === 'listed') process.exitCode = 0;
 }

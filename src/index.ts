@@ -8,13 +8,12 @@ export type { ErrorCode } from './errors.js';
 export { build } from './release/build.js';
 export type { BuildOptions, BuildResult } from './release/build.js';
 export { diff } from './release/diff.js';
-export type { DiffOptions, DiffResult } from './release/diff.js';
+export type { DiffResult } from './release/diff.js';
+export type { InMemoryOptions } from './release/in-memory.js';
 export { checkInit, init } from './release/init.js';
 export type { InitAnswers } from './release/init.js';
 export { checkKeyFiles, generateKeyFiles, showKey } from './keys/key-files.js';
 export type { GeneratedKey, GenerateOptions, ShowKeyOptions, ShownKey } from './keys/key-files.js';
-export { lintKeys } from './keys/lint-published.js';
-export type { LintOptions } from './keys/lint-published.js';
 export { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from './keys/renew-files.js';
 export type { ChangeKeyOptions, ChangedKey, RevokeKeyOptions } from './keys/renew-files.js';
 export { openCertificates, openSigners } from './signers/open.js';
@@ -37,8 +36,7 @@ export { verify } from './consume/verify.js';
 export type { VerifyCode, VerifyOptions, VerifyResult } from './consume/verify.js';
 export { fetchDatabase } from './consume/fetch.js';
 export type { FetchedDatabase } from './consume/fetch.js';
-export { DIRECT_NETWORK } from './consume/sources.js';
-export type { FetchOptions, PinOptions, TrustPlace } from './consume/sources.js';
+export type { FetchOptions, PinOptions } from './consume/sources.js';
 export { fileError, fetchFile, get } from './consume/get.js';
 export type {
   FetchFileOptions,
@@ -66,7 +64,7 @@ export type {
   TrustOffer,
   TrustOptions,
   TrustRefreshOptions,
-  TrustStore,
+  TrustRun,
   Trusted,
 } from './consume/trust.js';
 export { watch } from './watch/watch.js';
@@ -81,9 +79,13 @@ export { STATE_FOLDER } from './model/layout.js';
 export type { Package, Prerequisite } from './model/package.js';
 export { parseDuration } from './model/settings.js';
 export type { Override, Settings, TrustSetting } from './model/settings.js';
-export type { AcceptedNote, Grounds } from './model/trust.js';
+export type { AcceptedNote, Grounds, TrustPlace, TrustStore } from './model/trust.js';
+export { makeRun } from './run.js';
+export type { Run } from './run.js';
 export { formatInstant } from './model/time.js';
+export { DIRECT_NETWORK } from './net/transport.js';
 export type { NetworkOptions } from './net/transport.js';
+export { once } from './model/once.js';
 export type { CheckedBackup } from './keys/backup.js';
 export type { Certificate } from './pgp/certificates.js';
 export type { SecondOpinion } from './consume/second-opinions.js';

@@ -12,18 +12,21 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const TABLE: Readonly<Record<string, readonly string[]>> = {
   bin: ['cli'],
   cli: ['index'],
-  index: ['watch', 'release', 'consume', 'keys', 'page', 'signers', 'verify', 'net', 'model', 'errors'],
-  watch: ['release', 'page', 'published', 'verify', 'pgp', 'places', 'disk', 'model', 'errors'],
+  index: ['watch', 'release', 'consume', 'keys', 'page', 'signers', 'verify', 'run', 'net', 'model', 'errors'],
+  watch: [
+    ...['release', 'keys', 'page', 'published', 'verify', 'pgp', 'run'],
+    ...['places', 'disk', 'model', 'errors'],
+  ],
   release: [
-    ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'pgp', 'format'],
+    ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'pgp', 'format', 'run'],
     ...['places', 'disk', 'net', 'model', 'errors'],
   ],
   consume: [
-    ...['published', 'signers', 'verify', 'workers', 'pgp', 'format'],
+    ...['published', 'signers', 'verify', 'workers', 'pgp', 'format', 'run'],
     ...['places', 'disk', 'net', 'model', 'errors'],
   ],
-  keys: ['page', 'published', 'signers', 'verify', 'pgp', 'disk', 'model', 'errors'],
-  page: ['published', 'verify', 'pgp', 'places', 'disk', 'net', 'model', 'errors'],
+  keys: ['page', 'published', 'signers', 'pgp', 'run', 'disk', 'model', 'errors'],
+  page: ['published', 'verify', 'pgp', 'run', 'places', 'disk', 'net', 'model', 'errors'],
   published: ['verify', 'pgp', 'disk', 'model', 'errors'],
   signers: ['pgp', 'disk', 'model', 'errors'],
   workers: ['archives', 'places', 'disk', 'model', 'errors'],
@@ -35,6 +38,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   pgp: ['model', 'errors'],
   format: ['model', 'errors'],
   archives: ['model'],
+  // The value that is made at the edge and handed down.
+  run: ['net', 'model'],
   places: ['disk', 'net', 'model', 'errors'],
   net: ['errors'],
   disk: ['errors'],

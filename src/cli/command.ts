@@ -20,6 +20,8 @@ export interface Session {
   readonly progress: Progress;
   /** Prints a report before the last one: for a command that goes on. */
   readonly print: (report: Report) => void;
+  /** Lines for stderr, printed with the next report. */
+  readonly notice: (...lines: readonly string[]) => void;
 }
 
 /** One command of the program, as the list of commands has it. */

@@ -55,14 +55,21 @@ async function carryOut(
   const quiet = values['quiet'] === true;
   const json = values['json'] === true;
   const progress = makeProgress(outside, { quiet: quiet || json });
+  const notices: string[] = [];
   const print = (report: Report) => {
     progress.rest();
-    if (!quiet) for (const line of report.notices ?? []) outside.stderr.write(`${line}\n`);
+    const lines = [...(report.notices ?? []), ...notices.splice(0)];
+    if (!quiet) for (const line of lines) outside.stderr.write(`${line}\n`);
     if (json && report.json !== null) outside.stdout.write(`${harmlessJson(report.json)}\n`);
     if (!json && !quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);
   };
   try {
-    const report = await command.run(values, { outside, progress, print });
+    const report = await command.run(values, {
+      outside,
+      progress,
+      print,
+      notice: (...lines) => notices.push(...lines),
+    });
     print(report);
     return report.exitStatus;
   } finally {

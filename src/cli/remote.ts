@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { DIRECT_NETWORK, PacksignError, parseDuration } from '../index.js';
-import type { FetchOptions, NetworkOptions, PinOptions, TrustPlace, TrustStore } from '../index.js';
+import type { NetworkOptions, PinOptions, TrustPlace, TrustStore } from '../index.js';
 import { cacheFolder, trustFolder } from './folders.js';
 import { listOf, numberOf, repeated, single, textOf } from './options.js';
 import type { Values } from './options.js';
@@ -48,10 +48,6 @@ export function pinsOf(values: Values): PinOptions {
     fingerprints: listOf(values, 'fingerprint').map(parseFingerprint),
     threshold: numberOf(values, 'threshold'),
   };
-}
-
-export function remoteOf(values: Values, outside: Outside): Pick<FetchOptions, 'trust' | 'network'> {
-  return { trust: placeOfTrust(values, outside), network: networkOf(values, outside) };
 }
 
 export function storeOf(outside: Outside): TrustStore {

@@ -33,7 +33,8 @@ export function reportBuild(
   { directory, check }: { directory: string; check: boolean },
 ): Report {
   const { released } = result;
-  const isWork = !result.unchanged || result.refreshed;
+  const isIncomplete = result.warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
+  const isWork = !result.unchanged || result.refreshed || isIncomplete;
   return {
     json: {
       database: result.database,
@@ -54,9 +55,14 @@ export function reportBuild(
       ...differenceLines(result.difference),
       ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
     ],
-    notices: warningLines(result.warnings),
+    notices: [...mendedLines(result.mended), ...warningLines(result.warnings)],
     exitStatus: check && isWork ? 1 : 0,
   };
+}
+
+/** Files of a publication that had been lost. */
+function mendedLines(paths: readonly string[]): string[] {
+  return paths.length === 0 ? [] : [`packsign: put back ${paths.map(harmless).join(', ')}`];
 }
 
 function buildOutcome(
@@ -75,7 +81,7 @@ function buildOutcome(
 }
 
 export function reportSign(
-  { released, difference, warnings }: SignResult,
+  { released, difference, warnings, mended }: SignResult,
   { directory, coSign }: { directory: string; coSign: boolean },
 ): Report {
   if (released === null) {
@@ -92,7 +98,7 @@ export function reportSign(
           ? `${harmless(nothing.database)} is signed by every key that was named`
           : `nothing waits to be signed in ${harmless(directory)}`,
       ],
-      notices: warningLines(warnings),
+      notices: [...mendedLines(mended), ...warningLines(warnings)],
       exitStatus: 0,
     };
   }
@@ -108,7 +114,7 @@ export function reportSign(
       missing: released.missing,
     },
     lines: [...(difference === null ? [] : differenceLines(difference)), ...releaseLines(released)],
-    notices: warningLines(warnings),
+    notices: [...mendedLines(mended), ...warningLines(warnings)],
     exitStatus: 0,
   };
 }

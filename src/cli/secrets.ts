@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { PacksignError, reasonOf } from '../index.js';
+import { PacksignError, once, reasonOf } from '../index.js';
 import { canAsk } from './streams.js';
 import type { Outside } from './streams.js';
 import { harmless } from './terminal.js';
@@ -90,12 +90,6 @@ async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString('utf8');
-}
-
-/** Does something the first time that it is asked for, and keeps what came of it. */
-export function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => (made ??= make());
 }
 
 const ARMOR_END = /^-----END PGP [A-Z ]+-----[\t\r ]*$/m;

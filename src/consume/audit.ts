@@ -7,20 +7,19 @@ import type { Finding } from '../model/finding.js';
 import { PAGE_NAME } from '../model/layout.js';
 import { readAddress } from '../places/address.js';
 import { openNetwork } from '../net/transport.js';
-import type { Network, NetworkOptions } from '../net/transport.js';
+import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
+import type { Run } from '../run.js';
 import type { SecondOpinion } from './second-opinions.js';
 import { compareRemote, worstOf } from './compare.js';
 import { fetchSource, readOfferedKeys } from './fetch.js';
-import type { FetchRequest, FetchedDatabase } from './fetch.js';
+import type { FetchedDatabase } from './fetch.js';
 import type { Source } from './sources.js';
 
 export interface AuditOptions {
-  readonly network: NetworkOptions;
-  readonly now: Date;
+  readonly run: Run;
   /** Where gpgv and sqv are looked for. */
   readonly searchPath: string;
-  readonly onProgress?: (done: number, of: number) => void;
 }
 
 /** What a stranger gets from one address. */
@@ -78,7 +77,7 @@ const CACHE_HEADERS = [
  */
 export async function audit(address: string, options: AuditOptions): Promise<AuditResult> {
   const url = databaseAddress(address);
-  const network = openNetwork(options.network);
+  const network = openNetwork(options.run.network);
   try {
     const offered = await readOfferedKeys(network, url);
     const page = await readPage(network, url);
@@ -155,15 +154,12 @@ async function lookClosely(
   { url, certificates, options, own }: Look,
 ): Promise<Looked> {
   const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
-  const asking: FetchRequest = {
-    ...{ trust: { kind: 'none' }, network: options.network, now: options.now },
-    ...{ keysFile: null, fingerprints, threshold: null },
-  };
   const source: Source = {
     ...{ url, entry: null, pinnedBy: 'option', certificates, fetchesKeys: false },
     pins: { fingerprints, threshold: 'own' },
   };
-  const fetched = await fetchSource(network, source, { ...asking, at: from });
+  const run: Run = { ...options.run, trust: { kind: 'none' } };
+  const fetched = await fetchSource(network, source, { run, at: from });
   const { status, code, message, sha256, trusted } = fetched;
   const headers = await headersOf(network, from);
   const base = { url: from, status, code, message, sha256, headers };
@@ -171,16 +167,15 @@ async function lookClosely(
   const { Issued: issued, Expires: expires = null } = trusted.Packsign;
   const opinions = await askOthers(fetched, { certificates, threshold: thresholdOf(trusted), options });
   const compared = await compareRemote(network, fetched, {
-    ...asking,
-    again: source,
-    onProgress: options.onProgress,
+    run,
+    again: () => fetchSource(network, source, { run, at: from, fresh: true }),
   });
   const report: SiteReport = {
     ...base,
     ...compared,
     ...{ issued, expires, opinions },
     code: code ?? worstOf(compared.findings),
-    ageSeconds: secondsBetween(issued, options.now),
+    ageSeconds: secondsBetween(issued, run.now),
     lagSeconds: own?.issued == null ? null : secondsBetween(issued, own.issued),
   };
   return { fetched, report };

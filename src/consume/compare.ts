@@ -3,10 +3,9 @@ import type { FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Network } from '../net/transport.js';
-import { fetchSource, fetchThrough } from './fetch.js';
-import type { FetchRequest, FetchedDatabase } from './fetch.js';
+import type { Run } from '../run.js';
+import type { FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
-import type { Source } from './sources.js';
 import { hashingSink, streamFile } from './stream-file.js';
 import type { Streamed, WantedFile } from './stream-file.js';
 
@@ -19,10 +18,10 @@ export interface Comparison {
   readonly findings: readonly Finding[];
 }
 
-export interface CompareOptions extends FetchRequest {
-  /** What is read once more where something is wrong; else what stands at its address. */
-  readonly again?: Source;
-  readonly onProgress?: ((done: number, of: number) => void) | undefined;
+export interface CompareOptions {
+  readonly run: Run;
+  /** Reads the database once more, for when something is wrong. */
+  readonly again: () => Promise<FetchedDatabase>;
 }
 
 /** The gravest of what was found; null where nothing was. */
@@ -37,7 +36,7 @@ export function worstOf(findings: readonly Finding[]): ErrorCode | null {
  */
 export async function compareRemote(
   network: Network,
-  { trusted, from, url }: FetchedDatabase,
+  { trusted, from }: FetchedDatabase,
   options: CompareOptions,
 ): Promise<Comparison> {
   const wanted = Array.from(trusted?.Archives ?? [], ([path, entry]) => ({ path, entry }));
@@ -45,16 +44,11 @@ export async function compareRemote(
   const streamed = await inParallel(wanted, STREAMS, async (one) => {
     const answer = await streamFile(network, one, { places: [from], sink: hashingSink() });
     done += 1;
-    options.onProgress?.(done, wanted.length);
+    options.run.progress(done, wanted.length);
     return answer;
   });
-  const asking = { ...options, fresh: true };
-  const reread = async () =>
-    options.again === undefined
-      ? await fetchThrough(network, url, asking)
-      : await fetchSource(network, options.again, { ...asking, at: from });
   const isBad = streamed.some(({ kind }) => kind === 'altered' || kind === 'missing');
-  const now = isBad ? ((await reread()).trusted ?? trusted) : trusted;
+  const now = isBad ? ((await options.again()).trusted ?? trusted) : trusted;
   const findings: Finding[] = [];
   let ok = 0;
   for (const [index, one] of wanted.entries()) {

@@ -14,10 +14,11 @@ import { readAddress } from '../places/address.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
+import type { Run } from '../run.js';
 import { verifyDatabase, sha256Of } from '../verify/verify-database.js';
 import type { CheckedSignature, TrustedDatabase, Verdict } from '../verify/verify-database.js';
 import { acceptedOf, entriesOf, findSource } from './sources.js';
-import type { FetchOptions, Source } from './sources.js';
+import type { FetchOptions, PinOptions, Source } from './sources.js';
 
 /** A database as it was fetched, and what it was found to be. */
 export interface FetchedDatabase {
@@ -62,7 +63,7 @@ const REREADS = 3;
  * NOT_TRUSTED, TRUST_DAMAGED, LOCKED, FILE_UNREADABLE, KEYS_MALFORMED (of a file that was named), USAGE.
  */
 export async function fetchDatabase(target: string, options: FetchOptions): Promise<FetchedDatabase> {
-  const network = openNetwork(options.network);
+  const network = openNetwork(options.run.network);
   try {
     return await fetchThrough(network, target, options);
   } finally {
@@ -71,7 +72,8 @@ export async function fetchDatabase(target: string, options: FetchOptions): Prom
 }
 
 /** How a database is asked for. */
-export interface FetchRequest extends FetchOptions {
+export interface FetchRequest {
+  readonly run: Run;
   /** Whether caches are passed by, and nothing that is kept is used. */
   readonly fresh?: boolean;
   /** The one address to ask, in place of the database's own and its mirrors. */
@@ -84,7 +86,7 @@ export interface FetchRequest extends FetchOptions {
 export async function fetchThrough(
   network: Network,
   target: string,
-  options: FetchRequest,
+  options: FetchRequest & PinOptions,
 ): Promise<FetchedDatabase> {
   const source = await findSource(target, options);
   try {
@@ -192,7 +194,7 @@ async function obtain(
     if (source.pins === null) return { kind: 'obtained', bytes, signature: null, etag };
     const signature = await readSignature(network, from, { sha256: sha256Of(bytes), fresh });
     if (signature !== null || number >= REREADS) return { kind: 'obtained', bytes, signature, etag };
-    await sleep(options.network.backOffMs * 2 ** number);
+    await sleep(options.run.network.backOffMs * 2 ** number);
   }
 }
 
@@ -218,7 +220,7 @@ function pastCaches(address: string, number: number): string {
 
 function keptOf(
   { entry }: Source,
-  { trust }: FetchOptions,
+  { run: { trust } }: FetchRequest,
 ): (KeptDatabase & { readonly etag: string }) | null {
   const etag = entry?.accepted?.etag ?? null;
   if (entry?.accepted == null || etag === null || trust.kind !== 'store' || trust.cacheFolder === null)
@@ -239,10 +241,11 @@ async function decide(obtained: Obtained, deciding: Deciding): Promise<FetchedDa
   const sha256 = sha256Of(bytes);
   if (source.pins === null) return unpinned(source, { bytes, sha256, from });
   const keys = await currentKeys(sha256, deciding);
-  const accepted = source.entry === null ? null : acceptedOf(source.entry, { trust: options.trust, sha256 });
+  const accepted =
+    source.entry === null ? null : acceptedOf(source.entry, { trust: options.run.trust, sha256 });
   const verdict = await verifyDatabase(
     { bytes, signature: obtained.signature, certificates: keys.certificates },
-    { pins: source.pins, now: options.now, accepted, url: source.url },
+    { pins: source.pins, now: options.run.now, accepted, url: source.url },
   );
   await remember({ obtained, verdict, keys }, deciding);
   return {
@@ -325,7 +328,7 @@ export async function readOfferedKeys(network: Network, from: string): Promise<r
 function areKeysDue(sha256: string, { source: { entry }, options }: Fetch): boolean {
   const isNew = options.keysDue === true || entry?.accepted?.sha256 !== sha256;
   const refreshed = entry?.refreshed ?? null;
-  return isNew || refreshed === null || options.now.getTime() - refreshed.getTime() > KEYS_AGE_MS;
+  return isNew || refreshed === null || options.run.now.getTime() - refreshed.getTime() > KEYS_AGE_MS;
 }
 
 interface Decided {
@@ -343,7 +346,7 @@ async function remember(
   { source, options, from }: Deciding,
 ): Promise<void> {
   const { entry } = source;
-  const { trust } = options;
+  const { trust } = options.run;
   if (entry === null || trust.kind !== 'store') return;
   const { bytes, signature } = obtained;
   const note =
@@ -359,7 +362,7 @@ async function remember(
   const certificates = Buffer.from(
     armorCertificates(encodeCertificates(keys.certificates).binary),
   ).toString();
-  const refreshed = keys.areFresh && verdict.database !== null ? options.now : null;
+  const refreshed = keys.areFresh && verdict.database !== null ? options.run.now : null;
   await changeTrust(trust.folder, (entries) => {
     // Under the lock, as what nothing refers to is swept under it.
     if (isNew && verdict.database !== null && entries.some(({ url }) => url === entry.url)) {

@@ -92,7 +92,7 @@ export interface GetResult {
  * not good enough, and what `fetchDatabase` throws.
  */
 export async function get(names: readonly string[], options: GetOptions): Promise<GetResult> {
-  const network = openNetwork(options.network);
+  const network = openNetwork(options.run.network);
   try {
     const { database, chosen, notices } = await choose(network, names, options);
     requireFileNames(chosen);
@@ -122,7 +122,8 @@ async function choose(
   names: readonly string[],
   options: GetOptions,
 ): Promise<Choice & { readonly notices: readonly string[] }> {
-  const targets = options.from === null ? entriesOf(options.trust).map(({ name }) => name) : [options.from];
+  const targets =
+    options.from === null ? entriesOf(options.run.trust).map(({ name }) => name) : [options.from];
   if (targets.length === 0) {
     throw new PacksignError('NOT_TRUSTED', 'no database is trusted yet', {
       hint: 'packsign trust add URL --keys FILE, or name one with --from URL',
@@ -477,7 +478,7 @@ export async function fetchFile(
   const all = { ...options, from: null, allowUnauthenticated: false, allowPre: false };
   const entry = filesOf(database, all).get(path);
   if (entry === undefined) throw notFound(path, { named: [], place: placeOf(database) });
-  const network = openNetwork(options.network);
+  const network = openNetwork(options.run.network);
   try {
     const { packages, findings } = await download(network, { database, chosen: [{ path, entry }] }, all);
     const [one] = packages;

@@ -36,7 +36,7 @@ export interface ListResult extends Omit<VerifyResult, 'files' | 'findings'> {
   readonly packages: readonly ListedPackage[];
 }
 
-export type ListOptions = Omit<VerifyOptions, 'files' | 'onProgress'>;
+export type ListOptions = Omit<VerifyOptions, 'files'>;
 
 /**
  * The packages of a database after it was verified: a directory, a file, an address, or the name of a trusted one.
@@ -73,8 +73,8 @@ async function look(
   target: string,
   options: ListOptions,
 ): Promise<{ readonly result: VerifyResult; readonly bytes: Uint8Array | null }> {
-  if (isRemote(target, options.remote) && options.remote !== undefined) {
-    const fetched = await fetchDatabase(target, { ...options, ...options.remote });
+  if (isRemote(target, options.run)) {
+    const fetched = await fetchDatabase(target, options);
     return { result: { ...fetched, ...NOTHING_CHECKED, database: fetched.url }, bytes: fetched.bytes };
   }
   const result = await verify(target, { ...options, files: false });

@@ -1,25 +1,11 @@
 import { readBundle, readAcceptedHashes, readTrust } from './trust-store.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress, isAddress } from '../model/address.js';
-import type { TrustEntry } from '../model/trust.js';
-import type { NetworkOptions } from '../net/transport.js';
+import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Accepted, Pins } from '../verify/verify-database.js';
-import { readKeys } from '../published/read.js';
-
-export { DIRECT_NETWORK } from '../net/transport.js';
-
-/** Where trust is looked up. A bundle is what an application ships; nothing is ever written to it. */
-export type TrustPlace =
-  | {
-      readonly kind: 'store';
-      /** The user's configuration folder of packsign. */
-      readonly folder: string;
-      /** Where fetched databases are kept, so that asking for news is one small request; null keeps none. */
-      readonly cacheFolder: string | null;
-    }
-  | { readonly kind: 'bundle'; readonly file: string }
-  | { readonly kind: 'none' };
+import { readCertificateFile } from '../published/read.js';
+import type { Run } from '../run.js';
 
 /** Keys to hold a database to for once, whatever the store says. */
 export interface PinOptions {
@@ -31,9 +17,7 @@ export interface PinOptions {
 }
 
 export interface FetchOptions extends PinOptions {
-  readonly trust: TrustPlace;
-  readonly network: NetworkOptions;
-  readonly now: Date;
+  readonly run: Run;
 }
 
 /** What is known of a database before anything of it is fetched. */
@@ -66,7 +50,7 @@ export function findEntry(target: string, trust: TrustPlace): TrustEntry | null 
 export async function findSource(target: string, options: FetchOptions): Promise<Source> {
   const { keysFile, fingerprints } = options;
   const isOption = keysFile !== null || fingerprints.length > 0;
-  const entry = isOption && isAddress(target) ? null : findEntry(target, options.trust);
+  const entry = isOption && isAddress(target) ? null : findEntry(target, options.run.trust);
   if (entry === null && !isAddress(target)) throw notTrusted(target);
   const url = entry?.url ?? databaseAddress(target);
   if (isOption) return await pinnedByOption(url, options);
@@ -90,9 +74,9 @@ export function notTrusted(name: string): PacksignError {
   });
 }
 
-async function pinnedByOption(url: string, options: FetchOptions): Promise<Source> {
+async function pinnedByOption(url: string, options: PinOptions): Promise<Source> {
   const { keysFile, fingerprints } = options;
-  const certificates = keysFile === null ? [] : await readKeys(keysFile);
+  const certificates = keysFile === null ? [] : await readCertificateFile(keysFile);
   if (keysFile !== null && certificates.length === 0) {
     throw new PacksignError('FILE_UNREADABLE', `there is no file ${keysFile}`);
   }

@@ -6,24 +6,26 @@ import { thresholdOf } from '../model/database.js';
 import type { Trust } from '../model/database.js';
 import { hashesOf } from '../model/ledger.js';
 import { isTrustName } from '../model/trust.js';
-import type { Grounds, TrustEntry } from '../model/trust.js';
+import type { Grounds, TrustEntry, TrustPlace, TrustStore } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
-import type { Network, NetworkOptions } from '../net/transport.js';
+import type { Network } from '../net/transport.js';
+import type { Run } from '../run.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { fetchSource, fetchThrough, acceptedNote, readOfferedKeys } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { readKeys } from '../published/read.js';
+import { readCertificateFile } from '../published/read.js';
 import { entriesOf, findEntry, notTrusted, readArmored } from './sources.js';
-import type { Source, TrustPlace } from './sources.js';
+import type { Source } from './sources.js';
 
-/** The trust store of a user. */
-export type TrustStore = Extract<TrustPlace, { kind: 'store' }>;
+/** A run with a trust store that may be written. */
+export type TrustRun = Run & { readonly trust: TrustStore };
 
 export interface TrustOptions {
-  readonly store: TrustStore;
-  readonly network: NetworkOptions;
-  readonly now: Date;
+  readonly run: TrustRun;
 }
+
+/** Nothing but the store says what counts. */
+const NO_PINS = { keysFile: null, fingerprints: [], threshold: null } as const;
 
 /** A key that is about to be pinned, or is. */
 export interface PinnedKey {
@@ -75,12 +77,12 @@ export interface TrustAdded extends TrustOffer {
  */
 export async function trustAdd(address: string, options: TrustAddOptions): Promise<TrustAdded> {
   const url = databaseAddress(address);
-  const entries = entriesOf(options.store);
+  const entries = entriesOf(options.run.trust);
   const standing = entries.find((entry) => entry.url === url);
   if (standing !== undefined && (isPinned(standing) || options.blindly)) throw exists(standing);
   const others = entries.filter((entry) => entry !== standing);
   const name = chooseName(options.name ?? standing?.name ?? null, { url, entries: others });
-  const network = openNetwork(options.network);
+  const network = openNetwork(options.run.network);
   try {
     const chosen = await choosePins(network, url, options);
     const fetched = await examine(network, { url, ...chosen }, options);
@@ -184,7 +186,7 @@ async function readGiven(keys: Uint8Array | string): Promise<readonly Certificat
     const { readCertificates } = await import('../pgp/certificates.js');
     return await readCertificates(keys);
   }
-  const certificates = await readKeys(keys);
+  const certificates = await readCertificateFile(keys);
   if (certificates.length === 0) throw new PacksignError('FILE_UNREADABLE', `there is no file ${keys}`);
   return certificates;
 }
@@ -219,10 +221,7 @@ async function vouched(
   options: TrustAddOptions & { readonly via: string },
 ): Promise<Chosen> {
   const { via } = options;
-  const fetched = await fetchThrough(network, via, {
-    ...{ trust: options.store, network: options.network, now: options.now },
-    ...{ keysFile: null, fingerprints: [], threshold: null },
-  });
+  const fetched = await fetchThrough(network, via, { ...NO_PINS, run: options.run });
   if (fetched.trusted === null || fetched.status !== 'authentic') {
     throw new PacksignError('NOT_VOUCHED_FOR', `${via} is ${fetched.status}: its word is worth nothing now`);
   }
@@ -260,10 +259,7 @@ async function examine(
   const look = async (least: number): Promise<FetchedDatabase> => {
     const pins = fingerprints.length === 0 ? null : { fingerprints, threshold: least };
     const source: Source = { url, entry: null, pins, pinnedBy: 'option', certificates, fetchesKeys: false };
-    const database = await fetchSource(network, source, {
-      ...{ trust: options.store, network: options.network, now: options.now },
-      ...{ keysFile: null, fingerprints: [], threshold: null },
-    });
+    const database = await fetchSource(network, source, { run: options.run });
     if (database.status !== 'refused') return database;
     throw new PacksignError(
       database.code ?? 'SIGNATURE_INVALID',
@@ -288,7 +284,7 @@ interface Storing extends TrustOffer {
 
 async function store(
   { url, name, threshold, grounds, certificates, database }: Storing,
-  { store: place, now }: TrustAddOptions,
+  { run: { now, trust: place } }: TrustAddOptions,
 ): Promise<void> {
   const { trusted, sha256, bytes, signature, etag } = database;
   const note = trusted === null || sha256 === null ? null : acceptedNote({ sha256, database: trusted }, etag);
@@ -395,15 +391,13 @@ export interface TrustRefreshOptions extends TrustOptions {
  * user names them. Throws NOT_TRUSTED, FINGERPRINT_MISSING, NOT_CONFIRMED, and what `fetchDatabase` throws.
  */
 export async function trustRefresh(target: string, options: TrustRefreshOptions): Promise<Refreshed> {
-  const { store: place, now } = options;
+  const { run } = options;
+  const place = run.trust;
   const before = findEntry(target, place);
   if (before === null) throw notTrusted(target);
-  const network = openNetwork(options.network);
+  const network = openNetwork(options.run.network);
   try {
-    const fetched = await fetchThrough(network, before.name, {
-      ...{ trust: place, network: options.network, now, fresh: true, keysDue: true },
-      ...{ keysFile: null, fingerprints: [], threshold: null },
-    });
+    const fetched = await fetchThrough(network, before.name, { ...NO_PINS, run, fresh: true, keysDue: true });
     const { proposed, certificates } = await proposals(network, fetched, before);
     const pinned = choosePinned(options.pin, { proposed, before });
     if (pinned.length > 0) {

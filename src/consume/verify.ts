@@ -13,8 +13,9 @@ import type { Finding } from '../model/finding.js';
 import { DATABASE_NAME, KEYS_NAME, signaturePath } from '../model/layout.js';
 import { compareText } from '../model/package.js';
 import type { AcceptedNote } from '../model/trust.js';
-import { DIRECT_NETWORK, openNetwork } from '../net/transport.js';
+import { openNetwork } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
+import type { Run } from '../run.js';
 import { compareRemote, worstOf } from './compare.js';
 import { fetchThrough } from './fetch.js';
 import { verifyDatabase, sha256Of } from '../verify/verify-database.js';
@@ -25,26 +26,16 @@ import type {
   TrustedDatabase,
   Verdict,
 } from '../verify/verify-database.js';
-import { readKeys } from '../published/read.js';
+import { readCertificateFile } from '../published/read.js';
 import { findEntry } from './sources.js';
-import type { FetchOptions } from './sources.js';
+import type { PinOptions } from './sources.js';
 
-export interface VerifyOptions {
-  /** A file of certificates: all of its primaries are pinned. */
-  readonly keysFile: string | null;
-  /** Primary fingerprints to insist on; their certificates come from `keysFile`, else from `keys.asc`. */
-  readonly fingerprints: readonly string[];
-  readonly threshold: number | null;
+export interface VerifyOptions extends PinOptions {
+  readonly run: Run;
   /** A signature file named by hand; null finds it by the hash of the database. */
   readonly signatureFile: string | null;
   /** Whether files are compared; null compares those of a directory, and fetches none. */
   readonly files: boolean | null;
-  readonly now: Date;
-  /** Where this machine notes what it published; null keeps no note. */
-  readonly notesFolder: string | null;
-  /** How addresses and names of trusted databases are looked up; when not given, neither is. */
-  readonly remote?: Pick<FetchOptions, 'trust' | 'network'>;
-  readonly onProgress?: (done: number, of: number) => void;
 }
 
 /** `unauthenticated` may still list packages, whose claims are then nobody's. */
@@ -84,7 +75,7 @@ interface Target {
  * what `fetchDatabase` throws.
  */
 export async function verify(path: string, options: VerifyOptions): Promise<VerifyResult> {
-  if (isRemote(path, options.remote)) return await verifyRemote(path, options);
+  if (isRemote(path, options.run)) return await verifyRemote(path, options);
   const target = findTarget(path);
   const files = readFiles(target, options);
   if (files.kind === 'missing') return nothingThere(target);
@@ -97,7 +88,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<Veri
     { bytes, signature, certificates: pinning.certificates },
     {
       pins: pinning.pins,
-      now: options.now,
+      now: options.run.now,
       accepted: pinning.accepted,
       url: null,
       byHand: options.signatureFile !== null,
@@ -107,26 +98,25 @@ export async function verify(path: string, options: VerifyOptions): Promise<Veri
 }
 
 /** An address, or a name in the trust store that is no file here. */
-export function isRemote(target: string, remote: VerifyOptions['remote']): boolean {
-  if (isAddress(target)) return true;
-  return remote !== undefined && !existsSync(target) && findEntry(target, remote.trust) !== null;
+export function isRemote(target: string, { trust }: Run): boolean {
+  return isAddress(target) || (!existsSync(target) && findEntry(target, trust) !== null);
 }
 
 async function verifyRemote(target: string, options: VerifyOptions): Promise<VerifyResult> {
-  const { remote = { trust: { kind: 'none' }, network: DIRECT_NETWORK } } = options;
+  const { run } = options;
   if (options.signatureFile !== null) {
     throw new PacksignError('USAGE', '--signature is for database files; an address has its own signatures');
   }
-  const network = openNetwork(remote.network);
+  const network = openNetwork(run.network);
   try {
-    const asking = { ...options, ...remote };
-    const fetched = await fetchThrough(network, target, asking);
+    const fetched = await fetchThrough(network, target, options);
     const { status, code, message, sha256, trusted, pinnedBy, signatures, notify, accepted } = fetched;
     const answer = { status, code, message, sha256, trusted, pinnedBy, signatures, notify, accepted };
     if (trusted === null || options.files !== true) {
       return { ...answer, ...NOTHING_CHECKED, database: fetched.url };
     }
-    const compared = await compareRemote(network, fetched, { ...asking, onProgress: options.onProgress });
+    const again = () => fetchThrough(network, fetched.url, { ...options, fresh: true });
+    const compared = await compareRemote(network, fetched, { run, again });
     return { ...answer, ...compared, code: code ?? worstOf(compared.findings), database: fetched.url };
   } finally {
     await network.close();
@@ -221,7 +211,7 @@ async function choosePins(target: Target, options: VerifyOptions): Promise<Pinni
   if (fingerprints.length > 0)
     return { ...chosen, pins: within({ fingerprints, threshold }), pinnedBy: 'option' };
   if (!target.isDirectory) return { ...chosen, pins: null, pinnedBy: null };
-  const note = options.notesFolder === null ? null : readNote(options.notesFolder, target.directory);
+  const note = options.run.notesFolder === null ? null : readNote(options.run.notesFolder, target.directory);
   if (note !== null) return { ...chosen, pins: note, pinnedBy: 'publisher', accepted: note };
   const all = own.certificates.map(({ fingerprint }) => fingerprint);
   return { ...chosen, pins: { fingerprints: all, threshold: 'own' }, pinnedBy: 'directory' };
@@ -237,7 +227,7 @@ function within(pins: { fingerprints: readonly string[]; threshold: number }): P
 }
 
 async function readNamedKeys(file: string): Promise<readonly Certificate[]> {
-  const certificates = await readKeys(file);
+  const certificates = await readCertificateFile(file);
   if (certificates.length > 0) return certificates;
   throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
 }
@@ -264,7 +254,7 @@ async function ownKeys({
   | { kind: 'refused'; code: ErrorCode; message: string }
 > {
   try {
-    return { kind: 'read', certificates: await readKeys(join(directory, KEYS_NAME)) };
+    return { kind: 'read', certificates: await readCertificateFile(join(directory, KEYS_NAME)) };
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
     return { kind: 'refused', code: error.code, message: error.message };
@@ -324,7 +314,7 @@ async function compareFiles(
   directory: string,
   { database, options }: { database: Database; options: VerifyOptions },
 ): Promise<Pick<VerifyResult, 'files' | 'findings'>> {
-  const results = await digestListed(directory, database.Archives, options.onProgress);
+  const results = await digestListed(directory, database.Archives, options.run.progress);
   const findings: Finding[] = [];
   let ok = 0;
   for (const [path, entry] of database.Archives) {

@@ -6,7 +6,7 @@ import { KEYS_NAME } from '../model/layout.js';
 import type { KeyDescription } from './describe.js';
 import type { LintFinding } from './lint.js';
 import { lintAll } from './lint-published.js';
-import { readKeys } from '../published/read.js';
+import { readCertificateFile } from '../published/read.js';
 import { KEY_FILE_LIMIT_BYTES, openCertificates } from '../signers/open.js';
 import type { CertificateSources } from '../signers/open.js';
 
@@ -99,7 +99,7 @@ export async function showKey(name: string, options: ShowKeyOptions): Promise<Sh
     (await openCertificates([name], { certificates: [], environment }))[0]?.binary ??
     new Uint8Array();
   const { certificate, ...description } = await describeKey(bytes, now);
-  const published = await readKeys(join(directory, KEYS_NAME));
+  const published = await readCertificateFile(join(directory, KEYS_NAME));
   const lint = await lintAll([certificate], { published, databaseExpires: null, now });
   return { ...description, lint };
 }

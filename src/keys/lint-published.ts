@@ -1,9 +1,7 @@
-import { join } from 'node:path';
 import type { Warning } from '../model/finding.js';
-import { KEYS_NAME } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
+import type { Published } from '../published/published.js';
 import type { LintFinding } from './lint.js';
-import { readKeys } from '../published/read.js';
 
 export interface LintOptions {
   /** Null: those that the directory publishes. */
@@ -14,8 +12,11 @@ export interface LintOptions {
 }
 
 /** What today's verifiers will say of keys that sign here, and from when. Throws KEYS_MALFORMED. */
-export async function lintKeys(directory: string, options: LintOptions): Promise<readonly Warning[]> {
-  const published = await readKeys(join(directory, KEYS_NAME));
+export async function lintPublished(
+  { certificates }: Published,
+  options: LintOptions,
+): Promise<readonly Warning[]> {
+  const published = await certificates();
   const findings = await lintAll(options.certificates ?? published, { ...options, published });
   return findings.map(({ code, message }) => ({ code, path: null, message }));
 }

@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { createFile, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_NAME } from '../model/layout.js';
+import { once } from '../model/once.js';
 import type { CheckedBackup } from './backup.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { RenewedKey, RevocationReason } from './renew.js';
+import type { Run } from '../run.js';
 import { checkKeyFiles, keyFiles } from './key-files.js';
 import { publishKeys } from './publish-keys.js';
 import type { PublishedKeys } from './publish-keys.js';
-import { readKeys } from '../published/read.js';
+import { readCertificateFile } from '../published/read.js';
 import { KEY_FILE_LIMIT_BYTES } from '../signers/open.js';
 
 export interface ChangeKeyOptions {
@@ -20,10 +22,9 @@ export interface ChangeKeyOptions {
   readonly passphrase: (label: string) => Promise<string | null>;
   /** The directory whose `keys.asc` is refreshed where it holds the key. */
   readonly directory: string;
-  readonly stateFolder: string;
   /** Whether the directory's trust page follows its `keys.asc`. */
   readonly page: boolean;
-  readonly now: Date;
+  readonly run: Run;
 }
 
 export interface ChangedKey {
@@ -83,7 +84,7 @@ export async function revokeKeyFile(options: RevokeKeyOptions): Promise<ChangedK
 /** What a backup is good for, tried out in memory. Throws NO_KEY, KEY_MALFORMED, KEY_UNUSABLE, and for passphrases. */
 export async function checkBackupFile(
   file: string,
-  { passphrase, now }: Pick<ChangeKeyOptions, 'passphrase' | 'now'>,
+  { passphrase, run: { now } }: Pick<ChangeKeyOptions, 'passphrase' | 'run'>,
 ): Promise<CheckedBackup> {
   const { checkBackup } = await import('./backup.js');
   return await checkBackup(readKeyFile(file), { passphrase: once(() => passphrase(file)), date: now });
@@ -103,7 +104,8 @@ async function changeKey(
   options: ChangeKeyOptions,
   change: (bytes: Uint8Array, unlocking: Unlocking) => Promise<RenewedKey>,
 ): Promise<ChangedKey> {
-  const { file, output, now } = options;
+  const { file, output, run } = options;
+  const { now } = run;
   const bytes = readKeyFile(file);
   if (output !== null) checkKeyFiles(output);
   const passphrase = once(() => options.passphrase(file));
@@ -140,7 +142,7 @@ async function publishRevocation(options: RevokeKeyOptions): Promise<ChangedKey>
   const { file, directory } = options;
   const keys = join(directory, KEYS_NAME);
   const { applyRevocation } = await import('./revocation.js');
-  const certificate = await applyRevocation(readKeyFile(file), await readKeys(keys));
+  const certificate = await applyRevocation(readKeyFile(file), await readCertificateFile(keys));
   if (certificate === null) {
     throw new PacksignError('KEY_NOT_PUBLISHED', `${file} revokes none of the keys in ${keys}`, {
       hint: 'name the directory that publishes the key: packsign key revoke FILE DIR',
@@ -151,20 +153,18 @@ async function publishRevocation(options: RevokeKeyOptions): Promise<ChangedKey>
 
 async function outcome(
   certificate: Certificate,
-  { directory, stateFolder, page, now }: ChangeKeyOptions,
+  { directory, page, run }: ChangeKeyOptions,
 ): Promise<Omit<ChangedKey, 'files'>> {
   const { expiryOf, signingStatus } = await import('../pgp/certificates.js');
   const { fingerprint } = certificate;
-  const standing = signingStatus(certificate, now);
-  const known = await readKeys(join(directory, KEYS_NAME));
+  const standing = signingStatus(certificate, run.now);
+  const known = await readCertificateFile(join(directory, KEYS_NAME));
   const isPublished = known.some((one) => one.fingerprint === fingerprint);
   return {
     fingerprint,
     signingKey: standing.kind === 'valid' ? standing.key.fingerprint : null,
-    expires: expiryOf(certificate, now),
-    published: isPublished
-      ? await publishKeys(directory, { certificates: [certificate], stateFolder, page })
-      : null,
+    expires: expiryOf(certificate, run.now),
+    published: isPublished ? await publishKeys(directory, { certificates: [certificate], page, run }) : null,
   };
 }
 
@@ -174,9 +174,4 @@ function readKeyFile(file: string): Uint8Array {
   throw new PacksignError('NO_KEY', `there is no key file ${file}`, {
     hint: 'a key that GnuPG keeps is changed with gpg --quick-set-expire, --quick-add-key or --edit-key',
   });
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => (made ??= make());
 }

@@ -31,6 +31,7 @@ export type WarningCode =
   | 'NO_VERSION'
   | 'PAGE_EDITED'
   | 'PAGE_NOT_WRITTEN'
+  | 'PUBLICATION_INCOMPLETE'
   | 'SIGNER_NOT_LISTED'
   | 'UNREADABLE'
   | 'UNSAFE_NAME'

@@ -9,6 +9,21 @@ export type Grounds =
   /** On the word of another trusted database. */
   | { readonly kind: 'vouched'; readonly by: string };
 
+/** Where trust is looked up. A bundle is what an application ships; nothing is ever written to it. */
+export type TrustPlace =
+  | {
+      readonly kind: 'store';
+      /** The user's configuration folder of packsign. */
+      readonly folder: string;
+      /** Where fetched databases are kept, so that asking for news is one small request; null keeps none. */
+      readonly cacheFolder: string | null;
+    }
+  | { readonly kind: 'bundle'; readonly file: string }
+  | { readonly kind: 'none' };
+
+/** The trust store of a user. */
+export type TrustStore = Extract<TrustPlace, { kind: 'store' }>;
+
 /** What is kept of the last database that was accepted (docs/FORMAT.md §8 step 9); its inventory lies beside it. */
 export interface AcceptedNote {
   readonly issued: Date;

@@ -1,15 +1,15 @@
 import type { Warning } from '../model/finding.js';
+import type { Published } from '../published/published.js';
 
 /**
- * Lets the trust page show the keys that are published now beside a database; does nothing where it is not to follow
- * them. What keeps it as it was is a warning, as everything else is in place by then.
+ * Brings the trust page up to date with what is published now; does nothing where it is not to follow. What keeps the
+ * page as it was is a warning, because everything else is in place by then.
  */
 export async function followPage(
-  directory: string,
-  { sha256, page = false }: { readonly sha256: string; readonly page?: boolean | undefined },
+  published: Published,
+  { page = false }: { readonly page?: boolean },
 ): Promise<readonly Warning[]> {
-  if (!page) return [];
-  const { repairPage } = await import('./publish-page.js');
-  const { warnings } = await repairPage(directory, sha256, { stillSince: null });
-  return warnings;
+  if (!page || published.sha256() === null) return [];
+  const { mendPage } = await import('./publish-page.js');
+  return (await mendPage(published, { stillSince: null })).warnings;
 }

@@ -6,7 +6,7 @@ import { takeLock } from '../disk/lock.js';
 import { hasTree, readTree, removeTree, writeTree } from './assets.js';
 import type { Tree } from './assets.js';
 import { PacksignError, reasonOf } from '../errors.js';
-import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES } from '../model/database.js';
+import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
 import { ASSETS_FOLDER, DATABASE_NAME, KEYS_NAME, PAGE_NAME } from '../model/layout.js';
@@ -14,14 +14,19 @@ import type { Certificate } from '../pgp/certificates.js';
 import { readStamp, renderPage } from './render.js';
 import type { PageKey, Stamp } from './render.js';
 import { sha256Of } from '../verify/verify-database.js';
-import { readPublished, readPublishedKeys } from '../published/read.js';
+import type { Published } from '../published/published.js';
+import { PAGE_AS_IT_WAS } from './mended.js';
+import type { MendedPage } from './mended.js';
+import { readPublished } from '../published/read.js';
+import { incompleteWarning, makeWhole } from '../published/whole.js';
+import type { Run } from '../run.js';
 
 export interface PageOptions {
   /** A folder with a template of the user's own; null takes packsign's. */
   readonly template: string | null;
   /** Writes over a page that was edited by hand. */
   readonly force: boolean;
-  readonly stateFolder: string;
+  readonly run: Pick<Run, 'stateFolder' | 'now'>;
 }
 
 export interface PageResult {
@@ -41,20 +46,17 @@ export interface PageResult {
  * TEMPLATE_INVALID, and those of reading and writing.
  */
 export async function page(directory: string, options: PageOptions): Promise<PageResult> {
-  const unlock = takeLock(options.stateFolder);
+  const unlock = takeLock(options.run.stateFolder);
   try {
-    const published = await readPublished(directory);
-    if (published === null) {
+    const { published } = await makeWhole(readPublished(directory, options.run.stateFolder), options.run);
+    const shown = await shownOf(published);
+    if (shown === null) {
       throw new PacksignError(
         'NOT_PUBLISHED',
         `there is no ${join(directory, DATABASE_NAME)} to make a page of`,
-        {
-          hint: 'publish a database first: packsign build DIRECTORY --key FILE',
-        },
+        { hint: 'publish a database first: packsign build DIRECTORY --key FILE' },
       );
     }
-    const keys = await readPublishedKeys(directory);
-    const shown = { database: published.database, sha256: published.sha256, keys };
     const template = readTemplate(options.template);
     const html = await makePage(shown, template);
     if (!options.force) requireOwnPage(directory, html);
@@ -65,55 +67,67 @@ export async function page(directory: string, options: PageOptions): Promise<Pag
 }
 
 /** What a page shows. */
-export interface Shown {
+interface Shown {
   readonly database: Database;
   readonly sha256: string;
-  readonly keys: { readonly armored: Uint8Array; readonly certificates: readonly Certificate[] };
+  readonly armored: Uint8Array;
+  readonly certificates: readonly Certificate[];
+}
+
+/** Null where nothing is published. Throws PREVIOUS_INVALID. */
+async function shownOf(published: Published): Promise<Shown | null> {
+  const signed = await published.verified();
+  if (signed === null) return null;
+  return {
+    database: signed.database,
+    sha256: signed.content.sha256(),
+    armored: published.bytes(KEYS_NAME) ?? new Uint8Array(),
+    certificates: await published.certificates(),
+  };
 }
 
 /**
- * Brings the page up to date after a publication, from packsign's own template. The database is published whatever
- * comes of it: what keeps the page as it was is a warning.
+ * Brings the page up to date, from packsign's own template: after a publication, after a run that ended between
+ * publication and page, and where others took away or spoiled it. The database is published whatever comes of it: what
+ * keeps the page as it was is a warning. A beginning of a page that was written after `stillSince` may be an editor's, and
+ * is left for now.
  */
-export async function refreshPage(directory: string, shown: Shown): Promise<readonly Warning[]> {
-  const { warnings } = await warned(() =>
-    mend(directory, shown, { template: readTemplate(null), stillSince: null }),
-  );
-  return warnings;
-}
-
-/** What came of looking after a page. */
-export interface Mended {
-  /** Whether it was missing, damaged or of another database, and is right now. */
-  readonly written: boolean;
-  /** Somebody may be writing it: to be looked at again in a moment. */
-  readonly again: boolean;
-  readonly warnings: readonly Warning[];
-}
-
-const AS_IT_WAS: Mended = { written: false, again: false, warnings: [] };
-
-/**
- * Puts right what a run left that ended between publication and page, and what others took away or spoiled since.
- * Reads the database only where it has to; `sha256` is what stands there. A beginning of a page that was written
- * after `stillSince` may be an editor's, and is left for now.
- */
-export async function repairPage(
-  directory: string,
-  sha256: string,
-  { stillSince }: { stillSince: Date | null },
-): Promise<Mended> {
-  return await warned(async () => {
+export async function mendPage(
+  published: Published,
+  { stillSince }: { readonly stillSince: Date | null },
+): Promise<MendedPage> {
+  try {
     const template = readTemplate(null);
-    const armored = readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES);
-    if (armored === null) return AS_IT_WAS;
-    const wanted = stampOf({ sha256, keys: { armored } }, template);
-    if (conditionOf(directory, wanted, template) === 'right') return AS_IT_WAS;
-    const published = await readPublished(directory);
-    if (published === null) return AS_IT_WAS;
-    const shown = { ...published, keys: await readPublishedKeys(directory) };
-    return await mend(directory, shown, { template, stillSince });
-  });
+    if (isPageRight(published, template)) return PAGE_AS_IT_WAS;
+    const shown = await shownOf(published);
+    return shown === null ? PAGE_AS_IT_WAS : await mend(published.directory, shown, { template, stillSince });
+  } catch (error) {
+    if (!(error instanceof PacksignError)) throw error;
+    const warning = pageWarning('PAGE_NOT_WRITTEN', `was not written: ${error.message}`);
+    return { ...PAGE_AS_IT_WAS, warnings: [warning] };
+  }
+}
+
+/** What a command that only looks says of a page that is missing or out of date. */
+export function pageWarnings(published: Published): readonly Warning[] {
+  const template = readTemplate(null);
+  const stamp = publishedStamp(published, template);
+  const condition = stamp === null ? 'right' : conditionOf(published.directory, stamp, template);
+  if (condition === 'own') return leftAlone(MADE_WITH_TEMPLATE).warnings;
+  return condition === 'due' ? [incompleteWarning(PAGE_NAME)] : [];
+}
+
+/** Reads neither the database nor what the keys say. */
+function isPageRight(published: Published, template: Template): boolean {
+  const stamp = publishedStamp(published, template);
+  return stamp === null || conditionOf(published.directory, stamp, template) === 'right';
+}
+
+/** The stamp of the page that belongs there; null where there is nothing to show. */
+function publishedStamp(published: Published, template: Template): Stamp | null {
+  const sha256 = published.sha256();
+  const armored = published.bytes(KEYS_NAME);
+  return sha256 === null || armored === null ? null : stampOf({ sha256, armored }, template);
 }
 
 /** The files that a page consists of, relative to the directory: who keeps it looks at them. */
@@ -123,37 +137,27 @@ export function pageFiles(): readonly string[] {
   return [PAGE_NAME, ...Array.from(template.assets.keys(), (path) => `${folder}/${path}`)];
 }
 
-async function warned(work: () => Promise<Mended>): Promise<Mended> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof PacksignError)) throw error;
-    const warning = pageWarning('PAGE_NOT_WRITTEN', `was not written: ${error.message}`);
-    return { ...AS_IT_WAS, warnings: [warning] };
-  }
-}
-
 async function mend(
   directory: string,
   shown: Shown,
   { template, stillSince }: { template: Template; stillSince: Date | null },
-): Promise<Mended> {
+): Promise<MendedPage> {
   const condition = conditionOf(directory, stampOf(shown, template), template);
-  if (condition === 'right') return AS_IT_WAS;
-  if (condition === 'own') {
-    return leftAlone('was made with --template and left alone: run packsign page --template DIR');
-  }
+  if (condition === 'right') return PAGE_AS_IT_WAS;
+  if (condition === 'own') return leftAlone(MADE_WITH_TEMPLATE);
   const html = await makePage(shown, template);
   if (condition === 'edited') {
     if (!isCutShort(directory, html)) return leftAlone('was edited by hand and left alone');
-    if (stillSince !== null && writtenAt(directory) > stillSince) return { ...AS_IT_WAS, again: true };
+    if (stillSince !== null && writtenAt(directory) > stillSince) return { ...PAGE_AS_IT_WAS, again: true };
   }
   putPage(directory, html, template);
-  return { ...AS_IT_WAS, written: true };
+  return { ...PAGE_AS_IT_WAS, written: true };
 }
 
-function leftAlone(message: string): Mended {
-  return { ...AS_IT_WAS, warnings: [pageWarning('PAGE_EDITED', message)] };
+const MADE_WITH_TEMPLATE = 'was made with --template and left alone: run packsign page --template DIR';
+
+function leftAlone(message: string): MendedPage {
+  return { ...PAGE_AS_IT_WAS, warnings: [pageWarning('PAGE_EDITED', message)] };
 }
 
 function writtenAt(directory: string): Date {
@@ -231,13 +235,13 @@ function assetsFolder({ sha256 }: Template): string {
 }
 
 async function makePage(shown: Shown, template: Template): Promise<string> {
-  const { database, sha256, keys } = shown;
+  const { database, sha256, armored, certificates } = shown;
   const source = {
     database,
     sha256,
     assets: assetsFolder(template),
-    keys: await pageKeys(keys.certificates, database.Packsign.Issued),
-    armored: Buffer.from(keys.armored).toString('utf8').trim(),
+    keys: await pageKeys(certificates, database.Packsign.Issued),
+    armored: Buffer.from(armored).toString('utf8').trim(),
   };
   return render(template, source, stampOf(shown, template));
 }
@@ -287,11 +291,8 @@ function readPage(directory: string): string | null {
   return readBounded(join(directory, PAGE_NAME), DATABASE_LIMIT_BYTES)?.toString('utf8') ?? null;
 }
 
-function stampOf(
-  { sha256, keys }: { readonly sha256: string; readonly keys: { readonly armored: Uint8Array } },
-  template: Template,
-): Stamp {
-  return { database: sha256, keys: sha256Of(keys.armored), template: template.sha256, own: template.own };
+function stampOf({ sha256, armored }: Pick<Shown, 'sha256' | 'armored'>, template: Template): Stamp {
+  return { database: sha256, keys: sha256Of(armored), template: template.sha256, own: template.own };
 }
 
 function hasAssets(directory: string, template: Template): boolean {

@@ -1,79 +1,59 @@
 import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
-import { identityBehind, isSameIdentity, nameIdentity } from '../disk/identities.js';
+import { identityBehind, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
-import { PacksignError } from '../errors.js';
-import type { Database } from '../model/database.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
-import { DATABASE_NAME, KEYS_NAME, signaturePath } from '../model/layout.js';
+import {
+  DATABASE_NAME,
+  KEYRING_NAME,
+  KEYS_NAME,
+  PENDING_REVOCATIONS_NAME,
+  SIGNATURES_FOLDER,
+  SIGNATURE_COPY_NAME,
+  UNSIGNED_NAME,
+  UNSIGNED_SIGNATURES_NAME,
+  signaturePath,
+} from '../model/layout.js';
+import { once } from '../model/once.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
-import { verifyDatabase } from '../verify/verify-database.js';
+import type { FileChanges, Published, PublishedName } from './published.js';
+import { requireVerified } from './verified.js';
 
-/** Which database lies in a published directory: nothing of it is believed. */
-export interface Named {
-  readonly sha256: string;
-  /** The signature file of exactly these bytes. */
-  readonly signature: Buffer | null;
+/** How much is read of each file at most (docs/FORMAT.md §9). */
+const LIMITS: Readonly<Record<PublishedName, number>> = {
+  [DATABASE_NAME]: DATABASE_LIMIT_BYTES,
+  [SIGNATURE_COPY_NAME]: SIGNATURE_LIMIT_BYTES,
+  [KEYS_NAME]: KEYS_LIMIT_BYTES,
+  [KEYRING_NAME]: KEYS_LIMIT_BYTES,
+  [UNSIGNED_NAME]: DATABASE_LIMIT_BYTES,
+  [UNSIGNED_SIGNATURES_NAME]: SIGNATURE_LIMIT_BYTES,
+  [PENDING_REVOCATIONS_NAME]: KEYS_LIMIT_BYTES,
+};
+
+/** What may be known of a directory before anything of it is read. */
+export interface KnownBefore {
+  /** The hash of the database, where its file is still the one that had it. */
+  readonly sha256?: string | null;
+  /** The same directory a while ago: its database is taken from there, where the file is still the same. */
+  readonly before?: Published | null;
 }
 
-/** The same with its bytes. */
-export interface Standing extends Named {
-  readonly bytes: Buffer;
-  readonly content: Content;
-  /** Of its file; null where that was touched while it was read. */
-  readonly identity: FileIdentity | null;
-}
-
-/** A published database that verified against its own `keys.asc`: what a writer may build upon. */
-export interface Published {
-  readonly database: Database;
-  readonly bytes: Uint8Array;
-  readonly sha256: string;
-  readonly signature: Uint8Array;
-}
-
-/** Far enough ahead that no signature lies behind it: a writer's wrong clock is CLOCK_BEHIND's business. */
-export const END_OF_TIME = new Date('9999-12-31T00:00:00Z');
-
-/** The database that stands in a directory; null when there is none. Throws FILE_UNREADABLE. */
-export function readStanding(directory: string): Standing | null {
-  const before = identifyDatabase(directory);
-  const bytes = readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES);
-  if (bytes === null) return null;
-  const content = contentOf(bytes);
-  const sha256 = content.sha256();
-  const after = identifyDatabase(directory);
-  const isStill = before !== null && after !== null && isSameIdentity(before, after);
-  return {
-    ...{ bytes, content, sha256 },
-    signature: readSignature(directory, sha256),
-    identity: isStill ? before : null,
-  };
-}
-
-export function readSignature(directory: string, sha256: string): Buffer | null {
-  return readBounded(join(directory, signaturePath(sha256)), SIGNATURE_LIMIT_BYTES);
-}
-
-/**
- * Reads a standing database again only when its file or that of its signature is another one than before:
- * for a watch, which would otherwise read and hash a large database at every turn.
- */
-export function standingReader(directory: string): () => Standing | null {
-  let known: { readonly marks: string; readonly standing: Standing } | null = null;
-  const marksOf = (database: FileIdentity | null, { sha256 }: Named) =>
-    `${markOf(database)} ${markOf(identityBehind(join(directory, signaturePath(sha256))))}`;
-  return () => {
-    if (known !== null && marksOf(identifyDatabase(directory), known.standing) === known.marks) {
-      return known.standing;
-    }
-    const standing = readStanding(directory);
-    // One that changed while it was read is read again next time.
-    known = standing?.identity == null ? null : { marks: marksOf(standing.identity, standing), standing };
-    return standing;
-  };
+/** A published directory, of which nothing is read yet. */
+export function readPublished(
+  directory: string,
+  stateFolder: string,
+  { sha256 = null, before = null }: KnownBefore = {},
+): Published {
+  const place = { directory, stateFolder };
+  const files = new Map<string, Buffer | null>();
+  const identity = before?.identity() ?? null;
+  if (before === null || identity === null || !isSameFile(identity, identifyDatabase(directory))) {
+    return publishedOf(place, { files, sha256 });
+  }
+  files.set(DATABASE_NAME, before.bytes(DATABASE_NAME));
+  return publishedOf(place, { files, identity, content: before.content() });
 }
 
 /** Which file holds the published database. */
@@ -81,57 +61,102 @@ export function identifyDatabase(directory: string): FileIdentity | null {
   return identityBehind(join(directory, DATABASE_NAME));
 }
 
-function markOf(identity: FileIdentity | null): string {
-  return identity === null ? 'none' : nameIdentity(identity);
+/** Whether database, signature and keys are byte for byte the same. */
+export function isSamePublication(a: Published, b: Published): boolean {
+  return (
+    a.sha256() === b.sha256() &&
+    isSameBytes(a.signature(), b.signature()) &&
+    isSameBytes(a.bytes(KEYS_NAME), b.bytes(KEYS_NAME))
+  );
 }
 
-/** The certificates that a directory publishes; none where it has no `keys.asc`. Throws KEYS_MALFORMED. */
-export async function readKeys(path: string): Promise<readonly Certificate[]> {
-  const bytes = readBounded(path, KEYS_LIMIT_BYTES);
+/** The certificates of a file that somebody named; none where there is no such file. Throws KEYS_MALFORMED. */
+export async function readCertificateFile(path: string): Promise<readonly Certificate[]> {
+  return await certificatesIn(readBounded(path, KEYS_LIMIT_BYTES));
+}
+
+interface Known {
+  /** By their paths. */
+  readonly files: Map<string, Buffer | null>;
+  readonly sha256?: string | null;
+  readonly identity?: FileIdentity | null;
+  readonly content?: Content | null;
+  readonly verified?: Published['verified'] | null;
+}
+
+/** What decides whether the database verifies. */
+const EVIDENCE = new RegExp(`^(?:${DATABASE_NAME}|${KEYS_NAME}|${SIGNATURES_FOLDER}/.*)$`);
+
+function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known: Known): Published {
+  const { files } = known;
+  let { identity = null } = known;
+  const read = (path: string, limitBytes: number): Buffer | null => {
+    const bytes = files.get(path);
+    if (bytes !== undefined) return bytes;
+    const start = path === DATABASE_NAME ? identifyDatabase(place.directory) : null;
+    const folder = path === PENDING_REVOCATIONS_NAME ? place.stateFolder : place.directory;
+    const fresh = readBounded(join(folder, path), limitBytes);
+    if (start !== null) identity = isSameFile(start, identifyDatabase(place.directory)) ? start : null;
+    files.set(path, fresh);
+    return fresh;
+  };
+  const bytes = (name: PublishedName) => read(name, LIMITS[name]);
+  const content = once(() => {
+    const database = bytes(DATABASE_NAME);
+    return database === null ? null : (known.content ?? contentOf(database));
+  });
+  const sha256 = () =>
+    files.has(DATABASE_NAME) ? (content()?.sha256() ?? null) : (known.sha256 ?? content()?.sha256() ?? null);
+  const published: Published = {
+    ...place,
+    ...{ bytes, content, sha256 },
+    identity: () => {
+      bytes(DATABASE_NAME);
+      return identity;
+    },
+    signature: () => {
+      const name = sha256();
+      return name === null ? null : read(signaturePath(name), SIGNATURE_LIMIT_BYTES);
+    },
+    certificates: once(() => certificatesIn(bytes(KEYS_NAME))),
+    pendingRevocations: once(() => certificatesIn(bytes(PENDING_REVOCATIONS_NAME))),
+    verified: known.verified ?? once(() => requireVerified(published)),
+    with: (changes, signed) => {
+      const paths = Object.keys(changes);
+      const isOther = paths.includes(DATABASE_NAME);
+      const isSameEvidence = !paths.some((path) => EVIDENCE.test(path));
+      return publishedOf(place, {
+        files: new Map([...files, ...buffersOf(changes)]),
+        sha256: isOther ? null : (known.sha256 ?? null),
+        identity: isOther ? null : identity,
+        content: signed?.content ?? (files.has(DATABASE_NAME) && !isOther ? content() : null),
+        verified:
+          signed === undefined ? (isSameEvidence ? published.verified : null) : () => Promise.resolve(signed),
+      });
+    },
+  };
+  return published;
+}
+
+function buffersOf(changes: FileChanges): (readonly [string, Buffer | null])[] {
+  return Object.entries(changes).map(([path, bytes]) => [path, bytes === null ? null : bufferOf(bytes)]);
+}
+
+/** The same memory. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function isSameFile(a: FileIdentity, b: FileIdentity | null): boolean {
+  return b !== null && isSameIdentity(a, b);
+}
+
+function isSameBytes(a: Buffer | null, b: Buffer | null): boolean {
+  return a === b || (a !== null && b !== null && a.equals(b));
+}
+
+async function certificatesIn(bytes: Buffer | null): Promise<readonly Certificate[]> {
   if (bytes === null) return [];
   const { readCertificates } = await import('../pgp/certificates.js');
   return await readCertificates(bytes);
-}
-
-/**
- * The published database, checked before anything is built upon it. Null when there is none.
- * Throws PREVIOUS_INVALID, FOREIGN_DATABASE (docs/FORMAT.md §1, invariant).
- */
-export async function readPublished(
-  directory: string,
-  standing: Standing | null = readStanding(directory),
-): Promise<Published | null> {
-  if (standing === null) return null;
-  const certificates = await readKeys(join(directory, KEYS_NAME));
-  const pins = {
-    fingerprints: certificates.map(({ fingerprint }) => fingerprint),
-    threshold: 'own',
-  } as const;
-  const verdict = await verifyDatabase(
-    { ...standing, certificates },
-    { pins, now: END_OF_TIME, accepted: null, url: null },
-  );
-  if (verdict.status !== 'refused' && standing.signature !== null) {
-    return { ...standing, signature: standing.signature, database: verdict.database };
-  }
-  const path = join(directory, DATABASE_NAME);
-  if (!standing.bytes.includes('<key>Packsign</key>')) {
-    throw new PacksignError('FOREIGN_DATABASE', `${path} was not made by packsign`, {
-      hint: 'start anew with packsign build DIRECTORY --first',
-    });
-  }
-  const why = verdict.message ?? 'it has no signature';
-  throw new PacksignError('PREVIOUS_INVALID', `${path} does not verify against ${KEYS_NAME}: ${why}`, {
-    hint: 'restore it from a backup or the published site; packsign build DIRECTORY --first starts anew and loses its history',
-  });
-}
-
-/** The keys of a directory in every form. Throws KEYS_MALFORMED. */
-export async function readPublishedKeys(
-  directory: string,
-): Promise<{ armored: Uint8Array; binary: Uint8Array; certificates: readonly Certificate[] }> {
-  const { encodeCertificates } = await import('../pgp/certificates.js');
-  const certificates = await readKeys(join(directory, KEYS_NAME));
-  const armored = readBounded(join(directory, KEYS_NAME), KEYS_LIMIT_BYTES) ?? new Uint8Array();
-  return { armored, binary: encodeCertificates(certificates).binary, certificates };
 }

@@ -1,74 +1,66 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  listFolder,
-  makeFolder,
-  readBounded,
-  removeDurably,
-  removeTemporaries,
-  writeDurably,
-} from '../disk/files.js';
+import { listFolder, makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 import { PacksignError, reasonOf } from '../errors.js';
-import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import {
   DATABASE_NAME,
-  UNSIGNED_SIGNATURES_NAME,
   KEYRING_NAME,
   KEYS_NAME,
   SIGNATURES_FOLDER,
   SIGNATURE_COPY_NAME,
   UNSIGNED_NAME,
+  UNSIGNED_SIGNATURES_NAME,
   signaturePath,
 } from '../model/layout.js';
-import { sha256Of } from '../verify/verify-database.js';
-import type { Named } from './read.js';
+import type { FileChanges, Published, SignedDatabase } from './published.js';
 
-/** Everything that one publication puts in place. */
-export interface Publication {
-  readonly bytes: Uint8Array;
-  readonly sha256: string;
-  /** The signature file, whole. */
-  readonly signature: Uint8Array;
-  /** The certificates in the two forms of `keys.asc` and `keys.gpg`. */
-  readonly keys: { readonly armored: Uint8Array; readonly binary: Uint8Array };
+/** The certificates in the two forms of `keys.asc` and `keys.gpg`. */
+export interface KeyFiles {
+  readonly armored: Uint8Array;
+  readonly binary: Uint8Array;
 }
 
-export interface PublishOptions {
+export interface ReplaceOptions {
   readonly now: Date;
-  /** Writes what shows the database, once it stands: only then is what waited for it taken away. */
-  readonly follow?: () => Promise<void>;
+  /** Writes what shows the database, once it is there: only then is what waited for it taken away. */
+  readonly follow?: (published: Published) => Promise<Published>;
 }
 
 const KEPT_SIGNATURES = 16;
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * Publishes a database that was signed and checked: the one place where what clients read is written.
- * The order is that of docs/FORMAT.md §1, so that at every instant what stands under `packages.plist` has
- * its signature beside it. A failure before the commit point leaves what was published.
+ * Publishes a database that was signed and checked. The order is that of docs/FORMAT.md §1, so that at every instant
+ * what is called `packages.plist` has its signature beside it. A failure before the commit point leaves what was
+ * published.
  */
-export async function publishDatabase(
-  directory: string,
-  publication: Publication,
-  { now, follow = () => Promise.resolve() }: PublishOptions,
-): Promise<void> {
+export async function replacePublished(
+  published: Published,
+  { signed, keys }: { readonly signed: SignedDatabase; readonly keys: KeyFiles },
+  { now, follow = (next) => Promise.resolve(next) }: ReplaceOptions,
+): Promise<Published> {
+  const { directory } = published;
+  const { bytes } = signed.content;
   const undo: (() => void)[] = [];
   try {
-    publishKeys(directory, publication, undo);
-    publishSignature(directory, publication, undo);
-    writeDurably(join(directory, DATABASE_NAME), publication.bytes);
-    copySignature(directory, publication);
-    await follow();
-    clearAway(directory, publication, { now });
+    let next = published.with({
+      ...writeKeyFiles(published, keys, undo),
+      ...writeSignature(published, signed, undo),
+    });
+    writeDurably(join(directory, DATABASE_NAME), bytes);
+    next = next.with({ [DATABASE_NAME]: bytes, ...writeCopy(published, signed.signature) }, signed);
+    next = await follow(next);
+    return next.with(clearAway(next, now), signed);
   } catch (error) {
     // Behind the commit point clients may have seen it: its signature stays, and nothing is taken back.
-    if (isStanding(directory, publication)) throw unfinished(directory, error);
+    if (isCommitted(directory, bytes)) throw unfinished(directory, error);
     for (const step of undo.reverse()) step();
     throw error;
   }
 }
 
-function isStanding(directory: string, { bytes }: Publication): boolean {
+function isCommitted(directory: string, bytes: Uint8Array): boolean {
   return readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES)?.equals(bytes) === true;
 }
 
@@ -81,76 +73,94 @@ function unfinished(directory: string, error: unknown): PacksignError {
   });
 }
 
-function publishKeys(directory: string, { keys }: Publication, undo: (() => void)[]): void {
+/** Writes `keys.asc` and `keys.gpg` where they hold something else. `undo` takes back what was not there before. */
+export function writeKeyFiles(
+  published: Published,
+  { armored, binary }: KeyFiles,
+  undo: (() => void)[] = [],
+): FileChanges {
+  const changes: Record<string, Uint8Array> = {};
   for (const [name, bytes] of [
-    [KEYS_NAME, keys.armored],
-    [KEYRING_NAME, keys.binary],
+    [KEYS_NAME, armored],
+    [KEYRING_NAME, binary],
   ] as const) {
-    const path = join(directory, name);
-    const standing = readBounded(path, KEYS_LIMIT_BYTES);
-    if (standing?.equals(bytes) === true) continue;
-    if (standing === null) undo.push(() => rmSync(path, { force: true }));
+    const path = join(published.directory, name);
+    const before = published.bytes(name);
+    if (before?.equals(bytes) === true) continue;
+    if (before === null) undo.push(() => rmSync(path, { force: true }));
     writeDurably(path, bytes);
+    changes[name] = bytes;
   }
+  return changes;
 }
 
-function publishSignature(directory: string, { sha256, signature }: Publication, undo: (() => void)[]): void {
+function writeSignature(
+  { directory, sha256, signature: known }: Published,
+  { content, signature }: SignedDatabase,
+  undo: (() => void)[],
+): FileChanges {
   makeFolder(join(directory, SIGNATURES_FOLDER));
-  const path = join(directory, signaturePath(sha256));
-  if (readBounded(path, SIGNATURE_LIMIT_BYTES) === null) undo.push(() => rmSync(path, { force: true }));
+  const name = signaturePath(content.sha256());
+  const path = join(directory, name);
+  const isNew = sha256() !== content.sha256() || known() === null;
+  if (isNew && statSync(path, { throwIfNoEntry: false }) === undefined) {
+    undo.push(() => rmSync(path, { force: true }));
+  }
   writeDurably(path, signature);
+  return { [name]: signature };
+}
+
+function writeCopy(published: Published, signature: Uint8Array): FileChanges {
+  if (published.bytes(SIGNATURE_COPY_NAME)?.equals(signature) !== true) {
+    writeDurably(join(published.directory, SIGNATURE_COPY_NAME), signature);
+  }
+  return { [SIGNATURE_COPY_NAME]: signature };
 }
 
 /** Adds signatures to the database that is published already: its file first, by which readers find them. */
-export function publishMoreSignatures(
-  directory: string,
-  { sha256, signature }: Pick<Publication, 'sha256' | 'signature'>,
-): void {
-  writeDurably(join(directory, signaturePath(sha256)), signature);
-  writeDurably(join(directory, SIGNATURE_COPY_NAME), signature);
+export function addSignatures(published: Published, signed: SignedDatabase): Published {
+  const { signature } = signed;
+  const name = signaturePath(signed.content.sha256());
+  writeDurably(join(published.directory, name), signature);
+  return published.with({ [name]: signature, ...writeCopy(published, signature) }, signed);
 }
 
-function copySignature(directory: string, { signature }: Pick<Publication, 'signature'>): void {
-  const copy = join(directory, SIGNATURE_COPY_NAME);
-  if (readBounded(copy, SIGNATURE_LIMIT_BYTES)?.equals(signature) !== true) writeDurably(copy, signature);
+/** Writes a database that waits for signatures, and those that it has so far; null for none. */
+export function writeUnsigned(
+  { directory }: Published,
+  bytes: Uint8Array,
+  signatures: Uint8Array | null,
+): FileChanges {
+  // Signatures that were collected before are of other bytes.
+  if (signatures === null) removeDurably(join(directory, UNSIGNED_SIGNATURES_NAME));
+  writeDurably(join(directory, UNSIGNED_NAME), bytes);
+  if (signatures !== null) writeDurably(join(directory, UNSIGNED_SIGNATURES_NAME), signatures);
+  return { [UNSIGNED_NAME]: bytes, [UNSIGNED_SIGNATURES_NAME]: signatures };
 }
 
-function clearAway(directory: string, { sha256 }: Pick<Publication, 'sha256'>, { now }: { now: Date }): void {
-  removeWaiting(directory);
-  prune(directory, { live: `${sha256}.asc`, now });
-}
-
-/** Takes away a database that waits, and what was gathered for it. */
-export function removeWaiting(directory: string): void {
+/** Takes away a database that waits, and the signatures that were collected for it. */
+export function removeUnsigned({ directory }: Published): FileChanges {
   removeDurably(join(directory, UNSIGNED_NAME));
   removeDurably(join(directory, UNSIGNED_SIGNATURES_NAME));
+  return { [UNSIGNED_NAME]: null, [UNSIGNED_SIGNATURES_NAME]: null };
 }
 
-/**
- * Puts right what a run left that ended behind the commit point. What follows a publication (page, revocations) is
- * for the verb to see to; nothing here is needed for it. `others`: the files of the directory that are not listed, where
- * they are known.
- */
-export function repairPublication(
-  directory: string,
-  { standing, now, others }: { standing: Named | null; now: Date; others?: readonly string[] },
-): void {
-  removeTemporaries(directory, others);
-  removeTemporaries(join(directory, SIGNATURES_FOLDER));
-  if (standing?.signature == null) return;
-  copySignature(directory, { signature: standing.signature });
-  const waiting = readBounded(join(directory, UNSIGNED_NAME), DATABASE_LIMIT_BYTES);
-  if (waiting !== null && sha256Of(waiting) === standing.sha256) clearAway(directory, standing, { now });
+/** The last steps of a publication. */
+export function clearAway(published: Published, now: Date): FileChanges {
+  const changes = removeUnsigned(published);
+  removeOldSignatures(published, now);
+  return changes;
 }
 
 // Readers that come late still find the signature of the database that they fetched a while ago.
-function prune(directory: string, { live, now }: { live: string; now: Date }): void {
+function removeOldSignatures({ directory, sha256 }: Published, now: Date): void {
   const folder = join(directory, SIGNATURES_FOLDER);
-  const signatures = listFolder(folder)
-    .filter((name) => /^[0-9a-f]{64}\.asc$/.test(name) && name !== live)
+  const current = `${sha256() ?? ''}.asc`;
+  const old = listFolder(folder)
+    .filter((name) => /^[0-9a-f]{64}\.asc$/.test(name) && name !== current)
     .map((name) => ({ path: join(folder, name), writtenMs: statSync(join(folder, name)).mtimeMs }))
     .sort((a, b) => b.writtenMs - a.writtenMs);
-  for (const { path, writtenMs } of signatures.slice(KEPT_SIGNATURES - 1)) {
+  for (const { path, writtenMs } of old.slice(KEPT_SIGNATURES - 1)) {
     if (writtenMs < now.getTime() - KEPT_MS) removeDurably(path);
   }
 }

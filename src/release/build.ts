@@ -1,63 +1,53 @@
 import { join } from 'node:path';
-import { likelyEntries, openCache } from './digest-cache.js';
-import { warmUpToHash } from '../workers/hash.js';
-import { readLastBuild } from './last-build-file.js';
-import { scanDirectory } from '../places/scan.js';
-import { statWith, threadsToStat } from '../workers/stat-together.js';
-import { openThreads } from '../workers/threads.js';
-import type { Threads } from '../workers/threads.js';
-import type { Certificate } from '../pgp/certificates.js';
-import type { Signer } from '../signers/signer.js';
-import {
-  lookAtStanding,
-  recallDescribed,
-  recallUnchanged,
-  rememberBuild,
-  rememberStanding,
-} from './last-build.js';
-import type { Inputs, Summary } from './last-build.js';
-import { removeDurably, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
-import { refuseSecrets } from './secrets.js';
 import { PacksignError } from '../errors.js';
+import { publishPendingRevocations } from '../keys/publish-keys.js';
 import type { Database } from '../model/database.js';
 import { NO_DIFFERENCE } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { DATABASE_NAME, UNSIGNED_SIGNATURES_NAME, UNSIGNED_NAME } from '../model/layout.js';
-import { sha256Of } from '../verify/verify-database.js';
-import { findPredecessor } from './predecessor.js';
+import { DATABASE_NAME, UNSIGNED_NAME } from '../model/layout.js';
+import { scanDirectory } from '../places/scan.js';
+import type { Published } from '../published/published.js';
+import { readPublished } from '../published/read.js';
+import { removeUnsigned, writeUnsigned } from '../published/replace.js';
+import { makeWhole, seenWhole } from '../published/whole.js';
+import type { Signer } from '../signers/signer.js';
+import { warmUpToHash } from '../workers/hash.js';
+import { statWith, threadsToStat } from '../workers/stat-together.js';
+import { openThreads } from '../workers/threads.js';
+import type { Threads } from '../workers/threads.js';
+import { makeCandidate } from './candidate.js';
+import type { BuiltCandidate } from './candidate.js';
+import { likelyEntries, openCache } from './digest-cache.js';
+import type { InMemoryOptions } from './in-memory.js';
 import { startInventory } from './inventory.js';
-import { makeCandidateUpon } from './candidate.js';
-import type { CandidateOptions, Candidate } from './candidate.js';
-import { removeWaiting, repairPublication } from '../published/replace.js';
-import { readStanding } from '../published/read.js';
-import type { Named } from '../published/read.js';
-import { publishPendingRevocations, readPendingRevocations } from '../keys/publish-keys.js';
+import { readLastBuild } from './last-build-file.js';
+import {
+  recallDatabase,
+  recallDescribed,
+  recallUnchanged,
+  rememberBuild,
+  rememberDatabase,
+} from './last-build.js';
+import type { Inputs, Summary } from './last-build.js';
+import { findPredecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
-import { finishPublication, writePublisherNote, signAndPublish } from './sign-and-publish.js';
+import { refuseSecrets } from './secrets.js';
+import { followPublication, signAndPublish, writePublisherNote } from './sign-and-publish.js';
 import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
-export interface BuildOptions extends Omit<
-  CandidateOptions,
-  'cache' | 'observing' | 'signing' | 'standing' | 'unattended'
-> {
-  /** Folder of working state: the cache, the lock. */
-  readonly stateFolder: string;
-  /** Whether to read every file whatever the cache says. */
-  readonly rehash: boolean;
+export interface BuildOptions extends InMemoryOptions {
   /** Writes nothing, only says what would be. */
   readonly check: boolean;
   /** Refuses where there are warnings. */
   readonly strict: boolean;
-  /** Certificates of the keys that are to sign; asked for only when something changed. */
-  readonly signing: () => Promise<readonly Certificate[]>;
   /** Signs and publishes at once; null leaves a waiting database. */
   readonly release: BuildRelease | null;
 }
 
 /** The keys are opened only when there is something to sign. */
-export type BuildRelease = Omit<SignAndPublishOptions, 'signers'> & {
+export type BuildRelease = Omit<SignAndPublishOptions, 'signers' | 'run'> & {
   readonly signers: () => Promise<readonly Signer[]>;
 };
 
@@ -74,6 +64,8 @@ export interface BuildResult {
   readonly cached: number;
   readonly difference: Difference;
   readonly warnings: readonly Warning[];
+  /** Paths of published files that had been lost, and were put back. */
+  readonly mended: readonly string[];
   /** Whether what is published says all of this already. */
   readonly unchanged: boolean;
   /** Whether the same content is made anew because the published database nears its expiry. */
@@ -84,170 +76,177 @@ export interface BuildResult {
 
 /**
  * Makes the next database of a directory: `packages.unsigned.plist`, or with `release` the published one
- * (cli contract, `build`). Throws what reading the directory, `prepare` and `release` throw, and WARNINGS.
+ * (cli contract, `build`). Throws what reading the directory, `makeCandidate` and `signAndPublish` throw, and WARNINGS.
  */
 export async function build(directory: string, options: BuildOptions): Promise<BuildResult> {
+  const { stateFolder } = options.run;
   const threads = openThreads();
-  // They come up while what is published is read.
-  threads.warmUp(threadsToStat(threads, likelyEntries(options.stateFolder)));
+  // Start the threads now; they come up while the published database is read.
+  threads.warmUp(threadsToStat(threads, likelyEntries(stateFolder)));
   try {
-    return options.check
-      ? await buildUpon(directory, { ...options, threads })
-      : await buildLocked(directory, { ...options, threads });
+    if (options.check) return await buildFrom(await begin(directory, options, threads));
+    const unlock = takeLock(stateFolder);
+    try {
+      return await buildFrom(await begin(directory, options, threads));
+    } finally {
+      unlock();
+    }
   } finally {
     threads.stop();
   }
 }
 
-type WithThreads = BuildOptions & { readonly threads: Threads };
-
-async function buildLocked(directory: string, options: WithThreads): Promise<BuildResult> {
-  const unlock = takeLock(options.stateFolder);
-  try {
-    if (options.release !== null) await publishPendingRevocations(directory, options.stateFolder);
-    const result = await buildUpon(directory, options);
-    if (!result.unchanged || options.release === null) return result;
-    const { warnings } = await finishPublication(directory, result.sha256, options.release);
-    return { ...result, warnings: [...result.warnings, ...warnings] };
-  } finally {
-    unlock();
-  }
+/** What a build starts from. */
+interface Start {
+  readonly published: Published;
+  readonly inputs: Inputs;
+  readonly startedMs: number;
+  readonly threads: Threads;
+  readonly options: BuildOptions;
+  readonly mended: readonly string[];
+  /** Of what is lost, where nothing is put back. */
+  readonly warnings: readonly Warning[];
 }
 
-async function buildUpon(directory: string, options: WithThreads): Promise<BuildResult> {
-  const { rehash, check, stateFolder, settings, threads } = options;
-  const startedMs = options.clock().getTime();
-  const memo = rehash ? null : readLastBuild(stateFolder);
-  const look = lookAtStanding(directory, memo);
+async function begin(directory: string, options: BuildOptions, threads: Threads): Promise<Start> {
+  const { rehash, check, run, settings, release } = options;
+  const { stateFolder } = run;
+  const startedMs = run.clock().getTime();
+  const lastBuild = rehash ? null : readLastBuild(stateFolder);
+  const found = readPublished(directory, stateFolder, { sha256: recallDatabase(directory, lastBuild) });
   const cache = openCache(stateFolder, { rehash, remember: !check });
   const scan = scanDirectory(directory, {
     exclude: settings.Exclude ?? [],
     onFound: cache.size() === 0 ? (count) => warmUpToHash(threads, count) : undefined,
     stat: statWith(threads),
   });
-  if (!check) repairPublication(directory, { standing: look.named, now: options.now, others: scan.others });
-  const inputs = { settings, scan, cache, stateFolder, memo };
-  // What stands rests on a key that is about to be revoked: only the next one lets users hear of it.
-  const renew = (await readPendingRevocations(stateFolder)).length > 0;
-  const recalled = renew ? null : recall(directory, look.named, { inputs, options });
+  const inputs = { settings, scan, cache, stateFolder, lastBuild };
+  const common = { inputs, startedMs, threads, options };
+  if (check) return { ...common, mended: [], ...(await seenWhole(found)) };
+  const { published, mended } = await makeWhole(found, { now: run.now, others: scan.others });
+  return {
+    ...common,
+    ...{ mended, warnings: [] },
+    published: release === null ? published : await publishPendingRevocations(published),
+  };
+}
+
+async function buildFrom(start: Start): Promise<BuildResult> {
+  const { published, inputs, options } = start;
+  // What is published rests on a key that is about to be revoked: only the next one lets users hear of it.
+  const renew = (await published.pendingRevocations()).length > 0;
+  const recalled = renew ? null : recall(start);
   if (recalled !== null) {
     // What the other files hold is not remembered.
-    refuseSecrets(directory, scan.others);
-    if (!check) {
-      removeWaiting(directory);
-      rememberStanding(inputs, { ...look, startedMs });
-    }
-    return describeUnchanged(directory, recalled);
+    refuseSecrets(published.directory, inputs.scan.others);
+    if (!options.check) rememberDatabase(published, inputs, start.startedMs);
+    return await describeUnchanged(start, { ...recalled, hashed: 0 });
   }
-  const described = recallDescribed(inputs);
-  const standing = look.standing ?? readStanding(directory);
-  // Other threads read while this one loads what OpenPGP takes.
-  const observing = startInventory(directory, { ...options, scan, cache });
-  const signing = await options.signing();
-  const base = await findPredecessor(directory, { ...options, signing, standing });
-  // What keeps the keys from signing is said before all is hashed.
-  if (options.release !== null && !check) {
-    await preflight(directory, { signers: await options.release.signers(), now: options.now });
-  }
-  const prepared = await makeCandidateUpon(base, directory, {
-    ...options,
-    standing,
-    signing,
-    cache,
-    observing,
-    described,
-    renew,
-  });
-  if (options.strict && prepared.warnings.length > 0) throw strictly(prepared.warnings);
-  const { published, unchanged, refreshDue } = prepared;
-  if (published !== null && unchanged && !refreshDue) {
-    refuseSecrets(directory, scan.others);
-    const summary = summaryOf(prepared, published.database);
-    if (!check) {
-      removeWaiting(directory);
-      const signers =
-        published.database.Packsign.Signers?.Fingerprints ?? prepared.keys.map((key) => key.fingerprint);
-      if (options.release !== null) writePublisherNote(directory, { ...published, signers }, options.release);
-      // The next build finds every file known.
-      cache.save();
-      rememberBuild(directory, inputs, { pair: published, summary });
-    }
-    return describeUnchanged(directory, {
-      ...summary,
-      sha256: published.sha256,
-      hashed: prepared.observation.hashed,
-    });
-  }
-  const issued = prepared.database.Packsign.Issued;
-  const waiting = join(directory, UNSIGNED_NAME);
-  if (check || options.release === null) {
-    if (!check) leaveWaiting(directory, prepared.bytes);
-    return describe(prepared, {
-      sha256: sha256Of(prepared.bytes),
-      issued,
-      database: waiting,
-      released: null,
-    });
-  }
-  const signers = await options.release.signers();
-  const draft = {
-    ...prepared,
-    others: scan.others,
-    collected: null,
-    lastKeys: base.lastKeys,
-    elsewhere: false,
-  };
-  const released = await signAndPublish(directory, draft, { ...options.release, signers });
-  if (released.publication !== null) {
-    const summary = summaryOf(prepared, prepared.database);
-    rememberBuild(directory, inputs, { pair: released.publication, summary });
-  }
-  return describe(prepared, { sha256: released.sha256, issued, database: released.database, released });
+  const candidate = await makeNext(start, renew);
+  const warnings = [...candidate.warnings, ...start.warnings];
+  if (options.strict && warnings.length > 0) throw strictly(warnings);
+  if (candidate.unchanged && !candidate.refreshDue) return await keepPublished(start, candidate);
+  return await publishNext(start, candidate);
 }
 
 /** The shortcut for a directory in which nothing changed; never where the maintainer asked for more. */
-function recall(
-  directory: string,
-  standing: Named | null,
-  { inputs, options }: { inputs: Inputs; options: BuildOptions },
-): Summary | null {
-  const { first, previous, strict, rehash, allowed, now } = options;
+function recall({ published, inputs, options }: Start): Summary | null {
+  const { first, previous, strict, rehash, allowed, run } = options;
   const wantsMore = first || previous !== null || strict || rehash || allowed.size > 0;
-  if (wantsMore || standing?.signature == null) return null;
-  return recallUnchanged(directory, inputs, {
-    pair: { sha256: standing.sha256, signature: standing.signature },
-    now,
+  return wantsMore ? null : recallUnchanged(published, inputs, run.now);
+}
+
+async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
+  const { published, inputs, options, threads } = start;
+  const { directory } = published;
+  const { scan, cache } = inputs;
+  const described = recallDescribed(inputs);
+  // Other threads read while this one loads what OpenPGP takes.
+  const inventory = startInventory(directory, { ...options, scan, cache, threads });
+  const signing = await options.signing();
+  const predecessor = await findPredecessor(published, { ...options, signing });
+  // Try the keys first, so that a bad passphrase fails before the hashing.
+  if (options.release !== null && !options.check) {
+    await preflight(published, { signers: await options.release.signers(), now: options.run.now });
+  }
+  return await makeCandidate(directory, predecessor, {
+    ...options,
+    ...{ signing, cache, inventory, described, renew },
   });
 }
 
-function summaryOf({ observation, warnings }: Candidate, database: Database): Omit<Summary, 'sha256'> {
+/** Nothing changed, which only looking at everything could tell. */
+async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<BuildResult> {
+  const { published, inputs, options } = start;
+  const { content, keys } = candidate;
+  // The candidate says the same under another date.
+  const database = candidate.predecessor?.database ?? candidate.database;
+  refuseSecrets(published.directory, inputs.scan.others);
+  const summary = summaryOf(candidate, database);
+  if (!options.check) {
+    const signers = database.Packsign.Signers?.Fingerprints ?? keys.map(({ fingerprint }) => fingerprint);
+    if (options.release !== null) writePublisherNote(published, { database, signers }, options.run);
+    // The next build finds every file known.
+    inputs.cache.save();
+    rememberBuild(published, inputs, summary);
+  }
+  const { hashed } = candidate.inventory;
+  return await describeUnchanged(start, { ...summary, sha256: content.sha256(), hashed });
+}
+
+async function publishNext(start: Start, candidate: BuiltCandidate): Promise<BuildResult> {
+  const { published, inputs, options } = start;
+  const { content } = candidate;
+  if (options.check || options.release === null) {
+    if (!options.check) writeUnsigned(published, content.bytes, null);
+    return describe(start, candidate, null);
+  }
+  const { published: next, release } = await signAndPublish(published, candidate, {
+    ...options.release,
+    signers: await options.release.signers(),
+    others: inputs.scan.others,
+    run: options.run,
+  });
+  if (release.published) rememberBuild(next, inputs, summaryOf(candidate, candidate.database));
+  return describe(start, candidate, release);
+}
+
+function summaryOf(
+  { inventory, warnings }: BuiltCandidate,
+  { Packsign, Packages, Archives }: Database,
+): Omit<Summary, 'sha256'> {
   return {
-    issued: database.Packsign.Issued,
-    expires: database.Packsign.Expires ?? null,
-    packages: database.Packages.length,
-    files: database.Archives.size,
-    bytes: observation.bytes,
+    issued: Packsign.Issued,
+    expires: Packsign.Expires ?? null,
+    packages: Packages.length,
+    files: Archives.size,
+    bytes: inventory.bytes,
     warnings,
   };
 }
 
-function describeUnchanged(directory: string, summary: Summary & { readonly hashed?: number }): BuildResult {
-  const { sha256, issued, packages, files, bytes, warnings, hashed = 0 } = summary;
+/** What waits beside it is no news any more; what follows a publication may have been left undone. */
+async function describeUnchanged(
+  { published, options, mended, warnings: seen }: Start,
+  { hashed, ...summary }: Summary & { readonly hashed: number },
+): Promise<BuildResult> {
+  const { files } = summary;
+  const warnings = [...summary.warnings, ...seen];
+  if (!options.check) {
+    const next = published.with(removeUnsigned(published));
+    if (options.release !== null)
+      warnings.push(...(await followPublication(next, options.release)).page.warnings);
+  }
+  const { expires: _, ...told } = summary;
   return {
-    database: join(directory, DATABASE_NAME),
-    ...{ sha256, issued, packages, files, bytes, hashed, warnings },
+    ...{ ...told, hashed, warnings, mended },
+    database: join(published.directory, DATABASE_NAME),
     cached: files - hashed,
     difference: NO_DIFFERENCE,
     unchanged: true,
     refreshed: false,
     released: null,
   };
-}
-
-function leaveWaiting(directory: string, bytes: Uint8Array): void {
-  // What was collected so far signs other bytes.
-  removeDurably(join(directory, UNSIGNED_SIGNATURES_NAME));
-  writeDurably(join(directory, UNSIGNED_NAME), bytes);
 }
 
 function strictly(warnings: readonly Warning[]): PacksignError {
@@ -260,19 +259,23 @@ function strictly(warnings: readonly Warning[]): PacksignError {
 }
 
 function describe(
-  { database, observation, difference, warnings, unchanged, refreshDue }: Candidate,
-  outcome: Pick<BuildResult, 'database' | 'sha256' | 'issued' | 'released'>,
+  { published, mended, warnings }: Start,
+  candidate: BuiltCandidate,
+  released: SignedRelease | null,
 ): BuildResult {
+  const { database, content, inventory, difference, unchanged, refreshDue } = candidate;
   return {
-    ...outcome,
+    database: released?.database ?? join(published.directory, UNSIGNED_NAME),
+    sha256: content.sha256(),
+    issued: database.Packsign.Issued,
     packages: database.Packages.length,
     files: database.Archives.size,
-    bytes: observation.bytes,
-    hashed: observation.hashed,
-    cached: observation.cached,
-    difference,
-    warnings: [...warnings, ...(outcome.released?.warnings ?? [])],
+    bytes: inventory.bytes,
+    hashed: inventory.hashed,
+    cached: inventory.cached,
+    warnings: [...candidate.warnings, ...warnings, ...(released?.warnings ?? [])],
     unchanged: unchanged && !refreshDue,
     refreshed: unchanged && refreshDue,
+    ...{ difference, released, mended },
   };
 }

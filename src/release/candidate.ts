@@ -1,56 +1,45 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CacheStore } from './digest-cache.js';
-import type { Scan } from '../places/scan.js';
 import { encodeDatabase } from '../format/database.js';
 import { assemble } from '../model/assemble.js';
 import type { Vouched } from '../model/assemble.js';
-import { compareFiles } from '../model/file-difference.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
+import { compareFiles } from '../model/file-difference.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Package } from '../model/package.js';
 import { isRefreshDue, nextIssued } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { findPredecessor } from './predecessor.js';
-import type { Predecessor } from './predecessor.js';
-import type { Described } from './last-build.js';
-import { findResponsible } from './responsible.js';
+import { contentOf } from '../pgp/content.js';
+import type { Content } from '../pgp/content.js';
+import type { Scan } from '../places/scan.js';
+import type { SignedDatabase } from '../published/published.js';
+import type { Run } from '../run.js';
+import type { CacheStore } from './digest-cache.js';
 import { takeInventory } from './inventory.js';
 import type { Inventory, StartedInventory } from './inventory.js';
-import type { Published, Standing } from '../published/read.js';
-import type { FetchOptions } from '../consume/sources.js';
+import type { Described } from './last-build.js';
+import type { Predecessor } from './predecessor.js';
+import { findResponsible } from './responsible.js';
 
 export interface CandidateOptions {
+  readonly run: Run;
   readonly settings: Settings;
-  /** *Now* as the database says it. */
-  readonly now: Date;
-  /** The real clock, for what the cache may believe. */
-  readonly clock: () => Date;
   readonly cache: CacheStore;
   /** Certificates of the keys that are to sign; none when that is not known. */
   readonly signing: readonly Certificate[];
   /** File path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
-  /** Begin a history anew, whatever stands here. */
-  readonly first: boolean;
-  /** The published database in another place, a file or an address, which this directory carries on. */
-  readonly previous: string | null;
-  /** How an address is reached, and what the user trusts it by; directly and by nothing when not given. */
-  readonly remote?: Pick<FetchOptions, 'trust' | 'network'> | undefined;
-  /** What lies under `packages.plist` now. */
-  readonly standing: Standing | null;
-  /** The files, where it was begun to read them. */
-  readonly observing?: StartedInventory;
+  /** The files, where reading them was begun. */
+  readonly inventory?: StartedInventory;
   /** What the last build described, where that still holds. */
   readonly described?: Described | null;
-  /** Whether the same content is wanted under a new date. */
+  /** Whether the same content is to be published under a new date. */
   readonly renew?: boolean;
   /** Set where nobody is at the keyboard: what a person has to decide stays as it is published. */
   readonly unattended?: Unattended | undefined;
-  readonly onProgress?: (done: number, of: number) => void;
 }
 
 export interface Unattended {
@@ -61,93 +50,89 @@ export interface Unattended {
   readonly frozen?: boolean;
 }
 
-/** The next database of a directory, made in memory. */
+/** A database that is ready to be signed. */
 export interface Candidate {
   readonly database: Database;
-  readonly bytes: Uint8Array;
-  readonly published: Published | null;
-  /** What `packages.plist` holds here now, verified or not. */
-  readonly previous: string | null;
-  /** Certificates in `keys.asc`. */
+  readonly content: Content;
+  /** What it is built upon; null where a history begins. */
+  readonly predecessor: SignedDatabase | null;
+  /** `keys.asc` as it was last published, for a directory that lost it; null where there is none. */
+  readonly lastKeys: Uint8Array | null;
+}
+
+/** The next database of a directory, made in memory. */
+export interface BuiltCandidate extends Candidate {
+  /** Certificates that users have. */
   readonly keys: readonly Certificate[];
   readonly difference: Difference;
   readonly unchanged: boolean;
   /** Whether the published database nears its expiry, or is to be made anew for another reason. */
   readonly refreshDue: boolean;
-  readonly observation: Inventory;
+  readonly inventory: Inventory;
   /** Files that wait for a person; none but where `unattended` is set. */
-  readonly held: readonly Warning[];
+  readonly needsApproval: readonly Warning[];
   readonly warnings: readonly Warning[];
 }
 
-/** Scans, hashes and assembles; writes nothing but the cache. */
-export async function makeCandidate(directory: string, options: CandidateOptions): Promise<Candidate> {
-  return await makeCandidateUpon(await findPredecessor(directory, options), directory, options);
-}
-
-/** The same upon a published database that was found before. */
-export async function makeCandidateUpon(
-  base: Predecessor,
+/** Scans, hashes and assembles upon a predecessor; writes nothing but the cache. */
+export async function makeCandidate(
   directory: string,
+  predecessor: Predecessor,
   options: CandidateOptions,
-): Promise<Candidate> {
-  const { settings, now, unattended } = options;
-  const published = base.published?.database ?? null;
+): Promise<BuiltCandidate> {
+  const { settings, run, unattended, signing, allowed } = options;
+  const published = predecessor.signed?.database ?? null;
+  const { keys, previous } = predecessor;
   const context = {
-    settings,
-    published,
-    previous: base.previous,
-    ...findResponsible({ settings, published, keys: base.keys, signing: options.signing }),
-    issued: nextIssued(published, now),
-    allowed: options.allowed,
+    ...{ settings, published, previous, allowed },
+    ...findResponsible({ settings, published, keys, signing }),
+    issued: nextIssued(published, run.now),
   };
-  const { observing } = options;
-  const observation =
-    observing === undefined
+  const inventory =
+    options.inventory === undefined
       ? await takeInventory(directory, { ...options, ...unattended, published })
-      : await observing.finish(published);
-  const vouched = vouchedFor(base, observation, options.described ?? null);
+      : await options.inventory.finish(published);
+  const vouched = vouchedFor(predecessor, inventory, options.described ?? null);
   const waiting = new Set([
     ...(unattended?.unstable ?? []),
-    ...observation.moving,
-    ...frozenPaths(observation, base, unattended),
+    ...inventory.moving,
+    ...frozenPaths(inventory, published, unattended),
   ]);
-  const assembled = assemble(observation.files, { ...context, vouched, held: waiting });
-  const held =
+  const assembleHolding = (held: ReadonlySet<string>) =>
+    assemble(inventory.files, { ...context, vouched, held });
+  const assembled = assembleHolding(waiting);
+  const needsApproval =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
   const { database, warnings } =
-    held.length === 0
+    needsApproval.length === 0
       ? assembled
-      : assemble(observation.files, {
-          ...context,
-          vouched,
-          held: new Set([...waiting, ...pathsOf(held)]),
-        });
+      : assembleHolding(new Set([...waiting, ...pathsOf(needsApproval)]));
   const unchanged = published !== null && isSameContent(published, database);
-  const refreshDue = published !== null && (options.renew === true || isRefreshDue(published.Packsign, now));
+  const refreshDue =
+    published !== null && (options.renew === true || isRefreshDue(published.Packsign, run.now));
+  const isPublished = predecessor.signed !== null && unchanged && !refreshDue;
   return {
-    ...base,
-    database,
-    bytes:
-      base.published !== null && unchanged && !refreshDue
-        ? base.published.bytes
-        : encodeDatabase(database, base.published),
+    ...{ database, keys, unchanged, refreshDue, inventory, needsApproval },
+    content: isPublished ? predecessor.signed.content : contentUpon(database, predecessor),
+    predecessor: predecessor.signed,
+    lastKeys: predecessor.lastKeys,
     difference: diffDatabases(published, database),
-    unchanged,
-    refreshDue,
-    observation,
-    held,
-    warnings: [...observation.warnings, ...warnings, ...nobody(database)].sort(byPath),
+    warnings: [...inventory.warnings, ...warnings, ...nobody(database)].sort(byPath),
   };
+}
+
+function contentUpon(database: Database, { signed }: Predecessor): Content {
+  const upon = signed === null ? null : { database: signed.database, bytes: signed.content.bytes };
+  return contentOf(encodeDatabase(database, upon));
 }
 
 /** Files that were described for just this published database, and not read anew. */
 function vouchedFor(
-  { published }: Predecessor,
+  { signed }: Predecessor,
   { fresh }: Inventory,
   described: Described | null,
 ): Vouched | null {
-  if (described === null || described.sha256 !== published?.sha256) return null;
+  if (described === null || described.sha256 !== signed?.content.sha256()) return null;
   return { warnings: described.warnings, isVouched: (path) => !fresh.has(path) };
 }
 
@@ -164,12 +149,12 @@ function pathsOf(held: readonly Warning[]): string[] {
 /** Published files with the bytes that they were published with. */
 function frozenPaths(
   { files }: Inventory,
-  { published }: Predecessor,
+  published: Database | null,
   unattended: Unattended | undefined,
 ): string[] {
   if (unattended?.frozen !== true) return [];
   return files
-    .filter(({ path, sha256 }) => published?.database.Archives.get(path)?.SHA256 === sha256)
+    .filter(({ path, sha256 }) => published?.Archives.get(path)?.SHA256 === sha256)
     .map(({ path }) => path);
 }
 

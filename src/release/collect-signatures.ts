@@ -5,8 +5,9 @@ import { SLACK_MS, formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Content } from '../pgp/content.js';
 import type { SignatureReport } from '../pgp/signatures.js';
+import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
-import { keyNotPublished } from './preflight.js';
+import { noKey, requirePublished } from './preflight.js';
 
 export interface Collecting {
   readonly content: Content;
@@ -19,10 +20,12 @@ export interface Collecting {
   readonly keepUnknown: boolean;
 }
 
+/** Who signs now, and how. */
 export interface SigningNow {
   readonly signers: readonly Signer[];
-  readonly now: Date;
+  /** Without the random salt of signatures. */
   readonly deterministic: boolean;
+  readonly run: Run;
 }
 
 export interface CollectedSignatures {
@@ -41,32 +44,26 @@ export interface CollectedSignatures {
  * SELF_CHECK_FAILED, the codes of keys and of signers.
  */
 export async function collectSignatures(
-  gathering: Collecting,
+  collecting: Collecting,
   signing: SigningNow,
 ): Promise<CollectedSignatures> {
-  const { content, certificates, database } = gathering;
+  const { content, certificates, database } = collecting;
   for (const signer of signing.signers)
-    await requirePublishedKey(signer, { certificates, database, now: signing.now });
+    await requireSigner(signer, { certificates, database, now: signing.run.now });
   const { joinSignatures, readSignatures } = await import('../pgp/signatures.js');
-  const before = await standingSignatures(gathering, signing);
+  const before = await signaturesBefore(collecting, signing);
   const packets = [...before.packets];
   const missing = signing.signers.filter(({ fingerprint }) => !before.signers.has(fingerprint));
   for (const signer of missing) {
-    packets.push(await signer.sign(content, { date: signing.now, deterministic: signing.deterministic }));
+    packets.push(await signer.sign(content, { date: signing.run.now, deterministic: signing.deterministic }));
   }
   if (packets.length === 0) throw before.reason === null ? noKey() : noneCounts(before.reason);
   const signature = joinSignatures(packets);
-  const { reports, counted } = await check(readSignatures(signature), gathering, signing);
+  const { reports, counted } = await check(readSignatures(signature), collecting, signing);
   for (const signer of signing.signers)
     if (!counted.has(signer.fingerprint)) throw notAccepted(signer, reports);
   const signers = Array.from(counted).sort();
   return { signature, signers, added: signers.filter((fingerprint) => !before.signers.has(fingerprint)) };
-}
-
-export function noKey(): PacksignError {
-  return new PacksignError('NO_KEY', 'no key to sign with', {
-    hint: 'name one: packsign sign DIRECTORY --key FILE',
-  });
 }
 
 interface Before {
@@ -76,13 +73,13 @@ interface Before {
   readonly reason: string | null;
 }
 
-async function standingSignatures(gathering: Collecting, signing: SigningNow): Promise<Before> {
-  if (gathering.collected === null) return { packets: [], signers: new Set(), reason: null };
+async function signaturesBefore(collecting: Collecting, signing: SigningNow): Promise<Before> {
+  if (collecting.collected === null) return { packets: [], signers: new Set(), reason: null };
   const { readSignatures } = await import('../pgp/signatures.js');
-  const all = readSignatures(gathering.collected);
-  const { reports, counts, counted } = await check(all, gathering, signing);
+  const all = readSignatures(collecting.collected);
+  const { reports, counts, counted } = await check(all, collecting, signing);
   const isKept = (index: number) =>
-    counts[index] === true || (gathering.keepUnknown && reports[index]?.fingerprint === null);
+    counts[index] === true || (collecting.keepUnknown && reports[index]?.fingerprint === null);
   const idle = reports.find((_, index) => !isKept(index));
   return {
     packets: all.filter((_, index) => isKept(index)),
@@ -101,7 +98,7 @@ interface Checked {
 async function check(
   signatures: readonly Uint8Array[],
   { content, certificates, database }: Collecting,
-  { now }: SigningNow,
+  { run: { now } }: SigningNow,
 ): Promise<Checked> {
   const { countDistinct, verifySignatures } = await import('../pgp/signatures.js');
   const reports = await verifySignatures(content, signatures, { certificates, now });
@@ -111,15 +108,11 @@ async function check(
   return { reports, counts, counted: countDistinct(reports, { from, until }) };
 }
 
-async function requirePublishedKey(
+async function requireSigner(
   signer: Signer,
   { certificates, database, now }: Pick<Collecting, 'certificates' | 'database'> & { now: Date },
 ): Promise<void> {
-  const published = certificates.find(({ fingerprint }) => fingerprint === signer.fingerprint);
-  if (published === undefined) throw keyNotPublished(signer, 'is not in');
-  if (![published.primary, ...published.subkeys].some((key) => key.fingerprint === signer.signingKey)) {
-    throw keyNotPublished(signer, 'signs with a subkey that is not in');
-  }
+  const published = requirePublished(signer, certificates);
   const { expiryOf, requireUsable } = await import('../pgp/certificates.js');
   requireUsable(published, now, signer.signingKey);
   const keyExpires = expiryOf(published, now, signer.signingKey);
@@ -129,13 +122,9 @@ async function requirePublishedKey(
 }
 
 function noneCounts(reason: string): PacksignError {
-  return new PacksignError(
-    'SIGNATURE_INVALID',
-    `none of the signatures that were gathered counts: ${reason}`,
-    {
-      hint: 'sign the waiting database itself, by a key in keys.asc; packsign key publish adds one',
-    },
-  );
+  return new PacksignError('SIGNATURE_INVALID', `none of the collected signatures counts: ${reason}`, {
+    hint: 'sign the waiting database itself, by a key in keys.asc; packsign key publish adds one',
+  });
 }
 
 function notAccepted(signer: Signer, reports: readonly SignatureReport[]): PacksignError {

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import type { FileEntry } from '../model/file-entry.js';
+import { STATE_FOLDER } from '../model/layout.js';
 import { readPublished } from '../published/read.js';
 
 export interface ExportedDatabase {
@@ -16,16 +18,16 @@ export interface ExportedDatabase {
  * `keys.asc` first. Throws NOT_PUBLISHED, PREVIOUS_INVALID, FOREIGN_DATABASE.
  */
 export async function exportDatabase(directory: string): Promise<ExportedDatabase> {
-  const published = await readPublished(directory);
-  if (published === null) {
+  const signed = await readPublished(directory, join(directory, STATE_FOLDER)).verified();
+  if (signed === null) {
     throw new PacksignError('NOT_PUBLISHED', `nothing is published in ${directory}`, {
       hint: 'publish it first: packsign build DIRECTORY --key FILE',
     });
   }
-  const { Archives, Packsign } = published.database;
+  const { Archives, Packsign } = signed.database;
   return {
     database: Packsign.Database ?? null,
-    sha256: published.sha256,
+    sha256: signed.content.sha256(),
     issued: Packsign.Issued,
     expires: Packsign.Expires ?? null,
     files: Array.from(Archives, ([path, file]) => ({ path, ...file })),

@@ -15,17 +15,16 @@ import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
+import type { Run } from '../run.js';
 
 export interface InventoryOptions {
   readonly settings: Settings;
   readonly cache: CacheStore;
-  readonly clock: () => Date;
+  readonly run: Run;
   /** What the directory holds, where that was looked up already. */
   readonly scan?: Scan | undefined;
   /** Files that are not to be read yet. */
   readonly unstable?: ReadonlySet<string> | undefined;
-  /** Called now and then, and when all is done. */
-  readonly onProgress?: (done: number, of: number) => void;
 }
 
 const PROGRESS_FILES = 100;
@@ -76,8 +75,8 @@ export function startInventory(
   directory: string,
   options: InventoryOptions & { readonly threads: Threads },
 ): StartedInventory {
-  const { settings, cache, clock, unstable, threads, onProgress } = options;
-  const startedMs = clock().getTime();
+  const { settings, cache, unstable, threads, run } = options;
+  const startedMs = run.clock().getTime();
   const md5 = settings.PackMan !== false;
   const scan =
     options.scan ?? scanDirectory(directory, { exclude: settings.Exclude ?? [], stat: statWith(threads) });
@@ -95,7 +94,7 @@ export function startInventory(
   let isAwaited = false;
   const tell = () => {
     // Until then somebody may be asked for a passphrase on the same terminal.
-    if (isAwaited) onProgress?.(done, unknown.length);
+    if (isAwaited) run.progress(done, unknown.length);
   };
   const take = (result: Digested, at: number) => {
     const index = unknown[at] ?? 0;

@@ -31,17 +31,17 @@ export function readLastBuild(stateFolder: string): LastBuild | null {
     const sealed = bytes === null ? null : unseal(KIND, bytes);
     return sealed === null ? null : (JSON.parse(sealed.body.toString()) as LastBuild);
   } catch {
-    // Only a shortcut: without it the whole way is gone.
+    // Only a shortcut: without it the full build runs.
     return null;
   }
 }
 
-/** A memo that cannot be written is done without: what it is about is published by then. */
-export function writeLastBuild(stateFolder: string, memo: LastBuild): void {
+/** If it cannot be written, go on without it: what it is about is published by then. */
+export function writeLastBuild(stateFolder: string, lastBuild: LastBuild): void {
   try {
-    writeHint(join(stateFolder, NAME), seal(KIND, Buffer.from(JSON.stringify(memo))).bytes);
+    writeHint(join(stateFolder, NAME), seal(KIND, Buffer.from(JSON.stringify(lastBuild))).bytes);
   } catch {
-    // The next build goes the whole way.
+    // The next build runs in full.
   }
 }
 

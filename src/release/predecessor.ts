@@ -1,26 +1,27 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readBounded } from '../disk/files.js';
+import { fetchSource, readOfferedKeys } from '../consume/fetch.js';
+import type { FetchedDatabase } from '../consume/fetch.js';
+import { findEntry, readArmored } from '../consume/sources.js';
+import type { Source } from '../consume/sources.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress, isAddress } from '../model/address.js';
-import { KEYS_LIMIT_BYTES } from '../model/database.js';
-import { KEYS_NAME } from '../model/layout.js';
+import { KEYS_NAME, STATE_FOLDER } from '../model/layout.js';
 import type { Settings } from '../model/settings.js';
 import type { TrustEntry } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { fetchSource, readOfferedKeys } from '../consume/fetch.js';
-import type { FetchedDatabase } from '../consume/fetch.js';
-import { END_OF_TIME, readKeys, readPublished } from '../published/read.js';
-import type { Published, Standing } from '../published/read.js';
-import { DIRECT_NETWORK, findEntry, readArmored } from '../consume/sources.js';
-import type { FetchOptions, Source } from '../consume/sources.js';
+import { contentOf } from '../pgp/content.js';
+import type { Published, SignedDatabase } from '../published/published.js';
+import { readPublished } from '../published/read.js';
+import { END_OF_TIME } from '../published/verified.js';
+import type { Run } from '../run.js';
 
 /** What the next database is built upon, and whose keys users have. */
 export interface Predecessor {
   /** Null where a history begins. */
-  readonly published: Published | null;
+  readonly signed: SignedDatabase | null;
   /** SHA-256 of what is replaced, verified or not. */
   readonly previous: string | null;
   /** The certificates that are published. */
@@ -33,33 +34,38 @@ export interface PredecessorOptions {
   readonly settings: Settings;
   /** Certificates of the keys that are to sign. */
   readonly signing: readonly Certificate[];
+  /** Begins a history anew. */
   readonly first: boolean;
+  /** A database that is published in another place, a file or an address, which this directory carries on. */
   readonly previous: string | null;
-  readonly remote?: Pick<FetchOptions, 'trust' | 'network'> | undefined;
-  readonly standing: Standing | null;
+  readonly run: Run;
 }
 
 /**
  * What the next database is built upon (cli contract: `--first`, `--previous`). Throws PREVIOUS_UNKNOWN, and what
- * `readPublished` and `carryOn` throw.
+ * `verified` and `findPredecessorElsewhere` throw.
  */
-export async function findPredecessor(directory: string, options: PredecessorOptions): Promise<Predecessor> {
-  const { first, previous, settings, standing } = options;
-  if (previous !== null) return await findPredecessorElsewhere(directory, { ...options, previous });
-  const keys = await readKeys(join(directory, KEYS_NAME));
-  if (first) return { published: null, previous: standing?.sha256 ?? null, keys, lastKeys: null };
-  if (standing === null && settings.Database !== undefined) {
+export async function findPredecessor(
+  published: Published,
+  options: PredecessorOptions,
+): Promise<Predecessor> {
+  const { first, previous, settings } = options;
+  if (previous !== null) return await findPredecessorElsewhere(published, { ...options, previous });
+  const keys = await published.certificates();
+  const sha256 = published.sha256();
+  if (first) return { signed: null, previous: sha256, keys, lastKeys: null };
+  if (sha256 === null && settings.Database !== undefined) {
     throw new PacksignError(
       'PREVIOUS_UNKNOWN',
       `nothing is published here, but "Database" says ${settings.Database}`,
       { hint: `carry it on with --previous ${settings.Database}, or begin it with --first` },
     );
   }
-  const published = await readPublished(directory, standing);
-  return { published, previous: published?.sha256 ?? null, keys, lastKeys: null };
+  const signed = await published.verified();
+  return { signed, previous: sha256, keys, lastKeys: null };
 }
 
-export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous' | 'standing'> & {
+export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous'> & {
   readonly previous: string;
 };
 
@@ -68,52 +74,46 @@ export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous' | '
  * FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
  */
 export async function findPredecessorElsewhere(
-  directory: string,
+  published: Published,
   options: ElsewhereOptions,
 ): Promise<Predecessor> {
-  const own = await readKeys(join(directory, KEYS_NAME));
-  if (isAddress(options.previous)) return await fetchPredecessor(directory, { ...options, own });
-  if (!existsSync(options.previous))
-    throw new PacksignError('FILE_UNREADABLE', `there is no file ${options.previous}`);
-  const elsewhere = dirname(options.previous);
-  const published = await readPublished(elsewhere);
-  const previous = published?.sha256 ?? null;
-  if (own.length > 0) return { published, previous, keys: own, lastKeys: null };
-  const path = join(elsewhere, KEYS_NAME);
-  return { published, previous, keys: await readKeys(path), lastKeys: readBounded(path, KEYS_LIMIT_BYTES) };
+  const { previous } = options;
+  const own = await published.certificates();
+  if (isAddress(previous)) return await fetchPredecessor(published.directory, { ...options, own });
+  if (!existsSync(previous)) throw new PacksignError('FILE_UNREADABLE', `there is no file ${previous}`);
+  const folder = dirname(previous);
+  const elsewhere = readPublished(folder, join(folder, STATE_FOLDER));
+  const signed = await elsewhere.verified();
+  const found = { signed, previous: elsewhere.sha256() };
+  return own.length > 0
+    ? { ...found, keys: own, lastKeys: null }
+    : { ...found, keys: await elsewhere.certificates(), lastKeys: elsewhere.bytes(KEYS_NAME) };
 }
 
-interface Fetching extends ElsewhereOptions {
+interface FetchedPredecessor extends ElsewhereOptions {
   /** What `keys.asc` of the directory holds. */
   readonly own: readonly Certificate[];
 }
 
 /** Never from a cache, and never on the word of its own server: that is how somebody else's history would begin here. */
-async function fetchPredecessor(directory: string, options: Fetching): Promise<Predecessor> {
-  const { own, previous: address, remote = { trust: { kind: 'none' }, network: DIRECT_NETWORK } } = options;
+async function fetchPredecessor(directory: string, options: FetchedPredecessor): Promise<Predecessor> {
+  const { own, previous: address, run } = options;
   const at = databaseAddress(address);
-  const entry = findEntry(address, remote.trust);
+  const entry = findEntry(address, run.trust);
   const source = await sourceFor(directory, at, { ...options, entry });
-  const network = openNetwork(remote.network);
+  const network = openNetwork(run.network);
   try {
-    const look = async (url: string) =>
-      await fetchSource(
-        network,
-        { ...source, url },
-        {
-          ...{ trust: { kind: 'none' }, network: remote.network, now: END_OF_TIME, fresh: true, at },
-          ...{ keysFile: null, fingerprints: [], threshold: null },
-        },
-      );
-    let fetched = await look(at);
+    const request = { run: { ...run, trust: { kind: 'none' }, now: END_OF_TIME }, fresh: true, at } as const;
+    const fetchAs = async (url: string) => await fetchSource(network, { ...source, url }, request);
+    let fetched = await fetchAs(at);
     const { Database } = options.settings;
     // It may be asked for at another address than its own, and it may be about to move.
     if (fetched.code === 'WRONG_DATABASE' && Database !== undefined) {
-      fetched = await look(databaseAddress(Database));
+      fetched = await fetchAs(databaseAddress(Database));
     }
-    const published = publishedOf(fetched);
+    const signed = signedOf(fetched);
     const offered = own.length > 0 ? null : await offeredKeys(network, fetched);
-    return { published, previous: published.sha256, keys: own, lastKeys: null, ...offered };
+    return { signed, previous: signed.content.sha256(), keys: own, lastKeys: null, ...offered };
   } finally {
     await network.close();
   }
@@ -127,20 +127,18 @@ async function fetchPredecessor(directory: string, options: Fetching): Promise<P
 async function sourceFor(
   directory: string,
   url: string,
-  { own, settings, signing, entry }: Fetching & { readonly entry: TrustEntry | null },
+  { own, settings, signing, entry }: FetchedPredecessor & { readonly entry: TrustEntry | null },
 ): Promise<Source> {
-  const trusted = entry !== null && entry.fingerprints.length > 0 ? entry : null;
   const common = { url, entry, pinnedBy: 'option', fetchesKeys: true } as const;
   const pinned = (
     certificates: readonly Certificate[],
-    fingerprints: readonly string[] = certificates.map(fingerprintOf),
+    fingerprints: readonly string[] = certificates.map(({ fingerprint }) => fingerprint),
   ) => ({ ...common, certificates, pins: { fingerprints, threshold: 'own' } }) as const;
   if (own.length > 0) return pinned(own);
   if (settings.Signers !== undefined && settings.Signers.length > 0) return pinned([], settings.Signers);
-  if (trusted !== null) {
-    const { fingerprints, threshold } = trusted;
-    const certificates = await readArmored(trusted.certificates);
-    return { ...common, certificates, pins: { fingerprints, threshold } };
+  if (entry !== null && entry.fingerprints.length > 0) {
+    const { fingerprints, threshold, certificates } = entry;
+    return { ...common, certificates: await readArmored(certificates), pins: { fingerprints, threshold } };
   }
   if (signing.length > 0) return pinned(signing);
   throw new PacksignError('NOT_PINNED', `nothing here says whose keys sign ${url}`, {
@@ -148,13 +146,9 @@ async function sourceFor(
   });
 }
 
-function fingerprintOf({ fingerprint }: Certificate): string {
-  return fingerprint;
-}
-
-function publishedOf({ trusted, bytes, sha256, signature, code, message, from }: FetchedDatabase): Published {
-  if (trusted !== null && bytes !== null && sha256 !== null && signature !== null) {
-    return { database: trusted, bytes, sha256, signature };
+function signedOf({ trusted, bytes, signature, code, message, from }: FetchedDatabase): SignedDatabase {
+  if (trusted !== null && bytes !== null && signature !== null) {
+    return { database: trusted, content: contentOf(bytes), signature };
   }
   if (code === 'DATABASE_MISSING') {
     throw new PacksignError('FILE_UNREADABLE', message ?? `there is no database at ${from}`, {

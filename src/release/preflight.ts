@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import { KEYS_NAME } from '../model/layout.js';
+import type { Certificate } from '../pgp/certificates.js';
+import type { Published } from '../published/published.js';
 import type { Signer } from '../signers/signer.js';
-import { readKeys } from '../published/read.js';
 
 const TEST_BYTES = Buffer.from('packsign: can this key sign?\n');
 
@@ -12,24 +12,16 @@ const TEST_BYTES = Buffer.from('packsign: can this key sign?\n');
  * and of signers.
  */
 export async function preflight(
-  directory: string,
-  { signers, now }: { signers: readonly Signer[]; now: Date },
+  published: Published,
+  { signers, now }: { readonly signers: readonly Signer[]; readonly now: Date },
 ): Promise<void> {
-  if (signers.length === 0) {
-    throw new PacksignError('NO_KEY', 'no key to sign with', { hint: 'name one with --key FILE' });
-  }
+  if (signers.length === 0) throw noKey();
   const { requireUsable } = await import('../pgp/certificates.js');
   const { verifySignatures } = await import('../pgp/signatures.js');
-  const published = await readKeys(join(directory, KEYS_NAME));
+  const known = await published.certificates();
   for (const signer of signers) {
-    const certificates = published.length === 0 ? [signer.certificate] : published;
-    const certificate = certificates.find(({ fingerprint }) => fingerprint === signer.fingerprint);
-    if (certificate === undefined) throw keyNotPublished(signer, 'is not in');
-    const keys = [certificate.primary, ...certificate.subkeys];
-    if (!keys.some(({ fingerprint }) => fingerprint === signer.signingKey)) {
-      throw keyNotPublished(signer, 'signs with a subkey that is not in');
-    }
-    requireUsable(certificate, now, signer.signingKey);
+    const certificates = known.length === 0 ? [signer.certificate] : known;
+    requireUsable(requirePublished(signer, certificates), now, signer.signingKey);
     const signature = await signer.sign(TEST_BYTES, { date: now, deterministic: false });
     const [report] = await verifySignatures(TEST_BYTES, [signature], { certificates, now });
     if (report?.good === true) continue;
@@ -42,8 +34,23 @@ export async function preflight(
   }
 }
 
-/** `how` stands between the key and `keys.asc`. */
-export function keyNotPublished(signer: Signer, how: string): PacksignError {
+export function noKey(): PacksignError {
+  return new PacksignError('NO_KEY', 'no key to sign with', {
+    hint: 'name one: packsign sign DIRECTORY --key FILE',
+  });
+}
+
+/** The certificate that users have of a signer, with the key that signs. Throws KEY_NOT_PUBLISHED. */
+export function requirePublished(signer: Signer, certificates: readonly Certificate[]): Certificate {
+  const published = certificates.find(({ fingerprint }) => fingerprint === signer.fingerprint);
+  if (published === undefined) throw keyNotPublished(signer, 'is not in');
+  const keys = [published.primary, ...published.subkeys];
+  if (keys.some(({ fingerprint }) => fingerprint === signer.signingKey)) return published;
+  throw keyNotPublished(signer, 'signs with a subkey that is not in');
+}
+
+/** `how` comes between the key and `keys.asc`. */
+function keyNotPublished(signer: Signer, how: string): PacksignError {
   return new PacksignError(
     'KEY_NOT_PUBLISHED',
     `the key ${signer.fingerprint} ${how} the published ${KEYS_NAME}`,

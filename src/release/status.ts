@@ -1,23 +1,24 @@
 import { join } from 'node:path';
-import { openCache } from './digest-cache.js';
-import { readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { decodeDatabase } from '../format/database.js';
-import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES, thresholdOf } from '../model/database.js';
+import { lintPublished } from '../keys/lint-published.js';
+import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { UNSIGNED_SIGNATURES_NAME, KEYS_NAME, UNSIGNED_NAME } from '../model/layout.js';
+import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
+import type { Settings } from '../model/settings.js';
 import { SLACK_MS } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
-import type { DiffOptions } from './diff.js';
-import { sha256Of } from '../verify/verify-database.js';
-import { makeCandidate } from './candidate.js';
-import type { Candidate } from './candidate.js';
-import { readPendingRevocations } from '../keys/publish-keys.js';
-import { readKeys, readPublished, readStanding } from '../published/read.js';
-import type { Published } from '../published/read.js';
+import { contentOf } from '../pgp/content.js';
+import type { Content } from '../pgp/content.js';
+import type { Published, SignedDatabase } from '../published/published.js';
+import { readPublished } from '../published/read.js';
+import { seenWhole } from '../published/whole.js';
+import type { BuiltCandidate } from './candidate.js';
+import { buildInMemory } from './in-memory.js';
+import type { InMemoryOptions } from './in-memory.js';
 import { requireApproval } from './policy.js';
 
 /** What a maintainer has to look at. */
@@ -29,6 +30,7 @@ export type Attention =
   | 'KEY_EXPIRES_SOON'
   | 'NOT_PUBLISHED'
   | 'PREVIOUS_INVALID'
+  | 'PUBLICATION_INCOMPLETE'
   | 'REVOCATION_WAITS'
   | 'UNSIGNED_CHANGES'
   | 'WAITING'
@@ -74,43 +76,55 @@ export interface WaitingStatus {
 const SOON_MS = 14 * 24 * 60 * 60 * 1000;
 
 /** What state a directory is in. Writes nothing. Throws DIRECTORY_UNREADABLE, KEYS_MALFORMED, SETTINGS_INVALID. */
-export async function status(directory: string, options: DiffOptions): Promise<StatusResult> {
-  const { now } = options;
-  const keys = await readKeys(join(directory, KEYS_NAME));
-  const signers = await Promise.all(keys.map((key) => signerStatus(key, now)));
-  const waiting = await waitingStatus(directory, { keys: await inForce(keys, options.stateFolder), now });
-  const revoking = (await readPendingRevocations(options.stateFolder)).length > 0;
-  const trouble = await findPublished(directory);
-  const published = trouble instanceof PacksignError ? null : trouble;
-  const changes = trouble instanceof PacksignError ? untold(trouble) : await findChanges(directory, options);
+export async function status(directory: string, options: InMemoryOptions): Promise<StatusResult> {
+  const { run, settings } = options;
+  const seen = await seenWhole(readPublished(directory, run.stateFolder));
+  const { published } = seen;
+  const keys = await published.certificates();
+  const signers = await Promise.all(keys.map((key) => signerStatus(key, run.now)));
+  const waiting = await waitingStatus(published, run.now);
+  const isRevoking = (await published.pendingRevocations()).length > 0;
+  const trouble = await findSigned(published);
+  const signed = trouble instanceof PacksignError ? null : trouble;
+  const changes = trouble instanceof PacksignError ? untold(trouble) : await findChanges(published, options);
+  const incomplete = [...seen.warnings, ...(await pageWarningsOf(published, settings))];
   const attention = new Set<Attention>(
     [
       trouble instanceof PacksignError ? trouble.code : null,
-      published === null && !(trouble instanceof PacksignError) ? ('NOT_PUBLISHED' as const) : null,
+      trouble === null ? ('NOT_PUBLISHED' as const) : null,
       waiting === null ? null : ('WAITING' as const),
-      revoking ? ('REVOCATION_WAITS' as const) : null,
+      isRevoking ? ('REVOCATION_WAITS' as const) : null,
+      incomplete.length > 0 ? ('PUBLICATION_INCOMPLETE' as const) : null,
       changes.refusal === null ? null : changes.refusal.code,
       changes.difference === null ? null : ('UNSIGNED_CHANGES' as const),
-      ...expiries(published?.database ?? null, { signers, now }),
+      ...expiries(signed?.database ?? null, { signers, now: run.now }),
     ].filter((code) => code !== null),
   );
+  const expires = signed?.database.Packsign.Expires ?? null;
+  const lint = await lintPublished(published, { certificates: null, databaseExpires: expires, now: run.now });
+  for (const warning of lint) run.warn(warning);
   return {
-    state: stateOf({ trouble, published, waiting, changes, now }),
-    issued: published?.database.Packsign.Issued ?? null,
-    expires: published?.database.Packsign.Expires ?? null,
-    signers,
-    waiting,
+    ...{ signers, waiting, expires },
+    state: stateOf({ trouble, waiting, changes, now: run.now }),
+    issued: signed?.database.Packsign.Issued ?? null,
     difference: changes.difference,
     attention: Array.from(attention).sort(),
     message: changes.refusal?.message ?? null,
     hint: changes.refusal?.hint ?? null,
-    warnings: changes.warnings,
+    warnings: [...changes.warnings, ...incomplete],
   };
 }
 
-async function findPublished(directory: string): Promise<Published | null | PacksignError> {
+/** What is lost or out of date of a page that is to follow what is published. */
+async function pageWarningsOf(published: Published, { Page = false }: Settings): Promise<readonly Warning[]> {
+  if (!Page) return [];
+  const { pageWarnings } = await import('../page/publish-page.js');
+  return pageWarnings(published);
+}
+
+async function findSigned(published: Published): Promise<SignedDatabase | null | PacksignError> {
   try {
-    return await readPublished(directory);
+    return await published.verified();
   } catch (error) {
     if (error instanceof PacksignError && error.code in { PREVIOUS_INVALID: 1, FOREIGN_DATABASE: 1 })
       return error;
@@ -132,18 +146,12 @@ function untold(refusal: PacksignError): PendingChanges {
   return { isChanged: true, difference: null, refusal, warnings: [] };
 }
 
-async function findChanges(directory: string, options: DiffOptions): Promise<PendingChanges> {
-  const cache = openCache(options.stateFolder, { rehash: options.rehash, remember: false });
+async function findChanges(published: Published, options: InMemoryOptions): Promise<PendingChanges> {
   try {
-    const prepared = await makeCandidate(directory, {
-      ...options,
-      signing: await options.signing(),
-      cache,
-      standing: readStanding(directory),
-    });
-    const { unchanged, difference } = prepared;
-    const { warnings } = prepared.observation;
-    const refusal = findRefusal(directory, prepared);
+    const candidate = await buildInMemory(published, options);
+    const { unchanged, difference } = candidate;
+    const { warnings } = candidate.inventory;
+    const refusal = findRefusal(published.directory, candidate);
     return { isChanged: !unchanged, difference: unchanged ? null : difference, refusal, warnings };
   } catch (error) {
     if (error instanceof PacksignError && error.code !== 'DIRECTORY_UNREADABLE') return untold(error);
@@ -154,14 +162,13 @@ async function findChanges(directory: string, options: DiffOptions): Promise<Pen
 /** What a person has to decide before it can be published. */
 function findRefusal(
   directory: string,
-  { published, database, observation }: Candidate,
+  { predecessor, database, inventory }: BuiltCandidate,
 ): PacksignError | null {
   try {
+    const { others } = inventory;
     requireApproval(directory, {
-      database,
-      published: published?.database ?? null,
-      others: observation.others,
-      allowRemoved: false,
+      ...{ database, others, allowRemoved: false },
+      published: predecessor?.database ?? null,
     });
     return null;
   } catch (error) {
@@ -171,18 +178,17 @@ function findRefusal(
 }
 
 interface StateSources {
-  readonly trouble: Published | null | PacksignError;
-  readonly published: Published | null;
+  readonly trouble: SignedDatabase | null | PacksignError;
   readonly waiting: WaitingStatus | null;
   readonly changes: PendingChanges;
   readonly now: Date;
 }
 
-function stateOf({ trouble, published, waiting, changes, now }: StateSources): StatusResult['state'] {
+function stateOf({ trouble, waiting, changes, now }: StateSources): StatusResult['state'] {
   if (trouble instanceof PacksignError) return trouble.code === 'FOREIGN_DATABASE' ? 'foreign' : 'invalid';
   if (waiting !== null) return 'waiting';
-  if (published === null) return 'unsigned';
-  const { Expires } = published.database.Packsign;
+  if (trouble === null) return 'unsigned';
+  const { Expires } = trouble.database.Packsign;
   if (Expires !== undefined && Expires <= now) return 'stale';
   return changes.isChanged ? 'changed' : 'published';
 }
@@ -213,19 +219,15 @@ async function signerStatus(certificate: Certificate, now: Date): Promise<Signer
   return { fingerprint, userId: userIds[0] ?? null, expires: expiryOf(certificate, now) };
 }
 
-async function waitingStatus(
-  directory: string,
-  { keys, now }: { keys: readonly Certificate[]; now: Date },
-): Promise<WaitingStatus | null> {
-  const path = join(directory, UNSIGNED_NAME);
-  const bytes = readBounded(path, DATABASE_LIMIT_BYTES);
+async function waitingStatus(published: Published, now: Date): Promise<WaitingStatus | null> {
+  const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) return null;
   const database = decodeDatabase(bytes);
-  const collected = readBounded(join(directory, UNSIGNED_SIGNATURES_NAME), SIGNATURE_LIMIT_BYTES);
-  const signed = collected === null ? [] : await signedBy({ bytes, collected, database }, { keys, now });
+  const content = contentOf(bytes);
+  const signed = await signedBy(published, { content, database, now });
   return {
-    database: path,
-    sha256: sha256Of(bytes),
+    database: join(published.directory, UNSIGNED_NAME),
+    sha256: content.sha256(),
     issued: database.Packsign.Issued,
     threshold: thresholdOf(database),
     signed,
@@ -235,20 +237,24 @@ async function waitingStatus(
   };
 }
 
-/** With revocations that wait for the next database: whoever signs that goes by them already. */
-async function inForce(keys: readonly Certificate[], stateFolder: string): Promise<readonly Certificate[]> {
-  const held = await readPendingRevocations(stateFolder);
-  if (held.length === 0) return keys;
+/** With revocations that wait for the next database: those who sign it go by them already. */
+async function inForce(published: Published): Promise<readonly Certificate[]> {
+  const keys = await published.certificates();
+  const pending = await published.pendingRevocations();
+  if (pending.length === 0) return keys;
   const { mergeCertificates } = await import('../pgp/certificates.js');
-  return await mergeCertificates(keys, held);
+  return await mergeCertificates(keys, pending);
 }
 
 async function signedBy(
-  { bytes, collected, database }: { bytes: Uint8Array; collected: Uint8Array; database: Database },
-  { keys, now }: { keys: readonly Certificate[]; now: Date },
+  published: Published,
+  { content, database, now }: { content: Content; database: Database; now: Date },
 ): Promise<readonly string[]> {
+  const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
+  if (collected === null) return [];
   const { countDistinct, readSignatures, verifySignatures } = await import('../pgp/signatures.js');
-  const reports = await verifySignatures(bytes, readSignatures(collected), { certificates: keys, now });
+  const certificates = await inForce(published);
+  const reports = await verifySignatures(content, readSignatures(collected), { certificates, now });
   const from = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
   const until = new Date(now.getTime() + SLACK_MS);
   return Array.from(countDistinct(reports, { from, until })).sort();

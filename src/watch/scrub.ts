@@ -7,8 +7,9 @@ import type { FileEntries } from '../model/file-entry.js';
 import { compareText } from '../model/package.js';
 import { parseDuration } from '../model/settings.js';
 import type { Settings } from '../model/settings.js';
-import { SILENT } from './cycle.js';
-import type { Notice } from './cycle.js';
+import type { Run } from '../run.js';
+import { SILENT } from './notices.js';
+import type { Notice } from './notices.js';
 
 /** Reads published files again, one after the other, for as long as a watch runs. */
 export interface Scrubber {
@@ -25,8 +26,7 @@ export interface ScrubOptions {
   readonly files: () => FileEntries | null;
   /** Knows the files that were not touched since they were hashed. */
   readonly cache: Pick<CacheStore, 'find'>;
-  readonly stateFolder: string;
-  readonly clock: () => Date;
+  readonly run: Pick<Run, 'clock' | 'stateFolder'>;
 }
 
 /** Which file was read last, and when. */
@@ -53,12 +53,12 @@ export function startScrub(directory: string, options: ScrubOptions): Scrubber {
   const said = new Set<string>();
   const isStopped = () => stop.signal.aborted;
   const rest = (ms: number) => sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
-  let position = readPosition(options.stateFolder);
+  let position = readPosition(options.run.stateFolder);
   let savedMs = 0;
 
   async function run(): Promise<void> {
     while (!isStopped()) {
-      const nowMs = options.clock().getTime();
+      const nowMs = options.run.clock().getTime();
       const next = nextStep(position, nowMs, options);
       if (next === null || next.inMs > GLANCE_MS) {
         await rest(GLANCE_MS);
@@ -76,11 +76,11 @@ export function startScrub(directory: string, options: ScrubOptions): Scrubber {
       found.delete(path);
       said.delete(path);
     } else found.set(path, news);
-    const atMs = options.clock().getTime();
+    const atMs = options.run.clock().getTime();
     position = { path, atMs };
     if (Math.abs(atMs - savedMs) < SAVE_MS) return;
     savedMs = atMs;
-    writePosition(options.stateFolder, position);
+    writePosition(options.run.stateFolder, position);
   }
 
   const running = run();
@@ -93,7 +93,7 @@ export function startScrub(directory: string, options: ScrubOptions): Scrubber {
     stop: async () => {
       stop.abort();
       await running;
-      if (position !== null) writePosition(options.stateFolder, position);
+      if (position !== null) writePosition(options.run.stateFolder, position);
     },
   };
 }

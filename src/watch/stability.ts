@@ -33,7 +33,7 @@ export interface StabilityOptions {
   /** When a turn is due though nothing changes; asked anew before each wait. */
   readonly dueMs: () => number;
   /** Files besides the listed ones that cycles put right, relative to the directory. */
-  readonly kept: readonly string[];
+  readonly kept: () => readonly string[];
   /** Whether the last turn was refused: any other file may be what stood in its way. */
   readonly isRefused: () => boolean;
   /** Ends once everything has settled and had its turn. */
@@ -103,7 +103,7 @@ export async function* stableStates(
       (seen === null ||
         (stampSettings(directory) === seen.settings &&
           stampPublished(directory) === seen.published &&
-          stampFiles(directory, options.kept) === seen.kept));
+          stampFiles(directory, options.kept()) === seen.kept));
     const wake = await rest(changes, { forMs: Math.max(1, untilMs - options.nowMs()), isNothingNew });
     if (wake === 'stop') return;
     if (wake === 'change' && (await quieten(changes, { gapMs, options })) === 'stop') return;
@@ -131,7 +131,7 @@ function besideOf(
   return {
     settings,
     published: stampPublished(directory),
-    kept: stampFiles(directory, options.kept),
+    kept: stampFiles(directory, options.kept()),
     isWhole: [DATABASE_NAME, KEYS_NAME].every((name) => stampFiles(directory, [name]) !== NO_STAMP),
     warnings,
     others: options.isRefused() ? others : null,

@@ -1,20 +1,22 @@
 import { openCache } from '../release/digest-cache.js';
 import { openFileEvents } from './file-events.js';
 import { parseDuration } from '../model/settings.js';
+import { lintPublished } from '../keys/lint-published.js';
+import { readPublished } from '../published/read.js';
 import { preflight } from '../release/preflight.js';
 import { startScrub } from './scrub.js';
 import { stableStates } from './stability.js';
 import type { DirectoryState } from './stability.js';
-import { SILENT, makeCycles } from './cycle.js';
-import type { Notice, Cycle, CycleOptions, Cycles } from './cycle.js';
+import { makeCycles } from './cycle.js';
+import type { Cycle, CycleOptions, Cycles } from './cycle.js';
+import { SILENT } from './notices.js';
+import type { Notice } from './notices.js';
 
 export interface WatchOptions extends Omit<CycleOptions, 'cache'> {
   /** Looks on a timer instead of waiting for the system's hints. */
   readonly poll: boolean;
   /** Ends once everything that is there has settled and had its turn. */
   readonly once: boolean;
-  /** Ends the watch after the turn in progress. */
-  readonly signal: AbortSignal;
   /** Hears why the system's hints ended and the timer took over. */
   readonly onFallback: (reason: string) => void;
 }
@@ -40,36 +42,42 @@ export async function* watch(
   directory: string,
   options: WatchOptions,
 ): AsyncGenerator<WatchEvent, void, void> {
-  const { clock, stateFolder, signal, poll, once, onFallback } = options;
-  await preflight(directory, { signers: options.signers, now: clock() });
+  const { run, signers, poll, once, onFallback } = options;
+  const { clock, stateFolder, signal } = run;
+  const published = readPublished(directory, stateFolder);
+  await preflight(published, { signers, now: clock() });
+  const certificates = signers.map(({ certificate }) => certificate);
+  const lint = { certificates, databaseExpires: null, now: clock() };
+  for (const warning of await lintPublished(published, lint)) run.warn(warning);
   const cache = openCache(stateFolder, { rehash: false, remember: true });
-  const turns = makeCycles(directory, { ...options, cache });
-  const timing = makeTiming(turns, clock);
-  const changes = await openFileEvents(directory, { poll, signal, onFallback });
-  const scrubber = startScrub(directory, { ...turns, cache, stateFolder, clock });
+  const cycles = makeCycles(directory, { ...options, cache });
+  const timing = makeTiming(cycles, clock);
+  const events = await openFileEvents(directory, { poll, signal, onFallback });
+  const scrubber = startScrub(directory, { ...cycles, cache, run });
   const take = async (state: DirectoryState) => {
-    const turn = await turns.take(state);
-    return { ...turn, news: [...turn.news, ...scrubber.news()] };
+    const taken = await cycles.take(state);
+    return { ...taken, news: [...taken.news, ...scrubber.news()] };
   };
   try {
-    const settled = stableStates(directory, changes, {
-      settleMs: (parseDuration(turns.settings().Settle ?? '') ?? DEFAULT_SETTLE_SECONDS) * 1000,
-      exclude: () => turns.settings().Exclude ?? [],
+    const ofPage = options.page === true ? await pageFileNames() : [];
+    const states = stableStates(directory, events, {
+      settleMs: (parseDuration(cycles.settings().Settle ?? '') ?? DEFAULT_SETTLE_SECONDS) * 1000,
+      exclude: () => cycles.settings().Exclude ?? [],
       nowMs: () => clock().getTime(),
       dueMs: () => Math.min(timing.dueMs(), scrubber.dueMs()),
-      kept: options.page === true ? await keptFiles() : [],
+      kept: () => [...ofPage, ...cycles.companions()],
       isRefused: timing.isRefused,
       once,
     });
-    yield* watchCycles(settled, { turns: { take }, timing, clock });
+    yield* watchCycles(states, { cycles: { take }, timing, clock });
   } finally {
     await scrubber.stop();
-    await changes.close();
+    await events.close();
   }
 }
 
-/** What is put back when it is lost, besides the database. */
-async function keptFiles(): Promise<readonly string[]> {
+/** What is put back when it is lost, besides what is published. */
+async function pageFileNames(): Promise<readonly string[]> {
   const { pageFiles } = await import('../page/publish-page.js');
   return pageFiles();
 }
@@ -82,12 +90,12 @@ export interface Timing {
   readonly took: (turn: Cycle) => void;
 }
 
-export function makeTiming(turns: Pick<Cycles, 'refreshDate'>, clock: () => Date): Timing {
+export function makeTiming(cycles: Pick<Cycles, 'refreshDate'>, clock: () => Date): Timing {
   let waitMs: number = RETRY_MS.shortest;
   let retryAtMs = Infinity;
   let refreshNotBeforeMs = 0;
   let isRefused = false;
-  const refreshMs = () => turns.refreshDate()?.getTime() ?? Infinity;
+  const refreshMs = () => cycles.refreshDate()?.getTime() ?? Infinity;
   // Nothing is put off for longer than that, also when the clock was set back since.
   const soon = (atMs: number) => (atMs - clock().getTime() > RETRY_MS.longest ? clock().getTime() : atMs);
   return {
@@ -110,7 +118,7 @@ export function makeTiming(turns: Pick<Cycles, 'refreshDate'>, clock: () => Date
 }
 
 export interface CycleLoop {
-  readonly turns: Pick<Cycles, 'take'>;
+  readonly cycles: Pick<Cycles, 'take'>;
   readonly timing: Pick<Timing, 'took'>;
   readonly clock: () => Date;
 }
@@ -118,21 +126,21 @@ export interface CycleLoop {
 /** The loop itself: one turn for each settled state, never two at once, and what there is to say of each. */
 export async function* watchCycles(
   settled: AsyncIterable<DirectoryState>,
-  { turns, timing, clock }: CycleLoop,
+  { cycles, timing, clock }: CycleLoop,
 ): AsyncGenerator<WatchEvent, void, void> {
   let known: ReadonlySet<string> = new Set();
   let issued: Date | null = null;
   let isFirst = true;
   for await (const state of settled) {
     const beganMs = clock().getTime();
-    const turn = await turns.take(state);
-    timing.took(turn);
+    const taken = await cycles.take(state);
+    timing.took(taken);
     if (state.kind === 'seen') state.ended?.();
-    issued = turn.issued;
+    issued = taken.issued;
     const tookMs = clock().getTime() - beganMs;
     // What is wrong and stays wrong is said once, not at every turn.
-    const fresh = turn.news.filter((news) => !isTrouble(news) || !known.has(keyOf(news)));
-    known = new Set(turn.news.filter(isTrouble).map(keyOf));
+    const fresh = taken.news.filter((news) => !isTrouble(news) || !known.has(keyOf(news)));
+    known = new Set(taken.news.filter(isTrouble).map(keyOf));
     for (const news of fresh) yield { ...news, at: clock(), issued, tookMs };
     if (isFirst) yield bare('ready', { at: clock(), issued });
     isFirst = false;

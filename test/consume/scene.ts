@@ -10,6 +10,7 @@ import { encodeDatabase } from '../../src/format/database.js';
 import { fetchDatabase, get, trustAdd } from '../../src/index.js';
 import type { FetchedDatabase, GetOptions, GetResult, TrustAddOptions, TrustAdded } from '../../src/index.js';
 import type { Packsign } from '../../src/model/database.js';
+import { makeRun } from '../../src/run.js';
 import { newPlace } from '../packsign.js';
 import type { Place, Run } from '../packsign.js';
 import { subkeyOf } from '../pgp/forge.js';
@@ -155,7 +156,10 @@ export interface Reader {
   readonly place: Place;
   readonly trust: (address: string, options?: Partial<TrustAddOptions>) => Promise<TrustAdded>;
   readonly fetch: (target: string, options?: { readonly now?: Date }) => Promise<FetchedDatabase>;
-  readonly get: (names: readonly string[], options?: Partial<GetOptions>) => Promise<GetResult>;
+  readonly get: (
+    names: readonly string[],
+    options?: Partial<GetOptions> & { readonly now?: Date },
+  ) => Promise<GetResult>;
   /** Everything in the store, for a comparison. */
   readonly store: () => Readonly<Record<string, string>>;
 }
@@ -164,15 +168,14 @@ export const HASTY = { proxies: { http: '', https: '', none: '' }, patienceMs: 6
 
 export function newReader(place: Place = newPlace()): Reader {
   const store = { kind: 'store', folder: place.path('config'), cacheFolder: place.path('cache') } as const;
-  const base = { trust: store, network: HASTY, keysFile: null, fingerprints: [], threshold: null } as const;
+  const runAt = (now: Date) => ({ ...makeRun({ clock: () => now, network: HASTY }), trust: store });
+  const base = { keysFile: null, fingerprints: [], threshold: null } as const;
   return {
     place,
     trust: async (address, options = {}) =>
       await trustAdd(address, {
         ...{
-          store,
-          network: HASTY,
-          now: new Date(),
+          run: runAt(new Date()),
           keys: null,
           fingerprints: [],
           blindly: false,
@@ -181,10 +184,11 @@ export function newReader(place: Place = newPlace()): Reader {
         ...{ threshold: null, name: null, confirm: () => Promise.resolve(true) },
         ...options,
       }),
-    fetch: async (target, { now = new Date() } = {}) => await fetchDatabase(target, { ...base, now }),
-    get: async (names, options = {}) =>
+    fetch: async (target, { now = new Date() } = {}) =>
+      await fetchDatabase(target, { ...base, run: runAt(now) }),
+    get: async (names, { now = new Date(), ...options } = {}) =>
       await get(names, {
-        ...{ ...base, now: new Date(), from: null, output: place.path('downloads') },
+        ...{ ...base, run: runAt(now), from: null, output: place.path('downloads') },
         ...{ allowStale: false, allowUnauthenticated: false, allowPre: false, keepUnverified: false },
         ...options,
       }),

@@ -500,7 +500,13 @@ describe('what stands there already', () => {
       (dir) =>
         dir.write('dist/packages.plist', dir.text('dist/packages.plist').replace('does demo', 'does evil')),
     ],
-    ['without its signature', (dir) => dir.remove('dist/signatures')],
+    [
+      'without its signature and the copy',
+      (dir) => {
+        dir.remove('dist/signatures');
+        dir.remove('dist/packages.plist.asc');
+      },
+    ],
     ['with another key in keys.asc', (dir) => dir.write('dist/keys.asc', bob.certificate)],
     ['without keys.asc', (dir) => dir.remove('dist/keys.asc')],
   ])('PREVIOUS_INVALID: %s', (_, spoil) => {

@@ -116,7 +116,7 @@ describe('a host without the archives', () => {
     const byEve = place.read(GATHERED);
     expect(transcript(place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
-      ! packsign: error: there is no dist/keys.asc to hold the signatures of the others against
+      ! packsign: error: there is no dist/keys.asc to check the signatures of the others against
       ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
       [1]"
     `);
@@ -126,7 +126,7 @@ describe('a host without the archives', () => {
     const before = place.snapshot();
     expect(transcript(place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
-      ! packsign: error: none of the signatures that were gathered counts: made by a key that is not among the certificates
+      ! packsign: error: none of the collected signatures counts: made by a key that is not among the certificates
       ! packsign: hint: sign the waiting database itself, by a key in keys.asc; packsign key publish adds one
       [1]"
     `);
@@ -240,7 +240,7 @@ describe('Threshold', () => {
     expect(transcript(place.packsign(['build', 'dist', '--key', 'ann.asc', ...signers])))
       .toMatchInlineSnapshot(`
         "$ packsign build dist --key ann.asc --signers <fingerprint> --signers <fingerprint> --threshold 2
-        ! packsign: error: there is no dist/keys.asc to hold the signatures of the others against
+        ! packsign: error: there is no dist/keys.asc to check the signatures of the others against
         ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
         [1]"
       `);

@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeRun } from '../../src/run.js';
 import { build, loadSettings, openSigners, PacksignError } from '../../src/index.js';
 import type { BuildResult, Signer } from '../../src/index.js';
 import { newKey, sdist } from '../packsign.js';
@@ -146,7 +147,7 @@ async function outcome(
 ): Promise<object> {
   const stateFolder = join(directory, '.packsign');
   const release = {
-    ...{ now, stateFolder, deterministic: true, allowRemoved: true, notesFolder: null },
+    ...{ deterministic: true, allowRemoved: true },
     signers: () => Promise.resolve(signers),
   };
   let said: unknown;
@@ -157,9 +158,9 @@ async function outcome(
       released: _3,
       ...result
     }: BuildResult = await build(directory, {
-      ...{ stateFolder, now, rehash, check: how === 'check', strict: false, first: false, previous: null },
+      ...{ rehash, check: how === 'check', strict: false, first: false, previous: null },
       settings: loadSettings(directory),
-      clock: () => new Date(Date.now() + (isLate ? 5000 : 0)),
+      run: { ...makeRun({ clock: () => new Date(Date.now() + (isLate ? 5000 : 0)), stateFolder }), now },
       signing: () => Promise.resolve(signers.map(({ certificate }) => certificate)),
       allowed: new Map(isAllowed ? NAMES.map((path) => [path, 'as it pleases']) : []),
       release: how === 'publish' ? release : null,

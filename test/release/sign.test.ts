@@ -342,7 +342,7 @@ describe('ARCHIVE_DIFFERS: archives are what the waiting database says', () => {
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0', 'evil()\n'));
     expect(transcript(place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
-      ! packsign: error: archives are not what dist/packages.unsigned.plist says:
+      ! packsign: error: files are not what dist/packages.unsigned.plist says:
       !   demo-1.0.tar.gz has other bytes: sha256 is <sha256>
       ! packsign: hint: build again and look at what changed: packsign build dist, packsign diff dist
       [1]"
@@ -445,6 +445,8 @@ describe('T8, KEY_NOT_PUBLISHED: a signature is held against the published certi
     const retired = { flag: enums.reasonForRevocation.keyRetired };
     const revoked = await key.revoke(retired, new Date('2026-11-02'));
     place.write('dist/keys.asc', encodeArmor(publicBytes(revoked), 'PUBLIC KEY BLOCK'));
+    // It puts keys.gpg right.
+    expect(place.packsign(['page', 'dist', '--force']).status).toBe(0);
     place.write('dist/more-1.0.tar.gz', sdist('more', '1.0'));
     expect(refusal(RELEASE)).toEqual(['KEY_REVOKED', 1]);
   });
@@ -456,7 +458,7 @@ describe('T8, KEY_NOT_PUBLISHED: a signature is held against the published certi
     expect(place.read('dist/keys.gpg').equals(encodeCertificates(both).binary)).toBe(true);
     place.write('dist/keys.gpg', 'x');
     place.write('dist/more-1.0.tar.gz', sdist('more', '1.0'));
-    succeed(RELEASE);
+    expect(place.packsign(RELEASE).stderr).toBe('packsign: put back keys.gpg\n');
     expect(place.read('dist/keys.asc').equals(keys)).toBe(true);
     expect(place.read('dist/keys.gpg').equals(encodeCertificates(both).binary)).toBe(true);
   });
@@ -582,7 +584,10 @@ describe('after a crash past the commit point', () => {
     place.write('dist/.packsign-0123456789abcdef.tmp', 'half');
     place.write('dist/signatures/.packsign-0123456789abcdef.tmp', 'half');
     expect(place.json(['verify', 'dist']).value).toMatchObject({ status: 'authentic' });
-    succeed(SIGN);
+    expect(place.json(SIGN)).toMatchObject({
+      status: 0,
+      run: { stderr: 'packsign: put back packages.plist.asc\n' },
+    });
     expect(place.snapshot()).toEqual(good);
   });
 

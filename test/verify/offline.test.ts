@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { digestFile, lookUp, sha256Of, verifyOffline } from '../../src/verify.js';
+import { digestFile, lookUp, sha256Of, verifyDatabase } from '../../src/verify.js';
 import type { Database } from '../../src/verify.js';
 import { fingerprint, subkeyOf } from '../pgp/forge.js';
 import {
@@ -31,7 +31,7 @@ const keysOfAnn = () => ({ keys: certificateFile(all.ann), fingerprints: [finger
 
 describe('packsign/verify', () => {
   it('gives a database that enough trusted keys have signed', async () => {
-    const verdict = await verifyOffline(bytes, signature, keysOfAnn());
+    const verdict = await verifyDatabase(bytes, signature, keysOfAnn());
     expect(verdict).toMatchObject({ status: 'authentic', code: null, sha256: sha256(bytes) });
     expect(Array.from(verdict.database!.Archives.keys())).toEqual([
       'demo-1.0.tar.gz',
@@ -41,24 +41,24 @@ describe('packsign/verify', () => {
   });
 
   it('trusts every key of a file whose user named no fingerprints', async () => {
-    const verdict = await verifyOffline(bytes, signature, { ...keysOfAnn(), fingerprints: null });
+    const verdict = await verifyDatabase(bytes, signature, { ...keysOfAnn(), fingerprints: null });
     expect(verdict.status).toBe('authentic');
   });
 
   it.each([
-    ['SIGNATURE_MISSING', () => verifyOffline(bytes, null, keysOfAnn())],
-    ['SIGNATURE_INVALID', () => verifyOffline(Buffer.from(`${bytes.toString()}\n`), signature, keysOfAnn())],
+    ['SIGNATURE_MISSING', () => verifyDatabase(bytes, null, keysOfAnn())],
+    ['SIGNATURE_INVALID', () => verifyDatabase(Buffer.from(`${bytes.toString()}\n`), signature, keysOfAnn())],
     [
       'SIGNATURE_INVALID',
-      () => verifyOffline(bytes, signature, { keys: certificateFile(all.bob), fingerprints: null, now: NOW }),
+      () => verifyDatabase(bytes, signature, { keys: certificateFile(all.bob), fingerprints: null, now: NOW }),
     ],
-    ['SIGNATURE_MALFORMED', () => verifyOffline(bytes, bytes, keysOfAnn())],
-    ['KEYS_MALFORMED', () => verifyOffline(bytes, signature, { ...keysOfAnn(), keys: bytes })],
-    ['TOO_FEW_SIGNATURES', () => verifyOffline(bytes, signature, { ...keysOfAnn(), threshold: 2 })],
+    ['SIGNATURE_MALFORMED', () => verifyDatabase(bytes, bytes, keysOfAnn())],
+    ['KEYS_MALFORMED', () => verifyDatabase(bytes, signature, { ...keysOfAnn(), keys: bytes })],
+    ['TOO_FEW_SIGNATURES', () => verifyDatabase(bytes, signature, { ...keysOfAnn(), threshold: 2 })],
     [
       'DATABASE_ROLLED_BACK',
       () =>
-        verifyOffline(bytes, signature, {
+        verifyDatabase(bytes, signature, {
           ...keysOfAnn(),
           accepted: { issued: minutes(ISSUED, 1), sha256: sha256(DEMO) },
         }),
@@ -68,7 +68,7 @@ describe('packsign/verify', () => {
   });
 
   it('a threshold of none asks for one', async () => {
-    const verdict = await verifyOffline(bytes, signature, {
+    const verdict = await verifyDatabase(bytes, signature, {
       keys: certificateFile(all.bob),
       fingerprints: null,
       threshold: 0,
@@ -78,7 +78,7 @@ describe('packsign/verify', () => {
   });
 
   it('says stale of a database that has expired', async () => {
-    const verdict = await verifyOffline(bytes, signature, { ...keysOfAnn(), now: minutes(ISSUED, 1e6) });
+    const verdict = await verifyDatabase(bytes, signature, { ...keysOfAnn(), now: minutes(ISSUED, 1e6) });
     expect(verdict).toMatchObject({ status: 'stale', code: 'DATABASE_STALE' });
   });
 

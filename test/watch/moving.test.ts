@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { makeRun } from '../../src/run.js';
 import { openCache } from '../../src/release/digest-cache.js';
 import { scanDirectory } from '../../src/places/scan.js';
 import type { Scan } from '../../src/places/scan.js';
@@ -26,7 +27,7 @@ async function inventory(place: Place, scan: Scan, unstable?: ReadonlySet<string
     settings: {},
     published: published(place),
     cache: openCache(place.path('state'), { rehash: true, remember: false }),
-    clock: () => new Date(),
+    run: makeRun({ clock: () => new Date() }),
     scan,
     unstable,
   });

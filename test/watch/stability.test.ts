@@ -117,7 +117,7 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
     nowMs: () => clock.ms,
     dueMs: options.dueMs === undefined ? () => Infinity : () => began + options.dueMs!(),
     isRefused: options.isRefused ?? (() => false),
-    kept: options.kept ?? [],
+    kept: () => options.kept ?? [],
     once: options.once ?? false,
   });
   for await (const state of states) {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
 import type { DirectoryState } from '../../src/watch/stability.js';
-import type { Notice, Cycle } from '../../src/watch/cycle.js';
+import type { Cycle } from '../../src/watch/cycle.js';
+import type { Notice } from '../../src/watch/notices.js';
 import { makeTiming, watchCycles } from '../../src/watch/watch.js';
 import type { WatchEvent } from '../../src/watch/watch.js';
 
@@ -37,7 +38,7 @@ async function eventsOf(turns: readonly Cycle[]): Promise<readonly WatchEvent[]>
   const take = () => Promise.resolve(left.shift()!);
   return await collect(
     watchCycles(scripted(turns.length), {
-      turns: { take },
+      cycles: { take },
       timing: { took: () => undefined },
       clock: tickingClock(),
     }),
@@ -135,7 +136,7 @@ describe('the loop', () => {
       return turn(news('signed'));
     };
     const timing = { took: () => log.push('took') };
-    for await (const event of watchCycles(settled(), { turns: { take }, timing, clock: tickingClock() })) {
+    for await (const event of watchCycles(settled(), { cycles: { take }, timing, clock: tickingClock() })) {
       log.push(event.event);
     }
     const one = ['state', 'begin', 'end', 'took', 'signed'];
@@ -144,7 +145,7 @@ describe('the loop', () => {
 
   test('ends with what a turn throws: nothing that is known is thrown there', async () => {
     const events = watchCycles(scripted(1), {
-      turns: { take: () => Promise.reject(new PacksignError('NO_KEY', 'not in a turn')) },
+      cycles: { take: () => Promise.reject(new PacksignError('NO_KEY', 'not in a turn')) },
       timing: { took: () => undefined },
       clock: tickingClock(),
     });

@@ -1,7 +1,6 @@
-import { PacksignError, build, importPackMan, openCertificates, openSigners } from '../../index.js';
-import type { DiffOptions, Imported, SignAndPublishOptions, Signer } from '../../index.js';
+import { PacksignError, build, importPackMan, once, openCertificates, openSigners } from '../../index.js';
+import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
-import { notesFolder } from '../folders.js';
 import {
   isCommand,
   isSet,
@@ -18,10 +17,10 @@ import {
   withSettings,
 } from '../options.js';
 import type { Place, Values } from '../options.js';
-import { remoteOf } from '../remote.js';
 import { reportBuild } from '../report.js';
-import { once, passphraseSource } from '../secrets.js';
-import { formatInteger, harmless } from '../terminal.js';
+import { writingRun } from '../run.js';
+import { passphraseSource } from '../secrets.js';
+import { harmless } from '../terminal.js';
 
 export const buildCommand: Command = {
   examples: [
@@ -46,19 +45,19 @@ export const buildCommand: Command = {
     const typed = placeOf(values);
     const imported = await importFor(values, typed);
     const place = imported === null ? typed : { ...typed, settings: imported.settings };
-    const wantsRelease = listOf(values, 'key').length > 0 && !isSet(values, 'check');
+    const isReleased = listOf(values, 'key').length > 0 && !isSet(values, 'check');
     const signers = once(() => signersFor(values, { place, session }));
-    const options = prepareOptions(values, { place, session });
+    const options = buildOptions(values, { place, session });
     const result = await build(place.directory, {
       ...options,
-      // What stands here is not built upon, and its hash is what the next database names as the one before.
+      // What is published here is not built upon, and its hash is what the next database names as the one before.
       first: options.first || imported !== null,
-      signing: wantsRelease
+      signing: isReleased
         ? async () => (await signers()).map(({ certificate }) => certificate)
         : options.signing,
       check: isSet(values, 'check'),
       strict: isSet(values, 'strict'),
-      release: wantsRelease ? { ...releaseOptions(values, { place, session, signers: [] }), signers } : null,
+      release: isReleased ? { ...publishingOptions(values, place), signers } : null,
     });
     const warnings = [...(imported?.warnings ?? []), ...result.warnings];
     return reportBuild(
@@ -116,29 +115,24 @@ export async function signersFor(
   });
 }
 
-export function releaseOptions(
+/** How what is signed is published. */
+export function publishingOptions(
   values: Values,
-  { place, session, signers }: Circumstances & { signers: readonly Signer[] },
-): SignAndPublishOptions {
+  { settings }: Place,
+): Omit<SignAndPublishOptions, 'signers' | 'run'> {
   return {
-    signers,
-    stateFolder: place.stateFolder,
-    now: nowFor(session.outside),
     deterministic: isSet(values, 'deterministic'),
     allowRemoved: isSet(values, 'allow-removed'),
-    notesFolder: notesFolder(session.outside),
-    page: place.settings.Page === true,
+    page: settings.Page === true,
   };
 }
 
-export function prepareOptions(values: Values, { place, session }: Circumstances): DiffOptions {
-  const { outside, progress } = session;
-  const { settings, stateFolder } = place;
+export function buildOptions(values: Values, { place, session }: Circumstances): InMemoryOptions {
+  const { outside } = session;
+  const { settings } = place;
   return {
     settings,
-    stateFolder,
-    now: nowFor(outside),
-    clock: outside.clock,
+    run: writingRun(values, session, { place, doing: 'hashing' }),
     signing: async () => {
       // Without unlocking anything: the key only says who is responsible, while nobody else does.
       const keys = keysOf(values, { settings, outside });
@@ -151,10 +145,6 @@ export function prepareOptions(values: Values, { place, session }: Circumstances
     rehash: isSet(values, 'rehash'),
     first: isSet(values, 'first'),
     previous: textOf(values, 'previous'),
-    remote: remoteOf(values, outside),
-    onProgress: (done, of) => {
-      progress.say(`hashing ${formatInteger(done)} of ${formatInteger(of)}`);
-    },
   };
 }
 

@@ -3,8 +3,9 @@ import type { GetProgress, Suspect } from '../../index.js';
 import type { Command } from '../command.js';
 import { complain, withReportFile } from '../complaint.js';
 import { isSet, single, textOf } from '../options.js';
-import { pinsOf, remoteOf, withNetwork, withPins, withTolerance } from '../remote.js';
+import { pinsOf, withNetwork, withPins, withTolerance } from '../remote.js';
 import { reportGot } from '../report-trust.js';
+import { runOf } from '../run.js';
 import type { Outside } from '../streams.js';
 import { formatBytes, harmless } from '../terminal.js';
 
@@ -39,7 +40,8 @@ export const getCommand: Command = {
         default: false,
         describe: 'keep a file with other bytes as NAME.UNVERIFIED',
       }),
-  run: async (values, { outside, progress, print }) => {
+  run: async (values, session) => {
+    const { outside, progress, print } = session;
     const packages = Array.isArray(values['packages']) ? values['packages'].map(String) : [];
     const suspects: Suspect[] = [];
     const complaint = () => complain(values, outside, suspects);
@@ -47,8 +49,7 @@ export const getCommand: Command = {
     try {
       const result = await get(packages, {
         ...pinsOf(values),
-        ...remoteOf(values, outside),
-        now: outside.clock(),
+        run: runOf(values, session),
         from: textOf(values, 'from'),
         output: textOf(values, 'output') ?? '.',
         allowStale: isSet(values, 'allow-stale'),

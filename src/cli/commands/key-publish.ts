@@ -2,6 +2,7 @@ import { PacksignError, openCertificates, publishKeys } from '../../index.js';
 import type { Command } from '../command.js';
 import { keysOf, listOf, placeOf, repeated, single, withDirectory } from '../options.js';
 import { reportKeys } from '../report.js';
+import { writingRun } from '../run.js';
 
 export const keyPublishCommand: Command = {
   examples: [
@@ -12,8 +13,10 @@ export const keyPublishCommand: Command = {
       .option('key', repeated('key whose certificate is published (default: the key that signs)'))
       .option('certificate', repeated('file with certificates'))
       .option('state', single('folder of working state (default: DIRECTORY/.packsign)')),
-  run: async (values, { outside }) => {
-    const { directory, settings, stateFolder } = placeOf(values);
+  run: async (values, session) => {
+    const { outside } = session;
+    const place = placeOf(values);
+    const { directory, settings } = place;
     const files = listOf(values, 'certificate');
     const keys = files.length > 0 ? listOf(values, 'key') : keysOf(values, { settings, outside });
     const certificates = await openCertificates([...keys, ...files], {
@@ -26,6 +29,7 @@ export const keyPublishCommand: Command = {
       });
     }
     const page = settings.Page === true;
-    return reportKeys(await publishKeys(directory, { certificates, stateFolder, page }));
+    const run = writingRun(values, session, { place });
+    return reportKeys(await publishKeys(directory, { certificates, page, run }));
   },
 };

@@ -9,9 +9,10 @@ import {
 } from '../../index.js';
 import type { ChangeKeyOptions } from '../../index.js';
 import type { Command, Session } from '../command.js';
-import { nowFor, placeOf, single, textOf, withDirectory } from '../options.js';
+import { placeOf, single, textOf, withDirectory } from '../options.js';
 import type { Values } from '../options.js';
 import { reportBackup, reportChangedKey } from '../report-keys.js';
+import { writingRun } from '../run.js';
 import { passphraseSource } from '../secrets.js';
 
 const DEFAULT_LIFE = '2y';
@@ -25,7 +26,7 @@ export const keyExtendCommand: Command = {
   options: (yargs) => withChange(yargs).option('expires', life('when it ends, counted from now')),
   run: async (values, session) => {
     const options = optionsFor(values, session);
-    const expires = expiryFrom(values, 'expires', options.now);
+    const expires = expiryFrom(values, 'expires', options.run.now);
     return reportChangedKey(await extendKeyFile({ ...options, expires }), options);
   },
 };
@@ -41,9 +42,9 @@ export const keyRotateCommand: Command = {
       .option('old-expires', single('let the old one expire then, in place of superseding it')),
   run: async (values, session) => {
     const options = optionsFor(values, session);
-    const expires = expiryFrom(values, 'expires', options.now);
+    const expires = expiryFrom(values, 'expires', options.run.now);
     const oldExpires =
-      textOf(values, 'old-expires') === null ? null : expiryFrom(values, 'old-expires', options.now);
+      textOf(values, 'old-expires') === null ? null : expiryFrom(values, 'old-expires', options.run.now);
     return reportChangedKey(await rotateKeyFile({ ...options, expires, oldExpires }), options);
   },
 };
@@ -74,10 +75,10 @@ export const keyCheckBackupCommand: Command = {
     yargs
       .positional('file', { type: 'string', describe: 'file of the whole secret key' })
       .option('passphrase-file', single('file with the passphrase, - for standard input')),
-  run: async (values, { outside }) => {
-    const { passphrase } = passphraseSource(outside, textOf(values, 'passphrase-file'));
-    const now = nowFor(outside);
-    return reportBackup(await checkBackupFile(textOf(values, 'file') ?? '', { passphrase, now }));
+  run: async (values, session) => {
+    const { passphrase } = passphraseSource(session.outside, textOf(values, 'passphrase-file'));
+    const run = writingRun(values, session);
+    return reportBackup(await checkBackupFile(textOf(values, 'file') ?? '', { passphrase, run }));
   },
 };
 
@@ -93,16 +94,16 @@ function life(describe: string): ReturnType<typeof single> {
   return single(`${describe}: 2y, 180 days, none`, { default: DEFAULT_LIFE });
 }
 
-function optionsFor(values: Values, { outside }: Session): ChangeKeyOptions {
-  const { directory, settings, stateFolder } = placeOf(values);
+function optionsFor(values: Values, session: Session): ChangeKeyOptions {
+  const place = placeOf(values);
+  const { directory, settings } = place;
   return {
     file: textOf(values, 'file') ?? '',
     output: textOf(values, 'output'),
-    passphrase: passphraseSource(outside, textOf(values, 'passphrase-file')).passphrase,
+    passphrase: passphraseSource(session.outside, textOf(values, 'passphrase-file')).passphrase,
     directory,
-    stateFolder,
     page: settings.Page === true,
-    now: nowFor(outside),
+    run: writingRun(values, session, { place }),
   };
 }
 

@@ -1,11 +1,11 @@
 import { list } from '../../index.js';
 import type { Command } from '../command.js';
 import { complain, withReportFile } from '../complaint.js';
-import { notesFolder } from '../folders.js';
 import { isSet, single, textOf } from '../options.js';
-import { pinsOf, remoteOf, withTarget } from '../remote.js';
+import { pinsOf, withTarget } from '../remote.js';
 import { passes } from '../report.js';
 import { reportList } from '../report-trust.js';
+import { runOf } from '../run.js';
 
 export const listCommand: Command = {
   examples: [
@@ -17,15 +17,14 @@ export const listCommand: Command = {
       'signature',
       single('the signature file, where it is not beside the database'),
     ),
-  run: async (values, { outside, progress }) => {
+  run: async (values, session) => {
+    const { outside, progress } = session;
     const target = textOf(values, 'target') ?? '.';
     progress.say('looking at the database');
     const result = await list(target, {
       ...pinsOf(values),
       signatureFile: textOf(values, 'signature'),
-      now: outside.clock(),
-      notesFolder: notesFolder(outside),
-      remote: remoteOf(values, outside),
+      run: runOf(values, session),
     });
     const tolerance = {
       strict: false,

@@ -2,6 +2,7 @@ import { page } from '../../index.js';
 import type { Command } from '../command.js';
 import { isSet, placeOf, single, textOf, withDirectory } from '../options.js';
 import { reportPage } from '../report.js';
+import { writingRun } from '../run.js';
 
 export const pageCommand: Command = {
   examples: [
@@ -17,12 +18,12 @@ export const pageCommand: Command = {
         default: false,
         describe: 'write over a page that was edited by hand',
       }),
-  run: async (values) => {
-    const { directory, stateFolder } = placeOf(values);
-    const result = await page(directory, {
+  run: async (values, session) => {
+    const place = placeOf(values);
+    const result = await page(place.directory, {
       template: textOf(values, 'template'),
       force: isSet(values, 'force'),
-      stateFolder,
+      run: writingRun(values, session, { place }),
     });
     return reportPage(result);
   },

@@ -1,9 +1,9 @@
-import { lintKeys, sign } from '../../index.js';
+import { sign } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, nowFor, placeOf, single, textOf, withDirectory, withKeys, withSettings } from '../options.js';
-import { remoteOf } from '../remote.js';
-import { reportSign, warningLines } from '../report.js';
-import { releaseOptions, signersFor } from './build.js';
+import { isSet, placeOf, single, textOf, withDirectory, withKeys, withSettings } from '../options.js';
+import { reportSign } from '../report.js';
+import { writingRun } from '../run.js';
+import { publishingOptions, signersFor } from './build.js';
 
 export const signCommand: Command = {
   examples: [
@@ -34,25 +34,16 @@ export const signCommand: Command = {
   run: async (values, session) => {
     const place = placeOf(values);
     const signers = await signersFor(values, { place, session });
-    const { settings, stateFolder } = place;
     const result = await sign(place.directory, {
-      ...releaseOptions(values, { place, session, signers }),
-      settings,
-      stateFolder,
-      clock: session.outside.clock,
+      ...publishingOptions(values, place),
+      run: writingRun(values, session, { place, doing: 'comparing files:' }),
+      settings: place.settings,
+      signers,
       rehash: isSet(values, 'rehash'),
       withoutFiles: isSet(values, 'without-archives'),
       coSign: isSet(values, 'co-sign'),
       previous: textOf(values, 'previous'),
-      remote: remoteOf(values, session.outside),
-      onProgress: (done, of) => {
-        session.progress.say(`comparing files: ${done} of ${of}`);
-      },
     });
-    const report = reportSign(result, { directory: place.directory, coSign: isSet(values, 'co-sign') });
-    const certificates = signers.map(({ certificate }) => certificate);
-    const now = nowFor(session.outside);
-    const lint = await lintKeys(place.directory, { certificates, databaseExpires: null, now });
-    return { ...report, notices: [...(report.notices ?? []), ...warningLines(lint)] };
+    return reportSign(result, { directory: place.directory, coSign: isSet(values, 'co-sign') });
   },
 };

@@ -1,7 +1,9 @@
 import { PacksignError, trustAdd, trustExport, trustList, trustRefresh, trustRemove } from '../../index.js';
-import type { Command } from '../command.js';
+import type { TrustRun } from '../../index.js';
+import type { Command, Session } from '../command.js';
 import { isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
-import { networkOf, parseFingerprint, placeOfTrust, storeOf } from '../remote.js';
+import type { Values } from '../options.js';
+import { parseFingerprint, placeOfTrust, storeOf } from '../remote.js';
 import {
   offerLines,
   proposedKeyLines,
@@ -12,6 +14,7 @@ import {
   reportAdded,
 } from '../report-trust.js';
 import type { RefreshFailure } from '../report-trust.js';
+import { runOf } from '../run.js';
 import { ask, readPasted } from '../secrets.js';
 import { canAsk } from '../streams.js';
 import type { Outside } from '../streams.js';
@@ -39,14 +42,13 @@ export const trustAddCommand: Command = {
         .option('threshold', single('how many pinned keys must sign (default: what the database says)'))
         .option('name', single('what you call it')),
     ),
-  run: async (values, { outside, progress }) => {
+  run: async (values, session) => {
+    const { outside, progress } = session;
     const keys = textOf(values, 'keys');
     const pasted = keys === '-' ? Buffer.from(await readPasted(outside)) : null;
     progress.say('looking at the database');
     const added = await trustAdd(textOf(values, 'url') ?? '', {
-      store: storeOf(outside),
-      network: networkOf(values, outside),
-      now: outside.clock(),
+      run: trustRun(values, session),
       keys: pasted ?? keys,
       fingerprints: listOf(values, 'fingerprint').map(parseFingerprint),
       blindly: isSet(values, 'blindly'),
@@ -61,6 +63,11 @@ export const trustAddCommand: Command = {
     return reportAdded(added);
   },
 };
+
+/** A run with the user's own store. */
+function trustRun(values: Values, session: Session): TrustRun {
+  return { ...runOf(values, session), trust: storeOf(session.outside) };
+}
 
 /** Nobody is asked anything when stdin is not a terminal: whoever wrote the command has decided. */
 async function confirmed(outside: Outside, lines: readonly string[]): Promise<boolean> {
@@ -97,10 +104,11 @@ export const trustRefreshCommand: Command = {
         })
         .option('pin', repeated('primary fingerprint to pin, of those that are proposed')),
     ),
-  run: async (values, { outside, progress }) => {
-    const store = storeOf(outside);
+  run: async (values, session) => {
+    const { outside, progress } = session;
+    const run = trustRun(values, session);
     const named = Array.isArray(values['db']) ? values['db'].map(String) : [];
-    const targets = named.length > 0 ? named : (await trustList(store)).map(({ name }) => name);
+    const targets = named.length > 0 ? named : (await trustList(run.trust)).map(({ name }) => name);
     const refreshed = [];
     const failures: RefreshFailure[] = [];
     for (const target of targets) {
@@ -108,9 +116,7 @@ export const trustRefreshCommand: Command = {
       try {
         refreshed.push(
           await trustRefresh(target, {
-            store,
-            network: networkOf(values, outside),
-            now: outside.clock(),
+            run,
             pin: listOf(values, 'pin').map(parseFingerprint),
             confirm: async (name, keys) => {
               progress.rest();

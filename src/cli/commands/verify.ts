@@ -1,12 +1,12 @@
-import { verify, audit } from '../../index.js';
+import { audit, verify } from '../../index.js';
 import type { Command, Report, Session } from '../command.js';
 import { complain, withReportFile } from '../complaint.js';
-import { notesFolder } from '../folders.js';
 import { isSet, single, textOf } from '../options.js';
 import type { Values } from '../options.js';
-import { networkOf, pinsOf, remoteOf, withTarget } from '../remote.js';
+import { pinsOf, withTarget } from '../remote.js';
 import { passes, reportVerify } from '../report.js';
 import { reportStranger } from '../report-trust.js';
+import { runOf } from '../run.js';
 
 export const verifyCommand: Command = {
   examples: [
@@ -34,17 +34,12 @@ export const verifyCommand: Command = {
       }),
   run: async (values, session) => {
     if (isSet(values, 'as-stranger')) return await runAsStranger(values, session);
-    const { outside, progress } = session;
+    const { outside } = session;
     const result = await verify(textOf(values, 'target') ?? '.', {
       ...pinsOf(values),
       signatureFile: textOf(values, 'signature'),
       files: typeof values['archives'] === 'boolean' ? values['archives'] : null,
-      now: outside.clock(),
-      notesFolder: notesFolder(outside),
-      remote: remoteOf(values, outside),
-      onProgress: (done, of) => {
-        progress.say(`checking files: ${done} of ${of}`);
-      },
+      run: runOf(values, session, { doing: 'checking files:' }),
     });
     const tolerance = {
       strict: isSet(values, 'strict'),
@@ -56,14 +51,10 @@ export const verifyCommand: Command = {
   },
 };
 
-async function runAsStranger(values: Values, { outside, progress }: Session): Promise<Report> {
+async function runAsStranger(values: Values, session: Session): Promise<Report> {
   const result = await audit(textOf(values, 'target') ?? '', {
-    network: networkOf(values, outside),
-    now: outside.clock(),
-    searchPath: outside.environment['PATH'] ?? '',
-    onProgress: (done, of) => {
-      progress.say(`checking files: ${done} of ${of}`);
-    },
+    run: runOf(values, session, { doing: 'checking files:' }),
+    searchPath: session.outside.environment['PATH'] ?? '',
   });
   return reportStranger(result);
 }

@@ -1,9 +1,10 @@
-import { lintKeys, serve, watch } from '../../index.js';
+import { serve, watch } from '../../index.js';
 import type { Command } from '../command.js';
 import { isSet, placeOf, portOf, single, withDirectory, withKeys, withSettings } from '../options.js';
 import { reportEvent, statusAfter, warningLines } from '../report.js';
 import { harmless } from '../terminal.js';
-import { releaseOptions, signersFor } from './build.js';
+import { runOf } from '../run.js';
+import { publishingOptions, signersFor } from './build.js';
 
 export const watchCommand: Command = {
   examples: [
@@ -26,33 +27,31 @@ export const watchCommand: Command = {
       })
       .option('port', single('port for --serve; any free one if not given')),
   run: async (values, session) => {
-    const { outside, progress, print } = session;
+    const { outside, print } = session;
     const place = placeOf(values, { isAwaited: true });
     const signers = await signersFor(values, { place, session });
     const once = isSet(values, 'once');
-    const certificates = signers.map(({ certificate }) => certificate);
-    const lint = { certificates, databaseExpires: null, now: outside.clock() };
-    for (const line of warningLines(await lintKeys(place.directory, lint)))
-      if (!isSet(values, 'quiet')) outside.stderr.write(`${line}\n`);
-    const { now: _, ...release } = releaseOptions(values, { place, session, signers });
     const server = isSet(values, 'serve')
       ? await serve(place.directory, { host: '127.0.0.1', port: portOf(values), live: true })
       : null;
     // Standard output is for events alone.
     if (server !== null && !isSet(values, 'quiet')) outside.stderr.write(`packsign: serving ${server.url}\n`);
+    const tell = (...lines: readonly string[]) => {
+      if (!isSet(values, 'quiet')) for (const line of lines) outside.stderr.write(`${line}\n`);
+    };
     const events = watch(place.directory, {
-      ...release,
-      stateFolder: place.stateFolder,
+      ...publishingOptions(values, place),
+      signers,
+      run: {
+        ...runOf(values, session, { place, doing: 'hashing' }),
+        signal: outside.stopSignal(),
+        warn: (warning) => tell(...warningLines([warning])),
+      },
       settings: () => placeOf(values, { isAwaited: true }).settings,
-      clock: outside.clock,
       poll: isSet(values, 'poll'),
       once,
-      signal: outside.stopSignal(),
       onFallback: (reason) => {
         outside.stderr.write(`packsign: warning: ${harmless(reason)}: looking on a timer from now on\n`);
-      },
-      onProgress: (done, of) => {
-        progress.say(`hashing ${done} of ${of}`);
       },
     });
     let exitStatus: 0 | 1 | 2 = 0;

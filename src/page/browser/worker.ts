@@ -8,7 +8,7 @@ import {
   lookUp,
   sha256Of,
   signaturePath,
-  verifyOffline,
+  verifyDatabase,
 } from '../../verify.js';
 import type { TrustedDatabase, Verdict } from '../../verify.js';
 import type { Answer, FileRequest, Request, Verified } from './messages.js';
@@ -56,7 +56,7 @@ async function verify(request: Request & { kind: 'verify' }): Promise<Outcome> {
     if (fetched === null) return unavailable(`there is no ${DATABASE_NAME} beside this page`);
     const { bytes, signature } = fetched;
     // No address to hold it to: whoever serves a copy serves the page too, and the page says where it is from.
-    const verdict = await verifyOffline(bytes, signature, {
+    const verdict = await verifyDatabase(bytes, signature, {
       keys,
       fingerprints,
       threshold,

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { verifyOffline } from '../../../src/verify.js';
+import { verifyDatabase } from '../../../src/verify.js';
 import type { Verdict } from '../../../src/verify.js';
 import { forgeKey, primaryOf, subkeyOf } from '../../pgp/forge.js';
 import {
@@ -138,7 +138,7 @@ describe.skipIf(!hasBrowser)('packsign/verify in a browser', () => {
     const answers: Record<string, { node: unknown; browser: unknown }> = {};
     for (const { name, bytes, signature, keys, threshold, minutes: age } of all) {
       const now = minutes(ISSUED, age);
-      const node = plain(await verifyOffline(bytes, signature, { keys, fingerprints: null, threshold, now }));
+      const node = plain(await verifyDatabase(bytes, signature, { keys, fingerprints: null, threshold, now }));
       const sent = {
         bytes: Array.from(bytes),
         signature: signature === null ? null : Array.from(signature),

@@ -1,0 +1,41 @@
+import type { Run } from '../index.js';
+import type { Session } from './command.js';
+import { notesFolder } from './folders.js';
+import { nowFor } from './options.js';
+import type { Place, Values } from './options.js';
+import { networkOf, placeOfTrust } from './remote.js';
+import { warningLines } from './report.js';
+import { formatInteger } from './terminal.js';
+
+/** What people see while it takes long: `hashing 200 of 1,000`. */
+export interface RunOptions {
+  readonly doing?: string;
+  /** Where a command works, for those that work on a directory. */
+  readonly place?: Pick<Place, 'stateFolder'>;
+}
+
+/** The run of a command that decides on what others published: by the real clock. */
+export function runOf(values: Values, session: Session, { doing = 'at', place }: RunOptions = {}): Run {
+  const { outside, progress } = session;
+  return {
+    now: outside.clock(),
+    clock: outside.clock,
+    // Only a command that waits to be stopped asks for the real one: until then a signal ends the program.
+    signal: new AbortController().signal,
+    network: networkOf(values, outside),
+    trust: placeOfTrust(values, outside),
+    stateFolder: place?.stateFolder ?? '',
+    notesFolder: notesFolder(outside),
+    progress: (done, of) => {
+      progress.say(`${doing} ${formatInteger(done)} of ${formatInteger(of)}`);
+    },
+    warn: (warning) => {
+      session.notice(...warningLines([warning]));
+    },
+  };
+}
+
+/** The run of a command that writes: *now* may be SOURCE_DATE_EPOCH. */
+export function writingRun(values: Values, session: Session, options: RunOptions = {}): Run {
+  return { ...runOf(values, session, options), now: nowFor(session.outside) };
+}

@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { PacksignError } from '../errors.js';
+import { DATABASE_NAME, KEYS_NAME } from '../model/layout.js';
+import type { Certificate } from '../pgp/certificates.js';
+import { verifyDatabase } from '../verify/verify-database.js';
+import type { Verdict } from '../verify/verify-database.js';
+import type { Published, SignedDatabase } from './published.js';
+
+/** Far enough ahead that no signature lies behind it: a writer's wrong clock is CLOCK_BEHIND's business. */
+export const END_OF_TIME = new Date('9999-12-31T00:00:00Z');
+
+/**
+ * What the published database is under these certificates, if as many of them must have signed as it asks for itself;
+ * null where there is none. `signature`: in place of its own signature file.
+ */
+export async function verdictUnder(
+  published: Published,
+  certificates: readonly Certificate[],
+  signature: Uint8Array | null = published.signature(),
+): Promise<Verdict | null> {
+  const content = published.content();
+  if (content === null) return null;
+  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+  return await verifyDatabase(
+    { bytes: content.bytes, content, signature, certificates },
+    { pins: { fingerprints, threshold: 'own' }, now: END_OF_TIME, accepted: null, url: null },
+  );
+}
+
+/** What `verified` of a published directory gives. Throws PREVIOUS_INVALID, FOREIGN_DATABASE. */
+export async function requireVerified(published: Published): Promise<SignedDatabase | null> {
+  const content = published.content();
+  if (content === null) return null;
+  const signature = published.signature();
+  const verdict = await verdictUnder(published, await published.certificates());
+  if (verdict !== null && verdict.status !== 'refused' && signature !== null) {
+    return { content, signature, database: verdict.database };
+  }
+  const path = join(published.directory, DATABASE_NAME);
+  if (published.bytes(DATABASE_NAME)?.includes('<key>Packsign</key>') !== true) {
+    throw new PacksignError('FOREIGN_DATABASE', `${path} was not made by packsign`, {
+      hint: 'start anew with packsign build DIRECTORY --first',
+    });
+  }
+  const why = verdict?.message ?? 'it has no signature';
+  throw new PacksignError('PREVIOUS_INVALID', `${path} does not verify against ${KEYS_NAME}: ${why}`, {
+    hint: 'restore it from a backup or the published site; packsign build DIRECTORY --first starts anew and loses its history',
+  });
+}

@@ -1,0 +1,111 @@
+import { dirname, join } from 'node:path';
+import { makeFolder, removeTemporaries, writeDurably } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
+import type { Warning } from '../model/finding.js';
+import {
+  KEYRING_NAME,
+  KEYS_NAME,
+  SIGNATURES_FOLDER,
+  SIGNATURE_COPY_NAME,
+  UNSIGNED_NAME,
+  signaturePath,
+} from '../model/layout.js';
+import { dearmorOnly, isBinary } from '../pgp/armor.js';
+import { CERTIFICATE_FILE } from '../pgp/origin.js';
+import { sha256Of } from '../verify/verify-database.js';
+import type { Published } from './published.js';
+import { clearAway } from './replace.js';
+import { verdictUnder } from './verified.js';
+
+/**
+ * What is lost or stale of a publication, with the bytes that belong there (docs/FORMAT.md §1): the signature file as far
+ * as its copy has it, the copy, `keys.gpg`. Nothing where all is whole, and nothing of a publication that does not
+ * verify: a person has to look at that. Throws KEYS_MALFORMED, FILE_UNREADABLE.
+ */
+async function repairsOf(published: Published): Promise<Readonly<Record<string, Uint8Array>>> {
+  const sha256 = published.sha256();
+  if (sha256 === null) return {};
+  const copy = published.bytes(SIGNATURE_COPY_NAME);
+  const own = published.signature();
+  const signature = own ?? copy;
+  const ring = await ringOf(published);
+  const repairs: Record<string, Uint8Array> = {};
+  if (own === null && signature !== null) repairs[signaturePath(sha256)] = signature;
+  if (signature !== null && copy?.equals(signature) !== true) repairs[SIGNATURE_COPY_NAME] = signature;
+  if (ring !== null && published.bytes(KEYRING_NAME)?.equals(ring) !== true) repairs[KEYRING_NAME] = ring;
+  if (Object.keys(repairs).length === 0) return {};
+  const verdict = await verdictUnder(published, await published.certificates(), signature);
+  return verdict?.status === 'refused' ? {} : repairs;
+}
+
+/** For commands that only look: the directory as it would be after `makeWhole`, and what is wrong with it now. */
+export async function seenWhole(
+  published: Published,
+): Promise<{ readonly published: Published; readonly warnings: readonly Warning[] }> {
+  const repairs = await repairsOf(published);
+  const paths = Object.keys(repairs);
+  return {
+    published: paths.length === 0 ? published : published.with(repairs),
+    warnings: paths.map(incompleteWarning),
+  };
+}
+
+export function incompleteWarning(path: string): Warning {
+  const message = 'is missing or out of date: the next packsign build or packsign sign puts it right';
+  return { code: 'PUBLICATION_INCOMPLETE', path, message };
+}
+
+export interface MadeWhole {
+  readonly published: Published;
+  /** Paths of the files that were put right. */
+  readonly mended: readonly string[];
+}
+
+/**
+ * Finishes what a run left that ended behind the commit point, and puts right what was lost since. What follows a
+ * publication (page, revocations) is for the command to see to; nothing here is needed for it. `others`: the files of
+ * the directory that are not listed, where they are known. Throws FILE_UNWRITABLE, KEYS_MALFORMED.
+ */
+export async function makeWhole(
+  published: Published,
+  { now, others }: { readonly now: Date; readonly others?: readonly string[] },
+): Promise<MadeWhole> {
+  const { directory } = published;
+  removeTemporaries(directory, others);
+  removeTemporaries(join(directory, SIGNATURES_FOLDER));
+  const repairs = await repairsOf(published);
+  for (const [path, bytes] of Object.entries(repairs)) {
+    makeFolder(dirname(join(directory, path)));
+    writeDurably(join(directory, path), bytes);
+  }
+  const mended = Object.keys(repairs);
+  const whole = mended.length === 0 ? published : published.with(repairs);
+  return { published: isLeftBehind(whole) ? whole.with(clearAway(whole, now)) : whole, mended };
+}
+
+/** Whether the database that waits is the published one: a run ended before it took that away. */
+function isLeftBehind(published: Published): boolean {
+  const unsigned = published.bytes(UNSIGNED_NAME);
+  return unsigned !== null && published.signature() !== null && sha256Of(unsigned) === published.sha256();
+}
+
+/** What `keys.gpg` holds where all is well; null where there is no `keys.asc`. */
+async function ringOf(published: Published): Promise<Buffer | null> {
+  const keys = published.bytes(KEYS_NAME);
+  if (keys === null) return null;
+  const ring = published.bytes(KEYRING_NAME);
+  // Nearly always the same bytes in another form, which is seen without reading what they say.
+  if (ring !== null && dearmored(keys)?.equals(ring) === true) return ring;
+  const { encodeCertificates } = await import('../pgp/certificates.js');
+  return Buffer.from(encodeCertificates(await published.certificates()).binary);
+}
+
+function dearmored(keys: Buffer): Buffer | null {
+  if (isBinary(keys)) return keys;
+  try {
+    return Buffer.from(dearmorOnly(keys, 'PUBLIC KEY BLOCK', CERTIFICATE_FILE));
+  } catch (error) {
+    if (error instanceof PacksignError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Database } from '../model/database.js';
+import type { Difference } from '../model/diff.js';
+import type { Package } from '../model/package.js';
+import type { Settings } from '../model/settings.js';
+import type { BuiltCandidate } from '../release/candidate.js';
+
+/** Whether what is published already would be described otherwise: somebody changed the settings. */
+export function settingsDiffer(published: Database, { database, difference }: BuiltCandidate): boolean {
+  const { settings, metadata, executable }: Difference = difference;
+  // A first database may have been built before anybody was known; that they are now is no change of mind.
+  const changed = settings.filter(
+    ({ key, before }) => before !== null || !['Maintainer', 'Signers'].includes(key),
+  );
+  return (
+    changed.length > 0 ||
+    metadata.length > 0 ||
+    executable.some(({ before }) => before !== null) ||
+    !isDeepStrictEqual(pseudoPackages(published, database), pseudoPackages(database, database))
+  );
+}
+
+/** Packages without a file: nothing but settings lists them. Not those that found a file since. */
+function pseudoPackages({ Packages }: Database, { Archives }: Database): readonly Package[] {
+  const bare = Packages.filter((entry) => entry['Download-URL'] === undefined);
+  if (bare.length === 0) return bare;
+  const found = new Set(Array.from(Archives.values(), ({ Name }) => Name));
+  return bare.filter(({ Name }) => !found.has(Name));
+}
+
+/** Settings under which what is published stays as it is; `next` is what these settings would make of it. */
+export function frozen(settings: Settings, published: Database, next: Database): Settings {
+  const { Maintainer, Description, Include = [], Packsign } = published;
+  const {
+    Maintainer: _1,
+    Database: _2,
+    Notify: _3,
+    Mirrors: _4,
+    Trusts: _5,
+    Signers: _6,
+    Threshold: _7,
+    ...rest
+  } = settings;
+  const pseudo = new Set(pseudoPackages(next, next).map(({ Name }) => Name));
+  const Packages = new Map(
+    Array.from(rest.Packages ?? []).filter(([key, { Name = key }]) => !pseudo.has(Name)),
+  );
+  for (const { Name, ...entry } of pseudoPackages(published, next)) Packages.set(Name, entry);
+  return {
+    ...rest,
+    Packages,
+    Description,
+    ...(Maintainer === undefined ? {} : { Maintainer }),
+    ...(Packsign.Database === undefined ? {} : { Database: Packsign.Database }),
+    ...(Packsign.Notify === undefined ? {} : { Notify: Packsign.Notify }),
+    ...(Packsign.Mirrors === undefined ? {} : { Mirrors: Packsign.Mirrors }),
+    ...(Packsign.Trusts === undefined
+      ? {}
+      : { Trusts: Packsign.Trusts.map((trust) => ({ ...trust, Include: Include.includes(trust.URL) })) }),
+  };
+}

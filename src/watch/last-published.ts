@@ -1,0 +1,61 @@
+import { PacksignError } from '../errors.js';
+import { KEYS_NAME } from '../model/layout.js';
+import type { Published, SignedDatabase } from '../published/published.js';
+import { isSamePublication } from '../published/read.js';
+import { replacePublished } from '../published/replace.js';
+import type { Predecessor } from '../release/predecessor.js';
+import type { Run } from '../run.js';
+
+/** What was published last, with every byte of it, so that it can be put back after it was removed. */
+export interface Last {
+  readonly published: Published;
+  readonly signed: SignedDatabase;
+}
+
+export function isSameDatabase(a: Last, b: Last): boolean {
+  return a.published.sha256() === b.published.sha256();
+}
+
+/** Whether what was published last, or a part of it, is not there: then memory puts it back. */
+export function lacksSome(last: Last, published: Published): boolean {
+  const sha256 = published.sha256();
+  if (sha256 === null) return true;
+  const isWhole = published.signature() !== null && published.bytes(KEYS_NAME) !== null;
+  return sha256 === last.published.sha256() && !isWhole;
+}
+
+/** What is published, verified unless it is what was published last. Throws PREVIOUS_INVALID. */
+export async function readLast(last: Last | null, published: Published): Promise<Last | null> {
+  if (last !== null && isSamePublication(last.published, published)) return last;
+  const signed = await published.verified();
+  if (signed === null) return null;
+  if (last !== null && signed.database.Packsign.Issued < last.signed.database.Packsign.Issued) {
+    throw new PacksignError(
+      'PREVIOUS_INVALID',
+      'the database here is older than the one that was published last',
+      {
+        hint: 'put the newer one back; to go on from the old one, start packsign watch DIRECTORY again',
+      },
+    );
+  }
+  return { published, signed };
+}
+
+export async function predecessorOf(last: Last | null): Promise<Predecessor> {
+  if (last === null) return { signed: null, previous: null, keys: [], lastKeys: null };
+  const { published, signed } = last;
+  return {
+    signed,
+    previous: published.sha256(),
+    keys: await published.certificates(),
+    lastKeys: published.bytes(KEYS_NAME),
+  };
+}
+
+/** The last publication again, byte for byte, in a directory that was made anew. */
+export async function putBack(published: Published, last: Last, { now }: Run): Promise<Published> {
+  const { encodeCertificates } = await import('../pgp/certificates.js');
+  const { binary } = encodeCertificates(await last.published.certificates());
+  const armored = last.published.bytes(KEYS_NAME) ?? new Uint8Array();
+  return await replacePublished(published, { signed: last.signed, keys: { armored, binary } }, { now });
+}

@@ -1,0 +1,106 @@
+import type { PacksignError } from '../errors.js';
+import type { Warning } from '../model/finding.js';
+import type { BuiltCandidate } from '../release/candidate.js';
+
+/** Something that came of a cycle, for people and scripts. */
+export interface Notice {
+  readonly event: 'signed' | 'refreshed' | 'unchanged' | 'held' | 'refused' | 'error';
+  readonly code: string | null;
+  /** File paths that it is about, sorted. */
+  readonly paths: readonly string[];
+  /** Those of them that are listed no more. */
+  readonly withdrawn: readonly string[];
+  readonly message: string | null;
+  /** What to type next. */
+  readonly hint: string | null;
+  /** Worth knowing, nothing that keeps a file out. */
+  readonly warnings: readonly Warning[];
+}
+
+export function noticeOf(error: PacksignError): Notice {
+  const isWaiting = ['NO_ARCHIVES', 'CLOCK_BEHIND'].includes(error.code);
+  const event = isWaiting ? 'held' : error.exitStatus === 1 ? 'refused' : 'error';
+  return { ...SILENT, event, code: error.code, message: error.message, hint: error.hint };
+}
+
+/** A notice of which there is nothing more to say. */
+export const SILENT = {
+  code: null,
+  paths: [],
+  withdrawn: [],
+  message: null,
+  hint: null,
+  warnings: [],
+} as const;
+
+export function settingsHeld(): Notice {
+  return {
+    ...SILENT,
+    event: 'held',
+    code: 'SETTINGS_CHANGED',
+    message: 'packsign.json was changed; what it changes waits until a person signs it',
+    hint: 'packsign diff DIRECTORY shows what it changes; then packsign build DIRECTORY and packsign sign DIRECTORY',
+  };
+}
+
+const HELD_HINTS: Readonly<Record<string, string>> = {
+  BYTES_CHANGED:
+    'give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed PATH --reason TEXT --key KEY',
+  NAME_MISMATCH:
+    'give it "Name" and "Version" in packsign.json, then packsign build DIRECTORY and packsign sign DIRECTORY',
+};
+
+/** One piece of news for each reason, whatever the number of files. */
+export function heldNotices(held: readonly Warning[]): Notice[] {
+  return Array.from(new Set(held.map(({ code }) => code))).map((code) => {
+    const same = held.filter((warning) => warning.code === code);
+    return {
+      ...SILENT,
+      event: code === 'BYTES_CHANGED' ? 'refused' : 'held',
+      code,
+      paths: same.flatMap(({ path }) => (path === null ? [] : [path])).sort(),
+      message: same[0]?.message ?? null,
+      hint: HELD_HINTS[code] ?? null,
+    };
+  });
+}
+
+export function nothingToList({ warnings }: BuiltCandidate): Notice {
+  return {
+    ...SILENT,
+    event: 'held',
+    code: 'NO_ARCHIVES',
+    message: 'there is nothing to list yet',
+    warnings,
+  };
+}
+
+export function signedNotice(
+  { difference, unchanged, warnings }: BuiltCandidate,
+  { missing, warnings: left }: { missing: number | null; warnings: readonly Warning[] },
+): Notice {
+  const paths = [
+    ...difference.added,
+    ...difference.withdrawn,
+    ...difference.changed.map(({ path }) => path),
+  ].sort();
+  if (missing !== null) {
+    const message = `${missing} more signatures are needed before it is published`;
+    return {
+      ...SILENT,
+      event: 'held',
+      code: 'SIGNATURES_MISSING',
+      paths,
+      message,
+      hint: 'packsign sign DIRECTORY --key KEY',
+    };
+  }
+  const added = new Set(difference.added);
+  return {
+    ...SILENT,
+    event: unchanged ? 'refreshed' : 'signed',
+    paths,
+    withdrawn: difference.withdrawn,
+    warnings: [...left, ...warnings.filter(({ path }) => path !== null && added.has(path))],
+  };
+}

@@ -1,0 +1,104 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { newKey, newPlace, npmTarball, sdist } from '../packsign.js';
+import type { Place, TestKey } from '../packsign.js';
+
+let ann: TestKey;
+let bob: TestKey;
+let place: Place;
+
+beforeAll(async () => {
+  ann = await newKey('Ann');
+  bob = await newKey('Bob');
+});
+
+beforeEach(() => {
+  place = newPlace();
+  place.write('ann.asc', ann.signing);
+  place.write('bob.asc', bob.certificate);
+  place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  place.write('dist/packsign.json', JSON.stringify({ Page: true }));
+  expect(place.packsign(['build', 'dist', '--key', 'ann.asc']).status).toBe(0);
+});
+
+const RELEASE = ['build', 'dist', '--key', 'ann.asc'];
+const WRITERS: readonly (readonly string[])[] = [
+  ['build', 'dist'],
+  RELEASE,
+  ['sign', 'dist', '--key', 'ann.asc'],
+  ['key', 'publish', 'dist', '--key', 'ann.asc'],
+  ['page', 'dist'],
+];
+const LOOKERS: readonly (readonly string[])[] = [
+  ['status', 'dist'],
+  ['diff', 'dist'],
+  ['build', 'dist', '--check'],
+];
+
+/** What can be lost of a publication: the file, and what is done to it. */
+const LOSSES: readonly (readonly [what: string, file: () => string, spoil: (file: string) => void])[] = [
+  ['keys.gpg lost', () => 'keys.gpg', (file) => place.remove(file)],
+  ['keys.gpg of other keys', () => 'keys.gpg', (file) => place.write(file, 'other')],
+  ['the copy lost', () => 'packages.plist.asc', (file) => place.remove(file)],
+  ['a copy of something else', () => 'packages.plist.asc', (file) => place.write(file, 'other')],
+  ['the signature file lost', signatureFile, (file) => place.remove(file)],
+  ['the folder of signatures lost', signatureFile, () => place.remove('dist/signatures')],
+];
+
+function signatureFile(): string {
+  const [name = ''] = Object.keys(place.snapshot('dist/signatures'));
+  return `signatures/${name}`;
+}
+
+describe.each(LOSSES)('%s', (_, fileOf, spoil) => {
+  test.each(WRITERS.map((args) => [args.join(' '), args] as const))('is put right by %s', (_name, args) => {
+    const whole = place.snapshot();
+    const file = fileOf();
+    spoil(`dist/${file}`);
+    expect(place.snapshot()).not.toEqual(whole);
+    expect(place.packsign(args).status).toBe(0);
+    expect(place.snapshot()).toEqual(whole);
+  });
+
+  test.each(LOOKERS.map((args) => [args.join(' '), args] as const))('is named by %s', (_name, args) => {
+    const file = fileOf();
+    spoil(`dist/${file}`);
+    const spoilt = place.snapshot();
+    const answer = place.json(args);
+    expect(answer.run.stderr).toContain(`packsign: warning: ${file}: is missing or out of date`);
+    expect(answer.status).toBe(args[0] === 'diff' ? 0 : 1);
+    expect(place.snapshot()).toEqual(spoilt);
+  });
+});
+
+test('a page that is lost is named by status, and put right by the next command that publishes', () => {
+  place.remove('dist/index.html');
+  const answer = place.json(['status', 'dist']);
+  expect(answer.value['attention']).toEqual(['PUBLICATION_INCOMPLETE']);
+  expect(answer.run.stderr).toContain('index.html: is missing or out of date');
+  expect(place.packsign(RELEASE).status).toBe(0);
+  expect(place.json(['status', 'dist']).status).toBe(0);
+});
+
+test('what was put back is said', () => {
+  place.remove('dist/keys.gpg');
+  expect(place.packsign(RELEASE).stderr).toBe('packsign: put back keys.gpg\n');
+});
+
+test('nothing is made to fit a keys.asc that somebody put there', () => {
+  place.write('dist/keys.asc', bob.certificate);
+  const spoilt = place.snapshot();
+  for (const args of [...WRITERS, ...LOOKERS]) place.packsign(args);
+  expect(place.snapshot()).toEqual(spoilt);
+  expect(place.json(['sign', 'dist', '--key', 'ann.asc']).value).toMatchObject({
+    published: false,
+  });
+});
+
+test('a signature file that the copy does not have is not made up', () => {
+  place.remove('dist/signatures');
+  place.write('dist/packages.plist.asc', 'other');
+  place.write('dist/more-1.0.tgz', npmTarball('more', '1.0'));
+  const spoilt = place.snapshot();
+  expect(place.json(RELEASE)).toMatchObject({ status: 1, value: { error: { code: 'PREVIOUS_INVALID' } } });
+  expect(place.snapshot()).toEqual(spoilt);
+});
