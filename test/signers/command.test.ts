@@ -10,7 +10,7 @@ import { needTools } from '../tools.js';
 /** A signer as somebody may have one: key file in its arguments, bytes in, armored signature out. */
 const SIGNER = `
 import { readFileSync } from 'node:fs';
-import { readSecretKey } from '${pathToFileURL(resolve('dist/src/pgp/secret-key.js')).href}';
+import { readSecretKey } from '${pathToFileURL(resolve('dist/src/signers/secret-key.js')).href}';
 import { joinSignatures } from '${pathToFileURL(resolve('dist/src/pgp/signatures.js')).href}';
 const [, , file, mode = 'armored'] = process.argv;
 const bytes = readFileSync(0);
