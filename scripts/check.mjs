@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installIfNeeded, runInstalled, runNpm } from './tools.mjs';
+import { installIfNeeded, runInstalled, runNpm, runScript } from './tools.mjs';
 
 installIfNeeded();
 const scratch = mkdtempSync(join(tmpdir(), 'packsign-check-'));
@@ -35,6 +35,9 @@ try {
     runInstalled('vitest/vitest.mjs', ['run', 'test/layers.test.ts'], {
       env: { ...process.env, PACKSIGN_COMPILED: '1' },
     }),
+  );
+  step('tests load without optional programs', () =>
+    runScript('bare.mjs', [], { env: { ...process.env, PACKSIGN_COMPILED: '1' } }),
   );
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -26,6 +26,11 @@ export function runInstalled(file, args, options = {}) {
   return run(process.execPath, [join(ROOT, 'node_modules', file), ...args], options);
 }
 
+/** Runs another script of this folder with this Node. Returns its exit status. */
+export function runScript(name, args, options = {}) {
+  return run(process.execPath, [join(ROOT, 'scripts', name), ...args], options);
+}
+
 /** Installs what the lock file says, unless that was done since the lock file changed. */
 export function installIfNeeded() {
   // npm writes this file at the end of every installation.
@@ -43,7 +48,7 @@ export function compile() {
   const started = Date.now();
   const status = runInstalled('typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
   if (status !== 0) return status;
-  const bundled = run(process.execPath, [join(ROOT, 'scripts/bundle.mjs')]);
+  const bundled = runScript('bundle.mjs', []);
   if (bundled !== 0) return bundled;
   const dist = join(ROOT, 'dist');
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {

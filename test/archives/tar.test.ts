@@ -8,6 +8,7 @@ import {
   READ_LIMIT_BYTES,
 } from '../../src/archives/tar.js';
 import type { TarStep } from '../../src/archives/tar.js';
+import { hasTool } from '../tools.js';
 
 interface Member {
   readonly path: string;
@@ -104,7 +105,9 @@ sys.stdout.buffer.write(out.getvalue())`;
 }
 
 describe('a tar reader', () => {
-  it.each(['USTAR_FORMAT', 'GNU_FORMAT', 'PAX_FORMAT'])(
+  const withPython = it.runIf(hasTool('python3'));
+
+  withPython.each(['USTAR_FORMAT', 'GNU_FORMAT', 'PAX_FORMAT'])(
     'reads what Python writes as %s, in pieces of any size',
     (format) => {
       const archive = python(format);
@@ -383,7 +386,7 @@ describe('a tar reader', () => {
     expect(reader.push(header({ path: 'b' })).kind).toBe('limit');
   });
 
-  it('T16: never throws and says the same in any pieces, whatever byte is changed', () => {
+  withPython('T16: never throws and says the same in any pieces, whatever byte is changed', () => {
     const archive = python('PAX_FORMAT');
     fc.assert(
       fc.property(

@@ -18,6 +18,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCompiled } from '../../src/cli/compiled.js';
+import { given } from '../tools.js';
 
 let home = '';
 let program = '';
@@ -65,7 +66,8 @@ function sealed(source: string, data: Uint8Array): Uint8Array {
   return Buffer.concat([digest, data]);
 }
 
-const onUnix = test.runIf(process.platform === 'linux');
+const onUnix = test.runIf(given(process.platform === 'linux', 'this is not Linux'));
+const asRoot = test.runIf(given(process.getuid?.() === 0, 'only root gives a folder to somebody else'));
 
 describe('where compiled code is kept', () => {
   onUnix('in a folder that only its user may open', () => {
@@ -89,14 +91,11 @@ describe('where compiled code is kept', () => {
     expect(enabled()).toEqual([]);
   });
 
-  test.runIf(process.getuid?.() === 0)(
-    'not in a folder of somebody else: sudo may leave HOME as it was',
-    () => {
-      mkdirSync(folder(), { recursive: true, mode: 0o700 });
-      chownSync(folder(), 1000, 1000);
-      expect(enabled()).toEqual([]);
-    },
-  );
+  asRoot('not in a folder of somebody else: sudo may leave HOME as it was', () => {
+    mkdirSync(folder(), { recursive: true, mode: 0o700 });
+    chownSync(folder(), 1000, 1000);
+    expect(enabled()).toEqual([]);
+  });
 
   onUnix('nothing fails where no folder can be made', () => {
     writeFileSync(join(home, 'file'), '');

@@ -37,7 +37,9 @@ async function look(): Promise<Record<string, unknown>> {
 
 test('a good publication is good everywhere, also for gpgv and sqv', async () => {
   const value = await look();
-  const opinions = ['gpgv', 'sqv'].filter(hasTool).map((program) => ({ program, good: true, reason: null }));
+  const opinions = (['gpgv', 'sqv'] as const)
+    .filter((program) => hasTool(program))
+    .map((program) => ({ program, good: true, reason: null }));
   const good = { status: 'authentic', code: null, archives: { checked: 2, ok: 2 }, opinions, findings: [] };
   expect(value).toMatchObject({
     ...{ good: true, code: null, pageShowsKeys: null, fingerprints: [fingerprint(known.ann)] },

@@ -3,14 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROGRAM, run, start } from '../real.js';
 import type { Run, Workshop } from '../real.js';
-import { hasTool } from '../tools.js';
+import { given, hasTool } from '../tools.js';
 
 /** Whether strace is installed and may do its work here; says so when not. */
 export function canTrace(): boolean {
   if (!hasTool('strace')) return false;
   const { status, stderr } = spawnSync('strace', ['-o', '/dev/null', 'true'], { encoding: 'utf8' });
-  if (status !== 0) console.warn(`skipped: strace may not trace here: ${stderr.trim()}`);
-  return status === 0;
+  return given(status === 0, `strace may not trace here: ${stderr.trim()}`);
 }
 
 /** What changes a disk, or makes a change outlive a crash. Either name of a call may be the one that is used. */

@@ -3,14 +3,15 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contentsOf, makeWorkshop, packsign, writeSdist } from '../real.js';
 import type { Workshop } from '../real.js';
+import { given } from '../tools.js';
 
 const FOLDER = resolve(process.env['PACKSIGN_HISTORICAL'] ?? '../shared/data/historical');
 const DATABASES = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => name.endsWith('.plist')) : [];
-if (DATABASES.length === 0) console.warn(`skipped: there are no historical databases in ${FOLDER}`);
+const hasHistory = given(DATABASES.length > 0, `there are no historical databases in ${FOLDER}`);
 
 let workshop: Workshop;
 
-describe.runIf(DATABASES.length > 0)('a PackMan database of 2003', () => {
+describe.runIf(hasHistory)('a PackMan database of 2003', () => {
   beforeAll(() => {
     workshop = makeWorkshop();
   });

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KEY_MADE, makeWorkshop, start, succeed, writeSdist } from '../real.js';
 import type { Workshop } from '../real.js';
-import { hasPython } from './python.js';
+import { hasTool } from '../tools.js';
 
 interface Answer {
   readonly warnings: readonly string[];
@@ -20,7 +20,7 @@ let directory: string;
 let server: Server;
 let address: string;
 
-describe.runIf(hasPython())('PackMan clients, as a model', () => {
+describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
   beforeAll(async () => {
     workshop = makeWorkshop();
     directory = join(workshop.folder, 'dist');

@@ -1,10 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { hasTool } from '../tools.js';
-
-/** Whether there is a Python 3; says so once when not. */
-export function hasPython(): boolean {
-  return hasTool('python3');
-}
 
 /** Runs a Python program, hands it a value as JSON and reads one back. */
 export function python(program: string, input: unknown = null): unknown {

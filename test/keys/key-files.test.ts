@@ -3,8 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { codeOf, newKey, newPlace, sdist, transcript } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
 import { BORN, day, forgeKey } from '../pgp/forge.js';
-import { hasTool } from '../tools.js';
-import { gnupgHome } from '../pgp/gnupg.js';
+import { gnupgHome, hasGnupg } from '../pgp/gnupg.js';
 
 const PASSPHRASE = 'correct horse battery staple';
 const FILES = [
@@ -222,7 +221,7 @@ describe('keys that cannot sign', () => {
     expect(refusal(key.armor(), [], { SOURCE_DATE_EPOCH })).toEqual(['KEY_NOT_YET_VALID', 1, 1]);
   });
 
-  test.runIf(hasTool('gpg'))('KEY_WEAK: RSA of 1024 bits', () => {
+  test.runIf(hasGnupg())('KEY_WEAK: RSA of 1024 bits', () => {
     const home = gnupgHome();
     try {
       home.must([

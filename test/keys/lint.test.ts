@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist, transcript } from '../packsign.js';
 import { forgeKey, publicBytes } from '../pgp/forge.js';
-import { gnupgHome } from '../pgp/gnupg.js';
-import { hasTool } from '../tools.js';
+import { gnupgHome, hasGnupg } from '../pgp/gnupg.js';
 
 const DAY = 86_400;
 const NOW_SECONDS = Math.floor(Date.now() / 1000);
@@ -42,33 +41,30 @@ describe('key show says what verifiers say', () => {
     expect(lintOf(short)).toEqual(['KEY_RSA_SHORT', 'KEY_NO_SIGNER']);
   });
 
-  test.skipIf(!hasTool('gpg'))(
-    'KEY_SHA1, KEY_NO_ADDRESS, KEY_RSA_SHORT: an old key of gpg, by its name',
-    () => {
-      const home = gnupgHome();
-      try {
-        const weak = ['--cert-digest-algo', 'SHA1', '--allow-weak-key-signatures', '--passphrase', ''];
-        home.must([...weak, '--quick-generate-key', 'Old release key', 'rsa2048', 'sign', 'never']);
-        const place = newPlace();
-        const run = place.packsign(['key', 'show', 'Old release key'], { env: { GNUPGHOME: home.folder } });
-        expect(transcript(run)).toMatchInlineSnapshot(`
-          "$ packsign key show Old release key
-          <fingerprint in groups>
-            Old release key
-            RSA 2048, made <date>, never expires
-            certificate (public)
-            cannot sign: the key has only SHA-1 or weaker self-signatures
-            ! key <fingerprint> is of RSA 2048: readers built on Sequoia refuse it from <date> on (KEY_RSA_SHORT)
-            ! user id "Old release key" of <fingerprint> has only SHA-1 self-signatures: packsign takes none, readers built on Sequoia since <date> (KEY_SHA1)
-            ! key <fingerprint> has no key that signs (KEY_NO_SIGNER)
-            ! user id "Old release key" has no address: nobody can tell whom to ask (KEY_NO_ADDRESS)
-          [0]"
-        `);
-      } finally {
-        home.remove();
-      }
-    },
-  );
+  test.runIf(hasGnupg())('KEY_SHA1, KEY_NO_ADDRESS, KEY_RSA_SHORT: an old key of gpg, by its name', () => {
+    const home = gnupgHome();
+    try {
+      const weak = ['--cert-digest-algo', 'SHA1', '--allow-weak-key-signatures', '--passphrase', ''];
+      home.must([...weak, '--quick-generate-key', 'Old release key', 'rsa2048', 'sign', 'never']);
+      const place = newPlace();
+      const run = place.packsign(['key', 'show', 'Old release key'], { env: { GNUPGHOME: home.folder } });
+      expect(transcript(run)).toMatchInlineSnapshot(`
+        "$ packsign key show Old release key
+        <fingerprint in groups>
+          Old release key
+          RSA 2048, made <date>, never expires
+          certificate (public)
+          cannot sign: the key has only SHA-1 or weaker self-signatures
+          ! key <fingerprint> is of RSA 2048: readers built on Sequoia refuse it from <date> on (KEY_RSA_SHORT)
+          ! user id "Old release key" of <fingerprint> has only SHA-1 self-signatures: packsign takes none, readers built on Sequoia since <date> (KEY_SHA1)
+          ! key <fingerprint> has no key that signs (KEY_NO_SIGNER)
+          ! user id "Old release key" has no address: nobody can tell whom to ask (KEY_NO_ADDRESS)
+        [0]"
+      `);
+    } finally {
+      home.remove();
+    }
+  });
 
   test('KEY_REVOKED', async () => {
     const key = await (await forgeKey()).revoke({}, new Date());

@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { codeOf, epoch, newKey, newPlace, sdist, transcript } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
-import { gnupgHome } from '../pgp/gnupg.js';
+import { gnupgHome, hasGnupg } from '../pgp/gnupg.js';
 import { readSecretKey } from '../../src/signers/secret-key.js';
 import { joinSignatures } from '../../src/pgp/signatures.js';
-import { hasTool } from '../tools.js';
 
 const PASSPHRASE = 'correct horse battery staple';
 const DAY_MS = 86_400_000;
@@ -111,7 +110,7 @@ describe('key rotate', () => {
     expect(place.packsign(['key', 'check-backup', 'ann.asc'], { env }).status).toBe(0);
   });
 
-  test.skipIf(!hasTool('gpg'))('gpg signs with the new subkey, from the file without the primary key', () => {
+  test.runIf(hasGnupg())('gpg signs with the new subkey, from the file without the primary key', () => {
     const place = story(ann);
     expect(place.packsign(['key', 'rotate', 'ann.asc', 'dist'], { env: ago(20) }).status).toBe(0);
     const home = gnupgHome();

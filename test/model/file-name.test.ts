@@ -1,7 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isArchiveName, isNamedAfter, namesAgree, splitFileName } from '../../src/model/file-name.js';
+import { hasTool } from '../tools.js';
 
 describe('archive names', () => {
   it.each(
@@ -143,10 +144,8 @@ describe('agreement of metadata and file name', () => {
     );
   });
 
-  const script = 'from pip._vendor.packaging.version import Version, InvalidVersion\nimport json, sys\n';
-  const packaging = spawnSync('python3', ['-c', script]).status === 0;
-  if (!packaging) console.warn('skipped: no packaging module to compare PEP 440 with');
-  it.skipIf(!packaging)('calls the same versions equal as the packaging module of Python', () => {
+  const hasPackaging = hasTool('python3:pip._vendor.packaging');
+  it.runIf(hasPackaging)('calls the same versions equal as the packaging module of Python', () => {
     const number = fc.constantFrom('', '0', '1', '01', '2');
     const separator = fc.constantFrom('', '', '.', '-', '_');
     const optional = (words: readonly string[]) =>
@@ -165,13 +164,15 @@ describe('agreement of metadata and file name', () => {
       )
       .map((all) => all.join(''));
     const pairs = fc.sample(fc.tuple(version, version), { numRuns: 20_000, seed: 11 });
-    const body = `
+    const script = `
+from pip._vendor.packaging.version import Version, InvalidVersion
+import json, sys
 def key(text):
     try: return Version(text)
     except InvalidVersion: return text
 print(json.dumps([key(a) == key(b) for a, b in json.load(sys.stdin)]))`;
     const answers = JSON.parse(
-      execFileSync('python3', ['-c', script + body], {
+      execFileSync('python3', ['-c', script], {
         input: JSON.stringify(pairs),
         encoding: 'utf8',
         maxBuffer: 1 << 26,

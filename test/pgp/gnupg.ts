@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hasTools } from '../tools.js';
 
 export interface Outcome {
   readonly status: number | null;
@@ -21,8 +22,14 @@ export interface Home {
   readonly remove: () => void;
 }
 
+/** Whether GnuPG can make keys and sign: Debian can install gpg without its agent. */
+export function hasGnupg(): boolean {
+  return hasTools('gpg', 'gpg-agent', 'gpgconf');
+}
+
 export function run(program: string, args: readonly string[], input: Uint8Array = Buffer.alloc(0)): Outcome {
-  const { status, stdout, stderr } = spawnSync(program, args, { input });
+  const { status, stdout, stderr, error } = spawnSync(program, args, { input });
+  if (error !== undefined) throw error;
   return { status, stdout, stderr: stderr.toString() };
 }
 
@@ -48,7 +55,8 @@ export function gnupgHome(): Home {
       run('gpgconf', ['--homedir', folder, '--kill', 'gpg-agent']);
     },
     remove: () => {
-      run('gpgconf', ['--homedir', folder, '--kill', 'all']);
+      // Not run(), because there may be no GnuPG: some tests only use the folder.
+      spawnSync('gpgconf', ['--homedir', folder, '--kill', 'all']);
       rmSync(folder, { recursive: true, force: true });
     },
   };

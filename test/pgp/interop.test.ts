@@ -15,13 +15,11 @@ import { joinSignatures, readSignatures, verifySignatures } from '../../src/pgp/
 import { hasTool } from '../tools.js';
 import { DOCUMENT } from './forge.js';
 import type { Home } from './gnupg.js';
-import { gnupgHome, run } from './gnupg.js';
+import { gnupgHome, hasGnupg, run } from './gnupg.js';
 
 /** These keys are of today, because the other tools have clocks of their own. */
 const NOW = new Date();
 const PASSPHRASE = 'grün und blau';
-
-const withGpg = describe.skipIf(!hasTool('gpg'));
 
 async function good(
   signature: Uint8Array,
@@ -40,7 +38,7 @@ async function signWith(key: Uint8Array, passphrase: string | null = null): Prom
 }
 
 describe('what packsign makes, others read', () => {
-  const home = gnupgHome();
+  let home: Home;
   const keys: NewKey[] = [];
   let certificates: readonly Certificate[];
   let data: string;
@@ -49,6 +47,7 @@ describe('what packsign makes, others read', () => {
   let keysGpg: string;
 
   beforeAll(async () => {
+    home = gnupgHome();
     for (const rsa of [false, true]) {
       const options = { userId: 'Zoë <zoe@example.org>', expiresInSeconds: 86_400, date: NOW };
       keys.push(await generateKey({ ...options, passphrase: PASSPHRASE, rsa }));
@@ -66,7 +65,7 @@ describe('what packsign makes, others read', () => {
     home.remove();
   });
 
-  test.skipIf(!hasTool('gpg'))('gpg verifies both signatures and shows who may do what', () => {
+  test.runIf(hasTool('gpg'))('gpg verifies both signatures and shows who may do what', () => {
     home.must(['--import', keysAsc]);
     const status = home.must(['--status-fd', '1', '--verify', signature, data]).toString();
     expect(status.match(/VALIDSIG/g)).toHaveLength(2);
@@ -75,22 +74,22 @@ describe('what packsign makes, others read', () => {
     expect(listing).toMatch(/^sub:[^\n]*:s:/m);
   });
 
-  test.skipIf(!hasTool('gpgv'))('gpgv verifies with keys.gpg', () => {
+  test.runIf(hasTool('gpgv'))('gpgv verifies with keys.gpg', () => {
     const { status } = run('gpgv', ['--homedir', home.folder, '--keyring', keysGpg, signature, data]);
     expect(status).toBe(0);
   });
 
-  test.skipIf(!hasTool('sqv'))('sqv verifies with keys.asc, and finds both signers', () => {
+  test.runIf(hasTool('sqv'))('sqv verifies with keys.asc, and finds both signers', () => {
     expect(run('sqv', ['-n', '2', '--keyring', keysAsc, signature, data])).toMatchObject({ status: 0 });
     expect(run('sqv', ['-n', '3', '--keyring', keysAsc, signature, data]).status).not.toBe(0);
   });
 
-  test.skipIf(!hasTool('sq'))('sq verifies with keys.asc', () => {
+  test.runIf(hasTool('sq'))('sq verifies with keys.asc', () => {
     const args = ['verify', '--signatures', '2', '--signer-cert', keysAsc, '--detached', signature, data];
     expect(run('sq', args)).toMatchObject({ status: 0 });
   });
 
-  test.skipIf(!hasTool('gpg'))(
+  test.runIf(hasGnupg())(
     'gpg signs with the secret key, with its subkey alone, and takes the revocation',
     async () => {
       for (const part of ['signing', 'secret'] as const) {
@@ -125,7 +124,7 @@ describe('what packsign makes, others read', () => {
   );
 });
 
-withGpg('what gpg makes', () => {
+describe.runIf(hasGnupg())('what gpg makes', () => {
   let home: Home;
   let data: string;
 
@@ -286,38 +285,43 @@ withGpg('what gpg makes', () => {
   });
 });
 
-describe.skipIf(!hasTool('sq'))('what sq makes', () => {
-  const home = gnupgHome();
+describe.runIf(hasTool('sq')).each(['cv25519', 'rsa3k'])('what sq makes: %s', (suite) => {
+  let home: Home;
+  let data: string;
+  let certificates: readonly Certificate[];
+  let theirs: Uint8Array;
+  let keyring: string;
+  let ours: string;
+
+  beforeAll(async () => {
+    home = gnupgHome();
+    data = home.write('data', DOCUMENT);
+    const secret = join(home.folder, 'secret.key');
+    const userId = ['-u', 'Sia <sia@example.org>'];
+    const made = run('sq', ['key', 'generate', '--cipher-suite', suite, ...userId, '-e', secret]);
+    expect(made).toMatchObject({ status: 0 });
+    const certificate = run('sq', ['key', 'extract-cert', secret]).stdout;
+    certificates = await readCertificates(certificate);
+    keyring = home.write('cert.asc', certificate);
+    theirs = run('sq', ['sign', '--signer-key', secret, '--detached', data]).stdout;
+    ours = home.write('data.asc', joinSignatures([await signWith(run('sq', ['armor', secret]).stdout)]));
+  });
 
   afterAll(() => {
     home.remove();
   });
 
-  test.each(['cv25519', 'rsa3k'])('%s: its signatures verify, and packsign signs with it', async (suite) => {
-    const secret = join(home.folder, `${suite}.key`);
-    const made = run('sq', [
-      'key',
-      'generate',
-      '--cipher-suite',
-      suite,
-      '-u',
-      'Sia <sia@example.org>',
-      '-e',
-      secret,
-    ]);
-    expect(made).toMatchObject({ status: 0 });
-    const certificate = run('sq', ['key', 'extract-cert', secret]).stdout;
-    const certificates = await readCertificates(certificate);
-    const data = home.write('data', DOCUMENT);
-    const signature = run('sq', ['sign', '--signer-key', secret, '--detached', data]).stdout;
-    expect(await good(signature, certificates)).toEqual([true]);
+  test('its signatures verify', async () => {
+    expect(await good(theirs, certificates)).toEqual([true]);
+  });
 
-    const key = run('sq', ['armor', secret]).stdout;
-    const ours = home.write('data.asc', joinSignatures([await signWith(key)]));
-    const keyring = home.write('cert.asc', certificate);
-    if (hasTool('sqv')) expect(run('sqv', ['--keyring', keyring, ours, data])).toMatchObject({ status: 0 });
+  test('sq verifies what packsign signs with it', () => {
     expect(run('sq', ['verify', '--signer-cert', keyring, '--detached', ours, data])).toMatchObject({
       status: 0,
     });
+  });
+
+  test.runIf(hasTool('sqv'))('sqv verifies what packsign signs with it', () => {
+    expect(run('sqv', ['--keyring', keyring, ours, data])).toMatchObject({ status: 0 });
   });
 });

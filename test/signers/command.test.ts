@@ -5,12 +5,12 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { splitCommand } from '../../src/signers/command.js';
 import { codeOf, newKey, newPlace, sdist, transcript } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
-import { hasTool } from '../tools.js';
+import { needTools } from '../tools.js';
 
 /** A signer as somebody may have one: key file in its arguments, bytes in, armored signature out. */
 const SIGNER = `
 import { readFileSync } from 'node:fs';
-import { readSecretKey } from '${pathToFileURL(resolve('dist/src/pgp/secret-key.js')).href}';
+import { readSecretKey } from '${pathToFileURL(resolve('dist/src/signers/secret-key.js')).href}';
 import { joinSignatures } from '${pathToFileURL(resolve('dist/src/pgp/signatures.js')).href}';
 const [, , file, mode = 'armored'] = process.argv;
 const bytes = readFileSync(0);
@@ -189,8 +189,8 @@ describe('exec:', () => {
     expect(refusal(place, 'exec:true', ['--certificate', 'no.asc'])).toMatch(/^NO_KEY\n/);
   });
 
-  test.each(['sqop', 'gosop'])('%s signs as such a command', (sop) => {
-    if (!hasTool(sop === 'gosop' ? 'gosop' : sop)) return;
+  test.for(['sqop', 'gosop'] as const)('%s signs as such a command', (sop, context) => {
+    needTools(context, sop);
     const place = newScene();
     const args = ['build', 'dist', '--key', `exec:${sop} sign ann.asc`, '--certificate', 'ann.pub.asc'];
     const run = place.packsign(args);

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codeOf, newPlace, sdist, transcript } from '../packsign.js';
 import type { Place } from '../packsign.js';
-import { gnupgHome } from '../pgp/gnupg.js';
+import { gnupgHome, hasGnupg } from '../pgp/gnupg.js';
 import type { Home } from '../pgp/gnupg.js';
-import { hasTool } from '../tools.js';
 
 const PASSPHRASE = 'correct horse battery staple';
 const homes: Home[] = [];
@@ -67,7 +66,7 @@ function refusal(key: string, env: Readonly<Record<string, string>>, more: reado
   return `${String(codeOf(answer))}\n${transcript(run)}`;
 }
 
-describe.skipIf(!hasTool('gpg'))('a key that only GnuPG has', () => {
+describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
   let key: GnupgKey;
   let locked: GnupgKey;
 

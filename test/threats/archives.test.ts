@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   linkSync,
@@ -9,8 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { TestContext } from 'vitest';
 import type { PlistValue } from '../../src/format/plist.js';
 import type { Place } from '../packsign.js';
+import { skip } from '../tools.js';
 import {
   AUTHENTIC,
   DEMO,
@@ -49,7 +51,10 @@ function findingsOf(place: Place, ...more: readonly string[]): readonly Finding[
 const EXPECTED = `sha256 ${sha256(DEMO)}, ${DEMO.length} bytes`;
 
 /** Each takes Ann's archive away and puts something else there. */
-const REPLACEMENTS: readonly (readonly [string, (path: string, place: Place) => unknown])[] = [
+const REPLACEMENTS: readonly (readonly [
+  string,
+  (path: string, place: Place, context: TestContext) => unknown,
+])[] = [
   ['other bytes of the same size', (path) => writeFileSync(path, Buffer.alloc(DEMO.length, 'x'))],
   [
     'one byte less',
@@ -90,25 +95,26 @@ const REPLACEMENTS: readonly (readonly [string, (path: string, place: Place) => 
   ['a link to itself', (path) => symlinkSync(PATH, path)],
   ['a named pipe', (path) => execFileSync('mkfifo', [path])],
   ['a folder', (path) => mkdirSync(path)],
-  ['a device', (path) => execFileSync('mknod', [path, 'c', '1', '5'])],
+  [
+    'a device',
+    (path, _, context) => {
+      const { status } = spawnSync('mknod', [path, 'c', '1', '5']);
+      if (status !== 0) skip(context, 'no device can be made here');
+    },
+  ],
 ];
 
-const canMakeDevices = process.getuid?.() === 0;
-
 describe('T11: a listed archive is a regular file with exactly its bytes', () => {
-  test.each(REPLACEMENTS.filter(([name]) => name !== 'a device' || canMakeDevices))(
-    '%s in its place is altered',
-    async (_, put) => {
-      const place = await published(known);
-      put(replace(place, `dist/${PATH}`), place);
-      const answer = verify(place);
-      expect(verdict(answer)).toEqual(['authentic', 'ARCHIVE_ALTERED', 1]);
-      const findings = answer.value['findings'] as Finding[];
-      expect(findings).toMatchObject([{ kind: 'altered', path: PATH, expected: EXPECTED }]);
-      expect(findings[0]!.found).toMatch(/./);
-      expect(answer.value['archives']).toEqual({ checked: 2, ok: 1 });
-    },
-  );
+  test.for(REPLACEMENTS)('%s in its place is altered', async ([, put], context) => {
+    const place = await published(known);
+    put(replace(place, `dist/${PATH}`), place, context);
+    const answer = verify(place);
+    expect(verdict(answer)).toEqual(['authentic', 'ARCHIVE_ALTERED', 1]);
+    const findings = answer.value['findings'] as Finding[];
+    expect(findings).toMatchObject([{ kind: 'altered', path: PATH, expected: EXPECTED }]);
+    expect(findings[0]!.found).toMatch(/./);
+    expect(answer.value['archives']).toEqual({ checked: 2, ok: 1 });
+  });
 
   test('expected and found are both shown', async () => {
     const place = await published(known);

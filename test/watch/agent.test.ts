@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
-import { gnupgHome } from '../pgp/gnupg.js';
+import { gnupgHome, hasGnupg } from '../pgp/gnupg.js';
 import type { Home } from '../pgp/gnupg.js';
-import { hasTool } from '../tools.js';
+import { hasTool, toolPath } from '../tools.js';
 import { PATIENCE_MS, drop, endAll, expectSound, leftovers, listed, startWatch } from './watching.js';
 import type { Watching } from './watching.js';
 
@@ -82,17 +82,11 @@ async function endWell(scene: Scene, watching: Watching): Promise<void> {
   expectNoSecret(scene, watching);
 }
 
-/** Debian keeps it out of PATH. */
-const PRESET = ['/usr/lib/gnupg/gpg-preset-passphrase', '/usr/libexec/gpg-preset-passphrase'].find((path) =>
-  existsSync(path),
-);
-if (PRESET === undefined) console.warn('skipped: gpg-preset-passphrase is not installed');
-
 /** Tells the agent the passphrase, as a person does who logs in. */
 function preset({ home, keygrip }: Scene): void {
   const env = { ...process.env, GNUPGHOME: home.folder };
   spawnSync('gpgconf', ['--launch', 'gpg-agent'], { env });
-  const { status, stderr } = spawnSync(PRESET ?? '', ['--preset', keygrip], {
+  const { status, stderr } = spawnSync(toolPath('gpg-preset-passphrase') ?? '', ['--preset', keygrip], {
     env,
     input: PASSPHRASE,
     encoding: 'utf8',
@@ -100,7 +94,7 @@ function preset({ home, keygrip }: Scene): void {
   expect([status, stderr]).toEqual([0, '']);
 }
 
-describe.skipIf(!hasTool('gpg')).concurrent('an agent that dies', { timeout: 4 * PATIENCE_MS }, () => {
+describe.runIf(hasGnupg()).concurrent('an agent that dies', { timeout: 4 * PATIENCE_MS }, () => {
   test('is started anew by gpg, and nobody notices', async () => {
     const scene = newScene('');
     const { place, home } = scene;
@@ -147,7 +141,7 @@ describe.skipIf(!hasTool('gpg')).concurrent('an agent that dies', { timeout: 4 *
     await endWell(scene, watching);
   });
 
-  test.skipIf(PRESET === undefined)(
+  test.runIf(hasTool('gpg-preset-passphrase'))(
     'PASSPHRASE_NEEDED: it has forgotten the passphrase; told again, all is signed',
     async () => {
       const scene = newScene(PASSPHRASE);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openFileEvents, stampFiles } from '../../src/watch/file-events.js';
 import type { FileEvents } from '../../src/watch/file-events.js';
+import { given } from '../tools.js';
 
 /** Stands in for chokidar's watcher: says what a test has it say. */
 class FakeWatcher extends EventEmitter {
@@ -167,7 +168,7 @@ describe('hints', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('the paths of all changes', () => {
+describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the paths of all changes', () => {
   /** Opened, with what came before taken. */
   async function openKnown(): Promise<(...folders: string[]) => readonly string[] | null> {
     const opened = await openQuiet();

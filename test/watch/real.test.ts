@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
@@ -20,6 +21,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { takeLock } from '../../src/disk/lock.js';
 import { newKey, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
+import { needTools, skip } from '../tools.js';
 import {
   PATIENCE_MS,
   drop,
@@ -254,9 +256,7 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
     expectSound(place);
 
     // What comes then is built upon it, and hints work in the new directory.
-    const previous = execFileSync('sha256sum', [place.path('dist/packages.plist')])
-      .toString()
-      .slice(0, 64);
+    const previous = createHash('sha256').update(place.read('dist/packages.plist')).digest('hex');
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
     const next = published(place);
@@ -353,10 +353,9 @@ describe.concurrent('without hints from the system', { timeout: 4 * PATIENCE_MS 
     const script = 'echo 3 > /proc/sys/user/max_inotify_watches && exec "$@"';
     const through = ['unshare', '-Ur', 'sh', '-c', script, 'sh'] as const;
     const [program, ...rest] = through;
-    if (spawnSync(program, [...rest, 'true']).status !== 0) {
-      console.warn('skipped: no user namespaces to lower the limit of inotify watches in');
-      context.skip();
-    }
+    needTools(context, 'unshare');
+    if (spawnSync(program, [...rest, 'true']).status !== 0)
+      skip(context, 'there are no user namespaces to lower the limit of inotify watches in');
     const { place } = await watchedPlace();
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f'])
       drop(place, `dist/${name}/${name}-1.0.tar.gz`, sdist(name, '1.0'));
@@ -528,9 +527,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     expect(place.json(['build', 'dist', '--key', 'key.asc', ...allowed]).value).toMatchObject({
       signed: true,
     });
-    const previous = execFileSync('sha256sum', [place.path('dist/packages.plist')])
-      .toString()
-      .slice(0, 64);
+    const previous = createHash('sha256').update(place.read('dist/packages.plist')).digest('hex');
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     await watching.until({ event: 'signed', paths: [B] });
     expect(published(place).Packsign.Previous).toBe(previous);
@@ -624,11 +621,9 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     const { place } = await watchedPlace();
     const small = place.path('small');
     mkdirSync(small);
+    needTools(context, 'mount');
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'none', small]);
-    if (mounted.status !== 0) {
-      console.warn('skipped: no small file system can be mounted here to be filled');
-      context.skip();
-    }
+    if (mounted.status !== 0) skip(context, 'no small file system can be mounted here to be filled');
     try {
       for (let index = 0; index < 6; index += 1)
         writeFileSync(join(small, `a-1.${index}.tar.gz`), sdist('a', `1.${index}`));

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
-import { hasTool } from '../tools.js';
+import { hasTool, hasTools, skip } from '../tools.js';
 import { PATIENCE_MS, drop, listed, watchedPlace } from './watching.js';
 
 const PROGRAM = resolve('dist/bin/packsign.js');
@@ -42,21 +42,26 @@ describe.each([
 });
 
 describe('the systemd unit', () => {
-  test('is one that systemd understands', (context) => {
-    if (!hasTool('systemd-analyze')) context.skip();
-    const place = newPlace();
-    const unit = place.write(
-      'packsign.service',
-      UNIT.replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath} ${PROGRAM}`),
-    );
+  /** The unit, with the program that is tested. */
+  function unitFile(): string {
+    const start = `ExecStart=${process.execPath} ${PROGRAM}`;
+    return newPlace().write('packsign.service', UNIT.replace(/^ExecStart=\S+/m, start));
+  }
+
+  test.runIf(hasTool('systemd-analyze'))('is one that systemd understands', () => {
+    const unit = unitFile();
     const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], {
       encoding: 'utf8',
     });
     expect([status, stdout + stderr]).toEqual([0, '']);
+  });
+
+  test.runIf(hasTool('systemd-analyze'))('exposes little of the machine', (context) => {
     // An exposure of 10 is everything, of 0 nothing; what is left are the user's own files.
-    const security = ['security', '--offline=true', '--threshold=20', '--no-pager', unit];
+    const security = ['security', '--offline=true', '--threshold=20', '--no-pager', unitFile()];
     const exposure = spawnSync('systemd-analyze', security, { encoding: 'utf8' });
-    if (exposure.stderr.includes('unrecognized option')) return;
+    if (exposure.stderr.includes('unrecognized option'))
+      skip(context, 'systemd-analyze is too old to judge a unit file');
     expect(exposure.status, exposure.stdout).toBe(0);
   });
 
@@ -88,8 +93,8 @@ describe('the systemd unit', () => {
     ]).toEqual([]);
   });
 
-  test('forbids no system call that a watch makes', { timeout: 4 * PATIENCE_MS }, async (context) => {
-    if (!hasTool('systemd-analyze') || !hasTool('strace')) context.skip();
+  const withBoth = test.runIf(hasTools('systemd-analyze', 'strace'));
+  withBoth('forbids no system call that a watch makes', { timeout: 4 * PATIENCE_MS }, async (context) => {
     const { place } = await watchedPlace();
     const bytes = 'x'.repeat(3_000_000);
     for (let index = 0; index < 16; index += 1)
@@ -98,10 +103,7 @@ describe('the systemd unit', () => {
     const line = [process.execPath, PROGRAM, 'watch', 'dist', '--key', 'key.asc', '--once'];
     const strace = ['-f', '-qq', '-e', 'trace=all', '-o', trace, ...line];
     const { status, stderr } = spawnSync('strace', strace, { cwd: place.root, encoding: 'utf8' });
-    if (/PTRACE|Operation not permitted/.test(stderr)) {
-      console.warn('skipped: no process may be traced here');
-      context.skip();
-    }
+    if (/PTRACE|Operation not permitted/.test(stderr)) skip(context, 'no process may be traced here');
     expect(status, stderr).toBe(0);
     expect(listed(place)).toHaveLength(16);
     const made = new Set(
