@@ -5,7 +5,7 @@
 // What is trusted, and what was last accepted from there, is kept in the folder `trust` beside the downloads: an
 // older or a substituted database is refused from then on.
 import { join } from 'node:path';
-import { DIRECT_NETWORK, PacksignError, fetchArchive, fetchDatabase, trustAdd, trustList } from 'packsign';
+import { DIRECT_NETWORK, PacksignError, fetchFile, fetchDatabase, trustAdd, trustList } from 'packsign';
 
 const [address, keys, name, folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: trust-and-get.mjs ADDRESS KEYS PACKAGE FOLDER');
@@ -35,7 +35,7 @@ try {
   const [path = ''] =
     Array.from(database.trusted?.Archives ?? []).find(([, { Name }]) => Name === name) ?? [];
   // Throws the code of a database that was refused, PACKAGE_NOT_FOUND, ARCHIVE_ALTERED.
-  const file = await fetchArchive(database, {
+  const file = await fetchFile(database, {
     ...common,
     ...noPins,
     trust: store,

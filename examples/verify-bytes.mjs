@@ -7,15 +7,15 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { digestFile, lookUp, nameOf, signaturePath, verifyDatabase } from 'packsign/verify';
+import { digestFile, lookUp, sha256Of, signaturePath, verifyOffline } from 'packsign/verify';
 
 const [file, keys, archive] = process.argv.slice(2);
 if (archive === undefined) throw new Error('usage: verify-bytes.mjs DATABASE KEYS ARCHIVE');
 
 const bytes = await readFile(file);
 // The signature is found by the hash of the bytes, so that the two always belong together.
-const signature = await readFile(join(dirname(file), signaturePath(nameOf(bytes)))).catch(() => null);
-const verdict = await verifyDatabase(bytes, signature, {
+const signature = await readFile(join(dirname(file), signaturePath(sha256Of(bytes)))).catch(() => null);
+const verdict = await verifyOffline(bytes, signature, {
   keys: await readFile(keys),
   // All keys in the file are trusted; a program that knows fingerprints names them.
   fingerprints: null,
