@@ -11,16 +11,16 @@ import { hasPython, python } from './python.js';
 
 let workshop: Workshop;
 
-beforeAll(() => {
-  workshop = makeWorkshop();
+beforeAll(async () => {
+  workshop = await makeWorkshop();
 });
 
 afterAll(() => {
   rmSync(workshop.folder, { recursive: true, force: true });
 });
 
-function build(directory: string): Database {
-  succeed(workshop, ['build', directory, '--key', workshop.key], KEY_MADE + 100);
+async function build(directory: string): Promise<Database> {
+  await succeed(workshop, ['build', directory, '--key', workshop.key], KEY_MADE + 100);
   return decodeDatabase(readFileSync(join(directory, 'packages.plist')));
 }
 
@@ -59,7 +59,7 @@ describe.runIf(hasPython())('archives that Python makes', () => {
   let said: Readonly<Record<string, readonly [string, string]>>;
   let database: Database;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     directory = join(workshop.folder, 'python');
     const { stdout, stderr, status } = run(workshop, [
       'python3',
@@ -69,7 +69,7 @@ describe.runIf(hasPython())('archives that Python makes', () => {
     ]);
     if (status !== 0) throw new Error(stderr);
     said = JSON.parse(stdout) as typeof said;
-    database = build(directory);
+    database = await build(directory);
   });
 
   it('are named as its e-mail parser names them', () => {
@@ -112,8 +112,8 @@ describe('packages that npm packs', () => {
     if (npm.status !== 0) throw new Error(npm.stderr);
   });
 
-  it.runIf(hasPython())('are named as package.json inside says, and measured as coreutils do', () => {
-    const database = build(directory);
+  it.runIf(hasPython())('are named as package.json inside says, and measured as coreutils do', async () => {
+    const database = await build(directory);
     const program = `
 import json, os, sys, tarfile
 said = {}

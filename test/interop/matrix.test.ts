@@ -112,7 +112,7 @@ describe.skipIf(!hasTool('gpg'))('verifiers that people have', () => {
     home = gnupgHome();
     for (const name of CASES) scenes.set(name, await sceneOf(name));
     for (const program of [...installed, 'packsign']) {
-      for (const [name, files] of scenes) answers.set(`${program} ${name}`, answerOf(program, files));
+      for (const [name, files] of scenes) answers.set(`${program} ${name}`, await answerOf(program, files));
     }
     printTable();
   }, 300_000);
@@ -121,10 +121,10 @@ describe.skipIf(!hasTool('gpg'))('verifiers that people have', () => {
     home.remove();
   });
 
-  function answerOf(program: string, files: Files): number | null {
+  async function answerOf(program: string, files: Files): Promise<number | null> {
     const command = PROGRAMS[program];
     if (command !== undefined) return command(files);
-    return place(files).json(['verify', 'dist', '--keys', 'dist/keys.asc']).status;
+    return (await place(files).json(['verify', 'dist', '--keys', 'dist/keys.asc'])).status;
   }
 
   const places = new Map<string, Place>();
@@ -140,14 +140,16 @@ describe.skipIf(!hasTool('gpg'))('verifiers that people have', () => {
     const where = newPlace();
     where.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     const env = { GNUPGHOME: home.folder, SOURCE_DATE_EPOCH: String(ago(30)) };
-    const build = where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '500 days'], { env });
+    const build = await where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '500 days'], {
+      env,
+    });
     if (build.status !== 0) {
-      const shorter = where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '5 days'], {
+      const shorter = await where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '5 days'], {
         env,
       });
       expect([shorter.status, shorter.stderr]).toEqual([0, '']);
     }
-    change(name, fingerprint);
+    await change(name, fingerprint);
     const fresh = await readCertificates(home.must(['--export', fingerprint]));
     const { armored, binary } = encodeCertificates(fresh);
     where.write('dist/keys.asc', armored);
@@ -165,7 +167,7 @@ describe.skipIf(!hasTool('gpg'))('verifiers that people have', () => {
   }
 
   function generate(userId: string, algorithm: string): string {
-    const past = ['--faked-system-time', String(ago(40)), '--passphrase', ''];
+    const past = ['--faked-system-time', `${String(ago(40))}!`, '--passphrase', ''];
     const usage = userId.startsWith('expired') ? '20d' : '2y';
     home.must([...past, '--quick-generate-key', userId, algorithm, 'cert', usage]);
     const listing = home.must(['--with-colons', '-k', `=${userId}`]).toString();
@@ -175,7 +177,7 @@ describe.skipIf(!hasTool('gpg'))('verifiers that people have', () => {
   }
 
   /** What happened to the key 10 days ago, after it had signed. */
-  function change(name: Case, fingerprint: string): void {
+  async function change(name: Case, fingerprint: string): Promise<void> {
     const reasons: Readonly<Record<string, readonly [string, string]>> = {
       retired: ['retired', ''],
       compromised: ['compromised', ''],
@@ -190,7 +192,7 @@ describe.skipIf(!hasTool('gpg'))('verifiers that people have', () => {
     const more = reason[1] === '' ? [] : ['--subkey', second ?? ''];
     const env = { SOURCE_DATE_EPOCH: String(ago(10)) };
     const revoke = ['key', 'revoke', 'key.asc', '--reason', reason[0], ...more];
-    const made = work.packsign(revoke, { env });
+    const made = await work.packsign(revoke, { env });
     expect([made.status, made.stderr]).toEqual([0, '']);
     copyFileSync(work.path('key.pub.asc'), join(home.folder, 'revoked.asc'));
     home.must(['--import', join(home.folder, 'revoked.asc')]);
