@@ -9,7 +9,10 @@ export default defineConfig({
     globalSetup: ['test/setup.ts'],
     // Most tests wait for processes of their own.
     maxWorkers: 3,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Runs inside a test change the current folder, which threads cannot.
+    pool: 'forks',
+    // Against hanging for ever, and nothing else: the machine may have other things to do.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });

@@ -12,7 +12,19 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const TABLE: Readonly<Record<string, readonly string[]>> = {
   bin: ['cli'],
   cli: ['index'],
-  index: ['watch', 'release', 'consume', 'keys', 'page', 'signers', 'verify', 'run', 'net', 'model', 'errors'],
+  index: [
+    'watch',
+    'release',
+    'consume',
+    'keys',
+    'page',
+    'signers',
+    'verify',
+    'run',
+    'net',
+    'model',
+    'errors',
+  ],
   watch: [
     ...['release', 'keys', 'page', 'published', 'verify', 'pgp', 'run'],
     ...['places', 'disk', 'model', 'errors'],

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -10,30 +9,26 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect } from 'vitest';
 import { generateKey } from '../src/keys/generate.js';
+import { runHere, runProcess } from './run.js';
+import type { ProcessOptions, Run, Surroundings } from './run.js';
 
-/** What one run of the compiled program came to. */
-export interface Run {
-  readonly args: readonly string[];
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly status: number | null;
-}
+export type { Run } from './run.js';
 
-export interface RunOptions {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
-}
+export type RunOptions = Partial<Omit<Surroundings, 'cwd'>>;
 
 /** A temporary folder in which packsign runs, with a HOME of its own beside the directory `dist`. */
 export interface Place {
   readonly root: string;
-  readonly packsign: (args: readonly string[], options?: RunOptions) => Run;
+  /** Runs the program inside this process. */
+  readonly packsign: (args: readonly string[], options?: RunOptions) => Promise<Run>;
   /** The same with --json: its one object. The test ends where there is anything else on stdout. */
-  readonly json: (args: readonly string[], options?: RunOptions) => Answer;
+  readonly json: (args: readonly string[], options?: RunOptions) => Promise<Answer>;
+  /** Runs it in a process of its own, where signals, descriptors or memory matter. */
+  readonly process: (args: readonly string[], options?: Partial<Omit<ProcessOptions, 'cwd'>>) => Promise<Run>;
   readonly write: (name: string, bytes: string | Uint8Array) => string;
   readonly read: (name: string) => Buffer;
   readonly text: (name: string) => string;
@@ -51,9 +46,8 @@ export interface Answer {
   readonly run: Run;
 }
 
-const PROGRAM = resolve('dist/bin/packsign.js');
-/** A run that waits on a pipe for ever is a failure, not a hang of the tests. */
-const PATIENCE_MS = 40_000;
+/** Where the runs of all tests keep compiled code. */
+const COMPILED = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] };
 const roots: string[] = [];
 
 afterAll(() => {
@@ -66,12 +60,16 @@ export function newPlace(): Place {
   mkdirSync(join(root, 'home'));
   mkdirSync(join(root, 'dist'));
   const path = (name: string) => join(root, name);
-  const packsign = (args: readonly string[], options: RunOptions = {}) => runIn(root, args, options);
+  const environment = { PATH: process.env['PATH'], HOME: path('home'), XDG_STATE_HOME: path('state') };
+  const packsign: Place['packsign'] = (args, { env = {}, ...more } = {}) =>
+    runHere(args, { ...more, cwd: root, env: { ...environment, ...env } });
   return {
     root,
     path,
     packsign,
-    json: (args, options) => answerOf(packsign([...args, '--json'], options)),
+    json: async (args, options) => answerOf(await packsign([...args, '--json'], options)),
+    process: (args, { env = {}, ...more } = {}) =>
+      runProcess(args, { ...more, cwd: root, env: { ...environment, ...COMPILED, ...env } }),
     write: (name, bytes) => {
       mkdirSync(dirname(path(name)), { recursive: true });
       writeFileSync(path(name), bytes);
@@ -83,24 +81,6 @@ export function newPlace(): Place {
     remove: (name) => rmSync(path(name), { recursive: true }),
     snapshot: (name = 'dist') => snapshotOf(path(name)),
   };
-}
-
-function runIn(root: string, args: readonly string[], { env = {}, input = '' }: RunOptions): Run {
-  const { status, stdout, stderr, error } = spawnSync(process.execPath, [PROGRAM, ...args], {
-    cwd: root,
-    env: {
-      PATH: process.env['PATH'],
-      HOME: join(root, 'home'),
-      XDG_STATE_HOME: join(root, 'state'),
-      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
-      ...env,
-    },
-    input,
-    encoding: 'utf8',
-    timeout: PATIENCE_MS,
-  });
-  if (error !== undefined) throw error;
-  return { args, status, stdout, stderr };
 }
 
 function answerOf(run: Run): Answer {

@@ -10,11 +10,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-
-/** The program as it ships. */
-export const PROGRAM = resolve('dist/bin/packsign.js');
+import { runHere } from './run.js';
+import type { Run as Ran } from './run.js';
 
 /** A folder with a home, a key and directories: everything that a run may see of its machine. */
 export interface Workshop {
@@ -34,12 +33,12 @@ export interface Run {
 /** Seconds since 1970 at which `makeWorkshop` makes its key: a little ago, so that builds come after it. */
 export const KEY_MADE = Math.floor(Date.now() / 1000) - 300;
 
-export function makeWorkshop(): Workshop {
+export async function makeWorkshop(): Promise<Workshop> {
   const folder = mkdtempSync(join(tmpdir(), 'packsign-real-'));
   const environment = { PATH: process.env['PATH'] ?? '', HOME: join(folder, 'home'), LC_ALL: 'C.UTF-8' };
   mkdirSync(environment.HOME);
   const workshop = { folder, key: join(folder, 'key.asc'), environment };
-  succeed(
+  await succeed(
     workshop,
     [
       'key',
@@ -55,37 +54,44 @@ export function makeWorkshop(): Workshop {
   return workshop;
 }
 
-/** Runs packsign. `at` is what it takes for now, in seconds. */
-export function packsign(workshop: Workshop, args: readonly string[], at?: number): Run {
-  return run(workshop, [process.execPath, PROGRAM, ...args], at);
+/** Runs packsign inside this process. `at` is what it takes for now, in seconds. */
+export function packsign(workshop: Workshop, args: readonly string[], at?: number): Promise<Ran> {
+  return runHere(args, { cwd: workshop.folder, env: environmentAt(workshop, at) });
 }
 
 /** Runs packsign, which must end with 0, and gives what it printed. */
-export function succeed(workshop: Workshop, args: readonly string[], at?: number): string {
-  const { status, stdout, stderr } = packsign(workshop, args, at);
+export async function succeed(workshop: Workshop, args: readonly string[], at?: number): Promise<string> {
+  const { status, stdout, stderr } = await packsign(workshop, args, at);
   if (status === 0) return stdout;
   throw new Error(`packsign ${args.join(' ')} ended with ${String(status)}:\n${stderr}${stdout}`);
 }
 
+function environmentAt({ environment }: Workshop, at?: number): Readonly<Record<string, string>> {
+  return at === undefined ? environment : { ...environment, SOURCE_DATE_EPOCH: String(at) };
+}
+
 /** Runs any program as packsign is run. */
-export function run({ folder, environment }: Workshop, command: readonly string[], at?: number): Run {
+export function run(workshop: Workshop, command: readonly string[], at?: number): Run {
   const [program = '', ...args] = command;
-  const env = { ...environment, ...(at === undefined ? {} : { SOURCE_DATE_EPOCH: String(at) }) };
-  const options = { cwd: folder, env, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 } as const;
+  const options = {
+    cwd: workshop.folder,
+    env: environmentAt(workshop, at),
+    encoding: 'utf8',
+    maxBuffer: 256 * 1024 * 1024,
+  } as const;
   const { status, signal, stdout, stderr, error } = spawnSync(program, args, options);
   if (error !== undefined) throw error;
   return { status, signal, stdout, stderr };
 }
 
 /** The same without waiting. */
-export function start(
-  { folder, environment }: Workshop,
-  command: readonly string[],
-  at?: number,
-): Promise<Run> {
+export function start(workshop: Workshop, command: readonly string[], at?: number): Promise<Run> {
   const [program = '', ...args] = command;
-  const env = { ...environment, ...(at === undefined ? {} : { SOURCE_DATE_EPOCH: String(at) }) };
-  const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    cwd: workshop.folder,
+    env: environmentAt(workshop, at),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (piece: Buffer) => (output.stdout += piece.toString()));
   child.stderr.on('data', (piece: Buffer) => (output.stderr += piece.toString()));

@@ -12,21 +12,21 @@ function tooWide(text: string): readonly string[] {
 }
 
 describe('help', () => {
-  test('lists every command in its group, within 80 columns', () => {
-    const { stdout, stderr, status } = place.packsign(['--help']);
+  test('lists every command in its group, within 80 columns', async () => {
+    const { stdout, stderr, status } = await place.packsign(['--help']);
     expect([status, stderr, tooWide(stdout)]).toEqual([0, '', []]);
     const words = stdout.replace(/\s+/g, ' ');
     for (const { usage, summary } of COMMANDS) expect(words).toContain(` ${usage} ${summary} `);
     expect(stdout.indexOf('For maintainers:')).toBeLessThan(stdout.indexOf('For users'));
   });
 
-  test.each(['-h', 'help'])('is what packsign %s prints', (word) => {
-    expect(place.packsign([word]).stdout).toBe(place.packsign(['--help']).stdout);
+  test.each(['-h', 'help'])('is what packsign %s prints', async (word) => {
+    expect((await place.packsign([word])).stdout).toBe((await place.packsign(['--help'])).stdout);
   });
 
-  test.each(NAMES)('of %s %s has an example, within 80 columns', (...name) => {
+  test.each(NAMES)('of %s %s has an example, within 80 columns', async (...name) => {
     const words = name.filter((word) => typeof word === 'string');
-    const { stdout, stderr, status } = place.packsign([...words, '--help']);
+    const { stdout, stderr, status } = await place.packsign([...words, '--help']);
     expect([status, stderr, tooWide(stdout)]).toEqual([0, '', []]);
     expect(stdout).toContain(`Examples:\n  packsign ${words.join(' ')} `);
     expect(stdout).toContain('--json');
@@ -46,8 +46,8 @@ describe('help', () => {
     ]);
   });
 
-  test('--version is one line on stdout', () => {
-    const { stdout, stderr, status } = place.packsign(['--version']);
+  test('--version is one line on stdout', async () => {
+    const { stdout, stderr, status } = await place.packsign(['--version']);
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
@@ -77,40 +77,40 @@ describe('USAGE', () => {
     ['no user id', ['key', 'generate', '--no-passphrase']],
     ['an empty user id', ['key', 'generate', '--no-passphrase', '--user-id', ' ']],
     ['a life that is none', ['key', 'generate', '--no-passphrase', '--user-id', 'Ann', '--expires', 'soon']],
-  ])('%s', (_, args) => {
-    const run = place.packsign(args);
+  ])('%s', async (_, args) => {
+    const run = await place.packsign(args);
     expect([run.status, run.stdout]).toEqual([2, '']);
     expect(run.stderr).toMatch(/^packsign: error: [^A-Z].*[^.]\n(?:packsign: hint: .*\n)?$/);
-    const answer = place.json(args);
+    const answer = await place.json(args);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
   });
 
-  test('names what was probably meant', () => {
-    expect(transcript(place.packsign(['biuld']))).toMatchInlineSnapshot(`
+  test('names what was probably meant', async () => {
+    expect(transcript(await place.packsign(['biuld']))).toMatchInlineSnapshot(`
       "$ packsign biuld
       ! packsign: error: there is no command biuld
       ! packsign: hint: packsign --help lists the commands
       [2]"
     `);
-    expect(transcript(place.packsign(['build', '--chekc']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['build', '--chekc']))).toMatchInlineSnapshot(`
       "$ packsign build --chekc
       ! packsign: error: unknown argument: chekc
       ! packsign: hint: packsign build --help
       [2]"
     `);
-    expect(transcript(place.packsign(['build', '--maintainer', 'Ann', '--maintainer', 'Bob'])))
+    expect(transcript(await place.packsign(['build', '--maintainer', 'Ann', '--maintainer', 'Bob'])))
       .toMatchInlineSnapshot(`
       "$ packsign build --maintainer Ann --maintainer Bob
       ! packsign: error: an option that takes one value was given twice: Ann, Bob
       ! packsign: hint: packsign build --help
       [2]"
     `);
-    expect(transcript(place.packsign(['build', 'dist', '--threshold', 'abc']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['build', 'dist', '--threshold', 'abc']))).toMatchInlineSnapshot(`
       "$ packsign build dist --threshold abc
       ! packsign: error: --threshold wants a whole number, 1 or more, not "abc"
       [2]"
     `);
-    expect(transcript(place.packsign(['verify', '--fingerprint', 'ABCDEF12']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['verify', '--fingerprint', 'ABCDEF12']))).toMatchInlineSnapshot(`
       "$ packsign verify --fingerprint ABCDEF12
       ! packsign: error: "ABCDEF12" is not a full fingerprint
       ! packsign: hint: a fingerprint has 40 hex digits; shorter key numbers can be forged
@@ -118,16 +118,16 @@ describe('USAGE', () => {
     `);
   });
 
-  test('SOURCE_DATE_EPOCH that is no number of seconds', () => {
+  test('SOURCE_DATE_EPOCH that is no number of seconds', async () => {
     for (const SOURCE_DATE_EPOCH of ['yesterday', '-1', '1.5', '999999999999999', '0x10']) {
-      const answer = place.json(['build', 'dist'], { env: { SOURCE_DATE_EPOCH } });
+      const answer = await place.json(['build', 'dist'], { env: { SOURCE_DATE_EPOCH } });
       expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
     }
   });
 
-  test('words that look like numbers stay words', () => {
+  test('words that look like numbers stay words', async () => {
     for (const word of ['1.10', '1e5', '0x10', '007']) {
-      expect(place.packsign(['verify', word]).stderr).toContain(`no file or directory ${word}\n`);
+      expect((await place.packsign(['verify', word])).stderr).toContain(`no file or directory ${word}\n`);
     }
   });
 });

@@ -14,7 +14,7 @@ import { day, fingerprint, forgeKey } from '../pgp/forge.js';
 import { DEMO, ISSUED, certificateFile, minutes, people, sha256 } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
 import { hasTool } from '../tools.js';
-import { FILES, answer, newReader, packsign, packsignBy, publish, sendFile, serve } from './scene.js';
+import { FILES, answer, newReader, packsign, packsignProcess, publish, sendFile, serve } from './scene.js';
 import type { Reader, Site } from './scene.js';
 
 let known: People;
@@ -45,7 +45,7 @@ describe('downloads', () => {
     reader.place.write('ann.asc', certificateFile(known.ann));
     const get = ['get', 'big', '--from', site.url, '--keys', 'ann.asc', '--output', 'downloads'];
     const little = ['sh', '-c', 'ulimit -f 2000; exec "$0" "$@"', process.execPath];
-    const { status, stderr } = await packsignBy(little, reader.place, { args: get });
+    const { status, stderr } = await packsignProcess(reader.place, get, { by: little });
     expect([status, stderr]).toEqual([2, expect.stringMatching(/^packsign: error: cannot write .*EFBIG/)]);
     expect(readdirSync(reader.place.path('downloads'))).toEqual([expect.stringMatching(/\.part$/)]);
   });
@@ -167,11 +167,10 @@ describe('downloads', () => {
     place.write('ann.asc', certificateFile(known.ann));
     const names = Object.keys(archives);
     const tell = "process.on('exit',()=>process.stderr.write(String(process.resourceUsage().maxRSS)))";
-    const { status, stderr, stdout } = await packsign(
+    const { status, stderr, stdout } = await packsignProcess(
       place,
       ['get', ...names, '--from', site.url, '--keys', 'ann.asc', '--output', 'out', '--json'],
-      '',
-      { NODE_OPTIONS: `--import data:text/javascript,${tell}` },
+      { env: { NODE_OPTIONS: `--import data:text/javascript,${tell}` } },
     );
     expect(status).toBe(0);
     expect((JSON.parse(stdout) as { packages: unknown[] }).packages).toHaveLength(1000);
@@ -419,11 +418,15 @@ describe('over TLS', () => {
     const address = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     writeFileSync(place.path('ann.asc'), certificateFile(known.ann));
     const verify = ['verify', address, '--keys', 'ann.asc'];
-    const env = { NODE_EXTRA_CA_CERTS: certificate };
-    expect((await answer(place, verify, '', env)).value).toMatchObject({ status: 'authentic' });
+    const trusting = async () => {
+      const env = { NODE_EXTRA_CA_CERTS: certificate };
+      const { status, stdout } = await packsignProcess(place, [...verify, '--json'], { env });
+      return { status, value: JSON.parse(stdout) as Record<string, unknown> };
+    };
+    expect((await trusting()).value).toMatchObject({ status: 'authentic' });
     expect((await answer(place, verify)).value).toMatchObject({ error: { code: 'NETWORK' } });
     target = `${site.url}packages.plist`;
-    const redirected = await answer(place, verify, '', env);
+    const redirected = await trusting();
     expect([redirected.status, redirected.value['error']]).toMatchObject([2, { code: 'REDIRECT_REFUSED' }]);
     server.closeAllConnections();
     server.close();

@@ -25,11 +25,11 @@ function field(key: string, value: string): string {
 describe('a database that was made for PackMan', () => {
   test.runIf(hasHistory)(
     'each of the historical ones is listed, with an open padlock and its MD5 sums',
-    () => {
+    async () => {
       const place = newPlace();
       for (const name of databases) {
         const text = readFileSync(join(FOLDER, name), 'latin1').replace(/<!--[^]*?-->/g, '');
-        const { status, value } = place.json(['list', join(FOLDER, name), '--allow-unauthenticated']);
+        const { status, value } = await place.json(['list', join(FOLDER, name), '--allow-unauthenticated']);
         expect(status, name).toBe(0);
         expect(value).toMatchObject({
           status: 'unauthenticated',
@@ -46,11 +46,11 @@ describe('a database that was made for PackMan', () => {
     },
   );
 
-  test('is refused where a key is named: it has no signature', () => {
+  test('is refused where a key is named: it has no signature', async () => {
     const place = newPlace();
     place.write('old.plist', document(field('Name', 'a')));
     place.write('keys.asc', '');
-    const { status, value } = place.json(['list', 'old.plist', '--fingerprint', 'A'.repeat(40)]);
+    const { status, value } = await place.json(['list', 'old.plist', '--fingerprint', 'A'.repeat(40)]);
     expect(status).not.toBe(0);
     expect(value['packages'] ?? []).toEqual([]);
   });
@@ -118,9 +118,9 @@ describe('build --import', () => {
       'dist/packsign.json',
       '{"Packages": {"demo-1.0.tar.gz": {"Home-page": "https://mine.example.org/"}}}',
     );
-    const refused = place.json(['build', 'dist', '--key', 'key.asc']);
+    const refused = await place.json(['build', 'dist', '--key', 'key.asc']);
     expect([refused.status, codeOf(refused)]).toEqual([2, 'FOREIGN_DATABASE']);
-    const { status, value } = place.json([
+    const { status, value } = await place.json([
       'build',
       'dist',
       '--import',
@@ -150,25 +150,25 @@ describe('build --import', () => {
     expect(database).not.toContain('lost');
     const { createHash } = await import('node:crypto');
     expect(database).toContain(createHash('sha256').update(FOREIGN).digest('hex'));
-    expect(place.json(['verify', 'dist']).value['status']).toBe('authentic');
-    const again = place.json(['build', 'dist']);
+    expect((await place.json(['verify', 'dist'])).value['status']).toBe('authentic');
+    const again = await place.json(['build', 'dist']);
     expect(again.value['unchanged']).toBe(true);
   });
 
-  test('with --check writes nothing', () => {
+  test('with --check writes nothing', async () => {
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     place.write('old.plist', FOREIGN);
     const before = place.snapshot();
-    expect(place.json(['build', 'dist', '--import', 'old.plist', '--check']).status).toBe(1);
+    expect((await place.json(['build', 'dist', '--import', 'old.plist', '--check'])).status).toBe(1);
     expect(place.snapshot()).toEqual(before);
   });
 
-  test('refuses a database of packsign', () => {
+  test('refuses a database of packsign', async () => {
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
-    place.packsign(['build', 'dist']);
-    const answer = place.json(['build', 'dist', '--import', 'dist/packages.unsigned.plist']);
+    await place.packsign(['build', 'dist']);
+    const answer = await place.json(['build', 'dist', '--import', 'dist/packages.unsigned.plist']);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
   });
 });

@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { PrivateKey } from 'openpgp';
 import { afterAll } from 'vitest';
 import { encodeDatabase } from '../../src/format/database.js';
@@ -13,6 +12,7 @@ import type { Packsign } from '../../src/model/database.js';
 import { makeRun } from '../../src/run.js';
 import { newPlace } from '../packsign.js';
 import type { Place, Run } from '../packsign.js';
+import type { ProcessOptions } from '../run.js';
 import { subkeyOf } from '../pgp/forge.js';
 import { DEMO, OTHER, certificateFile, database, put, sha256, signatureFile } from '../threats/scene.js';
 import type { DatabaseOptions } from '../threats/scene.js';
@@ -196,44 +196,26 @@ export function newReader(place: Place = newPlace()): Reader {
   };
 }
 
-/** Runs packsign beside a server of this very process, which must stay able to answer. */
+/** Runs packsign for somebody whose store and cache are in the place. */
 export async function packsign(
   place: Place,
   args: readonly string[],
   ...[input = '', env = {}]: readonly [input?: string, env?: Readonly<Record<string, string>>]
 ): Promise<Run> {
-  return await packsignBy([process.execPath], place, { args, input, env });
+  return await place.packsign(args, { input, env: { ...readersFolders(place), ...env } });
 }
 
-/** The same by another program that runs it: its first words. */
-export async function packsignBy(
-  [command = '', ...words]: readonly string[],
+/** The same in a process of its own. */
+export async function packsignProcess(
   place: Place,
-  {
-    args,
-    input = '',
-    env = {},
-  }: { args: readonly string[]; input?: string; env?: Readonly<Record<string, string>> },
+  args: readonly string[],
+  { env = {}, ...more }: Partial<Pick<ProcessOptions, 'by' | 'env'>> = {},
 ): Promise<Run> {
-  const child = spawn(command, [...words, resolve('dist/bin/packsign.js'), ...args], {
-    cwd: place.root,
-    env: {
-      PATH: process.env['PATH'],
-      HOME: place.path('home'),
-      XDG_STATE_HOME: place.path('state'),
-      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
-      XDG_CONFIG_HOME: place.path('config'),
-      XDG_CACHE_HOME: place.path('cache'),
-      ...env,
-    },
-    timeout: 100_000,
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  child.stdin.end(input);
-  const status = await new Promise<number | null>((done) => child.on('close', done));
-  return { args, stdout, stderr, status };
+  return await place.process(args, { ...more, env: { ...readersFolders(place), ...env } });
+}
+
+function readersFolders(place: Place): Readonly<Record<string, string>> {
+  return { XDG_CONFIG_HOME: place.path('config'), XDG_CACHE_HOME: place.path('cache') };
 }
 
 /** The one object of a command with --json. */

@@ -22,17 +22,17 @@ beforeEach(() => {
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
 });
 
-function release(more: readonly string[] = [], env = {}): void {
-  expect(place.packsign(['build', 'dist', '--key', 'ann.asc', ...more], { env }).stderr).toBe('');
+async function release(more: readonly string[] = [], env = {}): Promise<void> {
+  expect((await place.packsign(['build', 'dist', '--key', 'ann.asc', ...more], { env })).stderr).toBe('');
 }
 
 const VERIFY = ['verify', 'dist'];
 const HELD = [...VERIFY, '--keys', 'ann.pub.asc'];
 
 describe('what verify says', () => {
-  test('authentic', () => {
-    release();
-    expect(transcript(place.packsign(VERIFY))).toMatchInlineSnapshot(`
+  test('authentic', async () => {
+    await release();
+    expect(transcript(await place.packsign(VERIFY))).toMatchInlineSnapshot(`
       "$ packsign verify dist
       authentic (🔒 closed padlock): dist/packages.plist
         issued <date>, fresh until <date>
@@ -40,14 +40,14 @@ describe('what verify says', () => {
         1 of 1 file as signed
       [0]"
     `);
-    expect(transcript(place.packsign(HELD))).toBe(
-      transcript(place.packsign(VERIFY)).replace('verify dist', 'verify dist --keys ann.pub.asc'),
+    expect(transcript(await place.packsign(HELD))).toBe(
+      transcript(await place.packsign(VERIFY)).replace('verify dist', 'verify dist --keys ann.pub.asc'),
     );
   });
 
-  test('stale', () => {
-    release([], epoch('2026-01-01'));
-    expect(transcript(place.packsign(HELD))).toMatchInlineSnapshot(`
+  test('stale', async () => {
+    await release([], epoch('2026-01-01'));
+    expect(transcript(await place.packsign(HELD))).toMatchInlineSnapshot(`
       "$ packsign verify dist --keys ann.pub.asc
       stale (🔒 closed padlock): dist/packages.plist: expired at <date> (DATABASE_STALE)
         issued <date>, fresh until <date>
@@ -57,10 +57,10 @@ describe('what verify says', () => {
     `);
   });
 
-  test('unauthenticated', () => {
-    release();
+  test('unauthenticated', async () => {
+    await release();
     place.remove('state');
-    expect(transcript(place.packsign(VERIFY))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(VERIFY))).toMatchInlineSnapshot(`
       "$ packsign verify dist
       unauthenticated (🔓 open padlock): dist/packages.plist: signed by the key beside it, which proves nothing: anybody could have put both there (NOT_PINNED)
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
@@ -69,7 +69,7 @@ describe('what verify says', () => {
         packsign verify dist --fingerprint FINGERPRINT
       [1]"
     `);
-    expect(transcript(place.packsign(['verify', 'dist/packages.plist']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['verify', 'dist/packages.plist']))).toMatchInlineSnapshot(`
       "$ packsign verify dist/packages.plist
       unauthenticated (🔓 open padlock): dist/packages.plist: no key was named to hold it to (NOT_PINNED)
         to know whose it is, get the fingerprint from a place you trust and type
@@ -78,9 +78,9 @@ describe('what verify says', () => {
     `);
   });
 
-  test('refused', () => {
-    release(['--notify', 'mailto:ann@example.org']);
-    expect(transcript(place.packsign([...VERIFY, '--keys', 'bob.pub.asc']))).toMatchInlineSnapshot(`
+  test('refused', async () => {
+    await release(['--notify', 'mailto:ann@example.org']);
+    expect(transcript(await place.packsign([...VERIFY, '--keys', 'bob.pub.asc']))).toMatchInlineSnapshot(`
       "$ packsign verify dist --keys bob.pub.asc
       refused (refusal): dist/packages.plist: no good signature by a trusted key: made by a key that is not among the certificates (SIGNATURE_INVALID)
         does not count: an unknown key, <date> (made by a key that is not among the certificates)
@@ -88,32 +88,32 @@ describe('what verify says', () => {
       [1]"
     `);
     place.write('dist/packages.plist', 'x');
-    expect(transcript(place.packsign(HELD))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(HELD))).toMatchInlineSnapshot(`
       "$ packsign verify dist --keys ann.pub.asc
       refused (refusal): dist/packages.plist: these bytes have no signature: they were changed, or never signed (SIGNATURE_MISSING)
         do not use it
       [1]"
     `);
     place.remove('dist/packages.plist');
-    expect(transcript(place.packsign(HELD))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(HELD))).toMatchInlineSnapshot(`
       "$ packsign verify dist --keys ann.pub.asc
       refused (refusal): dist/packages.plist: there is no dist/packages.plist (DATABASE_MISSING)
       [1]"
     `);
   });
 
-  test('altered, missing, unlisted and yanked archives', () => {
+  test('altered, missing, unlisted and yanked archives', async () => {
     place.write('dist/gone-1.0.tar.gz', sdist('gone', '1.0'));
     place.write('dist/leaky-1.0.tar.gz', sdist('leaky', '1.0'));
     place.write(
       'dist/packsign.json',
       JSON.stringify({ Packages: { 'leaky-1.0.tar.gz': { Yanked: 'leaks' } } }),
     );
-    release();
+    await release();
     place.write('dist/demo-1.0.tar.gz', 'evil');
     place.remove('dist/gone-1.0.tar.gz');
     place.write('dist/new-1.0.tar.gz', sdist('new', '1.0'));
-    expect(transcript(place.packsign(VERIFY))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(VERIFY))).toMatchInlineSnapshot(`
       "$ packsign verify dist
       authentic (🔒 closed padlock): dist/packages.plist (ARCHIVE_ALTERED)
         issued <date>, fresh until <date>
@@ -146,9 +146,9 @@ describe('--json', () => {
     'findings',
   ];
 
-  test('has every key with each answer, null where it does not apply', () => {
-    release();
-    const authentic = place.json(VERIFY);
+  test('has every key with each answer, null where it does not apply', async () => {
+    await release();
+    const authentic = await place.json(VERIFY);
     expect(authentic.value).toMatchObject({
       status: 'authentic',
       code: null,
@@ -164,11 +164,15 @@ describe('--json', () => {
       expect.arrayContaining(['fingerprint', 'userId', 'signedAt', 'counts', 'reason']),
     );
     place.remove('state');
-    const answers = [authentic, place.json(VERIFY), place.json(['verify', 'dist/packages.plist'])];
+    const answers = [
+      authentic,
+      await place.json(VERIFY),
+      await place.json(['verify', 'dist/packages.plist']),
+    ];
     place.remove('dist/signatures');
-    answers.push(place.json(HELD));
+    answers.push(await place.json(HELD));
     place.remove('dist/packages.plist');
-    answers.push(place.json(HELD));
+    answers.push(await place.json(HELD));
     expect(answers.map(({ value }) => value['status'])).toEqual([
       'authentic',
       'unauthenticated',
@@ -179,64 +183,64 @@ describe('--json', () => {
     for (const { value } of answers) expect(Object.keys(value)).toEqual(expect.arrayContaining(KEYS));
   });
 
-  test('says who pinned', () => {
-    release();
-    const pinnedBy = (args: readonly string[]) => place.json(args).value['pinnedBy'];
-    expect(pinnedBy(VERIFY)).toBe('publisher');
-    expect(pinnedBy(HELD)).toBe('option');
-    expect(pinnedBy([...VERIFY, '--fingerprint', ann.fingerprint])).toBe('option');
+  test('says who pinned', async () => {
+    await release();
+    const pinnedBy = async (args: readonly string[]) => (await place.json(args)).value['pinnedBy'];
+    expect(await pinnedBy(VERIFY)).toBe('publisher');
+    expect(await pinnedBy(HELD)).toBe('option');
+    expect(await pinnedBy([...VERIFY, '--fingerprint', ann.fingerprint])).toBe('option');
     place.remove('state');
-    expect(pinnedBy(VERIFY)).toBe('directory');
-    expect(pinnedBy(['verify', 'dist/packages.plist'])).toBe(null);
+    expect(await pinnedBy(VERIFY)).toBe('directory');
+    expect(await pinnedBy(['verify', 'dist/packages.plist'])).toBe(null);
   });
 
-  test('the directory as it was typed', () => {
-    release();
-    expect(place.json(['verify', './dist/']).value['database']).toBe('dist/packages.plist');
-    expect(place.json(['verify', place.path('dist')]).value['database']).toBe(
+  test('the directory as it was typed', async () => {
+    await release();
+    expect((await place.json(['verify', './dist/'])).value['database']).toBe('dist/packages.plist');
+    expect((await place.json(['verify', place.path('dist')])).value['database']).toBe(
       place.path('dist/packages.plist'),
     );
   });
 
-  test('--quiet leaves the exit status and the object', () => {
-    release();
-    expect(place.packsign([...VERIFY, '--quiet'])).toMatchObject({ stdout: '', stderr: '', status: 0 });
+  test('--quiet leaves the exit status and the object', async () => {
+    await release();
+    expect(await place.packsign([...VERIFY, '--quiet'])).toMatchObject({ stdout: '', stderr: '', status: 0 });
     place.write('dist/demo-1.0.tar.gz', 'evil');
-    expect(place.packsign([...VERIFY, '--quiet'])).toMatchObject({ stdout: '', stderr: '', status: 1 });
-    expect(place.json([...VERIFY, '--quiet']).value['code']).toBe('ARCHIVE_ALTERED');
+    expect(await place.packsign([...VERIFY, '--quiet'])).toMatchObject({ stdout: '', stderr: '', status: 1 });
+    expect((await place.json([...VERIFY, '--quiet'])).value['code']).toBe('ARCHIVE_ALTERED');
   });
 });
 
-test('a fingerprint may be typed as people write it', () => {
-  release();
+test('a fingerprint may be typed as people write it', async () => {
+  await release();
   const groups = ann.fingerprint.match(/.{4}/g)!.join(' ');
   for (const typed of [groups, ann.fingerprint.toLowerCase(), `0x${ann.fingerprint}`, ` ${groups} `]) {
-    expect(place.packsign([...VERIFY, '--fingerprint', typed]).status).toBe(0);
+    expect((await place.packsign([...VERIFY, '--fingerprint', typed])).status).toBe(0);
   }
 });
 
-test('SOURCE_DATE_EPOCH makes no stale database fresh', () => {
-  release([], epoch('2026-01-01'));
-  expect(place.packsign(HELD, { env: epoch('2026-01-02') }).status).toBe(1);
+test('SOURCE_DATE_EPOCH makes no stale database fresh', async () => {
+  await release([], epoch('2026-01-01'));
+  expect((await place.packsign(HELD, { env: epoch('2026-01-02') })).status).toBe(1);
 });
 
-test('packsign.json is not read', () => {
-  release();
+test('packsign.json is not read', async () => {
+  await release();
   place.write('dist/packsign.json', 'junk');
-  expect(place.packsign(VERIFY).status).toBe(0);
+  expect((await place.packsign(VERIFY)).status).toBe(0);
 });
 
-test.each(['nowhere', 'dist/demo-1.0.tar.gz/inside'])('FILE_UNREADABLE: %s', (target) => {
-  const answer = place.json(['verify', target]);
+test.each(['nowhere', 'dist/demo-1.0.tar.gz/inside'])('FILE_UNREADABLE: %s', async (target) => {
+  const answer = await place.json(['verify', target]);
   expect([answer.status, codeOf(answer)]).toEqual([2, 'FILE_UNREADABLE']);
-  expect(place.packsign(['verify', target]).stderr).toMatch(
+  expect((await place.packsign(['verify', target])).stderr).toMatch(
     /^packsign: error: there is no file or directory /,
   );
 });
 
-test.each(['--keys', '--signature'])('FILE_UNREADABLE: no file after %s', (option) => {
-  release();
-  const answer = place.json([...VERIFY, option, 'nowhere']);
+test.each(['--keys', '--signature'])('FILE_UNREADABLE: no file after %s', async (option) => {
+  await release();
+  const answer = await place.json([...VERIFY, option, 'nowhere']);
   expect([answer.status, codeOf(answer)]).toEqual([2, 'FILE_UNREADABLE']);
 });
 
@@ -278,7 +282,7 @@ describe('colours', () => {
     expect(await onTerminal(['build', '/nowhere', '--no-color', '--json'])).not.toMatch(COLOUR);
   });
 
-  test('never go into a file', () => {
-    expect(place.packsign(failing, { env: { FORCE_COLOR: '1' } }).stderr).not.toMatch(COLOUR);
+  test('never go into a file', async () => {
+    expect((await place.process(failing, { env: { FORCE_COLOR: '1' } })).stderr).not.toMatch(COLOUR);
   });
 });

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reasonOf } from '../../src/errors.js';
-import { KEY_MADE, PROGRAM, contentsOf, copyOf, makeWorkshop, start, succeed, writeSdist } from '../real.js';
+import { KEY_MADE, contentsOf, copyOf, makeWorkshop, start, succeed, writeSdist } from '../real.js';
 import type { Workshop } from '../real.js';
+import { PROGRAM } from '../run.js';
 import { expectSettled, expectSound, temporaries } from './sound.js';
 import { canTrace, changingCalls, failingAt, signalledAt } from './strace.js';
 import type { Call } from './strace.js';
@@ -32,15 +33,15 @@ let fresh: string;
 /** Published; then one archive came and one went. */
 let grown: string;
 
-beforeAll(() => {
-  workshop = makeWorkshop();
+beforeAll(async () => {
+  workshop = await makeWorkshop();
   fresh = join(workshop.folder, 'fresh', 'dist');
   for (const name of ['adder', 'boa', 'cobra']) {
     writeSdist(join(fresh, `${name}-1.0.tar.gz`), { name, version: '1.0' });
   }
   mkdirSync(join(workshop.folder, 'grown'));
   grown = copyOf(fresh, '../grown/dist');
-  succeed(workshop, publishing(grown), FIRST);
+  await succeed(workshop, publishing(grown), FIRST);
   writeSdist(join(grown, 'python', 'dasypeltis-1.0.tar.gz'), { name: 'dasypeltis', version: '1.0' });
   rmSync(join(grown, 'boa-1.0.tar.gz'));
 });
@@ -102,15 +103,15 @@ async function failEverywhere(start: string, at: number): Promise<void> {
     } else {
       // It failed behind the commit point, where nothing is taken back.
       expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
-      expectSound(workshop, directory);
+      await expectSound(workshop, directory);
       if (result.status !== 0) expect(result.stderr).toContain('is published all the same');
     }
     // Mostly it leaves everything as it was: going on from there is tried once.
     const left = JSON.stringify(contentsOf(directory, (path) => path === '.packsign/cache'));
     if (!seen.has(left)) {
       seen.add(left);
-      succeed(workshop, publishing(directory), at + 1);
-      expectSettled(workshop, directory);
+      await succeed(workshop, publishing(directory), at + 1);
+      await expectSettled(workshop, directory);
     }
     rmSync(directory, { recursive: true });
   }
@@ -165,9 +166,9 @@ describe.runIf(canTrace())('a publication that is interrupted', () => {
           expect([0, status]).toContain(result.status);
           expect(now).toEqual(published(whole));
         }
-        expectSound(workshop, directory);
-        succeed(workshop, publishing(directory), LATER + 1);
-        expectSettled(workshop, directory);
+        await expectSound(workshop, directory);
+        await succeed(workshop, publishing(directory), LATER + 1);
+        await expectSettled(workshop, directory);
         rmSync(directory, { recursive: true });
       }
       rmSync(whole, { recursive: true });
@@ -186,7 +187,7 @@ describe('two publications at one time', () => {
       for (const { status, stderr } of runs) {
         if (status !== 0) expect(`${String(status)} ${stderr}`).toMatch(/^2 .*is at work here/);
       }
-      expectSettled(workshop, directory);
+      await expectSettled(workshop, directory);
       rmSync(directory, { recursive: true });
     }
   });

@@ -23,15 +23,15 @@ let fresh: string;
 let grown: string;
 
 describe.runIf(canTrace())('a publication that is killed', () => {
-  beforeAll(() => {
-    workshop = makeWorkshop();
+  beforeAll(async () => {
+    workshop = await makeWorkshop();
     fresh = join(workshop.folder, 'fresh', 'dist');
     for (const name of ['adder', 'boa', 'cobra']) {
       writeSdist(join(fresh, `${name}-1.0.tar.gz`), { name, version: '1.0' });
     }
     mkdirSync(join(workshop.folder, 'grown'));
     grown = copyOf(fresh, '../grown/dist');
-    publish(grown, FIRST);
+    await publish(grown, FIRST);
     writeSdist(join(grown, 'python', 'dasypeltis-1.0.tar.gz'), { name: 'dasypeltis', version: '1.0' });
     rmSync(join(grown, 'boa-1.0.tar.gz'));
   });
@@ -59,7 +59,7 @@ describe.runIf(canTrace())('a publication that is killed', () => {
   it(
     'by sign, for the first time, is sound and goes on',
     async () => {
-      await killEverywhere(waiting(fresh, FIRST), { verb: 'sign', at: FIRST });
+      await killEverywhere(await waiting(fresh, FIRST), { verb: 'sign', at: FIRST });
     },
     PATIENCE_MS,
   );
@@ -67,7 +67,7 @@ describe.runIf(canTrace())('a publication that is killed', () => {
   it(
     'by sign, later, is sound and goes on',
     async () => {
-      await killEverywhere(waiting(grown, LATER), { verb: 'sign', at: LATER });
+      await killEverywhere(await waiting(grown, LATER), { verb: 'sign', at: LATER });
     },
     PATIENCE_MS,
   );
@@ -78,8 +78,8 @@ describe.runIf(canTrace())('a publication that is killed', () => {
       const paged = copyOf(grown, 'paged');
       writeFileSync(join(paged, 'packsign.json'), '{ "Page": true }');
       // The page of what was published before.
-      succeed(workshop, ['page', paged], FIRST);
-      const calls = await killEverywhere(waiting(paged, LATER), { verb: 'sign', at: LATER });
+      await succeed(workshop, ['page', paged], FIRST);
+      const calls = await killEverywhere(await waiting(paged, LATER), { verb: 'sign', at: LATER });
       // What waited is taken away last (docs/FORMAT.md §1).
       const firstOf = (what: RegExp) => calls.findIndex(({ name, text }) => what.test(`${name} ${text}`));
       const page = firstOf(/^rename.*index\.html/);
@@ -105,32 +105,32 @@ describe.runIf(canTrace())('a publication that is killed', () => {
  */
 async function killKeyChange(): Promise<void> {
   const start = copyOf(grown, '../stolen/dist');
-  const [stolen] = subkeysOf(workshop.key);
+  const [stolen] = await subkeysOf(workshop.key);
   const changed = join(workshop.folder, 'changed.asc');
   const rotate = ['key', 'rotate', workshop.key, '--output', changed, '--old-expires', '1y'];
-  succeed(workshop, rotate, LATER);
+  await succeed(workshop, rotate, LATER);
   const twice = join(workshop.folder, 'twice.asc');
   const revoke = ['key', 'revoke', changed, '--output', twice, '--reason', 'compromised'];
-  succeed(workshop, [...revoke, '--subkey', stolen?.fingerprint ?? ''], LATER + 1);
+  await succeed(workshop, [...revoke, '--subkey', stolen?.fingerprint ?? ''], LATER + 1);
   const certificate = join(workshop.folder, 'twice.pub.asc');
   const publishKeys = (directory: string) => ['key', 'publish', directory, '--certificate', certificate];
   const publishNext = (directory: string) => ['build', directory, '--key', twice, '--deterministic'];
 
-  await killOften(start, publishKeys, (directory, isOver) => {
+  await killOften(start, publishKeys, async (directory, isOver) => {
     // The stolen subkey made the signature that stands, so it must not be known as such yet.
-    expect(revokedIn(directory)[0]).toBe(false);
+    expect((await revokedIn(directory))[0]).toBe(false);
     if (isOver) {
-      expect(revokedIn(directory)).toEqual([false, false]);
+      expect(await revokedIn(directory)).toEqual([false, false]);
       expect(contentsOf(directory)).toHaveProperty(['.packsign/keys.held.asc']);
     }
   });
   const held = copyOf(start, '../held/dist');
-  succeed(workshop, publishKeys(held), LATER + 2);
+  await succeed(workshop, publishKeys(held), LATER + 2);
   const before = contentsOf(held)['packages.plist'];
-  await killOften(held, publishNext, (directory, isOver) => {
+  await killOften(held, publishNext, async (directory, isOver) => {
     const isNext = contentsOf(directory)['packages.plist'] !== before;
-    if (revokedIn(directory)[0] === true) expect(isNext).toBe(true);
-    if (isOver) expect([isNext, ...revokedIn(directory)]).toEqual([true, true, false]);
+    if ((await revokedIn(directory))[0] === true) expect(isNext).toBe(true);
+    if (isOver) expect([isNext, ...(await revokedIn(directory))]).toEqual([true, true, false]);
   });
 }
 
@@ -138,14 +138,14 @@ async function killKeyChange(): Promise<void> {
 async function killOften(
   start: string,
   command: (directory: string) => readonly string[],
-  look: (directory: string, isOver: boolean) => void,
+  look: (directory: string, isOver: boolean) => Promise<void>,
 ): Promise<void> {
   const at = LATER + 3;
   const whole = copyOf(start, 'whole-keys');
   // As above: whether the cache is written must not depend on how old a copy is.
   await setTimeout(2_100);
   const calls = changingCalls(workshop, command(whole), { directory: whole, at });
-  look(whole, true);
+  await look(whole, true);
   expect(calls.filter(({ name }) => name.startsWith('rename')).length).toBeGreaterThanOrEqual(3);
   const seen = new Set<string>();
   const queue = calls.map((call, index) => ({ call, directory: copyOf(start, `killed-${String(index)}`) }));
@@ -157,12 +157,12 @@ async function killOften(
     const left = stateOf(directory);
     if (!seen.has(left)) {
       seen.add(left);
-      expectSound(workshop, directory);
-      look(directory, false);
-      succeed(workshop, command(directory), at + 1);
-      expectSound(workshop, directory);
+      await expectSound(workshop, directory);
+      await look(directory, false);
+      await succeed(workshop, command(directory), at + 1);
+      await expectSound(workshop, directory);
       expect(leftovers(directory)).toEqual([]);
-      look(directory, true);
+      await look(directory, true);
     }
     rmSync(directory, { recursive: true });
   }
@@ -175,14 +175,16 @@ interface ShownSubkey {
   readonly revoked: boolean;
 }
 
-function subkeysOf(file: string): readonly ShownSubkey[] {
-  const shown = JSON.parse(succeed(workshop, ['key', 'show', file, '--json'])) as { subkeys: ShownSubkey[] };
+async function subkeysOf(file: string): Promise<readonly ShownSubkey[]> {
+  const shown = JSON.parse(await succeed(workshop, ['key', 'show', file, '--json'])) as {
+    subkeys: ShownSubkey[];
+  };
   return shown.subkeys;
 }
 
 /** Of each subkey in keys.asc, the oldest first, whether people are told that it is revoked. */
-function revokedIn(directory: string): readonly boolean[] {
-  return subkeysOf(join(directory, 'keys.asc')).map(({ revoked }) => revoked);
+async function revokedIn(directory: string): Promise<readonly boolean[]> {
+  return (await subkeysOf(join(directory, 'keys.asc'))).map(({ revoked }) => revoked);
 }
 
 interface Publishing {
@@ -194,14 +196,14 @@ function publishing(directory: string, verb: Publishing['verb']): readonly strin
   return [verb, directory, '--key', workshop.key, '--deterministic'];
 }
 
-function publish(directory: string, at: number): void {
-  succeed(workshop, publishing(directory, 'build'), at);
+async function publish(directory: string, at: number): Promise<void> {
+  await succeed(workshop, publishing(directory, 'build'), at);
 }
 
 /** A copy with a waiting database. */
-function waiting(directory: string, at: number): string {
+async function waiting(directory: string, at: number): Promise<string> {
   const copy = copyOf(directory, 'waiting');
-  succeed(workshop, ['build', copy, '--maintainer', 'Real Maintainer <real@example.org>'], at);
+  await succeed(workshop, ['build', copy, '--maintainer', 'Real Maintainer <real@example.org>'], at);
   return copy;
 }
 
@@ -232,7 +234,7 @@ async function killEverywhere(start: string, { verb, at }: Publishing): Promise<
   const whole = copyOf(start, `${verb}-whole`);
   await setTimeout(2_100);
   const calls = changingCalls(workshop, publishing(whole, verb), { directory: whole, at });
-  expectSettled(workshop, whole);
+  await expectSettled(workshop, whole);
   const outcome = readFileSync(join(whole, 'packages.plist'));
   const before = contentsOf(start)['packages.plist'];
   const seen = new Set<string>();
@@ -251,9 +253,9 @@ async function killEverywhere(start: string, { verb, at }: Publishing): Promise<
     const left = stateOf(directory);
     if (!seen.has(left)) {
       seen.add(left);
-      expectSound(workshop, directory);
-      succeed(workshop, publishing(directory, verb), at + 1);
-      expectSettled(workshop, directory);
+      await expectSound(workshop, directory);
+      await succeed(workshop, publishing(directory, verb), at + 1);
+      await expectSettled(workshop, directory);
       if (database !== before) {
         expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
       }

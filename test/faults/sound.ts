@@ -9,13 +9,17 @@ import { hasTool } from '../tools.js';
  * The invariant of docs/FORMAT.md §1: what stands under `packages.plist`, if anything does, is signed by
  * keys that stand beside it. Held against packsign and, where there is one, gpgv.
  */
-export function expectSound(workshop: Workshop, directory: string, options = ['--no-archives']): void {
+export async function expectSound(
+  workshop: Workshop,
+  directory: string,
+  options = ['--no-archives'],
+): Promise<void> {
   const database = join(directory, 'packages.plist');
   if (!existsSync(database)) return;
   const signature = join(directory, 'signatures', `${sha256(readFileSync(database))}.asc`);
   expect(existsSync(signature), 'the database has a signature').toBe(true);
   const keys = join(directory, 'keys.asc');
-  const verified = packsign(workshop, ['verify', directory, '--keys', keys, '--json', ...options]);
+  const verified = await packsign(workshop, ['verify', directory, '--keys', keys, '--json', ...options]);
   expect(JSON.parse(verified.stdout)).toMatchObject({ status: 'authentic', findings: [] });
   const keyring = join(directory, 'keys.gpg');
   if (!existsSync(keyring) || !hasTool('gpgv')) return;
@@ -23,8 +27,8 @@ export function expectSound(workshop: Workshop, directory: string, options = ['-
 }
 
 /** After a writing verb that went well: nothing is half done, and every archive is as listed. */
-export function expectSettled(workshop: Workshop, directory: string): void {
-  expectSound(workshop, directory, []);
+export async function expectSettled(workshop: Workshop, directory: string): Promise<void> {
+  await expectSound(workshop, directory, []);
   const database = readFileSync(join(directory, 'packages.plist'));
   const signature = readFileSync(join(directory, 'signatures', `${sha256(database)}.asc`));
   expect(readFileSync(join(directory, 'packages.plist.asc')).equals(signature)).toBe(true);

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROGRAM, run, start } from '../real.js';
+import { run, start } from '../real.js';
 import type { Run, Workshop } from '../real.js';
+import { PROGRAM } from '../run.js';
 import { given, hasTool } from '../tools.js';
 
 /** Whether strace is installed and may do its work here; says so when not. */

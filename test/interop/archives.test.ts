@@ -11,16 +11,16 @@ import { python } from './python.js';
 
 let workshop: Workshop;
 
-beforeAll(() => {
-  workshop = makeWorkshop();
+beforeAll(async () => {
+  workshop = await makeWorkshop();
 });
 
 afterAll(() => {
   rmSync(workshop.folder, { recursive: true, force: true });
 });
 
-function build(directory: string): Database {
-  succeed(workshop, ['build', directory, '--key', workshop.key], KEY_MADE + 100);
+async function build(directory: string): Promise<Database> {
+  await succeed(workshop, ['build', directory, '--key', workshop.key], KEY_MADE + 100);
   return decodeDatabase(readFileSync(join(directory, 'packages.plist')));
 }
 
@@ -59,7 +59,7 @@ describe.runIf(hasTool('python3'))('archives that Python makes', () => {
   let said: Readonly<Record<string, readonly [string, string]>>;
   let database: Database;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     directory = join(workshop.folder, 'python');
     const { stdout, stderr, status } = run(workshop, [
       'python3',
@@ -69,7 +69,7 @@ describe.runIf(hasTool('python3'))('archives that Python makes', () => {
     ]);
     if (status !== 0) throw new Error(stderr);
     said = JSON.parse(stdout) as typeof said;
-    database = build(directory);
+    database = await build(directory);
   });
 
   it('are named as its e-mail parser names them', () => {
@@ -103,7 +103,7 @@ describe('packages that npm packs', () => {
   let directory: string;
   let database: Database;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     directory = join(workshop.folder, 'npm');
     mkdirSync(directory);
     const args = ['pack', '--silent', '--offline', '--ignore-scripts', '--pack-destination', directory];
@@ -111,7 +111,7 @@ describe('packages that npm packs', () => {
     const env = { ...process.env, HOME: join(workshop.folder, 'home') };
     const npm = spawnSync('npm', [...args, ...installedPackages().slice(0, 45)], { env, encoding: 'utf8' });
     if (npm.status !== 0) throw new Error(npm.stderr);
-    database = build(directory);
+    database = await build(directory);
     expect(database.Archives.size).toBeGreaterThanOrEqual(40);
   });
 

@@ -110,7 +110,7 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
     for (const name of CASES) scenes.set(name, await sceneOf(name));
     for (const [name, files] of scenes) {
       for (const program of installed) answers.set(`${program} ${name}`, VERIFIERS[program](files));
-      answers.set(`packsign ${name}`, packsignOn(files));
+      answers.set(`packsign ${name}`, await packsignOn(files));
     }
     printTable();
   }, 300_000);
@@ -119,8 +119,8 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
     home.remove();
   });
 
-  function packsignOn(files: Files): number | null {
-    return place(files).json(['verify', 'dist', '--keys', 'dist/keys.asc']).status;
+  async function packsignOn(files: Files): Promise<number | null> {
+    return (await place(files).json(['verify', 'dist', '--keys', 'dist/keys.asc'])).status;
   }
 
   const places = new Map<string, Place>();
@@ -136,14 +136,16 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
     const where = newPlace();
     where.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     const env = { GNUPGHOME: home.folder, SOURCE_DATE_EPOCH: String(ago(30)) };
-    const build = where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '500 days'], { env });
+    const build = await where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '500 days'], {
+      env,
+    });
     if (build.status !== 0) {
-      const shorter = where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '5 days'], {
+      const shorter = await where.packsign(['build', 'dist', '--key', fingerprint, '--validity', '5 days'], {
         env,
       });
       expect([shorter.status, shorter.stderr]).toEqual([0, '']);
     }
-    change(name, fingerprint);
+    await change(name, fingerprint);
     const fresh = await readCertificates(home.must(['--export', fingerprint]));
     const { armored, binary } = encodeCertificates(fresh);
     where.write('dist/keys.asc', armored);
@@ -172,7 +174,7 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
   }
 
   /** What happened to the key 10 days ago, after it had signed. */
-  function change(name: Case, fingerprint: string): void {
+  async function change(name: Case, fingerprint: string): Promise<void> {
     const reasons: Readonly<Record<string, readonly [string, string]>> = {
       retired: ['retired', ''],
       compromised: ['compromised', ''],
@@ -187,7 +189,7 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
     const more = reason[1] === '' ? [] : ['--subkey', second ?? ''];
     const env = { SOURCE_DATE_EPOCH: String(ago(10)) };
     const revoke = ['key', 'revoke', 'key.asc', '--reason', reason[0], ...more];
-    const made = work.packsign(revoke, { env });
+    const made = await work.packsign(revoke, { env });
     expect([made.status, made.stderr]).toEqual([0, '']);
     copyFileSync(work.path('key.pub.asc'), join(home.folder, 'revoked.asc'));
     home.must(['--import', join(home.folder, 'revoked.asc')]);

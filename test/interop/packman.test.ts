@@ -22,7 +22,7 @@ let address: string;
 
 describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
   beforeAll(async () => {
-    workshop = makeWorkshop();
+    workshop = await makeWorkshop();
     directory = join(workshop.folder, 'dist');
     writeSdist(join(directory, 'adder-1.10.tar.gz'), { name: 'adder', version: '1.10' });
     writeSdist(join(directory, 'boa-2.0b1.tar.gz'), { name: 'boa', version: '2.0b1' });
@@ -44,7 +44,7 @@ describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
   });
 
   it('0.5 loads a published database without a warning, and finds every sum right', async () => {
-    publish(['--base-url', address]);
+    await publish(['--base-url', address]);
     const { warnings, crash, listed, fetched } = await ask('0.5');
     expect({ warnings, crash }).toEqual({ warnings: [], crash: null });
     expect(listed).toHaveLength(7);
@@ -66,14 +66,14 @@ describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
   });
 
   it('0.5 joins relative addresses', async () => {
-    publish([]);
+    await publish([]);
     const { warnings, crash, fetched } = await ask('0.5');
     expect({ warnings, crash }).toEqual({ warnings: [], crash: null });
     expect(Object.values(withoutFiles(fetched))).toEqual(Array.from({ length: 5 }, () => ({ right: true })));
   });
 
   it('0.3 and 0.4 load a database of sdists at absolute addresses without a warning', async () => {
-    publish(['--base-url', address, '--exclude', '*.zip']);
+    await publish(['--base-url', address, '--exclude', '*.zip']);
     for (const client of ['0.3', '0.4']) {
       const { warnings, crash, fetched } = await ask(client);
       expect({ warnings, crash }).toEqual({ warnings: [], crash: null });
@@ -84,7 +84,7 @@ describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
   });
 
   it('0.4 says one thing of a newer database', async () => {
-    publish(['--base-url', address]);
+    await publish(['--base-url', address]);
     const { warnings } = await ask('0.4');
     expect(warnings).toEqual(['database version 0.5 is newer than pimp version 0.4']);
   });
@@ -92,18 +92,18 @@ describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
   it('a package without a summary does not break the list', async () => {
     const more = { 'PKG-INFO': 'Metadata-Version: 1.0\nName: bare\nVersion: 1.0\n' };
     writeSdist(join(directory, 'bare-1.0.tar.gz'), { name: 'bare', version: '1.0', more });
-    publish(['--base-url', address]);
+    await publish(['--base-url', address]);
     const { crash, listed } = await ask('0.5');
     expect(crash).toBeNull();
     expect(listed).toContainEqual(['bare-1.0-source', 'bare 1.0']);
   });
 });
 
-function publish(options: readonly string[]): void {
+async function publish(options: readonly string[]): Promise<void> {
   const at = KEY_MADE + 100;
   const reset = ['keys.asc', 'keys.gpg', 'packages.plist', 'packages.plist.asc', 'signatures'];
   for (const name of reset) rmSync(join(directory, name), { recursive: true, force: true });
-  succeed(workshop, ['build', directory, '--key', workshop.key, ...options], at);
+  await succeed(workshop, ['build', directory, '--key', workshop.key, ...options], at);
 }
 
 async function ask(client: string): Promise<Answer> {

@@ -15,9 +15,9 @@ const FILES = [
 const GENERATE = ['key', 'generate', '--user-id', 'Ann <ann@example.org>'];
 
 describe('key generate', () => {
-  test('writes four files and says what each is for', () => {
+  test('writes four files and says what each is for', async () => {
     const place = newPlace();
-    expect(transcript(place.packsign([...GENERATE, '--no-passphrase']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign([...GENERATE, '--no-passphrase']))).toMatchInlineSnapshot(`
       "$ packsign key generate --user-id Ann <ann@example.org> --no-passphrase
       made the key <fingerprint in groups>
         packsign-key.signing.asc  signs releases: put it on the machine that does
@@ -32,11 +32,11 @@ describe('key generate', () => {
     expect(modes).toEqual(['600', '600', '600', '644']);
   });
 
-  test('--json gives every path', () => {
+  test('--json gives every path', async () => {
     const place = newPlace();
-    const { value, status } = place.json([...GENERATE, '--no-passphrase', '--output', 'my/k.asc']);
+    const { value, status } = await place.json([...GENERATE, '--no-passphrase', '--output', 'my/k.asc']);
     expect([status, (value['error'] as { code: string }).code]).toEqual([2, 'FILE_UNWRITABLE']);
-    const made = place.json([...GENERATE, '--no-passphrase', '--output', 'k.asc', '--expires', 'none']);
+    const made = await place.json([...GENERATE, '--no-passphrase', '--output', 'k.asc', '--expires', 'none']);
     expect(made).toMatchObject({
       status: 0,
       value: {
@@ -50,21 +50,21 @@ describe('key generate', () => {
     expect(made.value['fingerprint']).toMatch(/^[0-9A-F]{40}$/);
   });
 
-  test.each(FILES)('FILE_EXISTS: %s is never overwritten', (name) => {
+  test.each(FILES)('FILE_EXISTS: %s is never overwritten', async (name) => {
     const place = newPlace();
     place.write(name, 'mine');
-    const answer = place.json([...GENERATE, '--no-passphrase']);
+    const answer = await place.json([...GENERATE, '--no-passphrase']);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'FILE_EXISTS']);
     expect(FILES.filter((file) => place.has(file))).toEqual([name]);
     expect(place.text(name)).toBe('mine');
   });
 
-  test('PASSPHRASE_NEEDED: no key is left unlocked because nobody could be asked', () => {
+  test('PASSPHRASE_NEEDED: no key is left unlocked because nobody could be asked', async () => {
     const place = newPlace();
-    const answer = place.json(GENERATE);
+    const answer = await place.json(GENERATE);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'PASSPHRASE_NEEDED']);
     expect(FILES.some((file) => place.has(file))).toBe(false);
-    expect(transcript(place.packsign(GENERATE))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(GENERATE))).toMatchInlineSnapshot(`
       "$ packsign key generate --user-id Ann <ann@example.org>
       ! packsign: error: a new key needs a passphrase
       ! packsign: hint: give it with --passphrase-file FILE or in PACKSIGN_PASSPHRASE, or leave it out with --no-passphrase
@@ -75,10 +75,10 @@ describe('key generate', () => {
   test.each<readonly [string, readonly string[], string]>([
     ['an empty file', ['--passphrase-file', 'empty'], ''],
     ['an empty standard input', ['--passphrase-file', '-'], ''],
-  ])('PASSPHRASE_NEEDED: %s is no passphrase', (_, more, input) => {
+  ])('PASSPHRASE_NEEDED: %s is no passphrase', async (_, more, input) => {
     const place = newPlace();
     place.write('empty', '\n');
-    const answer = place.json([...GENERATE, ...more], { input });
+    const answer = await place.json([...GENERATE, ...more], { input });
     expect([answer.status, codeOf(answer)]).toEqual([2, 'PASSPHRASE_NEEDED']);
     expect(FILES.some((file) => place.has(file))).toBe(false);
   });
@@ -87,20 +87,22 @@ describe('key generate', () => {
     ['a file', ['--passphrase-file', 'words'], {}],
     ['standard input', ['--passphrase-file', '-'], { input: `${PASSPHRASE}\n` }],
     ['the environment', [], { env: { PACKSIGN_PASSPHRASE: PASSPHRASE } }],
-  ])('locks the key with a passphrase from %s', (_, more, options) => {
+  ])('locks the key with a passphrase from %s', async (_, more, options) => {
     const place = newPlace();
     place.write('words', `${PASSPHRASE}\nsecond line\n`);
-    const run = place.packsign([...GENERATE, ...more], options);
+    const run = await place.packsign([...GENERATE, ...more], options);
     expect(run.status).toBe(0);
     expect(run.stdout + run.stderr).not.toContain(PASSPHRASE);
-    expect(place.json(['key', 'show', 'packsign-key.asc']).value).toMatchObject({
+    expect((await place.json(['key', 'show', 'packsign-key.asc'])).value).toMatchObject({
       secret: true,
       locked: true,
     });
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     const build = ['build', 'dist', '--key', 'packsign-key.signing.asc'];
-    expect(codeOf(place.json(build))).toBe('PASSPHRASE_NEEDED');
-    expect(place.json(build, { env: { PACKSIGN_PASSPHRASE: PASSPHRASE } })).toMatchObject({ status: 0 });
+    expect(codeOf(await place.json(build))).toBe('PASSPHRASE_NEEDED');
+    expect(await place.json(build, { env: { PACKSIGN_PASSPHRASE: PASSPHRASE } })).toMatchObject({
+      status: 0,
+    });
   });
 });
 
@@ -116,8 +118,8 @@ describe('key show', () => {
     place.write('ann.pub.asc', key.certificate);
   });
 
-  test('of a certificate and of a secret key', () => {
-    expect(transcript(place.packsign(['key', 'show', 'ann.pub.asc']))).toMatchInlineSnapshot(`
+  test('of a certificate and of a secret key', async () => {
+    expect(transcript(await place.packsign(['key', 'show', 'ann.pub.asc']))).toMatchInlineSnapshot(`
       "$ packsign key show ann.pub.asc
       <fingerprint in groups>
         Ann <ann@example.org>
@@ -128,7 +130,7 @@ describe('key show', () => {
         every verifier that packsign knows takes it
       [0]"
     `);
-    expect(transcript(place.packsign(['key', 'show', 'ann.asc']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['key', 'show', 'ann.asc']))).toMatchInlineSnapshot(`
       "$ packsign key show ann.asc
       <fingerprint in groups>
         Ann <ann@example.org>
@@ -141,8 +143,8 @@ describe('key show', () => {
     `);
   });
 
-  test('--json', () => {
-    const { value, status } = place.json(['key', 'show', 'ann.signing.asc']);
+  test('--json', async () => {
+    const { value, status } = await place.json(['key', 'show', 'ann.signing.asc']);
     expect(status).toBe(0);
     expect(value).toMatchObject({
       fingerprint: key.fingerprint,
@@ -161,14 +163,14 @@ describe('key show', () => {
   test('a user id that would move the cursor is shown with escapes', async () => {
     const evil = await newKey('Ann\u001b[2J\u202e');
     place.write('evil.asc', evil.certificate);
-    const { stdout } = place.packsign(['key', 'show', 'evil.asc']);
+    const { stdout } = await place.packsign(['key', 'show', 'evil.asc']);
     expect(stdout).toContain('\\u{1b}[2J');
     // eslint-disable-next-line no-control-regex
     expect(stdout).not.toMatch(/[\u001b\u202e]/);
   });
 
-  test('NO_KEY: no such file', () => {
-    const answer = place.json(['key', 'show', 'nobody.asc']);
+  test('NO_KEY: no such file', async () => {
+    const answer = await place.json(['key', 'show', 'nobody.asc']);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'NO_KEY']);
   });
 
@@ -177,22 +179,26 @@ describe('key show', () => {
     ['nothing', () => ''],
     ['two certificates', () => key.certificate + key.certificate],
     ['half a key', () => key.secret.slice(0, 300)],
-  ])('KEY_MALFORMED: %s', (_, make) => {
+  ])('KEY_MALFORMED: %s', async (_, make) => {
     place.write('bad.asc', make());
-    const answer = place.json(['key', 'show', 'bad.asc']);
+    const answer = await place.json(['key', 'show', 'bad.asc']);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'KEY_MALFORMED']);
   });
 });
 
 describe('keys that cannot sign', () => {
-  function refusal(armored: string, more: readonly string[] = [], env = {}): readonly unknown[] {
+  async function refusal(
+    armored: string,
+    more: readonly string[] = [],
+    env = {},
+  ): Promise<readonly unknown[]> {
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     place.write('key.asc', armored);
     const before = place.snapshot();
     const args = ['build', 'dist', '--key', 'key.asc', ...more];
-    const answer = place.json(args, { env });
-    const run = place.packsign(args, { env });
+    const answer = await place.json(args, { env });
+    const run = await place.packsign(args, { env });
     expect(place.snapshot()).toEqual(before);
     expect(run.stdout).toBe('');
     expect(run.stderr).toMatch(/^packsign: error: .+\n(?:packsign: hint: .+\n)?$/);
@@ -202,26 +208,26 @@ describe('keys that cannot sign', () => {
 
   test('KEY_EXPIRED', async () => {
     const key = await newKey('Ann', { lifeSeconds: 86_400 });
-    expect(refusal(key.signing)).toEqual(['KEY_EXPIRED', 1, 1]);
+    expect(await refusal(key.signing)).toEqual(['KEY_EXPIRED', 1, 1]);
   });
 
   test('KEY_EXPIRED, T25: the primary key does not step in for an expired subkey', async () => {
     const key = await forgeKey({ subkeys: [{ sign: true, keyExpirationTime: 86_400 }] });
-    expect(refusal(key.armor())).toEqual(['KEY_EXPIRED', 1, 1]);
+    expect(await refusal(key.armor())).toEqual(['KEY_EXPIRED', 1, 1]);
   });
 
   test('KEY_REVOKED', async () => {
     const key = await (await forgeKey()).revoke({}, day(5));
-    expect(refusal(key.armor())).toEqual(['KEY_REVOKED', 1, 1]);
+    expect(await refusal(key.armor())).toEqual(['KEY_REVOKED', 1, 1]);
   });
 
   test('KEY_NOT_YET_VALID: SOURCE_DATE_EPOCH lies before the key', async () => {
     const key = await forgeKey();
     const SOURCE_DATE_EPOCH = String(BORN.getTime() / 1000 - 86_400);
-    expect(refusal(key.armor(), [], { SOURCE_DATE_EPOCH })).toEqual(['KEY_NOT_YET_VALID', 1, 1]);
+    expect(await refusal(key.armor(), [], { SOURCE_DATE_EPOCH })).toEqual(['KEY_NOT_YET_VALID', 1, 1]);
   });
 
-  test.runIf(hasGnupg())('KEY_WEAK: RSA of 1024 bits', () => {
+  test.runIf(hasGnupg())('KEY_WEAK: RSA of 1024 bits', async () => {
     const home = gnupgHome();
     try {
       home.must([
@@ -234,7 +240,7 @@ describe('keys that cannot sign', () => {
         'never',
       ]);
       const armored = home.must(['--armor', '--export-secret-keys']).toString();
-      expect(refusal(armored)).toEqual(['KEY_WEAK', 1, 1]);
+      expect(await refusal(armored)).toEqual(['KEY_WEAK', 1, 1]);
     } finally {
       home.remove();
     }
@@ -242,24 +248,24 @@ describe('keys that cannot sign', () => {
 
   test('KEY_MALFORMED: a public key', async () => {
     const key = await newKey('Ann');
-    expect(refusal(key.certificate)).toEqual(['KEY_MALFORMED', 2, 2]);
+    expect(await refusal(key.certificate)).toEqual(['KEY_MALFORMED', 2, 2]);
   });
 
   test('KEY_MALFORMED: two keys in one file', async () => {
     const [a, b] = [await newKey('Ann'), await newKey('Bob')];
-    expect(refusal(a.secret + b.secret)).toEqual(['KEY_MALFORMED', 2, 2]);
+    expect(await refusal(a.secret + b.secret)).toEqual(['KEY_MALFORMED', 2, 2]);
   });
 
-  test('NO_KEY: no such file', () => {
+  test('NO_KEY: no such file', async () => {
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
-    expect(transcript(place.packsign(['build', 'dist', '--key', 'nobody.asc']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['build', 'dist', '--key', 'nobody.asc']))).toMatchInlineSnapshot(`
       "$ packsign build dist --key nobody.asc
       ! packsign: error: there is no key file nobody.asc
       ! packsign: hint: name a file with an OpenPGP secret key, or make one: packsign key generate --user-id "NAME <ADDRESS>"
       [2]"
     `);
-    expect(codeOf(place.json(['sign', 'dist', '--key', 'nobody.asc']))).toBe('NO_KEY');
+    expect(codeOf(await place.json(['sign', 'dist', '--key', 'nobody.asc']))).toBe('NO_KEY');
   });
 
   test('PASSPHRASE_WRONG, from a file, standard input and the environment', async () => {
@@ -270,9 +276,9 @@ describe('keys that cannot sign', () => {
     place.write('words', 'wrong words\n');
     const build = ['build', 'dist', '--key', 'key.asc'];
     const runs = [
-      place.packsign([...build, '--passphrase-file', 'words', '--verbose']),
-      place.packsign([...build, '--passphrase-file', '-', '--verbose'], { input: 'wrong words' }),
-      place.packsign([...build, '--verbose'], { env: { PACKSIGN_PASSPHRASE: 'wrong words' } }),
+      await place.packsign([...build, '--passphrase-file', 'words', '--verbose']),
+      await place.packsign([...build, '--passphrase-file', '-', '--verbose'], { input: 'wrong words' }),
+      await place.packsign([...build, '--verbose'], { env: { PACKSIGN_PASSPHRASE: 'wrong words' } }),
     ];
     for (const run of runs) {
       expect([run.status, run.stdout]).toEqual([2, '']);
@@ -280,7 +286,7 @@ describe('keys that cannot sign', () => {
       expect(run.stderr).not.toContain('wrong words');
     }
     place.write('words', `${PASSPHRASE}\r\n`);
-    expect(place.packsign([...build, '--passphrase-file', 'words']).status).toBe(0);
+    expect((await place.packsign([...build, '--passphrase-file', 'words'])).status).toBe(0);
   });
 
   test('FILE_UNREADABLE: no passphrase file', async () => {
@@ -288,7 +294,7 @@ describe('keys that cannot sign', () => {
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     place.write('key.asc', signing);
-    const answer = place.json(['build', 'dist', '--key', 'key.asc', '--passphrase-file', 'nowhere']);
+    const answer = await place.json(['build', 'dist', '--key', 'key.asc', '--passphrase-file', 'nowhere']);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'FILE_UNREADABLE']);
   });
 });
@@ -300,35 +306,35 @@ describe('PACKSIGN_KEY', () => {
     key = await newKey('Ann');
   });
 
-  function waiting(): Place {
+  async function waiting(): Promise<Place> {
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
-    expect(place.packsign(['build', 'dist']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist'])).status).toBe(0);
     return place;
   }
 
-  test('may hold an armored secret key', () => {
-    const place = waiting();
+  test('may hold an armored secret key', async () => {
+    const place = await waiting();
     const env = { PACKSIGN_KEY: key.signing };
     // Who signs is known only now: that is changed content, built again.
-    expect(place.packsign(['build', 'dist'], { env }).status).toBe(0);
-    const answer = place.json(['sign', 'dist'], { env });
+    expect((await place.packsign(['build', 'dist'], { env })).status).toBe(0);
+    const answer = await place.json(['sign', 'dist'], { env });
     expect(answer).toMatchObject({ status: 0, value: { published: true, signers: [key.fingerprint] } });
   });
 
   test('may name a file, and --key wins over it', async () => {
-    const place = waiting();
+    const place = await waiting();
     const bob = await newKey('Bob');
     place.write('ann.asc', key.signing);
     place.write('bob.asc', bob.signing);
     const env = { PACKSIGN_KEY: 'ann.asc' };
-    expect(place.json(['sign', 'dist', '--key', 'bob.asc'], { env }).value['signers']).toEqual([
+    expect((await place.json(['sign', 'dist', '--key', 'bob.asc'], { env })).value['signers']).toEqual([
       bob.fingerprint,
     ]);
   });
 
-  test('T19: whatever is wrong with it, it is not printed', () => {
-    const place = waiting();
+  test('T19: whatever is wrong with it, it is not printed', async () => {
+    const place = await waiting();
     const lines = key.signing.split('\n');
     const damaged: readonly string[] = [
       key.signing.replaceAll('\n', '\\n'),
@@ -345,7 +351,7 @@ describe('PACKSIGN_KEY', () => {
         ['sign', 'dist', '--json'],
         ['build', 'dist', '--json'],
       ]) {
-        const run = place.packsign(args, { env: { PACKSIGN_KEY } });
+        const run = await place.packsign(args, { env: { PACKSIGN_KEY } });
         expect([run.status, run.args]).toEqual([2, args]);
         const printed = run.stdout + run.stderr;
         expect(printed).not.toContain(lines[4]);

@@ -7,10 +7,10 @@ const DAY = 86_400;
 const NOW_SECONDS = Math.floor(Date.now() / 1000);
 
 /** Codes of what key show says of a key. */
-function lintOf(key: string | Uint8Array, more: readonly string[] = []): readonly unknown[] {
+async function lintOf(key: string | Uint8Array, more: readonly string[] = []): Promise<readonly unknown[]> {
   const place = newPlace();
   place.write('key.asc', key);
-  const { value, status } = place.json(['key', 'show', 'key.asc', ...more]);
+  const { value, status } = await place.json(['key', 'show', 'key.asc', ...more]);
   expect(status).toBe(0);
   return (value['lint'] as { code: string }[]).map(({ code }) => code);
 }
@@ -22,8 +22,8 @@ const endsIn = (days: number) => ({
 
 describe('key show says what verifiers say', () => {
   test('nothing of a key as packsign makes it', async () => {
-    expect(lintOf((await newKey('Ann')).certificate)).toEqual([]);
-    expect(lintOf((await newKey('Ann')).signing)).toEqual([]);
+    expect(await lintOf((await newKey('Ann')).certificate)).toEqual([]);
+    expect(await lintOf((await newKey('Ann')).signing)).toEqual([]);
   });
 
   test.each<readonly [number, readonly string[]]>([
@@ -32,23 +32,27 @@ describe('key show says what verifiers say', () => {
     [3, ['KEY_EXPIRES_SOON']],
     [-1, ['KEY_EXPIRED']],
   ])('KEY_EXPIRES_SOON, KEY_EXPIRED: %i days before its end', async (days, codes) => {
-    expect(lintOf((await newKey('Ann', endsIn(days))).certificate)).toEqual(codes);
+    expect(await lintOf((await newKey('Ann', endsIn(days))).certificate)).toEqual(codes);
   });
 
   test('KEY_NO_SIGNER, KEY_NO_ADDRESS, KEY_RSA_SHORT', async () => {
-    expect(lintOf(publicBytes(await forgeKey({ subkeys: [] })))).toEqual(['KEY_NO_SIGNER']);
+    expect(await lintOf(publicBytes(await forgeKey({ subkeys: [] })))).toEqual(['KEY_NO_SIGNER']);
     const short = publicBytes(await forgeKey({ rsa: true, subkeys: [] }));
-    expect(lintOf(short)).toEqual(['KEY_RSA_SHORT', 'KEY_NO_SIGNER']);
+    expect(await lintOf(short)).toEqual(['KEY_RSA_SHORT', 'KEY_NO_SIGNER']);
   });
 
-  test.runIf(hasGnupg())('KEY_SHA1, KEY_NO_ADDRESS, KEY_RSA_SHORT: an old key of gpg, by its name', () => {
-    const home = gnupgHome();
-    try {
-      const weak = ['--cert-digest-algo', 'SHA1', '--allow-weak-key-signatures', '--passphrase', ''];
-      home.must([...weak, '--quick-generate-key', 'Old release key', 'rsa2048', 'sign', 'never']);
-      const place = newPlace();
-      const run = place.packsign(['key', 'show', 'Old release key'], { env: { GNUPGHOME: home.folder } });
-      expect(transcript(run)).toMatchInlineSnapshot(`
+  test.runIf(hasGnupg())(
+    'KEY_SHA1, KEY_NO_ADDRESS, KEY_RSA_SHORT: an old key of gpg, by its name',
+    async () => {
+      const home = gnupgHome();
+      try {
+        const weak = ['--cert-digest-algo', 'SHA1', '--allow-weak-key-signatures', '--passphrase', ''];
+        home.must([...weak, '--quick-generate-key', 'Old release key', 'rsa2048', 'sign', 'never']);
+        const place = newPlace();
+        const run = await place.packsign(['key', 'show', 'Old release key'], {
+          env: { GNUPGHOME: home.folder },
+        });
+        expect(transcript(run)).toMatchInlineSnapshot(`
         "$ packsign key show Old release key
         <fingerprint in groups>
           Old release key
@@ -61,14 +65,15 @@ describe('key show says what verifiers say', () => {
           ! user id "Old release key" has no address: nobody can tell whom to ask (KEY_NO_ADDRESS)
         [0]"
       `);
-    } finally {
-      home.remove();
-    }
-  });
+      } finally {
+        home.remove();
+      }
+    },
+  );
 
   test('KEY_REVOKED', async () => {
     const key = await (await forgeKey()).revoke({}, new Date());
-    expect(lintOf(publicBytes(key))).toEqual(['KEY_REVOKED']);
+    expect(await lintOf(publicBytes(key))).toEqual(['KEY_REVOKED']);
   });
 });
 
@@ -78,22 +83,24 @@ describe('sign, watch and status say it too', () => {
     const key = await newKey('Ann', endsIn(100));
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     place.write('ann.asc', key.secret);
-    expect(place.packsign(['build', 'dist', '--key', 'ann.asc', '--validity', '60 days']).status).toBe(0);
     expect(
-      place.packsign(['key', 'rotate', 'ann.asc', '--output', 'new.asc', '--expires', '90d']).status,
+      (await place.packsign(['build', 'dist', '--key', 'ann.asc', '--validity', '60 days'])).status,
     ).toBe(0);
-    const status = place.json(['status', 'dist']);
+    expect(
+      (await place.packsign(['key', 'rotate', 'ann.asc', '--output', 'new.asc', '--expires', '90d'])).status,
+    ).toBe(0);
+    const status = await place.json(['status', 'dist']);
     expect([status.status, status.value['attention']]).toEqual([0, []]);
     expect(status.run.stderr).toMatch(
       /^packsign: warning: key \w+ expires at .*, in 99 days \(KEY_EXPIRES_SOON\)\n$/,
     );
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
-    expect(place.packsign(['build', 'dist', '--validity', '60 days']).status).toBe(0);
-    const sign = place.packsign(['sign', 'dist', '--key', 'ann.asc']);
+    expect((await place.packsign(['build', 'dist', '--validity', '60 days'])).status).toBe(0);
+    const sign = await place.packsign(['sign', 'dist', '--key', 'ann.asc']);
     expect([sign.status, sign.stderr]).toEqual([0, expect.stringContaining('(KEY_EXPIRES_SOON)')]);
-    const watch = place.packsign(['watch', 'dist', '--key', 'ann.asc', '--once']);
+    const watch = await place.packsign(['watch', 'dist', '--key', 'ann.asc', '--once']);
     expect(watch.stderr).toContain('(KEY_EXPIRES_SOON)');
-    const shown = place.json(['key', 'show', 'new.pub.asc', '--directory', 'dist']).value['lint'];
+    const shown = (await place.json(['key', 'show', 'new.pub.asc', '--directory', 'dist'])).value['lint'];
     expect(shown).toContainEqual(expect.objectContaining({ code: 'KEY_NOT_PUBLISHED' }));
   });
 
@@ -101,7 +108,9 @@ describe('sign, watch and status say it too', () => {
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     place.write('ann.asc', (await newKey('Ann', endsIn(100))).secret);
-    expect(place.packsign(['build', 'dist', '--validity', '60 days', '--key', 'ann.asc']).status).toBe(0);
-    expect(place.packsign(['status', 'dist', '--quiet']).stderr).toBe('');
+    expect(
+      (await place.packsign(['build', 'dist', '--validity', '60 days', '--key', 'ann.asc'])).status,
+    ).toBe(0);
+    expect((await place.packsign(['status', 'dist', '--quiet'])).stderr).toBe('');
   });
 });

@@ -12,31 +12,35 @@ const DAY_MS = 86_400_000;
 const ago = (days: number) => epoch(new Date(Date.now() - days * DAY_MS));
 
 /** A directory published 30 days ago by Ann, whose certificate of then is begin.asc. */
-function story(ann: TestKey): Place {
+async function story(ann: TestKey): Promise<Place> {
   const place = newPlace();
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
   place.write('ann.asc', ann.secret);
   place.write('ann.signing.asc', ann.signing);
   place.write('ann.pub.asc', ann.certificate);
   place.write('ann.rev.asc', ann.revocation);
-  release(place, 30, ['--key', 'ann.signing.asc']);
+  await release(place, 30, ['--key', 'ann.signing.asc']);
   place.write('begin.asc', place.read('dist/keys.asc'));
   return place;
 }
 
-function release(place: Place, days: number, more: readonly string[]): void {
+async function release(place: Place, days: number, more: readonly string[]): Promise<void> {
   place.write(`dist/demo-1.${days}.tar.gz`, sdist('demo', `1.${days}`));
-  const run = place.packsign(['build', 'dist', ...more], { env: ago(days) });
+  const run = await place.packsign(['build', 'dist', ...more], { env: ago(days) });
   expect([run.status, run.stderr]).toEqual([0, '']);
 }
 
 /** What readers say who hold the first certificate, the published one, or the fingerprint. */
-function answers(place: Place, fingerprint: string): readonly unknown[] {
-  return [
+async function answers(place: Place, fingerprint: string): Promise<readonly unknown[]> {
+  const statuses = [];
+  for (const pins of [
     ['--keys', 'begin.asc'],
     ['--keys', 'dist/keys.asc'],
     ['--fingerprint', fingerprint],
-  ].map((pins) => place.json(['verify', 'dist', ...pins]).value['status']);
+  ]) {
+    statuses.push((await place.json(['verify', 'dist', ...pins])).value['status']);
+  }
+  return statuses;
 }
 
 const ALL_AUTHENTIC = ['authentic', 'authentic', 'authentic'];
@@ -51,10 +55,10 @@ beforeAll(async () => {
 });
 
 describe('key rotate', () => {
-  test('readers need no new key; the old subkey signs no more', () => {
-    const place = story(ann);
+  test('readers need no new key; the old subkey signs no more', async () => {
+    const place = await story(ann);
     place.write('old.signing.asc', ann.signing);
-    const run = place.packsign(['key', 'rotate', 'ann.asc', 'dist'], { env: ago(20) });
+    const run = await place.packsign(['key', 'rotate', 'ann.asc', 'dist'], { env: ago(20) });
     expect(transcript(run)).toMatchInlineSnapshot(`
       "$ packsign key rotate ann.asc dist
       <fingerprint in groups>
@@ -66,63 +70,65 @@ describe('key rotate', () => {
         refreshed dist/keys.asc
       [0]"
     `);
-    expect(answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
+    expect(await answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
     place.write('dist/new-1.0.tar.gz', sdist('new', '1.0'));
-    const late = place.json(['build', 'dist', '--key', 'old.signing.asc'], { env: ago(10) });
+    const late = await place.json(['build', 'dist', '--key', 'old.signing.asc'], { env: ago(10) });
     expect([late.status, codeOf(late)]).toEqual([1, 'KEY_REVOKED']);
-    release(place, 9, ['--key', 'ann.signing.asc']);
-    expect(answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
+    await release(place, 9, ['--key', 'ann.signing.asc']);
+    expect(await answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
     // Without the refreshed certificate the subkey is a stranger's.
     place.write('dist/keys.asc', bob.certificate);
-    expect(place.json(['verify', 'dist', '--keys', 'begin.asc']).value['status']).toBe('refused');
+    expect((await place.json(['verify', 'dist', '--keys', 'begin.asc'])).value['status']).toBe('refused');
   });
 
-  test('--old-expires leaves the old subkey a while; --output leaves the files', () => {
-    const place = story(ann);
+  test('--old-expires leaves the old subkey a while; --output leaves the files', async () => {
+    const place = await story(ann);
     const before = place.read('ann.asc');
     const args = ['key', 'rotate', 'ann.asc', 'dist', '--old-expires', '200 days', '--output', 'new.asc'];
-    const { value, status } = place.json(args, { env: ago(20) });
+    const { value, status } = await place.json(args, { env: ago(20) });
     expect([status, value['files']]).toEqual([0, ['new.asc', 'new.signing.asc', 'new.pub.asc']]);
     expect(place.read('ann.asc')).toEqual(before);
     place.write('old.signing.asc', ann.signing);
-    release(place, 10, ['--key', 'old.signing.asc', '--validity', '100 days']);
-    expect(answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
-    const again = place.json(args, { env: ago(20) });
+    await release(place, 10, ['--key', 'old.signing.asc', '--validity', '100 days']);
+    expect(await answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
+    const again = await place.json(args, { env: ago(20) });
     expect([again.status, codeOf(again)]).toEqual([2, 'FILE_EXISTS']);
   });
 
   test('a locked key stays locked, and no secret is shown', async () => {
-    const place = story(await newKey('Ann', { passphrase: PASSPHRASE }).then(unlockedFor));
+    const place = await story(await newKey('Ann', { passphrase: PASSPHRASE }).then(unlockedFor));
     async function unlockedFor(key: TestKey): Promise<TestKey> {
       return await Promise.resolve({ ...ann, secret: key.secret });
     }
-    expect(codeOf(place.json(['key', 'rotate', 'ann.asc', 'dist']))).toBe('PASSPHRASE_NEEDED');
-    const wrong = place.json(['key', 'rotate', 'ann.asc', 'dist'], { env: { PACKSIGN_PASSPHRASE: 'x' } });
+    expect(codeOf(await place.json(['key', 'rotate', 'ann.asc', 'dist']))).toBe('PASSPHRASE_NEEDED');
+    const wrong = await place.json(['key', 'rotate', 'ann.asc', 'dist'], {
+      env: { PACKSIGN_PASSPHRASE: 'x' },
+    });
     expect(codeOf(wrong)).toBe('PASSPHRASE_WRONG');
     const env = { PACKSIGN_PASSPHRASE: PASSPHRASE };
-    const run = place.packsign(['key', 'rotate', 'ann.asc', 'dist'], { env });
+    const run = await place.packsign(['key', 'rotate', 'ann.asc', 'dist'], { env });
     expect(run.status).toBe(0);
     expect(run.stdout).toContain('it is not in dist/keys.asc; next: packsign key publish');
     expect(run.stdout + run.stderr).not.toMatch(/horse|PRIVATE/);
-    const shown = place.json(['key', 'show', 'ann.signing.asc']).value;
+    const shown = (await place.json(['key', 'show', 'ann.signing.asc'])).value;
     expect(shown).toMatchObject({ locked: true, problem: null });
-    expect(codeOf(place.json(['key', 'check-backup', 'ann.asc']))).toBe('PASSPHRASE_NEEDED');
-    expect(place.packsign(['key', 'check-backup', 'ann.asc'], { env }).status).toBe(0);
+    expect(codeOf(await place.json(['key', 'check-backup', 'ann.asc']))).toBe('PASSPHRASE_NEEDED');
+    expect((await place.packsign(['key', 'check-backup', 'ann.asc'], { env })).status).toBe(0);
   });
 
-  test.runIf(hasGnupg())('gpg signs with the new subkey, from the file without the primary key', () => {
-    const place = story(ann);
-    expect(place.packsign(['key', 'rotate', 'ann.asc', 'dist'], { env: ago(20) }).status).toBe(0);
+  test.runIf(hasGnupg())('gpg signs with the new subkey, from the file without the primary key', async () => {
+    const place = await story(ann);
+    expect((await place.packsign(['key', 'rotate', 'ann.asc', 'dist'], { env: ago(20) })).status).toBe(0);
     const home = gnupgHome();
     try {
       home.must(['--import', place.path('ann.signing.asc')]);
       place.write('dist/new-1.0.tar.gz', sdist('new', '1.0'));
       const env = { GNUPGHOME: home.folder };
-      expect(place.packsign(['build', 'dist', '--key', ann.fingerprint], { env }).stderr).toBe('');
+      expect((await place.packsign(['build', 'dist', '--key', ann.fingerprint], { env })).stderr).toBe('');
     } finally {
       home.remove();
     }
-    expect(answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
+    expect(await answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
   });
 });
 
@@ -132,12 +138,14 @@ describe('key extend', () => {
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     place.write('ann.asc', short.secret);
-    release(place, 30, ['--key', 'ann.asc', '--validity', '10 days']);
+    await release(place, 30, ['--key', 'ann.asc', '--validity', '10 days']);
     place.write('begin.asc', place.read('dist/keys.asc'));
-    expect(answers(place, short.fingerprint)).toEqual(['stale', 'stale', 'stale']);
-    const late = place.json(['build', 'dist', '--key', 'ann.asc', '--description', 'x']);
+    expect(await answers(place, short.fingerprint)).toEqual(['stale', 'stale', 'stale']);
+    const late = await place.json(['build', 'dist', '--key', 'ann.asc', '--description', 'x']);
     expect([late.status, codeOf(late)]).toEqual([1, 'KEY_EXPIRED']);
-    const run = place.packsign(['key', 'extend', 'ann.asc', 'dist', '--expires', '3y'], { env: ago(5) });
+    const run = await place.packsign(['key', 'extend', 'ann.asc', 'dist', '--expires', '3y'], {
+      env: ago(5),
+    });
     expect(transcript(run)).toMatchInlineSnapshot(`
       "$ packsign key extend ann.asc dist --expires 3y
       <fingerprint in groups>
@@ -149,12 +157,12 @@ describe('key extend', () => {
         refreshed dist/keys.asc
       [0]"
     `);
-    release(place, 4, ['--key', 'ann.asc']);
-    expect(answers(place, short.fingerprint)).toEqual(ALL_AUTHENTIC);
+    await release(place, 4, ['--key', 'ann.asc']);
+    expect(await answers(place, short.fingerprint)).toEqual(ALL_AUTHENTIC);
   });
 
-  test('EXPIRES_AFTER_KEY before, and not after; none is never', () => {
-    const place = story(ann);
+  test('EXPIRES_AFTER_KEY before, and not after; none is never', async () => {
+    const place = await story(ann);
     const build = [
       'build',
       'dist',
@@ -165,16 +173,17 @@ describe('key extend', () => {
       '--validity',
       '9 years',
     ];
-    expect(codeOf(place.json(build))).toBe('EXPIRES_AFTER_KEY');
-    const { value } = place.json(['key', 'extend', 'ann.asc', 'dist', '--expires', 'none']);
+    expect(codeOf(await place.json(build))).toBe('EXPIRES_AFTER_KEY');
+    const { value } = await place.json(['key', 'extend', 'ann.asc', 'dist', '--expires', 'none']);
     expect(value).toMatchObject({ expires: null, held: null, keys: 'dist/keys.asc' });
-    expect(place.packsign(build).status).toBe(0);
+    expect((await place.packsign(build)).status).toBe(0);
   });
 
-  test('KEY_UNUSABLE: the file of a release machine cannot certify', () => {
-    const place = story(ann);
+  test('KEY_UNUSABLE: the file of a release machine cannot certify', async () => {
+    const place = await story(ann);
     const before = [place.snapshot(), place.read('ann.signing.asc')];
-    expect(transcript(place.packsign(['key', 'extend', 'ann.signing.asc', 'dist']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['key', 'extend', 'ann.signing.asc', 'dist'])))
+      .toMatchInlineSnapshot(`
       "$ packsign key extend ann.signing.asc dist
       ! packsign: error: the secret primary key <fingerprint> is not in this file
       ! packsign: hint: take the file with the whole key, which packsign key generate tells you to keep offline
@@ -183,19 +192,19 @@ describe('key extend', () => {
     expect([place.snapshot(), place.read('ann.signing.asc')]).toEqual(before);
   });
 
-  test('USAGE and NO_KEY', () => {
-    const place = story(ann);
-    expect(codeOf(place.json(['key', 'extend', 'ann.asc', '--expires', 'soon']))).toBe('USAGE');
-    expect(codeOf(place.json(['key', 'extend', 'no.asc']))).toBe('NO_KEY');
-    expect(codeOf(place.json(['key', 'extend', 'ann.pub.asc']))).toBe('KEY_MALFORMED');
+  test('USAGE and NO_KEY', async () => {
+    const place = await story(ann);
+    expect(codeOf(await place.json(['key', 'extend', 'ann.asc', '--expires', 'soon']))).toBe('USAGE');
+    expect(codeOf(await place.json(['key', 'extend', 'no.asc']))).toBe('NO_KEY');
+    expect(codeOf(await place.json(['key', 'extend', 'ann.pub.asc']))).toBe('KEY_MALFORMED');
   });
 });
 
 describe('key revoke', () => {
-  test('a soft one ends what comes later, not what was signed before', () => {
-    const place = story(ann);
+  test('a soft one ends what comes later, not what was signed before', async () => {
+    const place = await story(ann);
     const args = ['key', 'revoke', 'ann.asc', 'dist', '--reason', 'retired'];
-    expect(transcript(place.packsign(args, { env: ago(20) }))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(args, { env: ago(20) }))).toMatchInlineSnapshot(`
       "$ packsign key revoke ann.asc dist --reason retired
       <fingerprint in groups>
         cannot sign any more
@@ -205,23 +214,24 @@ describe('key revoke', () => {
         refreshed dist/keys.asc
       [0]"
     `);
-    expect(answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
-    const late = place.json(['build', 'dist', '--key', 'ann.signing.asc', '--description', 'x']);
+    expect(await answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
+    const late = await place.json(['build', 'dist', '--key', 'ann.signing.asc', '--description', 'x']);
     expect([late.status, codeOf(late)]).toEqual([1, 'KEY_REVOKED']);
   });
 
   test('T23: a database of today with a signature of before the revocation is refused', async () => {
-    const place = story(ann);
+    const place = await story(ann);
     place.write('thief.asc', ann.signing);
     expect(
-      place.packsign(['key', 'revoke', 'ann.asc', 'dist', '--reason', 'superseded'], { env: ago(20) }).status,
+      (await place.packsign(['key', 'revoke', 'ann.asc', 'dist', '--reason', 'superseded'], { env: ago(20) }))
+        .status,
     ).toBe(0);
     const revoked = place.read('dist/keys.asc');
     // A thief keeps the certificate of before, and signs with a clock that was put back.
     place.write('dist/keys.asc', place.read('begin.asc'));
     place.write('dist/evil-1.0.tar.gz', sdist('evil', '1.0'));
-    expect(place.packsign(['build', 'dist'], { env: ago(10) }).status).toBe(0);
-    const backdated = place.json(['sign', 'dist', '--key', 'thief.asc'], { env: ago(25) });
+    expect((await place.packsign(['build', 'dist'], { env: ago(10) })).status).toBe(0);
+    const backdated = await place.json(['sign', 'dist', '--key', 'thief.asc'], { env: ago(25) });
     expect([backdated.status, codeOf(backdated)]).toEqual([2, 'CLOCK_BEHIND']);
     // Made without packsign it counts for nobody.
     const honest = place.read('dist/packages.plist');
@@ -236,23 +246,23 @@ describe('key revoke', () => {
     place.write(`dist/signatures/${createHash('sha256').update(bytes).digest('hex')}.asc`, made);
     for (const keys of [place.read('begin.asc'), revoked]) {
       place.write('dist/keys.asc', keys);
-      expect(answers(place, ann.fingerprint)).toEqual(ALL_REFUSED);
+      expect(await answers(place, ann.fingerprint)).toEqual(ALL_REFUSED);
     }
     place.write('dist/packages.plist', honest);
     place.write('dist/keys.asc', place.read('begin.asc'));
     // Neither does the honest date help him.
-    const honestly = place.packsign(['sign', 'dist', '--key', 'thief.asc'], { env: ago(10) });
+    const honestly = await place.packsign(['sign', 'dist', '--key', 'thief.asc'], { env: ago(10) });
     expect([honestly.status, honestly.stderr]).toEqual([0, '']);
     place.write('dist/keys.asc', revoked);
-    expect(answers(place, ann.fingerprint)).toEqual(ALL_REFUSED);
+    expect(await answers(place, ann.fingerprint)).toEqual(ALL_REFUSED);
   });
 
-  test('a hard one ends everything, and waits until another key has signed', () => {
-    const place = story(ann);
+  test('a hard one ends everything, and waits until another key has signed', async () => {
+    const place = await story(ann);
     place.write('bob.asc', bob.signing);
     place.write('bob.pub.asc', bob.certificate);
     const args = ['key', 'revoke', 'ann.asc', 'dist', '--reason', 'compromised', '--message', 'stolen'];
-    expect(transcript(place.packsign(args, { env: ago(20) }))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(args, { env: ago(20) }))).toMatchInlineSnapshot(`
       "$ packsign key revoke ann.asc dist --reason compromised --message stolen
       <fingerprint in groups>
         cannot sign any more
@@ -265,53 +275,53 @@ describe('key revoke', () => {
       [0]"
     `);
     // The published database still verifies, and the revoked key signs no other.
-    expect(answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
-    const late = place.json(['build', 'dist', '--key', 'ann.signing.asc', '--description', 'x']);
+    expect(await answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
+    const late = await place.json(['build', 'dist', '--key', 'ann.signing.asc', '--description', 'x']);
     expect(codeOf(late)).toBe('KEY_REVOKED');
-    expect(place.packsign(['key', 'publish', 'dist', '--certificate', 'bob.pub.asc']).status).toBe(0);
-    release(place, 5, ['--key', 'bob.asc', '--signers', bob.fingerprint]);
+    expect((await place.packsign(['key', 'publish', 'dist', '--certificate', 'bob.pub.asc'])).status).toBe(0);
+    await release(place, 5, ['--key', 'bob.asc', '--signers', bob.fingerprint]);
     expect(place.has('dist/.packsign/keys.held.asc')).toBe(false);
-    expect(answers(place, bob.fingerprint).slice(1)).toEqual(['authentic', 'authentic']);
-    expect(place.json(['key', 'show', 'begin.asc']).value['revoked']).toBe(false);
+    expect((await answers(place, bob.fingerprint)).slice(1)).toEqual(['authentic', 'authentic']);
+    expect((await place.json(['key', 'show', 'begin.asc'])).value['revoked']).toBe(false);
     // What she signed before is dead with her key, wherever the refreshed certificate is known.
     const [first] = Object.keys(place.snapshot('dist/signatures'));
     expect(first).toBeDefined();
-    expect(place.json(['verify', 'dist', '--keys', 'begin.asc']).value['status']).toBe('refused');
+    expect((await place.json(['verify', 'dist', '--keys', 'begin.asc'])).value['status']).toBe('refused');
   });
 
-  test('one that waits is shown by status, and published with the next database, though nothing else changed', () => {
-    const place = story(ann);
+  test('one that waits is shown by status, and published with the next database, though nothing else changed', async () => {
+    const place = await story(ann);
     place.write('bob.asc', bob.signing);
     place.write('bob.pub.asc', bob.certificate);
     const args = ['key', 'revoke', 'ann.asc', 'dist', '--reason', 'compromised'];
-    expect(place.packsign(args, { env: ago(20) }).status).toBe(0);
-    expect(place.packsign(['key', 'publish', 'dist', '--certificate', 'bob.pub.asc']).status).toBe(0);
-    const { status, stdout } = place.packsign(['status', 'dist'], { env: ago(10) });
+    expect((await place.packsign(args, { env: ago(20) })).status).toBe(0);
+    expect((await place.packsign(['key', 'publish', 'dist', '--certificate', 'bob.pub.asc'])).status).toBe(0);
+    const { status, stdout } = await place.packsign(['status', 'dist'], { env: ago(10) });
     expect([status, stdout]).toEqual([1, expect.stringContaining('a revocation waits')]);
     expect(stdout).toContain('next: packsign build dist --key FILE');
-    expect(codeOf(place.json(['build', 'dist', '--key', 'ann.signing.asc'], { env: ago(9) }))).toBe(
+    expect(codeOf(await place.json(['build', 'dist', '--key', 'ann.signing.asc'], { env: ago(9) }))).toBe(
       'KEY_REVOKED',
     );
-    expect(place.packsign(['build', 'dist', '--key', 'bob.asc'], { env: ago(5) }).status).toBe(0);
+    expect((await place.packsign(['build', 'dist', '--key', 'bob.asc'], { env: ago(5) })).status).toBe(0);
     expect(place.has('dist/.packsign/keys.held.asc')).toBe(false);
-    expect(place.json(['status', 'dist'], { env: ago(4) }).value['attention']).not.toContain(
+    expect((await place.json(['status', 'dist'], { env: ago(4) })).value['attention']).not.toContain(
       'REVOCATION_WAITS',
     );
-    expect(place.json(['verify', 'dist', '--keys', 'bob.pub.asc']).value['status']).toBe('authentic');
+    expect((await place.json(['verify', 'dist', '--keys', 'bob.pub.asc'])).value['status']).toBe('authentic');
     // Whoever pinned the revoked key hears of it.
-    expect(place.json(['verify', 'dist', '--keys', 'begin.asc']).value['status']).toBe('refused');
+    expect((await place.json(['verify', 'dist', '--keys', 'begin.asc'])).value['status']).toBe('refused');
   });
 
-  test('with the revocation certificate alone, packsign’s own or one of GnuPG', () => {
-    const place = story(ann);
-    const bare = place.json(['key', 'revoke', 'ann.rev.asc', 'dist']);
+  test('with the revocation certificate alone, packsign’s own or one of GnuPG', async () => {
+    const place = await story(ann);
+    const bare = await place.json(['key', 'revoke', 'ann.rev.asc', 'dist']);
     expect([bare.status, bare.value['files'], bare.value['signingKey']]).toEqual([0, [], null]);
     expect(bare.value['held']).toContain('revoked');
     const gnupg = `This is a revocation certificate.\n\n:${ann.revocation}`;
     place.write('gnupg.rev', gnupg);
-    expect(place.packsign(['key', 'revoke', 'gnupg.rev', 'dist']).status).toBe(0);
+    expect((await place.packsign(['key', 'revoke', 'gnupg.rev', 'dist'])).status).toBe(0);
     place.write('bob.rev', bob.revocation);
-    expect(transcript(place.packsign(['key', 'revoke', 'bob.rev', 'dist']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['key', 'revoke', 'bob.rev', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign key revoke bob.rev dist
       ! packsign: error: bob.rev revokes none of the keys in dist/keys.asc
       ! packsign: hint: name the directory that publishes the key: packsign key revoke FILE DIR
@@ -319,40 +329,45 @@ describe('key revoke', () => {
     `);
   });
 
-  test('of a stolen subkey alone: a new one, a new database, then the revocation', () => {
-    const place = story(ann);
-    const [subkey] = place.json(['key', 'show', 'ann.pub.asc']).value['subkeys'] as { fingerprint: string }[];
+  test('of a stolen subkey alone: a new one, a new database, then the revocation', async () => {
+    const place = await story(ann);
+    const [subkey] = (await place.json(['key', 'show', 'ann.pub.asc'])).value['subkeys'] as {
+      fingerprint: string;
+    }[];
     const env = ago(20);
     expect(
-      place.packsign(['key', 'rotate', 'ann.asc', 'dist', '--old-expires', '900 days'], { env }).status,
+      (await place.packsign(['key', 'rotate', 'ann.asc', 'dist', '--old-expires', '900 days'], { env }))
+        .status,
     ).toBe(0);
     const args = ['key', 'revoke', 'ann.asc', 'dist', '--reason', 'compromised'];
-    const { value } = place.json([...args, '--subkey', subkey?.fingerprint ?? ''], { env: ago(19) });
+    const { value } = await place.json([...args, '--subkey', subkey?.fingerprint ?? ''], { env: ago(19) });
     expect(value['held']).toContain('revoked');
-    release(place, 18, ['--key', 'ann.signing.asc']);
-    expect(answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
-    const published = place.json(['key', 'show', 'dist/keys.asc']).value['subkeys'] as { revoked: boolean }[];
+    await release(place, 18, ['--key', 'ann.signing.asc']);
+    expect(await answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
+    const published = (await place.json(['key', 'show', 'dist/keys.asc'])).value['subkeys'] as {
+      revoked: boolean;
+    }[];
     expect(published.map(({ revoked }) => revoked)).toEqual([true, false]);
-    expect(codeOf(place.json([...args, '--subkey', '0'.repeat(40)]))).toBe('NO_KEY');
+    expect(codeOf(await place.json([...args, '--subkey', '0'.repeat(40)]))).toBe('NO_KEY');
   });
 
-  test('USAGE: a reason is wanted, one of four', () => {
-    const place = story(ann);
-    expect(transcript(place.packsign(['key', 'revoke', 'ann.asc', 'dist']))).toMatchInlineSnapshot(`
+  test('USAGE: a reason is wanted, one of four', async () => {
+    const place = await story(ann);
+    expect(transcript(await place.packsign(['key', 'revoke', 'ann.asc', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign key revoke ann.asc dist
       ! packsign: error: a key is revoked for a reason
       ! packsign: hint: --reason superseded or retired keeps what it signed; compromised or unspecified ends all of it
       [2]"
     `);
-    expect(codeOf(place.json(['key', 'revoke', 'ann.asc', 'dist', '--reason', 'bored']))).toBe('USAGE');
+    expect(codeOf(await place.json(['key', 'revoke', 'ann.asc', 'dist', '--reason', 'bored']))).toBe('USAGE');
   });
 });
 
 describe('key check-backup', () => {
-  test('lets the whole key work', () => {
-    const place = story(ann);
+  test('lets the whole key work', async () => {
+    const place = await story(ann);
     const before = place.snapshot('.');
-    expect(transcript(place.packsign(['key', 'check-backup', 'ann.asc']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['key', 'check-backup', 'ann.asc']))).toMatchInlineSnapshot(`
       "$ packsign key check-backup ann.asc
       this backup is good: <fingerprint in groups>
         Ann <ann@example.org>
@@ -361,14 +376,15 @@ describe('key check-backup', () => {
         not locked: keep it where nobody else is
       [0]"
     `);
-    const { value } = place.json(['key', 'check-backup', 'ann.asc']);
+    const { value } = await place.json(['key', 'check-backup', 'ann.asc']);
     expect(value).toMatchObject({ fingerprint: ann.fingerprint, missing: [], locked: false });
     expect(place.snapshot('.')).toEqual(before);
   });
 
-  test('KEY_UNUSABLE: a key without its primary half is no backup', () => {
-    const place = story(ann);
-    expect(transcript(place.packsign(['key', 'check-backup', 'ann.signing.asc']))).toMatchInlineSnapshot(`
+  test('KEY_UNUSABLE: a key without its primary half is no backup', async () => {
+    const place = await story(ann);
+    expect(transcript(await place.packsign(['key', 'check-backup', 'ann.signing.asc'])))
+      .toMatchInlineSnapshot(`
       "$ packsign key check-backup ann.signing.asc
       ! packsign: error: the secret primary key <fingerprint> is not in this file
       ! packsign: hint: a backup has to hold the whole key: the file without .signing in its name
@@ -376,8 +392,8 @@ describe('key check-backup', () => {
     `);
   });
 
-  test('KEY_MALFORMED: a damaged one', () => {
-    const place = story(ann);
+  test('KEY_MALFORMED: a damaged one', async () => {
+    const place = await story(ann);
     const lines = ann.secret.split('\n');
     const middle = Math.floor(lines.length / 2);
     for (const at of [3, middle, lines.length - 4]) {
@@ -388,12 +404,12 @@ describe('key check-backup', () => {
         ...lines.slice(at + 1),
       ];
       place.write('damaged.asc', damaged.join('\n'));
-      const answer = place.json(['key', 'check-backup', 'damaged.asc']);
+      const answer = await place.json(['key', 'check-backup', 'damaged.asc']);
       expect([answer.status, codeOf(answer)]).toEqual([
         2,
         expect.stringMatching(/^KEY_(?:MALFORMED|UNUSABLE)$/),
       ]);
     }
-    expect(codeOf(place.json(['key', 'check-backup', 'ann.pub.asc']))).toBe('KEY_MALFORMED');
+    expect(codeOf(await place.json(['key', 'check-backup', 'ann.pub.asc']))).toBe('KEY_MALFORMED');
   });
 });

@@ -119,7 +119,7 @@ const options = {
   fingerprints: [],
   threshold: null,
   signatureFile: null,
-  archives: true,
+  files: true,
   now: new Date(),
   notesFolder: null,
 };

@@ -11,31 +11,31 @@ beforeAll(async () => {
 });
 
 /** A published directory; what the settings say, and what they get wrong, is the test's own. */
-function published(
+async function published(
   settings: object = {},
   archives = { 'lantern-1.0.tar.gz': sdist('lantern', '1.0') },
-): Place {
+): Promise<Place> {
   const place = newPlace();
   place.write('key.asc', key.signing);
   place.write('dist/packsign.json', JSON.stringify(settings));
   for (const [name, bytes] of Object.entries(archives)) place.write(`dist/${name}`, bytes);
-  const run = place.packsign(['build', 'dist', '--key', 'key.asc', '--first', '--deterministic'], {
+  const run = await place.packsign(['build', 'dist', '--key', 'key.asc', '--first', '--deterministic'], {
     env: THEN,
   });
   expect(run.status, run.stderr).toBe(0);
   return place;
 }
 
-function pageOf(place: Place, ...args: readonly string[]): string {
-  const run = place.packsign(['page', 'dist', ...args]);
+async function pageOf(place: Place, ...args: readonly string[]): Promise<string> {
+  const run = await place.packsign(['page', 'dist', ...args]);
   expect(run.status, run.stderr).toBe(0);
   return place.text('dist/index.html');
 }
 
 describe('packsign page', () => {
-  it('writes one page with its assets, which names maintainer, dates, full fingerprint, key and hash', () => {
-    const place = published({ Maintainer: 'Ada <ada@example.org>', Description: 'Lamps' });
-    const { status, value } = place.json(['page', 'dist']);
+  it('writes one page with its assets, which names maintainer, dates, full fingerprint, key and hash', async () => {
+    const place = await published({ Maintainer: 'Ada <ada@example.org>', Description: 'Lamps' });
+    const { status, value } = await place.json(['page', 'dist']);
     expect(status).toBe(0);
     expect(value).toMatchObject({ page: 'dist/index.html', written: true });
     const html = place.text('dist/index.html');
@@ -53,71 +53,73 @@ describe('packsign page', () => {
     expect(html).toMatch(/openpgp\/LICENSE\.txt".*openpgp\/GPL-3\.0\.txt"/);
   });
 
-  it('is reproducible, and says when nothing had to be written', () => {
-    const [one, other] = [published(), published()];
+  it('is reproducible, and says when nothing had to be written', async () => {
+    const [one, other] = [await published(), await published()];
     expect(one.text('dist/packages.plist')).toBe(other.text('dist/packages.plist'));
-    expect(pageOf(one)).toBe(pageOf(other));
+    expect(await pageOf(one)).toBe(await pageOf(other));
     expect(one.snapshot('dist/assets')).toEqual(other.snapshot('dist/assets'));
-    expect(one.json(['page', 'dist']).value).toMatchObject({ written: false });
+    expect((await one.json(['page', 'dist'])).value).toMatchObject({ written: false });
   });
 
-  it('carries each package once', () => {
-    const html = pageOf(published());
+  it('carries each package once', async () => {
+    const html = await pageOf(await published());
     const hash = /<code>([0-9a-f]{64})<\/code>/.exec(html)![1]!;
     expect(html.split(hash)).toHaveLength(2);
     expect(html.split('lantern-1.0.tar.gz')).toHaveLength(2);
   });
 
-  it('leaves a page alone that was edited by hand, unless told otherwise', () => {
-    const place = published();
-    const edited = pageOf(place).replace('Compare the key', 'Compare my key');
+  it('leaves a page alone that was edited by hand, unless told otherwise', async () => {
+    const place = await published();
+    const edited = (await pageOf(place)).replace('Compare the key', 'Compare my key');
     place.write('dist/index.html', edited);
-    const answer = place.json(['page', 'dist']);
+    const answer = await place.json(['page', 'dist']);
     expect([answer.status, codeOf(answer)]).toEqual([1, 'PAGE_EDITED']);
     expect(place.text('dist/index.html')).toBe(edited);
-    expect(pageOf(place, '--force')).toContain('Compare the key');
+    expect(await pageOf(place, '--force')).toContain('Compare the key');
     place.write('dist/index.html', '<h1>mine</h1>');
-    expect(place.packsign(['page', 'dist']).stderr).toMatch(/edited by hand.*left alone[^]*hint: .*--force/);
+    expect((await place.packsign(['page', 'dist'])).stderr).toMatch(
+      /edited by hand.*left alone[^]*hint: .*--force/,
+    );
   });
 
-  it('takes a template of the user, whose text is escaped like that of packsign', () => {
-    const place = published({ Description: '<b>&"' });
+  it('takes a template of the user, whose text is escaped like that of packsign', async () => {
+    const place = await published({ Description: '<b>&"' });
     mkdirSync(place.path('mine/pictures'), { recursive: true });
     writeFileSync(
       place.path('mine/index.eta'),
       '<p><%= it.title %></p><img src="<%= it.assets %>/pictures/a.svg">\n',
     );
     writeFileSync(place.path('mine/pictures/a.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
-    const html = pageOf(place, '--template', 'mine');
+    const html = await pageOf(place, '--template', 'mine');
     expect(html).toContain('<p>&lt;b&gt;&amp;&quot;</p>');
     expect(place.has(`dist/${/assets\/[^"]+a.svg/.exec(html)![0]}`)).toBe(true);
   });
 
-  it('refuses a template that fails, and a folder that is none', () => {
-    const place = published();
+  it('refuses a template that fails, and a folder that is none', async () => {
+    const place = await published();
     mkdirSync(place.path('mine'));
     writeFileSync(place.path('mine/index.eta'), '<%= it.nothing.there %>');
-    const answer = place.json(['page', 'dist', '--template', 'mine']);
+    const answer = await place.json(['page', 'dist', '--template', 'mine']);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'TEMPLATE_INVALID']);
-    expect(codeOf(place.json(['page', 'dist', '--template', 'nowhere']))).toBe('DIRECTORY_UNREADABLE');
+    expect(codeOf(await place.json(['page', 'dist', '--template', 'nowhere']))).toBe('DIRECTORY_UNREADABLE');
     expect(place.has('dist/index.html')).toBe(false);
   });
 
-  it('is made of nothing but what is published and verifies', () => {
+  it('is made of nothing but what is published and verifies', async () => {
     const place = newPlace();
-    expect(codeOf(place.json(['page', 'dist']))).toBe('NOT_PUBLISHED');
-    const tampered = published();
+    expect(codeOf(await place.json(['page', 'dist']))).toBe('NOT_PUBLISHED');
+    const tampered = await published();
     tampered.write('dist/packages.plist', tampered.text('dist/packages.plist').replace('lantern', 'lanterm'));
-    expect(codeOf(tampered.json(['page', 'dist']))).toBe('PREVIOUS_INVALID');
+    expect(codeOf(await tampered.json(['page', 'dist']))).toBe('PREVIOUS_INVALID');
     expect(tampered.has('dist/index.html')).toBe(false);
   });
 
-  it('tells what the database changed', () => {
-    const place = published({}, {
+  it('tells what the database changed', async () => {
+    const place = await published({}, {
       'lantern-1.0.tar.gz': sdist('lantern', '1.0'),
       'lamp-1.0.tar.gz': sdist('lamp', '1.0'),
     } as never);
-    expect(pageOf(place)).toContain('first database');
+    expect(await pageOf(place)).toContain('first database');
     place.remove('dist/lamp-1.0.tar.gz');
     place.write('dist/lantern-1.1.tar.gz', sdist('lantern', '1.1'));
     place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0', 'x = 2\n'));
@@ -131,16 +133,16 @@ describe('packsign page', () => {
       '--reason',
       'built <again>',
     ];
-    expect(place.packsign(build, { env: epoch('2026-03-02T12:00:00Z') }).status).toBe(0);
-    const html = pageOf(place).replace(/<\/?(?:strong|code|bdi)>/g, '');
+    expect((await place.packsign(build, { env: epoch('2026-03-02T12:00:00Z') })).status).toBe(0);
+    const html = (await pageOf(place)).replace(/<\/?(?:strong|code|bdi)>/g, '');
     expect(html).toContain('added lantern-1.1.tar.gz');
     expect(html).toContain('replaced lantern-1.0.tar.gz: built &lt;again&gt;');
     expect(html).toContain('withdrawn lamp-1.0.tar.gz');
   });
 
-  it('marks what was yanked, with the reason, and does not link to it', () => {
-    const place = published({ Packages: { 'lantern-1.0.tar.gz': { Yanked: 'loses the <flame>' } } });
-    const html = pageOf(place);
+  it('marks what was yanked, with the reason, and does not link to it', async () => {
+    const place = await published({ Packages: { 'lantern-1.0.tar.gz': { Yanked: 'loses the <flame>' } } });
+    const html = await pageOf(place);
     expect(html).toContain('Yanked: <bdi>loses the &lt;flame&gt;</bdi>');
     expect(html).not.toContain('href="lantern-1.0.tar.gz"');
   });
@@ -151,43 +153,43 @@ describe('a page that follows publications', () => {
     `dist/${/src="(assets\/[^/]+)\//.exec(place.text('dist/index.html'))![1]}/${name}`;
   const build = ['build', 'dist', '--key', 'key.asc'];
 
-  it('is put right by the next build, whatever of it was lost, damaged or cut short', () => {
-    const place = published({ Page: true });
+  it('is put right by the next build, whatever of it was lost, damaged or cut short', async () => {
+    const place = await published({ Page: true });
     const page = place.text('dist/index.html');
     const script = assetOf(place, 'page.js');
     const whole = place.text(script);
     place.write(script, whole.replace('a', 'b'));
-    expect(place.packsign(build, { env: THEN }).stderr).toBe('');
+    expect((await place.packsign(build, { env: THEN })).stderr).toBe('');
     expect(place.text(script)).toBe(whole);
     for (const length of [0, 1, page.length - 1]) {
       place.write('dist/index.html', page.slice(0, length));
-      expect(place.packsign(build, { env: THEN }).stderr).toBe('');
+      expect((await place.packsign(build, { env: THEN })).stderr).toBe('');
       expect(place.text('dist/index.html')).toBe(page);
     }
     place.write('dist/index.html', `${page}<!-- mine -->`);
-    expect(place.packsign(build, { env: THEN }).stderr).toContain('edited by hand and left alone');
+    expect((await place.packsign(build, { env: THEN })).stderr).toContain('edited by hand and left alone');
     expect(place.text('dist/index.html')).toContain('mine');
   });
 
-  it('is put right by a signature that comes after a run which was killed before the page', () => {
-    const place = published({ Page: true });
+  it('is put right by a signature that comes after a run which was killed before the page', async () => {
+    const place = await published({ Page: true });
     const page = place.text('dist/index.html');
     place.remove('dist/index.html');
     place.write('dist/packages.unsigned.plist', place.text('dist/packages.plist'));
-    const run = place.packsign(['sign', 'dist', '--key', 'key.asc'], { env: THEN });
+    const run = await place.packsign(['sign', 'dist', '--key', 'key.asc'], { env: THEN });
     expect([run.status, run.stdout]).toEqual([0, 'nothing waits to be signed in dist\n']);
     expect(place.text('dist/index.html')).toBe(page);
     expect(place.has('dist/packages.unsigned.plist')).toBe(false);
   });
 
-  it('says nothing of a template of the user while its page is that of the database', () => {
-    const place = published({ Page: true });
+  it('says nothing of a template of the user while its page is that of the database', async () => {
+    const place = await published({ Page: true });
     mkdirSync(place.path('mine'));
     writeFileSync(place.path('mine/page.css'), 'body { color: red }');
-    const page = pageOf(place, '--template', 'mine');
-    expect(place.packsign(build, { env: THEN }).stderr).toBe('');
+    const page = await pageOf(place, '--template', 'mine');
+    expect((await place.packsign(build, { env: THEN })).stderr).toBe('');
     place.write('dist/lantern-1.1.tar.gz', sdist('lantern', '1.1'));
-    const run = place.packsign(build, { env: epoch('2026-03-02T12:00:00Z') });
+    const run = await place.packsign(build, { env: epoch('2026-03-02T12:00:00Z') });
     expect(run.stderr).toContain('was made with --template and left alone');
     expect(place.text('dist/index.html')).toBe(page);
   });
@@ -216,8 +218,8 @@ describe('hostile content on the page (T18)', () => {
     },
   };
   let html: string;
-  beforeAll(() => {
-    html = pageOf(published(evil));
+  beforeAll(async () => {
+    html = await pageOf(await published(evil));
   });
 
   it('becomes text', () => {
@@ -239,10 +241,10 @@ describe('hostile content on the page (T18)', () => {
 });
 
 describe('packsign serve', () => {
-  it('says where, and wants a directory', () => {
+  it('says where, and wants a directory', async () => {
     const place = newPlace();
-    expect(codeOf(place.json(['serve', 'nowhere']))).toBe('DIRECTORY_UNREADABLE');
-    expect(codeOf(place.json(['serve', 'dist', '--port', 'http']))).toBe('USAGE');
-    expect(codeOf(place.json(['serve', 'dist', '--port', '70000']))).toBe('USAGE');
+    expect(codeOf(await place.json(['serve', 'nowhere']))).toBe('DIRECTORY_UNREADABLE');
+    expect(codeOf(await place.json(['serve', 'dist', '--port', 'http']))).toBe('USAGE');
+    expect(codeOf(await place.json(['serve', 'dist', '--port', '70000']))).toBe('USAGE');
   });
 });

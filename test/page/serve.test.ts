@@ -69,7 +69,7 @@ async function pagedPlace(): Promise<{ place: Place; eve: TestKey }> {
   place.write('eve.asc', eve.signing);
   place.write('dist/packsign.json', '{"Page": true}');
   place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
-  expect(place.packsign(['build', 'dist', '--key', 'ada.asc']).status).toBe(0);
+  expect((await place.packsign(['build', 'dist', '--key', 'ada.asc'])).status).toBe(0);
   return { place, eve };
 }
 
@@ -82,7 +82,7 @@ describe('packsign serve', () => {
     place.write('key.asc', key.signing);
     place.write('dist/packsign.json', '{"Page": true}');
     place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
-    expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
     writeFileSync(place.path('secret'), 'secret');
     symlinkSync(place.path('secret'), place.path('dist/out'));
     mkdirSync(place.path('dist/.hidden'));
@@ -162,9 +162,9 @@ describe('packsign serve', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  it('says so when the port is taken', () => {
+  it('says so when the port is taken', async () => {
     const { port } = new URL(url);
-    expect(place.packsign(['serve', 'dist', '--port', port])).toMatchObject({ status: 2 });
+    expect(await place.packsign(['serve', 'dist', '--port', port])).toMatchObject({ status: 2 });
   });
 });
 
@@ -174,61 +174,61 @@ describe('the page that follows what is published', () => {
     const place = newPlace();
     place.write('key.asc', key.signing);
     place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
-    expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
     expect(place.has('dist/index.html')).toBe(false);
     place.write('dist/packsign.json', '{"Page": true}');
     place.write('dist/lantern-1.1.tar.gz', sdist('lantern', '1.1'));
-    expect(place.packsign(['build', 'dist']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist'])).status).toBe(0);
     expect(place.has('dist/index.html')).toBe(false);
-    expect(place.packsign(['sign', 'dist', '--key', 'key.asc']).status).toBe(0);
+    expect((await place.packsign(['sign', 'dist', '--key', 'key.asc'])).status).toBe(0);
     const page = place.text('dist/index.html');
     expect(page).toContain('lantern-1.1.tar.gz');
     // A run that ended before the page.
     place.remove('dist/index.html');
-    expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
     expect(place.text('dist/index.html')).toBe(page);
-    expect(place.json(['page', 'dist']).value).toMatchObject({ written: false });
+    expect((await place.json(['page', 'dist'])).value).toMatchObject({ written: false });
     // One that somebody edited.
     place.write('dist/index.html', page.replace('Packages', 'My packages'));
     place.write('dist/lantern-1.2.tar.gz', sdist('lantern', '1.2'));
-    const run = place.packsign(['build', 'dist', '--key', 'key.asc']);
+    const run = await place.packsign(['build', 'dist', '--key', 'key.asc']);
     expect([run.status, run.stderr]).toEqual([
       0,
       expect.stringMatching(/index\.html: was edited by hand and left alone \(PAGE_EDITED\)/),
     ]);
     expect(place.text('dist/index.html')).not.toContain('lantern-1.2');
-    expect(place.packsign(['verify', 'dist', '--fingerprint', key.fingerprint]).status).toBe(0);
+    expect((await place.packsign(['verify', 'dist', '--fingerprint', key.fingerprint])).status).toBe(0);
   });
 
   it('follows keys.asc: what key publish adds, and a revocation that waited for the next database', async () => {
     const { place } = await pagedPlace();
     const showsKeys = () => place.text('dist/index.html').includes(place.text('dist/keys.asc').trim());
     expect(showsKeys()).toBe(true);
-    expect(place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc']).status).toBe(0);
+    expect((await place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc'])).status).toBe(0);
     expect(showsKeys()).toBe(true);
-    expect(place.packsign(['sign', 'dist', '--co-sign', '--key', 'eve.asc']).status).toBe(0);
+    expect((await place.packsign(['sign', 'dist', '--co-sign', '--key', 'eve.asc'])).status).toBe(0);
     place.remove('dist/index.html');
-    expect(place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc']).status).toBe(0);
+    expect((await place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc'])).status).toBe(0);
     expect(showsKeys()).toBe(true);
     // It rests on Eve's signature as well, so nothing has to wait.
-    expect(place.json(['key', 'revoke', 'ada.rev.asc', 'dist']).value['held']).toBeNull();
+    expect((await place.json(['key', 'revoke', 'ada.rev.asc', 'dist'])).value['held']).toBeNull();
     expect(showsKeys()).toBe(true);
-    expect(place.json(['page', 'dist']).value).toMatchObject({ written: false });
+    expect((await place.json(['page', 'dist'])).value).toMatchObject({ written: false });
     // One that somebody edited stays, and keys.asc goes on without it.
     place.write('dist/index.html', place.text('dist/index.html').replace('Packages', 'My packages'));
     place.write('bob.asc', (await newKey('Bob')).signing);
-    const run = place.packsign(['key', 'publish', 'dist', '--key', 'bob.asc']);
+    const run = await place.packsign(['key', 'publish', 'dist', '--key', 'bob.asc']);
     expect([run.status, run.stderr]).toEqual([0, expect.stringContaining('(PAGE_EDITED)')]);
     expect(showsKeys()).toBe(false);
   });
 
   it('follows a revocation that was held back', async () => {
     const { place, eve } = await pagedPlace();
-    expect(place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc']).status).toBe(0);
-    expect(place.json(['key', 'revoke', 'ada.rev.asc', 'dist']).value['held']).toContain('revoked');
+    expect((await place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc'])).status).toBe(0);
+    expect((await place.json(['key', 'revoke', 'ada.rev.asc', 'dist'])).value['held']).toContain('revoked');
     const before = place.text('dist/keys.asc');
     const args = ['build', 'dist', '--signers', eve.fingerprint, '--key', 'eve.asc'];
-    expect(place.packsign(args).status).toBe(0);
+    expect((await place.packsign(args)).status).toBe(0);
     expect(place.text('dist/keys.asc')).not.toBe(before);
     expect(place.text('dist/index.html')).toContain(place.text('dist/keys.asc').trim());
   });

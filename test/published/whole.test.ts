@@ -11,13 +11,13 @@ beforeAll(async () => {
   bob = await newKey('Bob');
 });
 
-beforeEach(() => {
+beforeEach(async () => {
   place = newPlace();
   place.write('ann.asc', ann.signing);
   place.write('bob.asc', bob.certificate);
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
   place.write('dist/packsign.json', JSON.stringify({ Page: true }));
-  expect(place.packsign(['build', 'dist', '--key', 'ann.asc']).status).toBe(0);
+  expect((await place.packsign(['build', 'dist', '--key', 'ann.asc'])).status).toBe(0);
 });
 
 const RELEASE = ['build', 'dist', '--key', 'ann.asc'];
@@ -50,55 +50,61 @@ function signatureFile(): string {
 }
 
 describe.each(LOSSES)('%s', (_, fileOf, spoil) => {
-  test.each(WRITERS.map((args) => [args.join(' '), args] as const))('is put right by %s', (_name, args) => {
-    const whole = place.snapshot();
-    const file = fileOf();
-    spoil(`dist/${file}`);
-    expect(place.snapshot()).not.toEqual(whole);
-    expect(place.packsign(args).status).toBe(0);
-    expect(place.snapshot()).toEqual(whole);
-  });
+  test.each(WRITERS.map((args) => [args.join(' '), args] as const))(
+    'is put right by %s',
+    async (_name, args) => {
+      const whole = place.snapshot();
+      const file = fileOf();
+      spoil(`dist/${file}`);
+      expect(place.snapshot()).not.toEqual(whole);
+      expect((await place.packsign(args)).status).toBe(0);
+      expect(place.snapshot()).toEqual(whole);
+    },
+  );
 
-  test.each(LOOKERS.map((args) => [args.join(' '), args] as const))('is named by %s', (_name, args) => {
+  test.each(LOOKERS.map((args) => [args.join(' '), args] as const))('is named by %s', async (_name, args) => {
     const file = fileOf();
     spoil(`dist/${file}`);
     const spoilt = place.snapshot();
-    const answer = place.json(args);
+    const answer = await place.json(args);
     expect(answer.run.stderr).toContain(`packsign: warning: ${file}: is missing or out of date`);
     expect(answer.status).toBe(args[0] === 'diff' ? 0 : 1);
     expect(place.snapshot()).toEqual(spoilt);
   });
 });
 
-test('a page that is lost is named by status, and put right by the next command that publishes', () => {
+test('a page that is lost is named by status, and put right by the next command that publishes', async () => {
   place.remove('dist/index.html');
-  const answer = place.json(['status', 'dist']);
+  const answer = await place.json(['status', 'dist']);
   expect(answer.value['attention']).toEqual(['PUBLICATION_INCOMPLETE']);
   expect(answer.run.stderr).toContain('index.html: is missing or out of date');
-  expect(place.packsign(RELEASE).status).toBe(0);
-  expect(place.json(['status', 'dist']).status).toBe(0);
+  expect((await place.packsign(RELEASE)).status).toBe(0);
+  expect((await place.json(['status', 'dist'])).status).toBe(0);
 });
 
-test('what was put back is said', () => {
+test('what was put back is said', async () => {
   place.remove('dist/keys.gpg');
-  expect(place.packsign(RELEASE).stderr).toBe('packsign: put back keys.gpg\n');
+  expect((await place.packsign(RELEASE)).stderr).toBe('packsign: put back keys.gpg\n');
 });
 
-test('nothing is made to fit a keys.asc that somebody put there', () => {
+test('nothing is made to fit a keys.asc that somebody put there', async () => {
   place.write('dist/keys.asc', bob.certificate);
   const spoilt = place.snapshot();
-  for (const args of [...WRITERS, ...LOOKERS]) place.packsign(args);
+  for (const args of [...WRITERS, ...LOOKERS]) await place.packsign(args);
   expect(place.snapshot()).toEqual(spoilt);
-  expect(place.json(['sign', 'dist', '--key', 'ann.asc']).value).toMatchObject({
+  expect((await place.json(['sign', 'dist', '--key', 'ann.asc'])).value).toMatchObject({
     published: false,
   });
 });
 
-test('a signature file that the copy does not have is not made up', () => {
+test('a signature file that the copy does not have is not made up', async () => {
   place.remove('dist/signatures');
   place.write('dist/packages.plist.asc', 'other');
   place.write('dist/more-1.0.tgz', npmTarball('more', '1.0'));
   const spoilt = place.snapshot();
-  expect(place.json(RELEASE)).toMatchObject({ status: 1, value: { error: { code: 'PREVIOUS_INVALID' } } });
+  expect(await place.json(RELEASE)).toMatchObject({
+    status: 1,
+    value: { error: { code: 'PREVIOUS_INVALID' } },
+  });
   expect(place.snapshot()).toEqual(spoilt);
 });

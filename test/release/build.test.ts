@@ -24,29 +24,31 @@ beforeEach(() => {
 
 const RELEASE = ['build', 'dist', '--key', 'ann.asc'];
 
-function release(env = {}): void {
-  expect(place.packsign(RELEASE, { env }).stderr).toBe('');
+async function release(env = {}): Promise<void> {
+  expect((await place.packsign(RELEASE, { env })).stderr).toBe('');
 }
 
 /** Refused twice over, for people and for programs; everything stays as it was. */
-function refusal(args: readonly string[], env = {}): readonly unknown[] {
+async function refusal(args: readonly string[], env = {}): Promise<readonly unknown[]> {
   const before = place.snapshot('.');
-  const answer = place.json(args, { env });
+  const answer = await place.json(args, { env });
   const error = answer.value['error'] as Record<string, unknown>;
   expect(Object.keys(answer.value)).toEqual(['error']);
   expect(Object.keys(error)).toEqual(['code', 'message', 'hint']);
-  const run = place.packsign(args, { env });
+  const run = await place.packsign(args, { env });
   expect([run.stdout, run.status]).toEqual(['', answer.status]);
   expect(run.stderr).toMatch(/^packsign: error: [^\n]*[^.\n]\n/);
-  expect(place.packsign([...args, '--quiet'], { env }).stderr).toBe(run.stderr);
-  expect(place.packsign([...args, '--verbose'], { env }).stderr).toContain(`(${String(error['code'])})`);
+  expect((await place.packsign([...args, '--quiet'], { env })).stderr).toBe(run.stderr);
+  expect((await place.packsign([...args, '--verbose'], { env })).stderr).toContain(
+    `(${String(error['code'])})`,
+  );
   expect(place.snapshot('.')).toEqual(before);
   return [error['code'], answer.status];
 }
 
 describe('build', () => {
-  test('leaves a database that waits', () => {
-    expect(transcript(place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>'])))
+  test('leaves a database that waits', async () => {
+    expect(transcript(await place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>'])))
       .toMatchInlineSnapshot(`
         "$ packsign build dist --maintainer Ann <ann@example.org>
         2 files, 5.2 kB (<n> hashed, <n> known)
@@ -63,8 +65,8 @@ describe('build', () => {
     ]);
   });
 
-  test('with --key signs and publishes', () => {
-    expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
+  test('with --key signs and publishes', async () => {
+    expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
       2 files, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
@@ -88,45 +90,45 @@ describe('build', () => {
     ]);
   });
 
-  test('twice says that nothing changed, and writes nothing', () => {
-    release();
+  test('twice says that nothing changed, and writes nothing', async () => {
+    await release();
     const before = place.snapshot();
-    expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
       2 files, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is up to date
       [0]"
     `);
-    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       2 files, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is up to date
       [0]"
     `);
     expect(place.snapshot()).toEqual(before);
-    expect(place.packsign(['sign', 'dist', '--key', 'ann.asc'])).toMatchObject({ status: 0 });
+    expect(await place.packsign(['sign', 'dist', '--key', 'ann.asc'])).toMatchObject({ status: 0 });
     expect(place.snapshot()).toEqual(before);
   });
 
-  test('a database that waits goes when what is published says the same', () => {
-    release();
+  test('a database that waits goes when what is published says the same', async () => {
+    await release();
     place.write('dist/more-1.0.zip', 'x');
-    expect(place.packsign(['build', 'dist']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist'])).status).toBe(0);
     expect(place.has('dist/packages.unsigned.plist')).toBe(true);
     place.remove('dist/more-1.0.zip');
-    expect(place.json(['build', 'dist']).value).toMatchObject({
+    expect((await place.json(['build', 'dist'])).value).toMatchObject({
       unchanged: true,
       database: 'dist/packages.plist',
     });
     expect(place.has('dist/packages.unsigned.plist')).toBe(false);
   });
 
-  test('--json has every key, with paths joined to the directory as it was typed', () => {
-    release();
+  test('--json has every key, with paths joined to the directory as it was typed', async () => {
+    await release();
     place.write('dist/b-1.0.zip', 'x');
     place.write('dist/a-1.0.zip', 'x');
     place.remove('dist/npm');
-    const { value, status } = place.json(['build', 'dist']);
+    const { value, status } = await place.json(['build', 'dist']);
     expect(status).toBe(0);
     expect(Object.keys(value)).toEqual(
       expect.arrayContaining(
@@ -151,19 +153,23 @@ describe('build', () => {
     expect(codes).toEqual(['NO_METADATA', 'NO_METADATA']);
   });
 
-  test('--quiet prints nothing, and --json keeps its object', () => {
-    expect(place.packsign([...RELEASE, '--quiet'])).toMatchObject({ stdout: '', stderr: '', status: 0 });
-    expect(place.json(['build', 'dist', '--quiet']).value).toMatchObject({ unchanged: true });
+  test('--quiet prints nothing, and --json keeps its object', async () => {
+    expect(await place.packsign([...RELEASE, '--quiet'])).toMatchObject({
+      stdout: '',
+      stderr: '',
+      status: 0,
+    });
+    expect((await place.json(['build', 'dist', '--quiet'])).value).toMatchObject({ unchanged: true });
   });
 
-  test('puts warnings on stderr, and goes on', () => {
+  test('puts warnings on stderr, and goes on', async () => {
     place.write('dist/junk-1.0.zip', 'x');
     place.write('dist/nothing.tar.gz', sdist('nothing', '1.0').subarray(0, 40));
     place.write('dist/x-$(id)-1.0.tar.gz', 'x');
     place.write('dist/demo-2.0.tar.gz', sdist('other', '2.0'));
     place.write('dist/twin/demo-1.0.tar.gz', sdist('demo', '1.0', 'y = 1\n'));
     symlinkSync('demo-1.0.tar.gz', place.path('dist/link-1.0.tar.gz'));
-    expect(transcript(place.packsign(RELEASE))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
       5 files, 11 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
@@ -184,21 +190,21 @@ describe('build', () => {
       ! packsign: warning: x-$(id)-1.0.tar.gz: left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _ (UNSAFE_NAME)
       [0]"
     `);
-    expect(place.json(['verify', 'dist']).value).toMatchObject({ status: 'authentic' });
+    expect((await place.json(['verify', 'dist'])).value).toMatchObject({ status: 'authentic' });
   });
 
-  test('a name that would move the cursor is shown with escapes', () => {
+  test('a name that would move the cursor is shown with escapes', async () => {
     place.write('dist/x\u001b[2J\u009b-1.0.tar.gz', 'x');
-    const run = place.packsign(RELEASE);
+    const run = await place.packsign(RELEASE);
     expect(run.stderr).toContain('x\\u{1b}[2J\\u{9b}-1.0.tar.gz');
-    const json = place.packsign([...RELEASE, '--json']);
+    const json = await place.packsign([...RELEASE, '--json']);
     // eslint-disable-next-line no-control-regex
     for (const text of [run.stdout, run.stderr, json.stdout]) expect(text).not.toMatch(/[\u001b\u009b]/);
     expect(JSON.parse(json.stdout)).toMatchObject({ warnings: [{ path: 'x\u001b[2J\u009b-1.0.tar.gz' }] });
   });
 
-  test('NO_MAINTAINER: nobody is known yet, and a later one is changed content', () => {
-    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+  test('NO_MAINTAINER: nobody is known yet, and a later one is changed content', async () => {
+    expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       2 files, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
@@ -210,17 +216,17 @@ describe('build', () => {
     `);
     const { Maintainer, Packsign } = decodeDatabase(place.read('dist/packages.unsigned.plist'));
     expect([Maintainer, Packsign.Signers]).toEqual([undefined, undefined]);
-    release();
+    await release();
     expect(decodeDatabase(place.read('dist/packages.plist'))).toMatchObject({
       Maintainer: 'Ann <ann@example.org>',
       Packsign: { Signers: { Threshold: 1, Fingerprints: [ann.fingerprint] } },
     });
   });
 
-  test('two keys are two signers', () => {
-    const { value } = place.json([...RELEASE, '--key', 'bob.asc']);
+  test('two keys are two signers', async () => {
+    const { value } = await place.json([...RELEASE, '--key', 'bob.asc']);
     expect(value).toMatchObject({ signed: true });
-    expect(place.json(['verify', 'dist']).value['signatures']).toHaveLength(2);
+    expect((await place.json(['verify', 'dist'])).value['signatures']).toHaveLength(2);
     expect(decodeDatabase(place.read('dist/packages.plist')).Packsign.Signers).toEqual({
       Threshold: 1,
       Fingerprints: [ann.fingerprint, bob.fingerprint].sort(),
@@ -229,9 +235,9 @@ describe('build', () => {
 });
 
 describe('--check', () => {
-  test('exits 1 while something would change, 0 when nothing would, and writes nothing', () => {
+  test('exits 1 while something would change, 0 when nothing would, and writes nothing', async () => {
     const before = place.snapshot('.');
-    expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
       2 files, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
@@ -242,24 +248,24 @@ describe('--check', () => {
     `);
     expect(place.snapshot('.')).toEqual(before);
     expect(place.has('dist/.packsign')).toBe(false);
-    release();
-    expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
+    await release();
+    expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
       2 files, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is up to date
       [0]"
     `);
     place.write('dist/more-1.0.zip', 'x');
-    expect(place.json(['build', 'dist', '--check'])).toMatchObject({
+    expect(await place.json(['build', 'dist', '--check'])).toMatchObject({
       status: 1,
       value: { unchanged: false },
     });
     expect(place.has('dist/packages.unsigned.plist')).toBe(false);
   });
 
-  test('a refresh that is due is work', () => {
-    release(epoch('2026-06-01'));
-    expect(transcript(place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
+  test('a refresh that is due is work', async () => {
+    await release(epoch('2026-06-01'));
+    expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
       2 files, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is due to be signed anew before it expires
@@ -269,12 +275,12 @@ describe('--check', () => {
 });
 
 describe('T20: a database is signed anew before it expires', () => {
-  test('when two thirds of its validity are used, and not before', () => {
-    release(epoch('2026-01-01'));
+  test('when two thirds of its validity are used, and not before', async () => {
+    await release(epoch('2026-01-01'));
     const first = place.snapshot();
-    release(epoch('2026-04-30T23:59:59Z'));
+    await release(epoch('2026-04-30T23:59:59Z'));
     expect(place.snapshot()).toEqual(first);
-    const refreshed = place.json(RELEASE, { env: epoch('2026-05-01') });
+    const refreshed = await place.json(RELEASE, { env: epoch('2026-05-01') });
     expect(refreshed).toMatchObject({
       status: 0,
       value: { signed: true, unchanged: false, issued: '2026-05-01T00:00:00Z' },
@@ -284,53 +290,65 @@ describe('T20: a database is signed anew before it expires', () => {
     expect(database.Archives.get('demo-1.0.tar.gz')?.Since).toEqual(new Date('2026-01-01T00:00:00Z'));
   });
 
-  test('never where it does not expire', () => {
-    expect(place.packsign([...RELEASE, '--validity', 'none'], { env: epoch('2025-02-01') }).status).toBe(0);
-    expect(place.json([...RELEASE, '--validity', 'none']).value).toMatchObject({ unchanged: true });
-    expect(place.json(['verify', 'dist']).value).toMatchObject({ status: 'authentic', expires: null });
+  test('never where it does not expire', async () => {
+    expect(
+      (await place.packsign([...RELEASE, '--validity', 'none'], { env: epoch('2025-02-01') })).status,
+    ).toBe(0);
+    expect((await place.json([...RELEASE, '--validity', 'none'])).value).toMatchObject({ unchanged: true });
+    expect((await place.json(['verify', 'dist'])).value).toMatchObject({
+      status: 'authentic',
+      expires: null,
+    });
   });
 });
 
 describe('SOURCE_DATE_EPOCH', () => {
-  test('with --deterministic gives the same bytes of every published file', () => {
+  test('with --deterministic gives the same bytes of every published file', async () => {
     const other = newPlace();
     for (const name of ['ann.asc', 'dist/npm/left-pad-1.3.0.tgz', 'dist/demo-1.0.tar.gz']) {
       other.write(name, place.read(name));
     }
     const env = epoch('2026-11-01');
     const args = [...RELEASE, '--deterministic'];
-    expect([place.packsign(args, { env }).status, other.packsign(args, { env }).status]).toEqual([0, 0]);
+    expect([
+      (await place.packsign(args, { env })).status,
+      (await other.packsign(args, { env })).status,
+    ]).toEqual([0, 0]);
     expect(other.snapshot()).toEqual(place.snapshot());
-    expect(place.json(['verify', 'dist']).value).toMatchObject({
+    expect((await place.json(['verify', 'dist'])).value).toMatchObject({
       status: 'authentic',
       issued: '2026-11-01T00:00:00Z',
     });
   });
 
-  test('is the same for build and sign in two steps', () => {
+  test('is the same for build and sign in two steps', async () => {
     const other = newPlace();
     for (const name of ['ann.asc', 'dist/npm/left-pad-1.3.0.tgz', 'dist/demo-1.0.tar.gz']) {
       other.write(name, place.read(name));
     }
     const env = epoch('2026-11-01');
-    expect(place.packsign([...RELEASE, '--deterministic'], { env }).status).toBe(0);
+    expect((await place.packsign([...RELEASE, '--deterministic'], { env })).status).toBe(0);
     expect(
-      other.packsign(
-        ['build', 'dist', '--signers', ann.fingerprint, '--maintainer', 'Ann <ann@example.org>'],
-        { env },
+      (
+        await other.packsign(
+          ['build', 'dist', '--signers', ann.fingerprint, '--maintainer', 'Ann <ann@example.org>'],
+          { env },
+        )
       ).status,
     ).toBe(0);
-    expect(other.packsign(['sign', 'dist', '--key', 'ann.asc', '--deterministic'], { env }).status).toBe(0);
+    expect(
+      (await other.packsign(['sign', 'dist', '--key', 'ann.asc', '--deterministic'], { env })).status,
+    ).toBe(0);
     expect(other.snapshot()).toEqual(place.snapshot());
   });
 });
 
 describe('refusals of build', () => {
-  test('NO_ARCHIVES', () => {
+  test('NO_ARCHIVES', async () => {
     place.remove('dist');
     place.write('dist/README.md', 'hello');
-    expect(refusal(['build', 'dist'])).toEqual(['NO_ARCHIVES', 2]);
-    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+    expect(await refusal(['build', 'dist'])).toEqual(['NO_ARCHIVES', 2]);
+    expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: there is nothing to list in dist
       ! packsign: hint: packsign lists .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .tar .zip .whl .egg files, also in sub-folders
@@ -338,50 +356,50 @@ describe('refusals of build', () => {
     `);
   });
 
-  test('DIRECTORY_UNREADABLE: no such directory, and none is made', () => {
-    expect(refusal(['build', 'nowhere'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
+  test('DIRECTORY_UNREADABLE: no such directory, and none is made', async () => {
+    expect(await refusal(['build', 'nowhere'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
     expect(place.has('nowhere')).toBe(false);
-    expect(refusal(['sign', 'nowhere', '--key', 'ann.asc'])[1]).toBe(2);
+    expect((await refusal(['sign', 'nowhere', '--key', 'ann.asc']))[1]).toBe(2);
     expect(place.has('nowhere')).toBe(false);
-    expect(refusal(['build', 'dist/demo-1.0.tar.gz'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
+    expect(await refusal(['build', 'dist/demo-1.0.tar.gz'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
   });
 
-  test('SETTINGS_INVALID', () => {
+  test('SETTINGS_INVALID', async () => {
     place.write('dist/packsign.json', '{"Maintainr": "Ann"}');
-    expect(refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
-    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+    expect(await refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
+    expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: packsign.json: Maintainr: is not a setting; is "Maintainer" meant?
       ! packsign: hint: templates/packsign.schema.json and the README list every key
       [2]"
     `);
     place.write('dist/packsign.json', 'Maintainer: Ann');
-    expect(refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
+    expect(await refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
     place.write('dist/packsign.json', '{}');
-    expect(refusal(['build', 'dist', '--validity', 'soon'])).toEqual(['SETTINGS_INVALID', 2]);
-    expect(refusal(['build', 'dist', '--key', 'ann.asc', '--threshold', '2'])).toEqual([
+    expect(await refusal(['build', 'dist', '--validity', 'soon'])).toEqual(['SETTINGS_INVALID', 2]);
+    expect(await refusal(['build', 'dist', '--key', 'ann.asc', '--threshold', '2'])).toEqual([
       'SETTINGS_INVALID',
       2,
     ]);
   });
 
-  test('T26, SETTINGS_INVALID: settings that travel with the data run no commands', () => {
+  test('T26, SETTINGS_INVALID: settings that travel with the data run no commands', async () => {
     place.write('dist/packsign.json', '{"Key": "exec:touch pwned"}');
     for (const args of [
       ['build', 'dist'],
       ['sign', 'dist'],
       ['diff', 'dist'],
     ]) {
-      expect(refusal(args)).toEqual(['SETTINGS_INVALID', 2]);
+      expect(await refusal(args)).toEqual(['SETTINGS_INVALID', 2]);
     }
     expect([place.has('pwned'), place.has('dist/pwned')]).toEqual([false, false]);
   });
 
-  test('WARNINGS: --strict writes nothing', () => {
+  test('WARNINGS: --strict writes nothing', async () => {
     place.write('dist/junk-1.0.zip', 'x');
-    expect(refusal(['build', 'dist', '--strict', '--maintainer', 'Ann'])).toEqual(['WARNINGS', 1]);
-    expect(refusal([...RELEASE, '--strict'])).toEqual(['WARNINGS', 1]);
-    expect(transcript(place.packsign([...RELEASE, '--strict']))).toMatchInlineSnapshot(`
+    expect(await refusal(['build', 'dist', '--strict', '--maintainer', 'Ann'])).toEqual(['WARNINGS', 1]);
+    expect(await refusal([...RELEASE, '--strict'])).toEqual(['WARNINGS', 1]);
+    expect(transcript(await place.packsign([...RELEASE, '--strict']))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc --strict
       ! packsign: error: nothing was written because of warnings:
       !   junk-1.0.zip: named after its file: it is no archive of a known kind (NO_METADATA)
@@ -389,57 +407,57 @@ describe('refusals of build', () => {
       [1]"
     `);
     place.remove('dist/junk-1.0.zip');
-    expect(place.packsign([...RELEASE, '--strict']).status).toBe(0);
+    expect((await place.packsign([...RELEASE, '--strict'])).status).toBe(0);
   });
 
-  test('LOCKED: while another packsign is at work', () => {
+  test('LOCKED: while another packsign is at work', async () => {
     const unlock = takeLock(place.path('dist/.packsign'));
     try {
-      expect(refusal(['build', 'dist'])).toEqual(['LOCKED', 2]);
-      expect(refusal(['sign', 'dist', '--key', 'ann.asc'])).toEqual(['LOCKED', 2]);
-      expect(place.packsign(['build', 'dist', '--check']).status).toBe(1);
-      expect(place.packsign(['diff', 'dist']).status).toBe(0);
+      expect(await refusal(['build', 'dist'])).toEqual(['LOCKED', 2]);
+      expect(await refusal(['sign', 'dist', '--key', 'ann.asc'])).toEqual(['LOCKED', 2]);
+      expect((await place.packsign(['build', 'dist', '--check'])).status).toBe(1);
+      expect((await place.packsign(['diff', 'dist'])).status).toBe(0);
     } finally {
       unlock();
     }
-    expect(place.packsign(['build', 'dist']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist'])).status).toBe(0);
   });
 
-  test('FILE_UNWRITABLE: the working state cannot be written', () => {
+  test('FILE_UNWRITABLE: the working state cannot be written', async () => {
     place.write('file', 'x');
-    expect(refusal(['build', 'dist', '--state', 'file'])).toEqual(['FILE_UNWRITABLE', 2]);
+    expect(await refusal(['build', 'dist', '--state', 'file'])).toEqual(['FILE_UNWRITABLE', 2]);
   });
 
-  test('FILE_UNREADABLE: something that is no file stands in the place of one', () => {
+  test('FILE_UNREADABLE: something that is no file stands in the place of one', async () => {
     mkdirSync(place.path('dist/packages.plist'));
-    expect(refusal(['build', 'dist'])).toEqual(['FILE_UNREADABLE', 2]);
+    expect(await refusal(['build', 'dist'])).toEqual(['FILE_UNREADABLE', 2]);
     place.remove('dist/packages.plist');
     mkdirSync(place.path('dist/packsign.json'));
-    expect(refusal(['build', 'dist'])).toEqual(['FILE_UNREADABLE', 2]);
+    expect(await refusal(['build', 'dist'])).toEqual(['FILE_UNREADABLE', 2]);
     place.remove('dist/packsign.json');
-    expect(refusal(['build', 'dist', '--previous', 'nowhere.plist'])).toEqual(['FILE_UNREADABLE', 2]);
+    expect(await refusal(['build', 'dist', '--previous', 'nowhere.plist'])).toEqual(['FILE_UNREADABLE', 2]);
   });
 
-  test('KEYS_MALFORMED', () => {
+  test('KEYS_MALFORMED', async () => {
     place.write('dist/keys.asc', 'junk');
-    expect(refusal(['build', 'dist'])).toEqual(['KEYS_MALFORMED', 2]);
-    expect(refusal(RELEASE)).toEqual(['KEYS_MALFORMED', 2]);
+    expect(await refusal(['build', 'dist'])).toEqual(['KEYS_MALFORMED', 2]);
+    expect(await refusal(RELEASE)).toEqual(['KEYS_MALFORMED', 2]);
   });
 
-  test('PREVIOUS_UNKNOWN: a database with an address is not begun anew by accident', () => {
+  test('PREVIOUS_UNKNOWN: a database with an address is not begun anew by accident', async () => {
     const more = ['--database-url', 'https://example.org/packages.plist'];
-    expect(refusal([...RELEASE, ...more])).toEqual(['PREVIOUS_UNKNOWN', 2]);
-    expect(place.packsign([...RELEASE, ...more, '--first']).status).toBe(0);
+    expect(await refusal([...RELEASE, ...more])).toEqual(['PREVIOUS_UNKNOWN', 2]);
+    expect((await place.packsign([...RELEASE, ...more, '--first'])).status).toBe(0);
   });
 
-  test('--previous carries a database on from another place', () => {
-    release(epoch('2026-10-01'));
+  test('--previous carries a database on from another place', async () => {
+    await release(epoch('2026-10-01'));
     const elsewhere = newPlace();
     elsewhere.write('ann.asc', ann.signing);
     elsewhere.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
     const previous = place.path('dist/packages.plist');
     const args = [...RELEASE, '--database-url', 'https://example.org/packages.plist', '--previous', previous];
-    const answer = elsewhere.json(args);
+    const answer = await elsewhere.json(args);
     expect(answer).toMatchObject({
       status: 0,
       value: { withdrawn: ['dist/demo-1.0.tar.gz', 'dist/npm/left-pad-1.3.0.tgz'] },
@@ -449,25 +467,25 @@ describe('refusals of build', () => {
     expect(Packsign.Previous).toHaveLength(64);
   });
 
-  test('ARCHIVE_UNREADABLE: a published archive is withdrawn only when it is gone', () => {
-    release();
+  test('ARCHIVE_UNREADABLE: a published archive is withdrawn only when it is gone', async () => {
+    await release();
     place.remove('dist/demo-1.0.tar.gz');
     mkdirSync(place.path('dist/demo-1.0.tar.gz'));
-    expect(refusal(['build', 'dist'])).toEqual(['ARCHIVE_UNREADABLE', 2]);
+    expect(await refusal(['build', 'dist'])).toEqual(['ARCHIVE_UNREADABLE', 2]);
     place.remove('dist/demo-1.0.tar.gz');
     place.write('copy.tar.gz', sdist('demo', '1.0'));
     symlinkSync('../copy.tar.gz', place.path('dist/demo-1.0.tar.gz'));
-    expect(refusal(RELEASE)).toEqual(['ARCHIVE_UNREADABLE', 2]);
-    expect(place.packsign([...RELEASE, '--exclude', 'demo-*']).status).toBe(0);
+    expect(await refusal(RELEASE)).toEqual(['ARCHIVE_UNREADABLE', 2]);
+    expect((await place.packsign([...RELEASE, '--exclude', 'demo-*'])).status).toBe(0);
   });
 
-  test('CLOCK_BEHIND', () => {
-    release();
+  test('CLOCK_BEHIND', async () => {
+    await release();
     place.write('dist/more-1.0.zip', 'x');
     const before = epoch(new Date(Date.now() - 6 * 60_000));
-    expect(refusal(['build', 'dist'], before)).toEqual(['CLOCK_BEHIND', 2]);
+    expect(await refusal(['build', 'dist'], before)).toEqual(['CLOCK_BEHIND', 2]);
     const slightly = epoch(new Date(Date.now() - 4 * 60_000));
-    expect(place.packsign(['build', 'dist'], { env: slightly }).status).toBe(0);
+    expect((await place.packsign(['build', 'dist'], { env: slightly })).status).toBe(0);
   });
 });
 
@@ -479,19 +497,19 @@ describe('what stands there already', () => {
 </plist>
 `;
 
-  test('FOREIGN_DATABASE: one of PackMan', () => {
+  test('FOREIGN_DATABASE: one of PackMan', async () => {
     place.write('dist/packages.plist', PACKMAN);
     for (const args of [['build', 'dist'], RELEASE, ['diff', 'dist']]) {
-      expect(refusal(args)).toEqual(['FOREIGN_DATABASE', 2]);
+      expect(await refusal(args)).toEqual(['FOREIGN_DATABASE', 2]);
     }
-    expect(transcript(place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: dist/packages.plist was not made by packsign
       ! packsign: hint: start anew with packsign build dist --first
       [2]"
     `);
-    expect(place.packsign([...RELEASE, '--first']).status).toBe(0);
-    expect(place.json(['verify', 'dist']).value).toMatchObject({ status: 'authentic' });
+    expect((await place.packsign([...RELEASE, '--first'])).status).toBe(0);
+    expect((await place.json(['verify', 'dist'])).value).toMatchObject({ status: 'authentic' });
   });
 
   test.each<readonly [string, (dir: Place) => void]>([
@@ -509,34 +527,34 @@ describe('what stands there already', () => {
     ],
     ['with another key in keys.asc', (dir) => dir.write('dist/keys.asc', bob.certificate)],
     ['without keys.asc', (dir) => dir.remove('dist/keys.asc')],
-  ])('PREVIOUS_INVALID: %s', (_, spoil) => {
-    release();
+  ])('PREVIOUS_INVALID: %s', async (_, spoil) => {
+    await release();
     place.write('dist/more-1.0.zip', 'x');
-    expect(place.packsign(['build', 'dist']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist'])).status).toBe(0);
     spoil(place);
     for (const args of [['build', 'dist'], RELEASE, ['sign', 'dist', '--key', 'ann.asc']]) {
-      expect(refusal(args)).toEqual(['PREVIOUS_INVALID', 1]);
+      expect(await refusal(args)).toEqual(['PREVIOUS_INVALID', 1]);
     }
-    expect(refusal(['build', 'dist', '--key', 'bob.asc'])[0]).toBe('PREVIOUS_INVALID');
+    expect((await refusal(['build', 'dist', '--key', 'bob.asc']))[0]).toBe('PREVIOUS_INVALID');
   });
 
-  test('--first begins anew, and sign replaces exactly what stood there then', () => {
-    release();
+  test('--first begins anew, and sign replaces exactly what stood there then', async () => {
+    await release();
     const damaged = place.text('dist/packages.plist').replace('does demo', 'does evil');
     place.write('dist/packages.plist', damaged);
-    expect(place.packsign(['build', 'dist', '--first']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist', '--first'])).status).toBe(0);
     place.write('dist/packages.plist', `${damaged} `);
-    expect(refusal(['sign', 'dist', '--key', 'ann.asc'])).toEqual(['PREVIOUS_INVALID', 1]);
+    expect(await refusal(['sign', 'dist', '--key', 'ann.asc'])).toEqual(['PREVIOUS_INVALID', 1]);
     place.write('dist/packages.plist', damaged);
-    expect(place.packsign(['sign', 'dist', '--key', 'ann.asc']).stderr).toBe('');
-    expect(place.json(['verify', 'dist']).value).toMatchObject({ status: 'authentic' });
+    expect((await place.packsign(['sign', 'dist', '--key', 'ann.asc'])).stderr).toBe('');
+    expect((await place.json(['verify', 'dist'])).value).toMatchObject({ status: 'authentic' });
   });
 });
 
 describe('diff', () => {
-  test('shows what would change, in full, and writes nothing', () => {
-    release();
-    expect(transcript(place.packsign(['diff', 'dist']))).toMatchInlineSnapshot(`
+  test('shows what would change, in full, and writes nothing', async () => {
+    await release();
+    expect(transcript(await place.packsign(['diff', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign diff dist
       no difference to what is published
       [0]"
@@ -552,7 +570,7 @@ describe('diff', () => {
       }),
     );
     const before = place.snapshot('.');
-    expect(transcript(place.packsign(['diff', 'dist']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['diff', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign diff dist
       nothing waits; this is what packsign build would make
         + new-1.0.tar.gz
@@ -569,12 +587,12 @@ describe('diff', () => {
       [0]"
     `);
     expect(place.snapshot('.')).toEqual(before);
-    expect(place.packsign(['build', 'dist']).status).toBe(0);
-    expect(place.packsign(['diff', 'dist']).stdout).toContain('dist/packages.unsigned.plist waits');
+    expect((await place.packsign(['build', 'dist'])).status).toBe(0);
+    expect((await place.packsign(['diff', 'dist'])).stdout).toContain('dist/packages.unsigned.plist waits');
   });
 
-  test('--json', () => {
-    const { value, status } = place.json(['diff', 'dist']);
+  test('--json', async () => {
+    const { value, status } = await place.json(['diff', 'dist']);
     expect(status).toBe(0);
     expect(value).toMatchObject({
       database: 'dist/packages.unsigned.plist',
@@ -587,7 +605,7 @@ describe('diff', () => {
 });
 
 describe('init', () => {
-  test('writes packsign.json, which build reads', () => {
+  test('writes packsign.json, which build reads', async () => {
     const args = [
       'init',
       'dist',
@@ -596,31 +614,31 @@ describe('init', () => {
       '--base-url',
       'https://example.org/',
     ];
-    expect(transcript(place.packsign(args))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(args))).toMatchInlineSnapshot(`
       "$ packsign init dist --maintainer Ann <ann@example.org> --base-url https://example.org/
       wrote dist/packsign.json; next: packsign build dist --key FILE
       [0]"
     `);
-    expect(transcript(place.packsign(['build', 'dist']))).not.toContain('NO_MAINTAINER');
+    expect(transcript(await place.packsign(['build', 'dist']))).not.toContain('NO_MAINTAINER');
     const database = decodeDatabase(place.read('dist/packages.unsigned.plist'));
     expect(database.Packages[0]?.['Download-URL']).toBe('https://example.org/demo-1.0.tar.gz');
-    expect(place.packsign(['build', 'dist', '--maintainer', 'Bob']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist', '--maintainer', 'Bob'])).status).toBe(0);
     expect(decodeDatabase(place.read('dist/packages.unsigned.plist')).Maintainer).toBe('Bob');
   });
 
-  test('FILE_EXISTS: never overwrites without --force', () => {
+  test('FILE_EXISTS: never overwrites without --force', async () => {
     place.write('dist/packsign.json', '{}');
-    expect(refusal(['init', 'dist'])).toEqual(['FILE_EXISTS', 2]);
-    expect(place.json(['init', 'dist', '--force'])).toMatchObject({
+    expect(await refusal(['init', 'dist'])).toEqual(['FILE_EXISTS', 2]);
+    expect(await place.json(['init', 'dist', '--force'])).toMatchObject({
       status: 0,
       value: { settings: 'dist/packsign.json' },
     });
     expect(place.text('dist/packsign.json')).toContain('$schema');
   });
 
-  test('DIRECTORY_UNREADABLE and SETTINGS_INVALID', () => {
-    expect(refusal(['init', 'nowhere'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
-    expect(refusal(['init', 'dist', '--base-url', 'example.org'])).toEqual(['SETTINGS_INVALID', 2]);
-    expect(codeOf(place.json(['init', 'dist', '--key', 'exec:id']))).toBe('SETTINGS_INVALID');
+  test('DIRECTORY_UNREADABLE and SETTINGS_INVALID', async () => {
+    expect(await refusal(['init', 'nowhere'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
+    expect(await refusal(['init', 'dist', '--base-url', 'example.org'])).toEqual(['SETTINGS_INVALID', 2]);
+    expect(codeOf(await place.json(['init', 'dist', '--key', 'exec:id']))).toBe('SETTINGS_INVALID');
   });
 });

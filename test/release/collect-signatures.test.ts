@@ -32,17 +32,25 @@ function newScene(): Place {
   return place;
 }
 
-function succeed(place: Place, args: readonly string[]): string {
-  const outcome = place.packsign(args);
+async function succeed(place: Place, args: readonly string[]): Promise<string> {
+  const outcome = await place.packsign(args);
   expect([outcome.status, outcome.stderr, outcome.args]).toEqual([0, '', args]);
   return transcript(outcome);
 }
 
 /** keys.asc of Ann and Bob, and a database that waits for both. */
-function waitingForTwo(): Place {
+async function waitingForTwo(): Promise<Place> {
   const place = newScene();
-  succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc', '--certificate', 'bob.pub.asc']);
-  succeed(place, ['build', 'dist', '--threshold', '2']);
+  await succeed(place, [
+    'key',
+    'publish',
+    'dist',
+    '--certificate',
+    'ann.pub.asc',
+    '--certificate',
+    'bob.pub.asc',
+  ]);
+  await succeed(place, ['build', 'dist', '--threshold', '2']);
   return place;
 }
 
@@ -55,14 +63,15 @@ async function signedBy(key: TestKey, place: Place, agoMs: number): Promise<Uint
 }
 
 describe('a host without the archives', () => {
-  test('signs there, and is published here without a key', () => {
+  test('signs there, and is published here without a key', async () => {
     const place = newScene();
-    succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']);
-    succeed(place, ['build', 'dist']);
+    await succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']);
+    await succeed(place, ['build', 'dist']);
     const host = newPlace();
     host.write('ann.asc', ann.signing);
     host.write(WAITING, place.read(WAITING));
-    expect(succeed(host, ['sign', 'dist', '--without-archives', '--key', 'ann.asc'])).toMatchInlineSnapshot(`
+    expect(await succeed(host, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']))
+      .toMatchInlineSnapshot(`
       "$ packsign sign dist --without-archives --key ann.asc
         + demo-1.0.tar.gz
       1 of 1 signature: carry dist/packages.unsigned.plist.asc to where it is published, and type there
@@ -71,135 +80,137 @@ describe('a host without the archives', () => {
     `);
     expect(Object.keys(host.snapshot())).toEqual(['packages.unsigned.plist', 'packages.unsigned.plist.asc']);
     place.write(GATHERED, host.read(GATHERED));
-    expect(succeed(place, ['sign', 'dist'])).toMatchInlineSnapshot(`
+    expect(await succeed(place, ['sign', 'dist'])).toMatchInlineSnapshot(`
       "$ packsign sign dist
         + demo-1.0.tar.gz
       signed and published dist/packages.plist, fresh until <date>
         by <fingerprint in groups>
       [0]"
     `);
-    expect(place.json(['verify', 'dist', '--keys', 'ann.pub.asc']).value['status']).toBe('authentic');
+    expect((await place.json(['verify', 'dist', '--keys', 'ann.pub.asc'])).value['status']).toBe('authentic');
   });
 
-  test('the next one too: there it follows whatever it says, here it is compared', () => {
+  test('the next one too: there it follows whatever it says, here it is compared', async () => {
     const place = newScene();
-    succeed(place, ['build', 'dist', '--key', 'ann.asc']);
+    await succeed(place, ['build', 'dist', '--key', 'ann.asc']);
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
-    succeed(place, ['build', 'dist']);
+    await succeed(place, ['build', 'dist']);
     const host = newPlace();
     host.write('ann.asc', ann.signing);
     host.write(WAITING, place.read(WAITING));
-    succeed(host, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']);
+    await succeed(host, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']);
     place.write(GATHERED, host.read(GATHERED));
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0', 'evil()\n'));
-    expect(codeOf(place.json(['sign', 'dist']))).toBe('ARCHIVE_DIFFERS');
+    expect(codeOf(await place.json(['sign', 'dist']))).toBe('ARCHIVE_DIFFERS');
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
-    succeed(place, ['sign', 'dist']);
+    await succeed(place, ['sign', 'dist']);
   });
 
-  test('with the whole folder it is held against keys.asc there', () => {
+  test('with the whole folder it is held against keys.asc there', async () => {
     const place = newScene();
-    succeed(place, ['build', 'dist', '--key', 'ann.asc']);
+    await succeed(place, ['build', 'dist', '--key', 'ann.asc']);
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
-    succeed(place, ['build', 'dist']);
+    await succeed(place, ['build', 'dist']);
     const args = ['sign', 'dist', '--without-archives', '--key', 'bob.asc'];
-    expect(codeOf(place.json(args))).toBe('KEY_NOT_PUBLISHED');
-    succeed(place, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']);
-    expect(succeed(place, ['sign', 'dist'])).toContain('signed and published');
+    expect(codeOf(await place.json(args))).toBe('KEY_NOT_PUBLISHED');
+    await succeed(place, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']);
+    expect(await succeed(place, ['sign', 'dist'])).toContain('signed and published');
   });
 
-  test('NO_KEY, SIGNATURE_INVALID, SIGNATURE_MALFORMED, KEY_NOT_PUBLISHED: what came back does not do', () => {
+  test('NO_KEY, SIGNATURE_INVALID, SIGNATURE_MALFORMED, KEY_NOT_PUBLISHED: what came back does not do', async () => {
     const place = newScene();
-    succeed(place, ['build', 'dist', '--maintainer', 'Ann']);
-    expect(codeOf(place.json(['sign', 'dist']))).toBe('NO_KEY');
-    succeed(place, ['sign', 'dist', '--without-archives', '--key', 'eve.asc']);
+    await succeed(place, ['build', 'dist', '--maintainer', 'Ann']);
+    expect(codeOf(await place.json(['sign', 'dist']))).toBe('NO_KEY');
+    await succeed(place, ['sign', 'dist', '--without-archives', '--key', 'eve.asc']);
     const byEve = place.read(GATHERED);
-    expect(transcript(place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
       ! packsign: error: there is no dist/keys.asc to check the signatures of the others against
       ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
       [1]"
     `);
-    succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']);
-    succeed(place, ['build', 'dist']);
+    await succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']);
+    await succeed(place, ['build', 'dist']);
     place.write(GATHERED, byEve);
     const before = place.snapshot();
-    expect(transcript(place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
+    expect(transcript(await place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
       ! packsign: error: none of the collected signatures counts: made by a key that is not among the certificates
       ! packsign: hint: sign the waiting database itself, by a key in keys.asc; packsign key publish adds one
       [1]"
     `);
     place.write(GATHERED, 'junk');
-    expect(codeOf(place.json(['sign', 'dist']))).toBe('SIGNATURE_MALFORMED');
+    expect(codeOf(await place.json(['sign', 'dist']))).toBe('SIGNATURE_MALFORMED');
     place.write(GATHERED, byEve);
     expect(place.snapshot()).toEqual(before);
   });
 });
 
 describe('Threshold', () => {
-  test('signatures gather until there are enough', () => {
-    const place = waitingForTwo();
-    expect(succeed(place, ['sign', 'dist', '--key', 'ann.asc'])).toMatchInlineSnapshot(`
+  test('signatures gather until there are enough', async () => {
+    const place = await waitingForTwo();
+    expect(await succeed(place, ['sign', 'dist', '--key', 'ann.asc'])).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
         + demo-1.0.tar.gz
       1 of 2 signatures; dist/packages.unsigned.plist waits for the others
       [0]"
     `);
     expect(place.has('dist/packages.plist')).toBe(false);
-    const status = place.json(['status', 'dist']).value['waiting'];
+    const status = (await place.json(['status', 'dist'])).value['waiting'];
     expect(status).toMatchObject({ signed: [ann.fingerprint], missing: [bob.fingerprint] });
     // The same key again adds nothing.
     const gathered = place.read(GATHERED);
-    expect(place.json(['sign', 'dist', '--key', 'ann.asc']).value).toMatchObject({
+    expect((await place.json(['sign', 'dist', '--key', 'ann.asc'])).value).toMatchObject({
       published: false,
       missing: 1,
     });
     expect(place.read(GATHERED)).toEqual(gathered);
-    expect(place.json(['sign', 'dist', '--key', 'bob.asc']).value).toMatchObject({
+    expect((await place.json(['sign', 'dist', '--key', 'bob.asc'])).value).toMatchObject({
       published: true,
       missing: 0,
       signers: [ann.fingerprint, bob.fingerprint].sort(),
     });
     const pins = ['--keys', 'dist/keys.asc', '--threshold', '2'];
-    expect(place.json(['verify', 'dist', ...pins]).value['status']).toBe('authentic');
+    expect((await place.json(['verify', 'dist', ...pins])).value['status']).toBe('authentic');
   });
 
   test('status names who is still missing; what does not count is no signature', async () => {
-    const place = waitingForTwo();
-    const says = () =>
-      transcript(place.packsign(['status', 'dist']))
+    const place = await waitingForTwo();
+    const says = async () =>
+      transcript(await place.packsign(['status', 'dist']))
         .match(/.*(?:signatures|not signed).*/g)
         ?.sort();
-    expect(says()).toEqual([
+    expect(await says()).toEqual([
       '  0 of 2 signatures',
       '  has not signed: <fingerprint in groups>  Ann <ann@example.org>',
       '  has not signed: <fingerprint in groups>  Bob <bob@example.org>',
     ]);
     // A date before the database was issued, and one signer twice.
     place.write(GATHERED, joinSignatures([await signedBy(ann, place, 3_600_000)]));
-    expect(place.json(['status', 'dist']).value['waiting']).toMatchObject({ signed: [] });
+    expect((await place.json(['status', 'dist'])).value['waiting']).toMatchObject({ signed: [] });
     place.write(
       GATHERED,
       joinSignatures([await signedBy(bob, place, 0), await signedBy(bob, place, 60_000)]),
     );
-    expect(says()).toEqual([
+    expect(await says()).toEqual([
       '  1 of 2 signatures',
       '  has not signed: <fingerprint in groups>  Ann <ann@example.org>',
     ]);
     // Nor is one by a key whose revocation only waits to be published.
-    succeed(place, ['sign', 'dist', '--key', 'ann.asc']);
+    await succeed(place, ['sign', 'dist', '--key', 'ann.asc']);
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
-    succeed(place, ['build', 'dist']);
+    await succeed(place, ['build', 'dist']);
     place.write('ann.rev.asc', ann.revocation);
     place.write(GATHERED, joinSignatures([await signedBy(ann, place, 0)]));
-    expect(place.json(['status', 'dist']).value['waiting']).toMatchObject({ signed: [ann.fingerprint] });
-    expect(place.json(['key', 'revoke', 'ann.rev.asc', 'dist']).value['held']).not.toBeNull();
-    expect(place.json(['status', 'dist']).value['waiting']).toMatchObject({ signed: [] });
+    expect((await place.json(['status', 'dist'])).value['waiting']).toMatchObject({
+      signed: [ann.fingerprint],
+    });
+    expect((await place.json(['key', 'revoke', 'ann.rev.asc', 'dist'])).value['held']).not.toBeNull();
+    expect((await place.json(['status', 'dist'])).value['waiting']).toMatchObject({ signed: [] });
   });
 
-  test('on two hosts that know nothing of each other', () => {
-    const place = waitingForTwo();
+  test('on two hosts that know nothing of each other', async () => {
+    const place = await waitingForTwo();
     const host = newPlace();
     host.write(WAITING, place.read(WAITING));
     for (const [name, key] of [
@@ -207,15 +218,15 @@ describe('Threshold', () => {
       ['bob', bob],
     ] as const) {
       host.write(`${name}.asc`, key.signing);
-      succeed(host, ['sign', 'dist', '--without-archives', '--key', `${name}.asc`]);
+      await succeed(host, ['sign', 'dist', '--without-archives', '--key', `${name}.asc`]);
     }
     place.write(GATHERED, host.read(GATHERED));
-    expect(place.json(['sign', 'dist']).value).toMatchObject({ published: true, missing: 0 });
+    expect((await place.json(['sign', 'dist'])).value).toMatchObject({ published: true, missing: 0 });
   });
 
   /** Signed by Ann and Bob, with a signature by Eve put beside theirs. */
-  function publishedDespiteEve(): Place {
-    const place = waitingForTwo();
+  async function publishedDespiteEve(): Promise<Place> {
+    const place = await waitingForTwo();
     const host = newPlace();
     host.write(WAITING, place.read(WAITING));
     for (const [name, key] of [
@@ -223,29 +234,31 @@ describe('Threshold', () => {
       ['bob', bob],
     ] as const) {
       host.write(`${name}.asc`, key.signing);
-      expect(host.packsign(['sign', 'dist', '--without-archives', '--key', `${name}.asc`]).status).toBe(0);
+      expect(
+        (await host.packsign(['sign', 'dist', '--without-archives', '--key', `${name}.asc`])).status,
+      ).toBe(0);
     }
     place.write(GATHERED, host.read(GATHERED));
-    expect(place.json(['sign', 'dist', '--key', 'ann.asc']).value['published']).toBe(true);
+    expect((await place.json(['sign', 'dist', '--key', 'ann.asc'])).value['published']).toBe(true);
     return place;
   }
 
-  test('what does not count is not published beside what does', () => {
-    const { value } = publishedDespiteEve().json(['verify', 'dist', '--keys', 'dist/keys.asc']);
+  test('what does not count is not published beside what does', async () => {
+    const { value } = await (await publishedDespiteEve()).json(['verify', 'dist', '--keys', 'dist/keys.asc']);
     expect(value['signatures']).toHaveLength(2);
   });
 
-  test.runIf(hasTool('sqv'))('sqv finds two signers in what is published then', () => {
-    const place = publishedDespiteEve();
+  test.runIf(hasTool('sqv'))('sqv finds two signers in what is published then', async () => {
+    const place = await publishedDespiteEve();
     const files = ['dist/packages.plist.asc', 'dist/packages.plist'].map(place.path);
     expect(run('sqv', ['-n', '2', '--keyring', place.path('dist/keys.asc'), ...files]).status).toBe(0);
   });
 
-  test('KEY_NOT_PUBLISHED: a first database for two wants their certificates first', () => {
+  test('KEY_NOT_PUBLISHED: a first database for two wants their certificates first', async () => {
     const place = newScene();
     const signers = ['--signers', ann.fingerprint, '--signers', bob.fingerprint, '--threshold', '2'];
     const before = place.snapshot();
-    expect(transcript(place.packsign(['build', 'dist', '--key', 'ann.asc', ...signers])))
+    expect(transcript(await place.packsign(['build', 'dist', '--key', 'ann.asc', ...signers])))
       .toMatchInlineSnapshot(`
         "$ packsign build dist --key ann.asc --signers <fingerprint> --signers <fingerprint> --threshold 2
         ! packsign: error: there is no dist/keys.asc to check the signatures of the others against
@@ -253,14 +266,14 @@ describe('Threshold', () => {
         [1]"
       `);
     expect(place.snapshot()).toEqual(before);
-    succeed(place, ['build', 'dist', '--key', 'ann.asc', '--key', 'bob.asc', ...signers]);
+    await succeed(place, ['build', 'dist', '--key', 'ann.asc', '--key', 'bob.asc', ...signers]);
   });
 });
 
 describe('sign --co-sign', () => {
-  function published(): Place {
+  async function published(): Promise<Place> {
     const place = newScene();
-    succeed(place, [
+    await succeed(place, [
       'key',
       'publish',
       'dist',
@@ -269,16 +282,16 @@ describe('sign --co-sign', () => {
       '--certificate',
       'bob.pub.asc',
     ]);
-    succeed(place, ['build', 'dist', '--key', 'ann.asc']);
+    await succeed(place, ['build', 'dist', '--key', 'ann.asc']);
     return place;
   }
 
-  test('adds a signature, and leaves the database and what waits', () => {
-    const place = published();
+  test('adds a signature, and leaves the database and what waits', async () => {
+    const place = await published();
     const database = place.read('dist/packages.plist');
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
-    succeed(place, ['build', 'dist']);
-    expect(succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
+    await succeed(place, ['build', 'dist']);
+    expect(await succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
       "$ packsign sign dist --co-sign --key bob.asc
       signed and published dist/packages.plist, fresh until <date>
         by <fingerprint in groups>
@@ -288,30 +301,30 @@ describe('sign --co-sign', () => {
     expect(place.read('dist/packages.plist')).toEqual(database);
     expect(place.has(WAITING)).toBe(true);
     const pins = ['--keys', 'dist/keys.asc', '--threshold', '2', '--no-archives'];
-    expect(place.json(['verify', 'dist', ...pins]).value['status']).toBe('authentic');
+    expect((await place.json(['verify', 'dist', ...pins])).value['status']).toBe('authentic');
     const [name = ''] = Object.keys(place.snapshot('dist/signatures'));
     expect(place.read(`dist/signatures/${name}`)).toEqual(place.read('dist/packages.plist.asc'));
-    expect(succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
+    expect(await succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
       "$ packsign sign dist --co-sign --key bob.asc
       dist/packages.plist is signed by every key that was named
       [0]"
     `);
   });
 
-  test('NOTHING_TO_SIGN, NO_KEY, KEY_NOT_PUBLISHED, PREVIOUS_INVALID', () => {
+  test('NOTHING_TO_SIGN, NO_KEY, KEY_NOT_PUBLISHED, PREVIOUS_INVALID', async () => {
     const args = ['sign', 'dist', '--co-sign'];
-    expect(transcript(newScene().packsign([...args, '--key', 'ann.asc']))).toMatchInlineSnapshot(`
+    expect(transcript(await newScene().packsign([...args, '--key', 'ann.asc']))).toMatchInlineSnapshot(`
       "$ packsign sign dist --co-sign --key ann.asc
       ! packsign: error: there is no published dist/packages.plist
       ! packsign: hint: a database that waits is signed without --co-sign
       [2]"
     `);
-    const place = published();
+    const place = await published();
     const before = place.snapshot();
-    expect(codeOf(place.json(args))).toBe('NO_KEY');
-    expect(codeOf(place.json([...args, '--key', 'eve.asc']))).toBe('KEY_NOT_PUBLISHED');
+    expect(codeOf(await place.json(args))).toBe('NO_KEY');
+    expect(codeOf(await place.json([...args, '--key', 'eve.asc']))).toBe('KEY_NOT_PUBLISHED');
     expect(place.snapshot()).toEqual(before);
     place.write('dist/packages.plist', place.text('dist/packages.plist').replace('demo', 'evil'));
-    expect(codeOf(place.json([...args, '--key', 'bob.asc']))).toBe('PREVIOUS_INVALID');
+    expect(codeOf(await place.json([...args, '--key', 'bob.asc']))).toBe('PREVIOUS_INVALID');
   });
 });

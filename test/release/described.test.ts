@@ -36,11 +36,11 @@ function settings(place: Place, value: object): void {
 }
 
 /** A published directory whose archives are known, so that a build takes their entries as they are published. */
-function published(): Place {
+async function published(): Promise<Place> {
   const place = newPlace();
   write(place);
   settle();
-  expect(place.json(BUILD).status).toBe(0);
+  expect((await place.json(BUILD)).status).toBe(0);
   return place;
 }
 
@@ -52,9 +52,9 @@ function mark(place: Place): void {
   place.write(MEMO, `packsign-build 4 ${createHash('sha256').update(json).digest('hex')}\n${json}`);
 }
 
-function isBelieved(place: Place, args: readonly string[] = []): boolean {
+async function isBelieved(place: Place, args: readonly string[] = []): Promise<boolean> {
   place.write('dist/new-1.0.tar.gz', sdist('new', '1.0'));
-  const { value, run } = place.json([...BUILD, ...args]);
+  const { value, run } = await place.json([...BUILD, ...args]);
   expect(value, run.stderr).toMatchObject({
     added: expect.arrayContaining(['dist/new-1.0.tar.gz']) as unknown,
   });
@@ -104,19 +104,20 @@ describe('what a build makes of archives that it knows', () => {
     ['both gone but for one', (place) => settings(place, {})],
   ];
 
-  test('is what it makes of archives that it describes anew, step by step', () => {
-    const [knowing, anew] = [published(), published()];
+  test('is what it makes of archives that it describes anew, step by step', async () => {
+    const [knowing, anew] = [await published(), await published()];
     for (const [name, act, ...options] of steps) {
-      const outcomes = [knowing, anew].map((place) => {
+      const outcomes = [];
+      for (const place of [knowing, anew]) {
         act(place);
         if (place === anew) place.remove(MEMO);
-        const { status, value } = place.json([...BUILD, ...options]);
-        return {
+        const { status, value } = await place.json([...BUILD, ...options]);
+        outcomes.push({
           status,
           value: withoutDates(JSON.stringify(value)),
           database: withoutDates(place.text('dist/packages.plist')),
-        };
-      });
+        });
+      }
       expect([name, outcomes[0]]).toEqual([name, outcomes[1]]);
       expect([name, outcomes[0]?.status]).toEqual([name, 0]);
       settle();
@@ -129,13 +130,13 @@ describe('what a build makes of archives that it knows', () => {
 });
 
 describe('what is published of an archive is taken as it is', () => {
-  test('while nothing speaks against it', () => {
-    const place = published();
+  test('while nothing speaks against it', async () => {
+    const place = await published();
     mark(place);
-    expect(isBelieved(place)).toBe(true);
+    expect(await isBelieved(place)).toBe(true);
   });
 
-  test.each<[string, (place: Place) => void, ...string[]]>([
+  test.each<[string, (place: Place) => unknown, ...string[]]>([
     ['--rehash', () => undefined, '--rehash'],
     ['other settings', (place) => settings(place, { Packages: YANKED, 'Base-URL': 'https://example.org/' })],
     ['options that count as settings', () => undefined, '--validity', '3 days'],
@@ -147,21 +148,21 @@ describe('what is published of an archive is taken as it is', () => {
     ['a cache that is gone', (place) => place.remove('dist/.packsign/cache')],
     [
       'a database that was published elsewhere since',
-      (place) => {
+      async (place) => {
         const elsewhere = newPlace();
         cpSync(place.path('dist'), elsewhere.path('dist'), { recursive: true });
         elsewhere.write('ann.asc', ann.signing);
         elsewhere.write('dist/elsewhere-1.0.tar.gz', sdist('elsewhere', '1.0'));
-        expect(elsewhere.json(BUILD).status).toBe(0);
+        expect((await elsewhere.json(BUILD)).status).toBe(0);
         for (const name of ['packages.plist', 'packages.plist.asc', 'signatures', 'elsewhere-1.0.tar.gz']) {
           cpSync(elsewhere.path(`dist/${name}`), place.path(`dist/${name}`), { recursive: true });
         }
       },
     ],
-  ])('not with %s', (_, act, ...args) => {
-    const place = published();
+  ])('not with %s', async (_, act, ...args) => {
+    const place = await published();
     mark(place);
-    act(place);
-    expect(isBelieved(place, args)).toBe(false);
+    await act(place);
+    expect(await isBelieved(place, args)).toBe(false);
   });
 });

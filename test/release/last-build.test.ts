@@ -9,9 +9,9 @@ function settle(): void {
 }
 
 /** A directory that was published, built once more when its archives were no longer fresh, and remembered. */
-function remembered(): Place {
+async function remembered(): Promise<Place> {
   const place = newPlace();
-  place.packsign([
+  await place.packsign([
     'key',
     'generate',
     '--user-id',
@@ -22,11 +22,11 @@ function remembered(): Place {
   ]);
   place.write('dist/a-1.0.zip', 'bytes of a');
   place.write('dist/b-1.0.zip', 'bytes of b');
-  const run = place.packsign(['build', 'dist', '--key', 'key.asc']);
+  const run = await place.packsign(['build', 'dist', '--key', 'key.asc']);
   expect(run.stderr + String(run.status)).toContain('0');
   // Archives touched a moment ago are read again: their times could hide a later write.
   settle();
-  expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({
+  expect((await place.json(['build', 'dist', '--key', 'key.asc'])).value).toMatchObject({
     unchanged: true,
     hashed: 2,
   });
@@ -36,30 +36,30 @@ function remembered(): Place {
 const BUILD = ['build', 'dist', '--key', 'key.asc'];
 
 describe('the shortcut of a build in which nothing changed', () => {
-  it('answers without the key, and keeps saying what the whole way said', () => {
-    const place = remembered();
-    const whole = place.json([...BUILD, '--rehash']).value;
+  it('answers without the key, and keeps saying what the whole way said', async () => {
+    const place = await remembered();
+    const whole = (await place.json([...BUILD, '--rehash'])).value;
     place.remove('key.asc');
-    const { value, status } = place.json(BUILD);
+    const { value, status } = await place.json(BUILD);
     expect(status).toBe(0);
     expect(value).toEqual({ ...whole, hashed: 0, cached: 2 });
   });
 
-  it('is not taken when the signature is gone or another', () => {
-    const place = remembered();
-    const signatures = `dist/signatures/${String(place.json(BUILD).value['sha256'])}.asc`;
+  it('is not taken when the signature is gone or another', async () => {
+    const place = await remembered();
+    const signatures = `dist/signatures/${String((await place.json(BUILD)).value['sha256'])}.asc`;
     const good = place.read(signatures);
     place.write(signatures, good.toString().replace(/\n[A-Za-z0-9+/]{4}/, '\nAAAA'));
-    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
     place.remove(signatures);
-    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
     place.write(signatures, good);
-    expect(place.json(BUILD).value).toMatchObject({ unchanged: true });
+    expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });
   });
 
-  it('is not taken when keys.asc is another', () => {
-    const place = remembered();
-    place.packsign([
+  it('is not taken when keys.asc is another', async () => {
+    const place = await remembered();
+    await place.packsign([
       'key',
       'generate',
       '--user-id',
@@ -69,177 +69,177 @@ describe('the shortcut of a build in which nothing changed', () => {
       'b.asc',
     ]);
     place.write('dist/keys.asc', place.read('b.pub.asc'));
-    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
   });
 
-  it('is not taken when the database was edited', () => {
-    const place = remembered();
+  it('is not taken when the database was edited', async () => {
+    const place = await remembered();
     place.write('dist/packages.plist', place.text('dist/packages.plist').replace('a 1.0', 'a 2.0'));
-    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
   });
 
-  it('is not taken when the database was edited in its place, to the same size and time of change', () => {
-    const place = remembered();
+  it('is not taken when the database was edited in its place, to the same size and time of change', async () => {
+    const place = await remembered();
     const path = place.path('dist/packages.plist');
     const { mtime } = statSync(path);
     const good = place.read('dist/packages.plist');
     // The first of them reads it.
-    expect([BUILD, BUILD].map((args) => place.json(args).value['unchanged'])).toEqual([true, true]);
+    for (const args of [BUILD, BUILD]) expect((await place.json(args)).value['unchanged']).toBe(true);
     expect(place.text('dist/.packsign/last-build')).toMatch(/"file":"\d+:\d+:\d+:\d+:\d+"/);
     place.write('dist/packages.plist', good.toString().replace('a 1.0', 'a 2.0'));
     utimesSync(path, mtime, mtime);
-    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
     place.remove('dist/packages.plist');
     place.write('elsewhere', good.toString().replace('a 1.0', 'a 2.0'));
     symlinkSync(place.path('elsewhere'), path);
-    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
     place.write('elsewhere', good);
     settle();
-    expect(place.json(BUILD).value).toMatchObject({ unchanged: true });
+    expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });
     // Behind a link it is the file that counts.
     expect(place.text('dist/.packsign/last-build')).toContain(`:${statSync(place.path('elsewhere')).ino}:`);
-    expect(place.json(BUILD).value).toMatchObject({ unchanged: true });
+    expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });
     place.write('elsewhere', good.toString().replace('a 1.0', 'a 2.0'));
-    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+    expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
   });
 
-  it('does not take the file of a database for known that was touched moments before it was read', () => {
-    const place = remembered();
+  it('does not take the file of a database for known that was touched moments before it was read', async () => {
+    const place = await remembered();
     place.write('dist/packages.plist', place.read('dist/packages.plist'));
-    expect(place.json(BUILD).value).toMatchObject({ unchanged: true });
+    expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });
     expect(place.text('dist/.packsign/last-build')).toContain('"file":null');
   });
 
-  it('is not taken when an archive was touched, even with the same size and time of change', () => {
-    const place = remembered();
+  it('is not taken when an archive was touched, even with the same size and time of change', async () => {
+    const place = await remembered();
     writeFileSync(place.path('dist/a-1.0.zip'), 'BYTES OF A');
     utimesSync(place.path('dist/a-1.0.zip'), new Date(0), new Date(0));
-    expect(place.json(BUILD).value).toMatchObject({ error: { code: 'BYTES_CHANGED' } });
+    expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'BYTES_CHANGED' } });
   });
 
-  it('is not taken when an archive came or went', () => {
-    const place = remembered();
+  it('is not taken when an archive came or went', async () => {
+    const place = await remembered();
     place.write('dist/c-1.0.zip', 'bytes of c');
-    expect(place.json([...BUILD, '--check'])).toMatchObject({
+    expect(await place.json([...BUILD, '--check'])).toMatchObject({
       status: 1,
       value: { added: ['dist/c-1.0.zip'] },
     });
     place.remove('dist/c-1.0.zip');
     place.remove('dist/b-1.0.zip');
-    expect(place.json([...BUILD, '--check'])).toMatchObject({
+    expect(await place.json([...BUILD, '--check'])).toMatchObject({
       status: 1,
       value: { withdrawn: ['dist/b-1.0.zip'] },
     });
   });
 
-  it('is not taken when settings changed', () => {
-    const place = remembered();
-    expect(place.json([...BUILD, '--check', '--description', 'other'])).toMatchObject({ status: 1 });
-    expect(place.json([...BUILD, '--check', '--no-pack-man'])).toMatchObject({ status: 1 });
+  it('is not taken when settings changed', async () => {
+    const place = await remembered();
+    expect(await place.json([...BUILD, '--check', '--description', 'other'])).toMatchObject({ status: 1 });
+    expect(await place.json([...BUILD, '--check', '--no-pack-man'])).toMatchObject({ status: 1 });
   });
 
-  it('is not taken when a warning would be new', () => {
-    const place = remembered();
+  it('is not taken when a warning would be new', async () => {
+    const place = await remembered();
     place.write('dist/un safe-1.0.zip', 'x');
-    expect(place.json(BUILD).value['warnings']).toContainEqual(
+    expect((await place.json(BUILD)).value['warnings']).toContainEqual(
       expect.objectContaining({ code: 'UNSAFE_NAME' }),
     );
   });
 
-  it('is not taken when the cache or the memory of the last build is damaged or gone', () => {
-    const place = remembered();
+  it('is not taken when the cache or the memory of the last build is damaged or gone', async () => {
+    const place = await remembered();
     for (const name of ['cache', 'last-build']) {
       const path = `dist/.packsign/${name}`;
       const bytes = place.read(path);
       const damaged = Buffer.from(bytes);
       damaged[damaged.length - 10] = (damaged[damaged.length - 10] ?? 0) ^ 1;
       place.write(path, damaged);
-      expect(place.json(BUILD).value).toMatchObject({ unchanged: true, archives: 2 });
+      expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true, archives: 2 });
       rmSync(place.path(path));
-      expect(place.json(BUILD).value).toMatchObject({ unchanged: true, archives: 2 });
+      expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true, archives: 2 });
     }
   });
 
-  it('is not taken when the database is due to be signed anew', () => {
-    const place = remembered();
-    const issued = new Date(String(place.json(BUILD).value['issued'])).getTime() / 1000;
+  it('is not taken when the database is due to be signed anew', async () => {
+    const place = await remembered();
+    const issued = new Date(String((await place.json(BUILD)).value['issued'])).getTime() / 1000;
     const env = { SOURCE_DATE_EPOCH: String(issued + 121 * 86_400) };
-    const { value } = place.json(BUILD, { env });
+    const { value } = await place.json(BUILD, { env });
     expect(value).toMatchObject({ unchanged: false, signed: true });
   });
 });
 
-test('an answer is not bound to archives that the cache only knew before', () => {
-  const place = remembered();
+test('an answer is not bound to archives that the cache only knew before', async () => {
+  const place = await remembered();
   for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, `bytes of ${index}`);
   place.write('dist/sub/x-1.0.zip', 'bytes of x');
   settle();
-  const build = () => place.json(BUILD).value;
-  expect([build()['unchanged'], build()['unchanged']]).toEqual([false, true]);
+  const build = async () => (await place.json(BUILD)).value;
+  expect([(await build())['unchanged'], (await build())['unchanged']]).toEqual([false, true]);
   renameSync(place.path('dist/sub'), place.path('elsewhere'));
   place.write('dist/y-1.0.zip', 'bytes of y');
   settle();
-  expect(build()).toMatchObject({ added: ['dist/y-1.0.zip'], withdrawn: ['dist/sub/x-1.0.zip'] });
+  expect(await build()).toMatchObject({ added: ['dist/y-1.0.zip'], withdrawn: ['dist/sub/x-1.0.zip'] });
   place.remove('dist/y-1.0.zip');
   // As it was: the name of a folder changes nothing of what lies in it.
   renameSync(place.path('elsewhere'), place.path('dist/sub'));
-  expect(build()).toMatchObject({ added: ['dist/sub/x-1.0.zip'], withdrawn: ['dist/y-1.0.zip'] });
+  expect(await build()).toMatchObject({ added: ['dist/sub/x-1.0.zip'], withdrawn: ['dist/y-1.0.zip'] });
 });
 
-test('a secret key is seen in a file that lay there before, and a clock that is behind', () => {
-  const place = remembered();
+test('a secret key is seen in a file that lay there before, and a clock that is behind', async () => {
+  const place = await remembered();
   place.write('dist/note.txt', 'a note');
-  expect([1, 2].map(() => place.json(BUILD).value['unchanged'])).toEqual([true, true]);
+  for (const args of [BUILD, BUILD]) expect((await place.json(args)).value['unchanged']).toBe(true);
   place.write('dist/note.txt', place.read('key.asc'));
-  expect(place.json(BUILD).value).toMatchObject({ error: { code: 'SECRET_IN_DIRECTORY' } });
+  expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'SECRET_IN_DIRECTORY' } });
   place.remove('dist/note.txt');
   place.write('dist/c-1.0.zip', 'bytes of c');
   settle();
   const env = { SOURCE_DATE_EPOCH: String(Math.floor(Date.now() / 1000) + 3600) };
-  expect(place.json(BUILD, { env }).value).toMatchObject({ unchanged: false, signed: true });
-  expect(place.json(BUILD).value).toMatchObject({ error: { code: 'CLOCK_BEHIND' } });
+  expect((await place.json(BUILD, { env })).value).toMatchObject({ unchanged: false, signed: true });
+  expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'CLOCK_BEHIND' } });
 });
 
-test('what is remembered is thrown away whole when any one bit of it is damaged', () => {
-  const place = remembered();
+test('what is remembered is thrown away whole when any one bit of it is damaged', async () => {
+  const place = await remembered();
   const path = 'dist/.packsign/last-build';
-  const whole = place.json(BUILD).value;
+  const whole = (await place.json(BUILD)).value;
   const bytes = place.read(path);
   for (let bit = 0; bit < bytes.length * 8; bit += 401) {
     const damaged = Buffer.from(bytes);
     damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     place.write(path, damaged);
-    expect(place.json(BUILD).value).toEqual(whole);
+    expect((await place.json(BUILD)).value).toEqual(whole);
   }
 });
 
-test('one more of many archives is read again until nothing changes: only then is it worth a new cache', () => {
-  const place = remembered();
+test('one more of many archives is read again until nothing changes: only then is it worth a new cache', async () => {
+  const place = await remembered();
   for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, `bytes of ${index}`);
   settle();
-  const hashed = () => {
-    const { value, run } = place.json(BUILD);
+  const hashed = async () => {
+    const { value, run } = await place.json(BUILD);
     expect(value, run.stderr).not.toHaveProperty('error');
     return [value['hashed'], value['unchanged']];
   };
-  expect(hashed()).toEqual([60, false]);
+  expect(await hashed()).toEqual([60, false]);
   place.write('dist/o-1.0.zip', 'bytes of o');
   settle();
   const cache = place.read('dist/.packsign/cache');
-  expect(hashed()).toEqual([1, false]);
+  expect(await hashed()).toEqual([1, false]);
   expect(place.read('dist/.packsign/cache').equals(cache)).toBe(true);
-  expect([hashed(), hashed()]).toEqual([
+  expect([await hashed(), await hashed()]).toEqual([
     [1, true],
     [0, true],
   ]);
 });
 
-test('nothing is published anew where two packages have one name and, by hand, one address', () => {
-  const place = remembered();
+test('nothing is published anew where two packages have one name and, by hand, one address', async () => {
+  const place = await remembered();
   const settings = { Packages: { 'a-1.0.zip': { Name: 'b', 'Download-URL': 'b-1.0.zip' } } };
   place.write('dist/packsign.json', JSON.stringify(settings));
-  expect(place.json(BUILD).value).toMatchObject({ unchanged: false });
+  expect((await place.json(BUILD)).value).toMatchObject({ unchanged: false });
   for (const args of [[], ['--rehash'], []]) {
-    expect(place.json([...BUILD, ...args]).value).toMatchObject({ unchanged: true });
+    expect((await place.json([...BUILD, ...args])).value).toMatchObject({ unchanged: true });
   }
 });

@@ -44,15 +44,15 @@ function newScene(): Place {
 
 const command = (rest: string) => `exec:${process.execPath} 'sign it.mjs' ${rest}`;
 
-function refusal(
+async function refusal(
   place: Place,
   key: string,
   more: readonly string[] = ['--certificate', 'ann.pub.asc'],
-): string {
+): Promise<string> {
   const before = place.snapshot();
   const args = ['build', 'dist', '--key', key, ...more];
-  const answer = place.json(args);
-  const run = place.packsign(args);
+  const answer = await place.json(args);
+  const run = await place.packsign(args);
   expect(place.snapshot()).toEqual(before);
   expect([answer.status, run.stdout]).toEqual([run.status, '']);
   expect(run.stderr).toMatch(/packsign: error: .+\npacksign: hint: .+\n$/);
@@ -60,65 +60,65 @@ function refusal(
 }
 
 describe('exec:', () => {
-  test.each(['armored', 'binary'])('takes an %s signature, and shows what the command says', (mode) => {
+  test.each(['armored', 'binary'])('takes an %s signature, and shows what the command says', async (mode) => {
     const place = newScene();
     const args = ['build', 'dist', '--key', command(`ann.asc ${mode}`), '--certificate', 'ann.pub.asc'];
-    const { value, run } = place.json(args);
+    const { value, run } = await place.json(args);
     expect(value['signed']).toBe(true);
     expect(run.stderr).toMatch(/^(?:touch the token\\u\{1b\}\[2J now\n)+$/);
-    expect(place.json(['verify', 'dist', '--keys', 'ann.pub.asc']).value['status']).toBe('authentic');
+    expect((await place.json(['verify', 'dist', '--keys', 'ann.pub.asc'])).value['status']).toBe('authentic');
   });
 
-  test('two commands, each with its certificate', () => {
+  test('two commands, each with its certificate', async () => {
     const place = newScene();
     const keys = ['--key', command('ann.asc'), '--key', command('bob.asc')];
     const certificates = ['--certificate', 'ann.pub.asc', '--certificate', 'bob.pub.asc'];
     const args = ['build', 'dist', ...keys, ...certificates, '--threshold', '2'];
-    expect(place.json(args).value['signed']).toBe(true);
-    expect(place.json(['verify', 'dist']).value['status']).toBe('authentic');
+    expect((await place.json(args)).value['signed']).toBe(true);
+    expect((await place.json(['verify', 'dist'])).value['status']).toBe('authentic');
   });
 
-  test('PACKSIGN_KEY may name one; nothing of packsign reaches it', () => {
+  test('PACKSIGN_KEY may name one; nothing of packsign reaches it', async () => {
     const place = newScene();
     const script = `#!/bin/sh\nenv > env.txt\nexec ${process.execPath} 'sign it.mjs' ann.asc\n`;
     chmodSync(place.write('signer', script), 0o755);
-    expect(place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>'])).status).toBe(0);
     const env = { PACKSIGN_KEY: 'exec:./signer', PACKSIGN_PASSPHRASE: 'secret words', OWN: 'kept' };
-    const run = place.packsign(['sign', 'dist', '--certificate', 'ann.pub.asc'], { env });
+    const run = await place.packsign(['sign', 'dist', '--certificate', 'ann.pub.asc'], { env });
     expect([run.status, run.stdout.includes('signed and published')]).toEqual([0, true]);
     const seen = readFileSync(place.path('env.txt'), 'utf8');
     expect(seen).toContain('OWN=kept');
     expect(seen).not.toMatch(/PACKSIGN_|secret words/);
-    expect(place.json(['status', 'dist'], { env }).value['state']).toBe('changed');
+    expect((await place.json(['status', 'dist'], { env })).value['state']).toBe('changed');
   });
 
-  test('T26, SETTINGS_INVALID: packsign.json runs no command', () => {
+  test('T26, SETTINGS_INVALID: packsign.json runs no command', async () => {
     const place = newScene();
     place.write('dist/packsign.json', JSON.stringify({ Key: ['exec:touch pwned'] }));
-    const run = place.packsign(['sign', 'dist', '--certificate', 'ann.pub.asc', '--verbose']);
+    const run = await place.packsign(['sign', 'dist', '--certificate', 'ann.pub.asc', '--verbose']);
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('(SETTINGS_INVALID)')]);
     expect(place.has('pwned')).toBe(false);
   });
 
-  test('USAGE: no certificate, no command, an open quote', () => {
+  test('USAGE: no certificate, no command, an open quote', async () => {
     const place = newScene();
-    expect(refusal(place, command('ann.asc'), [])).toMatchInlineSnapshot(`
+    expect(await refusal(place, command('ann.asc'), [])).toMatchInlineSnapshot(`
       "USAGE
       $ packsign build dist --key exec:node 'sign it.mjs' ann.asc
       ! packsign: error: each exec: wants a --certificate, and nothing else does
       ! packsign: hint: --key 'exec:COMMAND' --certificate FILE with the certificate of the key that it signs with
       [2]"
     `);
-    expect(refusal(place, 'exec:')).toMatch(/^USAGE\n/);
-    expect(refusal(place, "exec:sign 'it")).toMatch(/^USAGE\n/);
-    expect(refusal(place, 'ann.asc')).toMatch(/^USAGE\n/);
+    expect(await refusal(place, 'exec:')).toMatch(/^USAGE\n/);
+    expect(await refusal(place, "exec:sign 'it")).toMatch(/^USAGE\n/);
+    expect(await refusal(place, 'ann.asc')).toMatch(/^USAGE\n/);
   });
 
-  test('SIGNER_FAILED', () => {
+  test('SIGNER_FAILED', async () => {
     const place = newScene();
     const path = place.write('fail', '#!/bin/sh\necho the token is locked >&2\nexit 67\n');
     chmodSync(path, 0o755);
-    expect(refusal(place, 'exec:./fail --pin 1234')).toMatchInlineSnapshot(`
+    expect(await refusal(place, 'exec:./fail --pin 1234')).toMatchInlineSnapshot(`
       "SIGNER_FAILED
       $ packsign build dist --key exec:./fail --pin 1234 --certificate ann.pub.asc
       ! the token is locked
@@ -126,14 +126,14 @@ describe('exec:', () => {
       ! packsign: hint: nothing was signed; what it said stands above
       [2]"
     `);
-    expect(refusal(place, 'exec:./nowhere')).toMatchInlineSnapshot(`
+    expect(await refusal(place, 'exec:./nowhere')).toMatchInlineSnapshot(`
       "SIGNER_FAILED
       $ packsign build dist --key exec:./nowhere --certificate ann.pub.asc
       ! packsign: error: there is no program ./nowhere
       ! packsign: hint: nothing was signed; what it said stands above
       [2]"
     `);
-    expect(refusal(place, 'exec:echo hello')).toMatchInlineSnapshot(`
+    expect(await refusal(place, 'exec:echo hello')).toMatchInlineSnapshot(`
       "SIGNER_FAILED
       $ packsign build dist --key exec:echo hello --certificate ann.pub.asc
       ! packsign: error: echo did not give exactly one detached signature
@@ -146,13 +146,13 @@ describe('exec:', () => {
       'exec:cat /dev/zero',
       command('ann.asc twice'),
     ]) {
-      expect(refusal(place, broken)).toMatch(/^SIGNER_FAILED\n/);
+      expect(await refusal(place, broken)).toMatch(/^SIGNER_FAILED\n/);
     }
   });
 
-  test('SELF_CHECK_FAILED: another key, other bytes', () => {
+  test('SELF_CHECK_FAILED: another key, other bytes', async () => {
     const place = newScene();
-    expect(refusal(place, command('bob.asc'))).toMatchInlineSnapshot(`
+    expect(await refusal(place, command('bob.asc'))).toMatchInlineSnapshot(`
       "SELF_CHECK_FAILED
       $ packsign build dist --key exec:node 'sign it.mjs' bob.asc --certificate ann.pub.asc
       ! touch the token\\u{1b}[2J now
@@ -160,15 +160,15 @@ describe('exec:', () => {
       ! packsign: hint: name the key that signs by its full fingerprint
       [1]"
     `);
-    expect(refusal(place, command('ann.asc other'))).toMatch(/^SELF_CHECK_FAILED\n/);
+    expect(await refusal(place, command('ann.asc other'))).toMatch(/^SELF_CHECK_FAILED\n/);
   });
 
-  test('SIGNER_TIMED_OUT: also where it left a child behind that holds the pipe', () => {
+  test('SIGNER_TIMED_OUT: also where it left a child behind that holds the pipe', async () => {
     const place = newScene();
     const path = place.write('slow', '#!/bin/sh\nsleep 20 &\nwait\n');
     chmodSync(path, 0o755);
     const more = ['--certificate', 'ann.pub.asc', '--signer-timeout', '300ms'];
-    expect(refusal(place, 'exec:./slow', more)).toMatchInlineSnapshot(`
+    expect(await refusal(place, 'exec:./slow', more)).toMatchInlineSnapshot(`
       "SIGNER_TIMED_OUT
       $ packsign build dist --key exec:./slow --certificate ann.pub.asc --signer-timeout 300ms
       ! packsign: error: ./slow did not sign in time
@@ -182,18 +182,20 @@ describe('exec:', () => {
     const old = await newKey('Old', { lifeSeconds: 86_400 });
     place.write('old.pub.asc', old.certificate);
     place.write('two.pub.asc', ann.certificate + bob.certificate);
-    expect(refusal(place, command('ann.asc'), ['--certificate', 'old.pub.asc'])).toMatch(/^KEY_EXPIRED\n/);
-    expect(codeOf(place.json(['build', 'dist', '--key', 'exec:true', '--certificate', 'two.pub.asc']))).toBe(
-      'KEYS_MALFORMED',
+    expect(await refusal(place, command('ann.asc'), ['--certificate', 'old.pub.asc'])).toMatch(
+      /^KEY_EXPIRED\n/,
     );
-    expect(refusal(place, 'exec:true', ['--certificate', 'no.asc'])).toMatch(/^NO_KEY\n/);
+    expect(
+      codeOf(await place.json(['build', 'dist', '--key', 'exec:true', '--certificate', 'two.pub.asc'])),
+    ).toBe('KEYS_MALFORMED');
+    expect(await refusal(place, 'exec:true', ['--certificate', 'no.asc'])).toMatch(/^NO_KEY\n/);
   });
 
-  test.for(['sqop', 'gosop'] as const)('%s signs as such a command', (sop, context) => {
+  test.for(['sqop', 'gosop'] as const)('%s signs as such a command', async (sop, context) => {
     needTools(context, sop);
     const place = newScene();
     const args = ['build', 'dist', '--key', `exec:${sop} sign ann.asc`, '--certificate', 'ann.pub.asc'];
-    const run = place.packsign(args);
+    const run = await place.packsign(args);
     expect([run.status, run.stderr]).toEqual([0, '']);
   });
 });

@@ -53,12 +53,16 @@ function placeWithArchive(): Place {
 }
 
 /** A failing session: nothing is published, and nothing of a secret is shown. */
-function refusal(key: string, env: Readonly<Record<string, string>>, more: readonly string[] = []): string {
+async function refusal(
+  key: string,
+  env: Readonly<Record<string, string>>,
+  more: readonly string[] = [],
+): Promise<string> {
   const place = placeWithArchive();
   const before = place.snapshot();
   const args = ['build', 'dist', '--key', key, ...more];
-  const answer = place.json(args, { env });
-  const run = place.packsign(args, { env });
+  const answer = await place.json(args, { env });
+  const run = await place.packsign(args, { env });
   expect(place.snapshot()).toEqual(before);
   expect([answer.status, run.stdout]).toEqual([run.status, '']);
   expect(run.stdout + run.stderr + answer.run.stdout).not.toContain(PASSPHRASE);
@@ -83,20 +87,20 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     ['its user id', () => 'Ann <ann@example.org>'],
     ['its address', () => 'ann@example.org'],
     ['a part of its user id', () => 'Ann'],
-  ])('signs by %s', (_, nameOf) => {
+  ])('signs by %s', async (_, nameOf) => {
     const place = placeWithArchive();
-    const { value, run } = place.json(['build', 'dist', '--key', nameOf(key)], { env: key.env });
+    const { value, run } = await place.json(['build', 'dist', '--key', nameOf(key)], { env: key.env });
     expect([value['signed'], run.stderr]).toEqual([true, '']);
-    const verified = place.json(['verify', 'dist', '--fingerprint', key.primary]).value;
+    const verified = (await place.json(['verify', 'dist', '--fingerprint', key.primary])).value;
     expect(verified).toMatchObject({ status: 'authentic', signatures: [{ fingerprint: key.primary }] });
   });
 
-  test('signs what was built before, at the time that SOURCE_DATE_EPOCH says', () => {
+  test('signs what was built before, at the time that SOURCE_DATE_EPOCH says', async () => {
     const place = placeWithArchive();
     const later = String(Math.floor(Date.now() / 1000) + 86_400);
     const env = { ...key.env, SOURCE_DATE_EPOCH: later };
-    expect(place.packsign(['build', 'dist'], { env: { SOURCE_DATE_EPOCH: later } }).status).toBe(0);
-    const { value } = place.json(['sign', 'dist', '--key', key.primary], { env });
+    expect((await place.packsign(['build', 'dist'], { env: { SOURCE_DATE_EPOCH: later } })).status).toBe(0);
+    const { value } = await place.json(['sign', 'dist', '--key', key.primary], { env });
     expect(value).toMatchObject({ published: true, signers: [key.primary] });
     const signature = place.read('dist/packages.plist.asc');
     expect(key.home.must(['--list-packets', '--debug', '0'], signature).toString()).toContain(
@@ -108,11 +112,11 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     ['a file', ['--passphrase-file', 'words'], {}],
     ['standard input', ['--passphrase-file', '-'], { input: `${PASSPHRASE}\n` }],
     ['the environment', [], { env: { PACKSIGN_PASSPHRASE: PASSPHRASE } }],
-  ])('is unlocked with a passphrase from %s', (_, more, options: { env?: object; input?: string }) => {
+  ])('is unlocked with a passphrase from %s', async (_, more, options: { env?: object; input?: string }) => {
     locked.home.killAgent();
     const place = placeWithArchive();
     place.write('words', `${PASSPHRASE}\n`);
-    const run = place.packsign(['build', 'dist', '--key', 'bea@example.org', ...more], {
+    const run = await place.packsign(['build', 'dist', '--key', 'bea@example.org', ...more], {
       ...options,
       env: { ...locked.env, ...options.env },
     });
@@ -120,9 +124,9 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(run.stdout).not.toContain(PASSPHRASE);
   });
 
-  test('PASSPHRASE_NEEDED: nobody there whom pinentry could ask', () => {
+  test('PASSPHRASE_NEEDED: nobody there whom pinentry could ask', async () => {
     locked.home.killAgent();
-    expect(refusal('bea@example.org', locked.env)).toMatchInlineSnapshot(`
+    expect(await refusal('bea@example.org', locked.env)).toMatchInlineSnapshot(`
       "PASSPHRASE_NEEDED
       $ packsign build dist --key bea@example.org
       ! packsign: error: gpg-agent could not ask for the passphrase: it has no pinentry, or no terminal for it
@@ -131,10 +135,10 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('PASSPHRASE_WRONG', () => {
+  test('PASSPHRASE_WRONG', async () => {
     locked.home.killAgent();
     const env = { ...locked.env, PACKSIGN_PASSPHRASE: 'wrong words' };
-    expect(refusal('bea@example.org', env)).toMatchInlineSnapshot(`
+    expect(await refusal('bea@example.org', env)).toMatchInlineSnapshot(`
       "PASSPHRASE_WRONG
       $ packsign build dist --key bea@example.org
       ! packsign: error: that is not the passphrase of the key
@@ -143,15 +147,15 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('NO_KEY: no such key', () => {
-    expect(refusal('nobody@example.org', key.env)).toMatchInlineSnapshot(`
+  test('NO_KEY: no such key', async () => {
+    expect(await refusal('nobody@example.org', key.env)).toMatchInlineSnapshot(`
       "NO_KEY
       $ packsign build dist --key nobody@example.org
       ! packsign: error: there is no key file nobody@example.org, and GnuPG has no secret key nobody@example.org
       ! packsign: hint: name a key file, or a fingerprint that gpg --list-secret-keys --with-subkey-fingerprint shows
       [2]"
     `);
-    expect(refusal('0'.repeat(40), key.env)).toMatchInlineSnapshot(`
+    expect(await refusal('0'.repeat(40), key.env)).toMatchInlineSnapshot(`
       "NO_KEY
       $ packsign build dist --key <fingerprint>
       ! packsign: error: GnuPG has no secret key <fingerprint>
@@ -160,18 +164,18 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('NO_KEY: a short key number', () => {
-    expect(refusal(key.primary.slice(-16), key.env)).toContain('is not a full fingerprint');
+  test('NO_KEY: a short key number', async () => {
+    expect(await refusal(key.primary.slice(-16), key.env)).toContain('is not a full fingerprint');
   });
 
-  test('NO_KEY: only the public half is there', () => {
+  test('NO_KEY: only the public half is there', async () => {
     const home = newHome();
     home.must(['--import'], key.home.must(['--export', key.primary]));
-    expect(refusal(key.primary, { GNUPGHOME: home.folder })).toMatch(/^NO_KEY\n/);
+    expect(await refusal(key.primary, { GNUPGHOME: home.folder })).toMatch(/^NO_KEY\n/);
   });
 
-  test('GNUPG_MISSING', () => {
-    expect(refusal(key.primary, { ...key.env, PATH: '/nowhere' })).toMatchInlineSnapshot(`
+  test('GNUPG_MISSING', async () => {
+    expect(await refusal(key.primary, { ...key.env, PATH: '/nowhere' })).toMatchInlineSnapshot(`
       "GNUPG_MISSING
       $ packsign build dist --key <fingerprint>
       ! packsign: error: there is no program gpg to sign with
@@ -180,8 +184,8 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('GNUPG_FAILED: a home that cannot be used', () => {
-    expect(refusal(key.primary, { GNUPGHOME: '/proc/nowhere' })).toMatchInlineSnapshot(`
+  test('GNUPG_FAILED: a home that cannot be used', async () => {
+    expect(await refusal(key.primary, { GNUPGHOME: '/proc/nowhere' })).toMatchInlineSnapshot(`
       "GNUPG_FAILED
       $ packsign build dist --key <fingerprint>
       ! packsign: error: gpg could not list keys: Fatal: /proc/nowhere: directory does not exist!
@@ -190,11 +194,11 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('KEY_AMBIGUOUS: GnuPG does not choose among keys', () => {
+  test('KEY_AMBIGUOUS: GnuPG does not choose among keys', async () => {
     const home = newHome();
     newKey(home, 'Zoe');
     newKey(home, 'Zoe2');
-    expect(refusal('Zoe', { GNUPGHOME: home.folder })).toMatchInlineSnapshot(`
+    expect(await refusal('Zoe', { GNUPGHOME: home.folder })).toMatchInlineSnapshot(`
       "KEY_AMBIGUOUS
       $ packsign build dist --key Zoe
       ! packsign: error: GnuPG has more than one secret key that fits Zoe
@@ -203,8 +207,8 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('KEY_UNUSABLE: a fingerprint with a mark is that key, also where it only certifies', () => {
-    expect(refusal(`${key.primary}!`, key.env)).toMatchInlineSnapshot(`
+  test('KEY_UNUSABLE: a fingerprint with a mark is that key, also where it only certifies', async () => {
+    expect(await refusal(`${key.primary}!`, key.env)).toMatchInlineSnapshot(`
       "KEY_UNUSABLE
       $ packsign build dist --key <fingerprint>!
       ! packsign: error: key <fingerprint> cannot sign: the key is not one that signs
@@ -213,11 +217,11 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('KEY_EXPIRED: what GnuPG calls no secret key', () => {
+  test('KEY_EXPIRED: what GnuPG calls no secret key', async () => {
     const home = newHome();
     const then = ['--faked-system-time', '1700000000', '--passphrase', ''];
     home.must([...then, '--quick-generate-key', 'Old <old@example.org>', 'ed25519', 'sign', '1d']);
-    expect(refusal('old@example.org', { GNUPGHOME: home.folder })).toMatchInlineSnapshot(`
+    expect(await refusal('old@example.org', { GNUPGHOME: home.folder })).toMatchInlineSnapshot(`
       "KEY_EXPIRED
       $ packsign build dist --key old@example.org
       ! packsign: error: key <fingerprint> cannot sign: the key expired at <date>
@@ -226,20 +230,20 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('KEY_REVOKED', () => {
+  test('KEY_REVOKED', async () => {
     const home = newHome();
     const { primary, env } = newKey(home, 'Rex');
     const file = readFileSync(join(home.folder, 'openpgp-revocs.d', `${primary}.rev`), 'utf8');
     home.must(['--import'], Buffer.from(file.replace(':-----BEGIN', '-----BEGIN')));
-    expect(refusal(primary, env)).toMatch(/^KEY_REVOKED\n/);
+    expect(await refusal(primary, env)).toMatch(/^KEY_REVOKED\n/);
   });
 
-  test('AGENT_UNREACHABLE', () => {
+  test('AGENT_UNREACHABLE', async () => {
     const home = newHome();
     const { primary, env } = newKey(home, 'Gil');
     home.killAgent();
     writeFileSync(join(home.folder, 'gpg.conf'), 'no-autostart\n');
-    expect(refusal(primary, env)).toMatchInlineSnapshot(`
+    expect(await refusal(primary, env)).toMatchInlineSnapshot(`
       "AGENT_UNREACHABLE
       $ packsign build dist --key <fingerprint>
       ! packsign: error: GnuPG cannot reach gpg-agent, which keeps its keys
@@ -247,15 +251,15 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
       [2]"
     `);
     writeFileSync(join(home.folder, 'gpg.conf'), '');
-    expect(placeWithArchive().packsign(['build', 'dist', '--key', primary], { env }).status).toBe(0);
+    expect((await placeWithArchive().packsign(['build', 'dist', '--key', primary], { env })).status).toBe(0);
   });
 
-  test('CARD_MISSING: the key is on a card that is not there', () => {
+  test('CARD_MISSING: the key is on a card that is not there', async () => {
     const home = newHome();
     const { subkey, env } = newKey(home, 'Car');
     home.killAgent();
     moveToCard(home, subkey);
-    expect(refusal(subkey, env)).toMatchInlineSnapshot(`
+    expect(await refusal(subkey, env)).toMatchInlineSnapshot(`
       "CARD_MISSING
       $ packsign build dist --key <fingerprint>
       ! packsign: error: the smart card with the key cannot be reached
@@ -264,12 +268,12 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('SIGNER_TIMED_OUT: gpg waits for something', () => {
+  test('SIGNER_TIMED_OUT: gpg waits for something', async () => {
     const env = {
       ...key.env,
       PATH: fakeGpg('case "$*" in *--detach-sign*) sleep 60;; esac; exec REAL "$@"'),
     };
-    expect(refusal(key.primary, env, ['--signer-timeout', '300ms'])).toMatchInlineSnapshot(`
+    expect(await refusal(key.primary, env, ['--signer-timeout', '300ms'])).toMatchInlineSnapshot(`
       "SIGNER_TIMED_OUT
       $ packsign build dist --key <fingerprint> --signer-timeout 300ms
       ! packsign: error: gpg did not answer in time
@@ -278,33 +282,33 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('a keyring that another gpg has locked is read all the same', () => {
+  test('a keyring that another gpg has locked is read all the same', async () => {
     const home = newHome();
     const { primary, env } = newKey(home, 'Loc');
     const lock = `${process.pid.toString().padStart(10)}\nhost\n`;
     for (const name of ['pubring.kbx.lock', 'trustdb.gpg.lock']) writeFileSync(join(home.folder, name), lock);
-    expect(placeWithArchive().packsign(['build', 'dist', '--key', primary], { env }).status).toBe(0);
+    expect((await placeWithArchive().packsign(['build', 'dist', '--key', primary], { env })).status).toBe(0);
   });
 
-  test('a key whose primary half is elsewhere signs with its subkey', () => {
+  test('a key whose primary half is elsewhere signs with its subkey', async () => {
     const home = newHome();
     home.must(['--import'], key.home.must(['--export-secret-subkeys', key.primary]));
     const env = { GNUPGHOME: home.folder };
     const place = placeWithArchive();
-    expect(place.json(['build', 'dist', '--key', key.primary], { env }).value['signed']).toBe(true);
-    expect(refusal(`${key.primary}!`, env)).toMatch(/^NO_KEY\n/);
+    expect((await place.json(['build', 'dist', '--key', key.primary], { env })).value['signed']).toBe(true);
+    expect(await refusal(`${key.primary}!`, env)).toMatch(/^NO_KEY\n/);
   });
 
-  test('a primary key that signs itself, and P-521, whose hash has to be as long', () => {
+  test('a primary key that signs itself, and P-521, whose hash has to be as long', async () => {
     const home = newHome();
     home.must(['--passphrase', '', '--quick-generate-key', 'Una <una@x.org>', 'nistp521', 'sign', '1y']);
     const place = placeWithArchive();
     const env = { GNUPGHOME: home.folder };
-    expect(place.json(['build', 'dist', '--key', 'una@x.org'], { env }).value['signed']).toBe(true);
-    expect(place.packsign(['verify', 'dist']).status).toBe(0);
+    expect((await place.json(['build', 'dist', '--key', 'una@x.org'], { env })).value['signed']).toBe(true);
+    expect((await place.packsign(['verify', 'dist'])).status).toBe(0);
   });
 
-  test('T13: settings of gpg that would make another kind of signature', () => {
+  test('T13: settings of gpg that would make another kind of signature', async () => {
     const home = newHome();
     const { primary, env } = newKey(home, 'Set');
     const other = newKey(home, 'Other');
@@ -312,10 +316,10 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
       'armor\ntextmode\ndefault-sig-expire 1d\ndigest-algo SHA1\nsig-policy-url http://x.org\n';
     writeFileSync(join(home.folder, 'gpg.conf'), harmless);
     const place = placeWithArchive();
-    expect(place.json(['build', 'dist', '--key', primary], { env }).value['signed']).toBe(true);
-    expect(place.packsign(['verify', 'dist']).status).toBe(0);
+    expect((await place.json(['build', 'dist', '--key', primary], { env })).value['signed']).toBe(true);
+    expect((await place.packsign(['verify', 'dist'])).status).toBe(0);
     writeFileSync(join(home.folder, 'gpg.conf'), `local-user ${other.subkey}!\n`);
-    expect(refusal(primary, env)).toMatchInlineSnapshot(`
+    expect(await refusal(primary, env)).toMatchInlineSnapshot(`
       "SELF_CHECK_FAILED
       $ packsign build dist --key <fingerprint>
       ! packsign: error: key <fingerprint> was to sign, and <fingerprint>, <fingerprint> did
@@ -323,7 +327,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
       [1]"
     `);
     writeFileSync(join(home.folder, 'gpg.conf'), 'sig-notation !critical@example.org=1\n');
-    expect(refusal(primary, env)).toMatch(/^SELF_CHECK_FAILED\n/);
+    expect(await refusal(primary, env)).toMatch(/^SELF_CHECK_FAILED\n/);
   });
 
   test.each<readonly [string, string, string]>([
@@ -337,13 +341,13 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     ['that hides its word in another', 'echo "[GNUPG:]SIG_CREATED D 22 8 00 1 FPR" >&3', 'GNUPG_FAILED'],
     ['that signs other bytes', 'echo other | REAL "$@"', 'SELF_CHECK_FAILED'],
     ['that writes without end', 'exec cat /dev/zero', 'GNUPG_FAILED'],
-  ])('T13: a gpg %s', (_, script, code) => {
+  ])('T13: a gpg %s', async (_, script, code) => {
     const body = script.replaceAll('FPR', key.subkey);
     const path = fakeGpg(`case "$*" in *--detach-sign*) ${body};; *) exec REAL "$@";; esac`);
-    expect(refusal(key.primary, { ...key.env, PATH: path })).toMatch(new RegExp(`^${code}\n`));
+    expect(await refusal(key.primary, { ...key.env, PATH: path })).toMatch(new RegExp(`^${code}\n`));
   });
 
-  test('T19: no secret is in any command line or environment of a child', () => {
+  test('T19: no secret is in any command line or environment of a child', async () => {
     locked.home.killAgent();
     const place = placeWithArchive();
     const log = place.path('children');
@@ -355,8 +359,8 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
         `{ echo "$*"; cat /proc/[0-9]*/cmdline; env; } >> ${log} 2>/dev/null | tr '\\0' ' '; exec REAL "$@"`,
       ),
     };
-    expect(place.packsign(['build', 'dist'], { env }).status).toBe(0);
-    const run = place.packsign(['sign', 'dist', '--verbose'], { env });
+    expect((await place.packsign(['build', 'dist'], { env })).status).toBe(0);
+    const run = await place.packsign(['sign', 'dist', '--verbose'], { env });
     expect([run.status, run.stderr]).toEqual([0, '']);
     const seen = readFileSync(log, 'latin1');
     expect(seen).toContain('--detach-sign');

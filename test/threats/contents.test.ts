@@ -18,10 +18,10 @@ beforeEach(() => {
 });
 
 /** The database that is published of what lies there. */
-function released(): Database {
-  const run = place.packsign(['build', 'dist', '--key', 'ann.asc']);
+async function released(): Promise<Database> {
+  const run = await place.packsign(['build', 'dist', '--key', 'ann.asc']);
   expect(run.status, run.stderr).toBe(0);
-  expect(place.packsign(['verify', 'dist']).status).toBe(0);
+  expect((await place.packsign(['verify', 'dist'])).status).toBe(0);
   return decodeDatabase(place.read('dist/packages.plist'));
 }
 
@@ -30,52 +30,52 @@ function pkgInfo(lines: string): Buffer {
 }
 
 describe('T16: what an archive says of itself is hostile', () => {
-  test('controls and bidirectional marks in a summary become spaces', () => {
+  test('controls and bidirectional marks in a summary become spaces', async () => {
     const summary = 'Summary: a\u001b[2Jb\u202ec\u0085d\u2028e\u0007f';
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${summary}`));
-    const [entry] = released().Packages;
+    const [entry] = (await released()).Packages;
     // eslint-disable-next-line no-control-regex
     expect(entry!.Description).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/);
     expect(entry!.Description).toMatch(/^a .*f$/);
   });
 
-  test('markup in a summary stays text', () => {
+  test('markup in a summary stays text', async () => {
     const summary = 'Summary: </string><key>MD5Sum</key>&amp;<![CDATA[';
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${summary}`));
-    expect(released().Packages[0]!.Description).toBe('</string><key>MD5Sum</key>&amp;<![CDATA[');
+    expect((await released()).Packages[0]!.Description).toBe('</string><key>MD5Sum</key>&amp;<![CDATA[');
   });
 
-  test('a name that is no plain word counts as absent', () => {
+  test('a name that is no plain word counts as absent', async () => {
     place.write('dist/demo-1.0.tar.gz', pkgInfo('Name: d\u00e9mo\nVersion: 1.0'));
     place.write('dist/other-1.0.tar.gz', pkgInfo('Name: ot her\nVersion: 1.0'));
-    const { Archives } = released();
+    const { Archives } = await released();
     expect(Array.from(Archives.values(), ({ Name }) => Name)).toEqual(['demo', 'other']);
   });
 
-  test('a home page is a web address or nothing', () => {
+  test('a home page is a web address or nothing', async () => {
     const home = 'Home-page: javascript:alert(1)';
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${home}`));
-    expect(released().Packages[0]).not.toHaveProperty('Home-page');
+    expect((await released()).Packages[0]).not.toHaveProperty('Home-page');
   });
 
-  test('an address in capitals is one all the same', () => {
+  test('an address in capitals is one all the same', async () => {
     const home = 'Home-page: HTTPS://Example.org';
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${home}`));
-    expect(released().Packages[0]!['Home-page']).toBe('https://Example.org');
+    expect((await released()).Packages[0]!['Home-page']).toBe('https://Example.org');
   });
 
-  test('a name, version or address that is too long for a database counts as absent', () => {
+  test('a name, version or address that is too long for a database counts as absent', async () => {
     const long = 'a'.repeat(70_000);
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: ${long}\nVersion: 1.0`));
     place.write('dist/other-1.0.tar.gz', pkgInfo(`Name: other\nVersion: 1${long}`));
     const home = `Home-page: https://example.org/${long}`;
     place.write('dist/third-1.0.tar.gz', pkgInfo(`Name: third\nVersion: 1.0\n${home}`));
-    const { Archives, Packages } = released();
+    const { Archives, Packages } = await released();
     expect(Array.from(Archives.values(), ({ Name }) => Name)).toEqual(['demo', 'other', 'third']);
     expect(Packages[2]).not.toHaveProperty('Home-page');
   });
 
-  test('__proto__ is a name like any other', () => {
+  test('__proto__ is a name like any other', async () => {
     place.write('dist/__proto__-1.0.tgz', npmTarball('__proto__', '1.0.0'));
     place.write('dist/constructor-1.0.tgz', npmTarball('constructor', '1.0.0'));
     place.write(
@@ -87,7 +87,7 @@ describe('T16: what an archive says of itself is hostile', () => {
         },
       ]),
     );
-    const { Archives } = released();
+    const { Archives } = await released();
     expect(Array.from(Archives.values(), ({ Name, Yanked }) => [Name, Yanked])).toEqual([
       ['__proto__', undefined],
       ['constructor', undefined],
@@ -95,26 +95,26 @@ describe('T16: what an archive says of itself is hostile', () => {
     ]);
   });
 
-  test('damaged contents are hashed and named after the file', () => {
+  test('damaged contents are hashed and named after the file', async () => {
     const good = sdist('demo', '1.0');
     place.write('dist/demo-1.0.tar.gz', good.subarray(0, good.length / 2));
     place.write('dist/zero-1.0.tar.gz', Buffer.alloc(4096));
     place.write('dist/empty-1.0.zip', '');
-    expect(Array.from(released().Archives.keys())).toHaveLength(3);
+    expect(Array.from((await released()).Archives.keys())).toHaveLength(3);
   });
 });
 
 describe('T17: nothing from inside an archive is executed', () => {
-  test.each(['os;evil', 'a.b', 'a-b', '1a', 'import', 'x(y)', 'a\tb'])('Install-test of %j', (name) => {
+  test.each(['os;evil', 'a.b', 'a-b', '1a', 'import', 'x(y)', 'a\tb'])('Install-test of %j', async (name) => {
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: ${name}\nVersion: 1.0`));
-    const [entry] = released().Packages;
+    const [entry] = (await released()).Packages;
     expect(entry!['Install-test']).toMatch(
       /^(?:import [A-Za-z_][A-Za-z0-9_]*|raise ImportError\("no test"\))$/,
     );
     if (name !== 'import') expect(entry!['Install-test']).not.toContain(name);
   });
 
-  test('commands in metadata go nowhere', () => {
+  test('commands in metadata go nowhere', async () => {
     const more =
       'Install-command: rm -rf /\nPre-install-command: id\nDownload-URL: http://evil.example/x.tar.gz';
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${more}`));
@@ -124,13 +124,13 @@ describe('T17: nothing from inside an archive is executed', () => {
       dist: { tarball: 'http://evil.example' },
     };
     place.write('dist/pad-1.0.tgz', npmTarball('pad', '1.0.0', scripts));
-    released();
+    await released();
     expect(place.text('dist/packages.plist')).not.toMatch(
       /rm -rf|evil\.example|<key>(?:Pre-i|I)nstall-command/,
     );
   });
 
-  test('names that a shell would act on are left out', () => {
+  test('names that a shell would act on are left out', async () => {
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     for (const name of [
       'x-$(id)-1.0',
@@ -145,12 +145,12 @@ describe('T17: nothing from inside an archive is executed', () => {
     ]) {
       place.write(`dist/${name}.tar.gz`, 'x');
     }
-    expect(Array.from(released().Archives.keys())).toEqual(['demo-1.0.tar.gz']);
+    expect(Array.from((await released()).Archives.keys())).toEqual(['demo-1.0.tar.gz']);
   });
 });
 
 describe('T19: secrets', () => {
-  test('PACKSIGN_* reaches no child, and no output of a success', () => {
+  test('PACKSIGN_* reaches no child, and no output of a success', async () => {
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     const env = { PACKSIGN_KEY: key.signing, PACKSIGN_PASSPHRASE: 'hunter2' };
     for (const args of [
@@ -158,7 +158,7 @@ describe('T19: secrets', () => {
       ['sign', 'dist', '--verbose'],
       ['verify', 'dist', '--json'],
     ]) {
-      const { stdout, stderr } = place.packsign(args, { env });
+      const { stdout, stderr } = await place.packsign(args, { env });
       expect(stdout + stderr).not.toContain('hunter2');
       expect(stdout + stderr).not.toContain(key.signing.split('\n')[4]);
     }

@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 /** What a reader who pinned Ann says of a document that Ann signed properly. */
 async function verdictOn(text: string | Uint8Array): Promise<readonly unknown[]> {
-  return verdict(verify(await published(known, text), '--no-archives'));
+  return verdict(await verify(await published(known, text), '--no-archives'));
 }
 
 const MALFORMED = refused('DATABASE_MALFORMED');
@@ -304,53 +304,53 @@ describe('T22: the counter is bounded by the clock', () => {
     const text = databaseText({ issued, expires: null });
     for (const date of [new Date(), minutes(issued, -9)]) {
       const place = await published(known, text, { date });
-      expect(verify(place).value['status']).toBe('refused');
+      expect((await verify(place)).value['status']).toBe('refused');
     }
   });
 
   test('12 minutes ahead, signed within every bound but that one', async () => {
     const text = databaseText({ issued: minutes(new Date(), 12) });
     const place = await published(known, text, { date: minutes(new Date(), 5) });
-    expect(verdict(verify(place))).toEqual(refused('DATABASE_FROM_FUTURE'));
+    expect(verdict(await verify(place))).toEqual(refused('DATABASE_FROM_FUTURE'));
   });
 
   test('issued in 8 minutes is within the slack', async () => {
     const issued = minutes(new Date(), 8);
     const place = await published(known, databaseText({ issued }), { date: issued });
-    expect(verdict(verify(place))).toEqual(AUTHENTIC);
+    expect(verdict(await verify(place))).toEqual(AUTHENTIC);
   });
 });
 
 describe('an expired database', () => {
   test('is stale, exit 1, and accepted only by who says so', async () => {
     const place = await published(known, databaseText({ expires: minutes(new Date(), -1) }));
-    expect(verdict(verify(place))).toEqual(['stale', 'DATABASE_STALE', 1]);
-    expect(verdict(verify(place, '--allow-stale'))).toEqual(['stale', 'DATABASE_STALE', 0]);
-    expect(verdict(verify(place, '--allow-unauthenticated'))).toEqual(['stale', 'DATABASE_STALE', 1]);
+    expect(verdict(await verify(place))).toEqual(['stale', 'DATABASE_STALE', 1]);
+    expect(verdict(await verify(place, '--allow-stale'))).toEqual(['stale', 'DATABASE_STALE', 0]);
+    expect(verdict(await verify(place, '--allow-unauthenticated'))).toEqual(['stale', 'DATABASE_STALE', 1]);
   });
 
   test('with an altered archive fails for whoever accepts stale ones too', async () => {
     const place = await published(known, databaseText({ expires: minutes(new Date(), -1) }));
     place.write('dist/demo-1.0.tar.gz', 'x');
-    expect(verify(place, '--allow-stale')).toMatchObject({ status: 1, value: { status: 'stale' } });
+    expect(await verify(place, '--allow-stale')).toMatchObject({ status: 1, value: { status: 'stale' } });
   });
 
   test('is not stale where its signature is missing', async () => {
     const place = await published(known, databaseText({ expires: minutes(new Date(), -1) }));
     place.remove('dist/signatures');
-    expect(verdict(verify(place, '--allow-stale'))).toEqual(refused('SIGNATURE_MISSING'));
+    expect(verdict(await verify(place, '--allow-stale'))).toEqual(refused('SIGNATURE_MISSING'));
   });
 
   test('a key that expired since it signed makes it stale', async () => {
     const short = await forgeKey({ name: 'Ann', date: minutes(ISSUED, -60), expires: 3600 + 1800 });
     const place = await published({ ann: short });
-    expect(verdict(verify(place))).toEqual(['stale', 'DATABASE_STALE', 1]);
+    expect(verdict(await verify(place))).toEqual(['stale', 'DATABASE_STALE', 1]);
   });
 
   test('a key that had expired when it signed refuses it', async () => {
     const short = await forgeKey({ name: 'Ann', date: minutes(ISSUED, -60), expires: 1800 });
     const place = await published({ ann: short });
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 });
 
@@ -358,7 +358,7 @@ describe('the database as a file', () => {
   test('missing', async () => {
     const place = await published(known);
     place.remove('dist/packages.plist');
-    expect(verdict(verify(place))).toEqual(refused('DATABASE_MISSING'));
+    expect(verdict(await verify(place))).toEqual(refused('DATABASE_MISSING'));
   });
 
   test.each<readonly [string, string, (path: string) => unknown]>([
@@ -368,14 +368,14 @@ describe('the database as a file', () => {
   ])('%s in its place does not hang the reader', async (_, code, make) => {
     const place = await published(known);
     make(replace(place, 'dist/packages.plist'));
-    expect(verdict(verify(place))).toEqual(refused(code));
-    expect(verdict(insistOn(place, known.ann))).toEqual(refused(code));
+    expect(verdict(await verify(place))).toEqual(refused(code));
+    expect(verdict(await insistOn(place, known.ann))).toEqual(refused(code));
   });
 
   test('larger than 320 MiB is not read', async () => {
     const place = await published(known);
     truncateSync(place.path('dist/packages.plist'), 320 * 1024 * 1024 + 1);
-    expect(verdict(verify(place))).toEqual(refused('DATABASE_TOO_LARGE'));
+    expect(verdict(await verify(place))).toEqual(refused('DATABASE_TOO_LARGE'));
   });
 });
 
@@ -386,9 +386,9 @@ describe('T12, T22: what this machine published is held to its note', () => {
     const place = await published(known);
     for (const name of ['packages.plist', 'signatures', 'keys.asc']) place.remove(`dist/${name}`);
     place.write('ann.asc', ann.armor());
-    const built = place.json(['build', 'dist', '--key', 'ann.asc']);
+    const built = await place.json(['build', 'dist', '--key', 'ann.asc']);
     expect(built).toMatchObject({ status: 0, value: { signed: true } });
-    const answer = place.json(['verify', 'dist']);
+    const answer = await place.json(['verify', 'dist']);
     expect(verdict(answer)).toEqual(AUTHENTIC);
     expect(answer.value['pinnedBy']).toBe('publisher');
     return { place, issued: new Date(built.value['issued'] as string) };
@@ -406,40 +406,42 @@ describe('T12, T22: what this machine published is held to its note', () => {
   test('an older database is a rollback', async () => {
     const { place, issued } = await noted();
     await swap(place, list(minutes(issued, -5)));
-    expect(verdict(place.json(['verify', 'dist']))).toEqual(refused('DATABASE_ROLLED_BACK'));
+    expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('DATABASE_ROLLED_BACK'));
   });
 
   test('an older one that is stale too is a rollback, not stale', async () => {
     const { place, issued } = await noted();
     await swap(place, list(minutes(issued, -5), minutes(issued, -1)));
-    expect(verdict(place.json(['verify', 'dist', '--allow-stale']))).toEqual(refused('DATABASE_ROLLED_BACK'));
+    expect(verdict(await place.json(['verify', 'dist', '--allow-stale']))).toEqual(
+      refused('DATABASE_ROLLED_BACK'),
+    );
   });
 
   test('another one of the same second is a fork', async () => {
     const { place, issued } = await noted();
     await swap(place, list(issued));
-    expect(verdict(place.json(['verify', 'dist']))).toEqual(refused('DATABASE_FORKED'));
+    expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('DATABASE_FORKED'));
   });
 
   test('a later one by the same key is authentic', async () => {
     const { place, issued } = await noted();
     await swap(place, list(minutes(issued, 2)));
-    expect(verdict(place.json(['verify', 'dist']))).toEqual(AUTHENTIC);
+    expect(verdict(await place.json(['verify', 'dist']))).toEqual(AUTHENTIC);
   });
 
   test('another key and another keys.asc are not', async () => {
     const { place, issued } = await noted();
     place.write('dist/keys.asc', certificateFile(known.mallory));
     await swap(place, list(minutes(issued, 2)), known.mallory);
-    expect(verdict(place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test('a lost signature is a refusal, and so is a lost keys.asc', async () => {
     const { place } = await noted();
     place.remove('dist/keys.asc');
-    expect(verdict(place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_INVALID'));
     place.remove('dist/signatures');
-    expect(verdict(place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_MISSING'));
+    expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_MISSING'));
   });
 
   test('a refused database leaves the note as it was', async () => {
@@ -447,15 +449,15 @@ describe('T12, T22: what this machine published is held to its note', () => {
     const before = place.snapshot('state');
     expect(Object.keys(before)).toHaveLength(1);
     await swap(place, list(minutes(issued, 3)), known.mallory);
-    expect(verdict(place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_INVALID'));
     expect(place.snapshot('state')).toEqual(before);
   });
 
   test('a copy of the directory elsewhere has no note', async () => {
     const { place } = await noted();
     execFileSync('cp', ['-r', 'dist', 'copy'], { cwd: place.root });
-    expect(verdict(place.json(['verify', 'copy']))).toEqual(['unauthenticated', 'NOT_PINNED', 1]);
-    expect(verdict(place.json(['verify', 'copy', '--allow-unauthenticated']))).toEqual([
+    expect(verdict(await place.json(['verify', 'copy']))).toEqual(['unauthenticated', 'NOT_PINNED', 1]);
+    expect(verdict(await place.json(['verify', 'copy', '--allow-unauthenticated']))).toEqual([
       'unauthenticated',
       'NOT_PINNED',
       0,
@@ -467,7 +469,7 @@ describe('T12, T22: what this machine published is held to its note', () => {
     const [name] = Object.keys(place.snapshot('state'));
     for (const damage of ['', '{}', '[]', 'null', '{"fingerprints": []}']) {
       place.write(`state/${name}`, damage);
-      expect(place.json(['verify', 'dist']).value['status']).toBe('unauthenticated');
+      expect((await place.json(['verify', 'dist'])).value['status']).toBe('unauthenticated');
     }
   });
 });
@@ -475,6 +477,6 @@ describe('T12, T22: what this machine published is held to its note', () => {
 test('what nobody pinned says nothing of itself', async () => {
   const text = databaseText({ expires: minutes(new Date(), -1) });
   const place = await published(known, text);
-  const { value } = place.json(['verify', 'dist']);
+  const { value } = await place.json(['verify', 'dist']);
   expect(value).toMatchObject({ status: 'unauthenticated', issued: null, expires: null });
 });

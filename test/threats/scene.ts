@@ -144,12 +144,12 @@ export async function published(
 }
 
 /** What `verify` says of `dist` to somebody who knows Ann's key. */
-export function verify(place: Place, ...more: readonly string[]): Answer {
-  return place.json(['verify', 'dist', '--keys', 'pins.asc', ...more]);
+export async function verify(place: Place, ...more: readonly string[]): Promise<Answer> {
+  return await place.json(['verify', 'dist', '--keys', 'pins.asc', ...more]);
 }
 
-export function insistOn(place: Place, key: PrivateKey, ...more: readonly string[]): Answer {
-  return place.json(['verify', 'dist', '--fingerprint', fingerprint(key), ...more]);
+export async function insistOn(place: Place, key: PrivateKey, ...more: readonly string[]): Promise<Answer> {
+  return await place.json(['verify', 'dist', '--fingerprint', fingerprint(key), ...more]);
 }
 
 /** Status, code and exit status in one value. */

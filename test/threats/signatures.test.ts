@@ -57,8 +57,8 @@ function signatureOf(place: Place): string {
 
 test('what Ann published is authentic to whoever knows her key', async () => {
   const place = await published(known);
-  expect(verdict(verify(place))).toEqual(AUTHENTIC);
-  expect(verdict(insistOn(place, ann))).toEqual(AUTHENTIC);
+  expect(verdict(await verify(place))).toEqual(AUTHENTIC);
+  expect(verdict(await insistOn(place, ann))).toEqual(AUTHENTIC);
 });
 
 describe('T1: the signature is over exactly the bytes that are read', () => {
@@ -67,7 +67,7 @@ describe('T1: the signature is over exactly the bytes that are read', () => {
   test('an edited database has no signature', async () => {
     const place = await published(known);
     place.write('dist/packages.plist', evil());
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_MISSING'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_MISSING'));
   });
 
   test('the old signature under the new name does not help', async () => {
@@ -75,7 +75,7 @@ describe('T1: the signature is over exactly the bytes that are read', () => {
     const old = place.read(signatureOf(place));
     put(place, evil(), old);
     place.write('dist/packages.plist.asc', old);
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test('one flipped bit anywhere is seen', async () => {
@@ -86,14 +86,14 @@ describe('T1: the signature is over exactly the bytes that are read', () => {
       const flipped = Buffer.from(bytes);
       flipped[at] = bytes[at]! ^ 1;
       put(place, flipped, signature);
-      expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+      expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
     }
   });
 
   test('bytes after the end are seen', async () => {
     const place = await published(known);
     put(place, `${databaseText()}\n`, place.read(signatureOf(place)));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 });
 
@@ -102,7 +102,7 @@ describe('T2: a signature file is one armor block of signatures and nothing else
     const place = await published(known);
     const name = signatureOf(place);
     place.write(name, await make(place.read(name), place.read('dist/packages.plist')));
-    return verdict(verify(place));
+    return verdict(await verify(place));
   }
   const MALFORMED = refused('SIGNATURE_MALFORMED');
 
@@ -158,31 +158,31 @@ describe('T2: a signature file is one armor block of signatures and nothing else
   test('a file larger than 64 KiB is not read', async () => {
     const place = await published(known);
     truncateSync(place.path(signatureOf(place)), 2 ** 33);
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_MALFORMED'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_MALFORMED'));
   });
 
   test('a named pipe does not hang the reader', async () => {
     const place = await published(known);
     execFileSync('mkfifo', [replace(place, signatureOf(place))]);
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_MALFORMED'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_MALFORMED'));
   });
 
   test('a folder in its place', async () => {
     const place = await published(known);
     mkdirSync(replace(place, signatureOf(place)));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_MALFORMED'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_MALFORMED'));
   });
 
   test('a link to endless zeros', async () => {
     const place = await published(known);
     symlinkSync('/dev/zero', replace(place, signatureOf(place)));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_MALFORMED'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_MALFORMED'));
   });
 
   test('a link that leads nowhere is a missing signature', async () => {
     const place = await published(known);
     symlinkSync('nowhere', replace(place, signatureOf(place)));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_MISSING'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_MISSING'));
   });
 });
 
@@ -197,7 +197,7 @@ describe('T3: only binary signatures', () => {
       for (const variant of [text, text.replaceAll('\n', '\r\n')]) {
         const place = await published(known);
         put(place, variant, textMode);
-        expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+        expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
       }
     } finally {
       home.remove();
@@ -216,7 +216,7 @@ describe('T3: only binary signatures', () => {
     // A type that cannot be made over a document is taken from a good signature and renamed.
     const packet = signature ?? renamed(await forgeSignature(subkeyOf(ann), bytes, { date: ISSUED }), type);
     put(place, bytes, joinSignatures([packet]));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   function renamed(signature: Uint8Array, type: number): Uint8Array {
@@ -240,7 +240,7 @@ describe('T4: each signature is judged by itself', () => {
     for (const order of orders) {
       const place = await published(known);
       put(place, bytes, joinSignatures(order));
-      const answer = verify(place);
+      const answer = await verify(place);
       expect(verdict(answer)).toEqual(AUTHENTIC);
       const signatures = answer.value['signatures'] as { counts: boolean; reason: string | null }[];
       expect(signatures.map(({ counts }) => counts)).toEqual(order.map((packet) => packet === good));
@@ -256,14 +256,14 @@ describe('T4: each signature is judged by itself', () => {
     }
     const place = await published(known);
     put(place, bytes, joinSignatures(packets));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test('a signature by a revoked key does not count', async () => {
     const place = await published(known);
     const revoked = await ann.revoke({ flag: enums.reasonForRevocation.keyCompromised }, day(300));
     place.write('pins.asc', certificateFile(revoked));
-    expect(verdict(verify(place))).toEqual(refused('KEY_REVOKED'));
+    expect(verdict(await verify(place))).toEqual(refused('KEY_REVOKED'));
   });
 });
 
@@ -271,36 +271,36 @@ describe('T5: full primary fingerprints are pinned', () => {
   test('a key that merely lies in keys.asc is nothing', async () => {
     const place = await published(known, databaseText(), { by: [subkeyOf(mallory)] });
     place.write('dist/keys.asc', certificateFile(ann, mallory));
-    expect(verdict(insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test('another key with the same user id is another key', async () => {
     const { ann: twin } = await people();
     const place = await published(known, databaseText(), { by: [subkeyOf(twin)] });
     place.write('dist/keys.asc', certificateFile(twin));
-    expect(verdict(insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test('without pins the keys beside the database prove nothing', async () => {
     const place = await published(known, databaseText(), { by: [subkeyOf(mallory)] });
     place.write('dist/keys.asc', certificateFile(mallory));
-    const answer = place.json(['verify', 'dist']);
+    const answer = await place.json(['verify', 'dist']);
     expect(verdict(answer)).toEqual(['unauthenticated', 'NOT_PINNED', 1]);
     expect(answer.value).toMatchObject({ pinnedBy: 'directory', issued: null, expires: null });
   });
 
   test('the fingerprint of a subkey pins nothing', async () => {
     const place = await published(known);
-    const subkey = place.json(['verify', 'dist', '--fingerprint', fingerprint(subkeyOf(ann))]);
+    const subkey = await place.json(['verify', 'dist', '--fingerprint', fingerprint(subkeyOf(ann))]);
     expect(verdict(subkey)).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test.each(['short', 'long'])('a %s key id is refused as a pin', async (length) => {
     const place = await published(known);
     const digits = fingerprint(ann).slice(length === 'short' ? -8 : -16);
-    const answer = place.json(['verify', 'dist', '--fingerprint', digits]);
+    const answer = await place.json(['verify', 'dist', '--fingerprint', digits]);
     expect([answer.status, answer.value['error']]).toMatchObject([2, { code: 'USAGE' }]);
   });
 });
@@ -316,7 +316,7 @@ describe('T6: distinct primary keys are counted', () => {
   }
 
   test('two of two are authentic', async () => {
-    expect(verdict(verify(await signedBy([subkeyOf(ann), subkeyOf(bob)]), ...two))).toEqual(AUTHENTIC);
+    expect(verdict(await verify(await signedBy([subkeyOf(ann), subkeyOf(bob)]), ...two))).toEqual(AUTHENTIC);
   });
 
   test('the same key twice is one', async () => {
@@ -328,11 +328,11 @@ describe('T6: distinct primary keys are counted', () => {
     ];
     put(place, bytes, joinSignatures(packets));
     place.write('pins.asc', certificateFile(ann, bob));
-    expect(verdict(verify(place, ...two))).toEqual(refused('TOO_FEW_SIGNATURES'));
+    expect(verdict(await verify(place, ...two))).toEqual(refused('TOO_FEW_SIGNATURES'));
   });
 
   test('a primary key and its subkey are one', async () => {
-    const answer = verify(await signedBy([primaryOf(ann), subkeyOf(ann)]), ...two);
+    const answer = await verify(await signedBy([primaryOf(ann), subkeyOf(ann)]), ...two);
     expect(verdict(answer)).toEqual(refused('TOO_FEW_SIGNATURES'));
     // They are good, and not enough.
     expect(answer.value['signatures']).toMatchObject([{ counts: true }, { counts: true }]);
@@ -341,9 +341,9 @@ describe('T6: distinct primary keys are counted', () => {
   test('a key named twice, or listed twice, is one', async () => {
     const place = await published(known);
     place.write('pins.asc', certificateFile(ann, ann));
-    expect(verify(place, ...two)).toMatchObject({ status: 2, value: { error: { code: 'USAGE' } } });
+    expect(await verify(place, ...two)).toMatchObject({ status: 2, value: { error: { code: 'USAGE' } } });
     const fingerprints = ['--fingerprint', fingerprint(ann), '--fingerprint', fingerprint(ann)];
-    const named = place.json(['verify', 'dist', ...fingerprints, ...two]);
+    const named = await place.json(['verify', 'dist', ...fingerprints, ...two]);
     expect(named).toMatchObject({ status: 2, value: { error: { code: 'USAGE' } } });
   });
 
@@ -364,7 +364,7 @@ describe('T6: distinct primary keys are counted', () => {
     ]);
     const place = await published(known);
     place.write('pins.asc', encodeArmor(Buffer.concat([publicBytes(ann), thief]), 'PUBLIC KEY BLOCK'));
-    expect(verdict(verify(place, ...two))).toEqual(refused('TOO_FEW_SIGNATURES'));
+    expect(verdict(await verify(place, ...two))).toEqual(refused('TOO_FEW_SIGNATURES'));
   });
 
   function subkeyPacketOf(certificate: Buffer): Uint8Array {
@@ -379,7 +379,7 @@ describe('T6: distinct primary keys are counted', () => {
     const signers = { Threshold: 1, Fingerprints: [fingerprint(ann), fingerprint(bob)].sort() };
     const place = await published(known, databaseText({ signers }));
     place.write('pins.asc', certificateFile(ann, bob));
-    expect(verdict(verify(place, ...two))).toEqual(refused('TOO_FEW_SIGNATURES'));
+    expect(verdict(await verify(place, ...two))).toEqual(refused('TOO_FEW_SIGNATURES'));
   });
 });
 
@@ -404,9 +404,9 @@ describe('T7: self-signatures over SHA-1 count as absent', () => {
     const primary = primaryOf(await forgeKey({ rsa: true }));
     const place = await published(known, databaseText(), { by: [primary] });
     place.write('pins.asc', await certificateWith(primary, enums.hash.sha256));
-    expect(verdict(verify(place))).toEqual(AUTHENTIC);
+    expect(verdict(await verify(place))).toEqual(AUTHENTIC);
     place.write('pins.asc', await certificateWith(primary, enums.hash.sha1));
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 });
 
@@ -414,32 +414,32 @@ describe('T21: for a pinned database a missing signature is a refusal', () => {
   test('however the pins are given', async () => {
     const place = await published(known);
     place.remove('dist/signatures');
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_MISSING'));
-    expect(verdict(insistOn(place, ann))).toEqual(refused('SIGNATURE_MISSING'));
-    expect(verdict(verify(place, '--allow-unauthenticated'))).toEqual(refused('SIGNATURE_MISSING'));
-    expect(verdict(verify(place, '--allow-stale'))).toEqual(refused('SIGNATURE_MISSING'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_MISSING'));
+    expect(verdict(await insistOn(place, ann))).toEqual(refused('SIGNATURE_MISSING'));
+    expect(verdict(await verify(place, '--allow-unauthenticated'))).toEqual(refused('SIGNATURE_MISSING'));
+    expect(verdict(await verify(place, '--allow-stale'))).toEqual(refused('SIGNATURE_MISSING'));
   });
 
   test('the copy packages.plist.asc is not used on its own', async () => {
     const place = await published(known);
     place.write('dist/packages.plist.asc', place.read(signatureOf(place)));
     place.remove('dist/signatures');
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_MISSING'));
-    const named = verify(place, '--signature', 'dist/packages.plist.asc');
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_MISSING'));
+    const named = await verify(place, '--signature', 'dist/packages.plist.asc');
     expect(verdict(named)).toEqual(AUTHENTIC);
   });
 
   test('a database without one is refused beside its own keys too', async () => {
     const place = await published(known);
     place.remove('dist/signatures');
-    expect(verdict(place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_MISSING'));
+    expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_MISSING'));
   });
 
   test('missing keys.asc is no way round the pins', async () => {
     const place = await published(known);
     place.remove('dist/keys.asc');
-    expect(verdict(insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
-    expect(verdict(verify(place))).toEqual(AUTHENTIC);
+    expect(verdict(await insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(AUTHENTIC);
   });
 });
 
@@ -449,34 +449,34 @@ describe('T23: a signature was made between Issued and now', () => {
     ['a year before', -365 * 24 * 60],
   ])('%s', async (_, early) => {
     const place = await published(known, databaseText(), { date: minutes(ISSUED, early) });
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test('9 minutes before is within the slack', async () => {
     const place = await published(known, databaseText(), { date: minutes(ISSUED, -9) });
-    expect(verdict(verify(place))).toEqual(AUTHENTIC);
+    expect(verdict(await verify(place))).toEqual(AUTHENTIC);
   });
 
   test('a signature from the future', async () => {
     const place = await published(known, databaseText(), { date: minutes(new Date(), 25) });
-    expect(verdict(verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test('dated back past the day on which the key was retired', async () => {
     const retired = await ann.revoke({ flag: enums.reasonForRevocation.keyRetired }, minutes(ISSUED, -60));
     const honest = await published(known, databaseText(), { date: ISSUED });
     honest.write('pins.asc', certificateFile(retired));
-    expect(verdict(verify(honest))).toEqual(refused('KEY_REVOKED'));
+    expect(verdict(await verify(honest))).toEqual(refused('KEY_REVOKED'));
     const backdated = await published(known, databaseText(), { date: minutes(ISSUED, -120) });
     backdated.write('pins.asc', certificateFile(retired));
-    expect(verdict(verify(backdated))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await verify(backdated))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test('what a retired key signed in its time stays good', async () => {
     const place = await published(known);
     const retired = await ann.revoke({ flag: enums.reasonForRevocation.keyRetired }, minutes(ISSUED, 30));
     place.write('pins.asc', certificateFile(retired));
-    expect(verdict(verify(place))).toEqual(AUTHENTIC);
+    expect(verdict(await verify(place))).toEqual(AUTHENTIC);
   });
 });
 
@@ -490,7 +490,7 @@ describe('T24: a stolen signing subkey moves nobody’s pins', () => {
       },
     );
     place.write('dist/keys.asc', certificateFile(ann, mallory));
-    expect(verdict(insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
   test('a subkey that the stolen one bound does not count', async () => {
@@ -508,7 +508,7 @@ describe('T24: a stolen signing subkey moves nobody’s pins', () => {
     grown.subkeys.push(foreign);
     const place = await published(known, databaseText(), { by: [subkeyOf(thief.mallory)] });
     place.write('dist/keys.asc', encodeArmor(grown.write(), 'PUBLIC KEY BLOCK'));
-    expect(verdict(insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
+    expect(verdict(await insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
     grown.subkeys.pop();
   });
 });
@@ -531,14 +531,14 @@ describe('certificate files', () => {
   test.each(hostile)('%s in keys.asc refuses the directory', async (_, make) => {
     const place = await published(known);
     place.write('dist/keys.asc', make());
-    expect(verdict(insistOn(place, ann))).toEqual(refused('KEYS_MALFORMED'));
-    expect(verdict(place.json(['verify', 'dist']))).toEqual(refused('KEYS_MALFORMED'));
+    expect(verdict(await insistOn(place, ann))).toEqual(refused('KEYS_MALFORMED'));
+    expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('KEYS_MALFORMED'));
   });
 
   test.each(hostile)('%s in the file that a user names is an error', async (_, make) => {
     const place = await published(known);
     place.write('pins.asc', make());
-    expect(verify(place)).toMatchObject({ status: 2, value: { error: { code: 'KEYS_MALFORMED' } } });
+    expect(await verify(place)).toMatchObject({ status: 2, value: { error: { code: 'KEYS_MALFORMED' } } });
   });
 
   test('keys.asc as a named pipe, a folder, or without end', async () => {
@@ -549,20 +549,20 @@ describe('certificate files', () => {
     ]) {
       const place = await published(known);
       put(replace(place, 'dist/keys.asc'));
-      expect(insistOn(place, ann)).toMatchObject({ status: 1, value: { status: 'refused' } });
+      expect(await insistOn(place, ann)).toMatchObject({ status: 1, value: { status: 'refused' } });
     }
   });
 
   test('what a user pinned does not depend on the keys beside the database', async () => {
     const place = await published(known);
     place.write('dist/keys.asc', ann.armor());
-    expect(verdict(verify(place))).toEqual(AUTHENTIC);
+    expect(verdict(await verify(place))).toEqual(AUTHENTIC);
   });
 
   test('no output holds anything of a secret key', async () => {
     const place = await published(known);
     place.write('pins.asc', ann.armor());
-    const { stdout, stderr } = place.packsign(['verify', 'dist', '--keys', 'pins.asc', '--verbose']);
+    const { stdout, stderr } = await place.packsign(['verify', 'dist', '--keys', 'pins.asc', '--verbose']);
     for (const line of ann
       .armor()
       .split('\n')
@@ -575,13 +575,15 @@ describe('certificate files', () => {
 test('a database file by itself is held to the keys that were named', async () => {
   const place = await published(known);
   const file = ['verify', 'dist/packages.plist'];
-  expect(verdict(place.json([...file, '--keys', 'pins.asc']))).toEqual(AUTHENTIC);
-  expect(verdict(place.json(file))).toEqual(['unauthenticated', 'NOT_PINNED', 1]);
+  expect(verdict(await place.json([...file, '--keys', 'pins.asc']))).toEqual(AUTHENTIC);
+  expect(verdict(await place.json(file))).toEqual(['unauthenticated', 'NOT_PINNED', 1]);
   place.write('copy.plist', place.read('dist/packages.plist'));
   place.write('copy.asc', place.read(signatureOf(place)));
   const copy = ['verify', 'copy.plist', '--keys', 'pins.asc'];
-  expect(verdict(place.json(copy))).toEqual(refused('SIGNATURE_MISSING'));
-  expect(verdict(place.json([...copy, '--signature', 'copy.asc']))).toEqual(AUTHENTIC);
+  expect(verdict(await place.json(copy))).toEqual(refused('SIGNATURE_MISSING'));
+  expect(verdict(await place.json([...copy, '--signature', 'copy.asc']))).toEqual(AUTHENTIC);
   place.write('copy.plist', DEMO);
-  expect(verdict(place.json([...copy, '--signature', 'copy.asc']))).toEqual(refused('SIGNATURE_INVALID'));
+  expect(verdict(await place.json([...copy, '--signature', 'copy.asc']))).toEqual(
+    refused('SIGNATURE_INVALID'),
+  );
 });

@@ -50,7 +50,8 @@ describe('packsign/verify', () => {
     ['SIGNATURE_INVALID', () => verifyDatabase(Buffer.from(`${bytes.toString()}\n`), signature, keysOfAnn())],
     [
       'SIGNATURE_INVALID',
-      () => verifyDatabase(bytes, signature, { keys: certificateFile(all.bob), fingerprints: null, now: NOW }),
+      () =>
+        verifyDatabase(bytes, signature, { keys: certificateFile(all.bob), fingerprints: null, now: NOW }),
     ],
     ['SIGNATURE_MALFORMED', () => verifyDatabase(bytes, bytes, keysOfAnn())],
     ['KEYS_MALFORMED', () => verifyDatabase(bytes, signature, { ...keysOfAnn(), keys: bytes })],

@@ -78,7 +78,7 @@ async function endWell(scene: Scene, watching: Watching): Promise<void> {
   expect(await watching.stop(), watching.stderr()).toBe(0);
   expect(leftovers(place.path('dist'))).toEqual([]);
   expect(place.has('dist/packages.unsigned.plist')).toBe(false);
-  expectSound(place);
+  await expectSound(place);
   expectNoSecret(scene, watching);
 }
 
@@ -123,7 +123,7 @@ describe.runIf(hasGnupg()).concurrent('an agent that dies', { timeout: 4 * PATIE
       'start it with gpgconf --launch gpg-agent; if its socket is forwarded from elsewhere, connect again',
     ]);
     expect(publishedFiles(place)).toEqual(before);
-    expect(place.json(['verify', 'dist', '--keys', 'pub.asc', '--no-archives']).status).toBe(0);
+    expect((await place.json(['verify', 'dist', '--keys', 'pub.asc', '--no-archives'])).status).toBe(0);
     spawnSync('gpgconf', ['--homedir', home.folder, '--launch', 'gpg-agent']);
     await watching.until({ event: 'signed', paths: [B] });
     expect(watching.lines.filter(({ event }) => event === 'error')).toHaveLength(1);

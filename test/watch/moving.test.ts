@@ -18,7 +18,7 @@ async function publishedPlace(): Promise<{ place: Place; scan: Scan }> {
   const { place } = await watchedPlace();
   drop(place, `dist/${A}`, sdist('a', '1.0'));
   drop(place, `dist/${B}`, sdist('b', '1.0'));
-  expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+  expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
   return { place, scan: scanDirectory(place.path('dist'), { exclude: [] }) };
 }
 
@@ -45,7 +45,7 @@ describe('a published archive that moves while it is looked at', () => {
 
   test('came back since the scan: the same', async () => {
     const { place, scan } = await publishedPlace();
-    const before = { ...scan, archives: scan.files.filter(({ path }) => path !== A) };
+    const before = { ...scan, files: scan.files.filter(({ path }) => path !== A) };
     expect((await inventory(place, before, new Set())).moving).toEqual(new Set([A]));
     await expect(inventory(place, before)).rejects.toEqual(refused);
   });
@@ -68,7 +68,7 @@ describe('a published archive that moves while it is looked at', () => {
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     const { files } = scanDirectory(place.path('dist'), { exclude: [] });
     const warnings = [{ code: 'UNREADABLE' as const, path: 'x', message: 'folder cannot be read: EACCES' }];
-    const blind = { ...scan, archives: files.filter(({ path }) => path !== B), warnings };
+    const blind = { ...scan, files: files.filter(({ path }) => path !== B), warnings };
     await expect(inventory(place, blind, new Set())).rejects.toEqual(refused);
   });
 });

@@ -41,7 +41,7 @@ describe('a watch that keeps the trust page', () => {
     await eventually('the page is whole', () => place.text('dist/index.html') === page);
     expect(place.text('dist/packages.plist')).toBe(database);
     expect(await watch.stop()).toBe(0);
-    expectSound(place);
+    await expectSound(place);
   });
 
   it('leaves an edited one alone, says so once, and goes on when it is taken away', async () => {

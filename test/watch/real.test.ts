@@ -64,7 +64,7 @@ async function endWell(place: Place, watching: Watching): Promise<void> {
   expect(await watching.stop(), watching.stderr()).toBe(0);
   expect(watching.lines.at(-1)?.event).toBe('stopped');
   expect(leftovers(place.path('dist'))).toEqual([]);
-  expectSound(place);
+  await expectSound(place);
 }
 
 describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, () => {
@@ -117,7 +117,7 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     await watching.until({ event: 'signed', paths: [B] });
     expect(listed(place)).toEqual([A, B]);
-    expect(place.json(['verify', 'dist', '--keys', 'pub.asc']).value['findings']).toMatchObject([
+    expect((await place.json(['verify', 'dist', '--keys', 'pub.asc'])).value['findings']).toMatchObject([
       { kind: 'altered', path: A },
     ]);
 
@@ -253,7 +253,7 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
     writeFileSync(place.path(`dist/${A}`), archive);
     await eventually('it is put back', () => names.every((name) => place.has(`dist/${name}`)));
     expect(names.map((name) => place.text(`dist/${name}`))).toEqual(before);
-    expectSound(place);
+    await expectSound(place);
 
     // What comes then is built upon it, and hints work in the new directory.
     const previous = createHash('sha256').update(place.read('dist/packages.plist')).digest('hex');
@@ -334,7 +334,7 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
     drop(place, 'v2/d-1.0.tar.gz', sdist('d', '1.0'));
     await watching.until({ event: 'signed', paths: ['d-1.0.tar.gz'] });
     expect(await watching.stop()).toBe(0);
-    expectSound(place);
+    await expectSound(place);
   });
 });
 
@@ -382,8 +382,8 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     const settings = { Packages: { 'odd-2.0.tar.gz': { Name: 'odd', Version: '2.0' } } };
     place.write('dist/packsign.json', JSON.stringify(settings));
     await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
-    expect(place.json(['build', 'dist']).status).toBe(0);
-    expect(place.json(['sign', 'dist', '--key', 'key.asc']).value).toMatchObject({ published: true });
+    expect((await place.json(['build', 'dist'])).status).toBe(0);
+    expect((await place.json(['sign', 'dist', '--key', 'key.asc'])).value).toMatchObject({ published: true });
     expect(listed(place)).toEqual([A, B, 'odd-2.0.tar.gz']);
     // The settings that the person signed hold from now on.
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
@@ -420,7 +420,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
 
     place.write('dist/packsign.json', JSON.stringify({ Description: 'new words', Exclude: ['z-*'] }));
     await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
-    expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({ signed: true });
+    expect((await place.json(['build', 'dist', '--key', 'key.asc'])).value).toMatchObject({ signed: true });
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
     expect(published(place).Description).toBe('new words');
@@ -438,7 +438,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
     drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
     await watching.until({ event: 'held', code: 'NAME_MISMATCH' });
-    expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({ signed: true });
+    expect((await place.json(['build', 'dist', '--key', 'key.asc'])).value).toMatchObject({ signed: true });
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     await watching.until({ event: 'signed', paths: [B] });
     const { Issued, Expires } = published(place).Packsign;
@@ -461,7 +461,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
       Packages: { a: { 'Home-page': 'https://example.org/a' }, tool: { Description: 'no archive' } },
     };
     place.write('dist/packsign.json', JSON.stringify(settings));
-    expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({ signed: true });
+    expect((await place.json(['build', 'dist', '--key', 'key.asc'])).value).toMatchObject({ signed: true });
     const before = published(place);
 
     const others = {
@@ -484,7 +484,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     expect(after.Packsign.Trusts).toEqual(before.Packsign.Trusts);
     expect(after.Packages.filter(({ Name }) => Name !== 'b')).toEqual(before.Packages);
 
-    expect(place.json(['build', 'dist', '--key', 'key.asc']).value).toMatchObject({ signed: true });
+    expect((await place.json(['build', 'dist', '--key', 'key.asc'])).value).toMatchObject({ signed: true });
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
     expect(published(place).Description).toBe('second');
@@ -499,7 +499,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     const signers = ['--signers', key.fingerprint, '--signers', bob.fingerprint, '--threshold', '2'];
     const both = ['--key', 'key.asc', '--key', 'bob.asc'];
-    expect(place.json(['build', 'dist', ...signers, ...both]).value).toMatchObject({ signed: true });
+    expect((await place.json(['build', 'dist', ...signers, ...both])).value).toMatchObject({ signed: true });
     const watching = startWatch(place, KEY);
     await watching.until({ event: 'ready' });
     drop(place, `dist/${B}`, sdist('b', '1.0'));
@@ -512,7 +512,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     await watching.until({ event: 'error', code: 'SETTINGS_INVALID' });
     expect(place.read('dist/packages.unsigned.plist').equals(waiting)).toBe(true);
     place.remove('dist/packsign.json');
-    expect(place.json(['sign', 'dist', '--key', 'bob.asc']).value).toMatchObject({ published: true });
+    expect((await place.json(['sign', 'dist', '--key', 'bob.asc'])).value).toMatchObject({ published: true });
     expect(listed(place)).toEqual([A, B]);
     expect(await watching.stop()).toBe(0);
   });
@@ -524,7 +524,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
     await watching.until({ event: 'refused', code: 'BYTES_CHANGED' });
     const allowed = ['--allow-changed', A, '--reason', 'a flaw in packing'];
-    expect(place.json(['build', 'dist', '--key', 'key.asc', ...allowed]).value).toMatchObject({
+    expect((await place.json(['build', 'dist', '--key', 'key.asc', ...allowed])).value).toMatchObject({
       signed: true,
     });
     const previous = createHash('sha256').update(place.read('dist/packages.plist')).digest('hex');
@@ -652,7 +652,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
       await watching.until({ event: 'signed', paths: ['b-1.0.tar.gz'] });
       expect(await watching.stop()).toBe(0);
       expect(leftovers(small)).toEqual([]);
-      expectSound(place, 'small');
+      await expectSound(place, 'small');
     } finally {
       endOf(small);
     }
@@ -761,18 +761,18 @@ describe.concurrent('its end', { timeout: 4 * PATIENCE_MS }, () => {
     }
     expect(gpgvState(dist)).toBe('good');
     await sleep(50);
-    const last = place.packsign(['watch', 'dist', ...KEY, '--once', '--json']);
+    const last = await place.process(['watch', 'dist', ...KEY, '--once', '--json']);
     expect(last.status, last.stderr).toBe(0);
     expect(listed(place)).toHaveLength(added);
     expect(leftovers(dist)).toEqual([]);
-    expectSound(place);
+    await expectSound(place);
   });
 });
 
 describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
   /** Events of a run, and its exit status. */
-  function once(place: Place, args: readonly string[] = []): readonly unknown[] {
-    const { status, stdout } = place.packsign(['watch', 'dist', ...KEY, '--once', '--json', ...args]);
+  async function once(place: Place, args: readonly string[] = []): Promise<readonly unknown[]> {
+    const { status, stdout } = await place.process(['watch', 'dist', ...KEY, '--once', '--json', ...args]);
     const lines = stdout
       .split('\n')
       .slice(0, -1)
@@ -782,18 +782,18 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
 
   test('ends with 0 when all is signed, with 1 when something waits, with 2 when it could not be done', async () => {
     const { place } = await watchedPlace();
-    expect(once(place)).toEqual([1, 'held NO_ARCHIVES', 'ready', 'stopped']);
+    expect(await once(place)).toEqual([1, 'held NO_ARCHIVES', 'ready', 'stopped']);
     drop(place, `dist/${A}`, sdist('a', '1.0'));
-    expect(once(place)).toEqual([0, 'signed', 'ready', 'stopped']);
-    expect(once(place)).toEqual([0, 'unchanged', 'ready', 'stopped']);
+    expect(await once(place)).toEqual([0, 'signed', 'ready', 'stopped']);
+    expect(await once(place)).toEqual([0, 'unchanged', 'ready', 'stopped']);
     drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
-    expect(once(place)).toEqual([1, 'held NAME_MISMATCH', 'ready', 'stopped']);
+    expect(await once(place)).toEqual([1, 'held NAME_MISMATCH', 'ready', 'stopped']);
     drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
-    expect(once(place)[0]).toBe(1);
+    expect((await once(place))[0]).toBe(1);
     place.write('dist/packages.plist', 'not a database');
-    expect(once(place)[0]).toBe(2);
+    expect((await once(place))[0]).toBe(2);
     rmSync(place.path('dist'), { recursive: true });
-    expect(once(place)).toEqual([2, 'error DIRECTORY_UNREADABLE', 'ready', 'stopped']);
+    expect(await once(place)).toEqual([2, 'error DIRECTORY_UNREADABLE', 'ready', 'stopped']);
     expect(place.has('dist')).toBe(false);
   });
 
@@ -801,8 +801,8 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
     const { place } = await watchedPlace();
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     writeFileSync(place.path(`dist/${B}`), sdist('b', '1.0'));
-    expect(once(place, ['--settle', '3s'])[0]).toBe(2);
-    const { status } = place.packsign(['watch', 'dist', '--key', 'key.asc', '--settle', '3s', '--once']);
+    expect((await once(place, ['--settle', '3s']))[0]).toBe(2);
+    const { status } = await place.process(['watch', 'dist', '--key', 'key.asc', '--settle', '3s', '--once']);
     expect(status).toBe(0);
     expect(listed(place)).toEqual([A, B]);
   });
@@ -810,10 +810,10 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
   test('KEY_NOT_PUBLISHED, NO_KEY: says before the first turn what keeps it from ever signing', async () => {
     const { place } = await watchedPlace();
     drop(place, `dist/${A}`, sdist('a', '1.0'));
-    expect(place.json(['watch', 'dist']).value).toMatchObject({ error: { code: 'NO_KEY' } });
-    expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+    expect((await place.json(['watch', 'dist'])).value).toMatchObject({ error: { code: 'NO_KEY' } });
+    expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
     place.write('other.asc', (await newKey('Mallory')).secret);
-    const { status, value } = place.json(['watch', 'dist', '--key', 'other.asc']);
+    const { status, value } = await place.json(['watch', 'dist', '--key', 'other.asc']);
     expect([status, value]).toMatchObject([1, { error: { code: 'KEY_NOT_PUBLISHED' } }]);
   });
 });

@@ -36,7 +36,7 @@ async function rememberedPlace(settings: object): Promise<Place> {
   drop(place, `dist/${A}`, sdist('a', '1.0'));
   drop(place, `dist/${B}`, sdist('b', '1.0'));
   await sleep(2100);
-  expect(place.packsign(['build', 'dist', ...KEY]).status).toBe(0);
+  expect((await place.packsign(['build', 'dist', ...KEY])).status).toBe(0);
   return place;
 }
 
@@ -73,7 +73,7 @@ describe.concurrent('"Scrub"', { timeout: 4 * PATIENCE_MS }, () => {
     await sleep(3000);
     expect(await watching.stop()).toBe(0);
     expect(watching.lines.filter(({ code }) => code === 'ARCHIVE_DIFFERS')).toHaveLength(1);
-    expect(place.packsign(['verify', 'dist', '--keys', 'pub.asc']).status).toBe(0);
+    expect((await place.packsign(['verify', 'dist', '--keys', 'pub.asc'])).status).toBe(0);
   });
 
   test('goes on where the last watch ended, and is not done where it is not asked for', async () => {

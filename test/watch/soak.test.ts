@@ -250,6 +250,6 @@ test(
     expect(Array.from(events).filter((event) => !known.includes(event))).toEqual([]);
     expect(await watching.stop(), watching.stderr()).toBe(0);
     expect(leftovers(place.path('dist'))).toEqual([]);
-    expectSound(place);
+    await expectSound(place);
   },
 );

@@ -25,8 +25,8 @@ function cronCommand(): string {
 
 let help: string;
 
-beforeAll(() => {
-  help = newPlace().packsign(['watch', '--help']).stdout;
+beforeAll(async () => {
+  help = (await newPlace().packsign(['watch', '--help'])).stdout;
 });
 
 describe.each([
@@ -78,7 +78,7 @@ describe('the systemd unit', () => {
       .replaceAll('%d', place.path('credentials'))
       .replace('/srv/releases/dist', 'dist')
       .split(' ');
-    const { status, stderr } = place.packsign([...args, '--once']);
+    const { status, stderr } = await place.packsign([...args, '--once']);
     expect(status, stderr).toBe(0);
     expect(listed(place)).toEqual(['a-1.0.tar.gz']);
   });

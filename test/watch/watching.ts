@@ -220,9 +220,9 @@ export function gpgvState(folder: string): 'good' | 'none' | 'bad' | 'unsigned' 
 }
 
 /** The invariant of docs/FORMAT.md §1, and what a user sees: everything listed is there as it was signed. */
-export function expectSound(place: Place, name = 'dist'): void {
+export async function expectSound(place: Place, name = 'dist'): Promise<void> {
   expect(gpgvState(place.path(name))).toBe('good');
-  const { status, run } = place.json(['verify', name, '--keys', 'pub.asc']);
+  const { status, run } = await place.json(['verify', name, '--keys', 'pub.asc']);
   expect(status, run.stdout).toBe(0);
 }
 

@@ -37,7 +37,7 @@ async function large(): Promise<Place> {
   const place = newPlace();
   put(place, bytes, await signatureFile(bytes, { by: [subkeyOf(ann)] }));
   place.write('dist/keys.asc', certificateFile(ann));
-  const run = place.packsign(['page', 'dist']);
+  const run = await place.packsign(['page', 'dist']);
   expect(run.status, run.stderr).toBe(0);
   return place;
 }

@@ -32,13 +32,13 @@ interface SiteOptions {
 }
 
 /** A published directory with its page. */
-function site({ settings = {}, key = ada, issued }: SiteOptions = {}): Place {
+async function site({ settings = {}, key = ada, issued }: SiteOptions = {}): Promise<Place> {
   const place = newPlace();
   place.write('key.asc', key.signing);
   place.write('dist/packsign.json', JSON.stringify({ Description: 'Lamps', Page: true, ...settings }));
   place.write('dist/lantern-1.0.tar.gz', LANTERN);
   place.write('dist/sub/lamp-2.0.tar.gz', sdist('lamp', '2.0'));
-  const run = place.packsign(['build', 'dist', '--first', '--key', 'key.asc'], {
+  const run = await place.packsign(['build', 'dist', '--first', '--key', 'key.asc'], {
     env: issued === undefined ? {} : epoch(issued),
   });
   expect(run.status, run.stderr).toBe(0);
@@ -102,7 +102,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   useBrowser();
 
   it('closes the padlock once the database verifies, off the main thread and after the first paint', async () => {
-    const there = await visit(site().path('dist'));
+    const there = await visit((await site()).path('dist'));
     const verdict = await verdictOf(there);
     expect(verdict).toMatchObject({ state: 'authentic', title: 'Signed by the key shown below' });
     expect(await there.page.locator('#check-note').textContent()).toMatch(
@@ -124,7 +124,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   });
 
   it('refuses a database that was changed', async () => {
-    const place = site();
+    const place = await site();
     place.write('dist/packages.plist', place.text('dist/packages.plist').replace('lantern', 'lanterm'));
     const there = await visit(place.path('dist'));
     const { state, text } = await verdictOf(there);
@@ -132,7 +132,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   });
 
   it('refuses a changed database that brings the old signature along', async () => {
-    const place = site();
+    const place = await site();
     const signature = place.read(signatureName(place));
     const text = place.text('dist/packages.plist').replace('lantern', 'lanterm');
     place.write('dist/packages.plist', text);
@@ -143,7 +143,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   });
 
   it('refuses a signature that was changed', async () => {
-    const place = site();
+    const place = await site();
     const name = signatureName(place);
     const armor = place.text(name).split('\n');
     armor[3] = armor[3]!.replace(
@@ -158,16 +158,16 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   });
 
   it('refuses what another key has signed than the one that it shows', async () => {
-    const place = site();
+    const place = await site();
     const page = place.read('dist/index.html');
-    const other = site({ key: mallory });
+    const other = await site({ key: mallory });
     other.write('dist/index.html', page);
     const { state, text } = await verdictOf(await visit(other.path('dist')));
     expect([state, text]).toEqual(['refused', expect.stringContaining('SIGNATURE_INVALID')]);
   });
 
   it('says stale of a database that has expired, and of files that it lists', async () => {
-    const place = site({ settings: { Validity: '1 day' }, issued: '2026-01-05T00:00:00Z' });
+    const place = await site({ settings: { Validity: '1 day' }, issued: '2026-01-05T00:00:00Z' });
     const there = await visit(place.path('dist'));
     const { state, text } = await verdictOf(there);
     expect([state, text]).toEqual(['stale', expect.stringContaining('expired at 2026-01-06')]);
@@ -179,7 +179,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   });
 
   it('says so when it shows another database than the one beside it, or is a copy', async () => {
-    const place = site({ settings: { Database: 'https://example.org/dist/packages.plist' } });
+    const place = await site({ settings: { Database: 'https://example.org/dist/packages.plist' } });
     const page = place.read('dist/index.html');
     const there = await visit(place.path('dist'));
     await verdictOf(there);
@@ -187,7 +187,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       'https://example.org/dist/packages.plist',
     );
     place.write('dist/lamp-3.0.tar.gz', sdist('lamp', '3.0'));
-    expect(place.packsign(['build', 'dist', '--key', 'key.asc']).status).toBe(0);
+    expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
     place.write('dist/index.html', page);
     const later = await visit(place.path('dist'));
     expect((await verdictOf(later)).state).toBe('authentic');
@@ -195,7 +195,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   });
 
   it('does not claim anything when the database cannot be fetched', async () => {
-    const place = site();
+    const place = await site();
     place.remove('dist/packages.plist');
     const verdict = await verdictOf(await visit(place.path('dist')));
     expect(verdict.state).toBe('none');
@@ -204,7 +204,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
 
   describe('where browsers do not let it check', () => {
     it('reads in full without JavaScript, and claims nothing', async () => {
-      const { page, complaints } = await visit(site().path('dist'), { javaScriptEnabled: false });
+      const { page, complaints } = await visit((await site()).path('dist'), { javaScriptEnabled: false });
       expect(await page.locator('#check-title').innerText()).toBe('Not checked by this browser');
       expect((await page.locator('.fingerprint').innerText()).replace(/\s/g, '')).toBe(ada.fingerprint);
       expect(await page.locator('#list tbody tr').count()).toBe(2);
@@ -214,19 +214,19 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     });
 
     it('says so when it was opened from a file', async () => {
-      const { page } = await visit('', { url: `file://${site().path('dist')}/index.html` });
+      const { page } = await visit('', { url: `file://${(await site()).path('dist')}/index.html` });
       expect(await page.locator('#check-title').innerText()).toMatch(/^Not checked/);
       expect(await page.locator('html').getAttribute('data-check')).toBe('none');
       expect(await page.locator('#list').textContent()).toContain('lantern');
     });
 
     it('hashes files all the same, and never calls them signed: opened from a file', async () => {
-      const there = await visit('', { url: `file://${site().path('dist')}/index.html` });
+      const there = await visit('', { url: `file://${(await site()).path('dist')}/index.html` });
       await expectHashedOnly(there);
     });
 
     it('hashes files all the same, where its worker cannot be loaded', async () => {
-      const place = site();
+      const place = await site();
       const [, folder = ''] = /src="(assets\/[^/]+)\//.exec(place.text('dist/index.html')) ?? [];
       place.remove(`dist/${folder}/worker.js`);
       const there = await visit(place.path('dist'));
@@ -235,7 +235,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     });
 
     it('says so on plain http', async () => {
-      const place = site();
+      const place = await site();
       const server = createServer((request, response) => {
         try {
           const name = (request.url ?? '/').replace(/^\/$/, '/index.html');
@@ -262,7 +262,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
 
     it('says of a yanked file that it was, and answers while it hashes a large one', async () => {
       const yanked = { 'lantern-1.0.tar.gz': { Yanked: 'loses the flame' } };
-      const place = site({ settings: { Packages: yanked } });
+      const place = await site({ settings: { Packages: yanked } });
       const there = await visit('', { url: `file://${place.path('dist')}/index.html` });
       await drop(there, '#drop', { name: 'x', bytes: LANTERN });
       expect((await resultOf(there)).text).toContain('Yanked: loses the flame');
@@ -284,7 +284,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
 
   describe('a file that is dropped', () => {
     it('is as signed, or is not', async () => {
-      const there = await visit(site().path('dist'));
+      const there = await visit((await site()).path('dist'));
       await verdictOf(there);
       await drop(there, '#drop', { name: 'lantern-1.0.tar.gz', bytes: LANTERN });
       expect(await resultOf(there)).toMatchObject({
@@ -305,7 +305,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     });
 
     it('is held against the archive on whose line it is dropped', async () => {
-      const there = await visit(site().path('dist'));
+      const there = await visit((await site()).path('dist'));
       await verdictOf(there);
       await drop(there, '#list tbody tr:first-child', { name: 'x.tar.gz', bytes: LANTERN });
       expect(await resultOf(there)).toMatchObject({
@@ -317,7 +317,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     });
 
     it('can be chosen with the keyboard, also for one line', async () => {
-      const place = site();
+      const place = await site();
       const { page, ...rest } = await visit(place.path('dist'));
       const there = { page, ...rest };
       await verdictOf(there);
@@ -336,7 +336,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
 
   describe('a fingerprint from another place', () => {
     it('is compared in full, and remembered', async () => {
-      const place = site();
+      const place = await site();
       const there = await visit(place.path('dist'));
       const { page } = there;
       await page.locator('#compare').fill(`0x${ada.fingerprint.slice(-16)}`);
@@ -350,7 +350,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
         /you compared the fingerprint of this key/,
       );
       // The server shows another key one day.
-      const other = site({ key: mallory });
+      const other = await site({ key: mallory });
       place.write('dist/index.html', other.read('dist/index.html'));
       await page.reload();
       expect(await page.locator('#check-note').innerText()).toMatch(/This page shows another key now/);
@@ -358,7 +358,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     });
 
     it('may come with the address', async () => {
-      const place = site();
+      const place = await site();
       const same = await visit(place.path('dist'), { fragment: `#${ada.fingerprint}` });
       expect(await same.page.locator('#check-note').innerText()).toMatch(/names the same fingerprint/);
       const other = await visit(place.path('dist'), { fragment: `#${mallory.fingerprint}` });
@@ -367,7 +367,9 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   });
 
   it('copies fingerprints and hashes', async () => {
-    const there = await visit(site().path('dist'), { permissions: ['clipboard-read', 'clipboard-write'] });
+    const there = await visit((await site()).path('dist'), {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
     const { page } = there;
     const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
     await page.getByRole('button', { name: 'Copy the fingerprint' }).click();
@@ -379,14 +381,14 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   });
 
   it('puts its own address into the lines where the database gives none', async () => {
-    const there = await visit(site().path('dist'));
+    const there = await visit((await site()).path('dist'));
     expect(await there.page.locator('#line-packsign').textContent()).toContain(
       `packsign trust add ${there.url}packages.plist --fingerprint ${ada.fingerprint}`,
     );
   });
 
   it('loads anew when a preview tells of a change', async () => {
-    const place = site();
+    const place = await site();
     const server = await serveLocally(place.path('dist'), { live: true });
     const there = await visit('', { url: server.url });
     await verdictOf(there);
@@ -407,7 +409,9 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
         { URL: 'https://example.org/packages.plist', Fingerprints: [mallory.fingerprint], Maintainer: 'M' },
       ];
       const yanked = { 'lantern-1.0.tar.gz': { Yanked: 'loses the flame' } };
-      const place = site({ settings: { Trusts: trusts, Packages: yanked, Notify: 'mailto:a@example.org' } });
+      const place = await site({
+        settings: { Trusts: trusts, Packages: yanked, Notify: 'mailto:a@example.org' },
+      });
       const there = await visit(place.path('dist'), options);
       await verdictOf(there);
       await drop(there, '#drop', { name: 'x', bytes: Buffer.from('?') });
@@ -421,14 +425,14 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     });
 
     it('the list is a table to those who hear it', async () => {
-      const { page } = await visit(site().path('dist'));
+      const { page } = await visit((await site()).path('dist'));
       expect(await page.locator('#list').ariaSnapshot()).toMatch(
         /- table[^]*- columnheader "Version"[^]*- rowheader "lantern/,
       );
     });
 
     it('prints keys and lines, and nothing that only a screen can do', async () => {
-      const { page } = await visit(site().path('dist'));
+      const { page } = await visit((await site()).path('dist'));
       await page.emulateMedia({ media: 'print' });
       expect(await page.locator('.fingerprint').isVisible()).toBe(true);
       expect(await page.locator('.qr svg').isVisible()).toBe(true);
@@ -438,23 +442,25 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
 
   it('shows hostile content as text (T18)', async () => {
     const there = await visit(
-      site({
-        settings: {
-          Maintainer: `"><script>alert(1)</script>${'\u05d0'.repeat(500)}`,
-          Description: `</h1><img src=x onerror=alert(1)> ${'W'.repeat(60_000)}`,
-          Notify: 'https://example.org/?"onfocus=alert(1)//',
-          Trusts: [
-            { URL: 'https://evil.example/"><script>alert(1)</script>', Fingerprints: [ada.fingerprint] },
-          ],
-          Packages: {
-            'lantern-1.0.tar.gz': { Yanked: '<svg onload=alert(1)>' },
-            lamp: {
-              Name: "<img/src='x'onerror='alert(1)'>",
-              Description: '\u05d0\u05d1 <script>alert(1)</script>',
+      (
+        await site({
+          settings: {
+            Maintainer: `"><script>alert(1)</script>${'\u05d0'.repeat(500)}`,
+            Description: `</h1><img src=x onerror=alert(1)> ${'W'.repeat(60_000)}`,
+            Notify: 'https://example.org/?"onfocus=alert(1)//',
+            Trusts: [
+              { URL: 'https://evil.example/"><script>alert(1)</script>', Fingerprints: [ada.fingerprint] },
+            ],
+            Packages: {
+              'lantern-1.0.tar.gz': { Yanked: '<svg onload=alert(1)>' },
+              lamp: {
+                Name: "<img/src='x'onerror='alert(1)'>",
+                Description: '\u05d0\u05d1 <script>alert(1)</script>',
+              },
             },
           },
-        },
-      }).path('dist'),
+        })
+      ).path('dist'),
       { viewport: { width: 360, height: 700 } },
     );
     expect((await verdictOf(there)).state).toBe('authentic');
@@ -473,8 +479,8 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     expect(await accessibilityOf(there)).toEqual([]);
   });
 
-  it('ships at most 100 KB of script for all of this, compressed', () => {
-    const place = site();
+  it('ships at most 100 KB of script for all of this, compressed', async () => {
+    const place = await site();
     const [, folder = ''] = /src="(assets\/[^/]+)\//.exec(place.text('dist/index.html')) ?? [];
     const sizes = ['page.js', 'worker.js', 'openpgp/openpgp.min.js'].map(
       (name) => gzipSync(place.read(`dist/${folder}/${name}`), { level: 9 }).length,

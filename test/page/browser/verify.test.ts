@@ -90,9 +90,9 @@ function plain({ status, code, sha256, message, signatures, database }: Verdict)
 
 // What a maker of a web application does: its bundler finds the build for browsers by itself.
 const APPLICATION = `
-import { verifyDatabase } from 'packsign/verify';
+import { verifyOffline } from 'packsign/verify';
 globalThis.judge = async ({ bytes, signature, keys, now, threshold }) => {
-  const verdict = await verifyDatabase(new Uint8Array(bytes), signature && new Uint8Array(signature), {
+  const verdict = await verifyOffline(new Uint8Array(bytes), signature && new Uint8Array(signature), {
     keys: new Uint8Array(keys), fingerprints: null, threshold, now: new Date(now),
   });
   const { status, code, sha256, message, signatures, database } = verdict;
@@ -138,7 +138,9 @@ describe.skipIf(!hasBrowser)('packsign/verify in a browser', () => {
     const answers: Record<string, { node: unknown; browser: unknown }> = {};
     for (const { name, bytes, signature, keys, threshold, minutes: age } of all) {
       const now = minutes(ISSUED, age);
-      const node = plain(await verifyDatabase(bytes, signature, { keys, fingerprints: null, threshold, now }));
+      const node = plain(
+        await verifyDatabase(bytes, signature, { keys, fingerprints: null, threshold, now }),
+      );
       const sent = {
         bytes: Array.from(bytes),
         signature: signature === null ? null : Array.from(signature),
