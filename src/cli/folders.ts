@@ -17,8 +17,8 @@ export function cacheFolder({ environment }: Outside): string {
   return join(homeOf(environment, CACHE), 'packsign', 'databases');
 }
 
-/** What Node compiled of this program. */
-export function compiledFolder({ environment }: Pick<Outside, 'environment'>): string {
+/** Code of this program as V8 compiled it. */
+export function compileCacheFolder({ environment }: Pick<Outside, 'environment'>): string {
   return join(homeOf(environment, CACHE), 'packsign', 'compiled');
 }
 
