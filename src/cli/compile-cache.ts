@@ -1,6 +1,5 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import * as module from 'node:module';
-import { isAbsolute } from 'node:path';
 import { compileCacheFolder } from './folders.js';
 import type { Outside } from './streams.js';
 
@@ -23,7 +22,6 @@ export function keepCompiledCode(
   if (enable === null || isSet('NODE_DISABLE_COMPILE_CACHE') || isSet('NODE_COMPILE_CACHE')) return;
   try {
     const folder = compileCacheFolder({ environment });
-    if (!isAbsolute(folder)) return;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (isOurs(folder)) enable(folder);
   } catch {

@@ -1,6 +1,9 @@
+import { forgetRelativeFolders } from './environment.js';
 import { main } from './main.js';
 
 // This process as the outside of the program: what the launcher in bin/ runs.
+
+forgetRelativeFolders(process.env);
 
 const stop = new AbortController();
 let isAwaited = false;
