@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { fileURLToPath } from 'node:url';
-import { runCompiled } from '../src/cli/compiled.js';
+import { createRequire } from 'node:module';
+import { keepCompiledCode } from '../src/cli/compile-cache.js';
 
-runCompiled(fileURLToPath(new URL('../program/cli/packsign.js', import.meta.url)), {
-  environment: process.env,
-  command: process.argv[2],
-});
+// Code is kept only of what is loaded after this.
+keepCompiledCode(process.env);
+createRequire(import.meta.url)('../program/cli/packsign.js');

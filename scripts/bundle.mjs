@@ -53,7 +53,7 @@ const banner = { js: '/* packsign, MIT; with parts of @noble/hashes, MIT: see LI
 
 const PROGRAM = join(ROOT, 'dist/program/cli');
 const LAUNCHER = join(ROOT, 'dist/bin');
-/** Needed by every command, or of a kind that only `import()` loads. Others stay in their packages, OpenPGP.js (LGPL) in any case. */
+/** Needed by every command, or ES modules alone. Others stay in their packages, OpenPGP.js (LGPL) in any case. */
 const BUNDLED = ['yargs', 'picomatch', 'chokidar', 'ora', 'plist'];
 const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
@@ -103,14 +103,14 @@ const straightFromSource = {
   },
 };
 
-/** Node runs CommonJS without the asynchronous road of ES modules, and keeps what it compiled of it. */
+/** Node loads CommonJS at once, ES modules in asynchronous steps. */
 const forNode = {
   absWorkingDir: ROOT,
   bundle: true,
   format: 'cjs',
   platform: 'node',
   target: ['node20.19'],
-  // Code that was kept cannot do so, without a warning of Node's.
+  // `import()` of a package would load its ES modules; `require` loads the one file that it has for CommonJS.
   supported: { 'dynamic-import': false },
   legalComments: 'none',
   logLevel: 'warning',
@@ -133,7 +133,12 @@ const program = await build({
   external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
   plugins: [widthByNeed, straightFromSource],
 });
-await build({ ...forNode, entryPoints: ['bin/packsign.ts'], outdir: LAUNCHER });
+await build({
+  ...forNode,
+  entryPoints: ['bin/packsign.ts'],
+  outdir: LAUNCHER,
+  plugins: [straightFromSource],
+});
 for (const folder of [dirname(PROGRAM), LAUNCHER]) {
   writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
 }

@@ -50,6 +50,7 @@ async function runAlone(args: readonly string[], { cwd, env, input = '' }: Surro
       stderr: stderr.stream,
       environment: env,
       clock: () => new Date(),
+      interrupt: () => undefined,
       stopSignal: () => new AbortController().signal,
     });
     if (traces() !== before) throw new Error(`packsign ${args.join(' ')} changed the process:\n${traces()}`);

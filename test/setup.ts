@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Compiles once before any test runs: the tests drive what ships. `npm run check` has done so already. All runs keep
- * compiled code in one folder, as the runs of one user do.
+ * Compiles once before any test runs: the tests drive what ships. `npm run check` has done so already. Where Node keeps
+ * compiled code, all runs share one folder, as the runs of one user do.
  */
 export function setup(): void {
   process.env['NODE_COMPILE_CACHE'] = mkdtempSync(join(tmpdir(), 'packsign-tests-'));

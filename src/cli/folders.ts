@@ -1,6 +1,11 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { userInfo } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { PacksignError } from '../index.js';
+import { folderIn } from './environment.js';
 import type { Outside } from './streams.js';
+
+// Each throws NO_HOME where there is no folder that is sure to be this user's: never one below the current directory,
+// which may be a download that is yet to be verified (threat T37).
 
 /** Where this user's notes of published directories lie, by the custom of each system. */
 export function notesFolder({ environment }: Outside): string {
@@ -17,8 +22,8 @@ export function cacheFolder({ environment }: Outside): string {
   return join(homeOf(environment, CACHE), 'packsign', 'databases');
 }
 
-/** What Node compiled of this program. */
-export function compiledFolder({ environment }: Pick<Outside, 'environment'>): string {
+/** Code of this program as V8 compiled it. */
+export function compileCacheFolder({ environment }: Pick<Outside, 'environment'>): string {
   return join(homeOf(environment, CACHE), 'packsign', 'compiled');
 }
 
@@ -50,11 +55,29 @@ const CACHE: Custom = {
 };
 
 function homeOf(environment: Outside['environment'], { variable, unix, mac, windows }: Custom): string {
-  const home = environment['HOME'] ?? homedir();
-  const roaming = windows === 'APPDATA' ? 'Roaming' : 'Local';
-  if (process.platform === 'win32') return environment[windows] ?? join(home, 'AppData', roaming);
-  if (process.platform === 'darwin') return join(home, 'Library', mac);
-  const named = environment[variable] ?? '';
-  // The specification says to ignore a relative path there.
-  return named.startsWith('/') ? named : join(home, unix);
+  if (process.platform === 'win32') {
+    const roaming = windows === 'APPDATA' ? 'Roaming' : 'Local';
+    return folderIn(environment, windows) ?? join(userFolder(environment), 'AppData', roaming);
+  }
+  if (process.platform === 'darwin') return join(userFolder(environment), 'Library', mac);
+  return folderIn(environment, variable) ?? join(userFolder(environment), unix);
+}
+
+function userFolder(environment: Outside['environment']): string {
+  const folder = folderIn(environment, 'HOME') ?? accountFolder();
+  if (folder !== null) return folder;
+  throw new PacksignError('NO_HOME', 'there is no home folder for what packsign remembers', {
+    hint: 'set HOME to an absolute path',
+  });
+}
+
+/** What the system's list of users says, whatever the environment does. */
+function accountFolder(): string | null {
+  try {
+    const { homedir } = userInfo();
+    return isAbsolute(homedir) ? homedir : null;
+  } catch {
+    // A container may run under a number that is no user's.
+    return null;
+  }
 }

@@ -1,4 +1,5 @@
 import { PacksignError } from '../index.js';
+import { BUG_STATUS, reportBug } from './bug.js';
 import { COMMANDS } from './commands/all.js';
 import type { Command, Report } from './command.js';
 import { overview } from './help.js';
@@ -9,8 +10,6 @@ import { canColor } from './streams.js';
 import type { Outside } from './streams.js';
 import { harmless, harmlessJson } from './terminal.js';
 import { version } from './version.js';
-
-const BUG_STATUS = 70;
 
 /**
  * Runs packsign with the arguments after its name, and gives the exit status. Nothing here or below ends
@@ -39,7 +38,7 @@ export async function main(argv: readonly string[], given: Outside): Promise<num
     directory = parsed.values['directory'];
     return await carryOut(parsed, outside);
   } catch (error) {
-    return await fail(error, { outside, wantsJson, verbose: argv.includes('--verbose'), directory });
+    return fail(error, { outside, wantsJson, verbose: argv.includes('--verbose'), directory });
   }
 }
 
@@ -85,8 +84,11 @@ interface Failing {
   readonly directory: unknown;
 }
 
-async function fail(error: unknown, { outside, wantsJson, verbose, directory }: Failing): Promise<number> {
-  if (!(error instanceof PacksignError)) return await reportBug(error, { outside, wantsJson });
+function fail(error: unknown, { outside, wantsJson, verbose, directory }: Failing): number {
+  if (!(error instanceof PacksignError)) {
+    reportBug(error, { ...outside, wantsJson });
+    return BUG_STATUS;
+  }
   const { code, message } = error;
   const hint = hintFor(error.hint, directory);
   if (wantsJson) outside.stdout.write(`${harmlessJson({ error: { code, message, hint } })}\n`);
@@ -99,21 +101,4 @@ async function fail(error: unknown, { outside, wantsJson, verbose, directory }: 
   for (const line of more) outside.stderr.write(`${line}\n`);
   if (hint !== null) outside.stderr.write(`packsign: hint: ${harmless(hint)}\n`);
   return error.exitStatus;
-}
-
-async function reportBug(
-  error: unknown,
-  { outside, wantsJson }: { outside: Outside; wantsJson: boolean },
-): Promise<number> {
-  const { readableStack } = await import('./stack.js');
-  const stack = error instanceof Error ? readableStack(error.stack ?? error.message) : String(error);
-  if (wantsJson) {
-    const bug = { code: 'BUG', message: 'packsign failed in a way that it does not know', hint: null };
-    outside.stdout.write(`${JSON.stringify({ error: bug })}\n`);
-  }
-  outside.stderr.write(
-    `packsign: error: this is a bug in packsign ${version()} on Node ${process.versions.node}\n${stack}\n` +
-      'packsign: hint: please report it with the text above: https://www.npmjs.com/package/packsign\n',
-  );
-  return BUG_STATUS;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { PacksignError, once, reasonOf } from '../index.js';
+import { readTyped } from './prompt.js';
 import { canAsk } from './streams.js';
 import type { Outside } from './streams.js';
 import { harmless } from './terminal.js';
@@ -21,7 +22,7 @@ export function passphraseSource(outside: Outside, file: string | null): Passphr
   const passphrase = async (label: string) => {
     const known = await given();
     if (known !== null || !canAsk(outside)) return known;
-    return await askHidden(outside, `passphrase for ${harmless(label)}: `);
+    return await readTyped(outside, { prompt: `passphrase for ${harmless(label)}: `, isHidden: true });
   };
   return { passphrase, givenPassphrase: given };
 }
@@ -33,36 +34,21 @@ export function passphraseSource(outside: Outside, file: string | null): Passphr
 export async function newPassphrase(outside: Outside, file: string | null): Promise<string | null> {
   const given = (await givenPassphrase(outside, file)) ?? '';
   if (given !== '') return given;
-  if (file !== null || !canAsk(outside)) {
-    throw new PacksignError('PASSPHRASE_NEEDED', 'a new key needs a passphrase', {
-      hint: 'give it with --passphrase-file FILE or in PACKSIGN_PASSPHRASE, or leave it out with --no-passphrase',
-    });
-  }
-  const first = await askHidden(outside, 'passphrase for the new key (empty for none): ');
-  const second = await askHidden(outside, 'the same again: ');
+  if (file !== null || !canAsk(outside)) throw needed();
+  const askFor = async (prompt: string) => {
+    const typed = await readTyped(outside, { prompt, isHidden: true });
+    if (typed === null) throw needed();
+    return typed;
+  };
+  const first = await askFor('passphrase for the new key (empty for none): ');
+  const second = await askFor('the same again: ');
   if (first !== second) throw new PacksignError('PASSPHRASE_WRONG', 'the two passphrases differ');
   return first === '' ? null : first;
 }
 
-/** A line typed at the terminal; the empty string when the person just pressed return. */
-export async function ask(outside: Outside, prompt: string): Promise<string> {
-  return await question(outside, { prompt, silent: false });
-}
-
-async function askHidden(outside: Outside, prompt: string): Promise<string> {
-  return await question(outside, { prompt, silent: true });
-}
-
-async function question(
-  { stdin, stderr }: Outside,
-  { prompt, silent }: { prompt: string; silent: boolean },
-): Promise<string> {
-  const { read } = await import('read');
-  return await read({
-    prompt,
-    silent,
-    input: stdin,
-    output: stderr,
+function needed(): PacksignError {
+  return new PacksignError('PASSPHRASE_NEEDED', 'a new key needs a passphrase', {
+    hint: 'give it with --passphrase-file FILE or in PACKSIGN_PASSPHRASE, or leave it out with --no-passphrase',
   });
 }
 
@@ -94,24 +80,35 @@ async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
 
 const ARMOR_END = /^-----END PGP [A-Z ]+-----[\t\r ]*$/m;
 
-/** A key that is pasted, up to its last line; to the end of the input where nobody types. */
+/** A key that is pasted, up to its last line; to the end of the input where nobody types. Throws KEYS_MALFORMED. */
 export async function readPasted(outside: Outside): Promise<string> {
   const { stdin, stderr } = outside;
   if (!canAsk(outside)) return `${(await readAll(stdin)).trim()}\n`;
   stderr.write('paste the public key, with its first and last line:\n');
-  return await new Promise((resolve) => {
+  return await new Promise((resolve, reject) => {
     let text = '';
-    const done = () => {
+    const settle = (outcome: () => void) => () => {
       stdin.pause();
       stdin.off('data', take);
-      stdin.off('end', done);
-      resolve(`${text.trim()}\n`);
+      stdin.off('end', end);
+      stdin.off('error', fail);
+      outcome();
     };
+    const done = settle(() => resolve(`${text.trim()}\n`));
+    const end = settle(() =>
+      reject(
+        new PacksignError('KEYS_MALFORMED', 'the input ended before the last line of a key', {
+          hint: 'paste all of it, or name a file with --keys FILE',
+        }),
+      ),
+    );
+    const fail = (error: Error) => settle(() => reject(error))();
     const take = (chunk: Buffer | string) => {
       text += chunk.toString();
       if (ARMOR_END.test(text)) done();
     };
     stdin.on('data', take);
-    stdin.on('end', done);
+    stdin.on('end', end);
+    stdin.on('error', fail);
   });
 }

@@ -7,6 +7,8 @@ export interface Outside {
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: () => Date;
+  /** Does what SIGINT would: for Ctrl-C where the terminal makes no signal of it. */
+  readonly interrupt: () => void;
   /** Asks to be told of SIGINT and SIGTERM, which otherwise end the program. */
   readonly stopSignal: () => AbortSignal;
 }

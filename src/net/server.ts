@@ -120,13 +120,18 @@ function isAddressedTo(host: string, header: string | undefined): boolean {
   return isLoopback((header ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
 }
 
-/** The path that a request names; null where it is none, or climbs. */
+/**
+ * The path that a request names; null where it is not the one form of that path. Each segment is decoded by itself, and none
+ * is empty but the last, none a dot or two, none with a slash, a backslash or a control character in it.
+ */
 function pathOf(target: string): string | null {
+  const [path = ''] = target.split(/[?#]/, 1);
+  if (!path.startsWith('/')) return null;
   try {
-    const path = decodeURIComponent(target.replace(/[?#].*$/s, '')).replace(/^\//, '');
-    const isOdd =
-      /[\0\\]/.test(path) || path.split('/').some((segment) => segment === '..' || segment === '.');
-    return isOdd ? null : path;
+    const segments = path.slice(1).split('/').map(decodeURIComponent);
+    const isOdd = (segment: string, index: number) =>
+      (segment === '' && index < segments.length - 1) || /^\.{1,2}$|[/\\\p{Cc}]/u.test(segment);
+    return segments.some(isOdd) ? null : segments.join('/');
   } catch {
     return null;
   }

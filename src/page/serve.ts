@@ -4,7 +4,6 @@ import { isArchiveName } from '../model/file-name.js';
 import {
   ASSETS_FOLDER,
   DATABASE_NAME,
-  UNSIGNED_SIGNATURES_NAME,
   KEYRING_NAME,
   KEYS_NAME,
   PAGE_NAME,
@@ -39,14 +38,28 @@ export async function serve(directory: string, { host, port, live }: ServeOption
   });
 }
 
-/** Never published, whatever else lies in the directory. */
-const PRIVATE = new Set([SETTINGS_NAME, UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME]);
-
 async function findResource(directory: string, path: string): Promise<Resource | null> {
   const name = path === '' || path.endsWith('/') ? `${path}${PAGE_NAME}` : path;
-  if (PRIVATE.has(name) || name.split('/').some((segment) => segment.startsWith('.'))) return null;
-  const file = await openBelow(directory, name);
+  if (isPrivate(name)) return null;
+  const file = await openBelow(directory, name, isPrivate);
   return file === null ? null : { ...file, type: typeOf(name), cacheControl: cachingOf(name) };
+}
+
+/** What packsign writes for itself, and copies of it under longer names. */
+const OWN_NAMES = [SETTINGS_NAME, UNSIGNED_NAME];
+/** Revocation certificates, which anybody could publish, and what editors leave. */
+const PRIVATE_NAME = /\.rev\.asc|~$|^#.*#$/;
+
+/** Whether a path leads to what is never published: by a name in any folder, and in any spelling that a file system may allow. */
+function isPrivate(path: string): boolean {
+  return path.split('/').some((segment) => {
+    // Windows leaves out dots and spaces at the end.
+    const name = segment
+      .normalize('NFKC')
+      .toLowerCase()
+      .replace(/[. ]+$/, '');
+    return name.startsWith('.') || PRIVATE_NAME.test(name) || OWN_NAMES.some((own) => name.startsWith(own));
+  });
 }
 
 const TYPES: readonly (readonly [pattern: RegExp, type: string])[] = [

@@ -1,7 +1,9 @@
-import { constants } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Readable } from 'node:stream';
+import { READ_FLAGS } from '../disk/files.js';
+import { SECRET_LIMIT_BYTES, holdsSecretKey } from '../pgp/secret-material.js';
 
 /** A regular file that is open to be sent. Whoever has one closes it. */
 export interface OpenFile {
@@ -12,30 +14,50 @@ export interface OpenFile {
   readonly close: () => Promise<void>;
 }
 
-/** Opens a file below a directory; null where there is none that can be read, or where a link leads out of it. */
-export async function openBelow(directory: string, path: string): Promise<OpenFile | null> {
+/**
+ * Opens a file below a directory. Null where there is none that can be read, where a link leads out of the directory, where
+ * its own path is private (a link, or a file system that knows it by several names, may have led there), and where it holds
+ * a secret key.
+ */
+export async function openBelow(
+  directory: string,
+  path: string,
+  isPrivate: (path: string) => boolean,
+): Promise<OpenFile | null> {
   try {
     const root = await realpath(directory);
     const real = await realpath(join(root, path));
-    if (!real.startsWith(root.endsWith(sep) ? root : root + sep)) return null;
-    return await openRegular(real);
+    const above = root.endsWith(sep) ? root : root + sep;
+    if (!real.startsWith(above) || isPrivate(real.slice(above.length).replaceAll(sep, '/'))) return null;
+    return await openPublic(real);
   } catch {
     return null;
   }
 }
 
-async function openRegular(path: string): Promise<OpenFile | null> {
-  // Without blocking: a named pipe in the place of a file must not hang us.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const stats = await handle.stat();
-  if (!stats.isFile()) {
+async function openPublic(path: string): Promise<OpenFile | null> {
+  // Since it was looked up it may have become another file: no link is followed, no pipe waited for.
+  const handle = await open(path, READ_FLAGS);
+  try {
+    const stats = await handle.stat();
+    if (stats.isFile() && !(await holdsSecret(handle, stats.size))) {
+      return {
+        size: stats.size,
+        modified: stats.mtime,
+        read: (start, end) => handle.createReadStream({ start, end }),
+        close: () => handle.close(),
+      };
+    }
+  } catch (error) {
     await handle.close();
-    return null;
+    throw error;
   }
-  return {
-    size: stats.size,
-    modified: stats.mtime,
-    read: (start, end) => handle.createReadStream({ start, end }),
-    close: () => handle.close(),
-  };
+  await handle.close();
+  return null;
+}
+
+async function holdsSecret(handle: FileHandle, size: number): Promise<boolean> {
+  if (size > SECRET_LIMIT_BYTES) return false;
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(size), 0, size, 0);
+  return holdsSecretKey(buffer.subarray(0, bytesRead));
 }

@@ -2,9 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import { READ_FLAGS } from '../disk/files.js';
-
-const LIMIT_BYTES = 1024 * 1024;
-const ARMOR = /^-----BEGIN PGP PRIVATE KEY BLOCK-----[\t\r ]*$/m;
+import { SECRET_LIMIT_BYTES, holdsSecretKey } from '../pgp/secret-material.js';
 
 /**
  * Refuses a directory in which one of these files holds an armored secret key: what is published must not (threat T19).
@@ -25,7 +23,7 @@ function holdsSecret(path: string): boolean {
     const fd = openSync(path, READ_FLAGS);
     try {
       const stats = fstatSync(fd);
-      return stats.isFile() && stats.size <= LIMIT_BYTES && ARMOR.test(readFileSync(fd, 'latin1'));
+      return stats.isFile() && stats.size <= SECRET_LIMIT_BYTES && holdsSecretKey(readFileSync(fd));
     } finally {
       closeSync(fd);
     }

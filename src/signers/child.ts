@@ -104,7 +104,10 @@ async function ended(
 function withoutOwn(environment: ChildOptions['environment']): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).flatMap(([name, value]) =>
-      value === undefined || name.startsWith('PACKSIGN_') ? [] : [[name, value] as const],
+      // An empty search path would mean the current directory, which may be a download (threat T37).
+      value === undefined || name.startsWith('PACKSIGN_') || (name === 'PATH' && value === '')
+        ? []
+        : [[name, value] as const],
     ),
   );
 }

@@ -1,17 +1,16 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { fingerprint } from '../pgp/forge.js';
 import { ISSUED, certificateFile, minutes, people } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
+import { atTerminal } from '../terminal.js';
 import { hasTool } from '../tools.js';
 import { answer, packsign, publish, publishedSite, sendFile } from './scene.js';
 import type { Site } from './scene.js';
 
-/** What a person at a terminal sees, and is asked. `script` makes the terminal. */
+/** What a person at a terminal sees, and is asked. */
 let known: People;
 let place: Place;
 let site: Site;
@@ -27,33 +26,6 @@ beforeEach(async () => {
   user.write('ann.asc', certificateFile(known.ann));
 });
 
-async function atTerminal(
-  args: readonly string[],
-  typed = '',
-  onSeen: (seen: string) => void = () => undefined,
-): Promise<{ readonly status: number | null; readonly seen: string }> {
-  const command = [process.execPath, resolve('dist/bin/packsign.js'), ...args].map((word) => `'${word}'`);
-  const child = spawn('script', ['-qec', `stty cols 100; ${command.join(' ')}`, '/dev/null'], {
-    cwd: user.root,
-    env: {
-      ...{ PATH: process.env['PATH'], TERM: 'xterm', HOME: user.path('home') },
-      ...{ XDG_CONFIG_HOME: user.path('config'), XDG_CACHE_HOME: user.path('cache') },
-    },
-    timeout: 50_000,
-  });
-  let seen = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    seen += chunk.toString();
-    onSeen(seen);
-    if (typed !== '' && seen.includes('[y/N]')) {
-      child.stdin.write(`${typed}\n`);
-      typed = '';
-    }
-  });
-  const status = await new Promise<number | null>((done) => child.on('close', done));
-  return { status, seen };
-}
-
 function grouped(key: { getFingerprint(): string }): string {
   const groups = fingerprint(key).match(/.{4}/g) ?? [];
   return `${groups.slice(0, 5).join(' ')}  ${groups.slice(5).join(' ')}`;
@@ -62,12 +34,12 @@ function grouped(key: { getFingerprint(): string }): string {
 describe.runIf(hasTool('script'))('at a terminal', () => {
   test('trust add shows the full fingerprint, and keeps nothing that is not confirmed', async () => {
     const add = ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann'];
-    const no = await atTerminal(add, 'n');
+    const no = await atTerminal(user, add, { typing: [['[y/N]', 'n\n']] });
     expect(no.status).toBe(1);
     expect(no.seen).toContain(grouped(known.ann));
     expect(no.seen).toContain('was not added');
     expect((await answer(user, ['trust', 'list'])).value['databases']).toEqual([]);
-    expect((await atTerminal(add, 'y')).status).toBe(0);
+    expect((await atTerminal(user, add, { typing: [['[y/N]', 'y\n']] })).status).toBe(0);
     expect((await answer(user, ['trust', 'list'])).value['databases']).toHaveLength(1);
   });
 
@@ -81,12 +53,12 @@ describe.runIf(hasTool('script'))('at a terminal', () => {
     const refresh = ['trust', 'refresh', 'ann', '--pin', fingerprint(known.bob)];
     const pinned = async () =>
       (await answer(user, ['trust', 'list'])).value['databases'] as { fingerprints: string[] }[];
-    const declined = await atTerminal(refresh, 'n');
+    const declined = await atTerminal(user, refresh, { typing: [['[y/N]', 'n\n']] });
     expect(declined.status).toBe(1);
     expect(declined.seen).toContain(grouped(known.bob));
     expect(declined.seen).toContain('no key that you trust certified it');
     expect(await pinned()).toMatchObject([{ fingerprints: [fingerprint(known.ann)] }]);
-    expect((await atTerminal(refresh, 'yes')).status).toBe(0);
+    expect((await atTerminal(user, refresh, { typing: [['[y/N]', 'yes\n']] })).status).toBe(0);
     const both = [fingerprint(known.ann), fingerprint(known.bob)];
     expect(await pinned()).toMatchObject([{ fingerprints: both }]);
   });
@@ -108,8 +80,10 @@ describe.runIf(hasTool('script'))('at a terminal', () => {
     });
     // The server waits until the half is shown: nothing here depends on how fast anything is.
     const half = '[##########          ] 150 kB of 300 kB  one-1.0.tar.gz';
-    const { status, seen } = await atTerminal(['get', 'one', 'two', '--output', 'a'], '', (text) => {
-      if (text.includes(half) && text.includes('1 of 2, 350 kB of 500 kB')) goOn();
+    const { status, seen } = await atTerminal(user, ['get', 'one', 'two', '--output', 'a'], {
+      onSeen: (text) => {
+        if (text.includes(half) && text.includes('1 of 2, 350 kB of 500 kB')) goOn();
+      },
     });
     expect(status).toBe(0);
     expect(seen).toContain(half);

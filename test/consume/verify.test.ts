@@ -266,6 +266,7 @@ describe('colours', () => {
       stderr: terminal(true),
       environment: { HOME: place.path('home'), ...environment },
       clock: () => new Date(),
+      interrupt: () => undefined,
     };
     await main(args, outside as unknown as Outside);
     return chunks.join('');

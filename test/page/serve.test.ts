@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
@@ -73,6 +73,92 @@ async function pagedPlace(): Promise<{ place: Place; eve: TestKey }> {
   return { place, eve };
 }
 
+/** Private files in every place, and links to them. */
+function layTraps(place: Place, secretKey: string): void {
+  for (const folder of ['', 'sub/', 'sub/deep/']) {
+    for (const name of PRIVATE)
+      place.write(`dist/${folder}${name}`, name.endsWith('~') ? secretKey : 'private');
+  }
+  place.write('dist/packsign.json', '{"Page": true}');
+  place.write('dist/notes.txt', `a note\n\n${secretKey}\nand more`);
+  place.write('dist/sub/readme.txt', 'public');
+  place.write('secret', 'private');
+  for (const [name, target] of [
+    ['out', place.path('secret')],
+    ['outside', place.root],
+    ['settings', 'packsign.json'],
+    ['waiting', 'sub/packages.unsigned.plist'],
+    ['hidden', '.hidden/x'],
+    ['state', '.packsign'],
+    ['latest', 'sub'],
+  ] as const)
+    symlinkSync(target, place.path(`dist/${name}`));
+}
+
+const PRIVATE = [
+  ...['packsign.json', 'packages.unsigned.plist', 'packages.unsigned.plist.asc', '.hidden/x', '.htpasswd'],
+  ...['.packsign-0123456789abcdef.tmp', '.packsign/keys.held.asc', 'key.asc~', '#key.asc#', 'ada.rev.asc'],
+  // Copies, and what a file system that knows no case, dots or spaces at the end takes for the same.
+  ...[
+    'packsign.json.bak',
+    'packsign.json~',
+    'Packsign.JSON',
+    'PACKAGES.Unsigned.plist',
+    'packsign.json.',
+    'packsign.json ',
+  ],
+  ...['pack\u017fign.json', 'packages.unsigned.plist.asc. .'],
+];
+
+/** How a path may be written. */
+const SPELLINGS: readonly ((path: string) => string)[] = [
+  (path) => `/${path}`,
+  (path) => `//${path}`,
+  (path) => `///${path}`,
+  (path) => `/./${path}`,
+  (path) => `/sub/../${path}`,
+  (path) => `/sub/deep/../../${path}`,
+  (path) => `/%2e/${path}`,
+  (path) => `/sub/%2e%2E/${path}`,
+  (path) => `/%2F${path}`,
+  (path) => `/%5C${path}`,
+  (path) => `/\\${path}`,
+  (path) => `/sub//${path}`,
+  (path) => `/sub/${path}`,
+  (path) => `/sub/deep/${path}`,
+  (path) => `/sub%2F${path}`,
+  (path) => `/sub/.//${path}`,
+  (path) => `/latest/${path}`,
+  (path) => `/${path}/`,
+  (path) => `/${path}/.`,
+  (path) => `/${path}%00`,
+  (path) => `/${path}%00.txt`,
+  (path) => `/${path}?x`,
+  (path) => `/${path}%3Fx`,
+  (path) => `/${path}%20`,
+  (path) => `/${path}.`,
+  (path) => `http://localhost/${path}`,
+  (path) => `http://localhost//${path}`,
+  (path) => `/${path.replace(/[a-z]/, (letter) => `%${letter.charCodeAt(0).toString(16)}`)}`,
+  (path) => `/${path.replaceAll('.', '%2E')}`,
+];
+
+const TRAPS = [
+  ...SPELLINGS.flatMap((spell) => PRIVATE.map((path) => spell(encodeURI(path).replace(/#/g, '%23')))),
+  ...['/out', '/outside/secret', '/settings', '/waiting', '/hidden', '/state/cache', '/state/', '/notes.txt'],
+  ...[
+    '/nothing',
+    '/signatures',
+    '/../secret',
+    '/%2e%2e/secret',
+    '/..%2fsecret',
+    '/sub/../../secret',
+    '/%00',
+    '/%',
+  ],
+  ...['/%ff', '/%c0%ae%c0%ae/secret', '/sub/', '/sub'],
+];
+
 describe('packsign serve', () => {
   const place = newPlace();
   let url: string;
@@ -83,11 +169,7 @@ describe('packsign serve', () => {
     place.write('dist/packsign.json', '{"Page": true}');
     place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0'));
     expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
-    writeFileSync(place.path('secret'), 'secret');
-    symlinkSync(place.path('secret'), place.path('dist/out'));
-    mkdirSync(place.path('dist/.hidden'));
-    writeFileSync(place.path('dist/.hidden/x'), 'x');
-    writeFileSync(place.path('dist/packages.unsigned.plist'), 'x');
+    layTraps(place, key.signing);
     ({ url } = await start(place, ['serve', 'dist']));
   });
 
@@ -130,23 +212,17 @@ describe('packsign serve', () => {
     });
   });
 
-  it.each([
-    '/packsign.json',
-    '/packages.unsigned.plist',
-    '/.packsign/lock',
-    '/.hidden/x',
-    '/out',
-    '/nothing',
-    '/signatures',
-    '/../secret',
-    '/%2e%2e/secret',
-    '/..%2fsecret',
-    '/%00',
-    '/%',
-  ])('gives nothing under %s', async (path) => {
+  it.each(TRAPS)('gives nothing under %s', async (path) => {
     const { status, body } = await get(url, path);
     expect([400, 404]).toContain(status);
-    expect(body).not.toContain('secret');
+    expect(body).toMatch(/^\d{3} [a-z ]+\n$/);
+  });
+
+  it('gives what lies beside them, and the folder that a link leads to', async () => {
+    expect(await get(url, '/sub/readme.txt')).toMatchObject({ status: 200, body: 'public' });
+    expect(await get(url, '/%73ub/read%6De.txt?x=//#y')).toMatchObject({ status: 200, body: 'public' });
+    expect(await get(url, '/latest/readme.txt')).toMatchObject({ status: 200, body: 'public' });
+    expect((await get(url, '/keys.asc')).status).toBe(200);
   });
 
   it('only reads, and only for this machine', async () => {

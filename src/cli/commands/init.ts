@@ -1,10 +1,10 @@
-import { checkInit, init } from '../../index.js';
+import { PacksignError, checkInit, init } from '../../index.js';
 import type { InitAnswers } from '../../index.js';
 import type { Command } from '../command.js';
 import { isSet, single, textOf, withDirectory } from '../options.js';
 import type { Values } from '../options.js';
 import { reportInit } from '../report.js';
-import { ask } from '../secrets.js';
+import { readTyped } from '../prompt.js';
 import { canAsk } from '../streams.js';
 import type { Outside } from '../streams.js';
 
@@ -35,8 +35,19 @@ async function answersFor(values: Values, outside: Outside): Promise<InitAnswers
   const answers: Record<string, string | null> = {};
   for (const [name, key, question] of QUESTIONS) {
     const given = textOf(values, name);
-    const answer = given ?? (canAsk(outside) ? await ask(outside, `${question} (empty for none): `) : '');
+    const answer = given ?? (canAsk(outside) ? await askFor(question, { name, outside }) : '');
     answers[key] = answer === '' ? null : answer;
   }
   return answers as unknown as InitAnswers;
+}
+
+async function askFor(
+  question: string,
+  { name, outside }: { name: string; outside: Outside },
+): Promise<string> {
+  const typed = await readTyped(outside, { prompt: `${question} (empty for none): `, isHidden: false });
+  if (typed !== null) return typed;
+  throw new PacksignError('USAGE', `the input ended before an answer: ${question}`, {
+    hint: `nothing was written; press return for none, or answer beforehand with --${name}`,
+  });
 }

@@ -14,8 +14,9 @@ import {
   reportAdded,
 } from '../report-trust.js';
 import type { RefreshFailure } from '../report-trust.js';
+import { readTyped } from '../prompt.js';
 import { runOf } from '../run.js';
-import { ask, readPasted } from '../secrets.js';
+import { readPasted } from '../secrets.js';
 import { canAsk } from '../streams.js';
 import type { Outside } from '../streams.js';
 import { harmless } from '../terminal.js';
@@ -73,7 +74,8 @@ function trustRun(values: Values, session: Session): TrustRun {
 async function confirmed(outside: Outside, lines: readonly string[]): Promise<boolean> {
   if (!canAsk(outside)) return true;
   for (const line of lines) outside.stderr.write(`${line}\n`);
-  return /^y(?:es)?$/i.test((await ask(outside, 'trust it? [y/N] ')).trim());
+  const answer = await readTyped(outside, { prompt: 'trust it? [y/N] ', isHidden: false });
+  return /^y(?:es)?$/i.test((answer ?? '').trim());
 }
 
 export const trustListCommand: Command = {

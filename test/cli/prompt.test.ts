@@ -1,0 +1,172 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { newKey, newPlace, sdist } from '../packsign.js';
+import type { Place } from '../packsign.js';
+import { CTRL_C, CTRL_D, atTerminal } from '../terminal.js';
+import type { TerminalOptions, Typing } from '../terminal.js';
+import { hasTool } from '../tools.js';
+
+const PASSPHRASE = 'sesame';
+const INTERRUPTED = 130;
+
+/** A command that asks, its question, and what it says where the input ends there. */
+interface Asking {
+  readonly command: readonly string[];
+  /** What is typed before. */
+  readonly before?: readonly Typing[];
+  readonly question: string;
+  readonly status: 1 | 2;
+  readonly error: string;
+}
+
+const LOCKED = { question: 'passphrase for', status: 2, error: 'is locked with a passphrase' } as const;
+const NEEDED = { status: 2, error: 'a new key needs a passphrase' } as const;
+const GENERATE = ['key', 'generate', '--user-id', 'Bob <bob@example.org>', '--output', 'new.asc'];
+const ENDED = 'the input ended before an answer: ';
+
+const ASKING: readonly Asking[] = [
+  { command: ['build', 'dist', '--key', 'key.asc'], ...LOCKED },
+  { command: ['sign', 'dist', '--key', 'key.asc'], ...LOCKED },
+  { command: ['watch', 'dist', '--key', 'key.asc'], ...LOCKED },
+  { command: ['key', 'check-backup', 'whole.asc'], ...LOCKED },
+  { command: ['key', 'extend', 'whole.asc', 'dist'], ...LOCKED },
+  { command: ['key', 'rotate', 'whole.asc', 'dist'], ...LOCKED },
+  { command: ['key', 'revoke', 'whole.asc', 'dist', '--reason', 'retired'], ...LOCKED },
+  { command: GENERATE, question: 'empty for none', ...NEEDED },
+  { command: GENERATE, before: [['for none', 'one\r']], question: 'the same again', ...NEEDED },
+  { command: ['init', 'fresh'], question: 'maintainer, as', status: 2, error: `${ENDED}maintainer` },
+  {
+    command: ['init', 'fresh'],
+    before: [['maintainer, as', 'Ada\r']],
+    question: 'description of',
+    status: 2,
+    error: `${ENDED}description`,
+  },
+  {
+    command: ['trust', 'add', 'OTHER', '--keys', 'eve.pub.asc', '--name', 'other'],
+    question: '[y/N]',
+    status: 1,
+    error: 'was not added',
+  },
+  {
+    command: ['trust', 'add', 'OTHER', '--keys', '-', '--name', 'other'],
+    question: 'paste the public key',
+    status: 2,
+    error: 'the input ended before the last line of a key',
+  },
+  {
+    command: ['trust', 'refresh', 'shop', '--pin', 'EVE'],
+    question: '[y/N]',
+    status: 1,
+    error: 'nothing more was pinned for shop',
+  },
+];
+
+let place: Place;
+const words = new Map<string, string>();
+
+/** A shop that is trusted by Ada's key and now names Eve's too, one that nobody trusts yet, and a database that waits. */
+beforeAll(async () => {
+  place = newPlace();
+  const [ada, eve] = [await newKey('Ada', { passphrase: PASSPHRASE }), await newKey('Eve')];
+  for (const [name, text] of [
+    ['key.asc', ada.signing],
+    ['whole.asc', ada.secret],
+    ['ada.pub.asc', ada.certificate],
+    ['eve.asc', eve.signing],
+    ['eve.pub.asc', eve.certificate],
+  ] as const)
+    place.write(name, text);
+  place.write('fresh/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  words.set('EVE', eve.fingerprint);
+  for (const name of ['shop', 'other']) {
+    place.write(`${name}/demo-1.0.tar.gz`, sdist('demo', '1.0'));
+    words.set(name.toUpperCase(), `file://${place.path(name)}/`);
+  }
+  const env = { PACKSIGN_PASSPHRASE: PASSPHRASE, XDG_CONFIG_HOME: place.path('config') };
+  const carryOut = async (...args: readonly string[]) => {
+    const { status, stderr } = await place.packsign(
+      args.map((word) => words.get(word) ?? word),
+      { env },
+    );
+    expect(status, stderr).toBe(0);
+  };
+  await carryOut('build', 'dist');
+  await carryOut('build', 'other', '--key', 'eve.asc');
+  await carryOut('build', 'shop', '--key', 'key.asc');
+  await carryOut('trust', 'add', 'SHOP', '--keys', 'ada.pub.asc', '--name', 'shop');
+  await carryOut('key', 'publish', 'shop', '--key', 'eve.pub.asc');
+  await carryOut(
+    'build',
+    'shop',
+    '--key',
+    'key.asc',
+    '--signers',
+    ada.fingerprint,
+    '--signers',
+    eve.fingerprint,
+  );
+  // What a refresh learns, it keeps: all but the key that it asks about.
+  await carryOut('trust', 'refresh', 'shop');
+});
+
+/** Every file, without the times at which something was looked at. */
+function files(): Readonly<Record<string, string>> {
+  const trust = place.text('config/packsign/trust.json').replace(/"refreshed": .*/, '');
+  return { ...place.snapshot('.'), 'config/packsign/trust.json': trust };
+}
+
+/** A run in which nothing may happen to any file. */
+async function asked({ command }: Asking, options: TerminalOptions) {
+  const before = files();
+  const run = await atTerminal(
+    place,
+    command.map((word) => words.get(word) ?? word),
+    { ...options, env: { NO_COLOR: '1' } },
+  );
+  expect(files()).toEqual(before);
+  // A line is echoed, and edited by the terminal, as before.
+  expect(run.modes).toMatch(/(?:^|\s)echo\s/);
+  expect(run.modes).toMatch(/(?:^|\s)icanon\s/);
+  return run;
+}
+
+const NAMED = ASKING.map((asking) => [`${asking.command.join(' ')}: ${asking.question}`, asking] as const);
+
+describe.skipIf(!hasTool('script'))('a question at a terminal', () => {
+  describe('Ctrl-D ends in an error, and nothing is done (T40)', () => {
+    test.each(NAMED)('%s', async (_, asking) => {
+      const typing: Typing[] = [...(asking.before ?? []), [asking.question, CTRL_D]];
+      const { status, seen } = await asked(asking, { typing });
+      expect(seen).toContain('packsign: error: ');
+      expect([status, seen]).toEqual([asking.status, expect.stringContaining(asking.error)]);
+    });
+  });
+
+  describe('Ctrl-C ends as SIGINT does, without a word, and nothing is done (T40)', () => {
+    test.each(NAMED)('%s', async (_, asking) => {
+      const typing: Typing[] = [...(asking.before ?? []), [asking.question, CTRL_C]];
+      const { status, seen } = await asked(asking, { typing });
+      expect([status, seen]).toEqual([INTERRUPTED, expect.not.stringMatching(/error|bug|hint/)]);
+    });
+  });
+
+  test('a passphrase is taken and never shown', async () => {
+    const command = ['key', 'check-backup', 'whole.asc'];
+    const { status, seen } = await atTerminal(place, command, {
+      typing: [['passphrase for', `${PASSPHRASE}\r`]],
+    });
+    expect([status, seen]).toEqual([0, expect.not.stringContaining(PASSPHRASE)]);
+  });
+
+  test('a key that is pasted is read up to its last line, and what it is for is asked next', async () => {
+    const command = ['trust', 'add', words.get('OTHER') ?? '', '--keys', '-', '--name', 'other'];
+    const { status, seen } = await atTerminal(place, command, {
+      typing: [
+        ['paste the public key', place.text('eve.pub.asc')],
+        ['[y/N]', 'n\r'],
+      ],
+    });
+    expect([status, seen]).toEqual([1, expect.stringContaining('was not added')]);
+  });
+});
