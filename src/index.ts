@@ -54,16 +54,15 @@ export { reportOf, saveReport } from './consume/report.js';
 export type { ReportOptions, Suspect } from './consume/report.js';
 export { audit } from './consume/audit.js';
 export type { SiteReport, AuditOptions, AuditResult } from './consume/audit.js';
-export { trustAdd, trustExport, trustList, trustRefresh, trustRemove } from './consume/trust.js';
+export { trustAdd, trustExport, trustList, trustRemove } from './consume/trust.js';
+export { trustRefresh } from './consume/trust-refresh.js';
+export type { ProposedKey, Refreshed, TrustRefreshOptions } from './consume/trust-refresh.js';
 export type {
   PinnedKey,
-  ProposedKey,
-  Refreshed,
   TrustAddOptions,
   TrustAdded,
   TrustOffer,
   TrustOptions,
-  TrustRefreshOptions,
   TrustRun,
   Trusted,
 } from './consume/trust.js';

@@ -15,8 +15,9 @@ import type {
   Trusted,
 } from '../index.js';
 import type { Report } from './command.js';
-import { instantOrNull, passes, verdictLines } from './report.js';
-import type { VerifyTolerance } from './report.js';
+import { passes, verdictLines } from './report-verify.js';
+import type { VerifyTolerance } from './report-verify.js';
+import { instantOrNull } from './report.js';
 import { count, formatBytes, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
 // What packsign says to those who use a database. Words: lower case, no full stop, no jokes.

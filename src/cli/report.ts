@@ -7,26 +7,19 @@ import type {
   Difference,
   GeneratedKey,
   ExportedDatabase,
-  CheckedSignature,
   PageResult,
   PublishedKeys,
   SignedRelease,
   SignResult,
-  SignerStatus,
-  StatusResult,
-  VerifyResult,
-  WaitingStatus,
   Warning,
-  WatchEvent,
 } from '../index.js';
 import type { Report } from './command.js';
-import { hintFor } from './hint.js';
 import { count, formatBytes, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
 // Every sentence that packsign says on success stands here. Words: lower case, no full stop, no jokes.
 
 /** How many lines of one list a person is shown; --json has them all. */
-const LIST_LIMIT = 20;
+export const LIST_LIMIT = 20;
 
 export function reportBuild(
   result: BuildResult,
@@ -183,7 +176,7 @@ function changesJson(
   };
 }
 
-function differenceLines(difference: Difference, limit = LIST_LIMIT): string[] {
+export function differenceLines(difference: Difference, limit = LIST_LIMIT): string[] {
   return [
     ...limited(difference.added, limit, (path) => [`  + ${harmless(path)}`]),
     ...limited(difference.withdrawn, limit, (path) => [`  - ${harmless(path)}`]),
@@ -239,108 +232,6 @@ export function warningLines(warnings: readonly Warning[]): string[] {
   });
 }
 
-export const PADLOCKS = {
-  authentic: '🔒 closed padlock',
-  stale: '🔒 closed padlock',
-  unauthenticated: '🔓 open padlock',
-  refused: 'refusal',
-} as const;
-
-export interface VerifyTolerance {
-  readonly strict: boolean;
-  readonly allowStale: boolean;
-  readonly allowUnauthenticated: boolean;
-}
-
-export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): Report {
-  const packsign = result.trusted?.Packsign;
-  return {
-    json: {
-      status: result.status,
-      code: result.code,
-      message: result.message,
-      notify: result.notify,
-      database: result.database,
-      sha256: result.sha256,
-      issued: instantOrNull(packsign?.Issued ?? null),
-      expires: instantOrNull(packsign?.Expires ?? null),
-      pinnedBy: result.pinnedBy,
-      signatures: result.signatures.map((signature) => ({
-        ...signature,
-        signedAt: instantOrNull(signature.signedAt),
-      })),
-      archives: result.files,
-      findings: result.findings,
-    },
-    lines: verdictLines(result),
-    exitStatus: passes(result, tolerance) ? 0 : 1,
-  };
-}
-
-export function passes(
-  { status, findings }: Pick<VerifyResult, 'status' | 'findings'>,
-  tolerance: VerifyTolerance,
-): boolean {
-  const isAccepted =
-    status === 'authentic' ||
-    (status === 'stale' && tolerance.allowStale) ||
-    (status === 'unauthenticated' && tolerance.allowUnauthenticated);
-  const counts = findings.filter(({ kind }) => tolerance.strict || kind === 'missing' || kind === 'altered');
-  return isAccepted && counts.length === 0;
-}
-
-export function verdictLines(result: VerifyResult): string[] {
-  const { status, database, message, trusted, files, findings } = result;
-  const why = message === null ? '' : `: ${harmless(message)}`;
-  const code = result.code === null ? '' : ` (${result.code})`;
-  return [
-    `${status} (${PADLOCKS[status]}): ${harmless(database)}${why}${code}`,
-    ...(trusted === null
-      ? []
-      : [`  issued ${formatInstant(trusted.Packsign.Issued)}${freshness(trusted.Packsign.Expires)}`]),
-    ...result.signatures.map(signatureLine),
-    ...(files.checked === 0 ? [] : [`  ${files.ok} of ${count(files.checked, 'file')} as signed`]),
-    ...limited(findings, LIST_LIMIT, ({ kind, path, expected, found }) => [
-      `  ${kind}: ${harmless(path)}${kind === 'yanked' ? `: ${harmless(found ?? '')}` : ''}`,
-      ...(expected === null ? [] : [`      expected ${expected}`]),
-      ...(kind === 'altered' ? [`      found    ${harmless(found ?? '')}`] : []),
-    ]),
-    ...adviceLines(result),
-  ];
-}
-
-export function freshness(expires: Date | undefined): string {
-  return expires === undefined ? '' : `, fresh until ${formatInstant(expires)}`;
-}
-
-function signatureLine({ fingerprint, userId, signedAt, counts, reason }: CheckedSignature): string {
-  const who = fingerprint === null ? 'an unknown key' : groupFingerprint(fingerprint);
-  const name = userId === null ? '' : `  ${harmless(userId)}`;
-  const when = signedAt === null ? '' : `, ${formatInstant(signedAt)}`;
-  return `  ${counts ? 'signed by' : 'does not count:'} ${who}${name}${when}${reason === null ? '' : ` (${harmless(reason)})`}`;
-}
-
-function adviceLines({ status, code, pinnedBy, database, notify, findings }: VerifyResult): string[] {
-  if (status === 'unauthenticated') {
-    const target = pinnedBy === 'directory' ? dirname(database) : database;
-    const command = /^[a-z]+:\/\//.test(database) ? 'trust add' : 'verify';
-    return [
-      '  to know whose it is, get the fingerprint from a place you trust and type',
-      `  packsign ${command} ${shown(target)} --fingerprint FINGERPRINT`,
-    ];
-  }
-  const isHarmful =
-    (status === 'refused' && code !== 'DATABASE_MISSING') || findings.some(({ kind }) => kind === 'altered');
-  const isWrong =
-    status === 'refused' || findings.some(({ kind }) => kind === 'altered' || kind === 'missing');
-  return [
-    ...(isHarmful ? ['  do not use it'] : []),
-    ...(!isWrong || notify === null
-      ? []
-      : [`  tell the maintainer: ${harmless(notify)} (--report FILE writes what to send)`]),
-  ];
-}
-
 export function reportPage({ page, assets, sha256, written }: PageResult): Report {
   return {
     json: { page, assets, sha256, written },
@@ -357,134 +248,6 @@ export function reportServing(url: string, { directory }: { directory: string })
     lines: [`${harmless(directory)} is served at ${url}, until stopped`],
     exitStatus: 0,
   };
-}
-
-const EVENT_WORDS = {
-  ready: 'watching',
-  signed: 'signed',
-  refreshed: 'signed anew before it expires',
-  unchanged: 'nothing to sign',
-  held: 'held',
-  refused: 'refused',
-  error: 'error',
-  stopped: 'stopped',
-} as const;
-
-/** One calm line for each event: when, what, how long it took. */
-export function reportEvent(event: WatchEvent, { directory }: { directory: string }): Report {
-  const { at, issued, code, paths, withdrawn, message, warnings, tookMs } = event;
-  const hint = hintFor(event.hint, directory);
-  const json = {
-    event: event.event,
-    at: formatInstant(at),
-    issued: instantOrNull(issued),
-    code,
-    paths,
-    withdrawn,
-    message,
-    hint,
-    warnings,
-  };
-  const isTrouble = ['held', 'refused', 'error'].includes(event.event);
-  const about = event.event === 'ready' ? ` ${harmless(directory)}` : pathSummary(paths, withdrawn);
-  const why = message === null ? '' : ` (${harmless(message.split('\n')[0] ?? '')})`;
-  const took = tookMs === null || isTrouble ? '' : `, ${formatInteger(tookMs)} ms`;
-  const line = `${formatInstant(at)} ${EVENT_WORDS[event.event]}${about}${code === null ? '' : ` ${code}`}${why}${took}`;
-  if (!isTrouble) return { json, lines: [line], notices: warningLines(warnings), exitStatus: 0 };
-  const hintLines = hint === null ? [] : [`packsign: hint: ${harmless(hint)}`];
-  return { json, lines: [], notices: [line, ...hintLines], exitStatus: 0 };
-}
-
-/** What came or changed, and what went. */
-function pathSummary(paths: readonly string[], withdrawn: readonly string[]): string {
-  const left = paths.filter((path) => !withdrawn.includes(path));
-  return `${firstOf(left)}${withdrawn.length === 0 ? '' : ` without${firstOf(withdrawn)}`}`;
-}
-
-function firstOf(paths: readonly string[]): string {
-  const [first] = paths;
-  if (first === undefined) return '';
-  return paths.length === 1
-    ? ` ${harmless(first)}`
-    : ` ${harmless(first)} and ${count(paths.length - 1, 'other')}`;
-}
-
-/** The exit status of `watch --once`: the worst of its events. */
-export function statusAfter({ event }: WatchEvent, before: 0 | 1 | 2): 0 | 1 | 2 {
-  if (event === 'error') return 2;
-  return event === 'held' || event === 'refused' ? (Math.max(before, 1) as 1 | 2) : before;
-}
-
-/** What each state is called, and what to do about it. */
-const STATES: Readonly<
-  Record<StatusResult['state'], (directory: string) => readonly [string, string | null]>
-> = {
-  unsigned: (directory) => ['nothing is published here yet', `packsign build ${directory} --key FILE`],
-  waiting: (directory) => ['a database waits to be signed', `packsign sign ${directory} --key FILE`],
-  changed: (directory) => [
-    'published, and changes wait to be signed',
-    `packsign build ${directory} --key FILE`,
-  ],
-  published: () => ['published and up to date', null],
-  stale: (directory) => ['published, but expired', `packsign build ${directory} --key FILE`],
-  invalid: () => ['what is published does not verify', null],
-  foreign: () => ['packages.plist was not made by packsign', null],
-};
-
-export function reportStatus(result: StatusResult, { directory }: { directory: string }): Report {
-  const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
-  const hint = hintFor(result.hint, directory);
-  const [words, command] = STATES[state](shown(directory));
-  const isRevoking = attention.includes('REVOCATION_WAITS');
-  const next = hint ?? command ?? (isRevoking ? `packsign build ${shown(directory)} --key FILE` : null);
-  return {
-    json: {
-      state,
-      issued: instantOrNull(issued),
-      expires: instantOrNull(expires),
-      signers: signers.map(({ fingerprint }) => fingerprint),
-      keys: signers.map((signer) => ({ ...signer, expires: instantOrNull(signer.expires) })),
-      waiting: waiting === null ? null : { ...waiting, issued: formatInstant(waiting.issued) },
-      attention,
-    },
-    lines: [
-      `${harmless(directory)}: ${words}`,
-      ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${freshness(expires ?? undefined)}`]),
-      ...signers.map(
-        (signer) =>
-          `  key ${groupFingerprint(signer.fingerprint)}  ${harmless(signer.userId ?? '')}${keyLife(signer)}`,
-      ),
-      ...(waiting === null ? [] : waitingLines(waiting, signers)),
-      ...(difference === null ? [] : differenceLines(difference)),
-      ...(message === null ? [] : message.split('\n').map((line) => `  ${harmless(line)}`)),
-      ...(isRevoking
-        ? ['  a revocation waits until a database is published that does not rest on the revoked key']
-        : []),
-      ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
-      ...(next === null ? [] : [`next: ${harmless(next)}`]),
-    ],
-    notices: warningLines(warnings),
-    exitStatus: attention.length === 0 ? 0 : 1,
-  };
-}
-
-function keyLife({ expires }: SignerStatus): string {
-  return expires === null ? '' : `, expires ${formatInstant(expires)}`;
-}
-
-function waitingLines(
-  { threshold, signed, missing }: WaitingStatus,
-  signers: readonly SignerStatus[],
-): string[] {
-  if (threshold === 1) return [];
-  const nameOf = (fingerprint: string) =>
-    signers.find((signer) => signer.fingerprint === fingerprint)?.userId ?? '';
-  return [
-    `  ${signed.length} of ${count(threshold, 'signature')}`,
-    ...missing.map((fingerprint) =>
-      `  has not signed: ${groupFingerprint(fingerprint)}  ${harmless(nameOf(fingerprint))}`.trimEnd(),
-    ),
-  ];
 }
 
 function heldLines(held: string): string[] {
@@ -559,4 +322,8 @@ export function reportGenerated(key: GeneratedKey): Report {
 
 export function instantOrNull(date: Date | null): string | null {
   return date === null ? null : formatInstant(date);
+}
+
+export function freshness(expires: Date | undefined): string {
+  return expires === undefined ? '' : `, fresh until ${formatInstant(expires)}`;
 }

@@ -25,7 +25,7 @@ export interface TrustOptions {
 }
 
 /** Nothing but the store says what counts. */
-const NO_PINS = { keysFile: null, fingerprints: [], threshold: null } as const;
+export const NO_PINS = { keysFile: null, fingerprints: [], threshold: null } as const;
 
 /** A key that is about to be pinned, or is. */
 export interface PinnedKey {
@@ -111,7 +111,7 @@ export async function trustAdd(address: string, options: TrustAddOptions): Promi
   }
 }
 
-function keyOf({ fingerprint, userIds }: Certificate): PinnedKey {
+export function keyOf({ fingerprint, userIds }: Certificate): PinnedKey {
   return { fingerprint, userId: userIds[0] ?? null };
 }
 
@@ -308,7 +308,7 @@ async function store(
   }
 }
 
-async function armored(certificates: readonly Certificate[]): Promise<string | null> {
+export async function armored(certificates: readonly Certificate[]): Promise<string | null> {
   if (certificates.length === 0) return null;
   const { armorCertificates, encodeCertificates } = await import('../pgp/certificates.js');
   return Buffer.from(armorCertificates(encodeCertificates(certificates).binary)).toString();
@@ -327,7 +327,7 @@ export async function trustList(place: TrustPlace): Promise<readonly Trusted[]> 
   return await Promise.all(entriesOf(place).map(describe));
 }
 
-async function describe(entry: TrustEntry): Promise<Trusted> {
+export async function describe(entry: TrustEntry): Promise<Trusted> {
   const { url, name, threshold, grounds, added, accepted, fingerprints } = entry;
   const certificates = await readArmored(entry.certificates);
   const userIdOf = (wanted: string) =>
@@ -358,131 +358,4 @@ export function trustExport(targets: readonly string[], place: TrustPlace): Uint
     return entry.name;
   });
   return encodeBundle(targets.length === 0 ? entries : entries.filter(({ name }) => named.includes(name)));
-}
-
-/** A signer that a database names and nobody pinned. */
-export interface ProposedKey extends PinnedKey {
-  /** Pinned primaries that themselves certified it. */
-  readonly certifiedBy: readonly string[];
-}
-
-export interface Refreshed extends Trusted {
-  readonly status: FetchedDatabase['status'];
-  readonly code: FetchedDatabase['code'];
-  readonly message: string | null;
-  /** Whether its certificates are others than before. */
-  readonly keysChanged: boolean;
-  /** New primaries that its database asks to be trusted; only the user pins them. */
-  readonly proposed: readonly ProposedKey[];
-  readonly pinned: readonly string[];
-  readonly offers: readonly Trust[];
-  readonly notices: readonly string[];
-}
-
-export interface TrustRefreshOptions extends TrustOptions {
-  /** Proposed primaries that the user pins now. */
-  readonly pin: readonly string[];
-  /** Asked before they are, with who certified them; false ends with NOT_CONFIRMED. */
-  readonly confirm: (name: string, keys: readonly ProposedKey[]) => Promise<boolean>;
-}
-
-/**
- * Fetches a trusted database and its certificates anew. Primaries that it proposes are pinned only where the
- * user names them. Throws NOT_TRUSTED, FINGERPRINT_MISSING, NOT_CONFIRMED, and what `fetchDatabase` throws.
- */
-export async function trustRefresh(target: string, options: TrustRefreshOptions): Promise<Refreshed> {
-  const { run } = options;
-  const place = run.trust;
-  const before = findEntry(target, place);
-  if (before === null) throw notTrusted(target);
-  const network = openNetwork(options.run.network);
-  try {
-    const fetched = await fetchThrough(network, before.name, { ...NO_PINS, run, fresh: true, keysDue: true });
-    const { proposed, certificates } = await proposals(network, fetched, before);
-    const pinned = choosePinned(options.pin, { proposed, before });
-    if (pinned.length > 0) {
-      await requireConfirmed(before, { proposed, pinned, confirm: options.confirm });
-      await pinMore(pinned, { certificates, before, place });
-    }
-    const entry = findEntry(before.url, place) ?? before;
-    const { status, code, message, notices } = fetched;
-    return {
-      ...(await describe(entry)),
-      ...{ status, code, message, notices, pinned },
-      keysChanged: entry.certificates !== before.certificates,
-      proposed: proposed.filter(({ fingerprint }) => !pinned.includes(fingerprint)),
-      offers: fetched.trusted?.Packsign.Trusts ?? [],
-    };
-  } finally {
-    await network.close();
-  }
-}
-
-async function proposals(
-  network: Network,
-  { trusted, from }: FetchedDatabase,
-  entry: TrustEntry,
-): Promise<{ proposed: readonly ProposedKey[]; certificates: readonly Certificate[] }> {
-  const named = trusted?.Packsign.Signers?.Fingerprints ?? [];
-  const unknown = named.filter((fingerprint) => !entry.fingerprints.includes(fingerprint));
-  if (unknown.length === 0) return { proposed: [], certificates: [] };
-  const { isCertifiedBy } = await import('../pgp/certification.js');
-  const known = await readArmored(entry.certificates);
-  const offered = await readOfferedKeys(network, from);
-  const certificates = offered.filter(({ fingerprint }) => unknown.includes(fingerprint));
-  const proposed: ProposedKey[] = [];
-  for (const certificate of certificates) {
-    const certifiedBy: string[] = [];
-    for (const old of known) if (await isCertifiedBy(certificate, old)) certifiedBy.push(old.fingerprint);
-    proposed.push({ ...keyOf(certificate), certifiedBy });
-  }
-  return { proposed, certificates };
-}
-
-function choosePinned(
-  wanted: readonly string[],
-  { proposed, before }: { proposed: readonly ProposedKey[]; before: TrustEntry },
-): readonly string[] {
-  const strange = wanted.find((one) => !proposed.some(({ fingerprint }) => fingerprint === one));
-  if (strange === undefined) return wanted;
-  throw new PacksignError('FINGERPRINT_MISSING', `${before.name} does not propose the key ${strange}`, {
-    hint: `packsign trust refresh ${before.name} shows what it proposes`,
-  });
-}
-
-async function requireConfirmed(
-  { name }: TrustEntry,
-  {
-    proposed,
-    pinned,
-    confirm,
-  }: { proposed: readonly ProposedKey[]; pinned: readonly string[] } & Pick<TrustRefreshOptions, 'confirm'>,
-): Promise<void> {
-  const keys = proposed.filter(({ fingerprint }) => pinned.includes(fingerprint));
-  if (await confirm(name, keys)) return;
-  throw new PacksignError('NOT_CONFIRMED', `nothing more was pinned for ${name}`);
-}
-
-async function pinMore(
-  pinned: readonly string[],
-  {
-    certificates,
-    before,
-    place,
-  }: { certificates: readonly Certificate[]; before: TrustEntry; place: TrustStore },
-): Promise<void> {
-  const added = certificates.filter(({ fingerprint }) => pinned.includes(fingerprint));
-  const { mergeCertificates } = await import('../pgp/certificates.js');
-  await changeTrust(place.folder, async (entries) => {
-    const next: TrustEntry[] = [];
-    for (const entry of entries) {
-      if (entry.url !== before.url) next.push(entry);
-      else {
-        const merged = await mergeCertificates(await readArmored(entry.certificates), added);
-        const fingerprints = merged.map(({ fingerprint }) => fingerprint);
-        next.push({ ...entry, fingerprints, certificates: await armored(merged) });
-      }
-    }
-    return next;
-  });
 }

@@ -230,16 +230,15 @@ async function describeUnchanged(
   { published, options, mended, warnings: seen }: Start,
   { hashed, ...summary }: Summary & { readonly hashed: number },
 ): Promise<BuildResult> {
-  const { files } = summary;
+  const { sha256, issued, packages, files, bytes } = summary;
   const warnings = [...summary.warnings, ...seen];
   if (!options.check) {
     const next = published.with(removeUnsigned(published));
     if (options.release !== null)
       warnings.push(...(await followPublication(next, options.release)).page.warnings);
   }
-  const { expires: _, ...told } = summary;
   return {
-    ...{ ...told, hashed, warnings, mended },
+    ...{ sha256, issued, packages, files, bytes, hashed, warnings, mended },
     database: join(published.directory, DATABASE_NAME),
     cached: files - hashed,
     difference: NO_DIFFERENCE,

@@ -111,7 +111,7 @@ describe('the packed package', () => {
   });
 
   it('is a library with types', () => {
-    const program = `import { PacksignError, verify } from 'packsign';
+    const program = `import { PacksignError, makeRun, verify } from 'packsign';
 import type { VerifyResult } from 'packsign';
 
 const options = {
@@ -120,8 +120,7 @@ const options = {
   threshold: null,
   signatureFile: null,
   files: true,
-  now: new Date(),
-  notesFolder: null,
+  run: makeRun({ clock: () => new Date() }),
 };
 const result: VerifyResult = await verify('dist', options);
 if (result.trusted !== null) console.log(result.status, [...result.trusted.Archives.keys()].join());

@@ -52,6 +52,7 @@ describe('the shortcut of a build in which nothing changed', () => {
     place.write(signatures, good.toString().replace(/\n[A-Za-z0-9+/]{4}/, '\nAAAA'));
     expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
     place.remove(signatures);
+    place.remove('dist/packages.plist.asc');
     expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
     place.write(signatures, good);
     expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });

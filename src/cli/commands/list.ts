@@ -3,7 +3,7 @@ import type { Command } from '../command.js';
 import { complain, withReportFile } from '../complaint.js';
 import { isSet, single, textOf } from '../options.js';
 import { pinsOf, withTarget } from '../remote.js';
-import { passes } from '../report.js';
+import { passes } from '../report-verify.js';
 import { reportList } from '../report-trust.js';
 import { runOf } from '../run.js';
 

@@ -1,7 +1,7 @@
 import { status } from '../../index.js';
 import type { Command } from '../command.js';
 import { placeOf, repeated, withDirectory, withSettings } from '../options.js';
-import { reportStatus } from '../report.js';
+import { reportStatus } from '../report-status.js';
 import { buildOptions, withBase } from './build.js';
 
 export const statusCommand: Command = {

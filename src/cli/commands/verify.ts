@@ -4,7 +4,7 @@ import { complain, withReportFile } from '../complaint.js';
 import { isSet, single, textOf } from '../options.js';
 import type { Values } from '../options.js';
 import { pinsOf, withTarget } from '../remote.js';
-import { passes, reportVerify } from '../report.js';
+import { passes, reportVerify } from '../report-verify.js';
 import { reportStranger } from '../report-trust.js';
 import { runOf } from '../run.js';
 

@@ -1,7 +1,8 @@
 import { serve, watch } from '../../index.js';
 import type { Command } from '../command.js';
 import { isSet, placeOf, portOf, single, withDirectory, withKeys, withSettings } from '../options.js';
-import { reportEvent, statusAfter, warningLines } from '../report.js';
+import { reportEvent, statusAfter } from '../report-status.js';
+import { warningLines } from '../report.js';
 import { harmless } from '../terminal.js';
 import { runOf } from '../run.js';
 import { publishingOptions, signersFor } from './build.js';
