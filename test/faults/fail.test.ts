@@ -1,28 +1,25 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reasonOf } from '../../src/errors.js';
 import { KEY_MADE, contentsOf, copyOf, makeWorkshop, start, succeed, writeSdist } from '../real.js';
 import type { Workshop } from '../real.js';
 import { PROGRAM } from '../run.js';
+import { canInject, changingCalls, injected } from './inject.js';
+import type { Call, Fault } from './inject.js';
+import { makeLanes } from './lane.js';
+import type { Lane } from './lane.js';
 import { expectSettled, expectSound, temporaries } from './sound.js';
-import { canTrace, changingCalls, failingAt, signalledAt } from './strace.js';
-import type { Call } from './strace.js';
 
-const PATIENCE_MS = 600_000;
-const LANES = 2;
 const FIRST = KEY_MADE + 100;
 const LATER = KEY_MADE + 200;
 
 /** What each call may say when a disk is full, breaks, or is not ours. */
-const ERRORS: Readonly<Record<string, string>> = {
+const ERRORS: Readonly<Record<string, Extract<Fault, { kind: 'fail' }>['error']>> = {
   write: 'ENOSPC',
-  pwrite64: 'ENOSPC',
   fsync: 'EIO',
   rename: 'EACCES',
   open: 'EACCES',
-  openat: 'EACCES',
   mkdir: 'EACCES',
   link: 'ENOSPC',
 };
@@ -54,43 +51,31 @@ function publishing(directory: string): readonly string[] {
   return ['build', directory, '--key', workshop.key, '--deterministic'];
 }
 
-describe.runIf(canTrace())('a publication in which one call fails', () => {
-  it(
-    'for the first time leaves everything as it was, or published',
-    async () => {
-      await failEverywhere(fresh, FIRST);
-    },
-    PATIENCE_MS,
-  );
+describe.runIf(canInject())('a publication in which one call fails', () => {
+  it('for the first time leaves everything as it was, or published', async () => {
+    await failEverywhere(fresh, FIRST);
+  });
 
-  it(
-    'later leaves everything as it was, or published',
-    async () => {
-      await failEverywhere(grown, LATER);
-    },
-    PATIENCE_MS,
-  );
+  it('later leaves everything as it was, or published', async () => {
+    await failEverywhere(grown, LATER);
+  });
 });
 
 async function failEverywhere(start: string, at: number): Promise<void> {
-  const whole = copyOf(start, 'whole');
-  await setTimeout(2_100);
-  const calls = changingCalls(workshop, publishing(whole), { directory: whole, at });
-  const queue = calls
-    .filter(({ name }) => name in ERRORS)
-    .map((call, index) => ({ call, directory: copyOf(start, `failing-${String(index)}`) }));
-  // Nothing is cached of an archive that was touched a moment ago, and the cache is written too.
-  await setTimeout(2_100);
+  const lanes = await makeLanes(workshop, start);
+  const [first] = lanes;
+  const calls = await changingCalls(first, { args: publishing(first.directory), at });
+  const outcome = readFileSync(join(first.directory, 'packages.plist'));
+  first.restore();
   const before = published(start);
-  const outcome = readFileSync(join(whole, 'packages.plist'));
+  const queue = calls.filter(({ name }) => name in ERRORS);
   const seen = new Set<string>();
   let hits = 0;
 
-  async function failAt({ call, directory }: { call: Call; directory: string }): Promise<void> {
-    const error = ERRORS[call.name] ?? 'EIO';
-    const result = await failingAt(workshop, publishing(directory), { call, at, error });
-    // Threads may wake each other once more or less: then another call failed than was meant.
-    if (result.hit === null || !isMeant(result.hit, call)) return;
+  async function failAt(lane: Lane, call: Call): Promise<void> {
+    const { directory } = lane;
+    const fault = { kind: 'fail', error: ERRORS[call.name] ?? 'EIO' } as const;
+    const result = await injected(lane, { args: publishing(directory), at, call, fault });
     hits += 1;
     expect(temporaries(directory)).toEqual([]);
     if (result.status !== 0) {
@@ -103,31 +88,30 @@ async function failEverywhere(start: string, at: number): Promise<void> {
     } else {
       // It failed behind the commit point, where nothing is taken back.
       expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
-      await expectSound(workshop, directory);
+      await expectSound(lane, directory);
       if (result.status !== 0) expect(result.stderr).toContain('is published all the same');
     }
     // Mostly it leaves everything as it was: going on from there is tried once.
     const left = JSON.stringify(contentsOf(directory, (path) => path === '.packsign/cache'));
     if (!seen.has(left)) {
       seen.add(left);
-      await succeed(workshop, publishing(directory), at + 1);
-      await expectSettled(workshop, directory);
+      await succeed(lane, publishing(directory), at + 1);
+      await expectSettled(lane, directory);
     }
-    rmSync(directory, { recursive: true });
+    lane.restore();
   }
 
-  const lane = async () => {
+  const work = async (lane: Lane) => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       try {
-        await failAt(next);
+        await failAt(lane, next);
       } catch (error) {
         queue.length = 0;
-        throw new Error(`failed ${next.call.name}(${next.call.text}: ${reasonOf(error)}`, { cause: error });
+        throw new Error(`failed ${next.name} ${next.path}: ${reasonOf(error)}`, { cause: error });
       }
     }
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
-  rmSync(whole, { recursive: true });
+  await Promise.all(lanes.map(work));
   expect(hits).toBeGreaterThan(15);
 }
 
@@ -136,45 +120,37 @@ function published(directory: string): Readonly<Record<string, string>> {
   return contentsOf(directory, (path) => path.startsWith('.packsign/'));
 }
 
-/** Whether the call that failed is of the kind that was chosen, and not one of Node's own. */
-function isMeant(hit: string, { name }: Call): boolean {
-  if (name === 'write') return /write\((?![12],).*, (?:9|\d{2,})\) += -1/.test(hit);
-  return name === 'open' || name === 'openat' ? hit.includes('O_CREAT') : true;
-}
-
-describe.runIf(canTrace())('a publication that is interrupted', () => {
+describe.runIf(canInject())('a publication that is interrupted', () => {
   it.each([
-    { signal: 'INT', status: 130 },
-    { signal: 'TERM', status: 143 },
-  ] as const)(
-    'by SIG$signal ends with $status, all of it done or nothing',
-    async ({ signal, status }) => {
-      const whole = copyOf(grown, 'whole');
-      const calls = changingCalls(workshop, publishing(whole), { directory: whole, at: LATER });
-      const before = published(grown);
-      const renames = calls.filter(({ name }) => name === 'rename');
-      for (const [index, call] of [...calls.slice(0, 1), ...renames].entries()) {
-        const directory = copyOf(grown, `interrupted-${String(index)}`);
-        const result = await signalledAt(workshop, publishing(directory), { call, at: LATER, signal });
-        expect(temporaries(directory)).toEqual([]);
-        const now = published(directory);
-        if (now['packages.plist'] === before['packages.plist']) {
-          expect(now).toEqual(before);
-          expect(result.status).toBe(status);
-        } else {
-          // A publication that has begun comes to its end first.
-          expect([0, status]).toContain(result.status);
-          expect(now).toEqual(published(whole));
-        }
-        await expectSound(workshop, directory);
-        await succeed(workshop, publishing(directory), LATER + 1);
-        await expectSettled(workshop, directory);
-        rmSync(directory, { recursive: true });
+    { signal: 'SIGINT', status: 130 },
+    { signal: 'SIGTERM', status: 143 },
+  ] as const)('by $signal ends with $status, all of it done or nothing', async ({ signal, status }) => {
+    const [lane] = await makeLanes(workshop, grown);
+    const { directory } = lane;
+    const args = publishing(directory);
+    const calls = await changingCalls(lane, { args, at: LATER });
+    const whole = published(directory);
+    const before = published(grown);
+    const renames = calls.filter(({ name }) => name === 'rename');
+    for (const call of [...calls.slice(0, 1), ...renames]) {
+      lane.restore();
+      const fault = { kind: 'signal', signal } as const;
+      const result = await injected(lane, { args, at: LATER, call, fault });
+      expect(temporaries(directory)).toEqual([]);
+      const now = published(directory);
+      if (now['packages.plist'] === before['packages.plist']) {
+        expect(now).toEqual(before);
+        expect(result.status).toBe(status);
+      } else {
+        // A publication that has begun comes to its end first.
+        expect([0, status]).toContain(result.status);
+        expect(now).toEqual(whole);
       }
-      rmSync(whole, { recursive: true });
-    },
-    PATIENCE_MS,
-  );
+      await expectSound(lane, directory);
+      await succeed(lane, args, LATER + 1);
+      await expectSettled(lane, directory);
+    }
+  });
 });
 
 describe('two publications at one time', () => {

@@ -1,17 +1,14 @@
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reasonOf } from '../../src/errors.js';
 import { KEY_MADE, contentsOf, copyOf, makeWorkshop, succeed, writeSdist } from '../real.js';
 import type { Workshop } from '../real.js';
+import { canInject, changingCalls, injected } from './inject.js';
+import type { Call, Fault } from './inject.js';
+import { makeLanes } from './lane.js';
+import type { Lane } from './lane.js';
 import { expectSettled, expectSound, leftovers } from './sound.js';
-import { canTrace, changingCalls, killedAt } from './strace.js';
-import type { Call } from './strace.js';
-
-// Two runs of packsign at one time, each several times slower for being looked at.
-const PATIENCE_MS = 600_000;
-const LANES = 2;
 
 const FIRST = KEY_MADE + 100;
 const LATER = KEY_MADE + 200;
@@ -22,7 +19,7 @@ let fresh: string;
 /** The same published; then one archive came and one went. */
 let grown: string;
 
-describe.runIf(canTrace())('a publication that is killed', () => {
+describe.runIf(canInject())('a publication that is killed', () => {
   beforeAll(async () => {
     workshop = await makeWorkshop();
     fresh = join(workshop.folder, 'fresh', 'dist');
@@ -40,62 +37,38 @@ describe.runIf(canTrace())('a publication that is killed', () => {
     rmSync(workshop.folder, { recursive: true, force: true });
   });
 
-  it(
-    'for the first time is sound and goes on',
-    async () => {
-      await killEverywhere(fresh, { verb: 'build', at: FIRST });
-    },
-    PATIENCE_MS,
-  );
+  it('for the first time is sound and goes on', async () => {
+    await killEverywhere(fresh, { verb: 'build', at: FIRST });
+  });
 
-  it(
-    'later is sound and goes on',
-    async () => {
-      await killEverywhere(grown, { verb: 'build', at: LATER });
-    },
-    PATIENCE_MS,
-  );
+  it('later is sound and goes on', async () => {
+    await killEverywhere(grown, { verb: 'build', at: LATER });
+  });
 
-  it(
-    'by sign, for the first time, is sound and goes on',
-    async () => {
-      await killEverywhere(await waiting(fresh, FIRST), { verb: 'sign', at: FIRST });
-    },
-    PATIENCE_MS,
-  );
+  it('by sign, for the first time, is sound and goes on', async () => {
+    await killEverywhere(await waiting(fresh, FIRST), { verb: 'sign', at: FIRST });
+  });
 
-  it(
-    'by sign, later, is sound and goes on',
-    async () => {
-      await killEverywhere(await waiting(grown, LATER), { verb: 'sign', at: LATER });
-    },
-    PATIENCE_MS,
-  );
+  it('by sign, later, is sound and goes on', async () => {
+    await killEverywhere(await waiting(grown, LATER), { verb: 'sign', at: LATER });
+  });
 
-  it(
-    'by sign, with a trust page, is sound and goes on',
-    async () => {
-      const paged = copyOf(grown, 'paged');
-      writeFileSync(join(paged, 'packsign.json'), '{ "Page": true }');
-      // The page of what was published before.
-      await succeed(workshop, ['page', paged], FIRST);
-      const calls = await killEverywhere(await waiting(paged, LATER), { verb: 'sign', at: LATER });
-      // What waited is taken away last (docs/FORMAT.md §1).
-      const firstOf = (what: RegExp) => calls.findIndex(({ name, text }) => what.test(`${name} ${text}`));
-      const page = firstOf(/^rename.*index\.html/);
-      expect(page).toBeGreaterThan(firstOf(/^rename.*packages\.plist"/));
-      expect(firstOf(/^unlink.*packages\.unsigned\.plist/)).toBeGreaterThan(page);
-    },
-    PATIENCE_MS,
-  );
+  it('by sign, with a trust page, is sound and goes on', async () => {
+    const paged = copyOf(grown, 'paged');
+    writeFileSync(join(paged, 'packsign.json'), '{ "Page": true }');
+    // The page of what was published before.
+    await succeed(workshop, ['page', paged], FIRST);
+    const calls = await killEverywhere(await waiting(paged, LATER), { verb: 'sign', at: LATER });
+    // What waited is taken away last (docs/FORMAT.md §1).
+    const firstOf = (what: RegExp) => calls.findIndex(({ name, path }) => what.test(`${name} ${path}`));
+    const page = firstOf(/^rename .*index\.html$/);
+    expect(page).toBeGreaterThan(firstOf(/^rename .*packages\.plist$/));
+    expect(firstOf(/^unlink .*packages\.unsigned\.plist$/)).toBeGreaterThan(page);
+  });
 
-  it(
-    'that adds a key and revokes another rests on the old one until the new one has signed',
-    async () => {
-      await killKeyChange();
-    },
-    PATIENCE_MS,
-  );
+  it('that adds a key and revokes another rests on the old one until the new one has signed', async () => {
+    await killKeyChange();
+  });
 });
 
 /**
@@ -134,40 +107,32 @@ async function killKeyChange(): Promise<void> {
   });
 }
 
-/** Kills a run at every call that changes something, looks at what it left, runs it again and looks again. */
+type Command = (directory: string) => readonly string[];
+
+/** Kills a run everywhere, looks at what it left, runs it again and looks again. */
 async function killOften(
   start: string,
-  command: (directory: string) => readonly string[],
+  command: Command,
   look: (directory: string, isOver: boolean) => Promise<void>,
 ): Promise<void> {
   const at = LATER + 3;
-  const whole = copyOf(start, 'whole-keys');
-  // As above: whether the cache is written must not depend on how old a copy is.
-  await setTimeout(2_100);
-  const calls = changingCalls(workshop, command(whole), { directory: whole, at });
+  const lanes = await makeLanes(workshop, start);
+  const [{ directory: whole, restore }] = lanes;
+  const calls = await changingCalls(lanes[0], { args: command(whole), at });
   await look(whole, true);
-  expect(calls.filter(({ name }) => name.startsWith('rename')).length).toBeGreaterThanOrEqual(3);
-  const seen = new Set<string>();
-  const queue = calls.map((call, index) => ({ call, directory: copyOf(start, `killed-${String(index)}`) }));
-  await setTimeout(2_100);
-  for (const { call, directory } of queue) {
-    await killSurely(start, { directory, call }, async (which) =>
-      killedAt(workshop, command(directory), { call: which, at }),
-    );
-    const left = stateOf(directory);
-    if (!seen.has(left)) {
-      seen.add(left);
-      await expectSound(workshop, directory);
-      await look(directory, false);
-      await succeed(workshop, command(directory), at + 1);
-      await expectSound(workshop, directory);
-      expect(leftovers(directory)).toEqual([]);
-      await look(directory, true);
-    }
-    rmSync(directory, { recursive: true });
-  }
-  rmSync(whole, { recursive: true });
-  expect(seen.size).toBeGreaterThan(3);
+  restore();
+  expect(calls.filter(({ name }) => name === 'rename').length).toBeGreaterThanOrEqual(3);
+  const states = await killAtEach(lanes, { calls, command, at }, async (lane, isNew) => {
+    const { directory } = lane;
+    if (!isNew) return;
+    await expectSound(lane, directory);
+    await look(directory, false);
+    await succeed(lane, command(directory), at + 1);
+    await expectSound(lane, directory);
+    expect(leftovers(directory)).toEqual([]);
+    await look(directory, true);
+  });
+  expect(states).toBeGreaterThan(3);
 }
 
 interface ShownSubkey {
@@ -207,78 +172,81 @@ async function waiting(directory: string, at: number): Promise<string> {
   return copy;
 }
 
-/**
- * Until it was killed: Node wakes itself by writes too, now some more and now some less, so that the last calls may not
- * come. A run that came to its end begins anew from a fresh copy, and is killed earlier each time.
- */
-async function killSurely(
-  source: string,
-  { directory, call }: { directory: string; call: Call },
-  kill: (call: Call) => Promise<{ signal: string | null }>,
-): Promise<void> {
-  let { signal } = await kill(call);
-  for (let again = 1; signal !== 'SIGKILL' && again <= 6; again += 1) {
-    rmSync(directory, { recursive: true });
-    cpSync(source, directory, { recursive: true });
-    await setTimeout(2_100);
-    ({ signal } = await kill({ ...call, ordinal: Math.max(1, call.ordinal - again ** 2) }));
-  }
-  expect(signal).toBe('SIGKILL');
+interface Killing {
+  readonly calls: readonly Call[];
+  readonly command: Command;
+  readonly at: number;
 }
 
 /**
- * Kills the publication at every call that changes something, each time from the same start. What is left
- * must be sound, and the same command must then end as if nothing had happened.
+ * Kills a run before every call that changes something, and in the middle of every write. `look` hears whether nothing
+ * like what it left was seen before. Returns how many different states were left.
  */
-async function killEverywhere(start: string, { verb, at }: Publishing): Promise<readonly Call[]> {
-  const whole = copyOf(start, `${verb}-whole`);
-  await setTimeout(2_100);
-  const calls = changingCalls(workshop, publishing(whole, verb), { directory: whole, at });
-  await expectSettled(workshop, whole);
-  const outcome = readFileSync(join(whole, 'packages.plist'));
-  const before = contentsOf(start)['packages.plist'];
+async function killAtEach(
+  lanes: readonly Lane[],
+  { calls, command, at }: Killing,
+  look: (lane: Lane, isNew: boolean) => Promise<void>,
+): Promise<number> {
+  const queue = calls.flatMap((call): { readonly call: Call; readonly fault: Fault }[] => {
+    const before = { call, fault: { kind: 'kill' } } as const;
+    return call.name === 'write' ? [before, { call, fault: { kind: 'half' } }] : [before];
+  });
   const seen = new Set<string>();
-
-  const queue = calls.map((call, index) => ({ call, directory: copyOf(start, `${verb}-${String(index)}`) }));
-  // Nothing is cached of an archive that was touched a moment ago, and the cache is written too.
-  await setTimeout(2_100);
-
-  async function killAt({ call, directory }: { call: Call; directory: string }): Promise<void> {
-    await killSurely(start, { directory, call }, async (which) =>
-      killedAt(workshop, publishing(directory, verb), { call: which, at }),
-    );
-    const database = contentsOf(directory)['packages.plist'];
-    expect([before, contentsOf(whole)['packages.plist']]).toContain(database);
-    // Much of it leaves the same behind: then the rest was looked at before.
-    const left = stateOf(directory);
-    if (!seen.has(left)) {
-      seen.add(left);
-      await expectSound(workshop, directory);
-      await succeed(workshop, publishing(directory, verb), at + 1);
-      await expectSettled(workshop, directory);
-      if (database !== before) {
-        expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
-      }
-    }
-    rmSync(directory, { recursive: true });
-  }
-
-  const lane = async () => {
+  const work = async (lane: Lane) => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       try {
-        await killAt(next);
+        const { signal } = await injected(lane, { ...next, args: command(lane.directory), at });
+        expect(signal).toBe('SIGKILL');
+        const left = stateOf(lane.directory);
+        const isNew = !seen.has(left);
+        seen.add(left);
+        await look(lane, isNew);
+        lane.restore();
       } catch (error) {
         queue.length = 0;
-        throw new Error(`killed at ${next.call.name}(${next.call.text}: ${reasonOf(error)}`, {
+        const { call, fault } = next;
+        throw new Error(`${fault.kind} at ${call.number}, ${call.name} ${call.path}: ${reasonOf(error)}`, {
           cause: error,
         });
       }
     }
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  await Promise.all(lanes.map(work));
+
+  return seen.size;
+}
+
+/**
+ * Kills the publication everywhere, each time from the same start. What is left must be sound, and the same command must
+ * then end as if nothing had happened.
+ */
+async function killEverywhere(start: string, { verb, at }: Publishing): Promise<readonly Call[]> {
+  const lanes = await makeLanes(workshop, start);
+  const [first] = lanes;
+  const command = (directory: string) => publishing(directory, verb);
+  const before = contentsOf(first.directory)['packages.plist'];
+  const calls = await changingCalls(first, { args: command(first.directory), at });
+  await expectSettled(first, first.directory);
+  const after = contentsOf(first.directory)['packages.plist'];
+  const outcome = readFileSync(join(first.directory, 'packages.plist'));
+  first.restore();
+
+  const states = await killAtEach(lanes, { calls, command, at }, async (lane, isNew) => {
+    const { directory } = lane;
+    const database = contentsOf(directory)['packages.plist'];
+    expect([before, after]).toContain(database);
+    // Much of it leaves the same behind: then the rest was looked at before.
+    if (!isNew) return;
+    await expectSound(lane, directory);
+    await succeed(lane, command(directory), at + 1);
+    await expectSettled(lane, directory);
+    if (database !== before) {
+      expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
+    }
+  });
   // Keys twice, signature, database and its copy.
-  expect(calls.filter(({ name }) => name.startsWith('rename')).length).toBeGreaterThanOrEqual(3);
-  expect(seen.size).toBeGreaterThan(6);
+  expect(calls.filter(({ name }) => name === 'rename').length).toBeGreaterThanOrEqual(3);
+  expect(states).toBeGreaterThan(6);
   return calls;
 }
 

@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join, resolve } from 'node:path';
+import { start } from '../real.js';
+import type { Run } from '../real.js';
+import { PROGRAM } from '../run.js';
+import { hasTool } from '../tools.js';
+import type { Lane } from './lane.js';
+
+/** Whether fault.c can be compiled and preloaded here; says so when not. */
+export function canInject(): boolean {
+  return process.platform === 'linux' && hasTool('cc');
+}
+
+/** One call of packsign that changes a file: its number among them, the name of the function, where it acts. */
+export interface Call {
+  readonly number: number;
+  readonly name: string;
+  readonly path: string;
+}
+
+/** What happens at a call: the process ends before it or in the middle, it fails, or a signal comes before it. */
+export type Fault =
+  | { readonly kind: 'kill' | 'half' }
+  | { readonly kind: 'fail'; readonly error: keyof typeof constants.errno }
+  | { readonly kind: 'signal'; readonly signal: 'SIGINT' | 'SIGTERM' };
+
+interface Running {
+  readonly args: readonly string[];
+  /** What packsign takes for now, in seconds. */
+  readonly at: number;
+}
+
+/** Runs packsign and gives the calls that change something in the lane. */
+export async function changingCalls(lane: Lane, { args, at }: Running): Promise<readonly Call[]> {
+  const log = join(lane.beside, 'calls');
+  rmSync(log, { force: true });
+  const { status, stderr } = await launch(lane, { args, at, variables: { FAULT_LOG: log } });
+  if (status !== 0) throw new Error(`packsign ${args.join(' ')} ended with ${String(status)}:\n${stderr}`);
+  return readCalls(log);
+}
+
+/** What fault.c wrote down. */
+export function readCalls(log: string): readonly Call[] {
+  return Array.from(
+    readFileSync(log, 'utf8').matchAll(/^(\d+) (\w+) (.*)$/gm),
+    ([, number, name = '', path = '']) => ({
+      number: Number(number),
+      name,
+      path,
+    }),
+  );
+}
+
+/** Runs packsign with a fault at one call. */
+export async function injected(
+  lane: Lane,
+  { call, fault, ...running }: Running & { readonly call: Call; readonly fault: Fault },
+): Promise<Run> {
+  const variables = { FAULT_AT: String(call.number), FAULT_ACTION: fault.kind, FAULT_VALUE: valueOf(fault) };
+  return await launch(lane, { ...running, variables });
+}
+
+function valueOf(fault: Fault): string {
+  if (fault.kind === 'fail') return String(constants.errno[fault.error]);
+  return fault.kind === 'signal' ? String(constants.signals[fault.signal]) : '';
+}
+
+/** The variables by which fault.c comes into a process and looks at a lane. */
+export function preloaded({ folder, beside }: Lane): Readonly<Record<string, string>> {
+  const library = join(beside, 'fault.so');
+  if (!existsSync(library)) {
+    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, resolve('test/faults/fault.c'), '-ldl']);
+  }
+  return { LD_PRELOAD: library, FAULT_FOLDER: folder, NODE_COMPILE_CACHE: join(beside, 'compiled') };
+}
+
+async function launch(
+  lane: Lane,
+  { args, at, variables }: Running & { readonly variables: Readonly<Record<string, string>> },
+): Promise<Run> {
+  const environment = { ...lane.environment, ...preloaded(lane), ...variables };
+  return await start({ ...lane, environment }, [process.execPath, PROGRAM, ...args], at);
+}
