@@ -110,12 +110,48 @@ export class PacksignError extends Error {
   }
 }
 
-/** Text of anything thrown, for use inside a message. */
+/** Text of anything thrown, for use inside a message that names the file; of the system's own errors its words and code. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const [code, call] = [systemCode(error), callOf(error)];
+  // As Node writes it: `EACCES: permission denied, open '/x'`.
+  const end = call === null ? -1 : error.message.indexOf(`, ${call}`);
+  if (code === null || end === -1 || !error.message.startsWith(`${code}: `)) return error.message;
+  return `${error.message.slice(code.length + 2, end)} (${code})`;
 }
 
 /** The `code` of a Node system error (`ENOENT`), or null. */
 export function systemCode(error: unknown): string | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}
+
+const WRITING =
+  /^(?:p?write|f(?:data)?sync|f?truncate|[fl]?ch(?:mod|own)|[fl]?utimes?|mk(?:dir|dtemp)|rename|unlink|rm|(?:sym)?link|copyfile)/;
+const CODES_OF_WRITING = ['EROFS', 'ENOSPC', 'EDQUOT'];
+const CODES_OF_NETWORK = ['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT'];
+
+/**
+ * An error of the system that nothing else has put into words: FILE_UNREADABLE or FILE_UNWRITABLE with the file, or NETWORK.
+ * Null for any other error, which is a bug.
+ */
+export function fromSystem(error: unknown): PacksignError | null {
+  const [code, call] = [systemCode(error), callOf(error)];
+  if (code === null || call === null || !(error instanceof Error)) return null;
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : null;
+  const isRemote = 'address' in error || 'hostname' in error || CODES_OF_NETWORK.includes(code);
+  if (path === null && isRemote) return new PacksignError('NETWORK', error.message, { cause: error });
+  const isWriting = WRITING.test(call) || CODES_OF_WRITING.includes(code);
+  const verb = call.startsWith('spawn') ? 'start' : isWriting ? 'write' : 'read';
+  return new PacksignError(
+    isWriting ? 'FILE_UNWRITABLE' : 'FILE_UNREADABLE',
+    `cannot ${verb} ${path ?? 'a file'}: ${reasonOf(error)}`,
+    { cause: error },
+  );
+}
+
+/** The system call that failed: `open`, `spawn gpg`; null for what is no error of the system. */
+function callOf(error: unknown): string | null {
+  return error instanceof Error && 'syscall' in error && typeof error.syscall === 'string'
+    ? error.syscall
+    : null;
 }

@@ -2,7 +2,7 @@
  * packsign as a library: the same functions that the command line uses. Every function takes the clock and
  * its folders from the caller; failures that a user can mend are `PacksignError`s with a code.
  */
-export { PacksignError, reasonOf } from './errors.js';
+export { PacksignError, fromSystem, reasonOf } from './errors.js';
 export type { ErrorCode } from './errors.js';
 
 export { build } from './release/build.js';

@@ -1,14 +1,11 @@
-import { PacksignError } from '../index.js';
-import { BUG_STATUS, reportBug } from './bug.js';
 import { COMMANDS } from './commands/all.js';
 import type { Command, Report } from './command.js';
+import { reportFailure } from './failure.js';
 import { overview } from './help.js';
-import { hintFor } from './hint.js';
 import type { Values } from './options.js';
 import { makeProgress } from './progress.js';
-import { canColor } from './streams.js';
 import type { Outside } from './streams.js';
-import { harmless, harmlessJson } from './terminal.js';
+import { harmlessJson } from './terminal.js';
 import { version } from './version.js';
 
 /**
@@ -17,7 +14,6 @@ import { version } from './version.js';
  */
 export async function main(argv: readonly string[], given: Outside): Promise<number> {
   const outside = argv.includes('--no-color') ? withoutColor(given) : given;
-  const wantsJson = argv.includes('--json');
   let directory: unknown = null;
   try {
     // The commonest questions are answered without loading anything.
@@ -38,7 +34,7 @@ export async function main(argv: readonly string[], given: Outside): Promise<num
     directory = parsed.values['directory'];
     return await carryOut(parsed, outside);
   } catch (error) {
-    return fail(error, { outside, wantsJson, verbose: argv.includes('--verbose'), directory });
+    return reportFailure(error, { ...outside, argv, directory });
   }
 }
 
@@ -74,31 +70,4 @@ async function carryOut(
   } finally {
     progress.rest();
   }
-}
-
-interface Failing {
-  readonly outside: Outside;
-  readonly wantsJson: boolean;
-  readonly verbose: boolean;
-  /** As it was typed, where one was. */
-  readonly directory: unknown;
-}
-
-function fail(error: unknown, { outside, wantsJson, verbose, directory }: Failing): number {
-  if (!(error instanceof PacksignError)) {
-    reportBug(error, { ...outside, wantsJson });
-    return BUG_STATUS;
-  }
-  const { code, message } = error;
-  const hint = hintFor(error.hint, directory);
-  if (wantsJson) outside.stdout.write(`${harmlessJson({ error: { code, message, hint } })}\n`);
-  // A message may be of several lines; each is made harmless by itself.
-  const [first = '', ...more] = message.split('\n').map(harmless);
-  const red = canColor(outside, outside.stderr)
-    ? (text: string) => `\u001b[31m${text}\u001b[39m`
-    : (text: string) => text;
-  outside.stderr.write(`packsign: ${red('error:')} ${first}${verbose ? ` (${code})` : ''}\n`);
-  for (const line of more) outside.stderr.write(`${line}\n`);
-  if (hint !== null) outside.stderr.write(`packsign: hint: ${harmless(hint)}\n`);
-  return error.exitStatus;
 }

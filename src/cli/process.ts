@@ -1,5 +1,5 @@
-import { BUG_STATUS, reportBug } from './bug.js';
 import { forgetRelativeFolders } from './environment.js';
+import { BUG_STATUS, reportFailure } from './failure.js';
 import { main } from './main.js';
 
 // This process as the outside of the program: what the launcher in bin/ runs.
@@ -27,14 +27,13 @@ process.on('SIGINT', () => stopWith(INTERRUPTED_STATUS));
 process.on('SIGTERM', () => stopWith(TERMINATED_STATUS));
 
 // Nothing is known to be whole after what nobody caught, in a socket's event for instance.
-function endAsBug(error: unknown): void {
-  reportBug(error, { stdout, stderr, wantsJson: argv.includes('--json') });
-  process.exit(BUG_STATUS);
+function endWith(error: unknown): void {
+  process.exit(reportFailure(error, { stdout, stderr, environment: process.env, argv, directory: null }));
 }
-process.on('uncaughtException', endAsBug);
+process.on('uncaughtException', endWith);
 // Node has nothing left to wait for, and would end in silence.
 process.on('beforeExit', () => {
-  if (!hasAnswered) endAsBug(new Error(`packsign ${argv[0] ?? ''} ended before it had an answer`));
+  if (!hasAnswered) endWith(new Error(`packsign ${argv[0] ?? ''} ended before it had an answer`));
 });
 
 // Whoever reads our output may stop early: packsign diff | head.

@@ -62,9 +62,13 @@ function readPassphraseFile(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new PacksignError('FILE_UNREADABLE', `cannot read the passphrase file: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    throw new PacksignError(
+      'FILE_UNREADABLE',
+      `cannot read the passphrase file ${file}: ${reasonOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -24,6 +24,9 @@ export function canAnimate(outside: Outside): boolean {
 }
 
 /** Whether colours may be used on stderr or stdout. */
-export function canColor(outside: Outside, stream: { readonly isTTY?: boolean }): boolean {
-  return stream.isTTY === true && (outside.environment['NO_COLOR'] ?? '') === '';
+export function canColor(
+  { environment }: Pick<Outside, 'environment'>,
+  stream: { readonly isTTY?: boolean },
+): boolean {
+  return stream.isTTY === true && (environment['NO_COLOR'] ?? '') === '';
 }

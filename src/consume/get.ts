@@ -295,7 +295,7 @@ async function download(
   options: GetOptions,
 ): Promise<Downloaded> {
   const wanted = Array.from(new Map(chosen.map((one) => [one.path, one])).values());
-  const left = await findPartialFiles(options.output);
+  const left = findPartialFiles(options.output);
   const progress = progressOf(wanted, options);
   const answers = await inParallel(wanted, STREAMS, async (one) => {
     const answer = await place(network, one, {

@@ -1,6 +1,5 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readBounded } from '../disk/files.js';
+import { kindOf, readBounded } from '../disk/files.js';
 import { decodeDatabase } from '../format/database.js';
 import { decodePackMan, isForeign } from '../format/packman.js';
 import type { PackManPackage } from '../format/packman.js';
@@ -79,7 +78,7 @@ async function look(
   }
   const result = await verify(target, { ...options, files: false });
   if (result.status !== 'unauthenticated') return { result, bytes: null };
-  const file = statSync(target).isDirectory() ? join(target, DATABASE_NAME) : target;
+  const file = kindOf(target) === 'folder' ? join(target, DATABASE_NAME) : target;
   return { result, bytes: readBounded(file, DATABASE_LIMIT_BYTES) };
 }
 

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, open, readdir, rename, unlink } from 'node:fs/promises';
+import { link, open, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
-import { makeFolder } from '../disk/files.js';
+import { listFolder, makeFolder } from '../disk/files.js';
 
 /** A file on its way: it has its name only once its bytes are known to be right. */
 export interface PartialFile {
@@ -19,7 +19,7 @@ export interface PartialFile {
   readonly restart: () => Promise<void>;
   /** Gives the file its name, durably; never in place of another. Throws FILE_EXISTS. */
   readonly finish: (name: string) => Promise<void>;
-  /** Leaves what is there for a later run to go on with; an empty file is removed. */
+  /** Leaves what is there for a later run to go on with; an empty file is removed. Never throws, to hide no error. */
   readonly leave: () => Promise<void>;
   readonly remove: () => Promise<void>;
 }
@@ -27,10 +27,10 @@ export interface PartialFile {
 const NAME = /^\.packsign-([0-9a-f]{64})\.(\d+)\.[0-9a-f]+\.part$/;
 const BLOCK_BYTES = 256 * 1024;
 
-/** Parts that earlier runs left in a folder, by the SHA-256 that they are to have. Throws FILE_UNWRITABLE. */
-export async function findPartialFiles(folder: string): Promise<ReadonlyMap<string, string>> {
+/** Parts that earlier runs left in a folder, by the SHA-256 that they are to have. Throws DIRECTORY_UNREADABLE, FILE_UNWRITABLE. */
+export function findPartialFiles(folder: string): ReadonlyMap<string, string> {
   makeFolder(folder);
-  const names = await readdir(folder);
+  const names = listFolder(folder);
   return new Map(
     names.flatMap((name) => {
       const [, sha256 = '', pid = ''] = NAME.exec(name) ?? [];
@@ -94,8 +94,9 @@ async function partOf(
       throw unwritable(path, error);
     }
   };
+  const close = () => orUnwritable(handle.close());
   const remove = async () => {
-    await handle.close();
+    await close();
     await removeIfThere(path);
   };
   return {
@@ -113,13 +114,10 @@ async function partOf(
     },
     finish: async (name) => {
       await orUnwritable(handle.datasync());
-      await handle.close();
+      await close();
       await giveName(path, join(folder, name));
     },
-    leave: async () => {
-      if (length === 0) await remove();
-      else await handle.close();
-    },
+    leave: () => (length === 0 ? remove() : close()).catch(() => undefined),
     remove,
   };
 }
@@ -153,7 +151,7 @@ async function giveName(path: string, target: string): Promise<void> {
       await rename(path, target);
       return;
     }
-    await removeIfThere(path);
+    await removeIfThere(path).catch(() => undefined);
     if (systemCode(error) !== 'EEXIST') throw unwritable(target, error);
     throw new PacksignError('FILE_EXISTS', `${target} exists, and is something else`, {
       hint: 'move it away, or name another folder with --output DIR',
@@ -161,6 +159,7 @@ async function giveName(path: string, target: string): Promise<void> {
   }
 }
 
+/** Throws FILE_UNWRITABLE. */
 async function removeIfThere(path: string): Promise<void> {
   try {
     await unlink(path);

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PacksignError, reasonOf } from '../errors.js';
 import { isSafePath, isSha256 } from '../model/file-entry.js';
 import type { AcceptedNote, Grounds, TrustEntry } from '../model/trust.js';
 import { formatInstant, parseInstant } from '../model/time.js';
-import { listFolder, makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
+import { kindOf, listFolder, makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import type { Release } from '../disk/lock.js';
 
@@ -81,7 +80,7 @@ export function writeAcceptedHashes(
   inventory: ReadonlyMap<string, string>,
 ): void {
   const path = inventoryPath(folder, sha256);
-  if (existsSync(path)) return;
+  if (kindOf(path) !== null) return;
   makeFolder(join(folder, INVENTORY_FOLDER));
   const lines = Array.from(inventory, ([name, hash]) => `${hash}  ${name}\n`);
   writeDurably(path, Buffer.from(`${lines.join('')}${INVENTORY_END}`), { mode: 0o600 });

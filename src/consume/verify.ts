@@ -1,10 +1,9 @@
-import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { digestListed } from '../workers/digest-listed.js';
-import { readBounded } from '../disk/files.js';
+import { kindOf, readBounded } from '../disk/files.js';
 import { readNote } from '../published/notes.js';
 import { scanDirectory } from '../places/scan.js';
-import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { isAddress } from '../model/address.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
@@ -99,7 +98,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<Veri
 
 /** An address, or a name in the trust store that is no file here. */
 export function isRemote(target: string, { trust }: Run): boolean {
-  return isAddress(target) || (!existsSync(target) && findEntry(target, trust) !== null);
+  return isAddress(target) || (kindOf(target) === null && findEntry(target, trust) !== null);
 }
 
 async function verifyRemote(target: string, options: VerifyOptions): Promise<VerifyResult> {
@@ -124,20 +123,12 @@ async function verifyRemote(target: string, options: VerifyOptions): Promise<Ver
 }
 
 function findTarget(path: string): Target {
-  try {
-    if (statSync(path).isDirectory())
-      return { directory: path, database: join(path, DATABASE_NAME), isDirectory: true };
-  } catch (error) {
-    const isMissing = ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '');
-    const message = isMissing
-      ? `there is no file or directory ${path}`
-      : `cannot read ${path}: ${reasonOf(error)}`;
-    throw new PacksignError('FILE_UNREADABLE', message, {
-      hint: 'name a directory with a packages.plist, or a database file',
-      cause: error,
-    });
-  }
-  return { directory: dirname(path), database: path, isDirectory: false };
+  const kind = kindOf(path);
+  if (kind === 'folder') return { directory: path, database: join(path, DATABASE_NAME), isDirectory: true };
+  if (kind !== null) return { directory: dirname(path), database: path, isDirectory: false };
+  throw new PacksignError('FILE_UNREADABLE', `there is no file or directory ${path}`, {
+    hint: 'name a directory with a packages.plist, or a database file',
+  });
 }
 
 interface Refusal {

@@ -10,6 +10,7 @@ import {
   readSync,
   readdirSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -29,6 +30,8 @@ export interface ReadCodes {
   readonly tooLarge: ErrorCode;
 }
 
+/** The last two: a text that no file can have as its name. */
+const CODES_OF_NOTHING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
 const READ_CODES: ReadCodes = { misfit: 'FILE_UNREADABLE', tooLarge: 'FILE_UNREADABLE' };
 
 /**
@@ -41,16 +44,27 @@ export function readBounded(path: string, limitBytes: number, codes: ReadCodes =
     // Without blocking: a named pipe in the place of a file must not hang us.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null;
+    if (CODES_OF_NOTHING.includes(systemCode(error) ?? '')) return null;
     throw unreadable(path, error);
   }
   try {
-    if (!fstatSync(fd).isFile()) throw new PacksignError(codes.misfit, `${path} is not a regular file`);
-    return readUpTo(fd, { path, limitBytes, code: codes.tooLarge });
+    return closing(fd, () => {
+      if (!fstatSync(fd).isFile()) throw new PacksignError(codes.misfit, `${path} is not a regular file`);
+      return readUpTo(fd, { path, limitBytes, code: codes.tooLarge });
+    });
   } catch (error) {
     throw error instanceof PacksignError ? error : unreadable(path, error);
-  } finally {
-    closeSync(fd);
+  }
+}
+
+/** What stands under a path, links followed; null where nothing does. Throws FILE_UNREADABLE. */
+export function kindOf(path: string): 'file' | 'folder' | 'other' | null {
+  try {
+    const stats = statSync(path);
+    return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
+  } catch (error) {
+    if (CODES_OF_NOTHING.includes(systemCode(error) ?? '')) return null;
+    throw unreadable(path, error);
   }
 }
 
@@ -135,15 +149,13 @@ function writeNew(
   { mode = 0o644, isHint = false }: WriteOptions & WriteSpeed,
 ): void {
   const fd = openSync(path, 'wx', mode);
-  try {
+  closing(fd, () => {
     let written = 0;
     while (written < bytes.length) written += writeSync(fd, bytes, written);
     // A secret stays as narrow as it was asked for; everything else follows the umask.
     if (mode === 0o600) fchmodSync(fd, mode);
     if (!isHint) fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 /** Makes a folder and those above it, durably. Throws FILE_UNWRITABLE. */
@@ -193,22 +205,41 @@ export function listFolder(folder: string): string[] {
 /** Makes what happened to the names in a folder outlive a crash. */
 function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r');
+  closing(fd, () => {
+    try {
+      fsyncSync(fd);
+    } catch (error) {
+      // Some network file systems and Windows have no fsync for folders.
+      if (!['EINVAL', 'EPERM', 'ENOTSUP', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
+    }
+  });
+}
+
+/** Closes a file after its use. Where both fail, the first error is thrown. */
+function closing<T>(fd: number, use: () => T): T {
+  let result: T;
   try {
-    fsyncSync(fd);
+    result = use();
   } catch (error) {
-    // Some network file systems and Windows have no fsync for folders.
-    if (!['EINVAL', 'EPERM', 'ENOTSUP', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
-  } finally {
-    closeSync(fd);
+    quietly(() => closeSync(fd));
+    throw error;
+  }
+  closeSync(fd);
+  return result;
+}
+
+/** Tidies up. What fails there must not hide the error that made it necessary. */
+export function quietly(tidyUp: () => void): void {
+  try {
+    tidyUp();
+  } catch {
+    // A leftover is swept by the next run.
   }
 }
 
-function removeQuietly(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // It was renamed, or never made; a leftover is swept by the next run.
-  }
+/** Removes a file of our own that was perhaps renamed, or never made. */
+export function removeQuietly(path: string): void {
+  quietly(() => unlinkSync(path));
 }
 
 function unreadable(path: string, error: unknown): PacksignError {

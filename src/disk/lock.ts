@@ -1,8 +1,8 @@
-import { readFileSync, linkSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
-import { listFolder, makeFolder, removeTemporaries } from './files.js';
+import { listFolder, makeFolder, quietly, readBounded, removeQuietly, removeTemporaries } from './files.js';
 
 /** Who holds the lock. `started` tells a process from a later one with the same number. */
 interface Owner {
@@ -12,12 +12,16 @@ interface Owner {
   readonly boot: string;
 }
 
-/** Gives the lock back. */
+/** Gives the lock back. Never throws, so that it hides no error; a lock that cannot be removed is taken over. */
 export type Release = () => void;
+
+const OWNER_LIMIT_BYTES = 4096;
+/** Paths of locks that this process gave back and could not remove. */
+const leftBehind = new Set<string>();
 
 /**
  * Takes the one lock that every writing verb shares, in the folder of working state. A lock whose owner
- * is dead is taken over. Throws LOCKED while the owner lives, FILE_UNWRITABLE.
+ * is dead is taken over. Throws LOCKED while the owner lives, FILE_UNREADABLE, FILE_UNWRITABLE.
  */
 export function takeLock(stateFolder: string): Release {
   makeFolder(stateFolder);
@@ -25,11 +29,12 @@ export function takeLock(stateFolder: string): Release {
   const mine = JSON.stringify(thisProcess());
   for (let attempt = 0; attempt < 3; attempt += 1) {
     if (claim(path, mine)) {
-      sweep(stateFolder);
+      leftBehind.delete(path);
+      quietly(() => sweep(stateFolder));
       return () => release(path, mine);
     }
     const owner = readOwner(path);
-    if (owner !== null && isAlive(owner)) throw locked(path, owner);
+    if (owner !== null && isHeld(path, owner)) throw locked(path, owner);
     displace(path);
   }
   throw locked(path, readOwner(path));
@@ -45,9 +50,9 @@ function claim(path: string, content: string): boolean {
   } catch (error) {
     // Without its temporary file: whoever has the lock has swept.
     if (systemCode(error) === 'EEXIST' || systemCode(error) === 'ENOENT') return false;
-    throw new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+    throw unwritable(path, error);
   } finally {
-    removeIfThere(temporary);
+    removeQuietly(temporary);
   }
 }
 
@@ -58,11 +63,13 @@ function displace(path: string): void {
   try {
     renameSync(path, aside);
     const owner = readOwner(aside);
-    if (owner !== null && isAlive(owner)) linkSync(aside, path);
+    if (owner !== null && isHeld(path, owner)) linkSync(aside, path);
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'EEXIST') throw error;
+    // What cannot be read may be a living process's.
+    quietly(() => linkSync(aside, path));
+    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'EEXIST') throw unwritable(path, error);
   } finally {
-    removeIfThere(aside);
+    removeQuietly(aside);
   }
 }
 
@@ -70,12 +77,20 @@ function displace(path: string): void {
 function sweep(stateFolder: string): void {
   removeTemporaries(stateFolder);
   for (const name of listFolder(stateFolder)) {
-    if (/^lock\.\d+(?:\.dead)?$/.test(name)) removeIfThere(join(stateFolder, name));
+    if (/^lock\.\d+(?:\.dead)?$/.test(name)) removeQuietly(join(stateFolder, name));
   }
 }
 
 function release(path: string, mine: string): void {
-  if (readIfThere(path) === mine) removeIfThere(path);
+  try {
+    if (readFileSync(path, 'utf8') === mine) unlinkSync(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') leftBehind.add(path);
+  }
+}
+
+function isHeld(path: string, owner: Owner): boolean {
+  return isAlive(owner) && !(owner.pid === process.pid && leftBehind.has(path));
 }
 
 function isAlive(owner: Owner): boolean {
@@ -108,9 +123,11 @@ function bootId(): string {
   return (readIfThere('/proc/sys/kernel/random/boot_id') ?? '').trim();
 }
 
+/** Null where no owner is named. Throws FILE_UNREADABLE. */
 function readOwner(path: string): Owner | null {
+  const text = readBounded(path, OWNER_LIMIT_BYTES)?.toString() ?? '';
   try {
-    const value: unknown = JSON.parse(readIfThere(path) ?? '');
+    const value: unknown = JSON.parse(text);
     return isOwner(value) ? value : null;
   } catch {
     return null;
@@ -130,12 +147,9 @@ function readIfThere(path: string): string | null {
   }
 }
 
-function removeIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-  }
+function unwritable(path: string, error: unknown): PacksignError {
+  if (error instanceof PacksignError) return error;
+  return new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
 }
 
 function locked(path: string, owner: Owner | null): PacksignError {

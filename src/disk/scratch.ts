@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { quietly } from './files.js';
 
 /**
  * Files that exist while something is carried out, in a folder of their own that nobody else can read; `use`
@@ -19,6 +20,6 @@ export async function withFiles<K extends string, T>(
     });
     return await use(folder, Object.fromEntries(paths) as Record<K, string>);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    quietly(() => rmSync(folder, { recursive: true, force: true }));
   }
 }

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createFile, readBounded, removeDurably } from '../disk/files.js';
+import { createFile, kindOf, quietly, readBounded, removeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_NAME } from '../model/layout.js';
 import type { KeyDescription } from './describe.js';
@@ -50,7 +49,7 @@ export function keyFiles(
 
 /** Refuses before anybody is asked for a passphrase. Throws FILE_EXISTS. */
 export function checkKeyFiles(output: string): void {
-  const standing = Object.values(keyFiles(output)).find((path) => existsSync(path));
+  const standing = Object.values(keyFiles(output)).find((path) => kindOf(path) !== null);
   if (standing === undefined) return;
   throw new PacksignError('FILE_EXISTS', `${standing} exists`, {
     hint: 'packsign never overwrites a key: choose another name with --output FILE',
@@ -70,7 +69,7 @@ export async function generateKeyFiles(options: GenerateOptions): Promise<Genera
       written.push(files[part]);
     }
   } catch (error) {
-    for (const path of written) removeDurably(path);
+    for (const path of written) quietly(() => removeDurably(path));
     throw error;
   }
   const { expiresInSeconds, now } = options;

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createFile, readBounded, removeDurably, writeDurably } from '../disk/files.js';
+import { createFile, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_NAME } from '../model/layout.js';
 import { once } from '../model/once.js';
@@ -132,7 +131,7 @@ function writeKeyFiles(key: RenewedKey, { file, output }: ChangeKeyOptions): rea
       written.push(path);
     }
   } catch (error) {
-    if (output !== null) for (const path of written) removeDurably(path);
+    if (output !== null) for (const path of written) quietly(() => removeDurably(path));
     throw error;
   }
   return written;
@@ -169,7 +168,7 @@ async function outcome(
 }
 
 function readKeyFile(file: string): Uint8Array {
-  const bytes = existsSync(file) ? readBounded(file, KEY_FILE_LIMIT_BYTES) : null;
+  const bytes = readBounded(file, KEY_FILE_LIMIT_BYTES);
   if (bytes !== null) return bytes;
   throw new PacksignError('NO_KEY', `there is no key file ${file}`, {
     hint: 'a key that GnuPG keeps is changed with gpg --quick-set-expire, --quick-add-key or --edit-key',

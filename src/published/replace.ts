@@ -1,7 +1,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { listFolder, makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
-import { PacksignError, reasonOf } from '../errors.js';
+import { listFolder, makeFolder, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
+import { PacksignError, fromSystem, reasonOf } from '../errors.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import {
   DATABASE_NAME,
@@ -54,20 +54,27 @@ export async function replacePublished(
     return next.with(clearAway(next, now), signed);
   } catch (error) {
     // Behind the commit point clients may have seen it: its signature stays, and nothing is taken back.
-    if (isCommitted(directory, bytes)) throw unfinished(directory, error);
-    for (const step of undo.reverse()) step();
+    const isDone = isCommitted(directory, bytes);
+    if (isDone === true) throw unfinished(directory, error);
+    if (isDone === false) for (const step of undo.reverse()) quietly(step);
     throw error;
   }
 }
 
-function isCommitted(directory: string, bytes: Uint8Array): boolean {
-  return readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES)?.equals(bytes) === true;
+/** Null where the disk does not say: then nothing may be taken back either. */
+function isCommitted(directory: string, bytes: Uint8Array): boolean | null {
+  try {
+    return readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES)?.equals(bytes) === true;
+  } catch {
+    return null;
+  }
 }
 
 function unfinished(directory: string, error: unknown): PacksignError {
   const database = join(directory, DATABASE_NAME);
-  const code = error instanceof PacksignError ? error.code : 'FILE_UNWRITABLE';
-  return new PacksignError(code, `${reasonOf(error)}; ${database} is published all the same`, {
+  const known = error instanceof PacksignError ? error : fromSystem(error);
+  const code = known?.code ?? 'FILE_UNWRITABLE';
+  return new PacksignError(code, `${reasonOf(known ?? error)}; ${database} is published all the same`, {
     hint: 'run the same command again: it puts the rest right',
     cause: error,
   });

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createFile, writeDurably } from '../disk/files.js';
+import { createFile, kindOf, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { checkSettings } from '../format/settings.js';
 import { SETTINGS_NAME } from '../model/layout.js';
@@ -21,7 +20,7 @@ const SCHEMA = 'https://unpkg.com/packsign/templates/packsign.schema.json';
 export function checkInit(directory: string, { force }: { force: boolean }): string {
   requireDirectory(directory);
   const path = join(directory, SETTINGS_NAME);
-  if (existsSync(path) && !force) {
+  if (!force && kindOf(path) !== null) {
     throw new PacksignError('FILE_EXISTS', `${path} exists`, {
       hint: 'edit it, or overwrite it with --force',
     });

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fetchSource, readOfferedKeys } from '../consume/fetch.js';
 import type { FetchedDatabase } from '../consume/fetch.js';
 import { findEntry, readArmored } from '../consume/sources.js';
 import type { Source } from '../consume/sources.js';
+import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress, isAddress } from '../model/address.js';
 import { KEYS_NAME, STATE_FOLDER } from '../model/layout.js';
@@ -80,7 +80,7 @@ export async function findPredecessorElsewhere(
   const { previous } = options;
   const own = await published.certificates();
   if (isAddress(previous)) return await fetchPredecessor(published.directory, { ...options, own });
-  if (!existsSync(previous)) throw new PacksignError('FILE_UNREADABLE', `there is no file ${previous}`);
+  if (kindOf(previous) === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${previous}`);
   const folder = dirname(previous);
   const elsewhere = readPublished(folder, join(folder, STATE_FOLDER));
   const signed = await elsewhere.verified();

@@ -1,6 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readBounded } from '../disk/files.js';
+import { kindOf, readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { checkSettings, decodeSettings } from '../format/settings.js';
 import { SETTINGS_NAME } from '../model/layout.js';
@@ -22,13 +21,15 @@ export function loadSettings(
   const bytes = readBounded(join(directory, SETTINGS_NAME), LIMIT_BYTES);
   const fromFile = bytes === null ? {} : decodeSettings(bytes);
   const fromOptions = checkSettings(options, 'options');
-  const Key = fromFile.Key?.map((key) => (existsSync(join(directory, key)) ? join(directory, key) : key));
+  const Key = fromFile.Key?.map((key) =>
+    kindOf(join(directory, key)) === null ? key : join(directory, key),
+  );
   return { ...fromFile, ...(Key === undefined ? {} : { Key }), ...fromOptions };
 }
 
-/** Throws DIRECTORY_UNREADABLE. */
+/** Throws DIRECTORY_UNREADABLE, FILE_UNREADABLE. */
 export function requireDirectory(directory: string): void {
-  if (existsSync(directory) && statSync(directory).isDirectory()) return;
+  if (kindOf(directory) === 'folder') return;
   throw new PacksignError('DIRECTORY_UNREADABLE', `there is no directory ${directory}`, {
     hint: 'name the directory that holds the archives',
   });

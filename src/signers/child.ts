@@ -36,6 +36,7 @@ export async function runChild(argv: readonly string[], options: ChildOptions): 
     env: withoutOwn(options.environment),
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
   });
+  if (!hasPipes(child)) return { ...NOTHING, trouble: await troubleStarting(child) };
   // A program that ends early leaves us writing into nothing: its exit status says enough.
   for (const stream of child.stdio) stream?.on('error', () => undefined);
   const [stdin, stdout, stderr, report, secret] = child.stdio as unknown as Pipes;
@@ -50,6 +51,21 @@ export async function runChild(argv: readonly string[], options: ChildOptions): 
     stderr: err?.toString('utf8') ?? '',
     report: status?.toString('utf8') ?? '',
   };
+}
+
+const NOTHING = { status: null, stdout: Buffer.alloc(0), stderr: '', report: '' } as const;
+
+/** Where this process may open no more files, Node makes no streams, whatever its types say. */
+function hasPipes(child: ChildProcess): boolean {
+  return (child.stdio as ChildProcess['stdio'] | undefined) !== undefined;
+}
+
+async function troubleStarting(child: ChildProcess): Promise<ChildOutcome['trouble']> {
+  return await new Promise((resolve) => {
+    child.on('error', (error) => {
+      resolve(systemCode(error) === 'ENOENT' ? 'missing' : 'not-started');
+    });
+  });
 }
 
 type Pipes = readonly [Writable, Readable, Readable, Readable, Writable];

@@ -1,5 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
-import { readBounded } from '../disk/files.js';
+import { kindOf, readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Circumstances, Signer } from './signer.js';
@@ -135,7 +134,7 @@ const KEY_HINT =
 function namedKey(key: string): Named {
   if (key.trimStart().startsWith(SECRET_ARMOR))
     return { kind: 'secret', bytes: Buffer.from(key), label: 'the key in PACKSIGN_KEY' };
-  if (existsSync(key) && statSync(key).isFile()) {
+  if (kindOf(key) === 'file') {
     return { kind: 'secret', bytes: readKeyFile(key), label: key };
   }
   if (!isName(key)) throw new PacksignError('NO_KEY', NOT_A_KEY, { hint: KEY_HINT });
@@ -149,7 +148,7 @@ function namedKey(key: string): Named {
 }
 
 function readKeyFile(path: string): Uint8Array {
-  const bytes = existsSync(path) ? readBounded(path, KEY_FILE_LIMIT_BYTES) : null;
+  const bytes = readBounded(path, KEY_FILE_LIMIT_BYTES);
   if (bytes === null) throw noFile(path);
   return bytes;
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { quietly } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
-import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import { PacksignError, fromSystem } from '../errors.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { FileEntries } from '../model/file-entry.js';
@@ -115,7 +116,8 @@ async function runCycle(state: DirectoryState, context: Context): Promise<Cycle>
         const run = { ...context.run, now: context.run.clock() };
         again = await cycle(state, { ...context, run }, news);
       } finally {
-        context.cache.save();
+        // A hint for the next run: that it cannot be kept is no reason to forget why this one failed.
+        quietly(() => context.cache.save());
       }
     } finally {
       unlock();
@@ -133,8 +135,9 @@ async function runCycle(state: DirectoryState, context: Context): Promise<Cycle>
 // Others work in the directory too, and may take it away under a cycle at any moment: no reason to end.
 function knownError(error: unknown): PacksignError {
   if (error instanceof PacksignError) return error;
-  if (systemCode(error) === null || !(error instanceof Error && 'syscall' in error)) throw error;
-  return new PacksignError('FILE_UNREADABLE', reasonOf(error), { cause: error });
+  const known = fromSystem(error);
+  if (known === null) throw error;
+  return known;
 }
 
 type Seen = DirectoryState & { kind: 'seen' };

@@ -1,0 +1,76 @@
+import fs, { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { takeLock } from '../../src/disk/lock.js';
+import { newPlace } from '../packsign.js';
+
+let folder: string;
+const lock = () => join(folder, 'lock');
+
+beforeEach(() => {
+  folder = newPlace().path('state');
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  syncBuiltinESMExports();
+});
+
+/** Makes the disk refuse to remove or rename files, as a read-only one does. */
+function refuse(call: 'unlinkSync' | 'renameSync'): void {
+  vi.spyOn(fs, call).mockImplementation(() => {
+    throw Object.assign(new Error(`EROFS: read-only file system, ${call}`), { code: 'EROFS', syscall: call });
+  });
+  syncBuiltinESMExports();
+}
+
+function recover(): void {
+  vi.restoreAllMocks();
+  syncBuiltinESMExports();
+}
+
+test('LOCKED: it is held once, and free again when it was given back', () => {
+  const release = takeLock(folder);
+  expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'LOCKED' }));
+  release();
+  expect(existsSync(lock())).toBe(false);
+  takeLock(folder)();
+});
+
+test('a lock that cannot be removed is no error, and no obstacle for a process that goes on', () => {
+  const release = takeLock(folder);
+  refuse('unlinkSync');
+  release();
+  recover();
+  expect(existsSync(lock())).toBe(true);
+  const again = takeLock(folder);
+  expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'LOCKED' }));
+  again();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('FILE_UNWRITABLE: the lock of a dead process that cannot be taken over', () => {
+  takeLock(folder)();
+  writeFileSync(lock(), JSON.stringify({ pid: 1, started: 'never', host: hostname(), boot: 'x' }));
+  refuse('renameSync');
+  expect(() => takeLock(folder)).toThrow(
+    expect.objectContaining({
+      code: 'FILE_UNWRITABLE',
+      message: `cannot write ${lock()}: read-only file system (EROFS)`,
+    }),
+  );
+});
+
+test('a leftover that cannot be swept keeps nobody out', () => {
+  fs.mkdirSync(join(folder, 'lock.7'), { recursive: true });
+  takeLock(folder)();
+  expect(existsSync(lock())).toBe(false);
+});
+
+test('FILE_UNREADABLE: a lock that is a folder is not ours', () => {
+  fs.mkdirSync(lock(), { recursive: true });
+  expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE' }));
+  expect(existsSync(lock())).toBe(true);
+});
