@@ -65,6 +65,7 @@ test('FILE_UNWRITABLE: the lock of a dead process that cannot be taken over', ()
 
 test('a leftover that cannot be swept keeps nobody out', () => {
   fs.mkdirSync(join(folder, 'lock.7'), { recursive: true });
+  fs.mkdirSync(join(folder, '.packsign-0123456789abcdef.tmp'));
   takeLock(folder)();
   expect(existsSync(lock())).toBe(false);
 });

@@ -218,6 +218,25 @@ describe('packsign serve', () => {
     expect(body).toMatch(/^\d{3} [a-z ]+\n$/);
   });
 
+  it.each([
+    ...[
+      '//sub/readme.txt',
+      '/sub//readme.txt',
+      '/./sub/readme.txt',
+      '/sub/./readme.txt',
+      '/x/../sub/readme.txt',
+    ],
+    ...[
+      '/sub%2Freadme.txt',
+      '/sub\\readme.txt',
+      '/sub/readme.txt%0A',
+      '/%2e/sub/readme.txt',
+      'http://localhost/sub/readme.txt',
+    ],
+  ])('answers to one form of a path, and not to %s', async (path) => {
+    expect(await get(url, path)).toMatchObject({ status: 400, body: '400 bad request\n' });
+  });
+
   it('gives what lies beside them, and the folder that a link leads to', async () => {
     expect(await get(url, '/sub/readme.txt')).toMatchObject({ status: 200, body: 'public' });
     expect(await get(url, '/%73ub/read%6De.txt?x=//#y')).toMatchObject({ status: 200, body: 'public' });
