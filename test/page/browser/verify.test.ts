@@ -90,9 +90,9 @@ function plain({ status, code, sha256, message, signatures, database }: Verdict)
 
 // What a maker of a web application does: its bundler finds the build for browsers by itself.
 const APPLICATION = `
-import { verifyOffline } from 'packsign/verify';
+import { verifyDatabase } from 'packsign/verify';
 globalThis.judge = async ({ bytes, signature, keys, now, threshold }) => {
-  const verdict = await verifyOffline(new Uint8Array(bytes), signature && new Uint8Array(signature), {
+  const verdict = await verifyDatabase(new Uint8Array(bytes), signature && new Uint8Array(signature), {
     keys: new Uint8Array(keys), fingerprints: null, threshold, now: new Date(now),
   });
   const { status, code, sha256, message, signatures, database } = verdict;
