@@ -36,7 +36,8 @@ export { verify } from './consume/verify.js';
 export type { VerifyCode, VerifyOptions, VerifyResult } from './consume/verify.js';
 export { fetchDatabase } from './consume/fetch.js';
 export type { FetchedDatabase } from './consume/fetch.js';
-export type { FetchOptions, PinOptions } from './consume/sources.js';
+export type { PinOptions } from './consume/pins.js';
+export type { FetchOptions } from './consume/sources.js';
 export { fileError, fetchFile, get } from './consume/get.js';
 export type {
   FetchFileOptions,

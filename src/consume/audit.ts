@@ -1,20 +1,23 @@
 import { withFiles } from '../disk/scratch.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import { besideAddress, databaseAddress } from '../model/address.js';
+import { databaseAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import type { Finding } from '../model/finding.js';
 import { PAGE_NAME } from '../model/layout.js';
-import { readAddress } from '../places/address.js';
+import { addressPlace } from '../places/address.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
+import type { Place } from '../places/place.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Run } from '../run.js';
 import type { SecondOpinion } from './second-opinions.js';
 import { compareRemote, worstOf } from './compare.js';
-import { fetchSource, readOfferedKeys } from './fetch.js';
+import { readOfferedKeys } from './current-keys.js';
+import { fetchSource } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import type { Source } from './sources.js';
+import { NOTHING_PINNED, pinsOf } from './pins.js';
+import { sourceOf } from './sources.js';
 
 export interface AuditOptions {
   readonly run: Run;
@@ -79,8 +82,9 @@ export async function audit(address: string, options: AuditOptions): Promise<Aud
   const url = databaseAddress(address);
   const network = openNetwork(options.run.network);
   try {
-    const offered = await readOfferedKeys(network, url);
-    const page = await readPage(network, url);
+    const place = addressPlace(network, url);
+    const offered = await readOfferedKeys(place);
+    const page = await readPage(place);
     const shown = offered.filter(({ fingerprint }) => page?.includes(fingerprint) === true);
     const certificates = shown.length > 0 ? shown : offered;
     const look = { url, certificates, options };
@@ -94,7 +98,7 @@ export async function audit(address: string, options: AuditOptions): Promise<Aud
       pageShowsKeys === false
         ? 'FINGERPRINT_MISSING'
         : (sites.map(faultOf).find((one) => one !== null) ?? null);
-    const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+    const { fingerprints } = pinsOf(certificates);
     return { database: url, good: code === null, code, fingerprints, pageShowsKeys, sites };
   } finally {
     await network.close();
@@ -108,11 +112,8 @@ function faultOf({ code, lagSeconds, opinions }: SiteReport): ErrorCode | null {
 }
 
 /** The text of the trust page without its blanks: fingerprints stand there in groups. Null where there is none. */
-async function readPage(network: Network, url: string): Promise<string | null> {
-  const read = await readAddress(network, besideAddress(url, PAGE_NAME), {
-    limitBytes: PAGE_LIMIT_BYTES,
-    tooLarge: 'NETWORK',
-  });
+async function readPage(place: Place): Promise<string | null> {
+  const read = await place.readBeside(PAGE_NAME, { limitBytes: PAGE_LIMIT_BYTES, tooLarge: 'NETWORK' });
   if (read.kind !== 'found') return null;
   return read.bytes
     .toString('latin1')
@@ -153,11 +154,9 @@ async function lookClosely(
   from: string,
   { url, certificates, options, own }: Look,
 ): Promise<Looked> {
-  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
-  const source: Source = {
-    ...{ url, entry: null, pinnedBy: 'option', certificates, fetchesKeys: false },
-    pins: { fingerprints, threshold: 'own' },
-  };
+  const pins = pinsOf(certificates);
+  const known = sourceOf(url, { ...NOTHING_PINNED, pins, pinnedBy: 'option', certificates });
+  const source = { ...known, fetchesKeys: false };
   const run: Run = { ...options.run, trust: { kind: 'none' } };
   const fetched = await fetchSource(network, source, { run, at: from });
   const { status, code, message, sha256, trusted } = fetched;
@@ -204,7 +203,7 @@ async function askOthers(
   const { encodeCertificates } = await import('../pgp/certificates.js');
   const { secondOpinions } = await import('./second-opinions.js');
   const { armored, binary } = encodeCertificates(certificates);
-  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+  const { fingerprints } = pinsOf(certificates);
   return await withFiles({ keyring: binary, armored, signature, database: bytes }, (home, files) =>
     secondOpinions({ files, home, searchPath: options.searchPath, threshold, fingerprints }),
   );

@@ -1,14 +1,9 @@
-import { join } from 'node:path';
-import { kindOf, readBounded } from '../disk/files.js';
 import { decodeDatabase } from '../format/database.js';
 import { decodePackMan, isForeign } from '../format/packman.js';
 import type { PackManPackage } from '../format/packman.js';
 import type { FileEntry } from '../model/file-entry.js';
-import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
-import { DATABASE_NAME } from '../model/layout.js';
-import { fetchDatabase } from './fetch.js';
-import { isRemote, verify } from './verify.js';
+import { verifyWithBytes } from './verify.js';
 import type { VerifyOptions, VerifyResult } from './verify.js';
 
 /** A package as a database lists it. Its word is worth what the database was found to be worth. */
@@ -42,47 +37,17 @@ export type ListOptions = Omit<VerifyOptions, 'files'>;
  * An unauthenticated database is listed too, a refused one is not. Throws what `verify` throws.
  */
 export async function list(target: string, options: ListOptions): Promise<ListResult> {
-  const { result, bytes } = await look(target, options);
+  const { result, bytes } = await verifyWithBytes(target, { ...options, files: false });
   const { files: _, findings: __, ...answer } = result;
-  if (result.trusted !== null) {
-    return {
-      ...answer,
-      foreign: false,
-      maintainer: result.trusted.Maintainer ?? null,
-      packages: packagesOf(result.trusted),
-    };
-  }
-  if (result.status !== 'unauthenticated' || bytes === null) {
-    return { ...answer, foreign: false, maintainer: null, packages: [] };
-  }
-  if (isForeign(bytes)) {
+  const isOpen = result.status === 'unauthenticated' && bytes !== null;
+  if (isOpen && isForeign(bytes)) {
     const { maintainer, packages } = await decodePackMan(bytes);
     return { ...answer, foreign: true, maintainer, packages: packages.map(foreignPackage) };
   }
-  const database = decodeDatabase(bytes);
-  return {
-    ...answer,
-    foreign: false,
-    maintainer: database.Maintainer ?? null,
-    packages: packagesOf(database),
-  };
+  const database = result.trusted ?? (isOpen ? decodeDatabase(bytes) : null);
+  const packages = database === null ? [] : packagesOf(database);
+  return { ...answer, foreign: false, maintainer: database?.Maintainer ?? null, packages };
 }
-
-async function look(
-  target: string,
-  options: ListOptions,
-): Promise<{ readonly result: VerifyResult; readonly bytes: Uint8Array | null }> {
-  if (isRemote(target, options.run)) {
-    const fetched = await fetchDatabase(target, options);
-    return { result: { ...fetched, ...NOTHING_CHECKED, database: fetched.url }, bytes: fetched.bytes };
-  }
-  const result = await verify(target, { ...options, files: false });
-  if (result.status !== 'unauthenticated') return { result, bytes: null };
-  const file = kindOf(target) === 'folder' ? join(target, DATABASE_NAME) : target;
-  return { result, bytes: readBounded(file, DATABASE_LIMIT_BYTES) };
-}
-
-const NOTHING_CHECKED = { files: { checked: 0, ok: 0 }, findings: [] } as const;
 
 function packagesOf({ Archives, Packages }: Database): readonly ListedPackage[] {
   const key = (name: string, version = '', flavor = '') => `${name} ${version} ${flavor}`;

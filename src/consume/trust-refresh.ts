@@ -5,10 +5,13 @@ import type { TrustEntry, TrustStore } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { fetchThrough, readOfferedKeys } from './fetch.js';
+import { addressPlace } from '../places/address.js';
+import { readOfferedKeys } from './current-keys.js';
+import { fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { findEntry, notTrusted, readArmored } from './sources.js';
-import { NO_PINS, keyOf, armored, describe } from './trust.js';
+import { readArmored } from './pins.js';
+import { armored, findEntry, notTrusted } from './sources.js';
+import { NO_PINS, keyOf, describe } from './trust.js';
 import type { TrustOptions, PinnedKey, Trusted } from './trust.js';
 
 /** A signer that a database names and nobody pinned. */
@@ -79,7 +82,7 @@ async function proposals(
   if (unknown.length === 0) return { proposed: [], certificates: [] };
   const { isCertifiedBy } = await import('../pgp/certification.js');
   const known = await readArmored(entry.certificates);
-  const offered = await readOfferedKeys(network, from);
+  const offered = await readOfferedKeys(addressPlace(network, from));
   const certificates = offered.filter(({ fingerprint }) => unknown.includes(fingerprint));
   const proposed: ProposedKey[] = [];
   for (const certificate of certificates) {

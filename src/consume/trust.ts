@@ -11,11 +11,13 @@ import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Run } from '../run.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { fetchSource, fetchThrough, acceptedNote, readOfferedKeys } from './fetch.js';
+import { readOfferedKeys } from './current-keys.js';
+import { fetchSource, fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { readCertificateFile } from '../published/read.js';
-import { entriesOf, findEntry, notTrusted, readArmored } from './sources.js';
-import type { Source } from './sources.js';
+import { addressPlace } from '../places/address.js';
+import { NOTHING_PINNED, pinsOf, readArmored, readNamedKeys, requireThreshold } from './pins.js';
+import { acceptedNote } from './remember.js';
+import { armored, entriesOf, findEntry, notTrusted, sourceOf } from './sources.js';
 
 /** A run with a trust store that may be written. */
 export type TrustRun = Run & { readonly trust: TrustStore };
@@ -84,7 +86,7 @@ export async function trustAdd(address: string, options: TrustAddOptions): Promi
   const name = chooseName(options.name ?? standing?.name ?? null, { url, entries: others });
   const network = openNetwork(options.run.network);
   try {
-    const chosen = await choosePins(network, url, options);
+    const chosen = await chooseGrounds(network, url, options);
     const fetched = await examine(network, { url, ...chosen }, options);
     const { database, threshold } = fetched;
     const offer: TrustOffer = {
@@ -152,7 +154,7 @@ interface Chosen {
   readonly threshold: number | null;
 }
 
-async function choosePins(network: Network, url: string, options: TrustAddOptions): Promise<Chosen> {
+async function chooseGrounds(network: Network, url: string, options: TrustAddOptions): Promise<Chosen> {
   const { keys, fingerprints, blindly, via, threshold } = options;
   const ways = [keys !== null || fingerprints.length > 0, blindly, via !== null].filter(Boolean).length;
   if (ways !== 1) {
@@ -167,17 +169,12 @@ async function choosePins(network: Network, url: string, options: TrustAddOption
   if (blindly) return { grounds: { kind: 'blindly' }, certificates: [], threshold: 0 };
   if (via !== null) return await vouched(network, url, { ...options, via });
   const given = keys === null ? null : await readGiven(keys);
-  const certificates = pick(given ?? (await offeredKeys(network, url)), {
+  const certificates = pick(given ?? (await readOfferedKeys(addressPlace(network, url))), {
     fingerprints,
     url,
     isGiven: given !== null,
   });
-  if (threshold !== null && threshold > certificates.length) {
-    throw new PacksignError(
-      'USAGE',
-      `--threshold ${threshold} does not fit the ${certificates.length} keys that are pinned`,
-    );
-  }
+  if (threshold !== null) requireThreshold(threshold, certificates.length);
   return { grounds: { kind: given === null ? 'fingerprint' : 'keys' }, certificates, threshold };
 }
 
@@ -186,13 +183,7 @@ async function readGiven(keys: Uint8Array | string): Promise<readonly Certificat
     const { readCertificates } = await import('../pgp/certificates.js');
     return await readCertificates(keys);
   }
-  const certificates = await readCertificateFile(keys);
-  if (certificates.length === 0) throw new PacksignError('FILE_UNREADABLE', `there is no file ${keys}`);
-  return certificates;
-}
-
-async function offeredKeys(network: Network, url: string): Promise<readonly Certificate[]> {
-  return await readOfferedKeys(network, url);
+  return await readNamedKeys(keys);
 }
 
 /** The certificates that were asked for by fingerprint; all where none was. */
@@ -223,7 +214,10 @@ async function vouched(
   const { via } = options;
   const fetched = await fetchThrough(network, via, { ...NO_PINS, run: options.run });
   if (fetched.trusted === null || fetched.status !== 'authentic') {
-    throw new PacksignError('NOT_VOUCHED_FOR', `${via} is ${fetched.status}: its word is worth nothing now`);
+    throw new PacksignError(
+      'NOT_VOUCHED_FOR',
+      `${via} is ${fetched.status}, so it cannot vouch for others now`,
+    );
   }
   const offer = (fetched.trusted.Packsign.Trusts ?? []).find((trust) => namedAddress(trust.URL) === url);
   if (offer === undefined || offer.Fingerprints.length === 0) {
@@ -231,7 +225,7 @@ async function vouched(
       hint: 'packsign trust refresh shows what it vouches for',
     });
   }
-  const certificates = pick(await offeredKeys(network, url), {
+  const certificates = pick(await readOfferedKeys(addressPlace(network, url)), {
     fingerprints: offer.Fingerprints,
     url,
     isGiven: false,
@@ -255,11 +249,10 @@ async function examine(
   { url, certificates, threshold }: { url: string } & Chosen,
   options: TrustAddOptions,
 ): Promise<Examined> {
-  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
   const look = async (least: number): Promise<FetchedDatabase> => {
-    const pins = fingerprints.length === 0 ? null : { fingerprints, threshold: least };
-    const source: Source = { url, entry: null, pins, pinnedBy: 'option', certificates, fetchesKeys: false };
-    const database = await fetchSource(network, source, { run: options.run });
+    const pins = certificates.length === 0 ? null : pinsOf(certificates, least);
+    const source = sourceOf(url, { ...NOTHING_PINNED, pins, pinnedBy: 'option', certificates });
+    const database = await fetchSource(network, { ...source, fetchesKeys: false }, { run: options.run });
     if (database.status !== 'refused') return database;
     throw new PacksignError(
       database.code ?? 'SIGNATURE_INVALID',
@@ -271,7 +264,7 @@ async function examine(
   };
   const database = await look(threshold ?? 1);
   const asked =
-    threshold ?? Math.min(database.trusted === null ? 0 : thresholdOf(database.trusted), fingerprints.length);
+    threshold ?? Math.min(database.trusted === null ? 0 : thresholdOf(database.trusted), certificates.length);
   return asked > 1 && threshold === null
     ? { database: await look(asked), threshold: asked }
     : { database, threshold: asked };
@@ -306,12 +299,6 @@ async function store(
   if (note !== null && bytes !== null && signature !== null && place.cacheFolder !== null) {
     keepDatabase(place.cacheFolder, note.sha256, { bytes, signature });
   }
-}
-
-export async function armored(certificates: readonly Certificate[]): Promise<string | null> {
-  if (certificates.length === 0) return null;
-  const { armorCertificates, encodeCertificates } = await import('../pgp/certificates.js');
-  return Buffer.from(armorCertificates(encodeCertificates(certificates).binary)).toString();
 }
 
 /** One trusted database, as `trust list` shows it. */

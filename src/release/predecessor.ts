@@ -1,8 +1,10 @@
 import { dirname, join } from 'node:path';
-import { fetchSource, readOfferedKeys } from '../consume/fetch.js';
+import { readOfferedKeys } from '../consume/current-keys.js';
+import { fetchSource } from '../consume/fetch.js';
 import type { FetchedDatabase } from '../consume/fetch.js';
-import { findEntry, readArmored } from '../consume/sources.js';
-import type { Source } from '../consume/sources.js';
+import { choosePins } from '../consume/pins.js';
+import { findEntry, sourceOf } from '../consume/sources.js';
+import type { RemoteSource } from '../consume/sources.js';
 import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress, isAddress } from '../model/address.js';
@@ -12,6 +14,7 @@ import type { TrustEntry } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { addressPlace } from '../places/address.js';
 import { contentOf } from '../pgp/content.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
@@ -122,25 +125,15 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
 /**
  * Whose signature counts: the keys that the directory publishes, those that the settings name, those that the user
  * pinned for this address, those that are to sign; the first that there are. Certificates may come from the
- * address, pins never.
+ * address, pins never. Throws NOT_PINNED.
  */
 async function sourceFor(
   directory: string,
   url: string,
   { own, settings, signing, entry }: FetchedPredecessor & { readonly entry: TrustEntry | null },
-): Promise<Source> {
-  const common = { url, entry, pinnedBy: 'option', fetchesKeys: true } as const;
-  const pinned = (
-    certificates: readonly Certificate[],
-    fingerprints: readonly string[] = certificates.map(({ fingerprint }) => fingerprint),
-  ) => ({ ...common, certificates, pins: { fingerprints, threshold: 'own' } }) as const;
-  if (own.length > 0) return pinned(own);
-  if (settings.Signers !== undefined && settings.Signers.length > 0) return pinned([], settings.Signers);
-  if (entry !== null && entry.fingerprints.length > 0) {
-    const { fingerprints, threshold, certificates } = entry;
-    return { ...common, certificates: await readArmored(certificates), pins: { fingerprints, threshold } };
-  }
-  if (signing.length > 0) return pinned(signing);
+): Promise<RemoteSource> {
+  const chosen = await choosePins({ published: own, signers: settings.Signers ?? [], entry, signing });
+  if (chosen.pins !== null) return sourceOf(url, chosen, entry);
   throw new PacksignError('NOT_PINNED', `nothing here says whose keys sign ${url}`, {
     hint: `put the published ${KEYS_NAME} into ${directory}, or name the key that signs with --key`,
   });
@@ -170,7 +163,7 @@ async function offeredKeys(
   { from, fingerprints, trusted }: FetchedDatabase,
 ): Promise<Pick<Predecessor, 'keys' | 'lastKeys'>> {
   const named = new Set([...fingerprints, ...(trusted?.Packsign.Signers?.Fingerprints ?? [])]);
-  const offered = await readOfferedKeys(network, from);
+  const offered = await readOfferedKeys(addressPlace(network, from));
   const keys = offered.filter(({ fingerprint }) => named.has(fingerprint));
   if (keys.length === 0) return { keys, lastKeys: null };
   const { encodeCertificates } = await import('../pgp/certificates.js');
