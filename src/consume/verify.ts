@@ -3,10 +3,13 @@ import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { isAddress } from '../model/address.js';
-import { DATABASE_NAME } from '../model/layout.js';
+import type { Warning } from '../model/finding.js';
+import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
 import { openNetwork } from '../net/transport.js';
 import { directoryPlace } from '../places/directory.js';
 import { readNote } from '../published/notes.js';
+import { readPublished } from '../published/read.js';
+import { seenWhole } from '../published/whole.js';
 import type { Run } from '../run.js';
 import { compareDirectory, compareRemote, worstOf } from './compare.js';
 import type { Comparison } from './compare.js';
@@ -34,6 +37,8 @@ export interface VerifyResult
     > {
   /** Path of the database as it was named, or its address. */
   readonly database: string;
+  /** Of files that a publication of this machine has lost; nobody else needs to know. */
+  readonly warnings: readonly Warning[];
 }
 
 export type VerifyCode = ErrorCode;
@@ -75,7 +80,10 @@ async function verifyRemote(target: string, options: VerifyOptions): Promise<Ver
     const fetched = await fetchThrough(network, target, options);
     if (fetched.trusted === null || options.files !== true) return verified(fetched, fetched.url);
     const again = () => fetchThrough(network, fetched.url, { ...options, fresh: true });
-    return verified(fetched, fetched.url, await compareRemote(network, fetched, { run, again }));
+    return verified(fetched, fetched.url, {
+      ...NOTHING_CHECKED,
+      ...(await compareRemote(network, fetched, { run, again })),
+    });
   } finally {
     await network.close();
   }
@@ -97,18 +105,26 @@ async function verifyLocal(
     signatureFile: options.signatureFile,
   };
   const answer = await verifyPlace(directoryPlace(database), source, { run });
-  if (answer.listed === null || !isDirectory || options.files === false) return verified(answer, database);
-  return verified(answer, database, await compareDirectory(target, answer.listed, run));
+  const warnings = note === null ? [] : await lostFiles(target, answer.sha256);
+  const compares = answer.listed !== null && isDirectory && options.files !== false;
+  const compared = compares ? await compareDirectory(target, answer.listed, run) : NOTHING_CHECKED;
+  return verified(answer, database, { ...compared, warnings });
 }
 
-const NOTHING_CHECKED: Comparison = { files: { checked: 0, ok: 0 }, findings: [] };
+/** What the publisher's next build would put right. */
+async function lostFiles(directory: string, sha256: string | null): Promise<readonly Warning[]> {
+  const published = readPublished(directory, join(directory, STATE_FOLDER), { sha256 });
+  return (await seenWhole(published)).warnings;
+}
+
+const NOTHING_CHECKED = { files: { checked: 0, ok: 0 }, findings: [], warnings: [] };
 
 function verified(
   answer: Omit<PlaceVerdict, 'listed'>,
   database: string,
-  compared: Comparison = NOTHING_CHECKED,
+  looked: Pick<VerifyResult, 'files' | 'findings' | 'warnings'> = NOTHING_CHECKED,
 ): Verified {
   const { status, code, message, sha256, trusted, pinnedBy, signatures, notify, accepted, bytes } = answer;
-  const decided = { status, code: code ?? worstOf(compared.findings), message, database, sha256, trusted };
-  return { result: { ...decided, pinnedBy, signatures, notify, accepted, ...compared }, bytes };
+  const decided = { status, code: code ?? worstOf(looked.findings), message, database, sha256, trusted };
+  return { result: { ...decided, pinnedBy, signatures, notify, accepted, ...looked }, bytes };
 }

@@ -138,7 +138,7 @@ async function buildFrom(start: Start): Promise<BuildResult> {
   const recalled = renew ? null : recall(start);
   if (recalled !== null) {
     // What the other files hold is not remembered.
-    refuseSecrets(published.directory, inputs.scan.others);
+    refuseSecrets(published, inputs.scan.others);
     if (!options.check) rememberDatabase(published, inputs, start.startedMs);
     return await describeUnchanged(start, { ...recalled, hashed: 0 });
   }
@@ -181,7 +181,7 @@ async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<B
   const { content, keys } = candidate;
   // The candidate says the same under another date.
   const database = candidate.predecessor?.database ?? candidate.database;
-  refuseSecrets(published.directory, inputs.scan.others);
+  refuseSecrets(published, inputs.scan.others);
   const summary = summaryOf(candidate, database);
   if (!options.check) {
     const signers = database.Packsign.Signers?.Fingerprints ?? keys.map(({ fingerprint }) => fingerprint);

@@ -151,7 +151,7 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
     const candidate = await buildInMemory(published, options);
     const { unchanged, difference } = candidate;
     const { warnings } = candidate.inventory;
-    const refusal = findRefusal(published.directory, candidate);
+    const refusal = findRefusal(published, candidate);
     return { isChanged: !unchanged, difference: unchanged ? null : difference, refusal, warnings };
   } catch (error) {
     if (error instanceof PacksignError && error.code !== 'DIRECTORY_UNREADABLE') return untold(error);
@@ -161,14 +161,14 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
 
 /** What a person has to decide before it can be published. */
 function findRefusal(
-  directory: string,
+  published: Published,
   { predecessor, database, inventory }: BuiltCandidate,
 ): PacksignError | null {
   try {
     const { others } = inventory;
-    requireApproval(directory, {
+    requireApproval(published, {
       ...{ database, others, allowRemoved: false },
-      published: predecessor?.database ?? null,
+      predecessor: predecessor?.database ?? null,
     });
     return null;
   } catch (error) {
