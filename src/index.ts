@@ -39,14 +39,8 @@ export type { FetchedDatabase } from './consume/fetch.js';
 export type { PinOptions } from './consume/pins.js';
 export type { FetchOptions } from './consume/sources.js';
 export { fileError, fetchFile, get } from './consume/get.js';
-export type {
-  FetchFileOptions,
-  FileProgress,
-  GetOptions,
-  GetProgress,
-  GetResult,
-  DownloadedFile,
-} from './consume/get.js';
+export type { FetchFileOptions, GetResult } from './consume/get.js';
+export type { DownloadedFile, FileProgress, GetOptions, GetProgress } from './consume/download.js';
 export { importPackMan } from './release/import.js';
 export type { ImportOptions, Imported } from './release/import.js';
 export { list } from './consume/list.js';

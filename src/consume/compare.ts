@@ -11,7 +11,7 @@ import type { FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
 import { hashingSink, streamFile } from './stream-file.js';
 
-/** Files on their way at once. */
+/** How many files are downloaded at once. */
 export const STREAMS = 8;
 
 export interface Comparison {
@@ -20,7 +20,7 @@ export interface Comparison {
   readonly findings: readonly Finding[];
 }
 
-/** The gravest of what was found; null where nothing was. */
+/** The code of the worst finding; null if none is an error. */
 export function worstOf(findings: readonly Finding[]): ErrorCode | null {
   if (findings.some(({ kind }) => kind === 'altered')) return 'ARCHIVE_ALTERED';
   return findings.some(({ kind }) => kind === 'missing') ? 'ARCHIVE_MISSING' : null;
@@ -105,7 +105,7 @@ function sorted(findings: readonly Finding[]): readonly Finding[] {
   return [...findings].sort((a, b) => compareText(a.path, b.path) || compareText(a.kind, b.kind));
 }
 
-/** How a message names the bytes that were signed. */
+/** The signed bytes as messages name them. */
 export function expectation({ SHA256, Size }: Pick<FileEntry, 'SHA256' | 'Size'>): string {
   return `sha256 ${SHA256}, ${Size} bytes`;
 }

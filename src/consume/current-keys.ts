@@ -4,7 +4,7 @@ import { KEYS_LIMIT_BYTES } from '../model/database.js';
 import { KEYS_NAME } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Place } from '../places/place.js';
-import type { Judging } from './sources.js';
+import type { Verifying } from './sources.js';
 
 export interface CurrentKeys {
   readonly certificates: readonly Certificate[];
@@ -22,7 +22,10 @@ const KEYS_AGE_MS = 24 * 60 * 60 * 1000;
  * The certificates of pinned primaries, with what `keys.asc` adds to them: new subkeys, longer expiry, revocations
  * (docs/FORMAT.md §8). Nothing else in it is looked at, and a `keys.asc` that is damaged or gone changes nothing.
  */
-export async function currentKeys(sha256: string, { place, source, request }: Judging): Promise<CurrentKeys> {
+export async function currentKeys(
+  sha256: string,
+  { place, source, request }: Verifying,
+): Promise<CurrentKeys> {
   const { pins, entry, certificates } = source;
   const known: CurrentKeys = { certificates, areFresh: false, defect: null, notices: [] };
   const isNew = request.keysDue === true || entry?.accepted?.sha256 !== sha256;

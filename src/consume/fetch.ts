@@ -9,7 +9,7 @@ import type { FetchOptions, PlaceRequest, RemoteSource } from './sources.js';
 import { refusal, verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
 
-/** A database as it was fetched, and what it was found to be. */
+/** A fetched database with its verdict. */
 export interface FetchedDatabase extends Omit<PlaceVerdict, 'listed'> {
   /** The address under which it is known. */
   readonly url: string;
@@ -21,7 +21,7 @@ export interface FetchedDatabase extends Omit<PlaceVerdict, 'listed'> {
 
 /**
  * Fetches a database by its address or the name that it has in the trust store, and decides on it (`verifyPlace`).
- * Throws what `verifyPlace` throws, NOT_TRUSTED, USAGE, and KEYS_MALFORMED of a file that was named.
+ * Throws what `verifyPlace` throws, NOT_TRUSTED, USAGE, and KEYS_MALFORMED for a file that the user named.
  */
 export async function fetchDatabase(target: string, options: FetchOptions): Promise<FetchedDatabase> {
   const network = openNetwork(options.run.network);
@@ -37,7 +37,7 @@ export interface FetchRequest extends PlaceRequest {
   readonly at?: string;
 }
 
-/** The same over a network that stays open. */
+/** The same through a network that is open already. */
 export async function fetchThrough(
   network: Network,
   target: string,
@@ -47,7 +47,7 @@ export async function fetchThrough(
   try {
     return await fetchSource(network, source, options);
   } catch (error) {
-    // Another process may have accepted something newer, and swept what we were about to compare with.
+    // Another process may have accepted a newer database, and removed the list that we were about to read.
     const isSwept = error instanceof PacksignError && error.code === 'TRUST_DAMAGED';
     const now = isSwept ? await findSource(target, options) : source;
     if (now.entry?.accepted?.sha256 === source.entry?.accepted?.sha256) throw error;
@@ -78,7 +78,7 @@ export async function fetchSource(
 
 const NETWORK_CODES = ['NETWORK', 'NETWORK_SLOW', 'NETWORK_TIMEOUT', 'REDIRECT_REFUSED', 'FILE_UNREADABLE'];
 
-/** The answer, or why the network gave none. */
+/** The answer, or the network's error. */
 async function attempt<T>(carryOut: () => Promise<T>): Promise<T | PacksignError> {
   try {
     return await carryOut();

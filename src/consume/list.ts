@@ -6,7 +6,7 @@ import type { Database } from '../model/database.js';
 import { verifyWithBytes } from './verify.js';
 import type { VerifyOptions, VerifyResult } from './verify.js';
 
-/** A package as a database lists it. Its word is worth what the database was found to be worth. */
+/** A package as a database lists it. It is as trustworthy as the database. */
 export interface ListedPackage {
   readonly name: string;
   readonly version: string | null;
@@ -16,24 +16,24 @@ export interface ListedPackage {
   readonly path: string | null;
   readonly size: number | null;
   readonly sha256: string | null;
-  /** Only where there is nothing better: evidence of nothing. */
+  /** Only if the database has no better hash. It proves nothing. */
   readonly md5: string | null;
   readonly since: Date | null;
   readonly yanked: string | null;
 }
 
 export interface ListResult extends Omit<VerifyResult, 'files' | 'findings'> {
-  /** Whether it was made for PackMan alone, so that there is nothing to verify. */
+  /** Whether another program made it for PackMan, so that there is nothing to verify. */
   readonly foreign: boolean;
   readonly maintainer: string | null;
-  /** In the order of the database; none where it was refused. */
+  /** In the order of the database; empty if it was refused. */
   readonly packages: readonly ListedPackage[];
 }
 
 export type ListOptions = Omit<VerifyOptions, 'files'>;
 
 /**
- * The packages of a database after it was verified: a directory, a file, an address, or the name of a trusted one.
+ * Verifies a database and lists its packages: a directory, a file, an address, or the name of a trusted database.
  * An unauthenticated database is listed too, a refused one is not. Throws what `verify` throws.
  */
 export async function list(target: string, options: ListOptions): Promise<ListResult> {

@@ -6,7 +6,7 @@ import type { CurrentKeys } from './current-keys.js';
 import { forgetDatabases, keepDatabase, readKept } from './kept-databases.js';
 import type { KeptDatabase } from './kept-databases.js';
 import { armored, entriesOf } from './sources.js';
-import type { Judging, Source } from './sources.js';
+import type { Verifying, Source } from './sources.js';
 import { changeTrust, writeAcceptedHashes } from './trust-store.js';
 
 export interface Decided {
@@ -23,7 +23,7 @@ export interface Decided {
  */
 export async function remember(
   { bytes, signature, etag, verdict, keys }: Decided,
-  { source, request: { run } }: Judging,
+  { source, request: { run } }: Verifying,
 ): Promise<void> {
   const { entry } = source;
   const { trust } = run;

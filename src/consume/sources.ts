@@ -36,7 +36,7 @@ export interface PlaceRequest {
 }
 
 /** What is read, from where, and by which pins. */
-export interface Judging {
+export interface Verifying {
   readonly place: Place;
   readonly source: Source;
   readonly request: PlaceRequest;

@@ -19,25 +19,25 @@ import { NOTHING_PINNED, pinsOf, readArmored, readNamedKeys, requireThreshold } 
 import { acceptedNote } from './remember.js';
 import { armored, entriesOf, findEntry, notTrusted, sourceOf } from './sources.js';
 
-/** A run with a trust store that may be written. */
+/** A run that may write a trust store. */
 export type TrustRun = Run & { readonly trust: TrustStore };
 
 export interface TrustOptions {
   readonly run: TrustRun;
 }
 
-/** Nothing but the store says what counts. */
+/** The user names no keys: the store decides. */
 export const NO_PINS = { keysFile: null, fingerprints: [], threshold: null } as const;
 
-/** A key that is about to be pinned, or is. */
+/** A key that is pinned, or is about to be. */
 export interface PinnedKey {
   /** 40 upper-case hex digits. */
   readonly fingerprint: string;
-  /** What it says of itself; null where its certificate is not known. */
+  /** The first user id of its certificate; null if the certificate is not known. */
   readonly userId: string | null;
 }
 
-/** What is about to be trusted, for a person to confirm. */
+/** What the user is about to trust, to be confirmed. */
 export interface TrustOffer {
   readonly url: string;
   readonly name: string;
@@ -48,7 +48,7 @@ export interface TrustOffer {
 }
 
 export interface TrustAddOptions extends TrustOptions {
-  /** Certificates that the user has, or the path of a file with them: all primaries in them are pinned. */
+  /** Certificates, or the path of a file with them: all of their primaries are pinned. */
   readonly keys: Uint8Array | string | null;
   /** Primary fingerprints to pin; their certificates come from `keys`, else from `keys.asc` beside the database. */
   readonly fingerprints: readonly string[];
@@ -56,26 +56,25 @@ export interface TrustAddOptions extends TrustOptions {
   readonly blindly: boolean;
   /** Name of a trusted database that vouches for this one. */
   readonly via: string | null;
-  /** Null takes what the database asks for, at most the number pinned. */
+  /** Null takes the threshold of the database, at most the number of pinned keys. */
   readonly threshold: number | null;
   readonly name: string | null;
-  /** Asked before anything is kept; false ends with NOT_CONFIRMED. */
+  /** Called before the store changes; false ends with NOT_CONFIRMED. */
   readonly confirm: (offer: TrustOffer) => Promise<boolean>;
 }
 
 export interface TrustAdded extends TrustOffer {
-  /** What its database was found to be. */
+  /** The verdict on its database. */
   readonly status: FetchedDatabase['status'];
   readonly issued: Date | null;
-  /** Databases that its maintainer vouches for, to be added with `--via`. */
+  /** Databases that its maintainer vouches for; `--via` adds them. */
   readonly offers: readonly Trust[];
 }
 
 /**
- * Begins to trust a database, or pins one that was added blindly: fetches it, holds it to the keys, and pins them.
- * Throws TRUST_EXISTS,
- * NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED, FILE_UNREADABLE, what
- * `fetchDatabase` throws, and the code of a database that is refused: nothing is kept then.
+ * Begins to trust a database, or pins one that was added blindly: fetches it, verifies it against the keys, and pins
+ * them. Throws TRUST_EXISTS, NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED, FILE_UNREADABLE, what
+ * `fetchDatabase` throws, and the code of a database that is refused; then the store stays as it was.
  */
 export async function trustAdd(address: string, options: TrustAddOptions): Promise<TrustAdded> {
   const url = databaseAddress(address);
@@ -117,13 +116,13 @@ export function keyOf({ fingerprint, userIds }: Certificate): PinnedKey {
   return { fingerprint, userId: userIds[0] ?? null };
 }
 
-/** What was added blindly may be pinned later. */
+/** A database that was added blindly may be pinned later. */
 function isPinned({ fingerprints }: TrustEntry): boolean {
   return fingerprints.length > 0;
 }
 
 function exists({ url, name }: TrustEntry): PacksignError {
-  return new PacksignError('TRUST_EXISTS', `${url} is trusted already, as ${name}`, {
+  return new PacksignError('TRUST_EXISTS', `${url} is already trusted, as ${name}`, {
     hint: `to trust other keys, first packsign trust remove ${name}`,
   });
 }
@@ -148,9 +147,9 @@ function chooseName(
 
 interface Chosen {
   readonly grounds: Grounds;
-  /** Of the primaries that are pinned, no others. */
+  /** The certificates of the pinned primaries alone. */
   readonly certificates: readonly Certificate[];
-  /** Null takes what the database asks for. */
+  /** Null takes the threshold of the database. */
   readonly threshold: number | null;
 }
 
@@ -160,7 +159,7 @@ async function chooseGrounds(network: Network, url: string, options: TrustAddOpt
   if (ways !== 1) {
     throw new PacksignError(
       'USAGE',
-      'say how it is to be trusted: by its keys, blindly, or on the word of another',
+      'say how to trust it: by its keys, because another trusted database vouches for it, or blindly',
       {
         hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly`,
       },
@@ -186,7 +185,7 @@ async function readGiven(keys: Uint8Array | string): Promise<readonly Certificat
   return await readNamedKeys(keys);
 }
 
-/** The certificates that were asked for by fingerprint; all where none was. */
+/** The certificates with these fingerprints; all if no fingerprint is given. Throws FINGERPRINT_MISSING. */
 function pick(
   certificates: readonly Certificate[],
   { fingerprints, url, isGiven }: { fingerprints: readonly string[]; url: string; isGiven: boolean },
@@ -205,7 +204,7 @@ function pick(
   return certificates.filter(({ fingerprint }) => fingerprints.includes(fingerprint));
 }
 
-/** What a trusted database says of this one, and the keys that it names. */
+/** Finds what a trusted database says about this one, and the keys that it names. Throws NOT_VOUCHED_FOR. */
 async function vouched(
   network: Network,
   url: string,
@@ -243,7 +242,7 @@ interface Examined {
   readonly threshold: number;
 }
 
-/** Holds the database to the pins, and to as many of them as it asks for itself. Throws the code of a refusal. */
+/** Verifies the database against the pins, with the threshold that it asks for itself. Throws the code of a refusal. */
 async function examine(
   network: Network,
   { url, certificates, threshold }: { url: string } & Chosen,
@@ -258,7 +257,7 @@ async function examine(
       database.code ?? 'SIGNATURE_INVALID',
       `${url} was not added: ${database.message ?? ''}`,
       {
-        hint: 'do not use it; ask its maintainer which keys sign it',
+        hint: 'do not use it; ask its maintainer which keys sign the database',
       },
     );
   };
@@ -304,12 +303,12 @@ async function store(
 /** One trusted database, as `trust list` shows it. */
 export interface Trusted extends TrustOffer {
   readonly added: Date;
-  /** When the last accepted database was issued; null where none was accepted. */
+  /** When the last accepted database was issued; null if none was accepted. */
   readonly issued: Date | null;
   readonly sha256: string | null;
 }
 
-/** The databases that are trusted, by name. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
+/** Lists the trusted databases by name. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
 export async function trustList(place: TrustPlace): Promise<readonly Trusted[]> {
   return await Promise.all(entriesOf(place).map(describe));
 }
@@ -336,7 +335,7 @@ export async function trustRemove(target: string, place: TrustStore): Promise<Tr
   return await describe(entry);
 }
 
-/** The store as a file that an application can ship; of some databases only where they are named. Throws NOT_TRUSTED. */
+/** The trust store as a file that an application can ship: all databases, or those that are named. Throws NOT_TRUSTED. */
 export function trustExport(targets: readonly string[], place: TrustPlace): Uint8Array {
   const entries = entriesOf(place);
   const named = targets.map((target) => {

@@ -14,31 +14,31 @@ import { pinsOf } from './pins.js';
 import type { PinnedBy } from './pins.js';
 import { keptOf, remember } from './remember.js';
 import { acceptedOf } from './sources.js';
-import type { Judging, PlaceRequest, Source } from './sources.js';
+import type { Verifying, PlaceRequest, Source } from './sources.js';
 
-/** A database as it was read from one place, and what it was found to be. */
+/** A database from one place, with its verdict. */
 export interface PlaceVerdict {
-  /** `unauthenticated` may still list packages, for which nobody answers. */
+  /** An `unauthenticated` database may list packages, but nobody vouches for them. */
   readonly status: 'authentic' | 'stale' | 'unauthenticated' | 'refused';
-  /** Why it is not simply authentic. */
+  /** Why it is not `authentic`; null if it is. */
   readonly code: ErrorCode | null;
   readonly message: string | null;
   readonly sha256: string | null;
-  /** What the server called the bytes; null where it did not, or a mirror answered. */
+  /** The server's ETag; null if there is none, or a mirror answered. */
   readonly etag: string | null;
-  /** Its signature file; null where there was none to look at. */
+  /** The signature file; null if there was none, or nobody looked. */
   readonly signature: Uint8Array | null;
-  /** The bytes, for what may be done with an unauthenticated database; null where it was refused. */
+  /** The bytes of the database; null if it was refused. */
   readonly bytes: Uint8Array | null;
-  /** What it lists where its signatures are good; only `trusted` says whose word that is. */
+  /** The database if its signatures are good, whoever made them; only `trusted` says that they are the pinned keys'. */
   readonly listed: Database | null;
   /** Null unless pinned keys have signed it. */
   readonly trusted: TrustedDatabase | null;
   readonly pinnedBy: PinnedBy | null;
-  /** Primary fingerprints whose signatures were looked for. */
+  /** The pinned primary fingerprints. */
   readonly fingerprints: readonly string[];
   readonly signatures: readonly CheckedSignature[];
-  /** The database that was accepted before this one; null where none was, or the store was not asked. */
+  /** The database that was accepted before; null if none was, or the store was not asked. */
   readonly accepted: AcceptedNote | null;
   /** Where the maintainer wants to hear of trouble, as the last accepted database says. */
   readonly notify: string | null;
@@ -53,22 +53,22 @@ const REREADS = 3;
  * NETWORK_TIMEOUT, NETWORK_SLOW, REDIRECT_REFUSED, TRUST_DAMAGED, LOCKED.
  */
 export async function verifyPlace(
-  place: Judging['place'],
+  place: Verifying['place'],
   source: Source,
   request: PlaceRequest,
 ): Promise<PlaceVerdict> {
-  const judging = { place, source, request };
-  return await refusing(judging, null, async () => {
+  const verifying = { place, source, request };
+  return await refusing(verifying, null, async () => {
     for (let attempt = 0; ; attempt += 1) {
-      const obtained = await readDatabase(judging, attempt);
-      if (obtained.kind === 'absent') return missing(judging, obtained);
+      const obtained = await readDatabase(verifying, attempt);
+      if (obtained.kind === 'absent') return missing(verifying, obtained);
       const sha256 = sha256Of(obtained.bytes);
-      const answer = await refusing(judging, sha256, async () => {
-        const signature = obtained.signature ?? (await readSignature(sha256, judging, attempt));
+      const answer = await refusing(verifying, sha256, async () => {
+        const signature = obtained.signature ?? (await readSignature(sha256, verifying, attempt));
         const mayCome = place.mayLag && source.pins !== null && attempt < REREADS;
         return signature === null && mayCome
           ? null
-          : await decide({ ...obtained, signature, sha256 }, judging);
+          : await decide({ ...obtained, signature, sha256 }, verifying);
       });
       if (answer !== null) return answer;
       await sleep(request.run.network.backOffMs * 2 ** attempt);
@@ -78,7 +78,7 @@ export async function verifyPlace(
 
 /** Turns an error that is about the data into an answer. */
 async function refusing<T>(
-  { source }: Judging,
+  { source }: Verifying,
   sha256: string | null,
   carryOut: () => Promise<T>,
 ): Promise<T | PlaceVerdict> {
@@ -96,9 +96,9 @@ interface Obtained {
   readonly etag: string | null;
 }
 
-/** Step 1. Nothing is parsed. A database that was kept comes with its signature. */
+/** Step 1. Parses nothing. A database from the cache comes with its signature. */
 async function readDatabase(
-  { place, source, request }: Judging,
+  { place, source, request }: Verifying,
   attempt: number,
 ): Promise<({ readonly kind: 'obtained' } & Obtained) | (Read & { kind: 'absent' })> {
   const isOwn = place.database === source.url;
@@ -118,10 +118,10 @@ async function readDatabase(
   return { kind: 'obtained', ...known };
 }
 
-/** Step 2: the signature of exactly these bytes. Without pins nobody looks at one. */
+/** Step 2: the signature of exactly these bytes. Without pins no signature is needed. */
 async function readSignature(
   sha256: string,
-  { place, source, request }: Judging,
+  { place, source, request }: Verifying,
   attempt: number,
 ): Promise<Buffer | null> {
   if (source.pins === null) return null;
@@ -143,12 +143,12 @@ function readNamedSignature(file: string): Buffer {
 /** Steps 3 to 10. */
 async function decide(
   obtained: Obtained & { readonly sha256: string },
-  judging: Judging,
+  verifying: Verifying,
 ): Promise<PlaceVerdict> {
-  const { place, source, request } = judging;
+  const { place, source, request } = verifying;
   const { bytes, signature, sha256 } = obtained;
   if (source.pins === null) return unpinned(source, { bytes, sha256 });
-  const keys = await currentKeys(sha256, judging);
+  const keys = await currentKeys(sha256, verifying);
   if (keys.defect !== null && keys.certificates.length === 0) {
     return refusal(source, { ...keys.defect, sha256 });
   }
@@ -166,7 +166,7 @@ async function decide(
     },
   );
   const etag = place.database === source.url ? obtained.etag : null;
-  await remember({ bytes, signature, etag, verdict, keys }, judging);
+  await remember({ bytes, signature, etag, verdict, keys }, verifying);
   const found = {
     ...NOTHING_FOUND,
     ...common(source),
@@ -183,7 +183,7 @@ async function decide(
   return source.pins === 'beside' && verdict.database !== null ? unproven(answer) : answer;
 }
 
-/** The keys beside a database say that it is whole, not whose it is. */
+/** The keys beside a database prove that it is whole, not whose it is. */
 function unproven(answer: PlaceVerdict): PlaceVerdict {
   const message = 'signed by the key beside it, which proves nothing: anybody could have put both there';
   return { ...answer, status: 'unauthenticated', code: 'NOT_PINNED', message, trusted: null, notify: null };
@@ -230,7 +230,7 @@ function unpinned(source: Source, found: Pick<PlaceVerdict, 'bytes' | 'sha256'>)
 }
 
 function missing(
-  { place: { database }, source }: Judging,
+  { place: { database }, source }: Verifying,
   { isForbidden }: Read & { kind: 'absent' },
 ): PlaceVerdict {
   const message = isForbidden

@@ -21,31 +21,31 @@ import { readPublished } from '../published/read.js';
 import { END_OF_TIME } from '../published/verified.js';
 import type { Run } from '../run.js';
 
-/** What the next database is built upon, and whose keys users have. */
+/** The database that the next one is built upon, and the published keys. */
 export interface Predecessor {
-  /** Null where a history begins. */
+  /** Null if a history begins here. */
   readonly signed: SignedDatabase | null;
-  /** SHA-256 of what is replaced, verified or not. */
+  /** SHA-256 of the database that is replaced, verified or not. */
   readonly previous: string | null;
-  /** The certificates that are published. */
+  /** The published certificates. */
   readonly keys: readonly Certificate[];
-  /** `keys.asc` of the other place that is carried on from, for a directory that has none; else null. */
+  /** The `keys.asc` of the other place, for a directory that has none of its own; else null. */
   readonly lastKeys: Uint8Array | null;
 }
 
 export interface PredecessorOptions {
   readonly settings: Settings;
-  /** Certificates of the keys that are to sign. */
+  /** Certificates of the keys that will sign. */
   readonly signing: readonly Certificate[];
-  /** Begins a history anew. */
+  /** Whether to begin a new history. */
   readonly first: boolean;
-  /** A database that is published in another place, a file or an address, which this directory carries on. */
+  /** A database in another place, a file or an address, which this directory continues; null for none. */
   readonly previous: string | null;
   readonly run: Run;
 }
 
 /**
- * What the next database is built upon (cli contract: `--first`, `--previous`). Throws PREVIOUS_UNKNOWN, and what
+ * Finds the database that the next one is built upon (`--first`, `--previous`). Throws PREVIOUS_UNKNOWN, and what
  * `verified` and `findPredecessorElsewhere` throw.
  */
 export async function findPredecessor(
@@ -61,7 +61,7 @@ export async function findPredecessor(
     throw new PacksignError(
       'PREVIOUS_UNKNOWN',
       `nothing is published here, but "Database" says ${settings.Database}`,
-      { hint: `carry it on with --previous ${settings.Database}, or begin it with --first` },
+      { hint: `continue it with --previous ${settings.Database}, or begin anew with --first` },
     );
   }
   const signed = await published.verified();
@@ -73,7 +73,7 @@ export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous'> & 
 };
 
 /**
- * A database that is published in another place, checked before anything is built upon it. Throws PREVIOUS_INVALID,
+ * Reads a database from another place and verifies it before anything is built upon it. Throws PREVIOUS_INVALID,
  * FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
  */
 export async function findPredecessorElsewhere(
@@ -94,11 +94,11 @@ export async function findPredecessorElsewhere(
 }
 
 interface FetchedPredecessor extends ElsewhereOptions {
-  /** What `keys.asc` of the directory holds. */
+  /** The certificates in `keys.asc` of the directory. */
   readonly own: readonly Certificate[];
 }
 
-/** Never from a cache, and never on the word of its own server: that is how somebody else's history would begin here. */
+/** Never uses a cache, and never trusts keys because the server names them: else anybody's history could continue here. */
 async function fetchPredecessor(directory: string, options: FetchedPredecessor): Promise<Predecessor> {
   const { own, previous: address, run } = options;
   const at = databaseAddress(address);
@@ -110,7 +110,7 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
     const fetchAs = async (url: string) => await fetchSource(network, { ...source, url }, request);
     let fetched = await fetchAs(at);
     const { Database } = options.settings;
-    // It may be asked for at another address than its own, and it may be about to move.
+    // The user may have named another address than its own, or the database is about to move.
     if (fetched.code === 'WRONG_DATABASE' && Database !== undefined) {
       fetched = await fetchAs(databaseAddress(Database));
     }
@@ -123,9 +123,8 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
 }
 
 /**
- * Whose signature counts: the keys that the directory publishes, those that the settings name, those that the user
- * pinned for this address, those that are to sign; the first that there are. Certificates may come from the
- * address, pins never. Throws NOT_PINNED.
+ * Pins the keys that the directory publishes, else those in the settings, else those that the user pinned for this
+ * address, else those that will sign. Certificates may come from the address, pins never. Throws NOT_PINNED.
  */
 async function sourceFor(
   directory: string,
@@ -157,7 +156,7 @@ function signedOf({ trusted, bytes, signature, code, message, from }: FetchedDat
   );
 }
 
-/** What users of the other place have, of those whom its signed database names. */
+/** The keys that users of the other place have, as far as its signed database names them. */
 async function offeredKeys(
   network: Network,
   { from, fingerprints, trusted }: FetchedDatabase,
