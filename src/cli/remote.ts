@@ -71,6 +71,7 @@ export function networkOf(values: Values, { environment }: Outside): NetworkOpti
       // In capitals only for https: a web server sets HTTP_PROXY from what its visitors send.
       http: environment['http_proxy'] ?? '',
       https: environment['https_proxy'] ?? environment['HTTPS_PROXY'] ?? '',
+      all: environment['all_proxy'] ?? environment['ALL_PROXY'] ?? '',
       none: environment['no_proxy'] ?? environment['NO_PROXY'] ?? '',
     },
     ...(seconds === null ? {} : { patienceMs: Math.ceil(seconds * 1000) }),

@@ -101,7 +101,7 @@ export async function audit(address: string, options: AuditOptions): Promise<Aud
     const { fingerprints } = pinsOf(certificates);
     return { database: url, good: code === null, code, fingerprints, pageShowsKeys, sites };
   } finally {
-    await network.close();
+    network.close();
   }
 }
 

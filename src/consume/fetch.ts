@@ -28,7 +28,7 @@ export async function fetchDatabase(target: string, options: FetchOptions): Prom
   try {
     return await fetchThrough(network, target, options);
   } finally {
-    await network.close();
+    network.close();
   }
 }
 

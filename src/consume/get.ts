@@ -44,7 +44,7 @@ export async function get(names: readonly string[], options: GetOptions): Promis
     const issued = trusted?.Packsign.Issued ?? null;
     return { database: url, name, status, code, sha256, issued, packages, notices, findings, notify };
   } finally {
-    await network.close();
+    network.close();
   }
 }
 
@@ -158,7 +158,7 @@ export async function fetchFile(
     if (one !== undefined) return one;
     throw fileError(findings, database.notify);
   } finally {
-    await network.close();
+    network.close();
   }
 }
 

@@ -67,7 +67,7 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
       offers: fetched.trusted?.Packsign.Trusts ?? [],
     };
   } finally {
-    await network.close();
+    network.close();
   }
 }
 

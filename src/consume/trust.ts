@@ -108,7 +108,7 @@ export async function trustAdd(address: string, options: TrustAddOptions): Promi
       offers: packsign?.Trusts ?? [],
     };
   } finally {
-    await network.close();
+    network.close();
   }
 }
 

@@ -85,7 +85,7 @@ async function verifyRemote(target: string, options: VerifyOptions): Promise<Ver
       ...(await compareRemote(network, fetched, { run, again })),
     });
   } finally {
-    await network.close();
+    network.close();
   }
 }
 

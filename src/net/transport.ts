@@ -1,113 +1,66 @@
-import type { Dispatcher, request as undiciRequest } from 'undici';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { PacksignError, reasonOf, systemCode } from '../errors.js';
-import type { ErrorCode } from '../errors.js';
+import type { IncomingMessage } from 'node:http';
+import { PacksignError } from '../errors.js';
+import { makeAgents } from './agents.js';
+import type { Agents } from './agents.js';
+import { bodyOf, cancel } from './body.js';
+import { exchange } from './exchange.js';
+import { networkError } from './failure.js';
 import { openFile } from './file.js';
-import { bounded } from './pace.js';
+import { makePatience } from './patience.js';
+import type { Patience } from './patience.js';
+import { NO_PROXIES } from './proxy.js';
+import type { ProxySettings } from './proxy.js';
 import type { Reply, Request } from './reply.js';
 
 /** How the network is reached. Environment and terminal are the caller's. */
 export interface NetworkOptions {
-  /** Proxies as the environment names them, and the hosts that go without one; empty where there is none. */
-  readonly proxies: { readonly http: string; readonly https: string; readonly none: string };
-  /** Longest silence of a server, and the time over which it must not be too slow. */
+  readonly proxies: ProxySettings;
+  /** PEM texts of the authorities that may sign TLS certificates, in place of Node's own; null for those. */
+  readonly authorities: readonly string[] | null;
+  /** The `Authorization` that goes to a host, and to no other; null for none. */
+  readonly authorizationFor: (at: URL) => string | null;
+  /** The time in which an answer has to begin, redirections included, and over which it must not be too slow. */
   readonly patienceMs: number;
   /** Wait before a second attempt; doubled before every further one. */
   readonly backOffMs: number;
 }
 
 /** A way to the network, kept open between requests. */
-export interface Network {
-  /** One attempt. Throws NETWORK, NETWORK_TIMEOUT, REDIRECT_REFUSED, FILE_UNREADABLE. */
+export interface Network extends Pick<Patience, 'retrying'> {
+  /** One attempt. Throws NETWORK, NETWORK_TIMEOUT, REDIRECT_REFUSED, FILE_UNREADABLE, USAGE. */
   readonly get: (url: string, request?: Request) => Promise<Reply>;
-  /** Carries out what may fail for the moment: up to three times, each after a longer wait. */
-  readonly retrying: <T>(attempt: (number: number) => Promise<T>) => Promise<T>;
-  readonly close: () => Promise<void>;
+  readonly close: () => void;
 }
 
-const ATTEMPTS = 3;
 const REDIRECT_LIMIT = 5;
-const LONGEST_WAIT_MS = 30_000;
-const CONNECTIONS = 16;
 const FORBIDDEN = 403;
 const ABSENT = new Set([FORBIDDEN, 404, 410]);
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+const THROTTLING = new Set([429, 503]);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** Failures of the network that another attempt may not meet. */
-const WORTH_RETRYING: readonly ErrorCode[] = ['NETWORK', 'NETWORK_TIMEOUT'];
 
-/** No proxy, half a minute of patience. */
+/** No proxy, no credentials, half a minute of patience. */
 export const DIRECT_NETWORK: NetworkOptions = {
-  proxies: { http: '', https: '', none: '' },
+  proxies: NO_PROXIES,
+  authorities: null,
+  authorizationFor: () => null,
   patienceMs: 30_000,
   backOffMs: 500,
 };
 
-/** Opens the network; nothing is loaded before the first request. */
+/** Opens the network; no connection is made before the first request. */
 export function openNetwork(options: NetworkOptions): Network {
-  let agents: Promise<Agents> | null = null;
-  const open = () => (agents ??= makeAgents(options));
+  const agents = makeAgents(options.authorities);
+  const patience = makePatience(options.backOffMs);
   return {
     get: async (url, request = {}) => {
       if (new URL(url).protocol === 'file:') return await openFile(url, request);
-      return await follow(url, request, { agents: await open(), options });
+      await patience.turn();
+      return await follow(url, request, { agents, options });
     },
-    retrying: (attempt) => retry(attempt, options),
-    close: async () => {
-      if (agents !== null) await Promise.all((await agents).all.map((agent) => agent.destroy()));
-    },
+    retrying: patience.retrying,
+    close: () => agents.close(),
   };
-}
-
-async function retry<T>(attempt: (number: number) => Promise<T>, { backOffMs }: NetworkOptions): Promise<T> {
-  for (let number = 0; ; number += 1) {
-    try {
-      return await attempt(number);
-    } catch (error) {
-      if (!(error instanceof PacksignError) || !WORTH_RETRYING.includes(error.code)) throw error;
-      const prospect = prospectOf(error);
-      if (number + 1 >= ATTEMPTS || prospect?.isFinal === true) throw error;
-      await sleep(Math.min(Math.max(backOffMs * 2 ** number, prospect?.waitMs ?? 0), LONGEST_WAIT_MS));
-    }
-  }
-}
-
-/** Beside a failure: whether another attempt is of use, and when the server said to come again. */
-interface Prospect {
-  readonly isFinal: boolean;
-  readonly waitMs: number;
-}
-
-const FINAL: Prospect = { isFinal: true, waitMs: 0 };
-
-function prospectOf({ cause }: PacksignError): Prospect | null {
-  return typeof cause === 'object' && cause !== null && 'isFinal' in cause ? (cause as Prospect) : null;
-}
-
-interface Agents {
-  readonly request: typeof undiciRequest;
-  readonly http: Dispatcher;
-  readonly https: Dispatcher;
-  readonly all: readonly Dispatcher[];
-}
-
-async function makeAgents({ proxies, patienceMs }: NetworkOptions): Promise<Agents> {
-  const { Agent, EnvHttpProxyAgent, request } = await import('undici');
-  const common = {
-    headersTimeout: patienceMs,
-    bodyTimeout: patienceMs,
-    connect: { timeout: Math.min(patienceMs, 10_000) },
-    connections: CONNECTIONS,
-    maxHeaderSize: 64 * 1024,
-  };
-  // Empty strings, not nothing: else the library looks into the environment by itself.
-  const through = (proxy: string) =>
-    proxy === ''
-      ? new Agent(common)
-      : new EnvHttpProxyAgent({ ...common, httpProxy: proxy, httpsProxy: proxy, noProxy: proxies.none });
-  const http = through(proxies.http);
-  const https = through(proxies.https);
-  return { request, http, https, all: [http, https] };
 }
 
 interface Means {
@@ -115,16 +68,19 @@ interface Means {
   readonly options: NetworkOptions;
 }
 
-/** One request with its redirections: few, and never to a scheme that protects less. */
+/** One request with its redirections: few, in one time, and never to a scheme that protects less. */
 async function follow(url: string, request: Request, means: Means): Promise<Reply> {
+  const { agents, options } = means;
+  const deadline = performance.now() + options.patienceMs;
   let at = new URL(url);
   for (let count = 0; count <= REDIRECT_LIMIT; count += 1) {
-    const answer = await send(at, request, means);
-    if (!REDIRECTS.has(answer.statusCode)) return await read(at, answer, { request, means });
-    const location = headerOf(answer.headers, 'location');
-    await discard(answer.body);
-    if (location === null || !URL.canParse(location, at)) {
-      throw new PacksignError('NETWORK', `${at.href} redirects to nowhere`, { cause: FINAL });
+    const headers = headersFor(request, options.authorizationFor(at));
+    const response = await exchange(at, { agents, proxies: options.proxies, headers, deadline });
+    if (!REDIRECTS.has(response.statusCode ?? 0)) return await read(at, response, { request, means });
+    const { location } = response.headers;
+    cancel(response);
+    if (location === undefined || !URL.canParse(location, at)) {
+      throw networkError(`${at.href} redirects to nowhere`);
     }
     at = permitted(at, new URL(location, at));
   }
@@ -133,40 +89,40 @@ async function follow(url: string, request: Request, means: Means): Promise<Repl
 
 function permitted(from: URL, to: URL): URL {
   const isWeaker = from.protocol === 'https:' && to.protocol !== 'https:';
+  // A password that somebody else's server names is never sent.
+  to.username = '';
+  to.password = '';
   if (!isWeaker && ['http:', 'https:'].includes(to.protocol)) return to;
   throw new PacksignError('REDIRECT_REFUSED', `${from.href} redirects to ${to.href}, which protects less`, {
-    hint: 'if that is where the database lives now, name that address',
+    hint: 'if the database is there now, name that address',
   });
 }
 
-async function send(at: URL, request: Request, { agents }: Means): Promise<Dispatcher.ResponseData> {
-  const dispatcher = at.protocol === 'https:' ? agents.https : agents.http;
-  try {
-    return await agents.request(at, { dispatcher, headers: headersFor(request) });
-  } catch (error) {
-    throw failure(at, error);
-  }
-}
-
-function headersFor({ etag, from = 0, fresh }: Request): Record<string, string> {
+function headersFor(
+  { etag, from = 0, fresh }: Request,
+  authorization: string | null,
+): Record<string, string> {
   return {
     'user-agent': 'packsign',
-    // The bytes as they lie there: hashes are over those.
+    accept: '*/*',
+    // The bytes as they are in the file: hashes are over those.
     'accept-encoding': 'identity',
     ...(etag === undefined || etag === null ? {} : { 'if-none-match': etag }),
     ...(from > 0 ? { range: `bytes=${from}-` } : {}),
     ...(fresh === true ? { 'cache-control': 'no-cache', pragma: 'no-cache' } : {}),
+    ...(authorization === null ? {} : { authorization }),
   };
 }
 
 async function read(
   at: URL,
-  { statusCode, headers, body }: Dispatcher.ResponseData,
+  response: IncomingMessage,
   { request, means }: { request: Request; means: Means },
 ): Promise<Reply> {
-  const start = statusCode === 206 ? rangeOf(headerOf(headers, 'content-range')) : { from: 0, length: null };
+  const { statusCode = 0, headers } = response;
+  const start = statusCode === 206 ? rangeOf(headers['content-range']) : { from: 0, length: null };
   if (statusCode === 200 || (statusCode === 206 && start?.from === (request.from ?? 0))) {
-    const rest = lengthOf(headerOf(headers, 'content-length'));
+    const rest = lengthOf(headers['content-length']);
     const from = start?.from ?? 0;
     return {
       kind: 'found',
@@ -174,88 +130,54 @@ async function read(
       from,
       length: start?.length ?? (rest === null ? null : from + rest),
       headers: plainHeaders(headers),
-      body: bounded(body, {
-        patienceMs: means.options.patienceMs,
-        explain: (error) => failure(at, error),
-        at: at.href,
-      }),
-      cancel: () => {
-        // Without a listener the end of it would end the process.
-        body.on('error', () => undefined);
-        body.destroy();
-      },
+      body: bodyOf(response, { at, patienceMs: means.options.patienceMs }),
+      cancel: () => cancel(response),
     };
   }
-  await discard(body);
-  // What we have is longer than what lies there, or the server does not do ranges.
+  cancel(response);
+  // The server does not do ranges, or the file is shorter than what we have of it.
   const isRefusedRange = statusCode === 416 || statusCode === 206;
   if (isRefusedRange && (request.from ?? 0) > 0) {
     return await follow(at.href, { ...request, from: 0 }, means);
   }
   if (statusCode === 304 && typeof request.etag === 'string') return { kind: 'unchanged' };
   if (ABSENT.has(statusCode)) return { kind: 'absent', isForbidden: statusCode === FORBIDDEN };
-  const asked = Number(headerOf(headers, 'retry-after'));
-  throw new PacksignError('NETWORK', `${at.href} answers ${statusCode}`, {
-    cause: PASSING.has(statusCode) ? { isFinal: false, waitMs: asked > 0 ? asked * 1000 : 0 } : FINAL,
+  throw refusalOf(at, statusCode, headers['retry-after']);
+}
+
+function refusalOf(at: URL, status: number, retryAfter: string | undefined): PacksignError {
+  if (status === 401) {
+    const hint = 'put its name and password into ~/.netrc, or the header into PACKSIGN_AUTHORIZATION';
+    return networkError(`${at.href} answers 401: it asks who you are`, hint);
+  }
+  return networkError(`${at.href} answers ${status}`, null, {
+    isFinal: !PASSING.has(status),
+    isThrottling: THROTTLING.has(status),
+    waitMs: waitOf(retryAfter),
   });
 }
 
-function rangeOf(text: string | null): { readonly from: number; readonly length: number | null } | null {
+/** `Retry-After`: seconds or a date (RFC 9110, section 10.2.3). */
+function waitOf(text: string | undefined): number {
+  if (text === undefined) return 0;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(ms) && ms > 0 ? ms : 0;
+}
+
+function rangeOf(text: string | undefined): { readonly from: number; readonly length: number | null } | null {
   const [, from, length] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(text ?? '') ?? [];
-  if (from === undefined) return null;
-  return { from: Number(from), length: lengthOf(length ?? null) };
+  return from === undefined ? null : { from: Number(from), length: lengthOf(length) };
 }
 
-function lengthOf(text: string | null): number | null {
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
+function lengthOf(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-type Headers = Dispatcher.ResponseData['headers'];
-
-function headerOf(headers: Headers, name: string): string | null {
-  const value = headers[name];
-  return (Array.isArray(value) ? value[0] : value) ?? null;
-}
-
-function plainHeaders(headers: Headers): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.keys(headers).map((name) => [name, headerOf(headers, name) ?? '']));
-}
-
-/** The rest of an answer that nobody wants; a long one is cut off. */
-async function discard(body: Dispatcher.ResponseData['body']): Promise<void> {
-  try {
-    await body.dump({ limit: 16 * 1024 });
-  } catch {
-    // It was not wanted.
-  }
-}
-
-function failure(at: URL, error: unknown): PacksignError {
-  if (error instanceof PacksignError) return error;
-  const code = systemCode(error) ?? '';
-  if (code.endsWith('_TIMEOUT') || code === 'ETIMEDOUT') {
-    return new PacksignError('NETWORK_TIMEOUT', `${at.host} does not answer in time`, {
-      hint: 'try again later; --timeout 5m is more patient',
-      cause: error,
-    });
-  }
-  return new PacksignError('NETWORK', `cannot fetch ${at.href}: ${wordsFor(code, at) ?? reasonOf(error)}`, {
-    hint: 'look at the address and at your network, and try again',
-    cause: error,
-  });
-}
-
-function wordsFor(code: string, at: URL): string | null {
-  switch (code) {
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `there is no host ${at.hostname}, or no network`;
-    case 'ECONNREFUSED':
-      return `nothing answers at ${at.host}`;
-    case 'UND_ERR_SOCKET':
-    case 'ECONNRESET':
-      return 'the connection was closed';
-    default:
-      return null;
-  }
+function plainHeaders(headers: IncomingMessage['headers']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? (value[0] ?? '') : (value ?? ''),
+    ]),
+  );
 }

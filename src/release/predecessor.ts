@@ -118,7 +118,7 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
     const offered = own.length > 0 ? null : await offeredKeys(network, fetched);
     return { signed, previous: signed.content.sha256(), keys: own, lastKeys: null, ...offered };
   } finally {
-    await network.close();
+    network.close();
   }
 }
 

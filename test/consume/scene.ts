@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { PrivateKey } from 'openpgp';
 import { afterAll } from 'vitest';
 import { encodeDatabase } from '../../src/format/database.js';
-import { fetchDatabase, get, trustAdd } from '../../src/index.js';
+import { DIRECT_NETWORK, fetchDatabase, get, trustAdd } from '../../src/index.js';
 import type { FetchedDatabase, GetOptions, GetResult, TrustAddOptions, TrustAdded } from '../../src/index.js';
 import type { Packsign } from '../../src/model/database.js';
 import { makeRun } from '../../src/run.js';
@@ -164,7 +164,7 @@ export interface Reader {
   readonly store: () => Readonly<Record<string, string>>;
 }
 
-export const HASTY = { proxies: { http: '', https: '', none: '' }, patienceMs: 600, backOffMs: 5 } as const;
+export const HASTY = { ...DIRECT_NETWORK, patienceMs: 600, backOffMs: 5 } as const;
 
 export function newReader(place: Place = newPlace()): Reader {
   const store = { kind: 'store', folder: place.path('config'), cacheFolder: place.path('cache') } as const;

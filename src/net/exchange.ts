@@ -1,0 +1,91 @@
+import { request as httpRequest } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { systemCode } from '../errors.js';
+import { proxyRefusal } from './agents.js';
+import type { Agents } from './agents.js';
+import { failure, networkError, timeoutError } from './failure.js';
+import { proxyAuthorization, proxyFor } from './proxy.js';
+import type { ProxySettings } from './proxy.js';
+
+const HEADER_LIMIT_BYTES = 64 * 1024;
+/** A server that goes on with 103 Early Hints and the like never answers. */
+const INTERIM_LIMIT = 16;
+
+export interface ExchangeOptions {
+  readonly agents: Agents;
+  readonly proxies: ProxySettings;
+  readonly headers: Readonly<Record<string, string>>;
+  /** When the headers of the answer have to be there, on the clock of `performance`. */
+  readonly deadline: number;
+}
+
+/**
+ * Sends one GET and waits for the headers of its answer. Throws NETWORK, NETWORK_TIMEOUT, and USAGE for a proxy that
+ * packsign cannot use.
+ */
+export async function exchange(at: URL, options: ExchangeOptions): Promise<IncomingMessage> {
+  const proxy = proxyFor(at, options.proxies);
+  for (let isAgain = false; ; isAgain = true) {
+    const answer = await sendOnce(at, proxy, options);
+    if (answer.kind === 'answered') return answer.response;
+    // The server closed a kept connection just when we used it again: nobody has answered yet, so ask once more.
+    if (!answer.wasKept || isAgain) throw failure(at, answer.error, proxy);
+  }
+}
+
+type Answer =
+  | { readonly kind: 'answered'; readonly response: IncomingMessage }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly wasKept: boolean };
+
+async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): Promise<Answer> {
+  const isTls = at.protocol === 'https:';
+  const request = (isTls ? httpsRequest : httpRequest)(requestOptions(at, proxy, options));
+  return await new Promise((resolve) => {
+    const fail = (error: unknown) => {
+      clearTimeout(alarm);
+      const isClosed = ['ECONNRESET', 'EPIPE'].includes(systemCode(error) ?? '');
+      resolve({ kind: 'failed', error, wasKept: request.reusedSocket && isClosed });
+      request.destroy();
+    };
+    const alarm = setTimeout(
+      () => fail(timeoutError(proxy ?? at)),
+      Math.max(1, options.deadline - performance.now()),
+    );
+    let interim = 0;
+    request.on('information', () => {
+      interim += 1;
+      if (interim > INTERIM_LIMIT) fail(networkError(`${at.host} sends interim answers without end`));
+    });
+    // Also after the answer: an error that nobody hears ends the process.
+    request.on('error', fail);
+    request.once('response', (response) => {
+      clearTimeout(alarm);
+      if (!isTls && proxy !== null && response.statusCode === 407) fail(proxyRefusal(proxy, 407));
+      else resolve({ kind: 'answered', response });
+    });
+    request.end();
+  });
+}
+
+function requestOptions(at: URL, proxy: URL | null, { agents, headers }: ExchangeOptions): RequestOptions {
+  const common = { maxHeaderSize: HEADER_LIMIT_BYTES, headers };
+  if (at.protocol === 'https:') return { ...common, ...target(at), agent: agents.httpsVia(proxy) };
+  if (proxy === null) return { ...common, ...target(at), agent: agents.http };
+  // A proxy is asked for the whole address (RFC 9112, section 3.2.2).
+  return {
+    ...common,
+    ...target(proxy),
+    path: at.href,
+    agent: agents.http,
+    headers: { ...headers, host: at.host, ...proxyAuthorization(proxy) },
+  };
+}
+
+function target(url: URL): RequestOptions {
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    ...(url.port === '' ? {} : { port: url.port }),
+    path: `${url.pathname}${url.search}`,
+  };
+}

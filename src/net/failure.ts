@@ -1,0 +1,117 @@
+import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
+import { proxyName } from './proxy.js';
+
+/** Beside a failure of the network: whether to try again, and when. */
+export interface Prospect {
+  readonly isFinal: boolean;
+  /** How long the server asks us to wait. */
+  readonly waitMs: number;
+  /** Whether the server answers that there are too many requests. */
+  readonly isThrottling: boolean;
+}
+
+const FINAL: Prospect = { isFinal: true, waitMs: 0, isThrottling: false };
+
+/** Failures that another attempt may not meet. */
+const WORTH_RETRYING: readonly ErrorCode[] = ['NETWORK', 'NETWORK_TIMEOUT'];
+
+/** Whether and when another attempt is worth it; null for errors that are not the network's. */
+export function prospectOf(error: unknown): Prospect | null {
+  if (!(error instanceof PacksignError) || !WORTH_RETRYING.includes(error.code)) return null;
+  const { cause } = error;
+  if (typeof cause === 'object' && cause !== null && 'isFinal' in cause) return cause as Prospect;
+  return { ...FINAL, isFinal: false };
+}
+
+/** A failure of the network. `prospect`: final unless it says otherwise. */
+export function networkError(
+  message: string,
+  hint: string | null = null,
+  prospect: Partial<Prospect> = {},
+): PacksignError {
+  const cause: Prospect = { ...FINAL, ...prospect };
+  return new PacksignError('NETWORK', message, { ...(hint === null ? {} : { hint }), cause });
+}
+
+export function timeoutError(at: URL): PacksignError {
+  return new PacksignError('NETWORK_TIMEOUT', `${at.host} does not answer in time`, {
+    hint: 'try again later; --timeout 5m is more patient',
+  });
+}
+
+const NETWORK_HINT = 'look at the address and at your network, and try again';
+const OWN_CA_HINT =
+  'if the server has a certificate of your own authority, name it: SSL_CERT_FILE=FILE or NODE_EXTRA_CA_CERTS=FILE';
+
+/** What an error of Node's sockets or of TLS means to a user. `proxy`: the proxy that was asked, if one was. */
+export function failure(at: URL, error: unknown, proxy: URL | null = null): PacksignError {
+  if (error instanceof PacksignError) return error;
+  const code = systemCode(error) ?? '';
+  const tls = certificateTrouble(code, at) ?? tlsTrouble(code, error, at);
+  if (tls !== null) return networkError(`cannot fetch ${at.href}: ${tls[0]}`, tls[1]);
+  if (code === 'ETIMEDOUT' || code === 'ERR_SOCKET_CONNECTION_TIMEOUT') return timeoutError(proxy ?? at);
+  const words = wordsFor(code, proxy ?? at) ?? reasonOf(error);
+  const who = proxy === null ? '' : `${proxyName(proxy)}: `;
+  const hint = proxy === null ? NETWORK_HINT : 'look at http_proxy, https_proxy and ALL_PROXY, and try again';
+  return networkError(`cannot fetch ${at.href}: ${who}${words}`, hint, { isFinal: false });
+}
+
+type Trouble = readonly [words: string, hint: string];
+
+function certificateTrouble(code: string, { hostname }: URL): Trouble | null {
+  switch (code) {
+    case 'CERT_HAS_EXPIRED':
+      return [
+        `the TLS certificate of ${hostname} has expired`,
+        'tell its operator; look at the clock of this machine',
+      ];
+    case 'CERT_NOT_YET_VALID':
+      return [`the TLS certificate of ${hostname} is not valid yet`, 'look at the clock of this machine'];
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return [`the TLS certificate is not for ${hostname}`, 'look at the address; tell its operator'];
+    case 'CERT_REVOKED':
+      return [`the TLS certificate of ${hostname} is revoked`, 'tell its operator'];
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'CERT_UNTRUSTED':
+      return [
+        `no authority that this machine knows has signed the TLS certificate of ${hostname}`,
+        OWN_CA_HINT,
+      ];
+    default:
+      return null;
+  }
+}
+
+function tlsTrouble(code: string, error: unknown, { host }: URL): Trouble | null {
+  const isTls = code === 'EPROTO' || code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_');
+  if (!isTls) return null;
+  const isPlain = /wrong.version.number|http.request/i.test(`${code} ${reasonOf(error)}`);
+  const words = isPlain ? `${host} does not speak TLS there` : `no TLS connection with ${host} (${code})`;
+  return [words, 'look at the address, above all at http or https and the port'];
+}
+
+function wordsFor(code: string, { hostname, host }: URL): string | null {
+  switch (code) {
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `there is no host ${hostname}, or no network`;
+    case 'ECONNREFUSED':
+      return `nothing answers at ${host}`;
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return `there is no way to ${hostname}`;
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'ERR_STREAM_PREMATURE_CLOSE':
+      return 'the connection was closed';
+    case 'HPE_HEADER_OVERFLOW':
+      return 'the answer has more than 64 KiB of headers';
+    default:
+      return code.startsWith('HPE_') ? 'the answer is not HTTP' : null;
+  }
+}
