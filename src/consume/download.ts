@@ -216,7 +216,8 @@ async function finishDownload(
       else await part.remove();
       return { kind: 'altered', path, expected, found: streamed.found };
     case 'missing':
-      await part.remove();
+      // A later run may find the rest.
+      await part.leave();
       return { kind: 'missing', path, expected, found: null };
     case 'failed':
       await part.leave();

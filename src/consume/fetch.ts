@@ -2,8 +2,12 @@ import { PacksignError } from '../errors.js';
 import { namedAddress } from '../model/address.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
+import { signaturePath } from '../model/layout.js';
 import { addressPlace } from '../places/address.js';
+import type { Place } from '../places/place.js';
+import { sha256Of } from '../verify/verify-database.js';
 import type { PinOptions } from './pins.js';
+import { keptOf } from './remember.js';
 import { findSource } from './sources.js';
 import type { FetchOptions, PlaceRequest, RemoteSource } from './sources.js';
 import { refusal, verifyPlace } from './verify-place.js';
@@ -95,9 +99,36 @@ async function fetchFrom(
 ): Promise<FetchedDatabase> {
   const place = addressPlace(network, from);
   const first = await verifyPlace(place, source, request);
-  // An old database may come from a cache on the way.
-  const isOld = first.code === 'DATABASE_ROLLED_BACK' && request.fresh !== true;
-  return fetched(isOld ? await verifyPlace(place, source, { ...request, fresh: true }) : first, source, from);
+  if (first.code !== 'DATABASE_ROLLED_BACK') return fetched(first, source, from);
+  // An old database may come from a cache on the way, or from one that is behind the others.
+  const again = await verifyPlace(place, source, { ...request, fresh: true, pastCaches: true });
+  if (again.code !== 'DATABASE_ROLLED_BACK') return fetched(again, source, from);
+  return fetched((await verifyKept(place, source, { request, behind: again })) ?? again, source, from);
+}
+
+/** The newer database that we hold counts as long as it is fresh; null where there is none. */
+async function verifyKept(
+  place: Place,
+  source: RemoteSource,
+  { request, behind }: { readonly request: FetchRequest; readonly behind: PlaceVerdict },
+): Promise<PlaceVerdict | null> {
+  const kept = keptOf(source, request.run.trust);
+  if (kept === null) return null;
+  const found = (bytes: Buffer) => Promise.resolve({ kind: 'found', bytes, etag: null } as const);
+  const isSignature = (path: string) => path === signaturePath(sha256Of(kept.bytes));
+  const answer = await verifyPlace(
+    {
+      ...place,
+      readDatabase: () => found(kept.bytes),
+      readBeside: async (path, options) =>
+        isSignature(path) ? await found(kept.signature) : await place.readBeside(path, options),
+    },
+    source,
+    request,
+  );
+  if (answer.status !== 'authentic') return null;
+  const notice = `${place.database} is behind (${behind.message ?? ''}): the newer database that was accepted counts`;
+  return { ...answer, notices: [...answer.notices, notice] };
 }
 
 function noAddress(source: RemoteSource): FetchedDatabase {

@@ -31,7 +31,7 @@ export async function remember(
   const { database } = verdict;
   const note = database === null ? null : acceptedNote({ sha256: verdict.sha256, database }, etag);
   const isNew = note !== null && note.sha256 !== entry.accepted?.sha256;
-  const isKept = !isNew && (etag === null || keptOf(source, trust) !== null);
+  const isKept = !isNew && keptOf(source, trust) !== null;
   const certificates = await armored(keys.certificates);
   const refreshed = keys.areFresh && database !== null ? run.now : null;
   await changeTrust(trust.folder, (entries) => {
@@ -83,13 +83,13 @@ export function acceptedNote(
   };
 }
 
-/** The bytes of the last accepted database, with what the server called them; null where they were not kept whole. */
+/** The last accepted database, with the server's ETag for it; null if the cache does not have all of it. */
 export function keptOf(
   { entry }: Source,
   trust: TrustPlace,
-): (KeptDatabase & { readonly etag: string }) | null {
+): (KeptDatabase & Pick<AcceptedNote, 'etag'>) | null {
   const accepted = entry?.accepted ?? null;
-  if (accepted?.etag == null || trust.kind !== 'store' || trust.cacheFolder === null) return null;
+  if (accepted === null || trust.kind !== 'store' || trust.cacheFolder === null) return null;
   const kept = readKept(trust.cacheFolder, accepted.sha256);
   return kept === null || sha256Of(kept.bytes) !== accepted.sha256 ? null : { ...kept, etag: accepted.etag };
 }

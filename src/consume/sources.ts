@@ -31,6 +31,8 @@ export interface PlaceRequest {
   readonly run: Run;
   /** Whether to ask past all caches and to use nothing that was kept. */
   readonly fresh?: boolean;
+  /** Whether to ask under an address that no cache on the way has seen. */
+  readonly pastCaches?: boolean;
   /** Whether to ask for certificates although they were asked for not long ago. */
   readonly keysDue?: boolean;
 }

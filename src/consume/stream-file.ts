@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
 import { besideAddress } from '../model/address.js';
 import type { FileEntry } from '../model/file-entry.js';
+import { networkError } from '../net/failure.js';
 import type { Network } from '../net/transport.js';
 
 /** Where the bytes of a file go. */
@@ -54,6 +55,9 @@ export async function streamFile(
   return of('altered') ?? of('failed') ?? { kind: 'missing' };
 }
 
+/** So much more has to come before the attempts are counted anew. */
+const PROGRESS_BYTES = 64 * 1024;
+
 interface Streaming {
   readonly wanted: WantedFile;
   readonly sink: Sink;
@@ -61,7 +65,8 @@ interface Streaming {
 
 async function streamFrom(network: Network, from: string, streaming: Streaming): Promise<Streamed> {
   try {
-    return await network.retrying(() => streamOnce(network, from, streaming));
+    const progress = () => Math.floor(streaming.sink.length() / PROGRESS_BYTES);
+    return await network.retrying(() => streamOnce(network, from, streaming), progress);
   } catch (error) {
     if (error instanceof PacksignError && error.exitStatus === 2 && error.code !== 'FILE_UNWRITABLE') {
       return { kind: 'failed', error };
@@ -71,27 +76,40 @@ async function streamFrom(network: Network, from: string, streaming: Streaming):
 }
 
 async function streamOnce(network: Network, from: string, { wanted, sink }: Streaming): Promise<Streamed> {
-  const { Size } = wanted.entry;
+  const { Size, SHA256 } = wanted.entry;
   if (sink.length() > Size) await sink.restart();
+  let altered = (found: string): Streamed => ({ kind: 'altered', from, found });
   if (sink.length() === 0 || sink.length() < Size) {
     const reply = await network.get(from, { from: sink.length() });
     if (reply.kind !== 'found') return { kind: 'missing' };
+    const encoding = reply.headers['content-encoding'] ?? 'identity';
+    // Other bytes under this header may be the right ones, compressed on the way.
+    if (encoding !== 'identity') altered = () => ({ kind: 'failed', error: compressed(from, encoding) });
     if (reply.length !== null && reply.length !== Size) {
       reply.cancel();
-      return { kind: 'altered', from, found: `${reply.length} bytes` };
+      return altered(`${reply.length} bytes`);
     }
     if (reply.from !== sink.length()) await sink.restart();
     for await (const bytes of reply.body) {
-      if (sink.length() + bytes.length > Size)
-        return { kind: 'altered', from, found: `more than ${Size} bytes` };
+      if (sink.length() + bytes.length > Size) return altered(`more than ${Size} bytes`);
       await sink.write(bytes);
     }
+    // A server that does not say how long the answer is has lost the connection, for all we know.
+    if (sink.length() < Size) throw endedEarly(from, sink.length(), Size);
   }
-  if (sink.length() < Size) return { kind: 'altered', from, found: `${sink.length()} bytes` };
   const sha256 = sink.sha256();
-  return sha256 === wanted.entry.SHA256
-    ? { kind: 'good', from }
-    : { kind: 'altered', from, found: `sha256 ${sha256}, ${sink.length()} bytes` };
+  return sha256 === SHA256 ? { kind: 'good', from } : altered(`sha256 ${sha256}, ${sink.length()} bytes`);
+}
+
+function compressed(from: string, encoding: string): PacksignError {
+  return networkError(
+    `${from} is sent compressed (Content-Encoding: ${encoding}), though packsign asks for the file as it is`,
+    'tell the operator of the server; another mirror may serve it as it is',
+  );
+}
+
+function endedEarly(from: string, bytes: number, ofBytes: number): PacksignError {
+  return networkError(`${from} ended after ${bytes} of ${ofBytes} bytes`, 'try again', { isFinal: false });
 }
 
 /** A sink that only hashes. */

@@ -61,7 +61,7 @@ export async function verifyPlace(
   return await refusing(verifying, null, async () => {
     for (let attempt = 0; ; attempt += 1) {
       const obtained = await readDatabase(verifying, attempt);
-      if (obtained.kind === 'absent') return missing(verifying, obtained);
+      if (obtained.kind === 'absent') return missing(source, absence(verifying, obtained));
       const sha256 = sha256Of(obtained.bytes);
       const answer = await refusing(verifying, sha256, async () => {
         const signature = obtained.signature ?? (await readSignature(sha256, verifying, attempt));
@@ -108,11 +108,11 @@ async function readDatabase(
     tooLarge: 'DATABASE_TOO_LARGE',
     etag: attempt === 0 ? (known?.etag ?? null) : null,
     fresh: request.fresh === true || attempt > 0,
-    attempt,
+    pastCaches: request.pastCaches === true || attempt >= 2,
   });
   if (read.kind === 'absent') return read;
   if (read.kind === 'found') return { ...read, kind: 'obtained', signature: null };
-  if (known === null) {
+  if (known?.etag == null) {
     throw new PacksignError('NETWORK', `${place.database} answered 304 to an unconditional request`);
   }
   return { kind: 'obtained', ...known };
@@ -149,6 +149,9 @@ async function decide(
   const { bytes, signature, sha256 } = obtained;
   if (source.pins === null) return unpinned(source, { bytes, sha256 });
   const keys = await currentKeys(sha256, verifying);
+  // A login page or an error page is nothing that anybody tampered with.
+  const isOther = place.mayLag && signature === null && !bytes.subarray(0, 1024).includes('<plist');
+  if (isOther) return missing(source, `${place.database} is not a package database`);
   if (keys.defect !== null && keys.certificates.length === 0) {
     return refusal(source, { ...keys.defect, sha256 });
   }
@@ -229,13 +232,15 @@ function unpinned(source: Source, found: Pick<PlaceVerdict, 'bytes' | 'sha256'>)
   return { ...NOTHING_FOUND, ...common(source), ...found, status, code: 'NOT_PINNED', message };
 }
 
-function missing(
+function absence(
   { place: { database }, source }: Verifying,
   { isForbidden }: Read & { kind: 'absent' },
-): PlaceVerdict {
-  const message = isForbidden
-    ? `${database} may not be read (403), or is not there`
-    : `there is no ${source.url === null ? '' : 'database at '}${database}`;
+): string {
+  if (isForbidden) return `${database} may not be read (403), or is not there`;
+  return `there is no ${source.url === null ? '' : 'database at '}${database}`;
+}
+
+function missing(source: Source, message: string): PlaceVerdict {
   return refusal(source, { code: 'DATABASE_MISSING', message, sha256: null });
 }
 

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import { PacksignError } from '../errors.js';
 import { besideAddress } from '../model/address.js';
+import { networkError } from '../net/failure.js';
 import type { Request } from '../net/reply.js';
 import type { Network } from '../net/transport.js';
 import type { Place, Read, ReadLimits } from './place.js';
@@ -14,15 +17,16 @@ export function addressPlace(network: Network, database: string): Place {
     database,
     mayLag: true,
     nameOf,
-    readDatabase: ({ attempt = 0, ...request }) => read(network, pastCaches(database, attempt), request),
+    readDatabase: ({ pastCaches = false, ...request }) =>
+      read(network, pastCaches ? unseen(database) : database, request),
     readBeside: (path, request) => read(network, nameOf(path), request),
   };
 }
 
-/** Some caches ignore a request to look again; an address that they have not seen makes them. */
-function pastCaches(address: string, attempt: number): string {
+/** Caches may ignore that they are asked to look again. An address that none of them has seen makes them. */
+function unseen(address: string): string {
   const url = new URL(address);
-  if (attempt >= 2 && url.search === '' && url.protocol !== 'file:') url.search = `?again=${attempt}`;
+  if (url.search === '' && url.protocol !== 'file:') url.search = `?again=${randomBytes(6).toString('hex')}`;
   return url.href;
 }
 
@@ -45,6 +49,26 @@ async function read(network: Network, url: string, options: ReadLimits & Request
       if (length > limitBytes) throw excess();
       chunks.push(chunk);
     }
-    return { kind: 'found', bytes: Buffer.concat(chunks, length), etag: reply.headers['etag'] ?? null };
+    const { etag = null, 'content-encoding': encoding = 'identity' } = reply.headers;
+    const bytes = plainBytes(Buffer.concat(chunks, length), { encoding, limitBytes, url });
+    return { kind: 'found', bytes, etag };
   });
+}
+
+/** Some servers compress although they are asked not to. Throws NETWORK, also for more than the limit. */
+function plainBytes(
+  bytes: Buffer,
+  {
+    encoding,
+    limitBytes,
+    url,
+  }: { readonly encoding: string; readonly limitBytes: number; readonly url: string },
+): Buffer {
+  if (encoding === 'identity') return bytes;
+  try {
+    if (/^(?:x-)?gzip$/i.test(encoding)) return gunzipSync(bytes, { maxOutputLength: limitBytes });
+  } catch {
+    // Not gzip, or too much of it.
+  }
+  throw networkError(`${url} is sent with the Content-Encoding ${encoding}, which packsign cannot read`);
 }

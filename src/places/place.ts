@@ -11,8 +11,8 @@ export interface DatabaseRequest extends ReadLimits {
   readonly etag?: string | null;
   /** Whether caches on the way are asked to look for themselves. */
   readonly fresh?: boolean;
-  /** How often the database was read before: some caches look again only for an address that is new to them. */
-  readonly attempt?: number;
+  /** Whether to ask under an address that no cache has seen: some do not look again when asked to. */
+  readonly pastCaches?: boolean;
 }
 
 export type Read =
