@@ -25,7 +25,12 @@ export interface Site {
   /** Ends with a slash. */
   readonly url: string;
   /** Paths that were asked for, in order, with the headers of the request. */
-  readonly requests: { readonly path: string; readonly headers: IncomingMessage['headers'] }[];
+  readonly requests: {
+    readonly path: string;
+    /** Whether it was asked for under an address that no cache has seen. */
+    readonly again: boolean;
+    readonly headers: IncomingMessage['headers'];
+  }[];
   /** What the server does in place of giving the file; by path without the first slash. */
   readonly tricks: Map<string, Handler>;
 }
@@ -42,7 +47,7 @@ export async function serve(folder: string): Promise<Site> {
   const tricks: Site['tricks'] = new Map();
   const url = await listen((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://host').pathname).slice(1);
-    requests.push({ path, headers: request.headers });
+    requests.push({ path, again: request.url?.includes('?again=') === true, headers: request.headers });
     const trick = tricks.get(path);
     if (trick !== undefined) trick(request, response);
     else sendFile(join(folder, path), request, response);

@@ -55,6 +55,7 @@ test('trust-and-get pins a key, downloads, and refuses an older database', async
   expect(user.read('out/demo-1.0.tar.gz')).toEqual(DEMO);
   await publish(place, known.ann, { issued: minutes(ISSUED, -60) });
   user.remove('out/demo-1.0.tar.gz');
+  user.remove('out/cache');
   const second = await example('trust-and-get.mjs', site.url, 'ann.asc', 'demo', 'out').catch(
     (error: unknown) => error,
   );

@@ -67,7 +67,11 @@ describe('a directory and an address get the same answer', () => {
   test.each<[string, string | null, () => unknown]>([
     ['where all is good', null, () => undefined],
     ['where there is no database', 'DATABASE_MISSING', () => place.remove('dist/packages.plist')],
-    ['where the database is a text', 'SIGNATURE_MISSING', () => place.write('dist/packages.plist', 'hello')],
+    [
+      'where the database is changed',
+      'SIGNATURE_MISSING',
+      () => place.write('dist/packages.plist', `${place.text('dist/packages.plist')}\n`),
+    ],
     [
       'where the signature is gone',
       'SIGNATURE_MISSING',

@@ -98,7 +98,34 @@ describe('arbitrary software', () => {
 describe('rollback', () => {
   test('a database that was issued before the last accepted one', async () => {
     await publish(place, known.ann, { issued: minutes(ISSUED, -60), packsign: packsign() });
+    reader.place.remove('cache');
     await expectRefusal('DATABASE_ROLLED_BACK');
+  });
+
+  test('an older database does not count while the newer one is fresh and still at hand', async () => {
+    await reader.fetch(site.url);
+    await publish(place, known.ann, { issued: minutes(ISSUED, -60), packsign: packsign() });
+    const before = reader.store();
+    const answer = await reader.fetch(site.url);
+    expect([answer.status, answer.trusted?.Packsign.Issued]).toEqual(['authentic', ISSUED]);
+    expect(answer.notices).toEqual([
+      expect.stringMatching(/^http\S+ is behind \(issued at .*\): the newer database/),
+    ]);
+    expect(site.requests.some(({ again }) => again)).toBe(true);
+    expect(reader.store()).toEqual(before);
+    await expectRefusal('DATABASE_ROLLED_BACK', minutes(ISSUED, 181 * 24 * 60));
+  });
+
+  test('a cache that is behind, and does not look again when asked to, is asked under another address', async () => {
+    const old = await publish(place, known.ann, { issued: minutes(ISSUED, -60), packsign: packsign() });
+    await publish(place, known.ann, { issued: minutes(ISSUED, 5), packsign: packsign() });
+    site.tricks.set('packages.plist', (request, response) => {
+      if (request.url?.includes('?') === true) sendFile(place.path('dist/packages.plist'), request, response);
+      else response.end(old);
+    });
+    const answer = await reader.fetch(site.url);
+    expect([answer.status, answer.trusted?.Packsign.Issued]).toEqual(['authentic', minutes(ISSUED, 5)]);
+    expect(answer.notices).toEqual([]);
   });
 
   test('another database of the same instant', async () => {
