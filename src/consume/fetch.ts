@@ -124,7 +124,8 @@ async function verifyKept(
         isSignature(path) ? await found(kept.signature) : await place.readBeside(path, options),
     },
     source,
-    request,
+    // It was remembered when it was accepted.
+    { ...request, run: { ...request.run, trust: { kind: 'none' } } },
   );
   if (answer.status !== 'authentic') return null;
   const notice = `${place.database} is behind (${behind.message ?? ''}): the newer database that was accepted counts`;
