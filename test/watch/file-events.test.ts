@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openFileEvents, stampFiles } from '../../src/watch/file-events.js';
+import { openFileEvents } from '../../src/watch/file-events.js';
 import type { FileEvents } from '../../src/watch/file-events.js';
+import { stampFiles } from '../../src/watch/stamps.js';
 import { given } from '../tools.js';
 
 /** Stands in for chokidar's watcher: says what a test has it say. */
