@@ -1,14 +1,14 @@
 import { announce, make, maybe } from './elements.js';
 
-/** What this browser remembers of a comparison. */
+/** A comparison that this browser remembers. */
 interface Compared {
   readonly fingerprint: string;
   readonly at: string;
 }
 
 /**
- * Lets the reader hold the fingerprints that the page shows against one from another place: typed or pasted, or in the
- * address that a QR code on paper led to. A match is remembered, so that another key on the same page shows.
+ * Lets the reader compare the fingerprints on the page with one from another place: typed, pasted, or in the address of a
+ * QR code on paper. The browser remembers a match, and warns if the page later shows another key.
  */
 export function watchKeys(fingerprints: readonly string[], base: string): void {
   const memory = `packsign ${base}`;
@@ -32,7 +32,7 @@ export function watchKeys(fingerprints: readonly string[], base: string): void {
   });
 }
 
-/** Those that a QR code has put at the end of the address. */
+/** The fingerprints that a QR code put at the end of the address. */
 function fingerprintsIn(fragment: string): readonly string[] {
   return /^#[0-9A-F]{40}(?:\+[0-9A-F]{40})*$/.test(fragment) ? fragment.slice(1).split('+') : [];
 }
@@ -89,17 +89,15 @@ function tellOfAddress(named: readonly string[], fingerprints: readonly string[]
 }
 
 function note(text: string): void {
-  const place = maybe('check-note');
-  if (place !== null) place.textContent = text;
+  maybe('check-note')?.replaceChildren(text);
 }
 
 function warn(text: string): void {
-  const place = maybe('check-note');
-  place?.replaceChildren(make('strong', { text, className: 'is-bad' }));
+  maybe('check-note')?.replaceChildren(make('strong', { text, className: 'is-bad' }));
   announce(text);
 }
 
-// Storage may be forbidden; then nothing is remembered.
+// The browser may forbid storage; then it remembers nothing.
 function recall(name: string): Compared | null {
   try {
     const value = JSON.parse(localStorage.getItem(name) ?? 'null') as Compared | null;
