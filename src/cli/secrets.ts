@@ -1,6 +1,6 @@
 import { on } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { PacksignError, once, reasonOf } from '../index.js';
 import { readTyped } from './prompt.js';
 import { canAsk } from './streams.js';
@@ -55,7 +55,7 @@ function needed(): PacksignError {
 }
 
 async function givenPassphrase({ stdin, environment }: Outside, file: string | null): Promise<string | null> {
-  if (file === '-') return firstLine(await text(stdin));
+  if (file === '-') return firstLine((await buffer(stdin)).toString());
   if (file !== null) return firstLine(readPassphraseFile(file));
   return environment['PACKSIGN_PASSPHRASE'] ?? null;
 }
@@ -78,7 +78,7 @@ const ARMOR_END = /^-----END PGP [A-Z ]+-----[\t\r ]*$/m;
 /** Reads a key that the user pastes, up to its last line; without a terminal, all of the input. Throws KEYS_MALFORMED. */
 export async function readPasted(outside: Outside): Promise<string> {
   const { stdin, stderr } = outside;
-  if (!canAsk(outside)) return `${(await text(stdin)).trim()}\n`;
+  if (!canAsk(outside)) return `${(await buffer(stdin)).toString().trim()}\n`;
   stderr.write('paste the public key, with its first and last line:\n');
   let pasted = '';
   for await (const [chunk] of on(stdin, 'data', { close: ['end'] }) as AsyncIterable<[Buffer | string]>) {

@@ -305,10 +305,10 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
 
 /** Scans again with settings that may exclude other files. Files that are new to us count as unstable. */
 function scanAnew(directory: string, { scan, unstable }: Seen, { Exclude = [] }: Settings): Unattended {
-  const anew = scanDirectory(directory, { exclude: Exclude });
+  const again = scanDirectory(directory, { exclude: Exclude });
   const known = new Set(scan.files.map(({ path }) => path));
-  const fresh = anew.files.flatMap(({ path }) => (known.has(path) ? [] : [path]));
-  return { scan: anew, unstable: new Set([...unstable, ...fresh]) };
+  const fresh = again.files.flatMap(({ path }) => (known.has(path) ? [] : [path]));
+  return { scan: again, unstable: new Set([...unstable, ...fresh]) };
 }
 
 /** The warnings about files left out that we have not given yet. */

@@ -21,7 +21,7 @@ const PATIENCE = 10;
 
 /**
  * A user who removes files may be about to remove all of them, or to write them again: a removal counts when nothing more
- * went away for a settle time. If the database went away too, the user is making the directory anew. Then all of it must
+ * went away for a settle time. If the database went away too, the user is making the directory again. Then all of it must
  * be stable, or we would withdraw files that are about to come back.
  */
 export function trackRemovals({

@@ -62,8 +62,8 @@ describe('a published file that moves while a cycle reads it', () => {
     const { place, scan } = await publishedPlace();
     place.remove(`dist/${A}`);
     mkdirSync(place.path(`dist/${A}`));
-    const anew = scanDirectory(place.path('dist'), { exclude: [] });
-    await expect(inventory(place, anew, new Set())).rejects.toEqual(refused);
+    const again = scanDirectory(place.path('dist'), { exclude: [] });
+    await expect(inventory(place, again, new Set())).rejects.toEqual(refused);
     renameSync(place.path(`dist/${A}`), place.path('away'));
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     const { files } = scanDirectory(place.path('dist'), { exclude: [] });

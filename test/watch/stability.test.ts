@@ -60,8 +60,8 @@ interface Step {
 /** A state that was yielded: when, which files were stable, which were not. */
 interface Seen {
   readonly atMs: number;
-  readonly settled: readonly string[];
-  readonly unsettled: readonly string[];
+  readonly stable: readonly string[];
+  readonly unstable: readonly string[];
   readonly changed: boolean;
 }
 
@@ -127,12 +127,12 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
       const paths = state.scan.files.map(({ path }) => path);
       seen.push({
         atMs,
-        settled: paths.filter((path) => !state.unstable.has(path)),
-        unsettled: Array.from(state.unstable),
+        stable: paths.filter((path) => !state.unstable.has(path)),
+        unstable: Array.from(state.unstable),
         changed: state.changed,
       });
     } else {
-      seen.push({ atMs, settled: [state.error.code], unsettled: [], changed: false });
+      seen.push({ atMs, stable: [state.error.code], unstable: [], changed: false });
     }
     for (let ms = options.onTurn?.(state) ?? 0; ms > 0; ms -= 1) pass(1);
   }
@@ -151,21 +151,21 @@ describe('files that are there at the beginning', () => {
     drop('a-1.tar.gz');
     write('b-1.tar.gz');
     const [first, second, ...rest] = await play([]);
-    expect(first).toEqual({ atMs: 0, settled: ['a-1.tar.gz'], unsettled: ['b-1.tar.gz'], changed: true });
-    expect(second).toMatchObject({ settled: ['a-1.tar.gz', 'b-1.tar.gz'], unsettled: [], changed: true });
+    expect(first).toEqual({ atMs: 0, stable: ['a-1.tar.gz'], unstable: ['b-1.tar.gz'], changed: true });
+    expect(second).toMatchObject({ stable: ['a-1.tar.gz', 'b-1.tar.gz'], unstable: [], changed: true });
     expect(second!.atMs).toBeGreaterThan(SETTLE_MS - 500);
     expect(second!.atMs).toBeLessThanOrEqual(SETTLE_MS + 1);
     expect(rest).toEqual([]);
   });
 
   test('have a cycle even if there are none', async () => {
-    expect(await play([])).toEqual([{ atMs: 0, settled: [], unsettled: [], changed: false }]);
+    expect(await play([])).toEqual([{ atMs: 0, stable: [], unstable: [], changed: false }]);
   });
 
   test('need no directory; a cycle comes when there is one', async () => {
     rmSync(dist, { recursive: true });
     const states = await play([{ atMs: 5000, act: () => drop('a-1.tar.gz') }], { untilMs: 6000 });
-    expect(states.map(({ settled }) => settled)).toEqual([['DIRECTORY_UNREADABLE'], ['a-1.tar.gz']]);
+    expect(states.map(({ stable }) => stable)).toEqual([['DIRECTORY_UNREADABLE'], ['a-1.tar.gz']]);
   });
 });
 
@@ -176,7 +176,7 @@ describe('a file that somebody writes', () => {
       { atMs: 2500, act: () => appendFileSync(join(dist, 'a-1.tar.gz'), 'two') },
       { atMs: 4000, act: () => appendFileSync(join(dist, 'a-1.tar.gz'), 'three') },
     ]);
-    expect(states).toEqual([{ atMs: 6000, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 6000, stable: ['a-1.tar.gz'], unstable: [], changed: true }]);
   });
 
   test('counts as stable only after the full time without any change', async () => {
@@ -204,7 +204,7 @@ describe('a file that somebody writes', () => {
       { atMs: 1000, act: () => write('a-1.tar.gz', 'other bytes') },
       { atMs: 2000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
     ]);
-    expect(states).toEqual([{ atMs: 4000, settled: ['b-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 4000, stable: ['b-1.tar.gz'], unstable: [], changed: true }]);
   });
 
   test('slowly does not delay one that appears complete', async () => {
@@ -214,8 +214,8 @@ describe('a file that somebody writes', () => {
     }));
     const states = await later([...pieces, { atMs: 5500, act: () => drop('a-1.tar.gz') }]);
     expect(states).toEqual([
-      { atMs: 5500, settled: ['a-1.tar.gz'], unsettled: ['slow-1.tar.gz'], changed: true },
-      { atMs: 22_000, settled: ['a-1.tar.gz', 'slow-1.tar.gz'], unsettled: [], changed: true },
+      { atMs: 5500, stable: ['a-1.tar.gz'], unstable: ['slow-1.tar.gz'], changed: true },
+      { atMs: 22_000, stable: ['a-1.tar.gz', 'slow-1.tar.gz'], unstable: [], changed: true },
     ]);
   });
 
@@ -226,7 +226,7 @@ describe('a file that somebody writes', () => {
     }));
     const [first, ...rest] = await later([...pieces, { atMs: 3500, act: () => write('a-1.tar.gz') }]);
     // It is stable after 2 s, and waits three times that for the other.
-    expect(first).toMatchObject({ settled: ['a-1.tar.gz'], unsettled: ['slow-1.tar.gz'] });
+    expect(first).toMatchObject({ stable: ['a-1.tar.gz'], unstable: ['slow-1.tar.gz'] });
     expect(first!.atMs).toBeGreaterThanOrEqual(5500);
     expect(first!.atMs).toBeLessThanOrEqual(3500 + SETTLE_MS * 4 + 1000);
     expect(rest.map(({ atMs }) => atMs)).toEqual([32_000]);
@@ -237,7 +237,7 @@ describe('a file that somebody writes', () => {
       { atMs: 1000, act: () => write('a-1.tar.gz') },
       { atMs: 1500, act: (clock) => (clock.ms -= 3_600_000) },
     ]);
-    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], unsettled: [] }]);
+    expect(states).toMatchObject([{ stable: ['a-1.tar.gz'], unstable: [] }]);
     expect(states[0]!.atMs).toBeLessThanOrEqual(4000);
   });
 
@@ -269,7 +269,7 @@ describe('a file that somebody writes', () => {
 describe('a file that appears without a write after it', () => {
   test('by rename counts at once', async () => {
     const states = await later([{ atMs: 1000, act: () => drop('a-1.tar.gz') }]);
-    expect(states).toEqual([{ atMs: 1000, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 1000, stable: ['a-1.tar.gz'], unstable: [], changed: true }]);
   });
 
   test('by hard link counts at once', async () => {
@@ -281,18 +281,18 @@ describe('a file that appears without a write after it', () => {
   test('by rename over a published one counts at once', async () => {
     drop('a-1.tar.gz');
     const states = await later([{ atMs: 1000, act: () => drop('a-1.tar.gz', 'other bytes') }]);
-    expect(states).toEqual([{ atMs: 1000, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 1000, stable: ['a-1.tar.gz'], unstable: [], changed: true }]);
   });
 
   test('by renaming a published one counts at once', async () => {
     drop('a-1.tar.gz');
     const act = () => renameSync(join(dist, 'a-1.tar.gz'), join(dist, 'b-1.tar.gz'));
-    expect(await later([{ atMs: 1000, act }])).toMatchObject([{ atMs: 1000, settled: ['b-1.tar.gz'] }]);
+    expect(await later([{ atMs: 1000, act }])).toMatchObject([{ atMs: 1000, stable: ['b-1.tar.gz'] }]);
   });
 
   test('in a new folder counts at once', async () => {
     const states = await later([{ atMs: 1000, act: () => drop('x/y/a-1.tar.gz') }]);
-    expect(states).toMatchObject([{ atMs: 1000, settled: ['x/y/a-1.tar.gz'] }]);
+    expect(states).toMatchObject([{ atMs: 1000, stable: ['x/y/a-1.tar.gz'] }]);
   });
 
   test('waits until it is stable if somebody writes to it later', async () => {
@@ -313,7 +313,7 @@ describe('cycles', () => {
         act: () => unlinkSync(join(dist, `${name}-1.tar.gz`)),
       })),
     );
-    expect(states).toEqual([{ atMs: 6000, settled: ['d-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 6000, stable: ['d-1.tar.gz'], unstable: [], changed: true }]);
   });
 
   test('come for deletions also while somebody writes a file', async () => {
@@ -325,7 +325,7 @@ describe('cycles', () => {
     }));
     const unlink = { atMs: 1200, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) };
     const [first] = await later([...pieces, unlink]);
-    expect(first).toMatchObject({ settled: ['b-1.tar.gz'], unsettled: ['slow-1.tar.gz'] });
+    expect(first).toMatchObject({ stable: ['b-1.tar.gz'], unstable: ['slow-1.tar.gz'] });
     expect(first!.atMs).toBeLessThanOrEqual(4200);
   });
 
@@ -345,7 +345,7 @@ describe('cycles', () => {
       { atMs: 1000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
       { atMs: 2500, act: () => write('a-1.tar.gz') },
     ]);
-    expect(states).toEqual([{ atMs: 4500, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 4500, stable: ['a-1.tar.gz'], unstable: [], changed: true }]);
   });
 
   test('come at once for a rename, although it removes a name too', async () => {
@@ -354,7 +354,7 @@ describe('cycles', () => {
       { atMs: 1000, act: () => unlinkSync(join(dist, 'b-1.tar.gz')) },
       { atMs: 1500, act: () => renameSync(join(dist, 'a-1.tar.gz'), join(dist, 'c-1.tar.gz')) },
     ]);
-    expect(states).toEqual([{ atMs: 1500, settled: ['c-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 1500, stable: ['c-1.tar.gz'], unstable: [], changed: true }]);
   });
 
   test('do not come while somebody removes everything', async () => {
@@ -371,10 +371,7 @@ describe('cycles', () => {
     const states = await later([...steps, { atMs: 2600, act: () => rmSync(dist, { recursive: true }) }], {
       onTurn,
     });
-    expect(states.map(({ settled }) => settled)).toEqual([
-      ['DIRECTORY_UNREADABLE'],
-      ['DIRECTORY_UNREADABLE'],
-    ]);
+    expect(states.map(({ stable }) => stable)).toEqual([['DIRECTORY_UNREADABLE'], ['DIRECTORY_UNREADABLE']]);
   });
 
   test('are few in a burst, and miss nothing of it', async () => {
@@ -384,7 +381,7 @@ describe('cycles', () => {
     }));
     const states = await later(steps, { onTurn: () => 300 });
     expect(states.length).toBeLessThanOrEqual(8);
-    expect(states.at(-1)?.settled).toHaveLength(1000);
+    expect(states.at(-1)?.stable).toHaveLength(1000);
     expect(states.at(-1)!.atMs).toBeLessThanOrEqual(3000 + 4 * 1000);
   });
 
@@ -394,13 +391,13 @@ describe('cycles', () => {
       act: () => (index === 100 ? drop('a-1.tar.gz') : undefined),
     }));
     const states = await later(steps, { untilMs: 40_000, onTurn: () => 100 });
-    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'] }]);
+    expect(states).toMatchObject([{ stable: ['a-1.tar.gz'] }]);
     expect(states[0]!.atMs).toBeLessThanOrEqual(1000 + 1000);
   });
 
   test('come within a minute for a change without a hint', async () => {
     const states = await later([{ atMs: 1000, act: () => drop('a-1.tar.gz'), hint: false }]);
-    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], changed: true }]);
+    expect(states).toMatchObject([{ stable: ['a-1.tar.gz'], changed: true }]);
     expect(states[0]!.atMs).toBeLessThanOrEqual(61_000);
   });
 
@@ -443,7 +440,7 @@ describe('cycles', () => {
       },
       untilMs: 70_000,
     });
-    expect(states.map(({ settled }) => settled)).toEqual([['a-1.tar.gz'], ['a-1.tar.gz', 'b-1.tar.gz']]);
+    expect(states.map(({ stable }) => stable)).toEqual([['a-1.tar.gz'], ['a-1.tar.gz', 'b-1.tar.gz']]);
   });
 });
 
@@ -458,7 +455,7 @@ describe('what a cycle depends on besides listed files', () => {
     async (name) => {
       drop('a-1.tar.gz');
       const states = await later([besideStep(name)]);
-      expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], changed: false }]);
+      expect(states).toMatchObject([{ stable: ['a-1.tar.gz'], changed: false }]);
       expect(states[0]!.atMs).toBeLessThanOrEqual(4000);
     },
   );
@@ -486,7 +483,7 @@ describe('what a cycle depends on besides listed files', () => {
 
   test('a file that cannot be listed has one cycle, which reports it', async () => {
     const states = await later([{ atMs: 1000, act: () => drop('a (1)-1.tar.gz') }]);
-    expect(states).toEqual([{ atMs: 1000, settled: [], unsettled: [], changed: false }]);
+    expect(states).toEqual([{ atMs: 1000, stable: [], unstable: [], changed: false }]);
   });
 
   test('after a refusal any file that comes or goes has one', async () => {
@@ -538,7 +535,7 @@ describe('a directory that lost its database', () => {
       { atMs: 4500, act: () => drop('c-1.tar.gz') },
     ];
     const states = await later(steps, publishing);
-    expect(states.map(({ atMs, settled }) => [atMs, ...settled])).toEqual([
+    expect(states.map(({ atMs, stable }) => [atMs, ...stable])).toEqual([
       [1000, 'DIRECTORY_UNREADABLE'],
       [6500, 'a-1.tar.gz', 'b-1.tar.gz', 'c-1.tar.gz'],
     ]);
@@ -560,7 +557,7 @@ describe('a directory that lost its database', () => {
     drop('a-1.tar.gz');
     const act = () => unlinkSync(join(dist, 'packages.plist'));
     const states = await later([{ atMs: 1000, act, hint: false }], publishing);
-    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], changed: false }]);
+    expect(states).toMatchObject([{ stable: ['a-1.tar.gz'], changed: false }]);
     expect(states[0]!.atMs).toBeLessThanOrEqual(1000 + 500 + SETTLE_MS);
   });
 });
@@ -569,7 +566,7 @@ describe('once', () => {
   test('ends after one cycle if all files are stable', async () => {
     drop('a-1.tar.gz');
     const states = await play([{ atMs: 5000, act: () => drop('b-1.tar.gz') }], { once: true });
-    expect(states.map(({ settled }) => settled)).toEqual([['a-1.tar.gz']]);
+    expect(states.map(({ stable }) => stable)).toEqual([['a-1.tar.gz']]);
   });
 
   test('waits for files that somebody is writing', async () => {
@@ -578,14 +575,14 @@ describe('once', () => {
     const states = await play([{ atMs: 1000, act: () => appendFileSync(join(dist, 'b-1.tar.gz'), 'more') }], {
       once: true,
     });
-    expect(states.at(-1)).toMatchObject({ atMs: 3000, settled: ['a-1.tar.gz', 'b-1.tar.gz'] });
+    expect(states.at(-1)).toMatchObject({ atMs: 3000, stable: ['a-1.tar.gz', 'b-1.tar.gz'] });
     expect(states).toHaveLength(2);
   });
 
   test('ends if there are no files, or no directory', async () => {
     expect(await play([], { once: true })).toHaveLength(1);
     rmSync(dist, { recursive: true });
-    expect(await play([], { once: true })).toMatchObject([{ settled: ['DIRECTORY_UNREADABLE'] }]);
+    expect(await play([], { once: true })).toMatchObject([{ stable: ['DIRECTORY_UNREADABLE'] }]);
     expect(readdirSync(root)).toEqual([]);
   });
 });

@@ -123,7 +123,7 @@ describe('the loop', () => {
 
   test('never runs two cycles at once, and asks for the next state only after the last cycle', async () => {
     const log: string[] = [];
-    async function* settled(): AsyncGenerator<DirectoryState, void, void> {
+    async function* states(): AsyncGenerator<DirectoryState, void, void> {
       for (let given = 0; given < 3; given += 1) {
         log.push('state');
         yield await Promise.resolve(SEEN);
@@ -136,7 +136,7 @@ describe('the loop', () => {
       return cycle(news('signed'));
     };
     const timing = { took: () => log.push('took') };
-    for await (const event of watchCycles(settled(), { cycles: { take }, timing, clock: tickingClock() })) {
+    for await (const event of watchCycles(states(), { cycles: { take }, timing, clock: tickingClock() })) {
       log.push(event.event);
     }
     const one = ['state', 'begin', 'end', 'took', 'signed'];

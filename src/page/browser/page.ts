@@ -175,7 +175,7 @@ function tell(verified: Verified): void {
   if (status === 'refused') {
     say('refused', {
       title: 'Refused: do not use these packages',
-      text: `${REFUSALS[code ?? ''] ?? 'What stands beside this page cannot be trusted.'} (${message ?? ''}; ${code ?? ''})`,
+      text: `${REFUSALS[code ?? ''] ?? 'The database beside this page cannot be trusted.'} (${message ?? ''}; ${code ?? ''})`,
     });
     const notify = maybe('check-notify');
     if (notify !== null) notify.hidden = false;

@@ -268,7 +268,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       expect((await resultOf(there)).text).toContain('Yanked: loses the flame');
       const large = place.write('large.bin', Buffer.alloc(128 * 1024 * 1024));
       // Tasks of the thread while it reads: hardly any if it never pauses.
-      const turns = there.page.evaluate(async () => {
+      const tasks = there.page.evaluate(async () => {
         let count = 0;
         for (let text = ''; !text.includes('large.bin: only hashed');) {
           await new Promise((resolve) => setTimeout(resolve, 0));
@@ -278,7 +278,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
         return count;
       });
       await there.page.locator('#file').setInputFiles(large);
-      expect(await turns).toBeGreaterThan(5);
+      expect(await tasks).toBeGreaterThan(5);
     });
   });
 
