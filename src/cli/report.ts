@@ -23,8 +23,8 @@ export function reportBuild(
   result: BuildResult,
   { directory, check }: { directory: string; check: boolean },
 ): Report {
-  const { database, sha256, issued, packages, files, bytes, hashed, cached, released, ...rest } = result;
-  const { difference, warnings, mended, unchanged, refreshed } = rest;
+  const { database, sha256, issued, packages, files, bytes, hashed, cached } = result;
+  const { difference, warnings, mended, unchanged, refreshed, released } = result;
   const isIncomplete = warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
   const isWork = !unchanged || refreshed || isIncomplete;
   return {

@@ -116,6 +116,7 @@ export function pageWarnings(published: Published): readonly Warning[] {
   return condition === 'due' ? [incompleteWarning(PAGE_NAME)] : [];
 }
 
+/** Right as well if there is nothing to show. */
 function publishedCondition(published: Published, template: Template): Condition {
   const sha256 = published.sha256();
   const armored = published.bytes(KEYS_NAME);

@@ -38,7 +38,7 @@ function fingerprintsIn(fragment: string): readonly string[] {
 }
 
 const HONESTLY =
-  'That is worth as much as the other place. And what a page says of itself it says only as long as its server is honest: for more, use packsign or gpg.';
+  'That is worth as much as the other place. And a page can check itself only as long as its server is honest: for more, use packsign or gpg.';
 
 const CLASSES = { none: '', same: 'is-good', other: 'is-bad', short: 'is-old' } as const;
 
@@ -55,14 +55,14 @@ function compare(text: string, fingerprints: readonly string[]): Outcome {
   if (fingerprints.includes(digits)) {
     return { kind: 'same', fingerprint: digits, text: 'The same: all 40 digits agree.' };
   }
-  if (digits.length === 40 && /^[0-9A-F]+$/.test(digits)) {
+  if (!/^[0-9A-F]+$/.test(digits))
+    return { kind: 'short', text: 'That is no fingerprint: it has 40 digits from 0 to 9 and A to F.' };
+  if (digits.length === 40) {
     return {
       kind: 'other',
       text: 'Another fingerprint. This page does not show the key of that one: do not use it, and ask the maintainer.',
     };
   }
-  if (!/^[0-9A-F]+$/.test(digits))
-    return { kind: 'short', text: 'That is no fingerprint: it has 40 digits from 0 to 9 and A to F.' };
   const short = `${digits.length} digits; a full fingerprint has 40.`;
   return { kind: 'short', text: digits.length < 40 ? `${short} A part of one proves nothing.` : short };
 }
