@@ -66,11 +66,11 @@ export async function* stableStates(
     if ('code' in scan) {
       yield { kind: 'unreadable', error: scan };
     } else {
-      // Then we have the events of all writes that the scan may have seen.
+      // Lets the events of all writes that the scan may have seen arrive.
       await changes.arrivals?.catchUp();
       const stable = files.see(scan);
       const { ready, changed, unstable } = stable;
-      // A cycle reads the settings at its start: changed later, they need another one.
+      // A cycle reads the settings at its start; later changes need another cycle.
       const look = () => ({ ...besideOf(directory, scan, options), settings });
       seen = look();
       waitMs = removals.untilMs(scan, seen, stable);
