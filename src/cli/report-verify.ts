@@ -25,7 +25,6 @@ export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): 
       signatures: result.signatures,
       archives: result.files,
       findings: result.findings,
-      warnings: result.warnings,
     },
     lines: verdictLines(result),
     notices: warningLines(result.warnings),
