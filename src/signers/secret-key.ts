@@ -66,7 +66,10 @@ export async function openSecretKey(bytes: Uint8Array): Promise<SecretKeyFile> {
 }
 
 /** The secret half of a key; null if the file does not have it. */
-export function secretOf({ fingerprint }: CertificateKey, secrets: Secrets): AnySecretKeyPacket | null {
+export function secretOf(
+  { fingerprint }: Pick<CertificateKey, 'fingerprint'>,
+  secrets: Secrets,
+): AnySecretKeyPacket | null {
   const secret = secrets.get(fingerprint);
   return secret === undefined || secret.isMissingSecretKeyMaterial() ? null : secret;
 }
