@@ -4,14 +4,14 @@ import { refuseChangedBytes, refuseMassRemoval } from '../model/policy.js';
 
 export interface ApprovalContext {
   readonly database: Database;
-  /** The verified database that it follows; null for a first one. */
+  /** The verified database that it follows; null for the first one. */
   readonly published: Database | null;
   /** Every file of the directory that is not listed. */
   readonly others: readonly string[];
   readonly allowRemoved: boolean;
 }
 
-/** Refuses to publish what a person has to decide first. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
+/** Refuses to publish changes that a person has to decide about first. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
 export function requireApproval(
   directory: string,
   { database, published, others, allowRemoved }: ApprovalContext,

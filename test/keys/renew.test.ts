@@ -161,7 +161,7 @@ describe('key extend', () => {
     expect(await answers(place, short.fingerprint)).toEqual(ALL_AUTHENTIC);
   });
 
-  test('EXPIRES_AFTER_KEY before, but not after; without --expires the key never expires', async () => {
+  test('EXPIRES_AFTER_KEY before, but not after --expires none', async () => {
     const place = await story(ann);
     const build = [
       'build',

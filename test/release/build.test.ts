@@ -211,7 +211,7 @@ describe('build', () => {
         + npm/left-pad-1.3.0.tgz
       wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
         packsign sign dist --key FILE
-      ! packsign: warning: nobody is named as responsible; set "Maintainer" in packsign.json (NO_MAINTAINER)
+      ! packsign: warning: the database names no maintainer; set "Maintainer" in packsign.json (NO_MAINTAINER)
       [0]"
     `);
     const { Maintainer, Packsign } = decodeDatabase(place.read('dist/packages.unsigned.plist'));
@@ -243,7 +243,7 @@ describe('--check', () => {
         + demo-1.0.tar.gz
         + npm/left-pad-1.3.0.tgz
       dist/packages.unsigned.plist would be written
-      ! packsign: warning: nobody is named as responsible; set "Maintainer" in packsign.json (NO_MAINTAINER)
+      ! packsign: warning: the database names no maintainer; set "Maintainer" in packsign.json (NO_MAINTAINER)
       [1]"
     `);
     expect(place.snapshot('.')).toEqual(before);
@@ -403,7 +403,7 @@ describe('refusals of build', () => {
       "$ packsign build dist --key ann.asc --strict
       ! packsign: error: nothing was written because of warnings:
       !   junk-1.0.zip: named after its file: it is no archive of a known kind (NO_METADATA)
-      ! packsign: hint: mend them, or leave out --strict
+      ! packsign: hint: fix them, or leave out --strict
       [1]"
     `);
     place.remove('dist/junk-1.0.zip');

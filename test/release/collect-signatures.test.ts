@@ -125,7 +125,7 @@ describe('a host without the archives', () => {
     const byEve = place.read(GATHERED);
     expect(transcript(await place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
-      ! packsign: error: there is no dist/keys.asc to check the signatures of the others against
+      ! packsign: error: there is no dist/keys.asc to check the other signatures with
       ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
       [1]"
     `);
@@ -136,7 +136,7 @@ describe('a host without the archives', () => {
     expect(transcript(await place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
       ! packsign: error: none of the collected signatures counts: made by a key that is not among the certificates
-      ! packsign: hint: sign the waiting database itself, by a key in keys.asc; packsign key publish adds one
+      ! packsign: hint: sign the waiting database itself, with a key in keys.asc; packsign key publish adds one
       [1]"
     `);
     place.write(GATHERED, 'junk');
@@ -261,7 +261,7 @@ describe('Threshold', () => {
     expect(transcript(await place.packsign(['build', 'dist', '--key', 'ann.asc', ...signers])))
       .toMatchInlineSnapshot(`
         "$ packsign build dist --key ann.asc --signers <fingerprint> --signers <fingerprint> --threshold 2
-        ! packsign: error: there is no dist/keys.asc to check the signatures of the others against
+        ! packsign: error: there is no dist/keys.asc to check the other signatures with
         ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
         [1]"
       `);
@@ -316,7 +316,7 @@ describe('sign --co-sign', () => {
     expect(transcript(await newScene().packsign([...args, '--key', 'ann.asc']))).toMatchInlineSnapshot(`
       "$ packsign sign dist --co-sign --key ann.asc
       ! packsign: error: there is no published dist/packages.plist
-      ! packsign: hint: a database that waits is signed without --co-sign
+      ! packsign: hint: sign a waiting database without --co-sign
       [2]"
     `);
     const place = await published();

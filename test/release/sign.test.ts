@@ -344,7 +344,7 @@ describe('ARCHIVE_DIFFERS: archives are what the waiting database says', () => {
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0', 'evil()\n'));
     expect(transcript(await place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
-      ! packsign: error: files are not what dist/packages.unsigned.plist says:
+      ! packsign: error: files differ from dist/packages.unsigned.plist:
       !   demo-1.0.tar.gz has other bytes: sha256 is <sha256>
       ! packsign: hint: build again and look at what changed: packsign build dist, packsign diff dist
       [1]"
