@@ -8,7 +8,6 @@ import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { scanDirectory } from '../places/scan.js';
-import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { removeUnsigned, writeUnsigned } from '../published/replace.js';
 import { makeWhole, seenWhole } from '../published/whole.js';
@@ -30,7 +29,7 @@ import {
   rememberBuild,
   rememberDatabase,
 } from './last-build.js';
-import type { Inputs, Summary } from './last-build.js';
+import type { Summary } from './last-build.js';
 import { findPredecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
@@ -88,19 +87,10 @@ export async function build(directory: string, options: BuildOptions): Promise<B
   }
 }
 
-/** What a build starts from. */
-interface Start {
-  readonly published: Published;
-  readonly inputs: Inputs;
-  readonly startedMs: number;
-  readonly threads: Threads;
-  readonly options: BuildOptions;
-  readonly mended: readonly string[];
-  /** About lost files, if the build restores none. */
-  readonly warnings: readonly Warning[];
-}
+/** What a build starts from. Its warnings are about lost files, which `check` does not restore. */
+type Start = Awaited<ReturnType<typeof begin>>;
 
-async function begin(directory: string, options: BuildOptions, threads: Threads): Promise<Start> {
+async function begin(directory: string, options: BuildOptions, threads: Threads) {
   const { rehash, check, run, settings, release } = options;
   const { stateFolder } = run;
   const startedMs = run.clock().getTime();
