@@ -85,7 +85,7 @@ export async function publishPendingRevocations(published: Published): Promise<P
   return published.with({ ...changes, [PENDING_REVOCATIONS_NAME]: null });
 }
 
-/** The published certificates with all that is new but revocations. Throws KEY_REVOKED if even those break the database. */
+/** The published certificates with all news but revocations. Throws KEY_REVOKED if even they break the database. */
 async function withoutFreshRevocations(
   published: Published,
   fresh: readonly Certificate[],

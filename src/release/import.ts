@@ -12,7 +12,7 @@ import { scanDirectory } from '../places/scan.js';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** The keys that a maintainer writes by hand, in PackMan's order; packsign finds out the path and hash of the file itself. */
+/** The keys that a maintainer writes by hand, in PackMan's order; packsign finds out the rest from the files. */
 const HAND_WRITTEN = [
   ...['Name', 'Version', 'Flavor', 'Description', 'Home-page', 'Install-test', 'Prerequisites'],
   ...['Install-command', 'Pre-install-command', 'Post-install-command'],

@@ -23,7 +23,7 @@ export interface InMemoryOptions {
   readonly previous: string | null;
 }
 
-/** Makes the next database of a directory, for commands that write nothing. Throws as `findPredecessor` and `makeCandidate`. */
+/** Makes the next database for commands that write nothing. Throws as `findPredecessor` and `makeCandidate`. */
 export async function buildInMemory(published: Published, options: InMemoryOptions): Promise<BuiltCandidate> {
   const { run, rehash } = options;
   const signing = await options.signing();

@@ -54,7 +54,7 @@ export interface StartedInventory {
   readonly finish: (published: Database | null) => Promise<Inventory>;
 }
 
-/** Scans a directory, hashes what the cache does not know, and waits for it. Throws DIRECTORY_UNREADABLE, and as `finish`. */
+/** Scans a directory and hashes the files that the cache does not know. Throws DIRECTORY_UNREADABLE, and as `finish`. */
 export async function takeInventory(
   directory: string,
   options: InventoryOptions & { readonly published: Database | null },

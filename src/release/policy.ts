@@ -11,7 +11,7 @@ export interface ApprovalContext {
   readonly allowRemoved: boolean;
 }
 
-/** Refuses to publish changes that a person has to decide about first. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
+/** Refuses changes that a person has to decide about. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
 export function requireApproval(
   directory: string,
   { database, published, others, allowRemoved }: ApprovalContext,

@@ -36,7 +36,7 @@ export function commandSigner(command: string, options: CommandSignerOptions): S
 
 const HINT = "--key 'exec:sqop sign key.asc' --certificate cert.asc";
 
-/** Splits a command into words as a shell does, with quotes and backslashes, but does nothing else of a shell. Throws USAGE. */
+/** Splits a command into words as a shell does, with quotes and backslashes, and does nothing else. Throws USAGE. */
 export function splitCommand(command: string): readonly string[] {
   const words: string[] = [];
   const word = /\s*((?:[^\s'"\\]|\\[^]|'[^']*'|"(?:[^"\\]|\\[^])*")+)/y;
