@@ -28,7 +28,7 @@ export function checkInit(directory: string, { force }: { force: boolean }): str
   return path;
 }
 
-/** Writes a `packsign.json` and gives its path. Throws FILE_EXISTS, SETTINGS_INVALID, DIRECTORY_UNREADABLE, FILE_UNWRITABLE. */
+/** Writes a `packsign.json` and gives its path. Throws as `checkInit`, and SETTINGS_INVALID, FILE_UNWRITABLE. */
 export function init(directory: string, answers: InitAnswers, { force }: { force: boolean }): string {
   const path = checkInit(directory, { force });
   const settings = Object.fromEntries(

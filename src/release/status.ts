@@ -88,7 +88,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     () => published.verified(),
     (code) => code === 'PREVIOUS_INVALID' || code === 'FOREIGN_DATABASE',
   );
-  const changes = found instanceof PacksignError ? unknown(found) : await findChanges(published, options);
+  const changes = found instanceof PacksignError ? untold(found) : await findChanges(published, options);
   const incomplete = [...seen.warnings, ...(await pageWarningsOf(published, settings))];
   const { Issued: issued = null, Expires: expires = null } =
     found === null || found instanceof PacksignError ? {} : found.database.Packsign;
@@ -99,7 +99,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     incomplete.length > 0 && 'PUBLICATION_INCOMPLETE',
     changes.refusal?.code ?? false,
     changes.difference !== null && 'UNSIGNED_CHANGES',
-    expires !== null && isSoon(expires, now) && (expires <= now ? 'DATABASE_STALE' : 'EXPIRES_SOON'),
+    isSoon(expires, now) && (expires <= now ? 'DATABASE_STALE' : 'EXPIRES_SOON'),
     ...signers.map(
       (key) => isSoon(key.expires, now) && (key.expires <= now ? 'KEY_EXPIRED' : 'KEY_EXPIRES_SOON'),
     ),
@@ -134,7 +134,8 @@ interface PendingChanges {
   readonly warnings: readonly Warning[];
 }
 
-function unknown(refusal: PacksignError): PendingChanges {
+/** Packsign cannot tell the changes, because of this. */
+function untold(refusal: PacksignError): PendingChanges {
   return { isChanged: true, difference: null, refusal, warnings: [] };
 }
 
@@ -143,7 +144,7 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
     () => buildInMemory(published, options),
     (code) => code !== 'DIRECTORY_UNREADABLE',
   );
-  if (candidate instanceof PacksignError) return unknown(candidate);
+  if (candidate instanceof PacksignError) return untold(candidate);
   const { unchanged, difference, inventory } = candidate;
   return {
     isChanged: !unchanged,
