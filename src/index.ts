@@ -36,16 +36,11 @@ export { verify } from './consume/verify.js';
 export type { VerifyCode, VerifyOptions, VerifyResult } from './consume/verify.js';
 export { fetchDatabase } from './consume/fetch.js';
 export type { FetchedDatabase } from './consume/fetch.js';
-export type { FetchOptions, PinOptions } from './consume/sources.js';
+export type { PinOptions } from './consume/pins.js';
+export type { FetchOptions } from './consume/sources.js';
 export { fileError, fetchFile, get } from './consume/get.js';
-export type {
-  FetchFileOptions,
-  FileProgress,
-  GetOptions,
-  GetProgress,
-  GetResult,
-  DownloadedFile,
-} from './consume/get.js';
+export type { FetchFileOptions, GetResult } from './consume/get.js';
+export type { DownloadedFile, FileProgress, GetOptions, GetProgress } from './consume/download.js';
 export { importPackMan } from './release/import.js';
 export type { ImportOptions, Imported } from './release/import.js';
 export { list } from './consume/list.js';

@@ -78,10 +78,18 @@ const STATES: Readonly<
   foreign: () => ['packages.plist was not made by packsign', null],
 };
 
+function incomplete(directory: string): readonly [string, string] {
+  return [
+    'published, but files of the publication are missing or out of date',
+    `packsign build ${directory} --key FILE`,
+  ];
+}
+
 export function reportStatus(result: StatusResult, { directory }: { directory: string }): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
   const hint = hintFor(result.hint, directory);
-  const [words, command] = STATES[state](shown(directory));
+  const isIncomplete = state === 'published' && attention.includes('PUBLICATION_INCOMPLETE');
+  const [words, command] = (isIncomplete ? incomplete : STATES[state])(shown(directory));
   const isRevoking = attention.includes('REVOCATION_WAITS');
   const next = hint ?? command ?? (isRevoking ? `packsign build ${shown(directory)} --key FILE` : null);
   return {

@@ -3,7 +3,7 @@ import { formatInstant } from '../index.js';
 import type { CheckedSignature, VerifyResult } from '../index.js';
 import type { Report } from './command.js';
 import { count, groupFingerprint, harmless, shown } from './terminal.js';
-import { LIST_LIMIT, freshness, instantOrNull, limited } from './report.js';
+import { LIST_LIMIT, freshness, instantOrNull, limited, warningLines } from './report.js';
 
 export const PADLOCKS = {
   authentic: '🔒 closed padlock',
@@ -37,8 +37,10 @@ export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): 
       })),
       archives: result.files,
       findings: result.findings,
+      warnings: result.warnings,
     },
     lines: verdictLines(result),
+    notices: warningLines(result.warnings),
     exitStatus: passes(result, tolerance) ? 0 : 1,
   };
 }

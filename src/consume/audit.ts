@@ -1,28 +1,31 @@
 import { withFiles } from '../disk/scratch.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import { besideAddress, databaseAddress } from '../model/address.js';
+import { databaseAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import type { Finding } from '../model/finding.js';
 import { PAGE_NAME } from '../model/layout.js';
-import { readAddress } from '../places/address.js';
+import { addressPlace } from '../places/address.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
+import type { Place } from '../places/place.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Run } from '../run.js';
 import type { SecondOpinion } from './second-opinions.js';
 import { compareRemote, worstOf } from './compare.js';
-import { fetchSource, readOfferedKeys } from './fetch.js';
+import { readOfferedKeys } from './current-keys.js';
+import { fetchSource } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import type { Source } from './sources.js';
+import { NOTHING_PINNED, pinsOf } from './pins.js';
+import { sourceOf } from './sources.js';
 
 export interface AuditOptions {
   readonly run: Run;
-  /** Where gpgv and sqv are looked for. */
+  /** The PATH on which gpgv and sqv are looked for. */
   readonly searchPath: string;
 }
 
-/** What a stranger gets from one address. */
+/** What a newcomer gets from one address. */
 export interface SiteReport {
   readonly url: string;
   readonly status: FetchedDatabase['status'] | 'unreachable';
@@ -33,11 +36,11 @@ export interface SiteReport {
   readonly expires: Date | null;
   /** How long ago it was issued. */
   readonly ageSeconds: number | null;
-  /** How much older it is than what the database's own address gives. */
+  /** How much older it is than the database at its own address. */
   readonly lagSeconds: number | null;
-  /** What its server said of caching. */
+  /** What its server says about caching. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Of the programs that are installed here. */
+  /** Of the programs that are installed on this machine. */
   readonly opinions: readonly SecondOpinion[];
   readonly files: { readonly checked: number; readonly ok: number };
   readonly findings: readonly Finding[];
@@ -45,13 +48,13 @@ export interface SiteReport {
 
 export interface AuditResult {
   readonly database: string;
-  /** Whether everybody gets the same, and all of it is good. */
+  /** Whether every address gives the same database and all of it is good. */
   readonly good: boolean;
-  /** Of the first thing that is wrong. */
+  /** The code of the first fault. */
   readonly code: ErrorCode | null;
-  /** What a stranger would pin: what the trust page shows, else all that `keys.asc` holds. */
+  /** The keys that a newcomer would pin: those on the trust page, else all of `keys.asc`. */
   readonly fingerprints: readonly string[];
-  /** Whether the trust page shows a fingerprint that `keys.asc` holds; null where there is no page. */
+  /** Whether the trust page shows a fingerprint of `keys.asc`; null if there is no page. */
   readonly pageShowsKeys: boolean | null;
   /** The database's own address first, then its mirrors. */
   readonly sites: readonly SiteReport[];
@@ -71,16 +74,17 @@ const CACHE_HEADERS = [
 ];
 
 /**
- * Looks at a published database as somebody would who knows nothing but its address: pins what its trust page
- * shows, verifies it here and with gpgv and sqv, and reads every file from every mirror. For maintainers; that it
- * all fits together says nothing of whose it is. Throws KEYS_MALFORMED, NETWORK and the like, USAGE.
+ * Looks at a published database as a newcomer does, who knows only its address: pins the keys on its trust page,
+ * verifies it here and with gpgv and sqv, and reads every file from every mirror. For maintainers: if all of it fits
+ * together, that does not say whose it is. Throws KEYS_MALFORMED, NETWORK and the like, USAGE.
  */
 export async function audit(address: string, options: AuditOptions): Promise<AuditResult> {
   const url = databaseAddress(address);
   const network = openNetwork(options.run.network);
   try {
-    const offered = await readOfferedKeys(network, url);
-    const page = await readPage(network, url);
+    const place = addressPlace(network, url);
+    const offered = await readOfferedKeys(place);
+    const page = await readPage(place);
     const shown = offered.filter(({ fingerprint }) => page?.includes(fingerprint) === true);
     const certificates = shown.length > 0 ? shown : offered;
     const look = { url, certificates, options };
@@ -94,7 +98,7 @@ export async function audit(address: string, options: AuditOptions): Promise<Aud
       pageShowsKeys === false
         ? 'FINGERPRINT_MISSING'
         : (sites.map(faultOf).find((one) => one !== null) ?? null);
-    const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+    const { fingerprints } = pinsOf(certificates);
     return { database: url, good: code === null, code, fingerprints, pageShowsKeys, sites };
   } finally {
     await network.close();
@@ -107,12 +111,9 @@ function faultOf({ code, lagSeconds, opinions }: SiteReport): ErrorCode | null {
   return lagSeconds === null || lagSeconds === 0 ? null : 'DATABASE_ROLLED_BACK';
 }
 
-/** The text of the trust page without its blanks: fingerprints stand there in groups. Null where there is none. */
-async function readPage(network: Network, url: string): Promise<string | null> {
-  const read = await readAddress(network, besideAddress(url, PAGE_NAME), {
-    limitBytes: PAGE_LIMIT_BYTES,
-    tooLarge: 'NETWORK',
-  });
+/** The text of the trust page without blanks, since it shows fingerprints in groups. Null if there is no page. */
+async function readPage(place: Place): Promise<string | null> {
+  const read = await place.readBeside(PAGE_NAME, { limitBytes: PAGE_LIMIT_BYTES, tooLarge: 'NETWORK' });
   if (read.kind !== 'found') return null;
   return read.bytes
     .toString('latin1')
@@ -124,7 +125,7 @@ interface Look {
   readonly url: string;
   readonly certificates: readonly Certificate[];
   readonly options: AuditOptions;
-  /** What the database's own address gave; null while that is looked at. */
+  /** The report on the database's own address; null while that is being made. */
   readonly own: SiteReport | null;
 }
 
@@ -153,11 +154,9 @@ async function lookClosely(
   from: string,
   { url, certificates, options, own }: Look,
 ): Promise<Looked> {
-  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
-  const source: Source = {
-    ...{ url, entry: null, pinnedBy: 'option', certificates, fetchesKeys: false },
-    pins: { fingerprints, threshold: 'own' },
-  };
+  const pins = pinsOf(certificates);
+  const known = sourceOf(url, { ...NOTHING_PINNED, pins, pinnedBy: 'option', certificates });
+  const source = { ...known, fetchesKeys: false };
   const run: Run = { ...options.run, trust: { kind: 'none' } };
   const fetched = await fetchSource(network, source, { run, at: from });
   const { status, code, message, sha256, trusted } = fetched;
@@ -204,7 +203,7 @@ async function askOthers(
   const { encodeCertificates } = await import('../pgp/certificates.js');
   const { secondOpinions } = await import('./second-opinions.js');
   const { armored, binary } = encodeCertificates(certificates);
-  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+  const { fingerprints } = pinsOf(certificates);
   return await withFiles({ keyring: binary, armored, signature, database: bytes }, (home, files) =>
     secondOpinions({ files, home, searchPath: options.searchPath, threshold, fingerprints }),
   );

@@ -1,15 +1,17 @@
 import type { ErrorCode } from '../errors.js';
-import type { FileEntry } from '../model/file-entry.js';
+import type { Database } from '../model/database.js';
+import type { FileEntries, FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Network } from '../net/transport.js';
+import { scanDirectory } from '../places/scan.js';
 import type { Run } from '../run.js';
+import { digestListed } from '../workers/digest-listed.js';
 import type { FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
 import { hashingSink, streamFile } from './stream-file.js';
-import type { Streamed, WantedFile } from './stream-file.js';
 
-/** Files on their way at once. */
+/** How many files are downloaded at once. */
 export const STREAMS = 8;
 
 export interface Comparison {
@@ -18,67 +20,92 @@ export interface Comparison {
   readonly findings: readonly Finding[];
 }
 
-export interface CompareOptions {
-  readonly run: Run;
-  /** Reads the database once more, for when something is wrong. */
-  readonly again: () => Promise<FetchedDatabase>;
-}
-
-/** The gravest of what was found; null where nothing was. */
+/** The code of the worst finding; null if none is an error. */
 export function worstOf(findings: readonly Finding[]): ErrorCode | null {
   if (findings.some(({ kind }) => kind === 'altered')) return 'ARCHIVE_ALTERED';
   return findings.some(({ kind }) => kind === 'missing') ? 'ARCHIVE_MISSING' : null;
 }
 
 /**
- * Reads every file of a database over the network, and compares it (docs/FORMAT.md §8 step 11). Before
- * anything is called altered or missing the database is read once more: a new one may stand there by now.
+ * Hashes every listed file of a directory, and names the files that are not listed (docs/FORMAT.md §8 step 11). Never
+ * uses a cache.
+ */
+export async function compareDirectory(
+  directory: string,
+  { Archives }: Database,
+  { progress }: Run,
+): Promise<Comparison> {
+  const results = await digestListed(directory, Archives, progress);
+  const compared = comparison(Archives, (path, entry) => {
+    const found = results.get(path) ?? { kind: 'missing' };
+    if (found.kind === 'missing') return { kind: 'missing', found: null };
+    if (found.kind === 'other') return { kind: 'altered', found: found.found };
+    const isGood = found.size === entry.Size && found.sha256 === entry.SHA256;
+    return isGood
+      ? null
+      : { kind: 'altered', found: expectation({ SHA256: found.sha256, Size: found.size }) };
+  });
+  // Also files that can never be listed, for their name or because they are links: people fetch and run those too.
+  const { files, warnings } = scanDirectory(directory, { exclude: [] });
+  const unlisted = [...files, ...warnings]
+    .flatMap(({ path }) => (path === null || Archives.has(path) ? [] : [path]))
+    .map((path) => ({ kind: 'unlisted', path, expected: null, found: null }) as const);
+  return { ...compared, findings: sorted([...compared.findings, ...unlisted]) };
+}
+
+/**
+ * Reads every file of a database over the network, and compares it (docs/FORMAT.md §8 step 11). Before a file is called
+ * altered or missing, `again` reads the database once more: a new one may be published by now.
  */
 export async function compareRemote(
   network: Network,
   { trusted, from }: FetchedDatabase,
-  options: CompareOptions,
+  { run, again }: { readonly run: Run; readonly again: () => Promise<FetchedDatabase> },
 ): Promise<Comparison> {
-  const wanted = Array.from(trusted?.Archives ?? [], ([path, entry]) => ({ path, entry }));
+  const listed: FileEntries = trusted?.Archives ?? new Map<string, FileEntry>();
   let done = 0;
-  const streamed = await inParallel(wanted, STREAMS, async (one) => {
-    const answer = await streamFile(network, one, { places: [from], sink: hashingSink() });
-    done += 1;
-    options.run.progress(done, wanted.length);
-    return answer;
+  const streamed = new Map(
+    await inParallel(Array.from(listed), STREAMS, async ([path, entry]) => {
+      const answer = await streamFile(network, { path, entry }, { places: [from], sink: hashingSink() });
+      done += 1;
+      run.progress(done, listed.size);
+      return [path, answer] as const;
+    }),
+  );
+  const isBad = Array.from(streamed.values()).some(({ kind }) => kind === 'altered' || kind === 'missing');
+  const now = isBad ? ((await again()).trusted ?? trusted) : trusted;
+  const { files, findings } = comparison(listed, (path) => {
+    const answer = streamed.get(path) ?? { kind: 'missing' };
+    if (answer.kind === 'failed') throw answer.error;
+    if (answer.kind === 'good') return null;
+    return { kind: answer.kind, found: answer.kind === 'altered' ? answer.found : null };
   });
-  const isBad = streamed.some(({ kind }) => kind === 'altered' || kind === 'missing');
-  const now = isBad ? ((await options.again()).trusted ?? trusted) : trusted;
+  // A file for which a newer database has other bytes was replaced while we read.
+  const isCurrent = (path: string) => now?.Archives.get(path)?.SHA256 === listed.get(path)?.SHA256;
+  return { files, findings: findings.filter(({ kind, path }) => kind === 'yanked' || isCurrent(path)) };
+}
+
+function comparison(
+  listed: FileEntries,
+  defectOf: (path: string, entry: FileEntry) => Pick<Finding, 'kind' | 'found'> | null,
+): Comparison {
   const findings: Finding[] = [];
   let ok = 0;
-  for (const [index, one] of wanted.entries()) {
-    const finding = findingOf(one, streamed[index]);
-    const { Yanked } = one.entry;
-    if (finding === null) ok += 1;
-    // What a newer database says otherwise of was replaced while we read.
-    else if (now?.Archives.get(one.path)?.SHA256 === one.entry.SHA256) findings.push(finding);
-    if (Yanked !== undefined)
-      findings.push({ kind: 'yanked', path: one.path, expected: null, found: Yanked });
+  for (const [path, entry] of listed) {
+    const defect = defectOf(path, entry);
+    if (defect === null) ok += 1;
+    else findings.push({ ...defect, path, expected: expectation(entry) });
+    const { Yanked } = entry;
+    if (Yanked !== undefined) findings.push({ kind: 'yanked', path, expected: null, found: Yanked });
   }
-  findings.sort((a, b) => compareText(a.path, b.path) || compareText(a.kind, b.kind));
-  return { files: { checked: wanted.length, ok }, findings };
+  return { files: { checked: listed.size, ok }, findings: sorted(findings) };
 }
 
-/** How a message names the bytes that were signed. */
-export function expectation({ SHA256, Size }: FileEntry): string {
+function sorted(findings: readonly Finding[]): readonly Finding[] {
+  return [...findings].sort((a, b) => compareText(a.path, b.path) || compareText(a.kind, b.kind));
+}
+
+/** The signed bytes as messages name them. */
+export function expectation({ SHA256, Size }: Pick<FileEntry, 'SHA256' | 'Size'>): string {
   return `sha256 ${SHA256}, ${Size} bytes`;
-}
-
-function findingOf({ path, entry }: WantedFile, streamed: Streamed | undefined): Finding | null {
-  const expected = expectation(entry);
-  switch (streamed?.kind) {
-    case 'good':
-      return null;
-    case 'altered':
-      return { kind: 'altered', path, expected, found: streamed.found };
-    case 'failed':
-      throw streamed.error;
-    default:
-      return { kind: 'missing', path, expected, found: null };
-  }
 }

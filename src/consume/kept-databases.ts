@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { listFolder, makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 
-/** A database that was fetched once, with its signature: verified anew each time it is used. */
+/** A database from the cache, with its signature. It is verified again each time. */
 export interface KeptDatabase {
   readonly bytes: Buffer;
   readonly signature: Buffer;
@@ -13,30 +13,30 @@ interface KeptBytes {
   readonly signature: Uint8Array;
 }
 
-/** What is kept of a database under the address that it was fetched from; null where there is nothing whole. */
+/** Reads a database from the cache; null if the cache does not have all of it. */
 export function readKept(folder: string, sha256: string): KeptDatabase | null {
   try {
     const bytes = readBounded(join(folder, `${sha256}.plist`), DATABASE_LIMIT_BYTES);
     const signature = readBounded(join(folder, `${sha256}.asc`), SIGNATURE_LIMIT_BYTES);
     return bytes === null || signature === null ? null : { bytes, signature };
   } catch {
-    // A cache that cannot be read costs a download, nothing else.
+    // An unreadable cache costs a download, nothing else.
     return null;
   }
 }
 
-/** Keeps a database in place of the one before it. What cannot be kept is fetched again. */
+/** Keeps a database in the cache. If that fails, the next run downloads it again. */
 export function keepDatabase(folder: string, sha256: string, { bytes, signature }: KeptBytes): void {
   try {
     makeFolder(folder);
     writeDurably(join(folder, `${sha256}.asc`), signature, { mode: 0o600 });
     writeDurably(join(folder, `${sha256}.plist`), bytes, { mode: 0o600 });
   } catch {
-    // A full disk or a read-only home is no reason to refuse a good database.
+    // A full disk or a read-only home must not refuse a good database.
   }
 }
 
-/** Removes what none of these databases needs any more. */
+/** Removes everything but these databases from the cache. */
 export function forgetDatabases(folder: string, needed: ReadonlySet<string>): void {
   try {
     for (const name of listFolder(folder)) {
@@ -45,6 +45,6 @@ export function forgetDatabases(folder: string, needed: ReadonlySet<string>): vo
         removeDurably(join(folder, name));
     }
   } catch {
-    // It is in nobody's way.
+    // Nothing depends on it.
   }
 }

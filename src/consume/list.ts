@@ -1,17 +1,12 @@
-import { join } from 'node:path';
-import { kindOf, readBounded } from '../disk/files.js';
 import { decodeDatabase } from '../format/database.js';
 import { decodePackMan, isForeign } from '../format/packman.js';
 import type { PackManPackage } from '../format/packman.js';
 import type { FileEntry } from '../model/file-entry.js';
-import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
-import { DATABASE_NAME } from '../model/layout.js';
-import { fetchDatabase } from './fetch.js';
-import { isRemote, verify } from './verify.js';
+import { verifyWithBytes } from './verify.js';
 import type { VerifyOptions, VerifyResult } from './verify.js';
 
-/** A package as a database lists it. Its word is worth what the database was found to be worth. */
+/** A package as a database lists it. It is as trustworthy as the database. */
 export interface ListedPackage {
   readonly name: string;
   readonly version: string | null;
@@ -21,68 +16,38 @@ export interface ListedPackage {
   readonly path: string | null;
   readonly size: number | null;
   readonly sha256: string | null;
-  /** Only where there is nothing better: evidence of nothing. */
+  /** Only if the database has no better hash. It proves nothing. */
   readonly md5: string | null;
   readonly since: Date | null;
   readonly yanked: string | null;
 }
 
 export interface ListResult extends Omit<VerifyResult, 'files' | 'findings'> {
-  /** Whether it was made for PackMan alone, so that there is nothing to verify. */
+  /** Whether another program made it for PackMan, so that there is nothing to verify. */
   readonly foreign: boolean;
   readonly maintainer: string | null;
-  /** In the order of the database; none where it was refused. */
+  /** In the order of the database; empty if it was refused. */
   readonly packages: readonly ListedPackage[];
 }
 
 export type ListOptions = Omit<VerifyOptions, 'files'>;
 
 /**
- * The packages of a database after it was verified: a directory, a file, an address, or the name of a trusted one.
+ * Verifies a database and lists its packages: a directory, a file, an address, or the name of a trusted database.
  * An unauthenticated database is listed too, a refused one is not. Throws what `verify` throws.
  */
 export async function list(target: string, options: ListOptions): Promise<ListResult> {
-  const { result, bytes } = await look(target, options);
+  const { result, bytes } = await verifyWithBytes(target, { ...options, files: false });
   const { files: _, findings: __, ...answer } = result;
-  if (result.trusted !== null) {
-    return {
-      ...answer,
-      foreign: false,
-      maintainer: result.trusted.Maintainer ?? null,
-      packages: packagesOf(result.trusted),
-    };
-  }
-  if (result.status !== 'unauthenticated' || bytes === null) {
-    return { ...answer, foreign: false, maintainer: null, packages: [] };
-  }
-  if (isForeign(bytes)) {
+  const isOpen = result.status === 'unauthenticated' && bytes !== null;
+  if (isOpen && isForeign(bytes)) {
     const { maintainer, packages } = await decodePackMan(bytes);
     return { ...answer, foreign: true, maintainer, packages: packages.map(foreignPackage) };
   }
-  const database = decodeDatabase(bytes);
-  return {
-    ...answer,
-    foreign: false,
-    maintainer: database.Maintainer ?? null,
-    packages: packagesOf(database),
-  };
+  const database = result.trusted ?? (isOpen ? decodeDatabase(bytes) : null);
+  const packages = database === null ? [] : packagesOf(database);
+  return { ...answer, foreign: false, maintainer: database?.Maintainer ?? null, packages };
 }
-
-async function look(
-  target: string,
-  options: ListOptions,
-): Promise<{ readonly result: VerifyResult; readonly bytes: Uint8Array | null }> {
-  if (isRemote(target, options.run)) {
-    const fetched = await fetchDatabase(target, options);
-    return { result: { ...fetched, ...NOTHING_CHECKED, database: fetched.url }, bytes: fetched.bytes };
-  }
-  const result = await verify(target, { ...options, files: false });
-  if (result.status !== 'unauthenticated') return { result, bytes: null };
-  const file = kindOf(target) === 'folder' ? join(target, DATABASE_NAME) : target;
-  return { result, bytes: readBounded(file, DATABASE_LIMIT_BYTES) };
-}
-
-const NOTHING_CHECKED = { files: { checked: 0, ok: 0 }, findings: [] } as const;
 
 function packagesOf({ Archives, Packages }: Database): readonly ListedPackage[] {
   const key = (name: string, version = '', flavor = '') => `${name} ${version} ${flavor}`;

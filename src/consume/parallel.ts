@@ -1,4 +1,4 @@
-/** Carries something out for each item, so many at a time, and gives the results in the order of the items. */
+/** Runs a task for each item, a limited number at a time. The results are in the order of the items. */
 export async function inParallel<T, R>(
   items: readonly T[],
   limit: number,

@@ -7,19 +7,19 @@ import { join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { listFolder, makeFolder } from '../disk/files.js';
 
-/** A file on its way: it has its name only once its bytes are known to be right. */
+/** A file while it is downloaded: it gets its name only when its bytes are known to be right. */
 export interface PartialFile {
-  /** How many bytes are there. */
+  /** How many bytes it has. */
   readonly length: () => number;
-  /** Hash of the bytes that are there. */
+  /** Hash of these bytes. */
   readonly sha256: () => string;
-  /** Throws FILE_UNWRITABLE, as all that follow do. */
+  /** Throws FILE_UNWRITABLE, like all that follow. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
-  /** Begins again with nothing. */
+  /** Empties the file. */
   readonly restart: () => Promise<void>;
-  /** Gives the file its name, durably; never in place of another. Throws FILE_EXISTS. */
+  /** Gives the file its name, durably; never replaces another file. Throws FILE_EXISTS. */
   readonly finish: (name: string) => Promise<void>;
-  /** Leaves what is there for a later run to go on with; an empty file is removed. Never throws, to hide no error. */
+  /** Keeps the bytes for a later run to resume, and removes an empty file. Never throws, so that it hides no error. */
   readonly leave: () => Promise<void>;
   readonly remove: () => Promise<void>;
 }
@@ -27,7 +27,7 @@ export interface PartialFile {
 const NAME = /^\.packsign-([0-9a-f]{64})\.(\d+)\.[0-9a-f]+\.part$/;
 const BLOCK_BYTES = 256 * 1024;
 
-/** Parts that earlier runs left in a folder, by the SHA-256 that they are to have. Throws DIRECTORY_UNREADABLE, FILE_UNWRITABLE. */
+/** Partial files that earlier runs left in a folder, by the SHA-256 of the whole file. Throws DIRECTORY_UNREADABLE, FILE_UNWRITABLE. */
 export function findPartialFiles(folder: string): ReadonlyMap<string, string> {
   makeFolder(folder);
   const names = listFolder(folder);
@@ -39,7 +39,7 @@ export function findPartialFiles(folder: string): ReadonlyMap<string, string> {
   );
 }
 
-/** Another run's file is its own for as long as it lives. */
+/** A run that is still alive keeps its own partial file. */
 function isAlive(pid: number): boolean {
   if (pid === process.pid) return true;
   try {
@@ -51,13 +51,13 @@ function isAlive(pid: number): boolean {
 }
 
 export interface PartialFileOptions {
-  /** The hash that the whole is to have. */
+  /** SHA-256 of the whole file. */
   readonly sha256: string;
-  /** What earlier runs left. */
+  /** The partial files of earlier runs. */
   readonly left: ReadonlyMap<string, string>;
 }
 
-/** Opens a part, with what an earlier run got of it. Throws FILE_UNWRITABLE. */
+/** Opens a partial file, with the bytes that an earlier run downloaded. Throws FILE_UNWRITABLE. */
 export async function openPartialFile(
   folder: string,
   { sha256, left }: PartialFileOptions,
@@ -74,7 +74,7 @@ export async function openPartialFile(
 async function takeOver(from: string | undefined, path: string): Promise<FileHandle | null> {
   if (from === undefined) return null;
   try {
-    // Who renames it first has it.
+    // The first process to rename it owns it.
     await rename(from, path);
     return await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch {
@@ -143,7 +143,7 @@ async function hashSoFar(handle: FileHandle): Promise<{ hash: Hash; length: numb
 
 async function giveName(path: string, target: string): Promise<void> {
   try {
-    // A link, unlike a renaming, does not replace what stands there.
+    // Unlike a rename, a link does not replace an existing file.
     await link(path, target);
     await unlink(path);
   } catch (error) {

@@ -4,17 +4,17 @@ import type { VerifyResult } from './verify.js';
 
 export interface ReportOptions {
   readonly now: Date;
-  /** Of packsign. */
+  /** The version of packsign. */
   readonly version: string;
 }
 
-/** What a maintainer wants to know of a database that was refused, or of files that are not as signed. */
+/** A database that was refused, or has files that differ from what was signed. */
 export type Suspect = Pick<
   VerifyResult,
   'database' | 'status' | 'code' | 'message' | 'sha256' | 'accepted' | 'signatures' | 'findings' | 'notify'
 >;
 
-/** What was refused or found wrong, as plain text for the maintainer: nothing of the user but what was seen. */
+/** A plain text for the maintainer that says what was refused or wrong. It tells nothing about the user. */
 export function reportOf(suspect: Suspect, { now, version }: ReportOptions): string {
   const { database, status, code, message, sha256, accepted, signatures, findings } = suspect;
   const lines = [

@@ -1,28 +1,28 @@
 import { runChild } from '../signers/child.js';
 
-/** What another OpenPGP program says of a signature. */
+/** What another OpenPGP program says about a signature. */
 export interface SecondOpinion {
   readonly program: 'gpgv' | 'sqv';
   readonly good: boolean;
-  /** What it said where it is not good. */
+  /** Its message if the signature is not good. */
   readonly reason: string | null;
 }
 
 export interface OpinionOptions {
-  /** Of the files: certificates in binary and armored, the signature file, the database. */
+  /** Paths of the files: certificates in binary and armored, the signature file, the database. */
   readonly files: Readonly<Record<'keyring' | 'armored' | 'signature' | 'database', string>>;
-  /** An empty folder, so that no settings of anybody play a part. */
+  /** An empty folder in place of the user's home: no settings count. */
   readonly home: string;
-  /** Where programs are found. */
+  /** The PATH on which the programs are found. */
   readonly searchPath: string;
-  /** How many different primaries must have signed, of these. */
+  /** How many of these primaries must have signed. */
   readonly threshold: number;
   readonly fingerprints: readonly string[];
 }
 
 const PATIENCE_MS = 60_000;
 
-/** The opinions of those programs that are installed. */
+/** Asks each of the programs that is installed. */
 export async function secondOpinions(options: OpinionOptions): Promise<readonly SecondOpinion[]> {
   const opinions = [await askGpgv(options), await askSqv(options)];
   return opinions.filter((opinion) => opinion !== null);
@@ -50,7 +50,7 @@ async function askGpgv({
     searchPath,
   );
   if (run === null) return null;
-  // Threat T13: whole tokens of its status, the primary fingerprint is the last one.
+  // Threat T13: compare whole tokens of its status; the last one is the primary fingerprint.
   const valid = run.stdout.split('\n').flatMap((line) => {
     const words = line.split(' ');
     return words[0] === '[GNUPG:]' && words[1] === 'VALIDSIG' ? [words.at(-1) ?? ''] : [];
@@ -76,7 +76,7 @@ interface Run {
   readonly stderr: string;
 }
 
-/** Null where the program is not installed. */
+/** Null if the program is not installed. */
 async function ask(argv: readonly string[], searchPath: string): Promise<Run | null> {
   const environment = { PATH: searchPath, LC_ALL: 'C' };
   const { status, stdout, stderr, trouble } = await runChild(argv, { environment, timeoutMs: PATIENCE_MS });

@@ -1,35 +1,45 @@
-import { readBundle, readAcceptedHashes, readTrust } from './trust-store.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress, isAddress } from '../model/address.js';
 import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
-import type { Accepted, Pins } from '../verify/verify-database.js';
-import { readCertificateFile } from '../published/read.js';
+import type { Place } from '../places/place.js';
 import type { Run } from '../run.js';
-
-/** Keys to hold a database to for once, whatever the store says. */
-export interface PinOptions {
-  /** A file of certificates: all of its primaries are pinned. */
-  readonly keysFile: string | null;
-  /** Primary fingerprints to insist on; their certificates come from `keysFile`, else from `keys.asc`. */
-  readonly fingerprints: readonly string[];
-  readonly threshold: number | null;
-}
+import type { Accepted } from '../verify/verify-database.js';
+import { choosePins, isNaming } from './pins.js';
+import type { ChosenPins, PinOptions } from './pins.js';
+import { readAcceptedHashes, readBundle, readTrust } from './trust-store.js';
 
 export interface FetchOptions extends PinOptions {
   readonly run: Run;
 }
 
-/** What is known of a database before anything of it is fetched. */
-export interface Source {
-  readonly url: string;
+/** What is known of a database before anything of it is read. */
+export interface Source extends ChosenPins {
+  /** The address under which it is known; null for a directory or a file. */
+  readonly url: string | null;
   readonly entry: TrustEntry | null;
-  /** Null where nothing is pinned. */
-  readonly pins: Pins | null;
-  readonly pinnedBy: 'option' | 'store' | null;
-  readonly certificates: readonly Certificate[];
-  /** Whether certificates are asked of the address itself. */
+  /** Whether `keys.asc` beside the database is asked for certificates. */
   readonly fetchesKeys: boolean;
+  /** A signature file that the user named; null finds it by the hash of the database. */
+  readonly signatureFile: string | null;
+}
+
+/** A source with an address. */
+export type RemoteSource = Source & { readonly url: string };
+
+export interface PlaceRequest {
+  readonly run: Run;
+  /** Whether to ask past all caches and to use nothing that was kept. */
+  readonly fresh?: boolean;
+  /** Whether to ask for certificates although they were asked for not long ago. */
+  readonly keysDue?: boolean;
+}
+
+/** What is read, from where, and by which pins. */
+export interface Verifying {
+  readonly place: Place;
+  readonly source: Source;
+  readonly request: PlaceRequest;
 }
 
 /** The entries of a store or a bundle. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
@@ -38,7 +48,7 @@ export function entriesOf(trust: TrustPlace): readonly TrustEntry[] {
   return trust.kind === 'bundle' ? readBundle(trust.file) : readTrust(trust.folder);
 }
 
-/** Whether a target is to be fetched: an address, or the name of a trusted database. */
+/** The entry of a trusted database, by its address or its name. */
 export function findEntry(target: string, trust: TrustPlace): TrustEntry | null {
   const entries = entriesOf(trust);
   if (!isAddress(target)) return entries.find(({ name }) => name === target) ?? null;
@@ -47,25 +57,18 @@ export function findEntry(target: string, trust: TrustPlace): TrustEntry | null 
 }
 
 /** Throws NOT_TRUSTED, USAGE, TRUST_DAMAGED, FILE_UNREADABLE, KEYS_MALFORMED. */
-export async function findSource(target: string, options: FetchOptions): Promise<Source> {
-  const { keysFile, fingerprints } = options;
-  const isOption = keysFile !== null || fingerprints.length > 0;
-  const entry = isOption && isAddress(target) ? null : findEntry(target, options.run.trust);
+export async function findSource(target: string, options: FetchOptions): Promise<RemoteSource> {
+  const isNamed = isNaming(options);
+  const entry = isNamed && isAddress(target) ? null : findEntry(target, options.run.trust);
   if (entry === null && !isAddress(target)) throw notTrusted(target);
   const url = entry?.url ?? databaseAddress(target);
-  if (isOption) return await pinnedByOption(url, options);
-  const common = { url, entry };
-  if (entry === null || entry.fingerprints.length === 0) {
-    return { ...common, pins: null, pinnedBy: null, certificates: [], fetchesKeys: false };
-  }
-  const { fingerprints: pinned, threshold, certificates } = entry;
-  return {
-    ...common,
-    pins: { fingerprints: pinned, threshold },
-    pinnedBy: 'store',
-    certificates: await readArmored(certificates),
-    fetchesKeys: true,
-  };
+  const chosen = await choosePins({ named: options, entry });
+  return sourceOf(url, chosen, isNamed ? null : entry);
+}
+
+/** A database at an address under pins that were chosen. */
+export function sourceOf(url: string, chosen: ChosenPins, entry: TrustEntry | null = null): RemoteSource {
+  return { ...chosen, url, entry, fetchesKeys: chosen.pins !== null, signatureFile: null };
 }
 
 export function notTrusted(name: string): PacksignError {
@@ -74,30 +77,14 @@ export function notTrusted(name: string): PacksignError {
   });
 }
 
-async function pinnedByOption(url: string, options: PinOptions): Promise<Source> {
-  const { keysFile, fingerprints } = options;
-  const certificates = keysFile === null ? [] : await readCertificateFile(keysFile);
-  if (keysFile !== null && certificates.length === 0) {
-    throw new PacksignError('FILE_UNREADABLE', `there is no file ${keysFile}`);
-  }
-  const named = fingerprints.length > 0 ? fingerprints : certificates.map(({ fingerprint }) => fingerprint);
-  const pins = { fingerprints: [...new Set(named)], threshold: options.threshold ?? 1 };
-  if (pins.threshold > pins.fingerprints.length) {
-    throw new PacksignError(
-      'USAGE',
-      `--threshold ${pins.threshold} does not fit the ${pins.fingerprints.length} keys that are pinned`,
-    );
-  }
-  return { url, entry: null, pins, pinnedBy: 'option', certificates, fetchesKeys: keysFile === null };
+/** Certificates as the trust store keeps them; null for none. */
+export async function armored(certificates: readonly Certificate[]): Promise<string | null> {
+  if (certificates.length === 0) return null;
+  const { armorCertificates, encodeCertificates } = await import('../pgp/certificates.js');
+  return Buffer.from(armorCertificates(encodeCertificates(certificates).binary)).toString();
 }
 
-export async function readArmored(text: string | null): Promise<readonly Certificate[]> {
-  if (text === null) return [];
-  const { readCertificates } = await import('../pgp/certificates.js');
-  return await readCertificates(Buffer.from(text));
-}
-
-/** What was accepted last, for the checks against it. The inventory is only read where the bytes are others. */
+/** The last accepted database, for the checks against it. Its list of files is read only where the bytes differ. */
 export function acceptedOf(
   { accepted }: TrustEntry,
   { trust, sha256 }: { trust: TrustPlace; sha256: string },

@@ -12,11 +12,11 @@ export interface Sink {
   readonly restart: () => Promise<void>;
 }
 
-/** What became of a file that was looked for in one or several places. */
+/** The outcome for one file, over all places that were asked. */
 export type Streamed =
-  /** The sink holds the very bytes that were signed. */
+  /** The sink holds the bytes that were signed. */
   | { readonly kind: 'good'; readonly from: string }
-  /** What came was something else; the sink holds the last of it. */
+  /** A place sent other bytes; the sink holds the last of them. */
   | { readonly kind: 'altered'; readonly from: string; readonly found: string }
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly error: PacksignError };
@@ -28,8 +28,8 @@ export interface WantedFile {
 
 /**
  * Streams a file from the first place that gives the right bytes, at most `Size` + 1 of them from each
- * (docs/FORMAT.md §8 step 11). What the sink holds already is gone on with, and begun anew where that was wrong.
- * `places` are addresses of databases beside which it may lie.
+ * (docs/FORMAT.md §8 step 11). If the sink holds bytes already, the download resumes there, and starts anew if they prove wrong.
+ * `places`: addresses of databases; the file is looked for beside each.
  */
 export async function streamFile(
   network: Network,
@@ -41,7 +41,7 @@ export async function streamFile(
     const hadBytes = sink.length() > 0;
     let answer = await streamFrom(network, besideAddress(place, wanted.path), { wanted, sink });
     if (answer.kind === 'altered' && hadBytes) {
-      // What an earlier run left may have been the trouble.
+      // The bytes that an earlier run left may be the wrong ones.
       await sink.restart();
       answer = await streamFrom(network, besideAddress(place, wanted.path), { wanted, sink });
     }
@@ -49,7 +49,7 @@ export async function streamFile(
     if (answer.kind === 'altered' && place !== places.at(-1)) await sink.restart();
     answers.push(answer);
   }
-  // The gravest first: other bytes are worse than none.
+  // The worst answer first: other bytes are worse than none.
   const of = (kind: Streamed['kind']) => answers.find((answer) => answer.kind === kind);
   return of('altered') ?? of('failed') ?? { kind: 'missing' };
 }

@@ -5,15 +5,18 @@ import type { TrustEntry, TrustStore } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { fetchThrough, readOfferedKeys } from './fetch.js';
+import { addressPlace } from '../places/address.js';
+import { readOfferedKeys } from './current-keys.js';
+import { fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { findEntry, notTrusted, readArmored } from './sources.js';
-import { NO_PINS, keyOf, armored, describe } from './trust.js';
+import { readArmored } from './pins.js';
+import { armored, findEntry, notTrusted } from './sources.js';
+import { NO_PINS, keyOf, describe } from './trust.js';
 import type { TrustOptions, PinnedKey, Trusted } from './trust.js';
 
-/** A signer that a database names and nobody pinned. */
+/** A signer that a database names and that is not pinned. */
 export interface ProposedKey extends PinnedKey {
-  /** Pinned primaries that themselves certified it. */
+  /** Pinned primaries that certified it. */
   readonly certifiedBy: readonly string[];
 }
 
@@ -21,9 +24,9 @@ export interface Refreshed extends Trusted {
   readonly status: FetchedDatabase['status'];
   readonly code: FetchedDatabase['code'];
   readonly message: string | null;
-  /** Whether its certificates are others than before. */
+  /** Whether its certificates changed. */
   readonly keysChanged: boolean;
-  /** New primaries that its database asks to be trusted; only the user pins them. */
+  /** New primaries that its database names; only the user can pin them. */
   readonly proposed: readonly ProposedKey[];
   readonly pinned: readonly string[];
   readonly offers: readonly Trust[];
@@ -31,15 +34,14 @@ export interface Refreshed extends Trusted {
 }
 
 export interface TrustRefreshOptions extends TrustOptions {
-  /** Proposed primaries that the user pins now. */
+  /** Proposed primaries that the user wants to pin now. */
   readonly pin: readonly string[];
-  /** Asked before they are, with who certified them; false ends with NOT_CONFIRMED. */
+  /** Called before they are pinned, with who certified them; false ends with NOT_CONFIRMED. */
   readonly confirm: (name: string, keys: readonly ProposedKey[]) => Promise<boolean>;
 }
 
 /**
- * Fetches a trusted database and its certificates anew. Primaries that it proposes are pinned only where the
- * user names them. Throws NOT_TRUSTED, FINGERPRINT_MISSING, NOT_CONFIRMED, and what `fetchDatabase` throws.
+ * Fetches a trusted database and its certificates again. Pins a proposed primary only if the user names it. Throws NOT_TRUSTED, FINGERPRINT_MISSING, NOT_CONFIRMED, and what `fetchDatabase` throws.
  */
 export async function trustRefresh(target: string, options: TrustRefreshOptions): Promise<Refreshed> {
   const { run } = options;
@@ -79,7 +81,7 @@ async function proposals(
   if (unknown.length === 0) return { proposed: [], certificates: [] };
   const { isCertifiedBy } = await import('../pgp/certification.js');
   const known = await readArmored(entry.certificates);
-  const offered = await readOfferedKeys(network, from);
+  const offered = await readOfferedKeys(addressPlace(network, from));
   const certificates = offered.filter(({ fingerprint }) => unknown.includes(fingerprint));
   const proposed: ProposedKey[] = [];
   for (const certificate of certificates) {
@@ -111,7 +113,7 @@ async function requireConfirmed(
 ): Promise<void> {
   const keys = proposed.filter(({ fingerprint }) => pinned.includes(fingerprint));
   if (await confirm(name, keys)) return;
-  throw new PacksignError('NOT_CONFIRMED', `nothing more was pinned for ${name}`);
+  throw new PacksignError('NOT_CONFIRMED', `no further key was pinned for ${name}`);
 }
 
 async function pinMore(

@@ -10,14 +10,14 @@ import type { Release } from '../disk/lock.js';
 
 const STORE_NAME = 'trust.json';
 const INVENTORY_FOLDER = 'inventory';
-/** The last line, so that what was cut off is known as such. */
+/** The last line, which shows that the file is whole. */
 const INVENTORY_END = 'end\n';
 const VERSION = 1;
 const LIMIT_BYTES = 64 * 1024 * 1024;
 const INVENTORY_LIMIT_BYTES = 320 * 1024 * 1024;
 const LOCK_PATIENCE_MS = 10_000;
 
-/** The databases that a user trusts, in the order of their names; none while there is no store. Throws TRUST_DAMAGED. */
+/** Reads the databases that a user trusts, in the order of their names; none if there is no store. Throws TRUST_DAMAGED. */
 export function readTrust(folder: string): readonly TrustEntry[] {
   const path = join(folder, STORE_NAME);
   const bytes = readBounded(path, LIMIT_BYTES);
@@ -25,9 +25,8 @@ export function readTrust(folder: string): readonly TrustEntry[] {
 }
 
 /**
- * Replaces what a user trusts by what `change` makes of it, one process at a time, atomically; the same value
- * writes nothing. Throws TRUST_DAMAGED, LOCKED, FILE_UNWRITABLE, and what `change` throws: the store is then
- * as it was.
+ * Replaces the entries by the result of `change`, one process at a time, atomically; equal entries write nothing.
+ * Throws TRUST_DAMAGED, LOCKED, FILE_UNWRITABLE, and what `change` throws; then the store stays as it was.
  */
 export async function changeTrust(
   folder: string,
@@ -59,7 +58,7 @@ async function lock(folder: string): Promise<Release> {
   }
 }
 
-/** What an accepted database listed: path → SHA-256. Throws TRUST_DAMAGED when it is not there whole. */
+/** The files of an accepted database: path → SHA-256. Throws TRUST_DAMAGED if the list is not whole. */
 export function readAcceptedHashes(folder: string, sha256: string): ReadonlyMap<string, string> {
   const path = inventoryPath(folder, sha256);
   const text = readBounded(path, INVENTORY_LIMIT_BYTES)?.toString('latin1') ?? null;
@@ -73,7 +72,7 @@ export function readAcceptedHashes(folder: string, sha256: string): ReadonlyMap<
   return inventory;
 }
 
-/** Written before the store refers to it, so that there is never a reference to nothing. */
+/** To be called before the store refers to the list, so that no reference dangles. */
 export function writeAcceptedHashes(
   folder: string,
   sha256: string,
@@ -90,7 +89,7 @@ function inventoryPath(folder: string, sha256: string): string {
   return join(folder, INVENTORY_FOLDER, `${sha256}.txt`);
 }
 
-/** Inventories that no entry refers to any more. */
+/** Removes lists that no entry refers to any more. */
 function prune(folder: string, entries: readonly TrustEntry[]): void {
   const kept = new Set(entries.map(({ accepted }) => `${accepted?.sha256 ?? ''}.txt`));
   for (const name of listFolder(join(folder, INVENTORY_FOLDER))) {
@@ -98,12 +97,12 @@ function prune(folder: string, entries: readonly TrustEntry[]): void {
   }
 }
 
-/** Trusted databases as a file that can be shipped: addresses, keys and thresholds, nothing that was seen. */
+/** Encodes trusted databases for shipping: addresses, keys and thresholds, not what was accepted. */
 export function encodeBundle(entries: readonly TrustEntry[]): Buffer {
   return encodeEntries(entries.map((entry) => ({ ...entry, accepted: null, refreshed: null })));
 }
 
-/** The same read back. Throws FILE_UNREADABLE, TRUST_DAMAGED. */
+/** Reads such a file. Throws FILE_UNREADABLE, TRUST_DAMAGED. */
 export function readBundle(path: string): readonly TrustEntry[] {
   const bytes = readBounded(path, LIMIT_BYTES);
   if (bytes === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${path}`);
@@ -214,6 +213,6 @@ function instantOf(fields: Fields, key: string): Date {
 
 function damaged(path: string, reason: string): PacksignError {
   return new PacksignError('TRUST_DAMAGED', `${path} cannot be used: ${reason}`, {
-    hint: 'nothing was changed in it; restore it from a backup, or move it away and trust your databases anew',
+    hint: 'packsign changed nothing in it; restore it from a backup, or move it away and add your databases again',
   });
 }

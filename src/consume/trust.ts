@@ -11,31 +11,33 @@ import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Run } from '../run.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { fetchSource, fetchThrough, acceptedNote, readOfferedKeys } from './fetch.js';
+import { readOfferedKeys } from './current-keys.js';
+import { fetchSource, fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { readCertificateFile } from '../published/read.js';
-import { entriesOf, findEntry, notTrusted, readArmored } from './sources.js';
-import type { Source } from './sources.js';
+import { addressPlace } from '../places/address.js';
+import { NOTHING_PINNED, pinsOf, readArmored, readNamedKeys, requireThreshold } from './pins.js';
+import { acceptedNote } from './remember.js';
+import { armored, entriesOf, findEntry, notTrusted, sourceOf } from './sources.js';
 
-/** A run with a trust store that may be written. */
+/** A run that may write a trust store. */
 export type TrustRun = Run & { readonly trust: TrustStore };
 
 export interface TrustOptions {
   readonly run: TrustRun;
 }
 
-/** Nothing but the store says what counts. */
+/** The user names no keys: the store decides. */
 export const NO_PINS = { keysFile: null, fingerprints: [], threshold: null } as const;
 
-/** A key that is about to be pinned, or is. */
+/** A key that is pinned, or is about to be. */
 export interface PinnedKey {
   /** 40 upper-case hex digits. */
   readonly fingerprint: string;
-  /** What it says of itself; null where its certificate is not known. */
+  /** The first user id of its certificate; null if the certificate is not known. */
   readonly userId: string | null;
 }
 
-/** What is about to be trusted, for a person to confirm. */
+/** What the user is about to trust, to be confirmed. */
 export interface TrustOffer {
   readonly url: string;
   readonly name: string;
@@ -46,7 +48,7 @@ export interface TrustOffer {
 }
 
 export interface TrustAddOptions extends TrustOptions {
-  /** Certificates that the user has, or the path of a file with them: all primaries in them are pinned. */
+  /** Certificates, or the path of a file with them: all of their primaries are pinned. */
   readonly keys: Uint8Array | string | null;
   /** Primary fingerprints to pin; their certificates come from `keys`, else from `keys.asc` beside the database. */
   readonly fingerprints: readonly string[];
@@ -54,26 +56,25 @@ export interface TrustAddOptions extends TrustOptions {
   readonly blindly: boolean;
   /** Name of a trusted database that vouches for this one. */
   readonly via: string | null;
-  /** Null takes what the database asks for, at most the number pinned. */
+  /** Null takes the threshold of the database, at most the number of pinned keys. */
   readonly threshold: number | null;
   readonly name: string | null;
-  /** Asked before anything is kept; false ends with NOT_CONFIRMED. */
+  /** Called before the store changes; false ends with NOT_CONFIRMED. */
   readonly confirm: (offer: TrustOffer) => Promise<boolean>;
 }
 
 export interface TrustAdded extends TrustOffer {
-  /** What its database was found to be. */
+  /** The verdict on its database. */
   readonly status: FetchedDatabase['status'];
   readonly issued: Date | null;
-  /** Databases that its maintainer vouches for, to be added with `--via`. */
+  /** Databases that its maintainer vouches for; `--via` adds them. */
   readonly offers: readonly Trust[];
 }
 
 /**
- * Begins to trust a database, or pins one that was added blindly: fetches it, holds it to the keys, and pins them.
- * Throws TRUST_EXISTS,
- * NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED, FILE_UNREADABLE, what
- * `fetchDatabase` throws, and the code of a database that is refused: nothing is kept then.
+ * Begins to trust a database, or pins one that was added blindly: fetches it, verifies it against the keys, and pins
+ * them. Throws TRUST_EXISTS, NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED, FILE_UNREADABLE, what
+ * `fetchDatabase` throws, and the code of a database that is refused; then the store stays as it was.
  */
 export async function trustAdd(address: string, options: TrustAddOptions): Promise<TrustAdded> {
   const url = databaseAddress(address);
@@ -84,7 +85,7 @@ export async function trustAdd(address: string, options: TrustAddOptions): Promi
   const name = chooseName(options.name ?? standing?.name ?? null, { url, entries: others });
   const network = openNetwork(options.run.network);
   try {
-    const chosen = await choosePins(network, url, options);
+    const chosen = await chooseGrounds(network, url, options);
     const fetched = await examine(network, { url, ...chosen }, options);
     const { database, threshold } = fetched;
     const offer: TrustOffer = {
@@ -115,13 +116,13 @@ export function keyOf({ fingerprint, userIds }: Certificate): PinnedKey {
   return { fingerprint, userId: userIds[0] ?? null };
 }
 
-/** What was added blindly may be pinned later. */
+/** A database that was added blindly may be pinned later. */
 function isPinned({ fingerprints }: TrustEntry): boolean {
   return fingerprints.length > 0;
 }
 
 function exists({ url, name }: TrustEntry): PacksignError {
-  return new PacksignError('TRUST_EXISTS', `${url} is trusted already, as ${name}`, {
+  return new PacksignError('TRUST_EXISTS', `${url} is already trusted, as ${name}`, {
     hint: `to trust other keys, first packsign trust remove ${name}`,
   });
 }
@@ -146,19 +147,19 @@ function chooseName(
 
 interface Chosen {
   readonly grounds: Grounds;
-  /** Of the primaries that are pinned, no others. */
+  /** The certificates of the pinned primaries alone. */
   readonly certificates: readonly Certificate[];
-  /** Null takes what the database asks for. */
+  /** Null takes the threshold of the database. */
   readonly threshold: number | null;
 }
 
-async function choosePins(network: Network, url: string, options: TrustAddOptions): Promise<Chosen> {
+async function chooseGrounds(network: Network, url: string, options: TrustAddOptions): Promise<Chosen> {
   const { keys, fingerprints, blindly, via, threshold } = options;
   const ways = [keys !== null || fingerprints.length > 0, blindly, via !== null].filter(Boolean).length;
   if (ways !== 1) {
     throw new PacksignError(
       'USAGE',
-      'say how it is to be trusted: by its keys, blindly, or on the word of another',
+      'say how to trust it: by its keys, because another trusted database vouches for it, or blindly',
       {
         hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly`,
       },
@@ -167,17 +168,12 @@ async function choosePins(network: Network, url: string, options: TrustAddOption
   if (blindly) return { grounds: { kind: 'blindly' }, certificates: [], threshold: 0 };
   if (via !== null) return await vouched(network, url, { ...options, via });
   const given = keys === null ? null : await readGiven(keys);
-  const certificates = pick(given ?? (await offeredKeys(network, url)), {
+  const certificates = pick(given ?? (await readOfferedKeys(addressPlace(network, url))), {
     fingerprints,
     url,
     isGiven: given !== null,
   });
-  if (threshold !== null && threshold > certificates.length) {
-    throw new PacksignError(
-      'USAGE',
-      `--threshold ${threshold} does not fit the ${certificates.length} keys that are pinned`,
-    );
-  }
+  if (threshold !== null) requireThreshold(threshold, certificates.length);
   return { grounds: { kind: given === null ? 'fingerprint' : 'keys' }, certificates, threshold };
 }
 
@@ -186,16 +182,10 @@ async function readGiven(keys: Uint8Array | string): Promise<readonly Certificat
     const { readCertificates } = await import('../pgp/certificates.js');
     return await readCertificates(keys);
   }
-  const certificates = await readCertificateFile(keys);
-  if (certificates.length === 0) throw new PacksignError('FILE_UNREADABLE', `there is no file ${keys}`);
-  return certificates;
+  return await readNamedKeys(keys);
 }
 
-async function offeredKeys(network: Network, url: string): Promise<readonly Certificate[]> {
-  return await readOfferedKeys(network, url);
-}
-
-/** The certificates that were asked for by fingerprint; all where none was. */
+/** The certificates with these fingerprints; all if no fingerprint is given. Throws FINGERPRINT_MISSING. */
 function pick(
   certificates: readonly Certificate[],
   { fingerprints, url, isGiven }: { fingerprints: readonly string[]; url: string; isGiven: boolean },
@@ -214,7 +204,7 @@ function pick(
   return certificates.filter(({ fingerprint }) => fingerprints.includes(fingerprint));
 }
 
-/** What a trusted database says of this one, and the keys that it names. */
+/** Finds what a trusted database says about this one, and the keys that it names. Throws NOT_VOUCHED_FOR. */
 async function vouched(
   network: Network,
   url: string,
@@ -223,7 +213,10 @@ async function vouched(
   const { via } = options;
   const fetched = await fetchThrough(network, via, { ...NO_PINS, run: options.run });
   if (fetched.trusted === null || fetched.status !== 'authentic') {
-    throw new PacksignError('NOT_VOUCHED_FOR', `${via} is ${fetched.status}: its word is worth nothing now`);
+    throw new PacksignError(
+      'NOT_VOUCHED_FOR',
+      `${via} is ${fetched.status}, so it cannot vouch for others now`,
+    );
   }
   const offer = (fetched.trusted.Packsign.Trusts ?? []).find((trust) => namedAddress(trust.URL) === url);
   if (offer === undefined || offer.Fingerprints.length === 0) {
@@ -231,7 +224,7 @@ async function vouched(
       hint: 'packsign trust refresh shows what it vouches for',
     });
   }
-  const certificates = pick(await offeredKeys(network, url), {
+  const certificates = pick(await readOfferedKeys(addressPlace(network, url)), {
     fingerprints: offer.Fingerprints,
     url,
     isGiven: false,
@@ -249,29 +242,28 @@ interface Examined {
   readonly threshold: number;
 }
 
-/** Holds the database to the pins, and to as many of them as it asks for itself. Throws the code of a refusal. */
+/** Verifies the database against the pins, with the threshold that it asks for itself. Throws the code of a refusal. */
 async function examine(
   network: Network,
   { url, certificates, threshold }: { url: string } & Chosen,
   options: TrustAddOptions,
 ): Promise<Examined> {
-  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
   const look = async (least: number): Promise<FetchedDatabase> => {
-    const pins = fingerprints.length === 0 ? null : { fingerprints, threshold: least };
-    const source: Source = { url, entry: null, pins, pinnedBy: 'option', certificates, fetchesKeys: false };
-    const database = await fetchSource(network, source, { run: options.run });
+    const pins = certificates.length === 0 ? null : pinsOf(certificates, least);
+    const source = sourceOf(url, { ...NOTHING_PINNED, pins, pinnedBy: 'option', certificates });
+    const database = await fetchSource(network, { ...source, fetchesKeys: false }, { run: options.run });
     if (database.status !== 'refused') return database;
     throw new PacksignError(
       database.code ?? 'SIGNATURE_INVALID',
       `${url} was not added: ${database.message ?? ''}`,
       {
-        hint: 'do not use it; ask its maintainer which keys sign it',
+        hint: 'do not use it; ask its maintainer which keys sign the database',
       },
     );
   };
   const database = await look(threshold ?? 1);
   const asked =
-    threshold ?? Math.min(database.trusted === null ? 0 : thresholdOf(database.trusted), fingerprints.length);
+    threshold ?? Math.min(database.trusted === null ? 0 : thresholdOf(database.trusted), certificates.length);
   return asked > 1 && threshold === null
     ? { database: await look(asked), threshold: asked }
     : { database, threshold: asked };
@@ -308,21 +300,15 @@ async function store(
   }
 }
 
-export async function armored(certificates: readonly Certificate[]): Promise<string | null> {
-  if (certificates.length === 0) return null;
-  const { armorCertificates, encodeCertificates } = await import('../pgp/certificates.js');
-  return Buffer.from(armorCertificates(encodeCertificates(certificates).binary)).toString();
-}
-
 /** One trusted database, as `trust list` shows it. */
 export interface Trusted extends TrustOffer {
   readonly added: Date;
-  /** When the last accepted database was issued; null where none was accepted. */
+  /** When the last accepted database was issued; null if none was accepted. */
   readonly issued: Date | null;
   readonly sha256: string | null;
 }
 
-/** The databases that are trusted, by name. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
+/** Lists the trusted databases by name. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
 export async function trustList(place: TrustPlace): Promise<readonly Trusted[]> {
   return await Promise.all(entriesOf(place).map(describe));
 }
@@ -349,7 +335,7 @@ export async function trustRemove(target: string, place: TrustStore): Promise<Tr
   return await describe(entry);
 }
 
-/** The store as a file that an application can ship; of some databases only where they are named. Throws NOT_TRUSTED. */
+/** The trust store as a file that an application can ship: all databases, or those that are named. Throws NOT_TRUSTED. */
 export function trustExport(targets: readonly string[], place: TrustPlace): Uint8Array {
   const entries = entriesOf(place);
   const named = targets.map((target) => {

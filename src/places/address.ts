@@ -1,52 +1,50 @@
 import { PacksignError } from '../errors.js';
-import type { ErrorCode } from '../errors.js';
-import type { Absent, Request } from '../net/reply.js';
+import { besideAddress } from '../model/address.js';
+import type { Request } from '../net/reply.js';
 import type { Network } from '../net/transport.js';
-
-export interface ReadOptions extends Request {
-  readonly limitBytes: number;
-  /** Thrown for more than that. */
-  readonly tooLarge: ErrorCode;
-}
-
-export type Read =
-  | {
-      readonly kind: 'found';
-      readonly bytes: Buffer;
-      readonly etag: string | null;
-      readonly headers: Readonly<Record<string, string>>;
-    }
-  | { readonly kind: 'unchanged' }
-  | Absent;
+import type { Place, Read, ReadLimits } from './place.js';
 
 /**
- * A whole small thing, never more than its limit of it (endless data). A connection that breaks is tried
- * again from the start. Throws the code given, NETWORK, NETWORK_TIMEOUT, NETWORK_SLOW, REDIRECT_REFUSED.
+ * The place of a database at an address. A connection that breaks is tried again from the start. Reading throws the
+ * code given, NETWORK, NETWORK_TIMEOUT, NETWORK_SLOW, REDIRECT_REFUSED.
  */
-export async function readAddress(network: Network, url: string, options: ReadOptions): Promise<Read> {
+export function addressPlace(network: Network, database: string): Place {
+  const nameOf = (path: string) => besideAddress(database, path);
+  return {
+    database,
+    mayLag: true,
+    nameOf,
+    readDatabase: ({ attempt = 0, ...request }) => read(network, pastCaches(database, attempt), request),
+    readBeside: (path, request) => read(network, nameOf(path), request),
+  };
+}
+
+/** Some caches ignore a request to look again; an address that they have not seen makes them. */
+function pastCaches(address: string, attempt: number): string {
+  const url = new URL(address);
+  if (attempt >= 2 && url.search === '' && url.protocol !== 'file:') url.search = `?again=${attempt}`;
+  return url.href;
+}
+
+/** Never reads more than the limit, whatever the server sends. */
+async function read(network: Network, url: string, options: ReadLimits & Request): Promise<Read> {
+  const { limitBytes, tooLarge } = options;
+  const excess = () =>
+    new PacksignError(tooLarge, `${url} sends more than the ${limitBytes} bytes that are read of it`);
   return await network.retrying(async () => {
     const reply = await network.get(url, options);
     if (reply.kind !== 'found') return reply;
-    const { limitBytes, tooLarge } = options;
     if (reply.length !== null && reply.length > limitBytes) {
       reply.cancel();
-      throw excess(url, { limitBytes, tooLarge });
+      throw excess();
     }
     const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of reply.body) {
       length += chunk.length;
-      if (length > limitBytes) throw excess(url, { limitBytes, tooLarge });
+      if (length > limitBytes) throw excess();
       chunks.push(chunk);
     }
-    const { headers } = reply;
-    return { kind: 'found', bytes: Buffer.concat(chunks, length), etag: headers['etag'] ?? null, headers };
+    return { kind: 'found', bytes: Buffer.concat(chunks, length), etag: reply.headers['etag'] ?? null };
   });
-}
-
-function excess(
-  url: string,
-  { limitBytes, tooLarge }: { limitBytes: number; tooLarge: ErrorCode },
-): PacksignError {
-  return new PacksignError(tooLarge, `${url} sends more than the ${limitBytes} bytes that are read of it`);
 }

@@ -21,7 +21,7 @@ export interface ScannedFile {
 export interface Scan {
   /** Files that may be listed, in byte order of their paths. */
   readonly files: readonly ScannedFile[];
-  /** Every other regular file: where a secret key may lie. Paths in byte order. */
+  /** Every other regular file, which may hold a secret key. Paths in byte order. */
   readonly others: readonly string[];
   /** Every folder that was read; the directory itself is ''. */
   readonly folders: readonly string[];
@@ -31,20 +31,20 @@ export interface Scan {
 export interface ScanOptions {
   /** Globs (picomatch) of files to leave out; one without `/` counts at any depth. */
   readonly exclude: readonly string[];
-  /** Hears after each folder how many there are so far, before they are looked at. */
+  /** Called after each folder with the number of files found so far. */
   readonly onFound?: ((count: number) => void) | undefined;
-  /** How files are looked at; one after the other when not given. */
+  /** Asks for the status of files; if absent, one after the other on this thread. */
   readonly stat?: StatFiles;
 }
 
 /** Folders at the top that hold what packsign publishes itself. */
 const OWN_FOLDERS = new Set(['signatures', 'assets']);
-/** Folders that are never published, or hold nothing that could be read as a key. */
+/** Folders that are never published, or cannot hold a readable key. */
 const PRIVATE_FOLDERS = new Set(['.packsign', '.git']);
 
 /**
- * Finds the files of a directory, recursively and sorted. Links are not followed. What cannot be
- * listed is a warning; only the directory itself must be readable. Throws DIRECTORY_UNREADABLE.
+ * Finds the files of a directory, recursively and sorted. Links are not followed. A file that
+ * cannot be listed is a warning; only the directory itself must be readable. Throws DIRECTORY_UNREADABLE.
  */
 export function scanDirectory(directory: string, options: ScanOptions): Scan {
   const walk = makeWalk(directory, options);
@@ -69,7 +69,7 @@ function makeWalk(directory: string, { exclude, onFound, stat = statFiles }: Sca
 
 type Found = Pick<Walk, 'files' | 'others' | 'warnings'> & Pick<Scan, 'folders'>;
 
-/** Files are in order already. */
+/** The files are in order already. */
 function inOrder({ files, others, folders, warnings }: Found): Scan {
   return {
     folders,
@@ -80,9 +80,8 @@ function inOrder({ files, others, folders, warnings }: Found): Scan {
 }
 
 /**
- * The same scan once more, after changes under some paths alone; every other path is taken for what it was. Null where
- * that does not settle it, and all must be scanned: folders are among them, names that differ only in case, or files
- * that have another name here, under which nobody reported them.
+ * Updates a scan after changes under these paths alone; all other paths stay as they were. Null means that a full scan
+ * has to run: some of the paths are folders, differ only in case, or are files with a second name in the directory.
  */
 export function rescan(
   directory: string,
@@ -110,8 +109,8 @@ export function rescan(
 }
 
 /**
- * Takes what stands under a path now, as a walk would that comes by. False for what only a walk can tell. `linked`: hears
- * of files that have several names.
+ * Takes up what is under a path now, as a walk would. False if only a walk can tell. `linked` collects files that have
+ * several names.
  */
 function lookAgain(walk: Walk, path: string, linked: Set<bigint>): boolean {
   const names = path.split('/');
@@ -124,7 +123,7 @@ function lookAgain(walk: Walk, path: string, linked: Set<bigint>): boolean {
       hidden: isHidden(folder, each),
     };
     const kind = kindOf(walk, folder.path);
-    // What lies behind a link does not lie here.
+    // Files behind a link are not part of the directory.
     if (kind !== 'folder') return kind !== 'unknown';
   }
   const kind = kindOf(walk, path);
@@ -161,7 +160,7 @@ interface Walk {
 
 interface Folder {
   readonly path: string;
-  /** Inside a folder whose files are not looked at; its other files still may hold a secret. */
+  /** Inside a folder whose files are not listed, but may hold a secret key. */
   readonly hidden: boolean;
 }
 
@@ -188,7 +187,7 @@ interface FolderEntry {
   readonly kind: Pick<Dirent, 'isFile' | 'isSymbolicLink'>;
 }
 
-/** Whether it is a file that may be listed. Remembers other files, and warns of what is left out. */
+/** Whether a file may be listed. Collects the other files, and warns about files that are left out. */
 function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
   if (isHidden(folder, name) || !isArchiveName(name)) {
     if (kind.isFile()) walk.others.push(path);
@@ -220,19 +219,19 @@ function takeFiles(walk: Walk, paths: readonly string[]): void {
   });
 }
 
-/** Null for what cannot be looked at. */
+/** Null if it cannot be looked at. */
 function identityHere(walk: Walk, path: string): FileIdentity | null {
   try {
     return identityOf(lstatSync(`${walk.directory}/${path}`, { bigint: true }));
   } catch (error) {
-    // Gone since the folder was read is no news.
+    // A file that vanished since we read the folder needs no warning.
     if (systemCode(error) === 'ENOENT') return null;
     warn(walk, { code: 'UNREADABLE', path, message: `cannot be read: ${reasonOf(error)}` });
     return null;
   }
 }
 
-/** Null for a sub-folder that is gone or cannot be read. */
+/** Null if the sub-folder is gone or cannot be read. */
 function readFolder(walk: Walk, path: string): readonly Dirent[] | null {
   try {
     return readdirSync(join(walk.directory, path), { withFileTypes: true });
@@ -255,9 +254,9 @@ function directoryUnreadable(directory: string, error: unknown): PacksignError {
   });
 }
 
-// On a file system that ignores case two such files are one file: only the first is listed.
+// On a file system that ignores case these are one file: list only the first.
 function dropFolded(walk: Walk): void {
-  // Paths without capitals are what they are folded to, and differ from each other.
+  // Lower-case paths need no folding, and differ from each other.
   if (walk.files.every(({ path }) => foldPath(path) === path)) return;
   const seen = new Map<string, string>();
   walk.files = walk.files.filter(({ path }) => {
@@ -271,12 +270,12 @@ function dropFolded(walk: Walk): void {
   });
 }
 
-/** Whether a path is left out only because of another one. */
+/** Whether a path is left out only because of another path. */
 function isOfTwin({ code, path }: Warning): boolean {
   return code === 'UNSAFE_NAME' && path !== null && isSafePath(path);
 }
 
-/** Whether settings leave a file out. */
+/** Whether the settings exclude a file. */
 export function isExcluded(path: string, globs: readonly string[]): boolean {
   return excluder(globs)(path);
 }

@@ -3,15 +3,15 @@ import { identitiesBytes, identitiesIn, identityAt, identityOf, writeIdentity } 
 import type { FileIdentities, FileIdentity } from '../disk/identities.js';
 
 /**
- * Asks for the status of many files. The answer gives the identity of each, and null where it is not known: whoever asks
- * for that one alone finds out why.
+ * Asks for the status of many files. The answer has the identity of each, or null if it is not known; ask for that one
+ * file to find out why.
  */
 export type StatFiles = (
   directory: string,
   paths: readonly string[],
 ) => (index: number) => FileIdentity | null;
 
-/** Files whose status goes into one table. */
+/** The files of one status table. */
 export interface StatTable {
   readonly directory: string;
   readonly paths: readonly string[];
@@ -21,7 +21,7 @@ export interface StatTable {
 /** A size that no file has. */
 const UNKNOWN = -1n;
 
-/** One file after the other, on this thread. */
+/** Asks for one file after the other, on this thread. */
 export const statFiles: StatFiles = (directory, paths) => {
   const identities = identitiesIn(new ArrayBuffer(identitiesBytes(paths.length)));
   const table = { directory, paths, identities };
@@ -29,14 +29,14 @@ export const statFiles: StatFiles = (directory, paths) => {
   return (index) => knownIdentity(table, index);
 };
 
-/** Fills in the files from `start` up to, but not including, `end`. */
+/** Fills in the files from `start` to before `end`. */
 export function statRange({ directory, paths, identities }: StatTable, start: number, end: number): void {
   for (let index = start; index < end; index += 1) {
     writeIdentity(identities, index, statOf(`${directory}/${paths[index] ?? ''}`));
   }
 }
 
-/** Null where the file could not be looked at. */
+/** Null if the file could not be looked at. */
 export function knownIdentity({ identities }: StatTable, index: number): FileIdentity | null {
   const identity = identityAt(identities, index);
   return identity.size === UNKNOWN ? null : identity;

@@ -12,6 +12,7 @@ import {
   SIGNATURE_COPY_NAME,
   UNSIGNED_NAME,
   UNSIGNED_SIGNATURES_NAME,
+  WRITTEN_NAMES,
   signaturePath,
 } from '../model/layout.js';
 import { once } from '../model/once.js';
@@ -31,6 +32,11 @@ const LIMITS: Readonly<Record<PublishedName, number>> = {
   [UNSIGNED_SIGNATURES_NAME]: SIGNATURE_LIMIT_BYTES,
   [PENDING_REVOCATIONS_NAME]: KEYS_LIMIT_BYTES,
 };
+
+/** Whether a path in the directory is one of the published files with a fixed name. */
+export function isPublishedName(path: string): path is PublishedName {
+  return WRITTEN_NAMES.includes(path);
+}
 
 /** What may be known of a directory before anything of it is read. */
 export interface KnownBefore {

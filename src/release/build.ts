@@ -117,7 +117,7 @@ async function buildFrom(start: Start): Promise<BuildResult> {
   const recalled = renew ? null : recall(start);
   if (recalled !== null) {
     // The last build does not remember what the other files hold.
-    refuseSecrets(published.directory, inputs.scan.others);
+    refuseSecrets(published, inputs.scan.others);
     if (!options.check) rememberDatabase(published, inputs, start.startedMs);
     return await describeUnchanged(start, { ...recalled, hashed: 0 });
   }
@@ -158,7 +158,7 @@ async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<B
   const { content, keys } = candidate;
   // The candidate has the same content under another date.
   const database = candidate.predecessor?.database ?? candidate.database;
-  refuseSecrets(published.directory, inputs.scan.others);
+  refuseSecrets(published, inputs.scan.others);
   const summary = summaryOf(candidate, database);
   if (!options.check) {
     const signers = database.Packsign.Signers?.Fingerprints ?? keys.map(({ fingerprint }) => fingerprint);

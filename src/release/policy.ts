@@ -1,11 +1,12 @@
 import { refuseSecrets } from './secrets.js';
 import type { Database } from '../model/database.js';
 import { refuseChangedBytes, refuseMassRemoval } from '../model/policy.js';
+import type { Published } from '../published/published.js';
 
 export interface ApprovalContext {
   readonly database: Database;
   /** The verified database that it follows; null for the first one. */
-  readonly published: Database | null;
+  readonly predecessor: Database | null;
   /** Every file of the directory that is not listed. */
   readonly others: readonly string[];
   readonly allowRemoved: boolean;
@@ -13,10 +14,10 @@ export interface ApprovalContext {
 
 /** Refuses changes that a person has to decide about. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
 export function requireApproval(
-  directory: string,
-  { database, published, others, allowRemoved }: ApprovalContext,
+  published: Published,
+  { database, predecessor, others, allowRemoved }: ApprovalContext,
 ): void {
-  refuseChangedBytes(published, database);
-  if (!allowRemoved) refuseMassRemoval(published, database);
-  refuseSecrets(directory, others);
+  refuseChangedBytes(predecessor, database);
+  if (!allowRemoved) refuseMassRemoval(predecessor, database);
+  refuseSecrets(published, others);
 }

@@ -1,8 +1,10 @@
 import { dirname, join } from 'node:path';
-import { fetchSource, readOfferedKeys } from '../consume/fetch.js';
+import { readOfferedKeys } from '../consume/current-keys.js';
+import { fetchSource } from '../consume/fetch.js';
 import type { FetchedDatabase } from '../consume/fetch.js';
-import { findEntry, readArmored } from '../consume/sources.js';
-import type { Source } from '../consume/sources.js';
+import { choosePins } from '../consume/pins.js';
+import { findEntry, sourceOf } from '../consume/sources.js';
+import type { RemoteSource } from '../consume/sources.js';
 import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress, isAddress } from '../model/address.js';
@@ -12,37 +14,38 @@ import type { TrustEntry } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { addressPlace } from '../places/address.js';
 import { contentOf } from '../pgp/content.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { END_OF_TIME } from '../published/verified.js';
 import type { Run } from '../run.js';
 
-/** What the next database is built upon, and whose keys users have. */
+/** The database that the next one is built upon, and the published keys. */
 export interface Predecessor {
-  /** Null where a history begins. */
+  /** Null if a history begins here. */
   readonly signed: SignedDatabase | null;
-  /** SHA-256 of what is replaced, verified or not. */
+  /** SHA-256 of the database that is replaced, verified or not. */
   readonly previous: string | null;
-  /** The certificates that are published. */
+  /** The published certificates. */
   readonly keys: readonly Certificate[];
-  /** `keys.asc` of the other place that is carried on from, for a directory that has none; else null. */
+  /** The `keys.asc` of the other place, for a directory that has none of its own; else null. */
   readonly lastKeys: Uint8Array | null;
 }
 
 export interface PredecessorOptions {
   readonly settings: Settings;
-  /** Certificates of the keys that are to sign. */
+  /** Certificates of the keys that will sign. */
   readonly signing: readonly Certificate[];
-  /** Begins a history anew. */
+  /** Whether to begin a new history. */
   readonly first: boolean;
-  /** A database that is published in another place, a file or an address, which this directory carries on. */
+  /** A database in another place, a file or an address, which this directory continues; null for none. */
   readonly previous: string | null;
   readonly run: Run;
 }
 
 /**
- * What the next database is built upon (cli contract: `--first`, `--previous`). Throws PREVIOUS_UNKNOWN, and what
+ * Finds the database that the next one is built upon (`--first`, `--previous`). Throws PREVIOUS_UNKNOWN, and what
  * `verified` and `findPredecessorElsewhere` throw.
  */
 export async function findPredecessor(
@@ -58,7 +61,7 @@ export async function findPredecessor(
     throw new PacksignError(
       'PREVIOUS_UNKNOWN',
       `nothing is published here, but "Database" says ${settings.Database}`,
-      { hint: `carry it on with --previous ${settings.Database}, or begin it with --first` },
+      { hint: `continue it with --previous ${settings.Database}, or begin anew with --first` },
     );
   }
   const signed = await published.verified();
@@ -70,7 +73,7 @@ export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous'> & 
 };
 
 /**
- * A database that is published in another place, checked before anything is built upon it. Throws PREVIOUS_INVALID,
+ * Reads a database from another place and verifies it before anything is built upon it. Throws PREVIOUS_INVALID,
  * FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
  */
 export async function findPredecessorElsewhere(
@@ -91,11 +94,11 @@ export async function findPredecessorElsewhere(
 }
 
 interface FetchedPredecessor extends ElsewhereOptions {
-  /** What `keys.asc` of the directory holds. */
+  /** The certificates in `keys.asc` of the directory. */
   readonly own: readonly Certificate[];
 }
 
-/** Never from a cache, and never on the word of its own server: that is how somebody else's history would begin here. */
+/** Never uses a cache, and never trusts keys because the server names them: else anybody's history could continue here. */
 async function fetchPredecessor(directory: string, options: FetchedPredecessor): Promise<Predecessor> {
   const { own, previous: address, run } = options;
   const at = databaseAddress(address);
@@ -107,7 +110,7 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
     const fetchAs = async (url: string) => await fetchSource(network, { ...source, url }, request);
     let fetched = await fetchAs(at);
     const { Database } = options.settings;
-    // It may be asked for at another address than its own, and it may be about to move.
+    // The user may have named another address than its own, or the database is about to move.
     if (fetched.code === 'WRONG_DATABASE' && Database !== undefined) {
       fetched = await fetchAs(databaseAddress(Database));
     }
@@ -120,27 +123,16 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
 }
 
 /**
- * Whose signature counts: the keys that the directory publishes, those that the settings name, those that the user
- * pinned for this address, those that are to sign; the first that there are. Certificates may come from the
- * address, pins never.
+ * Pins the keys that the directory publishes, else those in the settings, else those that the user pinned for this
+ * address, else those that will sign. Certificates may come from the address, pins never. Throws NOT_PINNED.
  */
 async function sourceFor(
   directory: string,
   url: string,
   { own, settings, signing, entry }: FetchedPredecessor & { readonly entry: TrustEntry | null },
-): Promise<Source> {
-  const common = { url, entry, pinnedBy: 'option', fetchesKeys: true } as const;
-  const pinned = (
-    certificates: readonly Certificate[],
-    fingerprints: readonly string[] = certificates.map(({ fingerprint }) => fingerprint),
-  ) => ({ ...common, certificates, pins: { fingerprints, threshold: 'own' } }) as const;
-  if (own.length > 0) return pinned(own);
-  if (settings.Signers !== undefined && settings.Signers.length > 0) return pinned([], settings.Signers);
-  if (entry !== null && entry.fingerprints.length > 0) {
-    const { fingerprints, threshold, certificates } = entry;
-    return { ...common, certificates: await readArmored(certificates), pins: { fingerprints, threshold } };
-  }
-  if (signing.length > 0) return pinned(signing);
+): Promise<RemoteSource> {
+  const chosen = await choosePins({ published: own, signers: settings.Signers ?? [], entry, signing });
+  if (chosen.pins !== null) return sourceOf(url, chosen, entry);
   throw new PacksignError('NOT_PINNED', `nothing here says whose keys sign ${url}`, {
     hint: `put the published ${KEYS_NAME} into ${directory}, or name the key that signs with --key`,
   });
@@ -164,13 +156,13 @@ function signedOf({ trusted, bytes, signature, code, message, from }: FetchedDat
   );
 }
 
-/** What users of the other place have, of those whom its signed database names. */
+/** The keys that users of the other place have, as far as its signed database names them. */
 async function offeredKeys(
   network: Network,
   { from, fingerprints, trusted }: FetchedDatabase,
 ): Promise<Pick<Predecessor, 'keys' | 'lastKeys'>> {
   const named = new Set([...fingerprints, ...(trusted?.Packsign.Signers?.Fingerprints ?? [])]);
-  const offered = await readOfferedKeys(network, from);
+  const offered = await readOfferedKeys(addressPlace(network, from));
   const keys = offered.filter(({ fingerprint }) => named.has(fingerprint));
   if (keys.length === 0) return { keys, lastKeys: null };
   const { encodeCertificates } = await import('../pgp/certificates.js');

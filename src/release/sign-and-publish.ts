@@ -81,7 +81,7 @@ export async function signAndPublish(
   const { content, database, predecessor } = candidate;
   const { run, signers: signing, collected = null, elsewhere = false } = context;
   const { directory } = published;
-  requireApproval(directory, { ...context, database, published: predecessor?.database ?? null });
+  requireApproval(published, { ...context, database, predecessor: predecessor?.database ?? null });
   if (signing.length === 0 && collected === null) throw noKey();
   const keys = await keysFor(published, candidate, signing);
   const threshold = thresholdOf(database);

@@ -149,19 +149,18 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
   return {
     isChanged: !unchanged,
     difference: unchanged ? null : difference,
-    refusal: await findRefusal(published.directory, candidate),
+    refusal: await findRefusal(published, candidate),
     warnings: inventory.warnings,
   };
 }
 
 /** What a person has to decide before the candidate can be published. */
 async function findRefusal(
-  directory: string,
+  published: Published,
   { predecessor, database, inventory: { others } }: BuiltCandidate,
 ): Promise<PacksignError | null> {
-  const published = predecessor?.database ?? null;
-  const approval = { database, others, published, allowRemoved: false };
-  return (await orRefusal(() => requireApproval(directory, approval))) ?? null;
+  const approval = { database, others, predecessor: predecessor?.database ?? null, allowRemoved: false };
+  return (await orRefusal(() => requireApproval(published, approval))) ?? null;
 }
 
 /** What a function gives, or the error if it is one that status reports. */

@@ -190,13 +190,13 @@ async function keepPublished(
   context: Context,
   { published, last, isLost, mended, news, warnings }: Keeping,
 ): Promise<Cycle['again']> {
-  const { memory, directory, run } = context;
+  const { memory, run } = context;
   const there = isLost ? await putBack(published, last, run) : published;
   const stillSince = new Date(run.now.getTime() - EDITING_MS);
   const { published: next, page } = await followPublication(there, { ...context, stillSince });
   memory.seen = next;
   warnings.push(...unsaidOfPage(page, memory));
-  refuseSecrets(directory, scan.others);
+  refuseSecrets(next, scan.others);
   const isAnswered = !changed || news.length > 0;
   const message = isLost
     ? 'put back what was published last'

@@ -57,7 +57,7 @@ const ASKING: readonly Asking[] = [
     command: ['trust', 'refresh', 'shop', '--pin', 'EVE'],
     question: '[y/N]',
     status: 1,
-    error: 'nothing more was pinned for shop',
+    error: 'no further key was pinned for shop',
   },
 ];
 

@@ -85,7 +85,7 @@ const REFUSALS: readonly State[] = [
   {
     name: 'its signature has vanished',
     code: 'SIGNATURE_MISSING',
-    sentence: /^it was signed when it was last accepted, and these bytes have no signature$/,
+    sentence: /^the last accepted database was signed, and these bytes have no signature$/,
     arrange: async () => {
       await next();
       place.remove('dist/signatures');

@@ -71,7 +71,7 @@ describe('what verify says', () => {
     `);
     expect(transcript(await place.packsign(['verify', 'dist/packages.plist']))).toMatchInlineSnapshot(`
       "$ packsign verify dist/packages.plist
-      unauthenticated (🔓 open padlock): dist/packages.plist: no key was named to hold it to (NOT_PINNED)
+      unauthenticated (🔓 open padlock): dist/packages.plist: no key given to check it against (NOT_PINNED)
         to know whose it is, get the fingerprint from a place you trust and type
         packsign verify dist/packages.plist --fingerprint FINGERPRINT
       [1]"

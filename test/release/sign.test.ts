@@ -393,7 +393,7 @@ describe('T19, SECRET_IN_DIRECTORY: does not publish a folder that holds a secre
     const { status, value } = await place.json(['status', 'dist']);
     expect([status, value['state'], value['attention']]).toEqual([1, 'published', ['SECRET_IN_DIRECTORY']]);
     expect((await place.packsign(['status', 'dist'])).stdout).toContain(
-      '  a secret key lies in the directory: sub/notes.txt\n',
+      '  there is a secret key in the directory: sub/notes.txt\n',
     );
     place.remove('dist/sub/notes.txt');
     expect((await place.packsign(['status', 'dist'])).status).toBe(0);
@@ -405,7 +405,7 @@ describe('T19, SECRET_IN_DIRECTORY: does not publish a folder that holds a secre
     const run = await place.packsign(RELEASE);
     expect(transcript(run)).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
-      ! packsign: error: a secret key lies in the directory: secret.asc
+      ! packsign: error: there is a secret key in the directory: secret.asc
       ! packsign: hint: move it to a place that is never published
       [1]"
     `);

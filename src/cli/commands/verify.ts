@@ -47,7 +47,8 @@ export const verifyCommand: Command = {
       allowUnauthenticated: isSet(values, 'allow-unauthenticated'),
     };
     const notices = complain(values, outside, passes(result, tolerance) ? [] : [result]);
-    return { ...reportVerify(result, tolerance), notices };
+    const report = reportVerify(result, tolerance);
+    return { ...report, notices: [...(report.notices ?? []), ...notices] };
   },
 };
 

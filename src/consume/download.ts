@@ -1,0 +1,249 @@
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { digestListed } from '../workers/digest-listed.js';
+import { findPartialFiles, openPartialFile } from './partial-file.js';
+import type { PartialFile } from './partial-file.js';
+import { PacksignError } from '../errors.js';
+import { namedAddress } from '../model/address.js';
+import type { Finding } from '../model/finding.js';
+import type { Network } from '../net/transport.js';
+import { STREAMS, expectation } from './compare.js';
+import type { Suspect } from './report.js';
+import { fetchThrough } from './fetch.js';
+import type { FetchedDatabase } from './fetch.js';
+import { inParallel } from './parallel.js';
+import type { FetchOptions } from './sources.js';
+import { streamFile } from './stream-file.js';
+import type { Streamed, WantedFile } from './stream-file.js';
+import { fileNameOf } from './choose-file.js';
+
+export interface GetOptions extends FetchOptions {
+  /** The database to download from, by address or name; null searches all trusted ones. */
+  readonly from: string | null;
+  /** Folder for the files. */
+  readonly output: string;
+  /** Whether to accept an expired database. */
+  readonly allowStale: boolean;
+  /** Whether to accept an unauthenticated database, whose hashes prove nothing. */
+  readonly allowUnauthenticated: boolean;
+  /** Whether a pre-release may be the newest version, also where there are releases. */
+  readonly allowPre: boolean;
+  /** Whether a file with other bytes is kept as `NAME.UNVERIFIED`. */
+  readonly keepUnverified: boolean;
+  readonly onProgress?: (progress: GetProgress) => void;
+  /** Called with each database that is not good enough, and with files that differ from what was signed: for a report. */
+  readonly onSuspect?: (suspect: Suspect) => void;
+}
+
+export interface GetProgress {
+  readonly files: number;
+  readonly ofFiles: number;
+  readonly bytes: number;
+  readonly ofBytes: number;
+  /** The downloads in progress, in the order in which they began. */
+  readonly active: readonly FileProgress[];
+}
+
+export interface FileProgress {
+  /** Path in the database. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly ofBytes: number;
+}
+
+/** A file that has its name, and the bytes that were signed. */
+export interface DownloadedFile {
+  readonly name: string;
+  readonly version: string;
+  /** Path in the database. */
+  readonly path: string;
+  readonly file: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** Where it was downloaded from; null if it was there already. */
+  readonly from: string | null;
+  /** Why the maintainer yanked it; null if it is not yanked. */
+  readonly yanked: string | null;
+}
+
+export interface Choice {
+  readonly database: FetchedDatabase;
+  readonly chosen: readonly WantedFile[];
+}
+
+interface Downloaded {
+  readonly packages: readonly DownloadedFile[];
+  readonly findings: readonly Finding[];
+}
+
+export async function download(
+  network: Network,
+  { database, chosen }: Choice,
+  options: GetOptions,
+): Promise<Downloaded> {
+  const wanted = Array.from(new Map(chosen.map((one) => [one.path, one])).values());
+  const left = findPartialFiles(options.output);
+  const progress = progressOf(wanted, options);
+  const answers = await inParallel(wanted, STREAMS, async (one) => {
+    const answer = await place(network, one, {
+      ...{ database, options, left },
+      onBytes: (count) => progress.add(one, count),
+    });
+    progress.finish(one);
+    return answer;
+  });
+  const failed = answers.find((answer) => answer instanceof PacksignError);
+  if (failed !== undefined) throw failed;
+  return {
+    packages: answers.filter((answer) => 'file' in answer),
+    findings: answers.filter((answer) => 'kind' in answer),
+  };
+}
+
+interface Counting {
+  readonly add: (wanted: WantedFile, count: number) => void;
+  readonly finish: (wanted: WantedFile) => void;
+}
+
+/** Counts files and bytes if the caller wants to know. */
+function progressOf(wanted: readonly WantedFile[], { onProgress }: GetOptions): Counting {
+  if (onProgress === undefined) return { add: () => undefined, finish: () => undefined };
+  const active = new Map<string, FileProgress>();
+  const ofBytes = wanted.reduce((sum, { entry }) => sum + entry.Size, 0);
+  const done = { files: 0, bytes: 0 };
+  const tell = () => {
+    onProgress({ ...done, ofFiles: wanted.length, ofBytes, active: Array.from(active.values()) });
+  };
+  return {
+    add: ({ path, entry }, count) => {
+      done.bytes += count;
+      active.set(path, { path, bytes: (active.get(path)?.bytes ?? 0) + count, ofBytes: entry.Size });
+      tell();
+    },
+    finish: ({ path }) => {
+      done.files += 1;
+      active.delete(path);
+      tell();
+    },
+  };
+}
+
+interface Download {
+  readonly database: FetchedDatabase;
+  readonly options: GetOptions;
+  readonly left: ReadonlyMap<string, string>;
+  readonly onBytes: (count: number) => void;
+}
+
+/** Downloads one file. A finding says that no place has it as it was signed. */
+export async function place(
+  network: Network,
+  wanted: WantedFile,
+  placing: Download,
+): Promise<DownloadedFile | Finding | PacksignError> {
+  try {
+    const { database, options } = placing;
+    if (await isThere(wanted, options.output)) {
+      placing.onBytes(wanted.entry.Size);
+      return got(wanted, { output: options.output, from: null });
+    }
+    const first = await attempt(network, wanted, placing);
+    if (!('kind' in first) || database.trusted === null) return first;
+    // The maintainer may have published a new database while we read: ask once before we blame the bytes.
+    const again = await fetchThrough(network, database.url, { ...options, fresh: true });
+    const entry = again.trusted?.Archives.get(wanted.path);
+    if (entry === undefined || entry.SHA256 === wanted.entry.SHA256) return first;
+    return await attempt(network, { ...wanted, entry }, placing);
+  } catch (error) {
+    if (error instanceof PacksignError) return error;
+    throw error;
+  }
+}
+
+/** Whether the file is there already, with the right bytes. Throws FILE_EXISTS for other bytes. */
+async function isThere({ path, entry }: WantedFile, output: string): Promise<boolean> {
+  const name = fileNameOf(path);
+  if (lstatSync(join(output, name), { throwIfNoEntry: false }) === undefined) return false;
+  const found = (await digestListed(output, new Map([[name, entry]]))).get(name);
+  if (found?.kind === 'digested' && found.sha256 === entry.SHA256 && found.size === entry.Size) return true;
+  throw new PacksignError('FILE_EXISTS', `${join(output, name)} exists, and differs from what was signed`, {
+    hint: 'move it away, or name another folder with --output DIR',
+  });
+}
+
+async function attempt(
+  network: Network,
+  wanted: WantedFile,
+  placing: Download,
+): Promise<DownloadedFile | Finding> {
+  const { options, left, onBytes, database } = placing;
+  const part = await openPartialFile(options.output, { sha256: wanted.entry.SHA256, left });
+  onBytes(part.length());
+  const sink: PartialFile = {
+    ...part,
+    write: async (bytes) => {
+      await part.write(bytes);
+      onBytes(bytes.length);
+    },
+    restart: async () => {
+      onBytes(-part.length());
+      await part.restart();
+    },
+  };
+  let isDone = false;
+  try {
+    const streamed = await streamFile(network, wanted, { places: placesOf(database), sink });
+    isDone = true;
+    return await finishDownload(streamed, { wanted, part, options });
+  } finally {
+    if (!isDone) await part.leave();
+  }
+}
+
+async function finishDownload(
+  streamed: Streamed,
+  { wanted, part, options }: { wanted: WantedFile; part: PartialFile; options: GetOptions },
+): Promise<DownloadedFile | Finding> {
+  const { path, entry } = wanted;
+  const name = fileNameOf(path);
+  const expected = expectation(entry);
+  switch (streamed.kind) {
+    case 'good':
+      await part.finish(name);
+      return got(wanted, { output: options.output, from: streamed.from });
+    case 'altered':
+      if (options.keepUnverified && part.length() > 0) await part.finish(`${name}.UNVERIFIED`);
+      else await part.remove();
+      return { kind: 'altered', path, expected, found: streamed.found };
+    case 'missing':
+      await part.remove();
+      return { kind: 'missing', path, expected, found: null };
+    case 'failed':
+      await part.leave();
+      throw streamed.error;
+  }
+}
+
+/** Where to look for the files: beside the database that answered, at its own address, at its mirrors. */
+function placesOf({ from, url, trusted }: FetchedDatabase): readonly string[] {
+  const mirrors = (trusted?.Packsign.Mirrors ?? []).flatMap((mirror) => namedAddress(mirror) ?? []);
+  return [...new Set([from, url, ...mirrors])];
+}
+
+function got(
+  { path, entry }: WantedFile,
+  { output, from }: { output: string; from: string | null },
+): DownloadedFile {
+  const { Name, Version, Size, SHA256, Yanked } = entry;
+  const file = join(output, fileNameOf(path));
+  return {
+    name: Name,
+    version: Version,
+    path,
+    file,
+    size: Size,
+    sha256: SHA256,
+    from,
+    yanked: Yanked ?? null,
+  };
+}

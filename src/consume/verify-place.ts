@@ -1,0 +1,248 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readBounded } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
+import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import type { Database } from '../model/database.js';
+import { signaturePath } from '../model/layout.js';
+import type { AcceptedNote, TrustEntry } from '../model/trust.js';
+import type { Read } from '../places/place.js';
+import { sha256Of, verifyDatabase } from '../verify/verify-database.js';
+import type { CheckedSignature, TrustedDatabase, Verdict } from '../verify/verify-database.js';
+import { currentKeys } from './current-keys.js';
+import { pinsOf } from './pins.js';
+import type { PinnedBy } from './pins.js';
+import { keptOf, remember } from './remember.js';
+import { acceptedOf } from './sources.js';
+import type { Verifying, PlaceRequest, Source } from './sources.js';
+
+/** A database from one place, with its verdict. */
+export interface PlaceVerdict {
+  /** An `unauthenticated` database may list packages, but nobody vouches for them. */
+  readonly status: 'authentic' | 'stale' | 'unauthenticated' | 'refused';
+  /** Why it is not `authentic`; null if it is. */
+  readonly code: ErrorCode | null;
+  readonly message: string | null;
+  readonly sha256: string | null;
+  /** The server's ETag; null if there is none, or a mirror answered. */
+  readonly etag: string | null;
+  /** The signature file; null if there was none, or nobody looked. */
+  readonly signature: Uint8Array | null;
+  /** The bytes of the database; null if it was refused. */
+  readonly bytes: Uint8Array | null;
+  /** The database if its signatures are good, whoever made them; only `trusted` says that they are the pinned keys'. */
+  readonly listed: Database | null;
+  /** Null unless pinned keys have signed it. */
+  readonly trusted: TrustedDatabase | null;
+  readonly pinnedBy: PinnedBy | null;
+  /** The pinned primary fingerprints. */
+  readonly fingerprints: readonly string[];
+  readonly signatures: readonly CheckedSignature[];
+  /** The database that was accepted before; null if none was, or the store was not asked. */
+  readonly accepted: AcceptedNote | null;
+  /** Where the maintainer wants to hear of trouble, as the last accepted database says. */
+  readonly notify: string | null;
+  readonly notices: readonly string[];
+}
+
+const REREADS = 3;
+
+/**
+ * Reads a database from a place and decides on it: steps 1 to 10 of docs/FORMAT.md §8. A bad database is in the answer,
+ * with its code, and leaves the trust store as it was. Throws what keeps us from looking: FILE_UNREADABLE, NETWORK,
+ * NETWORK_TIMEOUT, NETWORK_SLOW, REDIRECT_REFUSED, TRUST_DAMAGED, LOCKED.
+ */
+export async function verifyPlace(
+  place: Verifying['place'],
+  source: Source,
+  request: PlaceRequest,
+): Promise<PlaceVerdict> {
+  const verifying = { place, source, request };
+  return await refusing(verifying, null, async () => {
+    for (let attempt = 0; ; attempt += 1) {
+      const obtained = await readDatabase(verifying, attempt);
+      if (obtained.kind === 'absent') return missing(verifying, obtained);
+      const sha256 = sha256Of(obtained.bytes);
+      const answer = await refusing(verifying, sha256, async () => {
+        const signature = obtained.signature ?? (await readSignature(sha256, verifying, attempt));
+        const mayCome = place.mayLag && source.pins !== null && attempt < REREADS;
+        return signature === null && mayCome
+          ? null
+          : await decide({ ...obtained, signature, sha256 }, verifying);
+      });
+      if (answer !== null) return answer;
+      await sleep(request.run.network.backOffMs * 2 ** attempt);
+    }
+  });
+}
+
+/** Turns an error that is about the data into an answer. */
+async function refusing<T>(
+  { source }: Verifying,
+  sha256: string | null,
+  carryOut: () => Promise<T>,
+): Promise<T | PlaceVerdict> {
+  try {
+    return await carryOut();
+  } catch (error) {
+    if (!(error instanceof PacksignError) || error.exitStatus === 2) throw error;
+    return refusal(source, { code: error.code, message: error.message, sha256 });
+  }
+}
+
+interface Obtained {
+  readonly bytes: Buffer;
+  readonly signature: Buffer | null;
+  readonly etag: string | null;
+}
+
+/** Step 1. Parses nothing. A database from the cache comes with its signature. */
+async function readDatabase(
+  { place, source, request }: Verifying,
+  attempt: number,
+): Promise<({ readonly kind: 'obtained' } & Obtained) | (Read & { kind: 'absent' })> {
+  const isOwn = place.database === source.url;
+  const known = request.fresh === true || !isOwn ? null : keptOf(source, request.run.trust);
+  const read = await place.readDatabase({
+    limitBytes: DATABASE_LIMIT_BYTES,
+    tooLarge: 'DATABASE_TOO_LARGE',
+    etag: attempt === 0 ? (known?.etag ?? null) : null,
+    fresh: request.fresh === true || attempt > 0,
+    attempt,
+  });
+  if (read.kind === 'absent') return read;
+  if (read.kind === 'found') return { ...read, kind: 'obtained', signature: null };
+  if (known === null) {
+    throw new PacksignError('NETWORK', `${place.database} answered 304 to an unconditional request`);
+  }
+  return { kind: 'obtained', ...known };
+}
+
+/** Step 2: the signature of exactly these bytes. Without pins no signature is needed. */
+async function readSignature(
+  sha256: string,
+  { place, source, request }: Verifying,
+  attempt: number,
+): Promise<Buffer | null> {
+  if (source.pins === null) return null;
+  if (source.signatureFile !== null) return readNamedSignature(source.signatureFile);
+  const read = await place.readBeside(signaturePath(sha256), {
+    limitBytes: SIGNATURE_LIMIT_BYTES,
+    tooLarge: 'SIGNATURE_MALFORMED',
+    fresh: request.fresh === true || attempt > 0,
+  });
+  return read.kind === 'found' ? read.bytes : null;
+}
+
+function readNamedSignature(file: string): Buffer {
+  const signature = readBounded(file, SIGNATURE_LIMIT_BYTES);
+  if (signature !== null) return signature;
+  throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
+}
+
+/** Steps 3 to 10. */
+async function decide(
+  obtained: Obtained & { readonly sha256: string },
+  verifying: Verifying,
+): Promise<PlaceVerdict> {
+  const { place, source, request } = verifying;
+  const { bytes, signature, sha256 } = obtained;
+  if (source.pins === null) return unpinned(source, { bytes, sha256 });
+  const keys = await currentKeys(sha256, verifying);
+  if (keys.defect !== null && keys.certificates.length === 0) {
+    return refusal(source, { ...keys.defect, sha256 });
+  }
+  const { certificates, notices } = keys;
+  const pins = source.pins === 'beside' ? pinsOf(certificates) : source.pins;
+  const { entry } = source;
+  const verdict = await verifyDatabase(
+    { bytes, signature, certificates },
+    {
+      pins,
+      now: request.run.now,
+      accepted: entry === null ? source.accepted : acceptedOf(entry, { trust: request.run.trust, sha256 }),
+      url: source.url,
+      byHand: source.signatureFile !== null,
+    },
+  );
+  const etag = place.database === source.url ? obtained.etag : null;
+  await remember({ bytes, signature, etag, verdict, keys }, verifying);
+  const found = {
+    ...NOTHING_FOUND,
+    ...common(source),
+    ...answerOf(verdict, entry),
+    signature,
+    etag,
+    notices,
+  };
+  const answer = {
+    ...found,
+    fingerprints: pins.fingerprints,
+    bytes: verdict.database === null ? null : bytes,
+  };
+  return source.pins === 'beside' && verdict.database !== null ? unproven(answer) : answer;
+}
+
+/** The keys beside a database prove that it is whole, not whose it is. */
+function unproven(answer: PlaceVerdict): PlaceVerdict {
+  const message = 'signed by the key beside it, which proves nothing: anybody could have put both there';
+  return { ...answer, status: 'unauthenticated', code: 'NOT_PINNED', message, trusted: null, notify: null };
+}
+
+function answerOf(
+  { status, code, message, sha256, signatures, database }: Verdict,
+  entry: TrustEntry | null,
+): Pick<
+  PlaceVerdict,
+  'status' | 'code' | 'message' | 'sha256' | 'signatures' | 'listed' | 'trusted' | 'notify'
+> {
+  const hasVanished = code === 'SIGNATURE_MISSING' && entry?.accepted != null;
+  return {
+    ...{ status, code, sha256, signatures, listed: database, trusted: database },
+    message: hasVanished
+      ? 'the last accepted database was signed, and these bytes have no signature'
+      : message,
+    notify: database === null ? (entry?.accepted?.notify ?? null) : (database.Packsign.Notify ?? null),
+  };
+}
+
+const NOTHING_FOUND = {
+  ...{ sha256: null, etag: null, signature: null, bytes: null, listed: null, trusted: null },
+  ...{ signatures: [], notify: null, notices: [] },
+} as const;
+
+function common({
+  entry,
+  pins,
+  pinnedBy,
+}: Source): Pick<PlaceVerdict, 'pinnedBy' | 'fingerprints' | 'accepted'> {
+  const fingerprints = pins === null || pins === 'beside' ? [] : pins.fingerprints;
+  return { pinnedBy, fingerprints, accepted: entry?.accepted ?? null };
+}
+
+function unpinned(source: Source, found: Pick<PlaceVerdict, 'bytes' | 'sha256'>): PlaceVerdict {
+  const message =
+    source.entry === null
+      ? 'no key given to check it against'
+      : 'trusted without a key: its signature cannot be checked';
+  const status = 'unauthenticated' as const;
+  return { ...NOTHING_FOUND, ...common(source), ...found, status, code: 'NOT_PINNED', message };
+}
+
+function missing(
+  { place: { database }, source }: Verifying,
+  { isForbidden }: Read & { kind: 'absent' },
+): PlaceVerdict {
+  const message = isForbidden
+    ? `${database} may not be read (403), or is not there`
+    : `there is no ${source.url === null ? '' : 'database at '}${database}`;
+  return refusal(source, { code: 'DATABASE_MISSING', message, sha256: null });
+}
+
+export function refusal(
+  source: Source,
+  why: { readonly code: ErrorCode; readonly message: string; readonly sha256: string | null },
+): PlaceVerdict {
+  const notify = source.entry?.accepted?.notify ?? null;
+  return { ...NOTHING_FOUND, ...common(source), notify, status: 'refused', ...why };
+}
