@@ -76,6 +76,7 @@ export type { Override, Settings, TrustSetting } from './model/settings.js';
 export type { AcceptedNote, Grounds, TrustPlace, TrustStore } from './model/trust.js';
 export { makeRun } from './run.js';
 export type { Run } from './run.js';
+export { formatBytes } from './model/bytes.js';
 export { formatInstant } from './model/time.js';
 export { DIRECT_NETWORK } from './net/transport.js';
 export type { NetworkOptions } from './net/transport.js';

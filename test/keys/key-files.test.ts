@@ -127,7 +127,7 @@ describe('key show', () => {
         certificate (public)
         subkey <fingerprint in groups>
           Ed25519, for sign, made <date>, expires <date>
-        every verifier that packsign knows takes it
+        every verifier that packsign knows accepts it
       [0]"
     `);
     expect(transcript(await place.packsign(['key', 'show', 'ann.asc']))).toMatchInlineSnapshot(`
@@ -138,7 +138,7 @@ describe('key show', () => {
         secret key, not locked
         subkey <fingerprint in groups>
           Ed25519, for sign, made <date>, expires <date>
-        every verifier that packsign knows takes it
+        every verifier that packsign knows accepts it
       [0]"
     `);
   });

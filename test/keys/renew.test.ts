@@ -270,7 +270,7 @@ describe('key revoke', () => {
         wrote ann.signing.asc
         wrote ann.pub.asc
         refreshed dist/keys.asc
-      the revocation waits until a database is published that does not rest on the revoked key:
+      a revocation waits until a database is published that does not depend on the revoked key:
         packsign build dist --key KEY
       [0]"
     `);
@@ -373,7 +373,7 @@ describe('key check-backup', () => {
         Ann <ann@example.org>
         the primary key certifies
         <fingerprint in groups> signs
-        not locked: keep it where nobody else is
+        not locked: keep it where only you can read it
       [0]"
     `);
     const { value } = await place.json(['key', 'check-backup', 'ann.asc']);

@@ -73,7 +73,7 @@ describe('build', () => {
         + npm/left-pad-1.3.0.tgz
       signed and published dist/packages.plist, fresh until <date>
         by <fingerprint in groups>
-      wrote dist/keys.asc: from now on people are told to trust
+      wrote dist/keys.asc, which from now on tells people to trust
         <fingerprint in groups>  Ann <ann@example.org>
       publish this fingerprint in a second place, where people can compare it
       [0]"
@@ -179,7 +179,7 @@ describe('build', () => {
         + twin/demo-1.0.tar.gz
       signed and published dist/packages.plist, fresh until <date>
         by <fingerprint in groups>
-      wrote dist/keys.asc: from now on people are told to trust
+      wrote dist/keys.asc, which from now on tells people to trust
         <fingerprint in groups>  Ann <ann@example.org>
       publish this fingerprint in a second place, where people can compare it
       ! packsign: warning: demo-2.0.tar.gz: its metadata says other 2.0, its file name demo 2.0; give it "Name" and "Version" in packsign.json (NAME_MISMATCH)
@@ -268,7 +268,7 @@ describe('--check', () => {
     expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
       2 files, 5.2 kB (<n> hashed, <n> known)
-      dist/packages.plist is due to be signed anew before it expires
+      dist/packages.plist must be signed again before it expires
       [1]"
     `);
   });

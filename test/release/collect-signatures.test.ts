@@ -306,7 +306,7 @@ describe('sign --co-sign', () => {
     expect(place.read(`dist/signatures/${name}`)).toEqual(place.read('dist/packages.plist.asc'));
     expect(await succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
       "$ packsign sign dist --co-sign --key bob.asc
-      dist/packages.plist is signed by every key that was named
+      dist/packages.plist is already signed by every key that you named
       [0]"
     `);
   });

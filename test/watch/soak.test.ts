@@ -31,7 +31,7 @@ import {
 } from './watching.js';
 
 const SECONDS = Number(process.env['PACKSIGN_SOAK_SECONDS'] ?? 30);
-/** Files that come and go, each always with the same bytes, as in a release. */
+/** Files that come and go; each always has the same bytes, like a release. */
 const POOL = 240;
 const MEGABYTE = 1024;
 
@@ -55,14 +55,14 @@ function releases(): readonly Release[] {
   });
 }
 
-/** Drops, changes and removes releases in a directory, a few times a second, until the end. */
+/** Adds and removes releases as a maintainer would, a few times a second, until the end. */
 async function churn(place: Place, endMs: number): Promise<Readonly<Record<string, number>>> {
   const done: Record<string, number> = {};
   const all = releases();
-  // Other bytes that stay for a moment too long are listed, rightly, if the path was not listed before.
+  // packsign rightly lists wrong bytes under a new name if they stay unchanged a moment too long.
   const listedBefore = new Set(listed(place));
   const writing = new Set<string>();
-  // The same course each time; only its timing against the cycles differs.
+  // The same sequence each time; only the moments of the cycles differ.
   let seed = 1;
   const next = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
   const pending: Promise<void>[] = [];
@@ -145,7 +145,7 @@ interface Reading {
   readonly faults: string[];
 }
 
-/** A client: reads the database, finds its signature by hash, and verifies the two with gpgv. */
+/** A client: takes the database, finds its signature by hash, and verifies the two with gpgv. */
 async function read(place: Place, reading: Reading, isOver: () => boolean): Promise<void> {
   const folder = place.path('reader');
   mkdirSync(folder, { recursive: true });
@@ -210,7 +210,7 @@ test(
     }, 500);
     const done = await churn(place, Date.now() + SECONDS * 1000);
 
-    // In the end the database lists exactly the files that are there.
+    // In the end the database lists all files as they are, and no others.
     const there = () =>
       readdirSync(place.path('dist'), { recursive: true })
         .map(String)
@@ -224,7 +224,7 @@ test(
     clearInterval(timer);
     expect(reading.faults).toEqual([]);
 
-    // The first third warms up caches and the runtime.
+    // The first of three parts warms up the caches and the runtime.
     const third = Math.floor(samples.length / 3);
     const [early, late] = [samples.slice(third, 2 * third), samples.slice(2 * third)];
     const flat = (of: (one: Sample) => number) => [median(early.map(of)), median(late.map(of))] as const;
@@ -245,7 +245,7 @@ test(
     const events = new Set(
       watching.lines.map(({ event, code }) => (code === null ? event : `${event} ${code}`)),
     );
-    // The watch may have seen bytes that were different for a moment; nothing else may go wrong.
+    // A cycle may have seen the wrong bytes for a moment; nothing else may go wrong.
     const known = ['ready', 'signed', 'unchanged', 'refused BYTES_CHANGED', 'stopped'];
     expect(Array.from(events).filter((event) => !known.includes(event))).toEqual([]);
     expect(await watching.stop(), watching.stderr()).toBe(0);
