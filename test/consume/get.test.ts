@@ -258,7 +258,10 @@ describe('which package', () => {
     // What one of them has because the other could not be asked may not be what was meant.
     site.tricks.set('packages.plist', (_, response) => response.writeHead(500).end());
     const { name, notices } = await reader.get(['demo-1.0.tar.gz']);
-    expect([name, notices]).toEqual(['bob', [expect.stringContaining('one trusted database was not searched')]]);
+    expect([name, notices]).toEqual([
+      'bob',
+      [expect.stringContaining('one trusted database was not searched')],
+    ]);
   });
 });
 
