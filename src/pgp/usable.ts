@@ -5,10 +5,7 @@ import type { KeyStatus } from './key-status.js';
 
 export type UsableKey = Extract<KeyStatus, { readonly kind: 'valid' }>;
 
-interface Refusal {
-  readonly code: ErrorCode;
-  readonly hint: string;
-}
+type Refusal = { readonly code: ErrorCode; readonly hint: string };
 
 const REFUSALS: Readonly<Record<Exclude<KeyStatus['kind'], 'valid'>, Refusal>> = {
   expired: {
@@ -21,14 +18,10 @@ const REFUSALS: Readonly<Record<Exclude<KeyStatus['kind'], 'valid'>, Refusal>> =
   unusable: { code: 'KEY_UNUSABLE', hint: 'packsign key show KEY lists what is in it' },
 };
 
-/** Throws as `requireUsable` of certificates.ts on a standing that is not valid. */
-export function requireValid(certificate: Certificate, standing: KeyStatus): UsableKey {
-  if (standing.kind === 'valid') return standing;
-  const { code, hint } = REFUSALS[standing.kind];
-  const { fingerprint } = standing.key;
-  const which =
-    fingerprint === certificate.fingerprint
-      ? fingerprint
-      : `${certificate.fingerprint}, subkey ${fingerprint}`;
-  throw new PacksignError(code, `key ${which} cannot sign: ${standing.reason}`, { hint });
+/** Throws the errors of `requireUsable` (certificates.ts) for a status that is not valid. */
+export function requireValid({ fingerprint }: Certificate, status: KeyStatus): UsableKey {
+  if (status.kind === 'valid') return status;
+  const { code, hint } = REFUSALS[status.kind];
+  const subkey = status.key.fingerprint === fingerprint ? '' : `, subkey ${status.key.fingerprint}`;
+  throw new PacksignError(code, `key ${fingerprint}${subkey} cannot sign: ${status.reason}`, { hint });
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
-import { decodePlist, encodePlist } from '../../src/format/plist.js';
+import { decodePlist } from '../../src/format/decode-plist.js';
+import { encodePlist } from '../../src/format/encode-plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';

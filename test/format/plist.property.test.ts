@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { build, parse } from 'plist';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
-import { decodePlist, encodePlist } from '../../src/format/plist.js';
+import { decodePlist } from '../../src/format/decode-plist.js';
+import { encodePlist } from '../../src/format/encode-plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import { cleanText } from '../../src/model/text.js';
 

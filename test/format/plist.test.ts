@@ -2,19 +2,17 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { build } from 'plist';
 import { describe, expect, test } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
+import { decodePlist } from '../../src/format/decode-plist.js';
 import {
-  DEPTH_LIMIT,
-  FOOTER,
-  HEADER,
   arrayLines,
-  decodePlist,
   dictLines,
   encodeDocument,
   encodeKey,
   encodePlist,
   encodeValue,
   entryWriter,
-} from '../../src/format/plist.js';
+} from '../../src/format/encode-plist.js';
+import { DEPTH_LIMIT, FOOTER, HEADER } from '../../src/format/plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import { TEXT_LIMIT_BYTES } from '../../src/model/text.js';
 

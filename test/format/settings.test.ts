@@ -69,19 +69,21 @@ describe('an unknown key is an error that names the nearest', () => {
     ['Mirror', 'Mirrors'],
     ['Excludes', 'Exclude'],
   ])('%s', (key, meant) => {
-    expect(complaint({ [key]: 'x' })).toBe(`packsign.json: ${key}: is not a setting; is "${meant}" meant?`);
+    expect(complaint({ [key]: 'x' })).toBe(
+      `packsign.json: ${key}: is not a setting; did you mean "${meant}"?`,
+    );
   });
 
   test('and none where none is near', () => {
-    expect(complaint({ Colour: 'x' })).not.toContain('meant');
+    expect(complaint({ Colour: 'x' })).not.toContain('mean');
   });
 
   test('inside of overrides and trusts too', () => {
     expect(complaint({ Packages: { demo: { 'Install-Command': 'x' } } })).toContain(
-      'is "Install-command" meant?',
+      'did you mean "Install-command"?',
     );
     expect(complaint({ Trusts: [{ Url: 'https://example.org', Fingerprints: [FINGERPRINT] }] })).toContain(
-      'is "URL" meant?',
+      'did you mean "URL"?',
     );
   });
 
@@ -98,7 +100,7 @@ describe('fingerprints', () => {
   });
 
   test.each(['ABCDEF01', '', 'G'.repeat(40), `${FINGERPRINT}A`, 7])('%s is none', (value) => {
-    expect(complaint({ Signers: [value] })).toContain('a full fingerprint of 40 hex digits is wanted');
+    expect(complaint({ Signers: [value] })).toContain('expected a full fingerprint of 40 hex digits');
   });
 });
 
@@ -173,7 +175,7 @@ describe('values', () => {
 
   test('the place of a fault is named', () => {
     expect(complaint({ Packages: { demo: { Description: 'a\u0007' } } })).toBe(
-      'packsign.json: Packages › demo › Description › holds a control character, which no database may',
+      'packsign.json: Packages › demo › Description › holds a control character, which a database cannot hold',
     );
     expect(complaint({ Mirrors: ['https://example.org', 1.5] })).toContain('Mirrors › "[2]"');
   });

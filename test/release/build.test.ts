@@ -369,7 +369,7 @@ describe('refusals of build', () => {
     expect(await refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      ! packsign: error: packsign.json: Maintainr: is not a setting; is "Maintainer" meant?
+      ! packsign: error: packsign.json: Maintainr: is not a setting; did you mean "Maintainer"?
       ! packsign: hint: templates/packsign.schema.json and the README list every key
       [2]"
     `);
