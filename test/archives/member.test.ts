@@ -384,7 +384,7 @@ describe('hostile and damaged archives', () => {
       expect(await read('demo-1.0.tar.gz', bytes)).toBe('absent');
     }
     const { reading } = await tryFile('demo-1.0.tar.Z', Buffer.from('1f9d90', 'hex'));
-    expect(reading).toEqual({ kind: 'absent', reason: 'compress(1) contents are not read' });
+    expect(reading).toEqual({ kind: 'absent', reason: 'packsign does not read compress(1)' });
     expect(await read('demo-1.0.tar.gz', gzipSync('no tar'))).toBe('absent');
   });
 

@@ -434,7 +434,7 @@ describe('verification', () => {
     const key = await forgeKey({ rsa: true, subkeys: [{}] });
     expect(await judgeOne(await forgeSignature(subkeyOf(key)), await certificateOf(key))).toMatchObject({
       good: false,
-      reason: 'the key is not one that signs',
+      reason: 'the key is not a signing key',
     });
   });
 
