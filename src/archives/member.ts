@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs';
 import { constants, gunzipSync } from 'node:zlib';
+import { fileNameOf } from '../model/file-entry.js';
 import { namesAgree, splitFileName } from '../model/file-name.js';
 import { parsePackageJson, parsePkgInfo } from './metadata.js';
 import type { Metadata, MetadataReading } from '../model/metadata.js';
@@ -175,7 +176,7 @@ function createDecision(fileName: string): Decision {
 
 function isNpmName(fileName: string, metadata: Metadata): boolean {
   if (!/\.tgz$/i.test(fileName)) return false;
-  const parts = splitFileName(fileName.slice(fileName.lastIndexOf('/') + 1));
+  const parts = splitFileName(fileNameOf(fileName));
   return parts !== null && namesAgree(metadata, parts);
 }
 
