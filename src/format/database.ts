@@ -18,10 +18,10 @@ import {
   entryWriter,
 } from './encode-plist.js';
 import type { Lines } from './encode-plist.js';
+import { Misfit } from './misfit.js';
 import { PLAIN_TEXT } from './plist.js';
 import type { PlistDict } from './plist.js';
 import {
-  Misfit,
   PLAIN_WORD,
   checked,
   date,

@@ -3,21 +3,10 @@ import { parseDuration } from '../model/settings.js';
 import type { Override, Settings, TrustSetting } from '../model/settings.js';
 import { TEXT_LIMIT_BYTES, cleanText, isPlainWord } from '../model/text.js';
 import { PACKAGE_FIELDS, TRUST_FIELDS, notifyAddress } from './database.js';
+import { Misfit, readAt } from './misfit.js';
 import { isTooLong } from './plist.js';
 import type { PlistValue } from './plist.js';
-import {
-  Misfit,
-  checked,
-  flag,
-  integer,
-  listOf,
-  mapOf,
-  matching,
-  optional,
-  readAt,
-  record,
-  text,
-} from './shape.js';
+import { checked, flag, integer, listOf, mapOf, matching, optional, record, text } from './shape.js';
 import type { Shape } from './shape.js';
 
 const FILE_NAME = 'packsign.json';

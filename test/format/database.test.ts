@@ -88,7 +88,7 @@ test('the smallest database has five keys', () => {
   expect(decodeDatabase(encodeDatabase(smallest))).toEqual(smallest);
 });
 
-describe('whatever may stand in a database comes back from its bytes', () => {
+describe('any valid database comes back from its bytes', () => {
   const text = fc
     .string({ unit: 'grapheme', maxLength: 20 })
     .filter((value) => /^[ -~\u00a1-\u0600\u4e00-\u9fff\n\t]*$/.test(value));
@@ -287,7 +287,7 @@ describe('one defect each', () => {
     );
   });
 
-  test('packages that are not sorted', () => {
+  test('unsorted packages', () => {
     const [entry] = FULL.Packages;
     const Packages = [
       { ...entry!, Name: 'b' },
@@ -296,7 +296,7 @@ describe('one defect each', () => {
     expect(() => decodeDatabase(encodeDatabase({ ...FULL, Packages }))).toThrow(/packages must be sorted/);
   });
 
-  test('a message never repeats a hostile key as it stands', () => {
+  test('a message escapes a hostile key', () => {
     const bytes = after([], (dict) => dict.set('x'.repeat(500), 'x'));
     expect(() => decodeDatabase(bytes)).toThrow(/^(?!.*x{100})/);
   });
