@@ -1,6 +1,7 @@
 import { enums } from 'openpgp';
 import type { SignaturePacket } from 'openpgp';
 import { reasonOf } from '../errors.js';
+import { SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { SLACK_MS } from '../model/time.js';
 import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
 import type { Certificate, CertificateKey } from './certificate.js';
@@ -12,9 +13,8 @@ import { issuerKeyId, readSignaturePacket, verifyPacket } from './packet-objects
 import { POLICY, STRONG_HASHES } from './policy.js';
 import { keyExpiry, keyStatus } from './key-status.js';
 
-/** Limits of docs/FORMAT.md §9. */
-export const SIGNATURE_LIMIT_BYTES = 64 * 1024;
-export const SIGNATURE_LIMIT = 32;
+/** The most signatures in one file (docs/FORMAT.md §9). */
+const SIGNATURE_LIMIT = 32;
 
 /** One signature packet with its header, as `Signer.sign` makes it. Unchecked. */
 export type SignaturePacketBytes = Uint8Array;
