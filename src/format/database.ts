@@ -327,10 +327,10 @@ function fileTexts(
 
 function* freshLines({ length, textOf }: EntryTexts): Generator<string> {
   for (let from = 0; from < length; from += WRITTEN_ENTRIES) {
-    let text = textOf(from);
+    const texts: string[] = [];
     const end = Math.min(from + WRITTEN_ENTRIES, length);
-    for (let index = from + 1; index < end; index += 1) text += `\n${textOf(index)}`;
-    yield text;
+    for (let index = from; index < end; index += 1) texts.push(textOf(index));
+    yield texts.join('\n');
   }
 }
 
