@@ -1,6 +1,6 @@
 /**
- * packsign as a library: the same functions that the command line uses. Every function takes the clock and
- * its folders from the caller; failures that a user can mend are `PacksignError`s with a code.
+ * packsign as a library: the functions that the command line uses. Every function gets the clock and its folders from the
+ * caller. A failure that the user can do something about is a `PacksignError` with a code.
  */
 export { PacksignError, fromSystem, reasonOf } from './errors.js';
 export type { ErrorCode } from './errors.js';

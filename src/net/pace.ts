@@ -1,19 +1,19 @@
 import { PacksignError } from '../errors.js';
 
-/** A server that sends less than this for as long as we are patient is as good as silent. */
+/** A server that sends less than this for `patienceMs` is as good as silent. */
 const LEAST_BYTES_PER_SECOND = 1024;
 
 export interface PaceOptions {
   readonly patienceMs: number;
-  /** What an error of the stream means. */
+  /** Turns an error of the stream into one for the user. */
   readonly explain: (error: unknown) => Error;
   /** Where the bytes come from, for messages. */
   readonly at: string;
 }
 
 /**
- * A stream that ends with an error when it drips: a byte now and then would hold a reader for ever (slow
- * retrieval). Throws NETWORK_SLOW, and what `explain` makes of other errors.
+ * A stream that fails if it is too slow: a byte now and then would keep a reader waiting for ever (slow retrieval). Throws
+ * NETWORK_SLOW, and other errors as `explain` turns them.
  */
 export async function* bounded(
   stream: AsyncIterable<Uint8Array>,
@@ -26,7 +26,7 @@ export async function* bounded(
     for await (const chunk of stream) {
       bytes += chunk.length;
       yield chunk;
-      // Time that the reader took is counted too, and then so are the bytes that waited for it.
+      // This counts the reader's own time too, but then also the bytes that waited for it.
       const now = performance.now();
       if (now - windowStart < patienceMs) continue;
       if (bytes < leastBytes) throw tooSlow(at);

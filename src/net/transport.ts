@@ -6,21 +6,21 @@ import { openFile } from './file.js';
 import { bounded } from './pace.js';
 import type { Reply, Request } from './reply.js';
 
-/** How the network is reached. Environment and terminal are the caller's. */
+/** How to reach the network. The caller reads environment and terminal. */
 export interface NetworkOptions {
-  /** Proxies as the environment names them, and the hosts that go without one; empty where there is none. */
+  /** Proxies from the environment, and the hosts that need none; empty if there are none. */
   readonly proxies: { readonly http: string; readonly https: string; readonly none: string };
-  /** Longest silence of a server, and the time over which it must not be too slow. */
+  /** The longest silence of a server, and the time over which its speed is measured. */
   readonly patienceMs: number;
-  /** Wait before a second attempt; doubled before every further one. */
+  /** How long to wait before a second attempt; doubled before each further one. */
   readonly backOffMs: number;
 }
 
-/** A way to the network, kept open between requests. */
+/** Connections to the network, kept open between requests. */
 export interface Network {
   /** One attempt. Throws NETWORK, NETWORK_TIMEOUT, REDIRECT_REFUSED, FILE_UNREADABLE. */
   readonly get: (url: string, request?: Request) => Promise<Reply>;
-  /** Carries out what may fail for the moment: up to three times, each after a longer wait. */
+  /** Tries up to three times, each time after a longer wait, what may fail temporarily. */
   readonly retrying: <T>(attempt: (number: number) => Promise<T>) => Promise<T>;
   readonly close: () => Promise<void>;
 }
@@ -33,17 +33,17 @@ const FORBIDDEN = 403;
 const ABSENT = new Set([FORBIDDEN, 404, 410]);
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** Failures of the network that another attempt may not meet. */
+/** Failures that may be temporary. */
 const WORTH_RETRYING: readonly ErrorCode[] = ['NETWORK', 'NETWORK_TIMEOUT'];
 
-/** No proxy, half a minute of patience. */
+/** No proxy, and half a minute of patience. */
 export const DIRECT_NETWORK: NetworkOptions = {
   proxies: { http: '', https: '', none: '' },
   patienceMs: 30_000,
   backOffMs: 500,
 };
 
-/** Opens the network; nothing is loaded before the first request. */
+/** Opens the network. Loads nothing before the first request. */
 export function openNetwork(options: NetworkOptions): Network {
   let agents: Promise<Agents> | null = null;
   const open = () => (agents ??= makeAgents(options));
@@ -54,7 +54,9 @@ export function openNetwork(options: NetworkOptions): Network {
     },
     retrying: (attempt) => retry(attempt, options),
     close: async () => {
-      if (agents !== null) await Promise.all((await agents).all.map((agent) => agent.destroy()));
+      if (agents === null) return;
+      const { http, https } = await agents;
+      await Promise.all([http.destroy(), https.destroy()]);
     },
   };
 }
@@ -72,7 +74,7 @@ async function retry<T>(attempt: (number: number) => Promise<T>, { backOffMs }: 
   }
 }
 
-/** Beside a failure: whether another attempt is of use, and when the server said to come again. */
+/** The cause of a failure: whether another attempt makes sense, and how long the server asked to wait. */
 interface Prospect {
   readonly isFinal: boolean;
   readonly waitMs: number;
@@ -88,7 +90,6 @@ interface Agents {
   readonly request: typeof undiciRequest;
   readonly http: Dispatcher;
   readonly https: Dispatcher;
-  readonly all: readonly Dispatcher[];
 }
 
 async function makeAgents({ proxies, patienceMs }: NetworkOptions): Promise<Agents> {
@@ -100,14 +101,12 @@ async function makeAgents({ proxies, patienceMs }: NetworkOptions): Promise<Agen
     connections: CONNECTIONS,
     maxHeaderSize: 64 * 1024,
   };
-  // Empty strings, not nothing: else the library looks into the environment by itself.
+  // Pass empty strings, or the library reads the environment itself.
   const through = (proxy: string) =>
     proxy === ''
       ? new Agent(common)
       : new EnvHttpProxyAgent({ ...common, httpProxy: proxy, httpsProxy: proxy, noProxy: proxies.none });
-  const http = through(proxies.http);
-  const https = through(proxies.https);
-  return { request, http, https, all: [http, https] };
+  return { request, http: through(proxies.http), https: through(proxies.https) };
 }
 
 interface Means {
@@ -115,7 +114,7 @@ interface Means {
   readonly options: NetworkOptions;
 }
 
-/** One request with its redirections: few, and never to a scheme that protects less. */
+/** Follows the redirections of a request: only a few, and never to a less secure scheme. */
 async function follow(url: string, request: Request, means: Means): Promise<Reply> {
   let at = new URL(url);
   for (let count = 0; count <= REDIRECT_LIMIT; count += 1) {
@@ -124,7 +123,7 @@ async function follow(url: string, request: Request, means: Means): Promise<Repl
     const location = headerOf(answer.headers, 'location');
     await discard(answer.body);
     if (location === null || !URL.canParse(location, at)) {
-      throw new PacksignError('NETWORK', `${at.href} redirects to nowhere`, { cause: FINAL });
+      throw new PacksignError('NETWORK', `${at.href} redirects without an address`, { cause: FINAL });
     }
     at = permitted(at, new URL(location, at));
   }
@@ -134,8 +133,8 @@ async function follow(url: string, request: Request, means: Means): Promise<Repl
 function permitted(from: URL, to: URL): URL {
   const isWeaker = from.protocol === 'https:' && to.protocol !== 'https:';
   if (!isWeaker && ['http:', 'https:'].includes(to.protocol)) return to;
-  throw new PacksignError('REDIRECT_REFUSED', `${from.href} redirects to ${to.href}, which protects less`, {
-    hint: 'if that is where the database lives now, name that address',
+  throw new PacksignError('REDIRECT_REFUSED', `${from.href} redirects to ${to.href}, which is less secure`, {
+    hint: 'if the database has moved there, use that address',
   });
 }
 
@@ -151,7 +150,7 @@ async function send(at: URL, request: Request, { agents }: Means): Promise<Dispa
 function headersFor({ etag, from = 0, fresh }: Request): Record<string, string> {
   return {
     'user-agent': 'packsign',
-    // The bytes as they lie there: hashes are over those.
+    // Hashes are over the stored bytes, not over compressed ones.
     'accept-encoding': 'identity',
     ...(etag === undefined || etag === null ? {} : { 'if-none-match': etag }),
     ...(from > 0 ? { range: `bytes=${from}-` } : {}),
@@ -180,14 +179,14 @@ async function read(
         at: at.href,
       }),
       cancel: () => {
-        // Without a listener the end of it would end the process.
+        // Without a listener, its error would end the process.
         body.on('error', () => undefined);
         body.destroy();
       },
     };
   }
   await discard(body);
-  // What we have is longer than what lies there, or the server does not do ranges.
+  // Our part is longer than the file there, or the server sent another range.
   const isRefusedRange = statusCode === 416 || statusCode === 206;
   if (isRefusedRange && (request.from ?? 0) > 0) {
     return await follow(at.href, { ...request, from: 0 }, means);
@@ -221,12 +220,12 @@ function plainHeaders(headers: Headers): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.keys(headers).map((name) => [name, headerOf(headers, name) ?? '']));
 }
 
-/** The rest of an answer that nobody wants; a long one is cut off. */
+/** Reads the rest of an answer that nobody needs; cuts off a long one. */
 async function discard(body: Dispatcher.ResponseData['body']): Promise<void> {
   try {
     await body.dump({ limit: 16 * 1024 });
   } catch {
-    // It was not wanted.
+    // Nobody needs it.
   }
 }
 

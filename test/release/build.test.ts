@@ -183,7 +183,7 @@ describe('build', () => {
         <fingerprint in groups>  Ann <ann@example.org>
       publish this fingerprint in a second place, where people can compare it
       ! packsign: warning: demo-2.0.tar.gz: its metadata says other 2.0, its file name demo 2.0; give it "Name" and "Version" in packsign.json (NAME_MISMATCH)
-      ! packsign: warning: junk-1.0.zip: named after its file: it is no archive of a known kind (NO_METADATA)
+      ! packsign: warning: junk-1.0.zip: named after its file: not an archive of a known kind (NO_METADATA)
       ! packsign: warning: link-1.0.tar.gz: a symbolic link: left out (NOT_REGULAR)
       ! packsign: warning: nothing.tar.gz: left out: no version in its metadata or file name; give it "Name" and "Version" in packsign.json (NO_VERSION)
       ! packsign: warning: twin/demo-1.0.tar.gz: is demo 1.0 (source), and so is demo-1.0.tar.gz; both are listed (DUPLICATE_PACKAGE)
@@ -369,7 +369,7 @@ describe('refusals of build', () => {
     expect(await refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      ! packsign: error: packsign.json: Maintainr: is not a setting; is "Maintainer" meant?
+      ! packsign: error: packsign.json: Maintainr: is not a setting; did you mean "Maintainer"?
       ! packsign: hint: templates/packsign.schema.json and the README list every key
       [2]"
     `);
@@ -402,7 +402,7 @@ describe('refusals of build', () => {
     expect(transcript(await place.packsign([...RELEASE, '--strict']))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc --strict
       ! packsign: error: nothing was written because of warnings:
-      !   junk-1.0.zip: named after its file: it is no archive of a known kind (NO_METADATA)
+      !   junk-1.0.zip: named after its file: not an archive of a known kind (NO_METADATA)
       ! packsign: hint: fix them, or leave out --strict
       [1]"
     `);

@@ -211,7 +211,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(await refusal(`${key.primary}!`, key.env)).toMatchInlineSnapshot(`
       "KEY_UNUSABLE
       $ packsign build dist --key <fingerprint>!
-      ! packsign: error: key <fingerprint> cannot sign: the key is not one that signs
+      ! packsign: error: key <fingerprint> cannot sign: the key is not a signing key
       ! packsign: hint: packsign key show KEY lists what is in it
       [2]"
     `);
