@@ -84,7 +84,7 @@ export { once } from './model/once.js';
 export type { CheckedBackup } from './keys/backup.js';
 export type { Certificate } from './pgp/certificates.js';
 export type { SecondOpinion } from './consume/second-opinions.js';
-export type { RevocationReason } from './keys/renew.js';
+export type { RevocationReason } from './keys/make-self-signature.js';
 export type { KeyDescription } from './keys/describe.js';
 export type { LintFinding } from './keys/lint.js';
 export type { Signer } from './signers/signer.js';

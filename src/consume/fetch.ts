@@ -6,7 +6,7 @@ import { addressPlace } from '../places/address.js';
 import type { PinOptions } from './pins.js';
 import { findSource } from './sources.js';
 import type { FetchOptions, PlaceRequest, RemoteSource } from './sources.js';
-import { refusal, verifyPlace } from './verify-place.js';
+import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
 
 /** A fetched database with its verdict. */
@@ -61,19 +61,18 @@ export async function fetchSource(
   source: RemoteSource,
   request: FetchRequest,
 ): Promise<FetchedDatabase> {
-  const mirrors = request.at === undefined ? (source.entry?.accepted?.mirrors ?? []) : [];
-  const own = request.at ?? source.url;
-  let first: FetchedDatabase | PacksignError | null = null;
-  for (const address of [own, ...mirrors.flatMap((mirror) => namedAddress(mirror) ?? [])]) {
-    const answer = await attempt(() => fetchFrom(network, address, { source, request }));
-    first ??= answer;
-    if (answer instanceof PacksignError) continue;
-    if (answer.status !== 'refused') return answer;
-    // The answer of the database's own address counts, unless it has none.
-    if (address === own && answer.code !== 'DATABASE_MISSING') return answer;
+  const ask = async (address: string) =>
+    await attempt(() => fetchFrom(network, address, { source, request }));
+  const first = await ask(request.at ?? source.url);
+  // The answer of the database's own address counts, unless it has none.
+  const isNothing = first instanceof PacksignError || first.code === 'DATABASE_MISSING';
+  const mirrors = isNothing && request.at === undefined ? (source.entry?.accepted?.mirrors ?? []) : [];
+  for (const address of mirrors.flatMap((mirror) => namedAddress(mirror) ?? [])) {
+    const answer = await ask(address);
+    if (!(answer instanceof PacksignError) && answer.status !== 'refused') return answer;
   }
   if (first instanceof PacksignError) throw first;
-  return first ?? noAddress(source);
+  return first;
 }
 
 const NETWORK_CODES = ['NETWORK', 'NETWORK_SLOW', 'NETWORK_TIMEOUT', 'REDIRECT_REFUSED', 'FILE_UNREADABLE'];
@@ -98,11 +97,6 @@ async function fetchFrom(
   // An old database may come from a cache on the way.
   const isOld = first.code === 'DATABASE_ROLLED_BACK' && request.fresh !== true;
   return fetched(isOld ? await verifyPlace(place, source, { ...request, fresh: true }) : first, source, from);
-}
-
-function noAddress(source: RemoteSource): FetchedDatabase {
-  const why = { code: 'DATABASE_MISSING', message: 'there is no address', sha256: null } as const;
-  return fetched(refusal(source, why), source, source.url);
 }
 
 function fetched(

@@ -239,7 +239,7 @@ function missing(
   return refusal(source, { code: 'DATABASE_MISSING', message, sha256: null });
 }
 
-export function refusal(
+function refusal(
   source: Source,
   why: { readonly code: ErrorCode; readonly message: string; readonly sha256: string | null },
 ): PlaceVerdict {

@@ -12,7 +12,8 @@ import type { CheckedBackup } from './backup.js';
 import { checkKeyFiles, writeKeyFiles } from './key-files.js';
 import { publishKeys } from './publish-keys.js';
 import type { PublishedKeys } from './publish-keys.js';
-import type { RenewedKey, RevocationReason } from './renew.js';
+import type { RevocationReason } from './make-self-signature.js';
+import type { RenewedKey } from './renew.js';
 
 export interface ChangeKeyOptions {
   /** File of the whole secret key. */

@@ -20,8 +20,6 @@ import { generateParts } from './generate.js';
 import { bindAnew, revokeNow } from './make-self-signature.js';
 import type { RevocationReason } from './make-self-signature.js';
 
-export type { RevocationReason } from './make-self-signature.js';
-
 /** A changed key, each form one armor block. */
 export interface RenewedKey {
   readonly certificate: Certificate;
