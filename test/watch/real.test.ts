@@ -679,13 +679,13 @@ describe.concurrent('time', { timeout: 4 * PATIENCE_MS }, () => {
   });
 
   test('KEY_EXPIRED: a key that expires meanwhile no longer signs, and what is published stays', async () => {
-    const { place } = await watchedPlace({ born: new Date(), lifeSeconds: 12 });
+    const { place } = await watchedPlace({ born: new Date(), lifeSeconds: 25 });
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     const watching = startWatch(place, [...KEY, '--validity', '2s']);
     await watching.until({ event: 'signed', paths: [A] });
     const refused = await watching.until({ event: 'refused' });
     expect(['EXPIRES_AFTER_KEY', 'KEY_EXPIRED']).toContain(refused.code);
-    await sleep(Math.max(0, 13_000));
+    await sleep(26_000);
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     await eventually('it is said', () => watching.lines.some(({ code }) => code === 'KEY_EXPIRED'));
     expect(listed(place)).toEqual([A]);
@@ -748,7 +748,9 @@ describe.concurrent('the end of a watch', { timeout: 4 * PATIENCE_MS }, () => {
     const { place } = await watchedPlace();
     const dist = place.path('dist');
     let added = 0;
-    for (let round = 0; round < 8; round += 1) {
+    // On a slow machine the first watches are killed before they publish anything.
+    const isLate = (round: number) => round < 50 && gpgvState(dist) === 'none';
+    for (let round = 0; round < 8 || isLate(round); round += 1) {
       const watching = startWatch(place, ONLY_WHOLE);
       const endMs = Date.now() + 700 + round * 130;
       while (Date.now() < endMs) {
