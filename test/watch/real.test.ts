@@ -679,13 +679,14 @@ describe.concurrent('time', { timeout: 4 * PATIENCE_MS }, () => {
   });
 
   test('KEY_EXPIRED: a key that expires meanwhile no longer signs, and what is published stays', async () => {
-    const { place } = await watchedPlace({ born: new Date(), lifeSeconds: 25 });
+    const born = new Date();
+    const { place } = await watchedPlace({ born, lifeSeconds: 25 });
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     const watching = startWatch(place, [...KEY, '--validity', '2s']);
     await watching.until({ event: 'signed', paths: [A] });
     const refused = await watching.until({ event: 'refused' });
     expect(['EXPIRES_AFTER_KEY', 'KEY_EXPIRED']).toContain(refused.code);
-    await sleep(26_000);
+    await sleep(born.getTime() + 26_000 - Date.now());
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     await eventually('it is said', () => watching.lines.some(({ code }) => code === 'KEY_EXPIRED'));
     expect(listed(place)).toEqual([A]);
