@@ -110,6 +110,8 @@ async function run() {
   const gnupg = mkdtempSync(join(tmpdir(), 'bench-'));
   const env = {
     PATH: process.env.PATH,
+    // To compare programs without the compiled code that one of them keeps.
+    ...(process.env.NODE_DISABLE_COMPILE_CACHE === '1' ? { NODE_DISABLE_COMPILE_CACHE: '1' } : {}),
     LANG: 'C.UTF-8',
     NO_COLOR: '1',
     HOME: work,
