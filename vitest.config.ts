@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup.ts'],
     // Most tests wait for processes of their own.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // Runs inside a test change the current folder, which threads cannot.
     pool: 'forks',
     // Against hanging for ever, and nothing else: the machine may have other things to do.

@@ -1,5 +1,5 @@
-// Who is measured, and by which command lines. Each line does a whole job: an index of all archives with
-// the digests of its row, and a signature of that index. `folder` is the contender's own, outside the corpus.
+// The contenders and their command lines. Each line does a whole job: it makes an index of all archives with
+// the digests of its row, and signs it. `folder` is the contender's own, outside the corpus.
 import { availableParallelism } from 'node:os';
 import { SIZES } from './corpora.mjs';
 
@@ -63,7 +63,7 @@ const noFsync = 'no metadata; signature not checked; no fsync';
 const list = (kind) => `find . -name '*.tar.gz' -print0 | sort -z | xargs -0 ${kind}`;
 const inCorpus = (kind, line) => (at) => `(cd '${at.corpus}/${kind}' && ${line(at)})`;
 
-/** A digest tool over all files, its list signed. */
+/** Runs a digest tool over all files, and signs its list. */
 function listing(peer, { name = peer, sha256, md5, needs, check }) {
   const make = (commands) => (at) =>
     `(cd '${at.corpus}/sdist' && { ${commands.map(list).join('; ')}; }) >list && ${gpgSign('list')}`;
@@ -94,7 +94,7 @@ function listing(peer, { name = peer, sha256, md5, needs, check }) {
   };
 }
 
-/** The same with one process for each core, each writing a list of its own. */
+/** The same with one process per core, each of which writes its own list. */
 function parallel(peer, { sha256, md5, needs, check }) {
   const share = ({ size }) => Math.min(500, Math.ceil(SIZES[size].count / CORES));
   const make = (commands) => (at) =>
@@ -145,7 +145,7 @@ const aptAdded = (digests) => ({
   setUp: aptKept(digests),
   run: aptKept(digests),
 });
-/** What it makes unless told otherwise. */
+/** The digests that it makes by default. */
 const APT_DIGESTS = ['md5', 'sha1', 'sha256', 'sha512'];
 
 const createrepo =
@@ -162,7 +162,7 @@ const repreproSetUp = ({ corpus }) =>
   `find '${corpus}/deb' -name '*.deb' -print0 | xargs -0 -n 5000 reprepro --silent --basedir . -S misc -P optional includedeb bench`;
 const repreproWork = 'MD5, SHA-1, SHA-256 and SHA-512; archives copied; database kept; signature not checked';
 
-/** Files are watched for by inotifywait; each event makes the index anew, signs it and puts both in place. */
+/** Watches files with inotifywait; each event makes the index again, signs it and puts both in place. */
 const loop = (folder, pattern, index) =>
   `exec inotifywait --quiet --monitor --event moved_to --event close_write --format %f '${folder}' | while read -r name; do ` +
   `case $name in *${pattern}) ${index} && ${gpgSign('next', 'next.asc')} && mv next.asc index.asc && mv next index;; esac; done`;
@@ -295,7 +295,7 @@ const peers = [
   },
 ];
 
-/** All contenders, packsign first; `against` is another compiled program of it, or null. */
+/** All contenders, packsign first; `against` is another compiled packsign, or null. */
 export function contenders(program, against) {
   const other = against === null ? [] : [packsign('packsign, the other', against)];
   return [packsign('packsign', program), ...other, ...peers];

@@ -1,4 +1,4 @@
-// The directories that are measured: made once, the same bytes every time.
+// The directories for the measurements: made once, with the same bytes every time.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ export const SIZES = {
   most: { count: 100_000, bytes: 1 * KB, title: '100,000 archives of 1 KB' },
 };
 
-/** The folder of a corpus: one folder in it for each kind of package, the same sizes in each. */
+/** The folder of a corpus, with one folder for each kind of package, and the same sizes in each. */
 export function prepareCorpus(size) {
   const { count, bytes } = SIZES[size];
   const folder = join(CORPORA, size);
@@ -39,7 +39,7 @@ export function prepareCorpus(size) {
   return folder;
 }
 
-/** Takes away what an interrupted run left: archives that were added, and what packsign wrote. */
+/** Removes what an interrupted run left: added archives, and files that packsign wrote. */
 function tidy(folder, kind) {
   for (const name of readdirSync(folder)) {
     if (name.startsWith('bench') && name.endsWith(KINDS[kind].suffix)) continue;
@@ -48,8 +48,8 @@ function tidy(folder, kind) {
 }
 
 /**
- * Writes one more archive of each kind beside a corpus. The function it gives moves them in by rename, as a
- * release does, and gives their names.
+ * Writes one more archive of each kind beside a corpus. Returns a function that renames them into it, as a release
+ * does, and returns their names.
  */
 export function stageArchive(size, number) {
   const name = `extra${String(number).padStart(6, '0')}`;
@@ -64,7 +64,7 @@ export function stageArchive(size, number) {
   };
 }
 
-/** Takes the added archives out again. */
+/** Removes the added archives. */
 export function removeAdded(size) {
   for (const kind of Object.keys(KINDS)) tidy(join(CORPORA, size, kind), kind);
 }

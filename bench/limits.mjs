@@ -1,4 +1,4 @@
-// What this machine can do at most, measured in the same run as the rest.
+// The limits of this machine, measured in the same run as the rest.
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
@@ -21,7 +21,7 @@ export function measureLimits({ corpus, size, folder, env, rounds }) {
   };
 }
 
-/** Bytes a second of OpenSSL on all cores, in blocks as large as a file is read in; null without openssl. */
+/** Bytes per second of OpenSSL on all cores, in blocks of the size that packsign reads; null without openssl. */
 function hashRate(digest, env) {
   const args = [
     'speed',

@@ -1,4 +1,4 @@
-// One command line, measured whole: wall clock and CPU of it and all that it starts, largest peak memory.
+// Measures one command line: wall clock and CPU time of it and of all processes that it starts, largest peak memory.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ const FORMAT = '%R %U %S';
 
 /**
  * Runs lines of bash and gives `{ seconds, cpu, mib }`; `mib` is the largest process, null without GNU time.
- * Throws, with what the lines printed, when one of them fails.
+ * Throws, with the output of the lines, if one of them fails.
  */
 export function measure(lines, { folder, env, expected = [0] }) {
   const figures = join(folder, 'figures');
@@ -36,7 +36,7 @@ export function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Whether a program is there. */
+/** Whether a program is installed. */
 export function isInstalled(program) {
   return spawnSync('bash', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
 }

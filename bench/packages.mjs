@@ -1,4 +1,4 @@
-// Minimal packages of three kinds, each of an exact size: real metadata at the front, filler behind it.
+// Minimal packages of three kinds, each of an exact size: real metadata first, then filler.
 import { Buffer } from 'node:buffer';
 import { createCipheriv, createHash } from 'node:crypto';
 import { constants, crc32, deflateRawSync } from 'node:zlib';
@@ -6,7 +6,7 @@ import { constants, crc32, deflateRawSync } from 'node:zlib';
 const VERSION = '1.0';
 const TIME = 1_700_000_000;
 
-/** Bytes that no compressor makes smaller, the same for the same seed. */
+/** Bytes that no compressor can shrink, the same for the same seed. */
 export function filler(seed, length) {
   const key = createHash('sha256').update(seed).digest();
   return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
@@ -83,7 +83,7 @@ function tarHeader(path, size) {
   return header;
 }
 
-/** A gzip file of `size` bytes: the members given compressed, then one of filler, which is only stored. */
+/** A gzip file of `size` bytes: the given members compressed, then one of filler, which is only stored. */
 function gzipOfSize(members, { path, seed, size }) {
   const build = (length) => {
     const front = Buffer.concat([...members, tarHeader(path, length)]);
@@ -136,7 +136,7 @@ function crcOf(pieces) {
 }
 
 // An .rpm is a lead, a header with the signature's tags, a header with the package's, and the payload. The
-// payload here is filler: those who index packages hash it and never unpack it.
+// payload here is filler: indexers hash it and never unpack it.
 
 const INT32 = 4;
 const STRING = 6;

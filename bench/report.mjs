@@ -1,4 +1,4 @@
-// Tables for people: on the terminal, and in docs/PERFORMANCE.md between the marks of each corpus.
+// Prints tables for people on the terminal, and writes them to docs/PERFORMANCE.md between the marks of each corpus.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../scripts/tools.mjs';
@@ -6,7 +6,7 @@ import { median } from './measure.mjs';
 
 const FILE = join(ROOT, 'docs/PERFORMANCE.md');
 
-/** A table as soon as it is known: whoever interrupts a long run keeps what there is. */
+/** Prints a table as soon as it is known, so that an interrupted run keeps its results so far. */
 export function printTable(table) {
   console.log(`\n\n${tableLines(table).join('\n\n')}`);
 }
@@ -24,7 +24,7 @@ export function writeSection(section) {
   writeFileSync(FILE, whole);
 }
 
-/** What is to be known before its tables. */
+/** The text above the tables. */
 export function headText({ size, title, limits, facts }) {
   const left = facts.missing.length === 0 ? [] : [`Not installed, left out: ${facts.missing.join(', ')}.`];
   return [

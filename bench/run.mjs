@@ -1,4 +1,4 @@
-// npm run bench: packsign beside the tools that do such work, on this machine, in turn.
+// npm run bench: measures packsign beside other tools that do such work, on this machine, in turn.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
@@ -110,13 +110,15 @@ async function run() {
   const gnupg = mkdtempSync(join(tmpdir(), 'bench-'));
   const env = {
     PATH: process.env.PATH,
+    // To compare programs without the compiled code that one of them keeps.
+    ...(process.env.NODE_DISABLE_COMPILE_CACHE === '1' ? { NODE_DISABLE_COMPILE_CACHE: '1' } : {}),
     LANG: 'C.UTF-8',
     NO_COLOR: '1',
     HOME: work,
     XDG_STATE_HOME: join(work, 'notes'),
     GNUPGHOME: gnupg,
   };
-  // Also when interrupted: the agent would live on.
+  // Also after an interrupt: the agent would keep running.
   process.on('exit', () => {
     spawnSync('gpgconf', ['--kill', 'gpg-agent'], { env, stdio: 'ignore' });
     rmSync(gnupg, { recursive: true, force: true });
@@ -126,7 +128,7 @@ async function run() {
   for (const size of sizes) await runSize(size, { work, env });
 }
 
-/** What is measured stays as it is, whoever compiles meanwhile. */
+/** Copies the program, so that compiling meanwhile does not change it. */
 function snapshot() {
   const status = compile();
   if (status !== 0) process.exit(status);
@@ -185,7 +187,7 @@ async function runSize(size, { work, env }) {
     writeSection(section);
 }
 
-/** A B A B …: what is left from one run to the next is each contender's own, except between two packsigns. */
+/** A B A B …: each contender keeps its own state from one run to the next, except between two packsigns. */
 function runJob(row, parties, { size, env, rounds }) {
   const apart = options.against !== undefined;
   const isKept = ({ contender }) => !apart && contender.jobs[row].setUp !== undefined;

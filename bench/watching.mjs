@@ -1,4 +1,4 @@
-// From the rename of an archive into a watched directory to an index on disk that names it, signed.
+// Measures the time from the rename of an archive into a watched directory to a signed index on disk that lists it.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, watch as watchFolder } from 'node:fs';
@@ -7,18 +7,18 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const LIMIT_MS = 60_000;
-/** Between two arrivals; packsign dates a database to the second, so that two in one second would queue. */
+/** Time between two arrivals. packsign dates a database to the second, so two in one second would queue. */
 const PAUSE_MS = 1_200;
 
 /**
- * Starts a watch, renames `landings` archives in, one after the other, and gives the milliseconds that each
- * took. `stage()` writes one outside; the function it gives renames it in and gives its name.
+ * Starts a watch, renames `landings` archives into the directory, one after the other, and returns the milliseconds
+ * that each took. `stage()` writes one outside; it returns a function that renames it in and returns its name.
  */
 export async function measureWatch(watcher, at, { env, landings, stage }) {
   const child = spawn('bash', ['-c', watcher.command(at)], {
     cwd: at.folder,
     env,
-    // A group of its own, so that a pipeline ends as a whole.
+    // In its own process group, so that a pipeline ends as a whole.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -44,7 +44,7 @@ export async function measureWatch(watcher, at, { env, landings, stage }) {
 }
 
 async function ready({ ready: sign }, printed) {
-  // inotifywait is ready at once, and quiet.
+  // inotifywait is ready at once, and prints nothing.
   if (sign === undefined) return await sleep(1_000);
   for (let waited = 0; !sign.test(printed()); waited += 50) {
     if (waited > LIMIT_MS) throw new Error(`a watch was not ready: ${printed().slice(-1000)}`);
@@ -62,7 +62,7 @@ async function untilSigned(watcher, at, { arrive, printed }) {
     const started = performance.now();
     const name = arrive();
     for (;;) {
-      // The moment counts at which the file came into place; what it holds is looked at afterwards.
+      // Take the time when the file came into place; read its contents afterwards.
       const moment = seen.shift();
       if (moment !== undefined && isSigned(index, { name, how: watcher.signature })) return moment - started;
       if (performance.now() - started > LIMIT_MS)

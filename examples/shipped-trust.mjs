@@ -1,8 +1,8 @@
-// Looks for news with trust that is shipped inside a program: a file made by `packsign trust export`.
+// Checks for a new database with the trust that a program ships: a file made by `packsign trust export`.
 //
 //   node shipped-trust.mjs trust.json example.org-dist
 //
-// Nothing is ever written to that file. Exit status 0 only where the database is authentic.
+// It never writes to that file. The exit status is 0 only if the database is authentic.
 import { fetchDatabase, formatInstant, makeRun } from 'packsign';
 
 const [file, name] = process.argv.slice(2);

@@ -1,9 +1,9 @@
-// Trusts a database by the maintainer's public key, and downloads a package that is what was signed.
+// Trusts a database by the maintainer's public key, and downloads a package after checking its signed hash.
 //
 //   node trust-and-get.mjs https://example.org/dist maintainer.asc demo downloads
 //
-// What is trusted, and what was last accepted from there, is kept in the folder `trust` beside the downloads: an
-// older or a substituted database is refused from then on.
+// The folder `trust` beside the downloads keeps the trusted key and the last accepted database, so that later runs
+// refuse an older or a substituted database.
 import { join } from 'node:path';
 import { PacksignError, fetchDatabase, fetchFile, makeRun, trustAdd, trustList } from 'packsign';
 
@@ -24,7 +24,7 @@ try {
       via: null,
       threshold: null,
       name: null,
-      // A program with a window asks here, and shows the fingerprints.
+      // A program with a window shows the fingerprints and asks here.
       confirm: async ({ keys }) => keys.length > 0,
     });
     console.log(`pinned ${pinned.keys.map(({ fingerprint }) => fingerprint).join(', ')}`);
@@ -33,7 +33,7 @@ try {
   console.log(`${database.status} ${database.code ?? ''}`.trim());
   const [path = ''] =
     Array.from(database.trusted?.Archives ?? []).find(([, { Name }]) => Name === name) ?? [];
-  // Throws the code of a database that was refused, PACKAGE_NOT_FOUND, ARCHIVE_ALTERED.
+  // Throws the code of a refused database, PACKAGE_NOT_FOUND, ARCHIVE_ALTERED.
   const file = await fetchFile(database, {
     ...noPins,
     run,

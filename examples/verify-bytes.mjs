@@ -1,9 +1,9 @@
-// Decides on a database whose bytes a program has already, with the part of packsign that reads no files and asks no
-// network: what runs here runs in a browser too.
+// Verifies a database whose bytes a program has already, with the part of packsign that uses no files and no network:
+// this code runs in a browser too.
 //
 //   node verify-bytes.mjs packages.plist maintainer.asc demo-1.0.tar.gz
 //
-// Exit status 0 only where the database is authentic and lists these very bytes.
+// The exit status is 0 only if the database is authentic and lists exactly these bytes.
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -13,11 +13,11 @@ const [file, keys, download] = process.argv.slice(2);
 if (download === undefined) throw new Error('usage: verify-bytes.mjs DATABASE KEYS FILE');
 
 const bytes = await readFile(file);
-// The signature is found by the hash of the bytes, so that the two always belong together.
+// Find the signature by the hash of the bytes, so that the two always belong together.
 const signature = await readFile(join(dirname(file), signaturePath(sha256Of(bytes)))).catch(() => null);
 const verdict = await verifyDatabase(bytes, signature, {
   keys: await readFile(keys),
-  // All keys in the file are trusted; a program that knows fingerprints names them.
+  // Trusts all keys in the file; a program that knows fingerprints gives them here.
   fingerprints: null,
   now: new Date(),
 });

@@ -1,5 +1,5 @@
-// node scripts/bare.mjs [arguments of vitest]: runs vitest with a PATH that holds nothing but node, npm, git and what
-// every Unix has. Without arguments it loads every test file, and fails if one needs more than that before it can skip.
+// node scripts/bare.mjs [arguments of vitest]: runs vitest with a PATH that holds only node, npm, git and the programs of
+// every Unix. Without arguments it loads every test file, and fails if one needs more than that before it can skip.
 // `node scripts/bare.mjs run test/pgp` runs the tests of one room.
 import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -55,7 +55,7 @@ try {
   const args = process.argv.slice(2);
   if (args.length > 0) process.exitCode = vitest(...args);
   else {
-    // To list the tests, vitest runs all code outside of tests and hooks. It names a file that does not load.
+    // To list the tests, vitest runs all code outside of tests and hooks, and names a file that does not load.
     const list = join(scratch, 'tests.json');
     process.exitCode = vitest('list', `--json=${list}`);
     if (process.exitCode === 0)

@@ -1,5 +1,5 @@
-// The command line in one file, which starts faster than many; and what runs in browsers: packsign/verify for
-// bundlers, the scripts of the trust page. Called by the build.
+// Bundles the command line into one file, which starts faster than many, and the code for browsers: packsign/verify for
+// bundlers, the scripts of the trust page. The build calls it.
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
@@ -8,13 +8,13 @@ import { ROOT } from './tools.mjs';
 const BROWSER = join(ROOT, 'dist/browser');
 const PAGE = join(ROOT, 'dist/page');
 const LIGHTWEIGHT = join(ROOT, 'node_modules/openpgp/dist/lightweight');
-/** OpenPGP.js itself, and what it loads by need in browsers whose WebCrypto lacks an algorithm. */
+/** OpenPGP.js itself, and the files that it loads in browsers whose WebCrypto lacks an algorithm. */
 // Many web servers do not know .mjs, and browsers run no script of an unknown type.
 const RENAMED =
   '/* Renamed from .mjs to .js by packsign, otherwise as published on npm in openpgp/dist/lightweight. */\n';
 const OPENPGP_FILES = ['openpgp', 'nacl-fast', 'noble_curves', 'noble_hashes', 'sha512'];
 
-/** The licences of packages whose code stands in a bundle. `names`: folders below node_modules. */
+/** The licences of packages whose code is in a bundle. `names`: folders below node_modules. */
 function notices(names) {
   return names
     .map((name) => `${name}\n\n${licenceOf(join(ROOT, 'node_modules', name))}\n`)
@@ -28,7 +28,7 @@ function licenceOf(folder) {
   return `${license}, ${author.name ?? author}`;
 }
 
-/** OpenPGP.js is under the LGPL: it stays a file of its own, that anybody can replace. */
+/** OpenPGP.js is under the LGPL: it stays a file of its own, which anyone can replace. */
 function openpgpFrom(address) {
   return {
     name: 'openpgp',
@@ -53,13 +53,13 @@ const banner = { js: '/* packsign, MIT; with parts of @noble/hashes, MIT: see LI
 
 const PROGRAM = join(ROOT, 'dist/program/cli');
 const LAUNCHER = join(ROOT, 'dist/bin');
-/** Needed by every command, or ES modules alone. Others stay in their packages, OpenPGP.js (LGPL) in any case. */
+/** Packages that every command needs, or that have only ES modules. Others stay separate, OpenPGP.js (LGPL) in any case. */
 const BUNDLED = ['yargs', 'picomatch', 'chokidar', 'ora', 'plist'];
 const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 /**
- * Telling the width of a text starts by setting up all of Unicode: 40 ms, at every start, for the help that is
- * not asked for. The package is asked for what is not plain.
+ * To measure the width of a text, the package first sets up all of Unicode: 40 ms at every start, for a help text that
+ * nobody asked for. Use the package only for text that is not plain.
  */
 const widthByNeed = {
   name: 'width by need',
@@ -77,14 +77,14 @@ const widthByNeed = {
 };
 
 const INDEX = readFileSync(join(ROOT, 'src/index.ts'), 'utf8');
-/** Name → the file that src/index.ts has it from. */
+/** Name → the file from which src/index.ts exports it. */
 const SOURCES = new Map(
   Array.from(INDEX.matchAll(/^export \{([^}]*)\} from '\.\/([^']*)';/gms)).flatMap(([, names, file]) =>
     names.split(',').map((name) => [name.trim(), file]),
   ),
 );
 
-/** A command loads what it uses of the library, not all that the library has. */
+/** Lets a command load only what it uses of the library. */
 const straightFromSource = {
   name: 'straight from source',
   setup: ({ onLoad }) => {
@@ -122,8 +122,8 @@ const forNode = {
 };
 
 /**
- * One file, in which what a command does not need is at least not run. Lies as deep below the package's folder as what the
- * compiler writes, so that paths from there hold.
+ * Bundles one file, which does not run code that a command does not need. It is as deep below the package's folder as the
+ * compiler's output, so that relative paths hold.
  */
 const program = await build({
   ...forNode,

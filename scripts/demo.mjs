@@ -1,4 +1,4 @@
-// npm run demo: a whole life of a signed directory, made anew in demo/, and checked by whoever else can.
+// npm run demo: the whole life of a signed directory, made from scratch in demo/, and checked by other programs too.
 import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const NPM_PACKAGES = [
   ...['typescript-eslint', '@eslint/js', '@types/node', '@types/yargs'],
 ];
 
-/** Name, version, version of its metadata, and what else that version can say. */
+/** Name, version, version of its metadata, and further fields of that version. */
 const SDISTS = [
   ['lantern', '0.9', '1.0', 'Summary: Reads the lamp\nHome-page: https://example.org/lantern\n'],
   [
@@ -53,7 +53,7 @@ function show(line, { expected = [0], env = {} } = {}) {
   return output;
 }
 
-/** Words of a line; double quotes keep blanks together. */
+/** Words of a line; double quotes keep spaces together. */
 function words(line) {
   return Array.from(line.matchAll(/"([^"]*)"|(\S+)/g), ([, quoted, plain]) => quoted ?? plain);
 }
@@ -101,7 +101,7 @@ function writeSdist([name, version, metadataVersion, rest]) {
   writeFileSync(join(DEMO, 'dist/python', `${name}-${version}.tar.gz`), archive);
 }
 
-/** One file of a ustar archive: its header, and its bytes filled up to whole blocks. */
+/** One file of a ustar archive: its header, and its bytes padded to whole blocks. */
 function tarMember(path, bytes) {
   const header = Buffer.alloc(512);
   const put = (text, at) => header.write(text, at, 'latin1');
@@ -120,7 +120,7 @@ function tarMember(path, bytes) {
   return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
 }
 
-/** What gpg, gpgv, sq and sqv say of a directory; each program is left out where it is not installed. */
+/** Checks a directory with gpg, gpgv, sq and sqv; skips each program that is not installed. */
 function otherPrograms(directory) {
   const [database, signature] = [`${directory}/packages.plist`, `${directory}/packages.plist.asc`];
   const [armored, binary] = [`${directory}/keys.asc`, `./${directory}/keys.gpg`];
@@ -170,7 +170,7 @@ function tellTale() {
   for (const [program, line] of otherPrograms('dist')) {
     if (program === 'gpg') show('gpg --batch --import dist/keys.asc');
     show(line);
-    // The exit status of gpg alone says too little; the last word of VALIDSIG is the primary key.
+    // The exit status of gpg is not enough; the last word of VALIDSIG is the primary key.
     if (program === 'gpg') expectIn(gpgStatus(), ` ${fingerprint}`, 'VALIDSIG of gpg');
     agreeing.push(program);
   }
@@ -210,7 +210,7 @@ makeFolders();
 try {
   tellTale();
 } finally {
-  // An agent that gpg may have started would outlive the demo.
+  // Otherwise an agent that gpg may have started would outlive the demo.
   spawnSync('gpgconf', ['--kill', 'all'], { env: environment, stdio: 'ignore' });
 }
 console.log('\nThe signed directory is demo/dist, its database demo/dist/packages.plist.');

@@ -1,4 +1,4 @@
-// node scripts/screenshots.mjs: takes docs/*.png anew, of a small database made for it. Needs chromium; run npm run build first.
+// node scripts/screenshots.mjs: takes the screenshots docs/*.png again, of a small database. Needs chromium; run npm run build first.
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// What the other scripts share. Nothing here needs an installed package.
+// Functions for the other scripts. Nothing here needs an installed package.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,14 +6,14 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Runs a program in the project's folder, its output shown. Returns its exit status. */
+/** Runs a program in the project's folder and shows its output. Returns its exit status. */
 function run(program, args, options = {}) {
   const { status, signal, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit', ...options });
   if (error !== undefined) console.error(`${program}: ${error.message}`);
   return status ?? (signal === null ? 127 : 128);
 }
 
-/** Runs npm: the one that runs this script, else the one on the path. Returns its exit status. */
+/** Runs npm: the npm that runs this script, else the one on the path. Returns its exit status. */
 export function runNpm(args, options = {}) {
   const npm = process.env.npm_execpath;
   return npm?.endsWith('.js')
@@ -31,7 +31,7 @@ export function runScript(name, args, options = {}) {
   return run(process.execPath, [join(ROOT, 'scripts', name), ...args], options);
 }
 
-/** Installs what the lock file says, unless that was done since the lock file changed. */
+/** Installs the packages of the lock file, unless they were installed since it changed. */
 export function installIfNeeded() {
   // npm writes this file at the end of every installation.
   const installed = changedMs(join(ROOT, 'node_modules/.package-lock.json'));
@@ -41,8 +41,8 @@ export function installIfNeeded() {
 }
 
 /**
- * Compiles to dist/, bundles what is for browsers, and takes away what an earlier compilation left there. In this order, so that whoever
- * runs the old dist/ meanwhile never finds it empty. Returns the compiler's exit status.
+ * Compiles to dist/, bundles the code for browsers, and removes what an earlier compilation left there. It keeps this order so
+ * that programs which run the old dist/ meanwhile never find it empty. Returns the compiler's exit status.
  */
 export function compile() {
   const started = Date.now();

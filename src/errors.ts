@@ -1,9 +1,9 @@
 /**
- * Why packsign says no, or cannot go on. The number is the exit status: 1, packsign refuses;
- * 2, it could not be done. docs/FORMAT.md and `packsign COMMAND --help` say when each comes.
+ * Why packsign refuses (exit status 1) or cannot go on (exit status 2). docs/FORMAT.md and `packsign COMMAND --help` say
+ * when each occurs.
  */
 const EXIT_STATUS = {
-  // Policy: nothing is published.
+  // Policy: packsign publishes nothing.
   ARCHIVE_DIFFERS: 1,
   BYTES_CHANGED: 1,
   EXPIRES_AFTER_KEY: 1,
@@ -20,7 +20,7 @@ const EXIT_STATUS = {
   STALE_BUILD: 1,
   WARNINGS: 1,
 
-  // Verification: the answer is refused.
+  // Verification: packsign refuses the answer.
   ARCHIVE_ALTERED: 1,
   ARCHIVE_MISSING: 1,
   DATABASE_FORKED: 1,
@@ -41,7 +41,7 @@ const EXIT_STATUS = {
   TOO_FEW_SIGNATURES: 1,
   WRONG_DATABASE: 1,
 
-  // It could not be done.
+  // It cannot go on.
   AGENT_UNREACHABLE: 2,
   AMBIGUOUS: 2,
   ARCHIVE_UNREADABLE: 2,
@@ -84,15 +84,15 @@ const EXIT_STATUS = {
 
 export type ErrorCode = keyof typeof EXIT_STATUS;
 
-/** What else an error carries: what to type next, and the error beneath. */
+/** What to type next, and the underlying error. */
 export interface ErrorDetails {
   readonly hint?: string;
   readonly cause?: unknown;
 }
 
 /**
- * A failure that a user can do something about. Messages are lower case, without a full stop, in the
- * user's own words. Anything else that is thrown is a bug.
+ * A failure that the user can do something about. Messages are lower case, without a full stop, in the user's own words.
+ * Any other error is a bug.
  */
 export class PacksignError extends Error {
   override readonly name = 'PacksignError';
@@ -110,7 +110,7 @@ export class PacksignError extends Error {
   }
 }
 
-/** Text of anything thrown, for use inside a message that names the file; of the system's own errors its words and code. */
+/** The reason of any error, for a message that names the file; of a system error, its words and code. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const [code, call] = [systemCode(error), callOf(error)];
@@ -131,7 +131,7 @@ const CODES_OF_WRITING = ['EROFS', 'ENOSPC', 'EDQUOT'];
 const CODES_OF_NETWORK = ['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT'];
 
 /**
- * An error of the system that nothing else has put into words: FILE_UNREADABLE or FILE_UNWRITABLE with the file, or NETWORK.
+ * Explains a system error that no other code has explained: FILE_UNREADABLE or FILE_UNWRITABLE with the file, or NETWORK.
  * Null for any other error, which is a bug.
  */
 export function fromSystem(error: unknown): PacksignError | null {
@@ -149,7 +149,7 @@ export function fromSystem(error: unknown): PacksignError | null {
   );
 }
 
-/** The system call that failed: `open`, `spawn gpg`; null for what is no error of the system. */
+/** The system call that failed: `open`, `spawn gpg`; null if it is not a system error. */
 function callOf(error: unknown): string | null {
   return error instanceof Error && 'syscall' in error && typeof error.syscall === 'string'
     ? error.syscall

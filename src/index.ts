@@ -1,6 +1,6 @@
 /**
- * packsign as a library: the same functions that the command line uses. Every function takes the clock and
- * its folders from the caller; failures that a user can mend are `PacksignError`s with a code.
+ * packsign as a library: the functions that the command line uses. Every function gets the clock and its folders from the
+ * caller. A failure that the user can do something about is a `PacksignError` with a code.
  */
 export { PacksignError, fromSystem, reasonOf } from './errors.js';
 export type { ErrorCode } from './errors.js';
@@ -76,6 +76,7 @@ export type { Override, Settings, TrustSetting } from './model/settings.js';
 export type { AcceptedNote, Grounds, TrustPlace, TrustStore } from './model/trust.js';
 export { makeRun } from './run.js';
 export type { Run } from './run.js';
+export { formatBytes } from './model/bytes.js';
 export { formatInstant } from './model/time.js';
 export { DIRECT_NETWORK } from './net/transport.js';
 export type { NetworkOptions } from './net/transport.js';
@@ -83,7 +84,7 @@ export { once } from './model/once.js';
 export type { CheckedBackup } from './keys/backup.js';
 export type { Certificate } from './pgp/certificates.js';
 export type { SecondOpinion } from './consume/second-opinions.js';
-export type { RevocationReason } from './keys/renew.js';
+export type { RevocationReason } from './keys/make-self-signature.js';
 export type { KeyDescription } from './keys/describe.js';
 export type { LintFinding } from './keys/lint.js';
 export type { Signer } from './signers/signer.js';

@@ -4,28 +4,28 @@ import type { TrustPlace } from './model/trust.js';
 import { DIRECT_NETWORK } from './net/transport.js';
 import type { NetworkOptions } from './net/transport.js';
 
-/** What one run of packsign is handed from outside. Made at the edge, handed down as it is. */
+/** What a run of packsign gets from outside. The caller makes it once and passes it down. */
 export interface Run {
-  /** *Now* as a database says it: the clock when the run began, or SOURCE_DATE_EPOCH. */
+  /** The time for databases: the clock when the run began, or SOURCE_DATE_EPOCH. */
   readonly now: Date;
-  /** The real clock: what the cache may believe, when a watch has to act. */
+  /** The real clock, for the cache and for a watch. */
   readonly clock: () => Date;
-  /** Ends what goes on until it is stopped. */
+  /** Stops a watch or a server. */
   readonly signal: AbortSignal;
   readonly network: NetworkOptions;
   /** What the user trusts. */
   readonly trust: TrustPlace;
-  /** Folder of working state of the directory that is worked on: the lock, the cache. */
+  /** The folder of working state of the directory: the lock, the cache. */
   readonly stateFolder: string;
-  /** Where this machine notes what it published; null keeps no note. */
+  /** Where this machine notes what it published; null for no notes. */
   readonly notesFolder: string | null;
-  /** Hears now and then how much is done. */
+  /** Gets the progress now and then. */
   readonly progress: (done: number, of: number) => void;
-  /** Hears what a person should know and no result holds. */
+  /** Gets warnings for people that no result has. */
   readonly warn: (warning: Warning) => void;
 }
 
-/** A run of which only what matters is said: it trusts nothing, keeps no note, and tells nobody how far it is. */
+/** A run with defaults: it trusts nothing, keeps no notes and reports no progress. */
 export function makeRun(given: Partial<Run> & Pick<Run, 'clock'>): Run {
   return {
     now: given.clock(),

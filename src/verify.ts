@@ -1,6 +1,6 @@
 /**
- * `packsign/verify`: what it takes to decide on a database and on a file, with no file system, no network and no
- * command line. The same code runs in Node and in browsers, where OpenPGP.js comes from `openpgp/lightweight`.
+ * `packsign/verify`: decides on a database and on a file, without file system, network or command line. The same code
+ * runs in Node and in browsers, where OpenPGP.js comes from `openpgp/lightweight`.
  */
 export { sha256Of } from './verify/verify-database.js';
 export type { Accepted, CheckedSignature, TrustedDatabase, Verdict } from './verify/verify-database.js';

@@ -1,19 +1,19 @@
-/** Every buffer given out is at most this long; with one block that is all the memory that unpacking takes. */
+/** The longest piece of output. Unpacking needs this much memory, and one block. */
 const PIECE_BYTES = 64 * 1024;
 const LEVEL_BYTES = 100_000;
 const LONGEST_CODE = 20;
-/** Codes up to this long are found by one look into a table. */
+/** A table has the codes up to this length. */
 const SHORT_CODE = 10;
 const GROUP_SYMBOLS = 50;
 const RUN_B = 1;
-/** A run this long is followed by how many more there are. */
+/** After a run this long, a byte says how many more there are. */
 const COUNTED_RUN = 4;
 
 const STREAM_MAGIC = 0x425a68;
 const BLOCK_MAGIC = [0x314159, 0x265359] as const;
 const END_MAGIC = [0x177245, 0x385090] as const;
 
-/** Of each byte in front of 24 zero bits, by the polynomial 0x04c11db7, highest bit first. */
+/** For each byte followed by 24 zero bits, by the polynomial 0x04c11db7, highest bit first. */
 const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 24;
   for (let bit = 0; bit < 8; bit += 1) crc = (crc << 1) ^ (crc < 0 ? 0x04c11db7 : 0);
@@ -40,25 +40,25 @@ interface Code {
   readonly symbols: Uint16Array;
 }
 
-/** The block being unpacked. */
+/** The block that is being unpacked. */
 interface Block {
-  /** Of each byte: its value, and above that where the byte after it stands. As large as any block so far. */
+  /** For each byte: its value, and above that the position of the next byte. As large as the largest block so far. */
   links: Uint32Array;
   position: number;
   leftBytes: number;
   last: number;
-  /** How many bytes equal to `last` have come one after another. */
+  /** How many bytes equal to `last` came one after another. */
   run: number;
-  /** How many more of `last` are to be given out. */
+  /** How many more times to write `last`. */
   owed: number;
   crc: number;
 }
 
 /**
- * Unpacks bzip2, one stream or several in a row, in pieces of at most 64 KiB, each its own buffer. A zero byte
- * after a stream is padding that ends the input; randomised blocks (bzip2 before 1.0) are refused. Throws when
- * the input is damaged or cut short: that a block's checksum is wrong shows only at its end, when pieces of it
- * may have been given out. Whoever stops early stops the reading of `chunks`, and so does a failure.
+ * Unpacks bzip2, one stream or several in a row, in pieces of at most 64 KiB, each its own buffer. A zero byte after a
+ * stream is padding that ends the input. Refuses randomised blocks (bzip2 before 1.0). Throws if the input is damaged or
+ * cut short; a wrong checksum shows only at the end of its block, after other pieces of it. A caller that stops early
+ * stops the reading of `chunks`, and so does a failure.
  */
 export function* bunzip2(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, undefined> {
   const iterator = chunks[Symbol.iterator]();
@@ -93,7 +93,7 @@ function* unpackStream(bits: Bits, block: Block): Generator<Uint8Array, void, un
   if (takeCrc(bits) !== streamCrc) throw damage('wrong stream checksum');
 }
 
-/** Whether a stream follows the one that has ended; no more than the rest of a byte is held of that. */
+/** Whether another stream follows. Drops the rest of the last byte. */
 function anotherStream(bits: Bits): boolean {
   bits.count = 0;
   return (bits.at < bits.chunk.length || nextChunk(bits)) && bits.chunk[bits.at] !== 0;
@@ -139,7 +139,7 @@ function readAlphabet(bits: Bits): Uint8Array {
   return Uint8Array.from(values);
 }
 
-/** Which code each group of symbols has. */
+/** The code of each group of symbols. */
 function readSelectors(bits: Bits, codeCount: number): Uint8Array {
   const recent = Uint8Array.from({ length: codeCount }, (_, index) => index);
   const selectors = new Uint8Array(take(bits, 15));
@@ -188,7 +188,7 @@ function createCode(lengths: Uint8Array): Code {
   return { short, ends, offsets, symbols };
 }
 
-/** Gives the symbols of a block one by one. A code costs more than its few bits: only those used are made. */
+/** Reads the symbols of a block one by one. Makes only the codes that the block uses: each costs more than its bits. */
 function createSymbolReader(bits: Bits, lengths: readonly Uint8Array[], selectors: Uint8Array): () => number {
   const codes = new Map<number, Code>();
   let group = 0;
@@ -215,7 +215,7 @@ function createSymbolReader(bits: Bits, lengths: readonly Uint8Array[], selector
 }
 
 function readSymbol(bits: Bits, code: Code): number {
-  // No symbol stands so near the end of a stream: its end mark and checksum are longer.
+  // These bits exist: the end mark and checksum after the last symbol are longer.
   need(bits, LONGEST_CODE);
   const window = (bits.held >>> (bits.count - LONGEST_CODE)) & ((1 << LONGEST_CODE) - 1);
   const entry = code.short[window >>> (LONGEST_CODE - SHORT_CODE)] ?? 0;
@@ -230,11 +230,11 @@ function readSymbol(bits: Bits, code: Code): number {
   return code.symbols[(window >>> (LONGEST_CODE - length)) + (code.offsets[length] ?? 0)] ?? 0;
 }
 
-/** Fills `links` with the bytes of the sorted block, still without links; returns how many these are. */
+/** Fills `links` with the bytes of the sorted block, still without links; returns their number. */
 function readBytes(links: Uint32Array, alphabet: Uint8Array, nextSymbol: () => number): number {
   const endOfBlock = alphabet.length + 1;
   let at = 0;
-  // A run's length has the digits 1 and 2 instead of 0 and 1, the lowest first.
+  // A run's length has the digits 1 and 2 instead of 0 and 1, lowest first.
   let runBytes = 0;
   let digit = 1;
   for (;;) {
@@ -259,14 +259,14 @@ function readBytes(links: Uint32Array, alphabet: Uint8Array, nextSymbol: () => n
 
 function moveToFront(values: Uint8Array, rank: number): number {
   const value = values[rank] ?? 0;
-  // For a few values the call would cost more than the moving.
+  // For a few values, the call would cost more than the loop.
   if (rank > 24) values.copyWithin(1, 0, rank);
   else for (let at = rank; at > 0; at -= 1) values[at] = values[at - 1] ?? 0;
   values[0] = value;
   return value;
 }
 
-/** Undoes the sorting (Burrows and Wheeler): the nth of equal bytes is followed by the byte at their nth place. */
+/** Undoes the sorting (Burrows and Wheeler): the byte at the nth place of equal bytes follows the nth of them. */
 function link(links: Uint32Array): void {
   const places = new Uint32Array(257);
   for (const byte of links) places[byte + 1] = (places[byte + 1] ?? 0) + 1;
@@ -279,7 +279,7 @@ function link(links: Uint32Array): void {
   }
 }
 
-/** The next bytes of the block; fewer than `PIECE_BYTES` are its last. */
+/** The next bytes of the block; fewer than `PIECE_BYTES` are the last. */
 function nextPiece(block: Block): Uint8Array {
   const { links } = block;
   let { position, leftBytes, last, run, owed } = block;
@@ -338,7 +338,7 @@ function need(bits: Bits, count: number): void {
   }
 }
 
-/** Goes on to the next chunk that is not empty. */
+/** Goes to the next chunk that is not empty. */
 function nextChunk(bits: Bits): boolean {
   for (;;) {
     const next = bits.chunks.next();

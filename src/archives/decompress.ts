@@ -14,11 +14,11 @@ export interface OpenFile {
 export type Compression = 'deflate' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
 
 const CHUNK_BYTES = 64 * 1024;
-/** What one piece of input may unpack to before anybody has looked at it. */
+/** How much one piece of input may unpack to at once. */
 const BURST_BYTES = 64 * 1024 * 1024;
-/** The largest window that `zstd` itself accepts unasked. */
+/** The largest window that `zstd` itself accepts by default. */
 const ZSTD_WINDOW_BYTES = 128 * 1024 * 1024;
-/** fzstd moves its whole window once per block: together at most this much. */
+/** fzstd moves its whole window for each block: limit the sum. */
 const ZSTD_MOVED_BYTES = 16 * 1024 * 1024 * 1024;
 
 /** The bytes of a part of a file, in pieces; each piece is its own buffer. */
@@ -33,8 +33,8 @@ export function* fileChunks(file: OpenFile, start: number, end: number): Generat
 }
 
 /**
- * The decompressed bytes, in pieces. Throws when the input is damaged, cut short, or would take
- * unreasonable work; whoever stops early stops the decoder and the reading of `chunks`.
+ * The decompressed bytes, in pieces. Throws if the input is damaged, cut short, or would take unreasonable work. A
+ * caller that stops early stops the decoder and the reading of `chunks`.
  */
 export function decompress(
   compression: Compression,
@@ -50,14 +50,14 @@ export function decompress(
     case 'xz':
       return unxz(chunks);
     case 'zstd':
-      // Node's own decoder, where it has one, ends after the first frame of several.
+      // Newer versions of Node have a decoder, but it ends after the first of several frames.
       return unzstd(chunks);
   }
 }
 
 async function* throughStream(decoder: Duplex, chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
   const source = Readable.from(chunks, { objectMode: false, highWaterMark: CHUNK_BYTES });
-  // A failure of either destroys the decoder with it, and reading the decoder then throws it.
+  // A failure of either destroys the decoder, and the reader of the decoder gets the error.
   pipeline(source, decoder, () => undefined);
   yield* decoder as AsyncIterable<Uint8Array>;
 }
@@ -83,8 +83,8 @@ async function* unxz(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
       yield value;
     }
   } finally {
-    // All its streams wait for each other: one that is not cancelled blocks every later one. And one that is
-    // cancelled in the middle of a step writes to memory that it has freed: so let the step end first.
+    // Its streams wait for each other, so one that is not cancelled would block every later one. And one that is
+    // cancelled in the middle of a step writes to freed memory, so let the step end first.
     await setImmediate();
     await reader.cancel().catch(() => undefined);
   }
@@ -112,8 +112,8 @@ async function* unzstd(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Walks over the frames and blocks of a zstd stream (RFC 8878 §3.1) ahead of fzstd, which allocates any
- * window that a frame header asks for and moves all of it for each block, be the block one byte.
+ * Reads the frames and blocks of a zstd stream (RFC 8878 §3.1) ahead of fzstd, which allocates any window that a frame
+ * header asks for, and moves all of it for each block, even for one of a single byte.
  */
 function createZstdMeter(): (chunk: Buffer) => void {
   let held = Buffer.alloc(0);
@@ -145,7 +145,7 @@ function createZstdMeter(): (chunk: Buffer) => void {
         if (held.length < 3) return;
         const block = held.readUIntLE(0, 3);
         charge(frame.windowBytes);
-        // A run-length block is one byte, whatever its size.
+        // A run-length block takes one byte, whatever its size.
         skipBytes = 3 + ((block & 6) === 2 ? 1 : block >> 3);
         if ((block & 1) === 0) continue;
         skipBytes += frame.checksumBytes;
@@ -164,7 +164,7 @@ type ZstdFrame =
       readonly checksumBytes: number;
     };
 
-/** The header of a frame, `bytes` long (a skippable frame is all header). Null while it is not all there. */
+/** The header of a frame, `bytes` long (a skippable frame is all header). Null while it is incomplete. */
 function readZstdFrame(held: Buffer): ZstdFrame | null {
   if (held.length < 8) return null;
   if (held.readUInt32LE(0) >>> 4 === 0x184d2a5) return { kind: 'skippable', bytes: 8 + held.readUInt32LE(4) };

@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs';
 import { constants, gunzipSync } from 'node:zlib';
+import { fileNameOf } from '../model/file-entry.js';
 import { namesAgree, splitFileName } from '../model/file-name.js';
 import { parsePackageJson, parsePkgInfo } from './metadata.js';
 import type { Metadata, MetadataReading } from '../model/metadata.js';
@@ -10,21 +11,21 @@ import type { TarStep, TarVisitor } from './tar.js';
 
 type Contents = Exclude<Compression, 'deflate'> | 'tar' | 'zip' | 'compress' | 'unknown';
 
-/** Enough of a file to tell what it is. */
+/** Enough of a file to recognise its contents. */
 const MAGIC_BYTES = 512;
-/** What is unpacked first of a head. */
+/** How much of a head is unpacked first. */
 const START_BYTES = 16 * 1024;
-/** What the synchronous road unpacks at most; whoever has more takes the other. */
+/** Heads that unpack to more than this are left to `readMetadata`. */
 const HEAD_OUTPUT_BYTES = 8 * 1024 * 1024;
-/** Compression makes nothing much longer: beyond this, 64 MiB of contents have been seen or are not there. */
+/** Compression makes nothing much longer: this much input unpacks to 64 MiB, if there is so much. */
 const INPUT_LIMIT_BYTES = READ_LIMIT_BYTES + 2 * 1024 * 1024;
 
-/** Exactly one folder deep; the folder may have any name but those that mean another place. */
+/** Exactly one folder deep; the folder may have any name but `.` and `..`. */
 const TOP_MEMBER = /^(?:\.\/)*(?!\.\.?\/)[^/]+\/(PKG-INFO|package\.json)$/;
 
 /**
- * Reads an archive's metadata from its first bytes, or from all of them (`whole`). Null where these do
- * not tell: then `readMetadata` does, and it never says otherwise than this. The file name may be a path. Never throws.
+ * Reads an archive's metadata from its first bytes, or from all of them (`whole`). Null if they do not suffice: ask
+ * `readMetadata`, which otherwise gives the same answer. The file name may be a path. Never throws.
  */
 export function readMetadataFromHead(fileName: string, head: Buffer, whole: boolean): MetadataReading | null {
   if (!whole && head.length < MAGIC_BYTES) return null;
@@ -34,7 +35,7 @@ export function readMetadataFromHead(fileName: string, head: Buffer, whole: bool
     case 'unknown':
       return unreadable(contents);
     case 'gzip':
-      // Metadata usually stands near the start; unpacking all of a long head costs a hundred times as much.
+      // Metadata is usually near the start; unpacking all of a long head costs a hundred times as much.
       return (
         (head.length > START_BYTES ? readGzipHead(fileName, head.subarray(0, START_BYTES), false) : null) ??
         readGzipHead(fileName, head, whole)
@@ -47,8 +48,8 @@ export function readMetadataFromHead(fileName: string, head: Buffer, whole: bool
 }
 
 /**
- * Reads an archive's metadata, as far into it as needed. The file stays open. Rejects only when the file
- * itself cannot be read; what is in it can at worst be `absent`.
+ * Reads an archive's metadata, as far into the file as needed. The file stays open. Rejects only if the file itself
+ * cannot be read; for any contents the metadata is at worst `absent`.
  */
 export async function readMetadata(fileName: string, file: OpenFile): Promise<MetadataReading> {
   const magic = Buffer.alloc(MAGIC_BYTES);
@@ -62,9 +63,9 @@ export async function readMetadata(fileName: string, file: OpenFile): Promise<Me
   }
 }
 
-/** What the bytes are, whatever the file is called. */
+/** The format of the bytes, regardless of the file's name. */
 function recognise(head: Buffer): Contents {
-  // Most are this.
+  // Most archives.
   if (head[0] === 0x1f && head[1] === 0x8b && head[2] === 8) return 'gzip';
   const start = head.toString('hex', 0, 10);
   if (start.startsWith('1f9d')) return 'compress';
@@ -78,13 +79,13 @@ function recognise(head: Buffer): Contents {
 
 function unreadable(contents: 'compress' | 'unknown'): MetadataReading {
   return absent(
-    contents === 'compress' ? 'compress(1) contents are not read' : 'it is no archive of a known kind',
+    contents === 'compress' ? 'packsign does not read compress(1)' : 'not an archive of a known kind',
   );
 }
 
 function readGzipHead(fileName: string, head: Buffer, whole: boolean): MetadataReading | null {
   const bytes = inflateHead(head, whole);
-  // What the end of a gzip file cut short means, the other road finds out.
+  // Never `whole`: `readMetadata` decides on a gzip file that is cut short.
   return bytes === null ? null : readTarHead(fileName, bytes, false);
 }
 
@@ -95,9 +96,9 @@ function readTarHead(fileName: string, bytes: Buffer, whole: boolean): MetadataR
   return decision.reading(whole ? reader.finish() : step);
 }
 
-/** What the bytes at hand unpack to. Null where they are damaged (there may be something before the damage) or too much. */
+/** Unpacks the head. Null if it is damaged (metadata may precede the damage) or unpacks to too much. */
 function inflateHead(head: Buffer, whole: boolean): Buffer | null {
-  // A gzip file ends with the length of its contents: one buffer of that size, and no joining of several.
+  // A gzip file ends with the length of its contents: use one buffer of that size.
   const length = whole && head.length >= 18 ? head.readUInt32LE(head.length - 4) + 1 : head.length * 4;
   try {
     return gunzipSync(head, {
@@ -131,9 +132,9 @@ interface Decision extends TarVisitor {
 }
 
 /**
- * Which member of a tar archive decides. A `PKG-INFO` does at once. A `package.json` does where the file name
- * says that this is an npm package; otherwise it only does when no `PKG-INFO` follows, since a
- * Python sdist may carry one.
+ * Decides which member of a tar archive has the metadata: the first `PKG-INFO`, or a `package.json` if the file name is
+ * that of its npm package. Any other `package.json` counts only if no `PKG-INFO` follows, since a Python sdist may
+ * contain one.
  */
 function createDecision(fileName: string): Decision {
   let decided: Metadata | null = null;
@@ -175,19 +176,19 @@ function createDecision(fileName: string): Decision {
 
 function isNpmName(fileName: string, metadata: Metadata): boolean {
   if (!/\.tgz$/i.test(fileName)) return false;
-  const parts = splitFileName(fileName.slice(fileName.lastIndexOf('/') + 1));
+  const parts = splitFileName(fileNameOf(fileName));
   return parts !== null && namesAgree(metadata, parts);
 }
 
 async function readZip(fileName: string, file: OpenFile): Promise<MetadataReading> {
-  // Only zips need it.
+  // Load it only for zips.
   const { findInZip } = await import('./zip.js');
   const extension = /\.(?:whl|egg)$/i.exec(fileName)?.[0].toLowerCase();
   const matches = await findInZip(file, (path) => zipKind(path, extension));
   for (const kind of ['wheel', 'egg', 'sdist', 'npm'] as const) {
     const match = matches.get(kind);
     if (match === undefined) continue;
-    // Readers of zips differ in which of them they take.
+    // Zip readers differ in which of them they take.
     if (match.count > 1) return absent(`${match.count} members claim to be its metadata`);
     const bytes = await match.read();
     const metadata = kind === 'npm' ? parsePackageJson(bytes) : parsePkgInfo(bytes, kind);

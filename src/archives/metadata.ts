@@ -3,14 +3,14 @@ import { isPlainWord, oneLine } from '../model/text.js';
 
 /** Longest summary of a package, in code points (docs/FORMAT.md §4). */
 const SUMMARY_LIMIT = 1024;
-/** Longer names and versions are nobody's, and would not fit into a database in the end. */
+/** No package has a longer name or version, and a database could not hold it. */
 const WORD_LIMIT = 1024;
-/** Longer addresses are no addresses that a browser opens. */
+/** Browsers open no longer addresses. */
 const ADDRESS_LIMIT = 2048;
 
 /**
- * Where the header block ends: before the first blank line or the first line that is no header. An mbox
- * separator is passed over by the e-mail parser, it does not end the headers.
+ * Where the header block ends: before the first blank line or the first line that is not a header. Python's e-mail
+ * parser skips an mbox separator.
  */
 const END_OF_HEADERS = /(?:^|\n|\r(?!\n))(?![ \t]|From |[!-9;-~]*:)/;
 
@@ -20,14 +20,14 @@ const SUMMARY = headerOf('summary', 'i');
 const HOME_PAGE = headerOf('home-page', 'i');
 const PROJECT_URLS = headerOf('project-url', 'gi');
 
-/** Finds a header of that name, and its value as it stands, with all lines of it where it is folded. */
+/** Finds a header of that name and its raw value, with all lines if it is folded. */
 function headerOf(name: string, flags: string): RegExp {
   return new RegExp(`(?:^|[\\r\\n])${name}:([^\\r\\n]*(?:(?:\\r\\n|[\\r\\n])[ \\t][^\\r\\n]*)*)`, flags);
 }
 
 /**
- * Reads the headers of a `PKG-INFO` or `METADATA` file (core metadata 1.0 to 2.4) as Python's e-mail
- * parser does. Null when there is no usable Name and Version. Never throws.
+ * Reads the headers of a `PKG-INFO` or `METADATA` file (core metadata 1.0 to 2.4) as Python's e-mail parser does. Null
+ * without a usable Name and Version. Never throws.
  */
 export function parsePkgInfo(bytes: Uint8Array, kind: 'sdist' | 'wheel' | 'egg'): Metadata | null {
   const headers = readHeaders(toBuffer(bytes));
@@ -39,13 +39,13 @@ export function parsePkgInfo(bytes: Uint8Array, kind: 'sdist' | 'wheel' | 'egg')
     kind,
     name,
     version,
-    // Old setuptools writes UNKNOWN for what its author left out.
+    // Old setuptools writes UNKNOWN for an omitted value.
     summary: summary === 'UNKNOWN' ? '' : oneLine(summary, SUMMARY_LIMIT),
     homePage: webAddress(firstValue(headers, HOME_PAGE)) ?? projectHomePage(headers),
   };
 }
 
-/** Reads a `package.json`. Null when there is no usable name and version. Never throws. */
+/** Reads a `package.json`. Null without a usable name and version. Never throws. */
 export function parsePackageJson(bytes: Uint8Array): Metadata | null {
   const value = parseJson(toBuffer(bytes).toString('utf8'));
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
@@ -65,7 +65,7 @@ function isWord(text: string | null): text is string {
   return text !== null && text.length <= WORD_LIMIT && isPlainWord(text);
 }
 
-/** The header block: its bytes, and the same as text, a character for each of them. */
+/** The header block: its bytes, and a text with one character for each byte. */
 interface Headers {
   readonly bytes: Buffer;
   readonly text: string;
@@ -82,13 +82,13 @@ function firstValue(headers: Headers, header: RegExp): string | null {
   return match === null ? null : valueOf(headers, match);
 }
 
-/** What stands at the end of a match. Read anew: a part of a text keeps all of it in memory. */
+/** The value at the end of a match, read from the bytes again: a substring would keep the whole text in memory. */
 function valueOf({ bytes }: Headers, { index, 0: header, 1: value = '' }: RegExpExecArray): string {
   const end = index + header.length;
   return decodeValue(bytes.subarray(end - value.length, end)).trim();
 }
 
-/** `Project-URL: Homepage, https://example.org`, its label compared without case, blanks and punctuation. */
+/** `Project-URL: Homepage, https://example.org`. Compares the label without case, blanks and punctuation. */
 function projectHomePage(headers: Headers): string | null {
   for (const match of headers.text.matchAll(PROJECT_URLS)) {
     const [, label = '', address = ''] = /^([^,]*),(.*)$/s.exec(valueOf(headers, match)) ?? [];
@@ -99,7 +99,7 @@ function projectHomePage(headers: Headers): string | null {
   return null;
 }
 
-/** The text where it is an http or https address of printable ASCII without a user name; its scheme in lower case. */
+/** The text if it is an http or https address of printable ASCII without a user name; with its scheme in lower case. */
 function webAddress(text: string | null): string | null {
   if (text === null || text.length > ADDRESS_LIMIT) return null;
   if (!/^https?:\/\/[!-~]*$/i.test(text) || !URL.canParse(text)) return null;
@@ -113,7 +113,7 @@ function hasUser(address: string): boolean {
   return username !== '' || password !== '';
 }
 
-/** Bytes as UTF-8 where they are that, else as Latin-1. */
+/** Decodes bytes as UTF-8 if they are valid, or else as Latin-1. */
 function decodeValue(bytes: Buffer): string {
   const latin1 = bytes.toString('latin1');
   if (!/[\u0080-\u00ff]/.test(latin1)) return latin1;
@@ -132,7 +132,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** An own property only: what a prototype says is not what the archive says. */
+/** An own property only: the archive does not set those of a prototype. */
 function ownText(value: object, key: string): string | null {
   const property: unknown = Object.getOwnPropertyDescriptor(value, key)?.value;
   return typeof property === 'string' ? property : null;

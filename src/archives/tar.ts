@@ -1,4 +1,4 @@
-/** Limits of docs/FORMAT.md §9 on what is read of an archive to find its metadata. */
+/** Limits of docs/FORMAT.md §9 on how much of an archive is read to find its metadata. */
 export const MEMBER_LIMIT_BYTES = 1024 * 1024;
 export const MEMBER_COUNT_LIMIT = 100_000;
 export const READ_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -6,36 +6,36 @@ export const READ_LIMIT_BYTES = 64 * 1024 * 1024;
 const BLOCK = 512;
 const USTAR = Buffer.from('ustar\0');
 const REGULAR_TYPES: readonly string[] = ['\0', '0', '7'];
-/** Links, devices, folders and pipes: no contents follow, whatever their size field says. */
+/** Links, devices, folders and pipes: no contents follow, even if the size field says so. */
 const EMPTY_TYPES = '123456';
 const MORE: TarStep = { kind: 'more' };
 const STOPPED: TarStep = { kind: 'stopped' };
 
-/** What reading on came to. All but `more` are final. */
+/** The state after reading on. All but `more` are final. */
 export type TarStep =
   | { readonly kind: 'more' }
-  /** The visitor has what it came for. */
+  /** The visitor has what it needs. */
   | { readonly kind: 'stopped' }
   /** The archive ended as it should. */
   | { readonly kind: 'end' }
   | { readonly kind: 'limit' | 'damaged'; readonly reason: string };
 
-/** Who looks at the members. Only regular files are shown to it. */
+/** Sees the members of an archive that are regular files. */
 export interface TarVisitor {
-  /** Whether the bytes of the file of this path are wanted; paths are as the archive has them. */
+  /** Whether the visitor wants the bytes of a file; paths are as in the archive. */
   readonly wants: (path: string) => boolean;
-  /** Given the first `MEMBER_LIMIT_BYTES` of a wanted file, valid during the call; says whether to stop. */
+  /** Gets the first `MEMBER_LIMIT_BYTES` of a wanted file, valid during the call; says whether to stop. */
   readonly found: (path: string, bytes: Uint8Array) => 'more' | 'stop';
 }
 
-/** A tar archive read in pieces as they come. */
+/** Reads a tar archive in chunks. */
 export interface TarReader {
   readonly push: (chunk: Uint8Array) => TarStep;
-  /** To be called when there is no more to push: an archive may lack its end mark, but not half a member. */
+  /** Call it after the last chunk: an archive may lack its end mark, but must not end within a member. */
   readonly finish: () => TarStep;
 }
 
-/** What an extended header says of the member after it, or of all of them. */
+/** Values from an extended header, for the next member or for all of them. */
 interface Override {
   readonly path?: string;
   readonly size?: number;
@@ -43,9 +43,9 @@ interface Override {
   readonly sparse?: true;
 }
 
-const NOTHING_SAID: Override = {};
+const NO_OVERRIDE: Override = {};
 
-/** A header block: where it stands in the bytes at hand, and what was read of it so far. */
+/** A header block: its position in the chunk, and two of its fields. */
 interface Header {
   readonly chunk: Buffer;
   readonly at: number;
@@ -53,141 +53,148 @@ interface Header {
   readonly size: number;
 }
 
-interface Taking {
+/** Bytes to collect over several chunks, and what to do with them. */
+interface Collecting {
   readonly bytes: Buffer;
   filled: number;
   readonly done: (bytes: Buffer) => TarStep;
 }
 
+/** Where a reader is in its archive. */
+interface State {
+  readonly visitor: TarVisitor;
+  members: number;
+  skipBytes: number;
+  collecting: Collecting | null;
+  /** Whether the next block continues the map of a sparse file. */
+  sparseMap: boolean;
+  everywhere: Override;
+  next: Override;
+}
+
 /**
- * Reads v7, ustar, GNU and PAX archives. Its own parser and not a stream, since it is fed in the same
- * pass that makes the digests, for many thousand archives. It never throws, whatever the bytes.
+ * Reads v7, ustar, GNU and PAX archives. A parser of our own, not a stream: it reads many thousand archives in the same
+ * pass that makes their digests. It never throws, whatever the bytes.
  */
 export function createTarReader(visitor: TarVisitor): TarReader {
-  let partial: Buffer | null = null;
-  let partialBytes = 0;
-  let members = 0;
+  const state: State = {
+    visitor,
+    members: 0,
+    skipBytes: 0,
+    collecting: null,
+    sparseMap: false,
+    everywhere: NO_OVERRIDE,
+    next: NO_OVERRIDE,
+  };
   let readBytes = 0;
-  let skipBytes = 0;
-  let taking: Taking | null = null;
-  let sparseMap = false;
-  let everywhere = NOTHING_SAID;
-  let next = NOTHING_SAID;
   let last: TarStep = MORE;
+  return {
+    push: (chunk) => {
+      if (last.kind !== 'more') return last;
+      last = readChunk(state, upTo(chunk, READ_LIMIT_BYTES - readBytes));
+      readBytes += chunk.byteLength;
+      if (last.kind === 'more' && readBytes >= READ_LIMIT_BYTES) last = limit('64 MiB');
+      return last;
+    },
+    finish: () => {
+      if (last.kind !== 'more') return last;
+      const { skipBytes, collecting, sparseMap, members } = state;
+      const isWhole = skipBytes === 0 && collecting === null && !sparseMap && members > 0;
+      last = isWhole ? { kind: 'end' } : damaged('it ends in the middle of a member');
+      return last;
+    },
+  };
+}
 
-  function push(chunk: Uint8Array): TarStep {
-    if (last.kind !== 'more') return last;
-    last = readAll(upTo(chunk, READ_LIMIT_BYTES - readBytes));
-    readBytes += chunk.byteLength;
-    if (last.kind === 'more' && readBytes >= READ_LIMIT_BYTES) last = limit('64 MiB');
-    return last;
+function readChunk(state: State, chunk: Buffer): TarStep {
+  let at = 0;
+  let step: TarStep = MORE;
+  while (at < chunk.length && step.kind === 'more') {
+    const left = chunk.length - at;
+    const { collecting } = state;
+    if (collecting !== null) {
+      const copied = chunk.copy(collecting.bytes, collecting.filled, at);
+      collecting.filled += copied;
+      at += copied;
+      if (collecting.filled < collecting.bytes.length) continue;
+      state.collecting = null;
+      step = collecting.done(collecting.bytes);
+    } else if (state.skipBytes > 0) {
+      const skipped = Math.min(left, state.skipBytes);
+      state.skipBytes -= skipped;
+      at += skipped;
+    } else if (left >= BLOCK) {
+      step = readBlock(state, chunk, at);
+      at += BLOCK;
+    } else collect(state, BLOCK, (block) => readBlock(state, block, 0));
   }
+  return step;
+}
 
-  function finish(): TarStep {
-    if (last.kind !== 'more') return last;
-    const whole = skipBytes === 0 && partialBytes === 0 && taking === null && !sparseMap && members > 0;
-    last = whole ? { kind: 'end' } : damaged('it ends in the middle of a member');
-    return last;
-  }
+function collect(state: State, length: number, done: Collecting['done']): void {
+  state.collecting = { bytes: Buffer.allocUnsafe(length), filled: 0, done };
+}
 
-  function readAll(chunk: Buffer): TarStep {
-    let at = 0;
-    while (at < chunk.length) {
-      const left = chunk.length - at;
-      if (taking !== null) {
-        const bytes = Math.min(left, taking.bytes.length - taking.filled);
-        chunk.copy(taking.bytes, taking.filled, at, at + bytes);
-        taking.filled += bytes;
-        at += bytes;
-        if (taking.filled < taking.bytes.length) continue;
-        const { done, bytes: taken } = taking;
-        taking = null;
-        const step = done(taken);
-        if (step.kind !== 'more') return step;
-      } else if (skipBytes > 0) {
-        const bytes = Math.min(left, skipBytes);
-        skipBytes -= bytes;
-        at += bytes;
-      } else if (partialBytes === 0 && left >= BLOCK) {
-        const step = readBlock(chunk, at);
-        at += BLOCK;
-        if (step.kind !== 'more') return step;
-      } else {
-        const bytes = Math.min(left, BLOCK - partialBytes);
-        partial ??= Buffer.alloc(BLOCK);
-        chunk.copy(partial, partialBytes, at, at + bytes);
-        partialBytes += bytes;
-        at += bytes;
-        if (partialBytes < BLOCK) continue;
-        partialBytes = 0;
-        const step = readBlock(partial, 0);
-        if (step.kind !== 'more') return step;
-      }
-    }
+/** Reads one header block. The caller passes the bytes after it in `chunk`. */
+function readBlock(state: State, chunk: Buffer, at: number): TarStep {
+  if (state.sparseMap) {
+    state.sparseMap = chunk[at + 504] === 1;
     return MORE;
   }
-
-  /** One header block. What lies behind it in `chunk` is still to be passed over. */
-  function readBlock(chunk: Buffer, at: number): TarStep {
-    if (sparseMap) {
-      sparseMap = chunk[at + 504] === 1;
-      return MORE;
-    }
-    if (isBlankBlock(chunk, at)) return { kind: 'end' };
-    if (!isTarHeader(chunk, at))
-      return damaged(members === 0 ? 'it is no tar archive' : 'a header is broken');
-    const type = String.fromCharCode(chunk[at + 156] ?? 0);
-    const size = readNumber(chunk, at + 124, 12);
-    if (size === null) return damaged('a member has an impossible size');
-    const header = { chunk, at, type, size };
-    return 'LKxXg'.includes(type) ? readExtension(header) : readMember(header);
+  if (isBlankBlock(chunk, at)) return { kind: 'end' };
+  if (!isTarHeader(chunk, at)) {
+    return damaged(state.members === 0 ? 'it is not a tar archive' : 'a header is broken');
   }
+  const type = String.fromCharCode(chunk[at + 156] ?? 0);
+  const size = readNumber(chunk, at + 124, 12);
+  if (size === null) return damaged('a member has an impossible size');
+  const header = { chunk, at, type, size };
+  return 'LKxXg'.includes(type) ? readExtension(state, header) : readMember(state, header);
+}
 
-  function readExtension(header: Header): TarStep {
-    const { type, size } = header;
-    if (size > MEMBER_LIMIT_BYTES) return limit('1 MiB of one header');
-    return take(header, size, (bytes) => {
-      if (type === 'L') next = { ...next, path: readText(bytes, 0, bytes.length) };
-      if (type === 'L' || type === 'K') return MORE;
-      const override = readPax(bytes);
-      if (override === null) return damaged('an extended header is broken');
-      if (type === 'g') everywhere = { ...everywhere, ...override };
-      else next = { ...next, ...override };
-      return MORE;
-    });
-  }
+function readExtension(state: State, header: Header): TarStep {
+  const { type, size } = header;
+  if (size > MEMBER_LIMIT_BYTES) return limit('1 MiB of one header');
+  return take(state, header, (bytes) => {
+    if (type === 'L') state.next = { ...state.next, path: readText(bytes, 0, bytes.length) };
+    if (type === 'L' || type === 'K') return MORE;
+    const override = readPax(bytes);
+    if (override === null) return damaged('an extended header is broken');
+    if (type === 'g') state.everywhere = { ...state.everywhere, ...override };
+    else state.next = { ...state.next, ...override };
+    return MORE;
+  });
+}
 
-  function readMember(header: Header): TarStep {
-    members += 1;
-    if (members > MEMBER_COUNT_LIMIT) return limit(`${MEMBER_COUNT_LIMIT} members`);
-    const { chunk, at, type } = header;
-    const path = next.path ?? everywhere.path ?? readPath(chunk, at);
-    const size = next.size ?? everywhere.size ?? header.size;
-    const sparse = next.sparse ?? everywhere.sparse ?? false;
-    next = NOTHING_SAID;
-    if (EMPTY_TYPES.includes(type)) return MORE;
-    if (type === 'S') sparseMap = chunk[at + 482] === 1;
-    if (!REGULAR_TYPES.includes(type) || sparse || path.endsWith('/') || !visitor.wants(path)) {
-      skipBytes = padded(size);
-      return MORE;
-    }
-    return take(header, size, (bytes) => (visitor.found(path, bytes) === 'stop' ? STOPPED : MORE));
-  }
-
-  /** Hands the bytes of a member to `done`: at once where they are at hand, else once they have come. */
-  function take({ chunk, at }: Header, size: number, done: Taking['done']): TarStep {
-    const bytes = Math.min(size, MEMBER_LIMIT_BYTES);
-    const start = at + BLOCK;
-    if (bytes <= chunk.length - start) {
-      skipBytes = padded(size);
-      return done(chunk.subarray(start, start + bytes));
-    }
-    skipBytes = padded(size) - bytes;
-    taking = { bytes: Buffer.allocUnsafe(bytes), filled: 0, done };
+function readMember(state: State, header: Header): TarStep {
+  state.members += 1;
+  if (state.members > MEMBER_COUNT_LIMIT) return limit(`${MEMBER_COUNT_LIMIT} members`);
+  const { chunk, at, type } = header;
+  const { visitor } = state;
+  const { path = readPath(chunk, at), size = header.size, sparse } = { ...state.everywhere, ...state.next };
+  state.next = NO_OVERRIDE;
+  if (EMPTY_TYPES.includes(type)) return MORE;
+  if (type === 'S') state.sparseMap = chunk[at + 482] === 1;
+  if (!REGULAR_TYPES.includes(type) || sparse === true || path.endsWith('/') || !visitor.wants(path)) {
+    state.skipBytes = padded(size);
     return MORE;
   }
+  return take(state, { ...header, size }, (bytes) =>
+    visitor.found(path, bytes) === 'stop' ? STOPPED : MORE,
+  );
+}
 
-  return { push, finish };
+/** Hands the bytes of a member to `done`, now if the chunk has them, or else later. */
+function take(state: State, { chunk, at, size }: Header, done: Collecting['done']): TarStep {
+  const bytes = Math.min(size, MEMBER_LIMIT_BYTES);
+  const start = at + BLOCK;
+  if (bytes <= chunk.length - start) {
+    state.skipBytes = padded(size);
+    return done(chunk.subarray(start, start + bytes));
+  }
+  state.skipBytes = padded(size) - bytes;
+  collect(state, bytes, done);
+  return MORE;
 }
 
 function upTo(chunk: Uint8Array, bytes: number): Buffer {
@@ -200,17 +207,17 @@ function isBlankBlock(chunk: Buffer, start: number): boolean {
   return true;
 }
 
-/** Whether a header of 512 bytes with a right checksum starts there. */
+/** Whether a header of 512 bytes with a correct checksum begins there. */
 export function isTarHeader(chunk: Buffer, start: number): boolean {
   if (chunk.length - start < BLOCK) return false;
   const expected = readNumber(chunk, start + 148, 8);
-  // Old writers took the bytes for signed.
+  // Old writers summed signed bytes.
   return (
     expected !== null && (expected === checksum(chunk, start, 0) || expected === checksum(chunk, start, 256))
   );
 }
 
-/** The sum of all bytes but the checksum's own, which count as blanks; those from 0x80 on less `lowered`. */
+/** The sum of all bytes, with the checksum's own as blanks, and bytes from 0x80 on lowered by `lowered`. */
 function checksum(chunk: Buffer, start: number, lowered: number): number {
   let sum = 8 * 0x20;
   for (let at = start; at < start + BLOCK; at += 1) {
@@ -228,7 +235,7 @@ function padded(size: number): number {
   return Math.ceil(size / BLOCK) * BLOCK;
 }
 
-/** A number in octal digits or, where the first bit is set, in base 256. Null where it is neither, negative or too large. */
+/** A number in octal digits or, if the first bit is set, in base 256. Null if it is neither, negative or too large. */
 function readNumber(chunk: Buffer, start: number, width: number): number | null {
   const first = chunk[start] ?? 0;
   if (first >= 0x80) {
@@ -253,7 +260,7 @@ function isBlank(byte: number | undefined): boolean {
 }
 
 function sound(value: number): number | null {
-  // Half of what is exact, so that a rounded-up size is exact as well.
+  // Half of the exact range, so that a rounded-up size is exact too.
   return value <= Number.MAX_SAFE_INTEGER / 2 ? value : null;
 }
 
@@ -263,7 +270,7 @@ function readPath(chunk: Buffer, start: number): string {
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-/** In GNU's own format (`ustar`, two spaces) other things stand where ustar has its prefix. */
+/** GNU's own format (`ustar`, two spaces) has other fields in place of the prefix. */
 function isUstar(chunk: Buffer, start: number): boolean {
   return USTAR.compare(chunk, start, start + USTAR.length) === 0;
 }
@@ -271,12 +278,12 @@ function isUstar(chunk: Buffer, start: number): boolean {
 /** Text up to a NUL. */
 function readText(chunk: Buffer, start: number, width: number): string {
   let end = start;
-  // Never beyond the field: a search through all that is at hand, once a header, would take for ever.
+  // Stop at the end of the field: searching the whole chunk for each header would take for ever.
   while (end < start + width && chunk[end] !== 0) end += 1;
   return chunk.toString('utf8', start, end);
 }
 
-/** Records `LENGTH KEY=VALUE\n`, LENGTH counting all of it. Null where they are not that. */
+/** Reads records `LENGTH KEY=VALUE\n`, where LENGTH counts the whole record. Null if they are malformed. */
 function readPax(bytes: Buffer): Override | null {
   const found: { path?: string; size?: number; sparse?: true } = {};
   for (let at = 0; at < bytes.length && bytes[at] !== 0;) {
@@ -288,7 +295,7 @@ function readPax(bytes: Buffer): Override | null {
     const key = bytes.toString('utf8', space + 1, equals);
     const value = bytes.toString('utf8', equals + 1, end - 1);
     if (key.startsWith('GNU.sparse.')) found.sparse = true;
-    // An empty value takes back what was said for all members, and nothing is ever said of size but here.
+    // An empty value revokes one of a global header.
     if (key === 'path' && value !== '') found.path = value;
     if (key === 'size' && value !== '') {
       const size = /^\d{1,16}$/.test(value) ? sound(Number(value)) : null;

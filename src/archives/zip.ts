@@ -6,17 +6,16 @@ import { MEMBER_COUNT_LIMIT, MEMBER_LIMIT_BYTES, READ_LIMIT_BYTES } from './tar.
 
 const WINDOW_BYTES = 64 * 1024;
 
-/** The members of one kind: the first of them, and how many there are. */
+/** The members of one kind: how many there are, and the first of them. */
 export interface ZipMatch {
   readonly count: number;
-  /** The first `MEMBER_LIMIT_BYTES` of the first one's contents. */
+  /** Reads the first `MEMBER_LIMIT_BYTES` of the first member's contents. */
   readonly read: () => Promise<Uint8Array>;
 }
 
 /**
- * Looks through the whole central directory of a zip for members of the kinds that `kindOf` tells by their
- * paths (null: not wanted); only regular files. Throws when the zip is damaged or beyond the limits of
- * docs/FORMAT.md §9. The file stays open.
+ * Finds members that are regular files in the whole central directory of a zip. `kindOf` gives the kind of a path, or
+ * null. Throws if the zip is damaged or exceeds the limits of docs/FORMAT.md §9. The file stays open.
  */
 export async function findInZip<Kind extends string>(
   file: OpenFile,
@@ -24,7 +23,7 @@ export async function findInZip<Kind extends string>(
 ): Promise<ReadonlyMap<Kind, ZipMatch>> {
   const zip = await fromRandomAccessReaderPromise(new WindowReader(file), file.size, {
     autoClose: false,
-    // One entry with an odd name or size is no reason not to read the others.
+    // Read the other entries if one has an odd name or size.
     decodeStrings: false,
     validateEntrySizes: false,
   });
@@ -45,13 +44,13 @@ export async function findInZip<Kind extends string>(
 async function readEntry(file: OpenFile, zip: ZipFile, entry: Entry): Promise<Uint8Array> {
   if (entry.isEncrypted()) throw new Error('its metadata is encrypted');
   if (entry.compressionMethod !== 0 && entry.compressionMethod !== 8) {
-    throw new Error('its metadata is compressed in an unknown manner');
+    throw new Error('its metadata has an unknown compression');
   }
   const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
   const stored = fileChunks(file, fileDataStart, fileDataStart + entry.compressedSize);
   const pieces: Uint8Array[] = [];
   let bytes = 0;
-  // What the directory says of the unpacked size is not believed.
+  // Do not trust the unpacked size in the directory.
   for await (const piece of entry.compressionMethod === 0 ? stored : decompress('deflate', stored)) {
     pieces.push(piece);
     bytes += piece.length;
@@ -60,15 +59,15 @@ async function readEntry(file: OpenFile, zip: ZipFile, entry: Entry): Promise<Ui
   return Buffer.concat(pieces).subarray(0, MEMBER_LIMIT_BYTES);
 }
 
-/** Unix zips have the file's mode; others have regular files and folders only. */
+/** Zips from Unix have the file's mode; others have only regular files and folders. */
 function isRegular(entry: Entry): boolean {
   const kind = entry.versionMadeBy >> 8 === 3 ? (entry.externalFileAttributes >>> 16) & 0o170000 : 0;
   return kind === 0 || kind === 0o100000;
 }
 
 /**
- * What yauzl reads a file through (its interface is a class to extend): a window of the file, since the
- * directory is read in many small steps, and an end to reading.
+ * How yauzl reads a file (it requires a class to extend): through a window, since it reads the directory in many small
+ * steps, and up to a limit.
  */
 class WindowReader extends RandomAccessReader {
   readonly #file: OpenFile;

@@ -3,28 +3,28 @@ import type { Values } from './options.js';
 import type { Progress } from './progress.js';
 import type { Outside } from './streams.js';
 
-/** What a command came to: a value for `--json`, lines for people, and an exit status. */
+/** The result of a command: a value for `--json`, lines for people, and an exit status. */
 export interface Report {
-  /** Null prints nothing. */
-  readonly json: Readonly<Record<string, unknown>> | null;
+  /** Dates are printed as a database writes them. Null prints nothing. */
+  readonly json: object | null;
   /** Results, for stdout. */
   readonly lines: readonly string[];
-  /** What is worth knowing beside them, for stderr. */
+  /** Remarks about them, for stderr. */
   readonly notices?: readonly string[];
   readonly exitStatus: 0 | 1 | 2;
 }
 
-/** What a command is handed besides its options. */
+/** What a command gets besides its options. */
 export interface Session {
   readonly outside: Outside;
   readonly progress: Progress;
-  /** Prints a report before the last one: for a command that goes on. */
+  /** Prints a report before the last one: for a command that runs until it is stopped. */
   readonly print: (report: Report) => void;
   /** Lines for stderr, printed with the next report. */
   readonly notice: (...lines: readonly string[]) => void;
 }
 
-/** One command of the program, as the list of commands has it. */
+/** A row of the table of commands. */
 export interface Listed {
   /** Name and positionals, as yargs reads them: `build [directory]`. */
   readonly usage: string;
@@ -34,9 +34,9 @@ export interface Listed {
   readonly load: () => Promise<Command>;
 }
 
-/** How a command is explained, and carried out. */
+/** One command of the program. */
 export interface Command {
-  /** Each a command line, and what it does. */
+  /** Command lines, and what each does. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
   readonly options: (yargs: Argv) => Argv;
   readonly run: (values: Values, session: Session) => Promise<Report>;

@@ -6,13 +6,13 @@ import type { Outside } from './streams.js';
 /** `module.enableCompileCache`, which Node has from 22.1 on. */
 type Enable = (folder: string) => unknown;
 
-const OF_OTHERS = 0o077;
+const GROUP_AND_OTHERS = 0o077;
 
 /**
- * Lets Node keep what V8 compiles of this program, which saves a quarter of a short run. Node runs kept code without
- * comparing it with the source, so it may lie only in a folder that nobody but this user can open: an absolute path, no
- * link, our owner, mode 0700. Anywhere else, and on a Node that keeps nothing by itself, nothing is kept and nothing kept
- * is run. Node reads NODE_COMPILE_CACHE before any program starts; where it is set, that folder is Node's affair.
+ * Lets Node keep what V8 compiles of this program, which saves a quarter of a short run. Node runs cached code without
+ * comparing it with the source, so the folder must be one that only this user can open: an absolute path, no link, our
+ * owner, mode 0700. Anywhere else, and on an older Node, we cache nothing and run nothing from a cache. Node reads
+ * NODE_COMPILE_CACHE before any program starts; if it is set, we leave that folder to Node.
  */
 export function keepCompiledCode(
   environment: Outside['environment'],
@@ -25,14 +25,14 @@ export function keepCompiledCode(
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (isOurs(folder)) enable(folder);
   } catch {
-    // A program that starts slower is better than one that does not start.
+    // Without a cache the program only starts more slowly.
   }
 }
 
 function isOurs(folder: string): boolean {
   const stats = lstatSync(folder);
-  // Windows has no such owners and modes; there the folder lies in the user's profile.
+  // Windows has no such owners and modes; there the folder is in the user's profile.
   const isPrivate =
-    process.getuid === undefined || (stats.uid === process.getuid() && (stats.mode & OF_OTHERS) === 0);
+    process.getuid === undefined || (stats.uid === process.getuid() && (stats.mode & GROUP_AND_OTHERS) === 0);
   return stats.isDirectory() && isPrivate;
 }

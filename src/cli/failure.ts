@@ -6,49 +6,44 @@ import type { Outside } from './streams.js';
 import { harmless, harmlessJson } from './terminal.js';
 import { version } from './version.js';
 
-/** Of a run that did not come to an answer because packsign itself is wrong. */
+/** Exit status of a run that fails because of a bug in packsign. */
 export const BUG_STATUS = 70;
 
 export interface Failing extends Pick<Outside, 'stdout' | 'stderr' | 'environment'> {
   readonly argv: readonly string[];
-  /** The directory as it was typed, where one was. */
+  /** The directory as the user typed it, if there was one. */
   readonly directory: unknown;
 }
 
-/** Says why a command failed, and gives its exit status. Never waits: it may be the last that the process does. */
+/** Prints why a command failed, and returns its exit status. Never waits: it may be the last thing that the process does. */
 export function reportFailure(error: unknown, failing: Failing): number {
   const known = error instanceof PacksignError ? error : fromSystem(error);
-  if (known !== null) {
-    reportError(known, failing);
-    return known.exitStatus;
-  }
-  reportBug(error, failing);
-  return BUG_STATUS;
+  if (known === null) return reportBug(error, failing);
+  return reportError(known, failing);
 }
 
-function reportError(error: PacksignError, { stdout, stderr, environment, argv, directory }: Failing): void {
+function reportError(error: PacksignError, failing: Failing): number {
+  const { stdout, stderr, argv } = failing;
   const { code, message } = error;
-  const hint = hintFor(error.hint, directory);
+  const hint = hintFor(error.hint, failing.directory);
   if (argv.includes('--json')) stdout.write(`${harmlessJson({ error: { code, message, hint } })}\n`);
-  // A message may be of several lines; each is made harmless by itself.
+  // A message may have several lines; `harmless` would escape the line ends.
   const [first = '', ...more] = message.split('\n').map(harmless);
-  const red = canColor({ environment }, stderr)
-    ? (text: string) => `\u001b[31m${text}\u001b[39m`
-    : (text: string) => text;
-  stderr.write(`packsign: ${red('error:')} ${first}${argv.includes('--verbose') ? ` (${code})` : ''}\n`);
+  const label = canColor(failing, stderr) ? '\u001b[31merror:\u001b[39m' : 'error:';
+  stderr.write(`packsign: ${label} ${first}${argv.includes('--verbose') ? ` (${code})` : ''}\n`);
   for (const line of more) stderr.write(`${line}\n`);
   if (hint !== null) stderr.write(`packsign: hint: ${harmless(hint)}\n`);
+  return error.exitStatus;
 }
 
-/** What nobody foresaw, with the sources' names and lines. */
-function reportBug(error: unknown, { stdout, stderr, argv }: Failing): void {
+/** Prints a stack with the names and lines of the sources. */
+function reportBug(error: unknown, { stdout, stderr, argv }: Failing): number {
   const stack = error instanceof Error ? readableStack(error.stack ?? error.message) : String(error);
-  if (argv.includes('--json')) {
-    const bug = { code: 'BUG', message: 'internal error', hint: null };
-    stdout.write(`${JSON.stringify({ error: bug })}\n`);
-  }
+  const bug = { code: 'BUG', message: 'internal error', hint: null };
+  if (argv.includes('--json')) stdout.write(`${harmlessJson({ error: bug })}\n`);
   stderr.write(
     `packsign: error: this is a bug in packsign ${version()} on Node ${process.versions.node}\n${stack}\n` +
       'packsign: hint: please report it with the text above: https://www.npmjs.com/package/packsign\n',
   );
+  return BUG_STATUS;
 }

@@ -4,57 +4,38 @@ import { PacksignError } from '../index.js';
 import { folderIn } from './environment.js';
 import type { Outside } from './streams.js';
 
-// Each throws NO_HOME where there is no folder that is sure to be this user's: never one below the current directory,
-// which may be a download that is yet to be verified (threat T37).
+// Each throws NO_HOME unless it finds a folder that is surely this user's: never one below the current directory, which
+// may be a download that nobody has verified yet (threat T37).
 
-/** Where this user's notes of published directories lie, by the custom of each system. */
+/** Folder of this user's notes about published directories, where each system keeps such files. */
 export function notesFolder({ environment }: Outside): string {
-  return join(homeOf(environment, STATE), 'packsign', 'published');
+  return join(homeOf(environment, 'state'), 'packsign', 'published');
 }
 
-/** Where what this user trusts lies. */
+/** Folder of the databases and keys that this user trusts. */
 export function trustFolder({ environment }: Outside): string {
-  return join(homeOf(environment, CONFIGURATION), 'packsign');
+  return join(homeOf(environment, 'configuration'), 'packsign');
 }
 
-/** What can be fetched again at any time. */
+/** Folder of copies that packsign can fetch again at any time. */
 export function cacheFolder({ environment }: Outside): string {
-  return join(homeOf(environment, CACHE), 'packsign', 'databases');
+  return join(homeOf(environment, 'cache'), 'packsign', 'databases');
 }
 
-/** Code of this program as V8 compiled it. */
+/** Folder of this program's code as V8 compiled it. */
 export function compileCacheFolder({ environment }: Pick<Outside, 'environment'>): string {
-  return join(homeOf(environment, CACHE), 'packsign', 'compiled');
+  return join(homeOf(environment, 'cache'), 'packsign', 'compiled');
 }
 
-/** One kind of folder: the variable that moves it, and where it is without. */
-interface Custom {
-  readonly variable: string;
-  readonly unix: string;
-  readonly mac: string;
-  readonly windows: 'APPDATA' | 'LOCALAPPDATA';
-}
+/** On Unix the variable that moves a folder, and where it is without; then its place on a Mac and on Windows. */
+const CUSTOMS = {
+  state: ['XDG_STATE_HOME', '.local/state', 'Application Support', 'LOCALAPPDATA'],
+  configuration: ['XDG_CONFIG_HOME', '.config', 'Preferences', 'APPDATA'],
+  cache: ['XDG_CACHE_HOME', '.cache', 'Caches', 'LOCALAPPDATA'],
+} as const;
 
-const STATE: Custom = {
-  variable: 'XDG_STATE_HOME',
-  unix: '.local/state',
-  mac: 'Application Support',
-  windows: 'LOCALAPPDATA',
-};
-const CONFIGURATION: Custom = {
-  variable: 'XDG_CONFIG_HOME',
-  unix: '.config',
-  mac: 'Preferences',
-  windows: 'APPDATA',
-};
-const CACHE: Custom = {
-  variable: 'XDG_CACHE_HOME',
-  unix: '.cache',
-  mac: 'Caches',
-  windows: 'LOCALAPPDATA',
-};
-
-function homeOf(environment: Outside['environment'], { variable, unix, mac, windows }: Custom): string {
+function homeOf(environment: Outside['environment'], kind: keyof typeof CUSTOMS): string {
+  const [variable, unix, mac, windows] = CUSTOMS[kind];
   if (process.platform === 'win32') {
     const roaming = windows === 'APPDATA' ? 'Roaming' : 'Local';
     return folderIn(environment, windows) ?? join(userFolder(environment), 'AppData', roaming);
@@ -66,18 +47,18 @@ function homeOf(environment: Outside['environment'], { variable, unix, mac, wind
 function userFolder(environment: Outside['environment']): string {
   const folder = folderIn(environment, 'HOME') ?? accountFolder();
   if (folder !== null) return folder;
-  throw new PacksignError('NO_HOME', 'there is no home folder for what packsign remembers', {
+  throw new PacksignError('NO_HOME', 'there is no home folder to keep what packsign remembers', {
     hint: 'set HOME to an absolute path',
   });
 }
 
-/** What the system's list of users says, whatever the environment does. */
+/** The home folder in the system's list of users, whatever the environment says. */
 function accountFolder(): string | null {
   try {
     const { homedir } = userInfo();
     return isAbsolute(homedir) ? homedir : null;
   } catch {
-    // A container may run under a number that is no user's.
+    // A container may run under a user id that is not in the list.
     return null;
   }
 }

@@ -8,7 +8,7 @@ usage: packsign COMMAND [directory] [options]
 `;
 
 const FOOT = `
-Begin with nothing:
+To start from nothing:
   packsign key generate --user-id "Ada Lovelace <ada@example.org>"
   packsign build dist --key packsign-key.signing.asc
   packsign verify dist
@@ -20,24 +20,21 @@ Options of all: --json --quiet --verbose --no-color --help --version
 Exit status: 0 done or verified, 1 packsign says no, 2 it could not be done.
 `;
 
-const GROUPS = [
-  ['maintain', 'For maintainers:'],
-  ['trust', 'For users of a database:'],
-] as const;
+const GROUPS = { maintain: 'For maintainers:', trust: 'For users of a database:' } as const;
 
 const COLUMN = 24;
 
 /** The text of `packsign --help`: at most 80 columns. */
 export function overview(commands: readonly Listed[]): string {
-  const groups = GROUPS.map(([group, title]) => {
+  const groups = Object.entries(GROUPS).map(([group, title]) => {
     const lines = commands.filter((command) => command.group === group).map(line);
-    return lines.length === 0 ? '' : `${title}\n${lines.join('')}`;
+    return `${title}\n${lines.join('')}`;
   });
-  return HEAD + groups.filter((text) => text !== '').join('\n') + FOOT;
+  return HEAD + groups.join('\n') + FOOT;
 }
 
 function line({ usage, summary }: Listed): string {
-  // A long name has its line for itself.
+  // A long name gets a line to itself.
   const name = usage.length < COLUMN ? usage.padEnd(COLUMN) : `${usage}\n${' '.repeat(COLUMN + 2)}`;
   return `  ${name}${summary}\n`;
 }

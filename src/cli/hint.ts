@@ -1,8 +1,8 @@
 import { shown } from './terminal.js';
 
 /**
- * What to type next, for whoever typed this directory. Nobody below the command line knows how it was typed: hints say
- * DIRECTORY there, which stays where none was named.
+ * A hint with the directory as the user typed it. Only the command line knows that, so the rest of packsign writes
+ * DIRECTORY, which stays if the user named none.
  */
 export function hintFor(hint: string | null, directory: unknown): string | null {
   if (hint === null || typeof directory !== 'string') return hint;

@@ -1,34 +1,21 @@
 import { COMMANDS } from './commands/all.js';
-import type { Command, Report } from './command.js';
+import type { Report } from './command.js';
 import { reportFailure } from './failure.js';
 import { overview } from './help.js';
-import type { Values } from './options.js';
+import type { Chosen } from './program.js';
 import { makeProgress } from './progress.js';
 import type { Outside } from './streams.js';
 import { harmlessJson } from './terminal.js';
 import { version } from './version.js';
 
-/**
- * Runs packsign with the arguments after its name, and gives the exit status. Nothing here or below ends
- * the process by itself.
- */
+/** Runs packsign with the arguments after its name, and returns the exit status. Nothing here or below ends the process. */
 export async function main(argv: readonly string[], given: Outside): Promise<number> {
   const outside = argv.includes('--no-color') ? withoutColor(given) : given;
   let directory: unknown = null;
   try {
-    // The commonest questions are answered without loading anything.
-    if (argv.length === 1 && ['--help', '-h', 'help'].includes(argv[0] ?? '')) {
-      outside.stdout.write(overview(COMMANDS));
-      return 0;
-    }
-    if (argv.length === 1 && argv[0] === '--version') {
-      outside.stdout.write(`${version()}\n`);
-      return 0;
-    }
-    const { parse } = await import('./program.js');
-    const parsed = await parse(argv.length === 0 ? ['status'] : argv, COMMANDS);
-    if (parsed.kind === 'text') {
-      outside.stdout.write(parsed.text);
+    const parsed = quickAnswer(argv) ?? (await parsedBy(argv));
+    if (typeof parsed === 'string') {
+      outside.stdout.write(parsed);
       return 0;
     }
     directory = parsed.values['directory'];
@@ -38,15 +25,24 @@ export async function main(argv: readonly string[], given: Outside): Promise<num
   }
 }
 
-/** The option is the environment variable by another name: whoever colours asks for that one alone. */
+/** --no-color sets NO_COLOR, so that everything else asks for that alone. */
 function withoutColor(outside: Outside): Outside {
   return { ...outside, environment: { ...outside.environment, NO_COLOR: '1' } };
 }
 
-async function carryOut(
-  { command, values }: { command: Command; values: Values },
-  outside: Outside,
-): Promise<number> {
+/** The answer to a question that needs no command, without loading anything. */
+function quickAnswer([word = '', ...more]: readonly string[]): string | null {
+  if (more.length > 0) return null;
+  if (['--help', '-h', 'help'].includes(word)) return overview(COMMANDS);
+  return word === '--version' ? `${version()}\n` : null;
+}
+
+async function parsedBy(argv: readonly string[]): Promise<Chosen | string> {
+  const { parse } = await import('./program.js');
+  return await parse(argv.length === 0 ? ['status'] : argv, COMMANDS);
+}
+
+async function carryOut({ command, values }: Chosen, outside: Outside): Promise<number> {
   const quiet = values['quiet'] === true;
   const json = values['json'] === true;
   const progress = makeProgress(outside, { quiet: quiet || json });
@@ -59,12 +55,8 @@ async function carryOut(
     if (!json && !quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);
   };
   try {
-    const report = await command.run(values, {
-      outside,
-      progress,
-      print,
-      notice: (...lines) => notices.push(...lines),
-    });
+    const notice = (...lines: readonly string[]) => notices.push(...lines);
+    const report = await command.run(values, { outside, progress, print, notice });
     print(report);
     return report.exitStatus;
   } finally {

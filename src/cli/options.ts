@@ -5,14 +5,14 @@ import type { Settings } from '../index.js';
 import type { Outside } from './streams.js';
 
 /** Options of every command. */
-export const COMMON_OPTIONS = {
-  json: { type: 'boolean', default: false, describe: 'print one JSON object' },
-  quiet: { type: 'boolean', default: false, describe: 'print nothing but errors' },
-  verbose: { type: 'boolean', default: false, describe: 'show error codes and more' },
-  color: { type: 'boolean', default: true, describe: 'use colours on a terminal' },
-} as const satisfies Readonly<Record<string, Options>>;
+export const COMMON_OPTIONS: Readonly<Record<string, Options>> = {
+  json: flag('print one JSON object'),
+  quiet: flag('print nothing but errors'),
+  verbose: flag('show error codes and more'),
+  color: flag('use colours on a terminal', true),
+};
 
-/** Every setting of packsign.json that an option can give, and how it is called there. */
+/** The options that replace a setting, and its key in packsign.json. */
 const SETTING_OPTIONS = {
   maintainer: { key: 'Maintainer', option: single('name and address of the person responsible') },
   description: { key: 'Description', option: single('what the database is') },
@@ -24,67 +24,61 @@ const SETTING_OPTIONS = {
   signers: { key: 'Signers', option: repeated('primary fingerprint of somebody who signs') },
   threshold: { key: 'Threshold', option: single('how many of them must sign') },
   'pack-man': { key: 'PackMan', option: { type: 'boolean', describe: 'write MD5 sums for PackMan clients' } },
-  settle: { key: 'Settle', option: single('how long a file must lie still before watch lists it') },
+  settle: { key: 'Settle', option: single('how long a file must stay unchanged before watch lists it') },
   exclude: { key: 'Exclude', option: repeated('glob of files to leave out') },
 } as const satisfies Readonly<Record<string, { key: keyof Settings; option: Options }>>;
 
-/** An option with one value: given twice it is an error, not an array. */
-export function single(describe: string, more: Options = {}): Options & { type: 'string' } {
+/** Options that several commands share. */
+export const STATE_OPTION = single('folder of working state (default: DIRECTORY/.packsign)');
+export const PASSPHRASE_OPTION = single('file with the passphrase, - for standard input');
+export const SIGNATURE_OPTION = single('the signature file, if it is not beside the database');
+export const PREVIOUS_OPTION = single('file or address of the published packages.plist, if it is not here');
+export const REHASH_OPTION = flag('read every file, whatever the cache says');
+
+/** An option that is on or off. */
+export function flag(describe: string, isOn = false): Options {
+  return { type: 'boolean', default: isOn, describe };
+}
+
+/** An option with one value. Given twice, it is an error and no array. */
+export function single(describe: string, more: Options = {}): Options {
   return { ...more, type: 'string', describe, requiresArg: true, coerce: refuseTwice };
 }
 
 /** An option that may be given several times. */
-export function repeated(describe: string): Options & { type: 'string'; array: true } {
+export function repeated(describe: string): Options {
   return { type: 'string', array: true, describe, requiresArg: true };
 }
 
 function refuseTwice(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    throw new PacksignError(
-      'USAGE',
-      `an option that takes one value was given twice: ${value.map(String).join(', ')}`,
-    );
-  }
-  return value;
+  if (!Array.isArray(value)) return value;
+  const values = value.map(String).join(', ');
+  throw new PacksignError('USAGE', `an option that takes one value was given twice: ${values}`);
 }
 
-export function withDirectory<T>(yargs: Argv<T>): Argv<T & { directory: string }> {
-  return yargs.positional('directory', {
-    type: 'string',
-    default: '.',
-    describe: 'directory of the archives',
-  });
+export function withDirectory(yargs: Argv): Argv {
+  return yargs.positional('directory', { type: 'string', default: '.', describe: 'directory of the files' });
 }
 
-export function withSettings<T>(yargs: Argv<T>): Argv<T> {
-  const options = Object.fromEntries(
-    Object.entries(SETTING_OPTIONS).map(([name, { option }]) => [name, option]),
-  );
+export function withSettings(yargs: Argv): Argv {
+  const options = Object.entries(SETTING_OPTIONS).map(([name, { option }]) => [name, option]);
   return yargs
-    .options(options)
-    .group(Object.keys(options), 'Settings, as in packsign.json:')
-    .option('state', single('folder of working state (default: DIRECTORY/.packsign)')) as unknown as Argv<T>;
+    .options(Object.fromEntries(options) as Readonly<Record<string, Options>>)
+    .group(Object.keys(SETTING_OPTIONS), 'Settings, as in packsign.json:')
+    .option('state', STATE_OPTION);
 }
 
-export function withKeys<T>(yargs: Argv<T>): Argv<T> {
+export function withKeys(yargs: Argv): Argv {
   return yargs
     .option('key', repeated('who signs: a key file, a GnuPG key, exec:COMMAND'))
     .option('certificate', repeated('certificate of the key that an exec:COMMAND signs with'))
     .option('signer-timeout', single('how long one signature may take (default: 5 min)'))
-    .option('passphrase-file', single('file with the passphrase, - for standard input'))
-    .option('deterministic', {
-      type: 'boolean',
-      default: false,
-      describe: 'leave out the random salt of signatures',
-    })
-    .option('allow-removed', {
-      type: 'boolean',
-      default: false,
-      describe: 'publish although most files are gone (ten or more), or all',
-    });
+    .option('passphrase-file', PASSPHRASE_OPTION)
+    .option('deterministic', flag('leave out the random salt of signatures'))
+    .option('allow-removed', flag('publish although most files are gone (ten or more), or all'));
 }
 
-/** What an action gets: values by option name, as yargs leaves them. */
+/** The options of a command line by name, as yargs reads them. */
 export type Values = Readonly<Record<string, unknown>>;
 
 export function textOf(values: Values, name: string): string | null {
@@ -101,20 +95,52 @@ export function isSet(values: Values, name: string): boolean {
   return values[name] === true;
 }
 
-/** A whole number of at least 1; null where the option is not given. Throws USAGE. */
+/** A whole number of at least 1; null without the option. Throws USAGE. */
 export function numberOf(values: Values, name: string): number | null {
   const value = textOf(values, name);
-  if (value === null) return null;
-  if (!/^[1-9]\d{0,8}$/.test(value))
-    throw new PacksignError('USAGE', `--${name} wants a whole number, 1 or more, not "${value}"`);
-  return Number(value);
+  if (value === null || /^[1-9]\d{0,8}$/.test(value)) return value === null ? null : Number(value);
+  throw new PacksignError('USAGE', `--${name} must be a whole number, 1 or more, not "${value}"`);
 }
 
-/** The port to listen at; 0, any, where the option is not given. Throws USAGE. */
+/** The port to listen at; 0, which means any, without the option. Throws USAGE. */
 export function portOf(values: Values): number {
   const port = numberOf(values, 'port') ?? 0;
   if (port <= 65535) return port;
-  throw new PacksignError('USAGE', `--port wants a number up to 65535, not ${port}`);
+  throw new PacksignError('USAGE', `--port must be a number up to 65535, not ${port}`);
+}
+
+export interface TimeOption {
+  readonly name: string;
+  /** For the message. */
+  readonly example: string;
+  readonly limitSeconds?: number;
+}
+
+/** Seconds, from the text of an option that takes a time. Throws USAGE. */
+export function secondsOf(text: string, { name, example, limitSeconds = Infinity }: TimeOption): number {
+  const seconds = parseDuration(text);
+  if (seconds !== null && seconds < limitSeconds) return seconds;
+  throw new PacksignError('USAGE', `--${name} must be a time like ${example}, not "${text}"`);
+}
+
+/** An option that takes the life of a key. */
+export function life(describe: string): Options {
+  return single(`${describe}: 2y, 180 days, none`, { default: '2y' });
+}
+
+/** The life of a key in whole seconds; null for one that never ends. Throws USAGE. */
+export function lifeOf(values: Values, name: string): number | null {
+  const text = textOf(values, name) ?? '';
+  if (text === 'none' || text === 'never') return null;
+  return Math.round(secondsOf(text, { name, example: '2y or 180 days' }));
+}
+
+/** How long to wait for a signature, in milliseconds. Throws USAGE. */
+export function signerTimeoutOf(values: Values): number {
+  const text = textOf(values, 'signer-timeout') ?? '5min';
+  // A timer cannot wait any longer.
+  const limitSeconds = 2_000_000;
+  return secondsOf(text, { name: 'signer-timeout', example: '30s or 5min', limitSeconds }) * 1000;
 }
 
 /** Where a command works, and with which settings. */
@@ -124,7 +150,7 @@ export interface Place {
   readonly stateFolder: string;
 }
 
-/** The directory that was named, its packsign.json, and the options over it. `isAwaited`: it may come later. */
+/** The directory that the user named, its packsign.json, and the options over it. With `isAwaited` it need not exist yet. */
 export function placeOf(values: Values, { isAwaited = false }: { readonly isAwaited?: boolean } = {}): Place {
   const directory = textOf(values, 'directory') ?? '.';
   const given: Record<string, unknown> = {};
@@ -147,22 +173,7 @@ export function keysOf(
   return fromEnvironment === '' ? (settings.Key ?? []) : [fromEnvironment];
 }
 
-export function isCommand(key: string): boolean {
-  return key.startsWith('exec:');
-}
-
-const DEFAULT_SIGNER_TIMEOUT = '5min';
-
-/** Milliseconds. Throws USAGE. */
-export function signerTimeoutOf(values: Values): number {
-  const text = textOf(values, 'signer-timeout') ?? DEFAULT_SIGNER_TIMEOUT;
-  const seconds = parseDuration(text);
-  // Longer than that a timer cannot wait.
-  if (seconds !== null && seconds < 2_000_000) return seconds * 1000;
-  throw new PacksignError('USAGE', `--signer-timeout wants a time like 30s or 5min, not "${text}"`);
-}
-
-/** *Now* as `build` and `sign` write it: SOURCE_DATE_EPOCH where that is set. Throws USAGE. */
+/** *Now* as `build` and `sign` write it: SOURCE_DATE_EPOCH if it is set. Throws USAGE. */
 export function nowFor(outside: Outside): Date {
   const epoch = outside.environment['SOURCE_DATE_EPOCH'] ?? '';
   if (epoch === '') return outside.clock();

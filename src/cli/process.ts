@@ -2,7 +2,7 @@ import { forgetRelativeFolders } from './environment.js';
 import { BUG_STATUS, reportFailure } from './failure.js';
 import { main } from './main.js';
 
-// This process as the outside of the program: what the launcher in bin/ runs.
+// Runs the program with this process as its outside. The launcher in bin/ loads it.
 
 const UNDONE_STATUS = 2;
 const INTERRUPTED_STATUS = 130;
@@ -18,7 +18,7 @@ let hasAnswered = false;
 process.exitCode = BUG_STATUS;
 forgetRelativeFolders(process.env);
 
-// A handler lets synchronous work, publication above all, come to its end first. A second signal ends all.
+// With a handler, synchronous work such as publishing ends before a signal counts. A second signal ends everything.
 function stopWith(status: number): void {
   if (!isAwaited || stop.signal.aborted) process.exit(status);
   stop.abort();
@@ -26,23 +26,23 @@ function stopWith(status: number): void {
 process.on('SIGINT', () => stopWith(INTERRUPTED_STATUS));
 process.on('SIGTERM', () => stopWith(TERMINATED_STATUS));
 
-// Nothing is known to be whole after what nobody caught, in a socket's event for instance.
+// After an uncaught error, in a socket's event for instance, we cannot trust anything to be whole.
 function endWith(error: unknown): void {
   process.exit(reportFailure(error, { stdout, stderr, environment: process.env, argv, directory: null }));
 }
 process.on('uncaughtException', endWith);
-// Node has nothing left to wait for, and would end in silence.
+// Node has nothing left to wait for, and would end without a message.
 process.on('beforeExit', () => {
   if (!hasAnswered) endWith(new Error(`packsign ${argv[0] ?? ''} ended before it had an answer`));
 });
 
-// Whoever reads our output may stop early: packsign diff | head.
+// A reader may stop early: packsign diff | head.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(hasAnswered ? process.exitCode : UNDONE_STATUS);
-  stderr.write(`packsign: error: standard output cannot be written: ${error.message}\n`);
+  stderr.write(`packsign: error: cannot write to standard output: ${error.message}\n`);
   process.exit(UNDONE_STATUS);
 });
-// What is done does not depend on who reads the messages.
+// The command succeeds or fails whether or not anybody reads its messages.
 stderr.on('error', () => undefined);
 
 async function run(): Promise<void> {
@@ -61,6 +61,6 @@ async function run(): Promise<void> {
   hasAnswered = true;
 }
 
-// What it rejects with is nobody's to catch.
+// The handler of uncaught exceptions takes a rejection.
 // eslint-disable-next-line @typescript-eslint/no-floating-promises
 run();

@@ -6,19 +6,17 @@ import { COMMON_OPTIONS } from './options.js';
 import type { Values } from './options.js';
 import { version } from './version.js';
 
-/** What a command line asks for. */
-export type Parsed =
-  | { readonly kind: 'command'; readonly command: Command; readonly values: Values }
-  /** Help or version, to be printed. */
-  | { readonly kind: 'text'; readonly text: string };
+/** The command that a command line calls, with its options. */
+export interface Chosen {
+  readonly command: Command;
+  readonly values: Values;
+}
 
-/** Reads a command line. Throws USAGE. */
-export async function parse(argv: readonly string[], commands: readonly Listed[]): Promise<Parsed> {
-  const chosen: Parsed[] = [];
-  const choose = (command: Command) => (values: Values) => {
-    chosen.push({ kind: 'command', command, values });
-  };
-  // Nearly always the command stands first, and only that one has to be loaded and set up.
+/** Reads a command line. Returns a text to print if it asks for help or the version. Throws USAGE. */
+export async function parse(argv: readonly string[], commands: readonly Listed[]): Promise<Chosen | string> {
+  const chosen: Chosen[] = [];
+  const choose = (choice: Chosen) => chosen.push(choice);
+  // The command nearly always comes first; then we load only that one.
   const named = commands.find((command) => wordsOf(command).every((word, index) => argv[index] === word));
   const program =
     named === undefined
@@ -32,12 +30,11 @@ export async function parse(argv: readonly string[], commands: readonly Listed[]
     {},
     (error: Error | undefined | null, _values: unknown, text: string) => {
       if (error instanceof PacksignError) throw error;
-      // yargs reports what it refuses through its text; the first line of its last part says what is wrong.
       if (error !== undefined && error !== null) throw usage(error.message, { argv, commands });
       output = text;
     },
   );
-  return chosen[0] ?? { kind: 'text', text: `${output}\n` };
+  return chosen[0] ?? `${output}\n`;
 }
 
 interface Loaded extends Listed {
@@ -53,20 +50,19 @@ function wordsOf({ usage }: Listed): readonly string[] {
   return usage.split(' ').filter((word) => /^[a-z]/.test(word));
 }
 
-function positionalsOf(command: Listed): string {
-  return command.usage.split(' ').slice(wordsOf(command).length).join(' ');
-}
-
-type Choose = (command: Command) => (values: Values) => void;
+type Choose = (choice: Chosen) => void;
 
 function programOf(listed: Loaded, choose: Choose): Argv {
-  const name = `packsign ${wordsOf(listed).join(' ')}`;
-  return addCommand(configured(name), `$0 ${positionalsOf(listed)}`.trim(), { ...listed, choose });
+  const words = wordsOf(listed).join(' ');
+  return addCommand(configured(`packsign ${words}`), listed.usage.replace(words, '$0'), {
+    ...listed,
+    choose,
+  });
 }
 
 function programOfAll(commands: readonly Loaded[], choose: Choose): Argv {
   const program = configured('packsign')
-    .demandCommand(1, 'a command is wanted')
+    .demandCommand(1, 'missing command')
     .completion('completion', 'print a completion script for bash or zsh');
   const families = new Map<string, Loaded[]>();
   for (const command of commands) {
@@ -83,7 +79,7 @@ function programOfAll(commands: readonly Loaded[], choose: Choose): Argv {
       for (const command of members) {
         addCommand(own, command.usage.slice(family.length + 1), { ...command, choose });
       }
-      return own.demandCommand(1, `a command is wanted after ${family}`).strict();
+      return own.demandCommand(1, `missing command after ${family}`).strict();
     });
   }
   return program;
@@ -118,15 +114,11 @@ function addCommand(
   usage: string,
   { summary, command, choose }: Loaded & { readonly choose: Choose },
 ): Argv {
-  return program.command(
-    usage,
-    summary,
-    (own) => {
-      for (const [line, meaning] of command.examples) own.example(line, meaning);
-      return command.options(own);
-    },
-    choose(command),
-  );
+  const describe = (own: Argv) => {
+    for (const [line, meaning] of command.examples) own.example(line, meaning);
+    return command.options(own);
+  };
+  return program.command(usage, summary, describe, (values: Values) => choose({ command, values }));
 }
 
 function usage(

@@ -1,18 +1,18 @@
 import { canAnimate, canColor } from './streams.js';
 import type { Outside } from './streams.js';
 
-/** A spinner that shows while there is something to wait for. */
+/** A spinner for work that takes long. */
 export interface Progress {
-  /** Whether there is anybody to show it to. */
+  /** Whether there is a terminal to show it. */
   readonly isShown: boolean;
-  /** Shows this text, after a moment in which the work may already be done. */
+  /** Shows this text, unless the work ends within a moment. */
   readonly say: (text: string) => void;
-  /** Takes it away, until there is something to say again. */
+  /** Hides the spinner until the next `say`. */
   readonly rest: () => void;
 }
 
 const SILENT: Progress = { isShown: false, say: () => undefined, rest: () => undefined };
-/** Work that is done sooner than this is not worth a spinner, nor loading one. */
+/** Work that ends sooner is not worth a spinner, nor loading one. */
 const PATIENCE_MS = 400;
 
 interface Spinner {
@@ -21,7 +21,7 @@ interface Spinner {
   readonly stop: () => unknown;
 }
 
-/** A spinner on stderr; nothing where there is no terminal to show it. */
+/** A spinner on stderr; a silent one if stderr is no terminal. */
 export function makeProgress(outside: Outside, { quiet }: { quiet: boolean }): Progress {
   if (quiet || !canAnimate(outside)) return SILENT;
   let shown: string | null = null;
@@ -29,8 +29,8 @@ export function makeProgress(outside: Outside, { quiet }: { quiet: boolean }): P
   let spinner: Spinner | null = null;
   const begin = async () => {
     const { default: ora } = await import('ora');
-    // Left to itself ora would swallow Ctrl-C.
     const color = canColor(outside, outside.stderr) && 'cyan';
+    // With `discardStdin` ora would swallow Ctrl-C.
     spinner ??= ora({ stream: outside.stderr, discardStdin: false, color });
     if (shown === null) return;
     spinner.text = shown;

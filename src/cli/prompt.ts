@@ -3,25 +3,25 @@ import type { Outside } from './streams.js';
 
 export interface Prompt {
   readonly prompt: string;
-  /** Whether what is typed stays invisible. */
+  /** Whether the terminal hides what the user types. */
   readonly isHidden: boolean;
 }
 
 /**
- * A line typed at the terminal; null where the input ends before there is one, as by Ctrl-D. Ctrl-C interrupts the program:
- * while a line is read, the terminal hands it to us as a key.
+ * Reads a line from the terminal; null if the input ends first, as with Ctrl-D. Ctrl-C interrupts the program: while we
+ * read a line, the terminal gives it to us as a key.
  */
 export async function readTyped(
   { stdin, stderr, interrupt }: Outside,
   { prompt, isHidden }: Prompt,
 ): Promise<string | null> {
-  // A stream that has ended says so once.
+  // A stream emits its end only once.
   if (!stdin.readable) return null;
   return await new Promise((resolve, reject) => {
     let typed: string | null = null;
     const lines = createInterface({
       input: stdin,
-      // Without an output nothing is echoed.
+      // Readline echoes to its output.
       ...(isHidden ? {} : { output: stderr }),
       terminal: true,
       historySize: 0,
@@ -31,17 +31,17 @@ export async function readTyped(
       lines.close();
     });
     lines.on('close', () => {
-      // The return key is echoed with the line; a hidden line, Ctrl-C and Ctrl-D leave the cursor where it is.
+      // Readline echoes the return key with a line; after a hidden line, Ctrl-C or Ctrl-D the cursor is still on it.
       if (isHidden || typed === null) stderr.write('\n');
       resolve(typed);
     });
     lines.on('SIGINT', () => {
-      // The terminal gets back its modes before the program ends.
+      // Closing gives the terminal its modes back before the program ends.
       lines.close();
       interrupt();
     });
     lines.on('error', reject);
-    // The terminal echoes nothing by itself from here on: not before, lest a fast typist's passphrase shows.
+    // Ask only now that the terminal no longer echoes, or the passphrase of a fast typist would show.
     lines.setPrompt(prompt);
     if (isHidden) stderr.write(prompt);
     else lines.prompt();

@@ -1,45 +1,30 @@
 import type { Argv } from 'yargs';
-import { DIRECT_NETWORK, PacksignError, parseDuration } from '../index.js';
+import { DIRECT_NETWORK, PacksignError } from '../index.js';
 import type { NetworkOptions, PinOptions, TrustPlace, TrustStore } from '../index.js';
 import { cacheFolder, trustFolder } from './folders.js';
-import { listOf, numberOf, repeated, single, textOf } from './options.js';
+import { flag, isSet, listOf, numberOf, repeated, secondsOf, single, textOf } from './options.js';
 import type { Values } from './options.js';
+import type { VerifyTolerance } from './report-verify.js';
 import type { Outside } from './streams.js';
 
-/** Keys for once, for every command that decides on a database. */
-export function withPins<T>(yargs: Argv<T>): Argv<T> {
+export const TIMEOUT_OPTION = single('how long a server may be silent or slow (default: 30s)');
+
+/** Options of every command that decides whether a database is authentic. */
+export function withTrust(yargs: Argv): Argv {
   return yargs
     .option('keys', single('file of certificates; all keys in it are pinned'))
     .option('fingerprint', repeated('primary fingerprint to insist on'))
-    .option('threshold', single('how many pinned keys must have signed (default: 1)'));
-}
-
-/** Where trust is looked up, and how patient we are. */
-export function withNetwork<T>(yargs: Argv<T>): Argv<T> {
-  return yargs
+    .option('threshold', single('how many pinned keys must have signed (default: 1)'))
     .option('trust', single('file made by packsign trust export, in place of what you trust'))
-    .option('timeout', single('how long a server may be silent or slow (default: 30s)'));
+    .option('timeout', TIMEOUT_OPTION)
+    .option('allow-stale', flag('accept an expired database'))
+    .option('allow-unauthenticated', flag('accept a database not signed by a key that you trust'));
 }
 
-/** What makes people accept what is not authentic. */
-export function withTolerance<T>(yargs: Argv<T>): Argv<T> {
-  return yargs
-    .option('allow-stale', { type: 'boolean', default: false, describe: 'accept an expired database' })
-    .option('allow-unauthenticated', {
-      type: 'boolean',
-      default: false,
-      describe: 'accept a database that is nobody’s',
-    });
-}
-
-/** A database wherever it is, what to hold it to, and what to put up with. */
+/** The same for a command that takes one database, wherever it is. */
 export function withTarget(yargs: Argv): Argv {
-  const target = yargs.positional('target', {
-    type: 'string',
-    default: '.',
-    describe: 'directory, database file, address, or name of a trusted database',
-  });
-  return withTolerance(withNetwork(withPins(target)));
+  const describe = 'directory, database file, address, or name of a trusted database';
+  return withTrust(yargs.positional('target', { type: 'string', default: '.', describe }));
 }
 
 export function pinsOf(values: Values): PinOptions {
@@ -47,6 +32,14 @@ export function pinsOf(values: Values): PinOptions {
     keysFile: textOf(values, 'keys'),
     fingerprints: listOf(values, 'fingerprint').map(parseFingerprint),
     threshold: numberOf(values, 'threshold'),
+  };
+}
+
+export function toleranceOf(values: Values): VerifyTolerance {
+  return {
+    strict: isSet(values, 'strict'),
+    allowStale: isSet(values, 'allow-stale'),
+    allowUnauthenticated: isSet(values, 'allow-unauthenticated'),
   };
 }
 
@@ -61,14 +54,11 @@ export function placeOfTrust(values: Values, outside: Outside): TrustPlace {
 
 export function networkOf(values: Values, { environment }: Outside): NetworkOptions {
   const timeout = textOf(values, 'timeout');
-  const seconds = timeout === null ? null : parseDuration(timeout);
-  if (timeout !== null && seconds === null) {
-    throw new PacksignError('USAGE', `--timeout wants a time like 30s, not "${timeout}"`);
-  }
+  const seconds = timeout === null ? null : secondsOf(timeout, { name: 'timeout', example: '30s' });
   return {
     ...DIRECT_NETWORK,
     proxies: {
-      // In capitals only for https: a web server sets HTTP_PROXY from what its visitors send.
+      // Not HTTP_PROXY: a web server sets it from what its visitors send.
       http: environment['http_proxy'] ?? '',
       https: environment['https_proxy'] ?? environment['HTTPS_PROXY'] ?? '',
       all: environment['all_proxy'] ?? environment['ALL_PROXY'] ?? '',
@@ -85,6 +75,6 @@ export function parseFingerprint(text: string): string {
     .toUpperCase();
   if (/^[0-9A-F]{40}$/.test(digits)) return digits;
   throw new PacksignError('USAGE', `"${text}" is not a full fingerprint`, {
-    hint: 'a fingerprint has 40 hex digits; shorter key numbers can be forged',
+    hint: 'a fingerprint has 40 hex digits; shorter key ids can be forged',
   });
 }

@@ -1,25 +1,57 @@
 import { join } from 'node:path';
 import { formatInstant } from '../index.js';
-import type { ChangedKey, CheckedBackup, ShownKey } from '../index.js';
+import type { ChangedKey, CheckedBackup, GeneratedKey, PublishedKeys, ShownKey } from '../index.js';
 import type { Report } from './command.js';
 import { warningLines } from './report.js';
-import { groupFingerprint, harmless } from './terminal.js';
+import { groupFingerprint, harmless, shown } from './terminal.js';
 
-/** What `key extend`, `key rotate` and `key revoke` came to. */
+/** Why a revocation is not published yet. */
+export const REVOCATION_HELD =
+  'a revocation waits until a database is published that does not depend on the revoked key';
+
+export function reportGenerated(key: GeneratedKey): Report {
+  const { fingerprint, secret, signing, certificate, revocation, expires } = key;
+  return {
+    json: { fingerprint, secret, signing, certificate, revocation, expires },
+    lines: [
+      `made the key ${groupFingerprint(fingerprint)}`,
+      `  ${harmless(signing)}  signs releases: put it on the machine that does`,
+      `  ${harmless(secret)}  the whole key: move it offline, with a copy`,
+      `  ${harmless(revocation)}  revokes it if it is lost: keep it apart from the key`,
+      `  ${harmless(certificate)}  is public`,
+      expires === null ? '  it does not expire' : `  it expires at ${formatInstant(expires)}`,
+      `next: packsign build DIRECTORY --key ${shown(signing)}`,
+    ],
+    exitStatus: 0,
+  };
+}
+
+/** For `key publish`. */
+export function reportKeys(result: PublishedKeys): Report {
+  const { keys, fingerprints, added, unchanged, held, warnings } = result;
+  const newWords = (fingerprint: string) => (added.includes(fingerprint) ? '  (new)' : '');
+  return {
+    json: { keys, fingerprints, added, unchanged, held },
+    lines: [
+      unchanged
+        ? `${harmless(keys)} is up to date`
+        : `wrote ${harmless(keys)}, which now tells people to trust`,
+      ...fingerprints.map((fingerprint) => `  ${groupFingerprint(fingerprint)}${newWords(fingerprint)}`),
+      ...(held === null ? [] : [REVOCATION_HELD, `  (${harmless(held)})`]),
+    ],
+    notices: warningLines(warnings),
+    exitStatus: 0,
+  };
+}
+
+/** For `key extend`, `key rotate` and `key revoke`. */
 export function reportChangedKey(
   { fingerprint, signingKey, expires, files, published }: ChangedKey,
   { directory, file }: { directory: string; file: string },
 ): Report {
-  const held = published?.held ?? null;
+  const { keys = null, held = null, warnings = [] } = published ?? {};
   return {
-    json: {
-      fingerprint,
-      signingKey,
-      expires: expires === null ? null : formatInstant(expires),
-      files,
-      keys: published?.keys ?? null,
-      held,
-    },
+    json: { fingerprint, signingKey, expires, files, keys, held },
     lines: [
       groupFingerprint(fingerprint),
       ...(signingKey === null
@@ -29,22 +61,14 @@ export function reportChangedKey(
             expires === null ? '  does not expire' : `  expires at ${formatInstant(expires)}`,
           ]),
       ...files.map((path) => `  wrote ${harmless(path)}`),
-      ...(published === null ? notPublished(directory, file) : [`  refreshed ${harmless(published.keys)}`]),
-      ...(held === null
-        ? []
-        : [
-            'the revocation waits until a database is published that does not rest on the revoked key:',
-            `  packsign build ${harmless(directory)} --key KEY`,
-          ]),
+      keys === null
+        ? `it is not in ${harmless(join(directory, 'keys.asc'))}; next: packsign key publish DIRECTORY --key ${harmless(file)}`
+        : `  refreshed ${harmless(keys)}`,
+      ...(held === null ? [] : [`${REVOCATION_HELD}:`, `  packsign build ${harmless(directory)} --key KEY`]),
     ],
-    notices: warningLines(published?.warnings ?? []),
+    notices: warningLines(warnings),
     exitStatus: 0,
   };
-}
-
-function notPublished(directory: string, file: string): string[] {
-  const keys = harmless(join(directory, 'keys.asc'));
-  return [`it is not in ${keys}; next: packsign key publish DIRECTORY --key ${harmless(file)}`];
 }
 
 export function reportBackup({ fingerprint, userIds, works, missing, locked }: CheckedBackup): Report {
@@ -58,49 +82,36 @@ export function reportBackup({ fingerprint, userIds, works, missing, locked }: C
       ...subkeys.map((subkey) => `  ${groupFingerprint(subkey)} signs`),
       ...missing.map((subkey) => `  ${groupFingerprint(subkey)} is not in it: key rotate makes another`),
       locked
-        ? '  locked with a passphrase, which you just remembered'
-        : '  not locked: keep it where nobody else is',
+        ? '  locked with a passphrase, and you know it'
+        : '  not locked: keep it where only you can read it',
     ],
     exitStatus: 0,
   };
 }
 
 export function reportKey(key: ShownKey): Report {
+  const lock = key.locked ? 'locked with a passphrase' : 'not locked';
   return {
-    json: {
-      ...key,
-      created: formatInstant(key.created),
-      expires: instantOf(key.expires),
-      subkeys: key.subkeys.map((subkey) => ({
-        ...subkey,
-        created: formatInstant(subkey.created),
-        expires: instantOf(subkey.expires),
-      })),
-      lint: key.lint.map((finding) => ({ ...finding, from: instantOf(finding.from) })),
-    },
+    json: key,
     lines: [
       groupFingerprint(key.fingerprint),
       ...key.userIds.map((userId) => `  ${harmless(userId)}`),
-      `  ${key.algorithm}, made ${formatInstant(key.created)}, ${life(key)}`,
-      `  ${key.secret ? `secret key${key.locked ? ', locked with a passphrase' : ', not locked'}` : 'certificate (public)'}`,
+      `  ${key.algorithm}, ${life(key)}`,
+      `  ${key.secret ? `secret key, ${lock}` : 'certificate (public)'}`,
       ...key.subkeys.flatMap((subkey) => [
         `  subkey ${groupFingerprint(subkey.fingerprint)}`,
-        `    ${subkey.algorithm}, for ${subkey.usage.join(' and ') || 'nothing'}, made ${formatInstant(subkey.created)}, ${life(subkey)}`,
+        `    ${subkey.algorithm}, for ${subkey.usage.join(' and ') || 'nothing'}, ${life(subkey)}`,
       ]),
       ...(key.problem === null ? [] : [`  cannot sign: ${key.problem}`]),
       ...(key.lint.length === 0
-        ? ['  every verifier that packsign knows takes it']
+        ? ['  every verifier that packsign knows accepts it']
         : key.lint.map(({ code, message }) => `  ! ${harmless(message)} (${code})`)),
     ],
     exitStatus: 0,
   };
 }
 
-function life({ revoked, expires }: { revoked: boolean; expires: Date | null }): string {
-  if (revoked) return 'revoked';
-  return expires === null ? 'never expires' : `expires ${formatInstant(expires)}`;
-}
-
-function instantOf(date: Date | null): string | null {
-  return date === null ? null : formatInstant(date);
+function life({ created, revoked, expires }: Pick<ShownKey, 'created' | 'revoked' | 'expires'>): string {
+  const end = expires === null ? 'never expires' : `expires ${formatInstant(expires)}`;
+  return `made ${formatInstant(created)}, ${revoked ? 'revoked' : end}`;
 }

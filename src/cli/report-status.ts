@@ -2,58 +2,49 @@ import { formatInstant } from '../index.js';
 import type { SignerStatus, StatusResult, WaitingStatus, WatchEvent } from '../index.js';
 import type { Report } from './command.js';
 import { hintFor } from './hint.js';
+import { REVOCATION_HELD } from './report-keys.js';
+import { differenceLines, freshness, warningLines } from './report.js';
 import { count, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
-import { differenceLines, warningLines, instantOrNull, freshness } from './report.js';
-
-const EVENT_WORDS = {
+const EVENT_WORDS: Readonly<Record<WatchEvent['event'], string>> = {
   ready: 'watching',
   signed: 'signed',
-  refreshed: 'signed anew before it expires',
+  refreshed: 'signed again before it expires',
   unchanged: 'nothing to sign',
   held: 'held',
   refused: 'refused',
   error: 'error',
   stopped: 'stopped',
-} as const;
+};
 
-/** One calm line for each event: when, what, how long it took. */
-export function reportEvent(event: WatchEvent, { directory }: { directory: string }): Report {
-  const { at, issued, code, paths, withdrawn, message, warnings, tookMs } = event;
+/** One line for each event: when, what, how long it took. */
+export function reportEvent(watchEvent: WatchEvent, { directory }: { directory: string }): Report {
+  const { tookMs, ...event } = watchEvent;
+  const { at, code, paths, withdrawn, message, warnings } = event;
   const hint = hintFor(event.hint, directory);
-  const json = {
-    event: event.event,
-    at: formatInstant(at),
-    issued: instantOrNull(issued),
-    code,
-    paths,
-    withdrawn,
-    message,
-    hint,
-    warnings,
-  };
   const isTrouble = ['held', 'refused', 'error'].includes(event.event);
   const about = event.event === 'ready' ? ` ${harmless(directory)}` : pathSummary(paths, withdrawn);
   const why = message === null ? '' : ` (${harmless(message.split('\n')[0] ?? '')})`;
   const took = tookMs === null || isTrouble ? '' : `, ${formatInteger(tookMs)} ms`;
   const line = `${formatInstant(at)} ${EVENT_WORDS[event.event]}${about}${code === null ? '' : ` ${code}`}${why}${took}`;
-  if (!isTrouble) return { json, lines: [line], notices: warningLines(warnings), exitStatus: 0 };
   const hintLines = hint === null ? [] : [`packsign: hint: ${harmless(hint)}`];
-  return { json, lines: [], notices: [line, ...hintLines], exitStatus: 0 };
+  return {
+    json: { ...event, hint },
+    lines: isTrouble ? [] : [line],
+    notices: isTrouble ? [line, ...hintLines] : warningLines(warnings),
+    exitStatus: 0,
+  };
 }
 
-/** What came or changed, and what went. */
+/** The files that came or changed, and those that went. */
 function pathSummary(paths: readonly string[], withdrawn: readonly string[]): string {
   const left = paths.filter((path) => !withdrawn.includes(path));
   return `${firstOf(left)}${withdrawn.length === 0 ? '' : ` without${firstOf(withdrawn)}`}`;
 }
 
-function firstOf(paths: readonly string[]): string {
-  const [first] = paths;
+function firstOf([first, ...others]: readonly string[]): string {
   if (first === undefined) return '';
-  return paths.length === 1
-    ? ` ${harmless(first)}`
-    : ` ${harmless(first)} and ${count(paths.length - 1, 'other')}`;
+  return ` ${harmless(first)}${others.length === 0 ? '' : ` and ${count(others.length, 'other')}`}`;
 }
 
 /** The exit status of `watch --once`: the worst of its events. */
@@ -62,49 +53,38 @@ export function statusAfter({ event }: WatchEvent, before: 0 | 1 | 2): 0 | 1 | 2
   return event === 'held' || event === 'refused' ? (Math.max(before, 1) as 1 | 2) : before;
 }
 
-/** What each state is called, and what to do about it. */
-const STATES: Readonly<
-  Record<StatusResult['state'], (directory: string) => readonly [string, string | null]>
-> = {
-  unsigned: (directory) => ['nothing is published here yet', `packsign build ${directory} --key FILE`],
-  waiting: (directory) => ['a database waits to be signed', `packsign sign ${directory} --key FILE`],
-  changed: (directory) => [
-    'published, and changes wait to be signed',
-    `packsign build ${directory} --key FILE`,
-  ],
-  published: () => ['published and up to date', null],
-  stale: (directory) => ['published, but expired', `packsign build ${directory} --key FILE`],
-  invalid: () => ['what is published does not verify', null],
-  foreign: () => ['packages.plist was not made by packsign', null],
+/** The words for each state, and the command that comes next. */
+const STATES: Readonly<Record<StatusResult['state'], readonly [string, 'build' | 'sign' | null]>> = {
+  unsigned: ['nothing is published here yet', 'build'],
+  waiting: ['a database waits to be signed', 'sign'],
+  changed: ['published, and changes wait to be signed', 'build'],
+  published: ['published and up to date', null],
+  stale: ['published, but expired', 'build'],
+  invalid: ['what is published does not verify', null],
+  foreign: ['packages.plist was not made by packsign', null],
 };
 
-function incomplete(directory: string): readonly [string, string] {
-  return [
-    'published, but files of the publication are missing or out of date',
-    `packsign build ${directory} --key FILE`,
-  ];
-}
+const INCOMPLETE = ['published, but files of the publication are missing or out of date', 'build'] as const;
 
 export function reportStatus(result: StatusResult, { directory }: { directory: string }): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
-  const hint = hintFor(result.hint, directory);
   const isIncomplete = state === 'published' && attention.includes('PUBLICATION_INCOMPLETE');
-  const [words, command] = (isIncomplete ? incomplete : STATES[state])(shown(directory));
+  const [words, usual] = isIncomplete ? INCOMPLETE : STATES[state];
   const isRevoking = attention.includes('REVOCATION_WAITS');
-  const next = hint ?? command ?? (isRevoking ? `packsign build ${shown(directory)} --key FILE` : null);
+  const command = usual ?? (isRevoking ? 'build' : null);
+  const next =
+    hintFor(result.hint, directory) ??
+    (command === null ? null : `packsign ${command} ${shown(directory)} --key FILE`);
   return {
     json: {
-      state,
-      issued: instantOrNull(issued),
-      expires: instantOrNull(expires),
+      ...{ state, issued, expires },
       signers: signers.map(({ fingerprint }) => fingerprint),
-      keys: signers.map((signer) => ({ ...signer, expires: instantOrNull(signer.expires) })),
-      waiting: waiting === null ? null : { ...waiting, issued: formatInstant(waiting.issued) },
-      attention,
+      keys: signers,
+      ...{ waiting, attention },
     },
     lines: [
       `${harmless(directory)}: ${words}`,
-      ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${freshness(expires ?? undefined)}`]),
+      ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${freshness(expires)}`]),
       ...signers.map(
         (signer) =>
           `  key ${groupFingerprint(signer.fingerprint)}  ${harmless(signer.userId ?? '')}${keyLife(signer)}`,
@@ -112,9 +92,7 @@ export function reportStatus(result: StatusResult, { directory }: { directory: s
       ...(waiting === null ? [] : waitingLines(waiting, signers)),
       ...(difference === null ? [] : differenceLines(difference)),
       ...(message === null ? [] : message.split('\n').map((line) => `  ${harmless(line)}`)),
-      ...(isRevoking
-        ? ['  a revocation waits until a database is published that does not rest on the revoked key']
-        : []),
+      ...(isRevoking ? [`  ${REVOCATION_HELD}`] : []),
       ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
       ...(next === null ? [] : [`next: ${harmless(next)}`]),
     ],

@@ -1,4 +1,4 @@
-import { fileError, formatInstant } from '../index.js';
+import { fileError, formatBytes, formatInstant } from '../index.js';
 import type {
   GetResult,
   Grounds,
@@ -15,14 +15,13 @@ import type {
   Trusted,
 } from '../index.js';
 import type { Report } from './command.js';
-import { passes, verdictLines } from './report-verify.js';
+import { passes, verdictJson, verdictLines } from './report-verify.js';
 import type { VerifyTolerance } from './report-verify.js';
-import { instantOrNull } from './report.js';
-import { count, formatBytes, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
+import { count, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
-// What packsign says to those who use a database. Words: lower case, no full stop, no jokes.
+// What packsign tells users of a database. Words: lower case, no full stop, no jokes.
 
-/** What is shown before a person confirms. */
+/** What a person sees before confirming. */
 export function offerLines({ url, name, keys, threshold, maintainer, grounds }: TrustOffer): string[] {
   return [
     `${harmless(name)}: ${harmless(url)}`,
@@ -33,24 +32,21 @@ export function offerLines({ url, name, keys, threshold, maintainer, grounds }: 
   ];
 }
 
+const GROUNDS: Readonly<Record<Exclude<Grounds['kind'], 'vouched'>, string>> = {
+  keys: 'trusted by keys that you gave',
+  fingerprint: 'trusted by a fingerprint that you gave',
+  blindly: 'trusted without a key: its signature cannot be checked (open padlock)',
+};
+
 function groundsWords(grounds: Grounds): string {
-  switch (grounds.kind) {
-    case 'keys':
-      return 'trusted by keys that you gave';
-    case 'fingerprint':
-      return 'trusted by a fingerprint that you gave';
-    case 'vouched':
-      return `vouched for by ${harmless(grounds.by)}`;
-    case 'blindly':
-      return 'trusted blindly: nobody knows whose it is (open padlock)';
-  }
+  return grounds.kind === 'vouched' ? `vouched for by ${harmless(grounds.by)}` : GROUNDS[grounds.kind];
 }
 
 function keyLine({ fingerprint, userId }: PinnedKey): string {
   return `  key ${groupFingerprint(fingerprint)}${userId === null ? '' : `  ${harmless(userId)}`}`;
 }
 
-function offerJson({ url, name, keys, threshold, maintainer, grounds }: TrustOffer): Record<string, unknown> {
+function offerJson({ url, name, keys, threshold, maintainer, grounds }: TrustOffer): object {
   return {
     name,
     url,
@@ -66,7 +62,7 @@ function offerJson({ url, name, keys, threshold, maintainer, grounds }: TrustOff
 export function reportAdded(added: TrustAdded): Report {
   const { status, issued, offers } = added;
   return {
-    json: { ...offerJson(added), status, issued: instantOrNull(issued), offers },
+    json: { ...offerJson(added), status, issued, offers },
     lines: [
       ...offerLines(added),
       `trusted from now on${issued === null ? '' : `; its database was issued ${formatInstant(issued)}`}${status === 'stale' ? ' and has expired' : ''}`,
@@ -84,15 +80,15 @@ export function reportTrusted(entries: readonly Trusted[]): Report {
     json: { databases: entries.map(trustedJson) },
     lines:
       entries.length === 0
-        ? ['no database is trusted yet; packsign trust add URL --keys FILE adds one']
+        ? ['you trust no database yet; packsign trust add URL --keys FILE adds one']
         : entries.flatMap((entry) => [...offerLines(entry), `  ${seenWords(entry)}`]),
     exitStatus: 0,
   };
 }
 
-function trustedJson(entry: Trusted): Record<string, unknown> {
+function trustedJson(entry: Trusted): object {
   const { added, issued, sha256 } = entry;
-  return { ...offerJson(entry), added: formatInstant(added), issued: instantOrNull(issued), sha256 };
+  return { ...offerJson(entry), added, issued, sha256 };
 }
 
 function seenWords({ added, issued }: Trusted): string {
@@ -103,17 +99,17 @@ function seenWords({ added, issued }: Trusted): string {
 export function reportRemoved(entry: Trusted): Report {
   return {
     json: trustedJson(entry),
-    lines: [`${harmless(entry.name)} (${harmless(entry.url)}) is trusted no longer`],
+    lines: [`you no longer trust ${harmless(entry.name)} (${harmless(entry.url)})`],
     exitStatus: 0,
   };
 }
 
 export function reportBundle(bytes: Uint8Array): Report {
   const text = Buffer.from(bytes).toString().trimEnd();
-  return { json: JSON.parse(text) as Record<string, unknown>, lines: [text], exitStatus: 0 };
+  return { json: JSON.parse(text) as object, lines: [text], exitStatus: 0 };
 }
 
-/** A database that could not be looked at. */
+/** A database that packsign could not fetch or read. */
 export interface RefreshFailure {
   readonly target: string;
   readonly error: PacksignError;
@@ -159,7 +155,7 @@ function proposedLines(key: ProposedKey, name: string): string[] {
   return [...proposedKeyLines(key), `    packsign trust refresh ${harmless(name)} --pin ${key.fingerprint}`];
 }
 
-/** A key that somebody may pin, and who says that it is right. */
+/** A key that the user may pin, and the trusted keys that certified it. */
 export function proposedKeyLines({ fingerprint, userId, certifiedBy }: ProposedKey): string[] {
   return [
     `  proposes the key ${groupFingerprint(fingerprint)}${userId === null ? '' : `  ${harmless(userId)}`}`,
@@ -170,18 +166,13 @@ export function proposedKeyLines({ fingerprint, userId, certifiedBy }: ProposedK
 }
 
 export function reportList(result: ListResult, tolerance: VerifyTolerance): Report {
-  const { status, code, message, notify, database, sha256, pinnedBy, trusted, packages } = result;
-  const packsign = trusted?.Packsign;
   const verdict = { ...result, files: { checked: 0, ok: 0 }, findings: [] };
   return {
     json: {
-      ...{ status, code, message, notify, database, sha256 },
-      issued: instantOrNull(packsign?.Issued ?? null),
-      expires: instantOrNull(packsign?.Expires ?? null),
-      pinnedBy,
+      ...verdictJson(result),
       format: result.foreign ? 'packman' : 'packsign',
       maintainer: result.maintainer,
-      packages: packages.map((entry) => ({ ...entry, since: instantOrNull(entry.since) })),
+      packages: result.packages,
     },
     lines: [...verdictLines(verdict), ...packageLines(result)],
     exitStatus: passes(verdict, tolerance) ? 0 : 1,
@@ -191,7 +182,9 @@ export function reportList(result: ListResult, tolerance: VerifyTolerance): Repo
 function packageLines({ packages, foreign }: ListResult): string[] {
   const width = Math.min(40, Math.max(0, ...packages.map(({ name }) => name.length)));
   return [
-    ...(foreign ? ['a database of PackMan: its MD5 sums protect against accidents, not against people'] : []),
+    ...(foreign
+      ? ['a database of PackMan: its MD5 sums protect against accidents, not against attackers']
+      : []),
     ...packages.flatMap((entry) => packageLine(entry, width)),
     count(packages.length, 'package'),
   ];
@@ -215,53 +208,46 @@ function packageLine(entry: ListedPackage, width: number): string[] {
 }
 
 export function reportGot(result: GetResult): Report {
-  const { database, name, status, code, sha256, issued, packages, findings, notify } = result;
+  const { database, name, status, code, sha256, issued, packages, notices, findings, notify } = result;
   if (findings.length > 0) throw fileError(findings, notify);
-  const yanked = packages.filter((one) => one.yanked !== null);
+  const yanked = packages.flatMap(({ path, yanked: message }) =>
+    message === null ? [] : [{ code: 'YANKED', path, message }],
+  );
   return {
-    json: {
-      ...{ database, name, status, code, sha256, issued: instantOrNull(issued) },
-      packages,
-      notices: result.notices,
-      warnings: yanked.map(({ path, yanked: reason }) => ({ code: 'YANKED', path, message: reason })),
-    },
+    json: { database, name, status, code, sha256, issued, packages, notices, warnings: yanked },
     lines: packages.map(
       ({ file, version, size, from }) =>
         `${harmless(file)}  ${harmless(version)}, ${formatBytes(size)}, as signed${from === null ? ' (was there already)' : ''}`,
     ),
     notices: [
-      ...result.notices.map((notice) => `packsign: warning: ${harmless(notice)}`),
+      ...notices.map((notice) => `packsign: warning: ${harmless(notice)}`),
       ...yanked.map(
-        ({ path, yanked: reason }) =>
-          `packsign: warning: ${harmless(path)}: yanked: ${harmless(reason ?? '')} (YANKED)`,
+        ({ code: why, path, message }) =>
+          `packsign: warning: ${harmless(path)}: yanked: ${harmless(message)} (${why})`,
       ),
     ],
     exitStatus: 0,
   };
 }
 
-export function reportStranger(result: AuditResult): Report {
+/** For `verify --as-stranger`. */
+export function reportAudit(result: AuditResult): Report {
   const { database, good, code, fingerprints, pageShowsKeys, sites } = result;
   return {
     json: {
       ...{ database, good, code, fingerprints, pageShowsKeys },
-      sites: sites.map(({ files, ...site }) => ({
-        ...site,
-        archives: files,
-        issued: instantOrNull(site.issued),
-        expires: instantOrNull(site.expires),
-      })),
+      sites: sites.map(({ files, ...site }) => ({ ...site, archives: files })),
     },
     lines: [
       good
-        ? 'a stranger gets the same everywhere, and all of it is good'
+        ? 'a stranger gets the same files everywhere, and all of them are good'
         : `something is wrong (${code ?? ''})`,
       ...fingerprints.map((fingerprint) => `  key ${groupFingerprint(fingerprint)}`),
       pageShowsKeys === null
         ? '  there is no trust page'
         : `  the trust page shows ${pageShowsKeys ? 'it' : 'no fingerprint that keys.asc holds'}`,
       ...sites.flatMap(siteLines),
-      '  whose it is, this does not say: compare the fingerprint with one from another place',
+      '  this does not say whose key it is: compare the fingerprint with one from another place',
     ],
     exitStatus: good ? 0 : 1,
   };

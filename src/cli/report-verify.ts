@@ -2,10 +2,10 @@ import { dirname } from 'node:path';
 import { formatInstant } from '../index.js';
 import type { CheckedSignature, VerifyResult } from '../index.js';
 import type { Report } from './command.js';
+import { LIST_LIMIT, freshness, limited, warningLines } from './report.js';
 import { count, groupFingerprint, harmless, shown } from './terminal.js';
-import { LIST_LIMIT, freshness, instantOrNull, limited, warningLines } from './report.js';
 
-export const PADLOCKS = {
+const PADLOCKS = {
   authentic: '🔒 closed padlock',
   stale: '🔒 closed padlock',
   unauthenticated: '🔓 open padlock',
@@ -19,30 +19,28 @@ export interface VerifyTolerance {
 }
 
 export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): Report {
-  const packsign = result.trusted?.Packsign;
   return {
     json: {
-      status: result.status,
-      code: result.code,
-      message: result.message,
-      notify: result.notify,
-      database: result.database,
-      sha256: result.sha256,
-      issued: instantOrNull(packsign?.Issued ?? null),
-      expires: instantOrNull(packsign?.Expires ?? null),
-      pinnedBy: result.pinnedBy,
-      signatures: result.signatures.map((signature) => ({
-        ...signature,
-        signedAt: instantOrNull(signature.signedAt),
-      })),
+      ...verdictJson(result),
+      signatures: result.signatures,
       archives: result.files,
       findings: result.findings,
-      warnings: result.warnings,
     },
     lines: verdictLines(result),
     notices: warningLines(result.warnings),
     exitStatus: passes(result, tolerance) ? 0 : 1,
   };
+}
+
+type Verdict = Pick<
+  VerifyResult,
+  'status' | 'code' | 'message' | 'notify' | 'database' | 'sha256' | 'trusted'
+>;
+
+export function verdictJson({ pinnedBy, ...verdict }: Verdict & Pick<VerifyResult, 'pinnedBy'>): object {
+  const { status, code, message, notify, database, sha256, trusted } = verdict;
+  const { Issued: issued = null, Expires: expires = null } = trusted?.Packsign ?? {};
+  return { status, code, message, notify, database, sha256, issued, expires, pinnedBy };
 }
 
 export function passes(
@@ -93,14 +91,14 @@ function adviceLines({ status, code, pinnedBy, database, notify, findings }: Ver
       `  packsign ${command} ${shown(target)} --fingerprint FINGERPRINT`,
     ];
   }
-  const isHarmful =
-    (status === 'refused' && code !== 'DATABASE_MISSING') || findings.some(({ kind }) => kind === 'altered');
-  const isWrong =
-    status === 'refused' || findings.some(({ kind }) => kind === 'altered' || kind === 'missing');
+  const isRefused = status === 'refused';
+  const isAltered = findings.some(({ kind }) => kind === 'altered');
+  const isHarmful = isAltered || (isRefused && code !== 'DATABASE_MISSING');
+  const isWrong = isRefused || isAltered || findings.some(({ kind }) => kind === 'missing');
   return [
     ...(isHarmful ? ['  do not use it'] : []),
-    ...(!isWrong || notify === null
-      ? []
-      : [`  tell the maintainer: ${harmless(notify)} (--report FILE writes what to send)`]),
+    ...(isWrong && notify !== null
+      ? [`  tell the maintainer: ${harmless(notify)} (--report FILE writes what to send)`]
+      : []),
   ];
 }

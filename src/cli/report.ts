@@ -1,71 +1,61 @@
 import { dirname, join } from 'node:path';
-import { formatInstant } from '../index.js';
+import { formatBytes, formatInstant } from '../index.js';
 import type {
   BuildResult,
   Certificate,
   DiffResult,
   Difference,
-  GeneratedKey,
   ExportedDatabase,
   PageResult,
-  PublishedKeys,
   SignedRelease,
   SignResult,
   Warning,
 } from '../index.js';
 import type { Report } from './command.js';
-import { count, formatBytes, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
+import { count, formatInteger, groupFingerprint, harmless, instants, shown } from './terminal.js';
 
-// Every sentence that packsign says on success stands here. Words: lower case, no full stop, no jokes.
+// What packsign tells maintainers after a success. Words: lower case, no full stop, no jokes.
 
-/** How many lines of one list a person is shown; --json has them all. */
+/** How many lines of one list a person sees; --json has them all. */
 export const LIST_LIMIT = 20;
 
 export function reportBuild(
   result: BuildResult,
   { directory, check }: { directory: string; check: boolean },
 ): Report {
-  const { released } = result;
-  const isIncomplete = result.warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
-  const isWork = !result.unchanged || result.refreshed || isIncomplete;
+  const { database, sha256, issued, packages, files, bytes, hashed, cached } = result;
+  const { difference, warnings, mended, unchanged, refreshed, released } = result;
+  const isIncomplete = warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
+  const isWork = !unchanged || refreshed || isIncomplete;
   return {
     json: {
-      database: result.database,
-      sha256: result.sha256,
-      issued: formatInstant(result.issued),
-      packages: result.packages,
-      archives: result.files,
-      bytes: result.bytes,
-      hashed: result.hashed,
-      cached: result.cached,
-      ...changesJson(result.difference, directory),
-      warnings: result.warnings,
-      signed: released?.published ?? false,
-      unchanged: result.unchanged,
+      ...{ database, sha256, issued, packages, archives: files, bytes, hashed, cached },
+      ...changesJson(difference, directory),
+      ...{ warnings, signed: released?.published ?? false, unchanged },
     },
     lines: [
-      `${count(result.files, 'file')}, ${formatBytes(result.bytes)} (${formatInteger(result.hashed)} hashed, ${formatInteger(result.cached)} known)`,
-      ...differenceLines(result.difference),
+      `${count(files, 'file')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)`,
+      ...differenceLines(difference),
       ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
     ],
-    notices: [...mendedLines(result.mended), ...warningLines(result.warnings)],
+    notices: [...mendedLines(mended), ...warningLines(warnings)],
     exitStatus: check && isWork ? 1 : 0,
   };
 }
 
-/** Files of a publication that had been lost. */
+/** Published files that were lost. */
 function mendedLines(paths: readonly string[]): string[] {
   return paths.length === 0 ? [] : [`packsign: put back ${paths.map(harmless).join(', ')}`];
 }
 
 function buildOutcome(
-  result: BuildResult,
+  { database, unchanged, refreshed }: BuildResult,
   { directory, check }: { directory: string; check: boolean },
 ): string[] {
-  const path = harmless(result.database);
-  if (result.unchanged) return [`${path} is up to date`];
-  if (check && result.refreshed)
-    return [`${harmless(join(directory, 'packages.plist'))} is due to be signed anew before it expires`];
+  const path = harmless(database);
+  if (unchanged) return [`${path} is up to date`];
+  if (check && refreshed)
+    return [`${harmless(join(directory, 'packages.plist'))} must be signed again before it expires`];
   if (check) return [`${path} would be written`];
   return [
     `wrote ${path}; look at it with packsign diff ${shown(directory)}, publish it with`,
@@ -73,101 +63,78 @@ function buildOutcome(
   ];
 }
 
+/** Without a release nothing waited to be signed. */
+const NOT_RELEASED = { sha256: null, issued: null, expires: null, signers: [], signature: null } as const;
+
 export function reportSign(
   { released, difference, warnings, mended }: SignResult,
   { directory, coSign }: { directory: string; coSign: boolean },
 ): Report {
-  if (released === null) {
-    const nothing = {
-      database: join(directory, 'packages.plist'),
-      sha256: null,
-      issued: null,
-      expires: null,
-    };
-    return {
-      json: { ...nothing, signers: [], signature: null, published: false, missing: 0 },
-      lines: [
-        coSign
-          ? `${harmless(nothing.database)} is signed by every key that was named`
-          : `nothing waits to be signed in ${harmless(directory)}`,
-      ],
-      notices: [...mendedLines(mended), ...warningLines(warnings)],
-      exitStatus: 0,
-    };
-  }
+  const database = released?.database ?? join(directory, 'packages.plist');
+  const { sha256, issued, expires, signers, signature } = released ?? NOT_RELEASED;
+  const { published, missing } = released ?? { published: false, missing: 0 };
+  const nothing = coSign
+    ? `${harmless(database)} is already signed by every key that you named`
+    : `nothing waits to be signed in ${harmless(directory)}`;
   return {
-    json: {
-      database: released.database,
-      sha256: released.sha256,
-      issued: formatInstant(released.issued),
-      expires: instantOrNull(released.expires),
-      signers: released.signers,
-      signature: released.signature,
-      published: released.published,
-      missing: released.missing,
-    },
-    lines: [...(difference === null ? [] : differenceLines(difference)), ...releaseLines(released)],
+    json: { database, sha256, issued, expires, signers, signature, published, missing },
+    lines: [
+      ...(difference === null ? [] : differenceLines(difference)),
+      ...(released === null ? [nothing] : releaseLines(released)),
+    ],
     notices: [...mendedLines(mended), ...warningLines(warnings)],
     exitStatus: 0,
   };
 }
 
 function releaseLines(released: SignedRelease): string[] {
-  const { threshold, missing, signers } = released;
+  const { threshold, missing, signers, expires, keysWritten } = released;
+  const database = harmless(released.database);
   if (!released.published) {
     const have = `${threshold - missing} of ${count(threshold, 'signature')}`;
-    if (missing === 0) {
-      return [
-        `${have}: carry ${harmless(released.signature)} to where it is published, and type there`,
-        `  packsign sign ${shown(dirname(released.database))}`,
-      ];
-    }
-    return [`${have}; ${harmless(released.database)} waits for the others`];
+    if (missing > 0) return [`${have}; ${database} waits for the others`];
+    return [
+      `${have}: carry ${harmless(released.signature)} to where it is published, and type there`,
+      `  packsign sign ${shown(dirname(released.database))}`,
+    ];
   }
-  const expires = released.expires === null ? '' : `, fresh until ${formatInstant(released.expires)}`;
   return [
-    `signed and published ${harmless(released.database)}${expires}`,
+    `signed and published ${database}${freshness(expires)}`,
     ...signers.map((fingerprint) => `  by ${groupFingerprint(fingerprint)}`),
-    ...(released.keysWritten === null ? [] : firstKeysLines(released.keysWritten, released.database)),
+    ...(keysWritten === null ? [] : firstKeysLines(keysWritten, released.database)),
   ];
 }
 
 function firstKeysLines(keys: readonly Certificate[], database: string): string[] {
   return [
-    `wrote ${harmless(join(dirname(database), 'keys.asc'))}: from now on people are told to trust`,
-    ...keys.flatMap(({ fingerprint, userIds }) => [
-      `  ${groupFingerprint(fingerprint)}  ${harmless(userIds[0] ?? '')}`,
-    ]),
+    `wrote ${harmless(join(dirname(database), 'keys.asc'))}, which from now on tells people to trust`,
+    ...keys.map(
+      ({ fingerprint, userIds }) => `  ${groupFingerprint(fingerprint)}  ${harmless(userIds[0] ?? '')}`,
+    ),
     'publish this fingerprint in a second place, where people can compare it',
   ];
 }
 
 export function reportDiff(result: DiffResult, { directory }: { directory: string }): Report {
-  const { difference, waiting, database } = result;
+  const { difference, waiting, database, warnings } = result;
+  const { metadata, settings, executable } = difference;
   const lines = differenceLines(difference, Infinity);
   const where = waiting
     ? `${harmless(database)} waits`
     : 'nothing waits; this is what packsign build would make';
   return {
     json: {
-      database,
-      waiting,
+      ...{ database, waiting },
       ...changesJson(difference, directory),
-      metadata: difference.metadata,
-      settings: difference.settings,
-      executable: difference.executable,
-      warnings: result.warnings,
+      ...{ metadata, settings, executable, warnings },
     },
     lines: lines.length === 0 ? ['no difference to what is published'] : [where, ...lines],
-    notices: warningLines(result.warnings),
+    notices: warningLines(warnings),
     exitStatus: 0,
   };
 }
 
-function changesJson(
-  { added, withdrawn, changed }: Difference,
-  directory: string,
-): Record<string, readonly string[]> {
+function changesJson({ added, withdrawn, changed }: Difference, directory: string): object {
   const joined = (paths: readonly string[]) => paths.map((path) => join(directory, path)).sort();
   return {
     added: joined(added),
@@ -192,7 +159,7 @@ export function differenceLines(difference: Difference, limit = LIST_LIMIT): str
   ];
 }
 
-// What PackMan runs is shown in full; the two harmless forms that packsign writes itself only in a full diff.
+// Show code that PackMan executes in full. Only a full diff has the two harmless forms that packsign writes itself.
 function executableLines({ executable }: Difference, limit: number): string[] {
   const isOwn = (text: string | null) =>
     text === null || /^(?:import \w+|raise ImportError\("no test"\))$/.test(text);
@@ -212,21 +179,14 @@ function quoted(text: string | null): string {
   return text === null ? 'nothing' : `"${harmless(text)}"`;
 }
 
-/** Warnings for stderr: of each code the first few, and how many more there are. */
+/** Warnings for stderr: the first few of each code, and how many more there are. */
 export function warningLines(warnings: readonly Warning[]): string[] {
-  const byCode = new Map<string, Warning[]>();
-  for (const warning of warnings) {
-    const same = byCode.get(warning.code);
-    if (same === undefined) byCode.set(warning.code, [warning]);
-    else same.push(warning);
-  }
-  return Array.from(byCode).flatMap(([code, same]) => {
-    const lines = same
-      .slice(0, LIST_LIMIT)
-      .map(
-        ({ path, message }) =>
-          `packsign: warning: ${path === null ? '' : `${harmless(path)}: `}${harmless(message)} (${code})`,
-      );
+  return Array.from(new Set(warnings.map(({ code }) => code))).flatMap((code) => {
+    const same = warnings.filter((warning) => warning.code === code);
+    const lines = same.slice(0, LIST_LIMIT).map(({ path, message }) => {
+      const about = path === null ? '' : `${harmless(path)}: `;
+      return `packsign: warning: ${about}${harmless(message)} (${code})`;
+    });
     const rest = same.length - lines.length;
     return rest > 0 ? [...lines, `packsign: warning: … and ${formatInteger(rest)} more (${code})`] : lines;
   });
@@ -243,56 +203,25 @@ export function reportPage({ page, assets, sha256, written }: PageResult): Repor
 }
 
 export function reportServing(url: string, { directory }: { directory: string }): Report {
-  return {
-    json: { url, directory },
-    lines: [`${harmless(directory)} is served at ${url}, until stopped`],
-    exitStatus: 0,
-  };
+  return { json: { url, directory }, lines: [`serving ${harmless(directory)} at ${url}`], exitStatus: 0 };
 }
 
-function heldLines(held: string): string[] {
-  return [
-    'a revocation waits until a database is published that does not rest on the revoked key',
-    `  (${harmless(held)})`,
-  ];
-}
-
-export function reportKeys(result: PublishedKeys): Report {
-  const { keys, fingerprints, added, unchanged, held, warnings } = result;
-  return {
-    json: { keys, fingerprints, added, unchanged, held },
-    lines: [
-      unchanged ? `${harmless(keys)} is up to date` : `wrote ${harmless(keys)}; people are now told to trust`,
-      ...fingerprints.map(
-        (fingerprint) => `  ${groupFingerprint(fingerprint)}${added.includes(fingerprint) ? '  (new)' : ''}`,
-      ),
-      ...(held === null ? [] : heldLines(held)),
-    ],
-    notices: warningLines(warnings),
-    exitStatus: 0,
-  };
-}
-
-export function reportInventory(inventory: ExportedDatabase, format: 'sha256sums' | 'json'): Report {
-  const json = {
-    database: inventory.database,
-    sha256: inventory.sha256,
-    issued: formatInstant(inventory.issued),
-    expires: instantOrNull(inventory.expires),
-    archives: inventory.files.map(({ path, Name, Version, Flavor, Size, SHA256, Since, Yanked }) => ({
-      path,
-      name: Name,
-      version: Version,
-      flavor: Flavor,
-      size: Size,
-      sha256: SHA256,
-      since: formatInstant(Since),
-      yanked: Yanked ?? null,
-    })),
-  };
+export function reportExport(exported: ExportedDatabase, format: 'sha256sums' | 'json'): Report {
+  const { database, sha256, issued, expires, files } = exported;
+  const archives = files.map(({ path, Name, Version, Flavor, Size, SHA256, Since, Yanked = null }) => ({
+    path,
+    name: Name,
+    version: Version,
+    flavor: Flavor,
+    size: Size,
+    sha256: SHA256,
+    since: Since,
+    yanked: Yanked,
+  }));
+  const json = { database, sha256, issued, expires, archives };
   // Two spaces: read as bytes, the form that sha256sum -c takes. Paths of a database need no escapes there.
-  const sums = inventory.files.map(({ path, SHA256 }) => `${SHA256}  ${path}`);
-  return { json, lines: format === 'json' ? [JSON.stringify(json, null, 2)] : sums, exitStatus: 0 };
+  const sums = files.map(({ path, SHA256 }) => `${SHA256}  ${path}`);
+  return { json, lines: format === 'json' ? [JSON.stringify(json, instants, 2)] : sums, exitStatus: 0 };
 }
 
 export function reportInit(path: string): Report {
@@ -303,27 +232,7 @@ export function reportInit(path: string): Report {
   };
 }
 
-export function reportGenerated(key: GeneratedKey): Report {
-  const { fingerprint, secret, signing, certificate, revocation, expires } = key;
-  return {
-    json: { fingerprint, secret, signing, certificate, revocation, expires: instantOrNull(expires) },
-    lines: [
-      `made the key ${groupFingerprint(fingerprint)}`,
-      `  ${harmless(signing)}  signs releases: put it on the machine that does`,
-      `  ${harmless(secret)}  the whole key: move it offline, with a copy`,
-      `  ${harmless(revocation)}  revokes it if it is lost: keep it apart from the key`,
-      `  ${harmless(certificate)}  is public`,
-      expires === null ? '  it does not expire' : `  it expires at ${formatInstant(expires)}`,
-      `next: packsign build DIRECTORY --key ${shown(signing)}`,
-    ],
-    exitStatus: 0,
-  };
-}
-
-export function instantOrNull(date: Date | null): string | null {
-  return date === null ? null : formatInstant(date);
-}
-
-export function freshness(expires: Date | undefined): string {
-  return expires === undefined ? '' : `, fresh until ${formatInstant(expires)}`;
+/** How long a database is fresh, after the words that say when it was issued or published. */
+export function freshness(expires: Date | null = null): string {
+  return expires === null ? '' : `, fresh until ${formatInstant(expires)}`;
 }

@@ -1,3 +1,4 @@
+import { makeRun } from '../index.js';
 import type { Run } from '../index.js';
 import type { Session } from './command.js';
 import { notesFolder } from './folders.js';
@@ -7,8 +8,8 @@ import { networkOf, placeOfTrust } from './remote.js';
 import { warningLines } from './report.js';
 import { formatInteger } from './terminal.js';
 
-/** What people see while it takes long: `hashing 200 of 1,000`. */
 export interface RunOptions {
+  /** What the spinner says: `hashing 200 of 1,000`. */
   readonly doing?: string;
   /** Where a command works, for those that work on a directory. */
   readonly place?: Pick<Place, 'stateFolder'>;
@@ -17,22 +18,17 @@ export interface RunOptions {
 /** The run of a command that decides on what others published: by the real clock. */
 export function runOf(values: Values, session: Session, { doing = 'at', place }: RunOptions = {}): Run {
   const { outside, progress } = session;
-  return {
-    now: outside.clock(),
+  // `makeRun` gives a signal that never comes. Only a command that runs until it is stopped asks for the real one, so
+  // that for all others a signal ends the program.
+  return makeRun({
     clock: outside.clock,
-    // Only a command that waits to be stopped asks for the real one: until then a signal ends the program.
-    signal: new AbortController().signal,
     network: networkOf(values, outside),
     trust: placeOfTrust(values, outside),
     stateFolder: place?.stateFolder ?? '',
     notesFolder: notesFolder(outside),
-    progress: (done, of) => {
-      progress.say(`${doing} ${formatInteger(done)} of ${formatInteger(of)}`);
-    },
-    warn: (warning) => {
-      session.notice(...warningLines([warning]));
-    },
-  };
+    progress: (done, of) => progress.say(`${doing} ${formatInteger(done)} of ${formatInteger(of)}`),
+    warn: (warning) => session.notice(...warningLines([warning])),
+  });
 }
 
 /** The run of a command that writes: *now* may be SOURCE_DATE_EPOCH. */

@@ -1,21 +1,23 @@
+import { on } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
 import { PacksignError, once, reasonOf } from '../index.js';
 import { readTyped } from './prompt.js';
 import { canAsk } from './streams.js';
 import type { Outside } from './streams.js';
 import { harmless } from './terminal.js';
 
-/** Gives the passphrase of a key, or null when there is nowhere to get it from. */
+/** Returns the passphrase of a key; null if there is no way to get it. */
 export interface PassphraseSource {
-  /** Asks at the terminal where none was given. */
+  /** Asks at the terminal if the user gave none. */
   readonly passphrase: (label: string) => Promise<string | null>;
-  /** Asks nobody. */
+  /** Does not ask. */
   readonly givenPassphrase: () => Promise<string | null>;
 }
 
 /**
- * Where passphrases come from: the file named, else PACKSIGN_PASSPHRASE, else a prompt that does not echo.
- * Never the command line (threat T19). Each is fetched once.
+ * Reads passphrases from the file that the user named, else PACKSIGN_PASSPHRASE, else a prompt that does not echo. Never
+ * from the command line (threat T19). Reads each once.
  */
 export function passphraseSource(outside: Outside, file: string | null): PassphraseSource {
   const given = once(() => givenPassphrase(outside, file));
@@ -28,8 +30,8 @@ export function passphraseSource(outside: Outside, file: string | null): Passphr
 }
 
 /**
- * A new passphrase, asked twice; null where a person wants none. Throws PASSPHRASE_NEEDED where there is
- * nobody to ask and nothing was given: a key is never left open by mistake. PASSPHRASE_WRONG when the two differ.
+ * A new passphrase, asked twice; null if the user types none. Without a passphrase or a terminal it throws
+ * PASSPHRASE_NEEDED, so that nobody leaves a key unlocked by mistake. Throws PASSPHRASE_WRONG if the two differ.
  */
 export async function newPassphrase(outside: Outside, file: string | null): Promise<string | null> {
   const given = (await givenPassphrase(outside, file)) ?? '';
@@ -53,7 +55,7 @@ function needed(): PacksignError {
 }
 
 async function givenPassphrase({ stdin, environment }: Outside, file: string | null): Promise<string | null> {
-  if (file === '-') return firstLine(await readAll(stdin));
+  if (file === '-') return firstLine((await buffer(stdin)).toString());
   if (file !== null) return firstLine(readPassphraseFile(file));
   return environment['PACKSIGN_PASSPHRASE'] ?? null;
 }
@@ -61,58 +63,31 @@ async function givenPassphrase({ stdin, environment }: Outside, file: string | n
 function readPassphraseFile(file: string): string {
   try {
     return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new PacksignError(
-      'FILE_UNREADABLE',
-      `cannot read the passphrase file ${file}: ${reasonOf(error)}`,
-      {
-        cause: error,
-      },
-    );
+  } catch (cause) {
+    const message = `cannot read the passphrase file ${file}: ${reasonOf(cause)}`;
+    throw new PacksignError('FILE_UNREADABLE', message, { cause });
   }
 }
 
-function firstLine(text: string): string {
-  return text.replace(/\r?\n[^]*$/, '');
-}
-
-async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString('utf8');
+function firstLine(lines: string): string {
+  return lines.replace(/\r?\n[^]*$/, '');
 }
 
 const ARMOR_END = /^-----END PGP [A-Z ]+-----[\t\r ]*$/m;
 
-/** A key that is pasted, up to its last line; to the end of the input where nobody types. Throws KEYS_MALFORMED. */
+/** Reads a key that the user pastes, up to its last line; without a terminal, all of the input. Throws KEYS_MALFORMED. */
 export async function readPasted(outside: Outside): Promise<string> {
   const { stdin, stderr } = outside;
-  if (!canAsk(outside)) return `${(await readAll(stdin)).trim()}\n`;
+  if (!canAsk(outside)) return `${(await buffer(stdin)).toString().trim()}\n`;
   stderr.write('paste the public key, with its first and last line:\n');
-  return await new Promise((resolve, reject) => {
-    let text = '';
-    const settle = (outcome: () => void) => () => {
-      stdin.pause();
-      stdin.off('data', take);
-      stdin.off('end', end);
-      stdin.off('error', fail);
-      outcome();
-    };
-    const done = settle(() => resolve(`${text.trim()}\n`));
-    const end = settle(() =>
-      reject(
-        new PacksignError('KEYS_MALFORMED', 'the input ended before the last line of a key', {
-          hint: 'paste all of it, or name a file with --keys FILE',
-        }),
-      ),
-    );
-    const fail = (error: Error) => settle(() => reject(error))();
-    const take = (chunk: Buffer | string) => {
-      text += chunk.toString();
-      if (ARMOR_END.test(text)) done();
-    };
-    stdin.on('data', take);
-    stdin.on('end', end);
-    stdin.on('error', fail);
+  let pasted = '';
+  for await (const [chunk] of on(stdin, 'data', { close: ['end'] }) as AsyncIterable<[Buffer | string]>) {
+    pasted += chunk.toString();
+    if (!ARMOR_END.test(pasted)) continue;
+    stdin.pause();
+    return `${pasted.trim()}\n`;
+  }
+  throw new PacksignError('KEYS_MALFORMED', 'the input ended before the last line of a key', {
+    hint: 'paste all of it, or name a file with --keys FILE',
   });
 }

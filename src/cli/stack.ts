@@ -3,7 +3,7 @@ import { SourceMap } from 'node:module';
 import type { SourceMapPayload } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-/** A stack that names the sources, for a report: what runs is a bundle of short names. */
+/** A stack with the names and lines of the sources: the program that runs is a minified bundle. */
 export function readableStack(stack: string): string {
   const maps = new Map<string, SourceMap | null>();
   return stack.replace(/(?<=\(|at |async )(?:file:\/\/|\/|[A-Z]:\\)[^()\n]*?:\d+:\d+/g, (place) => {

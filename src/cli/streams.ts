@@ -1,29 +1,29 @@
 import type { ReadStream, WriteStream } from 'node:tty';
 
-/** The outside of the program, handed in at the edge: nothing below `cli` touches it (law of the house). */
+/** What is outside the program, passed in from the edge: nothing below `cli` touches it. */
 export interface Outside {
   readonly stdin: NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY'>>;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: () => Date;
-  /** Does what SIGINT would: for Ctrl-C where the terminal makes no signal of it. */
+  /** Acts as SIGINT does: for Ctrl-C while the terminal sends no signal for it. */
   readonly interrupt: () => void;
-  /** Asks to be told of SIGINT and SIGTERM, which otherwise end the program. */
+  /** Subscribes to SIGINT and SIGTERM, which otherwise end the program. */
   readonly stopSignal: () => AbortSignal;
 }
 
-/** Whether a person sits at the keyboard. */
+/** Whether packsign can ask the user. */
 export function canAsk(outside: Outside): boolean {
   return outside.stdin.isTTY === true && outside.stderr.isTTY === true;
 }
 
-/** Whether moving text may be shown; a terminal without a width would make a spinner loop for ever. */
+/** Whether packsign may show moving text; a spinner loops for ever on a terminal without a width. */
 export function canAnimate(outside: Outside): boolean {
   return outside.stderr.isTTY === true && (outside.stderr.columns ?? 0) > 0;
 }
 
-/** Whether colours may be used on stderr or stdout. */
+/** Whether packsign may use colours on stderr or stdout. */
 export function canColor(
   { environment }: Pick<Outside, 'environment'>,
   stream: { readonly isTTY?: boolean },

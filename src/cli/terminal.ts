@@ -1,7 +1,6 @@
-/**
- * Text from elsewhere (file names, metadata, user ids) made harmless for a terminal: controls, line ends
- * and bidirectional marks are shown as escapes.
- */
+import { formatInstant } from '../index.js';
+
+/** Text from elsewhere made harmless for a terminal: controls, line ends and bidirectional marks become escapes. */
 export function harmless(text: string): string {
   return text.replace(
     /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\p{Surrogate}]/gu,
@@ -9,32 +8,26 @@ export function harmless(text: string): string {
   );
 }
 
-/** The JSON of a value on one line, with the same characters in JSON's own escapes: it reads back the same. */
+/** A value as one line of JSON, with the same characters in JSON's own escapes, and dates as a database writes them. */
 export function harmlessJson(value: unknown): string {
-  return JSON.stringify(value).replace(
+  return JSON.stringify(value, instants).replace(
     /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
 
-/** `1.4 MB`, for people. */
-export function formatBytes(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit] ?? ''}`;
+/** Replaces dates for JSON.stringify, which has made `value` a string by then. */
+export function instants(this: unknown, key: string, value: unknown): unknown {
+  const original = (this as Readonly<Record<string, unknown>>)[key];
+  return original instanceof Date ? formatInstant(original) : value;
 }
 
-/** `12,345`. Setting up what the system knows of languages, which would say the same, takes longer than most commands. */
+/** `12,345`. Node's own formatting takes longer to start than most commands run. */
 export function formatInteger(number: number): string {
   return String(Math.round(number)).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
-/** `1 archive`, `2 archives`. */
+/** `1 file`, `2 files`. */
 export function count(number: number, noun: string): string {
   return `${formatInteger(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
@@ -45,7 +38,7 @@ export function groupFingerprint(fingerprint: string): string {
   return `${groups.slice(0, 5).join(' ')}  ${groups.slice(5).join(' ')}`;
 }
 
-/** Text as one word that people may paste into a shell: a path, or an address from elsewhere. */
+/** Text as one word that people can paste into a shell: a path, or an address from elsewhere. */
 export function shown(word: string): string {
   const text = harmless(word);
   return /^[\w./@+~=,:-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;

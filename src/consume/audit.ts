@@ -3,7 +3,6 @@ import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { databaseAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
-import type { Finding } from '../model/finding.js';
 import { PAGE_NAME } from '../model/layout.js';
 import { addressPlace } from '../places/address.js';
 import { openNetwork } from '../net/transport.js';
@@ -13,6 +12,7 @@ import type { Certificate } from '../pgp/certificates.js';
 import type { Run } from '../run.js';
 import type { SecondOpinion } from './second-opinions.js';
 import { compareRemote, worstOf } from './compare.js';
+import type { Comparison } from './compare.js';
 import { readOfferedKeys } from './current-keys.js';
 import { fetchSource } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
@@ -26,12 +26,9 @@ export interface AuditOptions {
 }
 
 /** What a newcomer gets from one address. */
-export interface SiteReport {
+export interface SiteReport extends Comparison, Pick<FetchedDatabase, 'code' | 'message' | 'sha256'> {
   readonly url: string;
   readonly status: FetchedDatabase['status'] | 'unreachable';
-  readonly code: ErrorCode | null;
-  readonly message: string | null;
-  readonly sha256: string | null;
   readonly issued: Date | null;
   readonly expires: Date | null;
   /** How long ago it was issued. */
@@ -42,8 +39,6 @@ export interface SiteReport {
   readonly headers: Readonly<Record<string, string>>;
   /** Of the programs that are installed on this machine. */
   readonly opinions: readonly SecondOpinion[];
-  readonly files: { readonly checked: number; readonly ok: number };
-  readonly findings: readonly Finding[];
 }
 
 export interface AuditResult {
@@ -61,17 +56,7 @@ export interface AuditResult {
 }
 
 const PAGE_LIMIT_BYTES = 4 * 1024 * 1024;
-const CACHE_HEADERS = [
-  'age',
-  'cache-control',
-  'content-type',
-  'date',
-  'etag',
-  'expires',
-  'last-modified',
-  'via',
-  'x-cache',
-];
+const CACHE_HEADERS = /^(?:age|cache-control|content-type|date|etag|expires|last-modified|via|x-cache)$/;
 
 /**
  * Looks at a published database as a newcomer does, who knows only its address: pins the keys on its trust page,
@@ -188,7 +173,7 @@ async function headersOf(network: Network, from: string): Promise<Readonly<Recor
   const reply = await network.get(from);
   if (reply.kind !== 'found') return {};
   reply.cancel();
-  return Object.fromEntries(Object.entries(reply.headers).filter(([name]) => CACHE_HEADERS.includes(name)));
+  return Object.fromEntries(Object.entries(reply.headers).filter(([name]) => CACHE_HEADERS.test(name)));
 }
 
 async function askOthers(

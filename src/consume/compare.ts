@@ -94,7 +94,7 @@ function comparison(
   for (const [path, entry] of listed) {
     const defect = defectOf(path, entry);
     if (defect === null) ok += 1;
-    else findings.push({ ...defect, path, expected: expectation(entry) });
+    else findings.push({ kind: defect.kind, path, expected: expectation(entry), found: defect.found });
     const { Yanked } = entry;
     if (Yanked !== undefined) findings.push({ kind: 'yanked', path, expected: null, found: Yanked });
   }

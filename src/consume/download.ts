@@ -100,14 +100,8 @@ export async function download(
   };
 }
 
-interface Counting {
-  readonly add: (wanted: WantedFile, count: number) => void;
-  readonly finish: (wanted: WantedFile) => void;
-}
-
-/** Counts files and bytes if the caller wants to know. */
-function progressOf(wanted: readonly WantedFile[], { onProgress }: GetOptions): Counting {
-  if (onProgress === undefined) return { add: () => undefined, finish: () => undefined };
+/** Counts files and bytes for the caller. */
+function progressOf(wanted: readonly WantedFile[], { onProgress = () => undefined }: GetOptions) {
   const active = new Map<string, FileProgress>();
   const ofBytes = wanted.reduce((sum, { entry }) => sum + entry.Size, 0);
   const done = { files: 0, bytes: 0 };
@@ -115,12 +109,12 @@ function progressOf(wanted: readonly WantedFile[], { onProgress }: GetOptions): 
     onProgress({ ...done, ofFiles: wanted.length, ofBytes, active: Array.from(active.values()) });
   };
   return {
-    add: ({ path, entry }, count) => {
+    add: ({ path, entry }: WantedFile, count: number) => {
       done.bytes += count;
       active.set(path, { path, bytes: (active.get(path)?.bytes ?? 0) + count, ofBytes: entry.Size });
       tell();
     },
-    finish: ({ path }) => {
+    finish: ({ path }: WantedFile) => {
       done.files += 1;
       active.delete(path);
       tell();

@@ -10,7 +10,7 @@ import type { PinOptions } from './pins.js';
 import { keptOf } from './remember.js';
 import { findSource } from './sources.js';
 import type { FetchOptions, PlaceRequest, RemoteSource } from './sources.js';
-import { refusal, verifyPlace } from './verify-place.js';
+import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
 
 /** A fetched database with its verdict. */
@@ -65,19 +65,18 @@ export async function fetchSource(
   source: RemoteSource,
   request: FetchRequest,
 ): Promise<FetchedDatabase> {
-  const mirrors = request.at === undefined ? (source.entry?.accepted?.mirrors ?? []) : [];
-  const own = request.at ?? source.url;
-  let first: FetchedDatabase | PacksignError | null = null;
-  for (const address of [own, ...mirrors.flatMap((mirror) => namedAddress(mirror) ?? [])]) {
-    const answer = await attempt(() => fetchFrom(network, address, { source, request }));
-    first ??= answer;
-    if (answer instanceof PacksignError) continue;
-    if (answer.status !== 'refused') return answer;
-    // The answer of the database's own address counts, unless it has none.
-    if (address === own && answer.code !== 'DATABASE_MISSING') return answer;
+  const ask = async (address: string) =>
+    await attempt(() => fetchFrom(network, address, { source, request }));
+  const first = await ask(request.at ?? source.url);
+  // The answer of the database's own address counts, unless it has none.
+  const isNothing = first instanceof PacksignError || first.code === 'DATABASE_MISSING';
+  const mirrors = isNothing && request.at === undefined ? (source.entry?.accepted?.mirrors ?? []) : [];
+  for (const address of mirrors.flatMap((mirror) => namedAddress(mirror) ?? [])) {
+    const answer = await ask(address);
+    if (!(answer instanceof PacksignError) && answer.status !== 'refused') return answer;
   }
   if (first instanceof PacksignError) throw first;
-  return first ?? noAddress(source);
+  return first;
 }
 
 const NETWORK_CODES = ['NETWORK', 'NETWORK_SLOW', 'NETWORK_TIMEOUT', 'REDIRECT_REFUSED', 'FILE_UNREADABLE'];
@@ -130,11 +129,6 @@ async function verifyKept(
   if (answer.status !== 'authentic') return null;
   const notice = `${place.database} is behind (${behind.message ?? ''}): the newer database that was accepted counts`;
   return { ...answer, notices: [...answer.notices, notice] };
-}
-
-function noAddress(source: RemoteSource): FetchedDatabase {
-  const why = { code: 'DATABASE_MISSING', message: 'there is no address', sha256: null } as const;
-  return fetched(refusal(source, why), source, source.url);
 }
 
 function fetched(

@@ -13,18 +13,16 @@ import { findFile, notFound, requireFileNames } from './choose-file.js';
 import { download } from './download.js';
 import type { Choice, DownloadedFile, GetOptions } from './download.js';
 
-export interface GetResult {
+export interface GetResult extends Pick<
+  FetchedDatabase,
+  'name' | 'status' | 'code' | 'sha256' | 'notices' | 'notify'
+> {
+  /** The address of the database. */
   readonly database: string;
-  readonly name: string | null;
-  readonly status: FetchedDatabase['status'];
-  readonly code: FetchedDatabase['code'];
-  readonly sha256: string | null;
   readonly issued: Date | null;
   readonly packages: readonly DownloadedFile[];
-  readonly notices: readonly string[];
   /** Files that differ from what was signed, or are missing; if there are any, `get` has failed. */
   readonly findings: readonly Finding[];
-  readonly notify: string | null;
 }
 
 /**

@@ -8,11 +8,6 @@ export interface KeptDatabase {
   readonly signature: Buffer;
 }
 
-interface KeptBytes {
-  readonly bytes: Uint8Array;
-  readonly signature: Uint8Array;
-}
-
 /** Reads a database from the cache; null if the cache does not have all of it. */
 export function readKept(folder: string, sha256: string): KeptDatabase | null {
   try {
@@ -26,7 +21,11 @@ export function readKept(folder: string, sha256: string): KeptDatabase | null {
 }
 
 /** Keeps a database in the cache. If that fails, the next run downloads it again. */
-export function keepDatabase(folder: string, sha256: string, { bytes, signature }: KeptBytes): void {
+export function keepDatabase(
+  folder: string,
+  sha256: string,
+  { bytes, signature }: Readonly<Record<keyof KeptDatabase, Uint8Array>>,
+): void {
   try {
     makeFolder(folder);
     writeDurably(join(folder, `${sha256}.asc`), signature, { mode: 0o600 });

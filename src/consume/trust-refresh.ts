@@ -9,7 +9,7 @@ import { addressPlace } from '../places/address.js';
 import { readOfferedKeys } from './current-keys.js';
 import { fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { readArmored } from './pins.js';
+import { pinsOf, readArmored } from './pins.js';
 import { armored, findEntry, notTrusted } from './sources.js';
 import { NO_PINS, keyOf, describe } from './trust.js';
 import type { TrustOptions, PinnedKey, Trusted } from './trust.js';
@@ -41,7 +41,8 @@ export interface TrustRefreshOptions extends TrustOptions {
 }
 
 /**
- * Fetches a trusted database and its certificates again. Pins a proposed primary only if the user names it. Throws NOT_TRUSTED, FINGERPRINT_MISSING, NOT_CONFIRMED, and what `fetchDatabase` throws.
+ * Fetches a trusted database and its certificates again. Pins a proposed primary only if the user names it. Throws
+ * NOT_TRUSTED, FINGERPRINT_MISSING, NOT_CONFIRMED, and what `fetchDatabase` throws.
  */
 export async function trustRefresh(target: string, options: TrustRefreshOptions): Promise<Refreshed> {
   const { run } = options;
@@ -52,18 +53,21 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
   try {
     const fetched = await fetchThrough(network, before.name, { ...NO_PINS, run, fresh: true, keysDue: true });
     const { proposed, certificates } = await proposals(network, fetched, before);
-    const pinned = choosePinned(options.pin, { proposed, before });
-    if (pinned.length > 0) {
-      await requireConfirmed(before, { proposed, pinned, confirm: options.confirm });
-      await pinMore(pinned, { certificates, before, place });
+    requireProposed(options.pin, before.name, proposed);
+    const isPinned = ({ fingerprint }: Pick<PinnedKey, 'fingerprint'>) => options.pin.includes(fingerprint);
+    if (options.pin.length > 0) {
+      if (!(await options.confirm(before.name, proposed.filter(isPinned)))) {
+        throw new PacksignError('NOT_CONFIRMED', `no further key was pinned for ${before.name}`);
+      }
+      await pinMore(certificates.filter(isPinned), before, place);
     }
     const entry = findEntry(before.url, place) ?? before;
     const { status, code, message, notices } = fetched;
     return {
       ...(await describe(entry)),
-      ...{ status, code, message, notices, pinned },
+      ...{ status, code, message, notices, pinned: options.pin },
       keysChanged: entry.certificates !== before.certificates,
-      proposed: proposed.filter(({ fingerprint }) => !pinned.includes(fingerprint)),
+      proposed: proposed.filter((key) => !isPinned(key)),
       offers: fetched.trusted?.Packsign.Trusts ?? [],
     };
   } finally {
@@ -92,50 +96,22 @@ async function proposals(
   return { proposed, certificates };
 }
 
-function choosePinned(
-  wanted: readonly string[],
-  { proposed, before }: { proposed: readonly ProposedKey[]; before: TrustEntry },
-): readonly string[] {
+function requireProposed(wanted: readonly string[], name: string, proposed: readonly ProposedKey[]): void {
   const strange = wanted.find((one) => !proposed.some(({ fingerprint }) => fingerprint === one));
-  if (strange === undefined) return wanted;
-  throw new PacksignError('FINGERPRINT_MISSING', `${before.name} does not propose the key ${strange}`, {
-    hint: `packsign trust refresh ${before.name} shows what it proposes`,
+  if (strange === undefined) return;
+  throw new PacksignError('FINGERPRINT_MISSING', `${name} does not propose the key ${strange}`, {
+    hint: `packsign trust refresh ${name} shows what it proposes`,
   });
 }
 
-async function requireConfirmed(
-  { name }: TrustEntry,
-  {
-    proposed,
-    pinned,
-    confirm,
-  }: { proposed: readonly ProposedKey[]; pinned: readonly string[] } & Pick<TrustRefreshOptions, 'confirm'>,
-): Promise<void> {
-  const keys = proposed.filter(({ fingerprint }) => pinned.includes(fingerprint));
-  if (await confirm(name, keys)) return;
-  throw new PacksignError('NOT_CONFIRMED', `no further key was pinned for ${name}`);
-}
-
-async function pinMore(
-  pinned: readonly string[],
-  {
-    certificates,
-    before,
-    place,
-  }: { certificates: readonly Certificate[]; before: TrustEntry; place: TrustStore },
-): Promise<void> {
-  const added = certificates.filter(({ fingerprint }) => pinned.includes(fingerprint));
+async function pinMore(added: readonly Certificate[], { url }: TrustEntry, place: TrustStore): Promise<void> {
   const { mergeCertificates } = await import('../pgp/certificates.js');
-  await changeTrust(place.folder, async (entries) => {
-    const next: TrustEntry[] = [];
-    for (const entry of entries) {
-      if (entry.url !== before.url) next.push(entry);
-      else {
-        const merged = await mergeCertificates(await readArmored(entry.certificates), added);
-        const fingerprints = merged.map(({ fingerprint }) => fingerprint);
-        next.push({ ...entry, fingerprints, certificates: await armored(merged) });
-      }
-    }
-    return next;
-  });
+  const withMore = async (entry: TrustEntry): Promise<TrustEntry> => {
+    const merged = await mergeCertificates(await readArmored(entry.certificates), added);
+    return { ...entry, fingerprints: pinsOf(merged).fingerprints, certificates: await armored(merged) };
+  };
+  await changeTrust(place.folder, async (entries) => [
+    ...entries.filter((entry) => entry.url !== url),
+    ...(await Promise.all(entries.filter((entry) => entry.url === url).map(withMore))),
+  ]);
 }

@@ -86,8 +86,7 @@ export async function trustAdd(address: string, options: TrustAddOptions): Promi
   const network = openNetwork(options.run.network);
   try {
     const chosen = await chooseGrounds(network, url, options);
-    const fetched = await examine(network, { url, ...chosen }, options);
-    const { database, threshold } = fetched;
+    const { database, threshold } = await examine(network, { url, ...chosen }, options);
     const offer: TrustOffer = {
       url,
       name,

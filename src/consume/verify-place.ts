@@ -244,10 +244,12 @@ function missing(source: Source, message: string): PlaceVerdict {
   return refusal(source, { code: 'DATABASE_MISSING', message, sha256: null });
 }
 
-export function refusal(
+function refusal(
   source: Source,
   why: { readonly code: ErrorCode; readonly message: string; readonly sha256: string | null },
 ): PlaceVerdict {
   const notify = source.entry?.accepted?.notify ?? null;
-  return { ...NOTHING_FOUND, ...common(source), notify, status: 'refused', ...why };
+  // In a directory no pins were asked for yet when nothing could be read.
+  const pinnedBy = source.url === null ? null : source.pinnedBy;
+  return { ...NOTHING_FOUND, ...common(source), pinnedBy, notify, status: 'refused', ...why };
 }

@@ -10,18 +10,16 @@ import { directoryPlace } from '../places/directory.js';
 import { readNote } from '../published/notes.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
-import type { Run } from '../run.js';
 import { compareDirectory, compareRemote, worstOf } from './compare.js';
 import type { Comparison } from './compare.js';
 import { fetchThrough } from './fetch.js';
 import { choosePins } from './pins.js';
-import type { PinOptions } from './pins.js';
 import { findEntry } from './sources.js';
+import type { FetchOptions } from './sources.js';
 import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
 
-export interface VerifyOptions extends PinOptions {
-  readonly run: Run;
+export interface VerifyOptions extends FetchOptions {
   /** A signature file named by hand; null finds it by the hash of the database. */
   readonly signatureFile: string | null;
   /** Whether files are compared; null compares those of a directory, and fetches none. */

@@ -18,30 +18,30 @@ import { dirname, join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 
-/** How a file is opened that may have become something else since: no link is followed, no pipe waited for. */
+/** Flags to open a file that something else may have replaced: follow no link, wait for no pipe. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const TEMPORARY = /^\.packsign-[0-9a-f]{16}\.tmp$/;
 
 export interface ReadCodes {
-  /** Thrown for what is no regular file. */
+  /** Thrown if it is not a regular file. */
   readonly misfit: ErrorCode;
   /** Thrown for a file above the limit. */
   readonly tooLarge: ErrorCode;
 }
 
-/** The last two: a text that no file can have as its name. */
+/** There is no file. The last two: the text cannot be the name of a file. */
 const CODES_OF_NOTHING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
 const READ_CODES: ReadCodes = { misfit: 'FILE_UNREADABLE', tooLarge: 'FILE_UNREADABLE' };
 
 /**
- * The bytes of a file, or null when there is none. Throws FILE_UNREADABLE, and the codes given, also for a
- * file above the limit: nothing that others write is read without one (docs/FORMAT.md §9).
+ * The bytes of a file, or null if there is none. Throws FILE_UNREADABLE, or the codes given, also for a file above the
+ * limit: every file that others may write has one (docs/FORMAT.md §9).
  */
 export function readBounded(path: string, limitBytes: number, codes: ReadCodes = READ_CODES): Buffer | null {
   let fd: number;
   try {
-    // Without blocking: a named pipe in the place of a file must not hang us.
+    // Do not block: there may be a named pipe in place of the file.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (CODES_OF_NOTHING.includes(systemCode(error) ?? '')) return null;
@@ -57,7 +57,7 @@ export function readBounded(path: string, limitBytes: number, codes: ReadCodes =
   }
 }
 
-/** What stands under a path, links followed; null where nothing does. Throws FILE_UNREADABLE. */
+/** What a path leads to, following links; null if to nothing. Throws FILE_UNREADABLE. */
 export function kindOf(path: string): 'file' | 'folder' | 'other' | null {
   try {
     const stats = statSync(path);
@@ -72,11 +72,10 @@ function readUpTo(
   fd: number,
   { path, limitBytes, code }: { path: string; limitBytes: number; code: ErrorCode },
 ): Buffer {
-  const tooLarge = () =>
-    new PacksignError(code, `${path} is larger than the ${limitBytes} bytes that are read of it`);
+  const tooLarge = () => new PacksignError(code, `${path} is larger than ${limitBytes} bytes`);
   const size = fstatSync(fd).size;
   if (size > limitBytes) throw tooLarge();
-  // One byte more than it should have, so that growth is seen.
+  // One byte more than its size, to notice growth.
   let bytes = Buffer.allocUnsafe(size + 1);
   let length = 0;
   for (;;) {
@@ -89,32 +88,17 @@ function readUpTo(
 }
 
 export interface WriteOptions {
-  /** Permissions of the file; 0o644 when not given. */
+  /** Permissions of the file; 0o644 if not given. */
   readonly mode?: number;
-}
-
-interface WriteSpeed {
-  /** Whether a crash may lose it: waiting for the disk takes as long as writing. */
+  /** Whether a crash may lose the file: waiting for the disk takes as long as writing. */
   readonly isHint?: boolean;
 }
 
 /**
- * Puts a file in place so that at every instant the name holds the old bytes or all of the new ones, and
- * still does after a crash: temporary file, fsync, rename, fsync of the folder. Throws FILE_UNWRITABLE.
+ * Replaces a file. At every instant, and after a crash, the name has the old bytes or all of the new ones: temporary
+ * file, fsync, rename, fsync of the folder. Throws FILE_UNWRITABLE.
  */
 export function writeDurably(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
-  replaceFile(path, bytes, options);
-}
-
-/**
- * The same for what can be found out again: a crash may leave anything, which whoever reads it must notice. Throws
- * FILE_UNWRITABLE.
- */
-export function writeHint(path: string, bytes: Uint8Array): void {
-  replaceFile(path, bytes, { isHint: true });
-}
-
-function replaceFile(path: string, bytes: Uint8Array, options: WriteOptions & WriteSpeed): void {
   const temporary = join(dirname(path), `.packsign-${randomBytes(8).toString('hex')}.tmp`);
   try {
     writeNew(temporary, bytes, options);
@@ -127,7 +111,12 @@ function replaceFile(path: string, bytes: Uint8Array, options: WriteOptions & Wr
   }
 }
 
-/** Writes a file that must not exist yet, and fsyncs it. Throws FILE_EXISTS, FILE_UNWRITABLE. */
+/** The same for content that can be computed again: a crash may leave anything, and readers must notice that. */
+export function writeHint(path: string, bytes: Uint8Array): void {
+  writeDurably(path, bytes, { isHint: true });
+}
+
+/** Writes a file that must not exist yet, durably. Throws FILE_EXISTS, FILE_UNWRITABLE. */
 export function createFile(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
   try {
     writeNew(path, bytes, options);
@@ -143,16 +132,12 @@ export function createFile(path: string, bytes: Uint8Array, options: WriteOption
   }
 }
 
-function writeNew(
-  path: string,
-  bytes: Uint8Array,
-  { mode = 0o644, isHint = false }: WriteOptions & WriteSpeed,
-): void {
+function writeNew(path: string, bytes: Uint8Array, { mode = 0o644, isHint = false }: WriteOptions): void {
   const fd = openSync(path, 'wx', mode);
   closing(fd, () => {
     let written = 0;
     while (written < bytes.length) written += writeSync(fd, bytes, written);
-    // A secret stays as narrow as it was asked for; everything else follows the umask.
+    // The mode of a secret is exact; other files follow the umask.
     if (mode === 0o600) fchmodSync(fd, mode);
     if (!isHint) fsyncSync(fd);
   });
@@ -165,7 +150,7 @@ export function makeFolder(path: string): void {
     if (first === undefined) return;
     for (let folder = path; ; folder = dirname(folder)) {
       syncFolder(dirname(folder));
-      // The name of the first one that is new ends it, and so does `.`, which is its own parent.
+      // Stop at the first new folder, or at `.`, which is its own parent.
       if (folder.length <= first.length) return;
     }
   } catch (error) {
@@ -173,7 +158,7 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Removes a file if it is there, durably. Throws FILE_UNWRITABLE. */
+/** Removes a file if it exists, durably. Throws FILE_UNWRITABLE. */
 export function removeDurably(path: string): void {
   try {
     unlinkSync(path);
@@ -190,7 +175,7 @@ export function removeTemporaries(folder: string, names: readonly string[] = lis
   }
 }
 
-/** Names in a folder; none when there is no such folder. Throws DIRECTORY_UNREADABLE. */
+/** Names in a folder; none if there is no such folder. Throws DIRECTORY_UNREADABLE. */
 export function listFolder(folder: string): string[] {
   try {
     return readdirSync(folder).sort();
@@ -202,7 +187,7 @@ export function listFolder(folder: string): string[] {
   }
 }
 
-/** Makes what happened to the names in a folder outlive a crash. */
+/** Makes changes of names in a folder survive a crash. */
 function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r');
   closing(fd, () => {
@@ -215,7 +200,7 @@ function syncFolder(folder: string): void {
   });
 }
 
-/** Closes a file after its use. Where both fail, the first error is thrown. */
+/** Closes a file after its use. If both fail, throws the first error. */
 function closing<T>(fd: number, use: () => T): T {
   let result: T;
   try {
@@ -228,16 +213,16 @@ function closing<T>(fd: number, use: () => T): T {
   return result;
 }
 
-/** Tidies up. What fails there must not hide the error that made it necessary. */
+/** Tidies up, ignoring failures: they must not hide the error that made it necessary. */
 export function quietly(tidyUp: () => void): void {
   try {
     tidyUp();
   } catch {
-    // A leftover is swept by the next run.
+    // The next run sweeps leftovers.
   }
 }
 
-/** Removes a file of our own that was perhaps renamed, or never made. */
+/** Removes a file of our own, which may have been renamed or never made. */
 export function removeQuietly(path: string): void {
   quietly(() => unlinkSync(path));
 }
@@ -246,7 +231,8 @@ function unreadable(path: string, error: unknown): PacksignError {
   return new PacksignError('FILE_UNREADABLE', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
 }
 
-function unwritable(path: string, error: unknown): PacksignError {
+/** The error of a failed write, unless it is one of ours already. */
+export function unwritable(path: string, error: unknown): PacksignError {
   if (error instanceof PacksignError) return error;
   return new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
 }

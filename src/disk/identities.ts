@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
-/** Which bytes a name stood for: equal identities mean an untouched file. Times in nanoseconds. */
+/** Identifies a version of a file: equal identities mean that nobody touched it. Times in nanoseconds. */
 export interface FileIdentity {
   readonly device: bigint;
   readonly inode: bigint;
@@ -10,17 +10,17 @@ export interface FileIdentity {
   readonly changed: bigint;
 }
 
-/** Identities as numbers, five of each, in one piece of memory: so many are kept, compared and shared with threads at little cost. */
+/** Many identities in one piece of memory, five numbers for each: cheap to keep, to compare and to share with threads. */
 export interface FileIdentities {
   readonly numbers: BigInt64Array;
-  /** The same memory. Comparing its halves of numbers makes no object. */
+  /** The same memory. Comparing these halves of numbers makes no objects. */
   readonly words: Int32Array;
 }
 
 const FIELDS = 5;
 const WORDS = FIELDS * 2;
 
-/** Bytes that so many identities take. */
+/** How many bytes so many identities take. */
 export function identitiesBytes(count: number): number {
   return count * FIELDS * BigInt64Array.BYTES_PER_ELEMENT;
 }
@@ -49,17 +49,17 @@ function copyWords(into: FileIdentities, index: number, { of, index: from }: Pla
   }
 }
 
-/** One of many, as long as it is not written anew. */
+/** One of many identities, valid until it is overwritten. */
 export function identityAt(identities: FileIdentities, index: number): FileIdentity {
   return new Placed(identities, index);
 }
 
-/** The size of one of many, without an object for it. */
+/** The size in one of many identities, without making an object. */
 export function sizeAt({ numbers }: FileIdentities, index: number): number {
   return Number(numbers[index * FIELDS + 2]);
 }
 
-/** The numbers become objects only when somebody asks for them. */
+/** Makes objects of its numbers only on demand. */
 class Placed implements FileIdentity {
   readonly of: FileIdentities;
   readonly index: number;
@@ -100,7 +100,7 @@ export function identityOf(stats: BigIntStats): FileIdentity {
   };
 }
 
-/** Of the file that a path leads to; null where there is none, or it cannot be looked at. */
+/** The identity of the file that a path leads to; null if there is none, or it cannot be read. */
 export function identityBehind(path: string): FileIdentity | null {
   try {
     return identityOf(statSync(path, { bigint: true }));
@@ -121,7 +121,7 @@ export function isSameIdentity(a: FileIdentity, b: FileIdentity): boolean {
   );
 }
 
-/** Whether one of many is that of this file. */
+/** Whether one of many identities equals this one. */
 export function isIdentityAt(identities: FileIdentities, index: number, identity: FileIdentity): boolean {
   if (!(identity instanceof Placed)) return isSameIdentity(identity, identityAt(identities, index));
   const { words } = identities;
@@ -133,7 +133,7 @@ export function isIdentityAt(identities: FileIdentities, index: number, identity
   return true;
 }
 
-/** Tells identities apart in a text. */
+/** A text that is different for each identity. */
 export function nameIdentity({ device, inode, size, modified, changed }: FileIdentity): string {
   return [device, inode, size, modified, changed].join(':');
 }

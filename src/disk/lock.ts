@@ -1,10 +1,18 @@
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { PacksignError, reasonOf, systemCode } from '../errors.js';
-import { listFolder, makeFolder, quietly, readBounded, removeQuietly, removeTemporaries } from './files.js';
+import { PacksignError, systemCode } from '../errors.js';
+import {
+  listFolder,
+  makeFolder,
+  quietly,
+  readBounded,
+  removeQuietly,
+  removeTemporaries,
+  unwritable,
+} from './files.js';
 
-/** Who holds the lock. `started` tells a process from a later one with the same number. */
+/** The process that holds the lock. `started` distinguishes it from a later one with the same number. */
 interface Owner {
   readonly pid: number;
   readonly started: string;
@@ -12,16 +20,16 @@ interface Owner {
   readonly boot: string;
 }
 
-/** Gives the lock back. Never throws, so that it hides no error; a lock that cannot be removed is taken over. */
+/** Releases the lock. Never throws, so that it hides no error; a later run takes over a lock that cannot be removed. */
 export type Release = () => void;
 
 const OWNER_LIMIT_BYTES = 4096;
-/** Paths of locks that this process gave back and could not remove. */
+/** Paths of locks that this process released and could not remove. */
 const leftBehind = new Set<string>();
 
 /**
- * Takes the one lock that every writing verb shares, in the folder of working state. A lock whose owner
- * is dead is taken over. Throws LOCKED while the owner lives, FILE_UNREADABLE, FILE_UNWRITABLE.
+ * Takes the one lock that all writing commands share, in the folder of working state. Takes over the lock of a dead
+ * owner. Throws LOCKED while the owner lives, FILE_UNREADABLE, FILE_UNWRITABLE.
  */
 export function takeLock(stateFolder: string): Release {
   makeFolder(stateFolder);
@@ -40,7 +48,7 @@ export function takeLock(stateFolder: string): Release {
   throw locked(path, readOwner(path));
 }
 
-// The file appears under its name whole or not at all, so that nobody reads half an owner.
+// The file appears under its name only when complete: nobody reads half an owner.
 function claim(path: string, content: string): boolean {
   const temporary = `${path}.${process.pid}`;
   try {
@@ -48,7 +56,7 @@ function claim(path: string, content: string): boolean {
     linkSync(temporary, path);
     return true;
   } catch (error) {
-    // Without its temporary file: whoever has the lock has swept.
+    // ENOENT: the owner of the lock swept our temporary file.
     if (systemCode(error) === 'EEXIST' || systemCode(error) === 'ENOENT') return false;
     throw unwritable(path, error);
   } finally {
@@ -56,8 +64,8 @@ function claim(path: string, content: string): boolean {
   }
 }
 
-// Two processes may see the same dead owner: who renames it away first wins, and the one who is late and
-// took a living lock instead puts it back.
+// Two processes may see the same dead owner: the first to rename it away wins. The other one may rename a living lock,
+// and puts it back.
 function displace(path: string): void {
   const aside = `${path}.${process.pid}.dead`;
   try {
@@ -65,7 +73,7 @@ function displace(path: string): void {
     const owner = readOwner(aside);
     if (owner !== null && isHeld(path, owner)) linkSync(aside, path);
   } catch (error) {
-    // What cannot be read may be a living process's.
+    // A lock that cannot be read may belong to a living process.
     quietly(() => linkSync(aside, path));
     if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'EEXIST') throw unwritable(path, error);
   } finally {
@@ -94,7 +102,7 @@ function isHeld(path: string, owner: Owner): boolean {
 }
 
 function isAlive(owner: Owner): boolean {
-  // Another machine's processes cannot be looked at: their locks are believed.
+  // Processes of another machine cannot be checked: respect their locks.
   if (owner.host !== hostname()) return true;
   if (owner.boot !== bootId()) return false;
   return startOf(owner.pid) === owner.started && exists(owner.pid);
@@ -113,7 +121,7 @@ function thisProcess(): Owner {
   return { pid: process.pid, started: startOf(process.pid), host: hostname(), boot: bootId() };
 }
 
-// Field 22 of /proc/PID/stat, counted behind the command's closing parenthesis; empty where there is no /proc.
+// Field 22 of /proc/PID/stat, counted from the command's closing parenthesis; empty without /proc.
 function startOf(pid: number): string {
   const stat = readIfThere(`/proc/${pid}/stat`) ?? '';
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
@@ -123,7 +131,7 @@ function bootId(): string {
   return (readIfThere('/proc/sys/kernel/random/boot_id') ?? '').trim();
 }
 
-/** Null where no owner is named. Throws FILE_UNREADABLE. */
+/** Null if the lock names no owner. Throws FILE_UNREADABLE. */
 function readOwner(path: string): Owner | null {
   const text = readBounded(path, OWNER_LIMIT_BYTES)?.toString() ?? '';
   try {
@@ -147,15 +155,10 @@ function readIfThere(path: string): string | null {
   }
 }
 
-function unwritable(path: string, error: unknown): PacksignError {
-  if (error instanceof PacksignError) return error;
-  return new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
-}
-
 function locked(path: string, owner: Owner | null): PacksignError {
   const who =
     owner === null ? 'another packsign' : `packsign with process number ${owner.pid} on ${owner.host}`;
   return new PacksignError('LOCKED', `${who} is at work here`, {
-    hint: `wait until it is done; if it is surely gone, remove ${path}`,
+    hint: `wait until it is done; if you are sure that it is gone, remove ${path}`,
   });
 }

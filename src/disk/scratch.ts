@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { quietly } from './files.js';
 
 /**
- * Files that exist while something is carried out, in a folder of their own that nobody else can read; `use`
- * gets the folder and the path of each.
+ * Makes temporary files in a folder that nobody else can read, and removes them after `use`, which gets the folder and
+ * the path of each.
  */
 export async function withFiles<K extends string, T>(
   files: Readonly<Record<K, Uint8Array>>,

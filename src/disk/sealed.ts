@@ -1,26 +1,26 @@
 import { createHash } from 'node:crypto';
 
-/** What a file holds that is believed whole or not at all. */
+/** The content of a file with a checksum. */
 export interface Sealed {
   readonly body: Buffer;
   /** SHA-256 of the body, lower-case hex. */
   readonly checksum: string;
 }
 
-/** A line with what kind of file it is and the checksum of the rest, and the rest. */
+/** A line with the kind of file and the checksum of the rest, and the rest. */
 export function seal(kind: string, ...parts: readonly Buffer[]): { bytes: Buffer; checksum: string } {
   const checksum = checksumOf(parts);
   return { bytes: Buffer.concat([Buffer.from(`${lineOf(kind, checksum)}\n`), ...parts]), checksum };
 }
 
-/** Null for what is damaged, or of another kind. */
+/** Null if the file is damaged, or of another kind. */
 export function unseal(kind: string, bytes: Buffer): Sealed | null {
   const [line, body] = cutLine(bytes);
   const checksum = checksumOf([body]);
   return line === lineOf(kind, checksum) ? { body, checksum } : null;
 }
 
-/** The first line, of ASCII, and what comes after it. */
+/** The first line, which is ASCII, and the rest. */
 export function cutLine(bytes: Buffer): readonly [string, Buffer] {
   const end = bytes.indexOf(0x0a);
   return [bytes.toString('latin1', 0, end), bytes.subarray(end + 1)];

@@ -7,19 +7,21 @@ import { comparePackages } from '../model/package.js';
 import type { Package, Prerequisite } from '../model/package.js';
 import { isPlainWord } from '../model/text.js';
 import { plainReader, takingPlain } from './plain.js';
+import { decodePlist } from './decode-plist.js';
+import type { PlainLists } from './decode-plist.js';
 import {
-  PLAIN_TEXT,
   arrayLines,
-  decodePlist,
   dictLines,
   encodeDocument,
   encodeKey,
   encodeValue,
   entryWriter,
-} from './plist.js';
-import type { Lines, PlainLists, PlistDict } from './plist.js';
+} from './encode-plist.js';
+import type { Lines } from './encode-plist.js';
+import { Misfit } from './misfit.js';
+import { PLAIN_TEXT } from './plist.js';
+import type { PlistDict } from './plist.js';
 import {
-  Misfit,
   PLAIN_WORD,
   checked,
   date,
@@ -36,19 +38,19 @@ import {
 } from './shape.js';
 import type { Field, Fields, Shape } from './shape.js';
 import { stayedLines } from './stayed.js';
-import type { Copied, StayedList } from './stayed.js';
+import type { Copied, EntryTexts } from './stayed.js';
 
 const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 
 const plainWord = text(
-  (value) => (isPlainWord(value) ? null : 'printable ASCII without spaces is wanted'),
+  (value) => (isPlainWord(value) ? null : 'expected printable ASCII without spaces'),
   PLAIN_WORD,
 );
 const sha256 = text(
-  (value) => (isSha256(value) ? null : '64 lower-case hex digits are wanted'),
+  (value) => (isSha256(value) ? null : 'expected 64 lower-case hex digits'),
   '[0-9a-f]{64}',
 );
-const filled = text((value) => (value === '' ? 'text is wanted' : null), PLAIN_TEXT);
+const filled = text((value) => (value === '' ? 'expected text' : null), PLAIN_TEXT);
 const webAddress = matching(/^https?:\/\/[!-~]+$/, 'an http or https address', `https?:\\/\\/${PLAIN_WORD}`);
 export const notifyAddress = matching(/^(?:mailto:|https:\/\/)[!-~]+$/, 'a mailto: or https: address');
 export const fingerprint = matching(/^[0-9A-F]{40}$/, 'a fingerprint of 40 upper-case hex digits');
@@ -99,9 +101,8 @@ const signersShape: Shape<Signers> = checked(
   record<Signers>({ Threshold: required(integer), Fingerprints: required(listOf(fingerprint)) }, STRICT),
   ({ Threshold, Fingerprints }) => {
     if (!isAscending(Fingerprints)) return 'fingerprints must be sorted, each once';
-    return Threshold >= 1 && Threshold <= Fingerprints.length
-      ? null
-      : 'the threshold must lie within their number';
+    const isMet = Threshold >= 1 && Threshold <= Fingerprints.length;
+    return isMet ? null : 'the threshold must be from 1 to the number of fingerprints';
   },
 );
 
@@ -120,7 +121,7 @@ const withdrawalShape = record<Withdrawal>(
 const filesShape: Shape<ReadonlyMap<string, FileEntry>> = checked(
   mapOf(fileShape, complainOfPath),
   (files) => {
-    if (files.size > FILE_LIMIT) return `more than ${FILE_LIMIT} archives`;
+    if (files.size > FILE_LIMIT) return `more than ${FILE_LIMIT} files`;
     return hasTwins(files) ? 'two paths differ only in case' : null;
   },
 );
@@ -129,7 +130,7 @@ function hasTwins(files: FileEntries): boolean {
   const folded = new Set<string>();
   for (const path of files.keys()) {
     const other = foldPath(path);
-    // Paths without capitals are what they are folded to, and differ from each other.
+    // Folding does not change paths without capitals, and these differ from each other.
     if (other === path) continue;
     if (files.has(other) || folded.has(other)) return true;
     folded.add(other);
@@ -150,7 +151,7 @@ const packsignShape = record<Packsign>(
     Trusts: optional(listOf(record<Trust>(TRUST_FIELDS, STRICT))),
     History: optional(mapOf(listOf(withdrawalShape), complainOfPath)),
   },
-  // What a later minor addition brings is read past here, and only here.
+  // Ignore the keys of later minor additions here, and only here.
   { ordered: true, unknown: () => undefined },
 );
 
@@ -172,11 +173,11 @@ const TOP_FIELDS = {
 
 const databaseShape = record<Database>(TOP_FIELDS, STRICT);
 
-/** Everything but the two long lists, whose entries are written one by one. */
+/** All but the two long lists, whose entries `topLines` writes one by one. */
 const { Packages: _packages, Archives: _archives, ...HEAD_FIELDS } = TOP_FIELDS;
 const headShape = record<Omit<Database, 'Packages' | 'Archives'>>(HEAD_FIELDS, STRICT);
 
-/** Nearly all of a large database is read so. */
+/** Nearly all of a large database is plain. */
 const PLAIN_LISTS: PlainLists = new Map([
   ['Packages', plainReader<Package>(PACKAGE_FIELDS, false)],
   ['Archives', plainReader<FileEntry>(FILE_FIELDS, true)],
@@ -185,7 +186,7 @@ const PLAIN_LISTS: PlainLists = new Map([
 /**
  * The value of a database's bytes. The bytes must have been verified before (threat T1).
  * Throws DATABASE_TOO_LARGE, DATABASE_MALFORMED, FORMAT_UNKNOWN. docs/FORMAT.md §2 to §6, §8 step 6.
- * Nothing but the time depends on `plain`, which tests leave out.
+ * Only the time depends on `plain`, which tests leave out.
  */
 export function decodeDatabase(bytes: Uint8Array, plain: PlainLists = PLAIN_LISTS): Database {
   if (bytes.length > DATABASE_LIMIT_BYTES) {
@@ -209,7 +210,7 @@ export function decodeDatabase(bytes: Uint8Array, plain: PlainLists = PLAIN_LIST
   }
 }
 
-// Said before anything else is judged: all that a later format changes would look like a defect here.
+// Check the format first: anything that a later format changes would look like a defect.
 function refuseLaterFormat(document: PlistDict): void {
   const packsign = document.get('Packsign');
   const format = packsign instanceof Map ? (packsign as PlistDict).get('Format') : undefined;
@@ -217,9 +218,7 @@ function refuseLaterFormat(document: PlistDict): void {
     throw new PacksignError(
       'FORMAT_UNKNOWN',
       `the database has format ${format}, this packsign reads ${FORMAT}`,
-      {
-        hint: 'install a newer packsign: npm install --global packsign@latest',
-      },
+      { hint: 'install a newer packsign: npm install --global packsign@latest' },
     );
   }
 }
@@ -231,14 +230,14 @@ export interface Upon {
 }
 
 /**
- * The canonical bytes of a database (docs/FORMAT.md §2). `decodeDatabase` gives the same value back. Entries that are
- * the very values of another database are copied from its bytes, which changes nothing but the time it takes.
+ * The canonical bytes of a database (docs/FORMAT.md §2). `decodeDatabase` gives the same value back. Copies entries
+ * that are the same objects in another database from its bytes, which changes only the time.
  */
 export function encodeDatabase(database: Database, upon: Upon | null = null): Buffer {
   return encodeDocument(dictLines(topLines(database, upon), 1), likelyBytes(database, upon));
 }
 
-/** What an entry takes, generously; and what surrounds them. */
+/** Generous estimates for an entry, and for all that is not an entry. */
 const ENTRY_BYTES = 640;
 const HEAD_BYTES = 64 * 1024;
 
@@ -252,14 +251,14 @@ function countEntries({ Packages, Archives }: Database): number {
   return Packages.length + Archives.size;
 }
 
-/** So many entries are handed on at once. */
+/** How many entries are handed on at once. */
 const WRITTEN_ENTRIES = 256;
 
 /** The lines of every top-level key and its value, in order. */
 function* topLines(database: Database, upon: Upon | null): Generator<Lines> {
   const { Packages, Archives, ...rest } = database;
   const head = headShape.write(rest) as PlistDict;
-  const base = upon === null ? null : { ...upon.database, copied: { bytes: asBuffer(upon.bytes), at: 0 } };
+  const base = upon === null ? null : { ...upon.database, copied: { bytes: bufferOf(upon.bytes), at: 0 } };
   for (const key of Object.keys(TOP_FIELDS)) {
     const value = head.get(key);
     const isHere = value !== undefined || key === 'Packages' || key === 'Archives';
@@ -270,87 +269,77 @@ function* topLines(database: Database, upon: Upon | null): Generator<Lines> {
   }
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-function packageLines(
-  packages: readonly Package[],
-  base: { readonly Packages: readonly Package[]; readonly copied: Copied } | null,
-): Iterable<Lines> {
-  if (base === null) return freshPackages(packages);
+/** The database to write upon. */
+interface Base extends Pick<Database, 'Packages' | 'Archives'> {
+  readonly copied: Copied;
+}
+
+function packageLines(packages: readonly Package[], base: Base | null): Iterable<Lines> {
+  const list = packageTexts(packages);
+  if (base === null) return freshLines(list);
   const { Packages: before, copied } = base;
-  const list: StayedList = {
-    length: packages.length,
-    textOf: (index) => writePackage(at(packages, index)),
-    before: {
-      length: before.length,
-      textOf: (index) => writePackage(at(before, index)),
-      opening: `${encodeKey('Packages', 2)}\n    <array>\n`,
+  return stayedLines(
+    {
+      ...list,
+      before: { ...packageTexts(before), opening: `${encodeKey('Packages', 2)}\n    <array>\n` },
+      isSame: (index, other) => packages[index] === before[other],
+      isGone: (other, index) => comparePackages(at(before, other), at(packages, index)) < 0,
+      canBeAlike: (one, other) => comparePackages(at(before, one), at(before, other)) === 0,
     },
-    isSame: (index, other) => packages[index] === before[other],
-    isGone: (other, index) => comparePackages(at(before, other), at(packages, index)) < 0,
-    canBeAlike: (one, other) => comparePackages(at(before, one), at(before, other)) === 0,
-  };
-  return stayedLines(list, copied);
+    copied,
+  );
 }
 
-function* freshPackages(packages: readonly Package[]): Generator<string> {
-  for (let from = 0; from < packages.length; from += WRITTEN_ENTRIES) {
-    yield packages
-      .slice(from, from + WRITTEN_ENTRIES)
-      .map(writePackage)
-      .join('\n');
-  }
+function packageTexts(packages: readonly Package[]): EntryTexts {
+  return { length: packages.length, textOf: (index) => writePackage(at(packages, index)) };
 }
 
-function fileLines(
+function fileLines(files: FileEntries, base: Base | null): Iterable<Lines> {
+  const next = fileTexts(files);
+  if (base === null) return freshLines(next);
+  const before = fileTexts(base.Archives);
+  return stayedLines(
+    {
+      ...next,
+      before: { ...before, opening: `${encodeKey('Archives', 2)}\n    <dict>\n` },
+      isSame: (index, other) =>
+        next.entries[index] === before.entries[other] && next.paths[index] === before.paths[other],
+      isGone: (other, index) => at(before.paths, other) < at(next.paths, index),
+      canBeAlike: () => false,
+    },
+    base.copied,
+  );
+}
+
+function fileTexts(
   files: FileEntries,
-  base: { readonly Archives: FileEntries; readonly copied: Copied } | null,
-): Iterable<Lines> {
-  if (base === null) return freshFiles(files);
-  const next = columnsOf(files);
-  const before = columnsOf(base.Archives);
-  const list: StayedList = {
-    length: files.size,
-    textOf: (index) => writeMember(at(next.paths, index), at(next.entries, index)),
-    before: {
-      length: base.Archives.size,
-      textOf: (index) => writeMember(at(before.paths, index), at(before.entries, index)),
-      opening: `${encodeKey('Archives', 2)}\n    <dict>\n`,
-    },
-    isSame: (index, other) =>
-      next.entries[index] === before.entries[other] && next.paths[index] === before.paths[other],
-    isGone: (other, index) => at(before.paths, other) < at(next.paths, index),
-    canBeAlike: () => false,
-  };
-  return stayedLines(list, base.copied);
+): EntryTexts & { readonly paths: readonly string[]; readonly entries: readonly FileEntry[] } {
+  const paths = [...files.keys()];
+  const entries = [...files.values()];
+  const textOf = (index: number) =>
+    `${encodeKey(at(paths, index), 3)}\n${writeFileEntry(at(entries, index))}`;
+  return { length: files.size, paths, entries, textOf };
 }
 
-function* freshFiles(files: FileEntries): Generator<string> {
-  const { paths, entries } = columnsOf(files);
-  for (let from = 0; from < paths.length; from += WRITTEN_ENTRIES) {
-    yield paths
-      .slice(from, from + WRITTEN_ENTRIES)
-      .map((path, index) => writeMember(path, at(entries, from + index)))
-      .join('\n');
+function* freshLines({ length, textOf }: EntryTexts): Generator<string> {
+  for (let from = 0; from < length; from += WRITTEN_ENTRIES) {
+    const texts: string[] = [];
+    const end = Math.min(from + WRITTEN_ENTRIES, length);
+    for (let index = from; index < end; index += 1) texts.push(textOf(index));
+    yield texts.join('\n');
   }
 }
 
-function columnsOf(files: FileEntries): { paths: readonly string[]; entries: readonly FileEntry[] } {
-  return { paths: [...files.keys()], entries: [...files.values()] };
-}
-
-function writeMember(path: string, entry: FileEntry): string {
-  return `${encodeKey(path, 3)}\n${writeFileEntry(entry)}`;
-}
-
-/** An item that is there. */
+/** An item that exists. */
 function at<T>(items: readonly T[], index: number): T {
   return items[index] as T;
 }
 
-/** Entries lie on the third level. */
+/** Entries are on the third level. */
 function writerOf<T>(fields: Fields<T>, valuesOf: (entry: T) => readonly unknown[]): (entry: T) => string {
   const names = Object.keys(fields) as (keyof T & string)[];
   return entryWriter<T>(
@@ -378,7 +367,7 @@ const writePackage = writerOf<Package>(PACKAGE_FIELDS, (entry) => [
   entry['Systemwide-only'],
 ]);
 
-/** In the order of `ARCHIVE_FIELDS`. */
+/** In the order of `FILE_FIELDS`. */
 const writeFileEntry = writerOf<FileEntry>(FILE_FIELDS, (entry) => [
   entry.Name,
   entry.Version,
@@ -390,7 +379,7 @@ const writeFileEntry = writerOf<FileEntry>(FILE_FIELDS, (entry) => [
 ]);
 
 function complainOfPath(path: string, before: string | null): string | null {
-  if (!isSafePath(path)) return 'is not a path that may stand in a database';
+  if (!isSafePath(path)) return 'is not a path that a database may list';
   return before === null || before < path ? null : 'paths must be sorted';
 }
 

@@ -1,13 +1,13 @@
 import type { PlistValue } from 'plist';
 import { PacksignError, reasonOf } from '../errors.js';
 
-/** A database that was written for PackMan alone, as loosely as PackMan reads it. Nobody's word for anything. */
+/** A database written for PackMan alone, read as loosely as PackMan reads it. Nothing vouches for its content. */
 export interface PackManDatabase {
   readonly version: string | null;
   readonly maintainer: string | null;
   readonly description: string;
   readonly include: readonly string[];
-  /** PackMan's own keys and whatever else stood there, in the order of the document. */
+  /** PackMan's own keys and any others, in the order of the document. */
   readonly packages: readonly PackManPackage[];
 }
 
@@ -22,18 +22,18 @@ const TAG =
   /<(\/?)(plist|dict|array|key|string|integer|real|date|data|true|false)(?: version="[^"<>]*")?\s*(\/?)>/y;
 const TEXT = /(?:[^<&]|&(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)*/y;
 
-/** Whether bytes may be a PackMan database without packsign's additions: then there is nothing that could be verified. */
+/** Whether bytes may be a PackMan database without packsign's additions, which nobody can verify. */
 export function isForeign(bytes: Uint8Array): boolean {
   return !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('<key>Packsign</key>');
 }
 
 /**
- * Reads a database made for PackMan. For a look at it, and for taking it over; never for deciding on anything.
+ * Reads a database made for PackMan, to show or to import it; never to decide anything by it.
  * Throws DATABASE_MALFORMED, DATABASE_TOO_LARGE.
  */
 export async function decodePackMan(bytes: Uint8Array): Promise<PackManDatabase> {
   if (bytes.length > LIMIT_BYTES) {
-    throw new PacksignError('DATABASE_TOO_LARGE', `a database of PackMan is read up to ${LIMIT_BYTES} bytes`);
+    throw new PacksignError('DATABASE_TOO_LARGE', `the PackMan database is larger than ${LIMIT_BYTES} bytes`);
   }
   const text = guarded(textOf(bytes));
   const { parse } = await import('plist');
@@ -51,18 +51,18 @@ function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder(isLatin ? 'latin1' : 'utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw malformed('it is not text');
+    throw malformed('it is not UTF-8 text');
   }
 }
 
 /**
- * The parser guesses at what is not well-formed, takes entities, binary and other dialects, and complains to the
- * terminal: it only gets elements of a property list, balanced, and text between them.
+ * Text that the parser may read: balanced elements of a property list with text between them. The parser would guess at
+ * text that is not well-formed, accept entities, binary and other dialects, and complain to the terminal.
  */
 function guarded(text: string): string {
   const plain = text.replace(COMMENT, '');
   const start = BEFORE_ROOT.exec(plain)?.[0];
-  if (start === undefined) throw malformed('it does not begin like one');
+  if (start === undefined) throw malformed('it does not begin with <plist>');
   const open: string[] = [];
   for (let at = start.length; at < plain.length;) {
     TEXT.lastIndex = at;
@@ -70,22 +70,21 @@ function guarded(text: string): string {
     if (at === plain.length) break;
     TAG.lastIndex = at;
     const [tag = '', slash, name = '', empty] = TAG.exec(plain) ?? [];
-    if (tag === '') throw malformed(`something stands in it that no property list holds, at character ${at}`);
+    if (tag === '') throw malformed(`unexpected text at character ${at}`);
     at += tag.length;
-    if (slash === '/' && open.pop() !== name) throw malformed('its elements do not match');
+    if (slash === '/' && open.pop() !== name) throw malformed('its tags do not match');
     if (slash === '' && empty === '') open.push(name);
-    if (open.length > DEPTH_LIMIT) throw malformed('it is nested too deep');
-    if (open.length === 0 && plain.slice(at).trim() !== '')
-      throw malformed('something stands behind its end');
+    if (open.length > DEPTH_LIMIT) throw malformed('its elements nest too deep');
+    if (open.length === 0 && plain.slice(at).trim() !== '') throw malformed('text after the end');
   }
-  if (open.length > 0) throw malformed('it is cut off');
+  if (open.length > 0) throw malformed('it ends too early');
   return plain.trim();
 }
 
 function databaseOf(value: PlistValue): PackManDatabase {
   const top = asDict(value);
   const packages = top['Packages'];
-  if (!Array.isArray(packages)) throw new Error('it has no list of packages');
+  if (!Array.isArray(packages)) throw new Error('the list of packages is missing');
   const include = top['Include'];
   return {
     version: asText(top['Version']),
@@ -132,5 +131,5 @@ function asText(value: unknown): string | null {
 }
 
 function malformed(reason: string): PacksignError {
-  return new PacksignError('DATABASE_MALFORMED', `this is no database: ${reason}`);
+  return new PacksignError('DATABASE_MALFORMED', `not a PackMan database: ${reason}`);
 }

@@ -1,8 +1,10 @@
-import { encodeKey, patternOf } from './plist.js';
-import type { PlainEntries, PlainEntry, PlistValue } from './plist.js';
+import { patternOf } from './decode-plist.js';
+import type { PlainEntries, PlainEntry } from './decode-plist.js';
+import { encodeKey } from './encode-plist.js';
+import type { PlistValue } from './plist.js';
 import type { Fields, PlainText, Shape } from './shape.js';
 
-/** Entries are values of the third level, their keys of the fourth. */
+/** Entries are values of the third level; their keys are on the fourth. */
 const ENTRY_LEVEL = 3;
 const DICT_BEGIN = indented(ENTRY_LEVEL, '<dict>');
 const DICT_END = indented(ENTRY_LEVEL, '</dict>');
@@ -15,11 +17,11 @@ interface PlainField {
 }
 
 /**
- * Reads in one step the entries whose keys come in the table's order, with values that need no second look; those of a
- * dict under paths. What has any other key, or any other text, is left to be read as all else is.
+ * Reads an entry in one step if its keys are in the table's order and its values need no second look; in a dict, also if
+ * its key is a plain path. The ordinary reader reads entries with any other key or text.
  *
- * The pattern is made of literal lines and of classes without `<`: wherever it fails, no other way through the same
- * text gets further, so that a failure takes no longer than a match.
+ * The pattern consists of literal lines and of classes without `<`: where it fails, no other way through the same text
+ * gets further. So a failure takes no longer than a match.
  */
 export function plainReader<T>(fields: Fields<T>, isDict: boolean): PlainEntries {
   const plain = plainFieldsOf(fields);
@@ -47,7 +49,7 @@ export function plainReader<T>(fields: Fields<T>, isDict: boolean): PlainEntries
   };
 }
 
-/** The shape of entries of which some were read in one step, which made them what this shape would. */
+/** The shape of entries, of which `plainReader` read some: it made of them what this shape would. */
 export function takingPlain<T>(shape: Shape<T>): Shape<T> {
   return { ...shape, read: (value) => (isPlainEntry(value) ? (value as T) : shape.read(value)) };
 }
@@ -56,13 +58,13 @@ function isPlainEntry(value: PlistValue | PlainEntry): boolean {
   return typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** A field whose values are never plain text is none: an entry that has it is read otherwise. */
+/** The fields that may hold plain text. The ordinary reader reads entries with any other field. */
 function plainFieldsOf<T>(fields: Fields<T>): readonly PlainField[] {
   const names = Object.keys(fields) as (keyof T & string)[];
   return names.flatMap((name) => {
     const { shape, required } = fields[name];
     const { plain = null } = shape;
-    if (plain === null && required) throw new TypeError(`no plain entry has the field ${name}`);
+    if (plain === null && required) throw new TypeError(`no entry with the field ${name} is plain`);
     return plain === null ? [] : [{ name, required, plain }];
   });
 }

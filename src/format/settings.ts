@@ -3,25 +3,27 @@ import { parseDuration } from '../model/settings.js';
 import type { Override, Settings, TrustSetting } from '../model/settings.js';
 import { TEXT_LIMIT_BYTES, cleanText, isPlainWord } from '../model/text.js';
 import { PACKAGE_FIELDS, TRUST_FIELDS, notifyAddress } from './database.js';
-import type { PlistDict, PlistValue } from './plist.js';
-import { Misfit, checked, flag, integer, listOf, mapOf, matching, optional, record, text } from './shape.js';
+import { Misfit, readAt } from './misfit.js';
+import { isTooLong } from './plist.js';
+import type { PlistValue } from './plist.js';
+import { checked, flag, integer, listOf, mapOf, matching, optional, record, text } from './shape.js';
 import type { Shape } from './shape.js';
 
 const FILE_NAME = 'packsign.json';
 
-const plain = text((value) => (value === '' ? 'text is wanted' : null));
+const plain = text((value) => (value === '' ? 'expected text' : null));
 const webAddress = matching(/^https?:\/\/[!-~]+$/, 'an http or https address');
-const duration = text((value) => (parseDuration(value) === null ? 'a time like "180 days" is wanted' : null));
+const duration = text((value) => (parseDuration(value) === null ? 'expected a time like "180 days"' : null));
 const validity = text((value) =>
-  value === 'none' || parseDuration(value) !== null ? null : '"none" or a time like "180 days" is wanted',
+  value === 'none' || parseDuration(value) !== null ? null : 'expected "none" or a time like "180 days"',
 );
-const positive = checked(integer, (value) => (value >= 1 ? null : 'a number of at least 1 is wanted'));
+const positive = checked(integer, (value) => (value >= 1 ? null : 'expected a number of at least 1'));
 
-/** A fingerprint as people write it: any case, with spaces. */
+/** A fingerprint as people write it: in any case, with spaces. */
 const fingerprint: Shape<string> = {
   read: (value) => {
     const digits = typeof value === 'string' ? value.replace(/\s+/g, '').toUpperCase() : '';
-    if (!/^[0-9A-F]{40}$/.test(digits)) throw new Misfit('a full fingerprint of 40 hex digits is wanted');
+    if (!/^[0-9A-F]{40}$/.test(digits)) throw new Misfit('expected a full fingerprint of 40 hex digits');
     return digits;
   },
   write: (value) => value,
@@ -31,7 +33,7 @@ const keys: Shape<readonly string[]> = {
   read: (value) => {
     const list = typeof value === 'string' ? [plain.read(value)] : listOf(plain).read(value);
     if (list.some((key) => key.startsWith('exec:'))) {
-      // Settings travel with the data: they may not run commands (threat T26).
+      // Settings travel with the data, so they must not run commands (threat T26).
       throw new Misfit('a command may only be given with --key or PACKSIGN_KEY');
     }
     return list;
@@ -39,9 +41,9 @@ const keys: Shape<readonly string[]> = {
   write: (value) => value,
 };
 
-/** What names no package and no file would end in a database that nobody can read. */
+/** Any other name would get into a database that nobody can read. */
 function complainOfName(name: string): string | null {
-  return isPlainWord(name) ? null : 'the name of a package or the path of a file is wanted';
+  return isPlainWord(name) ? null : 'expected the name of a package or the path of a file';
 }
 
 const LENIENT = { ordered: false, unknown: refuseNearly } as const;
@@ -96,7 +98,7 @@ export function decodeSettings(bytes: Uint8Array): Settings {
   return checkSettings(parse(bytes));
 }
 
-/** The same of a value that was put together from options; `where` names it in errors. */
+/** The same for a value made from options; `where` names it in errors. Throws SETTINGS_INVALID. */
 export function checkSettings(value: unknown, where: string = FILE_NAME): Settings {
   try {
     const { $schema: _, ...settings } = settingsShape.read(fromJson(value));
@@ -119,39 +121,30 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-/** JSON in the values that shapes read. */
+/** Turns JSON into the values that shapes read. */
 function fromJson(value: unknown): PlistValue {
   if (typeof value === 'boolean') return value;
   if (typeof value === 'string') return fitForDatabase(value);
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
-  if (Array.isArray(value)) return value.map((item, index) => fromJsonAt(`[${index + 1}]`, item));
-  if (typeof value === 'object' && value !== null) return dictFromJson(value);
-  throw new Misfit(`${JSON.stringify(value)} may not stand here`);
-}
-
-// Settings end in the database: what may not stand there is said now, not when it is written.
-function fitForDatabase(value: string): string {
-  if (cleanText(value) !== value) throw new Misfit('holds a control character, which no database may');
-  if (Buffer.byteLength(value) > TEXT_LIMIT_BYTES)
-    throw new Misfit(`is longer than ${TEXT_LIMIT_BYTES} bytes`);
-  return value;
-}
-
-function fromJsonAt(key: string, value: unknown): PlistValue {
-  try {
-    return fromJson(value);
-  } catch (error) {
-    throw error instanceof Misfit ? error.within(key) : error;
+  if (Array.isArray(value)) return value.map((item, index) => readAt(fromJson, item, index + 1));
+  if (typeof value === 'object' && value !== null) {
+    return new Map(
+      Object.entries(value).map(([key, item]) => [key, readAt<unknown, PlistValue>(fromJson, item, key)]),
+    );
   }
+  throw new Misfit(`${JSON.stringify(value)} is not allowed here`);
 }
 
-function dictFromJson(value: object): PlistDict {
-  return new Map(Object.entries(value).map(([key, item]) => [key, fromJsonAt(key, item)]));
+// Settings get into the database: refuse now what cannot be written there.
+function fitForDatabase(value: string): string {
+  if (cleanText(value) !== value) throw new Misfit('holds a control character, which a database cannot hold');
+  if (isTooLong(value)) throw new Misfit(`is longer than ${TEXT_LIMIT_BYTES} bytes`);
+  return value;
 }
 
 function refuseNearly(key: string, known: readonly string[]): never {
   const near = known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? nearest(key, known);
-  throw new Misfit(`is not a setting${near === null ? '' : `; is "${near}" meant?`}`, [key]);
+  throw new Misfit(`is not a setting${near === null ? '' : `; did you mean "${near}"?`}`, [key]);
 }
 
 function nearest(key: string, known: readonly string[]): string | null {
@@ -163,7 +156,7 @@ function nearest(key: string, known: readonly string[]): string | null {
   return best.distance <= Math.max(2, key.length / 2) ? best.name : null;
 }
 
-/** Edits (insert, remove, replace a letter) between two short words: Levenshtein's, a row at a time. */
+/** Levenshtein's distance between two short words, computed row by row. */
 function distanceBetween(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (const [i, letter] of Array.from(a).entries()) {

@@ -1,49 +1,26 @@
+import { Misfit, readAt } from './misfit.js';
 import { PLAIN_TEXT } from './plist.js';
 import type { PlistDict, PlistValue } from './plist.js';
 
-/** Source of a pattern: printable ASCII without spaces, as far as it stands in a document as it is. */
+/** Source of a pattern: printable ASCII without spaces and without characters that a document escapes. */
 export const PLAIN_WORD = "[!-%'-;=?-~]+";
 
 /**
- * The shape of one value of a document: how it is read strictly, and written back. Every document of
- * packsign (database, settings) is a table of these, so that order, type and rule of a key stand in one place.
+ * The shape of one value of a document: reads it strictly, and writes it back. Every document of packsign (database,
+ * settings) is a table of shapes, which has the order, type and rule of each key in one place.
  */
 export interface Shape<T> {
   /** Throws `Misfit` when the value is not of this shape. */
   readonly read: (value: PlistValue) => T;
   readonly write: (value: T) => PlistValue;
-  /** How a value stands in a document that is read in one step (`plainReader`); none where that is never so. */
+  /** What `plainReader` matches for a value; none if it cannot read this shape. */
   readonly plain?: PlainText | null;
 }
 
-/** An element, and the source of a pattern for what it holds where that needs no second look: without `<`, `>` and `&`. */
+/** An element, and the source of a pattern for content that needs no second look: without `<`, `>` and `&`. */
 export interface PlainText {
   readonly element: 'string' | 'integer' | 'date';
   readonly source: string;
-}
-
-/** Why a value does not fit, and where: `Files › a-1.tgz › Size: an integer is wanted`. */
-export class Misfit extends Error {
-  readonly at: readonly string[];
-
-  constructor(reason: string, at: readonly string[] = []) {
-    super(reason);
-    this.at = at;
-  }
-
-  /** The same misfit seen from one level further out. */
-  within(key: string): Misfit {
-    return new Misfit(this.message, [key, ...this.at]);
-  }
-
-  describe(): string {
-    return [...this.at.map(quoteKey), this.message].join(this.at.length > 1 ? ' › ' : ': ');
-  }
-}
-
-// A key may be hostile text of a document that was not verified.
-function quoteKey(key: string): string {
-  return /^[\w./@+~=,!-]{1,80}$/.test(key) ? key : JSON.stringify(key.slice(0, 80));
 }
 
 export interface Field<T> {
@@ -57,79 +34,73 @@ export type Fields<T> = { readonly [K in keyof T]-?: Field<Exclude<T[K], undefin
 export const required = <T>(shape: Shape<T>): Field<T> => ({ shape, required: true });
 export const optional = <T>(shape: Shape<T>): Field<T> => ({ shape, required: false });
 
-/**
- * A string for which `rule` gives no complaint; for none that `source` takes, if there is one. Without a rule it is any.
- */
-export function text(
-  rule?: (value: string) => string | null,
-  source: string | null = rule === undefined ? PLAIN_TEXT : null,
-): Shape<string> {
+/** A value of one type; `plain` where a database may hold it as plain text. */
+function simple<T extends PlistValue>(
+  isOne: (value: PlistValue) => value is T,
+  expected: string,
+  plain: PlainText | null = null,
+): Shape<T> {
   return {
     read: (value) => {
-      if (typeof value !== 'string') throw new Misfit('a string is wanted');
-      const complaint = rule?.(value) ?? null;
-      if (complaint !== null) throw new Misfit(complaint);
+      if (!isOne(value)) throw new Misfit(`expected ${expected}`);
       return value;
     },
     write: (value) => value,
-    plain: source === null ? null : { element: 'string', source },
+    plain,
   };
 }
 
-/** A string that matches, as all do that `source` takes; `wanted` names what it should have been. */
-export function matching(pattern: RegExp, wanted: string, source: string | null = null): Shape<string> {
-  return text((value) => (pattern.test(value) ? null : `${wanted} is wanted`), source);
+const string = simple((value) => typeof value === 'string', 'a string');
+
+/** A string that `rule` does not complain about. It must accept every text that matches `source`, a pattern. */
+export function text(
+  rule: ((value: string) => string | null) | null = null,
+  source: string | null = rule === null ? PLAIN_TEXT : null,
+): Shape<string> {
+  const shape = rule === null ? string : checked(string, rule);
+  return source === null ? shape : { ...shape, plain: { element: 'string', source } };
 }
 
-export const integer: Shape<number> = {
-  plain: { element: 'integer', source: '0|[1-9][0-9]{0,15}' },
-  read: (value) => {
-    if (typeof value !== 'number') throw new Misfit('an integer is wanted');
-    return value;
-  },
-  write: (value) => value,
-};
+/** A string that matches `pattern`, as does every text that matches `source`; `expected` names what it should be. */
+export function matching(pattern: RegExp, expected: string, source: string | null = null): Shape<string> {
+  return text((value) => (pattern.test(value) ? null : `expected ${expected}`), source);
+}
 
-export const flag: Shape<boolean> = {
-  read: (value) => {
-    if (typeof value !== 'boolean') throw new Misfit('true or false is wanted');
-    return value;
-  },
-  write: (value) => value,
-};
+export const integer = simple((value) => typeof value === 'number', 'an integer', {
+  element: 'integer',
+  source: '0|[1-9][0-9]{0,15}',
+});
 
-export const date: Shape<Date> = {
-  plain: { element: 'date', source: '[0-9TZ:-]+' },
-  read: (value) => {
-    if (!(value instanceof Date)) throw new Misfit('a date is wanted');
-    return value;
-  },
-  write: (value) => value,
-};
+export const flag = simple((value) => typeof value === 'boolean', 'true or false');
+
+export const date = simple((value) => value instanceof Date, 'a date', {
+  element: 'date',
+  source: '[0-9TZ:-]+',
+});
 
 export function listOf<T>(shape: Shape<T>): Shape<readonly T[]> {
   return {
     read: (value) => {
-      if (!Array.isArray(value)) throw new Misfit('an array is wanted');
-      return (value as readonly PlistValue[]).map((item, index) => readAt(shape, item, index + 1));
+      if (!Array.isArray(value)) throw new Misfit('expected an array');
+      return (value as readonly PlistValue[]).map((item, index) => readAt(shape.read, item, index + 1));
     },
     write: (values) => values.map(shape.write),
   };
 }
 
-/** A dictionary whose keys are data; `key` complains of one that may not stand there. */
+/** A dictionary whose keys are data; `complain` says what is wrong with one, or null. `before` is the key before it. */
 export function mapOf<T>(
   shape: Shape<T>,
-  key: (name: string, before: string | null) => string | null = () => null,
+  complain: (name: string, before: string | null) => string | null,
 ): Shape<ReadonlyMap<string, T>> {
   return {
     read: (value) => {
       const result = new Map<string, T>();
       let before: string | null = null;
       asDict(value).forEach((item, name) => {
-        const complaint = key(name, before);
+        const complaint = complain(name, before);
         if (complaint !== null) throw new Misfit(complaint, [name]);
-        result.set(name, readAt(shape, item, name));
+        result.set(name, readAt(shape.read, item, name));
         before = name;
       });
       return result;
@@ -138,7 +109,7 @@ export function mapOf<T>(
   };
 }
 
-/** A shape with one more rule: the complaint about a value, or null. */
+/** A shape with one more rule, which gives a complaint about a value, or null. */
 export function checked<T>(shape: Shape<T>, rule: (value: T) => string | null): Shape<T> {
   return {
     read: (value) => {
@@ -152,9 +123,9 @@ export function checked<T>(shape: Shape<T>, rule: (value: T) => string | null): 
 }
 
 export interface RecordOptions {
-  /** Whether known keys must come in the table's order. */
+  /** Whether known keys must be in the table's order. */
   readonly ordered: boolean;
-  /** What an unknown key means: an error, or nothing. */
+  /** Throws for an unknown key, or ignores it. */
   readonly unknown: (key: string, known: readonly string[]) => void;
 }
 
@@ -172,9 +143,9 @@ export function record<T extends object>(fields: Fields<T>, options: RecordOptio
           options.unknown(name, names);
           continue;
         }
-        if (options.ordered && row.index < last) throw new Misfit('stands out of order', [name]);
+        if (options.ordered && row.index < last) throw new Misfit('is out of order', [name]);
         last = row.index;
-        result[name] = readAt(row.field.shape, item, name);
+        result[name] = readAt(row.field.shape.read, item, name);
       }
       for (const [name, { field }] of table) {
         if (field.required && !Object.hasOwn(result, name)) throw new Misfit('is missing', [name]);
@@ -192,9 +163,9 @@ export function record<T extends object>(fields: Fields<T>, options: RecordOptio
   };
 }
 
-/** For documents in which an unknown key is an error. */
+/** For documents where an unknown key is an error. */
 export function refuseUnknown(key: string): never {
-  throw new Misfit('is not a key that may stand here', [key]);
+  throw new Misfit('is not a known key', [key]);
 }
 
 function fieldOf<T extends object>(fields: Fields<T>, name: string): Field<unknown> {
@@ -202,15 +173,6 @@ function fieldOf<T extends object>(fields: Fields<T>, name: string): Field<unkno
 }
 
 function asDict(value: PlistValue): PlistDict {
-  if (!(value instanceof Map)) throw new Misfit('a dictionary is wanted');
+  if (!(value instanceof Map)) throw new Misfit('expected a dictionary');
   return value as PlistDict;
-}
-
-/** Reads what stands under a key, or in the so manieth place. */
-function readAt<T>(shape: Shape<T>, value: PlistValue, key: string | number): T {
-  try {
-    return shape.read(value);
-  } catch (error) {
-    throw error instanceof Misfit ? error.within(typeof key === 'number' ? `[${key}]` : key) : error;
-  }
 }

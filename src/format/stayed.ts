@@ -1,34 +1,34 @@
-import type { Lines } from './plist.js';
+import type { Lines } from './encode-plist.js';
 
-/** Bytes of a document that another is written upon, looked through once from its beginning. */
+/** The bytes of the old document, which the writer reads once from the beginning. */
 export interface Copied {
   readonly bytes: Buffer;
-  /** All before this was passed. */
+  /** Everything before this position was passed. */
   at: number;
 }
 
-/** The entries of a list as they are to be written, beside those of the list that the bytes hold. */
-export interface StayedList {
+/** The entries of a list, and the lines of each. */
+export interface EntryTexts {
   readonly length: number;
   readonly textOf: (index: number) => string;
-  readonly before: {
-    readonly length: number;
-    readonly textOf: (index: number) => string;
-    /** The lines before the first entry, which stand nowhere else. */
-    readonly opening: string;
-  };
-  /** Whether an entry is the very value that the other list has at a place. */
+}
+
+/** The entries of a list to write, next to the entries of the old list, which the bytes hold. */
+export interface StayedList extends EntryTexts {
+  /** `opening`: the lines before the first entry, which occur nowhere else. */
+  readonly before: EntryTexts & { readonly opening: string };
+  /** Whether an entry is the same object as an entry of the old list. */
   readonly isSame: (index: number, before: number) => boolean;
-  /** Whether what the other list has at a place must be gone, where both are sorted. */
+  /** Whether an entry of the old list is gone: it sorts before this entry of the new list. */
   readonly isGone: (before: number, index: number) => boolean;
-  /** Whether two entries of the other list could have the same text. */
+  /** Whether two entries of the old list could have the same text. */
   readonly canBeAlike: (before: number, other: number) => boolean;
 }
 
 /**
- * The lines of a list, of which unbroken runs of what stayed are copied. Where an entry begins in the bytes is never
- * guessed: the list is passed from its first entry on, and what is gone is written to know its length. Once the bytes
- * are not what they should be, everything is written anew.
+ * The lines of a list. Copies unbroken runs of entries that stayed from the old bytes. It never guesses where an entry
+ * begins in the bytes: it passes the old list from its first entry on, and writes removed entries to know their length.
+ * If the bytes are not as expected, it writes everything from there on.
  */
 export function* stayedLines(list: StayedList, copied: Copied): Generator<Lines> {
   const { before } = list;
@@ -60,7 +60,7 @@ function countSame({ length, before, isSame }: StayedList, index: number, passed
   return count;
 }
 
-/** Passes so many entries, which begin here: by the text of the last of them, however often that comes among them. */
+/** Passes a run of entries that begins here: finds the text of its last entry, once for each entry with that text. */
 function passRun(
   { before, canBeAlike }: StayedList,
   { from, count }: { from: number; count: number },
@@ -77,12 +77,12 @@ function passRun(
   return pass(copied, `${text}\n`);
 }
 
-/** Whole lines, wherever they come next. No text of a value looks like them, since its `<` is escaped. */
+/** Passes the next occurrence of whole lines. The text of a value cannot contain them, because its `<` is escaped. */
 function pass(copied: Copied, lines: string): boolean {
-  const wanted = Buffer.from(`\n${lines}`);
-  const found = copied.bytes.indexOf(wanted, Math.max(copied.at - 1, 0));
+  const expected = Buffer.from(`\n${lines}`);
+  const found = copied.bytes.indexOf(expected, Math.max(copied.at - 1, 0));
   if (found < 0) return false;
-  copied.at = found + wanted.length;
+  copied.at = found + expected.length;
   return true;
 }
 
@@ -93,6 +93,6 @@ function passHere(copied: Copied, text: string): boolean {
 }
 
 function startsHere({ bytes, at }: Copied, text: string): boolean {
-  const wanted = Buffer.from(`${text}\n`);
-  return bytes.subarray(at, at + wanted.length).equals(wanted);
+  const expected = Buffer.from(`${text}\n`);
+  return bytes.subarray(at, at + expected.length).equals(expected);
 }

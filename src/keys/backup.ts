@@ -1,18 +1,19 @@
-import { enums, SignaturePacket } from 'openpgp';
+import { enums } from 'openpgp';
 import type { AnySecretKeyPacket } from 'openpgp';
 import { PacksignError, reasonOf } from '../errors.js';
 import { wholeSeconds } from '../model/time.js';
-import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { subjectOf } from '../pgp/certificate.js';
-import type { SelfSignatures } from '../pgp/self-signatures.js';
+import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { contentOf } from '../pgp/content.js';
-import type { Subject } from '../pgp/packet-objects.js';
-import { signPacket, verifyPacket } from '../pgp/packet-objects.js';
-import { POLICY } from '../pgp/policy.js';
-import { openSecretKey, unlock } from '../signers/secret-key.js';
 import { signingSubkeys } from '../pgp/key-status.js';
+import { verifyPacket } from '../pgp/packet-objects.js';
+import { POLICY } from '../pgp/policy.js';
+import type { SelfSignatures } from '../pgp/self-signatures.js';
+import { openSecretKey, secretOf, unlock } from '../signers/secret-key.js';
+import type { UnlockOptions } from '../signers/secret-key.js';
+import { makeSignature } from './make-self-signature.js';
 
-/** What a backup was found to be good for. */
+/** What a backup can do. */
 export interface CheckedBackup {
   readonly fingerprint: string;
   /** Foreign text. */
@@ -27,52 +28,49 @@ export interface CheckedBackup {
 const TEST = Buffer.from('packsign: does this backup sign?\n');
 
 /**
- * Restores a secret key in memory, makes the primary key certify and each signing subkey sign, and verifies both
- * with the public half. Expiry plays no part: an expired key can be extended from its backup.
+ * Restores a secret key in memory, lets the primary key certify and each signing subkey sign, and verifies the
+ * signatures with the public half. Expired keys pass, because a backup can extend them.
  *
  * @throws {PacksignError} `KEY_MALFORMED`, `KEY_UNUSABLE`: no secret primary key in it. `PASSPHRASE_NEEDED`,
  * `PASSPHRASE_WRONG`.
  */
 export async function checkBackup(
   bytes: Uint8Array,
-  { passphrase, date }: { readonly passphrase: () => Promise<string | null>; readonly date: Date },
+  { passphrase, date }: UnlockOptions,
 ): Promise<CheckedBackup> {
   const { certificate, secrets } = await openSecretKey(bytes);
   const { fingerprint, userIds, primary } = certificate;
-  const held = (key: CertificateKey): AnySecretKeyPacket | null => {
-    const secret = secrets.get(key.fingerprint);
-    return secret === undefined || secret.isMissingSecretKeyMaterial() ? null : secret;
-  };
-  if (held(primary) === null) {
+  const secretPrimary = secretOf(primary, secrets);
+  if (secretPrimary === null) {
     throw new PacksignError('KEY_UNUSABLE', `the secret primary key ${fingerprint} is not in this file`, {
-      hint: 'a backup has to hold the whole key: the file without .signing in its name',
+      hint: 'a backup must hold the whole key: the file without .signing in its name',
     });
   }
-  requireClaims(certificate);
-  const subkeys = signingSubkeys(certificate);
+  requireSelfSignatures(certificate);
   const works: string[] = [];
-  const locked = held(primary)?.isDecrypted() === false;
-  for (const key of [primary, ...subkeys]) {
-    const secret = held(key);
-    if (secret === null) continue;
-    await unlock(secret, { fingerprint: key.fingerprint, passphrase });
-    await tryOut(secret, key, { certificate, date });
-    works.push(key.fingerprint);
+  const missing: string[] = [];
+  const locked = !secretPrimary.isDecrypted();
+  for (const key of [primary, ...signingSubkeys(certificate)]) {
+    const secret = secretOf(key, secrets);
+    if (secret === null) missing.push(key.fingerprint);
+    else {
+      await unlock(secret, { fingerprint: key.fingerprint, passphrase });
+      await tryKey(secret, key, { certificate, date });
+      works.push(key.fingerprint);
+    }
   }
-  const missing = subkeys.filter((key) => held(key) === null).map((key) => key.fingerprint);
   return { fingerprint, userIds, works, missing, locked };
 }
 
-/** A damaged self-signature is simply not there: the key would come back without its user id or its subkey. */
-function requireClaims({ primary, users, subkeys }: Certificate): void {
-  const isSaid = ({ bindings, weakBindings }: SelfSignatures) =>
+/** A damaged self-signature counts as absent: the key would come back without its user id or its subkey. */
+function requireSelfSignatures({ primary, users, subkeys }: Certificate): void {
+  const isSigned = ({ bindings, weakBindings }: SelfSignatures) =>
     bindings.length > 0 || weakBindings.length > 0;
-  const silent = [
-    ...(isSaid(primary) || users.some(isSaid) ? [] : [primary]),
-    ...subkeys.filter((subkey) => !isSaid(subkey) && subkey.revocations.length === 0),
+  const [unsigned] = [
+    ...(isSigned(primary) || users.some(isSigned) ? [] : [primary]),
+    ...subkeys.filter((subkey) => !isSigned(subkey) && subkey.revocations.length === 0),
   ];
-  const [first] = silent;
-  if (first !== undefined) throw damaged(`key ${first.fingerprint} has no valid self-signature`);
+  if (unsigned !== undefined) throw damaged(`key ${unsigned.fingerprint} has no valid self-signature`);
 }
 
 function damaged(what: string): PacksignError {
@@ -81,19 +79,18 @@ function damaged(what: string): PacksignError {
   });
 }
 
-async function tryOut(
-  secret: AnySecretKeyPacket,
+async function tryKey(
+  by: AnySecretKeyPacket,
   key: CertificateKey,
   { certificate, date }: { certificate: Certificate; date: Date },
 ): Promise<void> {
-  const certifies = key === certificate.primary;
-  const { anatomy } = certificate;
-  const over: Subject = certifies ? subjectOf(anatomy.primary, anatomy) : contentOf(TEST);
-  const signature = new SignaturePacket();
-  signature.signatureType = certifies ? enums.signature.key : enums.signature.binary;
-  signature.hashAlgorithm = enums.hash.sha512;
+  const { primary, anatomy } = certificate;
+  const [signatureType, over] =
+    key === primary
+      ? ([enums.signature.key, subjectOf(anatomy.primary, anatomy)] as const)
+      : ([enums.signature.binary, contentOf(TEST)] as const);
   try {
-    await signPacket(signature, { by: secret, over, date: wholeSeconds(date), config: POLICY });
+    const signature = await makeSignature({ signatureType }, { by, over, date: wholeSeconds(date) });
     if (key.packet === null) throw new Error('its public half cannot be read');
     await verifyPacket(signature, { by: key.packet, over, config: POLICY });
   } catch (error) {

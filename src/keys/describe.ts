@@ -1,14 +1,13 @@
 import { enums } from 'openpgp';
-import type { AnySecretKeyPacket } from 'openpgp';
 import { PacksignError } from '../errors.js';
-import { TAG, splitPackets } from '../pgp/packets.js';
 import { isBinary } from '../pgp/armor.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { readCertificates } from '../pgp/certificates.js';
-import { KEY_FILE, malformed } from '../pgp/origin.js';
-import { openSecretKey } from '../signers/secret-key.js';
-import type { KeyStatus } from '../pgp/key-status.js';
 import { chooseSigningKey, flagsAt, keyExpiry, revocationAt } from '../pgp/key-status.js';
+import { KEY_FILE, malformed } from '../pgp/origin.js';
+import { TAG, splitPackets } from '../pgp/packets.js';
+import { openSecretKey, secretOf } from '../signers/secret-key.js';
+import type { SecretKeyFile } from '../signers/secret-key.js';
 
 export type KeyUsage = 'certify' | 'sign' | 'encrypt' | 'authenticate';
 
@@ -18,12 +17,12 @@ export interface DescribedKey {
   readonly algorithm: string;
   readonly usage: readonly KeyUsage[];
   readonly created: Date;
-  /** Null: never. */
+  /** Null if it never expires. */
   readonly expires: Date | null;
   readonly revoked: boolean;
 }
 
-/** What a key file holds, for `key show`: plain values, with nothing secret among them. */
+/** What a key file holds, for `key show`: plain values, none of them secret. */
 export interface KeyDescription extends DescribedKey {
   /** Foreign text. */
   readonly userIds: readonly string[];
@@ -31,7 +30,7 @@ export interface KeyDescription extends DescribedKey {
   /** Whether any secret key in it is locked with a passphrase. */
   readonly locked: boolean;
   readonly subkeys: readonly DescribedKey[];
-  /** Fingerprint of the key that would sign now, or null with `problem` saying why none would. */
+  /** Fingerprint of the key that would sign now; null if none would, and `problem` says why. */
   readonly signsWith: string | null;
   readonly problem: string | null;
   readonly certificate: Certificate;
@@ -50,28 +49,27 @@ const FLAGS: readonly (readonly [number, KeyUsage])[] = [
  * @throws {PacksignError} `KEY_MALFORMED`: not exactly one key, or none that can be read.
  */
 export async function describeKey(bytes: Uint8Array, date: Date): Promise<KeyDescription> {
-  const { certificate, secrets } = isSecret(bytes)
+  const { certificate, secrets }: SecretKeyFile = isSecret(bytes)
     ? await openSecretKey(bytes)
-    : { certificate: await readOneCertificate(bytes), secrets: new Map<string, AnySecretKeyPacket>() };
-  const has = ({ fingerprint }: CertificateKey): boolean =>
-    secrets.size === 0 || secrets.get(fingerprint)?.isMissingSecretKeyMaterial() === false;
-  const signing = chooseSigningKey(certificate, date, has);
+    : { certificate: await readOneCertificate(bytes), secrets: new Map() };
+  const { primary, subkeys, userIds } = certificate;
+  const status = chooseSigningKey(
+    certificate,
+    date,
+    (key) => secrets.size === 0 || secretOf(key, secrets) !== null,
+  );
   return {
-    ...describePart(certificate, certificate.primary, date),
-    userIds: certificate.userIds,
+    ...describePart(certificate, primary, date),
+    userIds,
     secret: secrets.size > 0,
-    locked: [...secrets.values()].some(
+    locked: Array.from(secrets.values()).some(
       (secret) => !secret.isMissingSecretKeyMaterial() && !secret.isDecrypted(),
     ),
-    subkeys: certificate.subkeys.map((subkey) => describePart(certificate, subkey, date)),
-    ...outlook(signing),
+    subkeys: subkeys.map((subkey) => describePart(certificate, subkey, date)),
+    signsWith: status.kind === 'valid' ? status.key.fingerprint : null,
+    problem: status.kind === 'valid' ? null : status.reason,
     certificate,
   };
-}
-
-function outlook(standing: KeyStatus): Pick<KeyDescription, 'signsWith' | 'problem'> {
-  if (standing.kind === 'valid') return { signsWith: standing.key.fingerprint, problem: null };
-  return { signsWith: null, problem: standing.reason };
 }
 
 function describePart(certificate: Certificate, key: CertificateKey, date: Date): DescribedKey {
@@ -87,25 +85,18 @@ function describePart(certificate: Certificate, key: CertificateKey, date: Date)
 }
 
 function isSecret(bytes: Uint8Array): boolean {
-  const text = Buffer.from(bytes).toString('latin1').trimStart();
-  if (!isBinary(bytes)) return text.startsWith('-----BEGIN PGP PRIVATE KEY BLOCK-----');
-  return splitPackets(bytes, KEY_FILE).some(({ tag }) => tag === TAG.secretKey);
+  if (isBinary(bytes)) return splitPackets(bytes, KEY_FILE).some(({ tag }) => tag === TAG.secretKey);
+  const text = Buffer.from(bytes).toString('latin1');
+  return text.trimStart().startsWith('-----BEGIN PGP PRIVATE KEY BLOCK-----');
 }
 
 async function readOneCertificate(bytes: Uint8Array): Promise<Certificate> {
-  const [certificate, another] = await certificatesOf(bytes);
+  const [certificate, another] = await readCertificates(bytes).catch((error: unknown) => {
+    if (!(error instanceof PacksignError)) throw error;
+    // Here the file is a key that the user named, not a directory's keys.asc.
+    throw new PacksignError('KEY_MALFORMED', error.message, { cause: error });
+  });
   if (certificate === undefined) throw malformed(KEY_FILE, 'holds no key');
   if (another !== undefined) throw malformed(KEY_FILE, 'holds more than one key');
   return certificate;
-}
-
-async function certificatesOf(bytes: Uint8Array): Promise<readonly Certificate[]> {
-  try {
-    return await readCertificates(bytes);
-  } catch (error) {
-    // Here the file is a key that a user named, not a directory's keys.asc.
-    if (error instanceof PacksignError)
-      throw new PacksignError('KEY_MALFORMED', error.message, { cause: error });
-    throw error;
-  }
 }

@@ -1,43 +1,29 @@
 import { join } from 'node:path';
-import { createFile, kindOf, quietly, readBounded, removeDurably } from '../disk/files.js';
+import { createFile, kindOf, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_NAME } from '../model/layout.js';
-import type { KeyDescription } from './describe.js';
-import type { LintFinding } from './lint.js';
-import { lintAll } from './lint-published.js';
 import { readCertificateFile } from '../published/read.js';
 import { KEY_FILE_LIMIT_BYTES, openCertificates } from '../signers/open.js';
 import type { CertificateSources } from '../signers/open.js';
+import type { KeyDescription } from './describe.js';
+import type { GenerateKeyOptions, KeyForms } from './generate.js';
+import type { LintFinding } from './lint.js';
+import { lintAll } from './lint-published.js';
 
-export interface GenerateOptions {
-  readonly userId: string;
-  /** The file of the whole secret key; the others stand beside it. */
+export interface GenerateOptions extends Omit<GenerateKeyOptions, 'date'> {
+  /** The file of the whole secret key; the other files go beside it. */
   readonly output: string;
-  /** Null: the key is not locked. */
-  readonly passphrase: string | null;
-  /** Null: the key does not expire. */
-  readonly expiresInSeconds: number | null;
-  readonly rsa: boolean;
   readonly now: Date;
 }
 
-export interface GeneratedKey {
+/** A new key and the paths of its files. */
+export interface GeneratedKey extends KeyForms<string> {
   readonly fingerprint: string;
-  /** Path of the whole secret key, for a safe place. */
-  readonly secret: string;
-  /** Path of the secret signing subkey alone, for release machines. */
-  readonly signing: string;
-  /** Path of the certificate, which is public. */
-  readonly certificate: string;
-  /** Path of the revocation certificate. */
-  readonly revocation: string;
   readonly expires: Date | null;
 }
 
-/** The four files that a generated key is written to. */
-export function keyFiles(
-  output: string,
-): Pick<GeneratedKey, 'secret' | 'signing' | 'certificate' | 'revocation'> {
+/** The paths of a key's four files. */
+export function keyFiles(output: string): KeyForms<string> {
   const stem = output.replace(/\.asc$/, '');
   return {
     secret: output,
@@ -47,45 +33,60 @@ export function keyFiles(
   };
 }
 
-/** Refuses before anybody is asked for a passphrase. Throws FILE_EXISTS. */
+/** Checks for existing files before anyone is asked for a passphrase. Throws FILE_EXISTS. */
 export function checkKeyFiles(output: string): void {
-  const standing = Object.values(keyFiles(output)).find((path) => kindOf(path) !== null);
-  if (standing === undefined) return;
-  throw new PacksignError('FILE_EXISTS', `${standing} exists`, {
+  const existing = Object.values(keyFiles(output)).find((path) => kindOf(path) !== null);
+  if (existing === undefined) return;
+  throw new PacksignError('FILE_EXISTS', `${existing} exists`, {
     hint: 'packsign never overwrites a key: choose another name with --output FILE',
   });
 }
 
-/** Makes a key and writes its four files, or none of them. Throws FILE_EXISTS, FILE_UNWRITABLE. */
-export async function generateKeyFiles(options: GenerateOptions): Promise<GeneratedKey> {
-  checkKeyFiles(options.output);
-  const { generateKey } = await import('./generate.js');
-  const key = await generateKey({ ...options, date: options.now });
-  const files = keyFiles(options.output);
+/**
+ * Writes those of a key's files that are given, the secret key first: it can make the others again. Writes all of them
+ * or none, unless `replace` is set. Gives their paths. Throws FILE_EXISTS, FILE_UNWRITABLE.
+ */
+export function writeKeyFiles(
+  output: string,
+  forms: Partial<KeyForms<Uint8Array>>,
+  { replace }: { readonly replace: boolean },
+): readonly string[] {
+  const files = keyFiles(output);
   const written: string[] = [];
   try {
-    for (const part of ['secret', 'signing', 'revocation', 'certificate'] as const) {
-      createFile(files[part], key[part], { mode: part === 'certificate' ? 0o644 : 0o600 });
-      written.push(files[part]);
+    for (const form of ['secret', 'signing', 'revocation', 'certificate'] as const) {
+      const bytes = forms[form];
+      if (bytes === undefined) continue;
+      const write = replace ? writeDurably : createFile;
+      write(files[form], bytes, { mode: form === 'certificate' ? 0o644 : 0o600 });
+      written.push(files[form]);
     }
   } catch (error) {
-    for (const path of written) quietly(() => removeDurably(path));
+    if (!replace) for (const path of written) quietly(() => removeDurably(path));
     throw error;
   }
-  const { expiresInSeconds, now } = options;
+  return written;
+}
+
+/** Makes a key and writes its four files, or none of them. Throws FILE_EXISTS, FILE_UNWRITABLE. */
+export async function generateKeyFiles(options: GenerateOptions): Promise<GeneratedKey> {
+  const { output, expiresInSeconds, now } = options;
+  checkKeyFiles(output);
+  const { generateKey } = await import('./generate.js');
+  const key = await generateKey({ ...options, date: now });
+  writeKeyFiles(output, key, { replace: false });
   const expires = expiresInSeconds === null ? null : new Date(now.getTime() + expiresInSeconds * 1000);
-  return { fingerprint: key.fingerprint, ...files, expires };
+  return { fingerprint: key.fingerprint, ...keyFiles(output), expires };
 }
 
 export interface ShownKey extends Omit<KeyDescription, 'certificate'> {
-  /** What today's verifiers will say of it. */
+  /** What today's verifiers will say about it. */
   readonly lint: readonly LintFinding[];
 }
 
-export interface ShowKeyOptions {
+export interface ShowKeyOptions extends Pick<CertificateSources, 'environment'> {
   readonly now: Date;
-  readonly environment: CertificateSources['environment'];
-  /** Whose `keys.asc` the key is held against. */
+  /** The directory to whose `keys.asc` the key is compared. */
   readonly directory: string;
 }
 

@@ -1,17 +1,14 @@
 import type { Warning } from '../model/finding.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Published } from '../published/published.js';
-import type { LintFinding } from './lint.js';
+import type { LintContext, LintFinding } from './lint.js';
 
-export interface LintOptions {
-  /** Null: those that the directory publishes. */
+export interface LintOptions extends Omit<LintContext, 'published'> {
+  /** Null for those that the directory publishes. */
   readonly certificates: readonly Certificate[] | null;
-  /** When the published database ends; null where it does not, or there is none. */
-  readonly databaseExpires: Date | null;
-  readonly now: Date;
 }
 
-/** What today's verifiers will say of keys that sign here, and from when. Throws KEYS_MALFORMED. */
+/** What today's verifiers will say about the keys that sign here, and from when. Throws KEYS_MALFORMED. */
 export async function lintPublished(
   { certificates }: Published,
   options: LintOptions,
@@ -23,15 +20,11 @@ export async function lintPublished(
 
 export async function lintAll(
   certificates: readonly Certificate[],
-  {
-    published,
-    databaseExpires,
-    now,
-  }: { published: readonly Certificate[]; databaseExpires: Date | null; now: Date },
+  { published, ...context }: Omit<LintContext, 'published'> & { readonly published: readonly Certificate[] },
 ): Promise<readonly LintFinding[]> {
   const { lintCertificate } = await import('./lint.js');
   return certificates.flatMap((certificate) => {
     const same = published.find(({ fingerprint }) => fingerprint === certificate.fingerprint) ?? null;
-    return lintCertificate(certificate, { now, databaseExpires, published: same });
+    return lintCertificate(certificate, { ...context, published: same });
   });
 }

@@ -1,15 +1,15 @@
 import { enums, SignaturePacket } from 'openpgp';
 import type { AnySecretKeyPacket } from 'openpgp';
 import { PacksignError } from '../errors.js';
+import { readSignaturePacket, signPacket } from '../pgp/packet-objects.js';
+import type { KeySubject, Subject } from '../pgp/packet-objects.js';
 import type { Packet } from '../pgp/packets.js';
 import { TAG } from '../pgp/packets.js';
-import type { KeySubject } from '../pgp/packet-objects.js';
-import { readSignaturePacket, signPacket } from '../pgp/packet-objects.js';
 import { POLICY, STRONG_HASHES } from '../pgp/policy.js';
 
 const { hash, keyFlags, signature: signatureType } = enums;
 
-/** Why a key is given up. The last two say that it may be in foreign hands: all of its signatures die with it. */
+/** Why a key is revoked. The last two say that others may have it: all of its signatures become invalid. */
 export type RevocationReason = 'superseded' | 'retired' | 'compromised' | 'unspecified';
 
 const REASONS: Readonly<Record<RevocationReason, enums.reasonForRevocation>> = {
@@ -19,81 +19,92 @@ const REASONS: Readonly<Record<RevocationReason, enums.reasonForRevocation>> = {
   unspecified: enums.reasonForRevocation.noReason,
 };
 
-/** By whom, over what, when. */
-export interface Statement {
+/** Who signs, what, and when. */
+export interface Statement<Over extends Subject = KeySubject> {
   readonly by: AnySecretKeyPacket;
-  readonly over: KeySubject;
+  readonly over: Over;
   readonly date: Date;
 }
 
 export interface BindingChange extends Statement {
-  /** The self-signature that is said anew; null for a new subkey that signs. */
+  /** The self-signature that the new one replaces; null for a new signing subkey. */
   readonly before: Packet | null;
-  /** Seconds after the creation of the key that it speaks of; null is never. */
+  /** Seconds from the key's creation to its expiry; null if it never expires. */
   readonly expiresAfter: number | null;
-  /** Of a subkey that signs; null where there is none, or its secret half is not at hand. */
+  /** The signing subkey; null if there is none, or the file lacks its secret half. */
   readonly subkey: AnySecretKeyPacket | null;
 }
 
+/** Makes a signature with these subpackets. */
+export async function makeSignature(
+  claims: Partial<SignaturePacket>,
+  statement: Statement<Subject>,
+): Promise<SignaturePacket> {
+  const signature = Object.assign(new SignaturePacket(), { ...claims, hashAlgorithm: hash.sha512 });
+  await signPacket(signature, { ...statement, config: POLICY });
+  return signature;
+}
+
+export function packetOf(signature: SignaturePacket): Packet {
+  return { tag: TAG.signature, body: signature.write() };
+}
+
 /**
- * A self-signature that says what the one before said, with another expiry.
+ * A self-signature that repeats the one before with another expiry.
  *
- * @throws {PacksignError} `KEY_UNUSABLE`: a subkey that signs has to sign back, and can not.
+ * @throws {PacksignError} `KEY_UNUSABLE`: a signing subkey must sign back, and cannot.
  */
 export async function bindAnew(change: BindingChange): Promise<Packet> {
   const { by, over, date, before, expiresAfter } = change;
-  const signature = new SignaturePacket();
-  if (before === null) {
-    signature.signatureType = signatureType.subkeyBinding;
-    signature.keyFlags = new Uint8Array([keyFlags.signData]);
-  } else copyClaims(readSignaturePacket(before.body), signature);
-  signature.hashAlgorithm = hash.sha512;
-  if (((signature.keyFlags?.[0] ?? 0) & keyFlags.signData) !== 0 && over.bind !== undefined) {
-    signature.embeddedSignature = await signBack(change);
-  }
-  signature.keyNeverExpires = expiresAfter === null;
-  if (expiresAfter !== null) signature.keyExpirationTime = expiresAfter;
-  await signPacket(signature, { by, over, date, config: POLICY });
-  return { tag: TAG.signature, body: signature.write() };
+  const claims = before === null ? NEW_SUBKEY : claimsOf(readSignaturePacket(before.body));
+  const signs = ((claims.keyFlags?.[0] ?? 0) & keyFlags.signData) !== 0;
+  const expiry = {
+    keyNeverExpires: expiresAfter === null,
+    ...(expiresAfter === null ? {} : { keyExpirationTime: expiresAfter }),
+  };
+  const back = signs && over.bind !== undefined ? { embeddedSignature: await signBack(change) } : {};
+  return packetOf(await makeSignature({ ...claims, ...expiry, ...back }, { by, over, date }));
 }
 
-/** A revocation of the primary key, or of the subkey that `over` binds. */
+/** Revokes the primary key, or the subkey that `over` binds. */
 export async function revokeNow(
-  { by, over, date }: Statement,
+  statement: Statement,
   { reason, text }: { readonly reason: RevocationReason; readonly text: string },
 ): Promise<Packet> {
-  const signature = new SignaturePacket();
-  signature.signatureType =
-    over.bind === undefined ? signatureType.keyRevocation : signatureType.subkeyRevocation;
-  signature.hashAlgorithm = hash.sha512;
-  signature.reasonForRevocationFlag = REASONS[reason];
-  signature.reasonForRevocationString = text;
-  await signPacket(signature, { by, over, date, config: POLICY });
-  return { tag: TAG.signature, body: signature.write() };
+  const isPrimary = statement.over.bind === undefined;
+  const claims = {
+    signatureType: isPrimary ? signatureType.keyRevocation : signatureType.subkeyRevocation,
+    reasonForRevocationFlag: REASONS[reason],
+    reasonForRevocationString: text,
+  };
+  return packetOf(await makeSignature(claims, statement));
 }
 
-function copyClaims(from: SignaturePacket, to: SignaturePacket): void {
-  to.signatureType = from.signatureType;
-  to.keyFlags = from.keyFlags;
-  to.features = from.features;
-  to.isPrimaryUserID = from.isPrimaryUserID;
-  to.preferredHashAlgorithms = from.preferredHashAlgorithms;
-  to.preferredSymmetricAlgorithms = from.preferredSymmetricAlgorithms;
-  to.preferredCompressionAlgorithms = from.preferredCompressionAlgorithms;
+const NEW_SUBKEY: Partial<SignaturePacket> = {
+  signatureType: signatureType.subkeyBinding,
+  keyFlags: new Uint8Array([keyFlags.signData]),
+};
+
+function claimsOf(signature: SignaturePacket): Partial<SignaturePacket> {
+  return {
+    signatureType: signature.signatureType,
+    keyFlags: signature.keyFlags,
+    features: signature.features,
+    isPrimaryUserID: signature.isPrimaryUserID,
+    preferredHashAlgorithms: signature.preferredHashAlgorithms,
+    preferredSymmetricAlgorithms: signature.preferredSymmetricAlgorithms,
+    preferredCompressionAlgorithms: signature.preferredCompressionAlgorithms,
+  };
 }
 
-/** What stood in the binding before still holds: it is over the two keys alone. */
+/** Keeps the signature back from the binding before, if its hash is strong: it covers only the two keys. */
 async function signBack({ before, subkey, over, date }: BindingChange): Promise<SignaturePacket> {
-  const standing = before === null ? null : readSignaturePacket(before.body).embeddedSignature;
-  if (standing !== null && STRONG_HASHES.has(standing.hashAlgorithm ?? -1)) return standing;
+  const known = before === null ? null : readSignaturePacket(before.body).embeddedSignature;
+  if (known !== null && STRONG_HASHES.has(known.hashAlgorithm ?? -1)) return known;
   if (subkey === null) {
-    throw new PacksignError('KEY_UNUSABLE', 'the secret half of the subkey that signs is not in this file', {
+    throw new PacksignError('KEY_UNUSABLE', 'the secret half of the signing subkey is not in this file', {
       hint: 'take the file with the whole key',
     });
   }
-  const back = new SignaturePacket();
-  back.signatureType = signatureType.keyBinding;
-  back.hashAlgorithm = hash.sha512;
-  await signPacket(back, { by: subkey, over, date, config: POLICY });
-  return back;
+  return await makeSignature({ signatureType: signatureType.keyBinding }, { by: subkey, over, date });
 }

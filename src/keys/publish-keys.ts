@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { makeFolder, removeDurably, removeTemporaries, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
-import { KEYS_NAME, PENDING_REVOCATIONS_NAME } from '../model/layout.js';
 import type { Warning } from '../model/finding.js';
+import { KEYS_NAME, PENDING_REVOCATIONS_NAME } from '../model/layout.js';
 import { followPage } from '../page/follow-page.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { FileChanges, Published } from '../published/published.js';
@@ -14,7 +14,7 @@ import { makeWhole } from '../published/whole.js';
 import type { Run } from '../run.js';
 
 export interface PublishKeysOptions {
-  /** Certificates to take in. */
+  /** Certificates to add. */
   readonly certificates: readonly Certificate[];
   readonly run: Pick<Run, 'stateFolder' | 'now'>;
   /** Whether the trust page follows what is published. */
@@ -29,15 +29,15 @@ export interface PublishedKeys {
   /** Those that it did not hold before. */
   readonly added: readonly string[];
   readonly unchanged: boolean;
-  /** Why revocations wait until the next database is published; null where none do. */
+  /** Why revocations wait until the next database is published; null if none wait. */
   readonly held: string | null;
   readonly warnings: readonly Warning[];
 }
 
 /**
- * Merges certificates into what a directory tells people to trust: new keys, new subkeys, later expiry,
- * revocations. A revocation without which the published database would no longer verify waits for the next one
- * (docs/FORMAT.md §1). Nothing is ever taken out. Throws KEYS_MALFORMED, PREVIOUS_INVALID, FOREIGN_DATABASE.
+ * Merges certificates into the `keys.asc` that a directory publishes: new keys, new subkeys, later expiry, revocations.
+ * If the published database would no longer verify with a revocation, that revocation waits for the next database
+ * (docs/FORMAT.md §1). Removes nothing. Throws KEYS_MALFORMED, PREVIOUS_INVALID, FOREIGN_DATABASE.
  */
 export async function publishKeys(directory: string, options: PublishKeysOptions): Promise<PublishedKeys> {
   const { run, certificates: fresh } = options;
@@ -50,38 +50,32 @@ export async function publishKeys(directory: string, options: PublishKeysOptions
     const { mergeCertificates } = await import('../pgp/certificates.js');
     const known = await published.certificates();
     const wanted = await mergeCertificates(known, [...(await published.pendingRevocations()), ...fresh]);
-    const pending = await troubleWith(published, wanted);
-    const now = pending === null ? wanted : await withAdditions(known, fresh);
-    if (pending !== null) await refuseToInvalidate(published, now);
+    const held = await troubleWith(published, wanted);
+    const now = held === null ? wanted : await withoutFreshRevocations(published, fresh);
     const { changes, isChanged } = await writeKeys(published, now);
-    if (pending === null) removeDurably(join(stateFolder, PENDING_REVOCATIONS_NAME));
+    if (held === null) removeDurably(join(stateFolder, PENDING_REVOCATIONS_NAME));
     else await keepPending(stateFolder, wanted);
     const warnings = await followPage(published.with(changes), options);
     const before = new Set(known.map(({ fingerprint }) => fingerprint));
     const fingerprints = now.map(({ fingerprint }) => fingerprint).sort();
-    return {
-      keys: join(directory, KEYS_NAME),
-      fingerprints,
-      added: fingerprints.filter((fingerprint) => !before.has(fingerprint)),
-      unchanged: !isChanged && pending === null,
-      held: pending,
-      warnings,
-    };
+    const added = fingerprints.filter((fingerprint) => !before.has(fingerprint));
+    const unchanged = !isChanged && held === null;
+    return { keys: join(directory, KEYS_NAME), fingerprints, added, unchanged, held, warnings };
   } finally {
     unlock();
   }
 }
 
 /**
- * Publishes revocations that waited, where the published database rests on other keys by now (docs/FORMAT.md §1, step 5):
- * after a publication, and before the next one, as a run may have ended in between. Gives the directory as it is then.
- * The caller has the lock.
+ * Publishes revocations that waited, if the published database no longer rests on the revoked keys (docs/FORMAT.md §1,
+ * step 5). Runs after a publication, and before the next one in case the last run ended in between. Gives the changed
+ * directory. The caller has the lock.
  */
 export async function publishPendingRevocations(published: Published): Promise<Published> {
   const pending = await published.pendingRevocations();
   if (pending.length === 0 || published.sha256() === null) return published;
   const known = await published.certificates();
-  // Somebody who remembers all keys has to put a lost keys.asc right.
+  // If keys.asc is lost, only a person who knows all the keys can restore it.
   if (known.length === 0) return published;
   const { mergeCertificates } = await import('../pgp/certificates.js');
   const certificates = await mergeCertificates(known, pending);
@@ -91,16 +85,25 @@ export async function publishPendingRevocations(published: Published): Promise<P
   return published.with({ ...changes, [PENDING_REVOCATIONS_NAME]: null });
 }
 
-async function withAdditions(
-  known: readonly Certificate[],
+/** The published certificates with all news but revocations. Throws KEY_REVOKED if even they break the database. */
+async function withoutFreshRevocations(
+  published: Published,
   fresh: readonly Certificate[],
 ): Promise<readonly Certificate[]> {
   const { mergeCertificates } = await import('../pgp/certificates.js');
   const { withoutRevocations } = await import('./revocation.js');
-  return await mergeCertificates(known, await Promise.all(fresh.map(withoutRevocations)));
+  const additions = await Promise.all(fresh.map(withoutRevocations));
+  const certificates = await mergeCertificates(await published.certificates(), additions);
+  const trouble = await troubleWith(published, certificates);
+  if (trouble === null) return certificates;
+  throw new PacksignError(
+    'KEY_REVOKED',
+    `with these keys the published database would no longer verify: ${trouble}`,
+    { hint: 'sign the database with another key first, then publish the revocation' },
+  );
 }
 
-/** A `keys.asc` that says the same in other bytes is left as it is. */
+/** Leaves a `keys.asc` as it is if it holds the same certificates in other bytes. */
 async function writeKeys(
   published: Published,
   certificates: readonly Certificate[],
@@ -119,21 +122,11 @@ async function keepPending(stateFolder: string, certificates: readonly Certifica
   writeDurably(join(stateFolder, PENDING_REVOCATIONS_NAME), encodeCertificates(certificates).armored);
 }
 
-/** Why the published database would not verify with these certificates; null where it would. */
+/** Why the published database would not verify with these certificates; null if it would. */
 async function troubleWith(
   published: Published,
   certificates: readonly Certificate[],
 ): Promise<string | null> {
   const verdict = await verdictUnder(published, certificates);
   return verdict?.status === 'refused' ? verdict.message : null;
-}
-
-async function refuseToInvalidate(published: Published, certificates: readonly Certificate[]): Promise<void> {
-  const trouble = await troubleWith(published, certificates);
-  if (trouble === null) return;
-  throw new PacksignError(
-    'KEY_REVOKED',
-    `with these keys the published database would no longer verify: ${trouble}`,
-    { hint: 'sign the database with another key first, then publish the revocation' },
-  );
 }

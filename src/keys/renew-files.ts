@@ -1,25 +1,27 @@
 import { join } from 'node:path';
-import { createFile, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
+import { readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_NAME } from '../model/layout.js';
 import { once } from '../model/once.js';
-import type { CheckedBackup } from './backup.js';
 import type { Certificate } from '../pgp/certificates.js';
-import type { RenewedKey, RevocationReason } from './renew.js';
+import { readCertificateFile } from '../published/read.js';
 import type { Run } from '../run.js';
-import { checkKeyFiles, keyFiles } from './key-files.js';
+import { KEY_FILE_LIMIT_BYTES } from '../signers/open.js';
+import type { UnlockOptions } from '../signers/secret-key.js';
+import type { CheckedBackup } from './backup.js';
+import { checkKeyFiles, writeKeyFiles } from './key-files.js';
 import { publishKeys } from './publish-keys.js';
 import type { PublishedKeys } from './publish-keys.js';
-import { readCertificateFile } from '../published/read.js';
-import { KEY_FILE_LIMIT_BYTES } from '../signers/open.js';
+import type { RevocationReason } from './make-self-signature.js';
+import type { RenewedKey } from './renew.js';
 
 export interface ChangeKeyOptions {
   /** File of the whole secret key. */
   readonly file: string;
-  /** Where the changed key is written; null changes the files themselves. */
+  /** Where to write the changed key; null changes the files themselves. */
   readonly output: string | null;
   readonly passphrase: (label: string) => Promise<string | null>;
-  /** The directory whose `keys.asc` is refreshed where it holds the key. */
+  /** The directory whose `keys.asc` is refreshed if it holds the key. */
   readonly directory: string;
   /** Whether the directory's trust page follows its `keys.asc`. */
   readonly page: boolean;
@@ -28,16 +30,16 @@ export interface ChangeKeyOptions {
 
 export interface ChangedKey {
   readonly fingerprint: string;
-  /** The key that signs now; null where none does. */
+  /** The key that signs now; null if none does. */
   readonly signingKey: string | null;
   readonly expires: Date | null;
   /** Files that were written, the whole secret key first. */
   readonly files: readonly string[];
-  /** Null where the directory does not publish this key: there is something left to do. */
+  /** Null if the directory does not publish this key: the user has to publish it. */
   readonly published: PublishedKeys | null;
 }
 
-/** Moves a key's expiry. Throws the codes of `changeKey` and KEY_REVOKED. */
+/** Changes a key's expiry. Throws the codes of `changeKey` and KEY_REVOKED. */
 export async function extendKeyFile(
   options: ChangeKeyOptions & { readonly expires: Date | null },
 ): Promise<ChangedKey> {
@@ -54,10 +56,10 @@ export async function rotateKeyFile(
 }
 
 export interface RevokeKeyOptions extends ChangeKeyOptions {
-  /** Null only for a revocation certificate, which says it by itself. */
+  /** Null only for a revocation certificate, which holds the reason itself. */
   readonly reason: RevocationReason | null;
   readonly text: string;
-  /** Fingerprint of the subkey alone; null revokes the whole key. */
+  /** Fingerprint of one subkey; null revokes the whole key. */
   readonly subkey: string | null;
 }
 
@@ -68,19 +70,20 @@ export interface RevokeKeyOptions extends ChangeKeyOptions {
 export async function revokeKeyFile(options: RevokeKeyOptions): Promise<ChangedKey> {
   const { reason } = options;
   const { isRevocation } = await import('./revocation.js');
-  if (isRevocation(readKeyFile(options.file))) return await publishRevocation(options);
+  const bytes = readKeyFile(options.file);
+  if (isRevocation(bytes)) return await publishRevocation(bytes, options);
   if (reason === null) {
-    throw new PacksignError('USAGE', 'a key is revoked for a reason', {
-      hint: '--reason superseded or retired keeps what it signed; compromised or unspecified ends all of it',
+    throw new PacksignError('USAGE', '--reason is required', {
+      hint: '--reason superseded or retired keeps what it signed; compromised or unspecified invalidates all of it',
     });
   }
   const { revokeKey } = await import('./renew.js');
-  return await changeKey(options, (bytes, unlocking) =>
-    revokeKey(bytes, { ...options, ...unlocking, reason }),
+  return await changeKey(options, (whole, unlocking) =>
+    revokeKey(whole, { ...options, ...unlocking, reason }),
   );
 }
 
-/** What a backup is good for, tried out in memory. Throws NO_KEY, KEY_MALFORMED, KEY_UNUSABLE, and for passphrases. */
+/** Tries out a backup in memory. Throws NO_KEY, KEY_MALFORMED, KEY_UNUSABLE, and for passphrases. */
 export async function checkBackupFile(
   file: string,
   { passphrase, run: { now } }: Pick<ChangeKeyOptions, 'passphrase' | 'run'>,
@@ -89,80 +92,56 @@ export async function checkBackupFile(
   return await checkBackup(readKeyFile(file), { passphrase: once(() => passphrase(file)), date: now });
 }
 
-interface Unlocking {
-  readonly passphrase: () => Promise<string | null>;
-  readonly date: Date;
-}
-
 /**
- * Reads the key, changes it, tries the changed one out, writes its files, refreshes `keys.asc`. Throws NO_KEY,
+ * Reads the key, changes it, tries the changed key out, writes its files, refreshes `keys.asc`. Throws NO_KEY,
  * KEY_MALFORMED, KEY_UNUSABLE, PASSPHRASE_NEEDED, PASSPHRASE_WRONG, FILE_EXISTS, FILE_UNWRITABLE, the codes of
  * `publishKeys`.
  */
 async function changeKey(
   options: ChangeKeyOptions,
-  change: (bytes: Uint8Array, unlocking: Unlocking) => Promise<RenewedKey>,
+  change: (bytes: Uint8Array, unlocking: UnlockOptions) => Promise<RenewedKey>,
 ): Promise<ChangedKey> {
   const { file, output, run } = options;
-  const { now } = run;
   const bytes = readKeyFile(file);
   if (output !== null) checkKeyFiles(output);
-  const passphrase = once(() => options.passphrase(file));
-  const key = await change(bytes, { passphrase, date: now });
+  const unlocking = { passphrase: once(() => options.passphrase(file)), date: run.now };
+  const key = await change(bytes, unlocking);
+  const { secret, signing, armored: certificate } = key;
   const { checkBackup } = await import('./backup.js');
-  await checkBackup(key.secret, { passphrase, date: now });
-  const files = writeKeyFiles(key, options);
-  return { ...(await outcome(key.certificate, options)), files };
+  await checkBackup(secret, unlocking);
+  const forms = { secret, signing, certificate };
+  const files = writeKeyFiles(output ?? file, forms, { replace: output === null });
+  return await publishChanged(key.certificate, options, files);
 }
 
-/** The secret key first: whatever fails afterwards can be made again from it. */
-function writeKeyFiles(key: RenewedKey, { file, output }: ChangeKeyOptions): readonly string[] {
-  const { secret, signing, certificate } = keyFiles(output ?? file);
-  const parts = [
-    [secret, key.secret, 0o600],
-    [signing, key.signing, 0o600],
-    [certificate, key.armored, 0o644],
-  ] as const;
-  const written: string[] = [];
-  try {
-    for (const [path, bytes, mode] of parts) {
-      if (output === null) writeDurably(path, bytes, { mode });
-      else createFile(path, bytes, { mode });
-      written.push(path);
-    }
-  } catch (error) {
-    if (output !== null) for (const path of written) quietly(() => removeDurably(path));
-    throw error;
-  }
-  return written;
-}
-
-async function publishRevocation(options: RevokeKeyOptions): Promise<ChangedKey> {
+async function publishRevocation(bytes: Uint8Array, options: RevokeKeyOptions): Promise<ChangedKey> {
   const { file, directory } = options;
   const keys = join(directory, KEYS_NAME);
   const { applyRevocation } = await import('./revocation.js');
-  const certificate = await applyRevocation(readKeyFile(file), await readCertificateFile(keys));
+  const certificate = await applyRevocation(bytes, await readCertificateFile(keys));
   if (certificate === null) {
     throw new PacksignError('KEY_NOT_PUBLISHED', `${file} revokes none of the keys in ${keys}`, {
       hint: 'name the directory that publishes the key: packsign key revoke FILE DIR',
     });
   }
-  return { ...(await outcome(certificate, options)), files: [] };
+  return await publishChanged(certificate, options, []);
 }
 
-async function outcome(
+async function publishChanged(
   certificate: Certificate,
   { directory, page, run }: ChangeKeyOptions,
-): Promise<Omit<ChangedKey, 'files'>> {
+  files: readonly string[],
+): Promise<ChangedKey> {
   const { expiryOf, signingStatus } = await import('../pgp/certificates.js');
   const { fingerprint } = certificate;
-  const standing = signingStatus(certificate, run.now);
+  const status = signingStatus(certificate, run.now);
   const known = await readCertificateFile(join(directory, KEYS_NAME));
   const isPublished = known.some((one) => one.fingerprint === fingerprint);
   return {
     fingerprint,
-    signingKey: standing.kind === 'valid' ? standing.key.fingerprint : null,
+    signingKey: status.kind === 'valid' ? status.key.fingerprint : null,
     expires: expiryOf(certificate, run.now),
+    files,
     published: isPublished ? await publishKeys(directory, { certificates: [certificate], page, run }) : null,
   };
 }
@@ -171,6 +150,6 @@ function readKeyFile(file: string): Uint8Array {
   const bytes = readBounded(file, KEY_FILE_LIMIT_BYTES);
   if (bytes !== null) return bytes;
   throw new PacksignError('NO_KEY', `there is no key file ${file}`, {
-    hint: 'a key that GnuPG keeps is changed with gpg --quick-set-expire, --quick-add-key or --edit-key',
+    hint: 'change a key in GnuPG with gpg --quick-set-expire, --quick-add-key or --edit-key',
   });
 }

@@ -1,17 +1,17 @@
 import { PacksignError } from '../errors.js';
 import { DATABASE_NAME } from './layout.js';
 
-/** Whether text names something by its address rather than by a path. */
+/** Whether text is an address rather than a path. */
 export function isAddress(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
 }
 
 /**
- * The address of a database in the one form in which addresses are compared (docs/FORMAT.md §8 step 6):
- * scheme and host lower-cased, no default port, no fragment. An address that does not end in `.plist` is
- * that of the directory, and its `packages.plist` is meant.
+ * The address of a database in its canonical form, for comparisons (docs/FORMAT.md §8 step 6): lower-case scheme and
+ * host, no default port, no fragment. An address that does not end in `.plist` is a directory, and means its
+ * `packages.plist`.
  *
- * Throws USAGE for anything but http, https and file, and for an address with a password in it.
+ * Throws USAGE for anything but http, https and file, and for an address with a password.
  */
 export function databaseAddress(text: string): string {
   const url = parse(text);
@@ -22,7 +22,7 @@ export function databaseAddress(text: string): string {
   return url.href;
 }
 
-/** The same for an address that a database names: null where it is none that could be asked. */
+/** The same for an address in a database: null if `databaseAddress` refuses it. */
 export function namedAddress(text: string): string | null {
   try {
     return databaseAddress(text);
@@ -53,7 +53,7 @@ export function nameForAddress(address: string): string {
 }
 
 function parse(text: string): URL {
-  // `example.org:8080/dist` would be read as one whose scheme is a host.
+  // In `example.org:8080/dist`, URL would take the host for the scheme.
   if (!isAddress(text) || !URL.canParse(text)) {
     throw new PacksignError('USAGE', `"${text}" is not an address`, {
       hint: 'an address begins with https://, http:// or file://',
@@ -61,13 +61,10 @@ function parse(text: string): URL {
   }
   const url = new URL(text);
   if (!['http:', 'https:', 'file:'].includes(url.protocol)) {
-    throw new PacksignError(
-      'USAGE',
-      `packsign fetches from http, https and file addresses, not ${url.protocol}`,
-    );
+    throw new PacksignError('USAGE', `packsign fetches from http, https and file, not ${url.protocol}`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw new PacksignError('USAGE', 'an address with a user name or a password in it is not used');
+    throw new PacksignError('USAGE', 'an address must not contain a user name or a password');
   }
   return url;
 }

@@ -1,5 +1,5 @@
 import type { FileEntry } from './file-entry.js';
-import { FILE_LIMIT } from './file-entry.js';
+import { FILE_LIMIT, fileNameOf } from './file-entry.js';
 import { FORMAT } from './database.js';
 import type { Database, Signers, Trust } from './database.js';
 import {
@@ -12,9 +12,10 @@ import {
 } from './entry.js';
 import type { Entry, FileFacts } from './entry.js';
 import type { Warning } from './finding.js';
-import { carryHistory, sinceOf } from './ledger.js';
-import { addressOf, comparePackages, compareText } from './package.js';
+import { carryHistory, sinceOf, sortedByPath } from './ledger.js';
+import { addressOf, byAddress, comparePackages } from './package.js';
 import type { Package } from './package.js';
+import { once } from './once.js';
 import { validitySeconds } from './settings.js';
 import type { Settings, TrustSetting } from './settings.js';
 import { PacksignError } from '../errors.js';
@@ -30,18 +31,15 @@ export interface AssembleContext {
   readonly issued: Date;
   /** File path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
-  /**
-   * Paths that are not looked at this time: what is published of them stays as it is, and a new one stays
-   * out. None but where nobody is at the keyboard.
-   */
+  /** Paths to leave alone, while nobody is at the keyboard: published entries stay, and new files stay out. */
   readonly held?: ReadonlySet<string>;
   readonly vouched?: Vouched | null;
 }
 
-/** Files whose published entries are known to say all that there is to say: under these very settings, of these very bytes. */
+/** Files whose published entries are known to be complete: made under these very settings, of these very bytes. */
 export interface Vouched {
   readonly isVouched: (path: string) => boolean;
-  /** What was said when they were described, and of all else. */
+  /** The warnings of the build that made the entries. */
   readonly warnings: readonly Warning[];
 }
 
@@ -51,19 +49,19 @@ export interface Assembled {
 }
 
 /**
- * What was found last, under some settings: a watch asks for the same again and again. Two lists side by side, and no
- * table: files come in the order of their paths.
+ * The last result under some settings: a watch asks for the same again and again. Two parallel lists, not a table: the
+ * files are in the order of their paths.
  */
 interface Found {
   readonly observed: readonly FileFacts[];
-  /** Null for what was held. */
+  /** Null for held files. */
   readonly entries: readonly (Entry | null)[];
 }
 
 const NOTHING_FOUND: Found = { observed: [], entries: [] };
 const lastFound = new WeakMap<Settings, Found>();
 
-/** Finds what was found of a file before; to be asked in the order of their paths. */
+/** Finds the last entry of a file; ask for files in the order of their paths. */
 function recall({ observed, entries }: Found): (file: FileFacts) => Entry | null {
   let at = 0;
   return (file) => {
@@ -86,10 +84,9 @@ function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
     const vouched = listed === undefined ? null : vouchedEntry(observed, listed);
     if (vouched !== null) return vouched;
     const last = before(observed);
-    // Only what was published since as it was found says all that there is to say.
+    // Use the last entry only if it was published since as it was.
     if (last?.kind === 'listed' && last.file === listed) return last;
     const entry = describeFile(observed, settings, sinceOf(listed, observed.sha256, issued));
-    // A new file is described for the first time.
     if (listed === undefined || entry.kind === 'left-out') return entry;
     return {
       kind: 'listed',
@@ -100,13 +97,13 @@ function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
   };
 }
 
-/** Finds the published entry of a file that is vouched for. */
+/** Finds the published entry of a vouched file. */
 function vouchedFinder({
   settings,
   published,
   vouched = null,
 }: AssembleContext): (observed: FileFacts, listed: FileEntry) => Entry | null {
-  // Where addresses are given by hand, they do not tell whose a package is.
+  // An address that the maintainer chose does not identify the file of a package.
   if (vouched === null || givesAddresses(settings)) return () => null;
   const warnings = entryWarnings(vouched.warnings);
   const packages = new Map<string | undefined, Package>();
@@ -124,16 +121,10 @@ function givesAddresses({ Packages }: Settings): boolean {
   return Array.from(Packages?.values() ?? []).some((override) => override['Download-URL'] !== undefined);
 }
 
-/** Finds the package that is published in the place of another. Its table is made when it is asked for the first time. */
+/** Finds the published package with the address of another. Makes its table when it is first asked. */
 function packageFinder(packages: readonly Package[]): (entry: Package) => Package | undefined {
-  let byAddress: Map<string, Package> | null = null;
-  return (entry) => {
-    if (byAddress === null) {
-      byAddress = new Map();
-      for (const other of packages) byAddress.set(addressOf(other), other);
-    }
-    return byAddress.get(addressOf(entry));
-  };
+  const table = once(() => byAddress(packages));
+  return (entry) => table().get(addressOf(entry));
 }
 
 interface Listing {
@@ -143,8 +134,8 @@ interface Listing {
 }
 
 /**
- * Makes a database of files as they were hashed, in byte order of their paths (docs/FORMAT.md §3 to §6).
- * Same input, same value. Throws ARCHIVE_UNREADABLE when a listed file can no longer be named.
+ * Makes a database from hashed files, which are in byte order of their paths (docs/FORMAT.md §3 to §6).
+ * Same input, same value. Throws ARCHIVE_UNREADABLE if a listed file no longer has a name and a version.
  */
 export function assemble(observed: readonly FileFacts[], context: AssembleContext): Assembled {
   const { settings, published, issued } = context;
@@ -205,7 +196,7 @@ function listFiles(observed: readonly FileFacts[], context: AssembleContext): Li
     packages.push(asPublished(before, entry));
   }
   packages.sort(comparePackages);
-  // What is kept of held paths may be listed without a package: then only looking through all files tells.
+  // Entries of held paths may be listed without a package: then check all files.
   const mayRepeat = kept.files.size > 0 || hasTwins(packages);
   return {
     files: kept.files.size === 0 ? files : sortedByPath(files),
@@ -214,10 +205,7 @@ function listFiles(observed: readonly FileFacts[], context: AssembleContext): Li
   };
 }
 
-/**
- * The published entry where it says the same: one value for one entry, so that whoever compares or writes
- * databases sees at a glance what stayed.
- */
+/** The published entry if it is equal: the same object lets comparing and writing databases skip it. */
 function asPublished<T extends object>(published: T | undefined, entry: T): T {
   return published !== undefined && isSameEntry(published, entry) ? published : entry;
 }
@@ -243,25 +231,14 @@ function keptEntries(
   const files = new Map(Array.from(published?.Archives ?? []).filter(([path]) => held.has(path)));
   const addresses = new Set(Array.from(files.keys(), (path) => downloadUrl(path, {})));
   const packages = (published?.Packages ?? []).filter(({ 'Download-URL': url }) => {
-    // Relative, or behind whatever Base-URL was set when it was published.
-    for (let start = 0; url !== undefined && start >= 0; start = nextSegment(url, start)) {
-      if (addresses.has(url.slice(start))) return true;
-    }
-    return false;
+    // Relative, or after the Base-URL of the time when it was published.
+    const segments = url?.split('/') ?? [];
+    return segments.some((_, index) => addresses.has(segments.slice(index).join('/')));
   });
   return { files, packages };
 }
 
-function nextSegment(url: string, start: number): number {
-  const slash = url.indexOf('/', start);
-  return slash < 0 ? -1 : slash + 1;
-}
-
-function sortedByPath<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
-  return new Map(Array.from(map).sort(([a], [b]) => compareText(a, b)));
-}
-
-// A listed file is withdrawn only when it is gone or excluded (cli contract), never because a name went.
+// Withdraw a listed file only if it is gone or excluded (cli contract), never because it lost its name.
 function refuseToDrop({ path, message }: Warning, published: Database | null): void {
   if (path === null || published?.Archives.has(path) !== true) return;
   throw new PacksignError('ARCHIVE_UNREADABLE', `${path} is listed and cannot be listed again: ${message}`, {
@@ -283,23 +260,17 @@ function withoutFile(
     warnings: unused.map(([key]) => ({
       code: 'UNUSED_OVERRIDE',
       path: null,
-      message: `"Packages" in packsign.json names ${key}, and nothing here is called so`,
+      message: `"Packages" in packsign.json names ${key}, which matches no file or package`,
     })),
   };
 }
 
-/** Whether two packages have the same name, version and flavor; they are sorted. */
+/** Whether two of the sorted packages have the same name, version and flavor. */
 function hasTwins(packages: readonly Package[]): boolean {
-  let before: Package | null = null;
-  for (const entry of packages) {
-    if (before !== null && isTwin(before, entry)) return true;
-    before = entry;
-  }
-  return false;
-}
-
-function isTwin(a: Package, b: Package): boolean {
-  return a.Name === b.Name && a.Version === b.Version && a.Flavor === b.Flavor;
+  return packages.some(({ Name, Version, Flavor }, index) => {
+    const before = packages[index - 1];
+    return before?.Name === Name && before.Version === Version && before.Flavor === Flavor;
+  });
 }
 
 function duplicates(files: ReadonlyMap<string, FileEntry>): Warning[] {
@@ -321,24 +292,16 @@ function duplicates(files: ReadonlyMap<string, FileEntry>): Warning[] {
 
 // Wheels of one version for different platforms are not duplicates.
 function wheelTags(path: string): string {
-  return /\.whl$/i.test(path)
-    ? path
-        .slice(path.lastIndexOf('/') + 1)
-        .split('-')
-        .slice(2)
-        .join('-')
-    : '';
+  return /\.whl$/i.test(path) ? fileNameOf(path).split('-').slice(2).join('-') : '';
 }
 
-/** Only clients of 0.5 join relative addresses and know `installer` and `hidden`. */
+/** PackMan clients know relative addresses, `installer` and `hidden` only since 0.5. */
 function packManVersion(packages: readonly Package[]): string {
-  return packages.some(needsVersion5) ? '0.5' : '0.3';
-}
-
-function needsVersion5(entry: Package): boolean {
-  const url = entry['Download-URL'];
-  const relative = url !== undefined && !/^[a-z][a-z0-9+.-]*:/i.test(url);
-  return relative || entry.Flavor === 'installer' || entry.Flavor === 'hidden';
+  const isNew = packages.some(({ 'Download-URL': url, Flavor }) => {
+    const isRelative = url !== undefined && !/^[a-z][a-z0-9+.-]*:/i.test(url);
+    return isRelative || Flavor === 'installer' || Flavor === 'hidden';
+  });
+  return isNew ? '0.5' : '0.3';
 }
 
 function expiry(issued: Date, settings: Settings): { Expires?: Date } {
@@ -346,7 +309,7 @@ function expiry(issued: Date, settings: Settings): { Expires?: Date } {
   return seconds === null ? {} : { Expires: new Date(issued.getTime() + Math.round(seconds) * 1000) };
 }
 
-/** In the order in which it is read back, or a comparison would find it changed. */
+/** In the order of the format, because comparisons of settings depend on it. */
 function offer({ URL, Fingerprints, Threshold = 1, Maintainer }: TrustSetting): Trust {
   return { URL, Fingerprints, Threshold, ...(Maintainer === undefined ? {} : { Maintainer }) };
 }

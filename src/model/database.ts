@@ -1,7 +1,7 @@
 import type { FileEntries } from './file-entry.js';
 import type { Package } from './package.js';
 
-/** Bytes that a path had once (docs/FORMAT.md §6, `History`). */
+/** Former bytes of a path (docs/FORMAT.md §6, `History`). */
 export interface Withdrawal {
   readonly SHA256: string;
   /** `Issued` of the first database without these bytes. */
@@ -9,16 +9,16 @@ export interface Withdrawal {
   readonly Reason?: string;
 }
 
-/** File path → the bytes that it had once, oldest first. */
+/** File path → its former bytes, oldest first. */
 export type History = ReadonlyMap<string, readonly Withdrawal[]>;
 
-/** Who signs: primary fingerprints (40 upper-case hex digits, sorted) and how many of them must. */
+/** The keys that sign: primary fingerprints (40 upper-case hex digits, sorted), and how many of them must. */
 export interface Signers {
   readonly Threshold: number;
   readonly Fingerprints: readonly string[];
 }
 
-/** Another database that this maintainer vouches for: an offer, never followed by itself. */
+/** Another database that this maintainer vouches for: an offer that readers never follow on their own. */
 export interface Trust {
   readonly URL: string;
   readonly Fingerprints: readonly string[];
@@ -30,7 +30,7 @@ export interface Trust {
 export interface Packsign {
   readonly Format: number;
   readonly Database?: string;
-  /** The counter: later than that of every database before. */
+  /** The counter: later than in every database before. */
   readonly Issued: Date;
   readonly Expires?: Date;
   /** SHA-256 of the database that this one replaces. */
@@ -42,7 +42,7 @@ export interface Packsign {
   readonly History?: History;
 }
 
-/** A database as its document says it, key for key (docs/FORMAT.md §3). */
+/** A database, with the keys of its document (docs/FORMAT.md §3). */
 export interface Database {
   /** PackMan's format. */
   readonly Version: string;
@@ -54,7 +54,7 @@ export interface Database {
   readonly Packsign: Packsign;
 }
 
-/** The greatest `Packsign.Format` that this packsign reads, and the one that it writes. */
+/** The highest `Packsign.Format` that this packsign reads, and the one that it writes. */
 export const FORMAT = 1;
 
 /** Limits of docs/FORMAT.md §9. */
@@ -62,7 +62,7 @@ export const DATABASE_LIMIT_BYTES = 320 * 1024 * 1024;
 export const SIGNATURE_LIMIT_BYTES = 64 * 1024;
 export const KEYS_LIMIT_BYTES = 1024 * 1024;
 
-/** How many signatures a database asks for; one where it names no signers. */
+/** How many signatures a database requires; one if it names no signers. */
 export function thresholdOf(database: Database): number {
   return database.Packsign.Signers?.Threshold ?? 1;
 }

@@ -3,22 +3,22 @@ import { compareFiles } from './file-difference.js';
 import type { FileDifference, Replaced } from './file-difference.js';
 import type { Database, Packsign } from './database.js';
 import { isAccountedFor } from './ledger.js';
-import { addressOf, comparePackages, EXECUTABLE_KEYS } from './package.js';
+import { addressOf, byAddress, comparePackages, EXECUTABLE_KEYS } from './package.js';
 import type { Package } from './package.js';
 
-/** How one database differs from the one before it. Paths and names sorted. */
+/** How one database differs from the one before it, with sorted paths and names. */
 export interface Difference extends Pick<FileDifference, 'added' | 'withdrawn'> {
-  /** Other bytes under a listed path. */
+  /** Listed paths with other bytes. */
   readonly changed: readonly ChangedBytes[];
   readonly metadata: readonly ChangedValue[];
   /** Top-level and `Packsign` keys that the maintainer sets. */
   readonly settings: readonly ChangedValue[];
-  /** Values that PackMan executes, new or changed; in full. */
+  /** New or changed values that PackMan executes, in full. */
   readonly executable: readonly ChangedValue[];
 }
 
 export interface ChangedBytes extends Replaced {
-  /** The maintainer's reason; null where none was given. */
+  /** The maintainer's reason, or null. */
   readonly reason: string | null;
 }
 
@@ -30,7 +30,7 @@ export interface ChangedValue {
   readonly after: string | null;
 }
 
-/** What the next database changes; everything is added where nothing was published. */
+/** What the next database changes; if nothing was published, it adds everything. */
 export function diffDatabases(published: Database | null, next: Database): Difference {
   const { added, withdrawn, replaced } = compareFiles(published?.Archives, next.Archives);
   const packages = changedPackages(published?.Packages ?? [], next.Packages);
@@ -43,7 +43,7 @@ export function diffDatabases(published: Database | null, next: Database): Diffe
     metadata: [
       ...replaced.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),
       ...changedPseudoPackages(published, next),
-      // A value that PackMan no longer runs is told with the rest.
+      // Values that PackMan no longer runs are listed with the rest.
       ...packages.filter(({ key, after }) => !isExecutable(key) || after === null),
     ],
     settings: published === null ? [] : changedKeys('', maintained(published), maintained(next)),
@@ -84,7 +84,7 @@ function changedPackages(published: readonly Package[], next: readonly Package[]
   return changes;
 }
 
-/** All of a new package is new: only what would be executed is worth a line. */
+/** Of a new package, list only the values that PackMan executes. */
 function takeExecutable(entry: Package, changes: ChangedValue[]): void {
   for (const key of EXECUTABLE_KEYS) {
     const after = show(entry[key]);
@@ -92,7 +92,7 @@ function takeExecutable(entry: Package, changes: ChangedValue[]): void {
   }
 }
 
-/** Those that are not the published values themselves. Both lists have the same order. */
+/** The packages that are not the published objects. Both lists have the same order. */
 function freshPackages(published: readonly Package[], next: readonly Package[]): readonly Package[] {
   let at = 0;
   return next.filter((entry) => {
@@ -105,7 +105,7 @@ function freshPackages(published: readonly Package[], next: readonly Package[]):
   });
 }
 
-/** Packages without a file are not told by paths: they come and go by the maintainer's hand alone. */
+/** Packages without a file, which no path shows: only the maintainer adds and removes them. */
 function changedPseudoPackages(published: Database | null, next: Database): readonly ChangedValue[] {
   const before = pseudoNames(published);
   const after = pseudoNames(next);
@@ -123,12 +123,6 @@ function pseudoNames(database: Database | null): ReadonlySet<string> {
     if (entry['Download-URL'] === undefined) names.add(entry.Name);
   }
   return names;
-}
-
-function byAddress(packages: readonly Package[]): ReadonlyMap<string, Package> {
-  const found = new Map<string, Package>();
-  for (const entry of packages) found.set(addressOf(entry), entry);
-  return found;
 }
 
 function maintained({ Maintainer, Description, Include, Packsign }: Database): Record<string, unknown> {

@@ -1,3 +1,4 @@
+import { fileNameOf } from './file-entry.js';
 import type { FileEntry } from './file-entry.js';
 import { isArchiveName, isNamedAfter, namesAgree, splitFileName } from './file-name.js';
 import type { Warning } from './finding.js';
@@ -6,17 +7,17 @@ import type { Package } from './package.js';
 import type { Override, Settings } from './settings.js';
 import { oneLine } from './text.js';
 
-/** A file as it was hashed. */
+/** A file that was hashed. */
 export interface FileFacts {
   readonly path: string;
   readonly size: number;
   readonly sha256: string;
-  /** Maybe known from a time when it was wanted; null where it never was. */
+  /** Null if it was never needed. */
   readonly md5: string | null;
   readonly reading: MetadataReading;
 }
 
-/** What one file adds to a database, both halves of it, or why it is left out. */
+/** What one file adds to both lists of a database, or why it is left out. */
 export type Entry =
   | {
       readonly kind: 'listed';
@@ -32,7 +33,7 @@ const NOTHING = {};
 export const NO_WARNINGS: readonly Warning[] = [];
 const NO_TEST = 'raise ImportError("no test")';
 
-/** Name, version and PackMan's keys of one file whose bytes are listed `since` then (docs/FORMAT.md §4 and §5). */
+/** Makes the entries of one file, whose bytes are listed since `since` (docs/FORMAT.md §4 and §5). */
 export function describeFile(observed: FileFacts, settings: Settings, since: Date): Entry {
   const { path } = observed;
   const metadata = observed.reading.kind === 'found' ? observed.reading.metadata : null;
@@ -65,7 +66,7 @@ function packageOf(
 ): Package {
   const metadata = reading.kind === 'found' ? reading.metadata : null;
   const summary = oneLine(metadata?.summary ?? '', DESCRIPTION_LIMIT);
-  // No spread stands first: literals that begin with one cost ten times as much.
+  // Keep a key first: an object literal that begins with a spread costs ten times as much.
   return {
     Description: summary === '' ? `${Name} ${Version}` : summary,
     ...(metadata?.homePage == null ? NOTHING : { 'Home-page': metadata.homePage }),
@@ -79,12 +80,12 @@ function packageOf(
   };
 }
 
-/** Python that PackMan runs: from inside a file only a validated module name reaches it (threat T17). */
+/** Python that PackMan runs. Of a file's contents, it may contain only a validated module name (threat T17). */
 function installTest(name: string, metadata: Metadata | null): string {
   return metadata?.kind === 'sdist' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? `import ${name}` : NO_TEST;
 }
 
-/** A package that is listed without a file; PackMan tests for it, and a person installs it. */
+/** A package without a file: PackMan tests for it, and a person installs it. */
 export function pseudoPackage(name: string, override: Override): Package {
   const { Yanked: _, ...pacManKeys } = override;
   return { Name: name, Description: name, 'Install-test': NO_TEST, ...pacManKeys };
@@ -113,9 +114,9 @@ function overrideOf(path: string, name: string | null, settings: Settings): Over
 
 const ENTRY_WARNINGS: ReadonlySet<Warning['code']> = new Set(['NO_METADATA', 'NAME_MISMATCH']);
 
-/** One at most. */
+/** At most one. */
 function warningsOf({ path, reading }: FileFacts, override: Override): readonly Warning[] {
-  // A maintainer who names the file has decided.
+  // The maintainer named the file.
   if (override.Name !== undefined || override.Version !== undefined) return NO_WARNINGS;
   if (reading.kind === 'absent') {
     return [{ code: 'NO_METADATA', path, message: `named after its file: ${reading.reason}` }];
@@ -131,12 +132,8 @@ function warningsOf({ path, reading }: FileFacts, override: Override): readonly 
   return [{ code: 'NAME_MISMATCH', path, message }];
 }
 
-/** Those among warnings that describing a file gave, by its path. */
+/** The warnings that `describeFile` gave, by path. */
 export function entryWarnings(warnings: readonly Warning[]): ReadonlyMap<string, readonly Warning[]> {
   const own = warnings.filter(({ code }) => ENTRY_WARNINGS.has(code));
   return new Map(own.flatMap((warning) => (warning.path === null ? [] : [[warning.path, [warning]]])));
-}
-
-function fileNameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -1,10 +1,10 @@
 import type { FileEntry, FileEntries } from './file-entry.js';
 
-/** How one list of files differs from the one before it. Paths in byte order. */
+/** How one list of files differs from the one before it, with paths in byte order. */
 export interface FileDifference {
   readonly added: readonly string[];
   readonly withdrawn: readonly string[];
-  /** What is in both, and not the same value: an entry that stayed is the published value itself. */
+  /** Paths in both whose entries are not the same object, as an entry that stayed is. */
   readonly replaced: readonly Replaced[];
 }
 
@@ -16,15 +16,15 @@ export interface Replaced {
 
 const NOTHING: FileEntries = new Map();
 /**
- * History, policies and the report of one build ask for the same two lists, which are long. The later one does not keep
- * the earlier one alive, or a watch would keep them all.
+ * History, policies and report of one build compare the same two long lists. Keep no list alive through a later one, or a
+ * watch would keep them all.
  */
 const lastCompared = new WeakMap<
   FileEntries,
   { readonly before: WeakRef<FileEntries>; readonly changes: FileDifference }
 >();
 
-/** Compares two lists, neither of which is changed any more. */
+/** Compares two lists that no longer change. */
 export function compareFiles(before: FileEntries = NOTHING, next: FileEntries): FileDifference {
   const last = lastCompared.get(next);
   if (last?.before.deref() === before) return last.changes;

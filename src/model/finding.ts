@@ -1,12 +1,12 @@
-/** Something about one file, said when a database is written; the rest goes on. */
+/** A problem with one file or with the whole database that does not stop the run. */
 export interface Warning {
   readonly code: WarningCode;
-  /** File path relative to the database; null where it is about the whole. */
+  /** File path relative to the database; null if it is about the whole. */
   readonly path: string | null;
   readonly message: string;
 }
 
-/** What verifiers refuse in a key, or will. */
+/** What verifiers refuse in a key, now or later. */
 export type LintCode =
   | 'KEY_ALGORITHM'
   | 'KEY_EXPIRED'
@@ -38,7 +38,7 @@ export type WarningCode =
   | 'UNUSED_OVERRIDE'
   | LintCode;
 
-/** What `verify` found when it held a file against its entry. */
+/** How a file differs from its entry. */
 export interface Finding {
   readonly kind: 'missing' | 'altered' | 'unlisted' | 'yanked';
   readonly path: string;

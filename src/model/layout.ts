@@ -7,14 +7,14 @@ export const KEYRING_NAME = 'keys.gpg';
 export const UNSIGNED_NAME = 'packages.unsigned.plist';
 export const UNSIGNED_SIGNATURES_NAME = 'packages.unsigned.plist.asc';
 export const PAGE_NAME = 'index.html';
-/** What the page needs, in folders of packsign's own. */
+/** Files that the page needs, in folders of packsign's own. */
 export const ASSETS_FOLDER = 'assets';
 export const SETTINGS_NAME = 'packsign.json';
 export const STATE_FOLDER = '.packsign';
-/** In the folder of working state: certificates with revocations that wait for the next database. */
+/** In the folder of working state: certificates with revocations, to publish with the next database. */
 export const PENDING_REVOCATIONS_NAME = 'keys.held.asc';
 
-/** What building, signing and publishing write beside the files. */
+/** The files that building, signing and publishing write next to the listed files. */
 export const WRITTEN_NAMES: readonly string[] = [
   DATABASE_NAME,
   SIGNATURE_COPY_NAME,
@@ -24,7 +24,7 @@ export const WRITTEN_NAMES: readonly string[] = [
   UNSIGNED_SIGNATURES_NAME,
 ];
 
-/** Where the signatures of a database with this SHA-256 are found, relative to the database. */
+/** The path of the signatures of a database with this SHA-256, relative to the database. */
 export function signaturePath(sha256: string): string {
   return `${SIGNATURES_FOLDER}/${sha256}.asc`;
 }

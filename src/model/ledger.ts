@@ -3,19 +3,19 @@ import { compareFiles } from './file-difference.js';
 import type { Database, History, Withdrawal } from './database.js';
 import type { Warning } from './finding.js';
 
-/** File path → SHA-256 of the bytes that stand there now. */
+/** File path → SHA-256 of its current bytes. */
 export type Hashes = ReadonlyMap<string, string>;
 
 export interface LedgerOptions {
-  /** `Issued` of the database that is being made. */
+  /** `Issued` of the new database. */
   readonly issued: Date;
   /** File path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
 }
 
 /**
- * Carries `History` on: what is gone goes in; what changed goes in only with the maintainer's reason, else
- * it is a warning that stops publication (docs/FORMAT.md §6, immutability; threat T14).
+ * Continues `History`. Adds files that are gone, and files that changed with the maintainer's reason; any other change is
+ * a warning that stops publication (docs/FORMAT.md §6, immutability; threat T14).
  */
 export function carryHistory(
   published: Database | null,
@@ -46,17 +46,17 @@ export function carryHistory(
     if (reason === undefined) warnings.push(bytesChanged(path, newest.SHA256, now));
     else history.set(path, [...records.slice(0, -1), { ...newest, Reason: reason }]);
   }
-  return { history: sortedByKey(history), warnings };
+  return { history: sortedByPath(history), warnings };
 }
 
-/** When these bytes were first listed (again) under their path: the published date, else this database's. */
+/** When these bytes were first listed (again) under their path: the published date, or else this database's. */
 export function sinceOf(listed: FileEntry | undefined, sha256: string, issued: Date): Date {
   return listed?.SHA256 === sha256 ? listed.Since : issued;
 }
 
 /**
- * Paths whose bytes a database changes without saying why: other bytes than those listed, or than the
- * newest once listed, and no new record of it.
+ * Paths whose bytes a database changes without giving a reason: the bytes differ from those listed, or from the last
+ * listed before, and no new record says so.
  */
 export function changedBytes(published: Database | null, next: Database): readonly string[] {
   if (published === null) return [];
@@ -66,14 +66,14 @@ export function changedBytes(published: Database | null, next: Database): readon
   );
 }
 
-/** Whether a database says why the bytes under a path are others, where they are. */
+/** Whether the bytes of a path are unchanged, or the database gives a reason. */
 export function isAccountedFor(path: string, published: Database, next: Database): boolean {
   const now = next.Archives.get(path)?.SHA256;
   const listed = published.Archives.get(path);
   const before = published.Packsign.History?.get(path) ?? [];
   const records = next.Packsign.History?.get(path) ?? [];
   if (listed !== undefined) {
-    // Only a new record counts: the same bytes may have been replaced here once before.
+    // Only a new record counts: an old one may be about an earlier replacement of the same bytes.
     const added = records.slice(before.length);
     return listed.SHA256 === now || added.some(({ SHA256 }) => SHA256 === listed.SHA256);
   }
@@ -83,7 +83,7 @@ export function isAccountedFor(path: string, published: Database, next: Database
   return record?.SHA256 === newest.SHA256 && record.Reason !== undefined && record.Reason !== newest.Reason;
 }
 
-/** Records that a database drops: History only ever grows. */
+/** Paths whose records a database drops: History must only grow. */
 export function lostHistory(published: Database | null, next: Database): readonly string[] {
   const before = published?.Packsign.History ?? new Map<string, readonly Withdrawal[]>();
   return Array.from(before.keys()).filter((path) => {
@@ -97,11 +97,11 @@ function bytesChanged(path: string, before: string, now: string): Warning {
   return { code: 'BYTES_CHANGED', path, message };
 }
 
-function sortedByKey<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+export function sortedByPath<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   return new Map(Array.from(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** File path → hash, as a database lists them. */
+/** The hashes that a database lists. */
 export function hashesOf(files: FileEntries): Hashes {
   return new Map(Array.from(files, ([path, { SHA256 }]) => [path, SHA256]));
 }

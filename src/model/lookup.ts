@@ -1,31 +1,32 @@
+import { fileNameOf } from './file-entry.js';
 import type { FileEntry } from './file-entry.js';
 import type { Database, Withdrawal } from './database.js';
 
-/** What was found out about a file by reading it. */
+/** A file that was read and hashed. */
 export interface DigestedFile {
-  /** Its name or path, as far as it is known; folders before the last `/` may be missing or others. */
+  /** Its name or path, as far as known; folders before the last `/` may be missing or differ. */
   readonly name: string;
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
   /** 64 lower-case hex digits. */
   readonly sha256: string;
 }
 
-/** What a database says of a file. Its word is worth as much as the database was found to be worth. */
+/** What a database says about a file. It is only as trustworthy as the database. */
 export type Lookup =
-  /** The very bytes that are listed; under another name where `path` does not end with the file's name. */
+  /** Listed with these bytes; under another name if `path` does not end with the file's name. */
   | { readonly kind: 'listed'; readonly path: string; readonly entry: FileEntry }
   /** Listed, and withdrawn from use. */
   | { readonly kind: 'yanked'; readonly path: string; readonly entry: FileEntry; readonly reason: string }
-  /** Bytes that the path had once and has no longer. */
+  /** Former bytes of the path. */
   | { readonly kind: 'withdrawn'; readonly path: string; readonly withdrawal: Withdrawal }
   /** A file of this name is listed with other bytes. */
   | { readonly kind: 'altered'; readonly path: string; readonly entry: FileEntry }
   | { readonly kind: 'unknown' };
 
 /**
- * Looks a file up in a database: by its bytes first, by its name only to say what it should have been. With
- * `path` the file is held against that file alone.
+ * Looks a file up in a database: first by its bytes, then by its name, to tell what it should have been. With `path`,
+ * compares it with that file alone.
  */
 export function lookUp(database: Database, file: DigestedFile, path?: string): Lookup {
   if (path !== undefined) return lookUpAt(database, { file, path });
@@ -48,7 +49,7 @@ function lookUpAt(database: Database, { file, path }: { file: DigestedFile; path
   return withdrawnBytes(database, { file, named: [path] }) ?? { kind: 'altered', path, entry };
 }
 
-/** Where these bytes are listed: under the file's own name if they are, else anywhere. */
+/** The path where these bytes are listed, preferably under the file's own name. */
 function pathOfBytes(
   { Archives }: Database,
   { file, named }: { file: DigestedFile; named: readonly string[] },
@@ -75,10 +76,6 @@ function withdrawnBytes(
 
 function pathsNamed({ Archives }: Database, name: string): readonly string[] {
   if (Archives.has(name)) return [name];
-  const file = lastSegment(name);
-  return Array.from(Archives.keys()).filter((path) => lastSegment(path) === file);
-}
-
-function lastSegment(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+  const file = fileNameOf(name);
+  return Array.from(Archives.keys()).filter((path) => fileNameOf(path) === file);
 }

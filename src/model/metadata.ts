@@ -1,4 +1,4 @@
-/** What a file says of itself. Hostile until shown otherwise: display data, nothing more. */
+/** What a file says about itself. It may be hostile: use it only for display. */
 export interface Metadata {
   readonly kind: 'sdist' | 'wheel' | 'egg' | 'npm';
   /** Printable ASCII without spaces, never empty; the same for `version`. */
@@ -10,7 +10,7 @@ export interface Metadata {
   readonly homePage: string | null;
 }
 
-/** What reading a file came to. `absent` says why, for a warning. */
+/** The result of reading a file. `reason` is for a warning. */
 export type MetadataReading =
   | { readonly kind: 'found'; readonly metadata: Metadata }
   | { readonly kind: 'absent'; readonly reason: string };

@@ -1,8 +1,8 @@
-/** What a package needs first: advice for a person, or another package of the database. */
+/** What a package requires: advice for a person, or another package of the database. */
 export type Prerequisite =
   string | { readonly Name: string; readonly Version?: string; readonly Flavor?: string };
 
-/** One entry of `Packages`, in PackMan's own words (docs/FORMAT.md §4). No evidence of anything. */
+/** One entry of `Packages`, in PackMan's own words (docs/FORMAT.md §4). It proves nothing. */
 export interface Package {
   readonly Name: string;
   readonly Version?: string;
@@ -30,9 +30,15 @@ export const EXECUTABLE_KEYS = [
   'Post-install-command',
 ] as const satisfies readonly (keyof Package)[];
 
-/** What tells one package from another: where it is fetched, or its name where it has no file. */
+/** Identifies a package: its address, or its name if it has no file. */
 export function addressOf(entry: Package): string {
   return entry['Download-URL'] ?? entry.Name;
+}
+
+export function byAddress(packages: readonly Package[]): ReadonlyMap<string, Package> {
+  const found = new Map<string, Package>();
+  for (const entry of packages) found.set(addressOf(entry), entry);
+  return found;
 }
 
 /** The order of `Packages`: Name, Version, Flavor, Download-URL, each in byte order. */
@@ -45,7 +51,7 @@ export function comparePackages(a: Package, b: Package): number {
   );
 }
 
-/** Byte order, for text that is ASCII or without surrogates; what paths and names are. */
+/** Byte order, for text without surrogates, such as paths and names. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -4,14 +4,15 @@ import { compareFiles } from './file-difference.js';
 import { changedBytes, lostHistory } from './ledger.js';
 import { formatInstant, wholeSeconds } from './time.js';
 
-/** A writer may run ahead of its clock by this much, so that each database is later than the last. */
+/** How far `Issued` may run ahead of the clock, so that each database is later than the last. */
 const AHEAD_LIMIT_MS = 5 * 60 * 1000;
 const BUILD_AGE_LIMIT_MS = 24 * 60 * 60 * 1000;
 const MASS_REMOVAL_LEAST = 10;
+const BUILD_AGAIN = 'build again: packsign build DIRECTORY';
 
 /**
- * `Issued` of the next database: now, or one second after the one before it where the clock has not moved
- * on (docs/FORMAT.md §6). Throws CLOCK_BEHIND.
+ * `Issued` of the next database: now, or one second after the last database if that is later (docs/FORMAT.md §6). Throws
+ * CLOCK_BEHIND.
  */
 export function nextIssued(published: Database | null, now: Date): Date {
   const clock = wholeSeconds(now).getTime();
@@ -21,13 +22,13 @@ export function nextIssued(published: Database | null, now: Date): Date {
     throw new PacksignError(
       'CLOCK_BEHIND',
       `the published database was issued at ${before}, this machine's clock says ${formatInstant(now)}`,
-      { hint: 'set the clock; if the published date is what is wrong, wait until it has passed' },
+      { hint: 'set the clock; if the published date is wrong, wait until it has passed' },
     );
   }
   return new Date(issued);
 }
 
-/** When a third of a database's validity is left: reason enough to sign anew (threat T20). Null: never. */
+/** When a third of a database's validity is left: time to sign again (threat T20). Null means never. */
 export function refreshDate({ Issued, Expires }: Pick<Packsign, 'Issued' | 'Expires'>): Date | null {
   if (Expires === undefined) return null;
   return new Date(Expires.getTime() - (Expires.getTime() - Issued.getTime()) / 3);
@@ -38,15 +39,13 @@ export function isRefreshDue(dates: Pick<Packsign, 'Issued' | 'Expires'>, now: D
   return due !== null && due <= now;
 }
 
-/** Refuses bytes that change in silence. Throws BYTES_CHANGED. */
+/** Refuses bytes that change without a reason. Throws BYTES_CHANGED. */
 export function refuseChangedBytes(published: Database | null, next: Database): void {
   const paths = changedBytes(published, next);
   if (paths.length > 0) {
     throw new PacksignError(
       'BYTES_CHANGED',
-      ['archives have other bytes than those published under their names:', ...paths.map(describe)].join(
-        '\n',
-      ),
+      ['files have other bytes than those published under their names:', ...paths.map(describe)].join('\n'),
       {
         hint: `give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed ${paths[0] ?? 'PATH'} --reason TEXT`,
       },
@@ -54,13 +53,9 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
   }
   const lost = lostHistory(published, next);
   if (lost.length > 0) {
-    throw new PacksignError(
-      'BYTES_CHANGED',
-      `the waiting database forgets the history of ${lost.join(', ')}`,
-      {
-        hint: 'build again: packsign build DIRECTORY',
-      },
-    );
+    throw new PacksignError('BYTES_CHANGED', `the waiting database lacks the history of ${lost.join(', ')}`, {
+      hint: BUILD_AGAIN,
+    });
   }
 
   function describe(path: string): string {
@@ -75,7 +70,7 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
   }
 }
 
-/** Refuses a directory that was emptied by accident (threat T14). Throws MASS_REMOVAL. */
+/** Refuses a directory that somebody emptied by accident (threat T14). Throws MASS_REMOVAL. */
 export function refuseMassRemoval(published: Database | null, next: Database): void {
   if (published === null || published.Archives.size === 0) return;
   const { added, withdrawn } = compareFiles(published.Archives, next.Archives);
@@ -91,25 +86,27 @@ export function refuseMassRemoval(published: Database | null, next: Database): v
   );
 }
 
-/** Refuses a waiting database that no longer follows what is published. Throws STALE_BUILD, CLOCK_BEHIND. */
+/** Refuses a waiting database that no longer follows the published one. Throws STALE_BUILD, CLOCK_BEHIND. */
 export function refuseStaleBuild(
   next: Database,
   { previous, now }: { previous: string | null; now: Date },
 ): void {
-  const hint = 'build again: packsign build DIRECTORY';
-  if ((next.Packsign.Previous ?? null) !== previous) {
+  const { Previous = null, Issued } = next.Packsign;
+  if (Previous !== previous) {
     throw new PacksignError('STALE_BUILD', 'another database was published since this one was built', {
-      hint,
+      hint: BUILD_AGAIN,
     });
   }
-  if (next.Packsign.Issued.getTime() - now.getTime() > AHEAD_LIMIT_MS) {
+  if (Issued.getTime() - now.getTime() > AHEAD_LIMIT_MS) {
     throw new PacksignError(
       'CLOCK_BEHIND',
-      `the waiting database was issued at ${formatInstant(next.Packsign.Issued)}, this machine's clock says ${formatInstant(now)}`,
-      { hint: 'set the clock, or build again: packsign build DIRECTORY' },
+      `the waiting database was issued at ${formatInstant(Issued)}, this machine's clock says ${formatInstant(now)}`,
+      { hint: `set the clock, or ${BUILD_AGAIN}` },
     );
   }
-  if (now.getTime() - next.Packsign.Issued.getTime() > BUILD_AGE_LIMIT_MS) {
-    throw new PacksignError('STALE_BUILD', 'the waiting database was built more than a day ago', { hint });
+  if (now.getTime() - Issued.getTime() > BUILD_AGE_LIMIT_MS) {
+    throw new PacksignError('STALE_BUILD', 'the waiting database was built more than a day ago', {
+      hint: BUILD_AGAIN,
+    });
   }
 }

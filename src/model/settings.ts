@@ -1,10 +1,10 @@
 import type { Package } from './package.js';
 import type { Trust } from './database.js';
 
-/** What a maintainer says of one package or file: any PackMan key, and why it was yanked. */
+/** What a maintainer sets for one package or file: any PackMan key, and why it was yanked. */
 export type Override = Partial<Package> & { readonly Yanked?: string };
 
-/** A database vouched for, as settings name it; `Include` shows it to PackMan clients too. */
+/** A database that the maintainer vouches for; `Include` shows it to PackMan clients too. */
 export type TrustSetting = Trust & { readonly Include?: boolean };
 
 /** The half of a database that its maintainer writes by hand: `packsign.json` and options. */
@@ -20,7 +20,7 @@ export interface Settings {
   readonly Key?: readonly string[];
   readonly Signers?: readonly string[];
   readonly Threshold?: number;
-  /** False drops MD5 everywhere; PackMan clients must then not be served. */
+  /** False omits MD5 everywhere, which PackMan clients need. */
   readonly PackMan?: boolean;
   readonly Scrub?: string;
   readonly Settle?: string;
@@ -48,7 +48,7 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = {
   year: 31_536_000,
 };
 
-/** Seconds of `180 days`, `2y`, `300ms` or `1.5 hours`; null when it is no duration above zero. */
+/** Seconds of `180 days`, `2y`, `300ms` or `1.5 hours`; null if it is not a duration above zero. */
 export function parseDuration(text: string): number | null {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text);
   if (match === null) return null;
@@ -64,7 +64,7 @@ function unitSeconds(unit: string): number {
 
 const DEFAULT_VALIDITY = '180 days';
 
-/** Seconds that a database issued under these settings stays fresh; null: it never expires. */
+/** How many seconds a database stays fresh under these settings; null if it never expires. */
 export function validitySeconds(settings: Settings): number | null {
   const validity = settings.Validity ?? DEFAULT_VALIDITY;
   return validity === 'none' ? null : parseDuration(validity);

@@ -1,8 +1,8 @@
 /**
- * Text as one word of a command line that people paste into a POSIX shell. An address may hold whatever a shell acts
- * on, and it comes from a database (threat T18). For text without control characters.
+ * Quotes text as one word of a command line that people paste into a POSIX shell. An address from a database may hold
+ * characters that a shell acts on (threat T18). For text without control characters.
  */
 export function shellWord(text: string): string {
-  // In an address %27 is the same as a quote; nothing else ends single quotes.
+  // In an address, %27 means a single quote, the only character that ends single quotes.
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", '%27')}'`;
 }

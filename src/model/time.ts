@@ -1,4 +1,4 @@
-/** Tolerance between clocks, everywhere it is needed (docs/FORMAT.md, start). */
+/** The tolerance between clocks everywhere (docs/FORMAT.md, start). */
 export const SLACK_MS = 10 * 60 * 1000;
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
@@ -8,7 +8,7 @@ export function formatInstant(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-/** The date that `formatInstant` would write exactly so, or null: no 30 February, no local time. */
+/** The date that `formatInstant` writes exactly like this, or null: no 30 February, no local time. */
 export function parseInstant(text: string): Date | null {
   if (!INSTANT.test(text)) return null;
   const date = new Date(text);

@@ -3,10 +3,10 @@ import { compareText } from './package.js';
 /** Digits without leading zeros, kept as text: a version may count beyond 2^53. */
 type Digits = string;
 
-/** A version as PEP 440 takes it apart. Absent parts are null. */
+/** The parts of a PEP 440 version. Absent parts are null. */
 interface PythonVersion {
   readonly epoch: Digits;
-  /** Without zeros at its end. */
+  /** Without trailing zeros. */
   readonly release: readonly Digits[];
   readonly pre: readonly [letter: string, number: Digits] | null;
   readonly post: Digits | null;
@@ -37,7 +37,7 @@ const PRE_SPELLINGS: ReadonlyMap<string, string> = new Map([
 const SEMVER =
   /^v?(?<core>\d+\.\d+\.\d+)(?:-(?<pre>[0-9a-z-]+(?:\.[0-9a-z-]+)*))?(?:\+[0-9a-z-]+(?:\.[0-9a-z-]+)*)?$/i;
 
-/** One spelling for all that PEP 440 calls equal; what is no such version stays as it is. */
+/** The same spelling for all versions that PEP 440 calls equal; any other text stays as it is. */
 export function plainVersion(version: string): string {
   const parsed = parsePython(version);
   if (parsed === null) return version;
@@ -52,8 +52,8 @@ export function plainVersion(version: string): string {
 }
 
 /**
- * How to order the versions of one package: by semver where `isNpm` and all are such, else by PEP 440, else by
- * semver where all are such. Versions of neither kind come first, and among them plain text decides.
+ * How to order the versions of one package: by semver if `isNpm` and all conform to it, or else by PEP 440, or else by
+ * semver if all conform to that. Versions of neither kind come first, in the order of their text.
  */
 export function versionOrder(
   versions: readonly string[],
@@ -65,8 +65,8 @@ export function versionOrder(
 }
 
 /**
- * Which versions of one package are final releases, by the same rules: neither pre-releases nor development
- * versions, nor what is no version of either kind.
+ * Which versions of one package are final releases, by the same rules: neither pre-releases nor development versions, and
+ * versions of one of the two kinds.
  */
 export function finalRelease(
   versions: readonly string[],
@@ -85,7 +85,7 @@ function isFinalPython(version: string): boolean {
   return parsed !== null && parsed.pre === null && parsed.dev === null;
 }
 
-/** Below zero where `a` is the earlier one, zero where they mean the same. */
+/** Below zero if `a` is earlier, zero if both mean the same. */
 export type VersionOrder = (a: string, b: string) => number;
 
 /** PEP 440: 1.0.dev1 < 1.0a1.dev1 < 1.0a1 < 1.0a1.post1 < 1.0 < 1.0+x < 1.0.post1.dev1 < 1.0.post1. */
@@ -100,7 +100,7 @@ export function comparePython(a: string, b: string): number {
     compareText(preRank(left), preRank(right)) ||
     compareDigits(left.pre?.[1] ?? '0', right.pre?.[1] ?? '0') ||
     compareAbsentFirst(left.post, right.post) ||
-    // A development release comes before what it is one of.
+    // A development release comes before its release.
     Number(left.dev === null) - Number(right.dev === null) ||
     compareDigits(left.dev ?? '0', right.dev ?? '0') ||
     Number(left.local !== null) - Number(right.local !== null) ||
@@ -108,7 +108,7 @@ export function comparePython(a: string, b: string): number {
   );
 }
 
-/** Semver 2.0.0 §11; build metadata counts for nothing. */
+/** Semver 2.0.0 §11, which ignores build metadata. */
 export function compareSemver(a: string, b: string): number {
   const [left, right] = [SEMVER.exec(a)?.groups, SEMVER.exec(b)?.groups];
   if (left === undefined || right === undefined) {
@@ -135,7 +135,7 @@ function parsePython(version: string): PythonVersion | null {
   };
 }
 
-/** 1.0.dev1 stands before every pre-release of 1.0, and 1.0 behind them: `a` < `b` < `rc` < `~`. */
+/** 1.0.dev1 precedes every pre-release of 1.0, and 1.0 follows them: `a` < `b` < `rc` < `~`. */
 function preRank({ pre, post, dev }: PythonVersion): string {
   if (pre !== null) return pre[0];
   return post === null && dev !== null ? '' : '~';
@@ -182,7 +182,7 @@ function numbersOf(core: string | undefined): readonly Digits[] {
   return (core ?? '').split('.').map(plainNumber);
 }
 
-/** None are zero. */
+/** No digits mean zero. */
 function plainNumber(digits: string | undefined): Digits {
   return digits === undefined || digits === '' ? '0' : digits.replace(/^0+(?=\d)/, '');
 }

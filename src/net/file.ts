@@ -7,14 +7,14 @@ import type { Reply, Request } from './reply.js';
 
 const BLOCK_BYTES = 256 * 1024;
 
-/** What a `file:` address names, as if a server had sent it: never a pipe, a device or a folder. */
+/** Reads a `file:` address like a reply of a server. Refuses pipes, devices and folders. */
 export async function openFile(url: string, { from = 0 }: Request): Promise<Reply> {
   let handle: FileHandle;
   try {
     handle = await open(fileURLToPath(url), constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? ''))
-      return { kind: 'absent', isForbidden: false };
+    const isAbsent = ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '');
+    if (isAbsent) return { kind: 'absent', isForbidden: false };
     throw unreadable(url, error);
   }
   const stats = await handle.stat();
@@ -42,16 +42,12 @@ async function* blocksOf(
 ): AsyncIterable<Uint8Array> {
   try {
     for (let position = start; ;) {
-      // A block of its own each time: whoever gets it may keep it.
-      const { bytesRead, buffer } = await handle.read(
-        Buffer.allocUnsafe(BLOCK_BYTES),
-        0,
-        BLOCK_BYTES,
-        position,
-      );
+      // A new block each time, because the reader may keep it.
+      const block = Buffer.allocUnsafe(BLOCK_BYTES);
+      const { bytesRead } = await handle.read(block, 0, BLOCK_BYTES, position);
       if (bytesRead === 0) return;
       position += bytesRead;
-      yield buffer.subarray(0, bytesRead);
+      yield block.subarray(0, bytesRead);
     }
   } catch (error) {
     throw unreadable(url, error);

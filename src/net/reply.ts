@@ -1,33 +1,33 @@
 export interface Request {
-  /** What the server called the bytes that we have: it may then answer that nothing is new. */
+  /** The server's name for the bytes that we have: it may answer that they are unchanged. */
   readonly etag?: string | null;
-  /** Byte to begin with; the server may begin at 0 all the same. */
+  /** The first byte to send; the server may begin at 0 nevertheless. */
   readonly from?: number;
-  /** Whether caches on the way are asked to look for themselves. */
+  /** Whether caches on the way must ask the server. */
   readonly fresh?: boolean;
 }
 
 export type Reply =
   | {
       readonly kind: 'found';
-      /** Where the bytes came from in the end. */
+      /** Where the bytes came from, after redirections. */
       readonly url: string;
-      /** First byte that `body` brings. */
+      /** Position of the first byte of `body`. */
       readonly from: number;
-      /** Bytes of the whole, as the server says; null where it does not. */
+      /** Length of the whole in bytes, according to the server; null if it does not say. */
       readonly length: number | null;
       readonly headers: Readonly<Record<string, string>>;
-      /** Ends with NETWORK, NETWORK_TIMEOUT or NETWORK_SLOW where the connection does not hold. */
+      /** Throws NETWORK, NETWORK_TIMEOUT or NETWORK_SLOW if the connection fails. */
       readonly body: AsyncIterable<Uint8Array>;
-      /** To be called where the body is not read. */
+      /** Call it if you do not read the body. */
       readonly cancel: () => void;
     }
   | { readonly kind: 'unchanged' }
   | Absent;
 
 /**
- * There is nothing there. Object stores answer 403, forbidden, where one may not even ask what there is; so that is
- * taken for the same, and only told apart for people.
+ * There is no such file. Object stores answer 403, forbidden, for a missing file in a folder that may not be listed, so
+ * that counts as absent too; `isForbidden` is for messages.
  */
 export interface Absent {
   readonly kind: 'absent';

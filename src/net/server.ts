@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 
-/** A file as it is sent. */
+/** A file to send. */
 export interface Resource {
   readonly type: string;
   readonly cacheControl: string;
@@ -18,27 +18,27 @@ export interface Resource {
 export interface ServerOptions {
   /** The address to listen at. */
   readonly host: string;
-  /** The port; 0 takes any that is free. */
+  /** The port; 0 means any free one. */
   readonly port: number;
-  /** What stands under a path, which is decoded and begins without a slash; null where nothing does. */
+  /** The file at a path, which is decoded and begins without a slash; null if there is none. */
   readonly find: (path: string) => Promise<Resource | null>;
-  /** Where those who want to hear of changes connect, beginning with a slash; null where nobody is told. */
+  /** The path where clients listen for changes, beginning with a slash; null for none. */
   readonly changesPath: string | null;
 }
 
 export interface RunningServer {
   readonly url: string;
-  /** Tells everybody who listens that something changed. */
+  /** Tells all listening clients that something changed. */
   readonly tellChange: () => void;
   readonly close: () => Promise<void>;
 }
 
-/** Serves files as a static host does: GET and HEAD, ranges, conditional requests. Throws NETWORK. */
+/** Serves files like a static host: GET and HEAD, ranges, conditional requests. Throws NETWORK. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const listeners = new Set<ServerResponse>();
   const server = createServer((request, response) => {
     answer(request, response, { options, listeners }).catch((error: unknown) => {
-      // The client went away, or the file was cut short while it was sent.
+      // The client went away, or the file became shorter meanwhile.
       response.destroy(error instanceof Error ? error : new Error(reasonOf(error)));
     });
   });
@@ -61,10 +61,10 @@ function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
       const isTaken = systemCode(error) === 'EADDRINUSE';
-      const why = isTaken ? 'another program listens there' : reasonOf(error);
+      const why = isTaken ? 'another program uses it' : reasonOf(error);
       reject(
         new PacksignError('NETWORK', `cannot listen at ${host}, port ${port}: ${why}`, {
-          hint: 'choose another with --port, or none to get any',
+          hint: 'choose another one with --port, or leave it out to get any free port',
           cause: error,
         }),
       );
@@ -101,7 +101,7 @@ async function answer(
   } else {
     const resource = await options.find(path);
     if (options.changesPath !== null) {
-      // The page's bytes stay those that are published; this header says that changes are told.
+      // A header tells the page where to listen for changes, because its bytes must stay the published ones.
       response.setHeader('Server-Timing', `packsign-changes;desc="${options.changesPath}"`);
     }
     if (resource === null) refuse(response, 404);
@@ -114,15 +114,15 @@ function refusalOf({ method, headers }: IncomingMessage, { host }: ServerOptions
   return method === 'GET' || method === 'HEAD' ? null : 405;
 }
 
-/** Another site's page must not read what is served to this machine alone, by a name that leads here. */
+/** A page of another site must not read files through a host name of its own that leads to this machine. */
 function isAddressedTo(host: string, header: string | undefined): boolean {
   if (!isLoopback(host)) return true;
   return isLoopback((header ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
 }
 
 /**
- * The path that a request names; null where it is not the one form of that path. Each segment is decoded by itself, and none
- * is empty but the last, none a dot or two, none with a slash, a backslash or a control character in it.
+ * The path that a request names; null if it is not in canonical form. Decodes each segment by itself. Only the last may be
+ * empty, and none may be `.` or `..` or hold a slash, a backslash or a control character.
  */
 function pathOf(target: string): string | null {
   const [path = ''] = target.split(/[?#]/, 1);
@@ -202,7 +202,7 @@ function isKnown({ headers }: IncomingMessage, { tag, modified }: { tag: string;
 
 type Range = { readonly start: number; readonly end: number } | 'outside' | null;
 
-/** The one range that is asked for; null sends everything, as it may for several. */
+/** The one range that the request asks for; null sends the whole file, also for several ranges. */
 function rangeOf({ headers }: IncomingMessage, { tag, size }: { tag: string; size: number }): Range {
   const match = /^bytes=(\d*)-(\d*)$/.exec(headers.range ?? '');
   const condition = headers['if-range'];

@@ -1,14 +1,14 @@
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PacksignError, reasonOf } from '../errors.js';
 import { makeFolder, readBounded, writeDurably } from '../disk/files.js';
+import { PacksignError, reasonOf } from '../errors.js';
 
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** Path below a folder, with forward slashes → bytes. */
 export type Tree = ReadonlyMap<string, Uint8Array>;
 
-/** Every regular file below a folder whose name does not begin with a dot, sorted. Throws DIRECTORY_UNREADABLE, FILE_UNREADABLE. */
+/** All regular files below a folder, sorted, except hidden ones. Throws DIRECTORY_UNREADABLE, FILE_UNREADABLE. */
 export function readTree(folder: string): Tree {
   const paths = namesIn(folder)
     .map((name) => name.replaceAll('\\', '/'))
@@ -22,14 +22,12 @@ export function readTree(folder: string): Tree {
 function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  } catch (error) {
-    throw new PacksignError('DIRECTORY_UNREADABLE', `cannot read ${folder}: ${reasonOf(error)}`, {
-      cause: error,
-    });
+  } catch (cause) {
+    throw new PacksignError('DIRECTORY_UNREADABLE', `cannot read ${folder}: ${reasonOf(cause)}`, { cause });
   }
 }
 
-/** Whether files stand below a folder with just these bytes. Throws FILE_UNREADABLE. */
+/** Whether a folder has all these files, with exactly these bytes. Throws FILE_UNREADABLE. */
 export function hasTree(folder: string, tree: Tree): boolean {
   return Array.from(tree).every(([path, bytes]) => isThere(join(folder, path), bytes));
 }
@@ -38,7 +36,7 @@ function isThere(file: string, bytes: Uint8Array): boolean {
   return readBounded(file, FILE_LIMIT_BYTES)?.equals(bytes) === true;
 }
 
-/** Puts files below a folder; those that are there already with these bytes stay. Throws FILE_UNWRITABLE. */
+/** Writes files below a folder, except those that already have these bytes. Throws FILE_UNWRITABLE. */
 export function writeTree(folder: string, tree: Tree): void {
   for (const [path, bytes] of tree) {
     const file = join(folder, path);
@@ -48,13 +46,11 @@ export function writeTree(folder: string, tree: Tree): void {
   }
 }
 
-/** Removes a folder with all that is in it; a link only itself. Throws FILE_UNWRITABLE. */
+/** Removes a folder with everything in it; of a link, only the link. Throws FILE_UNWRITABLE. */
 export function removeTree(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true });
-  } catch (error) {
-    throw new PacksignError('FILE_UNWRITABLE', `cannot remove ${folder}: ${reasonOf(error)}`, {
-      cause: error,
-    });
+  } catch (cause) {
+    throw new PacksignError('FILE_UNWRITABLE', `cannot remove ${folder}: ${reasonOf(cause)}`, { cause });
   }
 }

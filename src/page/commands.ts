@@ -1,18 +1,21 @@
 import { shellWord } from '../model/shell.js';
 
-/** One way to check the database with a program: what to paste, what it says, and what it says when all is not well. */
+/** One way to check the database with a program. */
 export interface CommandLine {
   readonly id: string;
   readonly title: string;
   readonly about: string;
+  /** The lines to paste. */
   readonly lines: readonly string[];
+  /** What the program prints if all is well. */
   readonly good: readonly string[];
+  /** What it prints if not. */
   readonly bad: readonly string[];
   readonly note: string | null;
 }
 
 export interface CommandSource {
-  /** Null where the database gives no address: the page puts its own in. */
+  /** Null if the database gives no address: the page fills in its own. */
   readonly url: string | null;
   readonly fingerprints: readonly string[];
   readonly threshold: number;
@@ -22,13 +25,12 @@ export interface CommandSource {
 /** Stands for an address that only the browser knows. No address looks like it. */
 export const PLACEHOLDER = 'ADDRESS-OF-THIS-PAGE';
 
-/** The lines that users paste. Whatever of them comes from the database is quoted for a shell. */
+/** The lines that users paste. Text from the database is quoted for a shell. */
 export function commandsFor(source: CommandSource): readonly CommandLine[] {
   const url = source.url ?? `${PLACEHOLDER}/packages.plist`;
   const beside = (name: string) => shellWord(url.replace(/[^/]*$/, name));
-  const fingerprint = source.fingerprints[0] ?? '';
   const fetch = `curl -fsSL -o packages.plist ${shellWord(url)} -o packages.plist.asc ${beside('packages.plist.asc')} -o keys.asc ${beside('keys.asc')}`;
-  return [packsign(source, url), gpg(source, fetch), sq({ ...source, fingerprint }, fetch), packman(url)];
+  return [packsign(source, url), gpg(source, fetch), sq(source, fetch), packman(url)];
 }
 
 function packsign({ fingerprints, threshold }: CommandSource, url: string): CommandLine {
@@ -50,34 +52,27 @@ function packsign({ fingerprints, threshold }: CommandSource, url: string): Comm
 }
 
 function gpg({ threshold, userId }: CommandSource, fetch: string): CommandLine {
-  const count = threshold > 1 ? ` from ${threshold} different keys of this page` : '';
+  const from = threshold > 1 ? `${threshold} different keys of this page` : `"${userId}"`;
   return {
     id: 'gpg',
     title: 'GnuPG',
     about:
       'Says who signed the database. Compare the fingerprint that it prints with the one above, every digit.',
     lines: [fetch, 'gpg --import keys.asc', 'gpg --verify packages.plist.asc packages.plist'],
-    good: [
-      `gpg: Good signature${count}${count === '' ? ` from "${userId}"` : ''}`,
-      'Primary key fingerprint: the one above',
-    ],
+    good: [`gpg: Good signature from ${from}`, 'Primary key fingerprint: the one above'],
     bad: ['gpg: BAD signature from …', "gpg: Can't check signature: No public key"],
     note: 'gpg warns that the key is not certified with a trusted signature until you have told it that you compared the fingerprint. gpg does not know that the database expires.',
   };
 }
 
-function sq({ fingerprint, threshold }: CommandSource & { fingerprint: string }, fetch: string): CommandLine {
+function sq({ fingerprints: [first = ''], threshold }: CommandSource, fetch: string): CommandLine {
+  const least = threshold > 1 ? ` -n ${threshold}` : '';
   return {
     id: 'sq',
     title: 'Sequoia',
     about: 'Says which keys signed the database.',
-    lines: [
-      fetch,
-      `sqv${threshold > 1 ? ` -n ${threshold}` : ''} --keyring keys.asc packages.plist.asc packages.plist`,
-    ],
-    good: [fingerprint, threshold > 1 ? `… ${threshold} fingerprints of this page` : ''].filter(
-      (line) => line !== '',
-    ),
+    lines: [fetch, `sqv${least} --keyring keys.asc packages.plist.asc packages.plist`],
+    good: threshold > 1 ? [first, `… ${threshold} fingerprints of this page`] : [first],
     bad: ['Message has been manipulated', 'or nothing, or another fingerprint'],
     note: 'The same with sq 1: sq verify --signer-file=keys.asc --signature-file=packages.plist.asc packages.plist',
   };

@@ -2,8 +2,8 @@ import type { Warning } from '../model/finding.js';
 import type { Published } from '../published/published.js';
 
 /**
- * Brings the trust page up to date with what is published now; does nothing where it is not to follow. What keeps the
- * page as it was is a warning, because everything else is in place by then.
+ * Brings the trust page up to date with the published database, if the settings ask for a page. A page that cannot be
+ * written is only a warning, because everything else is in place by then.
  */
 export async function followPage(
   published: Published,

@@ -1,10 +1,10 @@
 import type { Warning } from '../model/finding.js';
 
-/** What came of looking after a trust page. */
+/** The result of repairing a trust page. */
 export interface MendedPage {
-  /** Whether it was missing, damaged or of another database, and is right now. */
+  /** Whether the page was missing, damaged or of another database, and is right now. */
   readonly written: boolean;
-  /** Somebody may be writing it: to be looked at again in a moment. */
+  /** Look again in a moment: somebody may be writing the page. */
   readonly again: boolean;
   readonly warnings: readonly Warning[];
 }

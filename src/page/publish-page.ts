@@ -3,28 +3,29 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listFolder, readBounded, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
-import { hasTree, readTree, removeTree, writeTree } from './assets.js';
-import type { Tree } from './assets.js';
 import { PacksignError, reasonOf } from '../errors.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
 import { ASSETS_FOLDER, DATABASE_NAME, KEYS_NAME, PAGE_NAME } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { readStamp, renderPage } from './render.js';
-import type { PageKey, Stamp } from './render.js';
-import { sha256Of } from '../verify/verify-database.js';
 import type { Published } from '../published/published.js';
-import { PAGE_AS_IT_WAS } from './mended.js';
-import type { MendedPage } from './mended.js';
 import { readPublished } from '../published/read.js';
 import { incompleteWarning, makeWhole } from '../published/whole.js';
 import type { Run } from '../run.js';
+import { sha256Of } from '../verify/verify-database.js';
+import { hasTree, readTree, removeTree, writeTree } from './assets.js';
+import type { Tree } from './assets.js';
+import { PAGE_AS_IT_WAS } from './mended.js';
+import type { MendedPage } from './mended.js';
+import { hashOf, readStamp, renderPage } from './render.js';
+import type { Stamp } from './render.js';
+import type { PageKey } from './view.js';
 
 export interface PageOptions {
-  /** A folder with a template of the user's own; null takes packsign's. */
+  /** A folder with the user's own template; null takes packsign's. */
   readonly template: string | null;
-  /** Writes over a page that was edited by hand. */
+  /** Overwrites a page that was edited by hand. */
   readonly force: boolean;
   readonly run: Pick<Run, 'stateFolder' | 'now'>;
 }
@@ -36,14 +37,14 @@ export interface PageResult {
   readonly assets: string;
   /** SHA-256 of the page. */
   readonly sha256: string;
-  /** False where the very page stood there already. */
+  /** False if the page already had these bytes. */
   readonly written: boolean;
 }
 
 /**
- * Writes the trust page of what is published in a directory (cli contract, `page`). Nothing but the database,
- * the keys and the template decide about its bytes. Throws NOT_PUBLISHED, PREVIOUS_INVALID, PAGE_EDITED,
- * TEMPLATE_INVALID, and those of reading and writing.
+ * Writes the trust page of the database in a directory (cli contract, `page`). Its bytes depend only on the database, the
+ * keys and the template. Throws NOT_PUBLISHED, PREVIOUS_INVALID, PAGE_EDITED, TEMPLATE_INVALID, and the codes of reading
+ * and writing.
  */
 export async function page(directory: string, options: PageOptions): Promise<PageResult> {
   const unlock = takeLock(options.run.stateFolder);
@@ -51,11 +52,10 @@ export async function page(directory: string, options: PageOptions): Promise<Pag
     const { published } = await makeWhole(readPublished(directory, options.run.stateFolder), options.run);
     const shown = await shownOf(published);
     if (shown === null) {
-      throw new PacksignError(
-        'NOT_PUBLISHED',
-        `there is no ${join(directory, DATABASE_NAME)} to make a page of`,
-        { hint: 'publish a database first: packsign build DIRECTORY --key FILE' },
-      );
+      const message = `there is no ${join(directory, DATABASE_NAME)} to make a page for`;
+      throw new PacksignError('NOT_PUBLISHED', message, {
+        hint: 'publish a database first: packsign build DIRECTORY --key FILE',
+      });
     }
     const template = readTemplate(options.template);
     const html = await makePage(shown, template);
@@ -66,7 +66,7 @@ export async function page(directory: string, options: PageOptions): Promise<Pag
   }
 }
 
-/** What a page shows. */
+/** The files that a page shows. */
 interface Shown {
   readonly database: Database;
   readonly sha256: string;
@@ -74,7 +74,7 @@ interface Shown {
   readonly certificates: readonly Certificate[];
 }
 
-/** Null where nothing is published. Throws PREVIOUS_INVALID. */
+/** Null if nothing is published. Throws PREVIOUS_INVALID. */
 async function shownOf(published: Published): Promise<Shown | null> {
   const signed = await published.verified();
   if (signed === null) return null;
@@ -87,10 +87,9 @@ async function shownOf(published: Published): Promise<Shown | null> {
 }
 
 /**
- * Brings the page up to date, from packsign's own template: after a publication, after a run that ended between
- * publication and page, and where others took away or spoiled it. The database is published whatever comes of it: what
- * keeps the page as it was is a warning. A beginning of a page that was written after `stillSince` may be an editor's, and
- * is left for now.
+ * Brings the page up to date with packsign's own template: after a publication, after a run that ended between publication
+ * and page, and if somebody removed or damaged the page. The database is published already, so an error is only a warning.
+ * If the file is the beginning of the right page and newer than `stillSince`, an editor may be writing it: we wait.
  */
 export async function mendPage(
   published: Published,
@@ -98,7 +97,8 @@ export async function mendPage(
 ): Promise<MendedPage> {
   try {
     const template = readTemplate(null);
-    if (isPageRight(published, template)) return PAGE_AS_IT_WAS;
+    // The usual case: this reads neither the database nor the certificates.
+    if (publishedCondition(published, template) === 'right') return PAGE_AS_IT_WAS;
     const shown = await shownOf(published);
     return shown === null ? PAGE_AS_IT_WAS : await mend(published.directory, shown, { template, stillSince });
   } catch (error) {
@@ -108,29 +108,23 @@ export async function mendPage(
   }
 }
 
-/** What a command that only looks says of a page that is missing or out of date. */
+/** Warnings about a missing or outdated page, for commands that write nothing. */
 export function pageWarnings(published: Published): readonly Warning[] {
   const template = readTemplate(null);
-  const stamp = publishedStamp(published, template);
-  const condition = stamp === null ? 'right' : conditionOf(published.directory, stamp, template);
+  const condition = publishedCondition(published, template);
   if (condition === 'own') return leftAlone(MADE_WITH_TEMPLATE).warnings;
   return condition === 'due' ? [incompleteWarning(PAGE_NAME)] : [];
 }
 
-/** Reads neither the database nor what the keys say. */
-function isPageRight(published: Published, template: Template): boolean {
-  const stamp = publishedStamp(published, template);
-  return stamp === null || conditionOf(published.directory, stamp, template) === 'right';
-}
-
-/** The stamp of the page that belongs there; null where there is nothing to show. */
-function publishedStamp(published: Published, template: Template): Stamp | null {
+/** Right as well if there is nothing to show. */
+function publishedCondition(published: Published, template: Template): Condition {
   const sha256 = published.sha256();
   const armored = published.bytes(KEYS_NAME);
-  return sha256 === null || armored === null ? null : stampOf({ sha256, armored }, template);
+  if (sha256 === null || armored === null) return 'right';
+  return conditionOf(published.directory, stampOf({ sha256, armored }, template), template);
 }
 
-/** The files that a page consists of, relative to the directory: who keeps it looks at them. */
+/** The files of a page, relative to the directory. */
 export function pageFiles(): readonly string[] {
   const template = readTemplate(null);
   const folder = assetsFolder(template);
@@ -148,7 +142,8 @@ async function mend(
   const html = await makePage(shown, template);
   if (condition === 'edited') {
     if (!isCutShort(directory, html)) return leftAlone('was edited by hand and left alone');
-    if (stillSince !== null && writtenAt(directory) > stillSince) return { ...PAGE_AS_IT_WAS, again: true };
+    const written = statSync(join(directory, PAGE_NAME), { throwIfNoEntry: false })?.mtime ?? new Date(0);
+    if (stillSince !== null && written > stillSince) return { ...PAGE_AS_IT_WAS, again: true };
   }
   putPage(directory, html, template);
   return { ...PAGE_AS_IT_WAS, written: true };
@@ -160,31 +155,28 @@ function leftAlone(message: string): MendedPage {
   return { ...PAGE_AS_IT_WAS, warnings: [pageWarning('PAGE_EDITED', message)] };
 }
 
-function writtenAt(directory: string): Date {
-  return statSync(join(directory, PAGE_NAME), { throwIfNoEntry: false })?.mtime ?? new Date(0);
-}
-
-/** How the page in a directory stands to the one that belongs there. */
+/** The page in a directory, compared with the right one. */
 type Condition =
   | 'right'
-  /** There is none, or one that packsign made of something else, or a part of it is missing. */
+  /** Missing, incomplete, or made by packsign from other files. */
   | 'due'
-  /** Made of something else with a template of the user's own. */
+  /** Made from other files with the user's own template. */
   | 'own'
-  /** Edited, or none of packsign's. */
+  /** Edited by somebody, or not made by packsign. */
   | 'edited';
 
 function conditionOf(directory: string, wanted: Stamp, template: Template): Condition {
-  const standing = readPage(directory);
-  if (standing === null) return 'due';
-  const stamp = readStamp(standing, hashOf);
+  const present = readPage(directory);
+  if (present === null) return 'due';
+  const stamp = readStamp(present);
   if (stamp === null) return 'edited';
   const isCurrent = stamp.database === wanted.database && stamp.keys === wanted.keys;
   if (stamp.own) return isCurrent ? 'right' : 'own';
-  return isCurrent && stamp.template === wanted.template && hasAssets(directory, template) ? 'right' : 'due';
+  const isWhole = () => hasTree(join(directory, assetsFolder(template)), template.assets);
+  return isCurrent && stamp.template === wanted.template && isWhole() ? 'right' : 'due';
 }
 
-/** Whether what stands there is the beginning of a page: nobody's edit, but a copy that broke off. */
+/** Whether the page is a beginning of the right one: then nobody edited it, but a copy broke off. */
 function isCutShort(directory: string, html: string): boolean {
   return html.startsWith(readPage(directory) ?? '');
 }
@@ -205,7 +197,7 @@ const TEMPLATE_NAME = 'index.eta';
 /** Three folders above the compiled file. */
 const PACKAGE = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Packsign's own template, and over it the files of a folder. */
+/** Packsign's own template, with files of a folder in place of those of the same name. */
 function readTemplate(folder: string | null): Template {
   const files = new Map([
     ...readTree(join(PACKAGE, 'dist/page')),
@@ -218,22 +210,17 @@ function readTemplate(folder: string | null): Template {
       .filter(([path]) => path !== TEMPLATE_NAME)
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
-  const list = [[TEMPLATE_NAME, html] as const, ...assets].map(
-    ([path, bytes]) => `${sha256Of(bytes)} ${path}\n`,
-  );
-  return {
-    html: Buffer.from(html).toString('utf8'),
-    assets,
-    sha256: hashOf(list.join('')),
-    own: folder !== null,
-  };
+  const all = [[TEMPLATE_NAME, html] as const, ...assets];
+  const sha256 = hashOf(all.map(([path, bytes]) => `${sha256Of(bytes)} ${path}\n`).join(''));
+  return { html: Buffer.from(html).toString('utf8'), assets, sha256, own: folder !== null };
 }
 
-/** Scripts and styles stand under a name of their own for each version, so that caches may keep them for ever. */
+/** Each version of scripts and styles has a folder of its own, so that caches may keep them for ever. */
 function assetsFolder({ sha256 }: Template): string {
   return `${ASSETS_FOLDER}/packsign-${sha256.slice(0, 12)}`;
 }
 
+/** Throws TEMPLATE_INVALID. */
 async function makePage(shown: Shown, template: Template): Promise<string> {
   const { database, sha256, armored, certificates } = shown;
   const source = {
@@ -243,7 +230,12 @@ async function makePage(shown: Shown, template: Template): Promise<string> {
     keys: await pageKeys(certificates, database.Packsign.Issued),
     armored: Buffer.from(armored).toString('utf8').trim(),
   };
-  return render(template, source, stampOf(shown, template));
+  try {
+    return renderPage(template.html, source, stampOf(shown, template));
+  } catch (cause) {
+    const message = `the template ${TEMPLATE_NAME} fails: ${reasonOf(cause)}`;
+    throw new PacksignError('TEMPLATE_INVALID', message, { cause });
+  }
 }
 
 function putPage(directory: string, html: string, template: Template): PageResult {
@@ -257,16 +249,6 @@ function putPage(directory: string, html: string, template: Template): PageResul
   return { page: path, assets: join(directory, assets), sha256: sha256Of(bytes), written };
 }
 
-function render(template: Template, source: Parameters<typeof renderPage>[1], stamp: Stamp): string {
-  try {
-    return renderPage(template.html, source, { stamp, hash: hashOf });
-  } catch (error) {
-    throw new PacksignError('TEMPLATE_INVALID', `the template ${TEMPLATE_NAME} fails: ${reasonOf(error)}`, {
-      cause: error,
-    });
-  }
-}
-
 async function pageKeys(certificates: readonly Certificate[], at: Date): Promise<readonly PageKey[]> {
   const { expiryOf } = await import('../pgp/certificates.js');
   return certificates.map((certificate) => {
@@ -276,15 +258,12 @@ async function pageKeys(certificates: readonly Certificate[], at: Date): Promise
 }
 
 function requireOwnPage(directory: string, html: string): void {
-  const standing = readPage(directory);
-  if (standing === null || readStamp(standing, hashOf) !== null || isCutShort(directory, html)) return;
-  throw new PacksignError(
-    'PAGE_EDITED',
-    `${join(directory, PAGE_NAME)} was edited by hand, or is none of packsign's: left alone`,
-    {
-      hint: 'move it away, or write over it: packsign page DIRECTORY --force',
-    },
-  );
+  const present = readPage(directory);
+  if (present === null || readStamp(present) !== null || isCutShort(directory, html)) return;
+  const message = `${join(directory, PAGE_NAME)} was edited by hand, or not made by packsign: left alone`;
+  throw new PacksignError('PAGE_EDITED', message, {
+    hint: 'move it away, or overwrite it: packsign page DIRECTORY --force',
+  });
 }
 
 function readPage(directory: string): string | null {
@@ -295,18 +274,10 @@ function stampOf({ sha256, armored }: Pick<Shown, 'sha256' | 'armored'>, templat
   return { database: sha256, keys: sha256Of(armored), template: template.sha256, own: template.own };
 }
 
-function hasAssets(directory: string, template: Template): boolean {
-  return hasTree(join(directory, assetsFolder(template)), template.assets);
-}
-
-// Of earlier versions. What else lies in the folder is not packsign's.
+// Removes earlier versions. Other files in the folder are not packsign's.
 function removeOldAssets(directory: string, current: string): void {
   for (const name of listFolder(join(directory, ASSETS_FOLDER))) {
     const folder = `${ASSETS_FOLDER}/${name}`;
     if (/^packsign-[0-9a-f]{12}$/.test(name) && folder !== current) removeTree(join(directory, folder));
   }
-}
-
-function hashOf(text: string): string {
-  return sha256Of(Buffer.from(text, 'utf8'));
 }

@@ -1,13 +1,13 @@
 import type { Database } from '../model/database.js';
 import { formatInstant } from '../model/time.js';
 
-/** What changed last, as the database itself tells it: nothing else is needed to make the page again. */
+/** The last changes according to the database itself, so that the page depends on nothing else. */
 export interface RecentChanges {
   readonly kind: 'first' | 'this' | 'earlier' | 'none';
-  /** When; null where nothing ever did. */
+  /** When they happened; null for none. */
   readonly day: string | null;
   readonly list: readonly Change[];
-  /** How many there are beyond those listed. */
+  /** How many changes there are beyond the list. */
   readonly more: number;
 }
 
@@ -20,8 +20,8 @@ export interface Change {
 const LIST_LIMIT = 50;
 
 /**
- * Changes since the previous database. One that was only signed anew brought none; then those of the
- * last that did are told. `Since` dates what came, `History` what went (docs/FORMAT.md §5, §6).
+ * The changes since the previous database. A database that was only signed again has none; then the last changes before
+ * it. `Since` dates new files, `History` withdrawn ones (docs/FORMAT.md §5, §6).
  */
 export function latestChanges(database: Database): RecentChanges {
   const { Issued, Previous } = database.Packsign;
@@ -48,17 +48,16 @@ function latestChange({ Archives, Packsign: { History } }: Database): number | n
 }
 
 function changesAt({ Archives, Packsign: { History } }: Database, ms: number): readonly Change[] {
-  const changes: Change[] = [];
   const gone = new Map<string, string | null>();
   for (const [path, records] of History ?? []) {
     for (const { Until, Reason } of records) if (Until.getTime() === ms) gone.set(path, Reason ?? null);
   }
-  for (const [path, { Since }] of Archives) {
-    if (Since.getTime() !== ms) continue;
-    const reason = gone.get(path);
-    changes.push({ kind: reason === undefined ? 'added' : 'replaced', path, reason: reason ?? null });
-  }
-  for (const [path, reason] of gone)
-    if (!Archives.has(path)) changes.push({ kind: 'withdrawn', path, reason });
-  return changes;
+  const came = Array.from(Archives).filter(([, { Since }]) => Since.getTime() === ms);
+  const went = Array.from(gone).filter(([path]) => !Archives.has(path));
+  return [
+    ...came.map(([path]): Change => {
+      return { kind: gone.has(path) ? 'replaced' : 'added', path, reason: gone.get(path) ?? null };
+    }),
+    ...went.map(([path, reason]): Change => ({ kind: 'withdrawn', path, reason })),
+  ];
 }

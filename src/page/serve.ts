@@ -1,5 +1,3 @@
-import { openBelow } from './served-file.js';
-import { scanDirectory } from '../places/scan.js';
 import { isArchiveName } from '../model/file-name.js';
 import {
   ASSETS_FOLDER,
@@ -13,20 +11,22 @@ import {
 } from '../model/layout.js';
 import { startServer } from '../net/server.js';
 import type { Resource, RunningServer } from '../net/server.js';
+import { scanDirectory } from '../places/scan.js';
+import { openBelow } from './served-file.js';
 
 export type { RunningServer } from '../net/server.js';
 
 export interface ServeOptions {
-  /** The address to listen at; only this machine where it is a loopback one. */
+  /** The address to listen at. */
   readonly host: string;
   readonly port: number;
-  /** Whether pages are told to load anew. */
+  /** Whether the server tells pages to reload themselves. */
   readonly live: boolean;
 }
 
 /**
- * Serves a directory as a static host would: what is published and nothing else, with the type and the caching that
- * docs/FORMAT.md §1 leads to. Throws DIRECTORY_UNREADABLE, NETWORK.
+ * Serves a directory as a static host would: the published files and no others, with types and caching as docs/FORMAT.md
+ * §1 implies. Throws DIRECTORY_UNREADABLE, NETWORK.
  */
 export async function serve(directory: string, { host, port, live }: ServeOptions): Promise<RunningServer> {
   scanDirectory(directory, { exclude: ['**'] });
@@ -45,15 +45,15 @@ async function findResource(directory: string, path: string): Promise<Resource |
   return file === null ? null : { ...file, type: typeOf(name), cacheControl: cachingOf(name) };
 }
 
-/** What packsign writes for itself, and copies of it under longer names. */
+/** Files that packsign writes for itself; longer names are copies of them. */
 const OWN_NAMES = [SETTINGS_NAME, UNSIGNED_NAME];
-/** Revocation certificates, which anybody could publish, and what editors leave. */
+/** Revocation certificates, which anybody could publish, and the files that editors leave. */
 const PRIVATE_NAME = /\.rev\.asc|~$|^#.*#$/;
 
-/** Whether a path leads to what is never published: by a name in any folder, and in any spelling that a file system may allow. */
+/** Whether a path has a name that is never published, in any folder and any spelling that a file system may accept. */
 function isPrivate(path: string): boolean {
   return path.split('/').some((segment) => {
-    // Windows leaves out dots and spaces at the end.
+    // Windows ignores dots and spaces at the end.
     const name = segment
       .normalize('NFKC')
       .toLowerCase()
@@ -84,7 +84,7 @@ function typeOf(name: string): string {
   return TYPES.find(([pattern]) => pattern.test(name))?.[1] ?? 'application/octet-stream';
 }
 
-/** What is replaced under its name is asked for each time; what never changes is kept. */
+/** Clients ask again for files that publications replace, and keep the others for ever. */
 const REPLACED = new Set([DATABASE_NAME, SIGNATURE_COPY_NAME, KEYS_NAME, KEYRING_NAME, PAGE_NAME]);
 
 function cachingOf(name: string): string {

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { READ_FLAGS } from '../disk/files.js';
 import { SECRET_LIMIT_BYTES, holdsSecretKey } from '../pgp/secret-material.js';
 
-/** A regular file that is open to be sent. Whoever has one closes it. */
+/** A regular file that is open for sending. The caller closes it. */
 export interface OpenFile {
   readonly size: number;
   readonly modified: Date;
@@ -15,9 +15,8 @@ export interface OpenFile {
 }
 
 /**
- * Opens a file below a directory. Null where there is none that can be read, where a link leads out of the directory, where
- * its own path is private (a link, or a file system that knows it by several names, may have led there), and where it holds
- * a secret key.
+ * Opens a file below a directory. Returns null if it cannot be read, if a link leads out of the directory, if its real path
+ * is private (a link, or a file system that knows several names, may have led there), or if it holds a secret key.
  */
 export async function openBelow(
   directory: string,
@@ -36,7 +35,7 @@ export async function openBelow(
 }
 
 async function openPublic(path: string): Promise<OpenFile | null> {
-  // Since it was looked up it may have become another file: no link is followed, no pipe waited for.
+  // The path may lead to another file by now: these flags follow no link and wait for no pipe.
   const handle = await open(path, READ_FLAGS);
   try {
     const stats = await handle.stat();

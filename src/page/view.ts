@@ -1,21 +1,19 @@
-import type { FileEntry } from '../model/file-entry.js';
-import type { Database, Trust } from '../model/database.js';
+import { formatBytes } from '../model/bytes.js';
 import { thresholdOf } from '../model/database.js';
+import type { Database, Trust } from '../model/database.js';
 import { downloadUrl } from '../model/entry.js';
+import type { FileEntry } from '../model/file-entry.js';
 import { KEYS_NAME } from '../model/layout.js';
 import { compareText } from '../model/package.js';
 import type { Package } from '../model/package.js';
 import { cleanText, oneLine } from '../model/text.js';
 import { formatInstant } from '../model/time.js';
 import { versionOrder } from '../model/version.js';
-import { latestChanges } from './recent-changes.js';
-import type { RecentChanges } from './recent-changes.js';
 import { commandsFor } from './commands.js';
-import type { CommandLine } from './commands.js';
 import { qrCode } from './qr.js';
-import type { QrCode } from './qr.js';
+import { latestChanges } from './recent-changes.js';
 
-/** What a trust page is made of. The same, and the page has the same bytes. */
+/** Everything that decides the bytes of a trust page, besides the template. */
 export interface PageSource {
   readonly database: Database;
   readonly sha256: string;
@@ -35,71 +33,15 @@ export interface PageKey {
   readonly expires: Date | null;
 }
 
-/** Everything that a template shows. Text is plain: the template escapes it. Addresses are http, https or mailto. */
-export interface PageView {
-  readonly assets: string;
-  readonly title: string;
-  /** Null where it is the title already. */
-  readonly description: string | null;
-  readonly maintainer: string | null;
-  readonly notify: string | null;
-  readonly sha256: string;
-  readonly issued: Moment;
-  readonly expires: Moment | null;
-  /** The database's own address; null where it gives none. */
-  readonly url: string | null;
-  readonly mirrors: readonly string[];
-  readonly keys: readonly KeyView[];
-  readonly fingerprints: string;
-  readonly threshold: number;
-  readonly armored: string;
-  readonly qr: QrCode | null;
-  readonly commands: readonly CommandLine[];
-  readonly trusts: readonly TrustView[];
-  readonly changes: RecentChanges;
-  readonly packages: string;
-  readonly files: string;
-  readonly bytes: string;
-  /** Rows of the table in groups, which browsers lay out one by one as they come into view. */
-  readonly groups: readonly (readonly Row[])[];
-  readonly isLong: boolean;
-}
-
-export interface Moment {
-  readonly iso: string;
-  /** For people: `22 November 2026`. */
-  readonly day: string;
-}
-
-export interface KeyView {
-  readonly id: string;
-  readonly fingerprint: string;
-  /** Groups of four, in two halves. */
-  readonly halves: readonly [readonly string[], readonly string[]];
-  readonly userIds: readonly string[];
-  readonly created: Moment;
-  readonly expires: Moment | null;
-}
-
-export interface TrustView {
-  readonly id: string;
-  readonly url: string;
-  readonly keysUrl: string;
-  readonly maintainer: string | null;
-  readonly threshold: number;
-  readonly keys: readonly Pick<KeyView, 'id' | 'fingerprint' | 'halves'>[];
-  readonly command: string;
-}
-
 /** One file, or a package without one. */
 export interface Row {
   readonly name: string;
   readonly version: string;
   readonly flavor: string;
   readonly summary: string;
-  /** Where the file is, relative to the page; null without one, and for one that was yanked. */
+  /** Address of the file, relative to the page; null if there is none, or it was yanked. */
   readonly href: string | null;
-  /** The archive's path where `href` does not say it. */
+  /** The path of a yanked file. */
   readonly path: string | null;
   readonly size: string;
   readonly day: string;
@@ -108,16 +50,16 @@ export interface Row {
 }
 
 const GROUP_ROWS = 100;
-/** A page is for reading: what is longer stands in the database in full. */
+/** A page is for reading: the database has longer texts in full. */
 const TITLE_LENGTH = 80;
 const DESCRIPTION_LENGTH = 2000;
 const SUMMARY_LENGTH = 200;
 const REASON_LENGTH = 300;
-/** More rows than this are not printed. */
+/** Browsers do not print more rows than this. */
 const LONG = 200;
 
-/** What a trust page says of a database. */
-export function pageView(source: PageSource): PageView {
+/** What a template shows. All texts are plain: the template escapes them. Addresses are http, https or mailto. */
+export function pageView(source: PageSource) {
   const { database, sha256, keys, armored, assets } = source;
   const { Maintainer, Packsign } = database;
   const url = Packsign.Database ?? null;
@@ -128,11 +70,12 @@ export function pageView(source: PageSource): PageView {
   return {
     assets,
     ...naming(database),
-    maintainer: Maintainer === undefined ? null : shorten(Maintainer, REASON_LENGTH),
+    maintainer: shortName(Maintainer),
     notify: Packsign.Notify === undefined ? null : safeAddress(Packsign.Notify),
     sha256,
     issued: momentOf(Packsign.Issued),
-    expires: Packsign.Expires === undefined ? null : momentOf(Packsign.Expires),
+    expires: momentOrNull(Packsign.Expires),
+    /** The database's own address; null if it gives none. */
     url,
     mirrors: (Packsign.Mirrors ?? []).filter((mirror) => safeAddress(mirror) !== null),
     keys: shown.map((key, index) => keyView(key, `key-${index + 1}`)),
@@ -146,28 +89,32 @@ export function pageView(source: PageSource): PageView {
     packages: database.Packages.length.toLocaleString('en-US'),
     files: database.Archives.size.toLocaleString('en-US'),
     bytes: formatBytes(Array.from(database.Archives.values()).reduce((sum, { Size }) => sum + Size, 0)),
+    /** Browsers lay out the groups one by one as they come into view. */
     groups: inGroups(rows),
     isLong: rows.length > LONG,
   };
 }
 
-/** The keys that sign: those that the database names, where `keys.asc` has them; else all of it. */
+/** The keys that sign: those that the database names, if `keys.asc` has them; else all keys. */
 function signersOf({ database, keys }: PageSource): readonly PageKey[] {
   const named = new Set(database.Packsign.Signers?.Fingerprints ?? []);
   const signers = keys.filter(({ fingerprint }) => named.has(fingerprint));
   return signers.length === 0 ? keys : signers;
 }
 
-function naming({ Description, Maintainer, Packsign }: Database): Pick<PageView, 'title' | 'description'> {
+/** The title, and the description unless it is the title. */
+function naming({ Description, Maintainer, Packsign }: Database) {
   const text = Description.trim();
   if (text !== '' && text.length <= TITLE_LENGTH && !text.includes('\n'))
     return { title: text, description: null };
   const place = Packsign.Database === undefined ? null : placeOf(Packsign.Database);
   const title = place ?? (Maintainer === undefined ? 'Signed packages' : `Packages of ${Maintainer}`);
-  return {
-    title: shorten(title, TITLE_LENGTH),
-    description: text === '' ? null : shorten(text, DESCRIPTION_LENGTH),
-  };
+  const description = text === '' ? null : shorten(text, DESCRIPTION_LENGTH);
+  return { title: shorten(title, TITLE_LENGTH), description };
+}
+
+function shortName(maintainer: string | undefined): string | null {
+  return maintainer === undefined ? null : shorten(maintainer, REASON_LENGTH);
 }
 
 /** `example.org/dist` of `https://example.org/dist/packages.plist`. */
@@ -177,55 +124,49 @@ function placeOf(url: string): string | null {
   return `${host}${pathname.replace(/\/[^/]*$/, '')}`;
 }
 
-// Whoever scans it comes to the page, and the page compares what the code on paper says with what it shows.
+// Scanning the code opens the page, which compares the fingerprints of the code with its own.
 function qrText(url: string | null, fingerprints: readonly string[]): string {
   const list = fingerprints.join('+');
   if (url !== null && URL.canParse(url)) return `${besideUrl(url, '')}#${list}`;
   return fingerprints.length === 1 ? `OPENPGP4FPR:${list}` : list;
 }
 
-/** The address of what lies beside a database. */
+/** The address of a file beside a database. */
 function besideUrl(url: string, name: string): string {
   return url.replace(/[?#].*$/, '').replace(/[^/]*$/, name);
 }
 
-function keyView({ fingerprint, userIds, created, expires }: PageKey, id: string): KeyView {
+function keyView({ fingerprint, userIds, created, expires }: PageKey, id: string) {
   return {
-    id,
-    fingerprint,
-    halves: halvesOf(fingerprint),
+    ...identified(fingerprint, id),
     userIds: userIds.map((userId) => shorten(cleanText(userId), REASON_LENGTH)),
     created: momentOf(created),
-    expires: expires === null ? null : momentOf(expires),
+    expires: momentOrNull(expires),
   };
 }
 
-function halvesOf(fingerprint: string): KeyView['halves'] {
+/** A fingerprint with an id for the page, and in groups of four, in two halves. */
+function identified(fingerprint: string, id: string) {
   const groups = fingerprint.match(/.{1,4}/g) ?? [];
-  return [groups.slice(0, 5), groups.slice(5)];
+  return { id, fingerprint, halves: [groups.slice(0, 5), groups.slice(5)] };
 }
 
 function firstUserId(keys: readonly PageKey[]): string {
   return shorten(cleanText(keys[0]?.userIds[0] ?? ''), TITLE_LENGTH);
 }
 
-function trustView({ URL: url, Fingerprints, Threshold, Maintainer }: Trust, index: number): TrustView {
-  const address = safeAddress(url) ?? '';
+function trustView({ URL: address, Fingerprints, Threshold = 1, Maintainer }: Trust, index: number) {
+  const url = safeAddress(address) ?? '';
   const id = `trust-${index + 1}`;
+  const [packsign] = commandsFor({ url, fingerprints: Fingerprints, threshold: Threshold, userId: '' });
   return {
     id,
-    url: address,
-    keysUrl: besideUrl(address, KEYS_NAME),
-    maintainer: Maintainer === undefined ? null : shorten(Maintainer, REASON_LENGTH),
-    threshold: Threshold ?? 1,
-    keys: Fingerprints.map((fingerprint, at) => ({
-      id: `${id}-${at + 1}`,
-      fingerprint,
-      halves: halvesOf(fingerprint),
-    })),
-    command:
-      commandsFor({ url: address, fingerprints: Fingerprints, threshold: Threshold ?? 1, userId: '' })[0]
-        ?.lines[0] ?? '',
+    url,
+    keysUrl: besideUrl(url, KEYS_NAME),
+    maintainer: shortName(Maintainer),
+    threshold: Threshold,
+    keys: Fingerprints.map((fingerprint, at) => identified(fingerprint, `${id}-${at + 1}`)),
+    command: packsign?.lines[0] ?? '',
   };
 }
 
@@ -256,10 +197,8 @@ interface Entry {
 function newestFirst(entries: readonly Entry[]): readonly Row[] {
   if (entries.length === 1) return entries.map(({ row }) => row);
   const isNpm = entries.every(({ path }) => path.endsWith('.tgz'));
-  const compare = versionOrder(
-    entries.map(({ row }) => row.version),
-    { isNpm },
-  );
+  const versions = entries.map(({ row }) => row.version);
+  const compare = versionOrder(versions, { isNpm });
   return [...entries]
     .sort((a, b) => compare(b.row.version, a.row.version) || compareText(a.path, b.path))
     .map(({ row }) => row);
@@ -312,12 +251,17 @@ const MONTHS = 'January February March April May June July August September Octo
   ' ',
 );
 
-function momentOf(date: Date): Moment {
+/** A time for scripts, and its day for people: `22 November 2026`. */
+function momentOf(date: Date) {
   const day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()] ?? ''} ${date.getUTCFullYear()}`;
   return { iso: formatInstant(date), day };
 }
 
-/** An address that a link may have, or null: a `javascript:` one would run (threat T18). */
+function momentOrNull(date: Date | null = null) {
+  return date === null ? null : momentOf(date);
+}
+
+/** An address that is safe in a link, or null: a `javascript:` one would run (threat T18). */
 function safeAddress(address: string): string | null {
   return /^(?:https?:\/\/|mailto:)[!-~]+$/.test(address) ? address : null;
 }
@@ -325,16 +269,4 @@ function safeAddress(address: string): string | null {
 function shorten(text: string, length: number): string {
   const points = Array.from(text);
   return points.length <= length ? text : `${points.slice(0, length).join('').trimEnd()} …`;
-}
-
-/** `1.4 MB`. */
-function formatBytes(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit] ?? ''}`;
 }

@@ -2,7 +2,7 @@ import { enums } from 'openpgp';
 import type { AnyKeyPacket } from 'openpgp';
 import { MIN_RSA_BITS } from './policy.js';
 
-/** What a key is made of, and what keeps its signatures from counting. */
+/** The algorithm of a key, and why its signatures do not count. */
 export interface Algorithm {
   /** For people: `Ed25519`, `RSA 4096`, `NIST P-256`. */
   readonly name: string;
@@ -19,7 +19,7 @@ const CURVES: Readonly<Record<string, string>> = {
   nistP521: 'NIST P-521',
 };
 
-/** Numbers of RFC 9580 §9.1 that packsign cannot or will not use, by the names that their users know. */
+/** Names for the numbers of RFC 9580 §9.1 that packsign does not support. */
 const FOREIGN: Readonly<Record<number, string>> = {
   [publicKey.elgamal]: 'ElGamal',
   [publicKey.dsa]: 'DSA',
@@ -29,7 +29,7 @@ const FOREIGN: Readonly<Record<number, string>> = {
   [publicKey.ed448]: 'Ed448',
 };
 
-/** Algorithms of docs/FORMAT.md §7; all others are named and unsupported. */
+/** The algorithms of docs/FORMAT.md §7; all others are unsupported. */
 export function algorithmOf(key: AnyKeyPacket): Algorithm {
   switch (key.algorithm) {
     case publicKey.rsaEncryptSign:
@@ -45,10 +45,14 @@ export function algorithmOf(key: AnyKeyPacket): Algorithm {
   }
 }
 
-/** An algorithm of which nothing but the number is known. */
+/** The algorithm of a key that cannot be read, from its number. */
 export function unknownAlgorithm(number: number): Algorithm {
   const name = FOREIGN[number] ?? `algorithm ${number}`;
-  return { name, problem: { kind: 'unsupported', reason: `${name} keys are not supported` } };
+  return unsupported(name, `${name} keys`);
+}
+
+function unsupported(name: string, keys: string): Algorithm {
+  return { name, problem: { kind: 'unsupported', reason: `${keys} are not supported` } };
 }
 
 function rsaOf(bits: number): Algorithm {
@@ -56,12 +60,8 @@ function rsaOf(bits: number): Algorithm {
   return { name: `RSA ${bits}`, problem: bits < MIN_RSA_BITS ? { kind: 'weak', reason } : null };
 }
 
-/** OpenPGP.js reads Brainpool and secp256k1 keys in Node, but cannot check a signature by one. */
+/** OpenPGP.js reads Brainpool and secp256k1 keys in Node, but cannot check their signatures. */
 function curveOf(curve: string): Algorithm {
   const name = CURVES[curve];
-  if (name !== undefined) return { name, problem: null };
-  return {
-    name: curve,
-    problem: { kind: 'unsupported', reason: `keys on the curve ${curve} are not supported` },
-  };
+  return name === undefined ? unsupported(curve, `keys on the curve ${curve}`) : { name, problem: null };
 }

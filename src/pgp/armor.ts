@@ -3,25 +3,27 @@ import { malformed } from './origin.js';
 
 export type ArmorKind = 'SIGNATURE' | 'PUBLIC KEY BLOCK' | 'PRIVATE KEY BLOCK';
 
+/** With trailing white space. The lookbehind keeps it from trying every suffix of a long run of spaces. */
+const LINE_END = /(?<![ \t\r])[ \t\r]*\n/;
 const BEGIN = /^-----BEGIN PGP ([A-Z0-9 ,/]+)-----$/;
 const HEADER = /^[A-Za-z0-9-]+: ?.*$/;
 const CHECKSUM = /^=[A-Za-z0-9+/]{4}$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Whether bytes are binary OpenPGP: the first octet of every packet has its top bit set, text has not. */
+/** Whether bytes are binary OpenPGP: every packet begins with an octet whose top bit is set, and text does not. */
 export function isBinary(bytes: Uint8Array): boolean {
   return ((bytes[0] ?? 0) & 0x80) !== 0 && bytes[0] !== 0xef;
 }
 
 /**
- * What the one armor block of a file holds (docs/FORMAT.md §7, threat T2). Around it there may be white
- * space and nothing else: OpenPGP.js skips text before and after, and a second block is dropped by some
- * tools and read by others. The checksum is not looked at, as RFC 9580 §6.1 wants it.
+ * The content of the one armor block of a file (docs/FORMAT.md §7, threat T2). Only white space may surround it:
+ * OpenPGP.js skips text before and after, and some tools drop a second block that others read. Ignores the
+ * checksum, as RFC 9580 §6.1 requires.
  *
  * @throws {PacksignError} the origin's code: not armor, another kind of block, anything beside the block.
  */
 export function dearmorOnly(bytes: Uint8Array, kind: ArmorKind, origin: Origin): Uint8Array {
-  const lines = Buffer.from(bytes).toString('latin1').trim().split('\n').map(withoutTrailingSpace);
+  const lines = Buffer.from(bytes).toString('latin1').trim().split(LINE_END);
   const found = BEGIN.exec(lines[0] ?? '')?.[1];
   if (found === undefined) throw malformed(origin, `does not begin with -----BEGIN PGP ${kind}-----`);
   if (found !== kind) throw malformed(origin, `holds a PGP ${found}, expected a PGP ${kind}`);
@@ -41,8 +43,8 @@ export function dearmorOnly(bytes: Uint8Array, kind: ArmorKind, origin: Origin):
 }
 
 /**
- * One armor block around packets; the same packets give the same bytes. No header lines. The checksum stays,
- * because older GnuPG misreads a block without one whose base64 needs no padding.
+ * One armor block around packets, without header lines: the same packets give the same bytes. With a checksum, because
+ * older GnuPG misreads a block without one if its base64 needs no padding.
  */
 export function encodeArmor(binary: Uint8Array, kind: ArmorKind): Uint8Array {
   const base64 = Buffer.from(binary).toString('base64');
@@ -51,10 +53,6 @@ export function encodeArmor(binary: Uint8Array, kind: ArmorKind): Uint8Array {
   return Buffer.from(
     [`-----BEGIN PGP ${kind}-----`, '', ...lines, `=${checksum}`, `-----END PGP ${kind}-----`, ''].join('\n'),
   );
-}
-
-function withoutTrailingSpace(line: string): string {
-  return line.replace(/[ \t\r]+$/, '');
 }
 
 /** RFC 9580 §6.1.1. */

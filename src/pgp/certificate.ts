@@ -15,7 +15,7 @@ import { fingerprintOf, hashedKey, readPublicKeyPacket } from './packet-objects.
 
 const { signature: signatureType } = enums;
 
-/** A primary key or subkey and all that its primary key said of it. */
+/** A primary key or subkey, and everything that the primary key said about it. */
 export interface CertificateKey extends SelfSignatures {
   /** 40 upper-case hex digits. */
   readonly fingerprint: string;
@@ -23,20 +23,20 @@ export interface CertificateKey extends SelfSignatures {
   readonly keyId: string;
   readonly created: Date;
   readonly algorithm: Algorithm;
-  /** Null where the algorithm cannot be read at all. */
+  /** Null if OpenPGP.js cannot read it. */
   readonly packet: AnyKeyPacket | null;
 }
 
 export interface CertificateUser extends SelfSignatures {
-  /** Foreign text: to be escaped before it is shown. */
+  /** Foreign text: escape it before you show it. */
   readonly userId: string;
 }
 
-/** A public certificate: one version 4 primary key with its user ids and subkeys. Every claim in it was checked. */
+/** A public certificate: one version 4 primary key with its user ids and subkeys. All self-signatures were checked. */
 export interface Certificate {
   /** Of the primary key, 40 upper-case hex digits. */
   readonly fingerprint: string;
-  /** Those that the primary key signed and did not revoke, the primary one first. Foreign text. */
+  /** The user ids that the primary key signed and did not revoke, the primary one first. Foreign text. */
   readonly userIds: readonly string[];
   readonly created: Date;
   readonly primary: CertificateKey;
@@ -47,7 +47,7 @@ export interface Certificate {
   readonly anatomy: Components;
 }
 
-const CERTIFICATIONS: ReadonlySet<number> = new Set([
+export const CERTIFICATIONS: ReadonlySet<number> = new Set([
   signatureType.certGeneric,
   signatureType.certPersona,
   signatureType.certCasual,
@@ -55,28 +55,29 @@ const CERTIFICATIONS: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Checks every claim of a dissected certificate.
+ * Checks every self-signature of a certificate that was split into its components.
  *
- * @throws {PacksignError} the origin's code: the primary key is not of version 4, or of an algorithm that is not
- * supported; the message names its fingerprint.
+ * @throws {PacksignError} the origin's code: the primary key is not of version 4, or has an unsupported algorithm;
+ * the message names its fingerprint.
  */
 export async function inspectCertificate(anatomy: Components, origin: Origin): Promise<Certificate> {
   const packet = await readPrimary(anatomy.primary.packet, origin);
-  const primary = await inspectPrimary(anatomy, packet);
+  const context = { primary: packet, anatomy };
+  const primary = await inspectPrimary(context);
   const users: CertificateUser[] = [];
   for (const user of anatomy.users) {
-    if (user.packet.tag === TAG.userId) users.push(await inspectUser(user, packet, anatomy));
+    if (user.packet.tag === TAG.userId) users.push(await inspectUser(user, context));
   }
   const subkeys: CertificateKey[] = [];
   for (const subkey of anatomy.subkeys) {
-    if (subkey.packet.body[0] === 4) subkeys.push(await inspectSubkey(subkey, packet, anatomy));
+    if (subkey.packet.body[0] === 4) subkeys.push(await inspectSubkey(subkey, context));
   }
   const { fingerprint, created } = primary;
   const binary = joinPackets(assemblePackets(anatomy));
   return { fingerprint, userIds: userIdsOf(users), created, primary, users, subkeys, binary, anatomy };
 }
 
-/** What a signature that stands behind this component is over. */
+/** What the signatures of a component are over. */
 export function subjectOf(component: Component, anatomy: Components): KeySubject {
   const key = hashedKey(anatomy.primary.packet.body);
   const { tag, body } = component.packet;
@@ -94,8 +95,9 @@ export function subjectOf(component: Component, anatomy: Components): KeySubject
 
 async function readPrimary(packet: Packet, origin: Origin): Promise<AnyKeyPacket> {
   const version = packet.body[0] ?? 0;
-  if (version !== 4)
+  if (version !== 4) {
     throw malformed(origin, `holds a key of version ${version}, only version 4 is supported`);
+  }
   const { key, algorithm } = await readKey(packet);
   if (key !== null && algorithm.problem?.kind !== 'unsupported') return key;
   const reason = algorithm.problem?.reason ?? 'the key is damaged';
@@ -113,12 +115,18 @@ async function readKey(
   }
 }
 
-async function inspectPrimary(anatomy: Components, primary: AnyKeyPacket): Promise<CertificateKey> {
-  // A revocation certificate pasted behind a key ends up after its last subkey; it must not get lost there.
-  const everywhere = [anatomy.primary, ...anatomy.users, ...anatomy.subkeys].flatMap(
+interface Context {
+  /** The primary key, which makes all self-signatures. */
+  readonly primary: AnyKeyPacket;
+  readonly anatomy: Components;
+}
+
+async function inspectPrimary({ primary, anatomy }: Context): Promise<CertificateKey> {
+  // A revocation certificate appended to a key ends up after its last subkey: look everywhere.
+  const signatures = [anatomy.primary, ...anatomy.users, ...anatomy.subkeys].flatMap(
     (part) => part.signatures,
   );
-  const claims = await readSelfSignatures(everywhere, {
+  const claims = await readSelfSignatures(signatures, {
     primary,
     subject: subjectOf(anatomy.primary, anatomy),
     bindingTypes: new Set([signatureType.key]),
@@ -129,11 +137,7 @@ async function inspectPrimary(anatomy: Components, primary: AnyKeyPacket): Promi
   return { ...(await identityOf(anatomy.primary.packet)), ...claims };
 }
 
-async function inspectUser(
-  user: Component,
-  primary: AnyKeyPacket,
-  anatomy: Components,
-): Promise<CertificateUser> {
+async function inspectUser(user: Component, { primary, anatomy }: Context): Promise<CertificateUser> {
   const claims = await readSelfSignatures(user.signatures, {
     primary,
     subject: subjectOf(user, anatomy),
@@ -145,11 +149,7 @@ async function inspectUser(
   return { userId: Buffer.from(user.packet.body).toString('utf8'), ...claims };
 }
 
-async function inspectSubkey(
-  subkey: Component,
-  primary: AnyKeyPacket,
-  anatomy: Components,
-): Promise<CertificateKey> {
+async function inspectSubkey(subkey: Component, { primary, anatomy }: Context): Promise<CertificateKey> {
   const identity = await identityOf(subkey.packet);
   const claims = await readSelfSignatures(subkey.signatures, {
     primary,
@@ -169,7 +169,7 @@ async function identityOf(packet: Packet): Promise<Omit<CertificateKey, keyof Se
   return { fingerprint, keyId: fingerprint.slice(-16), created, algorithm, packet: key };
 }
 
-/** A user id that nobody but a stranger wrote into the certificate is not shown as its owner's. */
+/** Leaves out user ids that the primary key did not sign: anyone can add one to a certificate. */
 function userIdsOf(users: readonly CertificateUser[]): readonly string[] {
   const signed = users.filter(({ bindings, weakBindings, revocations }) => {
     return revocations.length === 0 && (bindings.length > 0 || weakBindings.length > 0);

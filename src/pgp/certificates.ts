@@ -18,11 +18,11 @@ export type { KeyStatus } from './key-status.js';
 export const CERTIFICATES_LIMIT_BYTES = 1024 * 1024;
 
 /**
- * The certificates of a file, in its order, each read by itself; a primary key that stands there twice is one
+ * The certificates of a file, in its order, each read by itself. Merges certificates of the same primary key
  * (docs/FORMAT.md §8, threat T6).
  *
  * @throws {PacksignError} `KEYS_MALFORMED`: neither binary nor exactly one armor block, a secret key, junk, no
- * certificate, more than 1 MiB, a key that is not of version 4 or of an algorithm that is not supported.
+ * certificate, more than 1 MiB, a key that is not of version 4 or has an unsupported algorithm.
  */
 export async function readCertificates(bytes: Uint8Array): Promise<readonly Certificate[]> {
   if (bytes.length > CERTIFICATES_LIMIT_BYTES) throw malformed(CERTIFICATE_FILE, 'is larger than 1 MiB');
@@ -48,14 +48,14 @@ export function encodeCertificates(certificates: readonly Certificate[]): {
   return { armored: armorCertificates(binary), binary };
 }
 
-/** What `keys.gpg` holds as `keys.asc` has it. */
+/** The content of `keys.asc`, from that of `keys.gpg`. */
 export function armorCertificates(binary: Uint8Array): Uint8Array {
   return encodeArmor(binary, 'PUBLIC KEY BLOCK');
 }
 
 /**
- * How a certificate stands for signing at a moment: the key named by `keyId` (16 hex digits or a fingerprint),
- * else the one that would sign.
+ * The status of the key that signs at a moment: the key named by `keyId` (16 hex digits or a fingerprint), or else the
+ * key that would sign.
  */
 export function signingStatus(certificate: Certificate, at: Date, keyId?: string): KeyStatus {
   if (keyId === undefined) return chooseSigningKey(certificate, at);
@@ -65,18 +65,18 @@ export function signingStatus(certificate: Certificate, at: Date, keyId?: string
 }
 
 /**
- * The key of a certificate that signs at a moment: the one named, else the one that would sign.
+ * The key of a certificate that signs at a moment: the key named, or else the key that would sign.
  *
- * @throws {PacksignError} `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_NOT_YET_VALID`, `KEY_WEAK`, `KEY_UNUSABLE`: why
- * none does (threat T25: another key of the certificate never steps in).
+ * @throws {PacksignError} `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_NOT_YET_VALID`, `KEY_WEAK`, `KEY_UNUSABLE`: why it
+ * cannot sign (threat T25: no other key of the certificate replaces it).
  */
 export function requireUsable(certificate: Certificate, at: Date, keyId?: string): UsableKey {
   return requireValid(certificate, signingStatus(certificate, at, keyId));
 }
 
 /**
- * When signatures by this certificate end, as known at a moment: the earlier expiry of its primary key and of
- * the key named, else of the one that would sign, else of its newest signing subkey. Null is never.
+ * When signatures by this certificate expire, as known at a moment: the earlier expiry of its primary key and of the
+ * key named, or else of the key that would sign, or else of its newest signing subkey. Null means never.
  */
 export function expiryOf(certificate: Certificate, at: Date, keyId?: string): Date | null {
   const named = keyId === undefined ? null : keyNamed(certificate, keyId);
@@ -84,8 +84,8 @@ export function expiryOf(certificate: Certificate, at: Date, keyId?: string): Da
 }
 
 function signerOf(certificate: Certificate, at: Date): CertificateKey {
-  const standing = chooseSigningKey(certificate, at);
-  if (standing.kind === 'valid') return standing.key;
+  const status = chooseSigningKey(certificate, at);
+  if (status.kind === 'valid') return status.key;
   return signingSubkeys(certificate)[0] ?? certificate.primary;
 }
 

@@ -3,20 +3,20 @@ import { TAG } from './packets.js';
 import type { Origin } from './origin.js';
 import { malformed } from './origin.js';
 
-/** A key, user id or attribute, and the signatures that stand behind it in the file. */
+/** A key, user id or attribute, and the signatures that follow it in the file. */
 export interface Component {
   readonly packet: Packet;
   readonly signatures: readonly Packet[];
 }
 
-/** A certificate or secret key taken apart, nothing checked, nothing left out. */
+/** The parts of a certificate or secret key: nothing checked, nothing left out. */
 export interface Components {
   readonly primary: Component;
   readonly users: readonly Component[];
   readonly subkeys: readonly Component[];
 }
 
-/** What RFC 9580 tells readers to ignore wherever it stands (§5.8, §5.10, §5.14). */
+/** Packets that readers ignore anywhere (RFC 9580 §5.8, §5.10, §5.14). */
 const IGNORED: ReadonlySet<number> = new Set([TAG.marker, TAG.trust, TAG.padding]);
 const FIRST_PRIVATE_TAG = 40;
 
@@ -25,10 +25,10 @@ const SUBKEYS: ReadonlySet<number> = new Set([TAG.publicSubkey, TAG.secretSubkey
 const USERS: ReadonlySet<number> = new Set([TAG.userId, TAG.userAttribute]);
 
 /**
- * One anatomy for each primary key of a sequence.
+ * Splits a sequence of packets into the components of each primary key.
  *
- * @throws {PacksignError} the origin's code: the sequence does not begin with a primary key, or holds a packet that has
- * no place in a key.
+ * @throws {PacksignError} the origin's code: the sequence does not begin with a primary key, or holds a packet that
+ * does not belong in a key.
  */
 export function splitComponents(packets: readonly Packet[], origin: Origin): readonly Components[] {
   const groups: Packet[][] = [];
@@ -55,7 +55,7 @@ function componentsOf(group: readonly Packet[], origin: Origin): Components {
     if (packet.tag === TAG.signature) components.at(-1)?.signatures.push(packet);
     else if (PRIMARIES.has(packet.tag) || SUBKEYS.has(packet.tag) || USERS.has(packet.tag)) {
       components.push({ packet, signatures: [] });
-    } else throw malformed(origin, `holds a packet that has no place in a key (type ${packet.tag})`);
+    } else throw malformed(origin, `holds a packet that does not belong in a key (type ${packet.tag})`);
   }
   const [primary, ...rest] = components;
   if (primary === undefined) throw malformed(origin, 'holds no key');

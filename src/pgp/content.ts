@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 
 /**
- * Bytes that are named, signed and verified, hashed once for all of it: a large database would otherwise be
- * read through for its name, for each signature and for the self-check. The bytes must not change meanwhile.
+ * Bytes with their hashes. Naming, signing and verifying a large database would otherwise hash it again for each
+ * signature and check. The bytes must not change.
  */
 export interface Content {
   readonly bytes: Uint8Array;
   /** Lower-case hex. */
   readonly sha256: () => string;
-  /** Hash over the bytes and a tail behind them. */
+  /** Hash over the bytes followed by a tail. */
   readonly digest: (algorithm: ContentHash, tail: Uint8Array) => Uint8Array;
 }
 

@@ -4,12 +4,12 @@ const { sha256, sha384, sha512 } = enums.hash;
 
 const STRONGEST_FIRST = [sha512, sha384, sha256] as const;
 
-/** RFC 9580 §5.2.3.2 wants a hash as long as the curve. */
+/** RFC 9580 §5.2.3.2 requires a hash as long as the curve. */
 const FOR_CURVE: Readonly<Record<string, enums.hash>> = { 'NIST P-384': sha384, 'NIST P-521': sha512 };
 
 /**
- * The hash for a signature: SHA-256, which processors help with and which takes under half the time of SHA-512,
- * unless the curve wants a longer one or the key's preferences name others only.
+ * The hash for a signature: SHA-256, unless the curve requires a longer one or the key prefers only others. Processors
+ * accelerate SHA-256, so that it takes less than half the time of SHA-512.
  */
 export function chooseHash(algorithm: string, preferred: readonly number[]): enums.hash {
   const forCurve = FOR_CURVE[algorithm];

@@ -3,12 +3,12 @@ import { formatInstant } from '../model/time.js';
 import type { Certificate, CertificateKey } from './certificate.js';
 import type { Binding, SelfSignatures, Revocation } from './self-signatures.js';
 
-/** How a key stood, or stands, at a moment. `reason` is for people. */
+/** Whether a key may sign at a moment. `reason` is for people. */
 export type KeyStatus =
   | {
       readonly kind: 'valid';
       readonly key: CertificateKey;
-      /** When its certificate came to say so. */
+      /** The date of the self-signatures that say so. */
       readonly since: Date;
       /** The earlier of its own expiry and its primary key's, or null. */
       readonly expires: Date | null;
@@ -22,11 +22,9 @@ export type KeyStatus =
 
 type Trouble = Exclude<KeyStatus, { readonly kind: 'valid' }>;
 
-const SIGNS = enums.keyFlags.signData;
-
 /**
- * Whether a key of a certificate may sign at a moment (docs/FORMAT.md §8 step 4): bound, flagged for signing,
- * neither it nor the primary key expired or soft-revoked then, or hard-revoked ever.
+ * Whether a key of a certificate may sign at a moment (docs/FORMAT.md §8 step 4): it is bound and flagged for signing,
+ * and neither it nor the primary key is expired or soft-revoked then, or hard-revoked at any time.
  */
 export function keyStatus(certificate: Certificate, key: CertificateKey, at: Date): KeyStatus {
   const { primary } = certificate;
@@ -39,11 +37,10 @@ export function keyStatus(certificate: Certificate, key: CertificateKey, at: Dat
   if (trouble !== null) return { ...trouble, key };
 
   const ofPrimary = primaryBinding(certificate, at);
-  if (ofPrimary === null) return { ...unbound(primary, primarySelfSignatures(certificate)), key };
+  if (ofPrimary === null) return unbound(key, [primary, ...certificate.users]);
   const own = key === primary ? ofPrimary : chooseBinding(key.bindings, at);
-  if (own === null) return { ...unbound(key, [key]), key };
-  if (((own.flags ?? 0) & SIGNS) === 0)
-    return { kind: 'unusable', key, reason: 'the key is not one that signs' };
+  if (own === null) return unbound(key, [key]);
+  if (!signs(own)) return { kind: 'unusable', key, reason: 'the key is not a signing key' };
 
   const expires = earliest(ofPrimary.keyExpires, own.keyExpires);
   if (expires !== null && expires <= at) {
@@ -54,9 +51,9 @@ export function keyStatus(certificate: Certificate, key: CertificateKey, at: Dat
 }
 
 /**
- * The key that signs at a moment: the newest valid signing subkey, or the primary key of a certificate that
- * never had a signing subkey. Threat T25: where there are such subkeys and none can sign, the answer is why
- * the newest cannot; the primary key does not step in. `has` narrows it to keys whose secret half is at hand.
+ * The key that signs at a moment: the newest valid signing subkey, or the primary key of a certificate that never had
+ * a signing subkey. Threat T25: if there are signing subkeys and none can sign, the status says why the newest cannot;
+ * the primary key does not replace it. `has` selects the keys whose secret half is available.
  */
 export function chooseSigningKey(
   certificate: Certificate,
@@ -65,57 +62,55 @@ export function chooseSigningKey(
 ): KeyStatus {
   const subkeys = signingSubkeys(certificate);
   const candidates = subkeys.length > 0 ? subkeys : [certificate.primary];
-  const standings = candidates.filter(has).map((key) => keyStatusToSign(certificate, key, at));
-  return (
-    standings.find(({ kind }) => kind === 'valid') ?? standings[0] ?? secretMissing(candidates, certificate)
-  );
+  const statuses = candidates.filter(has).map((key) => keyStatusToSign(certificate, key, at));
+  const reason = 'the secret half of the key that signs is not in this file';
+  const missing: KeyStatus = { kind: 'unusable', key: candidates[0] ?? certificate.primary, reason };
+  return statuses.find(({ kind }) => kind === 'valid') ?? statuses[0] ?? missing;
 }
 
-/** As `standingOf`, but a key does not sign for a time before its own binding: strict verifiers refuse that. */
+/** As `keyStatus`, but a key must not sign for a time before its own binding: strict verifiers refuse that. */
 export function keyStatusToSign(certificate: Certificate, key: CertificateKey, at: Date): KeyStatus {
-  const standing = keyStatus(certificate, key, at);
-  if (standing.kind !== 'valid' || standing.since <= at) return standing;
-  const reason = `the key was certified only at ${formatInstant(standing.since)}`;
+  const status = keyStatus(certificate, key, at);
+  if (status.kind !== 'valid' || status.since <= at) return status;
+  const reason = `the key was certified only at ${formatInstant(status.since)}`;
   return { kind: 'not-yet-valid', key, reason };
 }
 
-/** Subkeys that were ever bound as signing ones, newest first. */
+/** Subkeys that were ever bound for signing, newest first. */
 export function signingSubkeys(certificate: Certificate): readonly CertificateKey[] {
-  const signs = ({ flags }: Binding): boolean => ((flags ?? 0) & SIGNS) !== 0;
   return certificate.subkeys
     .filter(({ bindings, weakBindings }) => bindings.some(signs) || weakBindings.some(signs))
     .sort((a, b) => b.created.getTime() - a.created.getTime());
 }
 
-/** When a key of a certificate expires, as its newest self-signatures up to `at` say; null is never. */
+/** When a key of a certificate expires, according to its newest self-signatures up to `at`; null means never. */
 export function keyExpiry(certificate: Certificate, key: CertificateKey, at: Date): Date | null {
   const ofPrimary = primaryBinding(certificate, at)?.keyExpires ?? null;
   if (key === certificate.primary) return ofPrimary;
   return earliest(ofPrimary, chooseBinding(key.bindings, at)?.keyExpires ?? null);
 }
 
-/** The revocation in force at a moment. A hard one is so at every moment. */
+/** The revocation in force at a moment. A hard revocation is in force at every moment. */
 export function revocationAt({ revocations }: SelfSignatures, at: Date): Revocation | null {
   const inForce = ({ created, lapses }: Revocation): boolean =>
     created <= at && (lapses === null || at < lapses);
   return revocations.find(({ hard }) => hard) ?? revocations.find(inForce) ?? null;
 }
 
-/** Key flags in force at a moment, 0 where there are none. */
+/** Key flags in force at a moment, 0 if there are none. */
 export function flagsAt(certificate: Certificate, key: CertificateKey, at: Date): number {
   const binding =
     key === certificate.primary ? primaryBinding(certificate, at) : chooseBinding(key.bindings, at);
   return binding?.flags ?? 0;
 }
 
-function secretMissing(candidates: readonly CertificateKey[], { primary }: Certificate): KeyStatus {
-  const reason = 'the secret half of the key that signs is not in this file';
-  return { kind: 'unusable', key: candidates[0] ?? primary, reason };
+function signs({ flags }: Binding): boolean {
+  return ((flags ?? 0) & enums.keyFlags.signData) !== 0;
 }
 
 /**
- * The self-signature in force at a moment: the newest up to then. Where there is none, the earliest after it:
- * GnuPG replaces a self-signature when the expiry is changed, and what was signed before stays good.
+ * The self-signature in force at a moment: the newest up to then, or else the earliest after it. GnuPG replaces a
+ * self-signature when the expiry changes, and older signatures stay good.
  */
 function chooseBinding(bindings: readonly Binding[], at: Date): Binding | null {
   const byTime = [...bindings].sort((a, b) => a.created.getTime() - b.created.getTime());
@@ -123,7 +118,7 @@ function chooseBinding(bindings: readonly Binding[], at: Date): Binding | null {
   return upToThen.at(-1) ?? byTime.find(({ created }) => created > at) ?? null;
 }
 
-/** What the certificate said of its primary key: direct signatures and those on the main user id together. */
+/** What the certificate says about its primary key: combines direct signatures and those on the main user id. */
 function primaryBinding(certificate: Certificate, at: Date): Binding | null {
   const direct = chooseBinding(certificate.primary.bindings, at);
   const user = mainUserBinding(certificate, at);
@@ -145,10 +140,6 @@ function mainUserBinding(certificate: Certificate, at: Date): Binding | null {
       (a, b) => Number(a.primaryUser) - Number(b.primaryUser) || a.created.getTime() - b.created.getTime(),
     );
   return bindings.at(-1) ?? null;
-}
-
-function primarySelfSignatures({ primary, users }: Certificate): readonly SelfSignatures[] {
-  return [primary, ...users];
 }
 
 function unbound(key: CertificateKey, claims: readonly SelfSignatures[]): Trouble {

@@ -6,22 +6,26 @@ import { isMadeBy } from './self-signatures.js';
 import type { Packet } from './packets.js';
 import { CERTIFICATE_FILE } from './origin.js';
 
-/** Primary keys whose certifications may be taken over, by key id. */
+/** Primary keys whose certifications are merged, by key id. */
 type Issuers = ReadonlyMap<string, AnyKeyPacket>;
 
 /**
- * Certificates with what fresh copies of them add (docs/FORMAT.md §8): subkeys, user ids, longer expiry,
- * revocations. Nothing that was known is lost, replaced or reordered, and whoever serves the fresh copy can
- * add nothing of his own: a packet comes in only when the certificate's primary key signed it, or another
- * primary key of either list certified with it. Fresh certificates of other primaries follow at the end.
+ * Adds to certificates what fresh copies of them hold (docs/FORMAT.md §8): subkeys, user ids, longer expiry,
+ * revocations. Loses, replaces and reorders nothing that was known. The server of the fresh copy cannot add packets of
+ * its own: a packet must be signed by the certificate's primary key or by another primary key of either list. Fresh
+ * certificates of other primary keys follow at the end.
  *
- * OpenPGP.js's own `update` is not used: it replaces a subkey's binding by a newer one without checking it.
+ * OpenPGP.js's own `update` replaces a subkey's binding by a newer one without checking it.
  */
 export async function mergeCertificates(
   known: readonly Certificate[],
   fresh: readonly Certificate[],
 ): Promise<readonly Certificate[]> {
-  const issuers: Issuers = new Map([...known, ...fresh].flatMap(issuerOf));
+  const issuers: Issuers = new Map(
+    [...known, ...fresh].flatMap(({ primary: { keyId, packet } }) =>
+      packet === null ? [] : [[keyId, packet]],
+    ),
+  );
   const merged = new Map<string, Certificate>();
   for (const certificate of [...known, ...fresh]) {
     const before = merged.get(certificate.fingerprint);
@@ -29,10 +33,6 @@ export async function mergeCertificates(
     merged.set(certificate.fingerprint, after);
   }
   return [...merged.values()];
-}
-
-function issuerOf({ primary }: Certificate): readonly (readonly [string, AnyKeyPacket])[] {
-  return primary.packet === null ? [] : [[primary.keyId, primary.packet]];
 }
 
 async function mergeOne(known: Certificate, fresh: Certificate, issuers: Issuers): Promise<Certificate> {
@@ -77,8 +77,8 @@ async function mergeComponent(known: Component, fresh: Component, merging: Mergi
 }
 
 /**
- * By any issuer known here, and over the component that it stands behind or, as a misplaced revocation
- * certificate is, over the primary key.
+ * Whether a known issuer made the signature, over the component that it follows or over the primary key, as for a
+ * misplaced revocation certificate.
  */
 async function isWelcome(
   signature: Packet,
@@ -99,15 +99,13 @@ function nameOf({ packet }: Component): string {
 }
 
 /**
- * What tells one version 4 signature from another: all but its unhashed area, which anyone can fill anew
- * and so make a thousand different packets of one signature.
+ * Identifies a version 4 signature: all but its unhashed area, which anyone can change to make a thousand different
+ * packets of one signature.
  */
 function signedPart({ body }: Packet): string {
   const bytes = Buffer.from(body);
-  const wholly = bytes.toString('base64');
-  if (bytes[0] !== 4 || bytes.length < 8) return wholly;
-  const hashedEnd = 6 + bytes.readUInt16BE(4);
-  if (hashedEnd + 2 > bytes.length) return wholly;
+  const hashedEnd = bytes[0] === 4 && bytes.length >= 8 ? 6 + bytes.readUInt16BE(4) : bytes.length;
+  if (hashedEnd + 2 > bytes.length) return bytes.toString('base64');
   const unhashedEnd = hashedEnd + 2 + bytes.readUInt16BE(hashedEnd);
   return Buffer.concat([bytes.subarray(0, hashedEnd), bytes.subarray(unhashedEnd)]).toString('base64');
 }

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.js';
 import { PacksignError } from '../errors.js';
 
-/** What kind of file bytes came from, and so what an error about them is called. */
+/** The kind of file that bytes came from, for errors about them. */
 export interface Origin {
   readonly code: ErrorCode;
   readonly what: string;

@@ -13,7 +13,7 @@ import type { Content, ContentHash } from './content.js';
 import type { Packet } from './packets.js';
 import { TAG } from './packets.js';
 
-/** What a signature is over: a document, a user id with its key, or a key with a subkey. */
+/** What a signature is over: a document, a key with a user id, or a key with a subkey. */
 export type Subject = Uint8Array | Content | KeySubject;
 
 export interface KeySubject {
@@ -23,12 +23,12 @@ export interface KeySubject {
   readonly userAttribute?: HashedUser;
 }
 
-/** A key as it goes into the hash. Keys of unknown algorithms can be bound and revoked too. */
+/** A key as the hash takes it. Keys of unknown algorithms can be bound and revoked too. */
 export interface HashedKey {
   writeForHash(): Uint8Array;
 }
 
-/** A user id or attribute as it goes into the hash: its own bytes, whatever their encoding. */
+/** A user id or attribute as the hash takes it: its own bytes, in any encoding. */
 export interface HashedUser {
   write(): Uint8Array;
 }
@@ -39,14 +39,12 @@ export interface VerifyOptions {
   readonly config: Config;
 }
 
-export interface SignOptions {
+export interface SignOptions extends Omit<VerifyOptions, 'by'> {
   readonly by: AnySecretKeyPacket;
-  readonly over: Subject;
   readonly date: Date;
-  readonly config: Config;
 }
 
-/** OpenPGP.js takes these arguments; its declarations leave some out. */
+/** OpenPGP.js takes these arguments; its type declarations omit some. */
 interface Verifier {
   verify(
     key: AnyKeyPacket,
@@ -61,7 +59,7 @@ interface Signing {
   sign(key: AnySecretKeyPacket, data: object, date: Date, detached: boolean, config: Config): Promise<void>;
 }
 
-/** Throws what OpenPGP.js throws on a signature that it cannot read. */
+/** Throws the error of OpenPGP.js for a signature that it cannot read. */
 export function readSignaturePacket(body: Uint8Array): SignaturePacket {
   const packet = new SignaturePacket();
   packet.read(body);
@@ -86,10 +84,10 @@ export function publicPacketOf(secret: AnySecretKeyPacket, tag: number): Packet 
   return { tag: tag === TAG.secretKey ? TAG.publicKey : TAG.publicSubkey, body: key.writePublicKey() };
 }
 
-/** Checks the mathematics, the hash and critical subpackets, but no time. Throws with the reason. */
+/** Checks the mathematics, the hash and critical subpackets, but no dates. Throws with the reason. */
 export async function verifyPacket(signature: SignaturePacket, options: VerifyOptions): Promise<void> {
   const verifier = signature as unknown as Verifier;
-  // OpenPGP.js hashes what the type that it is told stands for, so it is told the packet's own.
+  // OpenPGP.js hashes according to the type that it is given, so give it the packet's own.
   const type = signature.signatureType ?? -1;
   hashOnce(signature, options.over);
   await verifier.verify(options.by, type, subjectOf(options.over), null, true, options.config);
@@ -108,18 +106,18 @@ export function hashedKey(body: Uint8Array): HashedKey {
   return { writeForHash: () => hashed };
 }
 
-/** Fingerprint of a version 4 key, 40 upper-case hex digits; packets that OpenPGP.js cannot read have one too. */
+/** Fingerprint of a version 4 key, 40 upper-case hex digits, also of a key that OpenPGP.js cannot read. */
 export function fingerprintOf(body: Uint8Array): string {
   return createHash('sha1').update(hashedKey(body).writeForHash()).digest('hex').toUpperCase();
 }
 
-/** Key id of a signature's issuer, 16 upper-case hex digits, or null where it names none. */
+/** Key id of a signature's issuer, 16 upper-case hex digits, or null if it names none. */
 export function issuerKeyId(signature: SignaturePacket): string | null {
   const id = signature.issuerKeyID.toHex().toUpperCase();
   return /^0*$/.test(id) ? null : id;
 }
 
-/** Signatures of these kinds are over the digest alone; for the others OpenPGP.js wants the bytes themselves. */
+/** Signatures by these algorithms need only the digest; for the others OpenPGP.js needs the bytes themselves. */
 const OVER_DIGEST: ReadonlySet<number | null> = new Set([
   enums.publicKey.eddsaLegacy,
   enums.publicKey.ed25519,
@@ -134,8 +132,8 @@ const HASH_NAMES: ReadonlyMap<number, ContentHash> = new Map([
 ]);
 
 /**
- * Gives a signature packet the digest of its document. OpenPGP.js would copy the whole document behind itself
- * to hash it, once for each signature: seconds and hundreds of megabytes for a large database.
+ * Gives a signature packet the digest of its document. OpenPGP.js would copy the whole document to hash it, once for
+ * each signature: seconds and hundreds of megabytes for a large database.
  */
 function hashOnce(signature: SignaturePacket, over: Subject): void {
   const name = HASH_NAMES.get(signature.hashAlgorithm ?? -1);
@@ -146,7 +144,7 @@ function hashOnce(signature: SignaturePacket, over: Subject): void {
   });
 }
 
-/** What a version 4 signature adds to the document before it is hashed (RFC 9580 §5.2.4). */
+/** The bytes that a version 4 signature appends to the document before hashing (RFC 9580 §5.2.4). */
 function tailOf(signature: SignaturePacket): Uint8Array {
   const hashed = signature.signatureData ?? new Uint8Array();
   const length = Buffer.alloc(4);

@@ -7,7 +7,7 @@ export interface Packet {
   readonly body: Uint8Array;
 }
 
-/** Packet types of RFC 9580 §5 that packsign meets. */
+/** Packet types of RFC 9580 §5 that packsign uses. */
 export const TAG = {
   signature: 2,
   secretKey: 5,
@@ -23,13 +23,14 @@ export const TAG = {
 
 interface Header {
   readonly tag: number;
+  /** Where the body begins, from the header on. */
   readonly start: number;
   readonly length: number;
 }
 
 /**
- * Cuts a binary sequence into its packets, all of them: OpenPGP.js skips those it does not know, which
- * would hide from the caller what a file really holds.
+ * Splits a binary sequence into all its packets. OpenPGP.js skips those it does not know, which would hide what a file
+ * really holds.
  *
  * @throws {PacksignError} the origin's code: no packet at all, a truncated one, or a partial or indeterminate length.
  */
@@ -37,62 +38,56 @@ export function splitPackets(binary: Uint8Array, origin: Origin): readonly Packe
   const packets: Packet[] = [];
   let at = 0;
   while (at < binary.length) {
-    const header = readHeader(binary, at);
-    if (header === null || header.start + header.length > binary.length) {
+    const header = readHeader(binary.subarray(at));
+    const start = at + (header?.start ?? 0);
+    if (header === null || start + header.length > binary.length) {
       throw malformed(origin, `is not a sequence of OpenPGP packets (byte ${at})`);
     }
-    at = header.start + header.length;
-    packets.push({ tag: header.tag, body: binary.subarray(header.start, at) });
+    at = start + header.length;
+    packets.push({ tag: header.tag, body: binary.subarray(start, at) });
   }
   if (packets.length === 0) throw malformed(origin, 'is empty');
   return packets;
 }
 
-/** The packets one after the other, each with the header that has only one form: new, shortest length. */
+/** The packets one after the other, with headers of the new format and the shortest length. */
 export function joinPackets(packets: readonly Packet[]): Uint8Array {
   return Buffer.concat(
     packets.flatMap(({ tag, body }) => [Buffer.from([0xc0 | tag, ...newLength(body.length)]), body]),
   );
 }
 
-function readHeader(binary: Uint8Array, at: number): Header | null {
-  const first = binary[at] ?? 0;
+function readHeader(bytes: Uint8Array): Header | null {
+  const first = bytes[0] ?? 0;
   if ((first & 0x80) === 0) return null;
-  return (first & 0x40) === 0 ? readOldHeader(binary, at) : readNewHeader(binary, at);
+  return (first & 0x40) === 0 ? readOldHeader(first, bytes) : readNewHeader(first & 0x3f, bytes);
 }
 
-function readOldHeader(binary: Uint8Array, at: number): Header | null {
-  const first = binary[at] ?? 0;
+function readOldHeader(first: number, bytes: Uint8Array): Header | null {
   const lengthType = first & 0x03;
-  if (lengthType === 3) return null; // of indeterminate length
-  const octets = 1 << lengthType;
-  return header((first >> 2) & 0x0f, { at: at + 1, octets, binary });
+  if (lengthType === 3) return null; // indeterminate length
+  return header((first >> 2) & 0x0f, bytes, { at: 1, octets: 1 << lengthType });
 }
 
-function readNewHeader(binary: Uint8Array, at: number): Header | null {
-  const tag = (binary[at] ?? 0) & 0x3f;
-  const first = binary[at + 1];
+function readNewHeader(tag: number, bytes: Uint8Array): Header | null {
+  const [, first, second] = bytes;
   if (first === undefined) return null;
-  if (first < 192) return { tag, start: at + 2, length: first };
+  if (first < 192) return { tag, start: 2, length: first };
   if (first < 224) {
-    const second = binary[at + 2];
-    return second === undefined ? null : { tag, start: at + 3, length: ((first - 192) << 8) + second + 192 };
+    return second === undefined ? null : { tag, start: 3, length: ((first - 192) << 8) + second + 192 };
   }
-  if (first < 255) return null; // a partial length
-  return header(tag, { at: at + 2, octets: 4, binary });
+  if (first < 255) return null; // partial length
+  return header(tag, bytes, { at: 2, octets: 4 });
 }
 
-interface LengthField {
-  readonly binary: Uint8Array;
-  readonly at: number;
-  readonly octets: number;
-}
-
-function header(tag: number, { binary, at, octets }: LengthField): Header | null {
-  const field = binary.subarray(at, at + octets);
+function header(
+  tag: number,
+  bytes: Uint8Array,
+  { at, octets }: { readonly at: number; readonly octets: number },
+): Header | null {
+  const field = bytes.subarray(at, at + octets);
   if (field.length < octets) return null;
-  const length = field.reduce((sum, octet) => sum * 256 + octet, 0);
-  return { tag, start: at + octets, length };
+  return { tag, start: at + octets, length: field.reduce((sum, octet) => sum * 256 + octet, 0) };
 }
 
 function newLength(length: number): readonly number[] {

@@ -4,8 +4,8 @@ import type { Config } from 'openpgp';
 const { hash, publicKey } = enums;
 
 /**
- * Hashes that a signature may be over (docs/FORMAT.md §7), whether on a database or on a key. SHA-1 and weaker
- * self-signatures are treated as not there (threat T7).
+ * The hashes that a signature on a database or on a key may use (docs/FORMAT.md §7). Self-signatures with SHA-1 or
+ * weaker hashes count as absent (threat T7).
  */
 export const STRONG_HASHES: ReadonlySet<number> = new Set([
   hash.sha256,
@@ -18,7 +18,7 @@ export const STRONG_HASHES: ReadonlySet<number> = new Set([
 /** Shortest RSA key whose signatures count (docs/FORMAT.md §7). */
 export const MIN_RSA_BITS = 2048;
 
-/** Handed to each call of OpenPGP.js. Its own `config` is one for the whole process and is never written to. */
+/** The configuration for each call of OpenPGP.js. Never change its own `config`, which the whole process shares. */
 export const POLICY: Config = {
   ...config,
   rejectHashAlgorithms: new Set([hash.md5, hash.ripemd, hash.sha1, hash.sha224]),
@@ -33,8 +33,8 @@ export const POLICY: Config = {
 };
 
 /**
- * For revocations, and to tell a weak self-signature from a forged one. A revocation certificate made years
- * ago is over SHA-1; to ignore it would bring a revoked key back to life, so there the weak hash counts.
+ * For revocations, and to tell a weak self-signature from a forged one. Old revocation certificates use SHA-1: accept
+ * them, because ignoring one would bring a revoked key back to life.
  */
 export const LENIENT_POLICY: Config = {
   ...POLICY,

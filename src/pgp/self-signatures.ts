@@ -7,14 +7,14 @@ import { LENIENT_POLICY, POLICY, STRONG_HASHES } from './policy.js';
 
 const { keyFlags, reasonForRevocation, signature: signatureType } = enums;
 
-/** One self-signature that is good: what the primary key said of a key or user id, and when. */
+/** One good self-signature: what the primary key said about a key or user id, and when. */
 export interface Binding {
   readonly created: Date;
-  /** When the self-signature itself lapses, or null. */
+  /** When the self-signature itself expires, or null. */
   readonly lapses: Date | null;
-  /** When the key that it speaks of expires, or null. */
+  /** When the key that it is about expires, or null. */
   readonly keyExpires: Date | null;
-  /** Key flags of RFC 9580 §5.2.3.29; null where it has none. A subkey that did not sign back has no signing flag. */
+  /** Key flags of RFC 9580 §5.2.3.29; null if it has none. A subkey that did not sign back has no signing flag. */
   readonly flags: number | null;
   readonly preferredHashes: readonly number[];
   readonly primaryUser: boolean;
@@ -23,14 +23,14 @@ export interface Binding {
 export interface Revocation {
   readonly created: Date;
   readonly lapses: Date | null;
-  /** A hard one says that the key may be in foreign hands: it kills signatures of every date. */
+  /** A hard one says that others may have the key: it invalidates signatures of every date. */
   readonly hard: boolean;
 }
 
-/** All that a primary key said of one subject. Times play no part yet. */
+/** Everything that a primary key said about one subject, at any time. */
 export interface SelfSignatures {
   readonly bindings: readonly Binding[];
-  /** Good but for their hash, SHA-1 or weaker: they count as absent (threat T7) and are kept for messages. */
+  /** Good but for their hash, SHA-1 or weaker: they count as absent (threat T7), and serve only for messages. */
   readonly weakBindings: readonly Binding[];
   readonly revocations: readonly Revocation[];
 }
@@ -40,9 +40,9 @@ export interface SelfSignatureContext {
   readonly subject: KeySubject;
   readonly bindingTypes: ReadonlySet<number>;
   readonly revocationType: number;
-  /** The subkey, which has to sign back before it may sign for the primary; null for anything else. */
+  /** The subkey, which must sign back before it may sign for the primary key; null for other subjects. */
   readonly subkey: AnyKeyPacket | null;
-  /** Creation of the key whose expiry is spoken of. */
+  /** When the key was created whose expiry the self-signatures set. */
   readonly keyCreated: Date;
 }
 
@@ -53,12 +53,11 @@ const SOFT_REASONS: ReadonlySet<number | null> = new Set([
 ]);
 
 /**
- * Reads the claims among signature packets; whatever is not a good self-signature over this subject is not
- * there: foreign certifications, forgeries, packets that cannot be read.
+ * Reads the good self-signatures over this subject. Ignores all other packets: foreign certifications, forgeries,
+ * packets that it cannot read.
  *
- * Own code instead of OpenPGP.js's `getSigningKey`, because that one ignores SHA-1 revocations once SHA-1 is
- * refused, remembers a revocation in the key object for earlier dates also, and takes a key whose
- * self-signature was renewed (GnuPG replaces it) as never having been bound before.
+ * OpenPGP.js's `getSigningKey` would not do: it ignores SHA-1 revocations once SHA-1 is refused, applies a revocation
+ * to earlier dates too, and takes a key whose self-signature GnuPG renewed for one that was never bound before.
  */
 export async function readSelfSignatures(
   packets: readonly Packet[],
@@ -69,12 +68,12 @@ export async function readSelfSignatures(
   const revocations: Revocation[] = [];
   for (const packet of packets) {
     const type = packet.body[1] ?? -1;
-    if (type === context.revocationType) {
-      const signature = await goodSignature(packet, context);
-      if (signature !== null) revocations.push(revocationOf(signature));
-    } else if (context.bindingTypes.has(type)) {
-      const signature = await goodSignature(packet, context);
-      if (signature === null) continue;
+    const isRevocation = type === context.revocationType;
+    if (!isRevocation && !context.bindingTypes.has(type)) continue;
+    if (!(await isMadeBy(packet, context.primary, context.subject))) continue;
+    const signature = readSignaturePacket(packet.body);
+    if (isRevocation) revocations.push(revocationOf(signature));
+    else {
       const target = STRONG_HASHES.has(signature.hashAlgorithm ?? -1) ? bindings : weakBindings;
       target.push(await bindingOf(signature, context));
     }
@@ -82,7 +81,7 @@ export async function readSelfSignatures(
   return { bindings, weakBindings, revocations };
 }
 
-/** Whether a signature packet was made by `issuer` over `over`, by whatever hash. */
+/** Whether `issuer` made a signature packet over `over`, with any hash. */
 export async function isMadeBy(packet: Packet, issuer: AnyKeyPacket, over: KeySubject): Promise<boolean> {
   if (packet.body[0] !== 4) return false;
   try {
@@ -93,14 +92,6 @@ export async function isMadeBy(packet: Packet, issuer: AnyKeyPacket, over: KeySu
   } catch {
     return false;
   }
-}
-
-async function goodSignature(
-  packet: Packet,
-  { primary, subject }: SelfSignatureContext,
-): Promise<SignaturePacket | null> {
-  const good = await isMadeBy(packet, primary, subject);
-  return good ? readSignaturePacket(packet.body) : null;
 }
 
 function revocationOf(signature: SignaturePacket): Revocation {
@@ -124,7 +115,7 @@ function timesOf(signature: SignaturePacket): { readonly created: Date; readonly
   return { created: signature.created ?? new Date(0), lapses: lapses instanceof Date ? lapses : null };
 }
 
-/** Without the signature back, anyone could list a foreign subkey in a certificate as one that signs. */
+/** Without the signature back, anyone could list a foreign signing subkey in a certificate. */
 async function flagsOf(signature: SignaturePacket, context: SelfSignatureContext): Promise<number | null> {
   const flags = signature.keyFlags?.[0] ?? null;
   if (flags === null || context.subkey === null || (flags & keyFlags.signData) === 0) return flags;

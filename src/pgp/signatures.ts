@@ -1,6 +1,7 @@
 import { enums } from 'openpgp';
 import type { SignaturePacket } from 'openpgp';
 import { reasonOf } from '../errors.js';
+import { SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { SLACK_MS } from '../model/time.js';
 import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
 import type { Certificate, CertificateKey } from './certificate.js';
@@ -12,35 +13,34 @@ import { issuerKeyId, readSignaturePacket, verifyPacket } from './packet-objects
 import { POLICY, STRONG_HASHES } from './policy.js';
 import { keyExpiry, keyStatus } from './key-status.js';
 
-/** Limits of docs/FORMAT.md §9. */
-export const SIGNATURE_LIMIT_BYTES = 64 * 1024;
-export const SIGNATURE_LIMIT = 32;
+/** The most signatures in one file (docs/FORMAT.md §9). */
+const SIGNATURE_LIMIT = 32;
 
-/** One signature packet with its header, as `Signer.sign` makes it. Nothing about it is checked. */
+/** One signature packet with its header, as `Signer.sign` makes it. Unchecked. */
 export type SignaturePacketBytes = Uint8Array;
 
-/** What one signature of a file is worth. Only good ones count, and only once for each `fingerprint`. */
+/** The result for one signature of a file. Only good ones count, and only once for each `fingerprint`. */
 export interface SignatureReport {
-  /** Primary fingerprint of the certificate that it matched; null where none has such a key. */
+  /** Primary fingerprint of the certificate that it matched; null if none has such a key. */
   readonly fingerprint: string | null;
-  /** Fingerprint, else key id, of the key that it says made it. Unproven unless `good`. */
+  /** Fingerprint, or else key id, of the key that it names as its issuer. Unproven unless `good`. */
   readonly issuer: string | null;
   /** First user id of that certificate. Foreign text. */
   readonly userId: string | null;
   /** From the hashed area. Unproven unless `good`. */
   readonly signedAt: Date | null;
   readonly good: boolean;
-  /** Why it is not good, for people; null where it is. */
+  /** Why it is not good, for people; null if it is. */
   readonly reason: string | null;
-  /** Whether that is because the key that it says made it had been revoked. */
+  /** Whether it is not good because its key was revoked. */
   readonly revoked: boolean;
-  /** When the key that signed expires, as known now: past means stale (docs/FORMAT.md §8 step 10). */
+  /** When the signing key expires, as known now; in the past means stale (docs/FORMAT.md §8 step 10). */
   readonly keyExpires: Date | null;
 }
 
 /**
- * The packets of a signature file (docs/FORMAT.md §7, threat T2): one armor block, or binary where a user
- * names such a file, and signature packets alone. A complete signed message is refused.
+ * The packets of a signature file (docs/FORMAT.md §7, threat T2): one armor block, or binary if the user names such a
+ * file, with nothing but signature packets. Refuses a complete signed message.
  *
  * @throws {PacksignError} `SIGNATURE_MALFORMED`: anything else, more than 64 KiB or 32 signatures.
  */
@@ -53,14 +53,15 @@ export function readSignatures(
   const packets = splitPackets(binary, SIGNATURE_FILE);
   const foreign = packets.find(({ tag }) => tag !== TAG.signature);
   if (foreign !== undefined) {
-    throw malformed(SIGNATURE_FILE, `holds something that is no signature (packet type ${foreign.tag})`);
+    throw malformed(SIGNATURE_FILE, `holds a packet that is not a signature (type ${foreign.tag})`);
   }
-  if (packets.length > SIGNATURE_LIMIT)
+  if (packets.length > SIGNATURE_LIMIT) {
     throw malformed(SIGNATURE_FILE, `holds more than ${SIGNATURE_LIMIT} signatures`);
+  }
   return packets.map((packet) => joinPackets([packet]));
 }
 
-/** A signature file: all in one armor block, in the order given, exact duplicates once. */
+/** A signature file: one armor block with the signatures in the given order, exact duplicates once. */
 export function joinSignatures(signatures: readonly SignaturePacketBytes[]): Uint8Array {
   const packets = signatures.flatMap((signature) => splitPackets(signature, SIGNATURE_FILE));
   const distinct = new Map(packets.map((packet) => [Buffer.from(packet.body).toString('base64'), packet]));
@@ -68,9 +69,9 @@ export function joinSignatures(signatures: readonly SignaturePacketBytes[]): Uin
 }
 
 /**
- * Judges each signature by itself against each certificate by itself (docs/FORMAT.md §8 step 4, threats T3,
- * T4, T7), one report for each in their order. Never throws on what a signature holds. Whether `signedAt` lies
- * after `Issued` is for `countDistinct`, once the database has been read.
+ * Checks each signature by itself against each certificate by itself (docs/FORMAT.md §8 step 4, threats T3, T4, T7).
+ * Gives one report for each, in their order. Never throws because of what a signature holds. `countDistinct` compares
+ * `signedAt` with `Issued`, once the database has been read.
  */
 export async function verifySignatures(
   document: Uint8Array | Content,
@@ -79,13 +80,14 @@ export async function verifySignatures(
 ): Promise<readonly SignatureReport[]> {
   const content = document instanceof Uint8Array ? contentOf(document) : document;
   const reports: SignatureReport[] = [];
-  for (const signature of signatures) reports.push(await judge(signature, { content, certificates, now }));
+  for (const signature of signatures)
+    reports.push(await verifyOne(signature, { content, certificates, now }));
   return reports;
 }
 
 /**
- * Primary fingerprints with a good signature made between two moments, both included (threats T6, T23): the
- * number to hold against a threshold. The slack of docs/FORMAT.md §8 is the caller's to add.
+ * Primary fingerprints with a good signature made between two moments, both included (threats T6, T23): compare their
+ * number with a threshold. The caller adds the slack of docs/FORMAT.md §8.
  */
 export function countDistinct(
   reports: readonly SignatureReport[],
@@ -97,13 +99,14 @@ export function countDistinct(
   return new Set(counted.map(({ fingerprint }) => fingerprint).filter((fingerprint) => fingerprint !== null));
 }
 
-interface Case {
+interface Known {
   readonly content: Content;
   readonly certificates: readonly Certificate[];
   readonly now: Date;
 }
 
-interface Suspect {
+/** A key that may have made a signature, according to its key id. */
+interface Candidate {
   readonly certificate: Certificate;
   readonly key: CertificateKey;
 }
@@ -119,44 +122,39 @@ const NOTHING: SignatureReport = {
   keyExpires: null,
 };
 
-async function judge(signature: SignaturePacketBytes, matter: Case): Promise<SignatureReport> {
-  const opened = open(signature);
-  if (opened.kind === 'refused') return { ...NOTHING, reason: opened.reason };
-  const { packet } = opened;
+async function verifyOne(signature: SignaturePacketBytes, known: Known): Promise<SignatureReport> {
+  const packet = open(signature);
+  if (typeof packet === 'string') return { ...NOTHING, reason: packet };
+  const { certificates, now, content } = known;
   const base = { ...NOTHING, issuer: issuerOf(packet), signedAt: packet.created };
-  const suspects = suspectsOf(packet, matter.certificates);
-  const refusal = flawOf(packet, matter.now);
-  if (refusal !== null) return { ...base, ...named(suspects[0], matter.now), reason: refusal };
+  const candidates = candidatesFor(packet, certificates);
+  const flaw = flawOf(packet, now);
+  if (flaw !== null) return { ...base, ...named(candidates[0], now), reason: flaw };
 
   let report: SignatureReport = { ...base, reason: 'made by a key that is not among the certificates' };
-  for (const suspect of suspects) {
-    const fault = await faultOf(packet, suspect, matter.content);
-    // A stranger's certificate can list a foreign subkey: the first that fails is not the last word.
-    if (fault === null) return { ...base, ...named(suspect, matter.now), good: true };
-    if (report.fingerprint === null) report = { ...base, ...named(suspect, matter.now), ...fault };
+  for (const candidate of candidates) {
+    const fault = await faultOf(packet, candidate, content);
+    // A stranger's certificate can list a foreign subkey, so a failure does not decide while candidates are left.
+    if (fault === null) return { ...base, ...named(candidate, now), good: true };
+    if (report.fingerprint === null) report = { ...base, ...named(candidate, now), ...fault };
   }
   return report;
 }
 
-type Opened =
-  | { readonly kind: 'opened'; readonly packet: SignaturePacket }
-  | { readonly kind: 'refused'; readonly reason: string };
-
-/** Each packet is read by itself, so that one that cannot be read spoils no other. */
-function open(signature: SignaturePacketBytes): Opened {
+/** The packet, or why it is refused. Reads each by itself: one that cannot be read does not spoil the others. */
+function open(signature: SignaturePacketBytes): SignaturePacket | string {
   try {
     const [packet] = splitPackets(signature, SIGNATURE_FILE);
     const version = packet?.body[0] ?? 0;
-    if (packet?.tag !== TAG.signature) return { kind: 'refused', reason: 'not a signature' };
-    if (version !== 4)
-      return { kind: 'refused', reason: `signatures of version ${version} are not supported` };
-    return { kind: 'opened', packet: readSignaturePacket(packet.body) };
+    if (packet?.tag !== TAG.signature) return 'not a signature';
+    if (version !== 4) return `signatures of version ${version} are not supported`;
+    return readSignaturePacket(packet.body);
   } catch (error) {
-    return { kind: 'refused', reason: `the signature cannot be read: ${reasonOf(error)}` };
+    return `the signature cannot be read: ${reasonOf(error)}`;
   }
 }
 
-/** What is wrong with a signature whoever made it. */
+/** What is wrong with a signature, regardless of its key. */
 function flawOf(packet: SignaturePacket, now: Date): string | null {
   if (packet.signatureType !== enums.signature.binary) return 'not a signature over the exact bytes';
   if (!STRONG_HASHES.has(packet.hashAlgorithm ?? -1)) return 'the signature is over a hash that is too weak';
@@ -167,13 +165,14 @@ function flawOf(packet: SignaturePacket, now: Date): string | null {
   return null;
 }
 
-type Fault = Pick<SignatureReport, 'reason' | 'revoked'>;
-
-/** Why a signature does not hold against one key of one certificate, or null where it does. */
-async function faultOf(packet: SignaturePacket, suspect: Suspect, content: Content): Promise<Fault | null> {
-  const { certificate, key } = suspect;
-  const standing = keyStatus(certificate, key, packet.created ?? new Date(0));
-  if (standing.kind !== 'valid') return { reason: standing.reason, revoked: standing.kind === 'revoked' };
+/** Why a signature is not good by one key of one certificate, or null if it is. */
+async function faultOf(
+  packet: SignaturePacket,
+  { certificate, key }: Candidate,
+  content: Content,
+): Promise<Pick<SignatureReport, 'reason' | 'revoked'> | null> {
+  const status = keyStatus(certificate, key, packet.created ?? new Date(0));
+  if (status.kind !== 'valid') return { reason: status.reason, revoked: status.kind === 'revoked' };
   if (key.packet === null) return { reason: 'the key cannot be read', revoked: false };
   try {
     await verifyPacket(packet, { by: key.packet, over: content, config: POLICY });
@@ -183,7 +182,7 @@ async function faultOf(packet: SignaturePacket, suspect: Suspect, content: Conte
   }
 }
 
-function suspectsOf(packet: SignaturePacket, certificates: readonly Certificate[]): readonly Suspect[] {
+function candidatesFor(packet: SignaturePacket, certificates: readonly Certificate[]): readonly Candidate[] {
   const keyId = issuerKeyId(packet);
   return certificates.flatMap((certificate) => {
     const keys = [certificate.primary, ...certificate.subkeys].filter((key) => key.keyId === keyId);
@@ -191,12 +190,9 @@ function suspectsOf(packet: SignaturePacket, certificates: readonly Certificate[
   });
 }
 
-function named(
-  suspect: Suspect | undefined,
-  now: Date,
-): Pick<SignatureReport, 'fingerprint' | 'userId' | 'keyExpires'> {
-  if (suspect === undefined) return { fingerprint: null, userId: null, keyExpires: null };
-  const { certificate, key } = suspect;
+function named(candidate: Candidate | undefined, now: Date): Partial<SignatureReport> {
+  if (candidate === undefined) return {};
+  const { certificate, key } = candidate;
   return {
     fingerprint: certificate.fingerprint,
     userId: certificate.userIds[0] ?? null,
@@ -206,7 +202,8 @@ function named(
 
 function issuerOf(packet: SignaturePacket): string | null {
   const fingerprint = packet.issuerFingerprint;
-  if (fingerprint !== null && packet.issuerKeyVersion === 4)
+  if (fingerprint !== null && packet.issuerKeyVersion === 4) {
     return Buffer.from(fingerprint).toString('hex').toUpperCase();
+  }
   return issuerKeyId(packet);
 }

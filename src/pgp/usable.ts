@@ -5,30 +5,20 @@ import type { KeyStatus } from './key-status.js';
 
 export type UsableKey = Extract<KeyStatus, { readonly kind: 'valid' }>;
 
-interface Refusal {
-  readonly code: ErrorCode;
-  readonly hint: string;
-}
-
-const REFUSALS: Readonly<Record<Exclude<KeyStatus['kind'], 'valid'>, Refusal>> = {
-  expired: {
-    code: 'KEY_EXPIRED',
-    hint: 'give it a new expiry or a new signing subkey, and publish the certificate',
-  },
-  revoked: { code: 'KEY_REVOKED', hint: 'sign with a key that was not revoked' },
-  'not-yet-valid': { code: 'KEY_NOT_YET_VALID', hint: 'check the clock, and SOURCE_DATE_EPOCH if it is set' },
-  weak: { code: 'KEY_WEAK', hint: 'packsign key show KEY says what verifiers refuse' },
-  unusable: { code: 'KEY_UNUSABLE', hint: 'packsign key show KEY lists what is in it' },
+const REFUSALS: Readonly<
+  Record<Exclude<KeyStatus['kind'], 'valid'>, readonly [code: ErrorCode, hint: string]>
+> = {
+  expired: ['KEY_EXPIRED', 'give it a new expiry or a new signing subkey, and publish the certificate'],
+  revoked: ['KEY_REVOKED', 'sign with a key that was not revoked'],
+  'not-yet-valid': ['KEY_NOT_YET_VALID', 'check the clock, and SOURCE_DATE_EPOCH if it is set'],
+  weak: ['KEY_WEAK', 'packsign key show KEY says what verifiers refuse'],
+  unusable: ['KEY_UNUSABLE', 'packsign key show KEY lists what is in it'],
 };
 
-/** Throws as `requireUsable` of certificates.ts on a standing that is not valid. */
-export function requireValid(certificate: Certificate, standing: KeyStatus): UsableKey {
-  if (standing.kind === 'valid') return standing;
-  const { code, hint } = REFUSALS[standing.kind];
-  const { fingerprint } = standing.key;
-  const which =
-    fingerprint === certificate.fingerprint
-      ? fingerprint
-      : `${certificate.fingerprint}, subkey ${fingerprint}`;
-  throw new PacksignError(code, `key ${which} cannot sign: ${standing.reason}`, { hint });
+/** Throws the errors of `requireUsable` (certificates.ts) for a status that is not valid. */
+export function requireValid({ fingerprint }: Certificate, status: KeyStatus): UsableKey {
+  if (status.kind === 'valid') return status;
+  const [code, hint] = REFUSALS[status.kind];
+  const subkey = status.key.fingerprint === fingerprint ? '' : `, subkey ${status.key.fingerprint}`;
+  throw new PacksignError(code, `key ${fingerprint}${subkey} cannot sign: ${status.reason}`, { hint });
 }

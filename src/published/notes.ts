@@ -5,8 +5,8 @@ import { formatInstant, parseInstant } from '../model/time.js';
 import { makeFolder, readBounded, writeDurably } from '../disk/files.js';
 
 /**
- * What this machine knows of a directory because it published there: the keys to hold it to, and the last
- * database that went out. Kept outside the directory, which others may write.
+ * What this machine knows about a directory because it published there: the keys to check it against, and the last
+ * published database. Kept outside the directory, which others may write.
  */
 export interface PublisherNote {
   readonly directory: string;
@@ -18,14 +18,14 @@ export interface PublisherNote {
 
 const LIMIT_BYTES = 64 * 1024;
 
-/** The note of a directory; null when this machine never published there, or the note is unreadable. */
+/** The note of a directory; null if this machine never published there, or the note is unreadable. */
 export function readNote(folder: string, directory: string): PublisherNote | null {
   try {
     const real = realpathSync(directory);
     const bytes = readBounded(join(folder, nameFor(real)), LIMIT_BYTES);
     return bytes === null ? null : parseNote(bytes, real);
   } catch {
-    // Without its note a directory is judged as a stranger would: never more trusted for it.
+    // Without its note, a directory is never more trusted.
     return null;
   }
 }

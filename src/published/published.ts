@@ -1,6 +1,7 @@
 import type { FileIdentity } from '../disk/identities.js';
 import type { Database } from '../model/database.js';
-import type {
+import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import {
   DATABASE_NAME,
   KEYRING_NAME,
   KEYS_NAME,
@@ -12,54 +13,59 @@ import type {
 import type { Certificate } from '../pgp/certificates.js';
 import type { Content } from '../pgp/content.js';
 
-/** The files of docs/FORMAT.md §1 that have a fixed name, and the one that lies in the folder of working state. */
-export type PublishedName =
-  | typeof DATABASE_NAME
-  | typeof SIGNATURE_COPY_NAME
-  | typeof KEYS_NAME
-  | typeof KEYRING_NAME
-  | typeof UNSIGNED_NAME
-  | typeof UNSIGNED_SIGNATURES_NAME
-  | typeof PENDING_REVOCATIONS_NAME;
+/**
+ * The files of docs/FORMAT.md §1 that have a fixed name, and the one in the folder of working state, with the most that is
+ * read of each (§9).
+ */
+export const PUBLISHED_LIMITS_BYTES = {
+  [DATABASE_NAME]: DATABASE_LIMIT_BYTES,
+  [SIGNATURE_COPY_NAME]: SIGNATURE_LIMIT_BYTES,
+  [KEYS_NAME]: KEYS_LIMIT_BYTES,
+  [KEYRING_NAME]: KEYS_LIMIT_BYTES,
+  [UNSIGNED_NAME]: DATABASE_LIMIT_BYTES,
+  [UNSIGNED_SIGNATURES_NAME]: SIGNATURE_LIMIT_BYTES,
+  [PENDING_REVOCATIONS_NAME]: KEYS_LIMIT_BYTES,
+} as const;
+
+export type PublishedName = keyof typeof PUBLISHED_LIMITS_BYTES;
 
 /**
- * A published directory as one value. Each file is read when it is first asked for, and only once: whoever is handed the
- * value sees what everybody else sees. Nothing in it is believed but what `verified` gives. Reading throws
- * FILE_UNREADABLE.
+ * A published directory as one value. Each file is read once, when it is first asked for, so that all users of the value
+ * see the same bytes. Trust only what `verified` gives. Reading throws FILE_UNREADABLE.
  */
 export interface Published {
   readonly directory: string;
   readonly stateFolder: string;
-  /** Null where there is no such file. */
+  /** Null if there is no such file. */
   readonly bytes: (name: PublishedName) => Buffer | null;
-  /** SHA-256 of the database; null where there is none. */
+  /** SHA-256 of the database; null if there is none. */
   readonly sha256: () => string | null;
-  /** The database's bytes, which are hashed once. */
+  /** The database's bytes, hashed once. */
   readonly content: () => Content | null;
-  /** Which file the database was read from; null where there is none, or it was touched while it was read. */
+  /** The file that the database was read from; null if there is none, or somebody touched it meanwhile. */
   readonly identity: () => FileIdentity | null;
   /** The signature file of exactly this database. */
   readonly signature: () => Buffer | null;
-  /** What `keys.asc` holds; none where there is no such file. Throws KEYS_MALFORMED. */
+  /** The certificates in `keys.asc`; none if there is no such file. Throws KEYS_MALFORMED. */
   readonly certificates: () => Promise<readonly Certificate[]>;
-  /** Certificates with revocations that wait for the next database. Throws KEYS_MALFORMED. */
+  /** Certificates with revocations to publish with the next database. Throws KEYS_MALFORMED. */
   readonly pendingRevocations: () => Promise<readonly Certificate[]>;
   /**
-   * The database, checked against `keys.asc` before anything is built upon it; null where there is none. Throws
-   * PREVIOUS_INVALID, FOREIGN_DATABASE (docs/FORMAT.md §1, invariant).
+   * The database, checked against `keys.asc`; null if there is none. Throws PREVIOUS_INVALID, FOREIGN_DATABASE
+   * (docs/FORMAT.md §1, invariant).
    */
   readonly verified: () => Promise<SignedDatabase | null>;
-  /** The same directory after some files were written or removed. Nothing is read for it. */
+  /** The same directory after files were written or removed. Reads nothing. */
   readonly with: (changes: FileChanges, signed?: SignedDatabase) => Published;
 }
 
-/** Path of a file → the bytes that it has from now on; null for one that was removed. */
+/** Path of a file → its new bytes; null if it was removed. */
 export type FileChanges = Readonly<Record<string, Uint8Array | null>>;
 
-/** A database with its signatures, that verified: what a writer may build upon. */
+/** A verified database with its signatures, which a writer may build upon. */
 export interface SignedDatabase {
   readonly database: Database;
   readonly content: Content;
-  /** The signature file, whole. */
+  /** The whole signature file. */
   readonly signature: Uint8Array;
 }

@@ -2,16 +2,12 @@ import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
 import { identityBehind, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
-import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import { KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import {
   DATABASE_NAME,
-  KEYRING_NAME,
   KEYS_NAME,
   PENDING_REVOCATIONS_NAME,
   SIGNATURES_FOLDER,
-  SIGNATURE_COPY_NAME,
-  UNSIGNED_NAME,
-  UNSIGNED_SIGNATURES_NAME,
   WRITTEN_NAMES,
   signaturePath,
 } from '../model/layout.js';
@@ -19,34 +15,24 @@ import { once } from '../model/once.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
+import { PUBLISHED_LIMITS_BYTES } from './published.js';
 import type { FileChanges, Published, PublishedName } from './published.js';
 import { requireVerified } from './verified.js';
-
-/** How much is read of each file at most (docs/FORMAT.md §9). */
-const LIMITS: Readonly<Record<PublishedName, number>> = {
-  [DATABASE_NAME]: DATABASE_LIMIT_BYTES,
-  [SIGNATURE_COPY_NAME]: SIGNATURE_LIMIT_BYTES,
-  [KEYS_NAME]: KEYS_LIMIT_BYTES,
-  [KEYRING_NAME]: KEYS_LIMIT_BYTES,
-  [UNSIGNED_NAME]: DATABASE_LIMIT_BYTES,
-  [UNSIGNED_SIGNATURES_NAME]: SIGNATURE_LIMIT_BYTES,
-  [PENDING_REVOCATIONS_NAME]: KEYS_LIMIT_BYTES,
-};
 
 /** Whether a path in the directory is one of the published files with a fixed name. */
 export function isPublishedName(path: string): path is PublishedName {
   return WRITTEN_NAMES.includes(path);
 }
 
-/** What may be known of a directory before anything of it is read. */
+/** What the caller may know about a directory before reading it. */
 export interface KnownBefore {
-  /** The hash of the database, where its file is still the one that had it. */
+  /** The hash of the database, if its file has not changed since. */
   readonly sha256?: string | null;
-  /** The same directory a while ago: its database is taken from there, where the file is still the same. */
+  /** An earlier value of the same directory: the database comes from there if its file has not changed. */
   readonly before?: Published | null;
 }
 
-/** A published directory, of which nothing is read yet. */
+/** A published directory, without reading anything yet. */
 export function readPublished(
   directory: string,
   stateFolder: string,
@@ -62,12 +48,12 @@ export function readPublished(
   return publishedOf(place, { files, identity, content: before.content() });
 }
 
-/** Which file holds the published database. */
+/** The identity of the published database's file. */
 export function identifyDatabase(directory: string): FileIdentity | null {
   return identityBehind(join(directory, DATABASE_NAME));
 }
 
-/** Whether database, signature and keys are byte for byte the same. */
+/** Whether database, signature and keys have the same bytes. */
 export function isSamePublication(a: Published, b: Published): boolean {
   return (
     a.sha256() === b.sha256() &&
@@ -76,13 +62,13 @@ export function isSamePublication(a: Published, b: Published): boolean {
   );
 }
 
-/** The certificates of a file that somebody named; none where there is no such file. Throws KEYS_MALFORMED. */
+/** The certificates of a file that the user named; none if there is no such file. Throws KEYS_MALFORMED. */
 export async function readCertificateFile(path: string): Promise<readonly Certificate[]> {
   return await certificatesIn(readBounded(path, KEYS_LIMIT_BYTES));
 }
 
 interface Known {
-  /** By their paths. */
+  /** By path. */
   readonly files: Map<string, Buffer | null>;
   readonly sha256?: string | null;
   readonly identity?: FileIdentity | null;
@@ -90,7 +76,7 @@ interface Known {
   readonly verified?: Published['verified'] | null;
 }
 
-/** What decides whether the database verifies. */
+/** The files that decide whether the database verifies. */
 const EVIDENCE = new RegExp(`^(?:${DATABASE_NAME}|${KEYS_NAME}|${SIGNATURES_FOLDER}/.*)$`);
 
 function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known: Known): Published {
@@ -106,7 +92,7 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
     files.set(path, fresh);
     return fresh;
   };
-  const bytes = (name: PublishedName) => read(name, LIMITS[name]);
+  const bytes = (name: PublishedName) => read(name, PUBLISHED_LIMITS_BYTES[name]);
   const content = once(() => {
     const database = bytes(DATABASE_NAME);
     return database === null ? null : (known.content ?? contentOf(database));
@@ -148,7 +134,7 @@ function buffersOf(changes: FileChanges): (readonly [string, Buffer | null])[] {
   return Object.entries(changes).map(([path, bytes]) => [path, bytes === null ? null : bufferOf(bytes)]);
 }
 
-/** The same memory. */
+/** A view of the same memory. */
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

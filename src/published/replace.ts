@@ -23,7 +23,7 @@ export interface KeyFiles {
 
 export interface ReplaceOptions {
   readonly now: Date;
-  /** Writes what shows the database, once it is there: only then is what waited for it taken away. */
+  /** Writes what shows the published database (its page), before the files that waited for it are removed. */
   readonly follow?: (published: Published) => Promise<Published>;
 }
 
@@ -31,9 +31,8 @@ const KEPT_SIGNATURES = 16;
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * Publishes a database that was signed and checked. The order is that of docs/FORMAT.md §1, so that at every instant
- * what is called `packages.plist` has its signature beside it. A failure before the commit point leaves what was
- * published.
+ * Publishes a signed and checked database, in the order of docs/FORMAT.md §1: at every instant, the signature of
+ * `packages.plist` is there too. A failure before the commit point leaves the old publication.
  */
 export async function replacePublished(
   published: Published,
@@ -53,7 +52,7 @@ export async function replacePublished(
     next = await follow(next);
     return next.with(clearAway(next, now), signed);
   } catch (error) {
-    // Behind the commit point clients may have seen it: its signature stays, and nothing is taken back.
+    // After the commit point, clients may have seen the database: keep its signature, and undo nothing.
     const isDone = isCommitted(directory, bytes);
     if (isDone === true) throw unfinished(directory, error);
     if (isDone === false) for (const step of undo.reverse()) quietly(step);
@@ -61,7 +60,7 @@ export async function replacePublished(
   }
 }
 
-/** Null where the disk does not say: then nothing may be taken back either. */
+/** Null if the disk does not say: undo nothing then, either. */
 function isCommitted(directory: string, bytes: Uint8Array): boolean | null {
   try {
     return readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES)?.equals(bytes) === true;
@@ -74,13 +73,13 @@ function unfinished(directory: string, error: unknown): PacksignError {
   const database = join(directory, DATABASE_NAME);
   const known = error instanceof PacksignError ? error : fromSystem(error);
   const code = known?.code ?? 'FILE_UNWRITABLE';
-  return new PacksignError(code, `${reasonOf(known ?? error)}; ${database} is published all the same`, {
-    hint: 'run the same command again: it puts the rest right',
+  return new PacksignError(code, `${reasonOf(known ?? error)}; ${database} is published nevertheless`, {
+    hint: 'run the same command again: it finishes the rest',
     cause: error,
   });
 }
 
-/** Writes `keys.asc` and `keys.gpg` where they hold something else. `undo` takes back what was not there before. */
+/** Writes `keys.asc` and `keys.gpg` if they differ. `undo` gets steps that remove files that did not exist. */
 export function writeKeyFiles(
   published: Published,
   { armored, binary }: KeyFiles,
@@ -124,7 +123,7 @@ function writeCopy(published: Published, signature: Uint8Array): FileChanges {
   return { [SIGNATURE_COPY_NAME]: signature };
 }
 
-/** Adds signatures to the database that is published already: its file first, by which readers find them. */
+/** Adds signatures to the published database: first to its own signature file, where readers look. */
 export function addSignatures(published: Published, signed: SignedDatabase): Published {
   const { signature } = signed;
   const name = signaturePath(signed.content.sha256());
@@ -132,20 +131,20 @@ export function addSignatures(published: Published, signed: SignedDatabase): Pub
   return published.with({ [name]: signature, ...writeCopy(published, signature) }, signed);
 }
 
-/** Writes a database that waits for signatures, and those that it has so far; null for none. */
+/** Writes a database that waits for signatures, and those that it has so far, or null. */
 export function writeUnsigned(
   { directory }: Published,
   bytes: Uint8Array,
   signatures: Uint8Array | null,
 ): FileChanges {
-  // Signatures that were collected before are of other bytes.
+  // Signatures that were collected before are over other bytes.
   if (signatures === null) removeDurably(join(directory, UNSIGNED_SIGNATURES_NAME));
   writeDurably(join(directory, UNSIGNED_NAME), bytes);
   if (signatures !== null) writeDurably(join(directory, UNSIGNED_SIGNATURES_NAME), signatures);
   return { [UNSIGNED_NAME]: bytes, [UNSIGNED_SIGNATURES_NAME]: signatures };
 }
 
-/** Takes away a database that waits, and the signatures that were collected for it. */
+/** Removes a waiting database and the signatures that were collected for it. */
 export function removeUnsigned({ directory }: Published): FileChanges {
   removeDurably(join(directory, UNSIGNED_NAME));
   removeDurably(join(directory, UNSIGNED_SIGNATURES_NAME));
@@ -159,7 +158,7 @@ export function clearAway(published: Published, now: Date): FileChanges {
   return changes;
 }
 
-// Readers that come late still find the signature of the database that they fetched a while ago.
+// Keep recent signatures for readers that fetched their database a while ago.
 function removeOldSignatures({ directory, sha256 }: Published, now: Date): void {
   const folder = join(directory, SIGNATURES_FOLDER);
   const current = `${sha256() ?? ''}.asc`;

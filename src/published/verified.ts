@@ -6,12 +6,12 @@ import { verifyDatabase } from '../verify/verify-database.js';
 import type { Verdict } from '../verify/verify-database.js';
 import type { Published, SignedDatabase } from './published.js';
 
-/** Far enough ahead that no signature lies behind it: a writer's wrong clock is CLOCK_BEHIND's business. */
+/** Later than any signature: CLOCK_BEHIND deals with a writer's wrong clock. */
 export const END_OF_TIME = new Date('9999-12-31T00:00:00Z');
 
 /**
- * What the published database is under these certificates, if as many of them must have signed as it asks for itself;
- * null where there is none. `signature`: in place of its own signature file.
+ * The verdict on the published database under these certificates, with the threshold that it sets itself; null if there
+ * is none. `signature` replaces its own signature file.
  */
 export async function verdictUnder(
   published: Published,
@@ -27,7 +27,7 @@ export async function verdictUnder(
   );
 }
 
-/** What `verified` of a published directory gives. Throws PREVIOUS_INVALID, FOREIGN_DATABASE. */
+/** Implements `verified` of a published directory. Throws PREVIOUS_INVALID, FOREIGN_DATABASE. */
 export async function requireVerified(published: Published): Promise<SignedDatabase | null> {
   const content = published.content();
   if (content === null) return null;

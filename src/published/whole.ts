@@ -18,9 +18,9 @@ import { clearAway } from './replace.js';
 import { verdictUnder } from './verified.js';
 
 /**
- * What is lost or stale of a publication, with the bytes that belong there (docs/FORMAT.md §1): the signature file as far
- * as its copy has it, the copy, `keys.gpg`. Nothing where all is whole, and nothing of a publication that does not
- * verify: a person has to look at that. Throws KEYS_MALFORMED, FILE_UNREADABLE.
+ * The lost or outdated files of a publication, with their correct bytes (docs/FORMAT.md §1): the signature file, from its
+ * copy; the copy; `keys.gpg`. Nothing for a publication that does not verify: a person has to look at that. Throws
+ * KEYS_MALFORMED, FILE_UNREADABLE.
  */
 async function repairsOf(published: Published): Promise<Readonly<Record<string, Uint8Array>>> {
   const sha256 = published.sha256();
@@ -38,7 +38,7 @@ async function repairsOf(published: Published): Promise<Readonly<Record<string, 
   return verdict?.status === 'refused' ? {} : repairs;
 }
 
-/** For commands that only look: the directory as it would be after `makeWhole`, and what is wrong with it now. */
+/** For commands that write nothing: the directory as `makeWhole` would leave it, and what is wrong with it now. */
 export async function seenWhole(
   published: Published,
 ): Promise<{ readonly published: Published; readonly warnings: readonly Warning[] }> {
@@ -51,20 +51,20 @@ export async function seenWhole(
 }
 
 export function incompleteWarning(path: string): Warning {
-  const message = 'is missing or out of date: the next packsign build or packsign sign puts it right';
+  const message = 'is missing or out of date: the next packsign build or packsign sign repairs it';
   return { code: 'PUBLICATION_INCOMPLETE', path, message };
 }
 
 export interface MadeWhole {
   readonly published: Published;
-  /** Paths of the files that were put right. */
+  /** Paths of the repaired files. */
   readonly mended: readonly string[];
 }
 
 /**
- * Finishes what a run left that ended behind the commit point, and puts right what was lost since. What follows a
- * publication (page, revocations) is for the command to see to; nothing here is needed for it. `others`: the files of
- * the directory that are not listed, where they are known. Throws FILE_UNWRITABLE, KEYS_MALFORMED.
+ * Finishes a run that ended after the commit point, and repairs files that were lost since. The command itself sees to
+ * what follows a publication (page, revocations). `others`: the unlisted files of the directory, if known. Throws
+ * FILE_UNWRITABLE, KEYS_MALFORMED.
  */
 export async function makeWhole(
   published: Published,
@@ -83,18 +83,18 @@ export async function makeWhole(
   return { published: isLeftBehind(whole) ? whole.with(clearAway(whole, now)) : whole, mended };
 }
 
-/** Whether the database that waits is the published one: a run ended before it took that away. */
+/** Whether the waiting database is the published one: a run ended before it removed that. */
 function isLeftBehind(published: Published): boolean {
   const unsigned = published.bytes(UNSIGNED_NAME);
   return unsigned !== null && published.signature() !== null && sha256Of(unsigned) === published.sha256();
 }
 
-/** What `keys.gpg` holds where all is well; null where there is no `keys.asc`. */
+/** The correct bytes of `keys.gpg`; null if there is no `keys.asc`. */
 async function ringOf(published: Published): Promise<Buffer | null> {
   const keys = published.bytes(KEYS_NAME);
   if (keys === null) return null;
   const ring = published.bytes(KEYRING_NAME);
-  // Nearly always the same bytes in another form, which is seen without reading what they say.
+  // Nearly always, `keys.asc` is the same bytes in armor: compare before parsing them.
   if (ring !== null && dearmored(keys)?.equals(ring) === true) return ring;
   const { encodeCertificates } = await import('../pgp/certificates.js');
   return Buffer.from(encodeCertificates(await published.certificates()).binary);

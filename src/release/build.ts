@@ -8,7 +8,6 @@ import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { scanDirectory } from '../places/scan.js';
-import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { removeUnsigned, writeUnsigned } from '../published/replace.js';
 import { makeWhole, seenWhole } from '../published/whole.js';
@@ -30,7 +29,7 @@ import {
   rememberBuild,
   rememberDatabase,
 } from './last-build.js';
-import type { Inputs, Summary } from './last-build.js';
+import type { Summary } from './last-build.js';
 import { findPredecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
@@ -38,39 +37,32 @@ import { followPublication, signAndPublish, writePublisherNote } from './sign-an
 import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
 export interface BuildOptions extends InMemoryOptions {
-  /** Writes nothing, only says what would be. */
+  /** Writes nothing, and only reports what would change. */
   readonly check: boolean;
-  /** Refuses where there are warnings. */
+  /** Treats warnings as a refusal. */
   readonly strict: boolean;
   /** Signs and publishes at once; null leaves a waiting database. */
   readonly release: BuildRelease | null;
 }
 
-/** The keys are opened only when there is something to sign. */
+/** Opens the keys only if there is something to sign. */
 export type BuildRelease = Omit<SignAndPublishOptions, 'signers' | 'run'> & {
   readonly signers: () => Promise<readonly Signer[]>;
 };
 
-export interface BuildResult {
+export interface BuildResult extends Omit<Summary, 'expires'> {
   /** The file that now holds this content. */
   readonly database: string;
-  readonly sha256: string;
-  readonly issued: Date;
-  readonly packages: number;
-  readonly files: number;
-  /** Size of all files together. */
-  readonly bytes: number;
   readonly hashed: number;
   readonly cached: number;
   readonly difference: Difference;
-  readonly warnings: readonly Warning[];
-  /** Paths of published files that had been lost, and were put back. */
+  /** Paths of published files that were lost and have been restored. */
   readonly mended: readonly string[];
-  /** Whether what is published says all of this already. */
+  /** Whether the published database already has this content. */
   readonly unchanged: boolean;
-  /** Whether the same content is made anew because the published database nears its expiry. */
+  /** Whether the same content is signed again because the published database is about to expire. */
   readonly refreshed: boolean;
-  /** Null where nothing was signed. */
+  /** Null if nothing was signed. */
   readonly released: SignedRelease | null;
 }
 
@@ -81,11 +73,10 @@ export interface BuildResult {
 export async function build(directory: string, options: BuildOptions): Promise<BuildResult> {
   const { stateFolder } = options.run;
   const threads = openThreads();
-  // Start the threads now; they come up while the published database is read.
+  // Start the threads now; they warm up while we read the published database.
   threads.warmUp(threadsToStat(threads, likelyEntries(stateFolder)));
   try {
-    if (options.check) return await buildFrom(await begin(directory, options, threads));
-    const unlock = takeLock(stateFolder);
+    const unlock = options.check ? () => undefined : takeLock(stateFolder);
     try {
       return await buildFrom(await begin(directory, options, threads));
     } finally {
@@ -96,19 +87,10 @@ export async function build(directory: string, options: BuildOptions): Promise<B
   }
 }
 
-/** What a build starts from. */
-interface Start {
-  readonly published: Published;
-  readonly inputs: Inputs;
-  readonly startedMs: number;
-  readonly threads: Threads;
-  readonly options: BuildOptions;
-  readonly mended: readonly string[];
-  /** Of what is lost, where nothing is put back. */
-  readonly warnings: readonly Warning[];
-}
+/** What a build starts from. Its warnings are about lost files, which `check` does not restore. */
+type Start = Awaited<ReturnType<typeof begin>>;
 
-async function begin(directory: string, options: BuildOptions, threads: Threads): Promise<Start> {
+async function begin(directory: string, options: BuildOptions, threads: Threads) {
   const { rehash, check, run, settings, release } = options;
   const { stateFolder } = run;
   const startedMs = run.clock().getTime();
@@ -123,21 +105,18 @@ async function begin(directory: string, options: BuildOptions, threads: Threads)
   const inputs = { settings, scan, cache, stateFolder, lastBuild };
   const common = { inputs, startedMs, threads, options };
   if (check) return { ...common, mended: [], ...(await seenWhole(found)) };
-  const { published, mended } = await makeWhole(found, { now: run.now, others: scan.others });
-  return {
-    ...common,
-    ...{ mended, warnings: [] },
-    published: release === null ? published : await publishPendingRevocations(published),
-  };
+  const { published: whole, mended } = await makeWhole(found, { now: run.now, others: scan.others });
+  const published = release === null ? whole : await publishPendingRevocations(whole);
+  return { ...common, published, mended, warnings: [] };
 }
 
 async function buildFrom(start: Start): Promise<BuildResult> {
   const { published, inputs, options } = start;
-  // What is published rests on a key that is about to be revoked: only the next one lets users hear of it.
+  // The published database rests on a key whose revocation waits; only the next database can publish that.
   const renew = (await published.pendingRevocations()).length > 0;
   const recalled = renew ? null : recall(start);
   if (recalled !== null) {
-    // What the other files hold is not remembered.
+    // The last build does not remember what the other files hold.
     refuseSecrets(published, inputs.scan.others);
     if (!options.check) rememberDatabase(published, inputs, start.startedMs);
     return await describeUnchanged(start, { ...recalled, hashed: 0 });
@@ -149,11 +128,11 @@ async function buildFrom(start: Start): Promise<BuildResult> {
   return await publishNext(start, candidate);
 }
 
-/** The shortcut for a directory in which nothing changed; never where the maintainer asked for more. */
+/** The shortcut for a directory in which nothing changed; null if the options ask for more. */
 function recall({ published, inputs, options }: Start): Summary | null {
   const { first, previous, strict, rehash, allowed, run } = options;
-  const wantsMore = first || previous !== null || strict || rehash || allowed.size > 0;
-  return wantsMore ? null : recallUnchanged(published, inputs, run.now);
+  const asksForMore = first || previous !== null || strict || rehash || allowed.size > 0;
+  return asksForMore ? null : recallUnchanged(published, inputs, run.now);
 }
 
 async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
@@ -161,7 +140,7 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   const { directory } = published;
   const { scan, cache } = inputs;
   const described = recallDescribed(inputs);
-  // Other threads read while this one loads what OpenPGP takes.
+  // Other threads read files while this one loads OpenPGP.js.
   const inventory = startInventory(directory, { ...options, scan, cache, threads });
   const signing = await options.signing();
   const predecessor = await findPredecessor(published, { ...options, signing });
@@ -169,24 +148,22 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   if (options.release !== null && !options.check) {
     await preflight(published, { signers: await options.release.signers(), now: options.run.now });
   }
-  return await makeCandidate(directory, predecessor, {
-    ...options,
-    ...{ signing, cache, inventory, described, renew },
-  });
+  const made = { signing, cache, inventory, described, renew };
+  return await makeCandidate(directory, predecessor, { ...options, ...made });
 }
 
-/** Nothing changed, which only looking at everything could tell. */
+/** Nothing changed, but only the full build could tell. */
 async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<BuildResult> {
   const { published, inputs, options } = start;
   const { content, keys } = candidate;
-  // The candidate says the same under another date.
+  // The candidate has the same content under another date.
   const database = candidate.predecessor?.database ?? candidate.database;
   refuseSecrets(published, inputs.scan.others);
   const summary = summaryOf(candidate, database);
   if (!options.check) {
     const signers = database.Packsign.Signers?.Fingerprints ?? keys.map(({ fingerprint }) => fingerprint);
     if (options.release !== null) writePublisherNote(published, { database, signers }, options.run);
-    // The next build finds every file known.
+    // The next build then knows every file.
     inputs.cache.save();
     rememberBuild(published, inputs, summary);
   }
@@ -225,7 +202,7 @@ function summaryOf(
   };
 }
 
-/** What waits beside it is no news any more; what follows a publication may have been left undone. */
+/** Removes a waiting database, which is out of date, and finishes what the last publication may have left undone. */
 async function describeUnchanged(
   { published, options, mended, warnings: seen }: Start,
   { hashed, ...summary }: Summary & { readonly hashed: number },
@@ -242,9 +219,7 @@ async function describeUnchanged(
     database: join(published.directory, DATABASE_NAME),
     cached: files - hashed,
     difference: NO_DIFFERENCE,
-    unchanged: true,
-    refreshed: false,
-    released: null,
+    ...{ unchanged: true, refreshed: false, released: null },
   };
 }
 
@@ -253,7 +228,7 @@ function strictly(warnings: readonly Warning[]): PacksignError {
     ({ code, path, message }) => `  ${path === null ? '' : `${path}: `}${message} (${code})`,
   );
   return new PacksignError('WARNINGS', ['nothing was written because of warnings:', ...lines].join('\n'), {
-    hint: 'mend them, or leave out --strict',
+    hint: 'fix them, or leave out --strict',
   });
 }
 
@@ -263,18 +238,15 @@ function describe(
   released: SignedRelease | null,
 ): BuildResult {
   const { database, content, inventory, difference, unchanged, refreshDue } = candidate;
+  const { expires, ...summary } = summaryOf(candidate, database);
   return {
+    ...{ ...summary, difference, released, mended },
     database: released?.database ?? join(published.directory, UNSIGNED_NAME),
     sha256: content.sha256(),
-    issued: database.Packsign.Issued,
-    packages: database.Packages.length,
-    files: database.Archives.size,
-    bytes: inventory.bytes,
     hashed: inventory.hashed,
     cached: inventory.cached,
     warnings: [...candidate.warnings, ...warnings, ...(released?.warnings ?? [])],
     unchanged: unchanged && !refreshDue,
     refreshed: unchanged && refreshDue,
-    ...{ difference, released, mended },
   };
 }

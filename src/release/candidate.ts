@@ -8,7 +8,6 @@ import type { Difference } from '../model/diff.js';
 import { compareFiles } from '../model/file-difference.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
-import type { Package } from '../model/package.js';
 import { isRefreshDue, nextIssued } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -28,25 +27,25 @@ export interface CandidateOptions {
   readonly run: Run;
   readonly settings: Settings;
   readonly cache: CacheStore;
-  /** Certificates of the keys that are to sign; none when that is not known. */
+  /** Certificates of the keys that will sign; none if they are not known. */
   readonly signing: readonly Certificate[];
-  /** File path → why the maintainer lets its bytes change. */
+  /** File path → the maintainer's reason to let its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
-  /** The files, where reading them was begun. */
+  /** The files, if reading them has started. */
   readonly inventory?: StartedInventory;
-  /** What the last build described, where that still holds. */
+  /** The entries that the last build described, if they still hold. */
   readonly described?: Described | null;
-  /** Whether the same content is to be published under a new date. */
+  /** Whether to publish the same content under a new date. */
   readonly renew?: boolean;
-  /** Set where nobody is at the keyboard: what a person has to decide stays as it is published. */
+  /** Set if nobody is at the keyboard: entries that a person has to decide about stay as published. */
   readonly unattended?: Unattended | undefined;
 }
 
 export interface Unattended {
   readonly scan: Scan;
-  /** Files that are still being written. */
+  /** Files that others are still writing. */
   readonly unstable: ReadonlySet<string>;
-  /** Whether published files keep their entries whatever the settings say now. */
+  /** Whether published files keep their entries even if the settings changed. */
   readonly frozen?: boolean;
 }
 
@@ -54,35 +53,35 @@ export interface Unattended {
 export interface Candidate {
   readonly database: Database;
   readonly content: Content;
-  /** What it is built upon; null where a history begins. */
+  /** The database that it follows; null if it starts a history. */
   readonly predecessor: SignedDatabase | null;
-  /** `keys.asc` as it was last published, for a directory that lost it; null where there is none. */
+  /** The last published `keys.asc`, for a directory that lost it; null if there is none. */
   readonly lastKeys: Uint8Array | null;
 }
 
 /** The next database of a directory, made in memory. */
 export interface BuiltCandidate extends Candidate {
-  /** Certificates that users have. */
+  /** The certificates that users have. */
   readonly keys: readonly Certificate[];
   readonly difference: Difference;
   readonly unchanged: boolean;
-  /** Whether the published database nears its expiry, or is to be made anew for another reason. */
+  /** Whether the published database is about to expire, or must be signed again for another reason. */
   readonly refreshDue: boolean;
   readonly inventory: Inventory;
-  /** Files that wait for a person; none but where `unattended` is set. */
+  /** Warnings that a person has to decide about; empty unless `unattended` is set. */
   readonly needsApproval: readonly Warning[];
   readonly warnings: readonly Warning[];
 }
 
-/** Scans, hashes and assembles upon a predecessor; writes nothing but the cache. */
+/** Scans, hashes and assembles the database that follows a predecessor; writes nothing but the cache. */
 export async function makeCandidate(
   directory: string,
   predecessor: Predecessor,
   options: CandidateOptions,
 ): Promise<BuiltCandidate> {
-  const { settings, run, unattended, signing, allowed } = options;
-  const published = predecessor.signed?.database ?? null;
-  const { keys, previous } = predecessor;
+  const { settings, run, unattended, signing, allowed, renew = false } = options;
+  const { signed, keys, previous, lastKeys } = predecessor;
+  const published = signed?.database ?? null;
   const context = {
     ...{ settings, published, previous, allowed },
     ...findResponsible({ settings, published, keys, signing }),
@@ -93,40 +92,35 @@ export async function makeCandidate(
       ? await takeInventory(directory, { ...options, ...unattended, published })
       : await options.inventory.finish(published);
   const vouched = vouchedFor(predecessor, inventory, options.described ?? null);
-  const waiting = new Set([
+  const waiting = [
     ...(unattended?.unstable ?? []),
     ...inventory.moving,
     ...frozenPaths(inventory, published, unattended),
-  ]);
-  const assembleHolding = (held: ReadonlySet<string>) =>
-    assemble(inventory.files, { ...context, vouched, held });
+  ];
+  const assembleHolding = (paths: readonly string[]) =>
+    assemble(inventory.files, { ...context, vouched, held: new Set(paths) });
   const assembled = assembleHolding(waiting);
   const needsApproval =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
   const { database, warnings } =
-    needsApproval.length === 0
-      ? assembled
-      : assembleHolding(new Set([...waiting, ...pathsOf(needsApproval)]));
+    needsApproval.length === 0 ? assembled : assembleHolding([...waiting, ...pathsOf(needsApproval)]);
   const unchanged = published !== null && isSameContent(published, database);
-  const refreshDue =
-    published !== null && (options.renew === true || isRefreshDue(published.Packsign, run.now));
-  const isPublished = predecessor.signed !== null && unchanged && !refreshDue;
+  const refreshDue = published !== null && (renew || isRefreshDue(published.Packsign, run.now));
   return {
-    ...{ database, keys, unchanged, refreshDue, inventory, needsApproval },
-    content: isPublished ? predecessor.signed.content : contentUpon(database, predecessor),
-    predecessor: predecessor.signed,
-    lastKeys: predecessor.lastKeys,
+    ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, needsApproval },
+    content: signed !== null && unchanged && !refreshDue ? signed.content : contentUpon(database, signed),
+    predecessor: signed,
     difference: diffDatabases(published, database),
-    warnings: [...inventory.warnings, ...warnings, ...nobody(database)].sort(byPath),
+    warnings: [...inventory.warnings, ...warnings, ...maintainerWarnings(database)].sort(byPath),
   };
 }
 
-function contentUpon(database: Database, { signed }: Predecessor): Content {
+function contentUpon(database: Database, signed: SignedDatabase | null): Content {
   const upon = signed === null ? null : { database: signed.database, bytes: signed.content.bytes };
   return contentOf(encodeDatabase(database, upon));
 }
 
-/** Files that were described for just this published database, and not read anew. */
+/** Files whose entries the last build described for this published database, and that were not read again. */
 function vouchedFor(
   { signed }: Predecessor,
   { fresh }: Inventory,
@@ -136,7 +130,7 @@ function vouchedFor(
   return { warnings: described.warnings, isVouched: (path) => !fresh.has(path) };
 }
 
-/** What only a person may let pass: bytes that change, and a new file that is not what its name says. */
+/** A person has to decide about changed bytes, and about a new file whose contents do not fit its name. */
 function mustWait({ code, path }: Warning, published: Database | null): boolean {
   if (code === 'BYTES_CHANGED') return true;
   return code === 'NAME_MISMATCH' && path !== null && published?.Archives.has(path) !== true;
@@ -146,7 +140,7 @@ function pathsOf(held: readonly Warning[]): string[] {
   return held.flatMap(({ path }) => (path === null ? [] : [path]));
 }
 
-/** Published files with the bytes that they were published with. */
+/** Published files that still have their published bytes. */
 function frozenPaths(
   { files }: Inventory,
   published: Database | null,
@@ -158,32 +152,28 @@ function frozenPaths(
     .map(({ path }) => path);
 }
 
-function nobody({ Maintainer }: Database): Warning[] {
+function maintainerWarnings({ Maintainer }: Database): Warning[] {
   if (Maintainer !== undefined) return [];
-  const message = 'nobody is named as responsible; set "Maintainer" in packsign.json';
+  const message = 'the database names no maintainer; set "Maintainer" in packsign.json';
   return [{ code: 'NO_MAINTAINER', path: null, message }];
 }
 
 /**
- * Whether only `Issued`, `Expires` and `Previous` would differ: then nothing is published (docs/FORMAT.md §6).
- * An entry that stayed is the published value itself, so the two long lists need no comparing in depth.
+ * Whether only `Issued`, `Expires` and `Previous` would differ: then nothing is published (docs/FORMAT.md §6). An
+ * unchanged entry is the published value itself, so most of the two long lists need no deep comparison.
  */
 function isSameContent(published: Database, next: Database): boolean {
   const { added, withdrawn, replaced } = compareFiles(published.Archives, next.Archives);
   return (
     added.length + withdrawn.length + replaced.length === 0 &&
     published.Packages.length === next.Packages.length &&
-    next.Packages.every((entry, index) => isSame(published.Packages[index], entry)) &&
-    isDeepStrictEqual(settledPart(published), settledPart(next))
+    // Hand-written packages may share an address; only a deep comparison tells them apart.
+    next.Packages.every((entry, index) => isDeepStrictEqual(published.Packages[index], entry)) &&
+    isDeepStrictEqual(lastingPart(published), lastingPart(next))
   );
 }
 
-/** Of packages that have one address, by hand, only their values tell which is which. */
-function isSame(published: Package | undefined, entry: Package): boolean {
-  return published === entry || isDeepStrictEqual(published, entry);
-}
-
-function settledPart({ Packages: _1, Archives: _2, Packsign, ...head }: Database): unknown {
+function lastingPart({ Packages: _1, Archives: _2, Packsign, ...head }: Database): unknown {
   const { Issued: _3, Expires: _4, Previous: _5, ...packsign } = Packsign;
   return { ...head, packsign };
 }

@@ -10,17 +10,17 @@ import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
 
 export interface DiffResult {
-  /** The database that would be published next; what is published where that says the same. */
+  /** The database that would be published next; the published one if nothing changes. */
   readonly database: string;
-  /** Whether that lies there and waits, or was made in memory for this. */
+  /** Whether that is a waiting database, and not one made in memory. */
   readonly waiting: boolean;
   readonly difference: Difference;
   readonly warnings: readonly Warning[];
 }
 
 /**
- * What the next publication changes: the waiting database against the published one, or one made in
- * memory where none waits. Writes nothing. Throws what `buildInMemory` throws, and DATABASE_MALFORMED.
+ * What the next publication changes: compares the waiting database, or one made in memory if none waits, with the
+ * published one. Writes nothing. Throws what `buildInMemory` throws, and DATABASE_MALFORMED.
  */
 export async function diff(directory: string, options: InMemoryOptions): Promise<DiffResult> {
   const path = join(directory, UNSIGNED_NAME);

@@ -14,7 +14,7 @@ export interface ExportedDatabase {
 }
 
 /**
- * What the published database lists, for other tools. The database is verified against the directory's own
+ * The files that the published database lists, for other tools. Verifies the database against the directory's own
  * `keys.asc` first. Throws NOT_PUBLISHED, PREVIOUS_INVALID, FOREIGN_DATABASE.
  */
 export async function exportDatabase(directory: string): Promise<ExportedDatabase> {

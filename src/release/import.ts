@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { readBounded, writeDurably } from '../disk/files.js';
-import { scanDirectory } from '../places/scan.js';
 import { PacksignError } from '../errors.js';
 import { decodePackMan, isForeign } from '../format/packman.js';
 import type { PackManPackage, PackManValue } from '../format/packman.js';
@@ -9,31 +8,27 @@ import { isArchiveName } from '../model/file-name.js';
 import type { Warning } from '../model/finding.js';
 import { SETTINGS_NAME } from '../model/layout.js';
 import type { Settings } from '../model/settings.js';
+import { scanDirectory } from '../places/scan.js';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** What a maintainer wrote by hand, in PackMan's order; where the file lies and what its hash is, is found out. */
+/** The keys that a maintainer writes by hand, in PackMan's order; packsign finds out the rest from the files. */
 const HAND_WRITTEN = [
   ...['Name', 'Version', 'Flavor', 'Description', 'Home-page', 'Install-test', 'Prerequisites'],
-  ...[
-    'Install-command',
-    'Pre-install-command',
-    'Post-install-command',
-    'User-install-skips',
-    'Systemwide-only',
-  ],
+  ...['Install-command', 'Pre-install-command', 'Post-install-command'],
+  ...['User-install-skips', 'Systemwide-only'],
 ] as const;
 
 export interface ImportOptions {
   /** The database that was made for PackMan. */
   readonly file: string;
   readonly settings: Settings;
-  /** Whether `packsign.json` is written; else nothing is. */
+  /** Whether to write `packsign.json`; otherwise nothing is written. */
   readonly write: boolean;
 }
 
 export interface Imported {
-  /** The settings with what was taken over. */
+  /** The settings with what was imported. */
   readonly settings: Settings;
   /** Names and file paths that have overrides now and had none before. */
   readonly added: readonly string[];
@@ -41,38 +36,29 @@ export interface Imported {
 }
 
 /**
- * Takes over a database that was made by hand for PackMan: what its maintainer wrote becomes overrides in
- * `packsign.json`, under the path of the file, or the name of a package without one. What stands there already is
- * left as it is. Throws FILE_UNREADABLE, DATABASE_MALFORMED, USAGE, SETTINGS_INVALID, FILE_UNWRITABLE.
+ * Imports a database that was made by hand for PackMan: what its maintainer wrote becomes overrides in `packsign.json`,
+ * under the path of the file, or the name of a package without one. Keeps the overrides that are there already. Throws
+ * FILE_UNREADABLE, DATABASE_MALFORMED, USAGE, SETTINGS_INVALID, FILE_UNWRITABLE.
  */
 export async function importPackMan(directory: string, options: ImportOptions): Promise<Imported> {
   const { file, settings } = options;
   const bytes = readBounded(file, LIMIT_BYTES);
   if (bytes === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
   if (!isForeign(bytes)) {
-    throw new PacksignError('USAGE', `${file} is a database of packsign already`, {
-      hint: 'packsign build DIRECTORY --previous FILE carries one on that is published elsewhere',
+    throw new PacksignError('USAGE', `${file} was made by packsign, not for PackMan`, {
+      hint: 'packsign build DIRECTORY --previous FILE continues a database that is published elsewhere',
     });
   }
-  const foreign = await decodePackMan(bytes);
-  const paths = pathsByName(directory, settings);
-  const warnings: Warning[] = [];
-  const overrides = new Map<string, Fields>();
-  for (const entry of foreign.packages) {
-    const key = keyFor(entry, paths, warnings);
-    if (key === null) continue;
-    if (overrides.has(key)) warn(warnings, key, 'stands there more than once; the first was taken over');
-    else overrides.set(key, fitting(key, entry, warnings));
-  }
-  for (const url of foreign.include)
-    warn(warnings, null, `"Include" of ${url} was not taken over; see "Trusts"`);
+  const { maintainer, description, include, packages: entries } = await decodePackMan(bytes);
+  const { overrides, warnings } = overridesOf(entries, pathsByName(directory, settings));
+  for (const url of include) warn(warnings, null, `"Include" of ${url} was not imported; see "Trusts"`);
   const raw = readRaw(directory);
   const known = asFields(raw['Packages']);
   const packages = { ...known };
   for (const [key, fields] of overrides) packages[key] = { ...fields, ...asFields(known[key]) };
   const next = {
-    ...(foreign.maintainer === null || foreign.maintainer === '' ? {} : { Maintainer: foreign.maintainer }),
-    ...(foreign.description.trim() === '' ? {} : { Description: foreign.description.trim() }),
+    ...(maintainer === null || maintainer === '' ? {} : { Maintainer: maintainer }),
+    ...(description.trim() === '' ? {} : { Description: description.trim() }),
     ...raw,
     Packages: packages,
   };
@@ -86,6 +72,21 @@ export async function importPackMan(directory: string, options: ImportOptions): 
 
 type Fields = Readonly<Record<string, unknown>>;
 
+function overridesOf(
+  entries: readonly PackManPackage[],
+  paths: ReadonlyMap<string, readonly string[]>,
+): { readonly overrides: ReadonlyMap<string, Fields>; readonly warnings: Warning[] } {
+  const warnings: Warning[] = [];
+  const overrides = new Map<string, Fields>();
+  for (const entry of entries) {
+    const key = keyFor(entry, paths, warnings);
+    if (key === null) continue;
+    if (overrides.has(key)) warn(warnings, key, 'is there more than once; only the first was imported');
+    else overrides.set(key, fieldsFor(key, entry, warnings));
+  }
+  return { overrides, warnings };
+}
+
 function readRaw(directory: string): Fields {
   const bytes = readBounded(join(directory, SETTINGS_NAME), LIMIT_BYTES);
   if (bytes === null) return {};
@@ -97,17 +98,17 @@ function asFields(value: unknown): Fields {
   return typeof value === 'object' && value !== null ? (value as Fields) : {};
 }
 
-/** File name → the paths of the files that have it. */
+/** File name → the paths of the files with that name. */
 function pathsByName(directory: string, settings: Settings): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, string[]>();
   for (const { path } of scanDirectory(directory, { exclude: settings.Exclude ?? [] }).files) {
-    const name = path.slice(path.lastIndexOf('/') + 1);
+    const name = lastComponent(path);
     names.set(name, [...(names.get(name) ?? []), path]);
   }
   return names;
 }
 
-/** Under what an entry stands in `packsign.json`; null where nothing here is what it speaks of. */
+/** The key of an entry in `packsign.json`; null if it describes nothing in this directory. */
 function keyFor(
   entry: PackManPackage,
   paths: ReadonlyMap<string, readonly string[]>,
@@ -117,31 +118,34 @@ function keyFor(
   const url = textOf(entry['Download-URL']);
   if (url === '') {
     if (!isArchiveName(name)) return name;
-    warn(warnings, name, 'is no name that a package without a file can have');
+    warn(warnings, name, 'is not a name that a package without a file can have');
     return null;
   }
   const file = fileOf(url);
   const [path, ...others] = paths.get(file) ?? [];
   if (path === undefined) {
-    warn(warnings, null, `${name} ${textOf(entry['Version'])} was not taken over: there is no ${file} here`);
+    warn(warnings, null, `${name} ${textOf(entry['Version'])} was not imported: there is no ${file} here`);
     return null;
   }
   if (others.length > 0)
-    warn(warnings, path, `was taken for ${name}, and ${others.join(', ')} are called so too`);
+    warn(warnings, path, `was taken for ${name}, not ${others.join(', ')} with the same file name`);
   return path;
 }
 
-/** The file that PackMan saves: the last component of the decoded path (also behind `manual:`). */
+/** The file that PackMan saves: the last component of the decoded path (also after `manual:`). */
 function fileOf(url: string): string {
   const path = url.replace(/[?#].*$/, '').replace(/^manual:/i, '');
-  const decoded = path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
-    String.fromCharCode(parseInt(hex, 16)),
+  return lastComponent(
+    path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
   );
-  return decoded.slice(decoded.lastIndexOf('/') + 1);
 }
 
-/** What of an entry may stand in a database; the rest is warned of. */
-function fitting(key: string, entry: PackManPackage, warnings: Warning[]): Fields {
+function lastComponent(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The fields of an entry that a database may hold; warns of the others. */
+function fieldsFor(key: string, entry: PackManPackage, warnings: Warning[]): Fields {
   const fields: Record<string, PackManValue> = {};
   for (const name of HAND_WRITTEN) {
     const value = entry[name];
@@ -152,7 +156,7 @@ function fitting(key: string, entry: PackManPackage, warnings: Warning[]): Field
       fields[name] = plain;
     } catch (error) {
       if (!(error instanceof PacksignError)) throw error;
-      warn(warnings, key, `"${name}" was not taken over: ${error.message}`);
+      warn(warnings, key, `"${name}" was not imported: ${error.message}`);
     }
   }
   return fields;

@@ -7,23 +7,23 @@ import type { BuiltCandidate } from './candidate.js';
 import { openCache } from './digest-cache.js';
 import { findPredecessor } from './predecessor.js';
 
-/** What the next database is made from. */
+/** How the next database is made. */
 export interface InMemoryOptions {
   readonly run: Run;
   readonly settings: Settings;
-  /** Whether to read every file whatever the cache says. */
+  /** Whether to read every file and ignore the cache. */
   readonly rehash: boolean;
-  /** Certificates of the keys that are to sign; asked for only when something changed. */
+  /** Gets the certificates of the keys that will sign; called only if something changed. */
   readonly signing: () => Promise<readonly Certificate[]>;
-  /** File path → why the maintainer lets its bytes change. */
+  /** File path → the maintainer's reason to let its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
-  /** Begins a history anew, whatever is published here. */
+  /** Starts a new history and ignores the published database. */
   readonly first: boolean;
-  /** The published database in another place, a file or an address, which this directory carries on. */
+  /** The file or address of a database published elsewhere, which this directory continues. */
   readonly previous: string | null;
 }
 
-/** The next database of a directory, for commands that write nothing. Throws what finding and making it throws. */
+/** Makes the next database for commands that write nothing. Throws as `findPredecessor` and `makeCandidate`. */
 export async function buildInMemory(published: Published, options: InMemoryOptions): Promise<BuiltCandidate> {
   const { run, rehash } = options;
   const signing = await options.signing();

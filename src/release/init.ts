@@ -5,7 +5,7 @@ import { checkSettings } from '../format/settings.js';
 import { SETTINGS_NAME } from '../model/layout.js';
 import { requireDirectory } from './settings.js';
 
-/** What people are asked for first; null where they have no answer yet. */
+/** The answers to the first questions; null for one without an answer. */
 export interface InitAnswers {
   readonly maintainer: string | null;
   readonly description: string | null;
@@ -16,7 +16,7 @@ export interface InitAnswers {
 
 const SCHEMA = 'https://unpkg.com/packsign/templates/packsign.schema.json';
 
-/** Refuses early what `init` would refuse after its questions. Throws FILE_EXISTS, DIRECTORY_UNREADABLE. */
+/** Makes the checks of `init` before it asks its questions. Throws FILE_EXISTS, DIRECTORY_UNREADABLE. */
 export function checkInit(directory: string, { force }: { force: boolean }): string {
   requireDirectory(directory);
   const path = join(directory, SETTINGS_NAME);
@@ -28,7 +28,7 @@ export function checkInit(directory: string, { force }: { force: boolean }): str
   return path;
 }
 
-/** Writes a `packsign.json`; its path. Throws FILE_EXISTS, SETTINGS_INVALID, DIRECTORY_UNREADABLE, FILE_UNWRITABLE. */
+/** Writes a `packsign.json` and gives its path. Throws as `checkInit`, and SETTINGS_INVALID, FILE_UNWRITABLE. */
 export function init(directory: string, answers: InitAnswers, { force }: { force: boolean }): string {
   const path = checkInit(directory, { force });
   const settings = Object.fromEntries(

@@ -1,43 +1,43 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRacy } from './digest-cache.js';
-import type { CacheStore } from './digest-cache.js';
-import type { Digested } from '../workers/digest.js';
-import { startHashing } from '../workers/hash.js';
-import { isExcluded, scanDirectory } from '../places/scan.js';
-import type { Scan, ScannedFile } from '../places/scan.js';
-import { statWith } from '../workers/stat-together.js';
-import { openThreads } from '../workers/threads.js';
-import type { Threads } from '../workers/threads.js';
 import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
+import { isExcluded, scanDirectory } from '../places/scan.js';
+import type { Scan, ScannedFile } from '../places/scan.js';
 import type { Run } from '../run.js';
+import type { Digested } from '../workers/digest.js';
+import { startHashing } from '../workers/hash.js';
+import { statWith } from '../workers/stat-together.js';
+import { openThreads } from '../workers/threads.js';
+import type { Threads } from '../workers/threads.js';
+import { isRacy } from './digest-cache.js';
+import type { CacheStore } from './digest-cache.js';
 
 export interface InventoryOptions {
   readonly settings: Settings;
   readonly cache: CacheStore;
   readonly run: Run;
-  /** What the directory holds, where that was looked up already. */
+  /** The files of the directory, if it was scanned already. */
   readonly scan?: Scan | undefined;
-  /** Files that are not to be read yet. */
+  /** Files that must not be read yet. */
   readonly unstable?: ReadonlySet<string> | undefined;
 }
 
 const PROGRESS_FILES = 100;
 
-/** The files of a directory as their bytes are now. */
+/** The files of a directory with their present bytes. */
 export interface Inventory {
   readonly files: readonly FileFacts[];
   /** Paths of the other files. */
   readonly others: readonly string[];
   readonly warnings: readonly Warning[];
-  /** Published files that came or changed while they were looked at; none but where `unsettled` is set. */
+  /** Published files that changed while they were read; empty unless `unstable` is set. */
   readonly moving: ReadonlySet<string>;
-  /** Paths that were read now. */
+  /** Paths that were read now, not taken from the cache. */
   readonly fresh: ReadonlySet<string>;
   readonly hashed: number;
   readonly cached: number;
@@ -45,16 +45,16 @@ export interface Inventory {
   readonly bytes: number;
 }
 
-/** Files that are being read, on other threads where there are many. */
+/** Files that are being read, by several threads if there are many. */
 export interface StartedInventory {
   /**
-   * `published`: what is published; its files may be missing, but not unreadable. Throws NO_ARCHIVES, and
+   * `published`: the published database; its files may be missing, but not unreadable. Throws NO_ARCHIVES, and
    * ARCHIVE_UNREADABLE for a published file that is there and cannot be read.
    */
   readonly finish: (published: Database | null) => Promise<Inventory>;
 }
 
-/** Scans a directory, hashes what the cache does not know, and waits for it. Throws DIRECTORY_UNREADABLE, and as `finish`. */
+/** Scans a directory and hashes the files that the cache does not know. Throws DIRECTORY_UNREADABLE, and as `finish`. */
 export async function takeInventory(
   directory: string,
   options: InventoryOptions & { readonly published: Database | null },
@@ -67,38 +67,64 @@ export async function takeInventory(
   }
 }
 
+type StartOptions = InventoryOptions & { readonly threads: Threads };
+
 /**
- * The same, begun: whoever has something else to do meanwhile does it before `finish`, which ends the threads. Where it
- * does not come to that, ending them is the caller's business. Throws DIRECTORY_UNREADABLE.
+ * Starts the same, so that the caller can do something else before `finish`, which stops the threads. If `finish` is
+ * never called, the caller must stop them. Throws DIRECTORY_UNREADABLE.
  */
-export function startInventory(
-  directory: string,
-  options: InventoryOptions & { readonly threads: Threads },
-): StartedInventory {
+export function startInventory(directory: string, options: StartOptions): StartedInventory {
   const { settings, cache, unstable, threads, run } = options;
   const startedMs = run.clock().getTime();
-  const md5 = settings.PackMan !== false;
   const scan =
     options.scan ?? scanDirectory(directory, { exclude: settings.Exclude ?? [], stat: statWith(threads) });
   const scanned = unstable === undefined ? scan.files : scan.files.filter(({ path }) => !unstable.has(path));
+  const { facts, fresh, failed, finish } = startReading(directory, scanned, options);
+  return {
+    finish: async (published) => {
+      await finish();
+      // Stop the threads: building the database needs their memory.
+      threads.stop();
+      // Do not remember files that were touched moments before they were read.
+      const isUnsure = (file: ScannedFile) => fresh.has(file.path) && isRacy(file, startedMs);
+      const remembered = scanned.map((file, index) => (isUnsure(file) ? null : (facts[index] ?? null)));
+      cache.keep(scanned, remembered);
+      // A watch saves after it has published.
+      if (unstable === undefined) cache.save({ lazily: true });
+      const files = facts.filter((one) => one !== null);
+      const warnings = [...scan.warnings, ...leftOut(failed)];
+      const moving = refuseUnreadable(directory, { settings, published, unstable, files, warnings });
+      if (files.length === 0 && (unstable?.size ?? 0) === 0) throw nothingToList(directory, warnings);
+      return {
+        ...{ files, others: scan.others, warnings, moving, fresh },
+        hashed: fresh.size - failed.size,
+        cached: scanned.length - fresh.size,
+        bytes: files.reduce((sum, { size }) => sum + size, 0),
+      };
+    },
+  };
+}
+
+type Failed = Extract<Digested, { kind: 'failed' }>;
+
+/** Starts to read the files that the cache does not know: `fresh`. The facts of a file are null until it is read. */
+function startReading(directory: string, scanned: readonly ScannedFile[], options: StartOptions) {
+  const { settings, cache, threads, run } = options;
+  const md5 = settings.PackMan !== false;
   const facts = scanned.map((file) => {
     const known = cache.find(file);
     return md5 && known?.md5 === null ? null : known;
   });
-  const unknown: number[] = [];
-  facts.forEach((known, index) => {
-    if (known === null) unknown.push(index);
-  });
-  const failed = new Map<string, Digested & { kind: 'failed' }>();
+  const unknown = scanned.flatMap((file, index) => (facts[index] === null ? [{ file, index }] : []));
+  const failed = new Map<string, Failed>();
   let done = 0;
   let isAwaited = false;
   const tell = () => {
-    // Until then somebody may be asked for a passphrase on the same terminal.
+    // Until then, the user may be at a passphrase prompt on the same terminal.
     if (isAwaited) run.progress(done, unknown.length);
   };
   const take = (result: Digested, at: number) => {
-    const index = unknown[at] ?? 0;
-    const path = scanned[index]?.path ?? '';
+    const { file: { path } = { path: '' }, index = 0 } = unknown[at] ?? {};
     if (result.kind === 'failed') failed.set(path, result);
     else if (result.reading !== null) {
       const { size, sha256, reading } = result;
@@ -107,58 +133,19 @@ export function startInventory(
     done += 1;
     if (done % PROGRESS_FILES === 0 || done === unknown.length) tell();
   };
-  const wanted = unknown.flatMap((index) => scanned[index] ?? []);
+  const files = unknown.map(({ file }) => file);
   const hashing =
-    wanted.length === 0 ? null : startHashing(wanted, { directory, md5, metadata: true, threads }, take);
-  return {
-    finish: async (published) => {
-      isAwaited = true;
-      if (done > 0) tell();
-      await hashing?.finish();
-      // The database is made without them, and needs the memory.
-      threads.stop();
-      const files = facts.filter((one) => one !== null);
-      cache.keep(scanned, withoutRacy(facts, { scanned, unknown, startedMs }));
-      // A watch does so once it has published.
-      if (unstable === undefined) cache.save({ lazily: true });
-      const warnings = [...scan.warnings, ...leftOut(failed)];
-      const moving = refuseUnreadable(directory, { settings, published, unstable, files, warnings });
-      if (files.length === 0 && (unstable?.size ?? 0) === 0) throw nothingToList(directory, warnings);
-      const bytes = files.reduce((sum, { size }) => sum + size, 0);
-      const cached = scanned.length - unknown.length;
-      return {
-        files,
-        others: scan.others,
-        warnings,
-        moving,
-        fresh: new Set(wanted.map(({ path }) => path)),
-        hashed: unknown.length - failed.size,
-        cached,
-        bytes,
-      };
-    },
+    files.length === 0 ? null : startHashing(files, { directory, md5, metadata: true, threads }, take);
+  const finish = async () => {
+    isAwaited = true;
+    if (done > 0) tell();
+    await hashing?.finish();
   };
+  return { facts, fresh: new Set(files.map(({ path }) => path)), failed, finish };
 }
 
-/** What may be remembered: not what was read of files that had been touched moments before. */
-function withoutRacy(
-  facts: readonly (FileFacts | null)[],
-  {
-    scanned,
-    unknown,
-    startedMs,
-  }: { scanned: readonly ScannedFile[]; unknown: readonly number[]; startedMs: number },
-): readonly (FileFacts | null)[] {
-  const kept = [...facts];
-  for (const index of unknown) {
-    const file = scanned[index];
-    if (file !== undefined && isRacy(file, startedMs)) kept[index] = null;
-  }
-  return kept;
-}
-
-/** One that went away while it was looked at is no news. */
-function leftOut(failed: ReadonlyMap<string, Digested & { kind: 'failed' }>): Warning[] {
+/** Warns of files that could not be read, but not of those that disappeared meanwhile. */
+function leftOut(failed: ReadonlyMap<string, Failed>): Warning[] {
   return Array.from(failed)
     .sort(([a], [b]) => compareText(a, b))
     .flatMap(([path, { code, message }]) =>
@@ -167,8 +154,8 @@ function leftOut(failed: ReadonlyMap<string, Digested & { kind: 'failed' }>): Wa
 }
 
 /**
- * A published file is withdrawn only when it is gone or excluded: a disk error must not withdraw it. Gives
- * those that merely were in motion: whoever watches will look at them again.
+ * Withdraws a published file only if it is gone or excluded: a disk error must not withdraw it. Gives those that only
+ * changed while they were read: a watch reads them again later.
  */
 function refuseUnreadable(
   directory: string,
@@ -182,8 +169,7 @@ function refuseUnreadable(
     Pick<Inventory, 'files' | 'warnings'> & { readonly published: Database | null },
 ): ReadonlySet<string> {
   const moving = new Set<string>();
-  if (published === null) return moving;
-  for (const path of missingIn(files, published.Archives.keys())) {
+  for (const path of missingIn(files, published?.Archives.keys() ?? [])) {
     if (unstable?.has(path) === true || isExcluded(path, settings.Exclude ?? [])) continue;
     const trouble = warnings.find((warning) => warning.path === path || isBelow(path, warning.path));
     const isMoving = trouble === undefined || trouble.code === 'CHANGED_WHILE_READ';
@@ -201,7 +187,7 @@ function refuseUnreadable(
   return moving;
 }
 
-/** Those of some paths that are not among the files; both in byte order. */
+/** The paths that are not among the files; both in byte order. */
 function* missingIn(files: readonly FileFacts[], paths: Iterable<string>): Generator<string> {
   let next = 0;
   for (const path of paths) {

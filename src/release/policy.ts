@@ -5,14 +5,14 @@ import type { Published } from '../published/published.js';
 
 export interface ApprovalContext {
   readonly database: Database;
-  /** The verified database that it follows; null for a first one. */
+  /** The verified database that it follows; null for the first one. */
   readonly predecessor: Database | null;
   /** Every file of the directory that is not listed. */
   readonly others: readonly string[];
   readonly allowRemoved: boolean;
 }
 
-/** Refuses to publish what a person has to decide first. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
+/** Refuses changes that a person has to decide about. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
 export function requireApproval(
   published: Published,
   { database, predecessor, others, allowRemoved }: ApprovalContext,

@@ -7,9 +7,8 @@ import type { Signer } from '../signers/signer.js';
 const TEST_BYTES = Buffer.from('packsign: can this key sign?\n');
 
 /**
- * Signs a few bytes with each key and verifies them as users would, so that what keeps a key from signing
- * is said before anything is hashed. Throws NO_KEY, KEY_NOT_PUBLISHED, SELF_CHECK_FAILED, the codes of keys
- * and of signers.
+ * Signs a few bytes with each key and verifies them as users would, so that a key that cannot sign fails before the
+ * hashing. Throws NO_KEY, KEY_NOT_PUBLISHED, SELF_CHECK_FAILED, the codes of keys and of signers.
  */
 export async function preflight(
   published: Published,
@@ -43,17 +42,13 @@ export function noKey(): PacksignError {
 /** The certificate that users have of a signer, with the key that signs. Throws KEY_NOT_PUBLISHED. */
 export function requirePublished(signer: Signer, certificates: readonly Certificate[]): Certificate {
   const published = certificates.find(({ fingerprint }) => fingerprint === signer.fingerprint);
-  if (published === undefined) throw keyNotPublished(signer, 'is not in');
-  const keys = [published.primary, ...published.subkeys];
-  if (keys.some(({ fingerprint }) => fingerprint === signer.signingKey)) return published;
-  throw keyNotPublished(signer, 'signs with a subkey that is not in');
-}
-
-/** `how` comes between the key and `keys.asc`. */
-function keyNotPublished(signer: Signer, how: string): PacksignError {
-  return new PacksignError(
+  const keys = published === undefined ? [] : [published.primary, ...published.subkeys];
+  const isThere = keys.some(({ fingerprint }) => fingerprint === signer.signingKey);
+  if (published !== undefined && isThere) return published;
+  const trouble = published === undefined ? 'is not in' : 'signs with a subkey that is not in';
+  throw new PacksignError(
     'KEY_NOT_PUBLISHED',
-    `the key ${signer.fingerprint} ${how} the published ${KEYS_NAME}`,
+    `the key ${signer.fingerprint} ${trouble} the published ${KEYS_NAME}`,
     { hint: 'users could not verify it; publish it first: packsign key publish DIRECTORY --key FILE' },
   );
 }

@@ -8,9 +8,9 @@ import type { Settings } from '../model/settings.js';
 const LIMIT_BYTES = 16 * 1024 * 1024;
 
 /**
- * The settings of a directory: its `packsign.json`, and over it what was given as options (in the same key
- * names). A `Key` that is a file is found beside `packsign.json`. Throws DIRECTORY_UNREADABLE before anybody
- * writes into a directory that was named by mistake (unless it is waited for), SETTINGS_INVALID, FILE_UNREADABLE.
+ * The settings of a directory: those of `packsign.json`, overridden by options with the same key names. Looks for a
+ * `Key` that is a file beside `packsign.json`. Throws DIRECTORY_UNREADABLE before anything is written into a directory
+ * that was named by mistake (unless `isAwaited`, when it may not exist yet), SETTINGS_INVALID, FILE_UNREADABLE.
  */
 export function loadSettings(
   directory: string,

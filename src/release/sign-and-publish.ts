@@ -22,27 +22,24 @@ import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
 import type { Candidate } from './candidate.js';
 import { collectSignatures } from './collect-signatures.js';
+import type { SigningNow } from './collect-signatures.js';
 import { requireApproval } from './policy.js';
 import { noKey } from './preflight.js';
 
-/** How a database is signed, by whatever command. */
-export interface SignAndPublishOptions {
-  readonly signers: readonly Signer[];
-  /** Without the random salt of signatures. */
-  readonly deterministic: boolean;
+/** How any command signs and publishes a database. */
+export interface SignAndPublishOptions extends SigningNow {
   readonly allowRemoved: boolean;
   /** Whether the trust page follows what is published. */
   readonly page?: boolean;
-  readonly run: Run;
 }
 
-/** What one database brings along for it. */
+/** The same for one database. */
 export interface SigningContext extends SignAndPublishOptions {
   /** Files of the directory that are not listed. */
   readonly others: readonly string[];
-  /** Signatures of these bytes that were made before; the file `packages.unsigned.plist.asc`. */
+  /** Signatures of these bytes that were made before: the file `packages.unsigned.plist.asc`. */
   readonly collected?: Uint8Array | null;
-  /** Whether it is signed here to be published in another place. */
+  /** Whether another host publishes what is signed here. */
   readonly elsewhere?: boolean;
 }
 
@@ -60,21 +57,21 @@ export interface SignedRelease {
   /** How many signatures are still missing. */
   readonly missing: number;
   readonly threshold: number;
-  /** Set by the first publication: whose keys `keys.asc` now tells people to trust. */
+  /** Set by the first publication: the keys that `keys.asc` now tells people to trust. */
   readonly keysWritten: readonly Certificate[] | null;
   readonly warnings: readonly Warning[];
 }
 
-/** The directory afterwards, and what to tell of it. */
+/** The directory afterwards, and what to report. */
 export interface Outcome {
   readonly published: Published;
   readonly release: SignedRelease;
 }
 
 /**
- * Holds a candidate against every policy, signs it, checks the signature with the certificates that users
- * have, and publishes; or keeps it where more signatures are needed. Nothing published is touched before
- * all of that went well (threats T8, T9).
+ * Checks a candidate against every policy, signs it, checks the signature with the certificates that users have, and
+ * publishes the database, or keeps it if more signatures are needed. Touches nothing published before all of that has
+ * succeeded (threats T8, T9).
  */
 export async function signAndPublish(
   published: Published,
@@ -93,36 +90,42 @@ export async function signAndPublish(
     { content, database, collected, certificates: keys.certificates, keepUnknown: keys.isNew && elsewhere },
     context,
   );
-  const missing = Math.max(0, threshold - signers.length);
-  const isPublished = missing === 0 && !elsewhere;
+  const isPublished = signers.length >= threshold && !elsewhere;
   const warnings = notListed(signers, database);
+  const follow = async (fresh: Published) => {
+    writePublisherNote(fresh, { database, signers }, run);
+    const { published: followed, page } = await followPublication(fresh, context);
+    warnings.push(...page.warnings);
+    return followed;
+  };
+  const signed = { database, content, signature };
   const next = isPublished
-    ? await replacePublished(
-        published,
-        { signed: { database, content, signature }, keys },
-        {
-          now: run.now,
-          follow: async (fresh) => {
-            writePublisherNote(fresh, { database, signers }, run);
-            const { published: followed, page } = await followPublication(fresh, context);
-            warnings.push(...page.warnings);
-            return followed;
-          },
-        },
-      )
+    ? await replacePublished(published, { signed, keys }, { now: run.now, follow })
     : published.with(writeUnsigned(published, content.bytes, signature));
+  const keysWritten = keys.isNew && isPublished ? keys.certificates : null;
+  const outcome = { published: isPublished, keysWritten, warnings };
+  return { published: next, release: releaseOf(directory, { database, content, signers }, outcome) };
+}
+
+/** What to report of a signed database. */
+export function releaseOf(
+  directory: string,
+  { database, content, signers }: Pick<Candidate, 'database' | 'content'> & Pick<SignedRelease, 'signers'>,
+  outcome: Pick<SignedRelease, 'published' | 'keysWritten' | 'warnings'>,
+): SignedRelease {
   const sha256 = content.sha256();
+  const threshold = thresholdOf(database);
+  const names = outcome.published
+    ? { database: DATABASE_NAME, signature: signaturePath(sha256) }
+    : { database: UNSIGNED_NAME, signature: UNSIGNED_SIGNATURES_NAME };
   return {
-    published: next,
-    release: {
-      ...{ sha256, signers, missing, threshold, warnings },
-      database: join(directory, isPublished ? DATABASE_NAME : UNSIGNED_NAME),
-      issued: database.Packsign.Issued,
-      expires: database.Packsign.Expires ?? null,
-      signature: join(directory, isPublished ? signaturePath(sha256) : UNSIGNED_SIGNATURES_NAME),
-      published: isPublished,
-      keysWritten: keys.isNew && isPublished ? keys.certificates : null,
-    },
+    ...outcome,
+    ...{ sha256, signers, threshold },
+    database: join(directory, names.database),
+    issued: database.Packsign.Issued,
+    expires: database.Packsign.Expires ?? null,
+    signature: join(directory, names.signature),
+    missing: Math.max(0, threshold - signers.length),
   };
 }
 
@@ -132,8 +135,9 @@ export interface Followed {
 }
 
 /**
- * Page, then revocations that waited (docs/FORMAT.md §1); a page of the keys before is then made again. Also after a run
- * that ended in between, and where others spoiled the page since. `stillSince`: see `mendPage`.
+ * Brings the page up to date, then publishes the revocations that waited (docs/FORMAT.md §1), which may change the page
+ * again. Also repairs what a run that ended in between left, and a page that others damaged. `stillSince`: see
+ * `mendPage`.
  */
 export async function followPublication(
   published: Published,
@@ -150,14 +154,14 @@ export async function followPublication(
 }
 
 interface Keys extends KeyFiles {
-  /** Those that signatures are checked with. */
+  /** The certificates that signatures are checked with. */
   readonly certificates: readonly Certificate[];
   readonly isNew: boolean;
 }
 
 /**
- * What `keys.asc` holds, or will hold after a first publication; read back from its own bytes. A revocation that
- * waits for this database is in force for those who sign it.
+ * What `keys.asc` holds, or will hold after a first publication, read back from its own bytes. A revocation that waits
+ * for this database already applies to its signers.
  */
 async function keysFor(
   published: Published,
@@ -182,7 +186,7 @@ async function keysFor(
 function nobodyKnown(directory: string): PacksignError {
   return new PacksignError(
     'KEY_NOT_PUBLISHED',
-    `there is no ${join(directory, KEYS_NAME)} to check the signatures of the others against`,
+    `there is no ${join(directory, KEYS_NAME)} to check the other signatures with`,
     {
       hint: 'publish the certificate of every signer first: packsign key publish DIRECTORY --certificate FILE',
     },
@@ -197,27 +201,26 @@ function notListed(signers: readonly string[], database: Database): Warning[] {
     .map((fingerprint) => ({
       code: 'SIGNER_NOT_LISTED',
       path: null,
-      message: `${fingerprint} is not among "Signers": users who pinned those will refuse its signature alone`,
+      message: `${fingerprint} is not in "Signers": users who pinned those keys do not accept its signature alone`,
     }));
 }
 
-/** Lets this machine recognise its own directory again. */
+/** Notes what this machine published, so that it can verify its own directory later. */
 export function writePublisherNote(
-  { directory, sha256 }: Published,
+  published: Published,
   { database, signers }: { readonly database: Database; readonly signers: readonly string[] },
   { notesFolder }: Pick<Run, 'notesFolder'>,
 ): void {
-  const name = sha256();
-  if (notesFolder === null || name === null) return;
-  const pinned = database.Packsign.Signers ?? { Threshold: 1, Fingerprints: signers };
+  const sha256 = published.sha256();
+  if (notesFolder === null || sha256 === null) return;
+  const { Signers, Issued: issued } = database.Packsign;
+  const { Threshold: threshold, Fingerprints: fingerprints } = Signers ?? {
+    Threshold: 1,
+    Fingerprints: signers,
+  };
   try {
-    writeNote(notesFolder, directory, {
-      fingerprints: pinned.Fingerprints,
-      threshold: pinned.Threshold,
-      issued: database.Packsign.Issued,
-      sha256: name,
-    });
+    writeNote(notesFolder, published.directory, { fingerprints, threshold, issued, sha256 });
   } catch {
-    // The database is published; without the note, verify here only asks for --keys or --fingerprint.
+    // The database is published; without the note, verify only asks for --keys or --fingerprint.
   }
 }

@@ -1,24 +1,24 @@
 import { PacksignError } from '../errors.js';
-import { wholeSeconds } from '../model/time.js';
 import type { Certificate } from '../pgp/certificate.js';
+import { chooseSigningKey } from '../pgp/key-status.js';
+import { requireValid } from '../pgp/usable.js';
 import { runChild } from './child.js';
 import type { ChildOutcome } from './child.js';
-import { contentOf } from '../pgp/content.js';
 import { requireMade } from './made.js';
+import { signerOf } from './signer.js';
 import type { Circumstances, Signer } from './signer.js';
-import { chooseSigningKey, keyStatusToSign } from '../pgp/key-status.js';
-import { requireValid } from '../pgp/usable.js';
 
 export interface CommandSignerOptions extends Circumstances {
-  /** Of the key that the command signs with. */
+  /** The certificate of the key that the command signs with. */
   readonly certificate: Certificate;
   readonly date: Date;
 }
 
 /**
- * A signer that is a command: the bytes on its standard input, a detached signature on its standard output.
+ * A signer that runs a command, which reads the bytes from standard input and writes a detached signature to standard
+ * output.
  *
- * @throws {PacksignError} `USAGE`: no command, or an open quote. As `requireUsable` where the certificate's key cannot
+ * @throws {PacksignError} `USAGE`: no command, or an open quote. As `requireUsable`, if the certificate's key cannot
  * sign. Signing throws `SIGNER_FAILED`, `SIGNER_TIMED_OUT`, `SELF_CHECK_FAILED`.
  */
 export function commandSigner(command: string, options: CommandSignerOptions): Signer {
@@ -26,25 +26,17 @@ export function commandSigner(command: string, options: CommandSignerOptions): S
   const [program = ''] = argv;
   const { certificate, onNotice } = options;
   const { key } = requireValid(certificate, chooseSigningKey(certificate, options.date));
-  return {
-    fingerprint: certificate.fingerprint,
-    certificate,
-    signingKey: key.fingerprint,
-    sign: async (document, { date }) => {
-      const created = wholeSeconds(date);
-      requireValid(certificate, keyStatusToSign(certificate, key, created));
-      const content = document instanceof Uint8Array ? contentOf(document) : document;
-      const outcome = await runChild(argv, { ...options, input: content.bytes });
-      for (const line of outcome.stderr.split('\n')) if (line.trim() !== '') onNotice(line);
-      requireSuccess(outcome, program);
-      return await requireMade(outcome.stdout, { certificate, key, content, date: created, by: program });
-    },
-  };
+  return signerOf(certificate, key, async (content, { date }) => {
+    const outcome = await runChild(argv, { ...options, input: content.bytes });
+    for (const line of outcome.stderr.split('\n')) if (line.trim() !== '') onNotice(line);
+    requireSuccess(outcome, program);
+    return await requireMade(outcome.stdout, { certificate, key, content, date, by: program });
+  });
 }
 
 const HINT = "--key 'exec:sqop sign key.asc' --certificate cert.asc";
 
-/** Words as a shell would cut them, with quotes and backslashes, and nothing else that shells do. Throws USAGE. */
+/** Splits a command into words as a shell does, with quotes and backslashes, and does nothing else. Throws USAGE. */
 export function splitCommand(command: string): readonly string[] {
   const words: string[] = [];
   const word = /\s*((?:[^\s'"\\]|\\[^]|'[^']*'|"(?:[^"\\]|\\[^])*")+)/y;
@@ -56,9 +48,7 @@ export function splitCommand(command: string): readonly string[] {
     words.push(unquoted(found));
   }
   if (words.length > 0) return words;
-  throw new PacksignError('USAGE', 'exec: wants a command', {
-    hint: HINT,
-  });
+  throw new PacksignError('USAGE', 'missing command after exec:', { hint: HINT });
 }
 
 function unquoted(word: string): string {
@@ -68,18 +58,21 @@ function unquoted(word: string): string {
   });
 }
 
-// The program alone is named: its arguments are the user's own business, and may be delicate.
+// Messages name only the program: its arguments may hold secrets of the user.
 function requireSuccess({ trouble, status }: ChildOutcome, program: string): void {
   if (trouble === 'timeout') {
     throw new PacksignError('SIGNER_TIMED_OUT', `${program} did not sign in time`, {
       hint: 'give it longer with --signer-timeout 10min',
     });
   }
-  const failed = (what: string) =>
-    new PacksignError('SIGNER_FAILED', what, { hint: 'nothing was signed; what it said stands above' });
-  if (trouble === 'missing') throw failed(`there is no program ${program}`);
-  if (trouble === 'not-started') throw failed(`${program} could not be started`);
-  if (trouble === 'too-much-output') throw failed(`${program} wrote more than a signature`);
-  if (status !== 0)
-    throw failed(`${program} ${status === null ? 'was ended by a signal' : `ended with status ${status}`}`);
+  if (trouble === null && status === 0) return;
+  const ended = status === null ? 'was ended by a signal' : `ended with status ${status}`;
+  const message = {
+    missing: `there is no program ${program}`,
+    'not-started': `${program} could not be started`,
+    'too-much-output': `${program} wrote more than a signature`,
+  };
+  throw new PacksignError('SIGNER_FAILED', trouble === null ? `${program} ${ended}` : message[trouble], {
+    hint: 'nothing was signed; see its output above',
+  });
 }

@@ -1,38 +1,39 @@
 import { enums } from 'openpgp';
 import { PacksignError } from '../errors.js';
-import { wholeSeconds } from '../model/time.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { readCertificates } from '../pgp/certificates.js';
+import { chooseHash } from '../pgp/hash.js';
+import { chooseSigningKey, flagsAt, keyStatusToSign, signingSubkeys } from '../pgp/key-status.js';
+import { requireValid } from '../pgp/usable.js';
 import { runChild } from './child.js';
 import type { ChildOptions, ChildOutcome } from './child.js';
-import { contentOf } from '../pgp/content.js';
 import { errorNumber, gnupgError, readStatus } from './gnupg-status.js';
-import { chooseHash } from '../pgp/hash.js';
-import { requireMade } from './made.js';
+import { requireMade, wrongIssuer } from './made.js';
+import { signerOf } from './signer.js';
 import type { Circumstances, Signer } from './signer.js';
-import { chooseSigningKey, flagsAt, signingSubkeys, keyStatusToSign } from '../pgp/key-status.js';
-import { requireValid } from '../pgp/usable.js';
 
 export interface GnupgOptions extends Circumstances {
-  /** A passphrase that was given beforehand; null leaves the question to pinentry. */
+  /** The passphrase that the user gave beforehand; null lets pinentry ask. */
   readonly passphrase: () => Promise<string | null>;
   readonly date: Date;
 }
 
-/** What GnuPG has of one secret key. */
-interface Holding {
+type Environment = Pick<Circumstances, 'environment'>;
+
+/** One key in GnuPG's listing. */
+interface ListedKey {
   /** Fingerprint of the primary key. */
   readonly fingerprint: string;
-  /** Fingerprints whose secret half is here or on a card. */
+  /** Fingerprints of the keys whose secret half is in the agent or on a card. */
   readonly held: ReadonlySet<string>;
 }
 
-/** A key as a person names it. */
-interface Name {
+/** A key as the user names it. */
+interface KeyName {
   readonly text: string;
   /** Null for a user id. */
   readonly fingerprint: string | null;
-  /** With a final `!`: no other key of the certificate will do. */
+  /** Whether it ends in `!`: no other key of the certificate may sign. */
   readonly exact: boolean;
 }
 
@@ -40,36 +41,28 @@ const FINGERPRINT = /^(?:0x)?([0-9A-F]{40})(!?)$/;
 const LOCAL_TIMEOUT_MS = 30_000;
 
 /**
- * A signer whose key GnuPG keeps: in gpg-agent, on a smart card. A subkey's fingerprint names that subkey; a
- * primary key's names that key where it signs, else the newest signing subkey of its certificate.
+ * A signer whose key GnuPG keeps, in gpg-agent or on a smart card. A subkey's fingerprint names that subkey. A primary
+ * key's fingerprint names the primary key if it signs, else the newest signing subkey of its certificate.
  *
  * @throws {PacksignError} `GNUPG_MISSING`, `NO_KEY`, `KEY_AMBIGUOUS`, `AGENT_UNREACHABLE`, `GNUPG_FAILED`;
- * `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_WEAK`, `KEY_UNUSABLE`: the key cannot sign. Signing throws moreover
+ * `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_WEAK`, `KEY_UNUSABLE`: the key cannot sign. Signing also throws
  * `PASSPHRASE_NEEDED`, `PASSPHRASE_WRONG`, `CARD_MISSING`, `SIGNER_TIMED_OUT`, `SELF_CHECK_FAILED`.
  */
 export async function gnupgSigner(name: string, options: GnupgOptions): Promise<Signer> {
-  const named = nameOf(name);
-  const holding = await findHolding(named, options);
-  const certificate = await exportOne(holding.fingerprint, options);
-  const key = chooseKey(certificate, { holding, named, date: options.date });
-  return {
-    fingerprint: certificate.fingerprint,
-    certificate,
-    signingKey: key.fingerprint,
-    sign: async (document, { date }) => {
-      const created = wholeSeconds(date);
-      const standing = requireValid(certificate, keyStatusToSign(certificate, key, created));
-      const content = document instanceof Uint8Array ? contentOf(document) : document;
-      const hash = chooseHash(key.algorithm.name, standing.preferredHashes);
-      const passphrase = await options.passphrase();
-      const outcome = await gpg(
-        [...(passphrase === null ? [] : LOOPBACK), ...signingArguments(key, { created, hash })],
-        { ...options, input: content.bytes, secret: passphrase },
-      );
-      requireSigned(outcome, key);
-      return await requireMade(outcome.stdout, { certificate, key, content, date: created, by: 'gpg' });
-    },
-  };
+  const named = readName(name);
+  const listed = await findKey(named, 'secret key', options);
+  const certificate = await exportKey(listed.fingerprint, options);
+  const key = chooseKey(certificate, { listed, named, date: options.date });
+  return signerOf(certificate, key, async (content, { date, preferredHashes }) => {
+    const hash = chooseHash(key.algorithm.name, preferredHashes);
+    const passphrase = await options.passphrase();
+    const outcome = await gpg(
+      [...(passphrase === null ? [] : LOOPBACK), ...signingArguments(key, { date, hash })],
+      { ...options, input: content.bytes, secret: passphrase },
+    );
+    requireSigned(outcome, key);
+    return await requireMade(outcome.stdout, { certificate, key, content, date, by: 'gpg' });
+  });
 }
 
 /**
@@ -77,14 +70,9 @@ export async function gnupgSigner(name: string, options: GnupgOptions): Promise<
  *
  * @throws {PacksignError} `GNUPG_MISSING`, `NO_KEY`, `KEY_AMBIGUOUS`, `GNUPG_FAILED`.
  */
-export async function gnupgCertificate(
-  name: string,
-  circumstances: Pick<Circumstances, 'environment'>,
-): Promise<Certificate> {
-  const named = nameOf(name);
-  const outcome = await list(['--list-keys', '--', pattern(named)], circumstances);
-  const [holding] = requireOne(outcome, { named, kind: 'key' });
-  return await exportOne(holding.fingerprint, circumstances);
+export async function gnupgCertificate(name: string, environment: Environment): Promise<Certificate> {
+  const { fingerprint } = await findKey(readName(name), 'key', environment);
+  return await exportKey(fingerprint, environment);
 }
 
 const HASH_NAMES: ReadonlyMap<number, string> = new Map([
@@ -94,21 +82,21 @@ const HASH_NAMES: ReadonlyMap<number, string> = new Map([
 
 const LOOPBACK = ['--pinentry-mode', 'loopback', '--passphrase-fd', '4'];
 
-/** Each option undoes what a gpg.conf may say otherwise; a strange one left over fails the check afterwards. */
+/** Each option overrides a setting that gpg.conf may have. If another setting spoils the signature, the check fails. */
 function signingArguments(
   key: CertificateKey,
-  { created, hash }: { created: Date; hash: number },
+  { date, hash }: { date: Date; hash: number },
 ): readonly string[] {
   return [
     ...['--no-armor', '--no-textmode', '--default-sig-expire', '0', '--no-ask-sig-expire'],
     ...['--digest-algo', HASH_NAMES.get(hash) ?? 'SHA512'],
-    // The time that the database was given, also where SOURCE_DATE_EPOCH says it.
-    ...['--faked-system-time', `${created.getTime() / 1000}!`],
+    // The date of the database, which SOURCE_DATE_EPOCH may have set.
+    ...['--faked-system-time', `${date.getTime() / 1000}!`],
     ...['--local-user', `${key.fingerprint}!`, '--output', '-', '--detach-sign'],
   ];
 }
 
-/** Exit status 0 and exactly the one signature that was asked for (threat T13). */
+/** Checks for exit status 0 and exactly one signature, by the right key (threat T13). */
 function requireSigned(outcome: ChildOutcome, key: CertificateKey): void {
   const lines = readStatus(outcome.report);
   const created = lines.filter(({ keyword }) => keyword === 'SIG_CREATED');
@@ -118,66 +106,55 @@ function requireSigned(outcome: ChildOutcome, key: CertificateKey): void {
   }
   const [kind, , , , , fingerprint] = created[0]?.args ?? [];
   if (created.length === 1 && kind === 'D' && fingerprint === key.fingerprint) return;
-  const others = created.map(({ args }) => args[5] ?? 'an unknown key').join(', ');
-  throw new PacksignError('SELF_CHECK_FAILED', `key ${key.fingerprint} was to sign, and ${others} did`, {
-    hint: 'take "local-user" and "default-key" out of gpg.conf',
-  });
+  const issuers = created.map(({ args }) => args[5] ?? 'an unknown key');
+  throw wrongIssuer(key, issuers, { hint: 'remove "local-user" and "default-key" from gpg.conf' });
 }
 
 function chooseKey(
   certificate: Certificate,
-  { holding, named, date }: { holding: Holding; named: Name; date: Date },
+  { listed, named, date }: { listed: ListedKey; named: KeyName; date: Date },
 ): CertificateKey {
-  const isHeld = ({ fingerprint }: CertificateKey): boolean => holding.held.has(fingerprint);
-  const wanted = [certificate.primary, ...certificate.subkeys].find(
-    ({ fingerprint }) => fingerprint === named.fingerprint,
-  );
-  if (wanted !== undefined && (named.exact || wanted !== certificate.primary || signsItself())) {
-    if (!isHeld(wanted)) throw notHeld(wanted.fingerprint);
+  const { primary } = certificate;
+  const isHeld = ({ fingerprint }: CertificateKey): boolean => listed.held.has(fingerprint);
+  const primarySigns =
+    isHeld(primary) && (flagsAt(certificate, primary, date) & enums.keyFlags.signData) !== 0;
+  const wanted = [primary, ...certificate.subkeys].find((key) => key.fingerprint === named.fingerprint);
+  if (wanted !== undefined && (named.exact || wanted !== primary || primarySigns)) {
+    if (!isHeld(wanted)) throw notHeld(wanted);
     return requireValid(certificate, keyStatusToSign(certificate, wanted, date)).key;
   }
-  const subkeys = signingSubkeys(certificate);
-  const candidates = subkeys.length > 0 ? subkeys : [certificate.primary];
-  if (!candidates.some(isHeld)) throw notHeld(candidates[0]?.fingerprint ?? certificate.fingerprint);
+  const [newest = primary, ...older] = signingSubkeys(certificate);
+  if (![newest, ...older].some(isHeld)) throw notHeld(newest);
   return requireValid(certificate, chooseSigningKey(certificate, date, isHeld)).key;
-
-  function signsItself(): boolean {
-    return (
-      isHeld(certificate.primary) &&
-      (flagsAt(certificate, certificate.primary, date) & enums.keyFlags.signData) !== 0
-    );
-  }
 }
 
-function notHeld(fingerprint: string): PacksignError {
+function notHeld({ fingerprint }: CertificateKey): PacksignError {
   return new PacksignError('NO_KEY', `GnuPG does not have the secret half of ${fingerprint}, which signs`, {
-    hint: 'gpg --list-secret-keys shows what is there; # marks what is kept elsewhere',
+    hint: 'gpg --list-secret-keys shows its keys; # marks those kept elsewhere',
   });
 }
 
-async function findHolding(named: Name, circumstances: Pick<Circumstances, 'environment'>): Promise<Holding> {
-  const outcome = await list(['--list-secret-keys', '--', pattern(named)], circumstances);
-  const [holding] = requireOne(outcome, { named, kind: 'secret key' });
-  return holding;
-}
-
-/** Exactly one certificate: a name that fits two would let GnuPG choose. */
-function requireOne(
-  outcome: ChildOutcome,
-  { named, kind }: { named: Name; kind: 'key' | 'secret key' },
-): readonly [Holding] {
-  const [holding, another] = readListing(outcome.stdout.toString('utf8'));
-  if (holding === undefined) throw notFound(outcome, { named, kind });
-  if (another === undefined) return [holding];
-  throw new PacksignError('KEY_AMBIGUOUS', `GnuPG has more than one ${kind} that fits ${named.text}`, {
-    hint: `name it by its fingerprint: ${holding.fingerprint} or ${another.fingerprint}`,
+/** The one key that a name fits: if it fits two, GnuPG would choose. */
+async function findKey(
+  named: KeyName,
+  kind: 'key' | 'secret key',
+  environment: Environment,
+): Promise<ListedKey> {
+  const format = ['--with-colons', '--fixed-list-mode', '--with-fingerprint', '--with-fingerprint'];
+  const option = kind === 'key' ? '--list-keys' : '--list-secret-keys';
+  const outcome = await askGpg([...format, option, '--', patternOf(named)], environment);
+  const [key, another] = readListing(outcome.stdout.toString('utf8'));
+  if (key === undefined) throw notFound(outcome, { named, kind });
+  if (another === undefined) return key;
+  throw new PacksignError('KEY_AMBIGUOUS', `GnuPG has more than one ${kind} that matches ${named.text}`, {
+    hint: `name it by its fingerprint: ${key.fingerprint} or ${another.fingerprint}`,
   });
 }
 
 const NO_SECRET_KEY = 17;
 const NO_PUBLIC_KEY = 9;
 
-function notFound(outcome: ChildOutcome, { named, kind }: { named: Name; kind: string }): PacksignError {
+function notFound(outcome: ChildOutcome, { named, kind }: { named: KeyName; kind: string }): PacksignError {
   const number = errorNumber(readStatus(outcome.report));
   if (outcome.trouble !== null || (number !== NO_SECRET_KEY && number !== NO_PUBLIC_KEY)) {
     return gnupgError(outcome, 'could not list keys');
@@ -188,9 +165,9 @@ function notFound(outcome: ChildOutcome, { named, kind }: { named: Name; kind: s
   });
 }
 
-/** Records of `--with-colons`, as doc/DETAILS of GnuPG has them. */
-function readListing(listing: string): readonly Holding[] {
-  const holdings: { fingerprint: string; held: Set<string> }[] = [];
+/** Reads the records of `--with-colons`, which doc/DETAILS of GnuPG describes. */
+function readListing(listing: string): readonly ListedKey[] {
+  const keys: { fingerprint: string; held: Set<string> }[] = [];
   let record = '';
   let token = '';
   for (const line of listing.split('\n')) {
@@ -199,46 +176,35 @@ function readListing(listing: string): readonly Holding[] {
     if (['sec', 'pub', 'ssb', 'sub'].includes(type)) [record, token] = [type, fields[14] ?? ''];
     if (type !== 'fpr' || record === '') continue;
     const fingerprint = fields[9] ?? '';
-    if (record === 'sec' || record === 'pub') holdings.push({ fingerprint, held: new Set() });
-    // A number sign: the agent knows of it, and that is all.
-    if (record.startsWith('s') && record !== 'sub' && token !== '#') holdings.at(-1)?.held.add(fingerprint);
+    if (record === 'sec' || record === 'pub') keys.push({ fingerprint, held: new Set() });
+    // A number sign means that the agent knows the key but does not have its secret half.
+    if ((record === 'sec' || record === 'ssb') && token !== '#') keys.at(-1)?.held.add(fingerprint);
     record = '';
   }
-  return holdings;
+  return keys;
 }
 
-async function exportOne(
-  fingerprint: string,
-  { environment }: Pick<Circumstances, 'environment'>,
-): Promise<Certificate> {
-  const outcome = await gpg(['--no-armor', '--export', '--', fingerprint], {
-    environment,
-    timeoutMs: LOCAL_TIMEOUT_MS,
-  });
+async function exportKey(fingerprint: string, environment: Environment): Promise<Certificate> {
+  const outcome = await askGpg(['--no-armor', '--export', '--', fingerprint], environment);
   if (outcome.status !== 0 || outcome.stdout.length === 0)
     throw gnupgError(outcome, 'could not export the key');
-  const certificate = (await certificatesOf(outcome.stdout)).find((one) => one.fingerprint === fingerprint);
+  const certificate = (await readExport(outcome.stdout)).find((one) => one.fingerprint === fingerprint);
   if (certificate !== undefined) return certificate;
-  throw new PacksignError('KEY_MALFORMED', `GnuPG gave another key than ${fingerprint}`);
+  throw new PacksignError('KEY_MALFORMED', `GnuPG exported another key than ${fingerprint}`);
 }
 
-async function certificatesOf(exported: Uint8Array): Promise<readonly Certificate[]> {
+async function readExport(exported: Uint8Array): Promise<readonly Certificate[]> {
   try {
     return await readCertificates(exported);
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
-    throw new PacksignError('KEY_MALFORMED', `the key that GnuPG exports: ${error.message}`, {
-      cause: error,
-    });
+    const message = `cannot read the key that GnuPG exported: ${error.message}`;
+    throw new PacksignError('KEY_MALFORMED', message, { cause: error });
   }
 }
 
-async function list(
-  args: readonly string[],
-  { environment }: Pick<Circumstances, 'environment'>,
-): Promise<ChildOutcome> {
-  const format = ['--with-colons', '--fixed-list-mode', '--with-fingerprint', '--with-fingerprint'];
-  return await gpg([...format, ...args], { environment, timeoutMs: LOCAL_TIMEOUT_MS });
+async function askGpg(args: readonly string[], { environment }: Environment): Promise<ChildOutcome> {
+  return await gpg(args, { environment, timeoutMs: LOCAL_TIMEOUT_MS });
 }
 
 async function gpg(args: readonly string[], options: ChildOptions): Promise<ChildOutcome> {
@@ -247,15 +213,14 @@ async function gpg(args: readonly string[], options: ChildOptions): Promise<Chil
   return await runChild(['gpg', ...common, ...args], { ...options, environment });
 }
 
-function nameOf(text: string): Name {
-  const [, fingerprint, mark] =
+function readName(text: string): KeyName {
+  const [, fingerprint = null, mark] =
     FINGERPRINT.exec(text.replace(/[\s:]/g, '').toUpperCase().replace(/^0X/, '0x')) ?? [];
-  if (fingerprint !== undefined) return { text: fingerprint, fingerprint, exact: mark === '!' };
-  return { text, fingerprint: null, exact: false };
+  return { text: fingerprint ?? text, fingerprint, exact: mark === '!' };
 }
 
-/** As GnuPG's manual has it: a whole user id, an address, or a part of one. */
-function pattern({ text, fingerprint }: Name): string {
+/** As in GnuPG's manual: a whole user id, an address, or part of a user id. */
+function patternOf({ text, fingerprint }: KeyName): string {
   if (fingerprint !== null) return fingerprint;
   if (text.includes('<')) return `=${text}`;
   return /^[^\s@]+@[^\s@]+$/.test(text) ? `<${text}>` : `*${text}`;

@@ -1,4 +1,5 @@
 import { PacksignError } from '../errors.js';
+import type { ErrorDetails } from '../errors.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import type { Content } from '../pgp/content.js';
 import type { SignaturePacketBytes } from '../pgp/signatures.js';
@@ -6,7 +7,7 @@ import { readSignatures, verifySignatures } from '../pgp/signatures.js';
 
 export interface Made {
   readonly certificate: Certificate;
-  /** The key that was to sign. */
+  /** The key that was asked to sign. */
   readonly key: CertificateKey;
   readonly content: Content;
   readonly date: Date;
@@ -15,8 +16,8 @@ export interface Made {
 }
 
 /**
- * The one signature that a program gave, after it was held against the certificate: a program's word for what
- * it did is not enough (threats T13, T25). Throws SIGNER_FAILED, SELF_CHECK_FAILED.
+ * The one signature that a program wrote, verified with the certificate: the program's own report is not enough
+ * (threats T13, T25). Throws SIGNER_FAILED, SELF_CHECK_FAILED.
  */
 export async function requireMade(output: Uint8Array, made: Made): Promise<SignaturePacketBytes> {
   const { certificate, key, content, date, by } = made;
@@ -24,15 +25,23 @@ export async function requireMade(output: Uint8Array, made: Made): Promise<Signa
   const [report] = await verifySignatures(content, [signature], { certificates: [certificate], now: date });
   const issuer = report?.issuer ?? 'an unknown key';
   if (report === undefined || !key.fingerprint.endsWith(issuer))
-    throw new PacksignError('SELF_CHECK_FAILED', `key ${key.fingerprint} was to sign, and ${issuer} did`, {
-      hint: 'name the key that signs by its full fingerprint',
-    });
+    throw wrongIssuer(key, [issuer], { hint: 'name the key that signs by its full fingerprint' });
   if (report.good) return signature;
   throw new PacksignError(
     'SELF_CHECK_FAILED',
     `the signature that ${by} made does not verify: ${report.reason ?? 'no reason given'}`,
-    { hint: 'look at the settings of what signs, gpg.conf above all' },
+    { hint: 'check the settings of the program that signs, gpg.conf above all' },
   );
+}
+
+export function wrongIssuer(
+  { fingerprint }: CertificateKey,
+  issuers: readonly string[],
+  details: ErrorDetails = {},
+): PacksignError {
+  const got = issuers.map((issuer) => `one by ${issuer}`).join(' and ');
+  const message = `expected a signature by ${fingerprint}, got ${got}`;
+  return new PacksignError('SELF_CHECK_FAILED', message, details);
 }
 
 function onlySignature(output: Uint8Array, by: string): SignaturePacketBytes {
@@ -43,6 +52,6 @@ function onlySignature(output: Uint8Array, by: string): SignaturePacketBytes {
     if (!(error instanceof PacksignError)) throw error;
   }
   throw new PacksignError('SIGNER_FAILED', `${by} did not give exactly one detached signature`, {
-    hint: 'it has to write an OpenPGP detached signature of its standard input, and nothing else',
+    hint: 'it must write an OpenPGP detached signature of its standard input, and nothing else',
   });
 }

@@ -7,7 +7,7 @@ export const KEY_FILE_LIMIT_BYTES = 1024 * 1024;
 const SECRET_ARMOR = '-----BEGIN PGP PRIVATE KEY BLOCK-----';
 const COMMAND = 'exec:';
 
-/** Where certificates of keys come from. */
+/** Where the certificates of keys come from. */
 export interface CertificateSources {
   /** Files with the certificates of the external commands among the keys, one for each, in their order. */
   readonly certificates: readonly string[];
@@ -15,88 +15,117 @@ export interface CertificateSources {
 }
 
 export interface SignerSources extends CertificateSources, Circumstances {
-  /** Asked only for a key file that is locked; gets a label for the key. Null: there is none to be had. */
+  /** Asks for the passphrase of a locked key file, with a label for the key. Null if there is no one to ask. */
   readonly passphrase: (label: string) => Promise<string | null>;
-  /** The passphrase that was given beforehand; null leaves the question to GnuPG. Asks nobody. */
+  /** The passphrase that the user gave beforehand; null lets GnuPG ask. Never prompts. */
   readonly givenPassphrase: () => Promise<string | null>;
   readonly now: Date;
 }
 
-/** What a `--key` names (cli contract, "Keys"). */
-type Named =
-  | { readonly kind: 'secret'; readonly bytes: Uint8Array; readonly label: string }
-  | { readonly kind: 'gnupg'; readonly name: string }
-  | { readonly kind: 'command'; readonly command: string; readonly certificate: string };
+/** A key that a `--key` names (cli contract, "Keys"). */
+interface NamedKey {
+  readonly signer: (sources: SignerSources) => Promise<Signer>;
+  readonly certificates: (sources: CertificateSources) => Promise<readonly Certificate[]>;
+}
 
 /**
- * The signers that `--key` names: files, an armored secret key itself (from the environment), keys that GnuPG
- * keeps, external commands. Throws NO_KEY, USAGE, and what keeps each kind from signing: KEY_MALFORMED, KEY_EXPIRED,
- * KEY_REVOKED, KEY_WEAK, KEY_NOT_YET_VALID, PASSPHRASE_NEEDED, PASSPHRASE_WRONG, GNUPG_MISSING, AGENT_UNREACHABLE, ….
+ * Opens the signers that `--key` names: key files, an armored secret key itself (from the environment), keys in GnuPG,
+ * external commands. Throws NO_KEY, USAGE, and the errors of each kind: KEY_MALFORMED, KEY_EXPIRED, KEY_REVOKED,
+ * KEY_WEAK, KEY_NOT_YET_VALID, PASSPHRASE_NEEDED, PASSPHRASE_WRONG, GNUPG_MISSING, AGENT_UNREACHABLE, ….
  */
 export async function openSigners(
   keys: readonly string[],
   sources: SignerSources,
 ): Promise<readonly Signer[]> {
-  const signers: Signer[] = [];
+  const signers = new Map<string, Signer>();
   for (const named of namedKeys(keys, sources)) {
-    const signer = await openSigner(named, sources);
-    if (signers.some(({ fingerprint }) => fingerprint === signer.fingerprint)) continue;
-    signers.push(signer);
+    const signer = await named.signer(sources);
+    if (!signers.has(signer.fingerprint)) signers.set(signer.fingerprint, signer);
   }
-  return signers;
+  return Array.from(signers.values());
 }
 
-/** The certificates of keys, secret or public; nothing is unlocked. Throws as `openSigners`, and KEYS_MALFORMED. */
+/** The certificates of keys, secret or public; unlocks nothing. Throws as `openSigners`, and KEYS_MALFORMED. */
 export async function openCertificates(
   keys: readonly string[],
   sources: CertificateSources,
 ): Promise<readonly Certificate[]> {
   const certificates: Certificate[] = [];
-  for (const named of namedKeys(keys, sources)) certificates.push(...(await certificatesOf(named, sources)));
+  for (const named of namedKeys(keys, sources)) certificates.push(...(await named.certificates(sources)));
   return certificates;
 }
 
-async function openSigner(named: Named, sources: SignerSources): Promise<Signer> {
-  const date = sources.now;
-  switch (named.kind) {
-    case 'secret': {
-      const { readSecretKey } = await import('./secret-key.js');
-      return await readSecretKey(named.bytes, { passphrase: () => sources.passphrase(named.label), date });
-    }
-    case 'gnupg': {
-      const { gnupgSigner } = await import('./gnupg.js');
-      return await gnupgSigner(named.name, { ...sources, passphrase: sources.givenPassphrase, date });
-    }
-    case 'command': {
-      const [certificate, another] = await readPublic(readKeyFile(named.certificate));
-      if (certificate === undefined || another !== undefined) {
-        throw new PacksignError(
-          'KEYS_MALFORMED',
-          `${named.certificate} does not hold exactly one certificate`,
-        );
-      }
-      const { commandSigner } = await import('./command.js');
-      return commandSigner(named.command, { ...sources, certificate, date });
-    }
+function namedKeys(keys: readonly string[], { certificates }: CertificateSources): readonly NamedKey[] {
+  const commands = keys.filter((key) => key.startsWith(COMMAND));
+  if (commands.length !== certificates.length) {
+    throw new PacksignError('USAGE', 'each exec: key needs one --certificate, and no other key takes one', {
+      hint: "--key 'exec:COMMAND' --certificate FILE with the certificate of the key that it signs with",
+    });
   }
+  return keys.map((key) => {
+    const certificate = certificates[commands.indexOf(key)];
+    return certificate === undefined ? namedKey(key) : commandKey(key.slice(COMMAND.length), certificate);
+  });
 }
 
-async function certificatesOf(named: Named, sources: CertificateSources): Promise<readonly Certificate[]> {
-  switch (named.kind) {
-    case 'secret': {
-      if (!Buffer.from(named.bytes).includes(SECRET_ARMOR) && isPublic(named.bytes)) {
-        return await readPublic(named.bytes);
-      }
-      const { readSecretCertificate } = await import('./secret-key.js');
-      return [await readSecretCertificate(named.bytes)];
-    }
-    case 'gnupg': {
-      const { gnupgCertificate } = await import('./gnupg.js');
-      return [await gnupgCertificate(named.name, sources)];
-    }
-    case 'command':
-      return await readPublic(readKeyFile(named.certificate));
+function namedKey(key: string): NamedKey {
+  if (key.trimStart().startsWith(SECRET_ARMOR))
+    return keyInBytes(Buffer.from(key), 'the key in PACKSIGN_KEY');
+  if (kindOf(key) === 'file') return keyInBytes(readKeyFile(key), key);
+  if (!isName(key)) {
+    throw new PacksignError('NO_KEY', 'the given key is neither a file nor an armored secret key', {
+      hint: KEY_HINT,
+    });
   }
+  if (isKeyId(key)) {
+    throw new PacksignError('NO_KEY', `there is no key file ${key}, and it is not a full fingerprint`, {
+      hint: 'a fingerprint has 40 hex digits; shorter key ids can be forged',
+    });
+  }
+  if (isPath(key)) throw noFile(key);
+  return gnupgKey(key);
+}
+
+function keyInBytes(bytes: Uint8Array, label: string): NamedKey {
+  return {
+    signer: async ({ passphrase, now }) => {
+      const { readSecretKey } = await import('./secret-key.js');
+      return await readSecretKey(bytes, { passphrase: () => passphrase(label), date: now });
+    },
+    certificates: async () => {
+      if (isPublic(bytes)) return await readPublic(bytes);
+      const { readSecretCertificate } = await import('./secret-key.js');
+      return [await readSecretCertificate(bytes)];
+    },
+  };
+}
+
+function gnupgKey(name: string): NamedKey {
+  return {
+    signer: async (sources) => {
+      const { gnupgSigner } = await import('./gnupg.js');
+      const { givenPassphrase, now } = sources;
+      return await gnupgSigner(name, { ...sources, passphrase: givenPassphrase, date: now });
+    },
+    certificates: async (sources) => {
+      const { gnupgCertificate } = await import('./gnupg.js');
+      return [await gnupgCertificate(name, sources)];
+    },
+  };
+}
+
+function commandKey(command: string, path: string): NamedKey {
+  const certificates = async () => await readPublic(readKeyFile(path));
+  return {
+    signer: async (sources) => {
+      const [certificate, another] = await certificates();
+      if (certificate === undefined || another !== undefined)
+        throw new PacksignError('KEYS_MALFORMED', `${path} does not hold exactly one certificate`);
+      const { commandSigner } = await import('./command.js');
+      return commandSigner(command, { ...sources, certificate, date: sources.now });
+    },
+    certificates,
+  };
 }
 
 async function readPublic(bytes: Uint8Array): Promise<readonly Certificate[]> {
@@ -106,46 +135,15 @@ async function readPublic(bytes: Uint8Array): Promise<readonly Certificate[]> {
 
 const SECRET_KEY_TAG = 5;
 
-/** Anything but a secret key in its binary form: that one begins with a packet of its own type. */
+/** Whether this is no secret key: neither armored, nor binary, which begins with a packet of its own type. */
 function isPublic(bytes: Uint8Array): boolean {
   const first = bytes[0] ?? 0;
   const tag = (first & 0x40) === 0 ? (first >> 2) & 0x0f : first & 0x3f;
-  return (first & 0x80) === 0 || tag !== SECRET_KEY_TAG;
+  return !Buffer.from(bytes).includes(SECRET_ARMOR) && ((first & 0x80) === 0 || tag !== SECRET_KEY_TAG);
 }
 
-function namedKeys(keys: readonly string[], { certificates }: CertificateSources): readonly Named[] {
-  const commands = keys.filter((key) => key.startsWith(COMMAND));
-  if (commands.length !== certificates.length) {
-    throw new PacksignError('USAGE', 'each exec: wants a --certificate, and nothing else does', {
-      hint: "--key 'exec:COMMAND' --certificate FILE with the certificate of the key that it signs with",
-    });
-  }
-  return keys.map((key) => {
-    const certificate = certificates[commands.indexOf(key)];
-    if (certificate === undefined) return namedKey(key);
-    return { kind: 'command', command: key.slice(COMMAND.length), certificate };
-  });
-}
-
-const NOT_A_KEY = 'what was given as a key is neither a file nor an armored secret key';
 const KEY_HINT =
   'name a file with an OpenPGP secret key, or make one: packsign key generate --user-id "NAME <ADDRESS>"';
-
-function namedKey(key: string): Named {
-  if (key.trimStart().startsWith(SECRET_ARMOR))
-    return { kind: 'secret', bytes: Buffer.from(key), label: 'the key in PACKSIGN_KEY' };
-  if (kindOf(key) === 'file') {
-    return { kind: 'secret', bytes: readKeyFile(key), label: key };
-  }
-  if (!isName(key)) throw new PacksignError('NO_KEY', NOT_A_KEY, { hint: KEY_HINT });
-  if (isKeyId(key)) {
-    throw new PacksignError('NO_KEY', `there is no key file ${key}, and it is not a full fingerprint`, {
-      hint: 'a fingerprint has 40 hex digits; shorter key numbers can be forged',
-    });
-  }
-  if (isPath(key)) throw noFile(key);
-  return { kind: 'gnupg', name: key };
-}
 
 function readKeyFile(path: string): Uint8Array {
   const bytes = readBounded(path, KEY_FILE_LIMIT_BYTES);
@@ -166,7 +164,7 @@ function isKeyId(key: string): boolean {
   return /^(?:0x)?(?:[0-9a-f]{8}|[0-9a-f]{16})!?$/i.test(key);
 }
 
-/** What reads like a file is not looked for in GnuPG, which would take any key with such a word in its user id. */
+/** Do not ask GnuPG for what reads like a path: it would take any key with such a word in its user id. */
 function isPath(key: string): boolean {
   return !key.includes('<') && (/[\\/]/.test(key) || /\.(?:asc|gpg|pgp|key|pem|sec|txt)$/i.test(key));
 }

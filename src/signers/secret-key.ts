@@ -1,87 +1,96 @@
 import { enums, SignaturePacket } from 'openpgp';
 import type { AnySecretKeyPacket } from 'openpgp';
 import { PacksignError, reasonOf } from '../errors.js';
-import { wholeSeconds } from '../model/time.js';
-import type { Components, Component } from '../pgp/components.js';
-import { splitComponents } from '../pgp/components.js';
 import { dearmorOnly, isBinary } from '../pgp/armor.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { inspectCertificate } from '../pgp/certificate.js';
 import { CERTIFICATES_LIMIT_BYTES } from '../pgp/certificates.js';
-import { joinPackets, splitPackets, TAG } from '../pgp/packets.js';
+import { splitComponents } from '../pgp/components.js';
+import type { Component, Components } from '../pgp/components.js';
 import { chooseHash } from '../pgp/hash.js';
+import { chooseSigningKey } from '../pgp/key-status.js';
 import { KEY_FILE, malformed } from '../pgp/origin.js';
 import { publicPacketOf, readSecretKeyPacket, signPacket } from '../pgp/packet-objects.js';
+import { joinPackets, splitPackets, TAG } from '../pgp/packets.js';
 import { POLICY } from '../pgp/policy.js';
-import type { Signer } from './signer.js';
-import { chooseSigningKey, keyStatusToSign } from '../pgp/key-status.js';
 import { requireValid } from '../pgp/usable.js';
+import { wrongIssuer } from './made.js';
+import { signerOf } from './signer.js';
+import type { Signer } from './signer.js';
 
-export interface ReadSecretKeyOptions {
-  /** Asked only when the key that signs is locked. Null: there is none to be had. */
+export interface UnlockOptions {
+  /** Asks for the passphrase of a locked key. Null if there is no one to ask. */
   readonly passphrase: () => Promise<string | null>;
-  /** The moment for which a signing key is chosen. */
   readonly date: Date;
 }
+
+/** Secret key packets by fingerprint, locked ones still locked. */
+export type Secrets = ReadonlyMap<string, AnySecretKeyPacket>;
 
 /** A secret key file taken apart; some secret halves may be missing (`gnu-dummy`, smart card). */
 export interface SecretKeyFile {
   readonly certificate: Certificate;
-  /** By fingerprint; locked ones still are. */
-  readonly secrets: ReadonlyMap<string, AnySecretKeyPacket>;
+  readonly secrets: Secrets;
 }
 
 /**
- * A signer from a secret key, armored or binary, whole or with a signing subkey alone. Its newest valid signing
- * subkey signs, or the primary key where there never was one (threat T25).
+ * A signer from a secret key, armored or binary, whole or with only a signing subkey. Its newest signing subkey that is
+ * valid at the date signs, or the primary key if there never was a signing subkey (threat T25).
  *
  * @throws {PacksignError} `KEY_MALFORMED`: not exactly one secret key. `KEY_EXPIRED`, `KEY_REVOKED`,
  * `KEY_NOT_YET_VALID`, `KEY_WEAK`, `KEY_UNUSABLE`: it cannot sign. `PASSPHRASE_NEEDED`, `PASSPHRASE_WRONG`.
  */
-export async function readSecretKey(bytes: Uint8Array, options: ReadSecretKeyOptions): Promise<Signer> {
+export async function readSecretKey(bytes: Uint8Array, { passphrase, date }: UnlockOptions): Promise<Signer> {
   const { certificate, secrets } = await openSecretKey(bytes);
-  const has = ({ fingerprint }: CertificateKey): boolean =>
-    secrets.get(fingerprint)?.isMissingSecretKeyMaterial() === false;
-  const { key } = requireValid(certificate, chooseSigningKey(certificate, options.date, has));
-  const secret = secrets.get(key.fingerprint);
-  if (secret === undefined) throw malformed(KEY_FILE, 'holds no secret key that signs');
-  await unlock(secret, { fingerprint: key.fingerprint, passphrase: options.passphrase });
-  return signerOf(certificate, key, secret);
+  const status = chooseSigningKey(certificate, date, (key) => secretOf(key, secrets) !== null);
+  const { key } = requireValid(certificate, status);
+  const secret = secretOf(key, secrets);
+  if (secret === null) throw malformed(KEY_FILE, 'holds no secret key that signs');
+  await unlock(secret, { fingerprint: key.fingerprint, passphrase });
+  return signerWith(secret, certificate, key);
 }
 
 /**
- * The certificate that belongs to a secret key file; no passphrase is needed for it.
+ * The certificate of a secret key file; needs no passphrase.
  *
  * @throws {PacksignError} `KEY_MALFORMED`.
  */
 export async function readSecretCertificate(bytes: Uint8Array): Promise<Certificate> {
-  const { certificate } = await openSecretKey(bytes);
-  return certificate;
+  return (await openSecretKey(bytes)).certificate;
 }
 
-/** A secret key file with everything in it, still locked. Throws `KEY_MALFORMED`. */
+/** Reads a whole secret key file and leaves it locked. Throws `KEY_MALFORMED`. */
 export async function openSecretKey(bytes: Uint8Array): Promise<SecretKeyFile> {
   const { anatomy, secrets } = await publicComponentsOf(secretComponentsOf(bytes));
   return { certificate: await inspectCertificate(anatomy, KEY_FILE), secrets };
 }
 
-/** The public half of a dissected secret key, and its secret packets by fingerprint. Throws `KEY_MALFORMED`. */
-export async function publicComponentsOf(anatomy: Components): Promise<{
-  readonly anatomy: Components;
-  readonly secrets: ReadonlyMap<string, AnySecretKeyPacket>;
-}> {
-  const secrets = new Map<string, AnySecretKeyPacket>();
-  const primary = await publicComponentOf(anatomy.primary, secrets);
-  if (primary === null) throw malformed(KEY_FILE, 'holds a key that cannot be read');
-  const subkeys: Component[] = [];
-  for (const subkey of anatomy.subkeys) {
-    const component = await publicComponentOf(subkey, secrets);
-    if (component !== null) subkeys.push(component);
-  }
-  return { anatomy: { primary, users: anatomy.users, subkeys }, secrets };
+/** The secret half of a key; null if the file does not have it. */
+export function secretOf(
+  { fingerprint }: Pick<CertificateKey, 'fingerprint'>,
+  secrets: Secrets,
+): AnySecretKeyPacket | null {
+  const secret = secrets.get(fingerprint);
+  return secret === undefined || secret.isMissingSecretKeyMaterial() ? null : secret;
 }
 
-/** The packets of a secret key file as they stand there. Throws `KEY_MALFORMED`. */
+/** The public half of a secret key that was taken apart, and its secret packets. Throws `KEY_MALFORMED`. */
+export async function publicComponentsOf({ primary, users, subkeys }: Components): Promise<{
+  readonly anatomy: Components;
+  readonly secrets: Secrets;
+}> {
+  const secrets = new Map<string, AnySecretKeyPacket>();
+  const publicPrimary = await publicComponentOf(primary, secrets);
+  if (publicPrimary === null) throw malformed(KEY_FILE, 'holds a key that cannot be read');
+  const publicSubkeys: Component[] = [];
+  for (const subkey of subkeys) {
+    const component = await publicComponentOf(subkey, secrets);
+    if (component !== null) publicSubkeys.push(component);
+  }
+  return { anatomy: { primary: publicPrimary, users, subkeys: publicSubkeys }, secrets };
+}
+
+/** The packets of a secret key file, unchanged. Throws `KEY_MALFORMED`. */
 export function secretComponentsOf(bytes: Uint8Array): Components {
   if (bytes.length > CERTIFICATES_LIMIT_BYTES) throw malformed(KEY_FILE, 'is larger than 1 MiB');
   if (Buffer.from(bytes).toString('latin1').trimStart().startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')) {
@@ -91,46 +100,40 @@ export function secretComponentsOf(bytes: Uint8Array): Components {
   const [anatomy, another] = splitComponents(splitPackets(binary, KEY_FILE), KEY_FILE);
   if (anatomy === undefined) throw malformed(KEY_FILE, 'holds no key');
   if (another !== undefined)
-    throw malformed(KEY_FILE, 'holds more than one key', 'export one key into a file of its own');
+    throw malformed(KEY_FILE, 'holds more than one key', 'export the one key into its own file');
   if (anatomy.primary.packet.tag !== TAG.secretKey) throw publicKeyGiven();
   return anatomy;
 }
 
 function publicKeyGiven(): PacksignError {
-  return malformed(
-    KEY_FILE,
-    'holds a public key',
-    'signing takes the secret one: gpg --armor --export-secret-keys KEY',
-  );
+  const hint = 'signing needs the secret key: gpg --armor --export-secret-keys KEY';
+  return malformed(KEY_FILE, 'holds a public key', hint);
 }
 
-/** Null where OpenPGP.js cannot read the key; such a subkey can sign nothing here. */
+/** Null if OpenPGP.js cannot read the key; such a subkey cannot sign here. */
 async function publicComponentOf(
-  { packet, signatures }: Component,
+  component: Component,
   secrets: Map<string, AnySecretKeyPacket>,
 ): Promise<Component | null> {
-  if (packet.tag !== TAG.secretKey && packet.tag !== TAG.secretSubkey) return { packet, signatures };
+  const { packet } = component;
+  if (packet.tag !== TAG.secretKey && packet.tag !== TAG.secretSubkey) return component;
   try {
     const secret = await readSecretKeyPacket(packet);
     secrets.set(secret.getFingerprint().toUpperCase(), secret);
-    return { packet: publicPacketOf(secret, packet.tag), signatures };
+    return { ...component, packet: publicPacketOf(secret, packet.tag) };
   } catch {
     return null;
   }
 }
 
-interface Unlocking {
-  readonly fingerprint: string;
-  readonly passphrase: () => Promise<string | null>;
-}
-
 /**
- * Unlocks a secret key and holds its halves against each other. Throws `PASSPHRASE_NEEDED`, `PASSPHRASE_WRONG`,
- * `KEY_UNUSABLE`, `KEY_MALFORMED`. No error carries a cause here: nothing of the key or the passphrase may get into one (threat T19).
+ * Unlocks a secret key and checks that its two halves belong together. Throws `PASSPHRASE_NEEDED`, `PASSPHRASE_WRONG`,
+ * `KEY_UNUSABLE`, `KEY_MALFORMED`. These errors carry no cause, so that nothing of the key or the passphrase gets into
+ * one (threat T19).
  */
 export async function unlock(
   secret: AnySecretKeyPacket,
-  { fingerprint, passphrase }: Unlocking,
+  { fingerprint, passphrase }: Pick<UnlockOptions, 'passphrase'> & { readonly fingerprint: string },
 ): Promise<void> {
   if (!secret.isDecrypted()) {
     const words = await passphrase();
@@ -142,7 +145,7 @@ export async function unlock(
     await decrypt(secret, words, fingerprint);
   }
   try {
-    // A key file whose public half was tampered with can make a signature that gives the secret away.
+    // If the public half was tampered with, a signature could give the secret away.
     await secret.validate();
   } catch {
     throw malformed(KEY_FILE, `is damaged: the halves of key ${fingerprint} do not belong together`);
@@ -153,8 +156,7 @@ async function decrypt(secret: AnySecretKeyPacket, words: string, fingerprint: s
   try {
     await secret.decrypt(words);
   } catch (error) {
-    const reason = reasonOf(error);
-    if (reason.startsWith('Incorrect key passphrase')) {
+    if (reasonOf(error).startsWith('Incorrect key passphrase')) {
       throw new PacksignError('PASSPHRASE_WRONG', `that is not the passphrase of key ${fingerprint}`);
     }
     throw new PacksignError('KEY_UNUSABLE', `key ${fingerprint} is locked in a way that is not supported`, {
@@ -163,35 +165,20 @@ async function decrypt(secret: AnySecretKeyPacket, words: string, fingerprint: s
   }
 }
 
-function signerOf(certificate: Certificate, key: CertificateKey, secret: AnySecretKeyPacket): Signer {
-  return {
-    fingerprint: certificate.fingerprint,
-    certificate,
-    signingKey: key.fingerprint,
-    sign: async (document, { date, deterministic }) => {
-      const created = wholeSeconds(date);
-      const { preferredHashes } = requireValid(certificate, keyStatusToSign(certificate, key, created));
-      const signature = new SignaturePacket();
-      signature.signatureType = enums.signature.binary;
-      signature.hashAlgorithm = chooseHash(key.algorithm.name, preferredHashes);
-      const config = { ...POLICY, nonDeterministicSignaturesViaNotation: !deterministic };
-      await signPacket(signature, {
-        by: secret,
-        over: document,
-        date: created,
-        config,
-      });
-      requireIssuer(signature, key);
-      return joinPackets([{ tag: TAG.signature, body: signature.write() }]);
-    },
-  };
+function signerWith(secret: AnySecretKeyPacket, certificate: Certificate, key: CertificateKey): Signer {
+  return signerOf(certificate, key, async (over, { date, deterministic, preferredHashes }) => {
+    const signature = new SignaturePacket();
+    signature.signatureType = enums.signature.binary;
+    signature.hashAlgorithm = chooseHash(key.algorithm.name, preferredHashes);
+    const config = { ...POLICY, nonDeterministicSignaturesViaNotation: !deterministic };
+    await signPacket(signature, { by: secret, over, date, config });
+    requireIssuer(signature, key);
+    return joinPackets([{ tag: TAG.signature, body: signature.write() }]);
+  });
 }
 
-/** Threat T25: what signed is looked at, not assumed. */
-function requireIssuer(signature: SignaturePacket, { fingerprint }: CertificateKey): void {
-  const issuer = Buffer.from(signature.issuerFingerprint ?? [])
-    .toString('hex')
-    .toUpperCase();
-  if (issuer === fingerprint) return;
-  throw new PacksignError('SELF_CHECK_FAILED', `key ${fingerprint} was to sign, and ${issuer} did`);
+/** Threat T25: check which key signed, do not assume it. */
+function requireIssuer(signature: SignaturePacket, key: CertificateKey): void {
+  const issuer = Buffer.from(signature.issuerFingerprint ?? []).toString('hex');
+  if (issuer.toUpperCase() !== key.fingerprint) throw wrongIssuer(key, [issuer.toUpperCase()]);
 }

@@ -1,27 +1,27 @@
 import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { verifyDatabase, sha256Of } from './verify-database.js';
+import { refused, sha256Of, verifyDatabase } from './verify-database.js';
 import type { Accepted, Verdict } from './verify-database.js';
 
 export interface OfflineOptions {
-  /** The certificates: one armor block, or binary. What `keys.asc` and `keys.gpg` hold. */
+  /** The certificates: one armor block, or binary, like `keys.asc` and `keys.gpg`. */
   readonly keys: Uint8Array;
-  /** Primary fingerprints that are trusted, 40 upper-case hex digits; null trusts all that are in `keys`. */
+  /** Trusted primary fingerprints, 40 upper-case hex digits; null trusts all certificates in `keys`. */
   readonly fingerprints: readonly string[] | null;
-  /** How many of them must have signed. One when not given. */
+  /** How many of them must have signed; one if not given. */
   readonly threshold?: number;
   readonly now: Date;
-  /** The last database that was accepted from there: an older one is refused. None when not given. */
+  /** The last accepted database: refuses an older one. None if not given. */
   readonly accepted?: Accepted | null;
-  /** The address under which this database is trusted: one that names another is refused. */
+  /** The address under which the database is trusted: refuses a database that names another. */
   readonly url?: string | null;
 }
 
 /**
- * Decides on a database that somebody fetched: its bytes, and the signature file of exactly these bytes (null
- * where there is none). Steps 4 to 8 and 10 of docs/FORMAT.md §8, the same in Node and in browsers. Bad
- * input is refused with a code, not thrown; the database is only in an answer that is not a refusal.
+ * Decides on a fetched database: its bytes, and the signature file of exactly these bytes (null if there is none).
+ * Steps 4 to 8 and 10 of docs/FORMAT.md §8, the same in Node and in browsers. Does not throw for bad input, but refuses
+ * it with a code; only an answer that is not a refusal has the database.
  */
 export async function verifyOffline(
   bytes: Uint8Array,
@@ -35,11 +35,10 @@ export async function verifyOffline(
     certificates = await readCertificates(options.keys);
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
-    const { code, message } = error;
-    return { status: 'refused', code, message, sha256: sha256Of(bytes), database: null, signatures: [] };
+    return refused(error, { sha256: sha256Of(bytes), signatures: [] });
   }
   const fingerprints = options.fingerprints ?? certificates.map(({ fingerprint }) => fingerprint);
-  // A threshold of none would make every database authentic.
+  // A threshold of 0 would make every database authentic.
   const threshold = Math.max(1, options.threshold ?? 1);
   return await verifyDatabase(
     { bytes, signature, certificates },
@@ -47,7 +46,7 @@ export async function verifyOffline(
   );
 }
 
-/** Size and SHA-256 of a file, read piece by piece: what `lookUp` compares. */
+/** Size and SHA-256 of a file, read piece by piece, for `lookUp`. */
 export async function digestFile(
   pieces: AsyncIterable<Uint8Array>,
 ): Promise<{ readonly size: number; readonly sha256: string }> {

@@ -13,14 +13,14 @@ import type { SignatureReport } from '../pgp/signatures.js';
 
 declare const trusted: unique symbol;
 
-/** A database whose bytes were verified against pinned keys. Only `judge` makes one (law 4). */
+/** A database whose bytes were verified against pinned keys. Only `verifyDatabase` makes one (law 4). */
 export type TrustedDatabase = Database & { readonly [trusted]: true };
 
-/** What a reader holds on to, per database (docs/FORMAT.md §8). */
+/** The keys that a reader trusts for a database (docs/FORMAT.md §8). */
 export interface Pins {
   /** Primary fingerprints. */
   readonly fingerprints: readonly string[];
-  /** How many of them must have signed; `own` takes the database's word, which proves nothing to a stranger. */
+  /** How many of them must have signed; `own` takes the database's threshold, which proves nothing to a stranger. */
   readonly threshold: number | 'own';
 }
 
@@ -28,17 +28,17 @@ export interface Pins {
 export interface Accepted {
   readonly issued: Date;
   readonly sha256: string;
-  /** The address that it gave itself; null or absent where it gave none, or that was not kept. */
+  /** Its own address; null or absent if it gave none, or none was kept. */
   readonly database?: string | null;
-  /** Path and SHA-256 of what it listed; absent where that was not kept. */
+  /** Path and SHA-256 of each listed file; absent if not kept. */
   readonly hashes?: ReadonlyMap<string, string>;
 }
 
 export interface Evidence {
   readonly bytes: Uint8Array;
-  /** The same bytes where they were hashed already. */
+  /** The same bytes, if they were hashed already. */
   readonly content?: Content;
-  /** The signature file of exactly these bytes; null where there is none. */
+  /** The signature file of exactly these bytes; null if there is none. */
   readonly signature: Uint8Array | null;
   readonly certificates: readonly Certificate[];
 }
@@ -47,13 +47,13 @@ export interface VerificationOptions {
   readonly pins: Pins;
   readonly now: Date;
   readonly accepted: Accepted | null;
-  /** The address under which this database was pinned; null where it was not fetched from one. */
+  /** The address under which this database was pinned; null if it was not fetched from one. */
   readonly url: string | null;
-  /** Whether the signature file was named by hand, and may be binary. */
+  /** Whether the user named the signature file, which may then be binary. */
   readonly byHand?: boolean;
 }
 
-/** One signature as it is reported to people, good or bad. */
+/** One signature, good or bad, for people. */
 export interface CheckedSignature {
   readonly fingerprint: string | null;
   readonly userId: string | null;
@@ -80,17 +80,17 @@ export type Verdict =
       readonly signatures: readonly CheckedSignature[];
     };
 
-/** SHA-256 of a database's bytes: its name. */
+/** SHA-256 of a database's bytes, which names it. */
 export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
 /**
- * Decides on a database's bytes: steps 4 to 8 and 10 of docs/FORMAT.md §8, in that order. Nothing inside
- * is read before enough pinned keys have signed (threats T1, T5, T6, T21 to T23). Never throws for bad input.
+ * Decides on a database's bytes: steps 4 to 8 and 10 of docs/FORMAT.md §8, in that order. Reads nothing inside before
+ * enough pinned keys have signed (threats T1, T5, T6, T21 to T23). Never throws for bad input.
  */
 export async function verifyDatabase(evidence: Evidence, options: VerificationOptions): Promise<Verdict> {
-  // What is verified must be what is decoded (threat T1): a content of other bytes is nothing.
+  // Verify the same bytes that are decoded (threat T1): ignore a content of other bytes.
   const { bytes } = evidence;
   const content = evidence.content?.bytes === bytes ? evidence.content : contentOf(bytes);
   const sha256 = content.sha256();
@@ -99,17 +99,17 @@ export async function verifyDatabase(evidence: Evidence, options: VerificationOp
     const reports = await checkSignatures({ ...evidence, content }, options);
     const latest = new Date(options.now.getTime() + SLACK_MS);
     signatures = reports.map((report) => checkedSignature(report, { from: null, until: latest }));
-    // Step 5: before anything is decoded. What the database itself asks for is only known afterwards.
+    // Step 5, before anything is decoded. The database's own threshold is only known afterwards.
     const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
     requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
     // Step 6.
     const database = decodeDatabase(bytes);
-    // Before the signatures' dates: none could lie between a future date and now.
+    // Check this before the dates of signatures: none is both after a future date and before now.
     requireTime(database, options.now);
     const earliest = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
     signatures = reports.map((report) => checkedSignature(report, { from: earliest, until: latest }));
-    const wanted = options.pins.threshold === 'own' ? thresholdOf(database) : options.pins.threshold;
-    requireSigners(await counted(reports, { from: earliest, until: latest }), { least: wanted, reports });
+    const threshold = options.pins.threshold === 'own' ? thresholdOf(database) : options.pins.threshold;
+    requireSigners(await counted(reports, { from: earliest, until: latest }), { least: threshold, reports });
     requireAddress(database, options);
     // Step 7.
     requireOrder({ database, sha256 }, options.accepted);
@@ -127,9 +127,15 @@ export async function verifyDatabase(evidence: Evidence, options: VerificationOp
     };
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
-    const { code, message } = error;
-    return { status: 'refused', code, message, sha256, database: null, signatures };
+    return refused(error, { sha256, signatures });
   }
+}
+
+export function refused(
+  { code, message }: PacksignError,
+  known: Pick<Verdict, 'sha256' | 'signatures'>,
+): Verdict {
+  return { status: 'refused', code, message, database: null, ...known };
 }
 
 interface Bounds {
@@ -175,7 +181,7 @@ function requireSigners(
       `no good signature by a trusted key${reason === undefined ? '' : `: ${reason}`}`,
     );
   }
-  throw new PacksignError('TOO_FEW_SIGNATURES', `${signers.size} of ${least} signatures that are needed`);
+  throw new PacksignError('TOO_FEW_SIGNATURES', `${signers.size} of the ${least} required signatures`);
 }
 
 function checkedSignature(report: SignatureReport, bounds: Bounds): CheckedSignature {
@@ -197,7 +203,7 @@ function requireAddress(database: Database, { url, accepted }: VerificationOptio
   if (own === undefined) {
     const before = accepted?.database ?? null;
     if (before === null) return;
-    throw new PacksignError('WRONG_DATABASE', `it does not say whose it is, and was ${before} before`);
+    throw new PacksignError('WRONG_DATABASE', `it does not give its address, which was ${before} before`);
   }
   if (namedAddress(own) === databaseAddress(url)) return;
   throw new PacksignError('WRONG_DATABASE', `this is the database of ${own}, not of ${url}`);
@@ -206,10 +212,7 @@ function requireAddress(database: Database, { url, accepted }: VerificationOptio
 function requireTime(database: Database, now: Date): void {
   const { Issued } = database.Packsign;
   if (Issued.getTime() <= now.getTime() + SLACK_MS) return;
-  throw new PacksignError(
-    'DATABASE_FROM_FUTURE',
-    `issued at ${formatInstant(Issued)}, which is still to come`,
-  );
+  throw new PacksignError('DATABASE_FROM_FUTURE', `issued at ${formatInstant(Issued)}, in the future`);
 }
 
 function requireOrder(
@@ -229,7 +232,7 @@ function requireOrder(
   }
 }
 
-/** Bytes that were replaced must stand in the history, as gone after what was accepted. */
+/** The history must have a record of replaced bytes, withdrawn after the accepted database. */
 function requireSameBytes(database: Database, accepted: Accepted | null): void {
   if (accepted?.hashes === undefined) return;
   const { History } = database.Packsign;
@@ -240,7 +243,7 @@ function requireSameBytes(database: Database, accepted: Accepted | null): void {
     if (records.some(({ SHA256, Until }) => SHA256 === before && Until > accepted.issued)) continue;
     throw new PacksignError(
       'BYTES_CHANGED',
-      `${path} has other bytes than before, and nothing says why: sha256 was ${before}, is ${now}`,
+      `${path} has other bytes than before, without a reason: sha256 was ${before}, is ${now}`,
     );
   }
 }

@@ -31,7 +31,7 @@ export interface Cycle {
   readonly news: readonly Notice[];
   /** `Issued` of the database that is published now. */
   readonly issued: Date | null;
-  /** Whether the same may go well without anything here being changed: in a moment, or in a while. */
+  /** Whether to try the same again without a change here, and when. */
   readonly again: 'soon' | 'later' | 'no';
 }
 
@@ -43,29 +43,29 @@ export interface CycleOptions extends SignAndPublishOptions {
 
 export interface Cycles {
   readonly take: (state: DirectoryState) => Promise<Cycle>;
-  /** The settings that cycles go by. */
+  /** The settings that cycles use. */
   readonly settings: () => Settings;
-  /** What was published last; null while nothing is. */
+  /** What the last publication lists; null while nothing is published. */
   readonly files: () => FileEntries | null;
-  /** Paths of what belongs to the publication besides database and keys: put back when it is lost. */
+  /** Paths of the published files besides database and keys: cycles restore them too. */
   readonly companions: () => readonly string[];
-  /** When the published database has to be signed anew; null when never. */
+  /** When the published database must be signed again; null for never. */
   readonly refreshDate: () => Date | null;
 }
 
 interface Memory {
   last: Last | null;
-  /** The directory as the last cycle left it: what has not changed since is not read again. */
+  /** The directory as the last cycle left it, so that we need not read unchanged files again. */
   seen: Published | null;
   /** The settings that a person started with or signed. */
   accepted: Settings;
-  /** Other settings that packsign.json holds now, and whether a person has published since it does. */
+  /** Other settings that are in packsign.json now, and whether a person has published since then. */
   offered: { readonly settings: Settings; readonly signed: boolean } | null;
-  /** What was signed and waits for the signatures of others. */
+  /** The database that is signed here and waits for the signatures of others. */
   waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
-  /** Warnings of files left out that were said already. */
+  /** Warnings about files left out that we have already given. */
   said: ReadonlySet<string>;
-  /** What keeps the page as it is, as it was said last. */
+  /** The last warnings about the page, as JSON. */
   saidOfPage: string;
 }
 
@@ -74,12 +74,12 @@ type Context = CycleOptions & {
   readonly memory: Memory;
 };
 
-/** For so long after it was written to, a page may be in an editor's hands. */
+/** An editor may still be writing a page that changed less than this ago. */
 const EDITING_MS = 2000;
-/** How long a database that waits for signatures is left as it is. */
+/** How long we keep a database that waits for signatures as it is. */
 const REBUILD_MS = 12 * 60 * 60 * 1000;
 
-/** Cycles over one directory: each builds, signs and publishes what may be published without a person. */
+/** Cycles over one directory: each builds, signs and publishes everything that needs no person's approval. */
 export function makeCycles(directory: string, options: CycleOptions): Cycles {
   const memory: Memory = {
     ...{ last: null, seen: null, offered: null, waiting: null },
@@ -112,32 +112,23 @@ async function runCycle(state: DirectoryState, context: Context): Promise<Cycle>
     if (state.kind === 'unreadable') throw state.error;
     const unlock = takeLock(context.run.stateFolder);
     try {
-      try {
-        const run = { ...context.run, now: context.run.clock() };
-        again = await cycle(state, { ...context, run }, news);
-      } finally {
-        // A hint for the next run: that it cannot be kept is no reason to forget why this one failed.
-        quietly(() => context.cache.save());
-      }
+      const run = { ...context.run, now: context.run.clock() };
+      again = await cycle(state, { ...context, run }, news);
     } finally {
+      // The next run is only slower without the cache; that must not hide why this one failed.
+      quietly(() => context.cache.save());
       unlock();
     }
   } catch (thrown) {
-    const error = knownError(thrown);
+    // Others work in the directory too, and may take it away at any moment: that does not end the watch.
+    const error = thrown instanceof PacksignError ? thrown : fromSystem(thrown);
+    if (error === null) throw thrown;
     news.push(noticeOf(error));
     if (state.kind === 'seen' && error.code !== 'NO_ARCHIVES') {
       again = error.exitStatus === 1 ? 'later' : 'soon';
     }
   }
   return { news, issued: memory.last?.signed.database.Packsign.Issued ?? null, again };
-}
-
-// Others work in the directory too, and may take it away under a cycle at any moment: no reason to end.
-function knownError(error: unknown): PacksignError {
-  if (error instanceof PacksignError) return error;
-  const known = fromSystem(error);
-  if (known === null) throw error;
-  return known;
 }
 
 type Seen = DirectoryState & { kind: 'seen' };
@@ -154,13 +145,13 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   news.push(...considerSettings(context, { byOthers }));
   const candidate = await makeHolding(state, context, news);
   const { last } = memory;
-  // Nothing is stable yet, or nothing may go, that a first database could list.
+  // A first database needs a file that is stable and approved.
   if (last === null && candidate.database.Archives.size === 0) {
     if (state.unstable.size === 0 && candidate.needsApproval.length === 0)
       news.push(nothingToList(candidate));
     return 'no';
   }
-  const warnings = [...unsaid(candidate, memory)];
+  const warnings = unsaid(candidate, memory);
   if (last !== null && candidate.unchanged && !candidate.refreshDue) {
     const kept = { published, last, isLost, mended };
     return await keepPublished(state, context, { ...kept, news, warnings });
@@ -184,7 +175,7 @@ interface Keeping {
   readonly warnings: Warning[];
 }
 
-/** Nothing new is published: what was lost of the publication and of its page is put right. */
+/** Publishes nothing new, and restores what somebody removed or damaged of the publication and its page. */
 async function keepPublished(
   { scan, changed }: Seen,
   context: Context,
@@ -195,7 +186,7 @@ async function keepPublished(
   const stillSince = new Date(run.now.getTime() - EDITING_MS);
   const { published: next, page } = await followPublication(there, { ...context, stillSince });
   memory.seen = next;
-  warnings.push(...unsaidOfPage(page, memory));
+  warnings.push(...unsaidOfPage(page.warnings, memory));
   refuseSecrets(next, scan.others);
   const isAnswered = !changed || news.length > 0;
   const message = isLost
@@ -208,7 +199,7 @@ async function keepPublished(
   if (!isAnswered || message !== null || warnings.length > 0) {
     news.push({ ...SILENT, event: 'unchanged', message, warnings });
   }
-  // What others do to the page while it is written would pass for the cycle's own doing: look at it once more.
+  // Others may have changed the page while we wrote it, which looks like our own change: look once more.
   return page.again || page.written ? 'soon' : 'no';
 }
 
@@ -229,14 +220,14 @@ async function remember(
   if (signed !== null) memory.last = { published, signed };
   memory.waiting = signed === null ? { sha256, database, missing } : null;
   const ofPage = release.warnings.filter(({ code }) => code.startsWith('PAGE_'));
-  warnings.push(...unsaidOfPage({ warnings: ofPage }, memory));
-  // Read back while nobody waits, so that the next cycle need not.
+  warnings.push(...unsaidOfPage(ofPage, memory));
+  // Read it now, while nobody waits, and not in the next cycle.
   memory.seen = readPublished(published.directory, run.stateFolder, { before: published });
   memory.seen.identity();
   return { missing: signed === null ? missing : null, warnings };
 }
 
-/** Whether the same was signed before and waits: others may be about to sign exactly those bytes. */
+/** Whether the same database is signed already and waits: others may be about to sign exactly those bytes. */
 function stillWaits(
   published: Published,
   { database }: BuiltCandidate,
@@ -248,13 +239,13 @@ function stillWaits(
     bytes !== null &&
     sha256Of(bytes) === waiting.sha256 &&
     Previous === database.Packsign.Previous &&
-    // One that is too old is no longer signed by anybody (STALE_BUILD).
+    // Nobody signs a database that is too old (STALE_BUILD).
     database.Packsign.Issued.getTime() - Issued.getTime() < REBUILD_MS &&
     Object.values(diffDatabases(waiting.database, database)).every(({ length }) => length === 0)
   );
 }
 
-/** Changed settings wait until a person has signed with them; meanwhile the accepted ones hold. */
+/** Changed settings wait until a person signs with them; until then cycles use the accepted ones. */
 function considerSettings(
   { settings, memory }: Context,
   { byOthers }: { byOthers: boolean },
@@ -276,7 +267,7 @@ function considerSettings(
   return memory.offered.signed ? [] : [settingsHeld()];
 }
 
-/** Makes the next database with everything held that a person has to decide, and says so. */
+/** Makes the next database without the changes that a person has to approve, and adds notices about those. */
 async function makeHolding(state: Seen, context: Context, news: Notice[]): Promise<BuiltCandidate> {
   const { directory, memory, allowRemoved } = context;
   const predecessor = await predecessorOf(memory.last);
@@ -292,7 +283,7 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
     const { settings } = memory.offered;
     candidate = await makeWith(settings, scanAnew(directory, state, settings));
     if (settingsDiffer(published, candidate)) {
-      // What the person published was made with yet other settings.
+      // The person published with yet other settings.
       memory.offered = { ...memory.offered, signed: false };
       news.push(settingsHeld());
       candidate = null;
@@ -312,23 +303,23 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
   return candidate;
 }
 
-/** The same under settings that may leave out others: what was not looked at is not known to be stable. */
+/** Scans again with settings that may exclude other files. Files that are new to us count as unstable. */
 function scanAnew(directory: string, { scan, unstable }: Seen, { Exclude = [] }: Settings): Unattended {
-  const anew = scanDirectory(directory, { exclude: Exclude });
+  const again = scanDirectory(directory, { exclude: Exclude });
   const known = new Set(scan.files.map(({ path }) => path));
-  const fresh = anew.files.flatMap(({ path }) => (known.has(path) ? [] : [path]));
-  return { scan: anew, unstable: new Set([...unstable, ...fresh]) };
+  const fresh = again.files.flatMap(({ path }) => (known.has(path) ? [] : [path]));
+  return { scan: again, unstable: new Set([...unstable, ...fresh]) };
 }
 
-/** Warnings of files that are left out, which were not said before. */
-function unsaid({ database, needsApproval, warnings }: BuiltCandidate, memory: Memory): readonly Warning[] {
+/** The warnings about files left out that we have not given yet. */
+function unsaid({ database, needsApproval, warnings }: BuiltCandidate, memory: Memory): Warning[] {
   const waiting = new Set(needsApproval.map(({ path }) => path));
   const left = warnings.filter(
     ({ code, path }) =>
       path !== null &&
       !database.Archives.has(path) &&
       !waiting.has(path) &&
-      // It is being written; the next turn sees more of it.
+      // Somebody is writing it; the next cycle will know more.
       code !== 'CHANGED_WHILE_READ',
   );
   const keys = left.map((warning) => JSON.stringify(warning));
@@ -337,11 +328,8 @@ function unsaid({ database, needsApproval, warnings }: BuiltCandidate, memory: M
   return fresh;
 }
 
-/** A page that is left alone is said to be once, not at every turn. */
-function unsaidOfPage(
-  { warnings }: { readonly warnings: readonly Warning[] },
-  memory: Memory,
-): readonly Warning[] {
+/** Warns once about a page that we leave alone, not in every cycle. */
+function unsaidOfPage(warnings: readonly Warning[], memory: Memory): readonly Warning[] {
   const said = memory.saidOfPage;
   memory.saidOfPage = JSON.stringify(warnings);
   return memory.saidOfPage === said ? [] : warnings;

@@ -1,14 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../model/database.js';
-import type { Difference } from '../model/diff.js';
 import type { Package } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
 import type { BuiltCandidate } from '../release/candidate.js';
 
-/** Whether what is published already would be described otherwise: somebody changed the settings. */
+/** Whether the next database would describe published files differently: somebody changed the settings. */
 export function settingsDiffer(published: Database, { database, difference }: BuiltCandidate): boolean {
-  const { settings, metadata, executable }: Difference = difference;
-  // A first database may have been built before anybody was known; that they are now is no change of mind.
+  const { settings, metadata, executable } = difference;
+  // A first database may have been built without these; adding them is not a change.
   const changed = settings.filter(
     ({ key, before }) => before !== null || !['Maintainer', 'Signers'].includes(key),
   );
@@ -20,7 +19,7 @@ export function settingsDiffer(published: Database, { database, difference }: Bu
   );
 }
 
-/** Packages without a file: nothing but settings lists them. Not those that found a file since. */
+/** Packages that only the settings list, without a file; except those that have a file by now. */
 function pseudoPackages({ Packages }: Database, { Archives }: Database): readonly Package[] {
   const bare = Packages.filter((entry) => entry['Download-URL'] === undefined);
   if (bare.length === 0) return bare;
@@ -28,9 +27,10 @@ function pseudoPackages({ Packages }: Database, { Archives }: Database): readonl
   return bare.filter(({ Name }) => !found.has(Name));
 }
 
-/** Settings under which what is published stays as it is; `next` is what these settings would make of it. */
+/** Settings that keep everything published as it is; `next` is the database that `settings` would make. */
 export function frozen(settings: Settings, published: Database, next: Database): Settings {
   const { Maintainer, Description, Include = [], Packsign } = published;
+  const { Database, Notify, Mirrors, Trusts } = Packsign;
   const {
     Maintainer: _1,
     Database: _2,
@@ -51,11 +51,11 @@ export function frozen(settings: Settings, published: Database, next: Database):
     Packages,
     Description,
     ...(Maintainer === undefined ? {} : { Maintainer }),
-    ...(Packsign.Database === undefined ? {} : { Database: Packsign.Database }),
-    ...(Packsign.Notify === undefined ? {} : { Notify: Packsign.Notify }),
-    ...(Packsign.Mirrors === undefined ? {} : { Mirrors: Packsign.Mirrors }),
-    ...(Packsign.Trusts === undefined
+    ...(Database === undefined ? {} : { Database }),
+    ...(Notify === undefined ? {} : { Notify }),
+    ...(Mirrors === undefined ? {} : { Mirrors }),
+    ...(Trusts === undefined
       ? {}
-      : { Trusts: Packsign.Trusts.map((trust) => ({ ...trust, Include: Include.includes(trust.URL) })) }),
+      : { Trusts: Trusts.map((trust) => ({ ...trust, Include: Include.includes(trust.URL) })) }),
   };
 }

@@ -1,8 +1,8 @@
-import { rootOf } from './file-events.js';
-import type { FileEvents } from './file-events.js';
+import { PacksignError } from '../errors.js';
 import { rescan, scanDirectory } from '../places/scan.js';
 import type { Scan } from '../places/scan.js';
-import { PacksignError } from '../errors.js';
+import type { FileEvents } from './file-events.js';
+import { stampDirectory } from './stamps.js';
 
 export interface IncrementalScanOptions {
   readonly exclude: () => readonly string[];
@@ -10,23 +10,22 @@ export interface IncrementalScanOptions {
   readonly nowMs: () => number;
 }
 
-/** How often everything is looked at whatever hints say: lost ones heal here. */
+/** How often we look at everything, whatever the hints say: this finds what they missed. */
 export const RESCAN_MS = 60_000;
 
 interface LastScan {
   readonly scan: Scan;
-  /** Which directory that was. */
+  /** The stamp of the directory. */
   readonly root: string | null;
-  /** The globs that it went by. */
+  /** The globs that it excluded. */
   readonly exclude: readonly string[];
-  /** When everything was looked at last. */
+  /** When the last full scan began. */
   readonly wholeMs: number;
 }
 
 /**
- * Looks at a directory again and again: at all of it, or, as long as every change is known to have been reported, only at
- * what was, and at the paths that are given because something may be writing them unheard. Gives the error that keeps
- * the directory from being looked at.
+ * Scans a directory again and again. If events reported every change since the last scan, it looks only at those paths and
+ * at `pending`, which somebody may be writing without events. Returns the error if it cannot read the directory.
  */
 export function incrementalScanner(
   directory: string,
@@ -38,7 +37,7 @@ export function incrementalScanner(
     const globs = exclude();
     const reported = changes.arrivals?.takeReported(last?.scan.folders ?? []) ?? null;
     const beganMs = nowMs();
-    const root = rootOf(directory);
+    const root = stampDirectory(directory);
     const part =
       last === null || reported === null || last.root !== root || !isFresh(last, globs, beganMs)
         ? null

@@ -6,7 +6,7 @@ import { replacePublished } from '../published/replace.js';
 import type { Predecessor } from '../release/predecessor.js';
 import type { Run } from '../run.js';
 
-/** What was published last, with every byte of it, so that it can be put back after it was removed. */
+/** The last publication, with every byte of it, so that we can restore it if somebody removes it. */
 export interface Last {
   readonly published: Published;
   readonly signed: SignedDatabase;
@@ -16,7 +16,7 @@ export function isSameDatabase(a: Last, b: Last): boolean {
   return a.published.sha256() === b.published.sha256();
 }
 
-/** Whether what was published last, or a part of it, is not there: then memory puts it back. */
+/** Whether the last publication, or a part of it, is missing, so that we must restore it from memory. */
 export function lacksSome(last: Last, published: Published): boolean {
   const sha256 = published.sha256();
   if (sha256 === null) return true;
@@ -24,19 +24,16 @@ export function lacksSome(last: Last, published: Published): boolean {
   return sha256 === last.published.sha256() && !isWhole;
 }
 
-/** What is published, verified unless it is what was published last. Throws PREVIOUS_INVALID. */
+/** What is published; verified, unless it is the last publication. Throws PREVIOUS_INVALID. */
 export async function readLast(last: Last | null, published: Published): Promise<Last | null> {
   if (last !== null && isSamePublication(last.published, published)) return last;
   const signed = await published.verified();
   if (signed === null) return null;
   if (last !== null && signed.database.Packsign.Issued < last.signed.database.Packsign.Issued) {
-    throw new PacksignError(
-      'PREVIOUS_INVALID',
-      'the database here is older than the one that was published last',
-      {
-        hint: 'put the newer one back; to go on from the old one, start packsign watch DIRECTORY again',
-      },
-    );
+    const message = 'the database here is older than the last one that was published';
+    throw new PacksignError('PREVIOUS_INVALID', message, {
+      hint: 'put the newer one back; to continue from the old one, restart packsign watch DIRECTORY',
+    });
   }
   return { published, signed };
 }
@@ -52,7 +49,7 @@ export async function predecessorOf(last: Last | null): Promise<Predecessor> {
   };
 }
 
-/** The last publication again, byte for byte, in a directory that was made anew. */
+/** Publishes the last publication again, byte for byte. */
 export async function putBack(published: Published, last: Last, { now }: Run): Promise<Published> {
   const { encodeCertificates } = await import('../pgp/certificates.js');
   const { binary } = encodeCertificates(await last.published.certificates());

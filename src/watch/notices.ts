@@ -2,28 +2,28 @@ import type { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import type { BuiltCandidate } from '../release/candidate.js';
 
-/** Something that came of a cycle, for people and scripts. */
+/** A result of a cycle, for people and scripts. */
 export interface Notice {
   readonly event: 'signed' | 'refreshed' | 'unchanged' | 'held' | 'refused' | 'error';
   readonly code: string | null;
-  /** File paths that it is about, sorted. */
+  /** The files that it is about, sorted. */
   readonly paths: readonly string[];
-  /** Those of them that are listed no more. */
+  /** Those of them that are no longer listed. */
   readonly withdrawn: readonly string[];
   readonly message: string | null;
   /** What to type next. */
   readonly hint: string | null;
-  /** Worth knowing, nothing that keeps a file out. */
+  /** Remarks that keep no file out. */
   readonly warnings: readonly Warning[];
 }
 
-export function noticeOf(error: PacksignError): Notice {
-  const isWaiting = ['NO_ARCHIVES', 'CLOCK_BEHIND'].includes(error.code);
-  const event = isWaiting ? 'held' : error.exitStatus === 1 ? 'refused' : 'error';
-  return { ...SILENT, event, code: error.code, message: error.message, hint: error.hint };
+export function noticeOf({ code, message, hint, exitStatus }: PacksignError): Notice {
+  const isWaiting = ['NO_ARCHIVES', 'CLOCK_BEHIND'].includes(code);
+  const event = isWaiting ? 'held' : exitStatus === 1 ? 'refused' : 'error';
+  return { ...SILENT, event, code, message, hint };
 }
 
-/** A notice of which there is nothing more to say. */
+/** A notice that says nothing but its event. */
 export const SILENT = {
   code: null,
   paths: [],
@@ -38,7 +38,7 @@ export function settingsHeld(): Notice {
     ...SILENT,
     event: 'held',
     code: 'SETTINGS_CHANGED',
-    message: 'packsign.json was changed; what it changes waits until a person signs it',
+    message: 'packsign.json changed; its changes wait until a person signs them',
     hint: 'packsign diff DIRECTORY shows what it changes; then packsign build DIRECTORY and packsign sign DIRECTORY',
   };
 }
@@ -50,7 +50,7 @@ const HELD_HINTS: Readonly<Record<string, string>> = {
     'give it "Name" and "Version" in packsign.json, then packsign build DIRECTORY and packsign sign DIRECTORY',
 };
 
-/** One piece of news for each reason, whatever the number of files. */
+/** One notice for each reason, whatever the number of files. */
 export function heldNotices(held: readonly Warning[]): Notice[] {
   return Array.from(new Set(held.map(({ code }) => code))).map((code) => {
     const same = held.filter((warning) => warning.code === code);
@@ -66,41 +66,26 @@ export function heldNotices(held: readonly Warning[]): Notice[] {
 }
 
 export function nothingToList({ warnings }: BuiltCandidate): Notice {
-  return {
-    ...SILENT,
-    event: 'held',
-    code: 'NO_ARCHIVES',
-    message: 'there is nothing to list yet',
-    warnings,
-  };
+  const message = 'there is nothing to list yet';
+  return { ...SILENT, event: 'held', code: 'NO_ARCHIVES', message, warnings };
 }
 
 export function signedNotice(
-  { difference, unchanged, warnings }: BuiltCandidate,
+  { difference: { added, withdrawn, changed }, unchanged, warnings }: BuiltCandidate,
   { missing, warnings: left }: { missing: number | null; warnings: readonly Warning[] },
 ): Notice {
-  const paths = [
-    ...difference.added,
-    ...difference.withdrawn,
-    ...difference.changed.map(({ path }) => path),
-  ].sort();
+  const paths = [...added, ...withdrawn, ...changed.map(({ path }) => path)].sort();
   if (missing !== null) {
     const message = `${missing} more signatures are needed before it is published`;
-    return {
-      ...SILENT,
-      event: 'held',
-      code: 'SIGNATURES_MISSING',
-      paths,
-      message,
-      hint: 'packsign sign DIRECTORY --key KEY',
-    };
+    const hint = 'packsign sign DIRECTORY --key KEY';
+    return { ...SILENT, event: 'held', code: 'SIGNATURES_MISSING', paths, message, hint };
   }
-  const added = new Set(difference.added);
+  const isNew = new Set(added);
   return {
     ...SILENT,
     event: unchanged ? 'refreshed' : 'signed',
     paths,
-    withdrawn: difference.withdrawn,
-    warnings: [...left, ...warnings.filter(({ path }) => path !== null && added.has(path))],
+    withdrawn,
+    warnings: [...left, ...warnings.filter(({ path }) => path !== null && isNew.has(path))],
   };
 }

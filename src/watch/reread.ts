@@ -2,21 +2,21 @@ import { createHash } from 'node:crypto';
 import { lstat, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { reasonOf, systemCode } from '../errors.js';
 import { READ_FLAGS } from '../disk/files.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
+import { reasonOf, systemCode } from '../errors.js';
 import type { ScannedFile } from '../places/scan.js';
 
-/** What a second reading of a file gave. */
+/** The result of reading a file again. */
 export type Reread =
   | { readonly kind: 'read'; readonly sha256: string }
-  /** It is not there, or not the file that it was: nothing can be said. */
+  /** The file is gone, or another file: its bytes say nothing. */
   | { readonly kind: 'other' }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 const BLOCK_BYTES = 1024 * 1024;
 
-/** The file under a path as a scan would see it; null where there is none. */
+/** The file at a path as a scan would see it; null if there is none. */
 export async function lookAt(directory: string, path: string): Promise<ScannedFile | null> {
   try {
     return { path, identity: identityOf(await lstat(join(directory, path), { bigint: true })) };
@@ -25,14 +25,11 @@ export async function lookAt(directory: string, path: string): Promise<ScannedFi
   }
 }
 
-/**
- * Hashes a file once more, in the background: a block at a time, with a pause after each. The file must be the one that
- * was looked at, before and after (threat T15).
- */
+/** Hashes a file in the background, with a pause after each block. It must stay the same file all the time (threat T15). */
 export async function rereadFile(
   directory: string,
   file: ScannedFile,
-  pause: (bytes: number) => Promise<void>,
+  pause: (bytes: number) => Promise<unknown>,
 ): Promise<Reread> {
   let handle: FileHandle | null = null;
   try {

@@ -1,21 +1,21 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CacheStore } from '../release/digest-cache.js';
-import { readBounded, writeDurably } from '../disk/files.js';
-import { lookAt, rereadFile } from './reread.js';
+import { quietly, readBounded, writeDurably } from '../disk/files.js';
 import type { FileEntries } from '../model/file-entry.js';
 import { compareText } from '../model/package.js';
 import { parseDuration } from '../model/settings.js';
 import type { Settings } from '../model/settings.js';
+import type { CacheStore } from '../release/digest-cache.js';
 import type { Run } from '../run.js';
 import { SILENT } from './notices.js';
 import type { Notice } from './notices.js';
+import { lookAt, rereadFile } from './reread.js';
 
-/** Reads published files again, one after the other, for as long as a watch runs. */
+/** Reads the published files again, one after the other, while a watch runs. */
 export interface Scrubber {
-  /** When there is something to say that was not said; Infinity where there is not. */
+  /** When it has something new to say; Infinity while it has nothing. */
   readonly dueMs: () => number;
-  /** What is wrong now. */
+  /** Everything that is wrong now. */
   readonly news: () => readonly Notice[];
   readonly stop: () => Promise<void>;
 }
@@ -24,12 +24,12 @@ export interface ScrubOptions {
   readonly settings: () => Settings;
   /** What is published; null while nothing is. */
   readonly files: () => FileEntries | null;
-  /** Knows the files that were not touched since they were hashed. */
+  /** Knows the hashes of files that nobody has changed since. */
   readonly cache: Pick<CacheStore, 'find'>;
   readonly run: Pick<Run, 'clock' | 'stateFolder'>;
 }
 
-/** Which file was read last, and when. */
+/** The file that was read last, and when. */
 interface Position {
   readonly path: string;
   readonly atMs: number;
@@ -37,29 +37,30 @@ interface Position {
 
 const NAME = 'scrub';
 const NAME_LIMIT_BYTES = 4096;
-/** Settings and clocks are looked at this often. */
+/** How often we check settings and clock. */
 const GLANCE_MS = 5000;
 const SAVE_MS = 60_000;
-/** Others want to read the disk as well. */
+/** Leaves most of the disk's time to others. */
 const BYTES_PER_MS = 32 * 1024;
 
 /**
- * Finds what the cache never would: bytes that went bad on the disk while nobody wrote the file (cli contract, `Scrub`).
- * One round over all files takes as long as the setting says, spread evenly; a new watch goes on where the last one ended.
+ * Finds what the cache never would: bytes that went bad on the disk although nobody wrote the file (cli contract,
+ * `Scrub`). One round over all files takes as long as the setting says, spread evenly; a new watch continues where the
+ * last one ended.
  */
 export function startScrub(directory: string, options: ScrubOptions): Scrubber {
+  const { clock, stateFolder } = options.run;
   const stop = new AbortController();
   const found = new Map<string, Notice>();
   const said = new Set<string>();
   const isStopped = () => stop.signal.aborted;
   const rest = (ms: number) => sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
-  let position = readPosition(options.run.stateFolder);
+  let position = readPosition(stateFolder);
   let savedMs = 0;
 
   async function run(): Promise<void> {
     while (!isStopped()) {
-      const nowMs = options.run.clock().getTime();
-      const next = nextStep(position, nowMs, options);
+      const next = nextStep(position, clock().getTime(), options);
       if (next === null || next.inMs > GLANCE_MS) {
         await rest(GLANCE_MS);
         continue;
@@ -76,11 +77,11 @@ export function startScrub(directory: string, options: ScrubOptions): Scrubber {
       found.delete(path);
       said.delete(path);
     } else found.set(path, news);
-    const atMs = options.run.clock().getTime();
+    const atMs = clock().getTime();
     position = { path, atMs };
     if (Math.abs(atMs - savedMs) < SAVE_MS) return;
     savedMs = atMs;
-    writePosition(options.run.stateFolder, position);
+    writePosition(stateFolder, position);
   }
 
   const running = run();
@@ -93,12 +94,12 @@ export function startScrub(directory: string, options: ScrubOptions): Scrubber {
     stop: async () => {
       stop.abort();
       await running;
-      if (position !== null) writePosition(options.run.stateFolder, position);
+      if (position !== null) writePosition(stateFolder, position);
     },
   };
 }
 
-/** Which file comes next, and in how many milliseconds. Null where none is to be read. */
+/** The next file, and in how many milliseconds to read it. Null if there is none. */
 function nextStep(
   position: Position | null,
   nowMs: number,
@@ -109,7 +110,7 @@ function nextStep(
   const path = paths.find((name) => position === null || compareText(name, position.path) > 0) ?? paths[0];
   if (period === null || path === undefined) return null;
   const stepMs = (period * 1000) / paths.length;
-  // A clock that was set back must not end it.
+  // Counts from now if the clock was set back.
   const sinceMs = position === null || position.atMs > nowMs ? 0 : nowMs - position.atMs;
   return { path, inMs: Math.max(1, stepMs - sinceMs) };
 }
@@ -117,15 +118,13 @@ function nextStep(
 async function compare(
   directory: string,
   path: string,
-  { cache, rest }: { cache: Pick<CacheStore, 'find'>; rest: (ms: number) => Promise<unknown> },
+  { cache, rest }: { cache: ScrubOptions['cache']; rest: (ms: number) => Promise<unknown> },
 ): Promise<Notice | null> {
   const file = await lookAt(directory, path);
   const known = file === null ? null : cache.find(file);
-  // Of a file that was touched since a turn finds out.
+  // A cycle handles a file that somebody changed.
   if (file === null || known === null) return null;
-  const reread = await rereadFile(directory, file, async (bytes) => {
-    await rest(bytes / BYTES_PER_MS);
-  });
+  const reread = await rereadFile(directory, file, (bytes) => rest(bytes / BYTES_PER_MS));
   if (reread.kind === 'unreadable') {
     return trouble(path, 'ARCHIVE_UNREADABLE', `can no longer be read: ${reread.reason}`);
   }
@@ -135,27 +134,22 @@ async function compare(
 }
 
 function trouble(path: string, code: 'ARCHIVE_DIFFERS' | 'ARCHIVE_UNREADABLE', message: string): Notice {
-  const hint = 'restore it from a copy; until then whoever downloads it is warned';
+  const hint = 'restore it from a copy; until then everybody who downloads it gets a warning';
   return { ...SILENT, event: 'error', code, paths: [path], message, hint };
 }
 
 function readPosition(stateFolder: string): Position | null {
   try {
     const bytes = readBounded(join(stateFolder, NAME), NAME_LIMIT_BYTES);
-    const value = JSON.parse(bytes?.toString() ?? 'null') as Partial<Position> | null;
-    return typeof value?.path === 'string' && typeof value.atMs === 'number'
-      ? { path: value.path, atMs: value.atMs }
-      : null;
+    const { path, atMs } = JSON.parse(bytes?.toString() ?? '{}') as Partial<Position>;
+    return typeof path === 'string' && typeof atMs === 'number' ? { path, atMs } : null;
   } catch {
-    // Only where to begin.
+    // Then it begins with the first file.
     return null;
   }
 }
 
 function writePosition(stateFolder: string, position: Position): void {
-  try {
-    writeDurably(join(stateFolder, NAME), Buffer.from(JSON.stringify(position)));
-  } catch {
-    // The next watch begins somewhere else.
-  }
+  // Without it the next watch begins with the first file.
+  quietly(() => writeDurably(join(stateFolder, NAME), Buffer.from(JSON.stringify(position))));
 }

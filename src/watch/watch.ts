@@ -1,24 +1,21 @@
-import { openCache } from '../release/digest-cache.js';
-import { openFileEvents } from './file-events.js';
-import { parseDuration } from '../model/settings.js';
 import { lintPublished } from '../keys/lint-published.js';
+import { parseDuration } from '../model/settings.js';
 import { readPublished } from '../published/read.js';
+import { openCache } from '../release/digest-cache.js';
 import { preflight } from '../release/preflight.js';
+import { makeCycles } from './cycle.js';
+import type { Cycle, CycleOptions, Cycles } from './cycle.js';
+import { openFileEvents } from './file-events.js';
+import type { FileEventsOptions } from './file-events.js';
+import { SILENT } from './notices.js';
+import type { Notice } from './notices.js';
 import { startScrub } from './scrub.js';
 import { stableStates } from './stability.js';
 import type { DirectoryState } from './stability.js';
-import { makeCycles } from './cycle.js';
-import type { Cycle, CycleOptions, Cycles } from './cycle.js';
-import { SILENT } from './notices.js';
-import type { Notice } from './notices.js';
 
-export interface WatchOptions extends Omit<CycleOptions, 'cache'> {
-  /** Looks on a timer instead of waiting for the system's hints. */
-  readonly poll: boolean;
-  /** Ends once everything that is there has settled and had its turn. */
+export interface WatchOptions extends Omit<CycleOptions, 'cache'>, Omit<FileEventsOptions, 'signal'> {
+  /** Ends once all files are stable and a cycle has handled them. */
   readonly once: boolean;
-  /** Hears why the system's hints ended and the timer took over. */
-  readonly onFallback: (reason: string) => void;
 }
 
 export interface WatchEvent extends Omit<Notice, 'event'> {
@@ -26,7 +23,7 @@ export interface WatchEvent extends Omit<Notice, 'event'> {
   readonly at: Date;
   /** `Issued` of the database that is published now. */
   readonly issued: Date | null;
-  /** How long the turn took; null where there was none. */
+  /** How long the cycle took; null if there was none. */
   readonly tookMs: number | null;
 }
 
@@ -34,9 +31,9 @@ const DEFAULT_SETTLE_SECONDS = 2;
 const RETRY_MS = { shortest: 500, longest: 60_000 } as const;
 
 /**
- * Keeps a directory's database signed (cli contract, `watch`): a turn at once, then one after each change
- * that has settled, and before the database expires. Ends by `signal`, or with `once`. Throws before the
- * first turn what keeps it from ever signing: the codes of `rehearse`, SETTINGS_INVALID.
+ * Keeps a directory's database signed (cli contract, `watch`): runs a cycle at once, then one whenever changed files are
+ * stable, and before the database expires. Ends by `signal`, or with `once`. Before the first cycle it throws what would
+ * keep it from ever signing: the codes of `preflight`, SETTINGS_INVALID.
  */
 export async function* watch(
   directory: string,
@@ -76,18 +73,18 @@ export async function* watch(
   }
 }
 
-/** What is put back when it is lost, besides what is published. */
+/** The files of the trust page, which cycles restore too. */
 async function pageFileNames(): Promise<readonly string[]> {
   const { pageFiles } = await import('../page/publish-page.js');
   return pageFiles();
 }
 
-/** When a turn is due by itself: before the database expires, and after one that failed. */
+/** When a cycle is due without a change: before the database expires, and after a cycle that failed. */
 export interface Timing {
   readonly dueMs: () => number;
-  /** Whether the last turn was refused. */
+  /** Whether the last cycle was refused. */
   readonly isRefused: () => boolean;
-  readonly took: (turn: Cycle) => void;
+  readonly took: (cycle: Cycle) => void;
 }
 
 export function makeTiming(cycles: Pick<Cycles, 'refreshDate'>, clock: () => Date): Timing {
@@ -96,14 +93,13 @@ export function makeTiming(cycles: Pick<Cycles, 'refreshDate'>, clock: () => Dat
   let refreshNotBeforeMs = 0;
   let isRefused = false;
   const refreshMs = () => cycles.refreshDate()?.getTime() ?? Infinity;
-  // Nothing is put off for longer than that, also when the clock was set back since.
+  // Never waits any longer, even if the clock was set back.
   const soon = (atMs: number) => (atMs - clock().getTime() > RETRY_MS.longest ? clock().getTime() : atMs);
   return {
-    dueMs: () =>
-      Math.min(
-        retryAtMs === Infinity ? Infinity : soon(retryAtMs),
-        Math.max(refreshMs(), soon(refreshNotBeforeMs)),
-      ),
+    dueMs: () => {
+      const retryMs = retryAtMs === Infinity ? Infinity : soon(retryAtMs);
+      return Math.min(retryMs, Math.max(refreshMs(), soon(refreshNotBeforeMs)));
+    },
     isRefused: () => isRefused,
     took: ({ again }) => {
       const nowMs = clock().getTime();
@@ -111,7 +107,7 @@ export function makeTiming(cycles: Pick<Cycles, 'refreshDate'>, clock: () => Dat
       if (again === 'later') waitMs = RETRY_MS.longest;
       retryAtMs = again === 'no' ? Infinity : nowMs + waitMs;
       waitMs = again === 'soon' ? Math.min(waitMs * 2, RETRY_MS.longest) : RETRY_MS.shortest;
-      // One that is still due after its turn was refused; that will not be otherwise a moment later.
+      // Still due after its cycle, so it was refused, and would be again a moment later.
       refreshNotBeforeMs = refreshMs() <= nowMs ? nowMs + RETRY_MS.longest : 0;
     },
   };
@@ -123,22 +119,22 @@ export interface CycleLoop {
   readonly clock: () => Date;
 }
 
-/** The loop itself: one turn for each settled state, never two at once, and what there is to say of each. */
+/** The loop itself: runs one cycle for each stable state, never two at once, and yields what each has to say. */
 export async function* watchCycles(
-  settled: AsyncIterable<DirectoryState>,
+  states: AsyncIterable<DirectoryState>,
   { cycles, timing, clock }: CycleLoop,
 ): AsyncGenerator<WatchEvent, void, void> {
   let known: ReadonlySet<string> = new Set();
   let issued: Date | null = null;
   let isFirst = true;
-  for await (const state of settled) {
+  for await (const state of states) {
     const beganMs = clock().getTime();
     const taken = await cycles.take(state);
     timing.took(taken);
     if (state.kind === 'seen') state.ended?.();
     issued = taken.issued;
     const tookMs = clock().getTime() - beganMs;
-    // What is wrong and stays wrong is said once, not at every turn.
+    // Report a trouble that lasts once, not in every cycle.
     const fresh = taken.news.filter((news) => !isTrouble(news) || !known.has(keyOf(news)));
     known = new Set(taken.news.filter(isTrouble).map(keyOf));
     for (const news of fresh) yield { ...news, at: clock(), issued, tookMs };

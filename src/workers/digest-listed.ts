@@ -6,16 +6,16 @@ import { hashFiles } from './hash.js';
 import { identityOf } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
 
-/** What stands at the path of a listed file. */
+/** What is at the path of a listed file. */
 export type FoundFile =
   | { readonly kind: 'digested'; readonly size: number; readonly sha256: string }
   | { readonly kind: 'missing' }
-  /** Something that cannot be the file; `found` says what. */
+  /** Not the file; `found` says what it is. */
   | { readonly kind: 'other'; readonly found: string };
 
 /**
- * Hashes the files that a database lists, each a regular file reached without a link that leads out of
- * the directory (docs/FORMAT.md §8 step 11). A file whose size differs is not read at all.
+ * Hashes the files that a database lists: regular files, reached without a link out of the directory
+ * (docs/FORMAT.md §8 step 11). Does not read files of a different size.
  */
 export async function digestListed(
   directory: string,
@@ -58,7 +58,7 @@ function look(
     if (stats.isSymbolicLink()) return { kind: 'other', found: 'a symbolic link' };
     if (!stats.isFile()) return { kind: 'other', found: 'not a regular file' };
     if (!isInside(dirname(path)))
-      return { kind: 'other', found: 'a file outside of the directory, behind a link' };
+      return { kind: 'other', found: 'a file outside the directory, behind a link' };
     return { path, identity: identityOf(stats) };
   } catch (error) {
     const code = systemCode(error);
@@ -67,17 +67,16 @@ function look(
   }
 }
 
-/** Whether a folder of the directory really lies in it; looked up once for each. */
+/** Tells whether a folder of the directory is really in it; looks once at each. */
 function insideOf(directory: string): (folder: string) => boolean {
   const root = realpathSync(directory);
   const known = new Map<string, boolean>();
   return (folder) => {
-    let inside = known.get(folder);
-    if (inside === undefined) {
-      const real = realpathSync(join(directory, folder));
-      inside = real === root || real.startsWith(root.endsWith(sep) ? root : root + sep);
-      known.set(folder, inside);
-    }
-    return inside;
+    const before = known.get(folder);
+    if (before !== undefined) return before;
+    const real = realpathSync(join(directory, folder));
+    const isInside = real === root || real.startsWith(root.endsWith(sep) ? root : root + sep);
+    known.set(folder, isInside);
+    return isInside;
   };
 }

@@ -12,13 +12,13 @@ import type { ScannedFile } from '../places/scan.js';
 
 const NOTHING: Filled = { length: 0, isLast: false };
 
-/** One set a thread, made when it is first of use; null where it cannot be. */
+/** One set for each thread, made when first needed; null if the platform has none. */
 let lanes: Lanes | null | undefined;
 
 /**
- * As `digestFile`, of several files, up to `LANES`: several are read in turns, and MD5 is of all of them at once. One
- * that fails leaves the others alone. A promise is to be awaited before the next is asked for: what is looked for far
- * into several files at once takes memory for each of them. None rejects.
+ * As `digestFile`, for up to `LANES` files: reads them alternately, and computes their MD5 all at once. One that fails
+ * does not affect the others. Await each promise before you ask for the next result: searching far into several files at
+ * once takes memory for each. None rejects.
  */
 export function* digestFiles(
   files: readonly ScannedFile[],
@@ -29,7 +29,7 @@ export function* digestFiles(
   else for (const file of files) yield digestFile(file, options);
 }
 
-/** A file that is being read. */
+/** A file while it is read. */
 interface Reading {
   readonly file: ScannedFile;
   readonly size: number;
@@ -37,7 +37,7 @@ interface Reading {
   readonly slot: Buffer;
   readonly sha256: Hash;
   position: number;
-  /** Whether nothing more is to be read. */
+  /** Whether the file is read to its end, or failed. */
   isOver: boolean;
   metadata: MetadataReading | null;
   failure: Digested | null;
@@ -53,20 +53,18 @@ function* digestTogether(
   while (readings.some(({ isOver }) => !isOver)) {
     update(readings.map((reading) => (reading.isOver ? NOTHING : readPart(reading, options))));
   }
-  // Whoever asks for them one by one may have the lanes used for others meanwhile.
+  // Get all digests now: the caller may use the lanes for other files between two results.
   const finished = readings.map((reading, lane) => ({ ...reading, md5: digest(lane) }));
   for (const reading of finished) yield finish(reading, options);
 }
 
 function open(file: ScannedFile, slot: Buffer, { directory }: DigestOptions): Reading {
-  const size = Number(file.identity.size);
-  const sha256 = createHash('sha256');
   const reading = {
     file,
-    size,
+    size: Number(file.identity.size),
     fd: -1,
     slot,
-    sha256,
+    sha256: createHash('sha256'),
     position: 0,
     isOver: false,
     metadata: null,
@@ -79,20 +77,21 @@ function open(file: ScannedFile, slot: Buffer, { directory }: DigestOptions): Re
   }
 }
 
-/** Reads on, and takes in what the lanes do not. */
+/** Reads the next part of a file, for the lanes and for SHA-256. */
 function readPart(reading: Reading, { metadata }: DigestOptions): Filled {
   const { file, size, fd, slot, sha256, position } = reading;
   try {
     if (position === 0 && !isStill(fd, file.identity)) return giveUp(reading, CHANGED);
-    const wanted = Math.min(size - position, slot.length);
-    const bytes = readAt(fd, position, slot.subarray(0, wanted));
-    if (bytes.length < wanted) return giveUp(reading, CHANGED);
-    if (position === 0 && metadata)
-      reading.metadata = readMetadataFromHead(file.path, bytes, wanted === size);
+    const length = Math.min(size - position, slot.length);
+    const bytes = readAt(fd, position, slot.subarray(0, length));
+    if (bytes.length < length) return giveUp(reading, CHANGED);
+    if (position === 0 && metadata) {
+      reading.metadata = readMetadataFromHead(file.path, bytes, length === size);
+    }
     sha256.update(bytes);
-    reading.position += wanted;
+    reading.position += length;
     reading.isOver = reading.position === size;
-    return { length: wanted, isLast: reading.isOver };
+    return { length, isLast: reading.isOver };
   } catch (error) {
     return giveUp(reading, failed(error));
   }
@@ -108,13 +107,14 @@ function finish(
   { file, size, fd, sha256, md5, metadata, failure }: Reading & { readonly md5: string },
   options: DigestOptions,
 ): Digested | Promise<Digested> {
-  const digested = failure ?? judge(fd, file, { size, sha256: sha256.digest('hex'), md5, reading: metadata });
+  const hashed = { kind: 'digested', size, sha256: sha256.digest('hex'), md5, reading: metadata } as const;
+  const digested = failure ?? unlessChanged(fd, file, hashed);
   return fd < 0 ? digested : leave(fd, file, { digested, metadata: options.metadata });
 }
 
-function judge(fd: number, file: ScannedFile, hashed: Omit<Hashed, 'kind'>): Digested {
+function unlessChanged(fd: number, file: ScannedFile, hashed: Hashed): Digested {
   try {
-    return isStill(fd, file.identity) ? { kind: 'digested', ...hashed } : CHANGED;
+    return isStill(fd, file.identity) ? hashed : CHANGED;
   } catch (error) {
     return failed(error);
   }

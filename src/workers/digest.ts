@@ -8,15 +8,15 @@ import { identityOf, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
 
-/** What one reading of a file gave. */
+/** The result of reading one file. */
 export type Digested =
   | {
       readonly kind: 'digested';
-      /** Bytes, counted from what was hashed. */
+      /** In bytes, counted while hashing. */
       readonly size: number;
-      /** Empty where this reading was for MD5 alone. */
+      /** Empty if this reading was for MD5 alone. */
       readonly sha256: string;
-      /** Null where MD5 was not asked for. */
+      /** Null if it was not asked for. */
       readonly md5: string | null;
       readonly reading: MetadataReading | null;
     }
@@ -32,21 +32,20 @@ export interface DigestOptions {
   readonly directory: string;
   readonly sha256: boolean;
   readonly md5: boolean;
-  /** Whether what the file says of itself is wanted too. */
+  /** Whether to read the file's metadata too. */
   readonly metadata: boolean;
 }
 
 const BLOCK_BYTES = 256 * 1024;
-/** Files up to here are hashed in one call, which costs a fifth of a running hash. */
+/** Files up to this size are hashed in one call, which costs a fifth of a running hash. */
 const ONE_SHOT_BYTES = 64 * 1024;
 
-// One buffer a thread: nobody else comes in between while a file is read into it.
+// One buffer for each thread, which reads one file at a time into it.
 let block = Buffer.alloc(0);
 
 /**
- * Hashes one file and reads its metadata in the same pass. The file must be the one that was scanned,
- * before and after (threat T15). Never throws for anything that a file can be, and makes a promise only where the
- * metadata does not stand in the first bytes.
+ * Hashes one file and reads its metadata in the same pass. The file must be the one that was scanned, before and after
+ * (threat T15). Never throws, whatever the file is. Returns a promise only if the first bytes do not have the metadata.
  */
 export function digestFile(file: ScannedFile, options: DigestOptions): Digested | Promise<Digested> {
   let fd: number;
@@ -58,7 +57,7 @@ export function digestFile(file: ScannedFile, options: DigestOptions): Digested 
   return leave(fd, file, { digested: digestOpen(fd, file, options), metadata: options.metadata });
 }
 
-/** Closes a file that was digested: at once, or after a look further into it where the first bytes did not tell its metadata. */
+/** Closes a file that was digested, after looking further into it if the first bytes did not have its metadata. */
 export function leave(
   fd: number,
   file: ScannedFile,
@@ -71,40 +70,40 @@ export function leave(
   return digested;
 }
 
-export const CHANGED: Digested = {
+export const CHANGED = {
   kind: 'failed',
   code: 'CHANGED_WHILE_READ',
   message: 'changed while it was read',
-};
+} as const;
 
 export function isStill(fd: number, identity: FileIdentity): boolean {
   return isSameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
 }
 
-/** The start of a file, or all of it where it fits into a block. */
+/** The start of a file, or all of it if it fits into a block. */
 function readHead(fd: number, size: number): Buffer {
   if (block.length === 0) block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   return readAt(fd, 0, block.subarray(0, size));
 }
 
-/** The digests, and the metadata where the first bytes tell it. */
+/** The digests, and the metadata if the first bytes have it. */
 function digestOpen(fd: number, file: ScannedFile, options: DigestOptions): Digested {
   const size = Number(file.identity.size);
   try {
-    // What is read at one go is judged afterwards, by a look that holds for before as well.
+    // For a file that is read in one go, the check afterwards suffices.
     if (size >= BLOCK_BYTES && !isStill(fd, file.identity)) return CHANGED;
     const head = readHead(fd, size);
     const isWhole = head.length === size;
     const reading = options.metadata ? readMetadataFromHead(file.path, head, isWhole) : null;
     const digests = isWhole && size <= ONE_SHOT_BYTES ? hashWhole(head, options) : hashOn(fd, head, options);
     if (digests.size !== size || !isStill(fd, file.identity)) return CHANGED;
-    return { kind: 'digested', size, sha256: digests.sha256, md5: digests.md5, reading };
+    return { kind: 'digested', ...digests, reading };
   } catch (error) {
     return failed(error);
   }
 }
 
-/** The metadata of what was digested, where the first bytes did not tell it. Closes the file. Never rejects. */
+/** Reads metadata that the first bytes did not have. Closes the file. Never rejects. */
 async function lookFurther(fd: number, file: ScannedFile, digested: Hashed): Promise<Digested> {
   try {
     const reading = await readMetadata(file.path, { fd, size: Number(file.identity.size) });
@@ -116,11 +115,7 @@ async function lookFurther(fd: number, file: ScannedFile, digested: Hashed): Pro
   }
 }
 
-interface Digests {
-  readonly size: number;
-  readonly sha256: string;
-  readonly md5: string | null;
-}
+type Digests = Pick<Hashed, 'size' | 'sha256' | 'md5'>;
 
 function hashWhole(bytes: Buffer, { sha256, md5 }: DigestOptions): Digests {
   return {
@@ -142,7 +137,7 @@ function hashOn(fd: number, head: Buffer, options: DigestOptions): Digests {
   return { size, sha256: sha256?.digest('hex') ?? '', md5: md5?.digest('hex') ?? null };
 }
 
-/** What a file holds from a position on, as far as it goes and there is room for. */
+/** Reads a file from a position on, until the end or until `room` is full. */
 export function readAt(fd: number, position: number, room: Buffer): Buffer {
   let length = 0;
   while (length < room.length) {
@@ -156,7 +151,6 @@ export function readAt(fd: number, position: number, room: Buffer): Buffer {
 export function failed(error: unknown): Digested {
   const code = systemCode(error);
   if (code === 'ENOENT') return { kind: 'failed', code: 'GONE', message: 'is gone' };
-  if (code === 'ELOOP')
-    return { kind: 'failed', code: 'CHANGED_WHILE_READ', message: 'became a symbolic link' };
+  if (code === 'ELOOP') return { ...CHANGED, message: 'became a symbolic link' };
   return { kind: 'failed', code: 'UNREADABLE', message: `cannot be read: ${reasonOf(error)}` };
 }

@@ -9,15 +9,15 @@ export interface PlanOptions extends Pick<DigestOptions, 'md5' | 'metadata'> {
 }
 
 /**
- * From here on a file is worth two readings at once, one for each digest, while threads would stand idle; and
- * is left to other threads, so that this one still hears of signals. (Of eight smaller ones it does after 0.1 s.)
+ * From this size on, reading a file twice at once, for each digest, pays off if threads are idle. Other threads hash these
+ * files, so that this one still receives signals. (While it hashes eight smaller ones, a signal waits 0.1 s.)
  */
 const LARGE_BYTES = 8 * 1024 * 1024;
-/** Below that, opening a file costs more than its MD5. */
+/** Below this size, opening a file costs more than its MD5. */
 const TOGETHER_BYTES = 64 * 1024;
-/** What so many bytes save is more than it takes to get ready for it. */
+/** Below this many bytes, preparing the lanes costs more than they save. */
 const WORTH_TOGETHER_BYTES = 64 * 1024 * 1024;
-/** What a byte costs in SHA-256, in MD5 by itself, and in a lane, which all others wait for: nanoseconds, about. */
+/** Roughly how many nanoseconds a byte costs in SHA-256, in MD5 alone, and in a lane, which all others wait for. */
 const SHA256_COST = 0.57;
 const MD5_COST = 1.3;
 const LANE_COST = 2.05;
@@ -32,8 +32,8 @@ interface Numbered {
 }
 
 /**
- * The order of work: what takes long first, so that no thread is left alone with it at the end. With MD5, files of like
- * size are read together.
+ * Puts long tasks first, so that no thread is left alone with one at the end. With MD5, groups files of similar size to
+ * read them together.
  */
 export function planTasks(files: readonly ScannedFile[], options: PlanOptions): readonly HashTask[] {
   const numbered = files.map(({ identity }, index) => ({ index, bytes: Number(identity.size) }));
@@ -49,11 +49,11 @@ export function planTasks(files: readonly ScannedFile[], options: PlanOptions): 
 }
 
 function isWorthTogether(files: readonly Numbered[], { md5 }: PlanOptions): boolean {
-  // Where only approved algorithms are allowed, OpenSSL is to say so.
+  // If only approved algorithms are allowed, leave MD5 to OpenSSL, which refuses it.
   return md5 && totalOf(files) >= WORTH_TOGETHER_BYTES && getFips() === 0;
 }
 
-/** Divides files, the longest first, into groups of which each thread gets as many; one that is much longer stays alone. */
+/** Divides files, longest first, into equally many groups for each thread; a much longer file stays alone. */
 function groupAlike(files: readonly Numbered[], threads: number): readonly (readonly Numbered[])[] {
   const rounds = Math.ceil(files.length / LANES / threads);
   const most = Math.ceil(files.length / (rounds * threads));
@@ -71,12 +71,12 @@ function costAlone(files: readonly Numbered[]): number {
   return totalOf(files) * (SHA256_COST + MD5_COST);
 }
 
-/** Of files with the longest first. */
+/** For files with the longest first. */
 function costTogether(files: readonly Numbered[]): number {
   return totalOf(files) * SHA256_COST + (files[0]?.bytes ?? 0) * LANE_COST;
 }
 
-/** Large files that do not fill all threads are read once for each digest. */
+/** Splits the last large files, which do not occupy all threads, into one reading for each digest. */
 function splitLast(groups: readonly (readonly Numbered[])[], options: PlanOptions): readonly HashTask[] {
   const alone = groups.filter((group) => group.length === 1 && totalOf(group) >= LARGE_BYTES);
   const split = new Set(options.md5 ? alone.slice(alone.length - (alone.length % options.threads)) : []);

@@ -6,30 +6,27 @@ import { identitiesBytes, identitiesIn, identityAt, writeIdentity } from '../dis
 import type { FileIdentities } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
 
-/** One reading of a file, or of several that are digested together; files are named by their place in the list of files. */
-export interface HashTask {
+/** One reading of a file, or of several that are digested together, by their index in the list of files. */
+export interface HashTask extends Omit<DigestOptions, 'directory'> {
   readonly files: readonly number[];
-  readonly sha256: boolean;
-  readonly md5: boolean;
-  readonly metadata: boolean;
 }
 
 /**
- * All tasks, in a form that is handed to a thread at next to no cost: copying an object for each of many files costs
- * more than hashing them. The numbers lie in memory that all threads share.
+ * All tasks, in a form that costs little to hand to a thread: copying an object for each of many files costs more than
+ * hashing them. The numbers are in memory that all threads share.
  */
 export interface HashWork {
   readonly kind: 'hash';
   readonly directory: string;
-  /** The paths of all files, a line for each. */
+  /** The paths of all files, one on each line. */
   readonly paths: string;
-  /** Which files were scanned. */
+  /** The identities of the scanned files. */
   readonly identities: FileIdentities;
-  /** The files of all tasks, one after the other. */
+  /** The indices of the files of all tasks, one after the other. */
   readonly files: Int32Array;
-  /** Two numbers a task: where its files end in that list, and what is wanted. */
+  /** Two numbers for each task: where its files end in that list, and flags for its options. */
   readonly tasks: Int32Array;
-  /** How many tasks are taken. */
+  /** How many tasks the threads have taken. */
   readonly taken: Int32Array;
 }
 
@@ -38,7 +35,7 @@ const SHA256 = 1;
 const MD5 = 2;
 const METADATA = 4;
 
-/** How many results go into one message, and are done before others get their turn. */
+/** How many results go into one message, and how many files to hash between pauses. */
 const BATCH_FILES = 256;
 
 export function packTasks(
@@ -56,13 +53,13 @@ export function packTasks(
   tasks.forEach((task, at) => {
     for (const index of task.files) order[end++] = index;
     numbers[at * TASK_FIELDS] = end;
-    numbers[at * TASK_FIELDS + 1] = wantedBy(task);
+    numbers[at * TASK_FIELDS + 1] = flagsOf(task);
   });
   const paths = files.map(({ path }) => path).join('\n');
   return { kind: 'hash', directory, paths, identities, files: order, tasks: numbers, taken: shared(1) };
 }
 
-function wantedBy({ sha256, md5, metadata }: HashTask): number {
+function flagsOf({ sha256, md5, metadata }: HashTask): number {
   return (sha256 ? SHA256 : 0) | (md5 ? MD5 : 0) | (metadata ? METADATA : 0);
 }
 
@@ -76,7 +73,7 @@ export interface TaskTaker {
   readonly pause: () => unknown;
 }
 
-/** Takes tasks from the shared list until none is left. */
+/** Does tasks from the shared list until none is left. */
 export async function doTasks(work: HashWork, { take, pause }: TaskTaker): Promise<void> {
   const paths = work.paths.split('\n');
   const fileAt = (index: number): ScannedFile => ({
@@ -90,7 +87,7 @@ export async function doTasks(work: HashWork, { take, pause }: TaskTaker): Promi
     const end = endOf(work, next);
     const options = optionsOf(work, next);
     if (end === from + 1) {
-      // Nearly every one. Waiting where there is nothing to wait for costs as much as opening a file.
+      // Nearly every task. An `await` without a promise costs as much as opening a file.
       const index = work.files[from] ?? 0;
       const digested = digestFile(fileAt(index), options);
       take(digested instanceof Promise ? await digested : digested, index);
@@ -114,23 +111,19 @@ function endOf({ tasks }: HashWork, task: number): number {
 }
 
 function optionsOf({ directory, tasks }: HashWork, task: number): DigestOptions {
-  const wanted = tasks[task * TASK_FIELDS + 1] ?? 0;
-  return {
-    directory,
-    sha256: (wanted & SHA256) !== 0,
-    md5: (wanted & MD5) !== 0,
-    metadata: (wanted & METADATA) !== 0,
-  };
+  const flags = tasks[task * TASK_FIELDS + 1] ?? 0;
+  const has = (flag: number) => (flags & flag) !== 0;
+  return { directory, sha256: has(SHA256), md5: has(MD5), metadata: has(METADATA) };
 }
 
-/** One result as a line: messages between threads are text, which is copied as it is. */
+/** One result as a line: messages between threads are text, which is cheap to copy. */
 export function encodeRow(digested: Digested, index: number): string {
   if (digested.kind === 'failed') return `${index}\t\t\t\t${JSON.stringify(digested)}\n`;
   const { size, sha256, md5, reading } = digested;
   return `${index}\t${size}\t${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}\n`;
 }
 
-/** The results of such lines. JSON has no tabs and line ends of its own. */
+/** Reads the results from such lines. JSON escapes tabs and line ends. */
 export function decodeRows(rows: string, take: TaskTaker['take']): void {
   for (const row of rows.split('\n')) {
     if (row === '') continue;

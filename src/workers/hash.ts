@@ -8,31 +8,31 @@ import type { ScannedFile } from '../places/scan.js';
 import { openThreads } from './threads.js';
 import type { Threads } from './threads.js';
 
-/** What a file and a byte cost, about: below so much in all, one thread is done before others have started. */
+/** Rough costs of a file and of a byte: below this sum, one thread finishes before others have started. */
 const FILE_COST_US = 50;
 const BYTES_PER_US = 1000;
 const WORTH_SHARING_US = 20_000;
 
-/** Hears of each result as it comes, in whatever order. */
+/** Gets each result as it comes, in any order. */
 export type DigestListener = (digested: Digested, index: number) => void;
 
 export type HashOptions = Omit<DigestOptions, 'sha256'>;
 
 /** Files that are being hashed. */
 export interface Hashing {
-  /** Takes part in what is left, and gives the results in the order of the files. */
+  /** Helps with the rest, and gives the results in the order of the files. */
   readonly finish: () => Promise<readonly Digested[]>;
 }
 
 /**
- * Starts the threads that small files are shared with, once there are that many to be hashed: so the threads come up
- * while others are still looked for.
+ * Starts the threads for small files once there are enough of them, so that the threads warm up while the caller still
+ * looks for more files.
  */
 export function warmUpToHash(threads: Threads, files: number): void {
   if (files * FILE_COST_US >= WORTH_SHARING_US) threads.warmUp(threads.count - 1);
 }
 
-/** Hashes on as many threads as it is worth, while this one does something else. */
+/** Hashes on as many threads as pay off, while this one does something else. */
 export function startHashing(
   files: readonly ScannedFile[],
   options: HashOptions & { readonly threads: Threads },
@@ -50,7 +50,7 @@ export function startHashing(
   const work = packTasks(files, tasks, options.directory);
   const others = isShared ? Math.min(hasLarge ? threads.count : threads.count - 1, tasks.length) : 0;
   const working = threads.share(work, others).map((worker) => resultsOf(worker, take));
-  // Whoever starts it may fail before it is finished.
+  // The caller may fail before it calls `finish`.
   for (const each of working) each.catch(() => undefined);
   return {
     finish: async () => {
@@ -61,7 +61,7 @@ export function startHashing(
   };
 }
 
-/** Hashes files and waits for it. */
+/** Hashes files and waits for the results. */
 export async function hashFiles(
   files: readonly ScannedFile[],
   options: HashOptions,
@@ -75,7 +75,7 @@ export async function hashFiles(
   }
 }
 
-/** About what it takes to read and hash a file of so many bytes. */
+/** Roughly how long it takes to read and hash a file of so many bytes. */
 export function readingUs(bytes: number): number {
   return FILE_COST_US + bytes / BYTES_PER_US;
 }
@@ -84,7 +84,7 @@ function costUs(files: readonly ScannedFile[]): number {
   return files.reduce((sum, { identity }) => sum + readingUs(Number(identity.size)), 0);
 }
 
-/** Puts the two readings of a split file together again. One that failed fails the file. */
+/** Joins the two readings of a split file. If one failed, the file failed. */
 function joinHalves(tasks: readonly HashTask[], give: DigestListener): DigestListener {
   const awaited = new Map<number, number>();
   for (const index of tasks.flatMap((task) => task.files)) awaited.set(index, (awaited.get(index) ?? 0) + 1);
@@ -104,7 +104,7 @@ function joined(a: Digested, b: Digested): Digested {
   return { ...sha256, md5: md5.md5 };
 }
 
-/** Settles when a thread has no more results. */
+/** Resolves when a thread has no more results. */
 function resultsOf(worker: Worker, take: DigestListener): Promise<void> {
   return new Promise((resolve, reject) => {
     worker.on('message', (rows: string | null) => {

@@ -1,15 +1,15 @@
-// MD5 (RFC 1321) of several messages at once, as a WebAssembly module. It is put together here, from the tables of the
-// RFC: there is no binary to be trusted, and nothing to be compiled beforehand.
+// MD5 (RFC 1321) of several messages at once, as a WebAssembly module. This file makes the module from the tables of the
+// RFC, so that nobody has to trust a binary or compile one.
 
-/** A vector holds a number of each of four messages; with two vectors one is worked on while the other waits. */
+/** A vector holds a number of each of four messages; with two, the processor works on one while the other waits. */
 const VECTORS = 2;
 const VECTOR_LANES = 4;
 /** How many messages are hashed at once. */
 export const LANES = VECTORS * VECTOR_LANES;
 
-/** How many bytes of a message are in memory at a time, at most. */
+/** The most bytes of a message that are in memory at a time. */
 export const SLOT_BYTES = 256 * 1024;
-/** Room for the padding of a message, which takes 72 bytes at most; it keeps the slots off the same lines of the cache. */
+/** With room for a message's padding, at most 72 bytes; the rest keeps the slots off the same cache lines. */
 const SLOT_ROOM = SLOT_BYTES + 128;
 const PAGE_BYTES = 64 * 1024;
 
@@ -33,11 +33,11 @@ export function stateWordAt(lane: number, word: number): number {
 
 export interface LanesExports {
   readonly memory: { readonly buffer: ArrayBuffer };
-  /** Takes in so many blocks of every slot, from so many bytes behind its start. */
+  /** Hashes so many blocks of every slot, from an offset in bytes on. */
   readonly advance: (offset: number, blocks: number) => void;
 }
 
-/** RFC 1321, 3.4: by how many bits the steps of each round rotate; every fourth does as the first. */
+/** RFC 1321, 3.4: by how many bits the steps of each round rotate; they repeat after four steps. */
 const ROTATIONS: readonly (readonly number[])[] = [
   [7, 12, 17, 22],
   [5, 9, 14, 20],
@@ -88,7 +88,7 @@ const repeatWhile = (body: Code, condition: Code): Code =>
 
 const vector = (opcode: number, ...operands: readonly Code[]): Code =>
   all(...operands, bytes(0xfd, ...unsigned(opcode)));
-/** Aligned to 2^2 bytes, as far as is known. */
+/** Aligned to at least 2^2 bytes. */
 const load = (address: Code, offset: number): Code =>
   all(vector(0x00, address), bytes(2, ...unsigned(offset)));
 const store = (address: Code, offset: number, value: Code): Code =>
@@ -173,7 +173,7 @@ function stateBytesAt(index: number, word: number): number {
   return stateWordAt(index * VECTOR_LANES, word) * WORD_BYTES;
 }
 
-/** Takes in one block of each message, and goes on to the next. */
+/** Hashes one block of each message, and goes on to the next. */
 function oneBlock(): Code {
   const steps = Array.from({ length: 64 }, (_, step) => everyVector((locals) => oneStep(locals, step)));
   return all(
@@ -194,15 +194,15 @@ function setAll(locals: readonly number[], values: readonly Code[]): Code {
   return all(...values.map((value, at) => set(locals[at] ?? 0, value)));
 }
 
-// Which bytes of two vectors: the first two words of both in turn, or the last two; the first halves of both, or the last.
+// Bytes of two vectors: the first two words of both, alternating, or the last two; the first halves of both, or the last.
 const LOW_WORDS = [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
 const HIGH_WORDS = [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31];
 const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 const HIGH_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31];
 
-/** Turns four words of each of four messages into four vectors of one word of each; four times. */
+/** Transposes four words of each of four messages into four vectors with one word of each; four times. */
 function loadWords({ index, words, before }: Locals): Code {
-  // Nothing is kept there yet.
+  // Still unused.
   const scratch = before;
   return all(
     ...[0, 4, 8, 12].map((first) => {
@@ -229,7 +229,7 @@ function loadWords({ index, words, before }: Locals): Code {
   );
 }
 
-/** a = b + ((a + mix(b, c, d) + word + constant) <<< rotation), after which the four change their places. */
+/** a = b + ((a + mix(b, c, d) + word + constant) <<< rotation); then the four rotate their roles. */
 function oneStep({ state, words }: Locals, step: number): Code {
   const round = Math.floor(step / 16);
   const places = [0, 1, 2, 3].map((place) => state[(place + 64 - step) % STATE_WORDS] ?? 0);

@@ -3,19 +3,19 @@ import type { LanesExports } from './lanes-module.js';
 
 export { LANES };
 
-/** MD5 of up to `LANES` messages at once, at several times the rate of one after the other. */
+/** MD5 of up to `LANES` messages at once, several times as fast as one after the other. */
 export interface Lanes {
-  /** Where the bytes of a message are put, as many as fit at a time. */
+  /** Put the next bytes of a message here, as many as fit. */
   readonly slot: (lane: number) => Buffer;
-  /** Begins with new messages in all lanes. */
+  /** Begins new messages in all lanes. */
   readonly start: () => void;
-  /** Takes in what stands in the slots, one part for each lane that is in use. */
+  /** Hashes the contents of the slots, one part for each lane in use. */
   readonly update: (parts: readonly Filled[]) => void;
-  /** The MD5 of a message whose last part was taken in, in hexadecimal. */
+  /** The MD5 of a message after its last part, in hexadecimal. */
   readonly digest: (lane: number) => string;
 }
 
-/** What a slot holds. Whole blocks of 64 bytes, if it is not the last part of its message. */
+/** The contents of a slot: whole blocks of 64 bytes, unless it is the last part of its message. */
 export interface Filled {
   readonly length: number;
   readonly isLast: boolean;
@@ -31,7 +31,7 @@ interface WebAssemblyOfNode {
   readonly Instance: new (module: object) => { readonly exports: LanesExports };
 }
 
-/** Null where this platform cannot: no WebAssembly, or none with vectors, or not the address space that it takes. */
+/** Null if the platform has no WebAssembly, none with vectors, or not enough address space. */
 export function openLanes(): Lanes | null {
   try {
     const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyOfNode }).WebAssembly;
@@ -49,7 +49,7 @@ function lanesIn({ memory, advance }: LanesExports): Lanes {
   const setState = (lane: number, state: State) => {
     for (const [word, value] of state.entries()) words[stateWordAt(lane, word)] = value;
   };
-  /** How many blocks a slot holds, with the padding where the message ends (RFC 1321, 3.1 and 3.2). */
+  /** How many blocks a slot holds, after adding the padding at the message's end (RFC 1321, 3.1 and 3.2). */
   const blocksOf = (lane: number, { length, isLast }: Filled): number => {
     const total = (totals[lane] ?? 0) + length;
     totals[lane] = total;
@@ -70,7 +70,7 @@ function lanesIn({ memory, advance }: LanesExports): Lanes {
       const blocks = parts.map((part, lane) => blocksOf(lane, part));
       const states = parts.map((_, lane) => stateOf(lane));
       let done = 0;
-      // All go on together; what a lane makes of bytes behind its part is forgotten.
+      // All advance together. Restore the state of each lane that went beyond its part.
       for (const until of [...new Set(blocks)].sort((a, b) => a - b)) {
         if (until > done) advance(done * BLOCK_BYTES, until - done);
         for (const [lane, count] of blocks.entries()) if (count === until) states[lane] = stateOf(lane);

@@ -6,7 +6,7 @@ import type { StatWork } from './stat-together.js';
 
 type Work = HashWork | StatWork;
 
-/** Sends results as they come, and null when there are no more. */
+/** Sends results as they come, and null at the end. */
 async function hash(work: HashWork, send: (rows: string | null) => void): Promise<void> {
   let rows = '';
   const sendRows = () => {
@@ -23,7 +23,7 @@ async function hash(work: HashWork, send: (rows: string | null) => void): Promis
   send(null);
 }
 
-// Whoever started this thread ends it. What goes wrong in it ends it too, and is heard of there.
+// The thread that started this one ends it. An error ends it too, and reaches that thread.
 parentPort?.on('message', (work: Work) => {
   // eslint-disable-next-line @typescript-eslint/no-floating-promises
   if (work.kind === 'hash') hash(work, (rows) => parentPort?.postMessage(rows));

@@ -3,13 +3,13 @@ import { Worker } from 'node:worker_threads';
 
 /** The threads of one run. */
 export interface Threads {
-  /** How many it is worth having, with this one. */
+  /** How many pay off, including this one. */
   readonly count: number;
-  /** Starts so many others, unless they are there: they come up while this one does something else. */
+  /** Starts so many others, unless they run: they warm up while this one does something else. */
   readonly warmUp: (others: number) => void;
-  /** Hands work to so many others, which share it and do one after the other (`thread.ts` says what they can do). */
+  /** Gives work to so many others, which share it and finish one piece after the other (see `thread.ts`). */
   readonly share: (work: { readonly kind: string }, others: number) => readonly Worker[];
-  /** Ends every one, finished or not. */
+  /** Ends all others, finished or not. */
   readonly stop: () => void;
 }
 
@@ -19,7 +19,7 @@ export function openThreads(): Threads {
   const workers: Worker[] = [];
   const open = () => {
     const worker = new Worker(new URL('./thread.js', import.meta.url));
-    // Whoever shared work with it listens too. One that died is not given any more.
+    // The caller of `share` listens too. Give no more work to a thread that died.
     worker.on('error', () => undefined);
     worker.on('exit', () => {
       if (workers.includes(worker)) workers.splice(workers.indexOf(worker), 1);

@@ -107,7 +107,7 @@ describe.runIf(hasBzip2)('what the bzip2 tool packed is unpacked', () => {
     );
   });
 
-  it('empty, of one byte, of a few blocks of every level, and of exactly so many pieces', () => {
+  it('empty, one byte, a few blocks of every level, and an exact number of pieces', () => {
     for (const length of [0, 1, PIECE_BYTES, 3 * PIECE_BYTES, PIECE_BYTES + 1])
       for (const kind of kinds) expectUnpacked(bzip2(MAKERS[kind](length, 5)), MAKERS[kind](length, 5));
     for (let level = 1; level <= 9; level += 1)
@@ -118,7 +118,7 @@ describe.runIf(hasBzip2)('what the bzip2 tool packed is unpacked', () => {
     expectUnpacked(bzip2(MAKERS.text(2_500_000, 3)), MAKERS.text(2_500_000, 3));
   });
 
-  it('as several streams in a row, empty ones and other levels among them', () => {
+  it('several streams in a row, also empty ones and of other levels', () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ length: fc.nat(3000), level: fc.integer({ min: 1, max: 9 }), seed: fc.nat() }), {
@@ -136,7 +136,7 @@ describe.runIf(hasBzip2)('what the bzip2 tool packed is unpacked', () => {
     );
   });
 
-  it('with zeros behind it, and from chunks some of which are empty', () => {
+  it('with zeros after it, and from chunks of which some are empty', () => {
     const original = MAKERS.text(5000, 1);
     const packed = bzip2(original);
     expectUnpacked(Buffer.concat([packed, Buffer.alloc(10_000)]), original);
@@ -161,7 +161,7 @@ describe.runIf(hasBzip2)('T16: damage', () => {
     packed = Buffer.concat(streams);
   });
 
-  it('cut short anywhere, the input fails, and what was given out is a prefix', () => {
+  it('input cut short anywhere fails after a prefix of the output', () => {
     for (let cut = 0; cut < packed.length; cut += 1) {
       const { bytes, error } = unpack(packed.subarray(0, cut));
       expect(original.subarray(0, bytes.length).equals(bytes)).toBe(true);
@@ -170,7 +170,7 @@ describe.runIf(hasBzip2)('T16: damage', () => {
     }
   });
 
-  it('any bit turned fails cleanly or changes nothing', () => {
+  it('any flipped bit fails cleanly or changes nothing', () => {
     for (let bit = 0; bit < packed.length * 8; bit += 1) {
       const changed = Buffer.from(packed);
       changed[bit >> 3]! ^= 1 << (bit & 7);
@@ -198,7 +198,7 @@ describe.runIf(hasBzip2)('T16: damage', () => {
     );
   });
 
-  it('anything but zeros behind a stream fails after it', () => {
+  it('anything but zeros after a stream fails', () => {
     const { bytes, error } = unpack(Buffer.concat([packed, Buffer.from('junk')]));
     expect(bytes.equals(original)).toBe(true);
     expect(error).toBe('Error: bzip2: no stream where one should begin');
@@ -341,7 +341,7 @@ describe.runIf(hasBzip2)('T16: what it costs', () => {
     expect(bytes).toBe(20_000);
   });
 
-  it('whoever stops early, or meets damage, has read no further', async () => {
+  it('a caller that stops early, or meets damage, has read no further', async () => {
     const packed = bzip2(noise(3_000_000, 9));
     const damaged = Buffer.from(packed);
     damaged[40] = 0;

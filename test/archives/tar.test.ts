@@ -124,7 +124,7 @@ describe('a tar reader', () => {
     },
   );
 
-  it('needs no end mark, but whole members', () => {
+  it('needs whole members, but no end mark', () => {
     const archive = member({ path: 'a/PKG-INFO', bytes: TEXT });
     expect(readAll(archive, /./).step.kind).toBe('end');
     expect(readAll(archive.subarray(0, 520), /./)).toMatchObject({ step: { kind: 'damaged' }, found: [] });
@@ -132,7 +132,7 @@ describe('a tar reader', () => {
     expect(readAll(Buffer.alloc(0), /./).step.kind).toBe('damaged');
   });
 
-  it('stops when its visitor has enough, and stays stopped', () => {
+  it('stops when its visitor says so, and stays stopped', () => {
     const archive = Buffer.concat([
       member({ path: 'a', bytes: TEXT }),
       member({ path: 'b', bytes: TEXT }),
@@ -168,7 +168,7 @@ describe('a tar reader', () => {
     expect(readAll(archive, /./).found).toEqual([['b/PKG-INFO', TEXT.toString()]]);
   });
 
-  it('T16: passes over members of unknown and sparse types with their contents', () => {
+  it('T16: skips members of unknown and sparse types with their contents', () => {
     const sparse = Buffer.concat([
       header({ path: 'a/PKG-INFO', type: 'S', size: 512 }),
       Buffer.alloc(512),
@@ -238,7 +238,7 @@ describe('a tar reader', () => {
     expect(readAll(archive, /./).seen).toEqual([name, `${prefix}/${name}`, '']);
   });
 
-  it('takes what is said of one member before what is said of all, and a long name of GNU before both', () => {
+  it('prefers values for one member to those for all, and a long name of GNU to both', () => {
     const archive = Buffer.concat([
       pax({ path: 'x/all', size: '3' }, 'g'),
       pax({ path: 'x/one' }),
@@ -292,7 +292,7 @@ describe('a tar reader', () => {
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
-  it('T16: calls an archive with a wrong checksum damaged', () => {
+  it('T16: reports an archive with a wrong checksum as damaged', () => {
     const archive = member({ path: 'a/PKG-INFO', bytes: TEXT });
     archive[0] = 0x7a;
     expect(readAll(archive, /./)).toMatchObject({ step: { kind: 'damaged' }, found: [] });
@@ -362,7 +362,7 @@ describe('a tar reader', () => {
     );
   });
 
-  it('T16: looks at 64 MiB and no further', () => {
+  it('T16: reads 64 MiB and no further', () => {
     const reader = createTarReader({ wants: (path) => path === 'b', found: () => 'stop' });
     reader.push(header({ path: 'a', size: READ_LIMIT_BYTES - 1024 }));
     const piece = Buffer.alloc(1024 * 1024 - 8);
@@ -379,7 +379,7 @@ describe('a tar reader', () => {
     expect(other.push(Buffer.concat([body, member({ path: 'b', bytes: TEXT })])).kind).toBe('limit');
   });
 
-  it('T16: looks at 100,000 members and no further', () => {
+  it('T16: reads 100,000 members and no further', () => {
     const one = header({ path: 'a' });
     const reader = createTarReader({ wants: (path) => path === 'b', found: () => 'stop' });
     for (let count = 0; count < MEMBER_COUNT_LIMIT; count += 1) expect(reader.push(one).kind).toBe('more');

@@ -24,7 +24,7 @@ beforeEach(() => {
   folder = place.path('cache/packsign/compiled');
 });
 
-/** The folders that Node is told to keep compiled code in. */
+/** The folders in which Node is told to cache compiled code. */
 function enabled(variables: Readonly<Record<string, string>> = {}): readonly string[] {
   const folders: string[] = [];
   const environment = { HOME: place.path('home'), XDG_CACHE_HOME: place.path('cache'), ...variables };
@@ -34,14 +34,14 @@ function enabled(variables: Readonly<Record<string, string>> = {}): readonly str
 
 const onUnix = test.skipIf(process.platform === 'win32');
 
-describe('compiled code is kept', () => {
-  onUnix('in a folder that only its user may open', () => {
+describe('packsign caches compiled code', () => {
+  onUnix('in a folder that only its user can open', () => {
     expect(enabled()).toEqual([folder]);
     expect(lstatSync(folder).mode & 0o777).toBe(0o700);
     expect(enabled()).toEqual([folder]);
   });
 
-  onUnix.each([0o777, 0o770, 0o702, 0o755, 0o710])('not where others have any right: mode %o', (mode) => {
+  onUnix.each([0o777, 0o770, 0o702, 0o755, 0o710])('not in a folder that others can use: mode %o', (mode) => {
     mkdirSync(folder, { recursive: true });
     chmodSync(folder, mode);
     expect(enabled()).toEqual([]);
@@ -54,28 +54,25 @@ describe('compiled code is kept', () => {
     expect(enabled()).toEqual([]);
   });
 
-  test.runIf(process.getuid?.() === 0)(
-    'not in a folder of somebody else: sudo may leave HOME as it was',
-    () => {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      chownSync(folder, 1000, 1000);
-      expect(enabled()).toEqual([]);
-    },
-  );
+  test.runIf(process.getuid?.() === 0)('not in a folder of another user, since sudo may keep HOME', () => {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chownSync(folder, 1000, 1000);
+    expect(enabled()).toEqual([]);
+  });
 
-  onUnix('not where no folder can be made, and nothing fails for it', () => {
+  onUnix('not if it cannot make the folder, and then it does not fail', () => {
     writeFileSync(place.path('file'), '');
     expect(enabled({ XDG_CACHE_HOME: place.path('file') })).toEqual([]);
   });
 
-  onUnix('not where that is turned off, or Node was told of another folder', () => {
+  onUnix('not if the user turned it off, or named another folder to Node', () => {
     expect(enabled({ NODE_DISABLE_COMPILE_CACHE: '1' })).toEqual([]);
     expect(enabled({ NODE_COMPILE_CACHE: place.path('elsewhere') })).toEqual([]);
     expect(existsSync(folder)).toBe(false);
   });
 });
 
-test('the program keeps code where Node can, and otherwise makes no folder', () => {
+test('the program caches code if Node can, and otherwise makes no folder', () => {
   const run = () =>
     spawnSync(process.execPath, [resolve('dist/bin/packsign.js'), '--version'], {
       env: { HOME: place.path('home'), XDG_CACHE_HOME: place.path('cache') },

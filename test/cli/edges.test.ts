@@ -14,10 +14,10 @@ beforeEach(() => {
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
 });
 
-/** What goes wrong outside everything that is awaited, while a server runs. */
+/** Errors that no caller catches, while a server runs. */
 const UNCAUGHT: readonly (readonly [name: string, code: string])[] = [
   ['an error in a timer', "setTimeout(() => { throw new Error('boom'); }, 300);"],
-  ['a rejection that nobody handles', "setTimeout(() => Promise.reject(new Error('boom')), 300);"],
+  ['an unhandled rejection', "setTimeout(() => Promise.reject(new Error('boom')), 300);"],
   [
     'an error in the event of a socket',
     `const server = require('node:net').createServer((socket) => socket.end('x')).listen(0, '127.0.0.1', () => {
@@ -37,7 +37,7 @@ async function preloaded(code: string, args: readonly string[]): Promise<Run> {
   });
 }
 
-describe('what nobody catches is an internal error, with status 70 (T40)', () => {
+describe('an uncaught error is an internal error, with status 70 (T40)', () => {
   test.each(UNCAUGHT)('%s', async (_, code) => {
     const { status, stderr } = await preloaded(code, ['serve', 'dist']);
     expect([status, stderr]).toEqual([
@@ -48,7 +48,7 @@ describe('what nobody catches is an internal error, with status 70 (T40)', () =>
     ]);
   });
 
-  test('and one object where JSON is asked for', async () => {
+  test('with --json it is one object', async () => {
     const [, code = ''] = UNCAUGHT[0] ?? [];
     const { status, stdout } = await preloaded(code, ['serve', 'dist', '--json']);
     const error = { code: 'BUG', message: 'internal error', hint: null };
@@ -56,11 +56,11 @@ describe('what nobody catches is an internal error, with status 70 (T40)', () =>
   });
 });
 
-test('a run in which nothing is left to wait for has failed, and says so (T40)', async () => {
+test('a run with nothing left to wait for fails, and says so (T40)', async () => {
   const { secret } = await newKey('Ada', { passphrase: 'sesame' });
   const preload = place.write('preload.cjs', 'process.stdin.unref();');
   const args = ['key', 'check-backup', place.write('key.asc', secret), '--passphrase-file', '-'];
-  // Its standard input stays open, and is not waited for.
+  // Its standard input stays open, but Node does not wait for it.
   const child = spawn(process.execPath, ['--require', preload, PROGRAM, ...args], { cwd: place.root });
   let said = '';
   child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()));
@@ -71,7 +71,7 @@ test('a run in which nothing is left to wait for has failed, and says so (T40)',
   ]);
 });
 
-describe('whoever reads the output may leave', () => {
+describe('a reader who closes the output', () => {
   const statusWithout = (stream: 'stdout' | 'stderr', args: readonly string[]) => {
     const env = { PATH: process.env['PATH'], HOME: place.path('home') };
     const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: place.root, env });
@@ -79,20 +79,20 @@ describe('whoever reads the output may leave', () => {
     return new Promise((done) => child.on('close', done));
   };
 
-  test('messages that nobody reads change nothing', async () => {
+  test('does not change what a command does, if it was stderr', async () => {
     place.write('dist/bare-1.0.tar.gz', tarball([{ path: 'bare', bytes: '' }]));
     expect((await place.packsign(['build', 'dist', '--check'])).stderr).toContain('warning');
     expect(await statusWithout('stderr', ['build', 'dist'])).toBe(0);
     expect(place.has('dist/packages.unsigned.plist')).toBe(true);
   });
 
-  test('a watch that nobody listens to has not done its work', async () => {
+  test('makes a watch fail', async () => {
     const { signing } = await newKey('Ada');
     const args = ['watch', 'dist', '--poll', '--key', place.write('key.asc', signing)];
     expect(await statusWithout('stdout', args)).toBe(2);
   });
 
-  test('an answer that is there stays the answer', async () => {
+  test('does not change the exit status of a command that has its answer', async () => {
     expect(await statusWithout('stdout', ['build', 'dist', '--check'])).toBe(1);
     expect(await statusWithout('stdout', ['build', 'dist'])).toBe(0);
   });

@@ -16,7 +16,7 @@ const PROGRAM = resolve('dist/bin/packsign.js');
 const BUNDLE = resolve('dist/program/cli/packsign.js');
 const onUnix = describe.skipIf(process.platform === 'win32');
 
-/** What makes every folder of the user one of the current directory, for a program that believes it. */
+/** Environments that would make every folder of the user one of the current directory. */
 const RELATIVE: readonly Readonly<Record<string, string>>[] = [
   { HOME: '' },
   { HOME: '.' },
@@ -29,11 +29,11 @@ onUnix('the folders of a user (T37)', () => {
   const all = (environment: Record<string, string>) =>
     places.map((place) => place({ environment } as unknown as Outside));
 
-  test.each(RELATIVE)('are those of the account where the environment is relative: %o', (variables) => {
+  test.each(RELATIVE)('are those of the account if the environment names relative ones: %o', (variables) => {
     expect(all(variables)).toEqual(all({ HOME: userInfo().homedir }));
   });
 
-  test('are where absolute variables say', () => {
+  test('are those that the variables name, if they are absolute', () => {
     expect(all({ HOME: '/h', XDG_CACHE_HOME: '/c' })).toEqual([
       '/h/.local/state/packsign/published',
       '/h/.config/packsign',
@@ -43,7 +43,7 @@ onUnix('the folders of a user (T37)', () => {
   });
 });
 
-describe('what packsign and the programs that it starts are told of folders (T37)', () => {
+describe('the environment of packsign and of the programs that it starts (T37)', () => {
   const after = (environment: Record<string, string>) => {
     forgetRelativeFolders(environment);
     return environment;
@@ -53,19 +53,19 @@ describe('what packsign and the programs that it starts are told of folders (T37
   test.each([
     ...['HOME', 'XDG_STATE_HOME', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME', 'XDG_RUNTIME_DIR'],
     ...['GNUPGHOME', 'SEQUOIA_HOME', 'TMPDIR', 'TMP', 'TEMP', 'NODE_COMPILE_CACHE', 'APPDATA', 'USERPROFILE'],
-  ])('%s counts where it is absolute', (name) => {
+  ])('has %s only if it is absolute', (name) => {
     for (const relative of ['', '.', 'x', './x', '../x', '~/x'])
       expect(after({ [name]: relative })).toEqual({});
     expect(after({ [name]: one })).toEqual({ [name]: one });
   });
 
-  test.skipIf(process.platform === 'win32')('the search path has no relative folder', () => {
+  test.skipIf(process.platform === 'win32')('has no relative folder in the search path', () => {
     expect(after({ PATH: `.:${one}::bin:${two}:` })).toEqual({ PATH: `${one}:${two}` });
     expect(after({ PATH: '.' })).toEqual({});
     expect(after({ PATH: '' })).toEqual({});
   });
 
-  test('other variables stay', () => {
+  test('keeps all other variables', () => {
     const others = { LANG: '', NO_COLOR: '', PACKSIGN_KEY: 'key.asc', XDG_SESSION_TYPE: 'x11' };
     expect(after({ ...others })).toEqual(others);
   });
@@ -78,9 +78,9 @@ onUnix('a download that somebody prepared for a relative home (T37)', () => {
     place = newPlace();
   });
 
-  // Later Nodes keep code by themselves, in folders that test/cli/compile-cache.test.ts is about.
+  // Later versions of Node have a cache of their own: test/cli/compile-cache.test.ts.
   test.skipIf('enableCompileCache' in module).each(RELATIVE)(
-    'its compiled code is not run: %o',
+    'packsign runs no compiled code from it: %o',
     (variables) => {
       const folder = place.path('.cache/packsign/compiled');
       mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -95,25 +95,28 @@ onUnix('a download that somebody prepared for a relative home (T37)', () => {
     },
   );
 
-  test.each(RELATIVE)('its notes and its trusted databases are not believed: %o', async (variables) => {
-    const key = await newKey('Mallory');
-    place.write('key.asc', key.signing);
-    place.write('pub.asc', key.certificate);
-    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
-    const prepared = { HOME: place.root, XDG_STATE_HOME: place.path('.local/state') };
-    expect((await place.packsign(['build', 'dist', '--key', 'key.asc'], { env: prepared })).status).toBe(0);
-    const url = `file://${place.path('dist')}/`;
-    const add = ['trust', 'add', url, '--keys', 'pub.asc', '--name', 'mallory'];
-    expect((await place.packsign(add, { env: prepared })).status).toBe(0);
-    expect((await place.json(['verify', 'dist'], { env: prepared })).value['status']).toBe('authentic');
-    const env = { XDG_STATE_HOME: '', ...variables };
-    expect((await place.json(['verify', 'dist'], { env })).value['status']).toBe('unauthenticated');
-    expect(codeOf(await place.json(['verify', 'mallory'], { env }))).toBe('FILE_UNREADABLE');
-    expect((await place.packsign(['trust', 'list'], { env })).stdout).not.toContain('mallory');
-  });
+  test.each(RELATIVE)(
+    'packsign believes neither its notes nor its trusted databases: %o',
+    async (variables) => {
+      const key = await newKey('Mallory');
+      place.write('key.asc', key.signing);
+      place.write('pub.asc', key.certificate);
+      place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+      const prepared = { HOME: place.root, XDG_STATE_HOME: place.path('.local/state') };
+      expect((await place.packsign(['build', 'dist', '--key', 'key.asc'], { env: prepared })).status).toBe(0);
+      const url = `file://${place.path('dist')}/`;
+      const add = ['trust', 'add', url, '--keys', 'pub.asc', '--name', 'mallory'];
+      expect((await place.packsign(add, { env: prepared })).status).toBe(0);
+      expect((await place.json(['verify', 'dist'], { env: prepared })).value['status']).toBe('authentic');
+      const env = { XDG_STATE_HOME: '', ...variables };
+      expect((await place.json(['verify', 'dist'], { env })).value['status']).toBe('unauthenticated');
+      expect(codeOf(await place.json(['verify', 'mallory'], { env }))).toBe('FILE_UNREADABLE');
+      expect((await place.packsign(['trust', 'list'], { env })).stdout).not.toContain('mallory');
+    },
+  );
 
   test.each(['.:/usr/bin:/bin', ':/usr/bin:/bin', '.', ''])(
-    'its programs are not run, whatever the search path says: "%s"',
+    'packsign runs no program from it, whatever the search path says: "%s"',
     async (PATH) => {
       const key = await newKey('Ada');
       place.write('key.asc', key.signing);
@@ -128,10 +131,10 @@ onUnix('a download that somebody prepared for a relative home (T37)', () => {
   );
 });
 
-test('NO_HOME: where nobody has a home folder, nothing is believed and nothing written (T37)', async () => {
+test('NO_HOME: without a home folder packsign believes nothing and writes nothing (T37)', async () => {
   const place = newPlace();
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
-  // As in a container that runs under a number that is no user's.
+  // As in a container that runs under an unknown user id.
   const nobody = place.write(
     'nobody.cjs',
     "require('node:os').userInfo = () => { throw new Error('ENOENT'); };",
@@ -148,13 +151,13 @@ test('NO_HOME: where nobody has a home folder, nothing is believed and nothing w
     });
   expect(place.snapshot('.')).toEqual(before);
   expect((await place.process(['verify', 'dist'], { env })).stderr).toBe(
-    'packsign: error: there is no home folder for what packsign remembers\n' +
+    'packsign: error: there is no home folder to keep what packsign remembers\n' +
       'packsign: hint: set HOME to an absolute path\n',
   );
   expect((await place.process(['--version'], { env })).status).toBe(0);
 });
 
-/** What packsign once kept on Node 20 and ran: V8 compares no more of the source than its length. */
+/** A cache as packsign once kept and ran it on Node 20: V8 compares only the length of the source. */
 function planted(): Uint8Array {
   const source = readFileSync(BUNDLE);
   const head = '(function (exports, require, module, __filename, __dirname) {';

@@ -6,7 +6,7 @@ import { codeOf, newPlace, transcript } from '../packsign.js';
 const place = newPlace();
 const NAMES = COMMANDS.map(({ usage }) => usage.replace(/ [[<].*$/, '').split(' '));
 
-/** What a terminal of 80 columns wraps, the widest character counted as one. */
+/** The lines that a terminal of 80 columns wraps, if every character is one column wide. */
 function tooWide(text: string): readonly string[] {
   return text.split('\n').filter((line) => Array.from(line).length > 80);
 }
@@ -20,7 +20,7 @@ describe('help', () => {
     expect(stdout.indexOf('For maintainers:')).toBeLessThan(stdout.indexOf('For users'));
   });
 
-  test.each(['-h', 'help'])('is what packsign %s prints', async (word) => {
+  test.each(['-h', 'help'])('is also what packsign %s prints', async (word) => {
     expect((await place.packsign([word])).stdout).toBe((await place.packsign(['--help'])).stdout);
   });
 
@@ -32,7 +32,7 @@ describe('help', () => {
     expect(stdout).toContain('--json');
   });
 
-  test('that cannot be written is an error that says so', () => {
+  test('fails with a message if it cannot be written', () => {
     const { status, stderr } = spawnSync(
       'sh',
       ['-c', `"${process.execPath}" dist/bin/packsign.js --help > /dev/full`],
@@ -42,7 +42,7 @@ describe('help', () => {
     );
     expect([status, stderr]).toEqual([
       2,
-      expect.stringMatching(/^packsign: error: standard output cannot be written: .*ENOSPC.*\n$/),
+      expect.stringMatching(/^packsign: error: cannot write to standard output: .*ENOSPC.*\n$/),
     ]);
   });
 
@@ -64,19 +64,22 @@ describe('USAGE', () => {
     ['an unknown command after key', ['key', 'make']],
     ['no file after key show', ['key', 'show']],
     ['an option given twice', ['build', '--maintainer', 'Ann', '--maintainer', 'Bob']],
-    ['a threshold that is no number', ['build', 'dist', '--threshold', 'abc']],
+    ['a threshold that is not a number', ['build', 'dist', '--threshold', 'abc']],
     ['a threshold of zero', ['build', 'dist', '--threshold', '0']],
     ['a threshold of 1e1', ['verify', 'dist', '--threshold', '1e1']],
     ['a short fingerprint', ['verify', 'dist', '--fingerprint', 'ABCDEF12']],
     ['a change without its reason', ['build', 'dist', '--allow-changed', 'demo-1.0.tar.gz']],
     ['an empty reason', ['build', 'dist', '--allow-changed', 'demo-1.0.tar.gz', '--reason', ' ']],
     [
-      'a reason that no database may hold',
+      'a reason that a database may not contain',
       ['build', 'dist', '--allow-changed', 'demo-1.0.tar.gz', '--reason', 'a\u001b[2J'],
     ],
     ['no user id', ['key', 'generate', '--no-passphrase']],
     ['an empty user id', ['key', 'generate', '--no-passphrase', '--user-id', ' ']],
-    ['a life that is none', ['key', 'generate', '--no-passphrase', '--user-id', 'Ann', '--expires', 'soon']],
+    [
+      'a life that is not a time',
+      ['key', 'generate', '--no-passphrase', '--user-id', 'Ann', '--expires', 'soon'],
+    ],
   ])('%s', async (_, args) => {
     const run = await place.packsign(args);
     expect([run.status, run.stdout]).toEqual([2, '']);
@@ -85,7 +88,7 @@ describe('USAGE', () => {
     expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
   });
 
-  test('names what was probably meant', async () => {
+  test('names the word that is wrong', async () => {
     expect(transcript(await place.packsign(['biuld']))).toMatchInlineSnapshot(`
       "$ packsign biuld
       ! packsign: error: there is no command biuld
@@ -107,25 +110,25 @@ describe('USAGE', () => {
     `);
     expect(transcript(await place.packsign(['build', 'dist', '--threshold', 'abc']))).toMatchInlineSnapshot(`
       "$ packsign build dist --threshold abc
-      ! packsign: error: --threshold wants a whole number, 1 or more, not "abc"
+      ! packsign: error: --threshold must be a whole number, 1 or more, not "abc"
       [2]"
     `);
     expect(transcript(await place.packsign(['verify', '--fingerprint', 'ABCDEF12']))).toMatchInlineSnapshot(`
       "$ packsign verify --fingerprint ABCDEF12
       ! packsign: error: "ABCDEF12" is not a full fingerprint
-      ! packsign: hint: a fingerprint has 40 hex digits; shorter key numbers can be forged
+      ! packsign: hint: a fingerprint has 40 hex digits; shorter key ids can be forged
       [2]"
     `);
   });
 
-  test('SOURCE_DATE_EPOCH that is no number of seconds', async () => {
+  test('SOURCE_DATE_EPOCH that is not a number of seconds', async () => {
     for (const SOURCE_DATE_EPOCH of ['yesterday', '-1', '1.5', '999999999999999', '0x10']) {
       const answer = await place.json(['build', 'dist'], { env: { SOURCE_DATE_EPOCH } });
       expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
     }
   });
 
-  test('words that look like numbers stay words', async () => {
+  test('packsign does not read words as numbers', async () => {
     for (const word of ['1.10', '1e5', '0x10', '007']) {
       expect((await place.packsign(['verify', word])).stderr).toContain(`no file or directory ${word}\n`);
     }

@@ -4,8 +4,8 @@ import { serve } from '../consume/scene.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 
-// Most tests run packsign inside their own process. These run each command as people do: the bundle, started by its
-// launcher, reading real descriptors and leaving nothing behind that would keep the process alive.
+// Most tests run packsign inside their own process. These run each command as users do: the launcher starts the bundle,
+// which reads real descriptors and must not keep the process alive.
 
 let place: Place;
 let url: string;
@@ -20,7 +20,7 @@ beforeAll(async () => {
 const BOB = ['--key', 'bob.asc'];
 const FROM = ['--keys', 'dist/keys.asc'];
 
-/** Each command once, one after the other in one place; `serve` goes on for ever, see test/page/serve.test.ts. */
+/** Each command once, one after the other in one place; for `serve`, which never ends, see test/page/serve.test.ts. */
 const STEPS: readonly (readonly [name: string, args: readonly string[], input?: string])[] = [
   ['init', ['init', 'dist', '--maintainer', 'Ann <ann@example.org>']],
   [
@@ -71,12 +71,12 @@ describe('in a process of its own', () => {
     },
   );
 
-  test('is each command run here', () => {
+  test('every command has a test', () => {
     const names = COMMANDS.map(({ usage }) => usage.replace(/ [[<].*$/, ''));
     expect(names.filter((name) => name !== 'serve').sort()).toEqual(STEPS.map(([name]) => name).sort());
   });
 
-  test('an error is said on stderr, and is the exit status', async () => {
+  test('an error goes to stderr and to the exit status', async () => {
     const run = await place.process(['verify', 'nowhere']);
     expect(run).toMatchObject({ status: 2, stdout: '' });
     expect(run.stderr).toMatch(/^packsign: error: there is no file or directory nowhere\n/);

@@ -8,10 +8,10 @@ import { hasTool } from '../tools.js';
 const PASSPHRASE = 'sesame';
 const INTERRUPTED = 130;
 
-/** A command that asks, its question, and what it says where the input ends there. */
+/** A command that asks, its question, and its error if the input ends there. */
 interface Asking {
   readonly command: readonly string[];
-  /** What is typed before. */
+  /** Typed before the question. */
   readonly before?: readonly Typing[];
   readonly question: string;
   readonly status: 1 | 2;
@@ -64,7 +64,7 @@ const ASKING: readonly Asking[] = [
 let place: Place;
 const words = new Map<string, string>();
 
-/** A shop that is trusted by Ada's key and now names Eve's too, one that nobody trusts yet, and a database that waits. */
+/** A trusted shop signed by Ada that now names Eve's key too, another that nobody trusts yet, and a waiting database. */
 beforeAll(async () => {
   place = newPlace();
   const [ada, eve] = [await newKey('Ada', { passphrase: PASSPHRASE }), await newKey('Eve')];
@@ -106,17 +106,17 @@ beforeAll(async () => {
     '--signers',
     eve.fingerprint,
   );
-  // What a refresh learns, it keeps: all but the key that it asks about.
+  // So that the tests change no file: a refresh keeps all that it learns, except the key that it asks about.
   await carryOut('trust', 'refresh', 'shop');
 });
 
-/** Every file, without the times at which something was looked at. */
+/** Every file, without the times of refreshes. */
 function files(): Readonly<Record<string, string>> {
   const trust = place.text('config/packsign/trust.json').replace(/"refreshed": .*/, '');
   return { ...place.snapshot('.'), 'config/packsign/trust.json': trust };
 }
 
-/** A run in which nothing may happen to any file. */
+/** A run that may change no file. */
 async function asked({ command }: Asking, options: TerminalOptions) {
   const before = files();
   const run = await atTerminal(
@@ -125,7 +125,7 @@ async function asked({ command }: Asking, options: TerminalOptions) {
     { ...options, env: { NO_COLOR: '1' } },
   );
   expect(files()).toEqual(before);
-  // A line is echoed, and edited by the terminal, as before.
+  // The terminal echoes and edits lines again, as before.
   expect(run.modes).toMatch(/(?:^|\s)echo\s/);
   expect(run.modes).toMatch(/(?:^|\s)icanon\s/);
   return run;
@@ -134,7 +134,7 @@ async function asked({ command }: Asking, options: TerminalOptions) {
 const NAMED = ASKING.map((asking) => [`${asking.command.join(' ')}: ${asking.question}`, asking] as const);
 
 describe.skipIf(!hasTool('script'))('a question at a terminal', () => {
-  describe('Ctrl-D ends in an error, and nothing is done (T40)', () => {
+  describe('Ctrl-D is an error, and nothing happens (T40)', () => {
     test.each(NAMED)('%s', async (_, asking) => {
       const typing: Typing[] = [...(asking.before ?? []), [asking.question, CTRL_D]];
       const { status, seen } = await asked(asking, { typing });
@@ -143,7 +143,7 @@ describe.skipIf(!hasTool('script'))('a question at a terminal', () => {
     });
   });
 
-  describe('Ctrl-C ends as SIGINT does, without a word, and nothing is done (T40)', () => {
+  describe('Ctrl-C ends the program as SIGINT does, without a message, and nothing happens (T40)', () => {
     test.each(NAMED)('%s', async (_, asking) => {
       const typing: Typing[] = [...(asking.before ?? []), [asking.question, CTRL_C]];
       const { status, seen } = await asked(asking, { typing });
@@ -151,7 +151,7 @@ describe.skipIf(!hasTool('script'))('a question at a terminal', () => {
     });
   });
 
-  test('a passphrase is taken and never shown', async () => {
+  test('packsign accepts a passphrase and never shows it', async () => {
     const command = ['key', 'check-backup', 'whole.asc'];
     const { status, seen } = await atTerminal(place, command, {
       typing: [['passphrase for', `${PASSPHRASE}\r`]],
@@ -159,7 +159,7 @@ describe.skipIf(!hasTool('script'))('a question at a terminal', () => {
     expect([status, seen]).toEqual([0, expect.not.stringContaining(PASSPHRASE)]);
   });
 
-  test('a key that is pasted is read up to its last line, and what it is for is asked next', async () => {
+  test('packsign reads a pasted key up to its last line, then asks whether to trust it', async () => {
     const command = ['trust', 'add', words.get('OTHER') ?? '', '--keys', '-', '--name', 'other'];
     const { status, seen } = await atTerminal(place, command, {
       typing: [

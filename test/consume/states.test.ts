@@ -79,7 +79,7 @@ const REFUSALS: readonly State[] = [
   {
     name: 'one of two signers signed it',
     code: 'TOO_FEW_SIGNATURES',
-    sentence: /^1 of 2 signatures that are needed$/,
+    sentence: /^1 of the 2 required signatures$/,
     arrange: () => next({ by: [known.ann] }),
   },
   {
@@ -119,7 +119,7 @@ const REFUSALS: readonly State[] = [
     name: 'bytes changed without a word in the history',
     code: 'BYTES_CHANGED',
     sentence:
-      /^demo-1\.0\.tar\.gz has other bytes than before, and nothing says why: sha256 was \w{64}, is \w{64}$/,
+      /^demo-1\.0\.tar\.gz has other bytes than before, without a reason: sha256 was \w{64}, is \w{64}$/,
     arrange: () => next({ archives: { ...FILES, 'demo-1.0.tar.gz': sdist('demo', '1.0', 'y = 2\n') } }),
   },
   {
@@ -131,7 +131,7 @@ const REFUSALS: readonly State[] = [
   {
     name: 'one from the future',
     code: 'DATABASE_FROM_FUTURE',
-    sentence: /^issued at \S+, which is still to come$/,
+    sentence: /^issued at \S+, in the future$/,
     arrange: () => next({ issued: minutes(new Date(), 60), signedAt: new Date() }),
   },
   {

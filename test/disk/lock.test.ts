@@ -31,7 +31,7 @@ function recover(): void {
   syncBuiltinESMExports();
 }
 
-test('LOCKED: it is held once, and free again when it was given back', () => {
+test('LOCKED: only one can hold the lock, until it is released', () => {
   const release = takeLock(folder);
   expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'LOCKED' }));
   release();
@@ -39,7 +39,7 @@ test('LOCKED: it is held once, and free again when it was given back', () => {
   takeLock(folder)();
 });
 
-test('a lock that cannot be removed is no error, and no obstacle for a process that goes on', () => {
+test('a lock that cannot be removed is not an error, and does not block the same process', () => {
   const release = takeLock(folder);
   refuse('unlinkSync');
   release();
@@ -51,7 +51,7 @@ test('a lock that cannot be removed is no error, and no obstacle for a process t
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('FILE_UNWRITABLE: the lock of a dead process that cannot be taken over', () => {
+test('FILE_UNWRITABLE: the lock of a dead process cannot be taken over', () => {
   takeLock(folder)();
   writeFileSync(lock(), JSON.stringify({ pid: 1, started: 'never', host: hostname(), boot: 'x' }));
   refuse('renameSync');
@@ -63,14 +63,14 @@ test('FILE_UNWRITABLE: the lock of a dead process that cannot be taken over', ()
   );
 });
 
-test('a leftover that cannot be swept keeps nobody out', () => {
+test('a leftover that cannot be swept does not block the lock', () => {
   fs.mkdirSync(join(folder, 'lock.7'), { recursive: true });
   fs.mkdirSync(join(folder, '.packsign-0123456789abcdef.tmp'));
   takeLock(folder)();
   expect(existsSync(lock())).toBe(false);
 });
 
-test('FILE_UNREADABLE: a lock that is a folder is not ours', () => {
+test('FILE_UNREADABLE: the lock is a folder', () => {
   fs.mkdirSync(lock(), { recursive: true });
   expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE' }));
   expect(existsSync(lock())).toBe(true);

@@ -8,7 +8,7 @@ import type { Fault } from './broken-disk.js';
 let template: Place;
 let place: Place;
 
-/** Published, then an archive came and a database waits for its signature. */
+/** Published, then a file was added, and a database waits for its signature. */
 beforeAll(async () => {
   template = newPlace();
   const key = await newKey('Ada');
@@ -52,7 +52,7 @@ const WRITING = [
 ];
 const ALL = [...READING, ...WRITING, 'closeSync', 'readFileSync', 'rmSync'];
 
-describe('a disk on which one kind of call always fails is status 2 with the system’s words, never a bug', () => {
+describe('if one kind of call always fails, packsign exits with 2 and the system’s words, never as a bug', () => {
   test.each(ALL)('%s', async (call) => {
     for (const command of COMMANDS) {
       const copy = newCopy();
@@ -60,15 +60,15 @@ describe('a disk on which one kind of call always fails is status 2 with the sys
       const { status, stderr } = await packsignOnBrokenDisk(copy, args, [{ call, path: '', code: 'EIO' }]);
       expect([0, 1, 2], `${args.join(' ')}: ${stderr}`).toContain(status);
       expect(stderr).not.toContain('bug');
-      // 1 is for what packsign decides: a status that needs attention, an archive that cannot be compared.
+      // 1 is packsign's own decision: a status that needs attention, a file that cannot be compared.
       if (status === 2)
-        expect(stderr).toMatch(/packsign: error: .*(?:i\/o error \(EIO\)|is published all the same)/);
+        expect(stderr).toMatch(/packsign: error: .*(?:i\/o error \(EIO\)|is published nevertheless)/);
       if (status === 1) expect(['status', 'verify']).toContain(args[0]);
     }
   });
 });
 
-describe('tidying up that fails hides no error', () => {
+describe('a clean-up that fails hides no error', () => {
   const failing = async (
     args: readonly string[],
     ...faults: readonly (readonly [string, string, Fault['code']])[]
@@ -85,19 +85,19 @@ describe('tidying up that fails hides no error', () => {
     expect.stringMatching(new RegExp(`^packsign: error: cannot write ${path}: ${words}\n$`)) as string,
   ];
 
-  test('of a temporary file', async () => {
+  test('when it removes a temporary file', async () => {
     expect(
       await failing(BUILD, ['renameSync', 'packages.plist', 'EIO'], ['unlinkSync', '.tmp', 'EROFS']),
     ).toEqual(unwritable('dist/packages.plist', 'i/o error \\(EIO\\)'));
   });
 
-  test('of an open file', async () => {
+  test('when it closes a file', async () => {
     expect(await failing(BUILD, ['fsyncSync', '.tmp', 'EIO'], ['closeSync', '.tmp', 'EROFS'])).toEqual(
       unwritable('\\S+', 'i/o error \\(EIO\\)'),
     );
   });
 
-  test('of a publication that is taken back', async () => {
+  test('when it takes back a publication', async () => {
     place.remove('dist/packages.plist');
     place.remove('dist/keys.gpg');
     const faults = [
@@ -109,7 +109,7 @@ describe('tidying up that fails hides no error', () => {
     );
   });
 
-  test('of a key that is written in half', async () => {
+  test('when it removes a half-written key', async () => {
     const generate = [
       'key',
       'generate',
@@ -124,14 +124,14 @@ describe('tidying up that fails hides no error', () => {
     ).toEqual(unwritable('e.pub.asc', 'i/o error \\(EIO\\)'));
   });
 
-  test('of a lock: what was done counts, and the next run takes it over', async () => {
+  test('when it releases a lock: the work counts, and the next run takes the lock over', async () => {
     expect(await failing(BUILD, ['unlinkSync', '.packsign/lock', 'EIO'])).toEqual([0, expect.any(String)]);
     expect(place.has('dist/.packsign/lock')).toBe(true);
     expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
     expect(readdirSync(place.path('dist/.packsign')).filter((name) => name.startsWith('lock'))).toEqual([]);
   });
 
-  test('of a lock after an error: the error counts', async () => {
+  test('when it releases a lock after an error: the error counts', async () => {
     expect(
       await failing(
         BUILD,
@@ -142,7 +142,7 @@ describe('tidying up that fails hides no error', () => {
   });
 });
 
-describe('what stands in the place of a file or folder of ours is named', () => {
+describe('names what is in the place of a file or folder of packsign', () => {
   const refused = async (args: readonly string[]) => {
     const { status, stderr } = await place.packsign(args);
     return [status, stderr.split('\n')[0]];
@@ -191,7 +191,7 @@ describe('what stands in the place of a file or folder of ours is named', () => 
     expect(await refused(BUILD)).toEqual([2, `packsign: error: ${message}`]);
   });
 
-  test('a path that no file can have is nothing', async () => {
+  test('treats a path that no file can have as missing', async () => {
     expect(await refused(['build', 'x'.repeat(5000)])).toEqual([
       2,
       expect.stringContaining('there is no directory'),

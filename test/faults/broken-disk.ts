@@ -1,13 +1,13 @@
 import type { Place, Run } from '../packsign.js';
 
-/** A call of Node's file system that fails: for paths that end with a text, as often as it comes. */
+/** A file system call of Node that always fails for paths with this ending. */
 export interface Fault {
   readonly call: string;
   readonly path: string;
   readonly code: 'EIO' | 'EROFS' | 'EACCES';
 }
 
-/** Loaded before packsign: makes calls fail as the system would. Paths of descriptors are known from their opening. */
+/** Loaded before packsign, to make calls fail as the system would. It notes the path of each descriptor when it is opened. */
 const PRELOAD = `
 const fs = require('node:fs');
 const { getSystemErrorMap } = require('node:util');
@@ -25,7 +25,7 @@ for (const { call, path: end, code } of faults) {
   fs[call] = (target, ...rest) => {
     const path = typeof target === 'number' ? (paths.get(target) ?? '') : String(target);
     const isHere = require('node:path').resolve(path).startsWith(root);
-    // A link and a renaming are known by the name that they make.
+    // A link or a rename counts under its new name.
     const name = call === 'renameSync' || call === 'linkSync' ? String(rest[0]) : path;
     if (path === '' || !isHere || !name.endsWith(end)) return real(target, ...rest);
     if (call === 'closeSync') real(target);
@@ -48,7 +48,7 @@ export async function packsignOnBrokenDisk(
   const env = {
     NODE_OPTIONS: `--require=${preload}`,
     FAULTS: JSON.stringify({ root: place.root, faults }),
-    // Node may keep no code below the folder that fails.
+    // Node must not keep compiled code below the folder that fails.
     NODE_DISABLE_COMPILE_CACHE: '1',
   };
   return await place.process(args, { env });

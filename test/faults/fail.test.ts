@@ -14,7 +14,7 @@ import { expectSettled, expectSound, temporaries } from './sound.js';
 const FIRST = KEY_MADE + 100;
 const LATER = KEY_MADE + 200;
 
-/** What each call may say when a disk is full, breaks, or is not ours. */
+/** The errors of each call when a disk is full, broken or not writable. */
 const ERRORS: Readonly<Record<string, Extract<Fault, { kind: 'fail' }>['error']>> = {
   write: 'ENOSPC',
   fsync: 'EIO',
@@ -27,7 +27,7 @@ const ERRORS: Readonly<Record<string, Extract<Fault, { kind: 'fail' }>['error']>
 let workshop: Workshop;
 /** Nothing published. */
 let fresh: string;
-/** Published; then one archive came and one went. */
+/** Published; then one file was added and one removed. */
 let grown: string;
 
 beforeAll(async () => {
@@ -52,11 +52,11 @@ function publishing(directory: string): readonly string[] {
 }
 
 describe.runIf(canInject())('a publication in which one call fails', () => {
-  it('for the first time leaves everything as it was, or published', async () => {
+  it('for the first time leaves everything unchanged or published', async () => {
     await failEverywhere(fresh, FIRST);
   });
 
-  it('later leaves everything as it was, or published', async () => {
+  it('later leaves everything unchanged or published', async () => {
     await failEverywhere(grown, LATER);
   });
 });
@@ -86,12 +86,12 @@ async function failEverywhere(start: string, at: number): Promise<void> {
     if (result.status !== 0 && contentsOf(directory)['packages.plist'] === before['packages.plist']) {
       expect(published(directory)).toEqual(before);
     } else {
-      // It failed behind the commit point, where nothing is taken back.
+      // It failed after the commit point, where packsign takes nothing back.
       expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
       await expectSound(lane, directory);
-      if (result.status !== 0) expect(result.stderr).toContain('is published all the same');
+      if (result.status !== 0) expect(result.stderr).toContain('is published nevertheless');
     }
-    // Mostly it leaves everything as it was: going on from there is tried once.
+    // Most failures leave everything as it was; try to go on from there only once.
     const left = JSON.stringify(contentsOf(directory, (path) => path === '.packsign/cache'));
     if (!seen.has(left)) {
       seen.add(left);
@@ -115,7 +115,7 @@ async function failEverywhere(start: string, at: number): Promise<void> {
   expect(hits).toBeGreaterThan(15);
 }
 
-/** What clients may see: everything but working state. */
+/** Everything that clients may see: all but the working state. */
 function published(directory: string): Readonly<Record<string, string>> {
   return contentsOf(directory, (path) => path.startsWith('.packsign/'));
 }
@@ -142,7 +142,7 @@ describe.runIf(canInject())('a publication that is interrupted', () => {
         expect(now).toEqual(before);
         expect(result.status).toBe(status);
       } else {
-        // A publication that has begun comes to its end first.
+        // A publication that has started finishes first.
         expect([0, status]).toContain(result.status);
         expect(now).toEqual(whole);
       }
@@ -153,8 +153,8 @@ describe.runIf(canInject())('a publication that is interrupted', () => {
   });
 });
 
-describe('two publications at one time', () => {
-  it('do not break each other: one is done, the other waits or says that it is locked', async () => {
+describe('two publications at the same time', () => {
+  it('do not break each other: one finishes, the other waits or reports the lock', async () => {
     for (const round of [1, 2, 3]) {
       const directory = copyOf(grown, `both-${String(round)}`);
       const command = [process.execPath, PROGRAM, ...publishing(directory)];

@@ -1,10 +1,10 @@
 // Preloaded into packsign. Counts the calls that change files below one folder, over all threads, and does something to
 // one of them: kills the process before it or in the middle of it, makes it fail, or sends a signal. Far faster than
-// strace, which stops the process at every call; fault.test.ts compares the two.
+// strace, which stops the process at every call; inject.test.ts compares the two.
 //
 //   FAULT_FOLDER  the folder
 //   FAULT_LOG     a file that gets one line for each call: its number, its name, its path
-//   FAULT_AT      the number of the call that is hit, from 1
+//   FAULT_AT      the number of the call to act on, from 1
 //   FAULT_ACTION  kill, half, fail or signal
 //   FAULT_VALUE   the errno, or the number of the signal
 //
@@ -53,7 +53,7 @@ static int is_inside(const char *path) {
   return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-// Called before each call; says what is to become of it.
+// Runs before each call, and decides what happens to it.
 static enum verdict meet(const char *name, const char *path) {
   if (folder == NULL || path == NULL || !is_inside(path)) return GO_ON;
   long number = atomic_fetch_add(&calls, 1) + 1;
@@ -71,7 +71,7 @@ static enum verdict meet(const char *name, const char *path) {
   return FAIL;
 }
 
-// Paths are absolute in what packsign does; those that are not are made so.
+// packsign uses absolute paths; this completes the others.
 static enum verdict meet_at(const char *name, int directory, const char *path) {
   char base[PATH_MAX] = "", whole[2 * PATH_MAX], link[64];
   if (folder == NULL || path == NULL || path[0] == '/') return meet(name, path);
@@ -95,12 +95,12 @@ static enum verdict meet_fd(const char *name, int fd) {
   return meet(name, path);
 }
 
-// The next function of this name: that of the C library.
+// The next function of this name, which is that of the C library.
 #define REAL(name) \
   static __typeof__(name) *real; \
   if (real == NULL) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
-// The middle of a call that cannot be halved is right behind it.
+// The middle of a call that cannot be halved is the moment after it.
 #define CARRY_OUT(meeting, failed, call) \
   enum verdict met = (meeting); \
   if (met == FAIL) return failed; \
@@ -171,7 +171,7 @@ OF_FD(fchmod, (int fd, mode_t mode), fd, mode)
 OF_FD(fchown, (int fd, uid_t user, gid_t group), fd, user, group)
 OF_FD(futimens, (int fd, const struct timespec times[2]), fd, times)
 
-// Renamed and linked files are met by where they appear.
+// Renamed and linked files count under their new path.
 #define OF_PATH(name, type, directory, path, ...) \
   int name type { \
     REAL(name); \

@@ -8,7 +8,7 @@ import { hasTool } from '../tools.js';
 import { canInject, preloaded, readCalls } from './inject.js';
 import { makeLane } from './lane.js';
 
-// The tests beside this one rest on fault.c: it has to see every change that the kernel sees.
+// The other tests here rely on fault.c: it must see every change that the kernel sees.
 
 let workshop: Workshop;
 
@@ -20,15 +20,15 @@ afterAll(() => {
   rmSync(workshop.folder, { recursive: true, force: true });
 });
 
-/** What changes a disk, or makes a change outlive a crash; the families of calls, as strace knows them. */
+/** Calls that change a disk, or make a change survive a crash, in strace's families of calls. */
 const CHANGING =
   '/^(f|fd|sync_file_|m)?sync|rename|unlink|^rmdir|^mkdir|^mknod|link|^p?write|truncate|fallocate|chmod|chown|^open|^creat|utime|setxattr|copy_file_range|sendfile|splice|^io_uring';
 
-/** Those that look only, or have nothing to do with files. */
+/** Calls that only read, or have nothing to do with files. */
 const LOOKING = /^(?:readlink|openat2?$|open$|sync$)/;
 
-describe.runIf(canInject() && hasTool('strace'))('what fault.c counts', () => {
-  it('is every change that strace sees, in its order; what waited is taken away last (docs/FORMAT.md §1)', async () => {
+describe.runIf(canInject() && hasTool('strace'))('fault.c', () => {
+  it('counts every change that strace sees, in order; packsign removes the waiting database last (docs/FORMAT.md §1)', async () => {
     const directory = join(workshop.folder, 'start', 'dist');
     mkdirSync(directory, { recursive: true });
     writeSdist(join(directory, 'adder-1.0.tar.gz'), { name: 'adder', version: '1.0' });
@@ -60,12 +60,12 @@ describe.runIf(canInject() && hasTool('strace'))('what fault.c counts', () => {
   });
 });
 
-/** `rename /where/it/is/now` of a line of strace, where it is a change below the folder. */
+/** `rename /new/path` from a line of strace, if it is a change below the folder. */
 function changeIn(line: string, folder: string): readonly string[] {
   const [, call = '', rest = ''] = /^\d+ +(\w+)\((.*)$/.exec(line) ?? [];
   const isOpening = call.startsWith('open') || call === 'creat';
   if (isOpening ? !/O_CREAT|O_TRUNC/.test(rest) : LOOKING.test(call)) return [];
-  // Of two paths the last is where something appears; a descriptor is followed by its path in angle brackets.
+  // Of two paths the last is the new one; a descriptor is followed by its path in angle brackets.
   const given = rest.replace(/\) += .*$/, '');
   const paths = Array.from(
     given.matchAll(/"(\/[^"]*)"|<(\/[^>]*)>/g),
@@ -75,7 +75,7 @@ function changeIn(line: string, folder: string): readonly string[] {
   return path.startsWith(`${folder}/`) || path === folder ? [`${familyOf(call)} ${path}`] : [];
 }
 
-/** The kernel's name of a call as fault.c writes it. */
+/** The kernel's name of a call in the spelling of fault.c. */
 function familyOf(call: string): string {
   if (call.startsWith('open') || call === 'creat') return 'open';
   if (/^p?writev?(?:64)?2?$/.test(call)) return 'write';

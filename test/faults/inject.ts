@@ -8,19 +8,19 @@ import { PROGRAM } from '../run.js';
 import { hasTool } from '../tools.js';
 import type { Lane } from './lane.js';
 
-/** Whether fault.c can be compiled and preloaded here; says so when not. */
+/** Whether fault.c can be compiled and preloaded here; prints a note if not. */
 export function canInject(): boolean {
   return process.platform === 'linux' && hasTool('cc');
 }
 
-/** One call of packsign that changes a file: its number among them, the name of the function, where it acts. */
+/** One call of packsign that changes a file: its number, the function's name, the path. */
 export interface Call {
   readonly number: number;
   readonly name: string;
   readonly path: string;
 }
 
-/** What happens at a call: the process ends before it or in the middle, it fails, or a signal comes before it. */
+/** What happens at a call: the process ends before or during it, the call fails, or a signal comes first. */
 export type Fault =
   | { readonly kind: 'kill' | 'half' }
   | { readonly kind: 'fail'; readonly error: keyof typeof constants.errno }
@@ -28,11 +28,11 @@ export type Fault =
 
 interface Running {
   readonly args: readonly string[];
-  /** What packsign takes for now, in seconds. */
+  /** The current time for packsign, in seconds. */
   readonly at: number;
 }
 
-/** Runs packsign and gives the calls that change something in the lane. */
+/** Runs packsign and gives its calls that change something in the lane. */
 export async function changingCalls(lane: Lane, { args, at }: Running): Promise<readonly Call[]> {
   const log = join(lane.beside, 'calls');
   rmSync(log, { force: true });
@@ -41,7 +41,7 @@ export async function changingCalls(lane: Lane, { args, at }: Running): Promise<
   return readCalls(log);
 }
 
-/** What fault.c wrote down. */
+/** The log that fault.c wrote. */
 export function readCalls(log: string): readonly Call[] {
   return Array.from(
     readFileSync(log, 'utf8').matchAll(/^(\d+) (\w+) (.*)$/gm),
@@ -67,7 +67,7 @@ function valueOf(fault: Fault): string {
   return fault.kind === 'signal' ? String(constants.signals[fault.signal]) : '';
 }
 
-/** The variables by which fault.c comes into a process and looks at a lane. */
+/** The variables that load fault.c into a process and point it at a lane. */
 export function preloaded({ folder, beside }: Lane): Readonly<Record<string, string>> {
   const library = join(beside, 'fault.so');
   if (!existsSync(library)) {

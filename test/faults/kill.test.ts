@@ -14,9 +14,9 @@ const FIRST = KEY_MADE + 100;
 const LATER = KEY_MADE + 200;
 
 let workshop: Workshop;
-/** Three archives, nothing published. */
+/** Three files, nothing published. */
 let fresh: string;
-/** The same published; then one archive came and one went. */
+/** The same, published; then one file was added and one removed. */
 let grown: string;
 
 describe.runIf(canInject())('a publication that is killed', () => {
@@ -56,25 +56,25 @@ describe.runIf(canInject())('a publication that is killed', () => {
   it('by sign, with a trust page, is sound and goes on', async () => {
     const paged = copyOf(grown, 'paged');
     writeFileSync(join(paged, 'packsign.json'), '{ "Page": true }');
-    // The page of what was published before.
+    // The page of the earlier database.
     await succeed(workshop, ['page', paged], FIRST);
     const calls = await killEverywhere(await waiting(paged, LATER), { verb: 'sign', at: LATER });
-    // What waited is taken away last (docs/FORMAT.md §1).
+    // The waiting database is removed last (docs/FORMAT.md §1).
     const firstOf = (what: RegExp) => calls.findIndex(({ name, path }) => what.test(`${name} ${path}`));
     const page = firstOf(/^rename .*index\.html$/);
     expect(page).toBeGreaterThan(firstOf(/^rename .*packages\.plist$/));
     expect(firstOf(/^unlink .*packages\.unsigned\.plist$/)).toBeGreaterThan(page);
   });
 
-  it('that adds a key and revokes another rests on the old one until the new one has signed', async () => {
+  it('that adds a key and revokes another rests on the old key until the new one has signed', async () => {
     await killKeyChange();
   });
 });
 
 /**
- * docs/FORMAT.md §1: additions to keys.asc come before the database that rests on them, revocations behind it. A
- * subkey is replaced and revoked as stolen; whatever instant is the last, the database verifies, and the same
- * commands go on from there.
+ * docs/FORMAT.md §1: additions to keys.asc come before the database that rests on them, revocations after it. Replaces a
+ * subkey and revokes it as stolen; wherever the run is killed, the database verifies, and the same commands go on from
+ * there.
  */
 async function killKeyChange(): Promise<void> {
   const start = copyOf(grown, '../stolen/dist');
@@ -90,7 +90,7 @@ async function killKeyChange(): Promise<void> {
   const publishNext = (directory: string) => ['build', directory, '--key', twice, '--deterministic'];
 
   await killOften(start, publishKeys, async (directory, isOver) => {
-    // The stolen subkey made the signature that stands, so it must not be known as such yet.
+    // The stolen subkey made the published signature, so users must not see its revocation yet.
     expect((await revokedIn(directory))[0]).toBe(false);
     if (isOver) {
       expect(await revokedIn(directory)).toEqual([false, false]);
@@ -109,7 +109,7 @@ async function killKeyChange(): Promise<void> {
 
 type Command = (directory: string) => readonly string[];
 
-/** Kills a run everywhere, looks at what it left, runs it again and looks again. */
+/** Kills a run at every call, checks what it left, runs it again and checks again. */
 async function killOften(
   start: string,
   command: Command,
@@ -147,7 +147,7 @@ async function subkeysOf(file: string): Promise<readonly ShownSubkey[]> {
   return shown.subkeys;
 }
 
-/** Of each subkey in keys.asc, the oldest first, whether people are told that it is revoked. */
+/** For each subkey in keys.asc, oldest first, whether it is revoked. */
 async function revokedIn(directory: string): Promise<readonly boolean[]> {
   return (await subkeysOf(join(directory, 'keys.asc'))).map(({ revoked }) => revoked);
 }
@@ -179,8 +179,8 @@ interface Killing {
 }
 
 /**
- * Kills a run before every call that changes something, and in the middle of every write. `look` hears whether nothing
- * like what it left was seen before. Returns how many different states were left.
+ * Kills a run before every call that changes something, and in the middle of every write. Tells `look` whether what the
+ * run left is new. Returns how many different states were left.
  */
 async function killAtEach(
   lanes: readonly Lane[],
@@ -217,8 +217,8 @@ async function killAtEach(
 }
 
 /**
- * Kills the publication everywhere, each time from the same start. What is left must be sound, and the same command must
- * then end as if nothing had happened.
+ * Kills the publication at every call, each time from the same start. What is left must be sound, and the same command
+ * must then finish as if nothing had happened.
  */
 async function killEverywhere(start: string, { verb, at }: Publishing): Promise<readonly Call[]> {
   const lanes = await makeLanes(workshop, start);
@@ -235,7 +235,7 @@ async function killEverywhere(start: string, { verb, at }: Publishing): Promise<
     const { directory } = lane;
     const database = contentsOf(directory)['packages.plist'];
     expect([before, after]).toContain(database);
-    // Much of it leaves the same behind: then the rest was looked at before.
+    // Many kills leave the same state, which needs only one check.
     if (!isNew) return;
     await expectSound(lane, directory);
     await succeed(lane, command(directory), at + 1);
@@ -244,13 +244,13 @@ async function killEverywhere(start: string, { verb, at }: Publishing): Promise<
       expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
     }
   });
-  // Keys twice, signature, database and its copy.
+  // keys.asc and keys.gpg, the signature, the database and the copy of the signature.
   expect(calls.filter(({ name }) => name === 'rename').length).toBeGreaterThanOrEqual(3);
   expect(states).toBeGreaterThan(6);
   return calls;
 }
 
-/** What a killed run left, but for the names of temporary files, who held the lock and what is only a hint. */
+/** What a killed run left, without names of temporary files, the owner of the lock and mere hints. */
 function stateOf(directory: string): string {
   const files = Object.entries(contentsOf(directory)).map(([path, hash]) => {
     const name = path.replace(/-[0-9a-f]{16}\.tmp$/, '-X.tmp').replace(/lock\.\d+/, 'lock.N');

@@ -4,25 +4,25 @@ import { setTimeout } from 'node:timers/promises';
 import type { Workshop } from '../real.js';
 
 /**
- * A directory and a home in which one run after another goes wrong, each from the same start. Its archives are never
- * touched: nothing is cached of an archive that changed a moment ago, so a fresh copy for each run would have to wait.
+ * A directory and a home in which one run after another fails, each from the same start. Its files are never touched:
+ * packsign does not cache a file that changed a moment ago, so a fresh copy for each run would have to wait.
  */
 export interface Lane extends Workshop {
   readonly directory: string;
-  /** A folder of which nothing is looked at. */
+  /** A folder that no test looks at. */
   readonly beside: string;
-  /** Puts everything but the archives back as it was at first. */
+  /** Restores everything but the files. */
   readonly restore: () => void;
 }
 
-/** Two lanes for runs at one time, old enough for their archives to be cached. */
+/** Two lanes for runs at the same time, old enough for their files to be cached. */
 export async function makeLanes(workshop: Workshop, start: string): Promise<readonly [Lane, Lane]> {
   const lanes = [makeLane(workshop, start), makeLane(workshop, start)] as const;
   await setTimeout(2_100);
   return lanes;
 }
 
-/** A lane with a copy of `start` for its directory, and an empty home. */
+/** A lane with a copy of `start` as its directory, and an empty home. */
 export function makeLane(workshop: Workshop, start: string): Lane {
   const folder = mkdtempSync(join(workshop.folder, 'lane-'));
   const [directory, home] = [join(folder, 'dist'), join(folder, 'home')];

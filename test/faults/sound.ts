@@ -6,8 +6,8 @@ import type { Workshop } from '../real.js';
 import { hasTool } from '../tools.js';
 
 /**
- * The invariant of docs/FORMAT.md §1: what stands under `packages.plist`, if anything does, is signed by
- * keys that stand beside it. Held against packsign and, where there is one, gpgv.
+ * The invariant of docs/FORMAT.md §1: `packages.plist`, if it exists, is signed by keys that are published beside it.
+ * Checks it with packsign and, if installed, gpgv.
  */
 export async function expectSound(
   workshop: Workshop,
@@ -26,7 +26,7 @@ export async function expectSound(
   expect(run(workshop, ['gpgv', '--keyring', keyring, signature, database])).toMatchObject({ status: 0 });
 }
 
-/** After a writing verb that went well: nothing is half done, and every archive is as listed. */
+/** After a successful command that writes: nothing is half done, and every file is as listed. */
 export async function expectSettled(workshop: Workshop, directory: string): Promise<void> {
   await expectSound(workshop, directory, []);
   const database = readFileSync(join(directory, 'packages.plist'));
@@ -38,14 +38,14 @@ export async function expectSettled(workshop: Workshop, directory: string): Prom
   if (existsSync(page)) expect(readFileSync(page, 'utf8')).toContain(`database ${sha256(database)}`);
 }
 
-/** Temporary files, what waits, and locks: paths inside the directory. */
+/** Paths of temporary files, waiting databases and locks in the directory. */
 export function leftovers(directory: string): readonly string[] {
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.tmp$|unsigned|(?:^|\/)lock/.test(path))
     .sort();
 }
 
-/** Temporary files alone. */
+/** Paths of temporary files. */
 export function temporaries(directory: string): readonly string[] {
   return leftovers(directory).filter((path) => path.endsWith('.tmp'));
 }

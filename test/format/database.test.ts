@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
-import { decodePlist, encodePlist } from '../../src/format/plist.js';
+import { decodePlist } from '../../src/format/decode-plist.js';
+import { encodePlist } from '../../src/format/encode-plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';
@@ -87,7 +88,7 @@ test('the smallest database has five keys', () => {
   expect(decodeDatabase(encodeDatabase(smallest))).toEqual(smallest);
 });
 
-describe('whatever may stand in a database comes back from its bytes', () => {
+describe('any valid database comes back from its bytes', () => {
   const text = fc
     .string({ unit: 'grapheme', maxLength: 20 })
     .filter((value) => /^[ -~\u00a1-\u0600\u4e00-\u9fff\n\t]*$/.test(value));
@@ -286,7 +287,7 @@ describe('one defect each', () => {
     );
   });
 
-  test('packages that are not sorted', () => {
+  test('unsorted packages', () => {
     const [entry] = FULL.Packages;
     const Packages = [
       { ...entry!, Name: 'b' },
@@ -295,7 +296,7 @@ describe('one defect each', () => {
     expect(() => decodeDatabase(encodeDatabase({ ...FULL, Packages }))).toThrow(/packages must be sorted/);
   });
 
-  test('a message never repeats a hostile key as it stands', () => {
+  test('a message escapes a hostile key', () => {
     const bytes = after([], (dict) => dict.set('x'.repeat(500), 'x'));
     expect(() => decodeDatabase(bytes)).toThrow(/^(?!.*x{100})/);
   });

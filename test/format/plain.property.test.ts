@@ -146,7 +146,7 @@ describe('refused as before', () => {
     ['a path twice, the second escaped', archiveB, '$1      <key>p/b&amp;</key>\n      <true/>\n'],
     ['a path twice, far off', /(<key>Archives[^]*?\n {4}<\/dict>)/, '$1<'],
     ['paths that differ in case only', /p\/a-1.0.tar.gz<\/key>/, 'P/b-1.0.tar.gz</key>'],
-    ['packages that are not sorted', '<string>a<', '<string>bb<'],
+    ['unsorted packages', '<string>a<', '<string>bb<'],
     ['a package for an archive', archiveB, '      <key>p/b</key>\n      <string>x</string>\n'],
     ['packages as a dict', /<array>([^]*?)\n {4}<\/array>/, '<dict>$1\n    </dict>'],
     ['packages as text', / {4}<array>[^]*\n {4}<\/array>/, '    <string>x</string>'],
@@ -158,7 +158,7 @@ describe('refused as before', () => {
     expect(outcome(edited(from, to)).error).toBeTypeOf('string');
   });
 
-  test('what is not UTF-8, in every way', () => {
+  test('bytes that are not UTF-8, of every kind', () => {
     for (const bad of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
       const at = TEXT.indexOf('does b');
       const bytes = Buffer.concat([
@@ -208,7 +208,7 @@ describe('accepted as before', () => {
   });
 });
 
-describe('whatever the bytes are, both ways say the same', () => {
+describe('both readers agree on all bytes', () => {
   const lines = TEXT.split('\n');
   const token = fc.constantFrom(
     ...['&', '<', '>', '&amp;', '\n', '\r\n', '\t', ' ', '  ', 'é', '→', '🔒', '\u202e', '\u0000', '0', '/'],
@@ -259,7 +259,7 @@ describe('whatever the bytes are, both ways say the same', () => {
     );
   });
 
-  test('with lines left out, doubled, and put elsewhere', () => {
+  test('with lines left out, doubled and moved', () => {
     const move = fc.record({
       from: fc.nat(),
       count: fc.integer({ min: 1, max: 20 }),
@@ -291,7 +291,7 @@ describe('whatever the bytes are, both ways say the same', () => {
   });
 });
 
-describe('very long input takes no more than time in proportion', () => {
+describe('the time grows in proportion to the input', () => {
   const LENGTH = 10_000_000;
 
   test.each<readonly [string, string | RegExp, (length: number) => string]>([
@@ -309,7 +309,7 @@ describe('very long input takes no more than time in proportion', () => {
     expect(outcome(edited(from, textOf(LENGTH))).error).toBeTypeOf('string');
   });
 
-  test('entries that end otherwise than they begin, fifty thousand of them', () => {
+  test('fifty thousand entries that begin plain and end otherwise', () => {
     const [, entry = ''] = / {4}<array>\n( {6}<dict>\n[^]*?)\n {6}<\/dict>\n/.exec(TEXT) ?? [];
     const odd = `${entry}\n        <key>Install-command</key>\n        <string>&amp;</string>\n      </dict>\n`;
     const { value } = outcome(edited('    <array>\n', `    <array>\n${odd.repeat(50_000)}`));

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { build, parse } from 'plist';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
-import { decodePlist, encodePlist } from '../../src/format/plist.js';
+import { decodePlist } from '../../src/format/decode-plist.js';
+import { encodePlist } from '../../src/format/encode-plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import { cleanText } from '../../src/model/text.js';
 
@@ -133,8 +134,8 @@ afterAll(() => {
   vi.restoreAllMocks();
 });
 
-describe('with the plist package as the authority', () => {
-  test('every byte written is the byte that it writes', () => {
+describe('compared with the plist package', () => {
+  test('writes the same bytes', () => {
     fc.assert(
       fc.property(documents(plainKey), (document) => {
         expect(encodePlist(document)).toBe(build(plainOf(document)));
@@ -143,7 +144,7 @@ describe('with the plist package as the authority', () => {
     );
   });
 
-  test('every value read is the value that it reads', () => {
+  test('reads the same values', () => {
     fc.assert(
       fc.property(documents(plainKey), (document) => {
         const written = build(plainOf(document));
@@ -182,7 +183,7 @@ describe('reading', () => {
     );
   });
 
-  test('takes nothing but canonical text: lines left out, doubled, and put elsewhere', () => {
+  test('takes nothing but canonical text: lines left out, doubled and moved', () => {
     const move = fc.record({
       from: fc.nat(),
       count: fc.integer({ min: 1, max: 6 }),
@@ -226,7 +227,7 @@ describe('reading', () => {
     }
   });
 
-  test('takes nothing but canonical text: a byte too much or too few in every place', () => {
+  test('takes nothing but canonical text: one byte more or less in every place', () => {
     for (let at = 0; at <= small.length; at += 1) {
       for (const inserted of ['', '\t', '\n', '\r', ' ', '<', '>', '&', '/', '0', '-', 'Z', '.', ';'].map(
         bytesOf,
@@ -239,7 +240,7 @@ describe('reading', () => {
     }
   });
 
-  test('refuses any other bytes by its own error', () => {
+  test('refuses any other bytes with its own error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => isRefusedOrCanonical(bytes)),
       { numRuns: 2000 },

@@ -2,19 +2,17 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { build } from 'plist';
 import { describe, expect, test } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
+import { decodePlist } from '../../src/format/decode-plist.js';
 import {
-  DEPTH_LIMIT,
-  FOOTER,
-  HEADER,
   arrayLines,
-  decodePlist,
   dictLines,
   encodeDocument,
   encodeKey,
   encodePlist,
   encodeValue,
   entryWriter,
-} from '../../src/format/plist.js';
+} from '../../src/format/encode-plist.js';
+import { DEPTH_LIMIT, FOOTER, HEADER } from '../../src/format/plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import { TEXT_LIMIT_BYTES } from '../../src/model/text.js';
 
@@ -196,7 +194,7 @@ function listOf(texts: readonly string[]): Uint8Array {
 }
 
 describe('vectors', () => {
-  test('each is good or in the table', () => {
+  test('each is valid or in the table', () => {
     expect(vectorNames.filter((name) => !name.startsWith('good'))).toEqual(Object.keys(REFUSED).sort());
   });
 
@@ -249,7 +247,7 @@ describe('reading', () => {
     expect([...back]).toEqual([...dict]);
   });
 
-  test('strings may be as long as the limit, counted in bytes and unescaped, and no longer', () => {
+  test('a string may be as long as the limit, in bytes before escaping, and no longer', () => {
     for (const [unit, size] of [
       ['x', 1],
       ['é', 2],
@@ -271,12 +269,12 @@ describe('reading', () => {
     }
   });
 
-  test('a string above the limit is refused also under a key that was met before', () => {
+  test('refuses a string above the limit also under a key that occurred before', () => {
     const long = 'x'.repeat(TEXT_LIMIT_BYTES + 1);
     expect(refusalOf(listOf(['x', 'x', 'x', 'x', long]))).toContain('line 25: expected at most 65536 bytes');
   });
 
-  test('a key met before counts only at its own level', () => {
+  test('recognises a key that occurred before only at its own level', () => {
     const entry: PlistDict = new Map([['a', new Map([['b', 'x']])]]);
     const last: PlistDict = new Map([
       ['a', 'x'],
@@ -294,7 +292,7 @@ describe('reading', () => {
     );
   });
 
-  test('nesting is bounded, whatever nests', () => {
+  test('limits the nesting of dicts and arrays', () => {
     for (const close of ['dict', 'array']) {
       const deep = `${HEADER}\n${Array.from({ length: 100_000 }, (_, index) => `${'  '.repeat(Math.min(index + 1, 40))}<${close}>\n`).join('')}`;
       expect(refusalOf(bytesOf(deep))).toContain('expected');
@@ -309,7 +307,7 @@ describe('reading', () => {
     expect(refusalOf(listOf(['→', '→', '→', '→', `${long}<x>`]))).toContain('expected </string>');
   });
 
-  test('what a refusal shows is escaped, of one line, and short', () => {
+  test('a refusal quotes one short, escaped line', () => {
     const message = refusalOf(
       documentOf(`    <string>\u001b[31m\u009b\u202e"é${'x'.repeat(500)}</string>\n`),
     );
@@ -318,7 +316,7 @@ describe('reading', () => {
     expect(message.length).toBeLessThan(200);
   });
 
-  test('the line of what is not UTF-8 is found', () => {
+  test('finds the line of bytes that are not UTF-8', () => {
     const lines = Array.from({ length: 1000 }, (_, index) => `line ${index + 1} é`);
     for (const line of [1, 2, 3, 499, 500, 501, 998, 999, 1000]) {
       const parts = lines.map((text, index) =>
@@ -347,7 +345,7 @@ describe('reading', () => {
 });
 
 describe('writing', () => {
-  test('puts a document together from pieces as it writes it whole', () => {
+  test('a document from pieces has the bytes of one written whole', () => {
     const entry: PlistDict = new Map<string, PlistValue>([
       ['Name', 'a'],
       ['Size', 1],
@@ -395,7 +393,7 @@ describe('writing', () => {
     expect(decodePlist(bytesOf(whole)).get('Archives')).toEqual(archives);
   });
 
-  test('writes entries of the same keys as it writes dicts', () => {
+  test('the entry writer writes what dicts give', () => {
     const write = entryWriter<Partial<Record<'a&b' | 'c', PlistValue>>>(
       [
         { name: 'a&b', valueOf: (value) => value as PlistValue },
@@ -473,7 +471,7 @@ describe('writing', () => {
     expect(() => encodePlist(dictOf(new Array<PlistValue>(2)))).toThrow(TypeError);
   });
 
-  test('refuses what nests too deep, cycles too', () => {
+  test('refuses values that nest too deep, and cycles', () => {
     expect(() => encodePlist(nested(DEPTH_LIMIT + 1))).toThrow(TypeError);
     expect(() => encodePlist(dictOf([nested(DEPTH_LIMIT - 1)]))).toThrow(TypeError);
     const cycle: PlistValue[] = [];

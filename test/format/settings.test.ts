@@ -59,7 +59,7 @@ test('keys in any order, and none at all', () => {
   expect(read({ Threshold: 2, Description: 'x' })).toEqual({ Description: 'x', Threshold: 2 });
 });
 
-describe('an unknown key is an error that names the nearest', () => {
+describe('an unknown key is an error that names the most similar key', () => {
   test.each([
     ['Maintainr', 'Maintainer'],
     ['maintainer', 'Maintainer'],
@@ -69,23 +69,25 @@ describe('an unknown key is an error that names the nearest', () => {
     ['Mirror', 'Mirrors'],
     ['Excludes', 'Exclude'],
   ])('%s', (key, meant) => {
-    expect(complaint({ [key]: 'x' })).toBe(`packsign.json: ${key}: is not a setting; is "${meant}" meant?`);
+    expect(complaint({ [key]: 'x' })).toBe(
+      `packsign.json: ${key}: is not a setting; did you mean "${meant}"?`,
+    );
   });
 
-  test('and none where none is near', () => {
-    expect(complaint({ Colour: 'x' })).not.toContain('meant');
+  test('and names none if none is similar', () => {
+    expect(complaint({ Colour: 'x' })).not.toContain('mean');
   });
 
-  test('inside of overrides and trusts too', () => {
+  test('in overrides and trusts too', () => {
     expect(complaint({ Packages: { demo: { 'Install-Command': 'x' } } })).toContain(
-      'is "Install-command" meant?',
+      'did you mean "Install-command"?',
     );
     expect(complaint({ Trusts: [{ Url: 'https://example.org', Fingerprints: [FINGERPRINT] }] })).toContain(
-      'is "URL" meant?',
+      'did you mean "URL"?',
     );
   });
 
-  test('__proto__ and constructor are unknown like any other', () => {
+  test('__proto__ and constructor are unknown keys like any other', () => {
     expect(complaint('{"__proto__": {"Maintainer": "Ann"}}')).toContain('__proto__');
     expect(complaint('{"constructor": "x"}')).toContain('constructor');
   });
@@ -98,7 +100,7 @@ describe('fingerprints', () => {
   });
 
   test.each(['ABCDEF01', '', 'G'.repeat(40), `${FINGERPRINT}A`, 7])('%s is none', (value) => {
-    expect(complaint({ Signers: [value] })).toContain('a full fingerprint of 40 hex digits is wanted');
+    expect(complaint({ Signers: [value] })).toContain('expected a full fingerprint of 40 hex digits');
   });
 });
 
@@ -120,7 +122,7 @@ describe('T26: settings run no commands', () => {
   });
 });
 
-test('one key may stand without its array', () => {
+test('a single key needs no array', () => {
   expect(read({ Key: 'ann.asc' }).Key).toEqual(['ann.asc']);
   expect(complaint({ Key: '' })).toContain('Key');
 });
@@ -171,9 +173,9 @@ describe('values', () => {
     );
   });
 
-  test('the place of a fault is named', () => {
+  test('the error names the place', () => {
     expect(complaint({ Packages: { demo: { Description: 'a\u0007' } } })).toBe(
-      'packsign.json: Packages › demo › Description › holds a control character, which no database may',
+      'packsign.json: Packages › demo › Description › holds a control character, which a database cannot hold',
     );
     expect(complaint({ Mirrors: ['https://example.org', 1.5] })).toContain('Mirrors › "[2]"');
   });
@@ -185,11 +187,11 @@ describe('values', () => {
     },
   );
 
-  test('bytes that are no UTF-8', () => {
+  test('bytes that are not UTF-8', () => {
     expect(() => decodeSettings(Buffer.from('{"Maintainer": "\xe9"}', 'latin1'))).toThrow(/is not JSON/);
   });
 
-  test('what options give is called so', () => {
+  test('the error names the options that a value came from', () => {
     expect(() => checkSettings({ Validity: 'soon' }, 'options')).toThrow(/^options: Validity/);
   });
 });

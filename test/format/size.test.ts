@@ -30,7 +30,7 @@ function largest(): Database {
   };
 }
 
-test('a database of as many archives as one may list is written and read back', () => {
+test('a database with the most files allowed is written and read back', () => {
   const database = largest();
   const bytes = encodeDatabase(database);
   const back = decodeDatabase(bytes);

@@ -131,7 +131,7 @@ function grown(database: Database, { fates, added, listed, isSorted }: Growing, 
 }
 type Growing = typeof growing extends fc.Arbitrary<infer T> ? T : never;
 
-describe('a database written upon another has the bytes that it has written by itself', () => {
+describe('a database written upon another has the same bytes as one written alone', () => {
   test.each([true, false])('whatever was added, withdrawn, changed or moved; sorted before: %s', (sorted) => {
     fc.assert(
       fc.property(databases(sorted), growing, head, (before, growth, second) => {
@@ -143,7 +143,7 @@ describe('a database written upon another has the bytes that it has written by i
     );
   });
 
-  test('also where the other was read from its bytes, as they were read', () => {
+  test('also if the other one was read from its bytes', () => {
     fc.assert(
       fc.property(databases(true), growing, head, (written, growth, second) => {
         const bytes = new Uint8Array(encodeDatabase(written));
@@ -179,26 +179,26 @@ function copiedFrom(next: Database): string {
   return Array.from(found, ([, name]) => name).join('');
 }
 
-describe('copied is', () => {
-  test('what is the same value between others that are', () => {
+describe('copies', () => {
+  test('an entry that is the same object, among others that are', () => {
     expect(copiedFrom({ ...before, Description: 'new' })).toBe('aBcDeaBcDe');
   });
 
-  test('never an equal value that is another object', () => {
+  test('no equal entry that is another object', () => {
     const copy = { ...before.Packages[1]! };
     const Packages = before.Packages.with(1, copy);
     const Archives = new Map(before.Archives).set('b', { ...before.Archives.get('b')! });
     expect(copiedFrom({ ...before, Packages, Archives })).toMatch(/^ab[^B]*ab[^B]*$/);
   });
 
-  test('never the same value that stands in another order', () => {
+  test('no entry that is in another order', () => {
     const order = [3, 1, 0, 2, 4];
     const Packages = order.map((index) => before.Packages[index]!);
     const Archives = new Map(order.map((index) => [...before.Archives][index]!));
     expect(copiedFrom({ ...before, Packages, Archives })).toBe('dbacedbace');
   });
 
-  test('nothing where the bytes do not hold what they should', () => {
+  test('nothing if the bytes are not as expected', () => {
     const database = { ...before, Description: 'new' };
     const fresh = encodeDatabase(database);
     for (const bytes of [Buffer.alloc(0), Buffer.from('x'), encodeDatabase({ ...before, Packages: [] })]) {

@@ -24,12 +24,12 @@ async function build(directory: string): Promise<Database> {
   return decodeDatabase(readFileSync(join(directory, 'packages.plist')));
 }
 
-/** Name and Version by path, as the database has them. */
+/** Name and Version by path, as in the database. */
 function namesIn({ Archives }: Database): Readonly<Record<string, readonly [string, string]>> {
   return Object.fromEntries(Array.from(Archives, ([path, { Name, Version }]) => [path, [Name, Version]]));
 }
 
-/** What md5sum or sha256sum say: path → sum. */
+/** The output of md5sum or sha256sum: path → sum. */
 function sumsBy(tool: string, { directory, paths }: { directory: string; paths: readonly string[] }) {
   const { stdout } = run({ ...workshop, folder: directory }, [tool, '--', ...paths]);
   return new Map(
@@ -40,7 +40,7 @@ function sumsBy(tool: string, { directory, paths }: { directory: string; paths: 
   );
 }
 
-/** Where md5sum and sha256sum are installed. */
+/** Needs md5sum and sha256sum. */
 function expectSums(directory: string, database: Database): void {
   const paths = Array.from(database.Archives.keys());
   const sha256 = sumsBy('sha256sum', { directory, paths });
@@ -72,16 +72,16 @@ describe.runIf(hasTool('python3'))('archives that Python makes', () => {
     database = await build(directory);
   });
 
-  it('are named as its e-mail parser names them', () => {
+  it('have the names that its e-mail parser reads', () => {
     expect(Object.keys(said).length).toBeGreaterThan(60);
     expect(namesIn(database)).toEqual(said);
   });
 
-  it.runIf(hasTools('sha256sum', 'md5sum'))('are measured as coreutils measure them', () => {
+  it.runIf(hasTools('sha256sum', 'md5sum'))('have the sums that coreutils compute', () => {
     expectSums(directory, database);
   });
 
-  it('stand in a database that plistlib reads with the same values', () => {
+  it('are in a database that plistlib reads with the same values', () => {
     const program = `
 import json, plistlib, sys
 with open(json.load(sys.stdin), 'rb') as file:
@@ -107,7 +107,7 @@ describe('packages that npm packs', () => {
     directory = join(workshop.folder, 'npm');
     mkdirSync(directory);
     const args = ['pack', '--silent', '--offline', '--ignore-scripts', '--pack-destination', directory];
-    // npm keeps its cache and logs in the home.
+    // npm keeps its cache and logs in the home folder.
     const env = { ...process.env, HOME: join(workshop.folder, 'home') };
     const npm = spawnSync('npm', [...args, ...installedPackages().slice(0, 45)], { env, encoding: 'utf8' });
     if (npm.status !== 0) throw new Error(npm.stderr);
@@ -115,11 +115,11 @@ describe('packages that npm packs', () => {
     expect(database.Archives.size).toBeGreaterThanOrEqual(40);
   });
 
-  it.runIf(hasTools('sha256sum', 'md5sum'))('are measured as coreutils measure them', () => {
+  it.runIf(hasTools('sha256sum', 'md5sum'))('have the sums that coreutils compute', () => {
     expectSums(directory, database);
   });
 
-  it.runIf(hasTool('python3'))('are named as package.json inside says', () => {
+  it.runIf(hasTool('python3'))('have the names in their package.json', () => {
     const program = `
 import json, os, sys, tarfile
 said = {}

@@ -20,7 +20,7 @@ describe.runIf(hasHistory)('a PackMan database of 2003', () => {
     rmSync(workshop.folder, { recursive: true, force: true });
   });
 
-  it.each(DATABASES)('%s is not built upon, and never authentic', async (name) => {
+  it.each(DATABASES)('%s is never continued and never authentic', async (name) => {
     const directory = join(workshop.folder, name);
     mkdirSync(directory);
     copyFileSync(join(FOLDER, name), join(directory, 'packages.plist'));
@@ -37,7 +37,7 @@ describe.runIf(hasHistory)('a PackMan database of 2003', () => {
     expect(JSON.parse(verified.stdout)).toMatchObject({ status: 'refused' });
   });
 
-  it('is given up on purpose with --first, and named in the new one', async () => {
+  it('is replaced with --first, and named in the new database', async () => {
     const directory = join(workshop.folder, DATABASES[0]!);
     const { status } = await packsign(workshop, ['build', directory, '--first', '--key', workshop.key]);
     expect(status).toBe(0);

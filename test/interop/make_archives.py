@@ -1,6 +1,6 @@
-"""Writes sdists, wheels and eggs of many styles into a folder, and says what they hold.
+"""Writes sdists, wheels and eggs of many styles into a folder, and prints what they hold.
 
-Python's own tarfile, zipfile, lzma and bz2 make them; its email parser says what Name and Version are.
+Python's own tarfile, zipfile, lzma and bz2 make them; its email parser reads their Name and Version.
 """
 
 import bz2

@@ -10,8 +10,8 @@ import { hasTool, hasTools, needTools, skip } from '../tools.js';
 import type { Program } from '../tools.js';
 
 /**
- * What the programs that people already have make of a published directory: docs/TRUST.md states it. Each cell is
- * the exit status of the command that TRUST.md gives for the program.
+ * How the programs that people already have verify a published directory, as docs/TRUST.md states. Each cell is the
+ * exit status of the command that TRUST.md gives for the program.
  */
 
 const ALGORITHMS = ['ed25519', 'rsa3072', 'rsa4096', 'nistp256'] as const;
@@ -56,7 +56,7 @@ function sop(
   return run('sh', ['-c', `exec ${program} verify "$1" "$2" < "$3"`, 'sh', signature, keys, data]).status;
 }
 
-/** How docs/TRUST.md begins the row of a case. */
+/** The beginning of a case's row in docs/TRUST.md. */
 const ROWS: Readonly<Record<Exclude<Case, (typeof ALGORITHMS)[number]>, string>> = {
   altered: 'the database was altered',
   expired: 'the key expired',
@@ -66,7 +66,7 @@ const ROWS: Readonly<Record<Exclude<Case, (typeof ALGORITHMS)[number]>, string>>
 };
 
 interface Stated {
-  /** Program and version, as the text has them. */
+  /** Program and version, as in the text. */
   readonly versions: string;
   readonly cell: (name: Case, program: string) => number;
 }
@@ -90,7 +90,7 @@ function statedIn(text: string): Stated {
 }
 
 function isVersionStated(program: Verifier, versions: string): boolean {
-  // gpgv is of one version with gpg, and has no number of its own in the text.
+  // gpgv has the version of gpg, and no number of its own in the text.
   const stated = new RegExp(`[( ]${program === 'gpgv' ? 'gpg' : program} ([0-9.]*[0-9])`).exec(versions)?.[1];
   const { stdout, stderr } = run(program, [['gosop', 'sqop'].includes(program) ? 'version' : '--version']);
   return stated !== undefined && (stdout.toString() + stderr).includes(stated);
@@ -99,7 +99,7 @@ function isVersionStated(program: Verifier, versions: string): boolean {
 const DAY_MS = 86_400_000;
 const ago = (days: number) => Math.floor((Date.now() - days * DAY_MS) / 1000);
 
-describe.runIf(hasGnupg())('verifiers that people have', () => {
+describe.runIf(hasGnupg())('verifiers that people already have', () => {
   const installed = NAMES.filter((name) => hasTool(name));
   const scenes = new Map<Case, Files>();
   const answers = new Map<string, number | null>();
@@ -128,7 +128,7 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
     return places.get(folder) ?? newPlace();
   }
 
-  /** A directory that packsign published with a key that gpg made and keeps. */
+  /** A directory that packsign published with a key that gpg made and holds. */
   async function sceneOf(name: Case): Promise<Files> {
     const wanted = (ALGORITHMS as readonly string[]).includes(name) ? name : 'ed25519';
     const algorithm = wanted === 'nistp256' ? 'nistp256/ecdsa' : wanted;
@@ -168,12 +168,12 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
     home.must([...past(40), '--quick-generate-key', userId, algorithm, 'cert', usage]);
     const listing = home.must(['--with-colons', '-k', `=${userId}`]).toString();
     const fingerprint = /^fpr:+([0-9A-F]{40})/m.exec(listing)?.[1] ?? '';
-    // On a slow machine the key may come a second after that time, and gpg adds nothing to a key of the future.
+    // On a slow machine the key may be a second younger, and gpg adds nothing to a key of the future.
     home.must([...past(39), '--quick-add-key', fingerprint, algorithm, 'sign', usage]);
     return fingerprint;
   }
 
-  /** What happened to the key 10 days ago, after it had signed. */
+  /** What happens to the key 10 days ago, after it has signed. */
   async function change(name: Case, fingerprint: string): Promise<void> {
     const reasons: Readonly<Record<string, readonly [string, string]>> = {
       retired: ['retired', ''],
@@ -215,7 +215,7 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
   }
 
   test.for([...NAMES, 'packsign'] as const)(
-    '%s takes a database of every algorithm, and no altered one',
+    '%s accepts a database signed with each algorithm, and no altered one',
     (program, context) => {
       if (program !== 'packsign') needTools(context, program);
       for (const algorithm of ALGORITHMS)
@@ -224,7 +224,7 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
     },
   );
 
-  test.for([...NAMES, 'packsign'] as const)('docs/TRUST.md states what %s says', (program, context) => {
+  test.for([...NAMES, 'packsign'] as const)('docs/TRUST.md states the answers of %s', (program, context) => {
     const stated = statedIn(readFileSync('docs/TRUST.md', 'utf8'));
     if (program !== 'packsign') {
       needTools(context, program);
@@ -235,13 +235,13 @@ describe.runIf(hasGnupg())('verifiers that people have', () => {
     expect(found).toEqual(CASES.map((name) => [name, stated.cell(name, program)]));
   });
 
-  test('packsign refuses a stolen key, calls an expired one stale, and takes what was signed before', () => {
+  test('packsign refuses a stolen key, calls an expired one stale, and accepts what was signed before', () => {
     const by = (name: Case) => answers.get(`packsign ${name}`);
     expect([by('compromised'), by('expired'), by('retired'), by('superseded subkey')]).toEqual([1, 1, 0, 0]);
   });
 
   test.runIf(hasTools('gpg', 'gpgv'))(
-    'gpg and gpgv exit with 0 for a stolen and for an expired key: docs/TRUST.md warns',
+    'gpg and gpgv exit with 0 for a stolen and for an expired key, as docs/TRUST.md warns',
     () => {
       for (const program of ['gpg', 'gpgv']) {
         expect([answers.get(`${program} expired`), answers.get(`${program} compromised`)]).toEqual([0, 0]);

@@ -43,7 +43,7 @@ describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
     rmSync(workshop.folder, { recursive: true, force: true });
   });
 
-  it('0.5 loads a published database without a warning, and finds every sum right', async () => {
+  it('0.5 loads a published database without a warning, and every sum is right', async () => {
     await publish(['--base-url', address]);
     const { warnings, crash, listed, fetched } = await ask('0.5');
     expect({ warnings, crash }).toEqual({ warnings: [], crash: null });
@@ -59,7 +59,7 @@ describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
     });
   });
 
-  it('a hyphen in a name or a version hides a package from them, and breaks nothing', async () => {
+  it('cannot find a package with a hyphen in its name or version, but otherwise work', async () => {
     const { listed } = await ask('0.5');
     const hidden = listed.filter(([, description]) => description === null).map(([name]) => name);
     expect(hidden).toEqual(['coral-snake-3.0-source', 'tree-1.0-rc.1-source']);
@@ -83,7 +83,7 @@ describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
     }
   });
 
-  it('0.4 says one thing of a newer database', async () => {
+  it('0.4 prints one warning about a newer database', async () => {
     await publish(['--base-url', address]);
     const { warnings } = await ask('0.4');
     expect(warnings).toEqual(['database version 0.5 is newer than pimp version 0.4']);

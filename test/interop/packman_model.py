@@ -1,4 +1,4 @@
-"""What PackMan ('pimp') clients 0.3, 0.4 and 0.5 do when they read a database, told in Python 3.
+"""A model in Python 3 of how PackMan ('pimp') clients 0.3, 0.4 and 0.5 read a database.
 
 A model of their behaviour, not their code: which keys they insist on, what they warn of, what kills them,
 how a package is addressed, and what counts as the right download. It executes nothing.
@@ -28,7 +28,7 @@ FLAVORS = {"0.3": ("source", "binary"), "0.4": ("source", "binary"), "0.5": ("so
 
 
 def ascii_only(text):
-    """Text beyond ASCII is of another type for these clients, and is taken for a prerequisite's dict."""
+    """For these clients, text beyond ASCII has another type, which they take for a prerequisite's dict."""
     try:
         text.encode("ascii")
     except UnicodeEncodeError:
@@ -44,7 +44,7 @@ class Client:
         self.urls = []
 
     def load(self, url, included=False):
-        """Reads a database and whatever it includes; what is wrong there ends the client."""
+        """Reads a database and the databases it includes; an error there ends the client."""
         if url in self.urls:
             return
         self.urls.append(url)
@@ -82,7 +82,7 @@ class Client:
         return "-".join(parts)
 
     def find(self, identifier):
-        """By name, name-version or name-version-flavor: a hyphen more, and nothing is found."""
+        """By name, name-version or name-version-flavor; with one more hyphen the client finds nothing."""
         fields = ascii_only(identifier).split("-")
         if len(fields) > 3:
             return None
@@ -91,7 +91,7 @@ class Client:
         for package in self.packages:
             if any(package.get(key) != value for key, value in wanted.items()):
                 continue
-            # Of several the client keeps the one that it sorts last, which is the worst.
+            # Of several the client keeps the one that sorts last, which is the worst.
             if found is None or self.rank(package) > self.rank(found):
                 found = package
         return found
@@ -121,12 +121,12 @@ class Client:
         return lines
 
     def read_tests(self):
-        """-s needs each test, and that it is Python; here nobody runs it."""
+        """-s needs a test in Python for each package; the model does not run it."""
         for package in self.packages:
             compile(ascii_only(package["Install-test"]), package["Name"], "exec")
 
     def fetch(self, package, folder):
-        """Downloads an archive and says whether its MD5 sum is right."""
+        """Downloads an archive and checks its MD5 sum."""
         url = ascii_only(package["Download-URL"])
         scheme, _, path, _, _ = urllib.parse.urlsplit(url)
         if self.version != "0.5" and not scheme:

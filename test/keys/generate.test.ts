@@ -18,7 +18,7 @@ describe('a new key', () => {
     key = await generateKey({ ...plain, passphrase: 'words', expiresInSeconds: 730 * 86_400 });
   });
 
-  test('its primary key only certifies, its subkey signs, both expire', async () => {
+  test('has a primary key that only certifies and a subkey that signs, and both expire', async () => {
     const [certificate] = await readCertificates(key.certificate);
     expect(certificate).toMatchObject({ fingerprint: key.fingerprint, userIds: [USER_ID], created: BORN });
     expect(signingStatus(certificate!, day(1), key.fingerprint)).toMatchObject({ kind: 'unusable' });
@@ -50,14 +50,14 @@ describe('a new key', () => {
     },
   );
 
-  test('its four files hold the same certificate', async () => {
+  test('has the same certificate in its four files', async () => {
     const [certificate] = await readCertificates(key.certificate);
     for (const part of ['secret', 'signing'] as const) {
       expect((await readSecretCertificate(key[part])).binary).toEqual(certificate!.binary);
     }
   });
 
-  test('its revocation certificate revokes it for good', async () => {
+  test('has a revocation certificate that revokes it for good', async () => {
     const { publicKey } = await revokeKey({
       key: new PublicKey(
         (await readKey({ armoredKey: Buffer.from(key.certificate).toString() })).toPacketList(),
@@ -69,14 +69,14 @@ describe('a new key', () => {
     expect(signingStatus(revoked!, day(1)).kind).toBe('revoked');
   });
 
-  test('two are never the same, and an empty user id is refused', async () => {
+  test('is never the same twice, and needs a user id', async () => {
     expect((await generateKey(plain)).fingerprint).not.toBe((await generateKey(plain)).fingerprint);
     await expect(generateKey({ ...plain, userId: ' ' })).rejects.toThrow(
       expect.objectContaining({ code: 'USAGE' }),
     );
   });
 
-  test('without a passphrase none is asked for; RSA is RSA 4096', async () => {
+  test('needs no passphrase if it was given none; RSA is RSA 4096', async () => {
     const rsa = await generateKey({ ...plain, rsa: true });
     const described = await describeKey(rsa.secret, day(1));
     expect(described).toMatchObject({ algorithm: 'RSA 4096', secret: true, locked: false, expires: null });
@@ -84,8 +84,8 @@ describe('a new key', () => {
   });
 });
 
-describe('a key described', () => {
-  test('secret and public, whole and in part', async () => {
+describe('describeKey', () => {
+  test('describes secret and public keys, whole and partial', async () => {
     const key = await generateKey({ ...plain, passphrase: 'words', expiresInSeconds: 86_400 });
     const expected = {
       fingerprint: key.fingerprint,
@@ -111,7 +111,7 @@ describe('a key described', () => {
     });
   });
 
-  test('revoked, and with an encryption subkey', async () => {
+  test('describes a revoked key, and one with an encryption subkey', async () => {
     const key = await (await forgeKey({ subkeys: [{ sign: true }, {}] })).revoke({}, day(5));
     const described = await describeKey(key.write(), day(6));
     expect(described).toMatchObject({ revoked: true, signsWith: null });
@@ -126,7 +126,7 @@ describe('a key described', () => {
     );
   });
 
-  test('a file with none or two is KEY_MALFORMED', async () => {
+  test('KEY_MALFORMED: a file with no key or two', async () => {
     const two = Buffer.concat([
       (await certificateOf(await forgeKey())).binary,
       (await certificateOf(await forgeKey())).binary,

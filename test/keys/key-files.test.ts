@@ -59,7 +59,7 @@ describe('key generate', () => {
     expect(place.text(name)).toBe('mine');
   });
 
-  test('PASSPHRASE_NEEDED: no key is left unlocked because nobody could be asked', async () => {
+  test('PASSPHRASE_NEEDED: never leaves a key unlocked because there is nobody to ask', async () => {
     const place = newPlace();
     const answer = await place.json(GENERATE);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'PASSPHRASE_NEEDED']);
@@ -118,7 +118,7 @@ describe('key show', () => {
     place.write('ann.pub.asc', key.certificate);
   });
 
-  test('of a certificate and of a secret key', async () => {
+  test('describes a certificate and a secret key', async () => {
     expect(transcript(await place.packsign(['key', 'show', 'ann.pub.asc']))).toMatchInlineSnapshot(`
       "$ packsign key show ann.pub.asc
       <fingerprint in groups>
@@ -127,7 +127,7 @@ describe('key show', () => {
         certificate (public)
         subkey <fingerprint in groups>
           Ed25519, for sign, made <date>, expires <date>
-        every verifier that packsign knows takes it
+        every verifier that packsign knows accepts it
       [0]"
     `);
     expect(transcript(await place.packsign(['key', 'show', 'ann.asc']))).toMatchInlineSnapshot(`
@@ -138,12 +138,12 @@ describe('key show', () => {
         secret key, not locked
         subkey <fingerprint in groups>
           Ed25519, for sign, made <date>, expires <date>
-        every verifier that packsign knows takes it
+        every verifier that packsign knows accepts it
       [0]"
     `);
   });
 
-  test('--json', async () => {
+  test('--json has every key', async () => {
     const { value, status } = await place.json(['key', 'show', 'ann.signing.asc']);
     expect(status).toBe(0);
     expect(value).toMatchObject({
@@ -160,7 +160,7 @@ describe('key show', () => {
     expect(JSON.stringify(value)).not.toContain('PRIVATE');
   });
 
-  test('a user id that would move the cursor is shown with escapes', async () => {
+  test('escapes a user id that would move the cursor', async () => {
     const evil = await newKey('Ann\u001b[2J\u202e');
     place.write('evil.asc', evil.certificate);
     const { stdout } = await place.packsign(['key', 'show', 'evil.asc']);
@@ -221,7 +221,7 @@ describe('keys that cannot sign', () => {
     expect(await refusal(key.armor())).toEqual(['KEY_REVOKED', 1, 1]);
   });
 
-  test('KEY_NOT_YET_VALID: SOURCE_DATE_EPOCH lies before the key', async () => {
+  test('KEY_NOT_YET_VALID: SOURCE_DATE_EPOCH is before the key was made', async () => {
     const key = await forgeKey();
     const SOURCE_DATE_EPOCH = String(BORN.getTime() / 1000 - 86_400);
     expect(await refusal(key.armor(), [], { SOURCE_DATE_EPOCH })).toEqual(['KEY_NOT_YET_VALID', 1, 1]);
@@ -316,7 +316,7 @@ describe('PACKSIGN_KEY', () => {
   test('may hold an armored secret key', async () => {
     const place = await waiting();
     const env = { PACKSIGN_KEY: key.signing };
-    // Who signs is known only now: that is changed content, built again.
+    // The signer is known only now, which changes the content, so build again.
     expect((await place.packsign(['build', 'dist'], { env })).status).toBe(0);
     const answer = await place.json(['sign', 'dist'], { env });
     expect(answer).toMatchObject({ status: 0, value: { published: true, signers: [key.fingerprint] } });
@@ -333,7 +333,7 @@ describe('PACKSIGN_KEY', () => {
     ]);
   });
 
-  test('T19: whatever is wrong with it, it is not printed', async () => {
+  test('T19: is never printed, whatever is wrong with it', async () => {
     const place = await waiting();
     const lines = key.signing.split('\n');
     const damaged: readonly string[] = [

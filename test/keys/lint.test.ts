@@ -6,7 +6,7 @@ import { gnupgHome, hasGnupg } from '../pgp/gnupg.js';
 const DAY = 86_400;
 const NOW_SECONDS = Math.floor(Date.now() / 1000);
 
-/** Codes of what key show says of a key. */
+/** The codes of the warnings that key show prints. */
 async function lintOf(key: string | Uint8Array, more: readonly string[] = []): Promise<readonly unknown[]> {
   const place = newPlace();
   place.write('key.asc', key);
@@ -20,8 +20,8 @@ const endsIn = (days: number) => ({
   lifeSeconds: (30 + days) * DAY,
 });
 
-describe('key show says what verifiers say', () => {
-  test('nothing of a key as packsign makes it', async () => {
+describe('key show warns of what verifiers refuse', () => {
+  test('does not warn about a key that packsign makes', async () => {
     expect(await lintOf((await newKey('Ann')).certificate)).toEqual([]);
     expect(await lintOf((await newKey('Ann')).signing)).toEqual([]);
   });
@@ -53,18 +53,18 @@ describe('key show says what verifiers say', () => {
           env: { GNUPGHOME: home.folder },
         });
         expect(transcript(run)).toMatchInlineSnapshot(`
-        "$ packsign key show Old release key
-        <fingerprint in groups>
-          Old release key
-          RSA 2048, made <date>, never expires
-          certificate (public)
-          cannot sign: the key has only SHA-1 or weaker self-signatures
-          ! key <fingerprint> is of RSA 2048: readers built on Sequoia refuse it from <date> on (KEY_RSA_SHORT)
-          ! user id "Old release key" of <fingerprint> has only SHA-1 self-signatures: packsign takes none, readers built on Sequoia since <date> (KEY_SHA1)
-          ! key <fingerprint> has no key that signs (KEY_NO_SIGNER)
-          ! user id "Old release key" has no address: nobody can tell whom to ask (KEY_NO_ADDRESS)
-        [0]"
-      `);
+          "$ packsign key show Old release key
+          <fingerprint in groups>
+            Old release key
+            RSA 2048, made <date>, never expires
+            certificate (public)
+            cannot sign: the key has only SHA-1 or weaker self-signatures
+            ! key <fingerprint> is RSA 2048: programs built on Sequoia refuse it from <date> on (KEY_RSA_SHORT)
+            ! user id "Old release key" of <fingerprint> has only SHA-1 self-signatures: packsign ignores them, programs built on Sequoia since <date> (KEY_SHA1)
+            ! key <fingerprint> has no key that signs (KEY_NO_SIGNER)
+            ! user id "Old release key" has no address to write to (KEY_NO_ADDRESS)
+          [0]"
+        `);
       } finally {
         home.remove();
       }
@@ -77,8 +77,8 @@ describe('key show says what verifiers say', () => {
   });
 });
 
-describe('sign, watch and status say it too', () => {
-  test('as warnings, which change nothing else', async () => {
+describe('sign, watch and status warn too', () => {
+  test('the warnings change nothing else', async () => {
     const place = newPlace();
     const key = await newKey('Ann', endsIn(100));
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
@@ -104,7 +104,7 @@ describe('sign, watch and status say it too', () => {
     expect(shown).toContainEqual(expect.objectContaining({ code: 'KEY_NOT_PUBLISHED' }));
   });
 
-  test('--quiet does not', async () => {
+  test('--quiet hides the warnings', async () => {
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
     place.write('ann.asc', (await newKey('Ann', endsIn(100))).secret);

@@ -8,10 +8,10 @@ import { joinSignatures } from '../../src/pgp/signatures.js';
 
 const PASSPHRASE = 'correct horse battery staple';
 const DAY_MS = 86_400_000;
-/** Days before today: `verify` goes by the real clock. */
+/** Days before today: `verify` uses the real clock. */
 const ago = (days: number) => epoch(new Date(Date.now() - days * DAY_MS));
 
-/** A directory published 30 days ago by Ann, whose certificate of then is begin.asc. */
+/** A directory that Ann published 30 days ago, with her certificate of that day in begin.asc. */
 async function story(ann: TestKey): Promise<Place> {
   const place = newPlace();
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
@@ -30,7 +30,7 @@ async function release(place: Place, days: number, more: readonly string[]): Pro
   expect([run.status, run.stderr]).toEqual([0, '']);
 }
 
-/** What readers say who hold the first certificate, the published one, or the fingerprint. */
+/** What users see who have the first certificate, the published one, or the fingerprint. */
 async function answers(place: Place, fingerprint: string): Promise<readonly unknown[]> {
   const statuses = [];
   for (const pins of [
@@ -55,7 +55,7 @@ beforeAll(async () => {
 });
 
 describe('key rotate', () => {
-  test('readers need no new key; the old subkey signs no more', async () => {
+  test('users need no new key, and the old subkey no longer signs', async () => {
     const place = await story(ann);
     place.write('old.signing.asc', ann.signing);
     const run = await place.packsign(['key', 'rotate', 'ann.asc', 'dist'], { env: ago(20) });
@@ -76,12 +76,12 @@ describe('key rotate', () => {
     expect([late.status, codeOf(late)]).toEqual([1, 'KEY_REVOKED']);
     await release(place, 9, ['--key', 'ann.signing.asc']);
     expect(await answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
-    // Without the refreshed certificate the subkey is a stranger's.
+    // Without the refreshed certificate nobody knows the subkey.
     place.write('dist/keys.asc', bob.certificate);
     expect((await place.json(['verify', 'dist', '--keys', 'begin.asc'])).value['status']).toBe('refused');
   });
 
-  test('--old-expires leaves the old subkey a while; --output leaves the files', async () => {
+  test('--old-expires keeps the old subkey for a while; --output keeps the files', async () => {
     const place = await story(ann);
     const before = place.read('ann.asc');
     const args = ['key', 'rotate', 'ann.asc', 'dist', '--old-expires', '200 days', '--output', 'new.asc'];
@@ -95,7 +95,7 @@ describe('key rotate', () => {
     expect([again.status, codeOf(again)]).toEqual([2, 'FILE_EXISTS']);
   });
 
-  test('a locked key stays locked, and no secret is shown', async () => {
+  test('a locked key stays locked, and no secret is printed', async () => {
     const place = await story(await newKey('Ann', { passphrase: PASSPHRASE }).then(unlockedFor));
     async function unlockedFor(key: TestKey): Promise<TestKey> {
       return await Promise.resolve({ ...ann, secret: key.secret });
@@ -133,7 +133,7 @@ describe('key rotate', () => {
 });
 
 describe('key extend', () => {
-  test('moves the expiry, and readers with the first certificate see it', async () => {
+  test('changes the expiry, and users with the first certificate see it', async () => {
     const short = await newKey('Ann', { born: new Date(Date.now() - 40 * DAY_MS), lifeSeconds: 25 * 86_400 });
     const place = newPlace();
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
@@ -161,7 +161,7 @@ describe('key extend', () => {
     expect(await answers(place, short.fingerprint)).toEqual(ALL_AUTHENTIC);
   });
 
-  test('EXPIRES_AFTER_KEY before, and not after; none is never', async () => {
+  test('EXPIRES_AFTER_KEY before, but not after --expires none', async () => {
     const place = await story(ann);
     const build = [
       'build',
@@ -201,7 +201,7 @@ describe('key extend', () => {
 });
 
 describe('key revoke', () => {
-  test('a soft one ends what comes later, not what was signed before', async () => {
+  test('a soft revocation invalidates later signatures, not earlier ones', async () => {
     const place = await story(ann);
     const args = ['key', 'revoke', 'ann.asc', 'dist', '--reason', 'retired'];
     expect(transcript(await place.packsign(args, { env: ago(20) }))).toMatchInlineSnapshot(`
@@ -219,7 +219,7 @@ describe('key revoke', () => {
     expect([late.status, codeOf(late)]).toEqual([1, 'KEY_REVOKED']);
   });
 
-  test('T23: a database of today with a signature of before the revocation is refused', async () => {
+  test('T23: refuses a database of today with a signature dated before the revocation', async () => {
     const place = await story(ann);
     place.write('thief.asc', ann.signing);
     expect(
@@ -227,13 +227,13 @@ describe('key revoke', () => {
         .status,
     ).toBe(0);
     const revoked = place.read('dist/keys.asc');
-    // A thief keeps the certificate of before, and signs with a clock that was put back.
+    // A thief keeps the earlier certificate, and signs with the clock set back.
     place.write('dist/keys.asc', place.read('begin.asc'));
     place.write('dist/evil-1.0.tar.gz', sdist('evil', '1.0'));
     expect((await place.packsign(['build', 'dist'], { env: ago(10) })).status).toBe(0);
     const backdated = await place.json(['sign', 'dist', '--key', 'thief.asc'], { env: ago(25) });
     expect([backdated.status, codeOf(backdated)]).toEqual([2, 'CLOCK_BEHIND']);
-    // Made without packsign it counts for nobody.
+    // Made without packsign, it counts for nobody.
     const honest = place.read('dist/packages.plist');
     const bytes = place.read('dist/packages.unsigned.plist');
     const date = new Date(Date.now() - 25 * DAY_MS);
@@ -250,14 +250,14 @@ describe('key revoke', () => {
     }
     place.write('dist/packages.plist', honest);
     place.write('dist/keys.asc', place.read('begin.asc'));
-    // Neither does the honest date help him.
+    // The true date does not help the thief either.
     const honestly = await place.packsign(['sign', 'dist', '--key', 'thief.asc'], { env: ago(10) });
     expect([honestly.status, honestly.stderr]).toEqual([0, '']);
     place.write('dist/keys.asc', revoked);
     expect(await answers(place, ann.fingerprint)).toEqual(ALL_REFUSED);
   });
 
-  test('a hard one ends everything, and waits until another key has signed', async () => {
+  test('a hard revocation invalidates everything, and waits until another key has signed', async () => {
     const place = await story(ann);
     place.write('bob.asc', bob.signing);
     place.write('bob.pub.asc', bob.certificate);
@@ -270,11 +270,11 @@ describe('key revoke', () => {
         wrote ann.signing.asc
         wrote ann.pub.asc
         refreshed dist/keys.asc
-      the revocation waits until a database is published that does not rest on the revoked key:
+      a revocation waits until a database is published that does not depend on the revoked key:
         packsign build dist --key KEY
       [0]"
     `);
-    // The published database still verifies, and the revoked key signs no other.
+    // The published database still verifies, and the revoked key signs no other database.
     expect(await answers(place, ann.fingerprint)).toEqual(ALL_AUTHENTIC);
     const late = await place.json(['build', 'dist', '--key', 'ann.signing.asc', '--description', 'x']);
     expect(codeOf(late)).toBe('KEY_REVOKED');
@@ -283,13 +283,13 @@ describe('key revoke', () => {
     expect(place.has('dist/.packsign/keys.held.asc')).toBe(false);
     expect((await answers(place, bob.fingerprint)).slice(1)).toEqual(['authentic', 'authentic']);
     expect((await place.json(['key', 'show', 'begin.asc'])).value['revoked']).toBe(false);
-    // What she signed before is dead with her key, wherever the refreshed certificate is known.
+    // Her earlier signatures are invalid wherever the refreshed certificate is known.
     const [first] = Object.keys(place.snapshot('dist/signatures'));
     expect(first).toBeDefined();
     expect((await place.json(['verify', 'dist', '--keys', 'begin.asc'])).value['status']).toBe('refused');
   });
 
-  test('one that waits is shown by status, and published with the next database, though nothing else changed', async () => {
+  test('status shows a revocation that waits, and the next build publishes it even if nothing else changed', async () => {
     const place = await story(ann);
     place.write('bob.asc', bob.signing);
     place.write('bob.pub.asc', bob.certificate);
@@ -308,11 +308,11 @@ describe('key revoke', () => {
       'REVOCATION_WAITS',
     );
     expect((await place.json(['verify', 'dist', '--keys', 'bob.pub.asc'])).value['status']).toBe('authentic');
-    // Whoever pinned the revoked key hears of it.
+    // Users who pinned the revoked key see that it is revoked.
     expect((await place.json(['verify', 'dist', '--keys', 'begin.asc'])).value['status']).toBe('refused');
   });
 
-  test('with the revocation certificate alone, packsign’s own or one of GnuPG', async () => {
+  test('needs only the revocation certificate, packsign’s own or one of GnuPG', async () => {
     const place = await story(ann);
     const bare = await place.json(['key', 'revoke', 'ann.rev.asc', 'dist']);
     expect([bare.status, bare.value['files'], bare.value['signingKey']]).toEqual([0, [], null]);
@@ -329,7 +329,7 @@ describe('key revoke', () => {
     `);
   });
 
-  test('of a stolen subkey alone: a new one, a new database, then the revocation', async () => {
+  test('revokes only a stolen subkey: first a new subkey, then a new database, then the revocation', async () => {
     const place = await story(ann);
     const [subkey] = (await place.json(['key', 'show', 'ann.pub.asc'])).value['subkeys'] as {
       fingerprint: string;
@@ -351,12 +351,12 @@ describe('key revoke', () => {
     expect(codeOf(await place.json([...args, '--subkey', '0'.repeat(40)]))).toBe('NO_KEY');
   });
 
-  test('USAGE: a reason is wanted, one of four', async () => {
+  test('USAGE: --reason is required, one of four', async () => {
     const place = await story(ann);
     expect(transcript(await place.packsign(['key', 'revoke', 'ann.asc', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign key revoke ann.asc dist
-      ! packsign: error: a key is revoked for a reason
-      ! packsign: hint: --reason superseded or retired keeps what it signed; compromised or unspecified ends all of it
+      ! packsign: error: --reason is required
+      ! packsign: hint: --reason superseded or retired keeps what it signed; compromised or unspecified invalidates all of it
       [2]"
     `);
     expect(codeOf(await place.json(['key', 'revoke', 'ann.asc', 'dist', '--reason', 'bored']))).toBe('USAGE');
@@ -364,7 +364,7 @@ describe('key revoke', () => {
 });
 
 describe('key check-backup', () => {
-  test('lets the whole key work', async () => {
+  test('tries out the whole key', async () => {
     const place = await story(ann);
     const before = place.snapshot('.');
     expect(transcript(await place.packsign(['key', 'check-backup', 'ann.asc']))).toMatchInlineSnapshot(`
@@ -373,7 +373,7 @@ describe('key check-backup', () => {
         Ann <ann@example.org>
         the primary key certifies
         <fingerprint in groups> signs
-        not locked: keep it where nobody else is
+        not locked: keep it where only you can read it
       [0]"
     `);
     const { value } = await place.json(['key', 'check-backup', 'ann.asc']);
@@ -381,18 +381,18 @@ describe('key check-backup', () => {
     expect(place.snapshot('.')).toEqual(before);
   });
 
-  test('KEY_UNUSABLE: a key without its primary half is no backup', async () => {
+  test('KEY_UNUSABLE: a key without its secret primary key is no backup', async () => {
     const place = await story(ann);
     expect(transcript(await place.packsign(['key', 'check-backup', 'ann.signing.asc'])))
       .toMatchInlineSnapshot(`
-      "$ packsign key check-backup ann.signing.asc
-      ! packsign: error: the secret primary key <fingerprint> is not in this file
-      ! packsign: hint: a backup has to hold the whole key: the file without .signing in its name
-      [2]"
-    `);
+        "$ packsign key check-backup ann.signing.asc
+        ! packsign: error: the secret primary key <fingerprint> is not in this file
+        ! packsign: hint: a backup must hold the whole key: the file without .signing in its name
+        [2]"
+      `);
   });
 
-  test('KEY_MALFORMED: a damaged one', async () => {
+  test('KEY_MALFORMED: a damaged backup', async () => {
     const place = await story(ann);
     const lines = ann.secret.split('\n');
     const middle = Math.floor(lines.length / 2);

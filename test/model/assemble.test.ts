@@ -16,7 +16,7 @@ function codes(warnings: readonly { readonly code: WarningCode }[]): readonly Wa
 describe('PackMan’s version', () => {
   const base = { 'Base-URL': 'https://example.org/dist' };
 
-  test('is 0.3 where every address is absolute and every flavor old', () => {
+  test('is 0.3 if all addresses are absolute and all flavors are old', () => {
     expect(assembled([observed('demo-1.0.tar.gz')], base).database.Version).toBe('0.3');
   });
 
@@ -51,7 +51,7 @@ describe('Download-URL', () => {
     );
   });
 
-  test('escapes every byte that an address may not hold as it is', () => {
+  test('escapes every byte that an address cannot hold', () => {
     expect(address('demo+x=1@a,b!~c-1.0.tar.gz')).toBe('demo%2Bx%3D1%40a%2Cb%21~c-1.0.tar.gz');
   });
 });
@@ -92,14 +92,14 @@ describe('one package', () => {
     expect(Array.from(describe_('𝒳'.repeat(2000)))).toHaveLength(1024);
   });
 
-  test('has no MD5 where PackMan is not served', () => {
+  test('has no MD5 if PackMan is not served', () => {
     const [entry] = assembled([observed('demo-1.0.tar.gz', { md5: null })]).database.Packages;
     expect(entry).not.toHaveProperty('MD5Sum');
   });
 });
 
 describe('names', () => {
-  test('come from the file where the archive says nothing', () => {
+  test('come from the file name if the archive has no metadata', () => {
     const { database, warnings } = assembled([observed('demo-1.0.tar.gz', { metadata: null })]);
     expect(database.Archives.get('demo-1.0.tar.gz')).toMatchObject({
       Name: 'demo',
@@ -109,7 +109,7 @@ describe('names', () => {
     expect(codes(warnings)).toEqual(['NO_METADATA']);
   });
 
-  test('NAME_MISMATCH, silenced by whoever names the archive', () => {
+  test('NAME_MISMATCH, unless the maintainer names the archive', () => {
     const file = observed('demo-2.0.tar.gz');
     expect(codes(assembled([file]).warnings)).toEqual(['NAME_MISMATCH']);
     const byPath = overriding({ 'demo-2.0.tar.gz': { Version: '2.0' } });
@@ -120,7 +120,7 @@ describe('names', () => {
     ]);
   });
 
-  test('NO_VERSION: left out, until somebody names it', () => {
+  test('NO_VERSION: left out, until the maintainer names it', () => {
     const file = observed('latest.zip', { metadata: null });
     const { database, warnings } = assembled([file]);
     expect([codes(warnings), database.Archives.size]).toEqual([['NO_VERSION'], 0]);
@@ -128,7 +128,7 @@ describe('names', () => {
     expect([named.warnings, named.database.Archives.get('latest.zip')?.Version]).toEqual([[], '3']);
   });
 
-  test('ARCHIVE_UNREADABLE: a published archive does not go because its name went', () => {
+  test('ARCHIVE_UNREADABLE: a published file is not withdrawn because it lost its name', () => {
     const published = databaseOf({ 'latest.zip': archive() });
     expect(() => assembled([observed('latest.zip', { metadata: null })], {}, { published })).toThrow(
       expect.objectContaining({ code: 'ARCHIVE_UNREADABLE' }) as Error,
@@ -137,7 +137,7 @@ describe('names', () => {
 });
 
 describe('overrides', () => {
-  test('by name hold for every archive of the package, those by path win', () => {
+  test('by name apply to every archive of the package, and those by path win', () => {
     const settings = overriding({
       demo: { Description: 'by name', 'Systemwide-only': true },
       'demo-2.0.tar.gz': { Description: 'by path' },
@@ -162,7 +162,7 @@ describe('overrides', () => {
     ]);
   });
 
-  test('UNUSED_OVERRIDE: one that names an archive or a yank that is not here', () => {
+  test('UNUSED_OVERRIDE: for an archive or a yank that does not exist', () => {
     const settings = overriding({ 'gone-1.0.tar.gz': { Description: 'x' }, gone: { Yanked: 'x' } });
     const { warnings, database } = assembled([observed('demo-1.0.tar.gz')], settings);
     expect(codes(warnings)).toEqual(['UNUSED_OVERRIDE', 'UNUSED_OVERRIDE']);
@@ -198,7 +198,7 @@ describe('DUPLICATE_PACKAGE', () => {
     expect([database.Archives.size, database.Packages.length]).toEqual([2, 2]);
   });
 
-  test('wheels with different tags are none, nor other flavors, nor a yanked one', () => {
+  test('not for wheels with different tags, other flavors or a yanked file', () => {
     const wheel = (path: string) => observed(path, { metadata: { kind: 'wheel' } });
     const wheels = ['demo-1.0-cp312-cp312-linux_x86_64.whl', 'demo-1.0-cp313-cp313-linux_x86_64.whl'];
     expect(assembled(wheels.map(wheel)).warnings).toEqual([]);
@@ -223,7 +223,7 @@ describe('the Packsign half', () => {
     expect(expires({ Validity: 'none' })).toBeUndefined();
   });
 
-  test('offers Trusts without what is for PackMan alone, and includes only those that say so', () => {
+  test('offers Trusts without the keys for PackMan, and includes only those that say so', () => {
     const trust = { URL: 'https://example.org/packages.plist', Fingerprints: ['A'.repeat(40)] };
     const { database } = assembled([observed('demo-1.0.tar.gz')], {
       Trusts: [
@@ -238,7 +238,7 @@ describe('the Packsign half', () => {
     ]);
   });
 
-  test('Trusts are as they are read back, however they were written: no difference is found in them', () => {
+  test('Trusts come back as they were written, without a difference', () => {
     const trust = {
       Maintainer: 'Bob <bob@example.org>',
       Fingerprints: ['A'.repeat(40)],
@@ -248,7 +248,7 @@ describe('the Packsign half', () => {
     expect(diffDatabases(decodeDatabase(encodeDatabase(database)), database).settings).toEqual([]);
   });
 
-  test('Since is kept while the bytes are', () => {
+  test('keeps Since as long as the bytes stay', () => {
     const published = databaseOf({ 'a-1.0.zip': archive(HASH_A), 'b-1.0.zip': archive(HASH_A) });
     const archives = [
       observed('a-1.0.zip'),
@@ -278,7 +278,7 @@ describe('an entry that stays', () => {
     }
   });
 
-  test('also does when others come, go, change, or were held', () => {
+  test('also stays when others come, go, change or were held', () => {
     const [a, b, c] = ARCHIVES as [FileFacts, FileFacts, FileFacts];
     const held = new Set(['b-1.0.zip']);
     const turns: [readonly FileFacts[], Partial<AssembleContext>][] = [
@@ -300,7 +300,7 @@ describe('an entry that stays', () => {
     }
   });
 
-  test('is described anew under other settings', () => {
+  test('is described again under other settings', () => {
     const later = overriding({ b: { Description: 'other' } });
     const { database } = assembled(ARCHIVES, later, { published: first, issued: date(9) });
     expect(database.Packages.map(({ Description }) => Description)).toEqual([
@@ -312,7 +312,7 @@ describe('an entry that stays', () => {
   });
 });
 
-test('what is assembled can be written, and reads back the same, whatever archives say', () => {
+test('an assembled database can be written and read back, whatever archives contain', () => {
   const word = fc.stringMatching(/^[!-~]{1,12}$/);
   const file = fc.record({
     path: fc.stringMatching(/^[a-z0-9_][A-Za-z0-9._+~=@,!-]{0,12}(?:\/[a-z0-9_]{1,5})?$/),
@@ -343,7 +343,7 @@ test('what is assembled can be written, and reads back the same, whatever archiv
   );
 });
 
-test('T16: whatever stands in PKG-INFO or package.json, the database that comes of it can be read', () => {
+test('T16: a database can be read, whatever PKG-INFO or package.json contain', () => {
   const address = fc.constantFrom(
     'HTTP://a',
     'https://',

@@ -7,12 +7,12 @@ const plain = assembled([DEMO]).database;
 
 const NOTHING = { added: [], withdrawn: [], changed: [], metadata: [], settings: [], executable: [] };
 
-test('everything is added to nothing', () => {
+test('without a published database, everything is added', () => {
   const difference = diffDatabases(null, plain);
   expect(difference).toMatchObject({ added: ['demo-1.0.tar.gz'], withdrawn: [], changed: [], settings: [] });
 });
 
-test('the same database differs in nothing', () => {
+test('the same database has no difference', () => {
   expect(diffDatabases(plain, assembled([DEMO]).database)).toEqual(NOTHING);
   const later = assembled([DEMO], {}, { issued: date(9), previous: HASH_A, published: plain }).database;
   expect(diffDatabases(plain, later)).toEqual(NOTHING);
@@ -28,7 +28,7 @@ test('added, withdrawn and changed archives, the last with both entries', () => 
   });
 });
 
-test('changed bytes come with the newest reason for them, and with none where it is an old one', () => {
+test('changed bytes have their newest reason, and none if it is an old one', () => {
   const record = { SHA256: HASH_A, Until: date(2), Reason: 'rebuilt' };
   const before = databaseOf({ 'a.zip': archive() });
   const after = databaseOf({ 'a.zip': archive(HASH_B) }, { History: new Map([['a.zip', [record]]]) });
@@ -64,7 +64,7 @@ describe('what PackMan executes', () => {
     expect(keys.sort()).toEqual(['Install-command', 'Install-test']);
   });
 
-  test('is a difference when it goes, too', () => {
+  test('is also a difference when it is removed', () => {
     const difference = diffDatabases(commanded, plain);
     expect(difference.metadata).toEqual([
       { of: 'demo-1.0.tar.gz', key: 'Install-command', before: 'make\nmake install', after: null },

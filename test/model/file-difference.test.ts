@@ -34,7 +34,7 @@ test('every path is added, withdrawn, replaced or the same, whatever was compare
   expect(compareFiles(undefined, new Map([['a.zip', archive()]])).added).toEqual(['a.zip']);
 });
 
-test('of a long row of lists, each compared with the one before it, none but the last is kept', async () => {
+test('keeps only the last of many lists, each compared with the one before', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const gone: WeakRef<FileEntries>[] = [];

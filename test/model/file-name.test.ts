@@ -97,7 +97,7 @@ describe('agreement of metadata and file name', () => {
     expect(namesAgree({ name, version }, { name: fileName, version: fileVersion })).toBe(false);
   });
 
-  it('always holds between what a name was split into and itself', () => {
+  it('always holds between a file name and its own parts', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,30}$/), (text) => {
         const parts = splitFileName(`${text}.tar.gz`);
@@ -119,7 +119,7 @@ describe('agreement of metadata and file name', () => {
     expect(isNamedAfter(fileName, { name, version })).toBe(isSo);
   });
 
-  it('holds for every file that is called just as its metadata says', () => {
+  it('holds for every file that is called exactly as in its metadata', () => {
     const part = fc.stringMatching(/^(?:[a-z0-9.+_-]|\.tar|\.gz){1,6}$/);
     const extension = fc.constantFrom(
       '.tar.gz',

@@ -18,13 +18,13 @@ function listing(sha256: string, history: History = new Map()): Database {
 const reason = (text: string): ReadonlyMap<string, string> => new Map([['a.zip', text]]);
 
 describe('History', () => {
-  test('is empty for a first database, and stays as it is while nothing goes', () => {
+  test('is empty for a first database, and unchanged while nothing is withdrawn', () => {
     expect(carry(null, { 'a.zip': HASH_A })).toEqual({ history: new Map(), warnings: [] });
     const history: History = new Map([['old.zip', [{ SHA256: HASH_C, Until: date(2) }]]]);
     expect(carry(listing(HASH_A, history), { 'a.zip': HASH_A }).history).toEqual(history);
   });
 
-  test('gets what is gone, without a reason where none was given', () => {
+  test('gets withdrawn files, without a reason if none was given', () => {
     expect(carry(listing(HASH_A), {}).history).toEqual(
       new Map([['a.zip', [{ SHA256: HASH_A, Until: date(9) }]]]),
     );
@@ -33,7 +33,7 @@ describe('History', () => {
     );
   });
 
-  test('gets what changed only with a reason; else it is a warning', () => {
+  test('gets changed files only with a reason; otherwise there is a warning', () => {
     const silent = carry(listing(HASH_A), { 'a.zip': HASH_B });
     expect([silent.history.size, silent.warnings]).toMatchObject([
       0,
@@ -62,7 +62,7 @@ describe('History', () => {
 describe('changedBytes', () => {
   const record = (sha256: string, more = {}) => ({ SHA256: sha256, Until: date(2), ...more });
 
-  test('nothing changes in a first database, nor where bytes stay or go', () => {
+  test('has nothing for a first database, or if bytes stay or are withdrawn', () => {
     expect(changedBytes(null, listing(HASH_A))).toEqual([]);
     expect(changedBytes(listing(HASH_A), listing(HASH_A))).toEqual([]);
     expect(changedBytes(listing(HASH_A), databaseOf({}))).toEqual([]);
@@ -76,7 +76,7 @@ describe('changedBytes', () => {
     expect(changedBytes(listing(HASH_A), listing(HASH_B, right))).toEqual([]);
   });
 
-  test('an old record is no excuse for a second change', () => {
+  test('an old record does not justify a second change', () => {
     // A was replaced by B, B by A; now A is to be replaced by C with nothing but the records of then.
     const then: History = new Map([
       ['a.zip', [record(HASH_A, { Reason: 'x' }), record(HASH_B, { Reason: 'y' })]],
@@ -84,7 +84,7 @@ describe('changedBytes', () => {
     expect(changedBytes(listing(HASH_A, then), listing(HASH_C, then))).toEqual(['a.zip']);
   });
 
-  test('bytes that come back otherwise count until the newest record has a new reason', () => {
+  test('different bytes of a path that comes back count until the newest record has a new reason', () => {
     const gone: History = new Map([['a.zip', [record(HASH_A, { Reason: 'x' })]]]);
     const published = databaseOf({}, { History: gone });
     expect(changedBytes(published, listing(HASH_A, gone))).toEqual([]);
@@ -94,7 +94,7 @@ describe('changedBytes', () => {
   });
 });
 
-test('lostHistory: records only ever grow', () => {
+test('lostHistory: History must only grow', () => {
   const history: History = new Map([['a.zip', [{ SHA256: HASH_A, Until: date(2) }]]]);
   const published = databaseOf({}, { History: history });
   expect(lostHistory(published, databaseOf({}, { History: history }))).toEqual([]);
@@ -111,7 +111,7 @@ test('sinceOf: the published date while the bytes are the same', () => {
   expect(sinceOf(undefined, HASH_A, date(9))).toEqual(date(9));
 });
 
-test('whatever happens to a path, it is either warned about or accounted for, and nothing is forgotten', () => {
+test('every change of a path gives a warning or a record, and no record is lost', () => {
   const step = fc.record({
     bytes: fc.constantFrom(HASH_A, HASH_B, HASH_C, null),
     reason: fc.constantFrom(null, 'x', 'y'),

@@ -86,7 +86,7 @@ describe('refuseMassRemoval', () => {
     else expect(run).not.toThrow();
   });
 
-  test('archives whose name goes on are not gone', () => {
+  test('files whose package goes on do not count as removed', () => {
     expect(() => refuseMassRemoval(many(20), many(20, { Version: '2.0' }))).not.toThrow();
     expect(() => refuseMassRemoval(many(20), many(9, { Version: '2.0' }))).toThrow(code('MASS_REMOVAL'));
   });

@@ -14,7 +14,7 @@ function expectAscending(versions: readonly string[], compare: VersionOrder): vo
 }
 
 describe('versions by PEP 440', () => {
-  test('stand in the order of its summary', () => {
+  test('are in the order of its summary', () => {
     expectAscending(
       [
         ...[
@@ -60,13 +60,13 @@ describe('versions by PEP 440', () => {
     expectAscending(['1.9007199254740992', '1.9007199254740993', '1.90071992547409930'], comparePython);
   });
 
-  test('what is no version comes first', () => {
+  test('text that is not a version comes first', () => {
     expectAscending(['latest', 'unknown', '0.1.dev1'], comparePython);
   });
 });
 
 describe('versions by semver', () => {
-  test('stand in the order of its section 11', () => {
+  test('are in the order of its section 11', () => {
     expectAscending(
       [
         ...[
@@ -84,7 +84,7 @@ describe('versions by semver', () => {
     );
   });
 
-  test('decides where npm made the packages, or where PEP 440 knows one of the versions not', () => {
+  test('decides for npm packages, or if one of the versions does not conform to PEP 440', () => {
     // By PEP 440 1.0.0-1 is a post-release, by semver it comes before 1.0.0.
     expect(versionOrder(['1.0.0', '1.0.0-1'], { isNpm: true })('1.0.0-1', '1.0.0')).toBeLessThan(0);
     expect(versionOrder(['1.0.0', '1.0.0-1'], { isNpm: false })('1.0.0-1', '1.0.0')).toBeGreaterThan(0);

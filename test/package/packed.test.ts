@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   rmSync,
   symlinkSync,
@@ -131,20 +132,42 @@ try {
 }
 `;
     writeFileSync(join(consumer, 'program.mts'), program);
-    const tsc = [
-      resolve('node_modules/typescript/bin/tsc'),
-      'program.mts',
-      '--strict',
-      '--skipLibCheck',
-      'false',
-    ];
-    const types = ['--typeRoots', resolve('node_modules/@types'), '--types', 'node'];
-    const language = ['--module', 'nodenext', '--target', 'es2023', ...types];
-    const compiled = inConsumer(process.execPath, [...tsc, ...language]);
+    const compiled = compile('program.mts');
     expect(compiled.status, compiled.stdout).toBe(0);
     expect(inConsumer(process.execPath, ['program.mjs'])).toMatchObject({
       status: 0,
       stdout: 'authentic adder-1.0.tar.gz\nFILE_UNREADABLE\n',
     });
   });
+
+  it('takes the programs of the README', () => {
+    const given = `declare const [database, signature, keys]: readonly Uint8Array[];
+declare const FINGERPRINT: string;
+declare const file: File;
+`;
+    const programs = Array.from(readFileSync('README.md', 'utf8').matchAll(/^```js\n(.*?)^```$/gms));
+    const names = programs.map(([, text = ''], index) => {
+      writeFileSync(
+        join(consumer, `readme-${index}.mts`),
+        `${text}${text.includes('FINGERPRINT') ? given : ''}`,
+      );
+      return `readme-${index}.mts`;
+    });
+    expect(names).toHaveLength(2);
+    const { status, stdout } = compile(...names);
+    expect(status, stdout).toBe(0);
+  });
 });
+
+/** Compiles programs of the consumer as strictly as a user may, the types of the package included. */
+function compile(...programs: readonly string[]) {
+  const tsc = [
+    resolve('node_modules/typescript/bin/tsc'),
+    ...programs,
+    '--strict',
+    '--skipLibCheck',
+    'false',
+  ];
+  const types = ['--typeRoots', resolve('node_modules/@types'), '--types', 'node'];
+  return inConsumer(process.execPath, [...tsc, '--module', 'nodenext', '--target', 'es2023', ...types]);
+}

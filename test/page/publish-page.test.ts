@@ -10,7 +10,7 @@ beforeAll(async () => {
   key = await newKey('Ada');
 });
 
-/** A published directory; what the settings say, and what they get wrong, is the test's own. */
+/** A published directory; the test gives the settings. */
 async function published(
   settings: object = {},
   archives = { 'lantern-1.0.tar.gz': sdist('lantern', '1.0') },
@@ -33,7 +33,7 @@ async function pageOf(place: Place, ...args: readonly string[]): Promise<string>
 }
 
 describe('packsign page', () => {
-  it('writes one page with its assets, which names maintainer, dates, full fingerprint, key and hash', async () => {
+  it('writes one page with its assets, with maintainer, dates, full fingerprint, key and hash', async () => {
     const place = await published({ Maintainer: 'Ada <ada@example.org>', Description: 'Lamps' });
     const { status, value } = await place.json(['page', 'dist']);
     expect(status).toBe(0);
@@ -49,11 +49,11 @@ describe('packsign page', () => {
     expect(html).toContain(`--fingerprint ${key.fingerprint}`);
     for (const [, name] of html.matchAll(/(?:src|href)="(assets\/[^"]+)"/g))
       expect(place.has(`dist/${name}`), name).toBe(true);
-    // The LGPL, under which OpenPGP.js is, asks for both texts.
+    // The LGPL, the licence of OpenPGP.js, requires both texts.
     expect(html).toMatch(/openpgp\/LICENSE\.txt".*openpgp\/GPL-3\.0\.txt"/);
   });
 
-  it('is reproducible, and says when nothing had to be written', async () => {
+  it('is reproducible, and says if it wrote nothing', async () => {
     const [one, other] = [await published(), await published()];
     expect(one.text('dist/packages.plist')).toBe(other.text('dist/packages.plist'));
     expect(await pageOf(one)).toBe(await pageOf(other));
@@ -61,14 +61,14 @@ describe('packsign page', () => {
     expect((await one.json(['page', 'dist'])).value).toMatchObject({ written: false });
   });
 
-  it('carries each package once', async () => {
+  it('contains each package once', async () => {
     const html = await pageOf(await published());
     const hash = /<code>([0-9a-f]{64})<\/code>/.exec(html)![1]!;
     expect(html.split(hash)).toHaveLength(2);
     expect(html.split('lantern-1.0.tar.gz')).toHaveLength(2);
   });
 
-  it('leaves a page alone that was edited by hand, unless told otherwise', async () => {
+  it('leaves a page alone that was edited by hand, unless the user forces it', async () => {
     const place = await published();
     const edited = (await pageOf(place)).replace('Compare the key', 'Compare my key');
     place.write('dist/index.html', edited);
@@ -82,7 +82,7 @@ describe('packsign page', () => {
     );
   });
 
-  it('takes a template of the user, whose text is escaped like that of packsign', async () => {
+  it('takes a template of the user, and escapes its texts too', async () => {
     const place = await published({ Description: '<b>&"' });
     mkdirSync(place.path('mine/pictures'), { recursive: true });
     writeFileSync(
@@ -95,7 +95,7 @@ describe('packsign page', () => {
     expect(place.has(`dist/${/assets\/[^"]+a.svg/.exec(html)![0]}`)).toBe(true);
   });
 
-  it('refuses a template that fails, and a folder that is none', async () => {
+  it('refuses a template that fails, and a folder without one', async () => {
     const place = await published();
     mkdirSync(place.path('mine'));
     writeFileSync(place.path('mine/index.eta'), '<%= it.nothing.there %>');
@@ -105,7 +105,7 @@ describe('packsign page', () => {
     expect(place.has('dist/index.html')).toBe(false);
   });
 
-  it('is made of nothing but what is published and verifies', async () => {
+  it('shows only a published database that verifies', async () => {
     const place = newPlace();
     expect(codeOf(await place.json(['page', 'dist']))).toBe('NOT_PUBLISHED');
     const tampered = await published();
@@ -114,7 +114,7 @@ describe('packsign page', () => {
     expect(tampered.has('dist/index.html')).toBe(false);
   });
 
-  it('tells what the database changed', async () => {
+  it('shows what the database changed', async () => {
     const place = await published({}, {
       'lantern-1.0.tar.gz': sdist('lantern', '1.0'),
       'lamp-1.0.tar.gz': sdist('lamp', '1.0'),
@@ -140,7 +140,7 @@ describe('packsign page', () => {
     expect(html).toContain('withdrawn lamp-1.0.tar.gz');
   });
 
-  it('marks what was yanked, with the reason, and does not link to it', async () => {
+  it('marks yanked files with the reason, and does not link to them', async () => {
     const place = await published({ Packages: { 'lantern-1.0.tar.gz': { Yanked: 'loses the <flame>' } } });
     const html = await pageOf(place);
     expect(html).toContain('Yanked: <bdi>loses the &lt;flame&gt;</bdi>');
@@ -153,7 +153,7 @@ describe('a page that follows publications', () => {
     `dist/${/src="(assets\/[^/]+)\//.exec(place.text('dist/index.html'))![1]}/${name}`;
   const build = ['build', 'dist', '--key', 'key.asc'];
 
-  it('is put right by the next build, whatever of it was lost, damaged or cut short', async () => {
+  it('is repaired by the next build, whatever was lost, damaged or cut short', async () => {
     const place = await published({ Page: true });
     const page = place.text('dist/index.html');
     const script = assetOf(place, 'page.js');
@@ -171,7 +171,7 @@ describe('a page that follows publications', () => {
     expect(place.text('dist/index.html')).toContain('mine');
   });
 
-  it('is put right by a signature that comes after a run which was killed before the page', async () => {
+  it('is repaired by the next signature after a run that was killed before the page', async () => {
     const place = await published({ Page: true });
     const page = place.text('dist/index.html');
     place.remove('dist/index.html');
@@ -182,7 +182,7 @@ describe('a page that follows publications', () => {
     expect(place.has('dist/packages.unsigned.plist')).toBe(false);
   });
 
-  it('says nothing of a template of the user while its page is that of the database', async () => {
+  it('gives no warning about a template of the user while the page shows the database', async () => {
     const place = await published({ Page: true });
     mkdirSync(place.path('mine'));
     writeFileSync(place.path('mine/page.css'), 'body { color: red }');
@@ -228,20 +228,20 @@ describe('hostile content on the page (T18)', () => {
     expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
   });
 
-  it('cannot leave the quotes of a line that people paste', () => {
+  it('cannot escape the quotes of a line that people paste', () => {
     const [line] = /packsign trust add [^\n]+/.exec(html)!;
     expect(line).toBe(
       `packsign trust add &#39;https://example.org/$(id);%27\`x\`/packages.plist&#39; --fingerprint ${key.fingerprint}`,
     );
   });
 
-  it('is cut to a length that can be read', () => {
+  it('is cut to a readable length', () => {
     expect(html.length).toBeLessThan(60_000);
   });
 });
 
 describe('packsign serve', () => {
-  it('says where, and wants a directory', async () => {
+  it('prints the address, and needs a directory', async () => {
     const place = newPlace();
     expect(codeOf(await place.json(['serve', 'nowhere']))).toBe('DIRECTORY_UNREADABLE');
     expect(codeOf(await place.json(['serve', 'dist', '--port', 'http']))).toBe('USAGE');

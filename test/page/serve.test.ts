@@ -14,7 +14,7 @@ afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** Starts a command of packsign that goes on, and waits for the address that it prints. */
+/** Starts a command that runs until it is stopped, and waits for the address that it prints. */
 async function start(place: Place, args: readonly string[]): Promise<{ url: string; child: ChildProcess }> {
   const child = spawn(process.execPath, [resolve('dist/bin/packsign.js'), ...args], {
     cwd: place.root,
@@ -37,7 +37,7 @@ interface Got {
   readonly body: string;
 }
 
-/** By hand, because fetch would tidy the path. */
+/** Not with fetch, which would normalize the path. */
 function get(url: string, path: string, { method = 'GET', headers = {} } = {}): Promise<Got> {
   return new Promise((done, failed) => {
     const asked = request(
@@ -98,7 +98,7 @@ function layTraps(place: Place, secretKey: string): void {
 const PRIVATE = [
   ...['packsign.json', 'packages.unsigned.plist', 'packages.unsigned.plist.asc', '.hidden/x', '.htpasswd'],
   ...['.packsign-0123456789abcdef.tmp', '.packsign/keys.held.asc', 'key.asc~', '#key.asc#', 'ada.rev.asc'],
-  // Copies, and what a file system that knows no case, dots or spaces at the end takes for the same.
+  // Copies, and names that a file system without case, or without dots and spaces at the end, takes for the same.
   ...[
     'packsign.json.bak',
     'packsign.json~',
@@ -110,7 +110,7 @@ const PRIVATE = [
   ...['pack\u017fign.json', 'packages.unsigned.plist.asc. .'],
 ];
 
-/** How a path may be written. */
+/** Ways to write a path. */
 const SPELLINGS: readonly ((path: string) => string)[] = [
   (path) => `/${path}`,
   (path) => `//${path}`,
@@ -185,7 +185,7 @@ describe('packsign serve', () => {
     expect([status, headers['content-type'], headers['cache-control']]).toEqual([200, type, caching]);
   });
 
-  it('gives assets that may be kept for ever, scripts with a type that browsers run', async () => {
+  it('lets clients keep assets for ever, and gives scripts a type that browsers run', async () => {
     const html = (await get(url, '/')).body;
     const [, script = ''] = /src="([^"]+\/page\.js)"/.exec(html) ?? [];
     const { headers } = await get(url, `/${script}`);
@@ -193,7 +193,7 @@ describe('packsign serve', () => {
     expect(headers['cache-control']).toContain('immutable');
   });
 
-  it('gives the very bytes, ranges of them, and nothing to those who have them', async () => {
+  it('sends the exact bytes, ranges of them, and nothing to clients that have them', async () => {
     const bytes = place.read('dist/lantern-1.0.tar.gz').toString('latin1');
     const whole = await get(url, '/lantern-1.0.tar.gz');
     expect(whole.body).toBe(bytes);
@@ -212,7 +212,7 @@ describe('packsign serve', () => {
     });
   });
 
-  it.each(TRAPS)('gives nothing under %s', async (path) => {
+  it.each(TRAPS)('sends nothing for %s', async (path) => {
     const { status, body } = await get(url, path);
     expect([400, 404]).toContain(status);
     expect(body).toMatch(/^\d{3} [a-z ]+\n$/);
@@ -237,7 +237,7 @@ describe('packsign serve', () => {
     expect(await get(url, path)).toMatchObject({ status: 400, body: '400 bad request\n' });
   });
 
-  it('gives what lies beside them, and the folder that a link leads to', async () => {
+  it('sends the files beside them, and those of the folder that a link leads to', async () => {
     expect(await get(url, '/sub/readme.txt')).toMatchObject({ status: 200, body: 'public' });
     expect(await get(url, '/%73ub/read%6De.txt?x=//#y')).toMatchObject({ status: 200, body: 'public' });
     expect(await get(url, '/latest/readme.txt')).toMatchObject({ status: 200, body: 'public' });
@@ -250,21 +250,21 @@ describe('packsign serve', () => {
     expect((await get(url, '/', { headers: { Host: '127.0.0.1:1' } })).status).toBe(200);
   });
 
-  it('says nothing of changes, and ends well', async () => {
+  it('does not announce changes, and ends with 0', async () => {
     expect((await get(url, '/')).headers['server-timing']).toBeUndefined();
     const { child } = await start(place, ['serve', 'dist', '--json']);
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  it('says so when the port is taken', async () => {
+  it('fails with a message if the port is taken', async () => {
     const { port } = new URL(url);
     expect(await place.packsign(['serve', 'dist', '--port', port])).toMatchObject({ status: 2 });
   });
 });
 
-describe('the page that follows what is published', () => {
-  it('is written by build and sign where "Page" is true, and not otherwise', async () => {
+describe('the page that follows the publication', () => {
+  it('is written by build and sign only if "Page" is true', async () => {
     const key = await newKey('Ada');
     const place = newPlace();
     place.write('key.asc', key.signing);
@@ -278,12 +278,12 @@ describe('the page that follows what is published', () => {
     expect((await place.packsign(['sign', 'dist', '--key', 'key.asc'])).status).toBe(0);
     const page = place.text('dist/index.html');
     expect(page).toContain('lantern-1.1.tar.gz');
-    // A run that ended before the page.
+    // As after a run that ended before the page.
     place.remove('dist/index.html');
     expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
     expect(place.text('dist/index.html')).toBe(page);
     expect((await place.json(['page', 'dist'])).value).toMatchObject({ written: false });
-    // One that somebody edited.
+    // A page that somebody edited.
     place.write('dist/index.html', page.replace('Packages', 'My packages'));
     place.write('dist/lantern-1.2.tar.gz', sdist('lantern', '1.2'));
     const run = await place.packsign(['build', 'dist', '--key', 'key.asc']);
@@ -305,11 +305,11 @@ describe('the page that follows what is published', () => {
     place.remove('dist/index.html');
     expect((await place.packsign(['key', 'publish', 'dist', '--key', 'eve.asc'])).status).toBe(0);
     expect(showsKeys()).toBe(true);
-    // It rests on Eve's signature as well, so nothing has to wait.
+    // Eve has signed too, so no revocation has to wait.
     expect((await place.json(['key', 'revoke', 'ada.rev.asc', 'dist'])).value['held']).toBeNull();
     expect(showsKeys()).toBe(true);
     expect((await place.json(['page', 'dist'])).value).toMatchObject({ written: false });
-    // One that somebody edited stays, and keys.asc goes on without it.
+    // A page that somebody edited stays, and keys.asc is written without it.
     place.write('dist/index.html', place.text('dist/index.html').replace('Packages', 'My packages'));
     place.write('bob.asc', (await newKey('Bob')).signing);
     const run = await place.packsign(['key', 'publish', 'dist', '--key', 'bob.asc']);
@@ -328,7 +328,7 @@ describe('the page that follows what is published', () => {
     expect(place.text('dist/index.html')).toContain(place.text('dist/keys.asc').trim());
   });
 
-  it('follows a watch, which serves it and says when it changed', async () => {
+  it('follows a watch, which serves it and announces its changes', async () => {
     const key = await newKey('Ada');
     const place = newPlace();
     place.write('key.asc', key.signing);

@@ -22,6 +22,12 @@ describe('armor', () => {
     }
   });
 
+  test('a line of spaces does not take long to refuse', () => {
+    const start = performance.now();
+    expect(() => read(ARMORED.replace('\n\n', `\n${' '.repeat(60_000)}x\n\n`))).toThrow(MALFORMED);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
   test('is what OpenPGP.js reads', async () => {
     const key = await forgeKey();
     const signature = await forgeSignature(subkeyOf(key));

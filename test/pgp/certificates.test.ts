@@ -43,7 +43,7 @@ describe('a certificate file', () => {
     expect(await readKeys({ armoredKeys: Buffer.from(armored).toString() })).toHaveLength(2);
   });
 
-  test('what is said of a certificate', async () => {
+  test('describes a certificate', async () => {
     const key = await forgeKey({ expires: 86_400 });
     expect(await certificateOf(key)).toMatchObject({
       fingerprint: fingerprint(key),
@@ -52,7 +52,7 @@ describe('a certificate file', () => {
     });
   });
 
-  test('packets that readers have to ignore are left out', async () => {
+  test('leaves out packets that readers must ignore', async () => {
     const key = await forgeKey();
     const ignored = [10, 12, 21, 60].map((tag) => ({ tag, body: Buffer.from('PGP') }));
     const bytes = Buffer.concat([joinPackets(ignored), publicBytes(key), joinPackets(ignored)]);
@@ -66,7 +66,7 @@ describe('a certificate file', () => {
     await expect(readCertificates(both)).rejects.toThrow(MALFORMED);
   });
 
-  test('T19: a secret key is refused, in any form and beside anything', async () => {
+  test('T19: refuses a secret key, in any form and next to anything', async () => {
     const key = await forgeKey();
     const pretended = armor(enums.armor.publicKey, key.write());
     const beside = Buffer.concat([publicBytes(key), key.write()]);
@@ -91,7 +91,7 @@ describe('a certificate file', () => {
     await expect(readCertificates(bytes)).rejects.toThrow(MALFORMED);
   });
 
-  test('a literal packet behind a key is refused', async () => {
+  test('refuses a literal packet after a key', async () => {
     const bytes = Buffer.concat([
       publicBytes(await forgeKey()),
       joinPackets([{ tag: 11, body: Buffer.from('b') }]),
@@ -111,7 +111,7 @@ describe('a certificate file', () => {
     }
   });
 
-  test('T6: the same primary key twice is one certificate, with what both said', async () => {
+  test('T6: merges two certificates of the same primary key', async () => {
     const key = await forgeKey();
     const revoked = await key.revoke({ flag: reasonForRevocation.keyCompromised }, day(5));
     const twice = Buffer.concat([publicBytes(key), publicBytes(revoked)]);
@@ -120,7 +120,7 @@ describe('a certificate file', () => {
     expect(signingStatus(certificates[0]!, day(1)).kind).toBe('revoked');
   });
 
-  test('a user id that a stranger wrote into a certificate is not shown', async () => {
+  test('does not show a user id that a stranger added', async () => {
     const [key, eve] = [await forgeKey({ name: 'Ann' }), await forgeKey({ name: 'Eve' })];
     const list = key.toPublic().toPacketList();
     const forged = UserIDPacket.fromObject({ name: 'Trent' });
@@ -154,7 +154,7 @@ describe('a certificate file', () => {
 });
 
 describe('merging', () => {
-  test('takes over subkeys, user ids and revocations, and loses nothing', async () => {
+  test('adds subkeys, user ids and revocations, and loses nothing', async () => {
     const key = await forgeKey();
     const before = await certificateOf(key);
     const grown = await key.addSubkey({ sign: true, date: day(30) });
@@ -184,7 +184,7 @@ describe('merging', () => {
     expect(await mergeCertificates([before], [before])).toEqual([before]);
   });
 
-  test('a revocation that was known is never forgotten', async () => {
+  test('never loses a known revocation', async () => {
     const key = await forgeKey();
     const revoked = await certificateOf(await key.revoke({}, day(5)));
     const [merged] = await mergeCertificates([revoked], [await certificateOf(key)]);
@@ -197,7 +197,7 @@ describe('merging', () => {
     expect(await mergeCertificates([bob], [ann])).toEqual([bob, ann]);
   });
 
-  test('a forged newer binding replaces nothing: whoever serves keys.asc cannot kill a subkey', async () => {
+  test('a forged newer binding replaces nothing: the server of keys.asc cannot disable a subkey', async () => {
     const [key, eve] = [await forgeKey(), await forgeKey({ name: 'Eve' })];
     const known = await certificateOf(key);
     const forged = await forgePacket(primaryOf(eve), bindingSubject(primaryOf(key), subkeyOf(key)), {
@@ -226,7 +226,7 @@ describe('merging', () => {
     expect(await mergeCertificates([known], [fresh!])).toEqual([known]);
   });
 
-  test('T24: of foreign certifications only those by a primary key on either side come in', async () => {
+  test('T24: merges foreign certifications only by primary keys of either side', async () => {
     const [ann, bob, eve] = [
       await forgeKey(),
       await forgeKey({ name: 'Bob' }),
@@ -247,8 +247,8 @@ describe('merging', () => {
   });
 });
 
-describe('standing', () => {
-  test('the newest valid signing subkey signs; T25: the primary key never steps in', async () => {
+describe('key status', () => {
+  test('the newest valid signing subkey signs; T25: the primary key never replaces it', async () => {
     const key = await (
       await forgeKey()
     ).addSubkey({ sign: true, date: day(10), keyExpirationTime: 10 * 86_400 });
@@ -262,7 +262,7 @@ describe('standing', () => {
     expect(expiryOf(certificate, day(5))).toBeNull();
   });
 
-  test('T25: expired subkeys mean expired, whatever the primary key could do', async () => {
+  test('T25: with expired subkeys the status is expired, even if the primary key could sign', async () => {
     const key = await forgeKey({ subkeys: [{ sign: true, keyExpirationTime: 86_400 }] });
     const certificate = await certificateOf(key);
     expect(signingStatus(certificate, day(2))).toMatchObject({ kind: 'expired' });
@@ -274,7 +274,7 @@ describe('standing', () => {
     );
   });
 
-  test('agrees with OpenPGP.js where that one is right', async () => {
+  test('agrees with OpenPGP.js where it is right', async () => {
     const keys = [
       await forgeKey(),
       await forgeKey({ expires: 20 * 86_400 }),

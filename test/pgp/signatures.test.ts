@@ -69,13 +69,13 @@ beforeAll(async () => {
 describe('a signature file', () => {
   const armored = (binary: Uint8Array): Uint8Array => encodeArmor(binary, 'SIGNATURE');
 
-  test('comes back packet by packet, duplicates once', () => {
+  test('comes back packet by packet, without duplicates', () => {
     const file = joinSignatures([annsSignature, bobsSignature, annsSignature]);
     expect(readSignatures(file)).toEqual([annsSignature, bobsSignature].map((bytes) => Buffer.from(bytes)));
     expect(joinSignatures(readSignatures(file))).toEqual(file);
   });
 
-  test('is binary only where a user may name one', () => {
+  test('may be binary only if the user named it', () => {
     expect(() => readSignatures(annsSignature)).toThrow(MALFORMED);
     expect(readSignatures(annsSignature, { allowBinary: true })).toHaveLength(1);
   });
@@ -89,7 +89,7 @@ describe('a signature file', () => {
     expect(() => readSignatures(armored(message))).toThrow(MALFORMED);
   });
 
-  test('T2: a literal packet beside a signature is refused', () => {
+  test('T2: refuses a literal packet next to a signature', () => {
     const literal = new LiteralDataPacket();
     (literal as unknown as { setBytes(bytes: Uint8Array, format: number): void }).setBytes(DOCUMENT, 98);
     const list = new PacketList();
@@ -120,7 +120,7 @@ describe('a signature file', () => {
 });
 
 describe('verification', () => {
-  test('says who signed, when, and how long that key lives', async () => {
+  test('reports who signed, when, and when that key expires', async () => {
     const report = await judgeOne(annsSignature, annsCertificate);
     expect(report).toEqual({
       fingerprint: fingerprint(ann),
@@ -148,7 +148,7 @@ describe('verification', () => {
     expect(await judgeOne(signature, await certificateOf(key))).toMatchObject({ good: true });
   });
 
-  test('T1: one bit of the document is enough', async () => {
+  test('T1: one changed bit of the document invalidates the signature', async () => {
     const altered = Buffer.from(DOCUMENT);
     altered.writeUInt8(altered.readUInt8(3) ^ 1, 3);
     const [report] = await verifySignatures(altered, [annsSignature], {
@@ -192,7 +192,7 @@ describe('verification', () => {
     }
   });
 
-  test('T4: signatures of kinds that are not supported spoil nothing', async () => {
+  test('T4: unsupported signatures do not affect the others', async () => {
     const signatures = [annsSignature];
     for (const v6Keys of [true, false]) {
       const modern = await generateKey({
@@ -210,7 +210,7 @@ describe('verification', () => {
     expect(reports[1]?.reason).toBe('signatures of version 6 are not supported');
   });
 
-  test('T4: a certificate that lists the subkey of another steals no signature and hides none', async () => {
+  test('T4: a certificate that lists the subkey of another neither steals nor hides its signatures', async () => {
     const evil = await forgeKey({ name: 'Eve' });
     const foreign = ann.subkeys[0]!;
     // Eve binds Ann's subkey herself; she has no signature back by it, so she reuses Ann's.
@@ -239,7 +239,7 @@ describe('verification', () => {
     });
   });
 
-  test('T5: a good signature by a key that is not among the certificates is nothing', async () => {
+  test('T5: a good signature by a key that is not among the certificates does not count', async () => {
     expect(await judgeOne(bobsSignature, annsCertificate)).toMatchObject({
       good: false,
       fingerprint: null,
@@ -267,7 +267,7 @@ describe('verification', () => {
     },
   );
 
-  test('T7: a certificate with SHA-1 self-signatures only signs nothing', async () => {
+  test('T7: signatures by a certificate with only SHA-1 self-signatures do not count', async () => {
     const key = await forgeKey({ rsa: true, subkeys: [] });
     const user = key.users[0]!;
     const [certification] = user.selfCertifications;
@@ -288,7 +288,7 @@ describe('verification', () => {
     expect((await judgeOne(signature, await certificateOf(key))).good).toBe(true);
   });
 
-  test('T22: a signature from the future does not count, but for the slack', async () => {
+  test('T22: a signature from the future does not count, except within the slack', async () => {
     const near = await forgeSignature(subkeyOf(ann), DOCUMENT, {
       date: new Date(NOW.getTime() + 9 * 60_000),
     });
@@ -310,7 +310,7 @@ describe('verification', () => {
     expect(within(at - 2 * second, at - second)).toBe(0);
   });
 
-  test('T23: after a soft revocation only a backdated signature is good, and the window shuts it out', async () => {
+  test('T23: after a soft revocation only a backdated signature is good, and it is outside the window', async () => {
     const key = await forgeKey();
     const revoked = await key.revoke({ flag: reasonForRevocation.keySuperseded }, day(50));
     const certificate = await certificateOf(revoked);
@@ -342,7 +342,7 @@ describe('verification', () => {
     },
   );
 
-  test('a subkey is revoked alone, softly or hard', async () => {
+  test('a soft or hard revocation of a subkey affects only that subkey', async () => {
     for (const [flag, good] of [
       [reasonForRevocation.keyRetired, true],
       [reasonForRevocation.keyCompromised, false],
@@ -358,7 +358,7 @@ describe('verification', () => {
     }
   });
 
-  test('a revocation over SHA-1, as old revocation certificates are, is believed', async () => {
+  test('accepts a revocation over SHA-1, as in old revocation certificates', async () => {
     const key = await forgeKey({ rsa: true, subkeys: [] });
     const revocation = await forgePacket(primaryOf(key), { key: key.keyPacket } as never, {
       type: type.keyRevocation,
@@ -370,7 +370,7 @@ describe('verification', () => {
     expect((await judgeOne(signature, await certificateOf(key))).good).toBe(false);
   });
 
-  test('a revocation that a stranger made is not believed', async () => {
+  test('ignores a revocation by a stranger', async () => {
     const key = await forgeKey();
     const stranger = await forgePacket(primaryOf(bob), { key: key.keyPacket } as never, {
       type: type.keyRevocation,
@@ -381,7 +381,7 @@ describe('verification', () => {
     expect((await judgeOne(await forgeSignature(subkeyOf(key)), await certificateOf(key))).good).toBe(true);
   });
 
-  test('a revocation pasted behind the last subkey is believed', async () => {
+  test('accepts a revocation appended after the last subkey', async () => {
     const key = await forgeKey();
     const revoked = await key.revoke({ flag: reasonForRevocation.noReason }, day(50));
     const list = key.toPublic().toPacketList();
@@ -390,7 +390,7 @@ describe('verification', () => {
     expect((await judgeOne(await forgeSignature(subkeyOf(key)), certificate!)).good).toBe(false);
   });
 
-  test('an expired subkey: what it signed in its time is good and says when it ended', async () => {
+  test('signatures from before a subkey expired stay good, and report the expiry', async () => {
     const key = await forgeKey({ subkeys: [{ sign: true, keyExpirationTime: 20 * 86_400 }] });
     const certificate = await certificateOf(key);
     expect(await judgeOne(await forgeSignature(subkeyOf(key)), certificate)).toMatchObject({
@@ -404,13 +404,13 @@ describe('verification', () => {
     });
   });
 
-  test('an expired primary key ends its subkeys also', async () => {
+  test('an expired primary key makes its subkeys expire too', async () => {
     const key = await forgeKey({ expires: 20 * 86_400, subkeys: [{ sign: true, keyExpirationTime: 0 }] });
     const late = await forgeSignature(subkeyOf(key), DOCUMENT, { date: day(21) });
     expect((await judgeOne(late, await certificateOf(key))).good).toBe(false);
   });
 
-  test('a self-signature that was replaced to prolong the key leaves older signatures good', async () => {
+  test('older signatures stay good after a new self-signature extends the key', async () => {
     const key = await forgeKey({ expires: 20 * 86_400 });
     const signature = await forgeSignature(subkeyOf(key));
     const user = key.users[0]!;
@@ -434,7 +434,7 @@ describe('verification', () => {
     const key = await forgeKey({ rsa: true, subkeys: [{}] });
     expect(await judgeOne(await forgeSignature(subkeyOf(key)), await certificateOf(key))).toMatchObject({
       good: false,
-      reason: 'the key is not one that signs',
+      reason: 'the key is not a signing key',
     });
   });
 
@@ -451,7 +451,7 @@ describe('verification', () => {
     expect((await judgeOne(early, annsCertificate)).good).toBe(false);
   });
 
-  test('a critical notation that nobody knows makes a signature bad', async () => {
+  test('an unknown critical notation makes a signature bad', async () => {
     const notation = { name: 'x@example.org', value: Buffer.from('1'), humanReadable: true, critical: true };
     const signature = await forgeSignature(subkeyOf(ann), DOCUMENT, {
       prepare: (packet) => (packet.rawNotations = [notation]),

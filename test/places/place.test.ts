@@ -47,8 +47,8 @@ function hasty(): Run {
 /** What a reader is told in a way that does not depend on the place. */
 async function told(target: string): Promise<Partial<VerifyResult>> {
   const result = await verify(target, { ...OPTIONS, keysFile: place.path('ann.asc'), run: hasty() });
-  const { status, code, sha256: hash, trusted, pinnedBy, signatures, files, findings } = result;
-  return { status, code, sha256: hash, trusted, pinnedBy, signatures, files, findings };
+  const { status, code, sha256: hash, trusted, signatures, files, findings } = result;
+  return { status, code, sha256: hash, trusted, signatures, files, findings };
 }
 
 /** The certificate of Ann after she revoked it, as `keys.asc` brings it to those who have her key. */

@@ -75,7 +75,7 @@ describe.each(LOSSES)('%s', (_, fileOf, spoil) => {
   });
 });
 
-test('a page that is lost is named by status, and put right by the next command that publishes', async () => {
+test('status names a lost page, and the next command that publishes repairs it', async () => {
   place.remove('dist/index.html');
   const answer = await place.json(['status', 'dist']);
   expect(answer.value['attention']).toEqual(['PUBLICATION_INCOMPLETE']);
@@ -84,12 +84,12 @@ test('a page that is lost is named by status, and put right by the next command 
   expect((await place.json(['status', 'dist'])).status).toBe(0);
 });
 
-test('what was put back is said', async () => {
+test('the command says what it repaired', async () => {
   place.remove('dist/keys.gpg');
   expect((await place.packsign(RELEASE)).stderr).toBe('packsign: put back keys.gpg\n');
 });
 
-test('nothing is made to fit a keys.asc that somebody put there', async () => {
+test('repairs nothing to fit a keys.asc that somebody replaced', async () => {
   place.write('dist/keys.asc', bob.certificate);
   const spoilt = place.snapshot();
   for (const args of [...WRITERS, ...LOOKERS]) await place.packsign(args);
@@ -99,7 +99,7 @@ test('nothing is made to fit a keys.asc that somebody put there', async () => {
   });
 });
 
-test('a signature file that the copy does not have is not made up', async () => {
+test('does not invent a signature file without its copy', async () => {
   place.remove('dist/signatures');
   place.write('dist/packages.plist.asc', 'other');
   place.write('dist/more-1.0.tgz', npmTarball('more', '1.0'));

@@ -28,7 +28,7 @@ async function release(env = {}): Promise<void> {
   expect((await place.packsign(RELEASE, { env })).stderr).toBe('');
 }
 
-/** Refused twice over, for people and for programs; everything stays as it was. */
+/** Runs a command that fails, once for people and once with --json; it must change nothing. */
 async function refusal(args: readonly string[], env = {}): Promise<readonly unknown[]> {
   const before = place.snapshot('.');
   const answer = await place.json(args, { env });
@@ -47,7 +47,7 @@ async function refusal(args: readonly string[], env = {}): Promise<readonly unkn
 }
 
 describe('build', () => {
-  test('leaves a database that waits', async () => {
+  test('leaves a waiting database', async () => {
     expect(transcript(await place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>'])))
       .toMatchInlineSnapshot(`
         "$ packsign build dist --maintainer Ann <ann@example.org>
@@ -65,7 +65,7 @@ describe('build', () => {
     ]);
   });
 
-  test('with --key signs and publishes', async () => {
+  test('--key signs and publishes', async () => {
     expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
       2 files, 5.2 kB (<n> hashed, <n> known)
@@ -73,7 +73,7 @@ describe('build', () => {
         + npm/left-pad-1.3.0.tgz
       signed and published dist/packages.plist, fresh until <date>
         by <fingerprint in groups>
-      wrote dist/keys.asc: from now on people are told to trust
+      wrote dist/keys.asc, which from now on tells people to trust
         <fingerprint in groups>  Ann <ann@example.org>
       publish this fingerprint in a second place, where people can compare it
       [0]"
@@ -90,7 +90,7 @@ describe('build', () => {
     ]);
   });
 
-  test('twice says that nothing changed, and writes nothing', async () => {
+  test('a second build says that nothing changed, and writes nothing', async () => {
     await release();
     const before = place.snapshot();
     expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
@@ -110,7 +110,7 @@ describe('build', () => {
     expect(place.snapshot()).toEqual(before);
   });
 
-  test('a database that waits goes when what is published says the same', async () => {
+  test('removes a waiting database if the published one has the same content', async () => {
     await release();
     place.write('dist/more-1.0.zip', 'x');
     expect((await place.packsign(['build', 'dist'])).status).toBe(0);
@@ -123,7 +123,7 @@ describe('build', () => {
     expect(place.has('dist/packages.unsigned.plist')).toBe(false);
   });
 
-  test('--json has every key, with paths joined to the directory as it was typed', async () => {
+  test('--json has every key, with paths joined to the directory as typed', async () => {
     await release();
     place.write('dist/b-1.0.zip', 'x');
     place.write('dist/a-1.0.zip', 'x');
@@ -153,7 +153,7 @@ describe('build', () => {
     expect(codes).toEqual(['NO_METADATA', 'NO_METADATA']);
   });
 
-  test('--quiet prints nothing, and --json keeps its object', async () => {
+  test('--quiet prints nothing but the object of --json', async () => {
     expect(await place.packsign([...RELEASE, '--quiet'])).toMatchObject({
       stdout: '',
       stderr: '',
@@ -162,7 +162,7 @@ describe('build', () => {
     expect((await place.json(['build', 'dist', '--quiet'])).value).toMatchObject({ unchanged: true });
   });
 
-  test('puts warnings on stderr, and goes on', async () => {
+  test('prints warnings on stderr and goes on', async () => {
     place.write('dist/junk-1.0.zip', 'x');
     place.write('dist/nothing.tar.gz', sdist('nothing', '1.0').subarray(0, 40));
     place.write('dist/x-$(id)-1.0.tar.gz', 'x');
@@ -179,11 +179,11 @@ describe('build', () => {
         + twin/demo-1.0.tar.gz
       signed and published dist/packages.plist, fresh until <date>
         by <fingerprint in groups>
-      wrote dist/keys.asc: from now on people are told to trust
+      wrote dist/keys.asc, which from now on tells people to trust
         <fingerprint in groups>  Ann <ann@example.org>
       publish this fingerprint in a second place, where people can compare it
       ! packsign: warning: demo-2.0.tar.gz: its metadata says other 2.0, its file name demo 2.0; give it "Name" and "Version" in packsign.json (NAME_MISMATCH)
-      ! packsign: warning: junk-1.0.zip: named after its file: it is no archive of a known kind (NO_METADATA)
+      ! packsign: warning: junk-1.0.zip: named after its file: not an archive of a known kind (NO_METADATA)
       ! packsign: warning: link-1.0.tar.gz: a symbolic link: left out (NOT_REGULAR)
       ! packsign: warning: nothing.tar.gz: left out: no version in its metadata or file name; give it "Name" and "Version" in packsign.json (NO_VERSION)
       ! packsign: warning: twin/demo-1.0.tar.gz: is demo 1.0 (source), and so is demo-1.0.tar.gz; both are listed (DUPLICATE_PACKAGE)
@@ -193,7 +193,7 @@ describe('build', () => {
     expect((await place.json(['verify', 'dist'])).value).toMatchObject({ status: 'authentic' });
   });
 
-  test('a name that would move the cursor is shown with escapes', async () => {
+  test('escapes a name that would move the cursor', async () => {
     place.write('dist/x\u001b[2J\u009b-1.0.tar.gz', 'x');
     const run = await place.packsign(RELEASE);
     expect(run.stderr).toContain('x\\u{1b}[2J\\u{9b}-1.0.tar.gz');
@@ -203,7 +203,7 @@ describe('build', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ warnings: [{ path: 'x\u001b[2J\u009b-1.0.tar.gz' }] });
   });
 
-  test('NO_MAINTAINER: nobody is known yet, and a later one is changed content', async () => {
+  test('NO_MAINTAINER: no maintainer is known yet, and naming one later changes the content', async () => {
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       2 files, 5.2 kB (<n> hashed, <n> known)
@@ -211,7 +211,7 @@ describe('build', () => {
         + npm/left-pad-1.3.0.tgz
       wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
         packsign sign dist --key FILE
-      ! packsign: warning: nobody is named as responsible; set "Maintainer" in packsign.json (NO_MAINTAINER)
+      ! packsign: warning: the database names no maintainer; set "Maintainer" in packsign.json (NO_MAINTAINER)
       [0]"
     `);
     const { Maintainer, Packsign } = decodeDatabase(place.read('dist/packages.unsigned.plist'));
@@ -223,7 +223,7 @@ describe('build', () => {
     });
   });
 
-  test('two keys are two signers', async () => {
+  test('two keys make two signers', async () => {
     const { value } = await place.json([...RELEASE, '--key', 'bob.asc']);
     expect(value).toMatchObject({ signed: true });
     expect((await place.json(['verify', 'dist'])).value['signatures']).toHaveLength(2);
@@ -235,7 +235,7 @@ describe('build', () => {
 });
 
 describe('--check', () => {
-  test('exits 1 while something would change, 0 when nothing would, and writes nothing', async () => {
+  test('exits with 1 if something would change, else with 0, and writes nothing', async () => {
     const before = place.snapshot('.');
     expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
@@ -243,7 +243,7 @@ describe('--check', () => {
         + demo-1.0.tar.gz
         + npm/left-pad-1.3.0.tgz
       dist/packages.unsigned.plist would be written
-      ! packsign: warning: nobody is named as responsible; set "Maintainer" in packsign.json (NO_MAINTAINER)
+      ! packsign: warning: the database names no maintainer; set "Maintainer" in packsign.json (NO_MAINTAINER)
       [1]"
     `);
     expect(place.snapshot('.')).toEqual(before);
@@ -263,19 +263,19 @@ describe('--check', () => {
     expect(place.has('dist/packages.unsigned.plist')).toBe(false);
   });
 
-  test('a refresh that is due is work', async () => {
+  test('exits with 1 if a refresh is due', async () => {
     await release(epoch('2026-06-01'));
     expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
       2 files, 5.2 kB (<n> hashed, <n> known)
-      dist/packages.plist is due to be signed anew before it expires
+      dist/packages.plist must be signed again before it expires
       [1]"
     `);
   });
 });
 
 describe('T20: a database is signed anew before it expires', () => {
-  test('when two thirds of its validity are used, and not before', async () => {
+  test('after two thirds of its validity, and not before', async () => {
     await release(epoch('2026-01-01'));
     const first = place.snapshot();
     await release(epoch('2026-04-30T23:59:59Z'));
@@ -290,7 +290,7 @@ describe('T20: a database is signed anew before it expires', () => {
     expect(database.Archives.get('demo-1.0.tar.gz')?.Since).toEqual(new Date('2026-01-01T00:00:00Z'));
   });
 
-  test('never where it does not expire', async () => {
+  test('never if it does not expire', async () => {
     expect(
       (await place.packsign([...RELEASE, '--validity', 'none'], { env: epoch('2025-02-01') })).status,
     ).toBe(0);
@@ -321,7 +321,7 @@ describe('SOURCE_DATE_EPOCH', () => {
     });
   });
 
-  test('is the same for build and sign in two steps', async () => {
+  test('gives the same bytes for build and sign in two steps', async () => {
     const other = newPlace();
     for (const name of ['ann.asc', 'dist/npm/left-pad-1.3.0.tgz', 'dist/demo-1.0.tar.gz']) {
       other.write(name, place.read(name));
@@ -356,7 +356,7 @@ describe('refusals of build', () => {
     `);
   });
 
-  test('DIRECTORY_UNREADABLE: no such directory, and none is made', async () => {
+  test('DIRECTORY_UNREADABLE: no such directory, and does not create it', async () => {
     expect(await refusal(['build', 'nowhere'])).toEqual(['DIRECTORY_UNREADABLE', 2]);
     expect(place.has('nowhere')).toBe(false);
     expect((await refusal(['sign', 'nowhere', '--key', 'ann.asc']))[1]).toBe(2);
@@ -369,7 +369,7 @@ describe('refusals of build', () => {
     expect(await refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      ! packsign: error: packsign.json: Maintainr: is not a setting; is "Maintainer" meant?
+      ! packsign: error: packsign.json: Maintainr: is not a setting; did you mean "Maintainer"?
       ! packsign: hint: templates/packsign.schema.json and the README list every key
       [2]"
     `);
@@ -383,7 +383,7 @@ describe('refusals of build', () => {
     ]);
   });
 
-  test('T26, SETTINGS_INVALID: settings that travel with the data run no commands', async () => {
+  test('T26, SETTINGS_INVALID: settings in the directory cannot run commands', async () => {
     place.write('dist/packsign.json', '{"Key": "exec:touch pwned"}');
     for (const args of [
       ['build', 'dist'],
@@ -402,15 +402,15 @@ describe('refusals of build', () => {
     expect(transcript(await place.packsign([...RELEASE, '--strict']))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc --strict
       ! packsign: error: nothing was written because of warnings:
-      !   junk-1.0.zip: named after its file: it is no archive of a known kind (NO_METADATA)
-      ! packsign: hint: mend them, or leave out --strict
+      !   junk-1.0.zip: named after its file: not an archive of a known kind (NO_METADATA)
+      ! packsign: hint: fix them, or leave out --strict
       [1]"
     `);
     place.remove('dist/junk-1.0.zip');
     expect((await place.packsign([...RELEASE, '--strict'])).status).toBe(0);
   });
 
-  test('LOCKED: while another packsign is at work', async () => {
+  test('LOCKED: another packsign is at work', async () => {
     const unlock = takeLock(place.path('dist/.packsign'));
     try {
       expect(await refusal(['build', 'dist'])).toEqual(['LOCKED', 2]);
@@ -423,12 +423,12 @@ describe('refusals of build', () => {
     expect((await place.packsign(['build', 'dist'])).status).toBe(0);
   });
 
-  test('FILE_UNWRITABLE: the working state cannot be written', async () => {
+  test('FILE_UNWRITABLE: the working state is not writable', async () => {
     place.write('file', 'x');
     expect(await refusal(['build', 'dist', '--state', 'file'])).toEqual(['FILE_UNWRITABLE', 2]);
   });
 
-  test('FILE_UNREADABLE: something that is no file stands in the place of one', async () => {
+  test('FILE_UNREADABLE: something else is in the place of a file', async () => {
     mkdirSync(place.path('dist/packages.plist'));
     expect(await refusal(['build', 'dist'])).toEqual(['FILE_UNREADABLE', 2]);
     place.remove('dist/packages.plist');
@@ -444,13 +444,13 @@ describe('refusals of build', () => {
     expect(await refusal(RELEASE)).toEqual(['KEYS_MALFORMED', 2]);
   });
 
-  test('PREVIOUS_UNKNOWN: a database with an address is not begun anew by accident', async () => {
+  test('PREVIOUS_UNKNOWN: does not start a database with an address anew by accident', async () => {
     const more = ['--database-url', 'https://example.org/packages.plist'];
     expect(await refusal([...RELEASE, ...more])).toEqual(['PREVIOUS_UNKNOWN', 2]);
     expect((await place.packsign([...RELEASE, ...more, '--first'])).status).toBe(0);
   });
 
-  test('--previous carries a database on from another place', async () => {
+  test('--previous continues a database from another place', async () => {
     await release(epoch('2026-10-01'));
     const elsewhere = newPlace();
     elsewhere.write('ann.asc', ann.signing);
@@ -467,7 +467,7 @@ describe('refusals of build', () => {
     expect(Packsign.Previous).toHaveLength(64);
   });
 
-  test('ARCHIVE_UNREADABLE: a published archive is withdrawn only when it is gone', async () => {
+  test('ARCHIVE_UNREADABLE: withdraws a published file only if it is gone', async () => {
     await release();
     place.remove('dist/demo-1.0.tar.gz');
     mkdirSync(place.path('dist/demo-1.0.tar.gz'));
@@ -489,7 +489,7 @@ describe('refusals of build', () => {
   });
 });
 
-describe('what stands there already', () => {
+describe('a database that is there already', () => {
   const PACKMAN = `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
@@ -497,7 +497,7 @@ describe('what stands there already', () => {
 </plist>
 `;
 
-  test('FOREIGN_DATABASE: one of PackMan', async () => {
+  test('FOREIGN_DATABASE: a database of PackMan', async () => {
     place.write('dist/packages.plist', PACKMAN);
     for (const args of [['build', 'dist'], RELEASE, ['diff', 'dist']]) {
       expect(await refusal(args)).toEqual(['FOREIGN_DATABASE', 2]);
@@ -538,7 +538,7 @@ describe('what stands there already', () => {
     expect((await refusal(['build', 'dist', '--key', 'bob.asc']))[0]).toBe('PREVIOUS_INVALID');
   });
 
-  test('--first begins anew, and sign replaces exactly what stood there then', async () => {
+  test('--first starts anew, and sign replaces only the database of that moment', async () => {
     await release();
     const damaged = place.text('dist/packages.plist').replace('does demo', 'does evil');
     place.write('dist/packages.plist', damaged);
@@ -591,7 +591,7 @@ describe('diff', () => {
     expect((await place.packsign(['diff', 'dist'])).stdout).toContain('dist/packages.unsigned.plist waits');
   });
 
-  test('--json', async () => {
+  test('--json has every key', async () => {
     const { value, status } = await place.json(['diff', 'dist']);
     expect(status).toBe(0);
     expect(value).toMatchObject({

@@ -17,7 +17,7 @@ beforeAll(async () => {
   [ann, bob, eve] = await Promise.all([newKey('Ann'), newKey('Bob'), newKey('Eve')]);
 });
 
-/** A directory in which nothing is published yet, and the keys beside it. */
+/** A directory with nothing published yet, and the keys beside it. */
 function newScene(): Place {
   const place = newPlace();
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
@@ -54,7 +54,7 @@ async function waitingForTwo(): Promise<Place> {
   return place;
 }
 
-/** A signature of what waits, made so long ago. */
+/** A signature of the waiting database, dated that long ago. */
 async function signedBy(key: TestKey, place: Place, agoMs: number): Promise<Uint8Array> {
   const date = new Date(Date.now() - agoMs);
   const passphrase = () => Promise.resolve(null);
@@ -62,8 +62,8 @@ async function signedBy(key: TestKey, place: Place, agoMs: number): Promise<Uint
   return await signer.sign(place.read(WAITING), { date, deterministic: true });
 }
 
-describe('a host without the archives', () => {
-  test('signs there, and is published here without a key', async () => {
+describe('a host without the files', () => {
+  test('signs, and the first host publishes without a key', async () => {
     const place = newScene();
     await succeed(place, ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']);
     await succeed(place, ['build', 'dist']);
@@ -90,7 +90,7 @@ describe('a host without the archives', () => {
     expect((await place.json(['verify', 'dist', '--keys', 'ann.pub.asc'])).value['status']).toBe('authentic');
   });
 
-  test('the next one too: there it follows whatever it says, here it is compared', async () => {
+  test('signs the next database too, which the first host compares with the published one', async () => {
     const place = newScene();
     await succeed(place, ['build', 'dist', '--key', 'ann.asc']);
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
@@ -106,7 +106,7 @@ describe('a host without the archives', () => {
     await succeed(place, ['sign', 'dist']);
   });
 
-  test('with the whole folder it is held against keys.asc there', async () => {
+  test('checks its signature with keys.asc if it has the whole folder', async () => {
     const place = newScene();
     await succeed(place, ['build', 'dist', '--key', 'ann.asc']);
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
@@ -117,7 +117,7 @@ describe('a host without the archives', () => {
     expect(await succeed(place, ['sign', 'dist'])).toContain('signed and published');
   });
 
-  test('NO_KEY, SIGNATURE_INVALID, SIGNATURE_MALFORMED, KEY_NOT_PUBLISHED: what came back does not do', async () => {
+  test('NO_KEY, SIGNATURE_INVALID, SIGNATURE_MALFORMED, KEY_NOT_PUBLISHED: what came back is not good enough', async () => {
     const place = newScene();
     await succeed(place, ['build', 'dist', '--maintainer', 'Ann']);
     expect(codeOf(await place.json(['sign', 'dist']))).toBe('NO_KEY');
@@ -125,7 +125,7 @@ describe('a host without the archives', () => {
     const byEve = place.read(GATHERED);
     expect(transcript(await place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
-      ! packsign: error: there is no dist/keys.asc to check the signatures of the others against
+      ! packsign: error: there is no dist/keys.asc to check the other signatures with
       ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
       [1]"
     `);
@@ -136,7 +136,7 @@ describe('a host without the archives', () => {
     expect(transcript(await place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
       ! packsign: error: none of the collected signatures counts: made by a key that is not among the certificates
-      ! packsign: hint: sign the waiting database itself, by a key in keys.asc; packsign key publish adds one
+      ! packsign: hint: sign the waiting database itself, with a key in keys.asc; packsign key publish adds one
       [1]"
     `);
     place.write(GATHERED, 'junk');
@@ -147,7 +147,7 @@ describe('a host without the archives', () => {
 });
 
 describe('Threshold', () => {
-  test('signatures gather until there are enough', async () => {
+  test('collects signatures until there are enough', async () => {
     const place = await waitingForTwo();
     expect(await succeed(place, ['sign', 'dist', '--key', 'ann.asc'])).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
@@ -174,7 +174,7 @@ describe('Threshold', () => {
     expect((await place.json(['verify', 'dist', ...pins])).value['status']).toBe('authentic');
   });
 
-  test('status names who is still missing; what does not count is no signature', async () => {
+  test('status names the missing signers, and ignores signatures that do not count', async () => {
     const place = await waitingForTwo();
     const says = async () =>
       transcript(await place.packsign(['status', 'dist']))
@@ -196,7 +196,7 @@ describe('Threshold', () => {
       '  1 of 2 signatures',
       '  has not signed: <fingerprint in groups>  Ann <ann@example.org>',
     ]);
-    // Nor is one by a key whose revocation only waits to be published.
+    // Nor does one by a key whose revocation waits to be published.
     await succeed(place, ['sign', 'dist', '--key', 'ann.asc']);
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
     await succeed(place, ['build', 'dist']);
@@ -209,7 +209,7 @@ describe('Threshold', () => {
     expect((await place.json(['status', 'dist'])).value['waiting']).toMatchObject({ signed: [] });
   });
 
-  test('on two hosts that know nothing of each other', async () => {
+  test('collects from two hosts that do not share files', async () => {
     const place = await waitingForTwo();
     const host = newPlace();
     host.write(WAITING, place.read(WAITING));
@@ -224,7 +224,7 @@ describe('Threshold', () => {
     expect((await place.json(['sign', 'dist'])).value).toMatchObject({ published: true, missing: 0 });
   });
 
-  /** Signed by Ann and Bob, with a signature by Eve put beside theirs. */
+  /** Signed by Ann and Bob, with a signature that Eve added. */
   async function publishedDespiteEve(): Promise<Place> {
     const place = await waitingForTwo();
     const host = newPlace();
@@ -243,25 +243,25 @@ describe('Threshold', () => {
     return place;
   }
 
-  test('what does not count is not published beside what does', async () => {
+  test('does not publish signatures that do not count', async () => {
     const { value } = await (await publishedDespiteEve()).json(['verify', 'dist', '--keys', 'dist/keys.asc']);
     expect(value['signatures']).toHaveLength(2);
   });
 
-  test.runIf(hasTool('sqv'))('sqv finds two signers in what is published then', async () => {
+  test.runIf(hasTool('sqv'))('sqv finds two signers in the published database', async () => {
     const place = await publishedDespiteEve();
     const files = ['dist/packages.plist.asc', 'dist/packages.plist'].map(place.path);
     expect(run('sqv', ['-n', '2', '--keyring', place.path('dist/keys.asc'), ...files]).status).toBe(0);
   });
 
-  test('KEY_NOT_PUBLISHED: a first database for two wants their certificates first', async () => {
+  test('KEY_NOT_PUBLISHED: the first database of two signers needs their certificates first', async () => {
     const place = newScene();
     const signers = ['--signers', ann.fingerprint, '--signers', bob.fingerprint, '--threshold', '2'];
     const before = place.snapshot();
     expect(transcript(await place.packsign(['build', 'dist', '--key', 'ann.asc', ...signers])))
       .toMatchInlineSnapshot(`
         "$ packsign build dist --key ann.asc --signers <fingerprint> --signers <fingerprint> --threshold 2
-        ! packsign: error: there is no dist/keys.asc to check the signatures of the others against
+        ! packsign: error: there is no dist/keys.asc to check the other signatures with
         ! packsign: hint: publish the certificate of every signer first: packsign key publish dist --certificate FILE
         [1]"
       `);
@@ -286,7 +286,7 @@ describe('sign --co-sign', () => {
     return place;
   }
 
-  test('adds a signature, and leaves the database and what waits', async () => {
+  test('adds a signature, and changes neither the published nor the waiting database', async () => {
     const place = await published();
     const database = place.read('dist/packages.plist');
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
@@ -306,7 +306,7 @@ describe('sign --co-sign', () => {
     expect(place.read(`dist/signatures/${name}`)).toEqual(place.read('dist/packages.plist.asc'));
     expect(await succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
       "$ packsign sign dist --co-sign --key bob.asc
-      dist/packages.plist is signed by every key that was named
+      dist/packages.plist is already signed by every key that you named
       [0]"
     `);
   });
@@ -316,7 +316,7 @@ describe('sign --co-sign', () => {
     expect(transcript(await newScene().packsign([...args, '--key', 'ann.asc']))).toMatchInlineSnapshot(`
       "$ packsign sign dist --co-sign --key ann.asc
       ! packsign: error: there is no published dist/packages.plist
-      ! packsign: hint: a database that waits is signed without --co-sign
+      ! packsign: hint: sign a waiting database without --co-sign
       [2]"
     `);
     const place = await published();

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
 
-// A build takes the entries of archives that it knows from the database that it published last, and describes the others.
+// A build takes the entries of files that it knows from the last published database, and describes only the others.
 
 let ann: TestKey;
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
 const BUILD = ['build', 'dist', '--key', 'ann.asc'];
 const MEMO = 'dist/.packsign/last-build';
 
-/** Archives touched a moment ago are read again: their times could hide a later write. */
+/** Files touched a moment ago are read again: their times could hide a later write. */
 function settle(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
 }
@@ -35,7 +35,7 @@ function settings(place: Place, value: object): void {
   place.write('dist/packsign.json', JSON.stringify({ Maintainer: 'Ann <ann@example.org>', ...value }));
 }
 
-/** A published directory whose archives are known, so that a build takes their entries as they are published. */
+/** A published directory whose files are known, so that a build takes their published entries. */
 async function published(): Promise<Place> {
   const place = newPlace();
   write(place);
@@ -44,7 +44,7 @@ async function published(): Promise<Place> {
   return place;
 }
 
-/** Has the memo say something of an archive that only a build says which believes it. */
+/** Puts a warning into the last build's notes that a build prints only if it believes them. */
 function mark(place: Place): void {
   const memo = JSON.parse(place.text(MEMO).split('\n')[1] ?? '') as { summary: { warnings: object[] } };
   memo.summary.warnings.push({ code: 'NO_METADATA', path: 'alpha-1.0.tar.gz', message: 'as the memo says' });
@@ -61,7 +61,7 @@ async function isBelieved(place: Place, args: readonly string[] = []): Promise<b
   return JSON.stringify(value['warnings']).includes('as the memo says');
 }
 
-describe('what a build makes of archives that it knows', () => {
+describe('a build with files that it knows', () => {
   const steps: readonly [string, (place: Place) => void, ...string[]][] = [
     ['a release', (place) => place.write('dist/epsilon-1.0.tar.gz', sdist('epsilon', '1.0'))],
     [
@@ -104,7 +104,7 @@ describe('what a build makes of archives that it knows', () => {
     ['both gone but for one', (place) => settings(place, {})],
   ];
 
-  test('is what it makes of archives that it describes anew, step by step', async () => {
+  test('gives the same as a build that describes them again, step by step', async () => {
     const [knowing, anew] = [await published(), await published()];
     for (const [name, act, ...options] of steps) {
       const outcomes = [];
@@ -129,8 +129,8 @@ describe('what a build makes of archives that it knows', () => {
   }
 });
 
-describe('what is published of an archive is taken as it is', () => {
-  test('while nothing speaks against it', async () => {
+describe('a build takes a published entry as it is', () => {
+  test('if nothing speaks against it', async () => {
     const place = await published();
     mark(place);
     expect(await isBelieved(place)).toBe(true);

@@ -53,7 +53,7 @@ function keep(entries: readonly CacheEntry[], { remember = true } = {}): void {
 }
 
 describe('the digest cache', () => {
-  it('gives back what was kept, also in another process', () => {
+  it('gives back what was kept, even in another process', () => {
     const entries = [entry('a-1.zip'), entry('b-1.zip', 'b'), entry('sub/c-1.zip', 'c')];
     keep(entries);
     const cache = open();
@@ -65,7 +65,7 @@ describe('the digest cache', () => {
     expect(cache.checksum()).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('finds its entries in whatever order they are asked for', () => {
+  it('finds its entries in any order', () => {
     const paths = [
       'a-1.zip',
       'a-1.zip.zip',
@@ -94,7 +94,7 @@ describe('the digest cache', () => {
     },
   );
 
-  it('is thrown away whole when any one bit of it is damaged', () => {
+  it('is discarded as a whole if any bit is damaged', () => {
     keep([entry('a-1.zip')]);
     const path = join(folder, 'cache');
     const bytes = readFileSync(path);
@@ -110,18 +110,18 @@ describe('the digest cache', () => {
     }
   });
 
-  it('is not written where it may not be, and is empty where every archive is to be read', () => {
+  it('is not written if it may not be, and is empty if every file must be read', () => {
     keep([entry('a-1.zip')]);
     keep([entry('b-1.zip', 'b')], { remember: false });
     expect(open().find(entry('a-1.zip').file)).not.toBeNull();
     expect(openCache(folder, { rehash: true, remember: true }).find(entry('a-1.zip').file)).toBeNull();
   });
 
-  it('is written lazily: not for little that is new beside much that is known, until it is in earnest', () => {
+  it('puts off writing a few new entries beside many known ones until it is saved for good', () => {
     const many = Array.from({ length: 100 }, (_, index) => entry(`a-${String(index).padStart(3, '0')}.zip`));
     keep(many);
     const checksum = open().checksum();
-    /** Keeps what it knows, and one more of so many bytes. */
+    /** Keeps what it knows, and one more file of that many bytes. */
     const keepOneMore = (cache: CacheStore, size: number) => {
       const fresh = entry('b-1.zip', 'b');
       const known = many.map(({ file }) => cache.find(file));
@@ -149,7 +149,7 @@ describe('the digest cache', () => {
     expect([forgetful.size(), open().size()]).toEqual([0, 0]);
   });
 
-  it('does not take a file that was touched moments before it was looked at', () => {
+  it('does not remember a file that was touched moments before it was read', () => {
     const file = { path: 'a-1.zip', identity: IDENTITY };
     const changedMs = Number(IDENTITY.changed / 1_000_000n);
     expect(isRacy(file, changedMs)).toBe(true);

@@ -3,12 +3,12 @@ import { describe, expect, it, test } from 'vitest';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
 
-/** Files that lie so long tell by their times whether they were touched since. */
+/** Files this old show by their times whether they were touched since. */
 function settle(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
 }
 
-/** A directory that was published, built once more when its archives were no longer fresh, and remembered. */
+/** A published directory, built again once its files were no longer fresh, so that the build is remembered. */
 async function remembered(): Promise<Place> {
   const place = newPlace();
   await place.packsign([
@@ -24,7 +24,7 @@ async function remembered(): Promise<Place> {
   place.write('dist/b-1.0.zip', 'bytes of b');
   const run = await place.packsign(['build', 'dist', '--key', 'key.asc']);
   expect(run.stderr + String(run.status)).toContain('0');
-  // Archives touched a moment ago are read again: their times could hide a later write.
+  // Files touched a moment ago are read again: their times could hide a later write.
   settle();
   expect((await place.json(['build', 'dist', '--key', 'key.asc'])).value).toMatchObject({
     unchanged: true,
@@ -36,7 +36,7 @@ async function remembered(): Promise<Place> {
 const BUILD = ['build', 'dist', '--key', 'key.asc'];
 
 describe('the shortcut of a build in which nothing changed', () => {
-  it('answers without the key, and keeps saying what the whole way said', async () => {
+  it('answers without the key, and repeats what the full build said', async () => {
     const place = await remembered();
     const whole = (await place.json([...BUILD, '--rehash'])).value;
     place.remove('key.asc');
@@ -45,7 +45,7 @@ describe('the shortcut of a build in which nothing changed', () => {
     expect(value).toEqual({ ...whole, hashed: 0, cached: 2 });
   });
 
-  it('is not taken when the signature is gone or another', async () => {
+  it('is not taken if the signature is gone or different', async () => {
     const place = await remembered();
     const signatures = `dist/signatures/${String((await place.json(BUILD)).value['sha256'])}.asc`;
     const good = place.read(signatures);
@@ -58,7 +58,7 @@ describe('the shortcut of a build in which nothing changed', () => {
     expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });
   });
 
-  it('is not taken when keys.asc is another', async () => {
+  it('is not taken if keys.asc is different', async () => {
     const place = await remembered();
     await place.packsign([
       'key',
@@ -73,18 +73,18 @@ describe('the shortcut of a build in which nothing changed', () => {
     expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
   });
 
-  it('is not taken when the database was edited', async () => {
+  it('is not taken if the database was edited', async () => {
     const place = await remembered();
     place.write('dist/packages.plist', place.text('dist/packages.plist').replace('a 1.0', 'a 2.0'));
     expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
   });
 
-  it('is not taken when the database was edited in its place, to the same size and time of change', async () => {
+  it('is not taken if the database was edited in place, with the same size and time', async () => {
     const place = await remembered();
     const path = place.path('dist/packages.plist');
     const { mtime } = statSync(path);
     const good = place.read('dist/packages.plist');
-    // The first of them reads it.
+    // The first build reads it.
     for (const args of [BUILD, BUILD]) expect((await place.json(args)).value['unchanged']).toBe(true);
     expect(place.text('dist/.packsign/last-build')).toMatch(/"file":"\d+:\d+:\d+:\d+:\d+"/);
     place.write('dist/packages.plist', good.toString().replace('a 1.0', 'a 2.0'));
@@ -97,28 +97,28 @@ describe('the shortcut of a build in which nothing changed', () => {
     place.write('elsewhere', good);
     settle();
     expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });
-    // Behind a link it is the file that counts.
+    // Behind a link, only the file counts.
     expect(place.text('dist/.packsign/last-build')).toContain(`:${statSync(place.path('elsewhere')).ino}:`);
     expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });
     place.write('elsewhere', good.toString().replace('a 1.0', 'a 2.0'));
     expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
   });
 
-  it('does not take the file of a database for known that was touched moments before it was read', async () => {
+  it('does not trust a database file that was touched moments before it was read', async () => {
     const place = await remembered();
     place.write('dist/packages.plist', place.read('dist/packages.plist'));
     expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });
     expect(place.text('dist/.packsign/last-build')).toContain('"file":null');
   });
 
-  it('is not taken when an archive was touched, even with the same size and time of change', async () => {
+  it('is not taken if a file was touched, even with the same size and time', async () => {
     const place = await remembered();
     writeFileSync(place.path('dist/a-1.0.zip'), 'BYTES OF A');
     utimesSync(place.path('dist/a-1.0.zip'), new Date(0), new Date(0));
     expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'BYTES_CHANGED' } });
   });
 
-  it('is not taken when an archive came or went', async () => {
+  it('is not taken if a file came or went', async () => {
     const place = await remembered();
     place.write('dist/c-1.0.zip', 'bytes of c');
     expect(await place.json([...BUILD, '--check'])).toMatchObject({
@@ -133,13 +133,13 @@ describe('the shortcut of a build in which nothing changed', () => {
     });
   });
 
-  it('is not taken when settings changed', async () => {
+  it('is not taken if settings changed', async () => {
     const place = await remembered();
     expect(await place.json([...BUILD, '--check', '--description', 'other'])).toMatchObject({ status: 1 });
     expect(await place.json([...BUILD, '--check', '--no-pack-man'])).toMatchObject({ status: 1 });
   });
 
-  it('is not taken when a warning would be new', async () => {
+  it('is not taken if there would be a new warning', async () => {
     const place = await remembered();
     place.write('dist/un safe-1.0.zip', 'x');
     expect((await place.json(BUILD)).value['warnings']).toContainEqual(
@@ -147,7 +147,7 @@ describe('the shortcut of a build in which nothing changed', () => {
     );
   });
 
-  it('is not taken when the cache or the memory of the last build is damaged or gone', async () => {
+  it('is not taken if the cache or the notes of the last build are damaged or gone', async () => {
     const place = await remembered();
     for (const name of ['cache', 'last-build']) {
       const path = `dist/.packsign/${name}`;
@@ -161,7 +161,7 @@ describe('the shortcut of a build in which nothing changed', () => {
     }
   });
 
-  it('is not taken when the database is due to be signed anew', async () => {
+  it('is not taken if the database is due to be signed again', async () => {
     const place = await remembered();
     const issued = new Date(String((await place.json(BUILD)).value['issued'])).getTime() / 1000;
     const env = { SOURCE_DATE_EPOCH: String(issued + 121 * 86_400) };
@@ -170,7 +170,7 @@ describe('the shortcut of a build in which nothing changed', () => {
   });
 });
 
-test('an answer is not bound to archives that the cache only knew before', async () => {
+test('an answer does not depend on files that only an earlier cache knew', async () => {
   const place = await remembered();
   for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, `bytes of ${index}`);
   place.write('dist/sub/x-1.0.zip', 'bytes of x');
@@ -182,12 +182,12 @@ test('an answer is not bound to archives that the cache only knew before', async
   settle();
   expect(await build()).toMatchObject({ added: ['dist/y-1.0.zip'], withdrawn: ['dist/sub/x-1.0.zip'] });
   place.remove('dist/y-1.0.zip');
-  // As it was: the name of a folder changes nothing of what lies in it.
+  // The name of a folder changes nothing about its files.
   renameSync(place.path('elsewhere'), place.path('dist/sub'));
   expect(await build()).toMatchObject({ added: ['dist/sub/x-1.0.zip'], withdrawn: ['dist/y-1.0.zip'] });
 });
 
-test('a secret key is seen in a file that lay there before, and a clock that is behind', async () => {
+test('a build still notices a secret key in an old file, and a clock that is behind', async () => {
   const place = await remembered();
   place.write('dist/note.txt', 'a note');
   for (const args of [BUILD, BUILD]) expect((await place.json(args)).value['unchanged']).toBe(true);
@@ -201,7 +201,7 @@ test('a secret key is seen in a file that lay there before, and a clock that is 
   expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'CLOCK_BEHIND' } });
 });
 
-test('what is remembered is thrown away whole when any one bit of it is damaged', async () => {
+test('the notes of the last build are discarded as a whole if any bit is damaged', async () => {
   const place = await remembered();
   const path = 'dist/.packsign/last-build';
   const whole = (await place.json(BUILD)).value;
@@ -214,7 +214,7 @@ test('what is remembered is thrown away whole when any one bit of it is damaged'
   }
 });
 
-test('one more of many archives is read again until nothing changes: only then is it worth a new cache', async () => {
+test('a new file among many is read again until nothing changes: only then is a new cache worth writing', async () => {
   const place = await remembered();
   for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, `bytes of ${index}`);
   settle();
@@ -235,7 +235,7 @@ test('one more of many archives is read again until nothing changes: only then i
   ]);
 });
 
-test('nothing is published anew where two packages have one name and, by hand, one address', async () => {
+test('publishes nothing new if two packages share a name and a hand-written address', async () => {
   const place = await remembered();
   const settings = { Packages: { 'a-1.0.zip': { Name: 'b', 'Download-URL': 'b-1.0.zip' } } };
   place.write('dist/packsign.json', JSON.stringify(settings));

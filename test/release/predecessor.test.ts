@@ -10,8 +10,8 @@ import { answer, publish, publishedSite, serve } from '../consume/scene.js';
 import type { Site } from '../consume/scene.js';
 
 /**
- * A release machine that starts from nothing carries on what is published under an address (`--previous URL`). What
- * it builds upon must be its maintainer's own: whoever gave it another history could take archives out of it.
+ * A release machine that starts from nothing continues the database at an address (`--previous URL`). That must be its
+ * maintainer's own database: anyone who gave it another history could withdraw files.
  */
 let known: People;
 let place: Place;
@@ -46,7 +46,7 @@ function next(): ReturnType<typeof decodeDatabase> {
   return decodeDatabase(machine.read('dist/packages.plist'));
 }
 
-test('is carried on where the key that signs it is the one that signs now', async () => {
+test('continues a database that the present key signed', async () => {
   const { status, value } = await answer(machine, previous(['--key', 'ann.asc']));
   expect([status, value['withdrawn']]).toEqual([0, ['dist/sub/other-2.0.tar.gz']]);
   const { Archives, Packsign } = next();
@@ -56,7 +56,7 @@ test('is carried on where the key that signs it is the one that signs now', asyn
   expect(site.requests.every(({ headers }) => headers['if-none-match'] === undefined)).toBe(true);
 });
 
-test('of somebody else is nothing to build upon, whatever keys.asc lies beside it', async () => {
+test('refuses a database of somebody else, whatever keys.asc is beside it', async () => {
   await publish(place, known.mallory, { issued: minutes(ISSUED, 5), packsign: { Database: site.url } });
   await expectRefusal('PREVIOUS_INVALID', previous(['--key', 'ann.asc']));
   machine.write('dist/keys.asc', certificateFile(known.ann));
@@ -65,21 +65,21 @@ test('of somebody else is nothing to build upon, whatever keys.asc lies beside i
   await expectRefusal('PREVIOUS_INVALID', previous(['--signers', fingerprint(known.ann)]));
 });
 
-test('whose signature was taken away is nothing to build upon', async () => {
+test('refuses a database whose signature is gone', async () => {
   place.remove('dist/signatures');
   await expectRefusal('PREVIOUS_INVALID', previous(['--key', 'ann.asc']));
 });
 
-test('is not believed while nothing says whose it is', async () => {
+test('refuses a database if nothing says whose it is', async () => {
   await expectRefusal('NOT_PINNED', previous());
 });
 
-test('that is not there is an error, not a beginning', async () => {
+test('treats a missing database as an error, not as a start', async () => {
   place.remove('dist/packages.plist');
   await expectRefusal('FILE_UNREADABLE', previous(['--key', 'ann.asc']));
 });
 
-test('is held to what the user trusts, and to the last one that was accepted', async () => {
+test('checks the database against what the user trusts and last accepted', async () => {
   machine.write('ann.pub', certificateFile(known.ann));
   await answer(machine, ['trust', 'add', site.url, '--keys', 'ann.pub', '--name', 'ann']);
   const before = machine.snapshot('config');
@@ -90,7 +90,7 @@ test('is held to what the user trusts, and to the last one that was accepted', a
   expect(machine.snapshot('config')).toEqual(before);
 });
 
-test('may be asked for at another address, and may be about to move, but is no other database', async () => {
+test('accepts a mirror or a new address of the database, but no other database', async () => {
   const copy = newPlace();
   const mirror = await serve(copy.path('dist'));
   await publish(copy, known.ann, { packsign: { Database: site.url } });
@@ -102,7 +102,7 @@ test('may be asked for at another address, and may be about to move, but is no o
   expect((await answer(machine, [...moving, ...signs])).status).toBe(1);
 });
 
-test('keeps the keys of its other signers in keys.asc, and nobody else’s', async () => {
+test('keeps the keys of the other signers in keys.asc, and no others', async () => {
   const Fingerprints = [fingerprint(known.ann), fingerprint(known.bob)].sort();
   await publish(place, known.ann, {
     ...{ issued: minutes(ISSUED, 5), keys: [known.ann, known.bob, known.mallory] },
@@ -113,7 +113,7 @@ test('keeps the keys of its other signers in keys.asc, and nobody else’s', asy
   expect(published.map((certificate) => certificate.fingerprint).sort()).toEqual(Fingerprints);
 });
 
-test('is carried on by sign too, when what was built waited', async () => {
+test('sign continues it too, after a build that left a waiting database', async () => {
   expect((await answer(machine, previous(['--signers', fingerprint(known.ann)]))).status).toBe(0);
   await expectRefusal('STALE_BUILD', ['sign', 'dist', '--key', 'ann.asc', '--allow-removed']);
   const sign = ['sign', 'dist', '--key', 'ann.asc', '--allow-removed', '--previous', site.url];

@@ -22,7 +22,7 @@ import { build, loadSettings, openSigners, PacksignError } from '../../src/index
 import type { BuildResult, Signer } from '../../src/index.js';
 import { newKey, sdist } from '../packsign.js';
 
-// Whatever happens to a directory between two builds: one that remembers answers as one that knows nothing.
+// Whatever happens to a directory between two builds, a build that remembers gives the same answer as one that does not.
 
 let root: string;
 let signers: readonly Signer[];
@@ -60,7 +60,7 @@ const SETTINGS = [
 
 interface World {
   readonly directory: string;
-  /** What brings back each database that was published before. */
+  /** Brings back each database that was published before. */
   readonly history: (() => void)[];
 }
 
@@ -69,7 +69,7 @@ function put(path: string, bytes: Uint8Array): void {
   writeFileSync(path, bytes);
 }
 
-/** Other bytes of the same length, with the time of modification that the file had. */
+/** Other bytes of the same length, with the file's old modification time. */
 function editInPlace(path: string): void {
   const { atime, mtime } = statSync(path);
   const bytes = readFileSync(path);
@@ -85,7 +85,7 @@ const kept = fc.constantFrom('.packsign/cache', '.packsign/last-build');
 const content = fc.nat(BYTES.length - 1);
 const place = fc.nat(SETTINGS.length - 1);
 
-/** An act by its name, so that a failure tells what was done. */
+/** A step by its name, so that a failure shows what was done. */
 type Step = readonly [string, ...(string | number)[]];
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -102,7 +102,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('cut'), kept, fc.nat(300)) },
 );
 
-/** Does it, or nothing where it cannot be done. */
+/** Does the step, or nothing if that is impossible. */
 function make([act, first, second]: Step, { directory, history }: World): void {
   const [path, other] = [first, second].map((each) => join(directory, String(each))) as [string, string];
   try {
@@ -124,14 +124,14 @@ function make([act, first, second]: Step, { directory, history }: World): void {
 interface Look {
   readonly steps: readonly Step[];
   readonly how: 'publish' | 'leave waiting' | 'check';
-  /** Whether the clock says that files were touched long ago. */
+  /** Whether the files were touched long ago by the clock. */
   readonly isLate: boolean;
   readonly rehash: boolean;
   readonly isAllowed: boolean;
 }
 
 const look: fc.Arbitrary<Look> = fc.record({
-  // Nothing at all is what shortcuts are for.
+  // Shortcuts are for builds without any step.
   steps: fc.oneof(fc.constant([]), fc.array(step, { minLength: 1, maxLength: 3 })),
   how: fc.constantFrom('publish', 'publish', 'publish', 'publish', 'publish', 'leave waiting', 'check'),
   isLate: fc.constantFrom(true, true, true, true, true, false),
@@ -139,7 +139,7 @@ const look: fc.Arbitrary<Look> = fc.record({
   isAllowed: fc.constantFrom(true, true, false),
 });
 
-/** What a build came to, in words. */
+/** The result of a build, in words. */
 async function outcome(
   directory: string,
   { how, isLate, rehash, isAllowed }: Look,
@@ -184,14 +184,14 @@ function textOf(path: string): string | null {
   }
 }
 
-/** Remembers what is published, so that it can be brought back. */
+/** Saves the published files to bring them back later. */
 function keep({ directory, history }: World): void {
   const path = join(directory, 'packages.plist');
   const bytes = textOf(path);
   if (bytes !== null) history.push(() => writeFileSync(path, bytes, 'latin1'));
 }
 
-test('a build that remembers says and publishes what one does that knows nothing, whatever was done before', async () => {
+test('a build that remembers says and publishes the same as one that knows nothing, whatever was done before', async () => {
   let count = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(look, { minLength: 4, maxLength: 16 }), async (looks) => {
@@ -209,7 +209,7 @@ test('a build that remembers says and publishes what one does that knows nothing
         expect([index, knowing]).toEqual([index, await outcome(copy, one, now)]);
         rmSync(copy, { recursive: true });
         keep(world);
-        // Longer than two changes may share one time of change.
+        // Two changes within this time may share one change time.
         await setTimeout(10);
       }
       rmSync(dirname(world.directory), { recursive: true });

@@ -49,7 +49,7 @@ function published(): Database {
 }
 
 describe('sign', () => {
-  test('publishes what waits, byte for byte, and says what it changes', async () => {
+  test('publishes the waiting database byte for byte, and says what changes', async () => {
     await succeed(['build', 'dist', '--key', 'ann.asc']);
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
     await succeed(['build', 'dist']);
@@ -70,7 +70,7 @@ describe('sign', () => {
     `);
   });
 
-  test('--json has every key, also where nothing waits', async () => {
+  test('--json has every key, even if nothing waits', async () => {
     await succeed(['build', 'dist', '--maintainer', 'Ann', '--signers', ann.fingerprint]);
     const { value } = await succeed(SIGN);
     const keys = ['database', 'sha256', 'issued', 'expires', 'signers', 'signature', 'published', 'missing'];
@@ -97,7 +97,7 @@ describe('sign', () => {
     `);
   });
 
-  test('NO_KEY: nobody was named', async () => {
+  test('NO_KEY: no key was given', async () => {
     await succeed(['build', 'dist', '--maintainer', 'Ann']);
     expect(await refusal(['sign', 'dist'])).toEqual(['NO_KEY', 2]);
     expect(transcript(await place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
@@ -108,13 +108,13 @@ describe('sign', () => {
     `);
   });
 
-  test('DATABASE_MALFORMED: what waits was written by somebody else', async () => {
+  test('DATABASE_MALFORMED: somebody else wrote the waiting database', async () => {
     await succeed(['build', 'dist', '--maintainer', 'Ann']);
     place.write('dist/packages.unsigned.plist', `${place.text('dist/packages.unsigned.plist')}\n`);
     expect(await refusal(SIGN)).toEqual(['DATABASE_MALFORMED', 1]);
   });
 
-  test('SIGNATURE_MALFORMED: what was gathered is no signature file', async () => {
+  test('SIGNATURE_MALFORMED: the collected signatures are no signature file', async () => {
     await succeed(['build', 'dist', '--maintainer', 'Ann']);
     place.write('dist/packages.unsigned.plist.asc', 'junk');
     expect(await refusal(SIGN)).toEqual(['SIGNATURE_MALFORMED', 1]);
@@ -139,21 +139,21 @@ describe('STALE_BUILD', () => {
     `);
   });
 
-  test('it was built more than a day ago', async () => {
+  test('the database was built more than a day ago', async () => {
     await succeed(['build', 'dist', '--maintainer', 'Ann'], epoch('2026-11-01T00:00:00Z'));
     expect(await refusal(SIGN, epoch('2026-11-02T00:00:01Z'))).toEqual(['STALE_BUILD', 1]);
     await succeed(SIGN, epoch('2026-11-02T00:00:00Z'));
   });
 
-  test('CLOCK_BEHIND: it was built more than five minutes from now', async () => {
+  test('CLOCK_BEHIND: the database was built more than five minutes from now', async () => {
     await succeed(['build', 'dist', '--maintainer', 'Ann'], epoch('2026-11-01T01:00:00Z'));
     expect(await refusal(SIGN, epoch('2026-11-01T00:54:59Z'))).toEqual(['CLOCK_BEHIND', 2]);
     await succeed(SIGN, epoch('2026-11-01T00:55:00Z'));
   });
 });
 
-describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
-  test('status says that a person has to decide, and what to type', async () => {
+describe('T14, BYTES_CHANGED: a path never gets other bytes silently', () => {
+  test('status asks a person to decide, and says what to type', async () => {
     await succeed(RELEASE);
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0', 'x = 2\n'));
     const { status, value } = await place.json(['status', 'dist']);
@@ -180,7 +180,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
     await succeed(RELEASE, epoch('2026-10-01'));
   }
 
-  test('build warns and waits; sign and build --key refuse', async () => {
+  test('build warns and leaves a waiting database; sign and build --key refuse', async () => {
     await start();
     place.write(PATH, B);
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
@@ -199,7 +199,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
     expect(await refusal(RELEASE)).toEqual(['BYTES_CHANGED', 1]);
     expect(transcript(await place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
-      ! packsign: error: archives have other bytes than those published under their names:
+      ! packsign: error: files have other bytes than those published under their names:
       !   demo-1.0.tar.gz
       !     was sha256 <sha256>, 3095 bytes, since <date>
       !     is  sha256 <sha256>, 3095 bytes
@@ -208,7 +208,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
     `);
   });
 
-  test('a reason stands in History for ever', async () => {
+  test('History keeps a reason for ever', async () => {
     await start();
     const before = published().Archives.get('demo-1.0.tar.gz')!.SHA256;
     place.write(PATH, B);
@@ -223,7 +223,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
     });
   });
 
-  test('back and forth, A → B → A → C, wants a reason each time', async () => {
+  test('needs a reason each time, back and forth: A → B → A → C', async () => {
     await start();
     for (const [step, bytes] of [B, A, C].entries()) {
       place.write(PATH, bytes);
@@ -235,7 +235,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
     expect(records.map(({ Reason }) => Reason)).toEqual(['step 0', 'step 1', 'step 2']);
   });
 
-  test('what was withdrawn comes back freely with the same bytes, and not with others', async () => {
+  test('a withdrawn file may come back with the same bytes, and not with others', async () => {
     await start();
     place.remove(PATH);
     await succeed(RELEASE, epoch('2026-10-02'));
@@ -255,14 +255,14 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
     expect(published().Packsign.History?.get('demo-1.0.tar.gz')).toHaveLength(2);
   });
 
-  test('a reason for one path is none for another', async () => {
+  test('a reason for one path does not count for another', async () => {
     await start();
     place.write(PATH, B);
     place.write('dist/keep-1.0.tar.gz', C);
     expect(await refusal(allow('rebuilt'))).toEqual(['BYTES_CHANGED', 1]);
   });
 
-  test('a waiting database that forgot its history is refused', async () => {
+  test('refuses a waiting database that forgot its history', async () => {
     await start();
     place.write(PATH, B);
     await succeed(allow('rebuilt'), epoch('2026-10-02'));
@@ -276,7 +276,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes in silence', () => {
   });
 });
 
-describe('T14, MASS_REMOVAL: an emptied directory is no release', () => {
+describe('T14, MASS_REMOVAL: an emptied directory is not a release', () => {
   async function start(count: number): Promise<void> {
     for (let index = 0; index < count; index += 1) {
       place.write(`dist/pack${index}-1.0.tar.gz`, sdist(`pack${index}`, '1.0'));
@@ -289,7 +289,7 @@ describe('T14, MASS_REMOVAL: an emptied directory is no release', () => {
     for (let index = 0; index < count; index += 1) place.remove(`dist/pack${index}-1.0.tar.gz`);
   }
 
-  test('ten and more than half', async () => {
+  test('refuses if ten files and more than half are gone', async () => {
     await start(19);
     withdraw(10);
     expect(await refusal(RELEASE)).toEqual(['MASS_REMOVAL', 1]);
@@ -304,13 +304,13 @@ describe('T14, MASS_REMOVAL: an emptied directory is no release', () => {
     await succeed([...SIGN, '--allow-removed']);
   });
 
-  test('nine, or half, is a release', async () => {
+  test('allows nine files, or half, to go', async () => {
     await start(20);
     withdraw(10);
     await succeed(RELEASE);
   });
 
-  test('new versions in their place are a release', async () => {
+  test('allows new versions in their place', async () => {
     await start(12);
     withdraw(12);
     for (let index = 0; index < 12; index += 1) {
@@ -319,7 +319,7 @@ describe('T14, MASS_REMOVAL: an emptied directory is no release', () => {
     await succeed(RELEASE);
   });
 
-  test('the last one', async () => {
+  test('refuses if the last file is gone', async () => {
     await succeed(RELEASE);
     place.remove('dist/demo-1.0.tar.gz');
     expect((await place.json(RELEASE)).status).not.toBe(0);
@@ -327,7 +327,7 @@ describe('T14, MASS_REMOVAL: an emptied directory is no release', () => {
   });
 });
 
-describe('ARCHIVE_DIFFERS: archives are what the waiting database says', () => {
+describe('ARCHIVE_DIFFERS: files must match the waiting database', () => {
   test.each<readonly [string, () => void]>([
     ['other bytes', () => place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0', 'evil()\n'))],
     ['a missing one', () => place.remove('dist/keep-1.0.tar.gz')],
@@ -339,12 +339,12 @@ describe('ARCHIVE_DIFFERS: archives are what the waiting database says', () => {
     expect(await refusal([...SIGN, '--rehash'])).toEqual(['ARCHIVE_DIFFERS', 1]);
   });
 
-  test('says which', async () => {
+  test('names the files', async () => {
     await succeed(['build', 'dist', '--maintainer', 'Ann']);
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0', 'evil()\n'));
     expect(transcript(await place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
-      ! packsign: error: files are not what dist/packages.unsigned.plist says:
+      ! packsign: error: files differ from dist/packages.unsigned.plist:
       !   demo-1.0.tar.gz has other bytes: sha256 is <sha256>
       ! packsign: hint: build again and look at what changed: packsign build dist, packsign diff dist
       [1]"
@@ -363,7 +363,7 @@ describe('ARCHIVE_DIFFERS: archives are what the waiting database says', () => {
   });
 });
 
-describe('T19, SECRET_IN_DIRECTORY: a folder that holds a secret key is not published', () => {
+describe('T19, SECRET_IN_DIRECTORY: does not publish a folder that holds a secret key', () => {
   test.each(['secret.asc', 'sub/notes.txt', '.hidden', 'signatures/old.asc', 'assets/x.js'])(
     '%s',
     async (name) => {
@@ -375,9 +375,9 @@ describe('T19, SECRET_IN_DIRECTORY: a folder that holds a secret key is not publ
     },
   );
 
-  test('is told of, also where there is nothing to sign', async () => {
+  test('reports it even if there is nothing to sign', async () => {
     await succeed(RELEASE);
-    // Archives that were touched a moment ago are read again: the shortcut comes with the third build.
+    // Files that were touched a moment ago are read again, so only the third build takes the shortcut.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
     await succeed(RELEASE);
     await succeed(RELEASE);
@@ -400,7 +400,7 @@ describe('T19, SECRET_IN_DIRECTORY: a folder that holds a secret key is not publ
     await succeed(RELEASE);
   });
 
-  test('names it, and shows nothing of it', async () => {
+  test('names the file, and prints nothing of the key', async () => {
     place.write('dist/secret.asc', ann.secret);
     const run = await place.packsign(RELEASE);
     expect(transcript(run)).toMatchInlineSnapshot(`
@@ -412,15 +412,15 @@ describe('T19, SECRET_IN_DIRECTORY: a folder that holds a secret key is not publ
     expect(run.stderr).not.toContain(ann.secret.split('\n')[5]);
   });
 
-  test('a mere mention of one, and a certificate, are none', async () => {
+  test('allows a certificate, and text that only mentions a key', async () => {
     place.write('dist/README.md', 'a key begins with -----BEGIN PGP PRIVATE KEY BLOCK----- and so on\n');
     place.write('dist/ann.pub.asc', ann.certificate);
     await succeed(RELEASE);
   });
 });
 
-describe('T8, KEY_NOT_PUBLISHED: a signature is held against the published certificate', () => {
-  test('another key', async () => {
+describe('T8, KEY_NOT_PUBLISHED: a signature must verify with the published certificate', () => {
+  test('refuses another key', async () => {
     await succeed(RELEASE);
     place.write('dist/more-1.0.tar.gz', sdist('more', '1.0'));
     expect(await refusal(['build', 'dist', '--key', 'bob.asc'])).toEqual(['KEY_NOT_PUBLISHED', 1]);
@@ -433,7 +433,7 @@ describe('T8, KEY_NOT_PUBLISHED: a signature is held against the published certi
     `);
   });
 
-  test('a subkey that keys.asc does not know yet', async () => {
+  test('refuses a subkey that keys.asc does not know yet', async () => {
     const key = await forgeKey();
     place.write('ann.asc', key.armor());
     await succeed(RELEASE);
@@ -443,20 +443,20 @@ describe('T8, KEY_NOT_PUBLISHED: a signature is held against the published certi
     expect(await refusal(RELEASE)).toEqual(['KEY_NOT_PUBLISHED', 1]);
   });
 
-  test('KEY_REVOKED: the published certificate was revoked, the key file does not know', async () => {
+  test('KEY_REVOKED: the published certificate is revoked, though the key file is not', async () => {
     const key = await forgeKey();
     place.write('ann.asc', key.armor());
     await succeed(RELEASE, epoch('2026-11-01'));
     const retired = { flag: enums.reasonForRevocation.keyRetired };
     const revoked = await key.revoke(retired, new Date('2026-11-02'));
     place.write('dist/keys.asc', encodeArmor(publicBytes(revoked), 'PUBLIC KEY BLOCK'));
-    // It puts keys.gpg right.
+    // This repairs keys.gpg.
     expect((await place.packsign(['page', 'dist', '--force'])).status).toBe(0);
     place.write('dist/more-1.0.tar.gz', sdist('more', '1.0'));
     expect(await refusal(RELEASE)).toEqual(['KEY_REVOKED', 1]);
   });
 
-  test('keys.asc never changes by itself, and keys.gpg follows it', async () => {
+  test('never changes keys.asc, and keeps keys.gpg in step with it', async () => {
     await succeed(RELEASE);
     const keys = place.read('dist/keys.asc');
     const both = await readCertificates(Buffer.from(ann.certificate));
@@ -485,7 +485,7 @@ describe('EXPIRES_AFTER_KEY', () => {
   });
 });
 
-test('KEY_REVOKED, T25: the subkey that signs was revoked in keys.asc, another one was not', async () => {
+test('KEY_REVOKED, T25: keys.asc revokes the subkey that signs, but not another one', async () => {
   const key = await forgeKey({ subkeys: [{ sign: true }] });
   place.write('ann.asc', key.armor());
   const grown = await key.addSubkey({ sign: true, date: day(20) });
@@ -516,7 +516,7 @@ describe('a threshold of 2 of 2', () => {
     place.write('dist/packsign.json', JSON.stringify({ Signers, Threshold: 2 }));
   });
 
-  test('is gathered by two runs of sign', async () => {
+  test('is met by two runs of sign', async () => {
     await succeed(['build', 'dist']);
     expect(transcript(await place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
@@ -551,13 +551,13 @@ describe('a threshold of 2 of 2', () => {
     expect(place.has('dist/packages.unsigned.plist.asc')).toBe(false);
   });
 
-  test('build --key with one of them waits for the other', async () => {
+  test('build --key with one key waits for the other', async () => {
     const { value } = await succeed(RELEASE);
     expect(value).toMatchObject({ signed: false, database: 'dist/packages.unsigned.plist' });
     expect((await succeed(['sign', 'dist', '--key', 'bob.asc'])).value).toMatchObject({ published: true });
   });
 
-  test('what was gathered for other bytes does not count', async () => {
+  test('signatures of other bytes do not count', async () => {
     await succeed(['build', 'dist']);
     await succeed(SIGN);
     const gathered = place.read('dist/packages.unsigned.plist.asc');
@@ -571,7 +571,7 @@ describe('a threshold of 2 of 2', () => {
     });
   });
 
-  test('T6: one of them cannot meet it alone', async () => {
+  test('T6: one key cannot meet it alone', async () => {
     await succeed(['build', 'dist']);
     await succeed(SIGN);
     expect((await succeed([...SIGN, '--key', 'ann.asc'])).value).toMatchObject({
@@ -582,7 +582,7 @@ describe('a threshold of 2 of 2', () => {
 });
 
 describe('after a crash past the commit point', () => {
-  test('the next writing run puts right what was left', async () => {
+  test('the next run that writes repairs what was left', async () => {
     await succeed(RELEASE);
     place.write('dist/more-1.0.tar.gz', sdist('more', '1.0'));
     const stale = place.read('dist/packages.plist.asc');
@@ -601,7 +601,7 @@ describe('after a crash past the commit point', () => {
     expect(place.snapshot()).toEqual(good);
   });
 
-  test('a lock of the dead is taken over', async () => {
+  test('takes over the lock of a dead process', async () => {
     place.write('dist/.packsign/lock', JSON.stringify({ pid: 1, started: '0', host: 'x', boot: 'y' }));
     expect(codeOf(await place.json(RELEASE))).toBe('LOCKED');
     place.write('dist/.packsign/lock', '');

@@ -7,7 +7,7 @@ import { codeOf, newKey, newPlace, sdist, transcript } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
 import { needTools } from '../tools.js';
 
-/** A signer as somebody may have one: key file in its arguments, bytes in, armored signature out. */
+/** A signer as a user may have one: key file in its arguments, bytes in, armored signature out. */
 const SIGNER = `
 import { readFileSync } from 'node:fs';
 import { readSecretKey } from '${pathToFileURL(resolve('dist/src/signers/secret-key.js')).href}';
@@ -60,16 +60,21 @@ async function refusal(
 }
 
 describe('exec:', () => {
-  test.each(['armored', 'binary'])('takes an %s signature, and shows what the command says', async (mode) => {
-    const place = newScene();
-    const args = ['build', 'dist', '--key', command(`ann.asc ${mode}`), '--certificate', 'ann.pub.asc'];
-    const { value, run } = await place.json(args);
-    expect(value['signed']).toBe(true);
-    expect(run.stderr).toMatch(/^(?:touch the token\\u\{1b\}\[2J now\n)+$/);
-    expect((await place.json(['verify', 'dist', '--keys', 'ann.pub.asc'])).value['status']).toBe('authentic');
-  });
+  test.each(['armored', 'binary'])(
+    'accepts a signature that is %s, and shows what the command prints',
+    async (mode) => {
+      const place = newScene();
+      const args = ['build', 'dist', '--key', command(`ann.asc ${mode}`), '--certificate', 'ann.pub.asc'];
+      const { value, run } = await place.json(args);
+      expect(value['signed']).toBe(true);
+      expect(run.stderr).toMatch(/^(?:touch the token\\u\{1b\}\[2J now\n)+$/);
+      expect((await place.json(['verify', 'dist', '--keys', 'ann.pub.asc'])).value['status']).toBe(
+        'authentic',
+      );
+    },
+  );
 
-  test('two commands, each with its certificate', async () => {
+  test('two commands sign, each with its certificate', async () => {
     const place = newScene();
     const keys = ['--key', command('ann.asc'), '--key', command('bob.asc')];
     const certificates = ['--certificate', 'ann.pub.asc', '--certificate', 'bob.pub.asc'];
@@ -78,7 +83,7 @@ describe('exec:', () => {
     expect((await place.json(['verify', 'dist'])).value['status']).toBe('authentic');
   });
 
-  test('PACKSIGN_KEY may name one; nothing of packsign reaches it', async () => {
+  test('PACKSIGN_KEY may name a command, which gets no variable of packsign', async () => {
     const place = newScene();
     const script = `#!/bin/sh\nenv > env.txt\nexec ${process.execPath} 'sign it.mjs' ann.asc\n`;
     chmodSync(place.write('signer', script), 0o755);
@@ -105,7 +110,7 @@ describe('exec:', () => {
     expect(await refusal(place, command('ann.asc'), [])).toMatchInlineSnapshot(`
       "USAGE
       $ packsign build dist --key exec:node 'sign it.mjs' ann.asc
-      ! packsign: error: each exec: wants a --certificate, and nothing else does
+      ! packsign: error: each exec: key needs one --certificate, and no other key takes one
       ! packsign: hint: --key 'exec:COMMAND' --certificate FILE with the certificate of the key that it signs with
       [2]"
     `);
@@ -123,21 +128,21 @@ describe('exec:', () => {
       $ packsign build dist --key exec:./fail --pin 1234 --certificate ann.pub.asc
       ! the token is locked
       ! packsign: error: ./fail ended with status 67
-      ! packsign: hint: nothing was signed; what it said stands above
+      ! packsign: hint: nothing was signed; see its output above
       [2]"
     `);
     expect(await refusal(place, 'exec:./nowhere')).toMatchInlineSnapshot(`
       "SIGNER_FAILED
       $ packsign build dist --key exec:./nowhere --certificate ann.pub.asc
       ! packsign: error: there is no program ./nowhere
-      ! packsign: hint: nothing was signed; what it said stands above
+      ! packsign: hint: nothing was signed; see its output above
       [2]"
     `);
     expect(await refusal(place, 'exec:echo hello')).toMatchInlineSnapshot(`
       "SIGNER_FAILED
       $ packsign build dist --key exec:echo hello --certificate ann.pub.asc
       ! packsign: error: echo did not give exactly one detached signature
-      ! packsign: hint: it has to write an OpenPGP detached signature of its standard input, and nothing else
+      ! packsign: hint: it must write an OpenPGP detached signature of its standard input, and nothing else
       [2]"
     `);
     for (const broken of [
@@ -156,14 +161,14 @@ describe('exec:', () => {
       "SELF_CHECK_FAILED
       $ packsign build dist --key exec:node 'sign it.mjs' bob.asc --certificate ann.pub.asc
       ! touch the token\\u{1b}[2J now
-      ! packsign: error: key <fingerprint> was to sign, and <fingerprint> did
+      ! packsign: error: expected a signature by <fingerprint>, got one by <fingerprint>
       ! packsign: hint: name the key that signs by its full fingerprint
       [1]"
     `);
     expect(await refusal(place, command('ann.asc other'))).toMatch(/^SELF_CHECK_FAILED\n/);
   });
 
-  test('SIGNER_TIMED_OUT: also where it left a child behind that holds the pipe', async () => {
+  test('SIGNER_TIMED_OUT, even if a child of the command still holds the pipe', async () => {
     const place = newScene();
     const path = place.write('slow', '#!/bin/sh\nsleep 20 &\nwait\n');
     chmodSync(path, 0o755);
@@ -177,7 +182,7 @@ describe('exec:', () => {
     `);
   });
 
-  test('KEY_EXPIRED, KEYS_MALFORMED, NO_KEY: what is wrong with the certificate', async () => {
+  test('KEY_EXPIRED, KEYS_MALFORMED, NO_KEY: a certificate that does not fit', async () => {
     const place = newScene();
     const old = await newKey('Old', { lifeSeconds: 86_400 });
     place.write('old.pub.asc', old.certificate);
@@ -191,7 +196,7 @@ describe('exec:', () => {
     expect(await refusal(place, 'exec:true', ['--certificate', 'no.asc'])).toMatch(/^NO_KEY\n/);
   });
 
-  test.for(['sqop', 'gosop'] as const)('%s signs as such a command', async (sop, context) => {
+  test.for(['sqop', 'gosop'] as const)('%s works as such a command', async (sop, context) => {
     needTools(context, sop);
     const place = newScene();
     const args = ['build', 'dist', '--key', `exec:${sop} sign ann.asc`, '--certificate', 'ann.pub.asc'];

@@ -28,7 +28,7 @@ function newHome(): Home {
   return home;
 }
 
-/** A key that lives in gpg-agent alone. */
+/** A key that only gpg-agent has. */
 function newKey(home: Home, name: string, { passphrase = '', algorithm = 'ed25519' } = {}): GnupgKey {
   const unlock = ['--passphrase', passphrase];
   const userId = `${name} <${name.toLowerCase()}@example.org>`;
@@ -36,7 +36,7 @@ function newKey(home: Home, name: string, { passphrase = '', algorithm = 'ed2551
   const [primary = ''] = fingerprints(home, userId);
   home.must([...unlock, '--quick-add-key', primary, algorithm, 'sign', '1y']);
   const [, subkey = ''] = fingerprints(home, userId);
-  // Otherwise the agent still knows the passphrase from making the key.
+  // The agent would still know the passphrase from making the key.
   if (passphrase !== '') home.killAgent();
   return { home, primary, subkey, env: { GNUPGHOME: home.folder } };
 }
@@ -52,7 +52,7 @@ function placeWithArchive(): Place {
   return place;
 }
 
-/** A failing session: nothing is published, and nothing of a secret is shown. */
+/** A command that fails, publishes nothing and shows no secret. */
 async function refusal(
   key: string,
   env: Readonly<Record<string, string>>,
@@ -83,7 +83,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     ['its fingerprint', ({ primary }) => primary],
     ['its fingerprint in groups', ({ primary }) => primary.replace(/.{4}/g, '$& ').toLowerCase()],
     ['the fingerprint of its subkey', ({ subkey }) => subkey],
-    ['the same, and no other', ({ subkey }) => `${subkey}!`],
+    ['the fingerprint of its subkey with a !', ({ subkey }) => `${subkey}!`],
     ['its user id', () => 'Ann <ann@example.org>'],
     ['its address', () => 'ann@example.org'],
     ['a part of its user id', () => 'Ann'],
@@ -95,7 +95,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(verified).toMatchObject({ status: 'authentic', signatures: [{ fingerprint: key.primary }] });
   });
 
-  test('signs what was built before, at the time that SOURCE_DATE_EPOCH says', async () => {
+  test('signs a waiting database at the time that SOURCE_DATE_EPOCH gives', async () => {
     const place = placeWithArchive();
     const later = String(Math.floor(Date.now() / 1000) + 86_400);
     const env = { ...key.env, SOURCE_DATE_EPOCH: later };
@@ -124,7 +124,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(run.stdout).not.toContain(PASSPHRASE);
   });
 
-  test('PASSPHRASE_NEEDED: nobody there whom pinentry could ask', async () => {
+  test('PASSPHRASE_NEEDED: pinentry has nobody to ask', async () => {
     locked.home.killAgent();
     expect(await refusal('bea@example.org', locked.env)).toMatchInlineSnapshot(`
       "PASSPHRASE_NEEDED
@@ -164,11 +164,11 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     `);
   });
 
-  test('NO_KEY: a short key number', async () => {
+  test('NO_KEY: a short key id', async () => {
     expect(await refusal(key.primary.slice(-16), key.env)).toContain('is not a full fingerprint');
   });
 
-  test('NO_KEY: only the public half is there', async () => {
+  test('NO_KEY: GnuPG has only the public half', async () => {
     const home = newHome();
     home.must(['--import'], key.home.must(['--export', key.primary]));
     expect(await refusal(key.primary, { GNUPGHOME: home.folder })).toMatch(/^NO_KEY\n/);
@@ -189,7 +189,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
       "GNUPG_FAILED
       $ packsign build dist --key <fingerprint>
       ! packsign: error: gpg could not list keys: Fatal: /proc/nowhere: directory does not exist!
-      ! packsign: hint: the same with gpg itself may say more: echo test | gpg --clearsign
+      ! packsign: hint: gpg itself may say more: echo test | gpg --clearsign
       [2]"
     `);
   });
@@ -201,23 +201,23 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(await refusal('Zoe', { GNUPGHOME: home.folder })).toMatchInlineSnapshot(`
       "KEY_AMBIGUOUS
       $ packsign build dist --key Zoe
-      ! packsign: error: GnuPG has more than one secret key that fits Zoe
+      ! packsign: error: GnuPG has more than one secret key that matches Zoe
       ! packsign: hint: name it by its fingerprint: <fingerprint> or <fingerprint>
       [2]"
     `);
   });
 
-  test('KEY_UNUSABLE: a fingerprint with a mark is that key, also where it only certifies', async () => {
+  test('KEY_UNUSABLE: a fingerprint with a ! names exactly that key, even one that only certifies', async () => {
     expect(await refusal(`${key.primary}!`, key.env)).toMatchInlineSnapshot(`
       "KEY_UNUSABLE
       $ packsign build dist --key <fingerprint>!
-      ! packsign: error: key <fingerprint> cannot sign: the key is not one that signs
+      ! packsign: error: key <fingerprint> cannot sign: the key is not a signing key
       ! packsign: hint: packsign key show KEY lists what is in it
       [2]"
     `);
   });
 
-  test('KEY_EXPIRED: what GnuPG calls no secret key', async () => {
+  test('KEY_EXPIRED, though GnuPG reports no secret key', async () => {
     const home = newHome();
     const then = ['--faked-system-time', '1700000000', '--passphrase', ''];
     home.must([...then, '--quick-generate-key', 'Old <old@example.org>', 'ed25519', 'sign', '1d']);
@@ -262,8 +262,8 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(await refusal(subkey, env)).toMatchInlineSnapshot(`
       "CARD_MISSING
       $ packsign build dist --key <fingerprint>
-      ! packsign: error: the smart card with the key cannot be reached
-      ! packsign: hint: put it in and look at it with gpg --card-status; Debian has its driver in the package scdaemon
+      ! packsign: error: GnuPG cannot reach the smart card with the key
+      ! packsign: hint: insert the card and check it with gpg --card-status; on Debian, its driver is in the package scdaemon
       [2]"
     `);
   });
@@ -277,12 +277,12 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
       "SIGNER_TIMED_OUT
       $ packsign build dist --key <fingerprint> --signer-timeout 300ms
       ! packsign: error: gpg did not answer in time
-      ! packsign: hint: look for a question for the passphrase, or give it longer with --signer-timeout 10min
+      ! packsign: hint: look for a passphrase prompt, or give it longer with --signer-timeout 10min
       [2]"
     `);
   });
 
-  test('a keyring that another gpg has locked is read all the same', async () => {
+  test('reads a keyring that another gpg has locked', async () => {
     const home = newHome();
     const { primary, env } = newKey(home, 'Loc');
     const lock = `${process.pid.toString().padStart(10)}\nhost\n`;
@@ -299,7 +299,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(await refusal(`${key.primary}!`, env)).toMatch(/^NO_KEY\n/);
   });
 
-  test('a primary key that signs itself, and P-521, whose hash has to be as long', async () => {
+  test('a primary key signs by itself, and P-521 gets a hash as long as its curve', async () => {
     const home = newHome();
     home.must(['--passphrase', '', '--quick-generate-key', 'Una <una@x.org>', 'nistp521', 'sign', '1y']);
     const place = placeWithArchive();
@@ -308,7 +308,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect((await place.packsign(['verify', 'dist'])).status).toBe(0);
   });
 
-  test('T13: settings of gpg that would make another kind of signature', async () => {
+  test('T13: settings of gpg cannot change the kind of signature', async () => {
     const home = newHome();
     const { primary, env } = newKey(home, 'Set');
     const other = newKey(home, 'Other');
@@ -322,8 +322,8 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(await refusal(primary, env)).toMatchInlineSnapshot(`
       "SELF_CHECK_FAILED
       $ packsign build dist --key <fingerprint>
-      ! packsign: error: key <fingerprint> was to sign, and <fingerprint>, <fingerprint> did
-      ! packsign: hint: take "local-user" and "default-key" out of gpg.conf
+      ! packsign: error: expected a signature by <fingerprint>, got one by <fingerprint> and one by <fingerprint>
+      ! packsign: hint: remove "local-user" and "default-key" from gpg.conf
       [1]"
     `);
     writeFileSync(join(home.folder, 'gpg.conf'), 'sig-notation !critical@example.org=1\n');
@@ -332,22 +332,26 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
 
   test.each<readonly [string, string, string]>([
     [
-      'that gives nothing and says it went well',
+      'that writes nothing and reports success',
       'echo "[GNUPG:] SIG_CREATED D 22 8 00 1 FPR" >&3',
       'SIGNER_FAILED',
     ],
-    ['that says nothing of a signature', 'exec REAL "$@" 3>/dev/null', 'GNUPG_FAILED'],
-    ['that signs with a status of 2', 'REAL "$@"; exit 2', 'GNUPG_FAILED'],
-    ['that hides its word in another', 'echo "[GNUPG:]SIG_CREATED D 22 8 00 1 FPR" >&3', 'GNUPG_FAILED'],
+    ['that reports no signature', 'exec REAL "$@" 3>/dev/null', 'GNUPG_FAILED'],
+    ['that signs and exits with status 2', 'REAL "$@"; exit 2', 'GNUPG_FAILED'],
+    [
+      'that writes its status without a space',
+      'echo "[GNUPG:]SIG_CREATED D 22 8 00 1 FPR" >&3',
+      'GNUPG_FAILED',
+    ],
     ['that signs other bytes', 'echo other | REAL "$@"', 'SELF_CHECK_FAILED'],
-    ['that writes without end', 'exec cat /dev/zero', 'GNUPG_FAILED'],
+    ['that never stops writing', 'exec cat /dev/zero', 'GNUPG_FAILED'],
   ])('T13: a gpg %s', async (_, script, code) => {
     const body = script.replaceAll('FPR', key.subkey);
     const path = fakeGpg(`case "$*" in *--detach-sign*) ${body};; *) exec REAL "$@";; esac`);
     expect(await refusal(key.primary, { ...key.env, PATH: path })).toMatch(new RegExp(`^${code}\n`));
   });
 
-  test('T19: no secret is in any command line or environment of a child', async () => {
+  test('T19: no command line and no environment of a child holds a secret', async () => {
     locked.home.killAgent();
     const place = placeWithArchive();
     const log = place.path('children');
@@ -369,7 +373,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(seen).not.toContain('PACKSIGN_');
   });
 
-  /** A PATH on which `gpg` is this script; REAL stands for the real one. */
+  /** A PATH on which `gpg` is this script; REAL becomes the path of the real one. */
   function fakeGpg(script: string): string {
     const place = newPlace();
     const path = process.env['PATH'] ?? '';
@@ -380,7 +384,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
   }
 });
 
-/** Leaves of a secret key what the agent keeps of one that was moved to a card. */
+/** Leaves of a secret key only what the agent keeps of one on a card. */
 function moveToCard(home: Home, fingerprint: string): void {
   const listing = home.must(['--with-colons', '--with-keygrip', '-K']).toString();
   const grip = new RegExp(`^fpr:+${fingerprint}:\\ngrp:+([0-9A-F]{40})`, 'm').exec(listing)?.[1] ?? '';

@@ -56,7 +56,7 @@ function withCode(code: string): unknown {
 }
 
 describe('a signer from a file', () => {
-  test('signs binary, version 4, SHA-256, issuer and date hashed, from armored and binary keys', async () => {
+  test('signs binary, version 4, SHA-256, with issuer and date hashed, from armored and binary keys', async () => {
     const key = await forgeKey();
     for (const bytes of [key.write(), Buffer.from(key.armor())]) {
       const signer = await open(bytes);
@@ -76,7 +76,7 @@ describe('a signer from a file', () => {
     }
   });
 
-  test('deterministic: the same bytes give the same signature; else a salt tells them apart', async () => {
+  test('deterministic: the same bytes give the same signature; otherwise a salt tells them apart', async () => {
     const signer = await open(await forgeKey());
     const date = NOW;
     const make = (deterministic: boolean): Promise<Uint8Array> =>
@@ -94,7 +94,7 @@ describe('a signer from a file', () => {
     expect((await signed(await open(await forgeKey({ curve })))).hashAlgorithm).toBe(algorithm);
   });
 
-  test('a preference that leaves out SHA-256 is heard', () => {
+  test('respects a preference that leaves out SHA-256', () => {
     expect(chooseHash('Ed25519', [])).toBe(hash.sha256);
     expect(chooseHash('Ed25519', [hash.sha512, hash.sha256])).toBe(hash.sha256);
     expect(chooseHash('Ed25519', [hash.sha384, hash.sha512])).toBe(hash.sha512);
@@ -102,7 +102,7 @@ describe('a signer from a file', () => {
     expect(chooseHash('NIST P-521', [hash.sha256])).toBe(hash.sha512);
   });
 
-  test('asks for a passphrase only where the key that signs is locked', async () => {
+  test('asks for a passphrase only if the key that signs is locked', async () => {
     const asked = { count: 0 };
     await open(await forgeKey(), 'unneeded', asked);
     expect(asked.count).toBe(0);
@@ -134,19 +134,19 @@ describe('a signer from a file', () => {
     }
   });
 
-  test('a key with the signing subkey alone signs', async () => {
+  test('a key with only the signing subkey signs', async () => {
     const key = await forgeKey();
     primaryOf(key).makeDummy();
     const packet = await signed(await open(key));
     expect(packet.issuerKeyID.toHex()).toBe(subkeyOf(key).getKeyID().toHex());
   });
 
-  test('a primary key that never had a signing subkey signs itself', async () => {
+  test('a primary key that never had a signing subkey signs by itself', async () => {
     const key = await forgeKey({ subkeys: [{}] });
     expect((await signed(await open(key))).issuerKeyID.toHex()).toBe(key.getKeyID().toHex());
   });
 
-  test('of several subkeys the newest valid one signs, of those whose secret half is there', async () => {
+  test('the newest valid subkey whose secret half is there signs', async () => {
     const key = await (await forgeKey()).addSubkey({ sign: true, date: day(5) });
     expect((await signed(await open(key))).issuerKeyID.toHex()).toBe(subkeyOf(key, 1).getKeyID().toHex());
     subkeyOf(key, 1).makeDummy();
@@ -183,13 +183,13 @@ describe('refusals', () => {
     await expect(open(Buffer.from(key.armor() + key.armor()))).rejects.toThrow(withCode('KEY_MALFORMED'));
   });
 
-  test('T25: with an expired signing subkey nothing signs, though the primary key could', async () => {
+  test('T25: with an expired signing subkey no key signs, not even the primary key', async () => {
     const key = await forgeKey({ subkeys: [{ sign: true, keyExpirationTime: 5 * 86_400 }] });
     await expect(open(key)).rejects.toThrow(withCode('KEY_EXPIRED'));
   });
 
   test.each(['keySuperseded', 'keyCompromised'] as const)(
-    'T25: nor with a revoked one (%s)',
+    'T25: with a revoked signing subkey no key signs (%s)',
     async (name) => {
       const key = await forgeKey();
       const flag = reasonForRevocation[name];
@@ -198,12 +198,12 @@ describe('refusals', () => {
     },
   );
 
-  test('a revoked or expired primary key takes its subkeys with it', async () => {
+  test('a revoked or expired primary key disables its subkeys', async () => {
     await expect(open(await (await forgeKey()).revoke({}, day(1)))).rejects.toThrow(withCode('KEY_REVOKED'));
     await expect(open(await forgeKey({ expires: 86_400 }))).rejects.toThrow(withCode('KEY_EXPIRED'));
   });
 
-  test('a key younger than the date is KEY_NOT_YET_VALID, also at the moment of signing', async () => {
+  test('a key younger than the date is KEY_NOT_YET_VALID, when opened and when it signs', async () => {
     await expect(open(await forgeKey({ date: day(11) }))).rejects.toThrow(withCode('KEY_NOT_YET_VALID'));
     const signer = await open(await forgeKey());
     await expect(signer.sign(DOCUMENT, { date: day(-1), deterministic: true })).rejects.toThrow(
@@ -230,7 +230,7 @@ describe('refusals', () => {
     await expect(open(privateKey)).rejects.toThrow(withCode('KEY_WEAK'));
   });
 
-  test('T7: a key with SHA-1 self-signatures only is KEY_WEAK', async () => {
+  test('T7: a key with only SHA-1 self-signatures is KEY_WEAK', async () => {
     const key = await forgeKey({ rsa: true, subkeys: [] });
     const user = key.users[0]!;
     user.selfCertifications = [
@@ -263,7 +263,7 @@ describe('refusals', () => {
     await expect(open(certifier)).rejects.toThrow(withCode('KEY_UNUSABLE'));
   });
 
-  test('the key of RFC 9580 that older tools cannot read is refused by name', async () => {
+  test('refuses by name the RFC 9580 key that older tools cannot read', async () => {
     const { privateKey } = await generatePackets({
       type: 'curve25519',
       userIDs: [{ name: 'New' }],
@@ -272,7 +272,7 @@ describe('refusals', () => {
     await expect(open(privateKey)).rejects.toThrow('Ed25519 of RFC 9580 keys are not supported');
   });
 
-  test('a secret half that does not belong to its public half is refused before it signs', async () => {
+  test('refuses a secret half that does not belong to its public half, before it signs', async () => {
     const [key, other] = [await forgeKey({ subkeys: [] }), await forgeKey({ subkeys: [] })];
     const [packet, ...rest] = splitPackets(key.write(), KEY_FILE);
     const foreign = splitPackets(other.write(), KEY_FILE)[0]!;

@@ -134,7 +134,7 @@ describe('T11: a listed archive is a regular file with exactly its bytes', () =>
     expect(stdout).toContain('do not use it');
   });
 
-  test('gone is missing', async () => {
+  test('a file that is gone is missing', async () => {
     const place = await published(known);
     place.remove(`dist/${PATH}`);
     expect(verdict(await verify(place))).toEqual(['authentic', 'ARCHIVE_MISSING', 1]);
@@ -143,7 +143,7 @@ describe('T11: a listed archive is a regular file with exactly its bytes', () =>
     ]);
   });
 
-  test('gone with its folder, or behind something that is none', async () => {
+  test('a file is missing if its folder is gone or is not a folder', async () => {
     const place = await published(known);
     place.remove('dist/sub');
     expect(await findingsOf(place)).toMatchObject([{ kind: 'missing', path: 'sub/other-2.0.tar.gz' }]);
@@ -164,7 +164,7 @@ describe('T11: a listed archive is a regular file with exactly its bytes', () =>
     expect(verdict(await verify(place))).toEqual(AUTHENTIC);
   });
 
-  test('two archives that changed places', async () => {
+  test('two archives with swapped paths', async () => {
     const place = await published(known);
     place.write(`dist/${PATH}`, OTHER);
     place.write('dist/sub/other-2.0.tar.gz', DEMO);
@@ -172,7 +172,7 @@ describe('T11: a listed archive is a regular file with exactly its bytes', () =>
   });
 });
 
-describe('T11: a folder on the way to an archive', () => {
+describe('T11: a folder in the path of an archive', () => {
   test('that is a link out of the directory', async () => {
     const place = await published(known);
     renameSync(place.path('dist/sub'), place.path('elsewhere'));
@@ -205,7 +205,7 @@ describe('T11: a folder on the way to an archive', () => {
 });
 
 describe('unlisted and yanked archives', () => {
-  test('an unlisted one is reported, and fails only with --strict', async () => {
+  test('an unlisted archive is reported, and fails only with --strict', async () => {
     const place = await published(known);
     place.write('dist/evil-6.6.tar.gz', DEMO);
     place.write('dist/sub/evil-6.6.whl', DEMO);
@@ -217,7 +217,7 @@ describe('unlisted and yanked archives', () => {
     ]);
   });
 
-  test('T11: one that could never be listed is reported too', async () => {
+  test('T11: an archive whose path can never be listed is reported too', async () => {
     const place = await published(known);
     place.write('dist/x-$(id)-1.0.tar.gz', DEMO);
     place.write('dist/DEMO-1.0.tar.gz', DEMO);
@@ -229,7 +229,7 @@ describe('unlisted and yanked archives', () => {
     expect((await verify(place, '--strict')).status).toBe(1);
   });
 
-  test('packsign’s own files are none', async () => {
+  test('packsign’s own files are not unlisted archives', async () => {
     const place = await published(known);
     place.write('dist/signatures/old-1.0.tar.gz', DEMO);
     place.write('dist/.hidden-1.0.tar.gz', DEMO);
@@ -237,7 +237,7 @@ describe('unlisted and yanked archives', () => {
     expect(await findingsOf(place)).toEqual([]);
   });
 
-  test('a yanked one is checked, reported with its reason, and fails only with --strict', async () => {
+  test('a yanked archive is checked, reported with its reason, and fails only with --strict', async () => {
     const yank = (document: Map<string, PlistValue>) => {
       dictAt(document, 'Archives', PATH).set('Yanked', 'leaks');
     };
@@ -260,7 +260,7 @@ describe('unlisted and yanked archives', () => {
   });
 });
 
-test('T12: verify looks at every archive each time, and believes no cache', async () => {
+test('T12: verify reads every archive each time, and trusts no cache', async () => {
   const place = await published(known);
   for (const name of ['packages.plist', 'signatures', 'keys.asc']) place.remove(`dist/${name}`);
   place.write('ann.asc', known.ann.armor());
@@ -289,7 +289,7 @@ test('--no-archives checks the database alone', async () => {
   expect(answer.value).toMatchObject({ archives: { checked: 0, ok: 0 }, findings: [] });
 });
 
-test('a refused database says nothing of archives', async () => {
+test('a refused database reports nothing about archives', async () => {
   const place = await published(known);
   place.remove('dist/signatures');
   expect((await verify(place)).value).toMatchObject({ archives: { checked: 0, ok: 0 }, findings: [] });

@@ -17,7 +17,7 @@ beforeEach(() => {
   place.write('ann.asc', key.signing);
 });
 
-/** The database that is published of what lies there. */
+/** The database published for the files of a place. */
 async function released(): Promise<Database> {
   const run = await place.packsign(['build', 'dist', '--key', 'ann.asc']);
   expect(run.status, run.stderr).toBe(0);
@@ -29,7 +29,7 @@ function pkgInfo(lines: string): Buffer {
   return tarball([{ path: 'demo-1.0/PKG-INFO', bytes: `Metadata-Version: 2.1\n${lines}\n` }]);
 }
 
-describe('T16: what an archive says of itself is hostile', () => {
+describe('T16: metadata of an archive may be hostile', () => {
   test('controls and bidirectional marks in a summary become spaces', async () => {
     const summary = 'Summary: a\u001b[2Jb\u202ec\u0085d\u2028e\u0007f';
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${summary}`));
@@ -45,20 +45,20 @@ describe('T16: what an archive says of itself is hostile', () => {
     expect((await released()).Packages[0]!.Description).toBe('</string><key>MD5Sum</key>&amp;<![CDATA[');
   });
 
-  test('a name that is no plain word counts as absent', async () => {
+  test('a name that is not a plain word counts as absent', async () => {
     place.write('dist/demo-1.0.tar.gz', pkgInfo('Name: d\u00e9mo\nVersion: 1.0'));
     place.write('dist/other-1.0.tar.gz', pkgInfo('Name: ot her\nVersion: 1.0'));
     const { Archives } = await released();
     expect(Array.from(Archives.values(), ({ Name }) => Name)).toEqual(['demo', 'other']);
   });
 
-  test('a home page is a web address or nothing', async () => {
+  test('a home page that is not a web address is ignored', async () => {
     const home = 'Home-page: javascript:alert(1)';
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${home}`));
     expect((await released()).Packages[0]).not.toHaveProperty('Home-page');
   });
 
-  test('an address in capitals is one all the same', async () => {
+  test('an address in capitals is accepted', async () => {
     const home = 'Home-page: HTTPS://Example.org';
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${home}`));
     expect((await released()).Packages[0]!['Home-page']).toBe('https://Example.org');
@@ -75,7 +75,7 @@ describe('T16: what an archive says of itself is hostile', () => {
     expect(Packages[2]).not.toHaveProperty('Home-page');
   });
 
-  test('__proto__ is a name like any other', async () => {
+  test('__proto__ is an ordinary name', async () => {
     place.write('dist/__proto__-1.0.tgz', npmTarball('__proto__', '1.0.0'));
     place.write('dist/constructor-1.0.tgz', npmTarball('constructor', '1.0.0'));
     place.write(
@@ -114,7 +114,7 @@ describe('T17: nothing from inside an archive is executed', () => {
     if (name !== 'import') expect(entry!['Install-test']).not.toContain(name);
   });
 
-  test('commands in metadata go nowhere', async () => {
+  test('commands in metadata are dropped', async () => {
     const more =
       'Install-command: rm -rf /\nPre-install-command: id\nDownload-URL: http://evil.example/x.tar.gz';
     place.write('dist/demo-1.0.tar.gz', pkgInfo(`Name: demo\nVersion: 1.0\n${more}`));

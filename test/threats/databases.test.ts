@@ -55,7 +55,7 @@ function within(path: readonly string[], edit: (dict: Map<string, PlistValue>) =
 
 const ENTRY = ['Archives', 'demo-1.0.tar.gz'] as const;
 
-describe('T1: only the one canonical text of a value is read, however well it is signed', () => {
+describe('T1: even signed, only the one canonical text of a value is read', () => {
   test.each<readonly [string, (text: string) => string | Uint8Array]>([
     ['a final line end', (text) => `${text}\n`],
     ['CRLF', (text) => text.replaceAll('\n', '\r\n')],
@@ -123,7 +123,7 @@ describe('T10: every required key is there, with its type', () => {
     expect(await verdictOn(within(ENTRY, (dict) => dict.set('SHA256', value)))).toEqual(MALFORMED);
   });
 
-  test('an MD5 in the place of the evidence', async () => {
+  test('an MD5 in place of the SHA-256', async () => {
     const weak = within(ENTRY, (dict) => {
       dict.set('MD5Sum', 'd'.repeat(32));
       dict.delete('SHA256');
@@ -194,7 +194,7 @@ describe('Signers', () => {
 describe('unknown keys', () => {
   const addition = '<key>Zebra</key>\n      <string>x</string>\n';
 
-  test('are read past in Packsign', async () => {
+  test('are ignored in Packsign', async () => {
     const text = within(['Packsign'], (dict) => dict.set('Zebra', new Map([['any', ['thing']]])));
     expect(await verdictOn(text)).toEqual(AUTHENTIC);
     expect(
@@ -220,14 +220,14 @@ describe('unknown keys', () => {
 });
 
 describe('a later format', () => {
-  test('is said to be one before anything else is found wrong', async () => {
+  test('is reported before any other defect', async () => {
     const later = within(['Packsign'], (dict) => dict.set('Format', 2));
     expect(await verdictOn(later)).toEqual(refused('FORMAT_UNKNOWN'));
     const stranger = edited(later, (document) => document.set('Zebra', 'x'));
     expect(await verdictOn(stranger)).toEqual(refused('FORMAT_UNKNOWN'));
   });
 
-  test('has no number 0', async () => {
+  test('does not have the number 0', async () => {
     expect(await verdictOn(within(['Packsign'], (dict) => dict.set('Format', 0)))).toEqual(
       refused('FORMAT_UNKNOWN'),
     );
@@ -269,22 +269,22 @@ describe('T11: paths of a database are hostile until checked', () => {
     expect(await verdictOn(text)).toEqual(MALFORMED);
   });
 
-  test('the longest path that may stand there does', async () => {
+  test('accepts the longest path allowed', async () => {
     const archives = { [`${'x'.repeat(1017)}.tar.gz`]: DEMO };
     expect(await verdictOn(databaseText({ archives }))).toEqual(AUTHENTIC);
   });
 
-  test('two that differ only in case', async () => {
+  test('two paths that differ only in case', async () => {
     const archives = { 'Demo-1.0.tar.gz': DEMO, 'demo-1.0.tar.gz': DEMO };
     expect(await verdictOn(databaseText({ archives }))).toEqual(MALFORMED);
   });
 
-  test('two that are not sorted', async () => {
+  test('two unsorted paths', async () => {
     const archives = { 'demo-1.0.tar.gz': DEMO, 'a-1.0.tar.gz': DEMO };
     expect(await verdictOn(databaseText({ archives }))).toEqual(MALFORMED);
   });
 
-  test('one in History', async () => {
+  test('a path in History', async () => {
     const record = new Map<string, PlistValue>([
       ['SHA256', sha256(DEMO)],
       ['Until', ISSUED],
@@ -308,7 +308,7 @@ describe('T22: the counter is bounded by the clock', () => {
     }
   });
 
-  test('12 minutes ahead, signed within every bound but that one', async () => {
+  test('12 minutes ahead, with no other defect', async () => {
     const text = databaseText({ issued: minutes(new Date(), 12) });
     const place = await published(known, text, { date: minutes(new Date(), 5) });
     expect(verdict(await verify(place))).toEqual(refused('DATABASE_FROM_FUTURE'));
@@ -322,32 +322,32 @@ describe('T22: the counter is bounded by the clock', () => {
 });
 
 describe('an expired database', () => {
-  test('is stale, exit 1, and accepted only by who says so', async () => {
+  test('is stale, exit 1, and accepted only on request', async () => {
     const place = await published(known, databaseText({ expires: minutes(new Date(), -1) }));
     expect(verdict(await verify(place))).toEqual(['stale', 'DATABASE_STALE', 1]);
     expect(verdict(await verify(place, '--allow-stale'))).toEqual(['stale', 'DATABASE_STALE', 0]);
     expect(verdict(await verify(place, '--allow-unauthenticated'))).toEqual(['stale', 'DATABASE_STALE', 1]);
   });
 
-  test('with an altered archive fails for whoever accepts stale ones too', async () => {
+  test('with an altered archive fails even if stale ones are accepted', async () => {
     const place = await published(known, databaseText({ expires: minutes(new Date(), -1) }));
     place.write('dist/demo-1.0.tar.gz', 'x');
     expect(await verify(place, '--allow-stale')).toMatchObject({ status: 1, value: { status: 'stale' } });
   });
 
-  test('is not stale where its signature is missing', async () => {
+  test('is refused, not stale, if its signature is missing', async () => {
     const place = await published(known, databaseText({ expires: minutes(new Date(), -1) }));
     place.remove('dist/signatures');
     expect(verdict(await verify(place, '--allow-stale'))).toEqual(refused('SIGNATURE_MISSING'));
   });
 
-  test('a key that expired since it signed makes it stale', async () => {
+  test('is stale if its key expired since it signed', async () => {
     const short = await forgeKey({ name: 'Ann', date: minutes(ISSUED, -60), expires: 3600 + 1800 });
     const place = await published({ ann: short });
     expect(verdict(await verify(place))).toEqual(['stale', 'DATABASE_STALE', 1]);
   });
 
-  test('a key that had expired when it signed refuses it', async () => {
+  test('is refused if its key had expired before it signed', async () => {
     const short = await forgeKey({ name: 'Ann', date: minutes(ISSUED, -60), expires: 1800 });
     const place = await published({ ann: short });
     expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
@@ -379,7 +379,7 @@ describe('the database as a file', () => {
   });
 });
 
-describe('T12, T22: what this machine published is held to its note', () => {
+describe('T12, T22: verify compares what this machine published with its note', () => {
   /** Published by the program itself, so that there is a note; then replaced by hand. */
   async function noted(): Promise<{ place: Place; issued: Date }> {
     const { ann } = known;
@@ -409,7 +409,7 @@ describe('T12, T22: what this machine published is held to its note', () => {
     expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('DATABASE_ROLLED_BACK'));
   });
 
-  test('an older one that is stale too is a rollback, not stale', async () => {
+  test('an older database that is also stale is a rollback, not stale', async () => {
     const { place, issued } = await noted();
     await swap(place, list(minutes(issued, -5), minutes(issued, -1)));
     expect(verdict(await place.json(['verify', 'dist', '--allow-stale']))).toEqual(
@@ -417,7 +417,7 @@ describe('T12, T22: what this machine published is held to its note', () => {
     );
   });
 
-  test('another one of the same second is a fork', async () => {
+  test('another database of the same second is a fork', async () => {
     const { place, issued } = await noted();
     await swap(place, list(issued));
     expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('DATABASE_FORKED'));
@@ -429,7 +429,7 @@ describe('T12, T22: what this machine published is held to its note', () => {
     expect(verdict(await place.json(['verify', 'dist']))).toEqual(AUTHENTIC);
   });
 
-  test('another key and another keys.asc are not', async () => {
+  test('a database by another key, with its own keys.asc, is not', async () => {
     const { place, issued } = await noted();
     place.write('dist/keys.asc', certificateFile(known.mallory));
     await swap(place, list(minutes(issued, 2)), known.mallory);
@@ -464,7 +464,7 @@ describe('T12, T22: what this machine published is held to its note', () => {
     ]);
   });
 
-  test('a damaged note is no note, and never a reason to trust', async () => {
+  test('a damaged note counts as absent, and is never a reason to trust', async () => {
     const { place } = await noted();
     const [name] = Object.keys(place.snapshot('state'));
     for (const damage of ['', '{}', '[]', 'null', '{"fingerprints": []}']) {
@@ -474,7 +474,7 @@ describe('T12, T22: what this machine published is held to its note', () => {
   });
 });
 
-test('what nobody pinned says nothing of itself', async () => {
+test('a database without pinned keys proves nothing', async () => {
   const text = databaseText({ expires: minutes(new Date(), -1) });
   const place = await published(known, text);
   const { value } = await place.json(['verify', 'dist']);

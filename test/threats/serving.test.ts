@@ -48,7 +48,7 @@ function packsign(more: object = {}): { readonly Database: string; readonly Noti
   return { Database: site.url, Notify: NOTIFY, ...more };
 }
 
-test('what its maintainer published is authentic, and news of it too', async () => {
+test('what its maintainer published is authentic, and so are its updates', async () => {
   expect(await reader.fetch(site.url)).toMatchObject({ status: 'authentic', code: null, notify: NOTIFY });
   await publish(place, known.ann, { issued: minutes(ISSUED, 5), packsign: packsign() });
   const news = await reader.fetch(site.url);
@@ -86,7 +86,7 @@ describe('arbitrary software', () => {
     expect(reader.place.snapshot('downloads')).toEqual({});
   });
 
-  test('an archive with other bytes is kept under another name where that is asked for', async () => {
+  test('an archive with other bytes is kept under another name on request', async () => {
     const evil = Buffer.from(DEMO);
     evil[evil.length - 1] = 1;
     place.write('dist/demo-1.0.tar.gz', evil);
@@ -136,7 +136,7 @@ describe('rollback', () => {
     await expectRefusal('DATABASE_FORKED');
   });
 
-  test('an old one in a cache on the way is passed by', async () => {
+  test('an old database in a cache on the way is bypassed', async () => {
     const old = await publish(place, known.ann, { issued: minutes(ISSUED, -60), packsign: packsign() });
     await publish(place, known.ann, { issued: minutes(ISSUED, 5), packsign: packsign() });
     site.tricks.set('packages.plist', (request, response) => {
@@ -154,14 +154,14 @@ describe('indefinite freeze', () => {
     expect([answer.status, answer.code]).toEqual(['stale', 'DATABASE_STALE']);
   });
 
-  test('a server that says for ever that nothing is new', async () => {
+  test('a server that always answers that nothing is new', async () => {
     site.tricks.set('packages.plist', (_, response) => response.writeHead(304).end());
     expect(await reader.fetch(site.url)).toMatchObject({ status: 'authentic' });
     const answer = await reader.fetch(site.url, { now: minutes(ISSUED, 181 * 24 * 60) });
     expect([answer.status, answer.code]).toEqual(['stale', 'DATABASE_STALE']);
   });
 
-  test('a stale database gives no packages unless that is asked for', async () => {
+  test('a stale database gives no packages unless the user asks for it', async () => {
     const now = minutes(ISSUED, 181 * 24 * 60);
     await expect(reader.get(['demo'], { now })).rejects.toMatchObject({
       code: 'DATABASE_STALE',
@@ -251,7 +251,7 @@ describe('substitution', () => {
     await expectRefusal('WRONG_DATABASE');
   });
 
-  test('one that no longer says which it is', async () => {
+  test('a database that no longer gives its address', async () => {
     await publish(place, known.ann, { issued: minutes(ISSUED, 5), packsign: { Notify: NOTIFY } });
     await expectRefusal('WRONG_DATABASE');
   });
@@ -260,7 +260,7 @@ describe('substitution', () => {
 describe('changed bytes', () => {
   const again = sdist('demo', '1.0', 'y = 2\n');
 
-  test('without a word in the history', async () => {
+  test('without a record in the history', async () => {
     await publish(place, known.ann, {
       issued: minutes(ISSUED, 5),
       archives: { ...FILES, 'demo-1.0.tar.gz': again },
@@ -269,7 +269,7 @@ describe('changed bytes', () => {
     await expectRefusal('BYTES_CHANGED');
   });
 
-  test('with a word of an earlier change only', async () => {
+  test('with only a record of an earlier change', async () => {
     const record = { SHA256: sha256(DEMO), Until: minutes(ISSUED, -10), Reason: 'once before' };
     await publish(place, known.ann, {
       issued: minutes(ISSUED, 5),
@@ -306,7 +306,7 @@ describe('key compromise', () => {
     expect([answer.status, answer.code]).toEqual(['refused', 'TOO_FEW_SIGNATURES']);
   });
 
-  test('a key in keys.asc that nobody pinned is nothing', async () => {
+  test('a key in keys.asc that nobody pinned does not count', async () => {
     await publish(place, known.mallory, {
       issued: minutes(ISSUED, 5),
       keys: [known.mallory, known.ann],
@@ -321,7 +321,7 @@ describe('malicious mirror', () => {
     const bad = await listen((_, response) => response.end('not what was signed'));
     await publish(place, known.ann, { issued: minutes(ISSUED, 5), packsign: packsign({ Mirrors: [bad] }) });
     await reader.fetch(site.url);
-    // The database's own place has lost it, the first mirror lies, the second has it.
+    // The database's own place has lost it, the first mirror serves other bytes, the second has it.
     const good = await serve(place.path('dist'));
     await publish(place, known.ann, {
       issued: minutes(ISSUED, 6),
@@ -347,7 +347,7 @@ describe('malicious mirror', () => {
   });
 });
 
-test('addresses in a database that are none are passed by', async () => {
+test('invalid addresses in a database are skipped', async () => {
   await publish(place, known.ann, {
     issued: minutes(ISSUED, 5),
     packsign: packsign({ Mirrors: ['http://['] }),
@@ -364,7 +364,7 @@ test('addresses in a database that are none are passed by', async () => {
 });
 
 describe('slow retrieval', () => {
-  test('a server that says nothing', async () => {
+  test('a server that sends nothing', async () => {
     site.tricks.set('packages.plist', () => undefined);
     await expect(reader.fetch(site.url)).rejects.toMatchObject({ code: 'NETWORK_TIMEOUT', exitStatus: 2 });
   });
@@ -397,7 +397,7 @@ describe('redirections', () => {
     expect(await reader.fetch(site.url)).toMatchObject({ status: 'authentic' });
   });
 
-  test('in a circle end', async () => {
+  test('in a circle are stopped', async () => {
     site.tricks.set('packages.plist', (_, response) => {
       response.writeHead(302, { location: site.url + 'packages.plist' }).end();
     });

@@ -50,12 +50,12 @@ beforeAll(async () => {
   ({ ann, bob, mallory } = known);
 });
 
-/** The signature file that stands beside the database of a place. */
+/** The signature file of the database of a place. */
 function signatureOf(place: Place): string {
   return `dist/signatures/${sha256(place.read('dist/packages.plist'))}.asc`;
 }
 
-test('what Ann published is authentic to whoever knows her key', async () => {
+test('what Ann published is authentic to anyone who knows her key', async () => {
   const place = await published(known);
   expect(verdict(await verify(place))).toEqual(AUTHENTIC);
   expect(verdict(await insistOn(place, ann))).toEqual(AUTHENTIC);
@@ -78,7 +78,7 @@ describe('T1: the signature is over exactly the bytes that are read', () => {
     expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
-  test('one flipped bit anywhere is seen', async () => {
+  test('one flipped bit anywhere is detected', async () => {
     const place = await published(known);
     const bytes = place.read('dist/packages.plist');
     const signature = place.read(signatureOf(place));
@@ -90,7 +90,7 @@ describe('T1: the signature is over exactly the bytes that are read', () => {
     }
   });
 
-  test('bytes after the end are seen', async () => {
+  test('bytes after the end are detected', async () => {
     const place = await published(known);
     put(place, `${databaseText()}\n`, place.read(signatureOf(place)));
     expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
@@ -110,12 +110,12 @@ describe('T2: a signature file is one armor block of signatures and nothing else
     expect(await verdictWith((good) => Promise.resolve(Buffer.concat([good, good])))).toEqual(MALFORMED);
   });
 
-  test('text before it, and behind it', async () => {
+  test('text before it, and after it', async () => {
     expect(await verdictWith((good) => Promise.resolve(`hello\n${good.toString()}`))).toEqual(MALFORMED);
     expect(await verdictWith((good) => Promise.resolve(`${good.toString()}hello\n`))).toEqual(MALFORMED);
   });
 
-  test('binary, where nobody named the file by hand', async () => {
+  test('binary, unless the user named the file', async () => {
     const binary = (good: Buffer) => Buffer.concat(readSignatures(good));
     expect(await verdictWith((good) => Promise.resolve(binary(good)))).toEqual(MALFORMED);
   });
@@ -143,7 +143,7 @@ describe('T2: a signature file is one armor block of signatures and nothing else
     expect(await verdictWith(() => Promise.resolve(message))).toEqual(MALFORMED);
   });
 
-  test('a key, a marker or padding beside the signature', async () => {
+  test('a key, a marker or padding next to the signature', async () => {
     for (const beside of [publicBytes(ann), joinPackets([{ tag: 10, body: Buffer.from('PGP') }])]) {
       const armored = (good: Buffer) =>
         encodeArmor(Buffer.concat([...readSignatures(good), beside]), 'SIGNATURE');
@@ -226,8 +226,8 @@ describe('T3: only binary signatures', () => {
   }
 });
 
-describe('T4: each signature is judged by itself', () => {
-  test('bad, unknown and revoked ones beside a good one neither count nor spoil it', async () => {
+describe('T4: each signature is checked by itself', () => {
+  test('bad, unknown and revoked signatures next to a good one neither count nor affect it', async () => {
     const bytes = Buffer.from(databaseText());
     const good = await forgeSignature(subkeyOf(ann), bytes, { date: ISSUED });
     const other = await forgeSignature(subkeyOf(ann), Buffer.from('other bytes'), { date: ISSUED });
@@ -248,7 +248,7 @@ describe('T4: each signature is judged by itself', () => {
     }
   });
 
-  test('any number of bad ones is still none', async () => {
+  test('any number of bad signatures counts as none', async () => {
     const bytes = Buffer.from(databaseText());
     const packets = [];
     for (let index = 0; index < 20; index += 1) {
@@ -268,7 +268,7 @@ describe('T4: each signature is judged by itself', () => {
 });
 
 describe('T5: full primary fingerprints are pinned', () => {
-  test('a key that merely lies in keys.asc is nothing', async () => {
+  test('a key that is only in keys.asc does not count', async () => {
     const place = await published(known, databaseText(), { by: [subkeyOf(mallory)] });
     place.write('dist/keys.asc', certificateFile(ann, mallory));
     expect(verdict(await insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
@@ -291,7 +291,7 @@ describe('T5: full primary fingerprints are pinned', () => {
     expect(answer.value).toMatchObject({ pinnedBy: 'directory', issued: null, expires: null });
   });
 
-  test('the fingerprint of a subkey pins nothing', async () => {
+  test('the fingerprint of a subkey does not pin a key', async () => {
     const place = await published(known);
     const subkey = await place.json(['verify', 'dist', '--fingerprint', fingerprint(subkeyOf(ann))]);
     expect(verdict(subkey)).toEqual(refused('SIGNATURE_INVALID'));
@@ -319,7 +319,7 @@ describe('T6: distinct primary keys are counted', () => {
     expect(verdict(await verify(await signedBy([subkeyOf(ann), subkeyOf(bob)]), ...two))).toEqual(AUTHENTIC);
   });
 
-  test('the same key twice is one', async () => {
+  test('the same key twice counts once', async () => {
     const place = await published(known);
     const bytes = place.read('dist/packages.plist');
     const packets = [
@@ -331,14 +331,14 @@ describe('T6: distinct primary keys are counted', () => {
     expect(verdict(await verify(place, ...two))).toEqual(refused('TOO_FEW_SIGNATURES'));
   });
 
-  test('a primary key and its subkey are one', async () => {
+  test('a primary key and its subkey count once', async () => {
     const answer = await verify(await signedBy([primaryOf(ann), subkeyOf(ann)]), ...two);
     expect(verdict(answer)).toEqual(refused('TOO_FEW_SIGNATURES'));
     // They are good, and not enough.
     expect(answer.value['signatures']).toMatchObject([{ counts: true }, { counts: true }]);
   });
 
-  test('a key named twice, or listed twice, is one', async () => {
+  test('a key named twice, or listed twice, counts once', async () => {
     const place = await published(known);
     place.write('pins.asc', certificateFile(ann, ann));
     expect(await verify(place, ...two)).toMatchObject({ status: 2, value: { error: { code: 'USAGE' } } });
@@ -375,7 +375,7 @@ describe('T6: distinct primary keys are counted', () => {
     }
   }
 
-  test('the threshold of the database moves nobody’s pins', async () => {
+  test('the threshold of the database does not change a user’s pins', async () => {
     const signers = { Threshold: 1, Fingerprints: [fingerprint(ann), fingerprint(bob)].sort() };
     const place = await published(known, databaseText({ signers }));
     place.write('pins.asc', certificateFile(ann, bob));
@@ -400,7 +400,7 @@ describe('T7: self-signatures over SHA-1 count as absent', () => {
     return encodeArmor(joinPackets(packets), 'PUBLIC KEY BLOCK');
   }
 
-  test('a certificate that stands on one alone signs nothing', async () => {
+  test('signatures by a certificate with only such self-signatures do not count', async () => {
     const primary = primaryOf(await forgeKey({ rsa: true }));
     const place = await published(known, databaseText(), { by: [primary] });
     place.write('pins.asc', await certificateWith(primary, enums.hash.sha256));
@@ -429,13 +429,13 @@ describe('T21: for a pinned database a missing signature is a refusal', () => {
     expect(verdict(named)).toEqual(AUTHENTIC);
   });
 
-  test('a database without one is refused beside its own keys too', async () => {
+  test('a database without a signature is refused also next to its own keys', async () => {
     const place = await published(known);
     place.remove('dist/signatures');
     expect(verdict(await place.json(['verify', 'dist']))).toEqual(refused('SIGNATURE_MISSING'));
   });
 
-  test('missing keys.asc is no way round the pins', async () => {
+  test('a missing keys.asc does not bypass the pins', async () => {
     const place = await published(known);
     place.remove('dist/keys.asc');
     expect(verdict(await insistOn(place, ann))).toEqual(refused('SIGNATURE_INVALID'));
@@ -462,7 +462,7 @@ describe('T23: a signature was made between Issued and now', () => {
     expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
-  test('dated back past the day on which the key was retired', async () => {
+  test('a signature dated back to before the key was retired', async () => {
     const retired = await ann.revoke({ flag: enums.reasonForRevocation.keyRetired }, minutes(ISSUED, -60));
     const honest = await published(known, databaseText(), { date: ISSUED });
     honest.write('pins.asc', certificateFile(retired));
@@ -472,7 +472,7 @@ describe('T23: a signature was made between Issued and now', () => {
     expect(verdict(await verify(backdated))).toEqual(refused('SIGNATURE_INVALID'));
   });
 
-  test('what a retired key signed in its time stays good', async () => {
+  test('what a key signed before it was retired stays good', async () => {
     const place = await published(known);
     const retired = await ann.revoke({ flag: enums.reasonForRevocation.keyRetired }, minutes(ISSUED, 30));
     place.write('pins.asc', certificateFile(retired));
@@ -480,7 +480,7 @@ describe('T23: a signature was made between Issued and now', () => {
   });
 });
 
-describe('T24: a stolen signing subkey moves nobody’s pins', () => {
+describe('T24: a stolen signing subkey cannot change a user’s pins', () => {
   test('a new key that it recommends is not trusted', async () => {
     const place = await published(
       known,
@@ -553,13 +553,13 @@ describe('certificate files', () => {
     }
   });
 
-  test('what a user pinned does not depend on the keys beside the database', async () => {
+  test('pinned keys do not depend on the keys next to the database', async () => {
     const place = await published(known);
     place.write('dist/keys.asc', ann.armor());
     expect(verdict(await verify(place))).toEqual(AUTHENTIC);
   });
 
-  test('no output holds anything of a secret key', async () => {
+  test('no output contains any part of a secret key', async () => {
     const place = await published(known);
     place.write('pins.asc', ann.armor());
     const { stdout, stderr } = await place.packsign(['verify', 'dist', '--keys', 'pins.asc', '--verbose']);
@@ -572,7 +572,7 @@ describe('certificate files', () => {
   });
 });
 
-test('a database file by itself is held to the keys that were named', async () => {
+test('a database file by itself is checked against the named keys', async () => {
   const place = await published(known);
   const file = ['verify', 'dist/packages.plist'];
   expect(verdict(await place.json([...file, '--keys', 'pins.asc']))).toEqual(AUTHENTIC);

@@ -30,7 +30,7 @@ beforeAll(async () => {
 const keysOfAnn = () => ({ keys: certificateFile(all.ann), fingerprints: [fingerprint(all.ann)], now: NOW });
 
 describe('packsign/verify', () => {
-  it('gives a database that enough trusted keys have signed', async () => {
+  it('returns a database that enough trusted keys have signed', async () => {
     const verdict = await verifyDatabase(bytes, signature, keysOfAnn());
     expect(verdict).toMatchObject({ status: 'authentic', code: null, sha256: sha256(bytes) });
     expect(Array.from(verdict.database!.Archives.keys())).toEqual([
@@ -40,7 +40,7 @@ describe('packsign/verify', () => {
     expect(verdict.signatures).toMatchObject([{ fingerprint: fingerprint(all.ann), counts: true }]);
   });
 
-  it('trusts every key of a file whose user named no fingerprints', async () => {
+  it('trusts all given keys if the caller names no fingerprints', async () => {
     const verdict = await verifyDatabase(bytes, signature, { ...keysOfAnn(), fingerprints: null });
     expect(verdict.status).toBe('authentic');
   });
@@ -68,7 +68,7 @@ describe('packsign/verify', () => {
     expect(await verify()).toMatchObject({ status: 'refused', code, database: null });
   });
 
-  it('a threshold of none asks for one', async () => {
+  it('a threshold of 0 requires one signature', async () => {
     const verdict = await verifyDatabase(bytes, signature, {
       keys: certificateFile(all.bob),
       fingerprints: null,
@@ -78,7 +78,7 @@ describe('packsign/verify', () => {
     expect(verdict.status).toBe('refused');
   });
 
-  it('says stale of a database that has expired', async () => {
+  it('calls an expired database stale', async () => {
     const verdict = await verifyDatabase(bytes, signature, { ...keysOfAnn(), now: minutes(ISSUED, 1e6) });
     expect(verdict).toMatchObject({ status: 'stale', code: 'DATABASE_STALE' });
   });
@@ -99,11 +99,11 @@ describe('looking a file up', () => {
   const base = database();
   const [path] = base.Archives.keys();
 
-  it('knows it by its bytes, whatever it is called', () => {
+  it('finds it by its bytes, under any name', () => {
     expect(lookUp(base, { ...demo, name: 'download (1).gz' })).toMatchObject({ kind: 'listed', path });
   });
 
-  it('says which bytes a file of this name should have', () => {
+  it('tells which bytes a file of this name should have', () => {
     expect(lookUp(base, { ...demo, sha256: other })).toMatchObject({
       kind: 'altered',
       path,
@@ -112,20 +112,20 @@ describe('looking a file up', () => {
     expect(lookUp(base, { ...demo, size: 1 }).kind).toBe('altered');
   });
 
-  it('finds an archive of a folder by its file name alone', () => {
+  it('finds a file in a folder by its file name alone', () => {
     expect(lookUp(base, { ...demo, name: 'other-2.0.tar.gz', sha256: other })).toMatchObject({
       kind: 'altered',
       path: 'sub/other-2.0.tar.gz',
     });
   });
 
-  it('holds a file against the one archive that was named', () => {
+  it('compares a file with the one that the caller named', () => {
     expect(lookUp(base, demo, 'sub/other-2.0.tar.gz').kind).toBe('altered');
     expect(lookUp(base, demo, 'demo-1.0.tar.gz').kind).toBe('listed');
     expect(lookUp(base, demo, 'nothing-1.0.tar.gz').kind).toBe('unknown');
   });
 
-  it('says why bytes were yanked or withdrawn', () => {
+  it('tells why bytes were yanked or withdrawn', () => {
     const archive = base.Archives.get('demo-1.0.tar.gz')!;
     const yanked: Database = {
       ...base,
@@ -153,7 +153,7 @@ describe('looking a file up', () => {
 describe('the bundle for browsers', () => {
   const bundle = readFileSync(resolve('dist/browser/verify.js'), 'utf8');
 
-  it('imports OpenPGP.js, which is no part of it, and nothing else', () => {
+  it('imports OpenPGP.js, which it does not contain, and nothing else', () => {
     const imports = Array.from(bundle.matchAll(/^import[^;]*?from "([^"]+)"/gm), ([, name]) => name);
     expect(Array.from(new Set(imports))).toEqual(['openpgp/lightweight']);
     expect(bundle).not.toMatch(/import\("|require\(/);

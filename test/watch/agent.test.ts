@@ -10,7 +10,7 @@ import { hasTool, toolPath } from '../tools.js';
 import { PATIENCE_MS, drop, endAll, expectSound, leftovers, listed, startWatch } from './watching.js';
 import type { Watching } from './watching.js';
 
-// A watch outlives many an agent: people log out, cards are drawn, machines are updated beneath it.
+// A watch may outlive the agent: users log out, pull cards, or update the machine under it.
 
 const PASSPHRASE = 'correct horse battery staple';
 const A = 'a-1.0.tar.gz';
@@ -27,11 +27,11 @@ interface Scene {
   readonly place: Place;
   readonly home: Home;
   readonly fingerprint: string;
-  /** What names the secret half of the key to the agent. */
+  /** The name of the secret key in the agent. */
   readonly keygrip: string;
 }
 
-/** A key that is in the agent and nowhere else, and its certificate beside the directory. */
+/** A key that only the agent has, and its certificate beside the directory. */
 function newScene(passphrase: string): Scene {
   const home = gnupgHome();
   homes.push(home);
@@ -42,7 +42,7 @@ function newScene(passphrase: string): Scene {
     listing.matchAll(/^(?:fpr|grp):+([0-9A-F]{40})/gm),
     ([, hex = '']) => hex,
   );
-  // It knows the passphrase from making the key.
+  // The agent remembers the passphrase from making the key.
   home.killAgent();
   const place = newPlace();
   place.write('pub.asc', home.must(['--armor', '--export', fingerprint]));
@@ -55,13 +55,13 @@ function watch({ place, home, fingerprint }: Scene, env: Readonly<Record<string,
   return startWatch(place, args, { env: { GNUPGHOME: home.folder, ...env } });
 }
 
-/** Everything of the directory but the working state. */
+/** All files of the directory except the working state. */
 function publishedFiles(place: Place): Readonly<Record<string, unknown>> {
   const files = Object.entries(place.snapshot('dist'));
   return Object.fromEntries(files.filter(([path]) => !path.includes('.packsign') && !path.includes(B)));
 }
 
-/** Every file that a run wrote, and what it printed: none of it may hold the passphrase. */
+/** Every file that a run wrote, and its output: none may contain the passphrase. */
 function expectNoSecret({ place }: Scene, watching: Watching): void {
   const paths = readdirSync(place.root, { recursive: true, withFileTypes: true });
   const texts = paths
@@ -82,7 +82,7 @@ async function endWell(scene: Scene, watching: Watching): Promise<void> {
   expectNoSecret(scene, watching);
 }
 
-/** Tells the agent the passphrase, as a person does who logs in. */
+/** Gives the agent the passphrase, as a user does who logs in. */
 function preset({ home, keygrip }: Scene): void {
   const env = { ...process.env, GNUPGHOME: home.folder };
   spawnSync('gpgconf', ['--launch', 'gpg-agent'], { env });
@@ -95,7 +95,7 @@ function preset({ home, keygrip }: Scene): void {
 }
 
 describe.runIf(hasGnupg()).concurrent('an agent that dies', { timeout: 4 * PATIENCE_MS }, () => {
-  test('is started anew by gpg, and nobody notices', async () => {
+  test('is started again by gpg, without an event', async () => {
     const scene = newScene('');
     const { place, home } = scene;
     const watching = watch(scene);
@@ -107,13 +107,13 @@ describe.runIf(hasGnupg()).concurrent('an agent that dies', { timeout: 4 * PATIE
     await endWell(scene, watching);
   });
 
-  test('AGENT_UNREACHABLE: said once, nothing is half published; when it is back all is signed', async () => {
+  test('AGENT_UNREACHABLE: is reported once, publishes nothing by halves, and signs everything once it is back', async () => {
     const scene = newScene('');
     const { place, home } = scene;
     const watching = watch(scene);
     await watching.until({ event: 'signed', paths: [A] });
     const before = publishedFiles(place);
-    // As where the agent of another host is forwarded: gpg cannot start that one.
+    // As with the forwarded agent of another host, which gpg cannot start.
     writeFileSync(join(home.folder, 'gpg.conf'), 'no-autostart\n');
     home.killAgent();
     drop(place, `dist/${B}`, sdist('b', '1.0'));
@@ -130,7 +130,7 @@ describe.runIf(hasGnupg()).concurrent('an agent that dies', { timeout: 4 * PATIE
     await endWell(scene, watching);
   });
 
-  test('with a passphrase that packsign was given: it is given again', async () => {
+  test('gets the passphrase again if packsign has it', async () => {
     const scene = newScene(PASSPHRASE);
     const { place, home } = scene;
     const watching = watch(scene, { PACKSIGN_PASSPHRASE: PASSPHRASE });
@@ -142,7 +142,7 @@ describe.runIf(hasGnupg()).concurrent('an agent that dies', { timeout: 4 * PATIE
   });
 
   test.runIf(hasTool('gpg-preset-passphrase'))(
-    'PASSPHRASE_NEEDED: it has forgotten the passphrase; told again, all is signed',
+    'PASSPHRASE_NEEDED: forgot the passphrase, and signs everything once it has it again',
     async () => {
       const scene = newScene(PASSPHRASE);
       const { place, home } = scene;

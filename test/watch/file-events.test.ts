@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openFileEvents, stampFiles } from '../../src/watch/file-events.js';
+import { openFileEvents } from '../../src/watch/file-events.js';
 import type { FileEvents } from '../../src/watch/file-events.js';
+import { stampFiles } from '../../src/watch/stamps.js';
 import { given } from '../tools.js';
 
-/** Stands in for chokidar's watcher: says what a test has it say. */
+/** Replaces chokidar's watcher: emits what a test tells it to. */
 class FakeWatcher extends EventEmitter {
   declare readonly _readdirp: (folder: string) => AsyncIterable<unknown>;
   closed = false;
@@ -24,7 +25,7 @@ class FakeWatcher extends EventEmitter {
     this.closed = true;
   }
 
-  /** Puts a watch on a folder, as the real one does: once it has read it. */
+  /** Watches a folder as the real one does: after reading it. */
   async addFolder(folder: string): Promise<void> {
     await Readable.from(this._readdirp(folder)).toArray();
   }
@@ -37,7 +38,7 @@ class FakeWatcher extends EventEmitter {
 const fake = vi.hoisted(() => ({
   watchers: [] as unknown[],
   closing: (): Promise<void> => Promise.resolve(),
-  /** What happens once somebody listens. */
+  /** Runs once there are listeners. */
   opened: (watcher: { emit: (name: string, ...details: unknown[]) => boolean }) => {
     watcher.emit('ready');
   },
@@ -93,7 +94,7 @@ async function open(poll = false): Promise<FileEvents> {
   return changes;
 }
 
-/** Opened, and the hints taken that make up for what came before it, and before the folder was watched. */
+/** Opened, and past the hints about what may have come before the watch. */
 async function openQuiet(): Promise<FileEvents> {
   const opened = await open();
   expect(await opened.next(1000)).toBe('change');
@@ -111,7 +112,7 @@ async function eventually(isTrue: () => boolean): Promise<void> {
 const outOfWatches = () => Object.assign(new Error('ENOSPC: no watches left'), { code: 'ENOSPC' });
 
 describe('hints', () => {
-  test('come for an event, once, whether or not somebody was waiting', async () => {
+  test('come once for an event, whether or not somebody was waiting', async () => {
     const opened = await openQuiet();
     watchers()[0]!.raw(dist, 'a-1.tar.gz');
     watchers()[0]!.raw(dist, 'b-1.tar.gz');
@@ -133,7 +134,7 @@ describe('hints', () => {
     ['', 'signatures'],
     ['signatures', 'anything.asc'],
     ['.packsign', 'lock'],
-  ])('do not come for what packsign writes itself: %s %s', async (folder, name) => {
+  ])('do not come for files that packsign writes itself: %s %s', async (folder, name) => {
     const opened = await openQuiet();
     watchers()[0]!.raw(join(dist, folder), name);
     expect(await opened.next(20)).toBe('timeout');
@@ -144,13 +145,13 @@ describe('hints', () => {
     ['sub', 'packages.plist'],
     ['', 'signatures.tar.gz'],
     ['', '.packsign-notes'],
-  ])('come for what only looks like it: %s %s', async (folder, name) => {
+  ])('come for files with similar names: %s %s', async (folder, name) => {
     const opened = await openQuiet();
     watchers()[0]!.raw(join(dist, folder), name);
     expect(await opened.next(1000)).toBe('change');
   });
 
-  test('come twice for a new folder: a file may come into it before it is watched', async () => {
+  test('come twice for a new folder, since a file may come into it before the watch', async () => {
     const opened = await openQuiet();
     watchers()[0]!.emit('addDir', join(dist, 'sub'));
     expect(await opened.next(1000)).toBe('change');
@@ -158,7 +159,7 @@ describe('hints', () => {
     expect(await opened.next(400)).toBe('timeout');
   });
 
-  test('end with the signal, also for who asks later', async () => {
+  test('end with the signal, also for a later wait', async () => {
     const opened = await openQuiet();
     const waiting = opened.next(60_000);
     stop.abort();
@@ -169,7 +170,7 @@ describe('hints', () => {
 });
 
 describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the paths of all changes', () => {
-  /** Opened, with what came before taken. */
+  /** Opened, and past everything that came before. */
   async function openKnown(): Promise<(...folders: string[]) => readonly string[] | null> {
     const opened = await openQuiet();
     expect(opened.arrivals?.takeReported([''])).toBeNull();
@@ -181,7 +182,7 @@ describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the pa
     return taken;
   }
 
-  test('are told once, below the directory, without what packsign writes itself', async () => {
+  test('are reported once, relative to the directory, without files that packsign writes itself', async () => {
     const taken = await openKnown();
     watchers()[0]!.raw(dist, 'a-1.tar.gz');
     watchers()[0]!.raw(join(dist, 'sub/deep'), 'b-1.tar.gz');
@@ -226,7 +227,7 @@ describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the pa
     expect(taken()).toEqual([]);
   });
 
-  test('are not known while a folder that appeared is not watched yet', async () => {
+  test('are unknown until a new folder is watched', async () => {
     const taken = await openKnown();
     mkdirSync(join(dist, 'sub'));
     watchers()[0]!.raw(dist, 'sub');
@@ -239,7 +240,7 @@ describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the pa
     expect(watchers()).toHaveLength(1);
   });
 
-  test('are not known a moment after a folder was noticed: something may have come into it before', async () => {
+  test('are unknown a moment after the watcher noticed a folder, since files may have come into it before', async () => {
     const taken = await openKnown();
     watchers()[0]!.emit('addDir', join(dist, 'sub'));
     expect(taken()).toBeNull();
@@ -248,7 +249,7 @@ describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the pa
     expect(taken()).toBeNull();
   });
 
-  test('are not known in a folder that came unheard; all are watched anew for it, more and more rarely', async () => {
+  test('are unknown in a folder that came without an event; then all folders are watched again, less and less often', async () => {
     const taken = await openKnown();
     mkdirSync(join(dist, 'sub'));
     for (const count of [2, 3]) {
@@ -257,13 +258,13 @@ describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the pa
       expect(Date.now() - beganMs).toBeGreaterThan(count === 2 ? 350 : 700);
     }
     await watchers()[2]!.addFolder(join(dist, 'sub'));
-    // The watch may be put on it a moment after it was read.
+    // The watcher may watch a folder a moment after reading it.
     expect(taken('sub')).toBeNull();
     await eventually(() => taken('sub') !== null);
     expect(taken('sub')).toEqual([]);
   });
 
-  test('are not known in a folder that took the place of another unheard', async () => {
+  test('are unknown in a folder that replaced another without an event', async () => {
     const taken = await openKnown();
     mkdirSync(join(dist, 'sub'));
     mkdirSync(join(root, 'other'));
@@ -277,13 +278,13 @@ describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the pa
     await eventually(() => watchers().length === 2);
   });
 
-  test('are not known in a folder that was moved and has a watch again: it may be the old one', async () => {
+  test('are unknown in a folder that was moved and is watched again, since the watch may be the old one', async () => {
     const taken = await openKnown();
     const sub = join(dist, 'sub');
     mkdirSync(sub);
     await watchers()[0]!.addFolder(sub);
     await eventually(() => taken('sub') !== null);
-    // As the system reports it: of what is watched, under its own name.
+    // As the system reports it: an event of the watched folder, under its own name.
     watchers()[0]!.raw(sub, 'sub');
     watchers()[0]!.emit('unlinkDir', sub);
     await watchers()[0]!.addFolder(sub);
@@ -293,13 +294,13 @@ describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the pa
     await eventually(() => watchers().length === 2);
   });
 
-  test('need no watch on the folder of signatures, which nobody else writes', async () => {
+  test('need no watch of the folder of signatures, which nobody else writes', async () => {
     const taken = await openKnown();
     mkdirSync(join(dist, 'signatures'));
     expect(taken('signatures')).toEqual([]);
   });
 
-  test('are not known while watchers are opened anew, nor once where they are open', async () => {
+  test('are unknown while watchers are opened again, and once after that', async () => {
     const taken = await openKnown();
     let letGo = (): void => undefined;
     fake.closing = () => new Promise((done) => (letGo = done));
@@ -316,13 +317,13 @@ describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the pa
     expect(taken()).toEqual([]);
   });
 
-  test('are not known while a timer does the watching', async () => {
+  test('are unknown while packsign looks on a timer', async () => {
     const opened = await open(true);
     expect(opened.arrivals?.takeReported([''])).toBeNull();
     expect(opened.arrivals?.takeReported([''])).toBeNull();
   });
 
-  test('are not known once there are no watches left', async () => {
+  test('are unknown once the system has no watches left', async () => {
     const taken = await openKnown();
     watchers()[0]!.emit('error', outOfWatches());
     expect(taken()).toBeNull();
@@ -330,8 +331,8 @@ describe.runIf(given(process.platform === 'linux', 'this is not Linux'))('the pa
   });
 });
 
-describe('where the system has no watches left', () => {
-  test('a timer takes over, said once however many errors there are', async () => {
+describe('without watches left in the system', () => {
+  test('a timer takes over, reported once however many errors there are', async () => {
     fake.opened = (watcher) => {
       for (let errors = 0; errors < 20; errors += 1) watcher.emit('error', outOfWatches());
       watcher.emit('ready');
@@ -343,7 +344,7 @@ describe('where the system has no watches left', () => {
     expect(watchers()).toHaveLength(1);
   });
 
-  test('the same while it runs', async () => {
+  test('a timer takes over from a running watcher too', async () => {
     const opened = await openQuiet();
     watchers()[0]!.emit('error', outOfWatches());
     expect(await opened.next(10_000)).toBe('change');
@@ -351,7 +352,7 @@ describe('where the system has no watches left', () => {
     expect(reasons).toHaveLength(1);
   });
 
-  test('a folder that went away meanwhile is no such thing', async () => {
+  test('nothing changes for a folder that went away meanwhile', async () => {
     const opened = await openQuiet();
     watchers()[0]!.emit('error', Object.assign(new Error('gone'), { code: 'ENOENT' }));
     expect(reasons).toEqual([]);
@@ -359,7 +360,7 @@ describe('where the system has no watches left', () => {
   });
 });
 
-test('polling opens no watcher, and hints every second however short the waits are', async () => {
+test('polling opens no watcher, and gives a hint every second however short the waits are', async () => {
   const opened = await open(true);
   const wakes: string[] = [];
   while (wakes.length < 100 && !wakes.includes('change')) wakes.push(await opened.next(100));
@@ -369,7 +370,7 @@ test('polling opens no watcher, and hints every second however short the waits a
 });
 
 describe('a sub-folder', () => {
-  test('that takes the name of another one unnoticed has everything watched anew', async () => {
+  test('that takes the name of another unnoticed makes packsign watch everything again', async () => {
     await openQuiet();
     for (const name of ['sub', 'more']) {
       mkdirSync(join(dist, name));
@@ -381,12 +382,12 @@ describe('a sub-folder', () => {
     expect(watchers()).toHaveLength(2);
   });
 
-  test('that is noticed as a new one is watched already', async () => {
+  test('that the watcher noticed as new is already watched', async () => {
     await openQuiet();
     mkdirSync(join(dist, 'sub'));
     watchers()[0]!.raw(dist, 'sub');
     await watchers()[0]!.addFolder(join(dist, 'sub'));
-    // Neither is a file, or what is gone again.
+    // Nor for a file, nor for a folder that is gone again.
     writeFileSync(join(dist, 'a-1.tar.gz'), '');
     watchers()[0]!.raw(dist, 'a-1.tar.gz');
     watchers()[0]!.raw(dist, 'gone');
@@ -396,11 +397,11 @@ describe('a sub-folder', () => {
 });
 
 describe('the directory itself', () => {
-  test('removed and made anew is watched anew, the old watcher closed', async () => {
+  test('is watched again after it was removed and made again, and the old watcher is closed', async () => {
     const opened = await openQuiet();
     rmSync(dist, { recursive: true });
     expect(await opened.next(10_000)).toBe('change');
-    // Its number may be used again at once: another folder takes that.
+    // The system may reuse its inode at once, so another folder takes that.
     mkdirSync(join(root, 'other'));
     mkdirSync(dist);
     await eventually(() => watchers().length === 2);
@@ -408,7 +409,7 @@ describe('the directory itself', () => {
     expect(await opened.next(10_000)).toBe('change');
   });
 
-  test('swapped by rename is watched anew', async () => {
+  test('is watched again after a swap by rename', async () => {
     const opened = await openQuiet();
     mkdirSync(join(root, 'next'));
     renameSync(dist, join(root, 'old'));
@@ -419,7 +420,7 @@ describe('the directory itself', () => {
     expect(await opened.next(10_000)).toBe('change');
   });
 
-  test('not there yet is watched once it is', async () => {
+  test('is watched once it exists', async () => {
     rmSync(dist, { recursive: true });
     const opened = await open();
     expect(watchers()).toEqual([]);
@@ -428,7 +429,7 @@ describe('the directory itself', () => {
     await eventually(() => watchers().length === 1);
   });
 
-  test('swapped faster than watchers open and close: one stays, and closing leaves none', async () => {
+  test('keeps one watcher if it is swapped faster than watchers open, and none after closing', async () => {
     fake.closing = () => new Promise((done) => setTimeout(done, 700));
     const opened = await open();
     for (let swaps = 0; swaps < 4; swaps += 1) {
@@ -442,7 +443,7 @@ describe('the directory itself', () => {
   });
 });
 
-test('a stamp of files tells every change of them, and that one is missing', () => {
+test('a stamp of files changes with every change of them, and says if one is missing', () => {
   const names = ['packages.plist', 'keys.asc'];
   const stamps = [stampFiles(dist, names)];
   writeFileSync(join(dist, 'keys.asc'), 'one');

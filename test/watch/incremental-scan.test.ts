@@ -12,7 +12,7 @@ let nowMs: number;
 let exclude: readonly string[];
 let look: (pending?: readonly string[]) => readonly string[];
 
-/** Only tells what was reported. */
+/** Events that only report paths. */
 const changes: FileEvents = {
   next: () => Promise.resolve('timeout'),
   arrivals: {
@@ -50,7 +50,7 @@ function write(name: string, size: number): void {
   writeFileSync(join(dist, name), 'x'.repeat(size));
 }
 
-/** Two changes, of which the second was not reported. */
+/** Two changes, the second without an event. */
 function changeBoth(): void {
   write('a-1.zip', 2);
   write('b-1.zip', 2);
@@ -60,18 +60,18 @@ function changeBoth(): void {
 const ONE = ['a-1.zip 2', 'b-1.zip 1'];
 const BOTH = ['a-1.zip 2', 'b-1.zip 2'];
 
-test('only what was reported is looked at', () => {
+test('a scan looks only at reported files', () => {
   changeBoth();
   expect(look()).toEqual(ONE);
   expect(look()).toEqual(ONE);
 });
 
-test('what may be being written unheard is looked at too', () => {
+test('a scan also looks at files that somebody may be writing without events', () => {
   changeBoth();
   expect(look(['b-1.zip'])).toEqual(BOTH);
 });
 
-test('everything is looked at again after a minute, however many looks there were meanwhile', () => {
+test('after a minute a scan looks at everything, however many scans there were meanwhile', () => {
   changeBoth();
   for (let looks = 0; looks < 59; looks += 1) {
     nowMs += 1000;
@@ -84,7 +84,7 @@ test('everything is looked at again after a minute, however many looks there wer
 test.each<[string, () => void]>([
   ['other changes may have been missed', () => (reported = null)],
   ['the clock was set back', () => (nowMs -= 1)],
-  ['other archives are left out now', () => (exclude = ['c*'])],
+  ['other files are excluded now', () => (exclude = ['c*'])],
   [
     'a folder was reported',
     () => {
@@ -119,7 +119,7 @@ test.each<[string, () => void]>([
   expect(look()).toEqual(BOTH);
 });
 
-test('a directory that went away is found again as it is then', () => {
+test('a directory that went away is scanned in full when it is back', () => {
   renameSync(dist, join(root, 'old'));
   expect(look()).toEqual(['DIRECTORY_UNREADABLE']);
   renameSync(join(root, 'old'), dist);

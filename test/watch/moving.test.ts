@@ -13,7 +13,7 @@ import { drop, published, watchedPlace } from './watching.js';
 const A = 'a-1.0.tar.gz';
 const B = 'x/b-1.0.tar.gz';
 
-/** A published directory of two archives, and what it looked like. */
+/** A published directory of two files, and its scan. */
 async function publishedPlace(): Promise<{ place: Place; scan: Scan }> {
   const { place } = await watchedPlace();
   drop(place, `dist/${A}`, sdist('a', '1.0'));
@@ -35,22 +35,22 @@ async function inventory(place: Place, scan: Scan, unstable?: ReadonlySet<string
 
 const refused = expect.objectContaining({ code: 'ARCHIVE_UNREADABLE' }) as unknown;
 
-describe('a published archive that moves while it is looked at', () => {
-  test('changed since the scan: a watch looks again later, anybody else is told', async () => {
+describe('a published file that moves while a cycle reads it', () => {
+  test('changed since the scan: a watch looks again later, other commands fail', async () => {
     const { place, scan } = await publishedPlace();
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     expect((await inventory(place, scan, new Set())).moving).toEqual(new Set([A]));
     await expect(inventory(place, scan)).rejects.toEqual(refused);
   });
 
-  test('came back since the scan: the same', async () => {
+  test('came back since the scan: the same happens', async () => {
     const { place, scan } = await publishedPlace();
     const before = { ...scan, files: scan.files.filter(({ path }) => path !== A) };
     expect((await inventory(place, before, new Set())).moving).toEqual(new Set([A]));
     await expect(inventory(place, before)).rejects.toEqual(refused);
   });
 
-  test('gone is gone', async () => {
+  test('gone: it is withdrawn', async () => {
     const { place, scan } = await publishedPlace();
     place.remove(`dist/${A}`);
     const { moving, files } = await inventory(place, scan, new Set());
@@ -58,12 +58,12 @@ describe('a published archive that moves while it is looked at', () => {
     expect(files.map(({ path }) => path)).toEqual([B]);
   });
 
-  test('ARCHIVE_UNREADABLE: one that is no file any more, or in a folder that cannot be read, is no such thing', async () => {
+  test('ARCHIVE_UNREADABLE: one that is no longer a file, or whose folder cannot be read, is an error', async () => {
     const { place, scan } = await publishedPlace();
     place.remove(`dist/${A}`);
     mkdirSync(place.path(`dist/${A}`));
-    const anew = scanDirectory(place.path('dist'), { exclude: [] });
-    await expect(inventory(place, anew, new Set())).rejects.toEqual(refused);
+    const again = scanDirectory(place.path('dist'), { exclude: [] });
+    await expect(inventory(place, again, new Set())).rejects.toEqual(refused);
     renameSync(place.path(`dist/${A}`), place.path('away'));
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     const { files } = scanDirectory(place.path('dist'), { exclude: [] });

@@ -7,7 +7,7 @@ import type { Watching } from './watching.js';
 
 afterAll(endAll);
 
-/** A watch that keeps a page, once it has written one. */
+/** A watch that maintains a page, after it has written one. */
 async function watching(): Promise<{ place: Place; watch: Watching; page: string }> {
   const { place } = await watchedPlace();
   place.write('dist/packsign.json', JSON.stringify({ Page: true }));
@@ -21,8 +21,8 @@ function assetsOf(place: Place): string {
   return `dist/assets/${readdirSync(place.path('dist/assets'))[0] ?? ''}`;
 }
 
-describe('a watch that keeps the trust page', () => {
-  it('puts back what was removed, damaged or cut short, between publications', async () => {
+describe('a watch that maintains the trust page', () => {
+  it('restores it if somebody removes, damages or truncates it between publications', async () => {
     const { place, watch, page } = await watching();
     const database = place.text('dist/packages.plist');
     place.remove('dist/index.html');
@@ -44,7 +44,7 @@ describe('a watch that keeps the trust page', () => {
     await expectSound(place);
   });
 
-  it('leaves an edited one alone, says so once, and goes on when it is taken away', async () => {
+  it('leaves an edited page alone, says so once, and continues when it is gone', async () => {
     const { place, watch, page } = await watching();
     const edited = page.replace('Compare the key', 'Compare my key');
     place.write('dist/index.html', edited);
@@ -61,7 +61,7 @@ describe('a watch that keeps the trust page', () => {
 
   it('waits for an editor that writes in place', async () => {
     const { place, watch, page } = await watching();
-    // Emptied, half written, written: the beginnings are those of the page that belongs there.
+    // Empty, half written, written: each is a beginning of the right page.
     const edited = page.replace('It does not say', 'It never says');
     for (const length of [0, 2000, edited.length]) {
       place.write('dist/index.html', edited.slice(0, length));

@@ -42,15 +42,15 @@ import type { Line, Watching } from './watching.js';
 
 afterAll(endAll);
 
-/** A short settle time, where a test is not about settling. */
+/** A short settle time, for tests of something else. */
 const KEY = ['--key', 'key.asc', '--settle', '300ms'] as const;
-/** Nothing that must lie still ever counts: what is signed under this came whole. */
+/** No file ever counts as stable in this time, so that a signed file must have arrived complete. */
 const ONLY_WHOLE = ['--key', 'key.asc', '--settle', '1h'] as const;
 
 const A = 'a-1.0.tar.gz';
 const B = 'b-1.0.tar.gz';
 
-/** A watch over one published archive. */
+/** A watch of a directory with one published file. */
 async function watchOfOne(args: readonly string[] = KEY): Promise<{ place: Place; watching: Watching }> {
   const { place } = await watchedPlace();
   drop(place, `dist/${A}`, sdist('a', '1.0'));
@@ -67,8 +67,8 @@ async function endWell(place: Place, watching: Watching): Promise<void> {
   await expectSound(place);
 }
 
-describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, () => {
-  test('are added, renamed and deleted, in sub-folders and with whole folders', async () => {
+describe.concurrent('files that come and go', { timeout: 4 * PATIENCE_MS }, () => {
+  test('are added, renamed and withdrawn, in sub-folders and with whole folders', async () => {
     const { place } = await watchedPlace();
     const watching = startWatch(place, KEY);
     await watching.until({ event: 'held', code: 'NO_ARCHIVES' });
@@ -79,7 +79,7 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
     expect(first.issued).not.toBeNull();
     drop(place, 'dist/x/y/b-1.0.tar.gz', sdist('b', '1.0'));
     await watching.until({ event: 'signed', paths: ['x/y/b-1.0.tar.gz'] });
-    // A folder that is new is watched as well.
+    // The watch covers a new folder too.
     drop(place, 'dist/x/y/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['x/y/c-1.0.tar.gz'] });
 
@@ -96,7 +96,7 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
     place.remove('dist/moved');
     await eventually('the folder is gone', () => listed(place).length === 2);
     expect(listed(place)).toEqual(['x/a-1.0.tar.gz', 'x/y/b-1.0.tar.gz']);
-    // A sub-folder under the name of another one is watched like that.
+    // The watch covers a sub-folder that took the name of another too.
     drop(place, 'other/b-2.0.tar.gz', sdist('b', '2.0'));
     renameSync(place.path('dist/x/y'), place.path('old'));
     renameSync(place.path('other'), place.path('dist/x/y'));
@@ -106,7 +106,7 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
     await endWell(place, watching);
   });
 
-  test('with other bytes are refused, everything else goes on, and a new name makes them welcome', async () => {
+  test('with other bytes are refused, do not stop the others, and are listed under a new name', async () => {
     const { place, watching } = await watchOfOne();
     const before = place.read('dist/packages.plist');
     drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
@@ -125,12 +125,12 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
     await watching.until({ event: 'signed', paths: ['a-1.1.tar.gz'] });
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     await sleep(1000);
-    // It was said once, however many turns there were.
+    // It was reported once, however many cycles there were.
     expect(watching.lines.filter(({ code }) => code === 'BYTES_CHANGED')).toHaveLength(1);
     await endWell(place, watching);
   });
 
-  test('written over in place are refused like those swapped by rename', async () => {
+  test('overwritten in place are refused like those swapped by rename', async () => {
     const { place, watching } = await watchOfOne();
     writeFileSync(place.path(`dist/${A}`), sdist('a', '1.0', 'x = 3\n'));
     await watching.until({ event: 'refused', code: 'BYTES_CHANGED', paths: [A] });
@@ -139,7 +139,7 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
     await endWell(place, watching);
   });
 
-  test('in pieces, a second between them, are signed once and whole', async () => {
+  test('written in pieces, with pauses of a second, are signed once and complete', async () => {
     const { place, watching } = await watchOfOne(['--key', 'key.asc', '--settle', '2s']);
     const bytes = sdist('b', '1.0', `x = '${'b'.repeat(30_000)}'\n`);
     for (const [from, to] of [
@@ -148,7 +148,7 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
       [20_000, bytes.length],
     ] as const) {
       appendFileSync(place.path(`dist/${B}`), bytes.subarray(from, to));
-      // Meanwhile one that is moved in does not wait.
+      // Meanwhile a file that is moved in does not wait.
       if (from === 0) drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
       if (to < bytes.length) await sleep(1000);
     }
@@ -159,7 +159,7 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
     await endWell(place, watching);
   });
 
-  test('by rename, by hard link, and swapped count at once, whatever the settle time', async () => {
+  test('that appear by rename, hard link or swap count at once, whatever the settle time', async () => {
     const { place, watching } = await watchOfOne(ONLY_WHOLE);
     const old = place.write('elsewhere', sdist('b', '1.0'));
     await sleep(50);
@@ -175,7 +175,7 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
     await endWell(place, watching);
   });
 
-  test('two thousand at once take few turns, and none is missed', async () => {
+  test('take few cycles if two thousand come at once, and all of them are signed', async () => {
     const { place, watching } = await watchOfOne();
     const count = 2000;
     for (let index = 0; index < count; index += 1) {
@@ -187,12 +187,12 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
       renameSync(place.path(`stage/${name}`), place.path(`dist/${name}`));
     }
     await eventually('all are listed', () => listed(place).length === count + 1);
-    const turns = watching.lines.filter(({ event }) => event === 'signed').length;
-    expect(turns).toBeLessThanOrEqual(20);
+    const cycles = watching.lines.filter(({ event }) => event === 'signed').length;
+    expect(cycles).toBeLessThanOrEqual(20);
     await endWell(place, watching);
   });
 
-  test('that cannot be listed are named once, and said again when they came back', async () => {
+  test('that cannot be listed are reported once, and again when they come back', async () => {
     const { place, watching } = await watchOfOne();
     drop(place, 'dist/a (1)-1.0.tar.gz', sdist('a', '1.0'));
     const unsafe = await watching.until({ event: 'unchanged' });
@@ -212,11 +212,11 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
     expect(await watching.stop()).toBe(0);
   });
 
-  test('that cannot be read leave the published database as it is, until they can', async () => {
+  test('that cannot be read keep the published database as it is, until they can', async () => {
     const { place } = await watchedPlace();
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     drop(place, `dist/${B}`, sdist('b', '1.0'));
-    // Root may read everything: the watch runs as somebody else then.
+    // Root can read everything, so the watch runs as another user then.
     const isRoot = process.getuid?.() === 0;
     if (isRoot) execFileSync('chown', ['-R', '65534:65534', place.root]);
     const watching = startWatch(place, KEY, isRoot ? { uid: 65534 } : {});
@@ -236,7 +236,7 @@ describe.concurrent('archives that come and go', { timeout: 4 * PATIENCE_MS }, (
 });
 
 describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => {
-  test('removed and made again with the same archives: the chain goes on, byte for byte', async () => {
+  test('removed and made again with the same files: the chain continues, byte for byte', async () => {
     const { place, watching } = await watchOfOne();
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     await watching.until({ event: 'signed', paths: [B] });
@@ -255,7 +255,7 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
     expect(names.map((name) => place.text(`dist/${name}`))).toEqual(before);
     await expectSound(place);
 
-    // What comes then is built upon it, and hints work in the new directory.
+    // The next database continues it, and hints work in the new directory.
     const previous = createHash('sha256').update(place.read('dist/packages.plist')).digest('hex');
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
@@ -286,7 +286,7 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
     await endWell(place, watching);
   });
 
-  test('swapped by rename for the next release goes on from the last', async () => {
+  test('swapped by rename for the next release: the database continues from the last', async () => {
     const { place, watching } = await watchOfOne();
     const since = published(place).Archives.get(A)?.Since;
     mkdirSync(place.path('next'));
@@ -301,7 +301,7 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
     await endWell(place, watching);
   });
 
-  test('not there yet is waited for, and not made', async () => {
+  test('not there yet: the watch waits for it, and does not make it', async () => {
     const { place } = await watchedPlace();
     rmSync(place.path('dist'), { recursive: true });
     const watching = startWatch(place, KEY);
@@ -314,7 +314,7 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
     await endWell(place, watching);
   });
 
-  test('behind a symbolic link is watched, and the next one when the link is turned', async () => {
+  test('behind a symbolic link: the watch follows the link when it changes', async () => {
     const { place } = await watchedPlace();
     rmSync(place.path('dist'), { recursive: true });
     drop(place, `v1/${A}`, sdist('a', '1.0'));
@@ -349,7 +349,7 @@ describe.concurrent('without hints from the system', { timeout: 4 * PATIENCE_MS 
   });
 
   test('out of inotify watches it says so and looks on a timer', async (context) => {
-    // Root inside of a user namespace of its own may lower the limit there, and nowhere else.
+    // Root can lower the limit inside a user namespace of its own, and nowhere else.
     const script = 'echo 3 > /proc/sys/user/max_inotify_watches && exec "$@"';
     const through = ['unshare', '-Ur', 'sh', '-c', script, 'sh'] as const;
     const [program, ...rest] = through;
@@ -370,7 +370,7 @@ describe.concurrent('without hints from the system', { timeout: 4 * PATIENCE_MS 
 });
 
 describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () => {
-  test('NAME_MISMATCH: held with what to type, signed once packsign.json names it and a person signs', async () => {
+  test('NAME_MISMATCH: held with a hint, signed once packsign.json names it and a person signs', async () => {
     const { place, watching } = await watchOfOne();
     drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
     const held = await watching.until({ event: 'held', code: 'NAME_MISMATCH', paths: ['odd-2.0.tar.gz'] });
@@ -385,7 +385,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     expect((await place.json(['build', 'dist'])).status).toBe(0);
     expect((await place.json(['sign', 'dist', '--key', 'key.asc'])).value).toMatchObject({ published: true });
     expect(listed(place)).toEqual([A, B, 'odd-2.0.tar.gz']);
-    // The settings that the person signed hold from now on.
+    // From now on cycles use the settings that the person signed.
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
     expect(listed(place)).toEqual([A, B, 'c-1.0.tar.gz', 'odd-2.0.tar.gz']);
@@ -394,7 +394,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     await endWell(place, watching);
   });
 
-  test('NAME_MISMATCH of the only archive: nothing at all is published', async () => {
+  test('NAME_MISMATCH of the only file: nothing is published', async () => {
     const { place } = await watchedPlace();
     drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
     const watching = startWatch(place, KEY);
@@ -404,7 +404,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     expect(await watching.stop()).toBe(0);
   });
 
-  test('settings that change while it runs: new archives go on under the old ones', async () => {
+  test('settings that change while it runs: new files are signed with the old ones', async () => {
     const { place, watching } = await watchOfOne();
     place.write('dist/packsign.json', JSON.stringify({ Description: 'new words', Exclude: ['z-*'] }));
     const held = await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
@@ -425,14 +425,14 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
     expect(published(place).Description).toBe('new words');
     expect(listed(place)).toEqual([A, B, 'c-1.0.tar.gz']);
-    // Left out by the settings that hold now.
+    // The accepted settings exclude it.
     drop(place, 'dist/z-2.0.tar.gz', sdist('z', '2.0'));
     const after = await watching.during(1500);
     expect(after.filter(({ event }) => event !== 'unchanged')).toEqual([]);
     expect(await watching.stop()).toBe(0);
   });
 
-  test('settings that leave no trace in a database hold too once a person has published', async () => {
+  test('settings that leave no trace in a database count too once a person has published', async () => {
     const { place, watching } = await watchOfOne();
     place.write('dist/packsign.json', JSON.stringify({ Validity: '30 days' }));
     await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
@@ -446,7 +446,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     await endWell(place, watching);
   });
 
-  test('settings that changed before it started: held, and what is published keeps its words', async () => {
+  test('settings that changed before it started: held, and published texts stay as they are', async () => {
     const { place } = await watchedPlace();
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     const settings = {
@@ -492,7 +492,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     await endWell(place, watching);
   });
 
-  test('a second signature: one is gathered, and nothing is thrown away while it waits', async () => {
+  test('a second signature: the watch makes one, and keeps it while it waits for the other', async () => {
     const { place, key } = await watchedPlace();
     const bob = await newKey('Bob');
     place.write('bob.asc', bob.secret);
@@ -506,7 +506,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     await watching.until({ event: 'held', code: 'SIGNATURES_MISSING', paths: [B] });
     const waiting = place.read('dist/packages.unsigned.plist');
     expect(listed(place)).toEqual([A]);
-    // A turn that comes to the same leaves alone what others may be about to sign.
+    // A cycle with the same result keeps the database that others may be about to sign.
     await sleep(1500);
     place.write('dist/packsign.json', '{');
     await watching.until({ event: 'error', code: 'SETTINGS_INVALID' });
@@ -519,7 +519,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
 });
 
 describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }, () => {
-  test('a person publishes beside it: it goes on from there', async () => {
+  test('a person publishes meanwhile: it continues from there', async () => {
     const { place, watching } = await watchOfOne();
     drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
     await watching.until({ event: 'refused', code: 'BYTES_CHANGED' });
@@ -535,12 +535,12 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     await endWell(place, watching);
   });
 
-  test('PREVIOUS_INVALID: nothing is built on a tampered database; restored, it goes on', async () => {
+  test('PREVIOUS_INVALID: it builds nothing on a tampered database, and continues once that is restored', async () => {
     const { place, watching } = await watchOfOne();
     const good = place.text('dist/packages.plist');
     const bad = good.replace('<string>1.0</string>', '<string>1.1</string>');
     place.write('dist/packages.plist', bad);
-    // It is noticed without anything else happening.
+    // It notices that without any other change.
     await watching.until({ event: 'refused', code: 'PREVIOUS_INVALID' });
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     expect(await watching.during(1500)).toEqual([]);
@@ -550,7 +550,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     await endWell(place, watching);
   });
 
-  test('PREVIOUS_INVALID: an older database, also one that was once published, is not gone on from', async () => {
+  test('PREVIOUS_INVALID: it does not continue an older database, even one that was published once', async () => {
     const { place, watching } = await watchOfOne();
     const older = place.read('dist/packages.plist');
     drop(place, `dist/${B}`, sdist('b', '1.0'));
@@ -565,7 +565,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     await endWell(place, watching);
   });
 
-  test('keys.asc of somebody else is not built upon; removed, it is put back', async () => {
+  test('keys.asc of somebody else: it builds nothing, and restores its own when that one is gone', async () => {
     const { place, watching } = await watchOfOne();
     const keys = place.read('dist/keys.asc');
     place.write('dist/keys.asc', (await newKey('Mallory')).certificate);
@@ -579,7 +579,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     await endWell(place, watching);
   });
 
-  test('packages.plist or its signature removed: put back', async () => {
+  test('packages.plist or its signature removed: it restores them', async () => {
     const { place, watching } = await watchOfOne();
     const before = place.snapshot();
     place.remove('dist/packages.plist');
@@ -591,7 +591,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     await endWell(place, watching);
   });
 
-  test('SECRET_IN_DIRECTORY: refused while it lies there, signed when it is gone', async () => {
+  test('SECRET_IN_DIRECTORY: refused while a secret key is there, signed when it is gone', async () => {
     const { place, watching } = await watchOfOne();
     place.write('dist/notes/backup.txt', place.text('key.asc'));
     drop(place, `dist/${B}`, sdist('b', '1.0'));
@@ -603,7 +603,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     await endWell(place, watching);
   });
 
-  test('LOCKED: another process holds the lock and lives', async () => {
+  test('LOCKED: it waits while another living process holds the lock', async () => {
     const { place, watching } = await watchOfOne();
     const unlock = takeLock(place.path('dist/.packsign'));
     drop(place, `dist/${B}`, sdist('b', '1.0'));
@@ -617,7 +617,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     await endWell(place, watching);
   });
 
-  test('a full disk is survived, and what is published stays', async (context) => {
+  test('a full disk: it goes on, and what is published stays', async (context) => {
     const { place } = await watchedPlace();
     const small = place.path('small');
     mkdirSync(small);
@@ -659,13 +659,13 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
   });
 });
 
-/** Takes a file system away again, also when a watch still sits on it. */
+/** Unmounts a file system, even if a watch still uses it. */
 function endOf(folder: string): void {
   spawnSync('umount', ['-l', folder]);
 }
 
 describe.concurrent('time', { timeout: 4 * PATIENCE_MS }, () => {
-  test('the database is signed anew before it expires, again and again', async () => {
+  test('the database is signed again before it expires, every time', async () => {
     const { place, watching } = await watchOfOne([...KEY, '--validity', '9s']);
     const since = published(place).Archives.get(A)?.Since;
     for (let times = 0; times < 2; times += 1) {
@@ -678,21 +678,22 @@ describe.concurrent('time', { timeout: 4 * PATIENCE_MS }, () => {
     await endWell(place, watching);
   });
 
-  test('KEY_EXPIRED: a key that expires meanwhile signs no more, what is published stays', async () => {
-    const { place } = await watchedPlace({ born: new Date(), lifeSeconds: 12 });
+  test('KEY_EXPIRED: a key that expires meanwhile no longer signs, and what is published stays', async () => {
+    const born = new Date();
+    const { place } = await watchedPlace({ born, lifeSeconds: 25 });
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     const watching = startWatch(place, [...KEY, '--validity', '2s']);
     await watching.until({ event: 'signed', paths: [A] });
     const refused = await watching.until({ event: 'refused' });
     expect(['EXPIRES_AFTER_KEY', 'KEY_EXPIRED']).toContain(refused.code);
-    await sleep(Math.max(0, 13_000));
+    await sleep(born.getTime() + 26_000 - Date.now());
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     await eventually('it is said', () => watching.lines.some(({ code }) => code === 'KEY_EXPIRED'));
     expect(listed(place)).toEqual([A]);
     expect(await watching.stop()).toBe(0);
   });
 
-  test('--settle says how long a file must lie still', async () => {
+  test('--settle says how long a file must stay unchanged', async () => {
     const { place, watching } = await watchOfOne(['--key', 'key.asc', '--settle', '4s']);
     const wroteMs = Date.now();
     writeFileSync(place.path(`dist/${B}`), sdist('b', '1.0'));
@@ -701,7 +702,7 @@ describe.concurrent('time', { timeout: 4 * PATIENCE_MS }, () => {
     await endWell(place, watching);
   });
 
-  test('what it writes itself never wakes it', async () => {
+  test('files that packsign writes itself never wake it', async () => {
     const { place, watching } = await watchOfOne();
     const before = place.snapshot();
     expect(await watching.during(5000)).toEqual([]);
@@ -710,12 +711,12 @@ describe.concurrent('time', { timeout: 4 * PATIENCE_MS }, () => {
   });
 });
 
-describe.concurrent('its end', { timeout: 4 * PATIENCE_MS }, () => {
+describe.concurrent('the end of a watch', { timeout: 4 * PATIENCE_MS }, () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    '%s in the middle of a turn: the turn ends, exit 0',
+    '%s in the middle of a cycle: the cycle ends, exit 0',
     async (signal) => {
       const { place, watching } = await watchOfOne();
-      // Hashing it takes long enough to be in the middle of.
+      // So large that the signal comes while packsign hashes it.
       const big = place.write('big', '');
       truncateSync(big, 600 * 1024 * 1024);
       await sleep(50);
@@ -732,23 +733,25 @@ describe.concurrent('its end', { timeout: 4 * PATIENCE_MS }, () => {
     },
   );
 
-  test('SIGTERM before the first turn: nothing is published, exit 0 or the status of the signal', async () => {
+  test('SIGTERM before the first cycle: nothing is published, exit 0 or the status of the signal', async () => {
     const { place } = await watchedPlace();
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     for (const ms of [0, 150, 300, 450, 600]) {
       const watching = startWatch(place, KEY);
       await sleep(ms);
-      // Node itself ends by the signal before packsign listens; packsign says 143 before it watches.
+      // Before packsign listens, the signal ends Node; before it watches, packsign exits with 143.
       expect([0, 143, null]).toContain(await watching.stop());
       expect(['good', 'none']).toContain(gpgvState(place.path('dist')));
     }
   });
 
-  test('kill -9 in the middle of turns: the invariant holds, and the next one puts all right', async () => {
+  test('kill -9 in the middle of cycles: the invariant holds, and the next watch repairs the rest', async () => {
     const { place } = await watchedPlace();
     const dist = place.path('dist');
     let added = 0;
-    for (let round = 0; round < 8; round += 1) {
+    // On a slow machine the first watches are killed before they publish anything.
+    const isLate = (round: number) => round < 50 && gpgvState(dist) === 'none';
+    for (let round = 0; round < 8 || isLate(round); round += 1) {
       const watching = startWatch(place, ONLY_WHOLE);
       const endMs = Date.now() + 700 + round * 130;
       while (Date.now() < endMs) {
@@ -797,7 +800,7 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
     expect(place.has('dist')).toBe(false);
   });
 
-  test('waits for an archive that is being written', async () => {
+  test('waits for a file that somebody is writing', async () => {
     const { place } = await watchedPlace();
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     writeFileSync(place.path(`dist/${B}`), sdist('b', '1.0'));
@@ -807,7 +810,7 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
     expect(listed(place)).toEqual([A, B]);
   });
 
-  test('KEY_NOT_PUBLISHED, NO_KEY: says before the first turn what keeps it from ever signing', async () => {
+  test('KEY_NOT_PUBLISHED, NO_KEY: fails before the first cycle if it could never sign', async () => {
     const { place } = await watchedPlace();
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     expect((await place.json(['watch', 'dist'])).value).toMatchObject({ error: { code: 'NO_KEY' } });

@@ -11,7 +11,7 @@ const B = 'b-1.0.tar.gz';
 
 afterAll(endAll);
 
-/** Has the cache believe that a file was never touched since it was hashed: as where a disk loses bits by itself. */
+/** Makes the cache believe that nobody changed a file since it was hashed, as when a disk loses bits. */
 function hideWrite(place: Place, name: string): void {
   const path = place.path('dist/.packsign/cache');
   const bytes = readFileSync(path);
@@ -29,7 +29,7 @@ function hideWrite(place: Place, name: string): void {
   writeFileSync(path, Buffer.concat([Buffer.from(`packsign-cache 3 ${checksum}\n`), body]));
 }
 
-/** Two archives, published and old enough to be remembered. */
+/** Two published files, old enough for the cache. */
 async function rememberedPlace(settings: object): Promise<Place> {
   const { place } = await watchedPlace();
   place.write('dist/packsign.json', JSON.stringify(settings));
@@ -49,11 +49,11 @@ function flipBit(place: Place, name: string): Buffer {
 }
 
 describe.concurrent('"Scrub"', { timeout: 4 * PATIENCE_MS }, () => {
-  test('finds bytes that went bad though nobody wrote the file, says it once, and withdraws nothing', async () => {
+  test('finds bytes that went bad although nobody wrote the file, reports it once, and withdraws nothing', async () => {
     const place = await rememberedPlace({ Maintainer: 'Ada <ada@example.org>', Scrub: '1 second' });
     const good = flipBit(place, A);
     hideWrite(place, A);
-    // Until it has lain still it would be one that is being written.
+    // Until it is stable, it would count as a file that somebody is writing.
     await sleep(2100);
     const published = readFileSync(place.path('dist/packages.plist'));
     const watching = startWatch(place, KEY);
@@ -68,7 +68,7 @@ describe.concurrent('"Scrub"', { timeout: 4 * PATIENCE_MS }, () => {
     const listing = readFileSync(place.path('dist/packages.plist'), 'utf8');
     const sha256 = createHash('sha256').update(good).digest('hex');
     expect(published.includes(sha256) && listing.includes(sha256)).toBe(true);
-    // Restored, it is as it was signed.
+    // Restored, it has the signed bytes.
     writeFileSync(place.path(`dist/${A}`), good);
     await sleep(3000);
     expect(await watching.stop()).toBe(0);
@@ -76,7 +76,7 @@ describe.concurrent('"Scrub"', { timeout: 4 * PATIENCE_MS }, () => {
     expect((await place.packsign(['verify', 'dist', '--keys', 'pub.asc'])).status).toBe(0);
   });
 
-  test('goes on where the last watch ended, and is not done where it is not asked for', async () => {
+  test('continues where the last watch ended, and does nothing without the setting', async () => {
     const place = await rememberedPlace({ Maintainer: 'Ada <ada@example.org>', Scrub: '2 seconds' });
     const watching = startWatch(place, KEY);
     await watching.until({ event: 'ready' });

@@ -31,7 +31,7 @@ import {
 } from './watching.js';
 
 const SECONDS = Number(process.env['PACKSIGN_SOAK_SECONDS'] ?? 30);
-/** Archives that come and go; each always with the same bytes, as a release has. */
+/** Files that come and go; each always has the same bytes, like a release. */
 const POOL = 240;
 const MEGABYTE = 1024;
 
@@ -55,14 +55,14 @@ function releases(): readonly Release[] {
   });
 }
 
-/** What anybody does who drops releases into a directory, a few times in a second, until the end. */
+/** Adds and removes releases as a maintainer would, a few times a second, until the end. */
 async function churn(place: Place, endMs: number): Promise<Readonly<Record<string, number>>> {
   const done: Record<string, number> = {};
   const all = releases();
-  // Other bytes that lie still for a moment too long are listed, rightly, where no others were before.
+  // packsign rightly lists wrong bytes under a new name if they stay unchanged a moment too long.
   const listedBefore = new Set(listed(place));
   const writing = new Set<string>();
-  // The same course each time: what differs is how it meets the turns.
+  // The same sequence each time; only the moments of the cycles differ.
   let seed = 1;
   const next = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
   const pending: Promise<void>[] = [];
@@ -126,7 +126,7 @@ async function churn(place: Place, endMs: number): Promise<Readonly<Record<strin
   return done;
 }
 
-/** A sub-folder whose place is taken by a copy of itself. */
+/** Replaces a sub-folder by a copy of itself. */
 function swapFolder(place: Place, index: number, writing: ReadonlySet<string>): void {
   const folder = place.path(`dist/s${index}`);
   if (!existsSync(folder) || Array.from(writing).some((path) => path.startsWith(`s${index}/`))) return;
@@ -140,7 +140,7 @@ function swapFolder(place: Place, index: number, writing: ReadonlySet<string>): 
 
 interface Reading {
   reads: number;
-  /** Databases that were published at some moment, by hash. */
+  /** All databases that were ever published, by hash. */
   readonly states: Set<string>;
   readonly faults: string[];
 }
@@ -210,7 +210,7 @@ test(
     }, 500);
     const done = await churn(place, Date.now() + SECONDS * 1000);
 
-    // In the end everything is listed as it lies there, and nothing else.
+    // In the end the database lists all files as they are, and no others.
     const there = () =>
       readdirSync(place.path('dist'), { recursive: true })
         .map(String)
@@ -224,7 +224,7 @@ test(
     clearInterval(timer);
     expect(reading.faults).toEqual([]);
 
-    // The first of three parts warms up: caches, and what the runtime keeps for itself.
+    // The first of three parts warms up the caches and the runtime.
     const third = Math.floor(samples.length / 3);
     const [early, late] = [samples.slice(third, 2 * third), samples.slice(2 * third)];
     const flat = (of: (one: Sample) => number) => [median(early.map(of)), median(late.map(of))] as const;
@@ -245,7 +245,7 @@ test(
     const events = new Set(
       watching.lines.map(({ event, code }) => (code === null ? event : `${event} ${code}`)),
     );
-    // Bytes that were others for a moment may have been seen; nothing else may go wrong.
+    // A cycle may have seen the wrong bytes for a moment; nothing else may go wrong.
     const known = ['ready', 'signed', 'unchanged', 'refused BYTES_CHANGED', 'stopped'];
     expect(Array.from(events).filter((event) => !known.includes(event))).toEqual([]);
     expect(await watching.stop(), watching.stderr()).toBe(0);

@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-/** Writes as most programs do: what changed last are the bytes. */
+/** Writes as most programs do: the last change is one of bytes. */
 function write(name: string, bytes = name): void {
   mkdirSync(dirname(join(dist, name)), { recursive: true });
   writeFileSync(join(dist, name), bytes);
@@ -50,18 +50,18 @@ function drop(name: string, bytes = name): void {
   renameSync(made(bytes), join(dist, name));
 }
 
-/** Something that happens at a time after the beginning; `hint: false` when nobody is told of it. */
+/** An act at a time after the beginning; with `hint: false` no event reports it. */
 interface Step {
   readonly atMs: number;
   readonly act: (clock: { ms: number }) => void;
   readonly hint?: boolean;
 }
 
-/** A state that was handed out: when, what had settled, what had not. */
+/** A state that was yielded: when, which files were stable, which were not. */
 interface Seen {
   readonly atMs: number;
-  readonly settled: readonly string[];
-  readonly unsettled: readonly string[];
+  readonly stable: readonly string[];
+  readonly unstable: readonly string[];
   readonly changed: boolean;
 }
 
@@ -72,22 +72,22 @@ interface SceneOptions {
   readonly isRefused?: () => boolean;
   readonly kept?: readonly string[];
   readonly exclude?: readonly string[];
-  /** What a turn does, and how long it takes by the fake clock. */
+  /** The work of a cycle, and how long it takes by the fake clock. */
   readonly onTurn?: (state: DirectoryState) => number | undefined;
 }
 
 /**
- * Plays the steps over real files by a clock that only goes on while something is waited for. Times in
- * files are real: so the clock begins at the real present, and no step takes as long as it says.
+ * Plays the steps on real files, with a clock that only runs while something waits. The times of files are real, so the
+ * clock begins at the real present, and no step takes as long as it says.
  */
 async function play(steps: readonly Step[], options: SceneOptions = {}): Promise<readonly Seen[]> {
   const clock = { ms: Date.now() + 1 };
   const began = clock.ms;
-  // The scene's own time: the clock may be set meanwhile.
+  // Counted apart from the clock, which a step may set.
   let passedMs = 0;
   const left = [...steps].sort((a, b) => a.atMs - b.atMs);
   let rung = false;
-  /** Lets time pass, with whatever happens in it. */
+  /** Lets time pass, and runs the steps in it. */
   const pass = (ms: number) => {
     const endMs = passedMs + ms;
     for (let step = left[0]; step !== undefined && step.atMs <= endMs; step = left[0]) {
@@ -121,75 +121,75 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
     once: options.once ?? false,
   });
   for await (const state of states) {
-    // To ten milliseconds: a burst is waited for before every turn, if only for a moment.
+    // Rounded to ten milliseconds: before every cycle there is a short wait for a burst.
     const atMs = Math.floor(passedMs / 10) * 10;
     if (state.kind === 'seen') {
       const paths = state.scan.files.map(({ path }) => path);
       seen.push({
         atMs,
-        settled: paths.filter((path) => !state.unstable.has(path)),
-        unsettled: Array.from(state.unstable),
+        stable: paths.filter((path) => !state.unstable.has(path)),
+        unstable: Array.from(state.unstable),
         changed: state.changed,
       });
     } else {
-      seen.push({ atMs, settled: [state.error.code], unsettled: [], changed: false });
+      seen.push({ atMs, stable: [state.error.code], unstable: [], changed: false });
     }
     for (let ms = options.onTurn?.(state) ?? 0; ms > 0; ms -= 1) pass(1);
   }
   return seen;
 }
 
-/** The states after the first, which comes at once whatever is there. */
+/** The states after the first, which always comes at once. */
 async function later(steps: readonly Step[], options: SceneOptions = {}): Promise<readonly Seen[]> {
   const [first, ...rest] = await play(steps, options);
   expect(first?.atMs).toBe(0);
   return rest;
 }
 
-describe('what is there at the beginning', () => {
-  test('has its turn at once; what was written just now, when it has settled', async () => {
+describe('files that are there at the beginning', () => {
+  test('have a cycle at once; one that was just written, when it is stable', async () => {
     drop('a-1.tar.gz');
     write('b-1.tar.gz');
     const [first, second, ...rest] = await play([]);
-    expect(first).toEqual({ atMs: 0, settled: ['a-1.tar.gz'], unsettled: ['b-1.tar.gz'], changed: true });
-    expect(second).toMatchObject({ settled: ['a-1.tar.gz', 'b-1.tar.gz'], unsettled: [], changed: true });
+    expect(first).toEqual({ atMs: 0, stable: ['a-1.tar.gz'], unstable: ['b-1.tar.gz'], changed: true });
+    expect(second).toMatchObject({ stable: ['a-1.tar.gz', 'b-1.tar.gz'], unstable: [], changed: true });
     expect(second!.atMs).toBeGreaterThan(SETTLE_MS - 500);
     expect(second!.atMs).toBeLessThanOrEqual(SETTLE_MS + 1);
     expect(rest).toEqual([]);
   });
 
-  test('has a turn also when there is nothing', async () => {
-    expect(await play([])).toEqual([{ atMs: 0, settled: [], unsettled: [], changed: false }]);
+  test('have a cycle even if there are none', async () => {
+    expect(await play([])).toEqual([{ atMs: 0, stable: [], unstable: [], changed: false }]);
   });
 
-  test('may be no directory; a turn comes when there is one', async () => {
+  test('need no directory; a cycle comes when there is one', async () => {
     rmSync(dist, { recursive: true });
     const states = await play([{ atMs: 5000, act: () => drop('a-1.tar.gz') }], { untilMs: 6000 });
-    expect(states.map(({ settled }) => settled)).toEqual([['DIRECTORY_UNREADABLE'], ['a-1.tar.gz']]);
+    expect(states.map(({ stable }) => stable)).toEqual([['DIRECTORY_UNREADABLE'], ['a-1.tar.gz']]);
   });
 });
 
-describe('an archive that is written', () => {
-  test('in three pieces, a pause between them, is handed out once, with all of them', async () => {
+describe('a file that somebody writes', () => {
+  test('in three pieces, with pauses, counts once, with all of them', async () => {
     const states = await later([
       { atMs: 1000, act: () => write('a-1.tar.gz', 'one') },
       { atMs: 2500, act: () => appendFileSync(join(dist, 'a-1.tar.gz'), 'two') },
       { atMs: 4000, act: () => appendFileSync(join(dist, 'a-1.tar.gz'), 'three') },
     ]);
-    expect(states).toEqual([{ atMs: 6000, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 6000, stable: ['a-1.tar.gz'], unstable: [], changed: true }]);
   });
 
-  test('counts as settled only when nothing at all was touched for that long', async () => {
+  test('counts as stable only after the full time without any change', async () => {
     const path = join(dist, 'a-1.tar.gz');
     const states = await later([
       { atMs: 1000, act: () => write('a-1.tar.gz', 'bytes') },
-      // Neither size nor date of the bytes changes; the change of status does.
+      // Size and modification time stay the same; only the change time differs.
       { atMs: 2900, act: () => utimesSync(path, 1_700_000_000, 1_700_000_000) },
     ]);
     expect(states.map(({ atMs }) => atMs)).toEqual([4900]);
   });
 
-  test('and goes away before it has settled is never handed out', async () => {
+  test('and removes before it is stable never counts', async () => {
     const states = await later([
       { atMs: 1000, act: () => write('a-1.tar.gz', 'half of it') },
       { atMs: 2000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
@@ -197,51 +197,51 @@ describe('an archive that is written', () => {
     expect(states).toEqual([]);
   });
 
-  test('over a published one stays as it was until it has settled, and is gone when it goes away', async () => {
+  test('over a published one counts as unchanged until it is stable, and as gone when it goes away', async () => {
     drop('a-1.tar.gz');
     drop('b-1.tar.gz');
     const states = await later([
       { atMs: 1000, act: () => write('a-1.tar.gz', 'other bytes') },
       { atMs: 2000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
     ]);
-    expect(states).toEqual([{ atMs: 4000, settled: ['b-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 4000, stable: ['b-1.tar.gz'], unstable: [], changed: true }]);
   });
 
-  test('slowly does not hold up one that appears whole', async () => {
+  test('slowly does not delay one that appears complete', async () => {
     const pieces = Array.from({ length: 20 }, (_, index) => ({
       atMs: 1000 + index * 1000,
       act: () => appendFileSync(join(dist, 'slow-1.tar.gz'), `piece ${index}`),
     }));
     const states = await later([...pieces, { atMs: 5500, act: () => drop('a-1.tar.gz') }]);
     expect(states).toEqual([
-      { atMs: 5500, settled: ['a-1.tar.gz'], unsettled: ['slow-1.tar.gz'], changed: true },
-      { atMs: 22_000, settled: ['a-1.tar.gz', 'slow-1.tar.gz'], unsettled: [], changed: true },
+      { atMs: 5500, stable: ['a-1.tar.gz'], unstable: ['slow-1.tar.gz'], changed: true },
+      { atMs: 22_000, stable: ['a-1.tar.gz', 'slow-1.tar.gz'], unstable: [], changed: true },
     ]);
   });
 
-  test('slowly holds up others that were written for a while only', async () => {
+  test('slowly delays other written files only for a while', async () => {
     const pieces = Array.from({ length: 30 }, (_, index) => ({
       atMs: 1000 + index * 1000,
       act: () => appendFileSync(join(dist, 'slow-1.tar.gz'), `piece ${index}`),
     }));
     const [first, ...rest] = await later([...pieces, { atMs: 3500, act: () => write('a-1.tar.gz') }]);
-    // It has settled after 2 s, and waits three times that for the other.
-    expect(first).toMatchObject({ settled: ['a-1.tar.gz'], unsettled: ['slow-1.tar.gz'] });
+    // It is stable after 2 s, and waits three times that for the other.
+    expect(first).toMatchObject({ stable: ['a-1.tar.gz'], unstable: ['slow-1.tar.gz'] });
     expect(first!.atMs).toBeGreaterThanOrEqual(5500);
     expect(first!.atMs).toBeLessThanOrEqual(3500 + SETTLE_MS * 4 + 1000);
     expect(rest.map(({ atMs }) => atMs)).toEqual([32_000]);
   });
 
-  test('settles all the same when the clock is set back meanwhile', async () => {
+  test('becomes stable even if the clock is set back meanwhile', async () => {
     const states = await later([
       { atMs: 1000, act: () => write('a-1.tar.gz') },
       { atMs: 1500, act: (clock) => (clock.ms -= 3_600_000) },
     ]);
-    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], unsettled: [] }]);
+    expect(states).toMatchObject([{ stable: ['a-1.tar.gz'], unstable: [] }]);
     expect(states[0]!.atMs).toBeLessThanOrEqual(4000);
   });
 
-  test('of a file server whose clock is ahead settles by what is seen, not by its date', async () => {
+  test('on a file server with a fast clock becomes stable by our clock', async () => {
     const ahead = Date.now() / 1000 + 86_400;
     const act = () => {
       write('a-1.tar.gz');
@@ -266,10 +266,10 @@ describe('an archive that is written', () => {
   });
 });
 
-describe('a name that appears without a write after it', () => {
+describe('a file that appears without a write after it', () => {
   test('by rename counts at once', async () => {
     const states = await later([{ atMs: 1000, act: () => drop('a-1.tar.gz') }]);
-    expect(states).toEqual([{ atMs: 1000, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 1000, stable: ['a-1.tar.gz'], unstable: [], changed: true }]);
   });
 
   test('by hard link counts at once', async () => {
@@ -281,21 +281,21 @@ describe('a name that appears without a write after it', () => {
   test('by rename over a published one counts at once', async () => {
     drop('a-1.tar.gz');
     const states = await later([{ atMs: 1000, act: () => drop('a-1.tar.gz', 'other bytes') }]);
-    expect(states).toEqual([{ atMs: 1000, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 1000, stable: ['a-1.tar.gz'], unstable: [], changed: true }]);
   });
 
   test('by renaming a published one counts at once', async () => {
     drop('a-1.tar.gz');
     const act = () => renameSync(join(dist, 'a-1.tar.gz'), join(dist, 'b-1.tar.gz'));
-    expect(await later([{ atMs: 1000, act }])).toMatchObject([{ atMs: 1000, settled: ['b-1.tar.gz'] }]);
+    expect(await later([{ atMs: 1000, act }])).toMatchObject([{ atMs: 1000, stable: ['b-1.tar.gz'] }]);
   });
 
   test('in a new folder counts at once', async () => {
     const states = await later([{ atMs: 1000, act: () => drop('x/y/a-1.tar.gz') }]);
-    expect(states).toMatchObject([{ atMs: 1000, settled: ['x/y/a-1.tar.gz'] }]);
+    expect(states).toMatchObject([{ atMs: 1000, stable: ['x/y/a-1.tar.gz'] }]);
   });
 
-  test('after that, a write to it waits until it has settled', async () => {
+  test('waits until it is stable if somebody writes to it later', async () => {
     const states = await later([
       { atMs: 1000, act: () => drop('a-1.tar.gz') },
       { atMs: 1100, act: () => appendFileSync(join(dist, 'a-1.tar.gz'), 'more') },
@@ -304,8 +304,8 @@ describe('a name that appears without a write after it', () => {
   });
 });
 
-describe('turns', () => {
-  test('come for deletions once no more has gone for a settle time', async () => {
+describe('cycles', () => {
+  test('come for deletions once nothing more went away for a settle time', async () => {
     for (const name of ['a', 'b', 'c', 'd']) drop(`${name}-1.tar.gz`);
     const states = await later(
       ['a', 'b', 'c'].map((name, index) => ({
@@ -313,10 +313,10 @@ describe('turns', () => {
         act: () => unlinkSync(join(dist, `${name}-1.tar.gz`)),
       })),
     );
-    expect(states).toEqual([{ atMs: 6000, settled: ['d-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 6000, stable: ['d-1.tar.gz'], unstable: [], changed: true }]);
   });
 
-  test('come for deletions also while something is being written', async () => {
+  test('come for deletions also while somebody writes a file', async () => {
     drop('a-1.tar.gz');
     drop('b-1.tar.gz');
     const pieces = Array.from({ length: 20 }, (_, index) => ({
@@ -325,11 +325,11 @@ describe('turns', () => {
     }));
     const unlink = { atMs: 1200, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) };
     const [first] = await later([...pieces, unlink]);
-    expect(first).toMatchObject({ settled: ['b-1.tar.gz'], unsettled: ['slow-1.tar.gz'] });
+    expect(first).toMatchObject({ stable: ['b-1.tar.gz'], unstable: ['slow-1.tar.gz'] });
     expect(first!.atMs).toBeLessThanOrEqual(4200);
   });
 
-  test('come for deletions that never end, if late', async () => {
+  test('come late for deletions that never end', async () => {
     for (let index = 0; index < 60; index += 1) drop(`a-1.${index}.tar.gz`);
     const steps = Array.from({ length: 50 }, (_, index) => ({
       atMs: 1000 + index * 1000,
@@ -339,25 +339,25 @@ describe('turns', () => {
     expect(first!.atMs).toBeLessThanOrEqual(1000 + 10 * SETTLE_MS + 1000);
   });
 
-  test('do not come between the deletion of an archive and its being written anew', async () => {
+  test('do not come between the deletion of a file and its next version', async () => {
     drop('a-1.tar.gz');
     const states = await later([
       { atMs: 1000, act: () => unlinkSync(join(dist, 'a-1.tar.gz')) },
       { atMs: 2500, act: () => write('a-1.tar.gz') },
     ]);
-    expect(states).toEqual([{ atMs: 4500, settled: ['a-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 4500, stable: ['a-1.tar.gz'], unstable: [], changed: true }]);
   });
 
-  test('come at once for a rename, which takes a name away too', async () => {
+  test('come at once for a rename, although it removes a name too', async () => {
     for (const name of ['a', 'b']) drop(`${name}-1.tar.gz`);
     const states = await later([
       { atMs: 1000, act: () => unlinkSync(join(dist, 'b-1.tar.gz')) },
       { atMs: 1500, act: () => renameSync(join(dist, 'a-1.tar.gz'), join(dist, 'c-1.tar.gz')) },
     ]);
-    expect(states).toEqual([{ atMs: 1500, settled: ['c-1.tar.gz'], unsettled: [], changed: true }]);
+    expect(states).toEqual([{ atMs: 1500, stable: ['c-1.tar.gz'], unstable: [], changed: true }]);
   });
 
-  test('do not come while everything is being removed', async () => {
+  test('do not come while somebody removes everything', async () => {
     for (const name of ['a', 'b', 'c']) drop(`${name}-1.tar.gz`);
     const onTurn = ({ kind }: DirectoryState) => {
       if (kind === 'seen') for (const name of ['packages.plist', 'keys.asc']) write(name);
@@ -371,10 +371,7 @@ describe('turns', () => {
     const states = await later([...steps, { atMs: 2600, act: () => rmSync(dist, { recursive: true }) }], {
       onTurn,
     });
-    expect(states.map(({ settled }) => settled)).toEqual([
-      ['DIRECTORY_UNREADABLE'],
-      ['DIRECTORY_UNREADABLE'],
-    ]);
+    expect(states.map(({ stable }) => stable)).toEqual([['DIRECTORY_UNREADABLE'], ['DIRECTORY_UNREADABLE']]);
   });
 
   test('are few in a burst, and miss nothing of it', async () => {
@@ -384,7 +381,7 @@ describe('turns', () => {
     }));
     const states = await later(steps, { onTurn: () => 300 });
     expect(states.length).toBeLessThanOrEqual(8);
-    expect(states.at(-1)?.settled).toHaveLength(1000);
+    expect(states.at(-1)?.stable).toHaveLength(1000);
     expect(states.at(-1)!.atMs).toBeLessThanOrEqual(3000 + 4 * 1000);
   });
 
@@ -394,17 +391,17 @@ describe('turns', () => {
       act: () => (index === 100 ? drop('a-1.tar.gz') : undefined),
     }));
     const states = await later(steps, { untilMs: 40_000, onTurn: () => 100 });
-    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'] }]);
+    expect(states).toMatchObject([{ stable: ['a-1.tar.gz'] }]);
     expect(states[0]!.atMs).toBeLessThanOrEqual(1000 + 1000);
   });
 
-  test('come within a minute of what no hint told of', async () => {
+  test('come within a minute for a change without a hint', async () => {
     const states = await later([{ atMs: 1000, act: () => drop('a-1.tar.gz'), hint: false }]);
-    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], changed: true }]);
+    expect(states).toMatchObject([{ stable: ['a-1.tar.gz'], changed: true }]);
     expect(states[0]!.atMs).toBeLessThanOrEqual(61_000);
   });
 
-  test('do not come for hints of nothing, files that are no files, or archives that are excluded', async () => {
+  test('do not come for empty hints, files that are not listed, or excluded files', async () => {
     drop('a-1.tar.gz');
     const states = await later(
       [
@@ -418,7 +415,7 @@ describe('turns', () => {
     expect(states).toEqual([]);
   });
 
-  test('come when they are due though nothing changed', async () => {
+  test('come when they are due although nothing changed', async () => {
     drop('a-1.tar.gz');
     let dueMs = 5000;
     const states = await later([], {
@@ -434,36 +431,36 @@ describe('turns', () => {
 
   test('come once with what changed during the last one', async () => {
     drop('a-1.tar.gz');
-    let turns = 0;
+    let cycles = 0;
     const states = await play([], {
       onTurn: () => {
-        turns += 1;
-        if (turns === 1) drop('b-1.tar.gz');
+        cycles += 1;
+        if (cycles === 1) drop('b-1.tar.gz');
         return undefined;
       },
       untilMs: 70_000,
     });
-    expect(states.map(({ settled }) => settled)).toEqual([['a-1.tar.gz'], ['a-1.tar.gz', 'b-1.tar.gz']]);
+    expect(states.map(({ stable }) => stable)).toEqual([['a-1.tar.gz'], ['a-1.tar.gz', 'b-1.tar.gz']]);
   });
 });
 
-describe('what a turn depends on besides archives', () => {
-  /** Something the watcher gives no hint of, since packsign writes it itself. */
+describe('what a cycle depends on besides listed files', () => {
+  /** A change without a hint, since packsign writes this file itself. */
   function besideStep(name: string): Step {
     return { atMs: 3000, act: () => write(name), hint: false };
   }
 
   test.each(['packages.plist', 'keys.asc', 'packsign.json'])(
-    'somebody else writes %s: a turn comes within a second',
+    'somebody else writes %s: a cycle comes within a second',
     async (name) => {
       drop('a-1.tar.gz');
       const states = await later([besideStep(name)]);
-      expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], changed: false }]);
+      expect(states).toMatchObject([{ stable: ['a-1.tar.gz'], changed: false }]);
       expect(states[0]!.atMs).toBeLessThanOrEqual(4000);
     },
   );
 
-  test('what the turn writes itself is no reason for another', async () => {
+  test('files that the cycle writes itself need no other cycle', async () => {
     drop('a-1.tar.gz');
     const onTurn = () => {
       for (const name of ['packages.plist', 'keys.asc', 'packages.plist.asc', 'keys.gpg']) write(name);
@@ -472,11 +469,11 @@ describe('what a turn depends on besides archives', () => {
     expect(await later([], { onTurn })).toEqual([]);
   });
 
-  test('settings that change during a turn have another', async () => {
-    let turns = 0;
+  test('settings that change during a cycle need another', async () => {
+    let cycles = 0;
     const onTurn = () => {
-      turns += 1;
-      if (turns === 1) write('packsign.json', '{}');
+      cycles += 1;
+      if (cycles === 1) write('packsign.json', '{}');
       return undefined;
     };
     const states = await later([], { onTurn });
@@ -484,12 +481,12 @@ describe('what a turn depends on besides archives', () => {
     expect(states[0]!.atMs).toBeLessThanOrEqual(1000);
   });
 
-  test('an archive that cannot be listed has one turn, in which that is said', async () => {
+  test('a file that cannot be listed has one cycle, which reports it', async () => {
     const states = await later([{ atMs: 1000, act: () => drop('a (1)-1.tar.gz') }]);
-    expect(states).toEqual([{ atMs: 1000, settled: [], unsettled: [], changed: false }]);
+    expect(states).toEqual([{ atMs: 1000, stable: [], unstable: [], changed: false }]);
   });
 
-  test('after a refusal any other file that comes or goes has one', async () => {
+  test('after a refusal any file that comes or goes has one', async () => {
     const states = await later(
       [
         { atMs: 1000, act: () => write('key.asc') },
@@ -501,8 +498,8 @@ describe('what a turn depends on besides archives', () => {
   });
 });
 
-describe('a file that turns put right', () => {
-  test('gets a turn when it changes or goes, and none when nothing happened to it', async () => {
+describe('a file that cycles restore', () => {
+  test('has a cycle when it changes or goes, and otherwise none', async () => {
     drop('a-1.tar.gz');
     write('index.html', 'page');
     const states = await later(
@@ -521,7 +518,7 @@ describe('a file that turns put right', () => {
 });
 
 describe('a directory that lost its database', () => {
-  /** As a turn does when it publishes. */
+  /** As a cycle does when it publishes. */
   const publishing = {
     onTurn: ({ kind }: DirectoryState) => {
       if (kind === 'seen') for (const name of ['packages.plist', 'keys.asc']) write(name);
@@ -529,7 +526,7 @@ describe('a directory that lost its database', () => {
     },
   };
 
-  test('is being made anew: nothing has gone before it has lain still', async () => {
+  test('is being made again: nothing counts as gone until it is stable', async () => {
     for (const name of ['a', 'b', 'c']) drop(`${name}-1.tar.gz`);
     const steps = [
       { atMs: 1000, act: () => rmSync(dist, { recursive: true }) },
@@ -538,13 +535,13 @@ describe('a directory that lost its database', () => {
       { atMs: 4500, act: () => drop('c-1.tar.gz') },
     ];
     const states = await later(steps, publishing);
-    expect(states.map(({ atMs, settled }) => [atMs, ...settled])).toEqual([
+    expect(states.map(({ atMs, stable }) => [atMs, ...stable])).toEqual([
       [1000, 'DIRECTORY_UNREADABLE'],
       [6500, 'a-1.tar.gz', 'b-1.tar.gz', 'c-1.tar.gz'],
     ]);
   });
 
-  test('has its turn in the end though it never lies still', async () => {
+  test('has a cycle in the end even if it never becomes stable', async () => {
     drop('a-1.tar.gz');
     const steps = Array.from({ length: 60 }, (_, index) => ({
       atMs: 2000 + index * 1000,
@@ -556,41 +553,41 @@ describe('a directory that lost its database', () => {
     expect(first!.atMs).toBeLessThanOrEqual(1500 + 10 * SETTLE_MS + 1000);
   });
 
-  test('gets it back though nothing else happened', async () => {
+  test('gets it back although nothing else changed', async () => {
     drop('a-1.tar.gz');
     const act = () => unlinkSync(join(dist, 'packages.plist'));
     const states = await later([{ atMs: 1000, act, hint: false }], publishing);
-    expect(states).toMatchObject([{ settled: ['a-1.tar.gz'], changed: false }]);
+    expect(states).toMatchObject([{ stable: ['a-1.tar.gz'], changed: false }]);
     expect(states[0]!.atMs).toBeLessThanOrEqual(1000 + 500 + SETTLE_MS);
   });
 });
 
 describe('once', () => {
-  test('ends after one turn where everything has settled', async () => {
+  test('ends after one cycle if all files are stable', async () => {
     drop('a-1.tar.gz');
     const states = await play([{ atMs: 5000, act: () => drop('b-1.tar.gz') }], { once: true });
-    expect(states.map(({ settled }) => settled)).toEqual([['a-1.tar.gz']]);
+    expect(states.map(({ stable }) => stable)).toEqual([['a-1.tar.gz']]);
   });
 
-  test('waits for what is being written', async () => {
+  test('waits for files that somebody is writing', async () => {
     drop('a-1.tar.gz');
     write('b-1.tar.gz');
     const states = await play([{ atMs: 1000, act: () => appendFileSync(join(dist, 'b-1.tar.gz'), 'more') }], {
       once: true,
     });
-    expect(states.at(-1)).toMatchObject({ atMs: 3000, settled: ['a-1.tar.gz', 'b-1.tar.gz'] });
+    expect(states.at(-1)).toMatchObject({ atMs: 3000, stable: ['a-1.tar.gz', 'b-1.tar.gz'] });
     expect(states).toHaveLength(2);
   });
 
-  test('ends where there is nothing, or no directory', async () => {
+  test('ends if there are no files, or no directory', async () => {
     expect(await play([], { once: true })).toHaveLength(1);
     rmSync(dist, { recursive: true });
-    expect(await play([], { once: true })).toMatchObject([{ settled: ['DIRECTORY_UNREADABLE'] }]);
+    expect(await play([], { once: true })).toMatchObject([{ stable: ['DIRECTORY_UNREADABLE'] }]);
     expect(readdirSync(root)).toEqual([]);
   });
 });
 
-test('stops at once when it is told to while it waits', async () => {
+test('a wait stops at once on a signal', async () => {
   write('a-1.tar.gz');
   expect(await play([], { untilMs: 0 })).toHaveLength(1);
 });

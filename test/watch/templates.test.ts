@@ -16,7 +16,7 @@ function valuesOf(name: string): readonly string[] {
   return Array.from(UNIT.matchAll(new RegExp(`^${name}=(.*)$`, 'gm')), ([, value = '']) => value);
 }
 
-/** The command line of the one line that cron carries out, without time and user. */
+/** The command line in the only line for cron, without time and user. */
 function cronCommand(): string {
   const [line, ...more] = CRON.split('\n').filter((one) => /^[*\d]/.test(one));
   expect(more).toEqual([]);
@@ -42,13 +42,13 @@ describe.each([
 });
 
 describe('the systemd unit', () => {
-  /** The unit, with the program that is tested. */
+  /** The unit, with the program under test. */
   function unitFile(): string {
     const start = `ExecStart=${process.execPath} ${PROGRAM}`;
     return newPlace().write('packsign.service', UNIT.replace(/^ExecStart=\S+/m, start));
   }
 
-  test.runIf(hasTool('systemd-analyze'))('is one that systemd understands', () => {
+  test.runIf(hasTool('systemd-analyze'))('is valid for systemd', () => {
     const unit = unitFile();
     const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], {
       encoding: 'utf8',
@@ -57,7 +57,7 @@ describe('the systemd unit', () => {
   });
 
   test.runIf(hasTool('systemd-analyze'))('exposes little of the machine', (context) => {
-    // An exposure of 10 is everything, of 0 nothing; what is left are the user's own files.
+    // An exposure of 10 is everything, of 0 nothing; the user's own files remain.
     const security = ['security', '--offline=true', '--threshold=20', '--no-pager', unitFile()];
     const exposure = spawnSync('systemd-analyze', security, { encoding: 'utf8' });
     if (exposure.stderr.includes('unrecognized option'))
@@ -83,7 +83,7 @@ describe('the systemd unit', () => {
     expect(listed(place)).toEqual(['a-1.0.tar.gz']);
   });
 
-  test('lets it write above the directory, which may be made anew, and hides nothing that the lock needs', () => {
+  test('lets it write above the directory, which may be made again, and hides nothing that the lock needs', () => {
     expect(valuesOf('ProtectSystem')).toEqual(['strict']);
     expect(valuesOf('ReadWritePaths')).toEqual(['/srv/releases']);
     expect([
@@ -111,7 +111,7 @@ describe('the systemd unit', () => {
     );
     const [allowed, denied] = [callsOf(['@system-service']), callsOf(['@privileged', '@resources'])];
     for (const set of [made, allowed, denied]) expect(set.size).toBeGreaterThan(20);
-    // What the runtime only tries: it does without where that is refused with EPERM.
+    // The runtime only tries these, and does without them if the system answers EPERM.
     const tried = new Set(['pkey_alloc', 'io_uring_setup']);
     const forbidden = Array.from(made).filter(
       (name) => !tried.has(name) && (!allowed.has(name) || denied.has(name)),
@@ -136,7 +136,7 @@ function callsOf(sets: readonly string[]): ReadonlySet<string> {
   return calls;
 }
 
-test('the line for cron signs, mails nothing of that, and mails what waits for a person', async () => {
+test('the line for cron signs without a mail, and mails what waits for a person', async () => {
   const { place } = await watchedPlace();
   drop(place, 'dist/a-1.0.tar.gz', sdist('a', '1.0'));
   mkdirSync(place.path('bin'));

@@ -14,7 +14,7 @@ const SEEN: DirectoryState = {
   changed: true,
 };
 
-/** A clock that goes on by a second whenever it is looked at. */
+/** A clock that advances by a second each time that it is read. */
 function tickingClock(): () => Date {
   let seconds = 0;
   return () => new Date(BEGIN.getTime() + (seconds += 1) * 1000);
@@ -24,7 +24,7 @@ function news(event: Notice['event'], more: Partial<Notice> = {}): Notice {
   return { event, code: null, paths: [], withdrawn: [], message: null, hint: null, warnings: [], ...more };
 }
 
-function turn(...all: readonly Notice[]): Cycle {
+function cycle(...all: readonly Notice[]): Cycle {
   return { news: all, issued: BEGIN, again: 'no' };
 }
 
@@ -32,12 +32,12 @@ async function* scripted(count: number): AsyncGenerator<DirectoryState, void, vo
   for (let given = 0; given < count; given += 1) yield await Promise.resolve(SEEN);
 }
 
-/** What the loop says of these turns, one after the other. */
-async function eventsOf(turns: readonly Cycle[]): Promise<readonly WatchEvent[]> {
-  const left = [...turns];
+/** The events of the loop for these cycles. */
+async function eventsOf(cycles: readonly Cycle[]): Promise<readonly WatchEvent[]> {
+  const left = [...cycles];
   const take = () => Promise.resolve(left.shift()!);
   return await collect(
-    watchCycles(scripted(turns.length), {
+    watchCycles(scripted(cycles.length), {
       cycles: { take },
       timing: { took: () => undefined },
       clock: tickingClock(),
@@ -58,8 +58,8 @@ function words(events: readonly WatchEvent[]): readonly string[] {
 }
 
 describe('the loop', () => {
-  test('says what a turn came to, then that it is ready, and at the end that it stopped', async () => {
-    const events = await eventsOf([turn(news('signed', { paths: ['a-1.0.tar.gz'] }))]);
+  test('reports the result of a cycle, then that it is ready, and at the end that it stopped', async () => {
+    const events = await eventsOf([cycle(news('signed', { paths: ['a-1.0.tar.gz'] }))]);
     const after = (seconds: number) => new Date(BEGIN.getTime() + seconds * 1000);
     const bare = { code: null, paths: [], withdrawn: [], message: null, hint: null, warnings: [] };
     expect(events).toEqual([
@@ -69,24 +69,24 @@ describe('the loop', () => {
     ]);
   });
 
-  test('is ready once, after the first turn, whatever that came to', async () => {
-    expect(words(await eventsOf([turn(news('error', { code: 'LOCKED' })), turn(), turn()]))).toEqual([
+  test('is ready once, after the first cycle, whatever its result', async () => {
+    expect(words(await eventsOf([cycle(news('error', { code: 'LOCKED' })), cycle(), cycle()]))).toEqual([
       'error LOCKED',
       'ready',
       'stopped',
     ]);
-    expect(words(await eventsOf([turn(), turn(news('signed'))]))).toEqual(['ready', 'signed', 'stopped']);
+    expect(words(await eventsOf([cycle(), cycle(news('signed'))]))).toEqual(['ready', 'signed', 'stopped']);
   });
 
-  test('stops without a turn when nothing ever settles', async () => {
+  test('stops without a cycle if nothing ever becomes stable', async () => {
     expect(words(await eventsOf([]))).toEqual(['stopped']);
     expect((await eventsOf([]))[0]?.issued).toBeNull();
   });
 
-  test('says a trouble once while it lasts, and again after it went away', async () => {
+  test('reports a trouble once while it lasts, and again if it comes back', async () => {
     const held = news('held', { code: 'NAME_MISMATCH', paths: ['a-1.0.tar.gz'] });
     const more = news('held', { code: 'NAME_MISMATCH', paths: ['a-1.0.tar.gz', 'b-1.0.tar.gz'] });
-    const events = await eventsOf([turn(held), turn(held), turn(more), turn(more), turn(), turn(held)]);
+    const events = await eventsOf([cycle(held), cycle(held), cycle(more), cycle(more), cycle(), cycle(held)]);
     expect(words(events)).toEqual([
       'held NAME_MISMATCH a-1.0.tar.gz',
       'ready',
@@ -96,34 +96,34 @@ describe('the loop', () => {
     ]);
   });
 
-  test('tells troubles without paths from each other by what they say', async () => {
+  test('distinguishes troubles without paths by their messages', async () => {
     const refused = (message: string) => news('refused', { code: 'MASS_REMOVAL', message });
     const events = await eventsOf([
-      turn(refused('11 of 20')),
-      turn(refused('11 of 20')),
-      turn(refused('12 of 20')),
+      cycle(refused('11 of 20')),
+      cycle(refused('11 of 20')),
+      cycle(refused('12 of 20')),
     ]);
     expect(events.map(({ message }) => message)).toEqual(['11 of 20', null, '12 of 20', null]);
   });
 
-  test('says what is no trouble each time', async () => {
+  test('reports everything else each time', async () => {
     const events = await eventsOf([
-      turn(news('unchanged')),
-      turn(news('unchanged')),
-      turn(news('refreshed')),
+      cycle(news('unchanged')),
+      cycle(news('unchanged')),
+      cycle(news('refreshed')),
     ]);
     expect(words(events)).toEqual(['unchanged', 'ready', 'unchanged', 'refreshed', 'stopped']);
   });
 
-  test('goes on with what else a turn came to beside a trouble that is known', async () => {
+  test('reports the other results of a cycle beside a known trouble', async () => {
     const held = news('held', { code: 'SETTINGS_CHANGED' });
-    const events = await eventsOf([turn(held), turn(held, news('signed', { paths: ['b-1.0.tar.gz'] }))]);
+    const events = await eventsOf([cycle(held), cycle(held, news('signed', { paths: ['b-1.0.tar.gz'] }))]);
     expect(words(events)).toEqual(['held SETTINGS_CHANGED', 'ready', 'signed b-1.0.tar.gz', 'stopped']);
   });
 
-  test('never takes two turns at once, and asks for the next state only after the last turn', async () => {
+  test('never runs two cycles at once, and asks for the next state only after the last cycle', async () => {
     const log: string[] = [];
-    async function* settled(): AsyncGenerator<DirectoryState, void, void> {
+    async function* states(): AsyncGenerator<DirectoryState, void, void> {
       for (let given = 0; given < 3; given += 1) {
         log.push('state');
         yield await Promise.resolve(SEEN);
@@ -133,27 +133,27 @@ describe('the loop', () => {
       log.push('begin');
       await new Promise((done) => setTimeout(done, 5));
       log.push('end');
-      return turn(news('signed'));
+      return cycle(news('signed'));
     };
     const timing = { took: () => log.push('took') };
-    for await (const event of watchCycles(settled(), { cycles: { take }, timing, clock: tickingClock() })) {
+    for await (const event of watchCycles(states(), { cycles: { take }, timing, clock: tickingClock() })) {
       log.push(event.event);
     }
     const one = ['state', 'begin', 'end', 'took', 'signed'];
     expect(log).toEqual([...one, 'ready', ...one, ...one, 'stopped']);
   });
 
-  test('ends with what a turn throws: nothing that is known is thrown there', async () => {
+  test('ends with an error that a cycle throws, since cycles throw only bugs', async () => {
     const events = watchCycles(scripted(1), {
-      cycles: { take: () => Promise.reject(new PacksignError('NO_KEY', 'not in a turn')) },
+      cycles: { take: () => Promise.reject(new PacksignError('NO_KEY', 'not in a cycle')) },
       timing: { took: () => undefined },
       clock: tickingClock(),
     });
-    await expect(collect(events)).rejects.toThrow('not in a turn');
+    await expect(collect(events)).rejects.toThrow('not in a cycle');
   });
 });
 
-describe('when a turn is due by itself', () => {
+describe('a cycle without a change is due', () => {
   function scene(refreshDate: () => Date | null = () => null) {
     const clock = { ms: BEGIN.getTime() };
     const timing = makeTiming({ refreshDate }, () => new Date(clock.ms));
@@ -161,7 +161,7 @@ describe('when a turn is due by itself', () => {
     return { clock, timing, took, inMs: () => timing.dueMs() - clock.ms };
   }
 
-  test('never, where nothing expires and nothing failed', () => {
+  test('never, if nothing expires and nothing failed', () => {
     const { took, timing, inMs } = scene();
     expect(inMs()).toBe(Infinity);
     took('no');
@@ -169,7 +169,7 @@ describe('when a turn is due by itself', () => {
     expect(timing.isRefused()).toBe(false);
   });
 
-  test('after a failure soon, and ever later up to a minute, until one goes well', () => {
+  test('soon after a failure, then later and later up to a minute, until one succeeds', () => {
     const { took, inMs } = scene();
     const waits = Array.from({ length: 9 }, () => {
       took('soon');
@@ -182,7 +182,7 @@ describe('when a turn is due by itself', () => {
     expect(inMs()).toBe(500);
   });
 
-  test('a minute after a refusal: a key may have been extended, a file put back unseen', () => {
+  test('a minute after a refusal, since somebody may have extended a key or restored a file', () => {
     const { took, timing, inMs } = scene();
     took('later');
     expect(inMs()).toBe(60_000);
@@ -192,7 +192,7 @@ describe('when a turn is due by itself', () => {
     expect(timing.isRefused()).toBe(false);
   });
 
-  test('when the database wants to be signed anew; a minute later where that was refused', () => {
+  test('when the database must be signed again; a minute later if that was refused', () => {
     const due = new Date(BEGIN.getTime() + 5000);
     const { clock, took, inMs } = scene(() => due);
     expect(inMs()).toBe(5000);
@@ -202,7 +202,7 @@ describe('when a turn is due by itself', () => {
     expect(inMs()).toBe(60_000);
   });
 
-  test('no later than that when the clock is set back', () => {
+  test('no later than that even if the clock is set back', () => {
     const { clock, took, inMs } = scene();
     took('soon');
     clock.ms -= 3_600_000;

@@ -22,7 +22,7 @@ export interface Line {
   readonly warnings: readonly { readonly code: string; readonly path: string | null }[];
 }
 
-/** What an event is expected to have. */
+/** The expected parts of an event. */
 export type Wanted = Partial<Pick<Line, 'event' | 'code' | 'paths'>>;
 
 /** A `packsign watch` that runs. */
@@ -30,11 +30,11 @@ export interface Watching {
   readonly pid: number;
   /** Every line so far. */
   readonly lines: readonly Line[];
-  /** Waits for the next line like this; those before it are passed over, but listed when it does not come. */
+  /** Waits for the next line like this. Skips those before it, and lists them if it does not come. */
   readonly until: (wanted: Wanted) => Promise<Line>;
-  /** Lines that come within a while. */
+  /** The lines of a while. */
   readonly during: (ms: number) => Promise<readonly Line[]>;
-  /** Asks it to stop, waits for its end and gives its exit status. */
+  /** Asks it to stop, waits for its end and returns its exit status. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>;
   /** Waits for it to end by itself. */
   readonly ended: () => Promise<number | null>;
@@ -44,16 +44,16 @@ export interface Watching {
 
 export interface WatchOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Runs as this user: the one who runs the tests may be allowed to read everything. */
+  /** Runs as this user, since the one who runs the tests may be root. */
   readonly uid?: number;
   /** Without --json. */
   readonly human?: boolean;
-  /** Runs through another program, which gets the command line of packsign. */
+  /** Runs another program with packsign's command line. */
   readonly through?: readonly [string, ...string[]];
 }
 
 const PROGRAM = resolve('dist/bin/packsign.js');
-/** Far more than anything here takes: two slow cores may be shared with the rest of the tests. */
+/** Far more than anything here takes, even on two slow cores that run other tests too. */
 export const PATIENCE_MS = 45_000;
 
 const running = new Set<ChildProcessWithoutNullStreams>();
@@ -61,7 +61,7 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Ends whatever a failed test left running. */
+/** Ends every process that a failed test left. */
 export function endAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
@@ -189,7 +189,7 @@ export async function watchedPlace(options: NewKeyOptions = {}): Promise<{ place
   return { place, key };
 }
 
-/** Puts a file under its name by rename, complete at once: its last write was a while ago. */
+/** Puts a file under its name by rename, complete at once; its last write was a while ago. */
 export function drop(place: Place, name: string, bytes: string | Uint8Array): void {
   const made = place.write('incoming/file', bytes);
   utimesSync(made, 1_700_000_000, 1_700_000_000);
@@ -197,7 +197,7 @@ export function drop(place: Place, name: string, bytes: string | Uint8Array): vo
   renameSync(made, place.path(name));
 }
 
-/** The published database, not verified. */
+/** The published database, without verifying it. */
 export function published(place: Place, name = 'dist'): Database {
   return decodeDatabase(place.read(`${name}/packages.plist`));
 }
@@ -207,7 +207,7 @@ export function listed(place: Place, name = 'dist'): readonly string[] {
   return Array.from(published(place, name).Archives.keys());
 }
 
-/** Bytes at `packages.plist` and the signature that stands beside them, held against `keys.gpg` with gpgv. */
+/** Checks `packages.plist` and the signature beside it against `keys.gpg`, with gpgv. */
 export function gpgvState(folder: string): 'good' | 'none' | 'bad' | 'unsigned' {
   const database = join(folder, 'packages.plist');
   if (!existsSync(database)) return 'none';
@@ -219,7 +219,7 @@ export function gpgvState(folder: string): 'good' | 'none' | 'bad' | 'unsigned' 
   return status === 0 ? 'good' : 'bad';
 }
 
-/** The invariant of docs/FORMAT.md §1, and what a user sees: everything listed is there as it was signed. */
+/** The invariant of docs/FORMAT.md §1, as users see it: every listed file is there as it was signed. */
 export async function expectSound(place: Place, name = 'dist'): Promise<void> {
   expect(gpgvState(place.path(name))).toBe('good');
   const { status, run } = await place.json(['verify', name, '--keys', 'pub.asc']);

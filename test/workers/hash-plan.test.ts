@@ -25,21 +25,21 @@ function shapes(sizesMib: readonly number[], threads: number, md5 = true): reado
 
 const times = (count: number, mib: number) => Array.from({ length: count }, () => mib);
 
-describe('the plan of hashing', () => {
-  test('reads long files of like size together, eight at most, and every thread gets its part', () => {
+describe('planning the hashing', () => {
+  test('reads up to eight long files of similar size together, and gives every thread its share', () => {
     expect(shapes(times(16, 128), 2)).toEqual([times(8, 128), times(8, 128)]);
     expect(shapes(times(20, 128), 2)).toEqual(times(4, 5).map((count) => times(count, 128)));
     expect(shapes(times(16, 128), 8)).toEqual(times(8, 2).map((count) => times(count, 128)));
     expect(shapes(times(17, 10), 1)).toEqual([times(6, 10), times(6, 10), times(5, 10)]);
   });
 
-  test('reads them one by one without MD5, and where there is little', () => {
+  test('reads them one by one without MD5, and if there are few bytes', () => {
     expect(shapes(times(16, 128), 2, false)).toEqual(times(16, 1).map(() => [128]));
     expect(shapes(times(6, 10), 2)).toEqual(times(6, 1).map(() => [10]));
     expect(shapes(times(3000, 0.05), 2)).toEqual(times(3000, 1).map(() => [0.05]));
   });
 
-  test('leaves to itself what is much longer than the others, and reads the last of such twice at once', () => {
+  test('reads a much longer file alone, and the last of these once for each digest', () => {
     expect(shapes([20, 500, 20, 340], 2)).toEqual([[500], [340], [20, 20]]);
     const [first, second, ...others] = plan([900, ...times(8, 10)], 2);
     expect([first, second]).toMatchObject([
@@ -50,7 +50,7 @@ describe('the plan of hashing', () => {
     expect(shapes([10_000, 7000, ...times(14, 1000)], 8).slice(0, 2)).toEqual([[10_000], [10_000]]);
   });
 
-  test('begins with what takes longest, and gives every file both digests', () => {
+  test('begins with the longest tasks, and gives every file both digests', () => {
     const sizes = [0, 0.01, 9, 300, 40, 0.07, 1, 2, 80, 80, 79, 78, 3, 0.02];
     for (const threads of [1, 2, 3, 8]) {
       const tasks = plan(sizes, threads);

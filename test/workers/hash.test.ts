@@ -111,7 +111,7 @@ describe('hashing', () => {
     expect(results[3]).toMatchObject(expected(contents[3]!, true));
   });
 
-  it('T15: of files that are read together those fail that are not what was scanned, and the others go on', async () => {
+  it('T15: of files that are read together, those fail that are not the scanned ones, and the others go on', async () => {
     const contents = write(Array.from({ length: 20 }, (_, index) => 4 * MIB + index));
     const files = scan();
     const path = (index: number) => join(directory, files[index]?.path ?? '');
@@ -134,7 +134,7 @@ describe('hashing', () => {
     await expect.poll(openFiles, { timeout: 5000 }).toBe(0);
   });
 
-  it('T15: a file that changes after it was read together with others fails, whatever was made of its bytes', async () => {
+  it('T15: a file fails if it changes after it was read together with others', async () => {
     const contents = write(Array.from({ length: 3 }, (_, index) => 400_000 + index));
     const files = scan().map((file, index) => (index === 1 ? changing(file) : file));
     const results = await digestAll(files, false);
@@ -156,7 +156,7 @@ describe('hashing', () => {
     };
   }
 
-  it('T15: a file that gives fewer bytes than its size fails, and is not made up with what was read before', async (context) => {
+  it('T15: a file with fewer bytes than its size fails, and gets no bytes of an earlier file', async (context) => {
     const path = '/sys/kernel/mm/transparent_hugepage/enabled';
     if (!existsSync(path)) skip(context, `there is no ${path}`);
     const file = { path, identity: identityOf(lstatSync(path, { bigint: true })) };
@@ -218,7 +218,7 @@ describe('hashing', () => {
     return results;
   }
 
-  it('T15: half of a split file that fails, fails the file', async () => {
+  it('T15: a split file fails if one half fails', async () => {
     write([40 * MIB]);
     const files = scan();
     appendFileSync(join(directory, files[0]?.path ?? ''), 'x');
@@ -226,7 +226,7 @@ describe('hashing', () => {
     expect(result).toMatchObject({ kind: 'failed', code: 'CHANGED_WHILE_READ' });
   });
 
-  it('goes on in threads that came up before there was work, while this one does something else', async () => {
+  it('works on threads that started before there was work, while this one does something else', async () => {
     const contents = write(Array.from({ length: 1200 }, (_, index) => index));
     const threads = openThreads();
     warmUpToHash(threads, 1200);
@@ -245,7 +245,7 @@ describe('hashing', () => {
     );
   });
 
-  it('starts a thread anew where one died before there was work', async () => {
+  it('replaces a thread that died before there was work', async () => {
     const contents = write(Array.from({ length: 1200 }, (_, index) => index));
     const threads = { ...openThreads(), count: 2 };
     // It cannot do such a thing.
@@ -256,7 +256,7 @@ describe('hashing', () => {
     expect(results.map(({ kind }) => kind)).toEqual(contents.map(() => 'digested'));
   });
 
-  it('fails where a thread dies over its work, and does not wait for it', async () => {
+  it('fails without waiting if a thread dies at work', async () => {
     write(Array.from({ length: 1200 }, (_, index) => index));
     const threads = { ...openThreads(), count: 2 };
     threads.share({ kind: 'nothing' }, 1);
@@ -265,7 +265,7 @@ describe('hashing', () => {
     threads.stop();
   });
 
-  it('that nobody waits for ends with its threads', async () => {
+  it('ends with its threads if nobody waits for it', async () => {
     write(Array.from({ length: 1200 }, (_, index) => index));
     const threads = openThreads();
     warmUpToHash(threads, 1200);

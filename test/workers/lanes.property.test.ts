@@ -42,7 +42,7 @@ const wholeBlocks = fc.integer({ min: 1, max: room / 64 }).map((blocks) => block
 const partSizes = fc.array(wholeBlocks, { minLength: LANES, maxLength: LANES });
 
 describe('MD5 in lanes', () => {
-  test('is MD5 of each of up to as many messages as there are lanes, whatever their lengths and parts', () => {
+  test('is the MD5 of each message, for any lengths and parts', () => {
     const messages = fc.array(fc.oneof(message(200), message(5000)), { minLength: 1, maxLength: LANES });
     fc.assert(
       fc.property(messages, partSizes, (some, sizes) => {
@@ -52,7 +52,7 @@ describe('MD5 in lanes', () => {
     );
   });
 
-  test('is right at every length around the end of a block, beside messages that go on and that are over', () => {
+  test('is right for every length around the end of a block, next to longer and finished messages', () => {
     const long = Uint8Array.from({ length: 1000 }, (_, at) => (at * 7) & 255);
     for (let length = 0; length <= 200; length += 1) {
       const some = [long.subarray(0, length), long, long.subarray(0, 1), long.subarray(0, length + 64), long];
@@ -69,7 +69,7 @@ describe('MD5 in lanes', () => {
     },
   );
 
-  test('goes on past the 512 MiB at which the count of bits takes more than 32 of them', () => {
+  test('is right beyond 512 MiB, where the count of bits exceeds 32 bits', () => {
     const part = Buffer.alloc(room, 'x');
     const parts = 2 ** 29 / room;
     const whole = createHash('md5');

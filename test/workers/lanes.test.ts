@@ -39,7 +39,7 @@ async function build(settings: object, nodeOptions = ''): Promise<Database> {
 }
 
 describe('MD5 of many long archives', () => {
-  test('is that of each, read once with its SHA-256 and its metadata', async () => {
+  test('is right for each file, read once with its SHA-256 and its metadata', async () => {
     const { Archives, Packages } = await build({});
     for (const [name, bytes] of releases) {
       expect(Archives.get(name)?.SHA256).toBe(createHash('sha256').update(bytes).digest('hex'));
@@ -50,12 +50,12 @@ describe('MD5 of many long archives', () => {
     expect(Packages).toHaveLength(COUNT);
   });
 
-  test('is the same where there is no WebAssembly', async () => {
+  test('is the same without WebAssembly', async () => {
     const together = await build({});
     expect(await build({}, '--jitless')).toEqual(together);
   });
 
-  test('is not made where no PackMan client is served', async () => {
+  test('is not computed if no PackMan client is served', async () => {
     const { Packages } = await build({ PackMan: false });
     expect(Packages.filter((entry) => entry.MD5Sum !== undefined)).toEqual([]);
   });

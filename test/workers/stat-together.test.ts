@@ -60,7 +60,7 @@ describe('the status of many files', () => {
     expect(found).toEqual(paths.map((_, index) => real[index % names.length]));
   });
 
-  it('is not known of files that are gone, and of nothing else', () => {
+  it('is unknown only for files that are gone', () => {
     const names = write(50);
     unlinkSync(join(directory, names[7] ?? ''));
     const paths = Array.from({ length: MANY }, (_, index) => names[index % names.length] ?? '');
@@ -72,7 +72,7 @@ describe('the status of many files', () => {
     ).toEqual([]);
   });
 
-  it('is shared from where another thread pays, and among no more than there are', () => {
+  it('is shared once another thread pays off, with no more threads than there are', () => {
     const of = (count: number, files: number) => threadsToStat({ ...openThreads(), count }, files);
     expect([of(2, 20_000), of(2, MANY), of(8, 250_000), of(4, 250_000), of(1, 250_000)]).toEqual([
       0, 1, 7, 3, 0,
@@ -80,7 +80,7 @@ describe('the status of many files', () => {
   });
 });
 
-it('a scan in several threads finds what one does, also where another one dies over what it had taken', () => {
+it('a scan on several threads finds the same as on one, even if a thread dies at work', () => {
   write(MANY);
   const scan = (threads?: Threads) => {
     const stat = threads === undefined ? {} : { stat: statWith(threads) };

@@ -1,149 +1,66 @@
 import type { Listed } from '../command.js';
 
-/** Every command, in the order of the help. Each is loaded when it is called: nobody waits for the others. */
-export const COMMANDS: readonly Listed[] = [
-  {
-    usage: 'init [directory]',
-    summary: 'write packsign.json, the settings of a directory',
-    group: 'maintain',
-    load: async () => (await import('./init.js')).initCommand,
-  },
-  {
-    usage: 'key generate',
-    summary: 'make an OpenPGP key for signing releases',
-    group: 'maintain',
-    load: async () => (await import('./key.js')).keyGenerateCommand,
-  },
-  {
-    usage: 'key show <key>',
-    summary: 'show what a key holds, and what verifiers say of it',
-    group: 'maintain',
-    load: async () => (await import('./key.js')).keyShowCommand,
-  },
-  {
-    usage: 'key check-backup <file>',
-    summary: 'try out a backup of a secret key, in memory',
-    group: 'maintain',
-    load: async () => (await import('./key-renew.js')).keyCheckBackupCommand,
-  },
-  {
-    usage: 'key publish [directory]',
-    summary: 'add keys to keys.asc, which people are told to trust',
-    group: 'maintain',
-    load: async () => (await import('./key-publish.js')).keyPublishCommand,
-  },
-  {
-    usage: 'key extend <file> [directory]',
-    summary: 'move the expiry of a key, and publish that',
-    group: 'maintain',
-    load: async () => (await import('./key-renew.js')).keyExtendCommand,
-  },
-  {
-    usage: 'key rotate <file> [directory]',
-    summary: 'give a key a new signing subkey, and publish it',
-    group: 'maintain',
-    load: async () => (await import('./key-renew.js')).keyRotateCommand,
-  },
-  {
-    usage: 'key revoke <file> [directory]',
-    summary: 'revoke a key or a subkey, and publish that',
-    group: 'maintain',
-    load: async () => (await import('./key-renew.js')).keyRevokeCommand,
-  },
-  {
-    usage: 'build [directory]',
-    summary: 'hash every file, write the database; --key signs it',
-    group: 'maintain',
-    load: async () => (await import('./build.js')).buildCommand,
-  },
-  {
-    usage: 'diff [directory]',
-    summary: 'show what the next database would change',
-    group: 'maintain',
-    load: async () => (await import('./diff.js')).diffCommand,
-  },
-  {
-    usage: 'sign [directory]',
-    summary: 'sign the waiting database and publish it',
-    group: 'maintain',
-    load: async () => (await import('./sign.js')).signCommand,
-  },
-  {
-    usage: 'watch [directory]',
-    summary: 'keep the database signed while releases land',
-    group: 'maintain',
-    load: async () => (await import('./watch.js')).watchCommand,
-  },
-  {
-    usage: 'status [directory]',
-    summary: 'say what state a directory is in and what to do next',
-    group: 'maintain',
-    load: async () => (await import('./status.js')).statusCommand,
-  },
-  {
-    usage: 'page [directory]',
-    summary: 'write the page that people copy key and address from',
-    group: 'maintain',
-    load: async () => (await import('./page.js')).pageCommand,
-  },
-  {
-    usage: 'serve [directory]',
-    summary: 'show a directory as a web server would',
-    group: 'maintain',
-    load: async () => (await import('./serve.js')).serveCommand,
-  },
-  {
-    usage: 'export [directory]',
-    summary: 'print what is published in another dialect',
-    group: 'maintain',
-    load: async () => (await import('./export.js')).exportCommand,
-  },
-  {
-    usage: 'verify [target]',
-    summary: 'say whose a database is, and check every archive',
-    group: 'trust',
-    load: async () => (await import('./verify.js')).verifyCommand,
-  },
-  {
-    usage: 'trust add <url>',
-    summary: 'trust a database by its key, and know it from then on',
-    group: 'trust',
-    load: async () => (await import('./trust.js')).trustAddCommand,
-  },
-  {
-    usage: 'trust list',
-    summary: 'show the databases that you trust, their keys, and why',
-    group: 'trust',
-    load: async () => (await import('./trust.js')).trustListCommand,
-  },
-  {
-    usage: 'trust refresh [db..]',
-    summary: 'fetch newer certificates, and see what is proposed',
-    group: 'trust',
-    load: async () => (await import('./trust.js')).trustRefreshCommand,
-  },
-  {
-    usage: 'trust remove <db>',
-    summary: 'trust a database no longer',
-    group: 'trust',
-    load: async () => (await import('./trust.js')).trustRemoveCommand,
-  },
-  {
-    usage: 'trust export [db..]',
-    summary: 'print addresses and keys, to ship with a program',
-    group: 'trust',
-    load: async () => (await import('./trust.js')).trustExportCommand,
-  },
-  {
-    usage: 'list [target]',
-    summary: 'list the packages of a database, with its padlock',
-    group: 'trust',
-    load: async () => (await import('./list.js')).listCommand,
-  },
-  {
-    usage: 'get <packages..>',
-    summary: 'download packages that are what was signed',
-    group: 'trust',
-    load: async () => (await import('./get.js')).getCommand,
-  },
+type Row = readonly [usage: string, summary: string, load: Listed['load']];
+
+// Each command is loaded when it is called, so a run waits for one of them only.
+const init = async () => (await import('./init.js')).initCommand;
+const keyGenerate = async () => (await import('./key.js')).keyGenerateCommand;
+const keyShow = async () => (await import('./key.js')).keyShowCommand;
+const keyCheckBackup = async () => (await import('./key-renew.js')).keyCheckBackupCommand;
+const keyPublish = async () => (await import('./key-publish.js')).keyPublishCommand;
+const keyExtend = async () => (await import('./key-renew.js')).keyExtendCommand;
+const keyRotate = async () => (await import('./key-renew.js')).keyRotateCommand;
+const keyRevoke = async () => (await import('./key-renew.js')).keyRevokeCommand;
+const build = async () => (await import('./build.js')).buildCommand;
+const diff = async () => (await import('./diff.js')).diffCommand;
+const sign = async () => (await import('./sign.js')).signCommand;
+const watch = async () => (await import('./watch.js')).watchCommand;
+const status = async () => (await import('./status.js')).statusCommand;
+const page = async () => (await import('./page.js')).pageCommand;
+const serve = async () => (await import('./serve.js')).serveCommand;
+const exportDatabase = async () => (await import('./export.js')).exportCommand;
+const verify = async () => (await import('./verify.js')).verifyCommand;
+const trustAdd = async () => (await import('./trust.js')).trustAddCommand;
+const trustList = async () => (await import('./trust.js')).trustListCommand;
+const trustRefresh = async () => (await import('./trust.js')).trustRefreshCommand;
+const trustRemove = async () => (await import('./trust.js')).trustRemoveCommand;
+const trustExport = async () => (await import('./trust.js')).trustExportCommand;
+const list = async () => (await import('./list.js')).listCommand;
+const get = async () => (await import('./get.js')).getCommand;
+
+const MAINTAIN: readonly Row[] = [
+  ['init [directory]', 'write packsign.json, the settings of a directory', init],
+  ['key generate', 'make an OpenPGP key for signing releases', keyGenerate],
+  ['key show <key>', 'show what a key holds, and what verifiers say about it', keyShow],
+  ['key check-backup <file>', 'try out a backup of a secret key, in memory', keyCheckBackup],
+  ['key publish [directory]', 'add keys to keys.asc, which people are told to trust', keyPublish],
+  ['key extend <file> [directory]', 'move the expiry of a key, and publish that', keyExtend],
+  ['key rotate <file> [directory]', 'give a key a new signing subkey, and publish it', keyRotate],
+  ['key revoke <file> [directory]', 'revoke a key or a subkey, and publish that', keyRevoke],
+  ['build [directory]', 'hash every file, write the database; --key signs it', build],
+  ['diff [directory]', 'show what the next database would change', diff],
+  ['sign [directory]', 'sign the waiting database and publish it', sign],
+  ['watch [directory]', 'keep the database signed while releases land', watch],
+  ['status [directory]', 'say what state a directory is in and what to do next', status],
+  ['page [directory]', 'write the page that people copy key and address from', page],
+  ['serve [directory]', 'show a directory as a web server would', serve],
+  ['export [directory]', 'print what is published in another format', exportDatabase],
 ];
+
+const TRUST: readonly Row[] = [
+  ['verify [target]', 'say who signed a database, and check every file', verify],
+  ['trust add <url>', 'trust a database by its key, and remember it', trustAdd],
+  ['trust list', 'show the databases that you trust, their keys, and why', trustList],
+  ['trust refresh [db..]', 'fetch newer certificates, and see proposed keys', trustRefresh],
+  ['trust remove <db>', 'stop trusting a database', trustRemove],
+  ['trust export [db..]', 'print addresses and keys, to ship with a program', trustExport],
+  ['list [target]', 'list the packages of a database, with its padlock', list],
+  ['get <packages..>', 'download packages, exactly as they were signed', get],
+];
+
+function listed(group: Listed['group'], rows: readonly Row[]): readonly Listed[] {
+  return rows.map(([usage, summary, load]) => ({ usage, summary, group, load }));
+}
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Listed[] = [...listed('maintain', MAINTAIN), ...listed('trust', TRUST)];

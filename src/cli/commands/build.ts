@@ -1,8 +1,11 @@
+import type { Argv } from 'yargs';
 import { PacksignError, build, importPackMan, once, openCertificates, openSigners } from '../../index.js';
 import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import {
-  isCommand,
+  PREVIOUS_OPTION,
+  REHASH_OPTION,
+  flag,
   isSet,
   keysOf,
   listOf,
@@ -27,43 +30,35 @@ export const buildCommand: Command = {
     ['packsign build dist', 'write dist/packages.unsigned.plist, for a look with packsign diff'],
     ['packsign build dist --key key.asc', 'build, sign and publish dist/packages.plist'],
     ['packsign build dist --check', 'exit 1 if something would change'],
-    ['packsign build dist --import pimp.plist', 'carry on a database that was made by hand for PackMan'],
+    ['packsign build dist --import pimp.plist', 'continue a database that was made by hand for PackMan'],
   ],
   options: (yargs) =>
-    withKeys(withSettings(withBase(withDirectory(yargs))))
-      .option('check', {
-        type: 'boolean',
-        default: false,
-        describe: 'write nothing; exit 1 if something would change',
-      })
-      .option('strict', { type: 'boolean', default: false, describe: 'refuse where there are warnings' })
-      .option(
-        'import',
-        single('take over a database made for PackMan: packsign.json gets its hand-written keys'),
-      ),
+    withKeys(withDatabase(yargs))
+      .option('check', flag('write nothing; exit 1 if something would change'))
+      .option('strict', flag('fail if there are warnings'))
+      .option('import', single('take over a database made for PackMan; packsign.json gets its texts')),
   run: async (values, session) => {
     const typed = placeOf(values);
     const imported = await importFor(values, typed);
     const place = imported === null ? typed : { ...typed, settings: imported.settings };
-    const isReleased = listOf(values, 'key').length > 0 && !isSet(values, 'check');
+    const { directory } = place;
+    const check = isSet(values, 'check');
+    const isReleased = listOf(values, 'key').length > 0 && !check;
     const signers = once(() => signersFor(values, { place, session }));
     const options = buildOptions(values, { place, session });
-    const result = await build(place.directory, {
+    const result = await build(directory, {
       ...options,
-      // What is published here is not built upon, and its hash is what the next database names as the one before.
+      // An imported database starts a new history, which names the hash of what is published here as its predecessor.
       first: options.first || imported !== null,
       signing: isReleased
         ? async () => (await signers()).map(({ certificate }) => certificate)
         : options.signing,
-      check: isSet(values, 'check'),
+      check,
       strict: isSet(values, 'strict'),
       release: isReleased ? { ...publishingOptions(values, place), signers } : null,
     });
     const warnings = [...(imported?.warnings ?? []), ...result.warnings];
-    return reportBuild(
-      { ...result, warnings },
-      { directory: place.directory, check: isSet(values, 'check') },
-    );
+    return reportBuild({ ...result, warnings }, { directory, check });
   },
 };
 
@@ -73,22 +68,21 @@ async function importFor(values: Values, { directory, settings }: Place): Promis
   return await importPackMan(directory, { file, settings, write: !isSet(values, 'check') });
 }
 
-/** Options that say what the next database is built upon. */
-export function withBase(yargs: Parameters<Command['options']>[0]): ReturnType<Command['options']> {
-  return yargs
-    .option('allow-changed', repeated('archive whose bytes may change; one --reason for each'))
-    .option('reason', repeated('why they change, for the history'))
-    .option('first', {
-      type: 'boolean',
-      default: false,
-      describe: 'begin a history anew, whatever stands here',
-    })
-    .option('previous', single('file or address of the published packages.plist, where it is not here'))
-    .option('rehash', {
-      type: 'boolean',
-      default: false,
-      describe: 'read every file, whatever the cache says',
-    });
+/** Options of every command that makes the next database. */
+function withDatabase(yargs: Argv): Argv {
+  return withSettings(
+    withDirectory(yargs)
+      .option('allow-changed', repeated('file whose bytes may change; one --reason for each'))
+      .option('reason', repeated('why they change, for the history'))
+      .option('first', flag('start a new history, whatever is published here'))
+      .option('previous', PREVIOUS_OPTION)
+      .option('rehash', REHASH_OPTION),
+  );
+}
+
+/** Options of a command that makes it in memory, and writes nothing. */
+export function withPreview(yargs: Argv): Argv {
+  return withDatabase(yargs).option('key', repeated('key that is going to sign'));
 }
 
 interface Circumstances {
@@ -98,11 +92,9 @@ interface Circumstances {
 
 export async function signersFor(
   values: Values,
-  { place, session }: Circumstances,
+  { place: { settings }, session: { outside, progress } }: Circumstances,
 ): Promise<readonly Signer[]> {
-  const keys = keysOf(values, { settings: place.settings, outside: session.outside });
-  const { outside, progress } = session;
-  return await openSigners(keys, {
+  return await openSigners(keysOf(values, { settings, outside }), {
     ...passphraseSource(outside, textOf(values, 'passphrase-file')),
     certificates: listOf(values, 'certificate'),
     environment: outside.environment,
@@ -115,7 +107,7 @@ export async function signersFor(
   });
 }
 
-/** How what is signed is published. */
+/** Options for the publication of a signed database. */
 export function publishingOptions(
   values: Values,
   { settings }: Place,
@@ -134,12 +126,12 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
     settings,
     run: writingRun(values, session, { place, doing: 'hashing' }),
     signing: async () => {
-      // Without unlocking anything: the key only says who is responsible, while nobody else does.
+      // Reads certificates and unlocks nothing: a key names the person responsible if nothing else does.
       const keys = keysOf(values, { settings, outside });
       const certificates = listOf(values, 'certificate');
-      // A command does not tell by itself with whose key it signs.
-      const telling = certificates.length > 0 ? keys : keys.filter((key) => !isCommand(key));
-      return await openCertificates(telling, { certificates, environment: outside.environment });
+      // Only --certificate tells with whose key a command signs.
+      const known = certificates.length > 0 ? keys : keys.filter((key) => !key.startsWith('exec:'));
+      return await openCertificates(known, { certificates, environment: outside.environment });
     },
     allowed: allowedChanges(values),
     rehash: isSet(values, 'rehash'),
@@ -152,13 +144,13 @@ function allowedChanges(values: Values): ReadonlyMap<string, string> {
   const paths = listOf(values, 'allow-changed');
   const reasons = listOf(values, 'reason');
   if (paths.length !== reasons.length || reasons.some((reason) => reason.trim() === '')) {
-    throw new PacksignError('USAGE', 'each --allow-changed wants a --reason', {
+    throw new PacksignError('USAGE', 'each --allow-changed needs a --reason', {
       hint: 'packsign build DIRECTORY --allow-changed PATH --reason TEXT',
     });
   }
-  // It ends in the database, where such characters may not stand.
+  // The reason becomes a text of the database, which allows no such characters.
   if (reasons.some((reason) => harmless(reason) !== reason)) {
-    throw new PacksignError('USAGE', '--reason wants one line of text without control characters');
+    throw new PacksignError('USAGE', '--reason must be one line of text without control characters');
   }
   return new Map(paths.map((path, index) => [path, reasons[index] ?? '']));
 }

@@ -1,13 +1,19 @@
-import { PacksignError, get } from '../../index.js';
+import { PacksignError, formatBytes, get } from '../../index.js';
 import type { GetProgress, Suspect } from '../../index.js';
 import type { Command } from '../command.js';
-import { complain, withReportFile } from '../complaint.js';
-import { isSet, single, textOf } from '../options.js';
-import { pinsOf, withNetwork, withPins, withTolerance } from '../remote.js';
+import { flag, isSet, listOf, single, textOf } from '../options.js';
+import { pinsOf, toleranceOf, withTrust } from '../remote.js';
+import { withReportFile, writeReportFile } from '../report-file.js';
 import { reportGot } from '../report-trust.js';
 import { runOf } from '../run.js';
 import type { Outside } from '../streams.js';
-import { formatBytes, harmless } from '../terminal.js';
+import { harmless } from '../terminal.js';
+
+const PACKAGES = {
+  type: 'string',
+  array: true,
+  describe: 'NAME, NAME==VERSION, or the path of a file',
+} as const;
 
 export const getCommand: Command = {
   examples: [
@@ -15,68 +21,46 @@ export const getCommand: Command = {
     ['packsign get demo==1.2 --from example.org --output downloads', 'a version from one of them'],
   ],
   options: (yargs) =>
-    withReportFile(
-      withTolerance(
-        withNetwork(
-          withPins(
-            yargs.positional('packages', {
-              type: 'string',
-              array: true,
-              describe: 'NAME, NAME==VERSION, or the path of a file',
-            }),
-          ),
-        ),
-      ),
-    )
+    withReportFile(withTrust(yargs.positional('packages', PACKAGES)))
       .option('from', single('address or name of the database (default: all that you trust)'))
       .option('output', single('folder for the files', { default: '.' }))
-      .option('pre', {
-        type: 'boolean',
-        default: false,
-        describe: 'take a pre-release where it is the newest (default: only where there is nothing else)',
-      })
-      .option('keep-unverified', {
-        type: 'boolean',
-        default: false,
-        describe: 'keep a file with other bytes as NAME.UNVERIFIED',
-      }),
+      .option('pre', flag('take a pre-release if it is the newest (default: only if there is nothing else)'))
+      .option('keep-unverified', flag('keep a file with other bytes as NAME.UNVERIFIED')),
   run: async (values, session) => {
     const { outside, progress, print } = session;
-    const packages = Array.isArray(values['packages']) ? values['packages'].map(String) : [];
     const suspects: Suspect[] = [];
-    const complaint = () => complain(values, outside, suspects);
+    const reportFile = () => writeReportFile(values, outside, suspects);
     progress.say('looking at the database');
     try {
-      const result = await get(packages, {
+      const result = await get(listOf(values, 'packages'), {
         ...pinsOf(values),
+        ...toleranceOf(values),
         run: runOf(values, session),
         from: textOf(values, 'from'),
         output: textOf(values, 'output') ?? '.',
-        allowStale: isSet(values, 'allow-stale'),
-        allowUnauthenticated: isSet(values, 'allow-unauthenticated'),
         allowPre: isSet(values, 'pre'),
         keepUnverified: isSet(values, 'keep-unverified'),
         ...(progress.isShown ? { onProgress: (state) => progress.say(bars(state, outside)) } : {}),
         onSuspect: (suspect) => suspects.push(suspect),
       });
       const report = reportGot(result);
-      return { ...report, notices: [...(report.notices ?? []), ...complaint()] };
+      return { ...report, notices: [...(report.notices ?? []), ...reportFile()] };
     } catch (error) {
       if (error instanceof PacksignError)
-        print({ json: null, lines: [], notices: complaint(), exitStatus: 1 });
+        print({ json: null, lines: [], notices: reportFile(), exitStatus: 1 });
       throw error;
     }
   },
 };
 
 const BAR_WIDTH = 20;
-/** Of a line beside its bar and the name. */
-const LEAST_WIDTH = 30;
+/** Columns for the numbers beside a bar and a name. */
+const NUMBERS_WIDTH = 30;
 
-/** One line for all, and one for each file that is on its way. */
+/** One line for the whole download, and one for each file that it is fetching. */
 function bars({ files, ofFiles, bytes, ofBytes, active }: GetProgress, { stderr }: Outside): string {
   const total = `${bar(bytes, ofBytes)} ${files} of ${ofFiles}, ${formatBytes(bytes)} of ${formatBytes(ofBytes)}`;
-  const width = Math.max(0, (stderr.columns ?? 0) - BAR_WIDTH - LEAST_WIDTH);
+  const width = Math.max(0, (stderr.columns ?? 0) - BAR_WIDTH - NUMBERS_WIDTH);
   const lines = active.map((file) => {
     const name = harmless(file.path);
     const shown = name.length > width ? `…${name.slice(name.length - width + 1)}` : name;

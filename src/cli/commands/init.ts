@@ -1,14 +1,14 @@
 import { PacksignError, checkInit, init } from '../../index.js';
 import type { InitAnswers } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, single, textOf, withDirectory } from '../options.js';
+import { flag, isSet, single, textOf, withDirectory } from '../options.js';
 import type { Values } from '../options.js';
 import { reportInit } from '../report.js';
 import { readTyped } from '../prompt.js';
 import { canAsk } from '../streams.js';
 import type { Outside } from '../streams.js';
 
-/** Option, answer, and the question that a person is asked. */
+/** Option, answer, and the question for the user. */
 const QUESTIONS = [
   ['maintainer', 'maintainer', 'maintainer, as NAME <ADDRESS>'],
   ['description', 'description', 'description of the database'],
@@ -22,7 +22,7 @@ export const initCommand: Command = {
   options: (yargs) =>
     withDirectory(yargs)
       .options(Object.fromEntries(QUESTIONS.map(([name, , question]) => [name, single(question)])))
-      .option('force', { type: 'boolean', default: false, describe: 'overwrite the file' }),
+      .option('force', flag('overwrite the file')),
   run: async (values, { outside }) => {
     const directory = textOf(values, 'directory') ?? '.';
     const force = isSet(values, 'force');

@@ -1,7 +1,7 @@
 import { PacksignError, openCertificates, publishKeys } from '../../index.js';
 import type { Command } from '../command.js';
-import { keysOf, listOf, placeOf, repeated, single, withDirectory } from '../options.js';
-import { reportKeys } from '../report.js';
+import { STATE_OPTION, keysOf, listOf, placeOf, repeated, withDirectory } from '../options.js';
+import { reportKeys } from '../report-keys.js';
 import { writingRun } from '../run.js';
 
 export const keyPublishCommand: Command = {
@@ -12,17 +12,15 @@ export const keyPublishCommand: Command = {
     withDirectory(yargs)
       .option('key', repeated('key whose certificate is published (default: the key that signs)'))
       .option('certificate', repeated('file with certificates'))
-      .option('state', single('folder of working state (default: DIRECTORY/.packsign)')),
+      .option('state', STATE_OPTION),
   run: async (values, session) => {
     const { outside } = session;
     const place = placeOf(values);
     const { directory, settings } = place;
     const files = listOf(values, 'certificate');
     const keys = files.length > 0 ? listOf(values, 'key') : keysOf(values, { settings, outside });
-    const certificates = await openCertificates([...keys, ...files], {
-      certificates: [],
-      environment: outside.environment,
-    });
+    const { environment } = outside;
+    const certificates = await openCertificates([...keys, ...files], { certificates: [], environment });
     if (certificates.length === 0) {
       throw new PacksignError('NO_KEY', 'no key to publish', {
         hint: 'packsign key publish DIRECTORY --key FILE',

@@ -1,21 +1,22 @@
 import type { Argv } from 'yargs';
-import {
-  PacksignError,
-  checkBackupFile,
-  extendKeyFile,
-  parseDuration,
-  revokeKeyFile,
-  rotateKeyFile,
-} from '../../index.js';
+import { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from '../../index.js';
 import type { ChangeKeyOptions } from '../../index.js';
 import type { Command, Session } from '../command.js';
-import { placeOf, single, textOf, withDirectory } from '../options.js';
+import {
+  PASSPHRASE_OPTION,
+  STATE_OPTION,
+  life,
+  lifeOf,
+  placeOf,
+  single,
+  textOf,
+  withDirectory,
+} from '../options.js';
 import type { Values } from '../options.js';
 import { reportBackup, reportChangedKey } from '../report-keys.js';
 import { writingRun } from '../run.js';
 import { passphraseSource } from '../secrets.js';
 
-const DEFAULT_LIFE = '2y';
 const REASONS = ['superseded', 'retired', 'compromised', 'unspecified'] as const;
 
 export const keyExtendCommand: Command = {
@@ -33,8 +34,8 @@ export const keyExtendCommand: Command = {
 
 export const keyRotateCommand: Command = {
   examples: [
-    ['packsign key rotate packsign-key.asc dist', 'the old subkey is superseded at once'],
-    ['packsign key rotate packsign-key.asc dist --old-expires 30d', 'it may sign for another 30 days'],
+    ['packsign key rotate packsign-key.asc dist', 'supersede the old subkey at once'],
+    ['packsign key rotate packsign-key.asc dist --old-expires 30d', 'let it sign for another 30 days'],
   ],
   options: (yargs) =>
     withChange(yargs)
@@ -71,10 +72,7 @@ export const keyRevokeCommand: Command = {
 
 export const keyCheckBackupCommand: Command = {
   examples: [['packsign key check-backup /media/usb/packsign-key.asc', 'unlock it and let it sign']],
-  options: (yargs) =>
-    yargs
-      .positional('file', { type: 'string', describe: 'file of the whole secret key' })
-      .option('passphrase-file', single('file with the passphrase, - for standard input')),
+  options: (yargs) => withKeyFile(yargs).option('passphrase-file', PASSPHRASE_OPTION),
   run: async (values, session) => {
     const { passphrase } = passphraseSource(session.outside, textOf(values, 'passphrase-file'));
     const run = writingRun(values, session);
@@ -82,16 +80,15 @@ export const keyCheckBackupCommand: Command = {
   },
 };
 
-function withChange(yargs: Argv): Argv {
-  return withDirectory(yargs)
-    .positional('file', { type: 'string', describe: 'file of the whole secret key' })
-    .option('output', single('write the changed key to another file'))
-    .option('passphrase-file', single('file with the passphrase, - for standard input'))
-    .option('state', single('folder of working state (default: DIRECTORY/.packsign)'));
+function withKeyFile(yargs: Argv): Argv {
+  return yargs.positional('file', { type: 'string', describe: 'file of the whole secret key' });
 }
 
-function life(describe: string): ReturnType<typeof single> {
-  return single(`${describe}: 2y, 180 days, none`, { default: DEFAULT_LIFE });
+function withChange(yargs: Argv): Argv {
+  return withKeyFile(withDirectory(yargs))
+    .option('output', single('write the changed key to another file'))
+    .option('passphrase-file', PASSPHRASE_OPTION)
+    .option('state', STATE_OPTION);
 }
 
 function optionsFor(values: Values, session: Session): ChangeKeyOptions {
@@ -108,9 +105,6 @@ function optionsFor(values: Values, session: Session): ChangeKeyOptions {
 }
 
 function expiryFrom(values: Values, name: string, now: Date): Date | null {
-  const text = textOf(values, name) ?? DEFAULT_LIFE;
-  if (text === 'none' || text === 'never') return null;
-  const seconds = parseDuration(text);
-  if (seconds !== null) return new Date(now.getTime() + Math.round(seconds) * 1000);
-  throw new PacksignError('USAGE', `--${name} wants a time like 2y or 180 days, not "${text}"`);
+  const seconds = lifeOf(values, name);
+  return seconds === null ? null : new Date(now.getTime() + seconds * 1000);
 }

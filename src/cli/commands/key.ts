@@ -1,12 +1,8 @@
-import { PacksignError, checkKeyFiles, generateKeyFiles, parseDuration, showKey } from '../../index.js';
+import { PacksignError, checkKeyFiles, generateKeyFiles, showKey } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, nowFor, single, textOf } from '../options.js';
-import { reportKey } from '../report-keys.js';
-import { reportGenerated } from '../report.js';
+import { PASSPHRASE_OPTION, flag, isSet, life, lifeOf, nowFor, single, textOf } from '../options.js';
+import { reportGenerated, reportKey } from '../report-keys.js';
 import { newPassphrase } from '../secrets.js';
-
-const DEFAULT_OUTPUT = 'packsign-key.asc';
-const DEFAULT_LIFE = '2y';
 
 export const keyGenerateCommand: Command = {
   examples: [
@@ -16,26 +12,22 @@ export const keyGenerateCommand: Command = {
     ],
     [
       'packsign key generate --user-id "CI <ci@example.org>" --no-passphrase',
-      'for a machine that asks nobody',
+      'for a machine where nobody can type',
     ],
   ],
   options: (yargs) =>
     yargs
       .option('user-id', single('NAME <ADDRESS> of the person responsible', { demandOption: true }))
-      .option('output', single('file of the whole secret key', { default: DEFAULT_OUTPUT }))
-      .option('expires', single('how long it lives: 2y, 180 days, none', { default: DEFAULT_LIFE }))
-      .option('rsa', { type: 'boolean', default: false, describe: 'RSA 4096 in place of Ed25519' })
-      .option('passphrase', {
-        type: 'boolean',
-        default: true,
-        describe: 'lock it; --no-passphrase leaves it open',
-      })
-      .option('passphrase-file', single('file with the passphrase, - for standard input')),
+      .option('output', single('file of the whole secret key', { default: 'packsign-key.asc' }))
+      .option('expires', life('how long it lives'))
+      .option('rsa', flag('RSA 4096 in place of Ed25519'))
+      .option('passphrase', flag('lock it; --no-passphrase leaves it unlocked', true))
+      .option('passphrase-file', PASSPHRASE_OPTION),
   run: async (values, { outside }) => {
-    const output = textOf(values, 'output') ?? DEFAULT_OUTPUT;
+    const output = textOf(values, 'output') ?? '';
     checkKeyFiles(output);
     const userId = (textOf(values, 'user-id') ?? '').trim();
-    if (userId === '') throw new PacksignError('USAGE', '--user-id wants NAME <ADDRESS>');
+    if (userId === '') throw new PacksignError('USAGE', '--user-id must be NAME <ADDRESS>');
     const passphrase = isSet(values, 'passphrase')
       ? await newPassphrase(outside, textOf(values, 'passphrase-file'))
       : null;
@@ -43,7 +35,7 @@ export const keyGenerateCommand: Command = {
       userId,
       output,
       passphrase,
-      expiresInSeconds: lifeOf(textOf(values, 'expires') ?? DEFAULT_LIFE),
+      expiresInSeconds: lifeOf(values, 'expires'),
       rsa: isSet(values, 'rsa'),
       now: nowFor(outside),
     });
@@ -59,20 +51,9 @@ export const keyShowCommand: Command = {
   options: (yargs) =>
     yargs
       .positional('key', { type: 'string', describe: 'secret or public key file, or a GnuPG key' })
-      .option('directory', single('directory whose keys.asc it is held against', { default: '.' })),
-  run: async (values, { outside }) =>
-    reportKey(
-      await showKey(textOf(values, 'key') ?? '', {
-        now: outside.clock(),
-        environment: outside.environment,
-        directory: textOf(values, 'directory') ?? '.',
-      }),
-    ),
+      .option('directory', single('directory with the keys.asc to compare it with', { default: '.' })),
+  run: async (values, { outside: { clock, environment } }) => {
+    const directory = textOf(values, 'directory') ?? '.';
+    return reportKey(await showKey(textOf(values, 'key') ?? '', { now: clock(), environment, directory }));
+  },
 };
-
-function lifeOf(text: string): number | null {
-  if (text === 'none' || text === 'never') return null;
-  const seconds = parseDuration(text);
-  if (seconds !== null) return Math.round(seconds);
-  throw new PacksignError('USAGE', `--expires wants a time like 2y or 180 days, not "${text}"`);
-}

@@ -1,23 +1,19 @@
 import { page } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, placeOf, single, textOf, withDirectory } from '../options.js';
+import { STATE_OPTION, flag, isSet, placeOf, single, textOf, withDirectory } from '../options.js';
 import { reportPage } from '../report.js';
 import { writingRun } from '../run.js';
 
 export const pageCommand: Command = {
   examples: [
-    ['packsign page dist', 'write dist/index.html of what is published there'],
+    ['packsign page dist', 'write dist/index.html for the database there'],
     ['packsign page dist --template my-page', 'the same from index.eta and the files in my-page'],
   ],
   options: (yargs) =>
     withDirectory(yargs)
-      .option('state', single('folder of working state (default: DIRECTORY/.packsign)'))
+      .option('state', STATE_OPTION)
       .option('template', single('folder with an index.eta and assets of your own'))
-      .option('force', {
-        type: 'boolean',
-        default: false,
-        describe: 'write over a page that was edited by hand',
-      }),
+      .option('force', flag('overwrite a page that was edited by hand')),
   run: async (values, session) => {
     const place = placeOf(values);
     const result = await page(place.directory, {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { serve } from '../../index.js';
 import type { Command } from '../command.js';
 import { portOf, single, textOf, withDirectory } from '../options.js';
@@ -10,20 +11,15 @@ export const serveCommand: Command = {
   ],
   options: (yargs) =>
     withDirectory(yargs)
-      .option('port', single('port to listen at; any free one if not given'))
+      .option('port', single('port to listen at (default: any free one)'))
       .option('host', single('address to listen at (default: 127.0.0.1, this machine alone)')),
   run: async (values, { outside, print }) => {
     const directory = textOf(values, 'directory') ?? '.';
+    const host = textOf(values, 'host') ?? '127.0.0.1';
     const stop = outside.stopSignal();
-    const server = await serve(directory, {
-      host: textOf(values, 'host') ?? '127.0.0.1',
-      port: portOf(values),
-      live: false,
-    });
+    const server = await serve(directory, { host, port: portOf(values), live: false });
     print(reportServing(server.url, { directory }));
-    await new Promise<void>((resolve) => {
-      stop.addEventListener('abort', () => resolve(), { once: true });
-    });
+    await once(stop, 'abort');
     await server.close();
     return { json: null, lines: [], exitStatus: 0 };
   },

@@ -1,6 +1,16 @@
 import { sign } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, placeOf, single, textOf, withDirectory, withKeys, withSettings } from '../options.js';
+import {
+  PREVIOUS_OPTION,
+  REHASH_OPTION,
+  flag,
+  isSet,
+  placeOf,
+  textOf,
+  withDirectory,
+  withKeys,
+  withSettings,
+} from '../options.js';
 import { reportSign } from '../report.js';
 import { writingRun } from '../run.js';
 import { publishingOptions, signersFor } from './build.js';
@@ -15,35 +25,23 @@ export const signCommand: Command = {
   ],
   options: (yargs) =>
     withKeys(withSettings(withDirectory(yargs)))
-      .option('rehash', {
-        type: 'boolean',
-        default: false,
-        describe: 'read every file, whatever the cache says',
-      })
-      .option('without-archives', {
-        type: 'boolean',
-        default: false,
-        describe: 'sign on a host that does not have the files, publish elsewhere',
-      })
-      .option('co-sign', {
-        type: 'boolean',
-        default: false,
-        describe: 'add a signature to what is published',
-      })
-      .option('previous', single('file or address of the published packages.plist, where it is not here')),
+      .option('rehash', REHASH_OPTION)
+      .option('without-archives', flag('sign on a host that does not have the files, publish elsewhere'))
+      .option('co-sign', flag('add a signature to what is published'))
+      .option('previous', PREVIOUS_OPTION),
   run: async (values, session) => {
     const place = placeOf(values);
-    const signers = await signersFor(values, { place, session });
+    const coSign = isSet(values, 'co-sign');
     const result = await sign(place.directory, {
       ...publishingOptions(values, place),
+      signers: await signersFor(values, { place, session }),
       run: writingRun(values, session, { place, doing: 'comparing files:' }),
       settings: place.settings,
-      signers,
       rehash: isSet(values, 'rehash'),
       withoutFiles: isSet(values, 'without-archives'),
-      coSign: isSet(values, 'co-sign'),
+      coSign,
       previous: textOf(values, 'previous'),
     });
-    return reportSign(result, { directory: place.directory, coSign: isSet(values, 'co-sign') });
+    return reportSign(result, { directory: place.directory, coSign });
   },
 };

@@ -1,53 +1,51 @@
 import { PacksignError, trustAdd, trustExport, trustList, trustRefresh, trustRemove } from '../../index.js';
 import type { TrustRun } from '../../index.js';
 import type { Command, Session } from '../command.js';
-import { isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
+import { flag, isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
 import type { Values } from '../options.js';
-import { parseFingerprint, placeOfTrust, storeOf } from '../remote.js';
+import { readTyped } from '../prompt.js';
+import { TIMEOUT_OPTION, parseFingerprint, placeOfTrust, storeOf } from '../remote.js';
 import {
   offerLines,
   proposedKeyLines,
+  reportAdded,
   reportBundle,
   reportRefreshed,
   reportRemoved,
   reportTrusted,
-  reportAdded,
 } from '../report-trust.js';
 import type { RefreshFailure } from '../report-trust.js';
-import { readTyped } from '../prompt.js';
 import { runOf } from '../run.js';
 import { readPasted } from '../secrets.js';
 import { canAsk } from '../streams.js';
-import type { Outside } from '../streams.js';
 import { harmless } from '../terminal.js';
+
+const DATABASES = { type: 'string', array: true, describe: 'names or addresses (default: all)' } as const;
 
 export const trustAddCommand: Command = {
   examples: [
     ['packsign trust add https://example.org/dist --keys maintainer.asc', 'by a key that you have'],
     ['packsign trust add https://example.org/dist --keys -', 'by a key that you paste'],
     ['packsign trust add https://example.org/dist --fingerprint "0123 … CDEF"', 'by its fingerprint'],
-    ['packsign trust add https://example.org/other --via example.org-dist', 'on the word of one you trust'],
+    [
+      'packsign trust add https://example.org/other --via example.org-dist',
+      'because one you trust vouches for it',
+    ],
   ],
   options: (yargs) =>
-    withTimeout(
-      yargs
-        .positional('url', { type: 'string', describe: 'address of the database, or of its directory' })
-        .option('keys', single('file of certificates, - for standard input; all keys in it are pinned'))
-        .option('fingerprint', repeated('primary fingerprint to pin; its key is fetched'))
-        .option('blindly', {
-          type: 'boolean',
-          default: false,
-          describe: 'pin nothing: the padlock stays open',
-        })
-        .option('via', single('name of a trusted database that vouches for this one'))
-        .option('threshold', single('how many pinned keys must sign (default: what the database says)'))
-        .option('name', single('what you call it')),
-    ),
+    yargs
+      .positional('url', { type: 'string', describe: 'address of the database, or of its directory' })
+      .option('keys', single('file of certificates, - for standard input; all keys in it are pinned'))
+      .option('fingerprint', repeated('primary fingerprint to pin; its key is fetched'))
+      .option('blindly', flag('pin nothing: the padlock stays open'))
+      .option('via', single('name of a trusted database that vouches for this one'))
+      .option('threshold', single('how many pinned keys must sign (default: what the database says)'))
+      .option('name', single('what you call it'))
+      .option('timeout', TIMEOUT_OPTION),
   run: async (values, session) => {
-    const { outside, progress } = session;
     const keys = textOf(values, 'keys');
-    const pasted = keys === '-' ? Buffer.from(await readPasted(outside)) : null;
-    progress.say('looking at the database');
+    const pasted = keys === '-' ? Buffer.from(await readPasted(session.outside)) : null;
+    session.progress.say('looking at the database');
     const added = await trustAdd(textOf(values, 'url') ?? '', {
       run: trustRun(values, session),
       keys: pasted ?? keys,
@@ -56,10 +54,7 @@ export const trustAddCommand: Command = {
       via: textOf(values, 'via'),
       threshold: numberOf(values, 'threshold'),
       name: textOf(values, 'name'),
-      confirm: async (offer) => {
-        progress.rest();
-        return await confirmed(outside, offerLines(offer));
-      },
+      confirm: (offer) => confirmed(session, offerLines(offer)),
     });
     return reportAdded(added);
   },
@@ -70,8 +65,9 @@ function trustRun(values: Values, session: Session): TrustRun {
   return { ...runOf(values, session), trust: storeOf(session.outside) };
 }
 
-/** Nobody is asked anything when stdin is not a terminal: whoever wrote the command has decided. */
-async function confirmed(outside: Outside, lines: readonly string[]): Promise<boolean> {
+/** Asks at a terminal. Without one, the author of the command line has already decided. */
+async function confirmed({ outside, progress }: Session, lines: readonly string[]): Promise<boolean> {
+  progress.rest();
   if (!canAsk(outside)) return true;
   for (const line of lines) outside.stderr.write(`${line}\n`);
   const answer = await readTyped(outside, { prompt: 'trust it? [y/N] ', isHidden: false });
@@ -85,7 +81,7 @@ export const trustListCommand: Command = {
 };
 
 export const trustRemoveCommand: Command = {
-  examples: [['packsign trust remove example.org-dist', 'forget its keys and what was seen of it']],
+  examples: [['packsign trust remove example.org-dist', 'forget its keys and its last database']],
   options: (yargs) => yargs.positional('db', { type: 'string', describe: 'name or address' }),
   run: async (values, { outside }) =>
     reportRemoved(await trustRemove(textOf(values, 'db') ?? '', storeOf(outside))),
@@ -97,37 +93,25 @@ export const trustRefreshCommand: Command = {
     ['packsign trust refresh example.org-dist --pin 0123…CDEF', 'pin a key that it proposes'],
   ],
   options: (yargs) =>
-    withTimeout(
-      yargs
-        .positional('db', {
-          type: 'string',
-          array: true,
-          describe: 'names or addresses (default: all)',
-        })
-        .option('pin', repeated('primary fingerprint to pin, of those that are proposed')),
-    ),
+    yargs
+      .positional('db', DATABASES)
+      .option('pin', repeated('primary fingerprint to pin, of those that are proposed'))
+      .option('timeout', TIMEOUT_OPTION),
   run: async (values, session) => {
-    const { outside, progress } = session;
     const run = trustRun(values, session);
-    const named = Array.isArray(values['db']) ? values['db'].map(String) : [];
+    const named = listOf(values, 'db');
     const targets = named.length > 0 ? named : (await trustList(run.trust)).map(({ name }) => name);
     const refreshed = [];
     const failures: RefreshFailure[] = [];
     for (const target of targets) {
-      progress.say(`looking at ${target}`);
+      session.progress.say(`looking at ${target}`);
+      const confirm: Parameters<typeof trustRefresh>[1]['confirm'] = (name, keys) =>
+        confirmed(session, [`${harmless(name)}:`, ...keys.flatMap(proposedKeyLines)]);
       try {
-        refreshed.push(
-          await trustRefresh(target, {
-            run,
-            pin: listOf(values, 'pin').map(parseFingerprint),
-            confirm: async (name, keys) => {
-              progress.rest();
-              return await confirmed(outside, [`${harmless(name)}:`, ...keys.flatMap(proposedKeyLines)]);
-            },
-          }),
-        );
+        const pin = listOf(values, 'pin').map(parseFingerprint);
+        refreshed.push(await trustRefresh(target, { run, pin, confirm }));
       } catch (error) {
-        // One that cannot be reached keeps nobody from the others.
+        // Go on with the others if one fails.
         if (!(error instanceof PacksignError) || targets.length === 1) throw error;
         failures.push({ target, error });
       }
@@ -140,18 +124,7 @@ export const trustExportCommand: Command = {
   examples: [
     ['packsign trust export > trust.json', 'packsign get demo --trust trust.json uses it elsewhere'],
   ],
-  options: (yargs) =>
-    yargs.positional('db', {
-      type: 'string',
-      array: true,
-      describe: 'names or addresses (default: all)',
-    }),
-  run: (values, { outside }) => {
-    const named = Array.isArray(values['db']) ? values['db'].map(String) : [];
-    return Promise.resolve(reportBundle(trustExport(named, storeOf(outside))));
-  },
+  options: (yargs) => yargs.positional('db', DATABASES),
+  run: (values, { outside }) =>
+    Promise.resolve(reportBundle(trustExport(listOf(values, 'db'), storeOf(outside)))),
 };
-
-function withTimeout(yargs: Parameters<Command['options']>[0]): ReturnType<Command['options']> {
-  return yargs.option('timeout', single('how long a server may be silent or slow (default: 30s)'));
-}

@@ -1,46 +1,39 @@
 import { serve, watch } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, placeOf, portOf, single, withDirectory, withKeys, withSettings } from '../options.js';
+import { flag, isSet, placeOf, portOf, single, withDirectory, withKeys, withSettings } from '../options.js';
 import { reportEvent, statusAfter } from '../report-status.js';
 import { warningLines } from '../report.js';
-import { harmless } from '../terminal.js';
 import { runOf } from '../run.js';
+import { harmless } from '../terminal.js';
 import { publishingOptions, signersFor } from './build.js';
 
 export const watchCommand: Command = {
   examples: [
-    ['packsign watch dist --key key.asc', 'sign whatever settles in dist, until stopped'],
+    ['packsign watch dist --key key.asc', 'sign every complete file in dist, until stopped'],
     ['packsign watch dist --key key.asc --once', 'sign what is there and end, for cron'],
     ['packsign watch dist --key key.asc --serve', 'the same with a preview that follows'],
   ],
   options: (yargs) =>
     withKeys(withSettings(withDirectory(yargs)))
-      .option('once', { type: 'boolean', default: false, describe: 'end when everything there is signed' })
-      .option('poll', {
-        type: 'boolean',
-        default: false,
-        describe: 'look on a timer: for network file systems',
-      })
-      .option('serve', {
-        type: 'boolean',
-        default: false,
-        describe: 'show the directory in a browser meanwhile; pages load anew',
-      })
-      .option('port', single('port for --serve; any free one if not given')),
+      .option('once', flag('end when everything there is signed'))
+      .option('poll', flag('look on a timer: for network file systems'))
+      .option('serve', flag('show the directory in a browser meanwhile; pages reload themselves'))
+      .option('port', single('port for --serve (default: any free one)')),
   run: async (values, session) => {
     const { outside, print } = session;
     const place = placeOf(values, { isAwaited: true });
+    const { directory } = place;
     const signers = await signersFor(values, { place, session });
     const once = isSet(values, 'once');
     const server = isSet(values, 'serve')
-      ? await serve(place.directory, { host: '127.0.0.1', port: portOf(values), live: true })
+      ? await serve(directory, { host: '127.0.0.1', port: portOf(values), live: true })
       : null;
-    // Standard output is for events alone.
-    if (server !== null && !isSet(values, 'quiet')) outside.stderr.write(`packsign: serving ${server.url}\n`);
     const tell = (...lines: readonly string[]) => {
       if (!isSet(values, 'quiet')) for (const line of lines) outside.stderr.write(`${line}\n`);
     };
-    const events = watch(place.directory, {
+    // Standard output is for events alone.
+    if (server !== null) tell(`packsign: serving ${server.url}`);
+    const events = watch(directory, {
       ...publishingOptions(values, place),
       signers,
       run: {
@@ -58,7 +51,7 @@ export const watchCommand: Command = {
     let exitStatus: 0 | 1 | 2 = 0;
     try {
       for await (const event of events) {
-        print(reportEvent(event, { directory: place.directory }));
+        print(reportEvent(event, { directory }));
         const isPutBack = event.event === 'unchanged' && event.message !== null;
         if (isPutBack || event.event === 'signed' || event.event === 'refreshed') server?.tellChange();
         if (once) exitStatus = statusAfter(event, exitStatus);

@@ -1,12 +1,12 @@
 /**
- * What `pgp/` uses of Node's Buffer, for browsers: the bundler puts this in the place of the global. The polyfill
- * that everybody uses is larger than all of `pgp/`. What is not here throws; it never answers otherwise than Node.
+ * The parts of Node's Buffer that `pgp/` uses, for browsers: the bundler replaces the global with it. The common polyfill
+ * is larger than all of `pgp/`. Anything else throws; nothing behaves differently from Node.
  */
 type Encoding = 'utf8' | 'latin1' | 'hex' | 'base64';
 
 const CHUNK = 0x2000;
 
-// A class, because what Buffer gives is a Uint8Array with another toString.
+// A class, because a Buffer is a Uint8Array with another toString.
 class Bytes extends Uint8Array {
   override toString(encoding: Encoding = 'utf8'): string {
     switch (encoding) {

@@ -4,8 +4,8 @@ import { sha3_256, sha3_512 } from '@noble/hashes/sha3.js';
 import { Buffer } from './buffer.js';
 
 /**
- * What packsign uses of `node:crypto`, for browsers: the bundler puts this in its place. Hashing piece by piece, and
- * at once, is what WebCrypto does not have.
+ * The parts of `node:crypto` that packsign uses, for browsers: the bundler replaces the module with it. WebCrypto cannot
+ * hash piece by piece, nor synchronously.
  */
 const ALGORITHMS = {
   sha1,
@@ -33,7 +33,7 @@ export function createHash(algorithm: keyof typeof ALGORITHMS): Hash {
   return hashOf(ALGORITHMS[algorithm].create());
 }
 
-/** The one that needs nothing of the others, for scripts that hash and nothing else. */
+/** SHA-256 without the other algorithms, for scripts that need no more. */
 export function createSha256(): Hash {
   return hashOf(sha256.create());
 }

@@ -1,11 +1,12 @@
-/** What the scripts of the page do with its elements. Text goes in as text, never as HTML (threat T18). */
+// The page's scripts insert text as text, never as HTML (threat T18).
+
 export function element(id: string): HTMLElement {
-  const found = document.getElementById(id);
+  const found = maybe(id);
   if (found === null) throw new Error(`the page has no ${id}`);
   return found;
 }
 
-/** The same where a template may have left it out. */
+/** An element that a template may have left out. */
 export function maybe(id: string): HTMLElement | null {
   return document.getElementById(id);
 }
@@ -23,22 +24,20 @@ export interface Making {
 
 export function make<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
-  { text, className, children = [] }: Making = {},
+  { text = '', className = '', children = [text] }: Making = {},
 ): HTMLElementTagNameMap[Name] {
   const made = document.createElement(name);
-  if (className !== undefined) made.className = className;
-  if (text !== undefined) made.textContent = text;
+  if (className !== '') made.className = className;
   made.append(...children);
   return made;
 }
 
-/** Says something to those who cannot see it. */
+/** Tells screen readers. */
 export function announce(text: string): void {
-  const place = maybe('said');
-  if (place !== null) place.textContent = text;
+  maybe('said')?.replaceChildren(text);
 }
 
-/** Replaces the text of elements whose text a function changes. */
+/** Changes the text of elements with a function. */
 export function onText(elements: Iterable<Element>, change: (text: string) => string): void {
   for (const place of elements) {
     const before = place.textContent;

@@ -3,7 +3,7 @@ import { make, maybe } from './elements.js';
 import { listedFor, pathOf } from './list.js';
 import type { FileAnswer, FileRequest } from './messages.js';
 
-/** Takes files that are dropped or chosen and shows what comes of them. Nothing of them leaves the browser. */
+/** Accepts files that the reader drops or chooses, and shows the results. Files never leave the browser. */
 export function watchFiles(ask: (request: FileRequest) => void): {
   readonly hear: (about: FileAnswer) => void;
 } {
@@ -67,7 +67,7 @@ function takeDropped(take: Take): void {
   });
 }
 
-/** With the keyboard, or a finger: a file chooser, also for one row. */
+/** A file chooser for keyboards and fingers, also for one row. */
 function takeChosen(take: Take): void {
   const input = maybe('file');
   if (!(input instanceof HTMLInputElement)) return;
@@ -80,7 +80,7 @@ function takeChosen(take: Take): void {
     path = null;
   });
   input.addEventListener('click', (event) => {
-    // One that a person clicked is for any file.
+    // A click by the reader, and not by the button of a row, is for any file.
     if (event.isTrusted) path = null;
   });
   document.addEventListener('click', ({ target }) => {
@@ -97,11 +97,7 @@ function tell(box: HTMLElement, about: FileAnswer): void {
     box.replaceChildren(make('p', { text: `Reading … ${percent} %` }));
     return;
   }
-  if (about.kind === 'unreadable') {
-    fill(box, { level: 'old', title: `${about.name} could not be read`, text: about.message, hashes: [] });
-    return;
-  }
-  fill(box, about.kind === 'hashed' ? ofHash(about) : sentence(about));
+  fill(box, sentence(about));
 }
 
 interface Sentence {
@@ -111,52 +107,46 @@ interface Sentence {
   readonly hashes: readonly (readonly [label: string, sha256: string])[];
 }
 
-function sentence({ name, size, sha256, lookup, stale }: FileAnswer & { kind: 'checked' }): Sentence {
+function sentence(about: Exclude<FileAnswer, { kind: 'progress' }>): Sentence {
+  if (about.kind === 'checked') return ofCheck(about);
+  if (about.kind === 'hashed') return ofHash(about);
+  return { level: 'old', title: `${about.name} could not be read`, text: about.message, hashes: [] };
+}
+
+function ofCheck({ name, size, sha256, lookup, stale }: FileAnswer & { kind: 'checked' }): Sentence {
   const found = [['found', sha256]] as const;
   if (lookup === null) {
-    return {
-      level: 'old',
-      title: `${name}: only hashed`,
-      text: 'There is no database here whose signature was found good, so it cannot be compared.',
-      hashes: found,
-    };
+    const text = 'There is no database here whose signature was found good, so it cannot be compared.';
+    return { level: 'old', title: `${name}: only hashed`, text, hashes: found };
   }
   const said = ofLookup(lookup, { name, size });
   const hashes = lookup.kind === 'altered' ? [['expected', lookup.entry.SHA256] as const, ...found] : found;
   if (!stale || said.level !== 'good') return { ...said, hashes };
-  return {
-    ...said,
-    level: 'old',
-    text: `${said.text} But the database is stale: there may be a newer release.`,
-    hashes,
-  };
+  const text = `${said.text} But the database is stale: there may be a newer release.`;
+  return { ...said, level: 'old', text, hashes };
 }
 
-/** Held against a list that nobody has checked: that it agrees proves little, that it differs is worth knowing. */
+/** Compares with a list that nobody has verified: a match proves little, but a difference is worth knowing. */
 function ofHash({ name, sha256, path }: FileAnswer & { kind: 'hashed' }): Sentence {
   const listed = listedFor({ name, sha256, path });
-  const found = [['found', sha256]] as const;
+  const hashes = [['found', sha256]] as const;
   if (listed === null) {
-    return {
-      level: 'old',
-      title: `${name}: only hashed`,
-      text: 'This page lists no file with that hash or name.',
-      hashes: found,
-    };
+    const text = 'This page lists no file with that hash or name.';
+    return { level: 'old', title: `${name}: only hashed`, text, hashes };
   }
   if (listed.sha256 === sha256) {
     return {
       level: 'old',
       title: `${name} has the hash on this page, which was not checked`,
       text: `This page shows that hash for ${listed.path}. ${listed.yanked === null ? '' : `${listed.yanked}. `}Whoever could change the file on its way to you could have changed the page as well.`,
-      hashes: found,
+      hashes,
     };
   }
   return {
     level: 'bad',
     title: `${name} does NOT have the hash on this page: do not use it`,
     text: `This page shows another hash for ${listed.path}. An incomplete download looks like this, too.`,
-    hashes: [['on this page', listed.sha256], ...found],
+    hashes: [['on this page', listed.sha256], ...hashes],
   };
 }
 

@@ -1,26 +1,19 @@
 import { createSha256 } from './crypto.js';
+import { unreadable } from './messages.js';
 import type { FileAnswer, FileRequest } from './messages.js';
 import { piecesOfFile } from './pieces.js';
 
 /**
- * Hashes a file in the page itself, piece by piece, where no worker can hold it against a database that was
- * verified: on plain http, and in a page that was opened from a file. What comes of it says nothing of signatures.
+ * Hashes a file in the page itself where no worker can compare it with a verified database: on plain http, and in a page
+ * that was opened from a file. The result says nothing about signatures.
  */
 export function hashHere(request: FileRequest, hear: (answer: FileAnswer) => void): void {
-  const { id, file } = request;
-  hash(request, hear).then(hear, (error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error);
-    hear({ kind: 'unreadable', id, name: file.name, message });
-  });
+  hash(request, hear).then(hear, (error: unknown) => hear(unreadable(request, error)));
 }
 
-/** The thread that hashes also answers the reader: it looks up now and then, where pieces come faster than it works. */
+/** This thread also responds to the reader, so it pauses after this time. */
 const WORK_MS = 30;
 const STEP_BYTES = 0x40000;
-
-function rest(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
 
 async function hash(
   { id, file, path }: FileRequest,
@@ -33,7 +26,7 @@ async function hash(
     for (let at = 0; at < piece.length; at += STEP_BYTES) {
       state.update(piece.subarray(at, at + STEP_BYTES));
       if (performance.now() - restedMs < WORK_MS) continue;
-      await rest();
+      await new Promise((resolve) => setTimeout(resolve, 0));
       restedMs = performance.now();
     }
   }

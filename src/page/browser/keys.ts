@@ -1,14 +1,14 @@
 import { announce, make, maybe } from './elements.js';
 
-/** What this browser remembers of a comparison. */
+/** A comparison that this browser remembers. */
 interface Compared {
   readonly fingerprint: string;
   readonly at: string;
 }
 
 /**
- * Lets the reader hold the fingerprints that the page shows against one from another place: typed or pasted, or in the
- * address that a QR code on paper led to. A match is remembered, so that another key on the same page shows.
+ * Lets the reader compare the fingerprints on the page with one from another place: typed, pasted, or in the address of a
+ * QR code on paper. The browser remembers a match, and warns if the page later shows another key.
  */
 export function watchKeys(fingerprints: readonly string[], base: string): void {
   const memory = `packsign ${base}`;
@@ -32,13 +32,13 @@ export function watchKeys(fingerprints: readonly string[], base: string): void {
   });
 }
 
-/** Those that a QR code has put at the end of the address. */
+/** The fingerprints that a QR code put at the end of the address. */
 function fingerprintsIn(fragment: string): readonly string[] {
   return /^#[0-9A-F]{40}(?:\+[0-9A-F]{40})*$/.test(fragment) ? fragment.slice(1).split('+') : [];
 }
 
 const HONESTLY =
-  'That is worth as much as the other place. And what a page says of itself it says only as long as its server is honest: for more, use packsign or gpg.';
+  'That is worth as much as the other place. And a page can check itself only as long as its server is honest: for more, use packsign or gpg.';
 
 const CLASSES = { none: '', same: 'is-good', other: 'is-bad', short: 'is-old' } as const;
 
@@ -55,14 +55,14 @@ function compare(text: string, fingerprints: readonly string[]): Outcome {
   if (fingerprints.includes(digits)) {
     return { kind: 'same', fingerprint: digits, text: 'The same: all 40 digits agree.' };
   }
-  if (digits.length === 40 && /^[0-9A-F]+$/.test(digits)) {
+  if (!/^[0-9A-F]+$/.test(digits))
+    return { kind: 'short', text: 'That is no fingerprint: it has 40 digits from 0 to 9 and A to F.' };
+  if (digits.length === 40) {
     return {
       kind: 'other',
       text: 'Another fingerprint. This page does not show the key of that one: do not use it, and ask the maintainer.',
     };
   }
-  if (!/^[0-9A-F]+$/.test(digits))
-    return { kind: 'short', text: 'That is no fingerprint: it has 40 digits from 0 to 9 and A to F.' };
   const short = `${digits.length} digits; a full fingerprint has 40.`;
   return { kind: 'short', text: digits.length < 40 ? `${short} A part of one proves nothing.` : short };
 }
@@ -89,17 +89,15 @@ function tellOfAddress(named: readonly string[], fingerprints: readonly string[]
 }
 
 function note(text: string): void {
-  const place = maybe('check-note');
-  if (place !== null) place.textContent = text;
+  maybe('check-note')?.replaceChildren(text);
 }
 
 function warn(text: string): void {
-  const place = maybe('check-note');
-  place?.replaceChildren(make('strong', { text, className: 'is-bad' }));
+  maybe('check-note')?.replaceChildren(make('strong', { text, className: 'is-bad' }));
   announce(text);
 }
 
-// Storage may be forbidden; then nothing is remembered.
+// The browser may forbid storage; then it remembers nothing.
 function recall(name: string): Compared | null {
   try {
     const value = JSON.parse(localStorage.getItem(name) ?? 'null') as Compared | null;

@@ -1,6 +1,7 @@
 import { make, maybe } from './elements.js';
+import type { FileAnswer } from './messages.js';
 
-/** Rows with their text, in groups as browsers lay them out. */
+/** A group of rows with their text; browsers lay out one group at a time. */
 interface Group {
   readonly body: HTMLElement;
   readonly rows: readonly { readonly row: HTMLElement; readonly text: string }[];
@@ -8,7 +9,7 @@ interface Group {
 
 const PAUSE_MS = 80;
 
-/** Makes the list searchable, and gives rows their buttons as they come near. */
+/** Makes the list searchable, and adds buttons to rows as they come near. */
 export function growList(): void {
   const list = maybe('list');
   if (list === null) return;
@@ -31,7 +32,7 @@ export function growList(): void {
     clearTimeout(timer);
     timer = setTimeout(run, PAUSE_MS);
   });
-  // A browser may put back what was typed before a reload.
+  // After a reload a browser may restore the text.
   if (input.value !== '') run();
 }
 
@@ -42,7 +43,7 @@ function groupsOf(list: HTMLElement): readonly Group[] {
   }));
 }
 
-/** Shows the rows that hold every word. What it says is for those who cannot see it, too. */
+/** Shows the rows that contain every word. Returns the number of them in words, for screen readers too. */
 function filter(groups: readonly Group[], wanted: string): string {
   const words = wanted
     .toLowerCase()
@@ -63,7 +64,7 @@ function filter(groups: readonly Group[], wanted: string): string {
   return found === 0 ? 'Nothing found' : `${found.toLocaleString('en-US')} found`;
 }
 
-/** Twenty thousand buttons nobody looks at would cost more than the list itself. */
+/** Twenty thousand buttons out of sight would cost more than the list itself. */
 function growRows(list: HTMLElement): void {
   const observer = new IntersectionObserver(
     (entries) => {
@@ -82,36 +83,32 @@ function growRow(row: HTMLTableRowElement): void {
   const hash = row.querySelector('code');
   const path = pathOf(row);
   if (hash === null || path === null) return;
-  const copy = make('button', { text: 'Copy' });
-  copy.type = 'button';
-  copy.dataset['copy'] = '';
-  copy.dataset['text'] = hash.textContent;
-  copy.setAttribute('aria-label', `Copy the SHA-256 of ${path}`);
-  const check = make('button', { text: 'Check a file' });
-  check.type = 'button';
-  check.dataset['check'] = path;
-  check.setAttribute('aria-label', `Check a file against ${path}`);
-  hash.after(copy, check);
+  hash.after(
+    makeButton('Copy', `Copy the SHA-256 of ${path}`, { copy: '', text: hash.textContent }),
+    makeButton('Check a file', `Check a file against ${path}`, { check: path }),
+  );
 }
 
-/** What the list says of a file, as it stands on the page. */
+function makeButton(text: string, label: string, data: Readonly<Record<string, string>>): HTMLButtonElement {
+  const button = make('button', { text });
+  button.type = 'button';
+  button.setAttribute('aria-label', label);
+  Object.assign(button.dataset, data);
+  return button;
+}
+
+/** A file in the list on the page. */
 export interface Listed {
   readonly path: string;
   readonly sha256: string;
-  /** Why it was yanked; null where it was not. */
+  /** Why it was yanked; null if it was not. */
   readonly yanked: string | null;
 }
 
-/** The line that a file belongs to: that of `path` if it is given, else one with its hash, else one with its name. */
-export function listedFor({
-  name,
-  sha256,
-  path,
-}: {
-  name: string;
-  sha256: string;
-  path: string | null;
-}): Listed | null {
+type Wanted = Pick<FileAnswer & { kind: 'hashed' }, 'name' | 'sha256' | 'path'>;
+
+/** The line for a file: that of `path` if it is given, else one with its hash, else one with its name. */
+export function listedFor({ name, sha256, path }: Wanted): Listed | null {
   let named: Listed | null = null;
   for (const row of document.querySelectorAll<HTMLElement>('#list tbody tr')) {
     const own = pathOf(row);
@@ -125,7 +122,7 @@ export function listedFor({
   return named;
 }
 
-/** The file of a row: where its link leads, relative to the page. */
+/** The path of a row's file, relative to the page. */
 export function pathOf(row: HTMLElement): string | null {
   const { path } = row.dataset;
   if (path !== undefined) return path;

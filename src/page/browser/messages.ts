@@ -1,15 +1,15 @@
-import type { ErrorCode, Lookup } from '../../verify.js';
+import type { DigestedFile, Lookup, Verdict } from '../../verify.js';
 
-/** A file to look at. */
+/** A file to check. */
 export interface FileRequest {
   readonly kind: 'check';
   readonly id: number;
   readonly file: File;
-  /** The file that it is held against, and no other; null for any. */
+  /** The listed file to compare it with; null for any. */
   readonly path: string | null;
 }
 
-/** What the page asks of its worker. */
+/** What the page asks its worker. */
 export type Request =
   | {
       readonly kind: 'verify';
@@ -21,43 +21,38 @@ export type Request =
     }
   | FileRequest;
 
-/** What the worker says of the database. */
+/** What the worker says about the database. */
 export type Verified =
-  | {
+  | (Pick<Verdict, 'status' | 'code' | 'message' | 'sha256'> & {
       readonly kind: 'verdict';
-      readonly status: 'authentic' | 'stale' | 'refused';
-      readonly code: ErrorCode | null;
-      readonly message: string | null;
-      readonly sha256: string;
       readonly issued: Date | null;
-      /** The database's own address; null where it gives none. */
+      /** The database's own address; null if it gives none. */
       readonly address: string | null;
       /** When the signatures that count were made. */
       readonly signedAt: readonly Date[];
-    }
-  /** It could not be looked at. */
+    })
+  /** The worker could not read it. */
   | { readonly kind: 'unavailable'; readonly message: string };
 
 export type Answer = Verified | FileAnswer;
 
-export type FileAnswer =
-  | { readonly kind: 'progress'; readonly id: number; readonly done: number; readonly of: number }
-  | {
+export type FileAnswer = { readonly id: number } & (
+  | { readonly kind: 'progress'; readonly done: number; readonly of: number }
+  | (DigestedFile & {
       readonly kind: 'checked';
-      readonly id: number;
-      readonly name: string;
-      readonly size: number;
-      readonly sha256: string;
-      /** Null while there is no database whose signature was found good. */
+      /** Null without an authentic database. */
       readonly lookup: Lookup | null;
       readonly stale: boolean;
-    }
-  /** Without a worker: nothing was verified that it could be held against. */
-  | {
-      readonly kind: 'hashed';
-      readonly id: number;
-      readonly name: string;
-      readonly sha256: string;
-      readonly path: string | null;
-    }
-  | { readonly kind: 'unreadable'; readonly id: number; readonly name: string; readonly message: string };
+    })
+  /** Without a worker, and so without a verified database. */
+  | (Pick<DigestedFile, 'name' | 'sha256'> & { readonly kind: 'hashed'; readonly path: string | null })
+  | { readonly kind: 'unreadable'; readonly name: string; readonly message: string }
+);
+
+export function unreadable({ id, file }: FileRequest, error: unknown): FileAnswer {
+  return { kind: 'unreadable', id, name: file.name, message: messageOf(error) };
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,12 +1,13 @@
+import { shellWord } from '../../model/shell.js';
 import { announce, element, maybe, onText, show } from './elements.js';
 import { watchFiles } from './files.js';
 import { hashHere } from './hash.js';
 import { watchKeys } from './keys.js';
 import { growList } from './list.js';
+import { messageOf } from './messages.js';
 import type { Answer, FileRequest, Request, Verified } from './messages.js';
-import { shellWord } from '../../model/shell.js';
 
-// The trust page comes to life: everything in it reads without this script, and nothing in it came from this script.
+// Makes the trust page interactive. Without this script the page still has all its texts.
 
 const script = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';
 const base = new URL('.', location.href.replace(/[?#].*$/, '')).href;
@@ -37,7 +38,7 @@ document.addEventListener('DOMContentLoaded', () => {
   }
 });
 
-/** What only the browser knows: the address of a database that gives none. */
+/** Fills in the address of a database that gives none, which only the browser knows. */
 function fillAddresses(): void {
   if (!location.protocol.startsWith('http')) return;
   const word = 'ADDRESS-OF-THIS-PAGE';
@@ -75,16 +76,16 @@ function enableCopying(): void {
 }
 
 async function copy(text: string): Promise<void> {
-  // Not there on plain http, and in some frames.
+  // Missing on plain http, and in some frames.
   const clipboard = navigator.clipboard as Clipboard | undefined;
   if (clipboard === undefined) throw new Error('no clipboard');
   await clipboard.writeText(text);
 }
 
-/** In a tab that nobody looks at nothing is painted; nor do all browsers tell. */
+/** A background tab paints nothing, and some browsers do not report the paint. */
 const PATIENCE_MS = 3000;
 
-/** Starts once the browser says that there is something to see. */
+/** Starts after the first paint. */
 function afterPaint(start: () => void): void {
   let isStarted = false;
   const begin = () => {
@@ -100,7 +101,7 @@ function afterPaint(start: () => void): void {
   observer.observe({ type: 'paint', buffered: true });
 }
 
-/** Files are hashed without being held against anything that was verified. */
+/** Hashes files without a verified database to compare them with. */
 function onlyHash(): void {
   const files = watchFiles((request) => hashHere(request, files.hear));
 }
@@ -110,13 +111,13 @@ function check(): void {
   try {
     worker = new Worker(trustedScript('worker.js') as string, { type: 'module' });
   } catch (error) {
-    unavailable(error instanceof Error ? error.message : String(error));
+    unavailable(messageOf(error));
     onlyHash();
     return;
   }
   say('running', { title: 'Checking …', text: 'The signature of the database is being checked.' });
   const ask = (request: Request) => worker.postMessage(request);
-  /** Files that the worker has not answered for. */
+  /** Requests without an answer from the worker. */
   const asked = new Map<number, FileRequest>();
   let hasWorker = true;
   const files = watchFiles((request) => {
@@ -144,7 +145,7 @@ function check(): void {
   ask({ kind: 'verify', base, fingerprints: trusted, threshold: Number(threshold) });
 }
 
-/** The address of a script beside this one, in the form that the page's policy wants. */
+/** The address of a script beside this one, in the form that the page's policy requires. */
 function trustedScript(name: string): unknown {
   const url = new URL(name, script).href;
   const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
@@ -174,7 +175,7 @@ function tell(verified: Verified): void {
   if (status === 'refused') {
     say('refused', {
       title: 'Refused: do not use these packages',
-      text: `${REFUSALS[code ?? ''] ?? 'What stands beside this page cannot be trusted.'} (${message ?? ''}; ${code ?? ''})`,
+      text: `${REFUSALS[code ?? ''] ?? 'The database beside this page cannot be trusted.'} (${message ?? ''}; ${code ?? ''})`,
     });
     const notify = maybe('check-notify');
     if (notify !== null) notify.hidden = false;
@@ -196,7 +197,7 @@ function tell(verified: Verified): void {
   tellOfCopies(verified);
 }
 
-/** Whether this page shows the database that lies beside it, and lies where it belongs. */
+/** Says if the page shows another database than the one beside it, or is a copy. */
 function tellOfCopies({ sha256, address }: Verified & { kind: 'verdict' }): void {
   const note = element('check-copy');
   if (sha256 !== database) {
@@ -240,7 +241,7 @@ function dayOf(date: Date): string {
   });
 }
 
-/** A preview tells, beside the page's bytes and not in them, that it will say when they change. */
+/** The server of a preview names the address of its change events in a header, not in the page. */
 function followChanges(): void {
   const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
   const changes = navigation?.serverTiming.find(({ name }) => name === 'packsign-changes');

@@ -1,4 +1,4 @@
-/** The pieces of a stream, as they come. Not every browser lets one iterate it. */
+/** The pieces of a stream. Some browsers cannot iterate a stream. */
 export async function* piecesOf(
   stream: ReadableStream<Uint8Array> | null,
 ): AsyncGenerator<Uint8Array, void, void> {
@@ -13,7 +13,7 @@ export async function* piecesOf(
 
 const PROGRESS_MS = 200;
 
-/** The pieces of a file; says now and then how many bytes of it have gone by. */
+/** The pieces of a file; reports now and then how many bytes are done. */
 export async function* piecesOfFile(
   file: File,
   onProgress: (done: number) => void,

@@ -11,11 +11,13 @@ import {
   verifyDatabase,
 } from '../../verify.js';
 import type { TrustedDatabase, Verdict } from '../../verify.js';
+import { Buffer } from './buffer.js';
+import { messageOf, unreadable } from './messages.js';
 import type { Answer, FileRequest, Request, Verified } from './messages.js';
 import { piecesOf, piecesOfFile } from './pieces.js';
 
-// Everything that takes time on the trust page happens here, off the thread that answers its reader: fetching, hashing,
-// OpenPGP, reading the database.
+// Does the slow work of the trust page off the thread that responds to the reader: fetching, hashing, OpenPGP, reading
+// the database.
 
 interface Trusted {
   readonly database: TrustedDatabase;
@@ -31,10 +33,7 @@ self.addEventListener('message', ({ data }: MessageEvent<Request>) => {
       return found;
     });
   } else {
-    check(data).then(post, (error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
-      post({ kind: 'unreadable', id: data.id, name: data.file.name, message });
-    });
+    check(data).then(post, (error: unknown) => post(unreadable(data, error)));
   }
 });
 
@@ -55,18 +54,14 @@ async function verify(request: Request & { kind: 'verify' }): Promise<Outcome> {
     const fetched = await fetchSigned(base);
     if (fetched === null) return unavailable(`there is no ${DATABASE_NAME} beside this page`);
     const { bytes, signature } = fetched;
-    // No address to hold it to: whoever serves a copy serves the page too, and the page says where it is from.
-    const verdict = await verifyDatabase(bytes, signature, {
-      keys,
-      fingerprints,
-      threshold,
-      now: new Date(),
-    });
-    const found =
-      verdict.database === null ? null : { database: verdict.database, stale: verdict.status === 'stale' };
+    // We do not compare addresses: the server of a copy serves this page too, and the page says where it is from.
+    const now = new Date();
+    const verdict = await verifyDatabase(bytes, signature, { keys, fingerprints, threshold, now });
+    const { database, status } = verdict;
+    const found = database === null ? null : { database, stale: status === 'stale' };
     return { answer: answerOf(verdict), found };
   } catch (error) {
-    return unavailable(error instanceof Error ? error.message : String(error));
+    return unavailable(messageOf(error));
   }
 }
 
@@ -95,7 +90,7 @@ interface Fetched {
 
 const ATTEMPTS = 3;
 
-/** The database and the signature of exactly its bytes; both once more, past caches, where that is not there. */
+/** The database and the signature of exactly its bytes. Without that signature, fetches both again, past caches. */
 async function fetchSigned(base: string): Promise<Fetched | null> {
   for (let attempt = 1; ; attempt += 1) {
     const again = attempt > 1;
@@ -107,7 +102,7 @@ async function fetchSigned(base: string): Promise<Fetched | null> {
   }
 }
 
-/** Null where there is no such file. */
+/** Null if there is no such file. */
 async function fetchBytes(
   url: URL,
   { limitBytes, again }: { limitBytes: number; again: boolean },
@@ -123,17 +118,7 @@ async function fetchBytes(
     if (length > limitBytes) throw new Error(`${name} is larger than ${limitBytes} bytes`);
     pieces.push(piece);
   }
-  return joined(pieces, length);
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  return Buffer.concat(pieces);
 }
 
 async function check({ id, file, path }: FileRequest): Promise<Answer> {

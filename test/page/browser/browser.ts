@@ -8,7 +8,7 @@ import { serve } from '../../../src/index.js';
 import type { RunningServer } from '../../../src/index.js';
 import { hasTool } from '../../tools.js';
 
-/** Nothing that a browser asks of the world by itself. */
+/** Options that keep the browser from its own requests. */
 const ARGUMENTS = [
   '--disable-gpu',
   '--disable-quic',
@@ -16,26 +16,26 @@ const ARGUMENTS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // A name that is no loopback one, for what plain http does not give.
+  // A name outside loopback, where browsers treat plain http as insecure.
   '--host-resolver-rules=MAP plain.test 127.0.0.1',
 ];
 
 export const hasBrowser = hasTool('chromium');
 
-/** A page in the browser, and what went wrong in it. */
+/** A page in the browser, and its errors. */
 export interface Visit {
   readonly page: Page;
   readonly url: string;
   /** Errors of the console and of scripts, and violations of the page's policy. */
   readonly complaints: readonly string[];
-  /** Addresses of everything that was asked for. */
+  /** The addresses of all requests. */
   readonly requests: readonly string[];
 }
 
 export interface VisitOptions extends BrowserContextOptions {
-  /** What follows the address of the page. */
+  /** Query or fragment after the address of the page. */
   readonly fragment?: string;
-  /** Where the page is, if not on a server of packsign's for the directory. */
+  /** The address of the page, if not that of packsign's server for the directory. */
   readonly url?: string;
 }
 
@@ -81,7 +81,7 @@ export async function visit(directory: string, options: VisitOptions = {}): Prom
   return { page, url, complaints, requests };
 }
 
-/** What the page says when it has made up its mind. */
+/** The final verdict on the page. */
 export async function verdictOf({ page }: Visit): Promise<{ state: string; title: string; text: string }> {
   await page.waitForFunction(
     () =>
@@ -95,7 +95,7 @@ export async function verdictOf({ page }: Visit): Promise<{ state: string; title
   }));
 }
 
-/** What axe-core finds against WCAG 2.2 AA: each rule with the first element that breaks it. */
+/** Violations of WCAG 2.2 AA that axe-core finds: each rule with the first element that breaks it. */
 export async function accessibilityOf({ page }: Visit): Promise<readonly string[]> {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(async () => {

@@ -10,7 +10,7 @@ import type { Visit } from './browser.js';
 
 const COUNT = 20_000;
 
-/** A published directory of twenty thousand archives, of which none needs to be there. */
+/** A published directory of twenty thousand files; none of them needs to exist. */
 async function large(): Promise<Place> {
   const { ann } = await people();
   const base = database();
@@ -42,11 +42,11 @@ async function large(): Promise<Place> {
   return place;
 }
 
-/** When there was something to see, and when every row was there and the page answered. */
+/** When the first paint was, and when every row was there and the page responded. */
 async function timesOf({ page }: Visit): Promise<{ paint: number; usable: number }> {
   return await page.evaluate(async () => {
     await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-    // On a busy machine the browser may come to paint later than to run this.
+    // On a busy machine the browser may paint after it runs this.
     const paint = await new Promise<number>((resolve) => {
       new PerformanceObserver((list) => {
         const [entry] = list.getEntriesByName('first-contentful-paint');
@@ -64,9 +64,9 @@ describe.skipIf(!hasBrowser)('the page of 20,000 packages', () => {
     place = await large();
   });
 
-  it('is painted before anything is verified, and says how long each took', async () => {
+  it('is painted before it verifies anything, and prints how long each took', async () => {
     const { url } = await serveLocally(place.path('dist'));
-    // The first visit pays for starting the browser's processes; of the others, whatever else the machine did.
+    // The first visit starts the browser's processes; the others vary with the load of the machine.
     const tries = [];
     for (let index = 0; index < 4; index += 1) {
       const one = await visit('', { url });
@@ -77,7 +77,7 @@ describe.skipIf(!hasBrowser)('the page of 20,000 packages', () => {
     const { page } = there;
     tries.push(await timesOf(there));
     const times = tries.reduce((a, b) => (b.usable < a.usable ? b : a));
-    // How late a timer is that should ring every few milliseconds, while the worker is busy.
+    // How late a timer of a few milliseconds fires while the worker is busy.
     const blocked = page.evaluate(async () => {
       let worst = 0;
       let last = performance.now();
@@ -98,7 +98,7 @@ describe.skipIf(!hasBrowser)('the page of 20,000 packages', () => {
     await expectQuiet(there);
   });
 
-  it('is searched at once', async () => {
+  it('shows search results at once', async () => {
     const there = await visit(place.path('dist'));
     await verdictOf(there);
     const { page } = there;
@@ -107,7 +107,7 @@ describe.skipIf(!hasBrowser)('the page of 20,000 packages', () => {
     await expect.poll(() => page.locator('#search-result').innerText()).toBe('1 found');
     expect(await page.locator('#list tbody tr:visible').count()).toBe(1);
     expect(await page.locator('#list').innerText()).toContain('package-01234');
-    // From the keystroke to the frame that shows what was found.
+    // From the keystroke to the frame with the results.
     const took = await page.evaluate(async () => {
       const box = document.querySelector<HTMLInputElement>('#search')!;
       const started = performance.now();
@@ -125,7 +125,7 @@ describe.skipIf(!hasBrowser)('the page of 20,000 packages', () => {
     await expect.poll(() => page.locator('#list tbody tr[hidden]').count()).toBe(0);
   });
 
-  it('carries no package twice', () => {
+  it('contains no package twice', () => {
     const html = place.text('dist/index.html');
     expect(html.split('package-01234-1.0.tar.gz')).toHaveLength(2);
     expect(html.split('>package-01234<')).toHaveLength(2);

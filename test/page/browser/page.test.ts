@@ -50,7 +50,7 @@ function signatureName(place: Place): string {
   return `dist/signatures/${name}.asc`;
 }
 
-/** Text and the hash of a file that is dropped on an element. */
+/** The text and the hash that the page shows for a file dropped on an element. */
 async function drop(
   { page }: Visit,
   target: string,
@@ -74,7 +74,7 @@ async function resultOf({ page }: Visit): Promise<{ level: string; text: string 
   return { level: (await box.getAttribute('class')) ?? '', text: (await box.textContent()) ?? '' };
 }
 
-/** Where nothing was verified a file is only held against what the page itself shows. */
+/** Without a verified database the page only compares a file with its own list. */
 async function expectHashedOnly(there: Visit): Promise<void> {
   await drop(there, '#drop', { name: 'renamed', bytes: LANTERN });
   const same = await resultOf(there);
@@ -115,7 +115,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
         .startTime,
     }));
     expect(times.worker).toBeGreaterThan(times.paint);
-    // OpenPGP.js is loaded by the worker, not by the page.
+    // The worker loads OpenPGP.js, not the page.
     const scripts = await there.page.evaluate(() =>
       Array.from(document.scripts, ({ src }) => src.replace(/.*\//, '')),
     );
@@ -131,7 +131,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     expect([state, text]).toEqual(['refused', expect.stringContaining('SIGNATURE_MISSING')]);
   });
 
-  it('refuses a changed database that brings the old signature along', async () => {
+  it('refuses a changed database with the old signature', async () => {
     const place = await site();
     const signature = place.read(signatureName(place));
     const text = place.text('dist/packages.plist').replace('lantern', 'lanterm');
@@ -157,7 +157,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     expect((await verdictOf(await visit(place.path('dist')))).text).toContain('SIGNATURE_MALFORMED');
   });
 
-  it('refuses what another key has signed than the one that it shows', async () => {
+  it('refuses a database that another key signed', async () => {
     const place = await site();
     const page = place.read('dist/index.html');
     const other = await site({ key: mallory });
@@ -166,7 +166,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     expect([state, text]).toEqual(['refused', expect.stringContaining('SIGNATURE_INVALID')]);
   });
 
-  it('says stale of a database that has expired, and of files that it lists', async () => {
+  it('calls an expired database stale, and its files too', async () => {
     const place = await site({ settings: { Validity: '1 day' }, issued: '2026-01-05T00:00:00Z' });
     const there = await visit(place.path('dist'));
     const { state, text } = await verdictOf(there);
@@ -178,7 +178,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     });
   });
 
-  it('says so when it shows another database than the one beside it, or is a copy', async () => {
+  it('says so if it shows another database than the one beside it, or is a copy', async () => {
     const place = await site({ settings: { Database: 'https://example.org/dist/packages.plist' } });
     const page = place.read('dist/index.html');
     const there = await visit(place.path('dist'));
@@ -194,7 +194,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     expect(await later.page.locator('#check-copy').textContent()).toContain('another');
   });
 
-  it('does not claim anything when the database cannot be fetched', async () => {
+  it('claims nothing if it cannot fetch the database', async () => {
     const place = await site();
     place.remove('dist/packages.plist');
     const verdict = await verdictOf(await visit(place.path('dist')));
@@ -213,19 +213,19 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       expect(complaints).toEqual([]);
     });
 
-    it('says so when it was opened from a file', async () => {
+    it('says so if it was opened from a file', async () => {
       const { page } = await visit('', { url: `file://${(await site()).path('dist')}/index.html` });
       expect(await page.locator('#check-title').innerText()).toMatch(/^Not checked/);
       expect(await page.locator('html').getAttribute('data-check')).toBe('none');
       expect(await page.locator('#list').textContent()).toContain('lantern');
     });
 
-    it('hashes files all the same, and never calls them signed: opened from a file', async () => {
+    it('still hashes files, and never calls them signed: opened from a file', async () => {
       const there = await visit('', { url: `file://${(await site()).path('dist')}/index.html` });
       await expectHashedOnly(there);
     });
 
-    it('hashes files all the same, where its worker cannot be loaded', async () => {
+    it('still hashes files if it cannot load its worker', async () => {
       const place = await site();
       const [, folder = ''] = /src="(assets\/[^/]+)\//.exec(place.text('dist/index.html')) ?? [];
       place.remove(`dist/${folder}/worker.js`);
@@ -260,15 +260,15 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       server.close();
     });
 
-    it('says of a yanked file that it was, and answers while it hashes a large one', async () => {
+    it('says that a file was yanked, and responds while it hashes a large one', async () => {
       const yanked = { 'lantern-1.0.tar.gz': { Yanked: 'loses the flame' } };
       const place = await site({ settings: { Packages: yanked } });
       const there = await visit('', { url: `file://${place.path('dist')}/index.html` });
       await drop(there, '#drop', { name: 'x', bytes: LANTERN });
       expect((await resultOf(there)).text).toContain('Yanked: loses the flame');
       const large = place.write('large.bin', Buffer.alloc(128 * 1024 * 1024));
-      // Turns of the thread while it reads: where it never rests there are next to none.
-      const turns = there.page.evaluate(async () => {
+      // Tasks of the thread while it reads: hardly any if it never pauses.
+      const tasks = there.page.evaluate(async () => {
         let count = 0;
         for (let text = ''; !text.includes('large.bin: only hashed');) {
           await new Promise((resolve) => setTimeout(resolve, 0));
@@ -278,7 +278,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
         return count;
       });
       await there.page.locator('#file').setInputFiles(large);
-      expect(await turns).toBeGreaterThan(5);
+      expect(await tasks).toBeGreaterThan(5);
     });
   });
 
@@ -300,11 +300,11 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       expect(bad.text).toMatch(/NOT what was signed.*expected: [0-9a-f]{64}found: [0-9a-f]{64}/);
       await drop(there, 'body', { name: 'other.zip', bytes: Buffer.from('?') });
       expect((await resultOf(there)).text).toContain('is not in this database');
-      // Nothing of it left the browser.
+      // No part of it left the browser.
       await expectQuiet(there);
     });
 
-    it('is held against the archive on whose line it is dropped', async () => {
+    it('is compared with the file on whose line it is dropped', async () => {
       const there = await visit((await site()).path('dist'));
       await verdictOf(there);
       await drop(there, '#list tbody tr:first-child', { name: 'x.tar.gz', bytes: LANTERN });
@@ -325,7 +325,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
       await chooser.setFiles(place.path('dist/lantern-1.0.tar.gz'));
       expect((await resultOf(there)).level).toBe('result good');
-      // Rows get their buttons as they come near.
+      // The page adds buttons to rows as they come near.
       await page.locator('#packages').scrollIntoViewIfNeeded();
       await page.getByRole('button', { name: 'Check a file against sub/lamp-2.0.tar.gz' }).focus();
       const [other] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
@@ -335,7 +335,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
   });
 
   describe('a fingerprint from another place', () => {
-    it('is compared in full, and remembered', async () => {
+    it('is compared in full, and the browser remembers a match', async () => {
       const place = await site();
       const there = await visit(place.path('dist'));
       const { page } = there;
@@ -349,7 +349,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       expect(await page.locator('#check-note').innerText()).toMatch(
         /you compared the fingerprint of this key/,
       );
-      // The server shows another key one day.
+      // One day the server shows another key.
       const other = await site({ key: mallory });
       place.write('dist/index.html', other.read('dist/index.html'));
       await page.reload();
@@ -357,7 +357,7 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       await expectQuiet(there);
     });
 
-    it('may come with the address', async () => {
+    it('may be in the address', async () => {
       const place = await site();
       const same = await visit(place.path('dist'), { fragment: `#${ada.fingerprint}` });
       expect(await same.page.locator('#check-note').innerText()).toMatch(/names the same fingerprint/);
@@ -380,14 +380,14 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
     expect(await page.locator('#said').textContent()).toBe('Copied');
   });
 
-  it('puts its own address into the lines where the database gives none', async () => {
+  it('puts its own address into the lines if the database gives none', async () => {
     const there = await visit((await site()).path('dist'));
     expect(await there.page.locator('#line-packsign').textContent()).toContain(
       `packsign trust add ${there.url}packages.plist --fingerprint ${ada.fingerprint}`,
     );
   });
 
-  it('loads anew when a preview tells of a change', async () => {
+  it('reloads when a preview announces a change', async () => {
     const place = await site();
     const server = await serveLocally(place.path('dist'), { live: true });
     const there = await visit('', { url: server.url });
@@ -424,14 +424,14 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       expect(width).toBeLessThanOrEqual(options.viewport.width);
     });
 
-    it('the list is a table to those who hear it', async () => {
+    it('the list is a table for screen readers', async () => {
       const { page } = await visit((await site()).path('dist'));
       expect(await page.locator('#list').ariaSnapshot()).toMatch(
         /- table[^]*- columnheader "Version"[^]*- rowheader "lantern/,
       );
     });
 
-    it('prints keys and lines, and nothing that only a screen can do', async () => {
+    it('prints keys and lines, and nothing that needs a screen', async () => {
       const { page } = await visit((await site()).path('dist'));
       await page.emulateMedia({ media: 'print' });
       expect(await page.locator('.fingerprint').isVisible()).toBe(true);

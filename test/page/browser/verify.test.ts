@@ -16,7 +16,7 @@ import {
 import { hasBrowser, useBrowser, visit } from './browser.js';
 import type { Visit } from './browser.js';
 
-/** What is verified, in Node and in the browser alike. */
+/** The cases, for Node and the browser alike. */
 interface Case {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -82,13 +82,13 @@ async function cases(): Promise<readonly Case[]> {
   ];
 }
 
-/** A verdict without what JSON does not carry. */
+/** A verdict as JSON carries it. */
 function plain({ status, code, sha256, message, signatures, database }: Verdict): unknown {
   const archives = Array.from(database?.Archives ?? []);
   return JSON.parse(JSON.stringify({ status, code, sha256, message, signatures, archives })) as unknown;
 }
 
-// What a maker of a web application does: its bundler finds the build for browsers by itself.
+// As in a web application, whose bundler finds the build for browsers by itself.
 const APPLICATION = `
 import { verifyDatabase } from 'packsign/verify';
 globalThis.judge = async ({ bytes, signature, keys, now, threshold }) => {
@@ -134,7 +134,7 @@ describe.skipIf(!hasBrowser)('packsign/verify in a browser', () => {
     there = await application();
   });
 
-  it('says of every case what it says in Node', async () => {
+  it('gives the same verdict as in Node for every case', async () => {
     const answers: Record<string, { node: unknown; browser: unknown }> = {};
     for (const { name, bytes, signature, keys, threshold, minutes: age } of all) {
       const now = minutes(ISSUED, age);

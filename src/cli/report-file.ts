@@ -7,16 +7,16 @@ import type { Outside } from './streams.js';
 import { harmless } from './terminal.js';
 import { version } from './version.js';
 
-/** For every command that may say no to what a maintainer published. */
-export function withReportFile<T>(yargs: Argv<T>): Argv<T> {
+/** For every command that may reject what a maintainer published. */
+export function withReportFile(yargs: Argv): Argv {
   return yargs.option('report', single('write what is wrong to this file, for the maintainer'));
 }
 
 /**
- * Writes what is wrong to the file that `--report` names, and gives what is to be said of that; nothing where all
- * is well or nobody asked for it. Throws FILE_UNWRITABLE.
+ * Writes what is wrong to the file that `--report` names. Returns a line that says so; none without the option, or if
+ * nothing is wrong. Throws FILE_UNWRITABLE.
  */
-export function complain(values: Values, outside: Outside, suspects: readonly Suspect[]): string[] {
+export function writeReportFile(values: Values, outside: Outside, suspects: readonly Suspect[]): string[] {
   const file = textOf(values, 'report');
   if (file === null || suspects.length === 0) return [];
   const circumstances = { now: outside.clock(), version: version() };
