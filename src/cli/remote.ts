@@ -1,8 +1,8 @@
 import type { Argv } from 'yargs';
-import { DIRECT_NETWORK, PacksignError } from '../index.js';
-import type { NetworkOptions, PinOptions, TrustPlace, TrustStore } from '../index.js';
+import { PacksignError } from '../index.js';
+import type { PinOptions, TrustPlace, TrustStore } from '../index.js';
 import { cacheFolder, trustFolder } from './folders.js';
-import { flag, isSet, listOf, numberOf, repeated, secondsOf, single, textOf } from './options.js';
+import { flag, isSet, listOf, numberOf, repeated, single, textOf } from './options.js';
 import type { Values } from './options.js';
 import type { VerifyTolerance } from './report-verify.js';
 import type { Outside } from './streams.js';
@@ -50,22 +50,6 @@ export function storeOf(outside: Outside): TrustStore {
 export function placeOfTrust(values: Values, outside: Outside): TrustPlace {
   const file = textOf(values, 'trust');
   return file === null ? storeOf(outside) : { kind: 'bundle', file };
-}
-
-export function networkOf(values: Values, { environment }: Outside): NetworkOptions {
-  const timeout = textOf(values, 'timeout');
-  const seconds = timeout === null ? null : secondsOf(timeout, { name: 'timeout', example: '30s' });
-  return {
-    ...DIRECT_NETWORK,
-    proxies: {
-      // Not HTTP_PROXY: a web server sets it from what its visitors send.
-      http: environment['http_proxy'] ?? '',
-      https: environment['https_proxy'] ?? environment['HTTPS_PROXY'] ?? '',
-      all: environment['all_proxy'] ?? environment['ALL_PROXY'] ?? '',
-      none: environment['no_proxy'] ?? environment['NO_PROXY'] ?? '',
-    },
-    ...(seconds === null ? {} : { patienceMs: Math.ceil(seconds * 1000) }),
-  };
 }
 
 export function parseFingerprint(text: string): string {

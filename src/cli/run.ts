@@ -4,7 +4,8 @@ import type { Session } from './command.js';
 import { notesFolder } from './folders.js';
 import { nowFor } from './options.js';
 import type { Place, Values } from './options.js';
-import { networkOf, placeOfTrust } from './remote.js';
+import { networkOf } from './network.js';
+import { placeOfTrust } from './remote.js';
 import { warningLines } from './report.js';
 import { formatInteger } from './terminal.js';
 

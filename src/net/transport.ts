@@ -16,7 +16,7 @@ import type { Reply, Request } from './reply.js';
 export interface NetworkOptions {
   readonly proxies: ProxySettings;
   /** PEM texts of the authorities that may sign TLS certificates, in place of Node's own; null for those. */
-  readonly authorities: readonly string[] | null;
+  readonly authorities: () => readonly string[] | null;
   /** The `Authorization` that goes to a host, and to no other; null for none. */
   readonly authorizationFor: (at: URL) => string | null;
   /** The time in which an answer has to begin, redirections included, and over which it must not be too slow. */
@@ -42,7 +42,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** No proxy, no credentials, half a minute of patience. */
 export const DIRECT_NETWORK: NetworkOptions = {
   proxies: NO_PROXIES,
-  authorities: null,
+  authorities: () => null,
   authorizationFor: () => null,
   patienceMs: 30_000,
   backOffMs: 500,
@@ -50,16 +50,17 @@ export const DIRECT_NETWORK: NetworkOptions = {
 
 /** Opens the network; no connection is made before the first request. */
 export function openNetwork(options: NetworkOptions): Network {
-  const agents = makeAgents(options.authorities);
+  let agents: Agents | null = null;
+  const open = () => (agents ??= makeAgents(options.authorities()));
   const patience = makePatience(options.backOffMs);
   return {
     get: async (url, request = {}) => {
       if (new URL(url).protocol === 'file:') return await openFile(url, request);
       await patience.turn();
-      return await follow(url, request, { agents, options });
+      return await follow(url, request, { agents: open(), options });
     },
     retrying: patience.retrying,
-    close: () => agents.close(),
+    close: () => agents?.close(),
   };
 }
 
