@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { link, open, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -62,24 +63,49 @@ export async function openPartialFile(
   folder: string,
   { sha256, left }: PartialFileOptions,
 ): Promise<PartialFile> {
-  const path = join(folder, `.packsign-${sha256}.${process.pid}.${randomBytes(4).toString('hex')}.part`);
+  const newName = () =>
+    join(folder, `.packsign-${sha256}.${process.pid}.${randomBytes(4).toString('hex')}.part`);
+  const taken = newName();
+  const handle = await takeOver(left.get(sha256), taken);
+  if (handle !== null) return await partOf(handle, { path: taken, folder });
+  const path = newName();
   try {
-    const handle = (await takeOver(left.get(sha256), path)) ?? (await open(path, 'wx+', 0o644));
-    return await partOf(handle, { path, folder });
+    return await partOf(await open(path, 'wx+', 0o644), { path, folder });
   } catch (error) {
     throw unwritable(path, error);
   }
 }
 
+/** A file found is not a file made: only our own plain file is continued (threat T35). Null for none. */
 async function takeOver(from: string | undefined, path: string): Promise<FileHandle | null> {
   if (from === undefined) return null;
   try {
     // The first process to rename it owns it.
     await rename(from, path);
-    return await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch {
     return null;
   }
+  let handle: FileHandle | null = null;
+  try {
+    handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if (isOurs(await handle.stat())) return handle;
+  } catch {
+    // A link, a folder, or nothing that we may read.
+  }
+  await handle?.close();
+  // The name alone: what a link leads to stays as it is.
+  await unlink(path).catch(() => undefined);
+  return null;
+}
+
+const WRITABLE_BY_OTHERS = 0o022;
+const SPECIAL_BITS = 0o7000;
+
+function isOurs(stats: Stats): boolean {
+  const isOwn = process.getuid === undefined || stats.uid === process.getuid();
+  return (
+    stats.isFile() && stats.nlink === 1 && isOwn && (stats.mode & (WRITABLE_BY_OTHERS | SPECIAL_BITS)) === 0
+  );
 }
 
 async function partOf(
