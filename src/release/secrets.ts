@@ -32,7 +32,7 @@ function holdsSecret(published: Published, path: string): boolean {
   }
 }
 
-/** Files of the publication are read once, whoever asks for them. */
+/** Published files are read once, through the value. */
 function bytesOf(published: Published, path: string): Buffer | null {
   if (isPublishedName(path)) return published.bytes(path);
   const sha256 = published.sha256();
