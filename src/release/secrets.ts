@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import { READ_FLAGS } from '../disk/files.js';
@@ -23,23 +23,31 @@ export function refuseSecrets(published: Published, paths: readonly string[]): v
 
 function holdsSecret(published: Published, path: string): boolean {
   try {
-    const stats = lstatSync(join(published.directory, path));
-    if (!stats.isFile() || stats.size > SECRET_LIMIT_BYTES) return false;
-    const bytes = bytesOf(published, path);
+    const bytes = isOfPublication(published, path) ? readOnce(published, path) : readSmall(published, path);
     return bytes !== null && holdsSecretKey(bytes);
   } catch {
     return false;
   }
 }
 
-/** Published files are read once, through the value. */
-function bytesOf(published: Published, path: string): Buffer | null {
-  if (isPublishedName(path)) return published.bytes(path);
+function isOfPublication(published: Published, path: string): boolean {
+  if (isPublishedName(path)) return true;
   const sha256 = published.sha256();
-  if (sha256 !== null && path === signaturePath(sha256)) return published.signature();
-  const fd = openSync(join(published.directory, path), READ_FLAGS);
+  return sha256 !== null && path === signaturePath(sha256);
+}
+
+/** Published files are read once, through the value; a database that is too large for a key not at all. */
+function readOnce(published: Published, path: string): Buffer | null {
+  const stats = lstatSync(join(published.directory, path));
+  if (!stats.isFile() || stats.size > SECRET_LIMIT_BYTES) return null;
+  return isPublishedName(path) ? published.bytes(path) : published.signature();
+}
+
+function readSmall({ directory }: Published, path: string): Buffer | null {
+  const fd = openSync(join(directory, path), READ_FLAGS);
   try {
-    return readFileSync(fd);
+    const stats = fstatSync(fd);
+    return stats.isFile() && stats.size <= SECRET_LIMIT_BYTES ? readFileSync(fd) : null;
   } finally {
     closeSync(fd);
   }
