@@ -16,8 +16,8 @@ import type { Comparison } from './compare.js';
 import { readOfferedKeys } from './current-keys.js';
 import { fetchSource } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { NOTHING_PINNED, pinsOf } from './pins.js';
-import { sourceOf } from './sources.js';
+import { pinsOf } from './pins.js';
+import { sourceUnder } from './sources.js';
 
 export interface AuditOptions {
   readonly run: Run;
@@ -139,9 +139,7 @@ async function lookClosely(
   from: string,
   { url, certificates, options, own }: Look,
 ): Promise<Looked> {
-  const pins = pinsOf(certificates);
-  const known = sourceOf(url, { ...NOTHING_PINNED, pins, pinnedBy: 'option', certificates });
-  const source = { ...known, fetchesKeys: false };
+  const source = sourceUnder(url, certificates);
   const run: Run = { ...options.run, trust: { kind: 'none' } };
   const fetched = await fetchSource(network, source, { run, at: from });
   const { status, code, message, sha256, trusted } = fetched;

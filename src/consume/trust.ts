@@ -15,9 +15,9 @@ import { readOfferedKeys } from './current-keys.js';
 import { fetchSource, fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
 import { addressPlace } from '../places/address.js';
-import { NOTHING_PINNED, pinsOf, readArmored, readNamedKeys, requireThreshold } from './pins.js';
+import { pinsOf, readArmored, readNamedKeys, requireThreshold } from './pins.js';
 import { acceptedNote } from './remember.js';
-import { armored, entriesOf, findEntry, notTrusted, sourceOf } from './sources.js';
+import { armored, entriesOf, findEntry, notTrusted, sourceUnder } from './sources.js';
 
 /** A run that may write a trust store. */
 export type TrustRun = Run & { readonly trust: TrustStore };
@@ -249,8 +249,8 @@ async function examine(
 ): Promise<Examined> {
   const look = async (least: number): Promise<FetchedDatabase> => {
     const pins = certificates.length === 0 ? null : pinsOf(certificates, least);
-    const source = sourceOf(url, { ...NOTHING_PINNED, pins, pinnedBy: 'option', certificates });
-    const database = await fetchSource(network, { ...source, fetchesKeys: false }, { run: options.run });
+    const source = sourceUnder(url, certificates, pins);
+    const database = await fetchSource(network, source, { run: options.run });
     if (database.status !== 'refused') return database;
     throw new PacksignError(
       database.code ?? 'SIGNATURE_INVALID',
@@ -281,7 +281,7 @@ async function store(
   const note = trusted === null || sha256 === null ? null : acceptedNote({ sha256, database: trusted }, etag);
   const entry: TrustEntry = {
     ...{ name, url, threshold, grounds, added: now },
-    fingerprints: certificates.map(({ fingerprint }) => fingerprint),
+    fingerprints: pinsOf(certificates).fingerprints,
     certificates: await armored(certificates),
     refreshed: null,
     accepted: note,

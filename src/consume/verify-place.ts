@@ -30,7 +30,7 @@ export interface PlaceVerdict {
   readonly signature: Uint8Array | null;
   /** The bytes of the database; null if it was refused. */
   readonly bytes: Uint8Array | null;
-  /** The database if its signatures are good, whoever made them; only `trusted` says that the pinned keys made them. */
+  /** The database, if the signatures are good under the keys that were tried. Only `trusted` means that a key is pinned. */
   readonly listed: Database | null;
   /** Null unless pinned keys have signed it. */
   readonly trusted: TrustedDatabase | null;
