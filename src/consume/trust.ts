@@ -159,9 +159,7 @@ async function chooseGrounds(network: Network, url: string, options: TrustAddOpt
     throw new PacksignError(
       'USAGE',
       'say how to trust it: by its keys, because another trusted database vouches for it, or blindly',
-      {
-        hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly`,
-      },
+      { hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly` },
     );
   }
   if (blindly) return { grounds: { kind: 'blindly' }, certificates: [], threshold: 0 };
@@ -255,9 +253,7 @@ async function examine(
     throw new PacksignError(
       database.code ?? 'SIGNATURE_INVALID',
       `${url} was not added: ${database.message ?? ''}`,
-      {
-        hint: 'do not use it; ask its maintainer which keys sign the database',
-      },
+      { hint: 'do not use it; ask its maintainer which keys sign the database' },
     );
   };
   const database = await look(threshold ?? 1);
