@@ -73,16 +73,16 @@ export interface TrustAdded extends TrustOffer {
 
 /**
  * Begins to trust a database, or pins one that was added blindly: fetches it, verifies it against the keys, and pins
- * them. Throws TRUST_EXISTS, NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED, FILE_UNREADABLE, what
- * `fetchDatabase` throws, and the code of a database that is refused; then the store stays as it was.
+ * them. Throws TRUST_EXISTS, NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED,
+ * FILE_UNREADABLE, what `fetchDatabase` throws, and the code of a refused database; then the store stays as it was.
  */
 export async function trustAdd(address: string, options: TrustAddOptions): Promise<TrustAdded> {
   const url = databaseAddress(address);
   const entries = entriesOf(options.run.trust);
-  const standing = entries.find((entry) => entry.url === url);
-  if (standing !== undefined && (isPinned(standing) || options.blindly)) throw exists(standing);
-  const others = entries.filter((entry) => entry !== standing);
-  const name = chooseName(options.name ?? standing?.name ?? null, { url, entries: others });
+  const existing = entries.find((entry) => entry.url === url);
+  if (existing !== undefined && (isPinned(existing) || options.blindly)) throw exists(existing);
+  const others = entries.filter((entry) => entry !== existing);
+  const name = chooseName(options.name ?? existing?.name ?? null, { url, entries: others });
   const network = openNetwork(options.run.network);
   try {
     const chosen = await chooseGrounds(network, url, options);
@@ -284,8 +284,8 @@ async function store(
   };
   await changeTrust(place.folder, (entries) => {
     const others = entries.filter((one) => one.url !== url || isPinned(one));
-    const standing = others.find((one) => one.url === url || one.name === name);
-    if (standing !== undefined) throw exists(standing);
+    const existing = others.find((one) => one.url === url || one.name === name);
+    if (existing !== undefined) throw exists(existing);
     if (trusted !== null && note !== null)
       writeAcceptedHashes(place.folder, note.sha256, hashesOf(trusted.Archives));
     return [...others, entry];

@@ -115,7 +115,7 @@ async function lostFiles(directory: string, sha256: string | null): Promise<read
   try {
     return (await seenWhole(published)).warnings;
   } catch (error) {
-    // A file that cannot be read is for the verdict to judge, and never in its way.
+    // The verdict says what is wrong with a file that cannot be read; that must not end the command here.
     if (error instanceof PacksignError) return [];
     throw error;
   }
