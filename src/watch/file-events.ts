@@ -184,7 +184,7 @@ function listen(state: State, directory: string, { watcher, doubt, lose }: Folde
     const isOfFolder = path !== null && basename(path) === basename(dirname(path));
     if (path === null || isOfFolder) state.heard.doubt();
     if (isOfFolder && event === 'rename') lose(dirname(path));
-    const name = path === null ? null : relative(directory, path).split(sep).join('/');
+    const name = path === null ? null : nameIn(directory, path);
     if (name !== null) state.heard.hear(event, name);
     state.bell.ring();
     if (event !== 'rename' && path !== null) return;
@@ -228,6 +228,11 @@ function expectFolder(state: State, folder: string): void {
     rewatchNext(state);
   }, state.noticedMs);
   state.expected.set(folder, timer);
+}
+
+/** A path below the directory, as scans write it. */
+function nameIn(directory: string, path: string): string {
+  return relative(directory, path).split(sep).join('/');
 }
 
 /** The path that an event is about; null if the system does not say. */
