@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
-import { READ_FLAGS } from '../disk/files.js';
+import { readBounded } from '../disk/files.js';
 import { signaturePath } from '../model/layout.js';
 import { SECRET_LIMIT_BYTES, holdsSecretKey } from '../pgp/secret-material.js';
 import type { Published } from '../published/published.js';
@@ -23,32 +23,19 @@ export function refuseSecrets(published: Published, paths: readonly string[]): v
 
 function holdsSecret(published: Published, path: string): boolean {
   try {
-    const bytes = isOfPublication(published, path) ? readOnce(published, path) : readSmall(published, path);
+    const bytes = readOnce(published, path);
     return bytes !== null && holdsSecretKey(bytes);
   } catch {
     return false;
   }
 }
 
-function isOfPublication(published: Published, path: string): boolean {
-  if (isPublishedName(path)) return true;
-  const sha256 = published.sha256();
-  return sha256 !== null && path === signaturePath(sha256);
-}
-
-/** Published files are read once, through the value; a database that is too large for a key not at all. */
+/** Published files are read once, through the value. A file that is too large for a key is not read. */
 function readOnce(published: Published, path: string): Buffer | null {
-  const stats = lstatSync(join(published.directory, path));
+  const file = join(published.directory, path);
+  const stats = lstatSync(file);
   if (!stats.isFile() || stats.size > SECRET_LIMIT_BYTES) return null;
-  return isPublishedName(path) ? published.bytes(path) : published.signature();
-}
-
-function readSmall({ directory }: Published, path: string): Buffer | null {
-  const fd = openSync(join(directory, path), READ_FLAGS);
-  try {
-    const stats = fstatSync(fd);
-    return stats.isFile() && stats.size <= SECRET_LIMIT_BYTES ? readFileSync(fd) : null;
-  } finally {
-    closeSync(fd);
-  }
+  if (isPublishedName(path)) return published.bytes(path);
+  const isSignature = path === signaturePath(published.sha256() ?? '');
+  return isSignature ? published.signature() : readBounded(file, SECRET_LIMIT_BYTES);
 }
