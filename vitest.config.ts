@@ -1,12 +1,28 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer } from 'vitest/node';
+
+/** The files that take longest, so that none of them runs alone at the end. */
+const LONG =
+  /\/(?:faults\/fail|faults\/kill|page\/browser\/page|watch\/real|watch\/soak|release\/last-build|release\/described|release\/shortcuts\.property|format\/plist\.property|package\/packed|format\/size|pgp\/interop)\.test\.ts$/;
+
+class LongFirst extends BaseSequencer {
+  override async sort(...args: Parameters<BaseSequencer['sort']>): ReturnType<BaseSequencer['sort']> {
+    const files = await super.sort(...args);
+    const isLong = ({ moduleId }: (typeof files)[number]) => LONG.test(moduleId);
+    return [...files.filter(isLong), ...files.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   // Tests run what ships: an import of src/x.js is the compiled file, workers included.
   resolve: { alias: [{ find: /^(?:\.\.\/)+src\/(.*)$/, replacement: resolve('dist/src') + '/$1' }] },
   test: {
+    // Node loads what was compiled, but for what a test mocks: to transform it for Vitest would take longer.
+    server: { deps: { external: [/\/dist\/(?!src\/watch\/)/] } },
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup.ts'],
+    sequence: { sequencer: LongFirst },
     // Most tests wait for processes of their own.
     maxWorkers: 4,
     // Runs inside a test change the current folder, which threads cannot.

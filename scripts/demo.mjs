@@ -7,9 +7,10 @@ import { gzipSync } from 'node:zlib';
 import { ROOT, compile, installIfNeeded } from './tools.mjs';
 
 const DEMO = join(ROOT, 'demo');
+/** Packages that are installed here, with and without a scope. */
 const NPM_PACKAGES = [
-  ...['yargs', 'openpgp', 'ora', 'chokidar', 'picomatch', 'yauzl', 'read', 'fzstd', 'publint'],
-  ...['typescript-eslint', '@eslint/js', '@types/node', '@types/yargs'],
+  ...Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).dependencies),
+  ...['@eslint/js', '@types/node'],
 ];
 
 /** Name, version, version of its metadata, and further fields of that version. */

@@ -1,18 +1,38 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** What the tests need at most for their files at any one time. */
+const ROOM_BYTES = 8 * 1024 ** 3;
+const MEMORY = '/dev/shm';
+
+let scratch: string;
+
 /**
- * Compiles once before any test runs: the tests drive what ships. `npm run check` has done so already. Where Node keeps
- * compiled code, all runs share one folder, as the runs of one user do.
+ * Compiles once before any test runs: the tests drive what ships. `npm run check` has done so already. All temporary
+ * files are in one folder. Where Node keeps compiled code, all runs share one folder, as the runs of one user do.
  */
 export function setup(): void {
-  process.env['NODE_COMPILE_CACHE'] = mkdtempSync(join(tmpdir(), 'packsign-tests-'));
+  // A short name: sockets of agents have no long ones.
+  scratch = mkdtempSync(join(hasRoom(MEMORY) ? MEMORY : tmpdir(), 'test-'));
+  process.env['TMPDIR'] = scratch;
+  process.env['NODE_COMPILE_CACHE'] = join(scratch, 'compiled');
   if (process.env['PACKSIGN_COMPILED'] === '1') return;
   execFileSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' });
 }
 
 export function teardown(): void {
-  rmSync(process.env['NODE_COMPILE_CACHE'] ?? '', { recursive: true, force: true });
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+/** Whether files there are kept in memory, of which there is enough. The tests write much, and keep nothing. */
+function hasRoom(folder: string): boolean {
+  try {
+    const { type, bavail, bsize } = statfsSync(folder);
+    const TMPFS = 0x01021994;
+    return type === TMPFS && bavail * bsize >= ROOM_BYTES;
+  } catch {
+    return false;
+  }
 }

@@ -248,15 +248,12 @@ function readNumber(chunk: Buffer, start: number, width: number): number | null 
   while (at < start + width && chunk[at] === 0x20) at += 1;
   let value = 0;
   for (; at < start + width; at += 1) {
-    const digit = (chunk[at] ?? 0) - 0x30;
-    if (digit < 0 || digit > 7) return isBlank(chunk[at]) ? value : null;
-    value = value * 8 + digit;
+    const byte = chunk[at] ?? 0;
+    if (byte === 0 || byte === 0x20) return value;
+    if (byte < 0x30 || byte > 0x37) return null;
+    value = value * 8 + byte - 0x30;
   }
   return value;
-}
-
-function isBlank(byte: number | undefined): boolean {
-  return byte === 0 || byte === 0x20;
 }
 
 function sound(value: number): number | null {

@@ -16,8 +16,8 @@ import type { Comparison } from './compare.js';
 import { readOfferedKeys } from './current-keys.js';
 import { fetchSource } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { NOTHING_PINNED, pinsOf } from './pins.js';
-import { sourceOf } from './sources.js';
+import { pinsOf } from './pins.js';
+import { sourceUnder } from './sources.js';
 
 export interface AuditOptions {
   readonly run: Run;
@@ -139,9 +139,7 @@ async function lookClosely(
   from: string,
   { url, certificates, options, own }: Look,
 ): Promise<Looked> {
-  const pins = pinsOf(certificates);
-  const known = sourceOf(url, { ...NOTHING_PINNED, pins, pinnedBy: 'option', certificates });
-  const source = { ...known, fetchesKeys: false };
+  const source = sourceUnder(url, certificates);
   const run: Run = { ...options.run, trust: { kind: 'none' } };
   const fetched = await fetchSource(network, source, { run, at: from });
   const { status, code, message, sha256, trusted } = fetched;
@@ -149,7 +147,8 @@ async function lookClosely(
   const base = { url: from, status, code, message, sha256, headers };
   if (trusted === null) return { fetched, report: { ...NOTHING, ...base } };
   const { Issued: issued, Expires: expires = null } = trusted.Packsign;
-  const opinions = await askOthers(fetched, { certificates, threshold: thresholdOf(trusted), options });
+  const threshold = thresholdOf(trusted);
+  const opinions = await askOthers(fetched, certificates, { ...options, threshold });
   const compared = await compareRemote(network, fetched, {
     run,
     again: () => fetchSource(network, source, { run, at: from, fresh: true }),
@@ -178,11 +177,8 @@ async function headersOf(network: Network, from: string): Promise<Readonly<Recor
 
 async function askOthers(
   { bytes, signature }: FetchedDatabase,
-  {
-    certificates,
-    threshold,
-    options,
-  }: { certificates: readonly Certificate[]; threshold: number; options: AuditOptions },
+  certificates: readonly Certificate[],
+  { threshold, searchPath }: AuditOptions & { threshold: number },
 ): Promise<readonly SecondOpinion[]> {
   if (bytes === null || signature === null) return [];
   const { encodeCertificates } = await import('../pgp/certificates.js');
@@ -190,6 +186,6 @@ async function askOthers(
   const { armored, binary } = encodeCertificates(certificates);
   const { fingerprints } = pinsOf(certificates);
   return await withFiles({ keyring: binary, armored, signature, database: bytes }, (home, files) =>
-    secondOpinions({ files, home, searchPath: options.searchPath, threshold, fingerprints }),
+    secondOpinions({ files, home, searchPath, threshold, fingerprints }),
   );
 }

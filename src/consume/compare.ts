@@ -82,7 +82,10 @@ export async function compareRemote(
   });
   // A file for which a newer database has other bytes was replaced while we read.
   const isCurrent = (path: string) => now?.Archives.get(path)?.SHA256 === listed.get(path)?.SHA256;
-  return { files, findings: findings.filter(({ kind, path }) => kind === 'yanked' || isCurrent(path)) };
+  return {
+    files,
+    findings: sorted(findings.filter(({ kind, path }) => kind === 'yanked' || isCurrent(path))),
+  };
 }
 
 function comparison(
@@ -98,7 +101,7 @@ function comparison(
     const { Yanked } = entry;
     if (Yanked !== undefined) findings.push({ kind: 'yanked', path, expected: null, found: Yanked });
   }
-  return { files: { checked: listed.size, ok }, findings: sorted(findings) };
+  return { files: { checked: listed.size, ok }, findings };
 }
 
 function sorted(findings: readonly Finding[]): readonly Finding[] {

@@ -92,9 +92,7 @@ async function choose(
     ['several trusted databases have it:', ...choices.map(({ database }) => `  ${placeOf(database)}`)].join(
       '\n',
     ),
-    {
-      hint: `say which: packsign get ${names.join(' ')} --from ${shellWord(placeOf(choice.database))}`,
-    },
+    { hint: `say which: packsign get ${names.join(' ')} --from ${shellWord(placeOf(choice.database))}` },
   );
 }
 

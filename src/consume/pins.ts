@@ -59,7 +59,7 @@ export async function choosePins(candidates: PinCandidates): Promise<ChosenPins>
   return { ...NOTHING_PINNED, ...(beside ? { pins: 'beside', pinnedBy: 'directory' } : {}) };
 }
 
-export const NOTHING_PINNED: ChosenPins = { pins: null, pinnedBy: null, certificates: [], accepted: null };
+const NOTHING_PINNED: ChosenPins = { pins: null, pinnedBy: null, certificates: [], accepted: null };
 
 /** Whether the user named keys at all. */
 export function isNaming({ keysFile, fingerprints }: PinOptions): boolean {

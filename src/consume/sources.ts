@@ -4,8 +4,8 @@ import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Place } from '../places/place.js';
 import type { Run } from '../run.js';
-import type { Accepted } from '../verify/verify-database.js';
-import { choosePins, isNaming } from './pins.js';
+import type { Accepted, Pins } from '../verify/verify-database.js';
+import { choosePins, isNaming, pinsOf } from './pins.js';
 import type { ChosenPins, PinOptions } from './pins.js';
 import { readAcceptedHashes, readBundle, readTrust } from './trust-store.js';
 
@@ -71,6 +71,16 @@ export async function findSource(target: string, options: FetchOptions): Promise
 /** A database at an address under pins that were chosen. */
 export function sourceOf(url: string, chosen: ChosenPins, entry: TrustEntry | null = null): RemoteSource {
   return { ...chosen, url, entry, fetchesKeys: chosen.pins !== null, signatureFile: null };
+}
+
+/** A database at an address under exactly these certificates: it is asked for no others. */
+export function sourceUnder(
+  url: string,
+  certificates: readonly Certificate[],
+  pins: Pins | null = pinsOf(certificates),
+): RemoteSource {
+  const chosen = { pins, pinnedBy: 'option', certificates, accepted: null } as const;
+  return { ...sourceOf(url, chosen), fetchesKeys: false };
 }
 
 export function notTrusted(name: string): PacksignError {

@@ -126,9 +126,9 @@ function decodeEntries(bytes: Buffer, path: string): readonly TrustEntry[] {
       throw new Error(`it is of version ${String(value['version'])}, not ${VERSION}`);
     const entries = asList(value['databases']).map((entry) => decodeEntry(asRecord(entry)));
     if (new Set(entries.map(({ name }) => name)).size < entries.length)
-      throw new Error('a name stands there twice');
+      throw new Error('a name is there twice');
     if (new Set(entries.map(({ url }) => url)).size < entries.length)
-      throw new Error('an address stands there twice');
+      throw new Error('an address is there twice');
     return entries;
   } catch (error) {
     throw damaged(path, reasonOf(error));

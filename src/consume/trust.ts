@@ -15,9 +15,9 @@ import { readOfferedKeys } from './current-keys.js';
 import { fetchSource, fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
 import { addressPlace } from '../places/address.js';
-import { NOTHING_PINNED, pinsOf, readArmored, readNamedKeys, requireThreshold } from './pins.js';
+import { pinsOf, readArmored, readNamedKeys, requireThreshold } from './pins.js';
 import { acceptedNote } from './remember.js';
-import { armored, entriesOf, findEntry, notTrusted, sourceOf } from './sources.js';
+import { armored, entriesOf, findEntry, notTrusted, sourceUnder } from './sources.js';
 
 /** A run that may write a trust store. */
 export type TrustRun = Run & { readonly trust: TrustStore };
@@ -73,16 +73,16 @@ export interface TrustAdded extends TrustOffer {
 
 /**
  * Begins to trust a database, or pins one that was added blindly: fetches it, verifies it against the keys, and pins
- * them. Throws TRUST_EXISTS, NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED, FILE_UNREADABLE, what
- * `fetchDatabase` throws, and the code of a database that is refused; then the store stays as it was.
+ * them. Throws TRUST_EXISTS, NOT_CONFIRMED, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, USAGE, KEYS_MALFORMED,
+ * FILE_UNREADABLE, what `fetchDatabase` throws, and the code of a refused database; then the store stays as it was.
  */
 export async function trustAdd(address: string, options: TrustAddOptions): Promise<TrustAdded> {
   const url = databaseAddress(address);
   const entries = entriesOf(options.run.trust);
-  const standing = entries.find((entry) => entry.url === url);
-  if (standing !== undefined && (isPinned(standing) || options.blindly)) throw exists(standing);
-  const others = entries.filter((entry) => entry !== standing);
-  const name = chooseName(options.name ?? standing?.name ?? null, { url, entries: others });
+  const existing = entries.find((entry) => entry.url === url);
+  if (existing !== undefined && (isPinned(existing) || options.blindly)) throw exists(existing);
+  const others = entries.filter((entry) => entry !== existing);
+  const name = chooseName(options.name ?? existing?.name ?? null, { url, entries: others });
   const network = openNetwork(options.run.network);
   try {
     const chosen = await chooseGrounds(network, url, options);
@@ -159,9 +159,7 @@ async function chooseGrounds(network: Network, url: string, options: TrustAddOpt
     throw new PacksignError(
       'USAGE',
       'say how to trust it: by its keys, because another trusted database vouches for it, or blindly',
-      {
-        hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly`,
-      },
+      { hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly` },
     );
   }
   if (blindly) return { grounds: { kind: 'blindly' }, certificates: [], threshold: 0 };
@@ -249,15 +247,13 @@ async function examine(
 ): Promise<Examined> {
   const look = async (least: number): Promise<FetchedDatabase> => {
     const pins = certificates.length === 0 ? null : pinsOf(certificates, least);
-    const source = sourceOf(url, { ...NOTHING_PINNED, pins, pinnedBy: 'option', certificates });
-    const database = await fetchSource(network, { ...source, fetchesKeys: false }, { run: options.run });
+    const source = sourceUnder(url, certificates, pins);
+    const database = await fetchSource(network, source, { run: options.run });
     if (database.status !== 'refused') return database;
     throw new PacksignError(
       database.code ?? 'SIGNATURE_INVALID',
       `${url} was not added: ${database.message ?? ''}`,
-      {
-        hint: 'do not use it; ask its maintainer which keys sign the database',
-      },
+      { hint: 'do not use it; ask its maintainer which keys sign the database' },
     );
   };
   const database = await look(threshold ?? 1);
@@ -281,15 +277,15 @@ async function store(
   const note = trusted === null || sha256 === null ? null : acceptedNote({ sha256, database: trusted }, etag);
   const entry: TrustEntry = {
     ...{ name, url, threshold, grounds, added: now },
-    fingerprints: certificates.map(({ fingerprint }) => fingerprint),
+    fingerprints: pinsOf(certificates).fingerprints,
     certificates: await armored(certificates),
     refreshed: null,
     accepted: note,
   };
   await changeTrust(place.folder, (entries) => {
     const others = entries.filter((one) => one.url !== url || isPinned(one));
-    const standing = others.find((one) => one.url === url || one.name === name);
-    if (standing !== undefined) throw exists(standing);
+    const existing = others.find((one) => one.url === url || one.name === name);
+    if (existing !== undefined) throw exists(existing);
     if (trusted !== null && note !== null)
       writeAcceptedHashes(place.folder, note.sha256, hashesOf(trusted.Archives));
     return [...others, entry];

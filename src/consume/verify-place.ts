@@ -6,8 +6,10 @@ import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.j
 import type { Database } from '../model/database.js';
 import { signaturePath } from '../model/layout.js';
 import type { AcceptedNote, TrustEntry } from '../model/trust.js';
+import { contentOf } from '../pgp/content.js';
+import type { Content } from '../pgp/content.js';
 import type { Read } from '../places/place.js';
-import { sha256Of, verifyDatabase } from '../verify/verify-database.js';
+import { verifyDatabase } from '../verify/verify-database.js';
 import type { CheckedSignature, TrustedDatabase, Verdict } from '../verify/verify-database.js';
 import { currentKeys } from './current-keys.js';
 import { pinsOf } from './pins.js';
@@ -30,7 +32,7 @@ export interface PlaceVerdict {
   readonly signature: Uint8Array | null;
   /** The bytes of the database; null if it was refused. */
   readonly bytes: Uint8Array | null;
-  /** The database if its signatures are good, whoever made them; only `trusted` says that they are the pinned keys'. */
+  /** The database, if the signatures are good under the keys that were tried. Only `trusted` means that a key is pinned. */
   readonly listed: Database | null;
   /** Null unless pinned keys have signed it. */
   readonly trusted: TrustedDatabase | null;
@@ -58,17 +60,20 @@ export async function verifyPlace(
   request: PlaceRequest,
 ): Promise<PlaceVerdict> {
   const verifying = { place, source, request };
+  const isKept = request.fresh !== true && place.database === source.url;
+  const known = isKept ? keptOf(source, request.run.trust) : null;
   return await refusing(verifying, null, async () => {
     for (let attempt = 0; ; attempt += 1) {
-      const obtained = await readDatabase(verifying, attempt);
+      const obtained = await readDatabase(verifying, known, attempt);
       if (obtained.kind === 'absent') return missing(source, absence(verifying, obtained));
-      const sha256 = sha256Of(obtained.bytes);
+      const content = contentOf(obtained.bytes);
+      const sha256 = content.sha256();
       const answer = await refusing(verifying, sha256, async () => {
         const signature = obtained.signature ?? (await readSignature(sha256, verifying, attempt));
         const mayCome = place.mayLag && source.pins !== null && attempt < REREADS;
         return signature === null && mayCome
           ? null
-          : await decide({ ...obtained, signature, sha256 }, verifying);
+          : await decide({ ...obtained, signature, content }, verifying);
       });
       if (answer !== null) return answer;
       await sleep(request.run.network.backOffMs * 2 ** attempt);
@@ -98,11 +103,10 @@ interface Obtained {
 
 /** Step 1. Parses nothing. A database from the cache comes with its signature. */
 async function readDatabase(
-  { place, source, request }: Verifying,
+  { place, request }: Verifying,
+  known: ReturnType<typeof keptOf>,
   attempt: number,
 ): Promise<({ readonly kind: 'obtained' } & Obtained) | (Read & { kind: 'absent' })> {
-  const isOwn = place.database === source.url;
-  const known = request.fresh === true || !isOwn ? null : keptOf(source, request.run.trust);
   const read = await place.readDatabase({
     limitBytes: DATABASE_LIMIT_BYTES,
     tooLarge: 'DATABASE_TOO_LARGE',
@@ -142,11 +146,12 @@ function readNamedSignature(file: string): Buffer {
 
 /** Steps 3 to 10. */
 async function decide(
-  obtained: Obtained & { readonly sha256: string },
+  obtained: Obtained & { readonly content: Content },
   verifying: Verifying,
 ): Promise<PlaceVerdict> {
   const { place, source, request } = verifying;
-  const { bytes, signature, sha256 } = obtained;
+  const { bytes, signature, content } = obtained;
+  const sha256 = content.sha256();
   if (source.pins === null) return unpinned(source, { bytes, sha256 });
   const keys = await currentKeys(sha256, verifying);
   // A login page or an error page is nothing that anybody tampered with.
@@ -159,7 +164,7 @@ async function decide(
   const pins = source.pins === 'beside' ? pinsOf(certificates) : source.pins;
   const { entry } = source;
   const verdict = await verifyDatabase(
-    { bytes, signature, certificates },
+    { bytes, content, signature, certificates },
     {
       pins,
       now: request.run.now,
@@ -170,16 +175,8 @@ async function decide(
   );
   const etag = place.database === source.url ? obtained.etag : null;
   await remember({ bytes, signature, etag, verdict, keys }, verifying);
-  const found = {
-    ...NOTHING_FOUND,
-    ...common(source),
-    ...answerOf(verdict, entry),
-    signature,
-    etag,
-    notices,
-  };
-  const answer = {
-    ...found,
+  const answer: PlaceVerdict = {
+    ...{ ...common(source), ...answerOf(verdict, entry), signature, etag, notices },
     fingerprints: pins.fingerprints,
     bytes: verdict.database === null ? null : bytes,
   };
@@ -195,10 +192,7 @@ function unproven(answer: PlaceVerdict): PlaceVerdict {
 function answerOf(
   { status, code, message, sha256, signatures, database }: Verdict,
   entry: TrustEntry | null,
-): Pick<
-  PlaceVerdict,
-  'status' | 'code' | 'message' | 'sha256' | 'signatures' | 'listed' | 'trusted' | 'notify'
-> {
+) {
   const hasVanished = code === 'SIGNATURE_MISSING' && entry?.accepted != null;
   return {
     ...{ status, code, sha256, signatures, listed: database, trusted: database },
@@ -214,11 +208,7 @@ const NOTHING_FOUND = {
   ...{ signatures: [], notify: null, notices: [] },
 } as const;
 
-function common({
-  entry,
-  pins,
-  pinnedBy,
-}: Source): Pick<PlaceVerdict, 'pinnedBy' | 'fingerprints' | 'accepted'> {
+function common({ entry, pins, pinnedBy }: Source) {
   const fingerprints = pins === null || pins === 'beside' ? [] : pins.fingerprints;
   return { pinnedBy, fingerprints, accepted: entry?.accepted ?? null };
 }

@@ -21,6 +21,7 @@ import type { ErrorCode } from '../errors.js';
 /** Flags to open a file that something else may have replaced: follow no link, wait for no pipe. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+const PIECE_BYTES = 256 * 1024;
 const TEMPORARY = /^\.packsign-[0-9a-f]{16}\.tmp$/;
 
 export interface ReadCodes {
@@ -28,6 +29,12 @@ export interface ReadCodes {
   readonly misfit: ErrorCode;
   /** Thrown for a file above the limit. */
   readonly tooLarge: ErrorCode;
+}
+
+export interface ReadOptions {
+  readonly codes?: ReadCodes;
+  /** Bytes that the file had earlier: returned as they are if it still has them. */
+  readonly before?: Buffer | null;
 }
 
 /** There is no file. The last two: the text cannot be the name of a file. */
@@ -38,7 +45,11 @@ const READ_CODES: ReadCodes = { misfit: 'FILE_UNREADABLE', tooLarge: 'FILE_UNREA
  * The bytes of a file, or null if there is none. Throws FILE_UNREADABLE, or the codes given, also for a file above the
  * limit: every file that others may write has one (docs/FORMAT.md §9).
  */
-export function readBounded(path: string, limitBytes: number, codes: ReadCodes = READ_CODES): Buffer | null {
+export function readBounded(
+  path: string,
+  limitBytes: number,
+  { codes = READ_CODES, before = null }: ReadOptions = {},
+): Buffer | null {
   let fd: number;
   try {
     // Do not block: there may be a named pipe in place of the file.
@@ -50,6 +61,7 @@ export function readBounded(path: string, limitBytes: number, codes: ReadCodes =
   try {
     return closing(fd, () => {
       if (!fstatSync(fd).isFile()) throw new PacksignError(codes.misfit, `${path} is not a regular file`);
+      if (before !== null && hasBytes(fd, before)) return before;
       return readUpTo(fd, { path, limitBytes, code: codes.tooLarge });
     });
   } catch (error) {
@@ -66,6 +78,18 @@ export function kindOf(path: string): 'file' | 'folder' | 'other' | null {
     if (CODES_OF_NOTHING.includes(systemCode(error) ?? '')) return null;
     throw unreadable(path, error);
   }
+}
+
+/** Compares piece by piece, because a second copy of a large file would cost memory, and its release time. */
+function hasBytes(fd: number, bytes: Buffer): boolean {
+  if (fstatSync(fd).size !== bytes.length) return false;
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  for (let at = 0; at < bytes.length;) {
+    const length = readSync(fd, piece, 0, Math.min(PIECE_BYTES, bytes.length - at), at);
+    if (length === 0 || piece.compare(bytes, at, at + length, 0, length) !== 0) return false;
+    at += length;
+  }
+  return true;
 }
 
 function readUpTo(

@@ -77,12 +77,22 @@ export async function publishPendingRevocations(published: Published): Promise<P
   const known = await published.certificates();
   // If keys.asc is lost, only a person who knows all the keys can restore it.
   if (known.length === 0) return published;
-  const { mergeCertificates } = await import('../pgp/certificates.js');
-  const certificates = await mergeCertificates(known, pending);
+  const certificates = await withPendingRevocations(published, known);
   if ((await troubleWith(published, certificates)) !== null) return published;
   const { changes } = await writeKeys(published, certificates);
   removeDurably(join(published.stateFolder, PENDING_REVOCATIONS_NAME));
   return published.with({ ...changes, [PENDING_REVOCATIONS_NAME]: null });
+}
+
+/** These certificates with the revocations that wait for the next database: they already apply to its signers. */
+export async function withPendingRevocations(
+  published: Published,
+  certificates: readonly Certificate[],
+): Promise<readonly Certificate[]> {
+  const pending = await published.pendingRevocations();
+  if (pending.length === 0) return certificates;
+  const { mergeCertificates } = await import('../pgp/certificates.js');
+  return await mergeCertificates(certificates, pending);
 }
 
 /** The published certificates with all news but revocations. Throws KEY_REVOKED if even they break the database. */

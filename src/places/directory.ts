@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { readBounded } from '../disk/files.js';
-import type { ErrorCode } from '../errors.js';
+import type { ReadCodes } from '../disk/files.js';
 import type { Place, Read } from './place.js';
 
 /** The place of a database file, with the other files of its folder. Reading throws FILE_UNREADABLE and the code given. */
@@ -17,11 +17,7 @@ export function directoryPlace(database: string): Place {
   };
 }
 
-async function read(
-  path: string,
-  limitBytes: number,
-  codes: { readonly misfit: ErrorCode; readonly tooLarge: ErrorCode },
-): Promise<Read> {
-  const bytes = await Promise.resolve().then(() => readBounded(path, limitBytes, codes));
+async function read(path: string, limitBytes: number, codes: ReadCodes): Promise<Read> {
+  const bytes = await Promise.resolve().then(() => readBounded(path, limitBytes, { codes }));
   return bytes === null ? { kind: 'absent', isForbidden: false } : { kind: 'found', bytes, etag: null };
 }

@@ -40,7 +40,7 @@ export interface Published {
   readonly bytes: (name: PublishedName) => Buffer | null;
   /** SHA-256 of the database; null if there is none. */
   readonly sha256: () => string | null;
-  /** The database's bytes, hashed once. */
+  /** The database's bytes with their hashes. */
   readonly content: () => Content | null;
   /** The file that the database was read from; null if there is none, or somebody touched it meanwhile. */
   readonly identity: () => FileIdentity | null;
@@ -55,6 +55,11 @@ export interface Published {
    * (docs/FORMAT.md §1, invariant).
    */
   readonly verified: () => Promise<SignedDatabase | null>;
+  /**
+   * The same directory, to be read again. A file with the same bytes is not hashed or parsed again, and the database is
+   * not even read if nobody touched its file.
+   */
+  readonly again: () => Published;
   /** The same directory after files were written or removed. Reads nothing. */
   readonly with: (changes: FileChanges, signed?: SignedDatabase) => Published;
 }

@@ -16,7 +16,7 @@ import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
 import { PUBLISHED_LIMITS_BYTES } from './published.js';
-import type { FileChanges, Published, PublishedName } from './published.js';
+import type { Published, PublishedName } from './published.js';
 import { requireVerified } from './verified.js';
 
 /** Whether a path in the directory is one of the published files with a fixed name. */
@@ -24,28 +24,16 @@ export function isPublishedName(path: string): path is PublishedName {
   return WRITTEN_NAMES.includes(path);
 }
 
-/** What the caller may know about a directory before reading it. */
-export interface KnownBefore {
-  /** The hash of the database, if its file has not changed since. */
-  readonly sha256?: string | null;
-  /** An earlier value of the same directory: the database comes from there if its file has not changed. */
-  readonly before?: Published | null;
-}
-
-/** A published directory, without reading anything yet. */
+/**
+ * A published directory, without reading anything yet. `sha256`: the hash of its database, if the caller knows that the
+ * file has not changed since.
+ */
 export function readPublished(
   directory: string,
   stateFolder: string,
-  { sha256 = null, before = null }: KnownBefore = {},
+  { sha256 = null }: { readonly sha256?: string | null } = {},
 ): Published {
-  const place = { directory, stateFolder };
-  const files = new Map<string, Buffer | null>();
-  const identity = before?.identity() ?? null;
-  if (before === null || identity === null || !isSameFile(identity, identifyDatabase(directory))) {
-    return publishedOf(place, { files, sha256 });
-  }
-  files.set(DATABASE_NAME, before.bytes(DATABASE_NAME));
-  return publishedOf(place, { files, identity, content: before.content() });
+  return publishedOf({ directory, stateFolder }, { sha256 });
 }
 
 /** The identity of the published database's file. */
@@ -64,15 +52,33 @@ export function isSamePublication(a: Published, b: Published): boolean {
 
 /** The certificates of a file that the user named; none if there is no such file. Throws KEYS_MALFORMED. */
 export async function readCertificateFile(path: string): Promise<readonly Certificate[]> {
-  return await certificatesIn(readBounded(path, KEYS_LIMIT_BYTES));
+  const bytes = readBounded(path, KEYS_LIMIT_BYTES);
+  return bytes === null ? [] : await certificatesIn(bytes);
 }
+
+/** A file, with what we make of its bytes at most once. */
+interface Loaded {
+  readonly bytes: Buffer;
+  readonly content: Content;
+  readonly certificates: () => Promise<readonly Certificate[]>;
+}
+
+/** `known`: hashed already, if it has these bytes. */
+function loaded(bytes: Buffer, known?: Content): Loaded {
+  const content = known?.bytes === bytes ? known : contentOf(bytes);
+  return { bytes, content, certificates: once(() => certificatesIn(bytes)) };
+}
+
+type Files = Map<string, Loaded | null>;
 
 interface Known {
   /** By path. */
-  readonly files: Map<string, Buffer | null>;
-  readonly sha256?: string | null;
+  readonly files?: Files;
+  /** The files of an earlier value, which may have changed since. */
+  readonly earlier?: Files;
+  /** The file that the database in either of them came from. */
   readonly identity?: FileIdentity | null;
-  readonly content?: Content | null;
+  readonly sha256?: string | null;
   readonly verified?: Published['verified'] | null;
 }
 
@@ -80,48 +86,55 @@ interface Known {
 const EVIDENCE = new RegExp(`^(?:${DATABASE_NAME}|${KEYS_NAME}|${SIGNATURES_FOLDER}/.*)$`);
 
 function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known: Known): Published {
-  const { files } = known;
+  const { files = new Map<string, Loaded | null>(), earlier } = known;
   let { identity = null } = known;
-  const read = (path: string, limitBytes: number): Buffer | null => {
-    const bytes = files.get(path);
-    if (bytes !== undefined) return bytes;
-    const start = path === DATABASE_NAME ? identifyDatabase(place.directory) : null;
+  const load = (path: string, limitBytes: number): Loaded | null => {
+    const before = earlier?.get(path) ?? null;
+    // Keep no outdated database in memory.
+    earlier?.delete(path);
+    const isDatabase = path === DATABASE_NAME;
+    const start = isDatabase ? identifyDatabase(place.directory) : null;
+    if (before !== null && isDatabase && isSameFile(identity, start)) return before;
     const folder = path === PENDING_REVOCATIONS_NAME ? place.stateFolder : place.directory;
-    const fresh = readBounded(join(folder, path), limitBytes);
-    if (start !== null) identity = isSameFile(start, identifyDatabase(place.directory)) ? start : null;
-    files.set(path, fresh);
-    return fresh;
+    const bytes = readBounded(join(folder, path), limitBytes, { before: before?.bytes ?? null });
+    if (isDatabase) identity = isSameFile(start, identifyDatabase(place.directory)) ? start : null;
+    if (bytes === null) return null;
+    return bytes === before?.bytes ? before : loaded(bytes);
   };
-  const bytes = (name: PublishedName) => read(name, PUBLISHED_LIMITS_BYTES[name]);
-  const content = once(() => {
-    const database = bytes(DATABASE_NAME);
-    return database === null ? null : (known.content ?? contentOf(database));
-  });
-  const sha256 = () =>
-    files.has(DATABASE_NAME) ? (content()?.sha256() ?? null) : (known.sha256 ?? content()?.sha256() ?? null);
+  const read = (path: string, limitBytes: number): Loaded | null => {
+    if (!files.has(path)) files.set(path, load(path, limitBytes));
+    return files.get(path) ?? null;
+  };
+  const file = (name: PublishedName) => read(name, PUBLISHED_LIMITS_BYTES[name]);
+  const content = () => file(DATABASE_NAME)?.content ?? null;
+  const sha256 = () => (files.has(DATABASE_NAME) ? null : known.sha256) ?? content()?.sha256() ?? null;
+  const certificates = async (name: PublishedName) => (await file(name)?.certificates()) ?? [];
   const published: Published = {
     ...place,
-    ...{ bytes, content, sha256 },
+    ...{ content, sha256 },
+    bytes: (name) => file(name)?.bytes ?? null,
     identity: () => {
-      bytes(DATABASE_NAME);
+      file(DATABASE_NAME);
       return identity;
     },
     signature: () => {
       const name = sha256();
-      return name === null ? null : read(signaturePath(name), SIGNATURE_LIMIT_BYTES);
+      return name === null ? null : (read(signaturePath(name), SIGNATURE_LIMIT_BYTES)?.bytes ?? null);
     },
-    certificates: once(() => certificatesIn(bytes(KEYS_NAME))),
-    pendingRevocations: once(() => certificatesIn(bytes(PENDING_REVOCATIONS_NAME))),
+    certificates: () => certificates(KEYS_NAME),
+    pendingRevocations: () => certificates(PENDING_REVOCATIONS_NAME),
     verified: known.verified ?? once(() => requireVerified(published)),
+    again: () => publishedOf(place, { earlier: new Map(files), identity }),
     with: (changes, signed) => {
-      const paths = Object.keys(changes);
-      const isOther = paths.includes(DATABASE_NAME);
-      const isSameEvidence = !paths.some((path) => EVIDENCE.test(path));
+      const changed = Object.entries(changes).map(
+        ([path, bytes]) => [path, bytes === null ? null : loaded(bufferOf(bytes), signed?.content)] as const,
+      );
+      const isOther = DATABASE_NAME in changes;
+      const isSameEvidence = !changed.some(([path]) => EVIDENCE.test(path));
       return publishedOf(place, {
-        files: new Map([...files, ...buffersOf(changes)]),
+        files: new Map([...files, ...changed]),
         sha256: isOther ? null : (known.sha256 ?? null),
         identity: isOther ? null : identity,
-        content: signed?.content ?? (files.has(DATABASE_NAME) && !isOther ? content() : null),
         verified:
           signed === undefined ? (isSameEvidence ? published.verified : null) : () => Promise.resolve(signed),
       });
@@ -130,25 +143,20 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
   return published;
 }
 
-function buffersOf(changes: FileChanges): (readonly [string, Buffer | null])[] {
-  return Object.entries(changes).map(([path, bytes]) => [path, bytes === null ? null : bufferOf(bytes)]);
-}
-
 /** A view of the same memory. */
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-function isSameFile(a: FileIdentity, b: FileIdentity | null): boolean {
-  return b !== null && isSameIdentity(a, b);
+function isSameFile(a: FileIdentity | null, b: FileIdentity | null): boolean {
+  return a !== null && b !== null && isSameIdentity(a, b);
 }
 
 function isSameBytes(a: Buffer | null, b: Buffer | null): boolean {
   return a === b || (a !== null && b !== null && a.equals(b));
 }
 
-async function certificatesIn(bytes: Buffer | null): Promise<readonly Certificate[]> {
-  if (bytes === null) return [];
+async function certificatesIn(bytes: Buffer): Promise<readonly Certificate[]> {
   const { readCertificates } = await import('../pgp/certificates.js');
   return await readCertificates(bytes);
 }

@@ -102,8 +102,8 @@ export async function makeCandidate(
   const assembled = assembleHolding(waiting);
   const needsApproval =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
-  const { database, warnings } =
-    needsApproval.length === 0 ? assembled : assembleHolding([...waiting, ...pathsOf(needsApproval)]);
+  const held = needsApproval.flatMap(({ path }) => path ?? []);
+  const { database, warnings } = held.length === 0 ? assembled : assembleHolding([...waiting, ...held]);
   const unchanged = published !== null && isSameContent(published, database);
   const refreshDue = published !== null && (renew || isRefreshDue(published.Packsign, run.now));
   return {
@@ -134,10 +134,6 @@ function vouchedFor(
 function mustWait({ code, path }: Warning, published: Database | null): boolean {
   if (code === 'BYTES_CHANGED') return true;
   return code === 'NAME_MISMATCH' && path !== null && published?.Archives.has(path) !== true;
-}
-
-function pathsOf(held: readonly Warning[]): string[] {
-  return held.flatMap(({ path }) => (path === null ? [] : [path]));
 }
 
 /** Published files that still have their published bytes. */

@@ -153,20 +153,16 @@ function leftOut(failed: ReadonlyMap<string, Failed>): Warning[] {
     );
 }
 
+type Found = Pick<InventoryOptions, 'settings' | 'unstable'> &
+  Pick<Inventory, 'files' | 'warnings'> & { readonly published: Database | null };
+
 /**
  * Withdraws a published file only if it is gone or excluded: a disk error must not withdraw it. Gives those that only
  * changed while they were read: a watch reads them again later.
  */
 function refuseUnreadable(
   directory: string,
-  {
-    settings,
-    published,
-    files,
-    warnings,
-    unstable,
-  }: Pick<InventoryOptions, 'settings' | 'unstable'> &
-    Pick<Inventory, 'files' | 'warnings'> & { readonly published: Database | null },
+  { settings, published, files, warnings, unstable }: Found,
 ): ReadonlySet<string> {
   const moving = new Set<string>();
   for (const path of missingIn(files, published?.Archives.keys() ?? [])) {

@@ -1,7 +1,7 @@
-import { closeSync, lstatSync, openSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
-import { READ_FLAGS } from '../disk/files.js';
+import { readBounded } from '../disk/files.js';
 import { signaturePath } from '../model/layout.js';
 import { SECRET_LIMIT_BYTES, holdsSecretKey } from '../pgp/secret-material.js';
 import type { Published } from '../published/published.js';
@@ -23,24 +23,19 @@ export function refuseSecrets(published: Published, paths: readonly string[]): v
 
 function holdsSecret(published: Published, path: string): boolean {
   try {
-    const stats = lstatSync(join(published.directory, path));
-    if (!stats.isFile() || stats.size > SECRET_LIMIT_BYTES) return false;
-    const bytes = bytesOf(published, path);
+    const bytes = readOnce(published, path);
     return bytes !== null && holdsSecretKey(bytes);
   } catch {
     return false;
   }
 }
 
-/** Files of the publication are read once, whoever asks for them. */
-function bytesOf(published: Published, path: string): Buffer | null {
+/** Published files are read once, through the value. A file that is too large for a key is not read. */
+function readOnce(published: Published, path: string): Buffer | null {
+  const file = join(published.directory, path);
+  const stats = lstatSync(file);
+  if (!stats.isFile() || stats.size > SECRET_LIMIT_BYTES) return null;
   if (isPublishedName(path)) return published.bytes(path);
-  const sha256 = published.sha256();
-  if (sha256 !== null && path === signaturePath(sha256)) return published.signature();
-  const fd = openSync(join(published.directory, path), READ_FLAGS);
-  try {
-    return readFileSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  const isSignature = path === signaturePath(published.sha256() ?? '');
+  return isSignature ? published.signature() : readBounded(file, SECRET_LIMIT_BYTES);
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { publishPendingRevocations } from '../keys/publish-keys.js';
+import { publishPendingRevocations, withPendingRevocations } from '../keys/publish-keys.js';
 import { PacksignError } from '../errors.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
@@ -168,17 +168,16 @@ async function keysFor(
   { lastKeys }: Candidate,
   signers: readonly Signer[],
 ): Promise<Keys> {
-  const { encodeCertificates, mergeCertificates, readCertificates } = await import('../pgp/certificates.js');
+  const { encodeCertificates, readCertificates } = await import('../pgp/certificates.js');
   const there = published.bytes(KEYS_NAME);
   const before = there ?? lastKeys;
   if (before === null && signers.length === 0) throw nobodyKnown(published.directory);
   const armored = before ?? encodeCertificates(signers.map(({ certificate }) => certificate)).armored;
   const known = there === null ? await readCertificates(armored) : await published.certificates();
-  const pending = await published.pendingRevocations();
   return {
     armored,
     binary: encodeCertificates(known).binary,
-    certificates: pending.length === 0 ? known : await mergeCertificates(known, pending),
+    certificates: await withPendingRevocations(published, known),
     isNew: before === null,
   };
 }
@@ -213,12 +212,10 @@ export function writePublisherNote(
 ): void {
   const sha256 = published.sha256();
   if (notesFolder === null || sha256 === null) return;
-  const { Signers, Issued: issued } = database.Packsign;
-  const { Threshold: threshold, Fingerprints: fingerprints } = Signers ?? {
-    Threshold: 1,
-    Fingerprints: signers,
-  };
+  const { Issued: issued, Signers } = database.Packsign;
+  const fingerprints = Signers?.Fingerprints ?? signers;
   try {
+    const threshold = thresholdOf(database);
     writeNote(notesFolder, published.directory, { fingerprints, threshold, issued, sha256 });
   } catch {
     // The database is published; without the note, verify only asks for --keys or --fingerprint.

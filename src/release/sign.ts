@@ -71,9 +71,8 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const { directory } = published;
   const { withoutFiles, signers, run } = options;
   if (options.coSign) {
-    const signed = await coSign(published, options);
-    const released = signed?.release ?? null;
-    return { published: signed?.published ?? published, released, difference: null, warnings: [] };
+    const { published: next, release } = (await coSign(published, options)) ?? { published, release: null };
+    return { published: next, released: release, difference: null, warnings: release?.warnings ?? [] };
   }
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) return await nothingWaits(published, options);

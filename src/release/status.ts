@@ -3,6 +3,7 @@ import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { decodeDatabase } from '../format/database.js';
 import { lintPublished } from '../keys/lint-published.js';
+import { withPendingRevocations } from '../keys/publish-keys.js';
 import { thresholdOf } from '../model/database.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
@@ -203,7 +204,7 @@ async function waitingStatus(published: Published, now: Date): Promise<WaitingSt
   if (bytes === null) return null;
   const database = decodeDatabase(bytes);
   const content = contentOf(bytes);
-  const certificates = await certificatesInForce(published);
+  const certificates = await withPendingRevocations(published, await published.certificates());
   const signed = await signedBy(published, { content, database, certificates }, now);
   const { Fingerprints = [] } = database.Packsign.Signers ?? {};
   return {
@@ -214,15 +215,6 @@ async function waitingStatus(published: Published, now: Date): Promise<WaitingSt
     signed,
     missing: Fingerprints.filter((fingerprint) => !signed.includes(fingerprint)),
   };
-}
-
-/** With the revocations that wait for the next database: they already apply to its signers. */
-async function certificatesInForce(published: Published): Promise<readonly Certificate[]> {
-  const keys = await published.certificates();
-  const pending = await published.pendingRevocations();
-  if (pending.length === 0) return keys;
-  const { mergeCertificates } = await import('../pgp/certificates.js');
-  return await mergeCertificates(keys, pending);
 }
 
 async function signedBy(published: Published, waiting: SignedContent, now: Date): Promise<readonly string[]> {

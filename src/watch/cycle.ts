@@ -135,7 +135,7 @@ type Seen = DirectoryState & { kind: 'seen' };
 
 async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cycle['again']> {
   const { directory, memory, run } = context;
-  const found = readPublished(directory, run.stateFolder, { before: memory.seen });
+  const found = memory.seen?.again() ?? readPublished(directory, run.stateFolder);
   const { published, mended } = await makeWhole(found, { now: run.now, others: state.scan.others });
   memory.seen = published;
   const before = memory.last;
@@ -213,7 +213,7 @@ async function remember(
   { published, release }: Awaited<ReturnType<typeof signAndPublish>>,
   { candidate, context, warnings }: Remembering,
 ): Promise<{ readonly missing: number | null; readonly warnings: readonly Warning[] }> {
-  const { memory, run } = context;
+  const { memory } = context;
   const { database } = candidate;
   const { sha256, missing } = release;
   const signed = release.published ? await published.verified() : null;
@@ -222,7 +222,7 @@ async function remember(
   const ofPage = release.warnings.filter(({ code }) => code.startsWith('PAGE_'));
   warnings.push(...unsaidOfPage(ofPage, memory));
   // Read it now, while nobody waits, and not in the next cycle.
-  memory.seen = readPublished(published.directory, run.stateFolder, { before: published });
+  memory.seen = published.again();
   memory.seen.identity();
   return { missing: signed === null ? missing : null, warnings };
 }

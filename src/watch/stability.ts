@@ -57,6 +57,7 @@ export async function* stableStates(
   const removals = trackRemovals(options);
   const scanAgain = incrementalScanner(directory, changes, options);
   let taken: Beside | null = null;
+  let isSecond = false;
   for (;;) {
     const beganMs = options.nowMs();
     const settings = stampFiles(directory, [SETTINGS_NAME]);
@@ -83,8 +84,11 @@ export async function* stableStates(
         yield { kind: 'seen', scan, unstable, changed, ended };
         files.taken(scan, unstable);
         changes.arrivals?.forget();
-        // What the cycle published itself needs no other cycle.
-        taken = left[0] ?? look();
+        // What the cycle published itself needs no other cycle. But somebody may have changed it while a cycle was
+        // refused because of it, which one more will see.
+        const after = left[0] ?? look();
+        isSecond = !isSecond && options.isRefused() && seen.published !== after.published;
+        taken = isSecond ? { ...after, published: seen.published } : after;
         removals.taken(taken);
         seen = taken;
       }

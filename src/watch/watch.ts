@@ -93,6 +93,7 @@ export function makeTiming(cycles: Pick<Cycles, 'refreshDate'>, clock: () => Dat
   let refreshNotBeforeMs = 0;
   let isRefused = false;
   const refreshMs = () => cycles.refreshDate()?.getTime() ?? Infinity;
+  let lastRefreshMs = refreshMs();
   // Never waits any longer, even if the clock was set back.
   const soon = (atMs: number) => (atMs - clock().getTime() > RETRY_MS.longest ? clock().getTime() : atMs);
   return {
@@ -107,8 +108,10 @@ export function makeTiming(cycles: Pick<Cycles, 'refreshDate'>, clock: () => Dat
       if (again === 'later') waitMs = RETRY_MS.longest;
       retryAtMs = again === 'no' ? Infinity : nowMs + waitMs;
       waitMs = again === 'soon' ? Math.min(waitMs * 2, RETRY_MS.longest) : RETRY_MS.shortest;
-      // Still due after its cycle, so it was refused, and would be again a moment later.
-      refreshNotBeforeMs = refreshMs() <= nowMs ? nowMs + RETRY_MS.longest : 0;
+      // The same date is still due after its cycle, so it was refused, and would be again a moment later.
+      const isStillDue = refreshMs() <= nowMs && refreshMs() === lastRefreshMs;
+      refreshNotBeforeMs = isStillDue ? nowMs + RETRY_MS.longest : 0;
+      lastRefreshMs = refreshMs();
     },
   };
 }

@@ -1,3 +1,7 @@
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { resolve } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
 import type { Place, Run } from '../packsign.js';
 
 /** A file system call of Node that always fails for paths with this ending. */
@@ -7,49 +11,73 @@ export interface Fault {
   readonly code: 'EIO' | 'EROFS' | 'EACCES';
 }
 
-/** Loaded before packsign, to make calls fail as the system would. It notes the path of each descriptor when it is opened. */
-const PRELOAD = `
-const fs = require('node:fs');
-const { getSystemErrorMap } = require('node:util');
-const { root, faults } = JSON.parse(process.env.FAULTS);
-const errors = new Map(Array.from(getSystemErrorMap(), ([errno, [code, words]]) => [code, { errno, words }]));
-const paths = new Map();
-const open = fs.openSync;
-fs.openSync = (path, ...rest) => {
-  const fd = open(path, ...rest);
-  paths.set(fd, String(path));
-  return fd;
-};
-for (const { call, path: end, code } of faults) {
-  const real = fs[call];
-  fs[call] = (target, ...rest) => {
-    const path = typeof target === 'number' ? (paths.get(target) ?? '') : String(target);
-    const isHere = require('node:path').resolve(path).startsWith(root);
-    // A link or a rename counts under its new name.
-    const name = call === 'renameSync' || call === 'linkSync' ? String(rest[0]) : path;
-    if (path === '' || !isHere || !name.endsWith(end)) return real(target, ...rest);
-    if (call === 'closeSync') real(target);
-    const syscall = call.replace(/(?:File)?Sync$/, '').replace('realpath', 'lstat').replace('readdir', 'scandir');
-    const { errno, words } = errors.get(code);
-    const shown = typeof target === 'number' ? {} : { path };
-    const tail = typeof target === 'number' ? '' : \` '\${path}'\`;
-    throw Object.assign(new Error(\`\${code}: \${words}, \${syscall}\${tail}\`), { errno, code, syscall, ...shown });
-  };
-}
-`;
+type Call = (target: unknown, ...rest: readonly unknown[]) => unknown;
 
-/** Runs packsign on a disk on which calls fail. */
+const calls = fs as unknown as Record<string, Call>;
+
+/** Runs packsign on a disk on which calls fail, below the place only. */
 export async function packsignOnBrokenDisk(
   place: Place,
   args: readonly string[],
   faults: readonly Fault[],
 ): Promise<Run> {
-  const preload = place.write('broken-disk.cjs', PRELOAD);
-  const env = {
-    NODE_OPTIONS: `--require=${preload}`,
-    FAULTS: JSON.stringify({ root: place.root, faults }),
-    // Node must not keep compiled code below the folder that fails.
-    NODE_DISABLE_COMPILE_CACHE: '1',
+  const names = ['openSync', ...faults.map(({ call }) => call)];
+  const before = new Map(names.map((name) => [name, realCall(name)]));
+  const paths = rememberPaths();
+  for (const fault of faults) calls[fault.call] = failing(realCall(fault.call), fault, { place, paths });
+  syncBuiltinESMExports();
+  try {
+    return await place.packsign(args);
+  } finally {
+    for (const [name, call] of before) calls[name] = call;
+    syncBuiltinESMExports();
+  }
+}
+
+function realCall(name: string): Call {
+  const call = calls[name];
+  if (call === undefined) throw new Error(`node:fs has no ${name}`);
+  return call;
+}
+
+/** The path of each descriptor that is opened from now on. */
+function rememberPaths(): ReadonlyMap<unknown, string> {
+  const paths = new Map<unknown, string>();
+  const open = realCall('openSync');
+  calls['openSync'] = (path, ...rest) => {
+    const fd = open(path, ...rest);
+    paths.set(fd, String(path));
+    return fd;
   };
-  return await place.process(args, { env });
+  return paths;
+}
+
+/** The call as it is, but for the fault. */
+function failing(
+  real: Call,
+  { call, path: end, code }: Fault,
+  { place, paths }: { readonly place: Place; readonly paths: ReadonlyMap<unknown, string> },
+): Call {
+  return (target, ...rest) => {
+    const isFd = typeof target === 'number';
+    const path = isFd ? (paths.get(target) ?? '') : String(target);
+    // A link or a rename counts under its new name.
+    const name = call === 'renameSync' || call === 'linkSync' ? String(rest[0]) : path;
+    const isHere = path !== '' && resolve(path).startsWith(place.root);
+    if (!isHere || !name.endsWith(end)) return real(target, ...rest);
+    if (call === 'closeSync') real(target);
+    throw systemError(call, code, isFd ? null : path);
+  };
+}
+
+/** What Node throws when the system refuses a call. */
+function systemError(call: string, code: Fault['code'], path: string | null): Error {
+  const [errno, [, words]] = [...getSystemErrorMap()].find(([, [name]]) => name === code) ?? [0, ['', '']];
+  const syscall = call
+    .replace(/(?:File)?Sync$/, '')
+    .replace('realpath', 'lstat')
+    .replace('readdir', 'scandir');
+  const shown = path === null ? '' : ` '${path}'`;
+  const error = new Error(`${code}: ${words}, ${syscall}${shown}`);
+  return Object.assign(error, { errno, code, syscall, ...(path === null ? {} : { path }) });
 }

@@ -4,6 +4,8 @@
 //
 //   FAULT_FOLDER  the folder
 //   FAULT_LOG     a file that gets one line for each call: its number, its name, its path
+//   FAULT_COPIES  a folder that gets a copy of the folder before each call, N, and in the middle of each write, N.half:
+//                 what would be left if the process were killed there
 //   FAULT_AT      the number of the call to act on, from 1
 //   FAULT_ACTION  kill, half, fail or signal
 //   FAULT_VALUE   the errno, or the number of the signal
@@ -14,7 +16,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,19 +27,24 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum verdict { GO_ON, FAIL, HALF };
 
 static const char *folder;
+static const char *copies;
 static const char *action = "";
 static long at;
 static int value;
 static int log_fd = -1;
 static atomic_long calls;
+// While copies are made, one call after the other: no copy shows half of another thread's call.
+static pthread_mutex_t turn = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 __attribute__((constructor)) static void begin(void) {
   folder = getenv("FAULT_FOLDER");
+  copies = getenv("FAULT_COPIES");
   const char *log = getenv("FAULT_LOG");
   if (log != NULL) log_fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (getenv("FAULT_ACTION") != NULL) action = getenv("FAULT_ACTION");
@@ -46,6 +55,20 @@ __attribute__((constructor)) static void begin(void) {
 static void die(void) {
   kill(getpid(), SIGKILL);
   for (;;) pause();
+}
+
+static void copy_to(const char *format, long number) {
+  char name[64], path[2 * PATH_MAX];
+  snprintf(name, sizeof name, format, number);
+  snprintf(path, sizeof path, "%s/%s", copies, name);
+  char *const command[] = {"cp", "-a", (char *)folder, path, NULL};
+  char *const nothing[] = {NULL};
+  pid_t child;
+  int status = 0;
+  if (posix_spawn(&child, "/bin/cp", NULL, NULL, command, nothing) != 0) abort();
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (status != 0) abort();
 }
 
 static int is_inside(const char *path) {
@@ -61,6 +84,12 @@ static enum verdict meet(const char *name, const char *path) {
     char line[2 * PATH_MAX];
     int length = snprintf(line, sizeof line, "%ld %s %s\n", number, name, path);
     syscall(SYS_write, log_fd, line, (size_t)length);
+  }
+  if (copies != NULL) {
+    int before = errno;
+    copy_to("%ld", number);
+    errno = before;
+    return strcmp(name, "write") == 0 ? HALF : GO_ON;
   }
   if (number != at) return GO_ON;
   if (strcmp(action, "kill") == 0) die();
@@ -100,15 +129,51 @@ static enum verdict meet_fd(const char *name, int fd) {
   static __typeof__(name) *real; \
   if (real == NULL) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
+static void take_turn(void) {
+  if (copies != NULL) pthread_mutex_lock(&turn);
+}
+
+static void end_turn(void) {
+  if (copies != NULL) pthread_mutex_unlock(&turn);
+}
+
+static void reach_half(void) {
+  if (copies == NULL) die();
+  copy_to("%ld.half", atomic_load(&calls));
+}
+
 // The middle of a call that cannot be halved is the moment after it.
 #define CARRY_OUT(meeting, failed, call) \
+  take_turn(); \
   enum verdict met = (meeting); \
-  if (met == FAIL) return failed; \
-  __typeof__(call) result = (call); \
-  if (met == HALF) die(); \
+  __typeof__(call) result = met == FAIL ? failed : (call); \
+  if (met == HALF) reach_half(); \
+  end_turn(); \
   return result
 
-#define HALVED(size) (met == HALF ? (size) / 2 : (size))
+// Of `all` bytes or parts, `call` is told how many to write from `done` on.
+#define CARRY_OUT_WRITE(all, call) \
+  take_turn(); \
+  enum verdict met = meet_fd("write", fd); \
+  size_t done = 0, more = met == HALF ? (size_t)(all) / 2 : (size_t)(all); \
+  ssize_t result = met == FAIL ? -1 : (call); \
+  if (met == HALF) { \
+    reach_half(); \
+    ssize_t first = result; \
+    done = more; \
+    more = (size_t)(all) - done; \
+    result = first < 0 ? first : (call); \
+    if (result >= 0) result += first; \
+  } \
+  end_turn(); \
+  return result
+
+// How many bytes the first parts have.
+static off64_t after(const struct iovec *parts, size_t count) {
+  off64_t bytes = 0;
+  for (size_t part = 0; part < count; part++) bytes += (off64_t)parts[part].iov_len;
+  return bytes;
+}
 
 static int changes(int flags) {
   return (flags & (O_CREAT | O_TRUNC)) != 0;
@@ -128,35 +193,20 @@ OPEN(open64, (const char *path, int flags, ...), AT_FDCWD, path, flags)
 OPEN(openat, (int directory, const char *path, int flags, ...), directory, directory, path, flags)
 OPEN(openat64, (int directory, const char *path, int flags, ...), directory, directory, path, flags)
 
-ssize_t write(int fd, const void *bytes, size_t size) {
-  REAL(write);
-  CARRY_OUT(meet_fd("write", fd), -1, real(fd, bytes, HALVED(size)));
-}
-
-ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset) {
-  REAL(pwrite);
-  CARRY_OUT(meet_fd("write", fd), -1, real(fd, bytes, HALVED(size), offset));
-}
-
-ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset) {
-  REAL(pwrite64);
-  CARRY_OUT(meet_fd("write", fd), -1, real(fd, bytes, HALVED(size), offset));
-}
-
-ssize_t writev(int fd, const struct iovec *parts, int count) {
-  REAL(writev);
-  CARRY_OUT(meet_fd("write", fd), -1, real(fd, parts, HALVED(count)));
-}
-
-ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
-  REAL(pwritev);
-  CARRY_OUT(meet_fd("write", fd), -1, real(fd, parts, HALVED(count), offset));
-}
-
-ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) {
-  REAL(pwritev64);
-  CARRY_OUT(meet_fd("write", fd), -1, real(fd, parts, HALVED(count), offset));
-}
+#define WRITE(name, parameters, all, ...) \
+  ssize_t name parameters { \
+    REAL(name); \
+    CARRY_OUT_WRITE(all, real(fd, __VA_ARGS__)); \
+  }
+#define FROM_HERE (const char *)bytes + done, more
+WRITE(write, (int fd, const void *bytes, size_t size), size, FROM_HERE)
+WRITE(pwrite, (int fd, const void *bytes, size_t size, off_t offset), size, FROM_HERE, offset + (off_t)done)
+WRITE(pwrite64, (int fd, const void *bytes, size_t size, off64_t offset), size, FROM_HERE, offset + (off64_t)done)
+WRITE(writev, (int fd, const struct iovec *parts, int count), count, parts + done, (int)more)
+WRITE(pwritev, (int fd, const struct iovec *parts, int count, off_t offset), count, parts + done, (int)more,
+      offset + after(parts, done))
+WRITE(pwritev64, (int fd, const struct iovec *parts, int count, off64_t offset), count, parts + done, (int)more,
+      offset + after(parts, done))
 
 #define OF_FD(name, type, ...) \
   int name type { \

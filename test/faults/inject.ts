@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { start } from '../real.js';
@@ -33,12 +33,37 @@ interface Running {
 }
 
 /** Runs packsign and gives its calls that change something in the lane. */
-export async function changingCalls(lane: Lane, { args, at }: Running): Promise<readonly Call[]> {
+export async function changingCalls(
+  lane: Lane,
+  { args, at }: Running,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<readonly Call[]> {
   const log = join(lane.beside, 'calls');
   rmSync(log, { force: true });
-  const { status, stderr } = await launch(lane, { args, at, variables: { FAULT_LOG: log } });
+  const { status, stderr } = await launch(lane, { args, at, variables: { ...variables, FAULT_LOG: log } });
   if (status !== 0) throw new Error(`packsign ${args.join(' ')} ended with ${String(status)}:\n${stderr}`);
   return readCalls(log);
+}
+
+/** What a lane holds before a call, or in the middle of it: what a run that is killed there leaves. */
+export interface Moment {
+  readonly call: Call;
+  readonly fault: { readonly kind: 'kill' | 'half' };
+  /** A copy of the lane's folder. */
+  readonly copy: string;
+}
+
+/** Runs packsign once and gives what it would leave if it were killed at any of its calls, in order. */
+export async function momentsOf(lane: Lane, running: Running): Promise<readonly Moment[]> {
+  const copies = mkdtempSync(join(lane.beside, 'copies-'));
+  const calls = await changingCalls(lane, running, { FAULT_COPIES: copies });
+  return calls.flatMap((call): readonly Moment[] => {
+    const copy = join(copies, String(call.number));
+    const before: Moment = { call, fault: { kind: 'kill' }, copy };
+    return call.name === 'write'
+      ? [before, { call, fault: { kind: 'half' }, copy: `${copy}.half` }]
+      : [before];
+  });
 }
 
 /** The log that fault.c wrote. */

@@ -4,14 +4,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reasonOf } from '../../src/errors.js';
 import { KEY_MADE, contentsOf, copyOf, makeWorkshop, succeed, writeSdist } from '../real.js';
 import type { Workshop } from '../real.js';
-import { canInject, changingCalls, injected } from './inject.js';
-import type { Call, Fault } from './inject.js';
-import { makeLanes } from './lane.js';
+import { canInject, injected, momentsOf } from './inject.js';
+import type { Call, Moment } from './inject.js';
+import { makeOldLane } from './lane.js';
 import type { Lane } from './lane.js';
 import { expectSettled, expectSound, leftovers } from './sound.js';
 
 const FIRST = KEY_MADE + 100;
 const LATER = KEY_MADE + 200;
+
+const VERBS = ['build', 'sign'] as const;
+/** npm run soak */
+const IS_SOAK = process.env['PACKSIGN_SOAK_SECONDS'] !== undefined;
 
 let workshop: Workshop;
 /** Three files, nothing published. */
@@ -35,6 +39,11 @@ describe.runIf(canInject())('a publication that is killed', () => {
 
   afterAll(() => {
     rmSync(workshop.folder, { recursive: true, force: true });
+  });
+
+  it.each(IS_SOAK ? VERBS : (['build'] as const))('by %s leaves what its calls had done', async (verb) => {
+    const start = verb === 'sign' ? await waiting(grown, LATER) : grown;
+    await killForReal(start, { verb, at: LATER });
   });
 
   it('for the first time is sound and goes on', async () => {
@@ -116,15 +125,12 @@ async function killOften(
   look: (directory: string, isOver: boolean) => Promise<void>,
 ): Promise<void> {
   const at = LATER + 3;
-  const lanes = await makeLanes(workshop, start);
-  const [{ directory: whole, restore }] = lanes;
-  const calls = await changingCalls(lanes[0], { args: command(whole), at });
-  await look(whole, true);
-  restore();
-  expect(calls.filter(({ name }) => name === 'rename').length).toBeGreaterThanOrEqual(3);
-  const states = await killAtEach(lanes, { calls, command, at }, async (lane, isNew) => {
-    const { directory } = lane;
-    if (!isNew) return;
+  const lane = await makeOldLane(workshop, start);
+  const { directory } = lane;
+  const moments = await momentsOf(lane, { args: command(directory), at });
+  await look(directory, true);
+  expectRenames(moments, 3);
+  const states = await atEachState(lane, moments, async () => {
     await expectSound(lane, directory);
     await look(directory, false);
     await succeed(lane, command(directory), at + 1);
@@ -153,7 +159,7 @@ async function revokedIn(directory: string): Promise<readonly boolean[]> {
 }
 
 interface Publishing {
-  readonly verb: 'build' | 'sign';
+  readonly verb: (typeof VERBS)[number];
   readonly at: number;
 }
 
@@ -172,48 +178,37 @@ async function waiting(directory: string, at: number): Promise<string> {
   return copy;
 }
 
-interface Killing {
-  readonly calls: readonly Call[];
-  readonly command: Command;
-  readonly at: number;
+/** Puts the lane into each state that a killed run would leave, once. Returns how many these are. */
+async function atEachState(
+  lane: Lane,
+  moments: readonly Moment[],
+  look: (moment: Moment) => Promise<void>,
+): Promise<number> {
+  const seen = new Set<string>();
+  for (const moment of moments) {
+    // Many kills leave the same state, which needs only one check.
+    const left = stateOf(copied(moment));
+    if (seen.has(left)) continue;
+    seen.add(left);
+    try {
+      lane.restore(moment.copy);
+      await look(moment);
+    } catch (error) {
+      const { call, fault } = moment;
+      const place = `${fault.kind} at ${String(call.number)}, ${call.name} ${call.path}`;
+      throw new Error(`${place}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+  return seen.size;
 }
 
-/**
- * Kills a run before every call that changes something, and in the middle of every write. Tells `look` whether what the
- * run left is new. Returns how many different states were left.
- */
-async function killAtEach(
-  lanes: readonly Lane[],
-  { calls, command, at }: Killing,
-  look: (lane: Lane, isNew: boolean) => Promise<void>,
-): Promise<number> {
-  const queue = calls.flatMap((call): { readonly call: Call; readonly fault: Fault }[] => {
-    const before = { call, fault: { kind: 'kill' } } as const;
-    return call.name === 'write' ? [before, { call, fault: { kind: 'half' } }] : [before];
-  });
-  const seen = new Set<string>();
-  const work = async (lane: Lane) => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      try {
-        const { signal } = await injected(lane, { ...next, args: command(lane.directory), at });
-        expect(signal).toBe('SIGKILL');
-        const left = stateOf(lane.directory);
-        const isNew = !seen.has(left);
-        seen.add(left);
-        await look(lane, isNew);
-        lane.restore();
-      } catch (error) {
-        queue.length = 0;
-        const { call, fault } = next;
-        throw new Error(`${fault.kind} at ${call.number}, ${call.name} ${call.path}: ${reasonOf(error)}`, {
-          cause: error,
-        });
-      }
-    }
-  };
-  await Promise.all(lanes.map(work));
+/** The directory as it was at a moment. */
+function copied({ copy }: Moment): string {
+  return join(copy, 'dist');
+}
 
-  return seen.size;
+function expectRenames(moments: readonly Moment[], number: number): void {
+  expect(moments.filter(({ call }) => call.name === 'rename').length).toBeGreaterThanOrEqual(number);
 }
 
 /**
@@ -221,33 +216,54 @@ async function killAtEach(
  * must then finish as if nothing had happened.
  */
 async function killEverywhere(start: string, { verb, at }: Publishing): Promise<readonly Call[]> {
-  const lanes = await makeLanes(workshop, start);
-  const [first] = lanes;
-  const command = (directory: string) => publishing(directory, verb);
-  const before = contentsOf(first.directory)['packages.plist'];
-  const calls = await changingCalls(first, { args: command(first.directory), at });
-  await expectSettled(first, first.directory);
-  const after = contentsOf(first.directory)['packages.plist'];
-  const outcome = readFileSync(join(first.directory, 'packages.plist'));
-  first.restore();
+  const lane = await makeOldLane(workshop, start);
+  const { directory } = lane;
+  const command = publishing(directory, verb);
+  const before = contentsOf(directory)['packages.plist'];
+  const moments = await momentsOf(lane, { args: command, at });
+  await expectSettled(lane, directory);
+  const after = contentsOf(directory)['packages.plist'];
+  const outcome = readFileSync(join(directory, 'packages.plist'));
+  for (const moment of moments)
+    expect([before, after]).toContain(contentsOf(copied(moment))['packages.plist']);
 
-  const states = await killAtEach(lanes, { calls, command, at }, async (lane, isNew) => {
-    const { directory } = lane;
+  const states = await atEachState(lane, moments, async () => {
     const database = contentsOf(directory)['packages.plist'];
-    expect([before, after]).toContain(database);
-    // Many kills leave the same state, which needs only one check.
-    if (!isNew) return;
     await expectSound(lane, directory);
-    await succeed(lane, command(directory), at + 1);
+    await succeed(lane, command, at + 1);
     await expectSettled(lane, directory);
     if (database !== before) {
       expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
     }
   });
   // keys.asc and keys.gpg, the signature, the database and the copy of the signature.
-  expect(calls.filter(({ name }) => name === 'rename').length).toBeGreaterThanOrEqual(3);
+  expectRenames(moments, 3);
   expect(states).toBeGreaterThan(6);
-  return calls;
+  return moments.map(({ call }) => call);
+}
+
+/**
+ * Kills real runs at the first call that would leave each state, or at every call in a long run. The process leaves that
+ * state, and ends by the signal.
+ */
+async function killForReal(start: string, { verb, at }: Publishing): Promise<void> {
+  const lane = await makeOldLane(workshop, start);
+  const running = { args: publishing(lane.directory, verb), at };
+  const moments = await momentsOf(lane, running);
+  const seen = new Set<string>();
+  let kills = 0;
+  for (const moment of moments) {
+    const left = stateOf(copied(moment));
+    if (seen.has(left) && !IS_SOAK) continue;
+    seen.add(left);
+    lane.restore();
+    const { signal } = await injected(lane, { ...running, call: moment.call, fault: moment.fault });
+    expect(signal).toBe('SIGKILL');
+    expect(stateOf(lane.directory)).toBe(left);
+    kills += 1;
+  }
+  expect(seen.size).toBeGreaterThan(6);
+  if (IS_SOAK) console.log(`killed ${verb} ${kills} times, ${seen.size} states`);
 }
 
 /** What a killed run left, without names of temporary files, the owner of the lock and mere hints. */

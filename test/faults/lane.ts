@@ -1,5 +1,5 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Workshop } from '../real.js';
 
@@ -11,15 +11,20 @@ export interface Lane extends Workshop {
   readonly directory: string;
   /** A folder that no test looks at. */
   readonly beside: string;
-  /** Restores everything but the files. */
-  readonly restore: () => void;
+  /** Restores everything but the files, to the start or to a copy of the lane's folder. */
+  readonly restore: (from?: string) => void;
 }
 
-/** Two lanes for runs at the same time, old enough for their files to be cached. */
-export async function makeLanes(workshop: Workshop, start: string): Promise<readonly [Lane, Lane]> {
-  const lanes = [makeLane(workshop, start), makeLane(workshop, start)] as const;
+/** A lane that is old enough for its files to be cached. */
+export async function makeOldLane(workshop: Workshop, start: string): Promise<Lane> {
+  const lane = makeLane(workshop, start);
   await setTimeout(2_100);
-  return lanes;
+  return lane;
+}
+
+/** Two of them, for runs at the same time. */
+export function makeLanes(workshop: Workshop, start: string): Promise<readonly [Lane, Lane]> {
+  return Promise.all([makeOldLane(workshop, start), makeOldLane(workshop, start)]);
 }
 
 /** A lane with a copy of `start` as its directory, and an empty home. */
@@ -28,40 +33,39 @@ export function makeLane(workshop: Workshop, start: string): Lane {
   const [directory, home] = [join(folder, 'dist'), join(folder, 'home')];
   cpSync(start, directory, { recursive: true, preserveTimestamps: true });
   mkdirSync(home);
-  const before = filesIn(folder);
-  const folders = new Set(foldersIn(folder));
+  const first = mkdtempSync(join(workshop.folder, 'start-'));
+  cpSync(folder, first, { recursive: true, preserveTimestamps: true });
   return {
     ...workshop,
     folder,
     directory,
     beside: workshop.folder,
     environment: { ...workshop.environment, HOME: home },
-    restore: () => {
-      for (const [path, bytes] of filesIn(folder)) {
-        if (before.get(path)?.equals(bytes) !== true) rmSync(path);
-      }
-      for (const path of foldersIn(folder)) {
-        if (!folders.has(path)) rmSync(path, { recursive: true, force: true });
-      }
-      const now = filesIn(folder);
-      for (const [path, bytes] of before) {
-        if (now.has(path)) continue;
-        mkdirSync(dirname(path), { recursive: true });
-        writeFileSync(path, bytes);
-      }
+    restore: (from = first) => {
+      makeAlike(folder, from);
     },
   };
 }
 
-function filesIn(folder: string): ReadonlyMap<string, Buffer> {
-  const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-  return new Map(paths.map((path) => [path, readFileSync(path)]));
+/** Gives a folder the contents of another one. What is the same there already stays as it is. */
+function makeAlike(folder: string, from: string): void {
+  const wanted = entriesIn(from);
+  for (const [path, bytes] of entriesIn(folder)) {
+    const there = wanted.get(path);
+    const isSame = there === null ? bytes === null : bytes !== null && there?.equals(bytes) === true;
+    if (isSame) wanted.delete(path);
+    else rmSync(join(folder, path), { recursive: true, force: true });
+  }
+  for (const path of wanted.keys()) {
+    cpSync(join(from, path), join(folder, path), { recursive: true, preserveTimestamps: true });
+  }
 }
 
-function foldersIn(folder: string): readonly string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name));
+/** Paths in a folder, a folder before what is in it, with the bytes of files. */
+function entriesIn(folder: string): Map<string, Buffer | null> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    return [path.slice(folder.length + 1), entry.isFile() ? readFileSync(path) : null] as const;
+  });
+  return new Map(entries.sort(([one], [other]) => (one < other ? -1 : 1)));
 }

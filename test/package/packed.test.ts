@@ -37,8 +37,9 @@ function inConsumer(command: string, args: readonly string[]) {
   return { status, stdout, stderr };
 }
 
-function npx(...args: readonly string[]) {
-  return inConsumer('npx', ['--no-install', 'packsign', ...args]);
+/** Runs what npm puts on the PATH. */
+function packsign(...args: readonly string[]) {
+  return inConsumer(join(consumer, 'node_modules', '.bin', 'packsign'), args);
 }
 
 beforeAll(() => {
@@ -96,22 +97,26 @@ describe('the packed package', () => {
   });
 
   it('runs by npx, which finds its version', () => {
-    expect(npx('--version')).toMatchObject({ status: 0, stdout: `${MANIFEST.version}\n`, stderr: '' });
+    expect(inConsumer('npx', ['--no-install', 'packsign', '--version'])).toMatchObject({
+      status: 0,
+      stdout: `${MANIFEST.version}\n`,
+      stderr: '',
+    });
   });
 
   it('makes a key, builds, signs and verifies as the help says', () => {
     const dist = join(consumer, 'dist');
     writeSdist(join(dist, 'adder-1.0.tar.gz'), { name: 'adder', version: '1.0' });
-    const made = npx('key', 'generate', '--user-id', 'Ada <ada@example.org>', '--no-passphrase');
+    const made = packsign('key', 'generate', '--user-id', 'Ada <ada@example.org>', '--no-passphrase');
     expect(made.status, made.stderr).toBe(0);
-    const built = npx('build', 'dist', '--key', 'packsign-key.signing.asc');
+    const built = packsign('build', 'dist', '--key', 'packsign-key.signing.asc');
     expect(built.status, built.stderr).toBe(0);
-    const verified = npx('verify', 'dist', '--keys', 'packsign-key.pub.asc');
+    const verified = packsign('verify', 'dist', '--keys', 'packsign-key.pub.asc');
     expect(verified.status, verified.stderr).toBe(0);
     expect(verified.stdout).toContain('authentic');
   });
 
-  it('is a library with types', () => {
+  it('is a library with types, which takes the programs of the README', () => {
     const program = `import { PacksignError, makeRun, verify } from 'packsign';
 import type { VerifyResult } from 'packsign';
 
@@ -132,32 +137,30 @@ try {
 }
 `;
     writeFileSync(join(consumer, 'program.mts'), program);
-    const compiled = compile('program.mts');
+    const readme = programsOfReadme();
+    expect(readme).toHaveLength(2);
+    const compiled = compile('program.mts', ...readme);
     expect(compiled.status, compiled.stdout).toBe(0);
     expect(inConsumer(process.execPath, ['program.mjs'])).toMatchObject({
       status: 0,
       stdout: 'authentic adder-1.0.tar.gz\nFILE_UNREADABLE\n',
     });
   });
+});
 
-  it('takes the programs of the README', () => {
-    const given = `declare const [database, signature, keys]: readonly Uint8Array[];
+/** Writes the programs of the README into the consumer's folder, with what they take as given. Returns their names. */
+function programsOfReadme(): readonly string[] {
+  const given = `declare const [database, signature, keys]: readonly Uint8Array[];
 declare const FINGERPRINT: string;
 declare const file: File;
 `;
-    const programs = Array.from(readFileSync('README.md', 'utf8').matchAll(/^```js\n(.*?)^```$/gms));
-    const names = programs.map(([, text = ''], index) => {
-      writeFileSync(
-        join(consumer, `readme-${index}.mts`),
-        `${text}${text.includes('FINGERPRINT') ? given : ''}`,
-      );
-      return `readme-${index}.mts`;
-    });
-    expect(names).toHaveLength(2);
-    const { status, stdout } = compile(...names);
-    expect(status, stdout).toBe(0);
+  const programs = readFileSync('README.md', 'utf8').matchAll(/^```js\n(.*?)^```$/gms);
+  return Array.from(programs, ([, text = ''], index) => {
+    const name = `readme-${index}.mts`;
+    writeFileSync(join(consumer, name), `${text}${text.includes('FINGERPRINT') ? given : ''}`);
+    return name;
   });
-});
+}
 
 /** Compiles programs of the consumer as strictly as a user may, the types of the package included. */
 function compile(...programs: readonly string[]) {

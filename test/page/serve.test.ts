@@ -315,6 +315,8 @@ describe('the page that follows the publication', () => {
     const run = await place.packsign(['key', 'publish', 'dist', '--key', 'bob.asc']);
     expect([run.status, run.stderr]).toEqual([0, expect.stringContaining('(PAGE_EDITED)')]);
     expect(showsKeys()).toBe(false);
+    const coSigned = await place.packsign(['sign', 'dist', '--co-sign', '--key', 'bob.asc']);
+    expect([coSigned.status, coSigned.stderr]).toEqual([0, expect.stringContaining('(PAGE_EDITED)')]);
   });
 
   it('follows a revocation that was held back', async () => {

@@ -110,3 +110,13 @@ test('does not invent a signature file without its copy', async () => {
   });
   expect(place.snapshot()).toEqual(spoilt);
 });
+
+test.each([
+  ['a damaged keys.asc', 'keys.asc', 1, 'KEYS_MALFORMED'],
+  ['a folder in the place of keys.gpg', 'keys.gpg', 0, null],
+])('%s does not keep verify from its verdict', async (...[, file, status, code]) => {
+  place.remove(`dist/${file}`);
+  if (file === 'keys.gpg') place.write(`dist/${file}/x`, '');
+  else place.write(`dist/${file}`, 'damaged');
+  expect(await place.json(['verify', 'dist'])).toMatchObject({ status, value: { code } });
+});

@@ -169,6 +169,26 @@ describe('files that are there at the beginning', () => {
   });
 });
 
+describe('keys.asc that changes during a cycle', () => {
+  const whileAtWork = (isRefused: boolean) => {
+    let times = 0;
+    const onTurn = () => {
+      times += 1;
+      write('keys.asc', `version ${times}`);
+      return undefined;
+    };
+    return later([], { isRefused: () => isRefused, onTurn, untilMs: 10_000 });
+  };
+
+  test('was published by the cycle', async () => {
+    expect(await whileAtWork(false)).toEqual([]);
+  });
+
+  test('may be what a refused cycle lacked: one more comes, and only one', async () => {
+    expect(await whileAtWork(true)).toHaveLength(1);
+  });
+});
+
 describe('a file that somebody writes', () => {
   test('in three pieces, with pauses, counts once, with all of them', async () => {
     const states = await later([

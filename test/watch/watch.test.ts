@@ -202,6 +202,15 @@ describe('a cycle without a change is due', () => {
     expect(inMs()).toBe(60_000);
   });
 
+  test('at once if it was signed again by a cycle that took longer than until the next time', () => {
+    let due = new Date(BEGIN.getTime() + 1000);
+    const { clock, took, inMs } = scene(() => due);
+    clock.ms += 2000;
+    due = new Date(BEGIN.getTime() + 1900);
+    took('no');
+    expect(inMs()).toBeLessThanOrEqual(0);
+  });
+
   test('no later than that even if the clock is set back', () => {
     const { clock, took, inMs } = scene();
     took('soon');

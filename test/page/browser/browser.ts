@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import axe from 'axe-core';
 import type { AxeResults } from 'axe-core';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { chromium } from 'playwright-core';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { serve } from '../../../src/index.js';
 import type { RunningServer } from '../../../src/index.js';
 import { hasTool } from '../../tools.js';
@@ -11,6 +11,7 @@ import { hasTool } from '../../tools.js';
 /** Options that keep the browser from its own requests. */
 const ARGUMENTS = [
   '--disable-gpu',
+  '--in-process-gpu',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
@@ -40,6 +41,8 @@ export interface VisitOptions extends BrowserContextOptions {
 }
 
 let browser: Browser;
+/** For visits without options. Each has an address of its own, so they share nothing that a page could see. */
+let plain: BrowserContext;
 const servers: RunningServer[] = [];
 
 /** Starts the browser for the tests of a file. */
@@ -48,6 +51,12 @@ export function useBrowser(): void {
     const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
     const root = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
     browser = await chromium.launch({ executablePath, args: [...ARGUMENTS, ...root] });
+    plain = await browser.newContext();
+  });
+  // Pages that stay open keep the browser busy.
+  afterEach(async () => {
+    const others = browser.contexts().filter((context) => context !== plain);
+    await Promise.all([...plain.pages(), ...others].map((open) => open.close()));
   });
   afterAll(async () => {
     await browser.close();
@@ -64,7 +73,8 @@ export async function serveLocally(directory: string, { live = false } = {}): Pr
 export async function visit(directory: string, options: VisitOptions = {}): Promise<Visit> {
   const { fragment = '', url: given, ...contextOptions } = options;
   const url = given ?? (await serveLocally(directory)).url;
-  const context = await browser.newContext(contextOptions);
+  const isPlain = Object.keys(contextOptions).length === 0;
+  const context = isPlain ? plain : await browser.newContext(contextOptions);
   const page = await context.newPage();
   const complaints: string[] = [];
   const requests: string[] = [];

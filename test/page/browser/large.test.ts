@@ -71,7 +71,7 @@ describe.skipIf(!hasBrowser)('the page of 20,000 packages', () => {
     for (let index = 0; index < 4; index += 1) {
       const one = await visit('', { url });
       tries.push(await timesOf(one));
-      await one.page.context().close();
+      await one.page.close();
     }
     const there = await visit('', { url });
     const { page } = there;
