@@ -49,7 +49,9 @@ export { reportOf, saveReport } from './consume/report.js';
 export type { ReportOptions, Suspect } from './consume/report.js';
 export { audit } from './consume/audit.js';
 export type { SiteReport, AuditOptions, AuditResult } from './consume/audit.js';
-export { trustAdd, trustExport, trustList, trustRemove } from './consume/trust.js';
+export { trustAdd } from './consume/trust.js';
+export { trustDamage, trustExport, trustList, trustRemove } from './consume/trust-list.js';
+export type { Removed, Trusted } from './consume/trust-list.js';
 export { trustRefresh } from './consume/trust-refresh.js';
 export type { ProposedKey, Refreshed, TrustRefreshOptions } from './consume/trust-refresh.js';
 export type {
@@ -59,7 +61,6 @@ export type {
   TrustOffer,
   TrustOptions,
   TrustRun,
-  Trusted,
 } from './consume/trust.js';
 export { watch } from './watch/watch.js';
 export type { WatchEvent, WatchOptions } from './watch/watch.js';

@@ -8,6 +8,7 @@ import type {
   PinnedKey,
   ProposedKey,
   Refreshed,
+  Removed,
   SiteReport,
   AuditResult,
   TrustAdded,
@@ -75,14 +76,16 @@ export function reportAdded(added: TrustAdded): Report {
   };
 }
 
-export function reportTrusted(entries: readonly Trusted[]): Report {
+export function reportTrusted(entries: readonly Trusted[], damaged: readonly PacksignError[]): Report {
+  const failures = damaged.map((error) => ({ target: null, error }));
   return {
-    json: { databases: entries.map(trustedJson) },
+    json: { databases: entries.map(trustedJson), failures: failures.map(failureJson) },
     lines:
       entries.length === 0
         ? ['you trust no database yet; packsign trust add URL --keys FILE adds one']
         : entries.flatMap((entry) => [...offerLines(entry), `  ${seenWords(entry)}`]),
-    exitStatus: 0,
+    notices: failures.flatMap(failureLines),
+    exitStatus: damaged.length > 0 ? 2 : 0,
   };
 }
 
@@ -96,23 +99,48 @@ function seenWords({ added, issued }: Trusted): string {
   return `added ${formatInstant(added)}, ${seen}`;
 }
 
-export function reportRemoved(entry: Trusted): Report {
+export function reportRemoved(entry: Removed): Report {
+  const { name, url } = entry;
   return {
-    json: trustedJson(entry),
-    lines: [`you no longer trust ${harmless(entry.name)} (${harmless(entry.url)})`],
+    json: isWhole(entry) ? trustedJson(entry) : { name, url },
+    lines: [
+      `you no longer trust ${harmless(name ?? url ?? '')}${name === null ? '' : ` (${harmless(url ?? 'its address cannot be read')})`}`,
+    ],
     exitStatus: 0,
   };
 }
 
-export function reportBundle(bytes: Uint8Array): Report {
-  const text = Buffer.from(bytes).toString().trimEnd();
-  return { json: JSON.parse(text) as object, lines: [text], exitStatus: 0 };
+function isWhole(entry: Removed): entry is Trusted {
+  return entry.keys !== undefined;
 }
 
-/** A database that packsign could not fetch or read. */
+export function reportBundle(bytes: Uint8Array, damaged: readonly PacksignError[]): Report {
+  const text = Buffer.from(bytes).toString().trimEnd();
+  return {
+    json: JSON.parse(text) as object,
+    lines: [text],
+    notices: damaged.flatMap((error) => failureLines({ target: null, error })),
+    exitStatus: damaged.length > 0 ? 2 : 0,
+  };
+}
+
+/** A database that packsign could not fetch, or an entry that it could not read. */
 export interface RefreshFailure {
-  readonly target: string;
+  /** Null where the message names it. */
+  readonly target: string | null;
   readonly error: PacksignError;
+}
+
+function failureJson({ target, error: { code, message } }: RefreshFailure): object {
+  return { name: target, code, message };
+}
+
+function failureLines({ target, error: { code, message, hint } }: RefreshFailure): string[] {
+  const about = target === null ? '' : `${harmless(target)}: `;
+  return [
+    `packsign: error: ${about}${harmless(message)} (${code})`,
+    ...(target === null && hint !== null ? [`packsign: hint: ${harmless(hint)}`] : []),
+  ];
 }
 
 export function reportRefreshed(all: readonly Refreshed[], failures: readonly RefreshFailure[]): Report {
@@ -123,17 +151,14 @@ export function reportRefreshed(all: readonly Refreshed[], failures: readonly Re
         const { status, code, keysChanged, proposed, pinned, offers } = one;
         return { ...trustedJson(one), status, code, keysChanged, proposed, pinned, offers };
       }),
-      failures: failures.map(({ target, error: { code, message } }) => ({ name: target, code, message })),
+      failures: failures.map(failureJson),
     },
     lines: all.flatMap(refreshedLines),
     notices: [
       ...all.flatMap(({ name, notices }) =>
         notices.map((notice) => `packsign: warning: ${harmless(name)}: ${harmless(notice)}`),
       ),
-      ...failures.map(
-        ({ target, error: { code, message } }) =>
-          `packsign: error: ${harmless(target)}: ${harmless(message)} (${code})`,
-      ),
+      ...failures.flatMap(failureLines),
     ],
     exitStatus: failures.length > 0 ? 2 : isRefused ? 1 : 0,
   };

@@ -2,6 +2,7 @@ import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { KEYS_LIMIT_BYTES } from '../model/database.js';
 import { KEYS_NAME } from '../model/layout.js';
+import { SLACK_MS } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Place } from '../places/place.js';
 import type { Verifying } from './sources.js';
@@ -30,7 +31,9 @@ export async function currentKeys(
   const known: CurrentKeys = { certificates, areFresh: false, defect: null, notices: [] };
   const isNew = request.keysDue === true || entry?.accepted?.sha256 !== sha256;
   const age = request.run.now.getTime() - (entry?.refreshed?.getTime() ?? -Infinity);
-  if (!source.fetchesKeys || !(isNew || age > KEYS_AGE_MS)) return known;
+  // A look in the future was made by a wrong clock.
+  const isDue = isNew || age > KEYS_AGE_MS || age < -SLACK_MS;
+  if (!source.fetchesKeys || !isDue) return known;
   try {
     const offered = await readKeysBeside(place);
     if (offered === null)

@@ -8,7 +8,7 @@ import { worstOf } from './compare.js';
 import type { Suspect } from './report.js';
 import { fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { entriesOf } from './sources.js';
+import { damagedEntry, trustedIn } from './sources.js';
 import { findFile, notFound, requireFileNames } from './choose-file.js';
 import { download } from './download.js';
 import type { Choice, DownloadedFile, GetOptions } from './download.js';
@@ -57,15 +57,16 @@ async function choose(
   names: readonly string[],
   options: GetOptions,
 ): Promise<Choice & { readonly notices: readonly string[] }> {
-  const targets =
-    options.from === null ? entriesOf(options.run.trust).map(({ name }) => name) : [options.from];
-  if (targets.length === 0) {
+  const { entries, damaged } =
+    options.from === null ? trustedIn(options.run.trust) : { entries: [{ name: options.from }], damaged: [] };
+  const targets = entries.map(({ name }) => name);
+  const failures = damaged.map((entry) => damagedEntry(entry, options.run.trust));
+  if (targets.length === 0 && failures.length === 0) {
     throw new PacksignError('NOT_TRUSTED', 'no database is trusted yet', {
       hint: 'packsign trust add URL --keys FILE, or name one with --from URL',
     });
   }
   const choices: Choice[] = [];
-  const failures: PacksignError[] = [];
   for (const target of targets) {
     try {
       const database = await fetchThrough(network, target, options);

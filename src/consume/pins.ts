@@ -13,6 +13,9 @@ export interface PinOptions {
   readonly threshold: number | null;
 }
 
+/** The user names no keys: the store decides. */
+export const NO_PINS: PinOptions = { keysFile: null, fingerprints: [], threshold: null };
+
 /** Everything that may say whose signatures count. A caller gives what applies to it. */
 export interface PinCandidates {
   readonly named?: PinOptions;

@@ -1,12 +1,14 @@
 import { hashesOf } from '../model/ledger.js';
-import type { AcceptedNote, TrustEntry, TrustPlace } from '../model/trust.js';
+import { isEtag } from '../model/trust.js';
+import type { AcceptedNote, TrustEntry, TrustPlace, TrustStore } from '../model/trust.js';
 import { sha256Of } from '../verify/verify-database.js';
 import type { TrustedDatabase, Verdict } from '../verify/verify-database.js';
 import type { CurrentKeys } from './current-keys.js';
 import { forgetDatabases, keepDatabase, readKept } from './kept-databases.js';
 import type { KeptDatabase } from './kept-databases.js';
-import { armored, entriesOf } from './sources.js';
+import { trustedIn } from './sources.js';
 import type { Verifying, Source } from './sources.js';
+import { storedCertificates } from './stored-certificates.js';
 import { changeTrust, writeAcceptedHashes } from './trust-store.js';
 
 export interface Decided {
@@ -17,53 +19,84 @@ export interface Decided {
   readonly keys: CurrentKeys;
 }
 
+/** Decides again, by an entry as it is stored now. */
+export type DecideAgain = (stored: TrustEntry) => Promise<Pick<Decided, 'verdict' | 'keys'>>;
+
 /**
- * Step 9 of docs/FORMAT.md §8. A refused database is not remembered in any way. What pinned primary keys said of their
- * own keys is: a revocation must not be forgotten because something else was wrong.
+ * Step 9 of docs/FORMAT.md §8; answers with the verdict that counts. All is merged with what is stored by now: while we
+ * waited for a server, another process may have accepted a newer database, learned of a revocation, or changed the entry
+ * (threat T28). Then what was decided by the old entry is decided again. Of a refused database nothing is remembered but
+ * what pinned primary keys revoked: a revocation must not be forgotten because something else was wrong.
  */
 export async function remember(
-  { bytes, signature, etag, verdict, keys }: Decided,
+  decided: Decided,
   { source, request: { run } }: Verifying,
-): Promise<void> {
+  decideAgain: DecideAgain,
+): Promise<Verdict> {
   const { entry } = source;
   const { trust } = run;
-  if (entry === null || trust.kind !== 'store') return;
-  const { database } = verdict;
-  const note = database === null ? null : acceptedNote({ sha256: verdict.sha256, database }, etag);
-  const isNew = note !== null && note.sha256 !== entry.accepted?.sha256;
-  const isKept = !isNew && keptOf(source, trust) !== null;
-  const certificates = await armored(keys.certificates);
-  const refreshed = keys.areFresh && database !== null ? run.now : null;
-  await changeTrust(trust.folder, (entries) => {
-    // Under the lock, since what no entry refers to is swept under it.
-    if (isNew && database !== null && entries.some(({ url }) => url === entry.url)) {
-      writeAcceptedHashes(trust.folder, note.sha256, hashesOf(database.Archives));
+  if (entry === null || trust.kind !== 'store') return decided.verdict;
+  const wasKept = keptOf(source, trust) !== null;
+  const outcome = { verdict: decided.verdict, isNew: false };
+  await changeTrust(trust.folder, async (before) => {
+    const stored = before.entries.find(({ url }) => url === entry.url);
+    // Removed meanwhile: it stays removed.
+    if (stored === undefined || stored.fingerprints.length === 0) return before;
+    const now = isSame(stored, entry) ? decided : await decideAgain(stored);
+    outcome.verdict = now.verdict;
+    const after = await updated(stored, { ...decided, ...now }, run.now);
+    const { accepted } = after;
+    const { database } = now.verdict;
+    outcome.isNew = accepted !== null && accepted.sha256 !== stored.accepted?.sha256;
+    if (outcome.isNew && accepted !== null && database !== null) {
+      // Under the lock, since what no entry refers to is swept under it.
+      writeAcceptedHashes(trust.folder, accepted.sha256, hashesOf(database.Archives));
     }
-    return entries.map((one) =>
-      one.url === entry.url ? updated(one, { note, certificates, refreshed }) : one,
-    );
+    return { ...before, entries: before.entries.map((one) => (one === stored ? after : one)) };
   });
-  if (trust.cacheFolder === null) return;
-  if (note !== null && signature !== null && !isKept) {
-    keepDatabase(trust.cacheFolder, note.sha256, { bytes, signature });
+  const { verdict, isNew } = outcome;
+  if (verdict.database !== null && (isNew || !wasKept)) {
+    keep(decided, { trust, sha256: verdict.sha256, isNew });
   }
-  if (isNew) {
-    const needed = entriesOf(trust).map(({ accepted }) => accepted?.sha256 ?? '');
-    forgetDatabases(trust.cacheFolder, new Set(needed));
-  }
+  return verdict;
 }
 
-interface StoreUpdate extends Pick<TrustEntry, 'certificates' | 'refreshed'> {
-  readonly note: AcceptedNote | null;
+function keep(
+  { bytes, signature }: Decided,
+  { trust, sha256, isNew }: { readonly trust: TrustStore; readonly sha256: string; readonly isNew: boolean },
+): void {
+  if (trust.cacheFolder === null || signature === null) return;
+  keepDatabase(trust.cacheFolder, sha256, { bytes, signature });
+  if (!isNew) return;
+  const needed = trustedIn(trust).entries.map(({ accepted }) => accepted?.sha256 ?? '');
+  forgetDatabases(trust.cacheFolder, new Set(needed));
 }
 
-/** Another process may have accepted a newer database meanwhile; never go back. */
-function updated(entry: TrustEntry, { note, certificates, refreshed }: StoreUpdate): TrustEntry {
-  const { accepted: before } = entry;
-  const isNewer = note !== null && (before === null || before.issued <= note.issued);
-  const known = before?.sha256 === note?.sha256 ? (before?.etag ?? null) : null;
-  const accepted = isNewer ? { ...note, etag: note.etag ?? known } : before;
-  return { ...entry, certificates, accepted, refreshed: refreshed ?? entry.refreshed };
+/** Whether nothing changed that a verdict depends on. */
+function isSame(stored: TrustEntry, entry: TrustEntry): boolean {
+  const basis = ({ fingerprints, threshold, certificates, accepted }: TrustEntry) =>
+    JSON.stringify([
+      fingerprints,
+      threshold,
+      certificates,
+      accepted?.issued,
+      accepted?.sha256,
+      accepted?.database,
+    ]);
+  return basis(stored) === basis(entry);
+}
+
+async function updated(stored: TrustEntry, { verdict, keys, etag }: Decided, now: Date): Promise<TrustEntry> {
+  const { database, sha256 } = verdict;
+  const { fingerprints, accepted: before } = stored;
+  const offered = { certificates: keys.certificates, fingerprints, isRefused: database === null };
+  const certificates = keys.areFresh
+    ? await storedCertificates(stored.certificates, offered)
+    : stored.certificates;
+  if (database === null) return { ...stored, certificates };
+  const known = before?.sha256 === sha256 ? before.etag : null;
+  const note = acceptedNote({ sha256, database }, etag ?? known);
+  return { ...stored, certificates, accepted: note, refreshed: keys.areFresh ? now : stored.refreshed };
 }
 
 /** What is kept of a database that was accepted. */
@@ -79,7 +112,7 @@ export function acceptedNote(
     maintainer: database.Maintainer ?? null,
     notify: Notify ?? null,
     mirrors: Mirrors ?? [],
-    etag,
+    etag: etag !== null && isEtag(etag) ? etag : null,
   };
 }
 

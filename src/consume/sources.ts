@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
+import type { DamagedEntry, TrustFile } from '../format/trust.js';
 import { databaseAddress, isAddress } from '../model/address.js';
+import { shellWord } from '../model/shell.js';
 import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Place } from '../places/place.js';
@@ -7,7 +10,7 @@ import type { Run } from '../run.js';
 import type { Accepted, Pins } from '../verify/verify-database.js';
 import { choosePins, isNaming, pinsOf } from './pins.js';
 import type { ChosenPins, PinOptions } from './pins.js';
-import { readAcceptedHashes, readBundle, readTrust } from './trust-store.js';
+import { STORE_NAME, readAcceptedHashes, readBundle, readTrust } from './trust-store.js';
 
 export interface FetchOptions extends PinOptions {
   readonly run: Run;
@@ -44,18 +47,63 @@ export interface Verifying {
   readonly request: PlaceRequest;
 }
 
-/** The entries of a store or a bundle. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
-export function entriesOf(trust: TrustPlace): readonly TrustEntry[] {
-  if (trust.kind === 'none') return [];
+/** What is trusted. Throws TRUST_DAMAGED where the whole file is damaged, FILE_UNREADABLE. */
+export function trustedIn(trust: TrustPlace): TrustFile {
+  if (trust.kind === 'none') return { entries: [], damaged: [] };
   return trust.kind === 'bundle' ? readBundle(trust.file) : readTrust(trust.folder);
 }
 
-/** The entry of a trusted database, by its address or its name. */
+/** The error of an entry that cannot be read, with the file, the field, and what to do. */
+export function damagedEntry(
+  { name, url, reason }: Omit<DamagedEntry, 'text'>,
+  trust: TrustPlace,
+): PacksignError {
+  const file =
+    trust.kind === 'bundle' ? trust.file : trust.kind === 'store' ? join(trust.folder, STORE_NAME) : '';
+  const target = name ?? url;
+  const hints = {
+    bundle: 'make the file anew with packsign trust export',
+    unnamed: 'mend it with an editor, or restore the file from a backup',
+    store: `restore the file from a backup, or add it again after packsign trust remove ${shellWord(target ?? '')}`,
+  };
+  return new PacksignError('TRUST_DAMAGED', `${file}: ${reason}`, {
+    hint: trust.kind === 'bundle' ? hints.bundle : target === null ? hints.unnamed : hints.store,
+  });
+}
+
+/**
+ * The entry of a trusted database, by its address or its name. A damaged entry must not make its database one that nobody
+ * pinned: throws TRUST_DAMAGED if it may be the one that is meant.
+ */
 export function findEntry(target: string, trust: TrustPlace): TrustEntry | null {
-  const entries = entriesOf(trust);
-  if (!isAddress(target)) return entries.find(({ name }) => name === target) ?? null;
-  const url = databaseAddress(target);
-  return entries.find((entry) => entry.url === url) ?? null;
+  const { entries, damaged } = trustedIn(trust);
+  const [key, wanted] = isAddress(target)
+    ? (['url', databaseAddress(target)] as const)
+    : (['name', target] as const);
+  const found = entries.find((entry) => entry[key] === wanted);
+  if (found !== undefined) return found;
+  const suspect =
+    damaged.find((entry) => entry[key] === wanted) ?? damaged.find((entry) => entry[key] === null);
+  if (suspect !== undefined) throw damagedEntry(suspect, trust);
+  return null;
+}
+
+/** Does work with the certificates of an entry: if they cannot be read, the error names the file and the field. */
+export async function withKeysOf<T>(
+  entry: TrustEntry | null,
+  trust: TrustPlace,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isAboutKeys = error instanceof PacksignError && error.code === 'KEYS_MALFORMED';
+    if (!isAboutKeys || entry === null) throw error;
+    throw damagedEntry(
+      { ...entry, reason: `databases › ${entry.name} › certificates › ${error.message}` },
+      trust,
+    );
+  }
 }
 
 /** Throws NOT_TRUSTED, USAGE, TRUST_DAMAGED, FILE_UNREADABLE, KEYS_MALFORMED. */
@@ -64,8 +112,9 @@ export async function findSource(target: string, options: FetchOptions): Promise
   const entry = isNamed && isAddress(target) ? null : findEntry(target, options.run.trust);
   if (entry === null && !isAddress(target)) throw notTrusted(target);
   const url = entry?.url ?? databaseAddress(target);
-  const chosen = await choosePins({ named: options, entry });
-  return sourceOf(url, chosen, isNamed ? null : entry);
+  const pinning = isNamed ? null : entry;
+  const chosen = await withKeysOf(pinning, options.run.trust, () => choosePins({ named: options, entry }));
+  return sourceOf(url, chosen, pinning);
 }
 
 /** A database at an address under pins that were chosen. */
@@ -87,13 +136,6 @@ export function notTrusted(name: string): PacksignError {
   return new PacksignError('NOT_TRUSTED', `no trusted database is called ${name}`, {
     hint: 'packsign trust list shows them; packsign trust add URL --keys FILE adds one',
   });
-}
-
-/** Certificates as the trust store keeps them; null for none. */
-export async function armored(certificates: readonly Certificate[]): Promise<string | null> {
-  if (certificates.length === 0) return null;
-  const { armorCertificates, encodeCertificates } = await import('../pgp/certificates.js');
-  return Buffer.from(armorCertificates(encodeCertificates(certificates).binary)).toString();
 }
 
 /** The last accepted database, for the checks against it. Its list of files is read only where the bytes differ. */

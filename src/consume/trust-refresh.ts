@@ -9,10 +9,13 @@ import { addressPlace } from '../places/address.js';
 import { readOfferedKeys } from './current-keys.js';
 import { fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { pinsOf, readArmored } from './pins.js';
-import { armored, findEntry, notTrusted } from './sources.js';
-import { NO_PINS, keyOf, describe } from './trust.js';
-import type { TrustOptions, PinnedKey, Trusted } from './trust.js';
+import { NO_PINS, readArmored } from './pins.js';
+import { findEntry, notTrusted, withKeysOf } from './sources.js';
+import { storedCertificates } from './stored-certificates.js';
+import { describe } from './trust-list.js';
+import type { Trusted } from './trust-list.js';
+import { keyOf } from './trust.js';
+import type { PinnedKey, TrustOptions } from './trust.js';
 
 /** A signer that a database names and that is not pinned. */
 export interface ProposedKey extends PinnedKey {
@@ -52,7 +55,11 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
   const network = openNetwork(options.run.network);
   try {
     const fetched = await fetchThrough(network, before.name, { ...NO_PINS, run, fresh: true, keysDue: true });
-    const { proposed, certificates } = await proposals(network, fetched, before);
+    const { proposed, certificates } = await proposals(
+      network,
+      fetched,
+      findEntry(before.url, place) ?? before,
+    );
     requireProposed(options.pin, before.name, proposed);
     const isPinned = ({ fingerprint }: Pick<PinnedKey, 'fingerprint'>) => options.pin.includes(fingerprint);
     if (options.pin.length > 0) {
@@ -64,7 +71,7 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
     const entry = findEntry(before.url, place) ?? before;
     const { status, code, message, notices } = fetched;
     return {
-      ...(await describe(entry)),
+      ...(await describe(entry, place)),
       ...{ status, code, message, notices, pinned: options.pin },
       keysChanged: entry.certificates !== before.certificates,
       proposed: proposed.filter((key) => !isPinned(key)),
@@ -104,14 +111,23 @@ function requireProposed(wanted: readonly string[], name: string, proposed: read
   });
 }
 
-async function pinMore(added: readonly Certificate[], { url }: TrustEntry, place: TrustStore): Promise<void> {
-  const { mergeCertificates } = await import('../pgp/certificates.js');
-  const withMore = async (entry: TrustEntry): Promise<TrustEntry> => {
-    const merged = await mergeCertificates(await readArmored(entry.certificates), added);
-    return { ...entry, fingerprints: pinsOf(merged).fingerprints, certificates: await armored(merged) };
-  };
-  await changeTrust(place.folder, async (entries) => [
-    ...entries.filter((entry) => entry.url !== url),
-    ...(await Promise.all(entries.filter((entry) => entry.url === url).map(withMore))),
-  ]);
+/** Pins these too, in the entry as it is stored now. Throws NOT_TRUSTED if it was removed meanwhile. */
+async function pinMore(
+  added: readonly Certificate[],
+  { url, name }: TrustEntry,
+  place: TrustStore,
+): Promise<void> {
+  await changeTrust(place.folder, async (before) => {
+    const stored = before.entries.find((entry) => entry.url === url);
+    if (stored === undefined) throw notTrusted(name);
+    const fingerprints = [
+      ...new Set([...stored.fingerprints, ...added.map(({ fingerprint }) => fingerprint)]),
+    ];
+    const offered = { certificates: added, fingerprints, isRefused: false };
+    const certificates = await withKeysOf(stored, place, () =>
+      storedCertificates(stored.certificates, offered),
+    );
+    const after: TrustEntry = { ...stored, fingerprints, certificates };
+    return { ...before, entries: before.entries.map((entry) => (entry === stored ? after : entry)) };
+  });
 }

@@ -5,17 +5,18 @@ import type { ErrorCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import { signaturePath } from '../model/layout.js';
-import type { AcceptedNote, TrustEntry } from '../model/trust.js';
+import type { AcceptedNote, TrustEntry, TrustPlace } from '../model/trust.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
 import type { Read } from '../places/place.js';
 import { verifyDatabase } from '../verify/verify-database.js';
-import type { CheckedSignature, TrustedDatabase, Verdict } from '../verify/verify-database.js';
+import type { CheckedSignature, Pins, TrustedDatabase, Verdict } from '../verify/verify-database.js';
 import { currentKeys } from './current-keys.js';
-import { pinsOf } from './pins.js';
+import type { CurrentKeys } from './current-keys.js';
+import { pinsOf, readArmored } from './pins.js';
 import type { PinnedBy } from './pins.js';
 import { keptOf, remember } from './remember.js';
-import { acceptedOf } from './sources.js';
+import { acceptedOf, withKeysOf } from './sources.js';
 import type { Verifying, PlaceRequest, Source } from './sources.js';
 
 /** A database from one place, with its verdict. */
@@ -160,27 +161,46 @@ async function decide(
   if (keys.defect !== null && keys.certificates.length === 0) {
     return refusal(source, { ...keys.defect, sha256 });
   }
-  const { certificates, notices } = keys;
-  const pins = source.pins === 'beside' ? pinsOf(certificates) : source.pins;
+  const pins = source.pins === 'beside' ? pinsOf(keys.certificates) : source.pins;
   const { entry } = source;
-  const verdict = await verifyDatabase(
-    { bytes, content, signature, certificates },
-    {
-      pins,
-      now: request.run.now,
-      accepted: entry === null ? source.accepted : acceptedOf(entry, { trust: request.run.trust, sha256 }),
-      url: source.url,
-      byHand: source.signatureFile !== null,
-    },
-  );
+  const verdictBy = async (by: Deciding): Promise<Verdict> =>
+    await verifyDatabase(
+      { bytes, content, signature, certificates: by.certificates },
+      {
+        pins: by.pins,
+        now: request.run.now,
+        accepted:
+          by.entry === null ? source.accepted : acceptedOf(by.entry, { trust: request.run.trust, sha256 }),
+        url: source.url,
+        byHand: source.signatureFile !== null,
+      },
+    );
   const etag = place.database === source.url ? obtained.etag : null;
-  await remember({ bytes, signature, etag, verdict, keys }, verifying);
+  const decided = { bytes, signature, etag, keys, verdict: await verdictBy({ ...keys, pins, entry }) };
+  const verdict = await remember(decided, verifying, async (stored) => {
+    const merged = await mergedKeys(stored, keys, request.run.trust);
+    return { keys: merged, verdict: await verdictBy({ ...merged, pins: stored, entry: stored }) };
+  });
   const answer: PlaceVerdict = {
-    ...{ ...common(source), ...answerOf(verdict, entry), signature, etag, notices },
+    ...{ ...common(source), ...answerOf(verdict, entry), signature, etag, notices: keys.notices },
     fingerprints: pins.fingerprints,
     bytes: verdict.database === null ? null : bytes,
   };
   return source.pins === 'beside' && verdict.database !== null ? unproven(answer) : answer;
+}
+
+/** What a verdict depends on beside the bytes. */
+interface Deciding extends Pick<CurrentKeys, 'certificates'> {
+  readonly pins: Pins;
+  readonly entry: TrustEntry | null;
+}
+
+/** The certificates of an entry as it is stored now, with what a server added to those that we knew before. */
+async function mergedKeys(stored: TrustEntry, keys: CurrentKeys, trust: TrustPlace): Promise<CurrentKeys> {
+  const known = await withKeysOf(stored, trust, () => readArmored(stored.certificates));
+  const pinned = keys.certificates.filter(({ fingerprint }) => stored.fingerprints.includes(fingerprint));
+  const { mergeCertificates } = await import('../pgp/certificates.js');
+  return { ...keys, certificates: await mergeCertificates(known, pinned) };
 }
 
 /** The keys beside a database prove that it is whole, not whose it is. */

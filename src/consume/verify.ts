@@ -8,12 +8,13 @@ import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
 import { openNetwork } from '../net/transport.js';
 import { directoryPlace } from '../places/directory.js';
 import { readNote } from '../published/notes.js';
+import type { PublisherNote } from '../published/notes.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
 import { compareDirectory, compareRemote, worstOf } from './compare.js';
 import type { Comparison } from './compare.js';
 import { fetchThrough } from './fetch.js';
-import { choosePins } from './pins.js';
+import { choosePins, isNaming } from './pins.js';
 import { findEntry } from './sources.js';
 import type { FetchOptions } from './sources.js';
 import { verifyPlace } from './verify-place.js';
@@ -93,7 +94,7 @@ async function verifyLocal(
 ): Promise<Verified> {
   const { run } = options;
   const database = isDirectory ? join(target, DATABASE_NAME) : target;
-  const note = isDirectory && run.notesFolder !== null ? readNote(run.notesFolder, target) : null;
+  const note = isDirectory ? noteOf(target, options) : null;
   const chosen = await choosePins({ named: options, note, beside: isDirectory });
   const source = {
     ...chosen,
@@ -107,6 +108,17 @@ async function verifyLocal(
   const compares = answer.listed !== null && isDirectory && options.files !== false;
   const compared = compares ? await compareDirectory(target, answer.listed, run) : NOTHING_CHECKED;
   return verified(answer, database, { ...compared, warnings });
+}
+
+/** What this machine noted of the directory. A damaged note stops only whoever would be judged by it. */
+function noteOf(directory: string, options: VerifyOptions): PublisherNote | null {
+  const { notesFolder } = options.run;
+  try {
+    return notesFolder === null ? null : readNote(notesFolder, directory);
+  } catch (error) {
+    if (error instanceof PacksignError && isNaming(options)) return null;
+    throw error;
+  }
 }
 
 /** What the publisher's next build would put right. */

@@ -52,7 +52,9 @@ export function takeLock(stateFolder: string): Release {
 function claim(path: string, content: string): boolean {
   const temporary = `${path}.${process.pid}`;
   try {
-    writeFileSync(temporary, content, { mode: 0o644 });
+    // A file found is not a file made: it may be a link to another one (threat T35).
+    removeQuietly(temporary);
+    writeFileSync(temporary, content, { mode: 0o644, flag: 'wx' });
     linkSync(temporary, path);
     return true;
   } catch (error) {
@@ -133,7 +135,7 @@ function bootId(): string {
 
 /** Null if the lock names no owner. Throws FILE_UNREADABLE. */
 function readOwner(path: string): Owner | null {
-  const text = readBounded(path, OWNER_LIMIT_BYTES)?.toString() ?? '';
+  const text = readLock(path);
   try {
     const value: unknown = JSON.parse(text);
     return isOwner(value) ? value : null;
@@ -142,9 +144,26 @@ function readOwner(path: string): Owner | null {
   }
 }
 
+function readLock(path: string): string {
+  try {
+    return readBounded(path, OWNER_LIMIT_BYTES)?.toString() ?? '';
+  } catch (error) {
+    if (!(error instanceof PacksignError)) throw error;
+    const hint = `packsign did not make it; if no packsign is at work here, remove ${path}`;
+    throw new PacksignError(error.code, error.message, { hint, cause: error });
+  }
+}
+
+/** As `thisProcess` writes it: a number that is no process would never be found dead. */
 function isOwner(value: unknown): value is Owner {
-  const owner = value as Partial<Owner> | null;
-  return typeof owner?.pid === 'number' && typeof owner.host === 'string';
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, started, host, boot } = value as Readonly<Record<string, unknown>>;
+  const isPid = typeof pid === 'number' && Number.isInteger(pid) && pid > 0 && pid < 2 ** 31;
+  return isPid && [started, boot].every((text) => typeof text === 'string') && isHostName(host);
+}
+
+function isHostName(host: unknown): boolean {
+  return typeof host === 'string' && /^[!-~]{1,255}$/.test(host);
 }
 
 function readIfThere(path: string): string | null {

@@ -46,7 +46,7 @@ const plainWord = text(
   (value) => (isPlainWord(value) ? null : 'expected printable ASCII without spaces'),
   PLAIN_WORD,
 );
-const sha256 = text(
+export const sha256 = text(
   (value) => (isSha256(value) ? null : 'expected 64 lower-case hex digits'),
   '[0-9a-f]{64}',
 );

@@ -1,11 +1,10 @@
 import { PacksignError, reasonOf } from '../errors.js';
 import { parseDuration } from '../model/settings.js';
 import type { Override, Settings, TrustSetting } from '../model/settings.js';
-import { TEXT_LIMIT_BYTES, cleanText, isPlainWord } from '../model/text.js';
+import { isPlainWord } from '../model/text.js';
 import { PACKAGE_FIELDS, TRUST_FIELDS, notifyAddress } from './database.js';
-import { Misfit, readAt } from './misfit.js';
-import { isTooLong } from './plist.js';
-import type { PlistValue } from './plist.js';
+import { fromJson, jsonText } from './json.js';
+import { Misfit } from './misfit.js';
 import { checked, flag, integer, listOf, mapOf, matching, optional, record, text } from './shape.js';
 import type { Shape } from './shape.js';
 
@@ -113,33 +112,12 @@ export function checkSettings(value: unknown, where: string = FILE_NAME): Settin
 
 function parse(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(jsonText(bytes));
   } catch (error) {
     throw new PacksignError('SETTINGS_INVALID', `${FILE_NAME} is not JSON: ${reasonOf(error)}`, {
       cause: error,
     });
   }
-}
-
-/** Turns JSON into the values that shapes read. */
-function fromJson(value: unknown): PlistValue {
-  if (typeof value === 'boolean') return value;
-  if (typeof value === 'string') return fitForDatabase(value);
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
-  if (Array.isArray(value)) return value.map((item, index) => readAt(fromJson, item, index + 1));
-  if (typeof value === 'object' && value !== null) {
-    return new Map(
-      Object.entries(value).map(([key, item]) => [key, readAt<unknown, PlistValue>(fromJson, item, key)]),
-    );
-  }
-  throw new Misfit(`${JSON.stringify(value)} is not allowed here`);
-}
-
-// Settings get into the database: refuse now what cannot be written there.
-function fitForDatabase(value: string): string {
-  if (cleanText(value) !== value) throw new Misfit('holds a control character, which a database cannot hold');
-  if (isTooLong(value)) throw new Misfit(`is longer than ${TEXT_LIMIT_BYTES} bytes`);
-  return value;
 }
 
 function refuseNearly(key: string, known: readonly string[]): never {

@@ -58,3 +58,8 @@ export interface TrustEntry {
 export function isTrustName(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/.test(text);
 }
+
+/** Whether a server's ETag is one to remember: short, and printable ASCII without spaces. */
+export function isEtag(text: string): boolean {
+  return /^[!-~]{1,1024}$/.test(text);
+}

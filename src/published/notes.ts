@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { PacksignError, reasonOf } from '../errors.js';
+import { isSha256 } from '../model/file-entry.js';
 import { formatInstant, parseInstant } from '../model/time.js';
 import { makeFolder, readBounded, writeDurably } from '../disk/files.js';
 
@@ -18,14 +20,29 @@ export interface PublisherNote {
 
 const LIMIT_BYTES = 64 * 1024;
 
-/** The note of a directory; null if this machine never published there, or the note is unreadable. */
+/**
+ * The note of a directory; null if this machine never published there. A damaged note is no reason to trust the keys
+ * beside the database: throws TRUST_DAMAGED, FILE_UNREADABLE.
+ */
 export function readNote(folder: string, directory: string): PublisherNote | null {
+  const real = realOf(directory);
+  if (real === null) return null;
+  const path = join(folder, nameFor(real));
+  const bytes = readBounded(path, LIMIT_BYTES);
+  if (bytes === null) return null;
+  const note = parseNote(bytes);
+  if (typeof note !== 'string' && note.directory === real) return note;
+  const reason = typeof note === 'string' ? note : 'directory: is another one';
+  throw new PacksignError('TRUST_DAMAGED', `${path} cannot be used: ${reason}`, {
+    hint: `it says what this machine published in ${directory}; restore it from a backup, or remove it and publish again`,
+  });
+}
+
+/** Null if there is no such directory, so that nobody published there. */
+function realOf(directory: string): string | null {
   try {
-    const real = realpathSync(directory);
-    const bytes = readBounded(join(folder, nameFor(real)), LIMIT_BYTES);
-    return bytes === null ? null : parseNote(bytes, real);
+    return realpathSync(directory);
   } catch {
-    // Without its note, a directory is never more trusted.
     return null;
   }
 }
@@ -44,17 +61,31 @@ function nameFor(directory: string): string {
   return `${createHash('sha256').update(directory).digest('hex')}.json`;
 }
 
-function parseNote(bytes: Buffer, directory: string): PublisherNote | null {
-  const value = JSON.parse(bytes.toString()) as Partial<Record<keyof PublisherNote, unknown>>;
-  const issued = typeof value.issued === 'string' ? parseInstant(value.issued) : null;
-  const { fingerprints, threshold, sha256 } = value;
-  const isNote =
-    value.directory === directory &&
-    Array.isArray(fingerprints) &&
-    fingerprints.length > 0 &&
-    typeof threshold === 'number' &&
-    typeof sha256 === 'string';
-  return isNote && issued !== null
-    ? { directory, fingerprints: fingerprints.map(String), threshold, issued, sha256 }
-    : null;
+/** The note, or what is wrong with it. */
+function parseNote(bytes: Buffer): PublisherNote | string {
+  let value: Readonly<Record<string, unknown>>;
+  try {
+    value = { ...(JSON.parse(bytes.toString()) as object) };
+  } catch (error) {
+    return reasonOf(error);
+  }
+  const { directory, fingerprints, threshold, issued, sha256 } = value;
+  if (typeof directory !== 'string') return 'directory: expected a path';
+  if (!areFingerprints(fingerprints))
+    return 'fingerprints: expected fingerprints of 40 upper-case hex digits';
+  const isThreshold = typeof threshold === 'number' && Number.isInteger(threshold) && threshold >= 1;
+  if (!isThreshold || threshold > fingerprints.length) {
+    return `threshold: expected a number from 1 to ${fingerprints.length}`;
+  }
+  const date = typeof issued === 'string' ? parseInstant(issued) : null;
+  if (date === null) return 'issued: expected a date like 2026-11-22T14:05:09Z';
+  if (typeof sha256 !== 'string' || !isSha256(sha256)) return 'sha256: expected 64 lower-case hex digits';
+  return { directory, fingerprints, threshold, issued: date, sha256 };
+}
+
+function areFingerprints(value: unknown): value is readonly string[] {
+  const isOne = (text: unknown) => typeof text === 'string' && /^[0-9A-F]{40}$/.test(text);
+  return (
+    Array.isArray(value) && value.length > 0 && new Set(value).size === value.length && value.every(isOne)
+  );
 }

@@ -29,11 +29,45 @@ export function readLastBuild(stateFolder: string): LastBuild | null {
   try {
     const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
     const sealed = bytes === null ? null : unseal(KIND, bytes);
-    return sealed === null ? null : (JSON.parse(sealed.body.toString()) as LastBuild);
+    const value: unknown = sealed === null ? null : JSON.parse(sealed.body.toString());
+    return isLastBuild(value) ? value : null;
   } catch {
     // Only a shortcut: without it the full build runs.
     return null;
   }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The seal shows accidents only: whoever can write there can also seal. */
+function isLastBuild(value: unknown): value is LastBuild {
+  if (!isRecord(value) || !isRecord(value['published']) || !isRecord(value['summary'])) return false;
+  const { published, file, inputs, described, summary } = value;
+  const hashes = [published['database'], published['signature'], published['keys']];
+  return (
+    hashes.every((hash) => typeof hash === 'string') &&
+    [file, inputs].every((text) => text === null || typeof text === 'string') &&
+    typeof described === 'string' &&
+    isSummary(summary)
+  );
+}
+
+function isSummary({ issued, expires, packages, files, bytes, warnings }: Fields): boolean {
+  const isDate = (text: unknown) => typeof text === 'string' && !Number.isNaN(Date.parse(text));
+  const isWarning = (value: unknown) =>
+    isRecord(value) &&
+    [value['code'], value['message'], value['path'] ?? ''].every((text) => typeof text === 'string');
+  return (
+    isDate(issued) &&
+    (expires === null || isDate(expires)) &&
+    [packages, files, bytes].every((count) => Number.isSafeInteger(count)) &&
+    Array.isArray(warnings) &&
+    warnings.every(isWarning)
+  );
+}
+
+function isRecord(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null;
 }
 
 /** If it cannot be written, go on without it: what it is about is published by then. */

@@ -3,11 +3,12 @@ import { readOfferedKeys } from '../consume/current-keys.js';
 import { fetchSource } from '../consume/fetch.js';
 import type { FetchedDatabase } from '../consume/fetch.js';
 import { choosePins } from '../consume/pins.js';
-import { findEntry, sourceOf } from '../consume/sources.js';
+import { findEntry, sourceOf, withKeysOf } from '../consume/sources.js';
 import type { RemoteSource } from '../consume/sources.js';
 import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress, isAddress } from '../model/address.js';
+import { thresholdOf } from '../model/database.js';
 import { KEYS_NAME, STATE_FOLDER } from '../model/layout.js';
 import type { Settings } from '../model/settings.js';
 import type { TrustEntry } from '../model/trust.js';
@@ -20,6 +21,8 @@ import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { END_OF_TIME } from '../published/verified.js';
 import type { Run } from '../run.js';
+import { verifyDatabase } from '../verify/verify-database.js';
+import type { Pins } from '../verify/verify-database.js';
 
 /** The database that the next one is built upon, and the published keys. */
 export interface Predecessor {
@@ -87,6 +90,8 @@ export async function findPredecessorElsewhere(
   const folder = dirname(previous);
   const elsewhere = readPublished(folder, join(folder, STATE_FOLDER));
   const signed = await elsewhere.verified();
+  if (signed !== null)
+    await requireKnown(signed, [...own, ...(await elsewhere.certificates())], { ...options, own });
   const found = { signed, previous: elsewhere.sha256() };
   return own.length > 0
     ? { ...found, keys: own, lastKeys: null }
@@ -107,7 +112,15 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
   const network = openNetwork(run.network);
   try {
     const request = { run: { ...run, trust: { kind: 'none' }, now: END_OF_TIME }, fresh: true, at } as const;
-    const fetchAs = async (url: string) => await fetchSource(network, { ...source, url }, request);
+    const fetchAs = async (url: string): Promise<FetchedDatabase> => {
+      let pins: Pins = source.pins;
+      for (;;) {
+        const fetched = await fetchSource(network, { ...source, pins, url }, request);
+        const own = fetched.trusted === null ? 0 : thresholdOf(fetched.trusted);
+        if (pins.threshold === 'own' || own <= pins.threshold) return fetched;
+        pins = { ...pins, threshold: own };
+      }
+    };
     let fetched = await fetchAs(at);
     const { Database } = options.settings;
     // The user may have named another address than its own, or the database is about to move.
@@ -124,18 +137,76 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
 
 /**
  * Pins the keys that the directory publishes, else those in the settings, else those that the user pinned for this
- * address, else those that will sign. Certificates may come from the address, pins never. Throws NOT_PINNED.
+ * address, else those that will sign. Certificates may come from the address, pins and the threshold never. Throws
+ * NOT_PINNED.
  */
 async function sourceFor(
   directory: string,
   url: string,
-  { own, settings, signing, entry }: FetchedPredecessor & { readonly entry: TrustEntry | null },
-): Promise<RemoteSource> {
-  const chosen = await choosePins({ published: own, signers: settings.Signers ?? [], entry, signing });
-  if (chosen.pins !== null) return sourceOf(url, chosen, entry);
+  { own, settings, signing, entry, run }: FetchedPredecessor & { readonly entry: TrustEntry | null },
+): Promise<RemoteSource & { readonly pins: Pins }> {
+  const candidates = { published: own, signers: settings.Signers ?? [], entry, signing };
+  const chosen = await withKeysOf(entry, run.trust, () => choosePins(candidates));
+  if (chosen.pins !== null && chosen.pins !== 'beside') {
+    const { fingerprints } = chosen.pins;
+    const threshold = leastOf(fingerprints, { url, settings, entry });
+    const pins: Pins = { fingerprints, threshold };
+    return { ...sourceOf(url, chosen, entry), pins };
+  }
   throw new PacksignError('NOT_PINNED', `nothing here says whose keys sign ${url}`, {
     hint: `put the published ${KEYS_NAME} into ${directory}, or name the key that signs with --key`,
   });
+}
+
+interface Known {
+  /** The database that is judged. */
+  readonly url: string;
+  readonly settings: Settings;
+  readonly entry: TrustEntry | null;
+}
+
+/**
+ * How many of these keys must have signed, by what is known here. What the other database asks for can only raise it:
+ * else one stolen key of two could sign that one is enough (threat T34). Throws NOT_PINNED.
+ */
+function leastOf(fingerprints: readonly string[], { url, settings, entry }: Known): number {
+  const pinned = entry === null || entry.fingerprints.length === 0 ? undefined : entry.threshold;
+  const said = [settings.Threshold, pinned].filter((threshold) => threshold !== undefined);
+  const count = new Set(fingerprints).size;
+  const least = Math.max(1, ...said);
+  if (least > count) {
+    throw new PacksignError(
+      'NOT_PINNED',
+      `${least} keys must have signed ${url}, and only ${count === 1 ? 'one is' : `${count} are`} known here`,
+      { hint: 'name all of them with --signers, or "Signers" in packsign.json' },
+    );
+  }
+  if (count === 1 || said.length > 0) return least;
+  throw new PacksignError(
+    'NOT_PINNED',
+    `nothing here says how many of the ${count} keys must have signed ${url}`,
+    {
+      hint: 'say so with --threshold, or "Threshold" in packsign.json',
+    },
+  );
+}
+
+/** A file that was copied from elsewhere must be by the keys that this directory knows, as far as it knows any. */
+async function requireKnown(
+  { content, signature }: SignedDatabase,
+  certificates: readonly Certificate[],
+  { own, previous, settings }: FetchedPredecessor,
+): Promise<void> {
+  const { pins } = await choosePins({ published: own, signers: settings.Signers ?? [] });
+  if (pins === null || pins === 'beside') return;
+  const verdict = await verifyDatabase(
+    { bytes: content.bytes, content, signature, certificates },
+    {
+      pins: { fingerprints: pins.fingerprints, threshold: settings.Threshold ?? 1 },
+      ...{ now: END_OF_TIME, accepted: null, url: null },
+    },
+  );
+  if (verdict.status === 'refused') throw invalid(previous, verdict);
 }
 
 function signedOf({ trusted, bytes, signature, code, message, from }: FetchedDatabase): SignedDatabase {
@@ -147,7 +218,11 @@ function signedOf({ trusted, bytes, signature, code, message, from }: FetchedDat
       hint: 'if nothing was ever published there, begin with packsign build DIRECTORY --first',
     });
   }
-  throw new PacksignError(
+  throw invalid(from, { code, message });
+}
+
+function invalid(from: string, { code, message }: Pick<FetchedDatabase, 'code' | 'message'>): PacksignError {
+  return new PacksignError(
     'PREVIOUS_INVALID',
     `${from} is not what its signers published: ${message ?? ''}${code === null ? '' : ` (${code})`}`,
     {

@@ -1,4 +1,12 @@
-import { PacksignError, trustAdd, trustExport, trustList, trustRefresh, trustRemove } from '../../index.js';
+import {
+  PacksignError,
+  trustAdd,
+  trustDamage,
+  trustExport,
+  trustList,
+  trustRefresh,
+  trustRemove,
+} from '../../index.js';
 import type { TrustRun } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import { flag, isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
@@ -39,7 +47,10 @@ export const trustAddCommand: Command = {
       .option('fingerprint', repeated('primary fingerprint to pin; its key is fetched'))
       .option('blindly', flag('pin nothing: the padlock stays open'))
       .option('via', single('name of a trusted database that vouches for this one'))
-      .option('threshold', single('how many pinned keys must sign (default: what the database says)'))
+      .option(
+        'threshold',
+        single('how many of the keys must sign (default: all; with --via, as many as it says)'),
+      )
       .option('name', single('what you call it'))
       .option('timeout', TIMEOUT_OPTION),
   run: async (values, session) => {
@@ -77,7 +88,10 @@ async function confirmed({ outside, progress }: Session, lines: readonly string[
 export const trustListCommand: Command = {
   examples: [['packsign trust list', 'names, addresses, fingerprints']],
   options: (yargs) => yargs.option('trust', single('file made by packsign trust export')),
-  run: async (values, { outside }) => reportTrusted(await trustList(placeOfTrust(values, outside))),
+  run: async (values, { outside }) => {
+    const place = placeOfTrust(values, outside);
+    return reportTrusted(await trustList(place), await trustDamage(place));
+  },
 };
 
 export const trustRemoveCommand: Command = {
@@ -102,7 +116,8 @@ export const trustRefreshCommand: Command = {
     const named = listOf(values, 'db');
     const targets = named.length > 0 ? named : (await trustList(run.trust)).map(({ name }) => name);
     const refreshed = [];
-    const failures: RefreshFailure[] = [];
+    const damaged = named.length > 0 ? [] : await trustDamage(run.trust);
+    const failures: RefreshFailure[] = damaged.map((error) => ({ target: null, error }));
     for (const target of targets) {
       session.progress.say(`looking at ${target}`);
       const confirm: Parameters<typeof trustRefresh>[1]['confirm'] = (name, keys) =>
@@ -125,6 +140,9 @@ export const trustExportCommand: Command = {
     ['packsign trust export > trust.json', 'packsign get demo --trust trust.json uses it elsewhere'],
   ],
   options: (yargs) => yargs.positional('db', DATABASES),
-  run: (values, { outside }) =>
-    Promise.resolve(reportBundle(trustExport(listOf(values, 'db'), storeOf(outside)))),
+  run: async (values, { outside }) => {
+    const named = listOf(values, 'db');
+    const damaged = named.length > 0 ? [] : await trustDamage(storeOf(outside));
+    return reportBundle(trustExport(named, storeOf(outside)), damaged);
+  },
 };

@@ -1,0 +1,182 @@
+import { PacksignError } from '../errors.js';
+import { namedAddress } from '../model/address.js';
+import { thresholdOf } from '../model/database.js';
+import type { Grounds } from '../model/trust.js';
+import type { Network } from '../net/transport.js';
+import type { Certificate } from '../pgp/certificates.js';
+import { addressPlace } from '../places/address.js';
+import { readOfferedKeys } from './current-keys.js';
+import { fetchSource, fetchThrough } from './fetch.js';
+import type { FetchedDatabase } from './fetch.js';
+import { NO_PINS, pinsOf, readNamedKeys, requireThreshold } from './pins.js';
+import { sourceUnder } from './sources.js';
+import type { TrustAddOptions } from './trust.js';
+
+/** Why a database is to be trusted, and by which keys. */
+export interface ChosenGrounds {
+  readonly grounds: Grounds;
+  /** The certificates of the pinned primaries alone. */
+  readonly certificates: readonly Certificate[];
+  /** How many of them must have signed; 0 for none. */
+  readonly threshold: number;
+  /** Whether the user said so: then the database's own threshold does not raise it. */
+  readonly isSaid: boolean;
+}
+
+/**
+ * Chooses the keys, and how many of them must have signed: what the user says, else all keys that the user gives, or as
+ * many as the database asks for that vouches. Throws USAGE, NOT_VOUCHED_FOR, FINGERPRINT_MISSING, KEYS_MALFORMED,
+ * FILE_UNREADABLE, and what `fetchThrough` throws.
+ */
+export async function chooseGrounds(
+  network: Network,
+  url: string,
+  options: TrustAddOptions,
+): Promise<ChosenGrounds> {
+  const { keys, fingerprints, blindly, via, threshold } = options;
+  const ways = [keys !== null || fingerprints.length > 0, blindly, via !== null].filter(Boolean).length;
+  if (ways !== 1) {
+    throw new PacksignError(
+      'USAGE',
+      'say how to trust it: by its keys, because another trusted database vouches for it, or blindly',
+      { hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly` },
+    );
+  }
+  if (blindly) return { grounds: { kind: 'blindly' }, certificates: [], threshold: 0, isSaid: false };
+  if (via !== null) return await vouched(network, url, { ...options, via });
+  const given = keys === null ? null : await readGiven(keys);
+  const certificates = pick(given ?? (await readOfferedKeys(addressPlace(network, url))), {
+    fingerprints,
+    url,
+    isGiven: given !== null,
+  });
+  if (threshold !== null) requireThreshold(threshold, certificates.length);
+  return {
+    grounds: { kind: given === null ? 'fingerprint' : 'keys' },
+    certificates,
+    // The database must not say how few are enough: one stolen key of two could sign that (threat T34).
+    threshold: threshold ?? certificates.length,
+    isSaid: threshold !== null,
+  };
+}
+
+async function readGiven(keys: Uint8Array | string): Promise<readonly Certificate[]> {
+  if (typeof keys !== 'string') {
+    const { readCertificates } = await import('../pgp/certificates.js');
+    return await readCertificates(keys);
+  }
+  return await readNamedKeys(keys);
+}
+
+/** The certificates with these fingerprints; all if no fingerprint is given. Throws FINGERPRINT_MISSING. */
+function pick(
+  certificates: readonly Certificate[],
+  { fingerprints, url, isGiven }: { fingerprints: readonly string[]; url: string; isGiven: boolean },
+): readonly Certificate[] {
+  if (fingerprints.length === 0) return certificates;
+  const missing = fingerprints.find(
+    (wanted) => !certificates.some(({ fingerprint }) => fingerprint === wanted),
+  );
+  if (missing !== undefined) {
+    const there = certificates.map(({ fingerprint }) => fingerprint).join(', ');
+    const where = isGiven ? 'the keys that were given do' : `keys.asc of ${url} does`;
+    throw new PacksignError('FINGERPRINT_MISSING', `${where} not hold ${missing}, only ${there}`, {
+      hint: 'compare the fingerprint with its source again; if it is right, this is not that database',
+    });
+  }
+  return certificates.filter(({ fingerprint }) => fingerprints.includes(fingerprint));
+}
+
+/** Finds what a trusted database says about this one, and the keys that it names. Throws NOT_VOUCHED_FOR. */
+async function vouched(
+  network: Network,
+  url: string,
+  options: TrustAddOptions & { readonly via: string },
+): Promise<ChosenGrounds> {
+  const { via } = options;
+  const fetched = await fetchThrough(network, via, { ...NO_PINS, run: options.run });
+  if (fetched.trusted === null || fetched.status !== 'authentic') {
+    throw new PacksignError(
+      'NOT_VOUCHED_FOR',
+      `${via} is ${fetched.status}, so it cannot vouch for others now`,
+    );
+  }
+  const offer = (fetched.trusted.Packsign.Trusts ?? []).find((trust) => namedAddress(trust.URL) === url);
+  if (offer === undefined || offer.Fingerprints.length === 0) {
+    throw new PacksignError('NOT_VOUCHED_FOR', `${via} does not vouch for ${url}`, {
+      hint: 'packsign trust refresh shows what it vouches for',
+    });
+  }
+  const certificates = pick(await readOfferedKeys(addressPlace(network, url)), {
+    fingerprints: offer.Fingerprints,
+    url,
+    isGiven: false,
+  });
+  const asked = Math.max(offer.Threshold ?? 1, 1);
+  if (asked > certificates.length) {
+    throw new PacksignError(
+      'NOT_VOUCHED_FOR',
+      `${via} asks for ${asked} signatures on ${url}, and names ${certificates.length === 1 ? 'one key' : `${certificates.length} keys`}`,
+      { hint: 'tell its maintainer, or trust the database by its keys: --keys FILE' },
+    );
+  }
+  const { threshold } = options;
+  if (threshold !== null) requireThreshold(threshold, certificates.length);
+  if (threshold !== null && threshold < asked) {
+    throw new PacksignError(
+      'USAGE',
+      `${via} asks for ${asked} signatures, so --threshold ${threshold} is too few`,
+    );
+  }
+  return {
+    grounds: { kind: 'vouched', by: via },
+    certificates,
+    threshold: threshold ?? asked,
+    isSaid: false,
+  };
+}
+
+export interface Examined {
+  readonly database: FetchedDatabase;
+  readonly threshold: number;
+}
+
+/**
+ * Verifies the database against the keys. Its own threshold only raises the one that was chosen. Throws the code of a
+ * refusal, also TOO_FEW_SIGNATURES if it asks for more keys than are known.
+ */
+export async function examine(
+  network: Network,
+  { url, certificates, threshold, isSaid }: { url: string } & ChosenGrounds,
+  { run, via }: TrustAddOptions,
+): Promise<Examined> {
+  const look = async (least: number): Promise<FetchedDatabase> => {
+    const pins = certificates.length === 0 ? null : pinsOf(certificates, least);
+    const database = await fetchSource(network, sourceUnder(url, certificates, pins), { run });
+    if (database.status !== 'refused') return database;
+    const isAll = database.code === 'TOO_FEW_SIGNATURES' && via === null && !isSaid;
+    throw new PacksignError(
+      database.code ?? 'SIGNATURE_INVALID',
+      `${url} was not added: ${database.message ?? ''}`,
+      {
+        hint: isAll
+          ? 'all keys that you give must have signed, unless you say with --threshold how many are enough'
+          : 'do not use it; ask its maintainer which keys sign the database',
+      },
+    );
+  };
+  const database = await look(threshold);
+  const own = database.trusted === null ? 0 : thresholdOf(database.trusted);
+  if (isSaid || own <= threshold) return { database, threshold };
+  if (own <= certificates.length) return { database: await look(own), threshold: own };
+  throw new PacksignError(
+    'TOO_FEW_SIGNATURES',
+    `${url} was not added: it asks for the signatures of ${own} keys, and ${certificates.length} would be pinned`,
+    {
+      hint:
+        via === null
+          ? `give the keys of the other signers too, or say with --threshold ${threshold} that fewer are enough`
+          : `ask the maintainer of ${via} to name all of its signers`,
+    },
+  );
+}

@@ -1,0 +1,357 @@
+import { enums } from 'openpgp';
+import type { PrivateKey } from 'openpgp';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { PacksignError, trustRemove } from '../../src/index.js';
+import { encodeArmor } from '../../src/pgp/armor.js';
+import { readCertificates } from '../../src/pgp/certificates.js';
+import { joinPackets, splitPackets } from '../../src/pgp/packets.js';
+import type { Packet } from '../../src/pgp/packets.js';
+import { CERTIFICATE_FILE } from '../../src/pgp/origin.js';
+import { hashedKey, publicPacketOf } from '../../src/pgp/packet-objects.js';
+import { newReader, publish, serve } from '../consume/scene.js';
+import type { Reader, Site } from '../consume/scene.js';
+import { newPlace } from '../packsign.js';
+import type { Place } from '../packsign.js';
+import { day, fingerprint, forgeKey, forgePacket, primaryOf, publicBytes, subkeyOf } from '../pgp/forge.js';
+import { ISSUED, certificateFile, minutes, people } from './scene.js';
+import type { People } from './scene.js';
+
+/** What a user keeps of what others serve: merged, filtered, bounded, and never with a lower bar. */
+let known: People;
+let place: Place;
+let site: Site;
+let reader: Reader;
+
+interface Stored {
+  readonly name: string;
+  readonly url: string;
+  readonly threshold: number;
+  readonly added: string;
+  readonly certificates: string;
+  readonly accepted: { readonly issued: string } | null;
+}
+
+beforeAll(async () => {
+  known = await people();
+});
+
+beforeEach(async () => {
+  place = newPlace();
+  site = await serve(place.path('dist'));
+  reader = newReader();
+  await publish(place, known.ann, { packsign: { Database: site.url } });
+});
+
+function stored(): readonly Stored[] {
+  return (JSON.parse(reader.place.text('config/trust.json')) as { databases: Stored[] }).databases;
+}
+
+function only(): Stored {
+  const [entry] = stored();
+  if (entry === undefined || stored().length !== 1) throw new Error('expected one entry');
+  return entry;
+}
+
+/** Makes the server hold back its next answer for a path until it is let go. */
+function holdBack(
+  path: string,
+  bytes: Buffer,
+): { readonly isAsked: Promise<void>; readonly letGo: () => void } {
+  let letGo: () => void = () => undefined;
+  const free = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const isAsked = new Promise<void>((resolve) => {
+    site.tricks.set(path, (_, response) => {
+      site.tricks.delete(path);
+      resolve();
+      free.then(() => response.end(bytes)).catch(() => undefined);
+    });
+  });
+  return { isAsked, letGo: () => letGo() };
+}
+
+async function newer(options: Parameters<typeof publish>[2] = {}): Promise<Buffer> {
+  return await publish(place, known.ann, {
+    ...{ issued: minutes(ISSUED, 5), packsign: { Database: site.url } },
+    ...options,
+  });
+}
+
+describe('T28: what is remembered is merged with what is stored by then', () => {
+  beforeEach(async () => {
+    await reader.trust(site.url, { keys: certificateFile(known.ann), name: 'ann' });
+  });
+
+  test('a revocation that was learned meanwhile stays, and counts', async () => {
+    await newer();
+    const held = holdBack('keys.asc', place.read('dist/keys.asc'));
+    const slow = reader.fetch('ann');
+    await held.isAsked;
+    const revoked = await known.ann.revoke({ flag: enums.reasonForRevocation.keyCompromised }, day(300));
+    place.write('dist/keys.asc', certificateFile(revoked));
+    expect(await reader.fetch('ann')).toMatchObject({ code: 'KEY_REVOKED' });
+    place.write('dist/keys.asc', certificateFile(known.ann));
+    const { certificates } = only();
+    held.letGo();
+    expect(await slow).toMatchObject({ status: 'refused', code: 'KEY_REVOKED' });
+    expect(only().certificates).toBe(certificates);
+    expect(await reader.fetch('ann')).toMatchObject({ code: 'KEY_REVOKED' });
+  });
+
+  test('a newer database that was accepted meanwhile stays', async () => {
+    await newer();
+    const held = holdBack('keys.asc', place.read('dist/keys.asc'));
+    const slow = reader.fetch('ann');
+    await held.isAsked;
+    await newer({ issued: minutes(ISSUED, 10) });
+    expect(await reader.fetch('ann')).toMatchObject({ status: 'authentic' });
+    const { accepted } = only();
+    held.letGo();
+    expect((await slow).trusted?.Packsign.Issued).toEqual(minutes(ISSUED, 10));
+    expect(only().accepted).toEqual(accepted);
+  });
+
+  test('an entry that was removed meanwhile stays removed', async () => {
+    await newer();
+    const held = holdBack('keys.asc', place.read('dist/keys.asc'));
+    const slow = reader.fetch('ann');
+    await held.isAsked;
+    const store = { kind: 'store', folder: reader.place.path('config'), cacheFolder: null } as const;
+    await trustRemove('ann', store);
+    held.letGo();
+    await expect(slow).rejects.toMatchObject({ code: 'NOT_TRUSTED' });
+    expect(stored()).toEqual([]);
+  });
+
+  test('an entry that was made anew meanwhile keeps its name, its keys and its threshold', async () => {
+    await newer({ by: [known.ann, known.bob] });
+    const held = holdBack('keys.asc', place.read('dist/keys.asc'));
+    const slow = reader.fetch(site.url);
+    await held.isAsked;
+    const store = { kind: 'store', folder: reader.place.path('config'), cacheFolder: null } as const;
+    await trustRemove('ann', store);
+    await reader.trust(site.url, { keys: certificateFile(known.ann, known.bob), name: 'both' });
+    const before = only();
+    expect(before).toMatchObject({ name: 'both', threshold: 2 });
+    held.letGo();
+    expect(await slow).toMatchObject({ status: 'authentic' });
+    expect({ ...only(), refreshed: null }).toEqual({ ...before, refreshed: null });
+  });
+
+  test('a threshold that was raised meanwhile stays, and counts', async () => {
+    await trustRemove('ann', { kind: 'store', folder: reader.place.path('config'), cacheFolder: null });
+    await reader.trust(site.url, { keys: certificateFile(known.ann, known.bob), threshold: 1, name: 'both' });
+    await newer();
+    const held = holdBack('keys.asc', place.read('dist/keys.asc'));
+    const slow = reader.fetch('both');
+    await held.isAsked;
+    const raised = reader.place.text('config/trust.json').replace('"threshold": 1', '"threshold": 2');
+    reader.place.write('config/trust.json', raised);
+    const before = reader.store();
+    held.letGo();
+    expect(await slow).toMatchObject({ status: 'refused', code: 'TOO_FEW_SIGNATURES' });
+    expect(reader.store()).toEqual(before);
+  });
+});
+
+/** A certificate with all that a server can add without a key of its owner, and with what others said of it. */
+async function stuffed(key: PrivateKey, by: PrivateKey): Promise<Uint8Array> {
+  const [primary, ...rest] = splitPackets(publicBytes(key), CERTIFICATE_FILE) as readonly [
+    Packet,
+    ...Packet[],
+  ];
+  const own = { key: hashedKey(publicPacketOf(primaryOf(key), 5).body) };
+  const direct = await forgePacket(primaryOf(key), own, { type: enums.signature.key });
+  const copy: Packet = { tag: 2, body: direct.write() };
+  const userId: Packet = { tag: 13, body: Buffer.from('Mallory <mallory@example.org>') };
+  const certified = await forgePacket(
+    primaryOf(by),
+    { ...own, userID: { write: () => userId.body } },
+    { type: enums.signature.certGeneric },
+  );
+  const photo: Packet = { tag: 17, body: Buffer.concat([Buffer.from([10, 1]), Buffer.alloc(9)]) };
+  const junk = Array.from({ length: 40 }, (_, index): Packet[] => [
+    { tag: 13, body: Buffer.from(`junk ${index} ${'x'.repeat(2000)}`) },
+    copy,
+  ]);
+  const foreign: Packet = { tag: 2, body: certified.write() };
+  const packets = [primary, copy, copy, ...rest, ...junk.flat(), userId, foreign, photo, copy];
+  return encodeArmor(joinPackets(packets), 'PUBLIC KEY BLOCK');
+}
+
+describe('T31: what a server serves is filtered before it is stored', () => {
+  test('nothing is kept but what the pinned primary key signed, once', async () => {
+    place.write('dist/keys.asc', await stuffed(known.ann, known.mallory));
+    await reader.trust(site.url, { fingerprints: [fingerprint(known.ann)] });
+    await newer();
+    place.write('dist/keys.asc', await stuffed(known.ann, known.mallory));
+    expect(await reader.fetch(site.url)).toMatchObject({ status: 'authentic' });
+    const kept = Buffer.from(only().certificates);
+    const clean = Buffer.from(certificateFile(known.ann));
+    // The direct-key signature is hers: it may stay, once.
+    expect(kept.length).toBeLessThan(clean.length + 400);
+    const [certificate, ...others] = await readCertificates(kept);
+    expect([certificate?.userIds, others]).toEqual([['Ann <ann@example.org>'], []]);
+  });
+
+  test('beside a refused database only revocations of pinned keys are remembered', async () => {
+    const more = await forgeKey({ name: 'Ann', subkeys: [{ sign: true }, { sign: true }] });
+    const first = withOneSubkey(more);
+    await publish(place, more, { packsign: { Database: site.url } });
+    place.write('dist/keys.asc', first);
+    await reader.trust(site.url, { keys: first });
+    const before = reader.store();
+    place.write('dist/keys.asc', certificateFile(more));
+    place.write('dist/packages.plist', place.text('dist/packages.plist').replace('does demo', 'does evil'));
+    expect(await reader.fetch(site.url)).toMatchObject({ status: 'refused' });
+    expect(reader.store()).toEqual(before);
+    const subject = {
+      key: hashedKey(publicPacketOf(primaryOf(more), 5).body),
+      bind: hashedKey(publicPacketOf(subkeyOf(more), 7).body),
+    };
+    const revocation = await forgePacket(primaryOf(more), subject, {
+      type: enums.signature.subkeyRevocation,
+    });
+    const [primary, userId, self, subkey, binding] = splitPackets(publicBytes(more), CERTIFICATE_FILE);
+    const packets = [
+      primary,
+      userId,
+      self,
+      subkey,
+      { tag: 2, body: revocation.write() },
+      binding,
+    ] as Packet[];
+    place.write('dist/keys.asc', encodeArmor(joinPackets(packets), 'PUBLIC KEY BLOCK'));
+    expect(await reader.fetch(site.url)).toMatchObject({ status: 'refused' });
+    const [kept] = await readCertificates(Buffer.from(only().certificates));
+    expect(kept?.subkeys).toHaveLength(1);
+    expect(kept?.subkeys[0]?.revocations).toHaveLength(1);
+  });
+
+  test('what would not fit is refused, and the store can still be read', async () => {
+    await reader.trust(site.url, { keys: certificateFile(known.ann), name: 'ann' });
+    const other = newPlace();
+    const second = await serve(other.path('dist'));
+    await publish(other, known.bob, { packsign: { Database: second.url } });
+    await reader.trust(second.url, { keys: certificateFile(known.bob), name: 'bob' });
+    const before = reader.store();
+    const Mirrors = Array.from(
+      { length: 40 },
+      (_, index) => `https://example.org/${index}/${'x'.repeat(60_000)}`,
+    );
+    await newer({ packsign: { Database: site.url, Mirrors } });
+    await expect(reader.fetch('ann')).rejects.toMatchObject({ code: 'TRUST_TOO_LARGE' });
+    expect(reader.store()).toEqual(before);
+    expect(await reader.fetch('bob')).toMatchObject({ status: 'authentic' });
+  });
+
+  test('of a server’s ETag only a short and printable one is remembered', async () => {
+    await reader.trust(site.url, { keys: certificateFile(known.ann), name: 'ann' });
+    for (const etag of ['"\u0085"', `"${'x'.repeat(5000)}"`, '""" \t"']) {
+      await newer();
+      site.tricks.set('packages.plist', (_, response) => {
+        response.setHeader('etag', etag);
+        response.end(place.read('dist/packages.plist'));
+      });
+      expect(await reader.fetch('ann')).toMatchObject({ status: 'authentic' });
+      expect(await reader.fetch('ann')).toMatchObject({ status: 'authentic' });
+    }
+  });
+});
+
+/** The certificate without its second subkey. */
+function withOneSubkey(key: PrivateKey): Uint8Array {
+  const packets = splitPackets(publicBytes(key), CERTIFICATE_FILE).slice(0, 5);
+  return encodeArmor(joinPackets(packets), 'PUBLIC KEY BLOCK');
+}
+
+describe('T34: the bar is set by the judge, never by the judged', () => {
+  const both = (): Uint8Array => certificateFile(known.ann, known.bob);
+  const asking = (Threshold: number) => ({
+    Signers: { Threshold, Fingerprints: [fingerprint(known.ann), fingerprint(known.bob)].sort() },
+  });
+
+  async function refusal(work: Promise<unknown>): Promise<string> {
+    try {
+      await work;
+      return 'accepted';
+    } catch (error) {
+      if (!(error instanceof PacksignError)) throw error;
+      expect(reader.place.has('config/trust.json')).toBe(false);
+      return error.code;
+    }
+  }
+
+  test('two keys without a threshold are both asked for, whatever the first database says', async () => {
+    await newer({ packsign: { Database: site.url, ...asking(1) } });
+    expect(await refusal(reader.trust(site.url, { keys: both() }))).toBe('TOO_FEW_SIGNATURES');
+    await newer({ by: [known.ann, known.bob], packsign: { Database: site.url, ...asking(1) } });
+    expect(await reader.trust(site.url, { keys: both() })).toMatchObject({ threshold: 2 });
+  });
+
+  test('a database that asks for more keys than are given is refused, unless the user says how many', async () => {
+    await newer({ by: [known.ann, known.bob], packsign: { Database: site.url, ...asking(2) } });
+    expect(await refusal(reader.trust(site.url, { keys: certificateFile(known.ann) }))).toBe(
+      'TOO_FEW_SIGNATURES',
+    );
+    const said = { keys: certificateFile(known.ann), threshold: 1 };
+    expect(await reader.trust(site.url, said)).toMatchObject({ threshold: 1 });
+  });
+
+  test('a threshold above the number of keys is refused, also with --via', async () => {
+    const threshold = 5;
+    expect(await refusal(reader.trust(site.url, { keys: certificateFile(known.ann), threshold }))).toBe(
+      'USAGE',
+    );
+    const [target] = await vouching({ says: 1, asks: 1, by: [known.bob] });
+    await expect(reader.trust(target, { via: 'ann', threshold })).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  /** A database of Bob and Mallory that Ann vouches for; its address. */
+  async function vouching(options: {
+    readonly says: number;
+    readonly asks: number;
+    readonly by?: readonly PrivateKey[];
+    readonly named?: readonly PrivateKey[];
+  }): Promise<readonly [string]> {
+    const { says, asks, by = [known.bob, known.mallory], named = by } = options;
+    const other = newPlace();
+    const target = await serve(other.path('dist'));
+    const fingerprints = (keys: readonly PrivateKey[]) => keys.map((key) => fingerprint(key)).sort();
+    await publish(other, known.bob, {
+      by,
+      packsign: {
+        Database: target.url,
+        Signers: { Threshold: asks, Fingerprints: fingerprints([known.bob, known.mallory]) },
+      },
+    });
+    const Trusts = [{ URL: target.url, Fingerprints: fingerprints(named), Threshold: says }];
+    await newer({ packsign: { Database: site.url, Trusts } });
+    await reader.trust(site.url, { keys: certificateFile(known.ann), name: 'ann' });
+    return [target.url];
+  }
+
+  test.each([
+    { says: 1, asks: 2 },
+    { says: 2, asks: 1 },
+  ])('vouched for with $says where the database asks for $asks: two must sign', async (options) => {
+    const [target] = await vouching(options);
+    expect(await reader.trust(target, { via: 'ann' })).toMatchObject({ threshold: 2 });
+  });
+
+  test('a voucher is not undercut by --threshold, nor cut to the keys that it names', async () => {
+    const [target] = await vouching({ says: 2, asks: 1 });
+    await expect(reader.trust(target, { via: 'ann', threshold: 1 })).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  test('a voucher that asks for more keys than it names is not followed', async () => {
+    const [target] = await vouching({ says: 2, asks: 1, named: [known.bob] });
+    await expect(reader.trust(target, { via: 'ann' })).rejects.toMatchObject({ code: 'NOT_VOUCHED_FOR' });
+  });
+
+  test('a database that asks for more keys than its voucher names is not added', async () => {
+    const [target] = await vouching({ says: 1, asks: 2, named: [known.bob] });
+    await expect(reader.trust(target, { via: 'ann' })).rejects.toMatchObject({ code: 'TOO_FEW_SIGNATURES' });
+  });
+});
