@@ -102,6 +102,10 @@ export function reportKey(key: ShownKey): Report {
         `  subkey ${groupFingerprint(subkey.fingerprint)}`,
         `    ${subkey.algorithm}, for ${subkey.usage.join(' and ') || 'nothing'}, ${life(subkey)}`,
       ]),
+      ...key.revokers.flatMap(({ fingerprint, isKnown }) => [
+        `  ${groupFingerprint(fingerprint)} may revoke it too`,
+        ...(isKnown ? [] : ['    its certificate is not here: packsign cannot tell whether it did']),
+      ]),
       ...(key.problem === null ? [] : [`  cannot sign: ${key.problem}`]),
       ...(key.lint.length === 0
         ? ['  every verifier that packsign knows accepts it']

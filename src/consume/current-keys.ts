@@ -27,19 +27,23 @@ export async function currentKeys(
   sha256: string,
   { place, source, request }: Verifying,
 ): Promise<CurrentKeys> {
+  const keys = await lookForKeys(sha256, { place, source, request });
+  return { ...keys, notices: [...keys.notices, ...keys.certificates.flatMap(revokerNotices)] };
+}
+
+async function lookForKeys(sha256: string, { place, source, request }: Verifying): Promise<CurrentKeys> {
   const { pins, entry, certificates } = source;
   const known: CurrentKeys = { certificates, areFresh: false, defect: null, notices: [] };
   const isNew = request.keysDue === true || entry?.accepted?.sha256 !== sha256;
   const age = request.run.now.getTime() - (entry?.refreshed?.getTime() ?? -Infinity);
   // A look in the future was made by a wrong clock.
-  const isDue = isNew || age > KEYS_AGE_MS || age < -SLACK_MS;
+  const isDue = isNew || age > KEYS_AGE_MS || age < -SLACK_MS || certificates.some(lacksRevoker);
   if (!source.fetchesKeys || !isDue) return known;
   try {
-    const offered = await readKeysBeside(place);
-    if (offered === null)
+    const only = pins === null || pins === 'beside' ? null : new Set(pins.fingerprints);
+    const fresh = await readKeysBeside(place, only);
+    if (fresh === null)
       return { ...known, notices: [`ignoring ${KEYS_NAME}: there is no ${place.nameOf(KEYS_NAME)}`] };
-    const pinned = pins === null || pins === 'beside' ? null : new Set(pins.fingerprints);
-    const fresh = offered.filter(({ fingerprint }) => pinned?.has(fingerprint) !== false);
     const { mergeCertificates } = await import('../pgp/certificates.js');
     return { ...known, areFresh: true, certificates: await mergeCertificates(certificates, fresh) };
   } catch (error) {
@@ -50,17 +54,40 @@ export async function currentKeys(
   }
 }
 
-/** What `keys.asc` beside a database holds, for which nobody answers. Throws KEYS_MALFORMED, also where there is none. */
-export async function readOfferedKeys(place: Place): Promise<readonly Certificate[]> {
-  const keys = await readKeysBeside(place);
+function lacksRevoker({ revokers }: Certificate): boolean {
+  return revokers.some(({ isKnown }) => !isKnown);
+}
+
+/** Without its certificate, nobody can tell whether a designated revoker revoked the key. */
+function revokerNotices({ fingerprint, revokers }: Certificate): readonly string[] {
+  return revokers
+    .filter(({ isKnown }) => !isKnown)
+    .map((revoker) => {
+      const missing = `the certificate of ${revoker.fingerprint} is missing, which may revoke ${fingerprint}`;
+      return `${missing}: packsign cannot tell whether it did`;
+    });
+}
+
+/**
+ * What `keys.asc` beside a database holds, for which nobody answers; of some primary keys only, or all of them. Throws
+ * KEYS_MALFORMED, also where there is none.
+ */
+export async function readOfferedKeys(
+  place: Place,
+  only: ReadonlySet<string> | null = null,
+): Promise<readonly Certificate[]> {
+  const keys = await readKeysBeside(place, only);
   if (keys !== null) return keys;
   throw new PacksignError('KEYS_MALFORMED', `there is no ${place.nameOf(KEYS_NAME)}`);
 }
 
-async function readKeysBeside(place: Place): Promise<readonly Certificate[] | null> {
+async function readKeysBeside(
+  place: Place,
+  only: ReadonlySet<string> | null,
+): Promise<readonly Certificate[] | null> {
   const limits = { limitBytes: KEYS_LIMIT_BYTES, tooLarge: 'KEYS_MALFORMED' } as const;
   const read = await place.readBeside(KEYS_NAME, limits);
   if (read.kind !== 'found') return null;
   const { readCertificates } = await import('../pgp/certificates.js');
-  return await readCertificates(read.bytes);
+  return await readCertificates(read.bytes, { only });
 }

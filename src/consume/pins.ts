@@ -83,17 +83,21 @@ function pinned(
 }
 
 async function pinnedByName({ keysFile, fingerprints, threshold }: PinOptions): Promise<ChosenPins> {
-  const certificates = keysFile === null ? [] : await readNamedKeys(keysFile);
+  const only = fingerprints.length > 0 ? new Set(fingerprints) : null;
+  const certificates = keysFile === null ? [] : await readNamedKeys(keysFile, only);
   const named = fingerprints.length > 0 ? fingerprints : pinsOf(certificates).fingerprints;
   const pins = { fingerprints: [...new Set(named)], threshold: threshold ?? 1 };
   requireThreshold(pins.threshold, pins.fingerprints.length);
   return pinned('option', pins, certificates);
 }
 
-/** The certificates of a file that the user named. Throws FILE_UNREADABLE, KEYS_MALFORMED. */
-export async function readNamedKeys(file: string): Promise<readonly Certificate[]> {
-  const certificates = await readCertificateFile(file);
-  if (certificates.length > 0) return certificates;
+/** The certificates of a file that the user named, or those of some primary keys. Throws FILE_UNREADABLE, KEYS_MALFORMED. */
+export async function readNamedKeys(
+  file: string,
+  only: ReadonlySet<string> | null = null,
+): Promise<readonly Certificate[]> {
+  const certificates = await readCertificateFile(file, only);
+  if (certificates !== null) return certificates;
   throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
 }
 

@@ -55,11 +55,10 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
   const network = openNetwork(options.run.network);
   try {
     const fetched = await fetchThrough(network, before.name, { ...NO_PINS, run, fresh: true, keysDue: true });
-    const { proposed, certificates } = await proposals(
-      network,
-      fetched,
-      findEntry(before.url, place) ?? before,
-    );
+    const { proposed, certificates } = await proposals(network, fetched, {
+      entry: findEntry(before.url, place) ?? before,
+      now: run.now,
+    });
     requireProposed(options.pin, before.name, proposed);
     const isPinned = ({ fingerprint }: Pick<PinnedKey, 'fingerprint'>) => options.pin.includes(fingerprint);
     if (options.pin.length > 0) {
@@ -85,19 +84,24 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
 async function proposals(
   network: Network,
   { trusted, from }: FetchedDatabase,
-  entry: TrustEntry,
+  { entry, now }: { readonly entry: TrustEntry; readonly now: Date },
 ): Promise<{ proposed: readonly ProposedKey[]; certificates: readonly Certificate[] }> {
   const named = trusted?.Packsign.Signers?.Fingerprints ?? [];
   const unknown = named.filter((fingerprint) => !entry.fingerprints.includes(fingerprint));
   if (unknown.length === 0) return { proposed: [], certificates: [] };
   const { isCertifiedBy } = await import('../pgp/certification.js');
-  const known = await readArmored(entry.certificates);
-  const offered = await readOfferedKeys(addressPlace(network, from));
+  const { mergeCertificates } = await import('../pgp/certificates.js');
+  const only = new Set([...unknown, ...entry.fingerprints]);
+  const offered = await readOfferedKeys(addressPlace(network, from), only);
+  // A pinned key that was revoked since certifies nothing.
+  const merged = await mergeCertificates(await readArmored(entry.certificates), offered);
+  const known = merged.filter(({ fingerprint }) => entry.fingerprints.includes(fingerprint));
   const certificates = offered.filter(({ fingerprint }) => unknown.includes(fingerprint));
   const proposed: ProposedKey[] = [];
   for (const certificate of certificates) {
     const certifiedBy: string[] = [];
-    for (const old of known) if (await isCertifiedBy(certificate, old)) certifiedBy.push(old.fingerprint);
+    for (const old of known)
+      if (await isCertifiedBy(certificate, old, now)) certifiedBy.push(old.fingerprint);
     proposed.push({ ...keyOf(certificate), certifiedBy });
   }
   return { proposed, certificates };

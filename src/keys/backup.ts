@@ -2,7 +2,7 @@ import { enums } from 'openpgp';
 import type { AnySecretKeyPacket } from 'openpgp';
 import { PacksignError, reasonOf } from '../errors.js';
 import { wholeSeconds } from '../model/time.js';
-import { subjectOf } from '../pgp/certificate.js';
+import { subjectOf } from '../pgp/components.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { contentOf } from '../pgp/content.js';
 import { signingSubkeys } from '../pgp/key-status.js';

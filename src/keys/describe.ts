@@ -1,7 +1,7 @@
 import { enums } from 'openpgp';
 import { PacksignError } from '../errors.js';
 import { isBinary } from '../pgp/armor.js';
-import type { Certificate, CertificateKey } from '../pgp/certificate.js';
+import type { Certificate, CertificateKey, Revoker } from '../pgp/certificate.js';
 import { readCertificates } from '../pgp/certificates.js';
 import { chooseSigningKey, flagsAt, keyExpiry, revocationAt } from '../pgp/key-status.js';
 import { KEY_FILE, malformed } from '../pgp/origin.js';
@@ -33,6 +33,8 @@ export interface KeyDescription extends DescribedKey {
   /** Fingerprint of the key that would sign now; null if none would, and `problem` says why. */
   readonly signsWith: string | null;
   readonly problem: string | null;
+  /** The keys that may revoke it too. */
+  readonly revokers: readonly Revoker[];
   readonly certificate: Certificate;
 }
 
@@ -68,6 +70,7 @@ export async function describeKey(bytes: Uint8Array, date: Date): Promise<KeyDes
     subkeys: subkeys.map((subkey) => describePart(certificate, subkey, date)),
     signsWith: status.kind === 'valid' ? status.key.fingerprint : null,
     problem: status.kind === 'valid' ? null : status.reason,
+    revokers: certificate.revokers,
     certificate,
   };
 }

@@ -99,7 +99,7 @@ export async function showKey(name: string, options: ShowKeyOptions): Promise<Sh
     (await openCertificates([name], { certificates: [], environment }))[0]?.binary ??
     new Uint8Array();
   const { certificate, ...description } = await describeKey(bytes, now);
-  const published = await readCertificateFile(join(directory, KEYS_NAME));
+  const published = (await readCertificateFile(join(directory, KEYS_NAME))) ?? [];
   const lint = await lintAll([certificate], { published, databaseExpires: null, now });
   return { ...description, lint };
 }

@@ -118,7 +118,7 @@ async function publishRevocation(bytes: Uint8Array, options: RevokeKeyOptions): 
   const { file, directory } = options;
   const keys = join(directory, KEYS_NAME);
   const { applyRevocation } = await import('./revocation.js');
-  const certificate = await applyRevocation(bytes, await readCertificateFile(keys));
+  const certificate = await applyRevocation(bytes, (await readCertificateFile(keys)) ?? []);
   if (certificate === null) {
     throw new PacksignError('KEY_NOT_PUBLISHED', `${file} revokes none of the keys in ${keys}`, {
       hint: 'name the directory that publishes the key: packsign key revoke FILE DIR',
@@ -135,7 +135,7 @@ async function publishChanged(
   const { expiryOf, signingStatus } = await import('../pgp/certificates.js');
   const { fingerprint } = certificate;
   const status = signingStatus(certificate, run.now);
-  const known = await readCertificateFile(join(directory, KEYS_NAME));
+  const known = (await readCertificateFile(join(directory, KEYS_NAME))) ?? [];
   const isPublished = known.some((one) => one.fingerprint === fingerprint);
   return {
     fingerprint,

@@ -1,5 +1,6 @@
 import { enums } from 'openpgp';
 import type { AnyKeyPacket } from 'openpgp';
+import { MAX_EXPONENT_BITS, MAX_RSA_BITS } from './budget.js';
 import { MIN_RSA_BITS } from './policy.js';
 
 /** The algorithm of a key, and why its signatures do not count. */
@@ -35,7 +36,7 @@ export function algorithmOf(key: AnyKeyPacket): Algorithm {
     case publicKey.rsaEncryptSign:
     case publicKey.rsaEncrypt:
     case publicKey.rsaSign:
-      return rsaOf(key.getAlgorithmInfo().bits ?? 0);
+      return rsaOf(key);
     case publicKey.ecdh:
     case publicKey.ecdsa:
     case publicKey.eddsaLegacy:
@@ -55,7 +56,13 @@ function unsupported(name: string, keys: string): Algorithm {
   return { name, problem: { kind: 'unsupported', reason: `${keys} are not supported` } };
 }
 
-function rsaOf(bits: number): Algorithm {
+/** Threat T29: a huge modulus or exponent takes seconds for each signature. */
+function rsaOf(key: AnyKeyPacket): Algorithm {
+  const bits = key.getAlgorithmInfo().bits ?? 0;
+  if (bits > MAX_RSA_BITS) return unsupported(`RSA ${bits}`, `RSA keys longer than ${MAX_RSA_BITS} bits`);
+  const { e } = key.publicParams as { readonly e: Uint8Array };
+  if (e.length * 8 > MAX_EXPONENT_BITS)
+    return unsupported(`RSA ${bits}`, `RSA keys with an exponent longer than ${MAX_EXPONENT_BITS} bits`);
   const reason = `RSA keys shorter than ${MIN_RSA_BITS} bits are too weak`;
   return { name: `RSA ${bits}`, problem: bits < MIN_RSA_BITS ? { kind: 'weak', reason } : null };
 }

@@ -1,19 +1,19 @@
-import { enums } from 'openpgp';
 import type { AnyKeyPacket } from 'openpgp';
 import type { Algorithm } from './algorithm.js';
 import { algorithmOf, unknownAlgorithm } from './algorithm.js';
-import type { Components, Component } from './components.js';
-import { assemblePackets } from './components.js';
-import type { SelfSignatures } from './self-signatures.js';
-import { readSelfSignatures } from './self-signatures.js';
+import { COMPONENT_LIMIT, COMPONENT_LIMIT_BYTES, newBudget, signatureCost } from './budget.js';
+import type { Budget } from './budget.js';
+import { assemblePackets, joinCopies, nameOf, subjectOf } from './components.js';
+import type { Component, Components } from './components.js';
+import { selfSignaturesOf, selfStatement } from './self-signatures.js';
+import type { SelfSignatures, Statement } from './self-signatures.js';
 import type { Packet } from './packets.js';
 import { joinPackets, TAG } from './packets.js';
 import type { Origin } from './origin.js';
 import { malformed } from './origin.js';
-import type { KeySubject } from './packet-objects.js';
-import { fingerprintOf, hashedKey, readPublicKeyPacket } from './packet-objects.js';
-
-const { signature: signatureType } = enums;
+import { fingerprintOf, readPublicKeyPacket } from './packet-objects.js';
+import { sortSignatures } from './sort-signatures.js';
+import type { LooseSignature } from './sort-signatures.js';
 
 /** A primary key or subkey, and everything that the primary key said about it. */
 export interface CertificateKey extends SelfSignatures {
@@ -32,7 +32,24 @@ export interface CertificateUser extends SelfSignatures {
   readonly userId: string;
 }
 
-/** A public certificate: one version 4 primary key with its user ids and subkeys. All self-signatures were checked. */
+/** A part of a certificate with what verified over it; the signatures are those of the statements. */
+export interface SignedComponent extends Component {
+  readonly statements: readonly Statement[];
+}
+
+export interface SignedComponents {
+  readonly primary: SignedComponent;
+  readonly users: readonly SignedComponent[];
+  readonly subkeys: readonly SignedComponent[];
+}
+
+/** A key that may revoke another. While it is not known, nobody can tell whether it did. */
+export interface Revoker {
+  readonly fingerprint: string;
+  readonly isKnown: boolean;
+}
+
+/** A public certificate: one version 4 primary key with its user ids and subkeys. All its signatures were checked. */
 export interface Certificate {
   /** Of the primary key, 40 upper-case hex digits. */
   readonly fingerprint: string;
@@ -42,55 +59,97 @@ export interface Certificate {
   readonly primary: CertificateKey;
   readonly users: readonly CertificateUser[];
   readonly subkeys: readonly CertificateKey[];
-  /** The packets, as `keys.gpg` has them. */
+  /** The packets that verified, as `keys.gpg` has them. */
   readonly binary: Uint8Array;
-  readonly anatomy: Components;
+  readonly anatomy: SignedComponents;
+  /** What other keys may have signed. */
+  readonly loose: readonly LooseSignature[];
+  /** The keys that may revoke this one too (RFC 9580 §5.2.3.23). */
+  readonly revokers: readonly Revoker[];
 }
-
-export const CERTIFICATIONS: ReadonlySet<number> = new Set([
-  signatureType.certGeneric,
-  signatureType.certPersona,
-  signatureType.certCasual,
-  signatureType.certPositive,
-]);
 
 /**
- * Checks every self-signature of a certificate that was split into its components.
+ * Checks every signature of a certificate that was split into its components.
  *
- * @throws {PacksignError} the origin's code: the primary key is not of version 4, or has an unsupported algorithm;
- * the message names its fingerprint.
+ * @throws {PacksignError} the origin's code: the primary key is not of version 4, or has an unsupported algorithm; the
+ * certificate exceeds the limits of docs/FORMAT.md §9. The message names its fingerprint.
  */
-export async function inspectCertificate(anatomy: Components, origin: Origin): Promise<Certificate> {
-  const packet = await readPrimary(anatomy.primary.packet, origin);
-  const context = { primary: packet, anatomy };
-  const primary = await inspectPrimary(context);
-  const users: CertificateUser[] = [];
-  for (const user of anatomy.users) {
-    if (user.packet.tag === TAG.userId) users.push(await inspectUser(user, context));
-  }
-  const subkeys: CertificateKey[] = [];
-  for (const subkey of anatomy.subkeys) {
-    if (subkey.packet.body[0] === 4) subkeys.push(await inspectSubkey(subkey, context));
-  }
-  const { fingerprint, created } = primary;
-  const binary = joinPackets(assemblePackets(anatomy));
-  return { fingerprint, userIds: userIdsOf(users), created, primary, users, subkeys, binary, anatomy };
+export async function inspectCertificate(
+  parts: Components,
+  origin: Origin,
+  budget: Budget = newBudget(origin),
+): Promise<Certificate> {
+  const components = joinCopies([parts]);
+  requireSize(components, origin);
+  const primary = await readPrimary(components.primary.packet, origin);
+  const { verified, loose } = await sortSignatures(components, { primary, budget, origin });
+  const signed = async (component: Component): Promise<SignedComponent> => {
+    const context = {
+      issuer: primary,
+      subject: subjectOf(component, components),
+      ...(await signedKey(component, primary)),
+      spend: (key: AnyKeyPacket) => {
+        budget.spend(signatureCost(key));
+      },
+    };
+    const statements: Statement[] = [];
+    for (const one of verified.get(nameOf(component)) ?? [])
+      statements.push(await selfStatement(one, context));
+    return withStatements(component.packet, statements);
+  };
+  const users: SignedComponent[] = [];
+  for (const user of components.users) users.push(await signed(user));
+  const subkeys: SignedComponent[] = [];
+  for (const subkey of components.subkeys) subkeys.push(await signed(subkey));
+  return await describeCertificate({ primary: await signed(components.primary), users, subkeys }, loose);
 }
 
-/** What the signatures of a component are over. */
-export function subjectOf(component: Component, anatomy: Components): KeySubject {
-  const key = hashedKey(anatomy.primary.packet.body);
-  const { tag, body } = component.packet;
-  switch (tag) {
-    case TAG.userId:
-      return { key, userID: { write: () => body } };
-    case TAG.userAttribute:
-      return { key, userAttribute: { write: () => body } };
-    case TAG.publicSubkey:
-      return { key, bind: hashedKey(body) };
-    default:
-      return { key };
-  }
+export function withStatements(packet: Packet, statements: readonly Statement[]): SignedComponent {
+  return { packet, statements, signatures: statements.map((statement) => statement.packet) };
+}
+
+/** The certificate with these parts, all of whose signatures were checked, where these other keys are known. */
+export async function describeCertificate(
+  anatomy: SignedComponents,
+  loose: readonly LooseSignature[],
+  known: ReadonlySet<string> = new Set(),
+): Promise<Certificate> {
+  const { primary, users, subkeys } = anatomy;
+  const described = await describeKey(primary);
+  const named = users.filter(({ packet }) => packet.tag === TAG.userId).map(describeUser);
+  const keys: CertificateKey[] = [];
+  for (const subkey of subkeys) if (subkey.packet.body[0] === 4) keys.push(await describeKey(subkey));
+  const isSigned = ({ statements }: SignedComponent) => statements.length > 0;
+  const written = { primary, users: users.filter(isSigned), subkeys: subkeys.filter(isSigned) };
+  return {
+    fingerprint: described.fingerprint,
+    userIds: userIdsOf(named),
+    created: described.created,
+    primary: described,
+    users: named,
+    subkeys: keys,
+    binary: joinPackets(assemblePackets(written)),
+    anatomy,
+    loose,
+    revokers: revokersOf(anatomy).map((fingerprint) => ({ fingerprint, isKnown: known.has(fingerprint) })),
+  };
+}
+
+function revokersOf({ primary, users }: SignedComponents): readonly string[] {
+  return [
+    ...new Set(
+      [primary, ...users].flatMap(({ statements }) => statements.flatMap(({ revokers }) => revokers)),
+    ),
+  ];
+}
+
+function requireSize(components: Components, origin: Origin): void {
+  const all = [components.primary, ...components.users, ...components.subkeys];
+  const name = fingerprintOf(components.primary.packet.body);
+  if (all.length > COMPONENT_LIMIT)
+    throw malformed(origin, `holds more than ${COMPONENT_LIMIT} user ids and subkeys for ${name}`);
+  if (all.some(({ packet }) => packet.body.length > COMPONENT_LIMIT_BYTES))
+    throw malformed(origin, `holds a user id or a key larger than 64 KiB for ${name}`);
 }
 
 async function readPrimary(packet: Packet, origin: Origin): Promise<AnyKeyPacket> {
@@ -104,9 +163,12 @@ async function readPrimary(packet: Packet, origin: Origin): Promise<AnyKeyPacket
   throw malformed(origin, `holds ${fingerprintOf(packet.body)}: ${reason}`);
 }
 
-async function readKey(
-  packet: Packet,
-): Promise<{ readonly key: AnyKeyPacket | null; readonly algorithm: Algorithm }> {
+interface ReadKey {
+  readonly key: AnyKeyPacket | null;
+  readonly algorithm: Algorithm;
+}
+
+async function readKey(packet: Packet): Promise<ReadKey> {
   try {
     const key = await readPublicKeyPacket(packet);
     return { key, algorithm: algorithmOf(key) };
@@ -115,58 +177,42 @@ async function readKey(
   }
 }
 
-interface Context {
-  /** The primary key, which makes all self-signatures. */
-  readonly primary: AnyKeyPacket;
-  readonly anatomy: Components;
+/** A key that may make signatures for a certificate; null if packsign cannot, or must not, compute with it. */
+export async function readIssuer(packet: Packet): Promise<AnyKeyPacket | null> {
+  if (packet.body[0] !== 4) return null;
+  const { key, algorithm } = await readKey(packet);
+  return algorithm.problem?.kind === 'unsupported' ? null : key;
 }
 
-async function inspectPrimary({ primary, anatomy }: Context): Promise<CertificateKey> {
-  // A revocation certificate appended to a key ends up after its last subkey: look everywhere.
-  const signatures = [anatomy.primary, ...anatomy.users, ...anatomy.subkeys].flatMap(
-    (part) => part.signatures,
-  );
-  const claims = await readSelfSignatures(signatures, {
-    primary,
-    subject: subjectOf(anatomy.primary, anatomy),
-    bindingTypes: new Set([signatureType.key]),
-    revocationType: signatureType.keyRevocation,
-    subkey: null,
-    keyCreated: primary.created,
-  });
-  return { ...(await identityOf(anatomy.primary.packet)), ...claims };
+/** The key that the self-signatures of a component are about. */
+async function signedKey(
+  { packet }: Component,
+  primary: AnyKeyPacket,
+): Promise<{ readonly subkey: AnyKeyPacket | null; readonly keyCreated: Date }> {
+  if (packet.tag !== TAG.publicSubkey || packet.body[0] !== 4)
+    return { subkey: null, keyCreated: primary.created };
+  return { subkey: await readIssuer(packet), keyCreated: createdOf(packet) };
 }
 
-async function inspectUser(user: Component, { primary, anatomy }: Context): Promise<CertificateUser> {
-  const claims = await readSelfSignatures(user.signatures, {
-    primary,
-    subject: subjectOf(user, anatomy),
-    bindingTypes: CERTIFICATIONS,
-    revocationType: signatureType.certRevocation,
-    subkey: null,
-    keyCreated: primary.created,
-  });
-  return { userId: Buffer.from(user.packet.body).toString('utf8'), ...claims };
+function createdOf({ body }: Packet): Date {
+  return body.length < 5 ? new Date(0) : new Date(Buffer.from(body).readUInt32BE(1) * 1000);
 }
 
-async function inspectSubkey(subkey: Component, { primary, anatomy }: Context): Promise<CertificateKey> {
-  const identity = await identityOf(subkey.packet);
-  const claims = await readSelfSignatures(subkey.signatures, {
-    primary,
-    subject: subjectOf(subkey, anatomy),
-    bindingTypes: new Set([signatureType.subkeyBinding]),
-    revocationType: signatureType.subkeyRevocation,
-    subkey: identity.packet,
-    keyCreated: identity.created,
-  });
-  return { ...identity, ...claims };
-}
-
-async function identityOf(packet: Packet): Promise<Omit<CertificateKey, keyof SelfSignatures>> {
+async function describeKey({ packet, statements }: SignedComponent): Promise<CertificateKey> {
   const fingerprint = fingerprintOf(packet.body);
   const { key, algorithm } = await readKey(packet);
-  const created = new Date(Buffer.from(packet.body).readUInt32BE(1) * 1000);
-  return { fingerprint, keyId: fingerprint.slice(-16), created, algorithm, packet: key };
+  return {
+    fingerprint,
+    keyId: fingerprint.slice(-16),
+    created: createdOf(packet),
+    algorithm,
+    packet: key,
+    ...selfSignaturesOf(statements),
+  };
+}
+
+function describeUser({ packet, statements }: SignedComponent): CertificateUser {
+  return { userId: Buffer.from(packet.body).toString('utf8'), ...selfSignaturesOf(statements) };
 }
 
 /** Leaves out user ids that the primary key did not sign: anyone can add one to a certificate. */

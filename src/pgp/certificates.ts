@@ -1,9 +1,12 @@
-import { splitComponents } from './components.js';
+import { CERTIFICATE_LIMIT, newBudget } from './budget.js';
+import { joinCopies, splitComponents } from './components.js';
+import type { Components, Copies } from './components.js';
+import { fingerprintOf } from './packet-objects.js';
 import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
 import type { Certificate, CertificateKey } from './certificate.js';
 import { inspectCertificate } from './certificate.js';
 import { splitPackets, TAG } from './packets.js';
-import { mergeCertificates } from './merge.js';
+import { checkOthers } from './merge.js';
 import { CERTIFICATE_FILE, malformed } from './origin.js';
 import type { KeyStatus } from './key-status.js';
 import { requireValid } from './usable.js';
@@ -18,24 +21,45 @@ export type { KeyStatus } from './key-status.js';
 export const CERTIFICATES_LIMIT_BYTES = 1024 * 1024;
 
 /**
- * The certificates of a file, in its order, each read by itself. Merges certificates of the same primary key
- * (docs/FORMAT.md §8, threat T6).
+ * The certificates of a file, in its order, each read by itself. Takes several copies of one certificate for one
+ * (docs/FORMAT.md §8, threat T6). With `only`, nothing is computed on other primary keys (threat T29), but that a
+ * designated revoker among them counts.
  *
  * @throws {PacksignError} `KEYS_MALFORMED`: neither binary nor exactly one armor block, a secret key, junk, no
- * certificate, more than 1 MiB, a key that is not of version 4 or has an unsupported algorithm.
+ * certificate, more than docs/FORMAT.md §9 allows, a key that is not of version 4 or has an unsupported algorithm.
  */
-export async function readCertificates(bytes: Uint8Array): Promise<readonly Certificate[]> {
+export async function readCertificates(
+  bytes: Uint8Array,
+  { only = null }: { readonly only?: ReadonlySet<string> | null } = {},
+): Promise<readonly Certificate[]> {
   if (bytes.length > CERTIFICATES_LIMIT_BYTES) throw malformed(CERTIFICATE_FILE, 'is larger than 1 MiB');
   const binary = isBinary(bytes) ? bytes : dearmorOnly(bytes, 'PUBLIC KEY BLOCK', CERTIFICATE_FILE);
   const packets = splitPackets(binary, CERTIFICATE_FILE);
   if (packets.some(({ tag }) => tag === TAG.secretKey || tag === TAG.secretSubkey)) {
     throw malformed(CERTIFICATE_FILE, 'holds a secret key', 'only the public certificate belongs there');
   }
+  const copies = byFingerprint(splitComponents(packets, CERTIFICATE_FILE));
+  const wanted = Array.from(copies).filter(([fingerprint]) => only?.has(fingerprint) !== false);
+  if (wanted.length > CERTIFICATE_LIMIT)
+    throw malformed(CERTIFICATE_FILE, `holds more than ${CERTIFICATE_LIMIT} keys`);
+  const budget = newBudget(CERTIFICATE_FILE);
   const certificates: Certificate[] = [];
-  for (const anatomy of splitComponents(packets, CERTIFICATE_FILE)) {
-    certificates.push(await inspectCertificate(anatomy, CERTIFICATE_FILE));
+  for (const [, components] of wanted)
+    certificates.push(await inspectCertificate(joinCopies(components), CERTIFICATE_FILE, budget));
+  const findKey = (fingerprint: string) => copies.get(fingerprint)?.[0].primary.packet ?? null;
+  return await checkOthers(certificates, { all: certificates, findKey, budget });
+}
+
+/** The copies of each certificate. */
+function byFingerprint(all: readonly Components[]): ReadonlyMap<string, Copies> {
+  const copies = new Map<string, [Components, ...Components[]]>();
+  for (const components of all) {
+    const fingerprint = fingerprintOf(components.primary.packet.body);
+    const before = copies.get(fingerprint);
+    if (before === undefined) copies.set(fingerprint, [components]);
+    else before.push(components);
   }
-  return mergeCertificates([], certificates);
+  return copies;
 }
 
 /** `keys.asc` and `keys.gpg` (docs/FORMAT.md §1): sorted by fingerprint, so that the same keys give the same bytes. */

@@ -2,6 +2,8 @@ import type { Packet } from './packets.js';
 import { TAG } from './packets.js';
 import type { Origin } from './origin.js';
 import { malformed } from './origin.js';
+import { hashedKey } from './packet-objects.js';
+import type { KeySubject } from './packet-objects.js';
 
 /** A key, user id or attribute, and the signatures that follow it in the file. */
 export interface Component {
@@ -15,6 +17,9 @@ export interface Components {
   readonly users: readonly Component[];
   readonly subkeys: readonly Component[];
 }
+
+/** What a file holds of one certificate, in one place or several. */
+export type Copies = readonly [Components, ...Components[]];
 
 /** Packets that readers ignore anywhere (RFC 9580 §5.8, §5.10, §5.14). */
 const IGNORED: ReadonlySet<number> = new Set([TAG.marker, TAG.trust, TAG.padding]);
@@ -41,6 +46,49 @@ export function splitComponents(packets: readonly Packet[], origin: Origin): rea
   }
   if (groups.length === 0) throw malformed(origin, 'holds no key');
   return groups.map((group) => componentsOf(group, origin));
+}
+
+/** Equal for equal keys, user ids and attributes. */
+export function nameOf({ packet: { tag, body } }: Component): string {
+  return `${tag}:${Buffer.from(body).toString('latin1')}`;
+}
+
+/** What the signatures of a component are over. */
+export function subjectOf({ packet: { tag, body } }: Component, { primary }: Components): KeySubject {
+  const key = hashedKey(primary.packet.body);
+  switch (tag) {
+    case TAG.userId:
+      return { key, userID: { write: () => body } };
+    case TAG.userAttribute:
+      return { key, userAttribute: { write: () => body } };
+    case TAG.publicSubkey:
+      return { key, bind: hashedKey(body) };
+    default:
+      return { key };
+  }
+}
+
+/** Copies of one certificate as one: each part once, with the signatures of all its copies. */
+export function joinCopies(copies: Copies): Components {
+  return {
+    primary: {
+      packet: copies[0].primary.packet,
+      signatures: copies.flatMap(({ primary }) => primary.signatures),
+    },
+    users: joinComponents(copies.flatMap(({ users }) => users)),
+    subkeys: joinComponents(copies.flatMap(({ subkeys }) => subkeys)),
+  };
+}
+
+function joinComponents(components: readonly Component[]): readonly Component[] {
+  const joined = new Map<string, { packet: Packet; signatures: Packet[] }>();
+  for (const component of components) {
+    const { packet, signatures } = component;
+    const before = joined.get(nameOf(component));
+    if (before === undefined) joined.set(nameOf(component), { packet, signatures: [...signatures] });
+    else before.signatures.push(...signatures);
+  }
+  return [...joined.values()];
 }
 
 /** The packets of a key in the order in which they are published. */

@@ -13,7 +13,8 @@ export interface Content {
   readonly digest: (algorithm: ContentHash, tail: Uint8Array) => Uint8Array;
 }
 
-export type ContentHash = 'sha256' | 'sha384' | 'sha512' | 'sha3-256' | 'sha3-512';
+export type ContentHash =
+  'sha1' | 'ripemd160' | 'sha224' | 'sha256' | 'sha384' | 'sha512' | 'sha3-256' | 'sha3-512';
 
 export function contentOf(bytes: Uint8Array): Content {
   const states = new Map<ContentHash, Hash>();

@@ -124,12 +124,29 @@ const OVER_DIGEST: ReadonlySet<number | null> = new Set([
 ]);
 
 const HASH_NAMES: ReadonlyMap<number, ContentHash> = new Map([
+  [enums.hash.sha1, 'sha1'],
+  [enums.hash.ripemd, 'ripemd160'],
+  [enums.hash.sha224, 'sha224'],
   [enums.hash.sha256, 'sha256'],
   [enums.hash.sha384, 'sha384'],
   [enums.hash.sha512, 'sha512'],
   [enums.hash.sha3_256, 'sha3-256'],
   [enums.hash.sha3_512, 'sha3-512'],
 ]);
+
+/**
+ * Gives a signature packet this digest. OpenPGP.js refuses to check EdDSA over SHA-1, which GnuPG makes and counts if it
+ * is told to: whoever calls this decides for himself which hashes are too weak.
+ */
+export function presetDigest(signature: SignaturePacket, digest: Uint8Array): void {
+  if (!OVER_DIGEST.has(signature.publicKeyAlgorithm)) return;
+  const { sha256 } = enums.hash;
+  Object.assign(signature, {
+    hashAlgorithm: sha256,
+    toHash: () => null,
+    hash: () => Promise.resolve(digest),
+  });
+}
 
 /**
  * Gives a signature packet the digest of its document. OpenPGP.js would copy the whole document to hash it, once for
@@ -140,16 +157,37 @@ function hashOnce(signature: SignaturePacket, over: Subject): void {
   if (!isContent(over) || name === undefined || !OVER_DIGEST.has(signature.publicKeyAlgorithm)) return;
   Object.assign(signature, {
     toHash: () => null,
-    hash: () => Promise.resolve(over.digest(name, tailOf(signature))),
+    hash: () => Promise.resolve(over.digest(name, tailOf(signature.signatureData ?? new Uint8Array()))),
   });
 }
 
-/** The bytes that a version 4 signature appends to the document before hashing (RFC 9580 §5.2.4). */
-function tailOf(signature: SignaturePacket): Uint8Array {
-  const hashed = signature.signatureData ?? new Uint8Array();
+/** The digest of a version 4 signature over this content; null for MD5 and for hashes that nobody knows. */
+export function digestOf(
+  content: Content,
+  { hashAlgorithm, signed }: { readonly hashAlgorithm: number; readonly signed: Uint8Array },
+): Uint8Array | null {
+  const name = HASH_NAMES.get(hashAlgorithm);
+  return name === undefined ? null : content.digest(name, tailOf(signed));
+}
+
+/** What a signature over a key, a user id or a subkey hashes before itself (RFC 9580 §5.2.4). */
+export function signedBytes({ key, bind, userID, userAttribute }: KeySubject): Uint8Array {
+  const user = userID?.write() ?? userAttribute?.write() ?? null;
   const length = Buffer.alloc(4);
-  length.writeUInt32BE(hashed.length);
-  return Buffer.concat([hashed, Buffer.from([4, 0xff]), length]);
+  if (user !== null) length.writeUInt32BE(user.length);
+  const head = Uint8Array.of(userID === undefined ? 0xd1 : 0xb4);
+  return Buffer.concat([
+    key.writeForHash(),
+    ...(bind === undefined ? [] : [bind.writeForHash()]),
+    ...(user === null ? [] : [head, length, user]),
+  ]);
+}
+
+/** The bytes that a version 4 signature appends to the document before hashing (RFC 9580 §5.2.4). */
+function tailOf(signed: Uint8Array): Uint8Array {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(signed.length);
+  return Buffer.concat([signed, Buffer.from([4, 0xff]), length]);
 }
 
 function isContent(over: Subject): over is Content {

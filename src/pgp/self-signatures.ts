@@ -1,11 +1,25 @@
 import { enums } from 'openpgp';
 import type { AnyKeyPacket, SignaturePacket } from 'openpgp';
 import type { Packet } from './packets.js';
+import { TAG, joinPackets, splitPackets } from './packets.js';
+import { CERTIFICATE_FILE } from './origin.js';
 import type { KeySubject } from './packet-objects.js';
-import { issuerKeyId, readSignaturePacket, verifyPacket } from './packet-objects.js';
-import { LENIENT_POLICY, POLICY, STRONG_HASHES } from './policy.js';
+import {
+  digestOf,
+  fingerprintOf,
+  presetDigest,
+  readSignaturePacket,
+  signedBytes,
+  verifyPacket,
+} from './packet-objects.js';
+import { contentOf } from './content.js';
+import { LENIENT_POLICY, STRONG_HASHES } from './policy.js';
+import { SUBPACKET, bodiesOf, createdIn, hex, packetWith, partsOf } from './signature-parts.js';
+import type { SignatureParts, Subpacket } from './signature-parts.js';
 
 const { keyFlags, reasonForRevocation, signature: signatureType } = enums;
+const SUBKEY_BINDING: number = signatureType.subkeyBinding;
+const SIGNED_BACK: number = signatureType.keyBinding;
 
 /** One good self-signature: what the primary key said about a key or user id, and when. */
 export interface Binding {
@@ -35,15 +49,40 @@ export interface SelfSignatures {
   readonly revocations: readonly Revocation[];
 }
 
-export interface SelfSignatureContext {
-  readonly primary: AnyKeyPacket;
+/** What a verified signature says. `other`: something by the primary key that we do not understand, or by another key. */
+export type Claim =
+  | { readonly kind: 'binding' | 'weak-binding'; readonly binding: Binding; readonly signedBack: boolean }
+  | { readonly kind: 'revocation'; readonly revocation: Revocation }
+  | { readonly kind: 'other' };
+
+/** A signature over a part of a certificate that verified. */
+export interface Statement {
+  /** With an unhashed area of our own (threat T27). */
+  readonly packet: Packet;
+  /** Equal for all copies. */
+  readonly name: string;
+  /** Fingerprint of the key that made it. */
+  readonly by: string;
+  readonly claim: Claim;
+  /** Fingerprints of the keys that may revoke in place of the primary key (RFC 9580 §5.2.3.23). */
+  readonly revokers: readonly string[];
+}
+
+/** A signature of which all copies are known; their unhashed areas are joined. */
+export interface Verified {
+  readonly parts: SignatureParts;
+  readonly unhashed: readonly Subpacket[];
+}
+
+export interface StatementContext {
+  /** The primary key that made it. */
+  readonly issuer: AnyKeyPacket;
   readonly subject: KeySubject;
-  readonly bindingTypes: ReadonlySet<number>;
-  readonly revocationType: number;
-  /** The subkey, which must sign back before it may sign for the primary key; null for other subjects. */
+  /** The subkey that must sign back before it may sign for the primary key; null if none is meant, or it cannot be read. */
   readonly subkey: AnyKeyPacket | null;
   /** When the key was created whose expiry the self-signatures set. */
   readonly keyCreated: Date;
+  readonly spend: (key: AnyKeyPacket) => void;
 }
 
 const SOFT_REASONS: ReadonlySet<number | null> = new Set([
@@ -52,41 +91,38 @@ const SOFT_REASONS: ReadonlySet<number | null> = new Set([
   reasonForRevocation.userIDInvalid,
 ]);
 
-/**
- * Reads the good self-signatures over this subject. Ignores all other packets: foreign certifications, forgeries,
- * packets that it cannot read.
- *
- * OpenPGP.js's `getSigningKey` would not do: it ignores SHA-1 revocations once SHA-1 is refused, applies a revocation
- * to earlier dates too, and takes a key whose self-signature GnuPG renewed for one that was never bound before.
- */
-export async function readSelfSignatures(
-  packets: readonly Packet[],
-  context: SelfSignatureContext,
-): Promise<SelfSignatures> {
-  const bindings: Binding[] = [];
-  const weakBindings: Binding[] = [];
-  const revocations: Revocation[] = [];
-  for (const packet of packets) {
-    const type = packet.body[1] ?? -1;
-    const isRevocation = type === context.revocationType;
-    if (!isRevocation && !context.bindingTypes.has(type)) continue;
-    if (!(await isMadeBy(packet, context.primary, context.subject))) continue;
-    const signature = readSignaturePacket(packet.body);
-    if (isRevocation) revocations.push(revocationOf(signature));
-    else {
-      const target = STRONG_HASHES.has(signature.hashAlgorithm ?? -1) ? bindings : weakBindings;
-      target.push(await bindingOf(signature, context));
-    }
-  }
-  return { bindings, weakBindings, revocations };
+const REVOCATIONS: ReadonlySet<number> = new Set([
+  signatureType.keyRevocation,
+  signatureType.subkeyRevocation,
+  signatureType.certRevocation,
+]);
+
+export function isRevocationType(type: number): boolean {
+  return REVOCATIONS.has(type);
 }
 
-/** Whether `issuer` made a signature packet over `over`, with any hash. */
+/** Whether `issuer` made a signature packet over `over`, with any hash but MD5, whatever its unhashed area says. */
 export async function isMadeBy(packet: Packet, issuer: AnyKeyPacket, over: KeySubject): Promise<boolean> {
-  if (packet.body[0] !== 4) return false;
+  const parts = partsOf(packet);
+  return parts !== null && (await isSignedBy(parts, issuer, over));
+}
+
+/**
+ * The mathematics alone: OpenPGP.js gets a packet that names this issuer and has no subpackets that could make it stop,
+ * but hashes what the signature really signs.
+ */
+export async function isSignedBy(
+  { signed, hashAlgorithm, rest }: SignatureParts,
+  issuer: AnyKeyPacket,
+  over: KeySubject,
+): Promise<boolean> {
+  const bare = Buffer.concat([signed.subarray(0, 4), Uint8Array.of(0, 6, 5, SUBPACKET.created, 0, 0, 0, 0)]);
+  const digest = digestOf(contentOf(signedBytes(over)), { hashAlgorithm, signed });
+  if (digest === null) return false;
   try {
-    const signature = readSignaturePacket(packet.body);
-    if (issuerKeyId(signature) !== issuer.getKeyID().toHex().toUpperCase()) return false;
+    const signature = readSignaturePacket(packetWith({ signed: bare, rest }, [issuerOf(issuer)]).body);
+    Object.assign(signature, { signatureData: signed });
+    presetDigest(signature, digest);
     await verifyPacket(signature, { by: issuer, over, config: LENIENT_POLICY });
     return true;
   } catch {
@@ -94,43 +130,167 @@ export async function isMadeBy(packet: Packet, issuer: AnyKeyPacket, over: KeySu
   }
 }
 
-function revocationOf(signature: SignaturePacket): Revocation {
-  const { created, lapses } = timesOf(signature);
-  return { created, lapses, hard: !SOFT_REASONS.has(signature.reasonForRevocationFlag) };
-}
-
-async function bindingOf(signature: SignaturePacket, context: SelfSignatureContext): Promise<Binding> {
-  const expires = signature.keyNeverExpires === false ? (signature.keyExpirationTime ?? 0) : null;
+/** What a self-signature says that verified. A binding with critical parts that we do not know says nothing. */
+export async function selfStatement(verified: Verified, context: StatementContext): Promise<Statement> {
+  const { parts } = verified;
+  const back = parts.type === SUBKEY_BINDING ? await backSignature(verified, context) : null;
+  const unhashed = [
+    ...issuerHint(parts, context.issuer),
+    ...(back?.isUnhashed === true ? [{ type: SUBPACKET.embeddedSignature, body: back.body }] : []),
+  ];
+  const packet = packetWith(parts, unhashed);
   return {
-    ...timesOf(signature),
-    keyExpires: expires === null ? null : new Date(context.keyCreated.getTime() + expires * 1000),
-    flags: await flagsOf(signature, context),
-    preferredHashes: signature.preferredHashAlgorithms ?? [],
-    primaryUser: signature.isPrimaryUserID === true,
+    packet,
+    name: parts.name,
+    by: context.issuer.getFingerprint().toUpperCase(),
+    claim: isRevocationType(parts.type)
+      ? { kind: 'revocation', revocation: revocationOf(parts, packet) }
+      : bindingClaim(parts, packet, {
+          keyCreated: context.keyCreated,
+          signedBack: back !== null,
+          isSubkey: parts.type === SUBKEY_BINDING,
+        }),
+    revokers: bodiesOf(parts.hashed, SUBPACKET.revocationKey)
+      .filter(isRevoker)
+      .map((body) => hex(body.subarray(2))),
   };
 }
 
-function timesOf(signature: SignaturePacket): { readonly created: Date; readonly lapses: Date | null } {
+/** What another key said. With `key`, a revocation by a designated revoker, which carries that key along. */
+export function otherStatement(
+  { parts }: Verified,
+  issuer: AnyKeyPacket,
+  key: Packet | null = null,
+): Statement {
+  const block = key === null ? [] : [{ type: SUBPACKET.keyBlock, body: keyBlockOf(key) }];
+  const packet = packetWith(parts, [...issuerHint(parts, issuer), ...block]);
+  const claim: Claim =
+    key === null ? { kind: 'other' } : { kind: 'revocation', revocation: revocationOf(parts, packet) };
+  return { packet, name: parts.name, by: issuer.getFingerprint().toUpperCase(), claim, revokers: [] };
+}
+
+/** The public key that a key block in an unhashed area holds and whose fingerprint is wanted. */
+export function keyInBlock(unhashed: readonly Subpacket[], fingerprint: string): Packet | null {
+  for (const block of bodiesOf(unhashed, SUBPACKET.keyBlock)) {
+    try {
+      const [packet] = splitPackets(block.subarray(1), CERTIFICATE_FILE);
+      if (packet?.tag === TAG.publicKey && fingerprintOf(packet.body) === fingerprint) return packet;
+    } catch {
+      // Anybody can write there.
+    }
+  }
+  return null;
+}
+
+export function selfSignaturesOf(statements: readonly Statement[]): SelfSignatures {
+  const claims = statements.map(({ claim }) => claim);
+  const bindings = (wanted: 'binding' | 'weak-binding') =>
+    claims.flatMap((claim) => (claim.kind === wanted ? [claim.binding] : []));
+  return {
+    bindings: bindings('binding'),
+    weakBindings: bindings('weak-binding'),
+    revocations: claims.flatMap((claim) => (claim.kind === 'revocation' ? [claim.revocation] : [])),
+  };
+}
+
+function issuerOf(issuer: AnyKeyPacket): Subpacket {
+  return { type: SUBPACKET.issuer, body: Buffer.from(issuer.getFingerprintBytes() ?? []).subarray(-8) };
+}
+
+/** The only hint that old programs understand, unless the hashed area gives it. */
+function issuerHint({ hashed }: SignatureParts, issuer: AnyKeyPacket): readonly Subpacket[] {
+  return bodiesOf(hashed, SUBPACKET.issuer).length > 0 ? [] : [issuerOf(issuer)];
+}
+
+function keyBlockOf(key: Packet): Uint8Array {
+  return Buffer.concat([Uint8Array.of(0), joinPackets([key])]);
+}
+
+/** Class, algorithm and the fingerprint of a version 4 key; the class has its first bit set. */
+function isRevoker(body: Uint8Array): boolean {
+  return body.length === 22 && ((body[0] ?? 0) & 0x80) !== 0;
+}
+
+/** A revocation that we cannot read counts for as much as possible. */
+function revocationOf(parts: SignatureParts, packet: Packet): Revocation {
+  try {
+    const signature = readSignaturePacket(packet.body);
+    return { ...timesOf(signature), hard: !SOFT_REASONS.has(signature.reasonForRevocationFlag) };
+  } catch {
+    return { created: createdIn(parts) ?? new Date(0), lapses: null, hard: true };
+  }
+}
+
+function bindingClaim(
+  parts: SignatureParts,
+  packet: Packet,
+  {
+    keyCreated,
+    signedBack,
+    isSubkey,
+  }: { readonly keyCreated: Date; readonly signedBack: boolean; readonly isSubkey: boolean },
+): Claim {
+  const signature = understood(packet);
+  if (signature === null) return { kind: 'other' };
+  const expires = signature.keyNeverExpires === false ? (signature.keyExpirationTime ?? 0) : null;
+  const binding: Binding = {
+    ...timesOf(signature),
+    keyExpires: expires === null ? null : new Date(keyCreated.getTime() + expires * 1000),
+    flags: flagsOf(signature, isSubkey && !signedBack),
+    preferredHashes: signature.preferredHashAlgorithms ?? [],
+    primaryUser: signature.isPrimaryUserID === true,
+  };
+  return { kind: STRONG_HASHES.has(parts.hashAlgorithm) ? 'binding' : 'weak-binding', binding, signedBack };
+}
+
+/** Null if it cannot be read, or demands that we understand what we do not (RFC 9580 §5.2.3.7). */
+export function understood(packet: Packet): SignaturePacket | null {
+  try {
+    const signature = readSignaturePacket(packet.body);
+    const { unknownSubpackets, rawNotations } = signature;
+    return [...unknownSubpackets, ...rawNotations].some(({ critical }) => critical) ? null : signature;
+  } catch {
+    return null;
+  }
+}
+
+export function timesOf(signature: SignaturePacket): {
+  readonly created: Date;
+  readonly lapses: Date | null;
+} {
   const lapses = signature.getExpirationTime();
   return { created: signature.created ?? new Date(0), lapses: lapses instanceof Date ? lapses : null };
 }
 
 /** Without the signature back, anyone could list a foreign signing subkey in a certificate. */
-async function flagsOf(signature: SignaturePacket, context: SelfSignatureContext): Promise<number | null> {
+function flagsOf(signature: SignaturePacket, lacksBack: boolean): number | null {
   const flags = signature.keyFlags?.[0] ?? null;
-  if (flags === null || context.subkey === null || (flags & keyFlags.signData) === 0) return flags;
-  return (await signedBack(signature.embeddedSignature, context)) ? flags : flags & ~keyFlags.signData;
+  return flags === null || !lacksBack ? flags : flags & ~keyFlags.signData;
 }
 
-async function signedBack(
-  back: SignaturePacket | null,
-  { subkey, subject }: SelfSignatureContext,
-): Promise<boolean> {
-  if (back === null || subkey === null || back.signatureType !== signatureType.keyBinding) return false;
-  try {
-    await verifyPacket(back, { by: subkey, over: subject, config: POLICY });
-    return true;
-  } catch {
-    return false;
+interface Back {
+  readonly body: Uint8Array;
+  readonly isUnhashed: boolean;
+}
+
+/** The signature by which a subkey agrees to sign for the primary key: in either area, since it proves itself. */
+async function backSignature(
+  { parts, unhashed }: Verified,
+  { subkey, subject, spend }: StatementContext,
+): Promise<Back | null> {
+  if (subkey === null) return null;
+  for (const [area, isUnhashed] of [
+    [parts.hashed, false],
+    [unhashed, true],
+  ] as const) {
+    for (const body of bodiesOf(area, SUBPACKET.embeddedSignature)) {
+      const back = partsOf({ tag: TAG.signature, body });
+      if (back?.type !== SIGNED_BACK || !STRONG_HASHES.has(back.hashAlgorithm)) continue;
+      const packet = packetWith(back, issuerHint(back, subkey));
+      if (understood(packet) === null) continue;
+      spend(subkey);
+      if (await isSignedBy(back, subkey, subject)) return { body: packet.body, isUnhashed };
+    }
   }
+  return null;
 }

@@ -50,10 +50,13 @@ export function isSamePublication(a: Published, b: Published): boolean {
   );
 }
 
-/** The certificates of a file that the user named; none if there is no such file. Throws KEYS_MALFORMED. */
-export async function readCertificateFile(path: string): Promise<readonly Certificate[]> {
+/** The certificates of a file, or those of some primary keys; null if there is no such file. Throws KEYS_MALFORMED. */
+export async function readCertificateFile(
+  path: string,
+  only: ReadonlySet<string> | null = null,
+): Promise<readonly Certificate[] | null> {
   const bytes = readBounded(path, KEYS_LIMIT_BYTES);
-  return bytes === null ? [] : await certificatesIn(bytes);
+  return bytes === null ? null : await certificatesIn(bytes, only);
 }
 
 /** A file, with what we make of its bytes at most once. */
@@ -156,7 +159,10 @@ function isSameBytes(a: Buffer | null, b: Buffer | null): boolean {
   return a === b || (a !== null && b !== null && a.equals(b));
 }
 
-async function certificatesIn(bytes: Buffer): Promise<readonly Certificate[]> {
+async function certificatesIn(
+  bytes: Buffer,
+  only: ReadonlySet<string> | null = null,
+): Promise<readonly Certificate[]> {
   const { readCertificates } = await import('../pgp/certificates.js');
-  return await readCertificates(bytes);
+  return await readCertificates(bytes, { only });
 }

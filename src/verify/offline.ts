@@ -32,7 +32,8 @@ export async function verifyOffline(
   let certificates: readonly Certificate[];
   try {
     const { readCertificates } = await import('../pgp/certificates.js');
-    certificates = await readCertificates(options.keys);
+    const only = options.fingerprints === null ? null : new Set(options.fingerprints);
+    certificates = await readCertificates(options.keys, { only });
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
     return refused(error, { sha256: sha256Of(bytes), signatures: [] });

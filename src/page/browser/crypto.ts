@@ -1,5 +1,5 @@
-import { sha1 } from '@noble/hashes/legacy.js';
-import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
+import { ripemd160, sha1 } from '@noble/hashes/legacy.js';
+import { sha224, sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, sha3_512 } from '@noble/hashes/sha3.js';
 import { Buffer } from './buffer.js';
 
@@ -9,6 +9,8 @@ import { Buffer } from './buffer.js';
  */
 const ALGORITHMS = {
   sha1,
+  ripemd160,
+  sha224,
   sha256,
   sha384,
   sha512,

@@ -1,0 +1,54 @@
+import type { AnyKeyPacket } from 'openpgp';
+import type { Origin } from './origin.js';
+import { malformed } from './origin.js';
+
+/** The most certificates in a file, and the most parts of one (docs/FORMAT.md §9, threat T29). */
+export const CERTIFICATE_LIMIT = 32;
+export const COMPONENT_LIMIT = 64;
+export const SELF_SIGNATURE_LIMIT = 512;
+/** OpenPGP hashes a key with a length of two octets. */
+export const COMPONENT_LIMIT_BYTES = 0xffff;
+export const MAX_RSA_BITS = 8192;
+export const MAX_EXPONENT_BITS = 64;
+
+/** What reading certificates may cost, whatever is in them. Throws the origin's code when it is used up. */
+export interface Budget {
+  readonly spend: (cost: number) => void;
+}
+
+/** A digest whose subject was hashed before. A unit is about a microsecond. */
+export const DIGEST_COST = 8;
+
+/** About 0.8 seconds: 2,600 signatures by Ed25519, 200 by P-521. */
+const BUDGET = 800_000;
+
+export function newBudget(origin: Origin): Budget {
+  let left = BUDGET;
+  return {
+    spend: (cost) => {
+      left -= cost;
+      if (left >= 0) return;
+      throw malformed(
+        origin,
+        'takes too long to check',
+        'keep only the keys that sign, without the signatures of others',
+      );
+    },
+  };
+}
+
+const CURVE_COSTS: Readonly<Record<string, number>> = {
+  ed25519Legacy: 300,
+  nistP256: 600,
+  nistP384: 1800,
+  nistP521: 4000,
+};
+
+/** Of one signature by this key. */
+export function signatureCost(key: AnyKeyPacket): number {
+  const { bits, curve } = key.getAlgorithmInfo();
+  if (curve !== undefined) return CURVE_COSTS[curve] ?? 4000;
+  const { e } = key.publicParams as { readonly e?: Uint8Array };
+  const size = (bits ?? MAX_RSA_BITS) / 1024;
+  return 300 + size * size * (e?.length ?? MAX_EXPONENT_BITS / 8) * 4;
+}

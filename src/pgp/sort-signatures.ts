@@ -1,0 +1,181 @@
+import { enums } from 'openpgp';
+import type { AnyKeyPacket } from 'openpgp';
+import type { Budget } from './budget.js';
+import { DIGEST_COST, SELF_SIGNATURE_LIMIT, signatureCost } from './budget.js';
+import { contentOf } from './content.js';
+import type { Component, Components } from './components.js';
+import { nameOf, subjectOf } from './components.js';
+import type { Origin } from './origin.js';
+import { malformed } from './origin.js';
+import type { KeySubject } from './packet-objects.js';
+import { digestOf, fingerprintOf, signedBytes } from './packet-objects.js';
+import { TAG } from './packets.js';
+import type { Packet } from './packets.js';
+import { isRevocationType, isSignedBy } from './self-signatures.js';
+import type { Verified } from './self-signatures.js';
+import { issuersIn, partsOf, SUBPACKET } from './signature-parts.js';
+import type { SignatureParts, Subpacket } from './signature-parts.js';
+
+const { signature: signatureType } = enums;
+
+export const CERTIFICATIONS: ReadonlySet<number> = new Set([
+  signatureType.certGeneric,
+  signatureType.certPersona,
+  signatureType.certCasual,
+  signatureType.certPositive,
+]);
+
+/** A signature that the primary key did not make, over the part of the certificate that its digest fits. Unverified. */
+export interface LooseSignature {
+  /** The part, by `nameOf`. */
+  readonly target: string;
+  /** Copies that differ in their numbers: at most one is right. */
+  readonly variants: readonly SignatureParts[];
+  readonly unhashed: readonly Subpacket[];
+}
+
+export interface SortedSignatures {
+  /** By the name of the part that each is over. */
+  readonly verified: ReadonlyMap<string, readonly Verified[]>;
+  readonly loose: readonly LooseSignature[];
+}
+
+export interface SortContext {
+  readonly primary: AnyKeyPacket;
+  readonly budget: Budget;
+  readonly origin: Origin;
+}
+
+/** All copies of one statement. */
+type Copies = Omit<LooseSignature, 'target'>;
+
+/** A part of a certificate, and how to hash it. */
+interface Target {
+  readonly name: string;
+  readonly subject: KeySubject;
+  readonly fits: (type: number) => boolean;
+  /** Whether the digest begins as a copy says, which costs far less than to check it. */
+  readonly matches: (parts: SignatureParts) => boolean;
+}
+
+/**
+ * Finds out what each signature of a certificate is over, wherever it stands: the order of packets is not signed, nor
+ * is the unhashed area (threat T27). Drops what is over no part of the certificate. Checks each signature at most once.
+ *
+ * @throws {PacksignError} the origin's code: more than 512 signatures, or too much to compute (threat T29). A
+ * certificate that cannot be checked to the end is not usable: one of the signatures may be a revocation.
+ */
+export async function sortSignatures(
+  components: Components,
+  { primary, budget, origin }: SortContext,
+): Promise<SortedSignatures> {
+  const all = [components.primary, ...components.users, ...components.subkeys];
+  const keyId = fingerprintOf(components.primary.packet.body).slice(-16);
+  const statements = statementsIn(all.flatMap(({ signatures }) => signatures));
+  const own = statements.filter((copies) => !isByAnother(copies, keyId));
+  if (own.reduce((count, { variants }) => count + variants.length, 0) > SELF_SIGNATURE_LIMIT) {
+    const hint = 'gpg --export --export-options export-minimal KEY leaves out the signatures of others';
+    const what = `holds more than ${SELF_SIGNATURE_LIMIT} signatures for ${fingerprintOf(components.primary.packet.body)}`;
+    throw malformed(origin, what, hint);
+  }
+  const targets = all.map((component) => targetOf(component, components));
+  const verified = new Map<string, Verified[]>(targets.map(({ name }) => [name, []]));
+  const loose: LooseSignature[] = [];
+  for (const copies of statements) {
+    for (const target of targets.filter(({ fits }) => fits(first(copies).type))) {
+      budget.spend(DIGEST_COST * copies.variants.length);
+      const variants = copies.variants.filter(target.matches);
+      if (variants.length === 0) continue;
+      const isOwn = own.includes(copies);
+      const parts = isOwn ? await signedOne(variants, { primary, budget, subject: target.subject }) : null;
+      if (parts !== null) verified.get(target.name)?.push({ parts, unhashed: copies.unhashed });
+      else if (mayBeByOthers(first(copies))) loose.push({ ...copies, target: target.name, variants });
+    }
+  }
+  return { verified, loose };
+}
+
+/** The first of these copies that a key made; null if none. */
+export async function signedOne(
+  variants: readonly SignatureParts[],
+  { primary, budget, subject }: Pick<SortContext, 'primary' | 'budget'> & { readonly subject: KeySubject },
+): Promise<SignatureParts | null> {
+  const algorithm: number = primary.algorithm;
+  for (const parts of variants.filter(({ keyAlgorithm }) => keyAlgorithm === algorithm)) {
+    budget.spend(signatureCost(primary));
+    if (await isSignedBy(parts, primary, subject)) return parts;
+  }
+  return null;
+}
+
+function mayBeByOthers({ type }: SignatureParts): boolean {
+  return CERTIFICATIONS.has(type) || isRevocationType(type);
+}
+
+/** Whether it says of itself, signed, that another key certifies. */
+function isByAnother(copies: Copies, keyId: string): boolean {
+  const { type, hashed } = first(copies);
+  const issuers = issuersIn(hashed);
+  return CERTIFICATIONS.has(type) && issuers.length > 0 && !issuers.includes(keyId);
+}
+
+function first({ variants }: Copies): SignatureParts {
+  const [parts] = variants;
+  if (parts === undefined) throw new Error('a statement without a copy');
+  return parts;
+}
+
+/** Each statement with its copies, revocations first. */
+function statementsIn(packets: readonly Packet[]): readonly Copies[] {
+  const statements = new Map<
+    string,
+    { variants: Map<string, SignatureParts>; unhashed: Map<string, Subpacket> }
+  >();
+  for (const packet of packets) {
+    const parts = partsOf(packet);
+    if (parts === null) continue;
+    const copies = statements.get(parts.name) ?? { variants: new Map(), unhashed: new Map() };
+    statements.set(parts.name, copies);
+    const numbers = latin1(parts.rest);
+    if (!copies.variants.has(numbers)) copies.variants.set(numbers, parts);
+    for (const subpacket of parts.unhashed.filter(mayProveItself))
+      copies.unhashed.set(`${subpacket.type}:${latin1(subpacket.body)}`, subpacket);
+  }
+  return Array.from(statements.values(), ({ variants, unhashed }) => ({
+    variants: [...variants.values()],
+    unhashed: [...unhashed.values()],
+  })).sort((a, b) => Number(isRevocationType(first(b).type)) - Number(isRevocationType(first(a).type)));
+}
+
+function mayProveItself({ type }: Subpacket): boolean {
+  return type === SUBPACKET.embeddedSignature || type === SUBPACKET.keyBlock;
+}
+
+function targetOf(component: Component, components: Components): Target {
+  const subject = subjectOf(component, components);
+  const content = contentOf(signedBytes(subject));
+  const types = TYPES[component.packet.tag] ?? new Set();
+  return {
+    name: nameOf(component),
+    subject,
+    fits: (type) => types.has(type),
+    matches: ({ hashAlgorithm, signed, rest }) => {
+      const digest = digestOf(content, { hashAlgorithm, signed });
+      return digest !== null && digest[0] === rest[0] && digest[1] === rest[1];
+    },
+  };
+}
+
+const USER_TYPES: ReadonlySet<number> = new Set([...CERTIFICATIONS, signatureType.certRevocation]);
+
+/** The signatures that may be over a packet of a certificate. */
+const TYPES: Readonly<Record<number, ReadonlySet<number>>> = {
+  [TAG.publicKey]: new Set([signatureType.key, signatureType.keyRevocation]),
+  [TAG.userId]: USER_TYPES,
+  [TAG.userAttribute]: USER_TYPES,
+  [TAG.publicSubkey]: new Set([signatureType.subkeyBinding, signatureType.subkeyRevocation]),
+};
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}
