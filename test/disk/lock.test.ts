@@ -1,4 +1,5 @@
-import fs, { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import fs, { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -74,4 +75,42 @@ test('FILE_UNREADABLE: the lock is a folder', () => {
   fs.mkdirSync(lock(), { recursive: true });
   expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE' }));
   expect(existsSync(lock())).toBe(true);
+});
+
+test.each([
+  ['a folder', () => mkdirSync(lock())],
+  ['a pipe', () => execFileSync('mkfifo', [lock()])],
+  [
+    'larger than any of ours',
+    () => {
+      writeFileSync(lock(), Buffer.alloc(5000));
+    },
+  ],
+])('S13: a lock that is %s is an error that says what to remove', (_, make) => {
+  takeLock(folder)();
+  make();
+  const hint = expect.stringContaining(`remove ${lock()}`) as string;
+  expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE', hint }));
+});
+
+test.each([
+  ['no number', { pid: '1' }],
+  ['half a process', { pid: 1.5 }],
+  ['every process', { pid: -1 }],
+  ['a host with control characters', { pid: 1, host: '\u001b[31m' }],
+  ['no boot', { pid: 1, boot: 5 }],
+])('S13: a lock whose owner is %s is nobody’s, and is taken over', (_, more) => {
+  takeLock(folder)();
+  writeFileSync(lock(), JSON.stringify({ started: '', host: 'elsewhere', boot: '', ...more }));
+  takeLock(folder)();
+  expect(existsSync(lock())).toBe(false);
+});
+
+test('T35: a link in place of the file that becomes the lock is not followed', () => {
+  takeLock(folder)();
+  const mine = join(folder, 'mine');
+  writeFileSync(mine, 'mine');
+  symlinkSync(mine, `${lock()}.${process.pid}`);
+  takeLock(folder)();
+  expect(readFileSync(mine, 'utf8')).toBe('mine');
 });

@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { decodeDatabase } from '../../src/format/database.js';
 import { readCertificates } from '../../src/pgp/certificates.js';
 import { newPlace } from '../packsign.js';
@@ -119,4 +119,71 @@ test('sign continues it too, after a build that left a waiting database', async 
   const sign = ['sign', 'dist', '--key', 'ann.asc', '--allow-removed', '--previous', site.url];
   expect(await answer(machine, sign)).toMatchObject({ status: 0, value: { published: true } });
   expect(next().Packsign.Previous).toBe(sha256(place.read('dist/packages.plist')));
+});
+
+describe('T34: what is known here says how many must have signed, never the other database', () => {
+  const signersOf = (Threshold: number) => ({
+    Signers: { Threshold, Fingerprints: [fingerprint(known.ann), fingerprint(known.bob)].sort() },
+  });
+  const both = () => ['--signers', fingerprint(known.ann), '--signers', fingerprint(known.bob)];
+
+  /** Ann's key alone signs a database that says that one is enough. */
+  async function stolen(): Promise<void> {
+    await publish(place, known.ann, {
+      ...{ issued: minutes(ISSUED, 5), keys: [known.ann, known.bob] },
+      packsign: { Database: site.url, ...signersOf(1) },
+    });
+  }
+
+  async function signedByBoth(Threshold: number): Promise<void> {
+    const by = [known.ann, known.bob];
+    const packsign = { Database: site.url, ...signersOf(Threshold) };
+    await publish(place, known.ann, { issued: minutes(ISSUED, 5), by, packsign });
+  }
+
+  test('with --threshold', async () => {
+    await stolen();
+    await expectRefusal('PREVIOUS_INVALID', previous([...both(), '--threshold', '2']));
+    machine.write('dist/keys.asc', certificateFile(known.ann, known.bob));
+    await expectRefusal('PREVIOUS_INVALID', previous(['--threshold', '2']));
+    await signedByBoth(1);
+    expect((await answer(machine, previous(['--threshold', '2', '--check']))).status).toBe(1);
+  });
+
+  test('with the keys that the user pinned, whoever is in keys.asc here', async () => {
+    machine.write('both.asc', certificateFile(known.ann, known.bob));
+    await signedByBoth(2);
+    await answer(machine, ['trust', 'add', site.url, '--keys', 'both.asc']);
+    await stolen();
+    await expectRefusal('PREVIOUS_INVALID', previous());
+    machine.write('dist/keys.asc', certificateFile(known.ann, known.bob));
+    await expectRefusal('PREVIOUS_INVALID', previous());
+  });
+
+  test('asks where several keys are known here, and not how many of them', async () => {
+    await stolen();
+    await expectRefusal('NOT_PINNED', previous(both()));
+    expect((await answer(machine, previous([...both(), '--threshold', '1', '--check']))).status).toBe(1);
+  });
+
+  test('a threshold that the keys known here cannot meet is an error', async () => {
+    await stolen();
+    await expectRefusal('NOT_PINNED', previous(['--key', 'ann.asc', '--threshold', '2']));
+  });
+
+  test('a higher threshold of the other database counts too', async () => {
+    await publish(place, known.ann, {
+      ...{ issued: minutes(ISSUED, 5), keys: [known.ann, known.bob] },
+      packsign: { Database: site.url, ...signersOf(2) },
+    });
+    await expectRefusal('PREVIOUS_INVALID', previous([...both(), '--threshold', '1']));
+  });
+
+  test('a file that was copied from elsewhere is held to the keys and the threshold of this directory', async () => {
+    await stolen();
+    const file = place.path('dist/packages.plist');
+    const args = [...BUILD, '--previous', file, ...both(), '--threshold'];
+    await expectRefusal('PREVIOUS_INVALID', [...args, '2']);
+    expect((await answer(machine, [...args, '1', '--check'])).status).toBe(1);
+  });
 });
