@@ -3,6 +3,7 @@ import { changeTrust, encodeBundle, writeAcceptedHashes } from './trust-store.js
 import { PacksignError } from '../errors.js';
 import { databaseAddress, nameForAddress, namedAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
+import { parseFingerprint } from '../model/fingerprint.js';
 import type { Trust } from '../model/database.js';
 import { hashesOf } from '../model/ledger.js';
 import { isTrustName } from '../model/trust.js';
@@ -50,7 +51,7 @@ export interface TrustOffer {
 export interface TrustAddOptions extends TrustOptions {
   /** Certificates, or the path of a file with them: all of their primaries are pinned. */
   readonly keys: Uint8Array | string | null;
-  /** Primary fingerprints to pin; their certificates come from `keys`, else from `keys.asc` beside the database. */
+  /** Primary fingerprints to pin, as people write them; their certificates come from `keys`, else from `keys.asc` beside the database. */
   readonly fingerprints: readonly string[];
   /** Pins nothing. */
   readonly blindly: boolean;
@@ -153,7 +154,8 @@ interface Chosen {
 }
 
 async function chooseGrounds(network: Network, url: string, options: TrustAddOptions): Promise<Chosen> {
-  const { keys, fingerprints, blindly, via, threshold } = options;
+  const { keys, blindly, via, threshold } = options;
+  const fingerprints = options.fingerprints.map(parseFingerprint);
   const ways = [keys !== null || fingerprints.length > 0, blindly, via !== null].filter(Boolean).length;
   if (ways !== 1) {
     throw new PacksignError(
