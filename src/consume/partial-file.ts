@@ -134,7 +134,10 @@ async function partOf(
   handle: FileHandle,
   { path, folder }: { path: string; folder: string },
 ): Promise<PartialFile> {
-  let { hash, length } = await hashSoFar(handle);
+  let { hash, length } = await hashSoFar(handle).catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
   const orUnwritable = async (work: Promise<unknown>) => {
     try {
       await work;
