@@ -169,20 +169,24 @@ const SITUATIONS: readonly Situation[] = [
   },
 ];
 
-const people_ = () => ({ ANN: fingerprint(known.ann), BOB: fingerprint(known.bob) });
+const fingerprints = () =>
+  new Map([
+    ['ANN', fingerprint(known.ann)],
+    ['BOB', fingerprint(known.bob)],
+  ]);
 
 /** The place, and the options of the command line and of the library that say the same. */
 async function arranged({ text = databaseText, by = () => known.ann, ...situation }: Situation) {
   const place = await published(known, text(), { by: [subkeyOf(by())] });
   situation.arrange?.(place);
   const insists = situation.options?.threshold === 2;
-  const names = people_();
-  const args = (situation.args ?? []).map((word) => names[word as keyof typeof names] ?? word);
+  const names = fingerprints();
+  const args = (situation.args ?? []).map((word) => names.get(word) ?? word);
   const pins = situation.blind === true ? [] : ['--keys', 'pins.asc'];
   const options: VerifyOptions = {
     ...{ run: RUN, signatureFile: null, files: null, threshold: null },
     keysFile: situation.blind === true ? null : place.path('pins.asc'),
-    fingerprints: insists ? Object.values(names) : [],
+    fingerprints: insists ? [...names.values()] : [],
     ...situation.options,
   };
   return { place, args: ['dist', ...pins, ...args], options };

@@ -286,7 +286,7 @@ describe('T11: paths of a database are hostile until checked', () => {
       const { value } = await verify(place, '--no-archives');
       return [value['code'], value['message']];
     };
-    const malformed = (reason: RegExp) => ['DATABASE_MALFORMED', expect.stringMatching(reason)];
+    const malformed = (reason: RegExp) => ['DATABASE_MALFORMED', expect.stringMatching(reason) as string];
 
     test.each([
       ...['CON', 'con', 'NUL.tar.gz', 'aux.zip', 'sub/Prn/x.zip', 'com1.tar.gz'],
