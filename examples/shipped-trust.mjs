@@ -8,7 +8,7 @@ import { fetchDatabase, formatInstant, makeRun } from 'packsign';
 const [file, name] = process.argv.slice(2);
 if (name === undefined) throw new Error('usage: shipped-trust.mjs FILE NAME');
 
-const { status, message, trusted, notify } = await fetchDatabase(name, {
+const { ok, status, message, trusted, notify } = await fetchDatabase(name, {
   run: makeRun({ clock: () => new Date(), trust: { kind: 'bundle', file } }),
   keysFile: null,
   fingerprints: [],
@@ -21,5 +21,5 @@ if (trusted !== null) {
     console.log(`${SHA256}  ${path}${Yanked === undefined ? '' : `  (withdrawn: ${Yanked})`}`);
   }
 }
-if (status !== 'authentic' && notify !== null) console.log(`tell ${notify}`);
-process.exitCode = status === 'authentic' ? 0 : 1;
+if (!ok && notify !== null) console.log(`tell ${notify}`);
+process.exitCode = ok ? 0 : 1;

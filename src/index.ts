@@ -1,6 +1,7 @@
 /**
  * packsign as a library: the functions that the command line uses. Every function gets the clock and its folders from the
- * caller. A failure that the user can do something about is a `PacksignError` with a code.
+ * caller. A failure that the user can do something about is a `PacksignError` with a code. A result that may say no has
+ * `ok`, which is true exactly where the command line with the same options ends with 0; every other call throws for a no.
  */
 export { PacksignError, fromSystem, reasonOf } from './errors.js';
 export type { ErrorCode } from './errors.js';
@@ -34,6 +35,7 @@ export { sign } from './release/sign.js';
 export type { SignOptions, SignResult } from './release/sign.js';
 export { verify } from './consume/verify.js';
 export type { VerifyCode, VerifyOptions, VerifyResult } from './consume/verify.js';
+export type { Tolerance } from './consume/outcome.js';
 export { fetchDatabase } from './consume/fetch.js';
 export type { FetchedDatabase } from './consume/fetch.js';
 export type { PinOptions } from './consume/pins.js';
@@ -78,6 +80,7 @@ export type { AcceptedNote, Grounds, TrustPlace, TrustStore } from './model/trus
 export { makeRun } from './run.js';
 export type { Run } from './run.js';
 export { formatBytes } from './model/bytes.js';
+export { harmless } from './model/text.js';
 export { formatInstant } from './model/time.js';
 export { DIRECT_NETWORK } from './net/transport.js';
 export type { NetworkOptions } from './net/transport.js';

@@ -5,7 +5,7 @@
 export { sha256Of } from './verify/verify-database.js';
 export type { Accepted, CheckedSignature, TrustedDatabase, Verdict } from './verify/verify-database.js';
 export { digestFile, verifyOffline as verifyDatabase } from './verify/offline.js';
-export type { OfflineOptions as VerifyDatabaseOptions } from './verify/offline.js';
+export type { OfflineOptions as VerifyDatabaseOptions, OfflineVerdict } from './verify/offline.js';
 
 export { PacksignError } from './errors.js';
 export type { ErrorCode } from './errors.js';

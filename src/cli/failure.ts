@@ -31,7 +31,8 @@ function reportError(error: PacksignError, failing: Failing): number {
   const [first = '', ...more] = message.split('\n').map(harmless);
   const label = canColor(failing, stderr) ? '\u001b[31merror:\u001b[39m' : 'error:';
   stderr.write(`packsign: ${label} ${first}${argv.includes('--verbose') ? ` (${code})` : ''}\n`);
-  for (const line of more) stderr.write(`${line}\n`);
+  // A name from elsewhere may hold a line end: no line but ours begins with `packsign:`.
+  for (const line of more) stderr.write(`${line.startsWith('  ') ? '' : '  '}${line}\n`);
   if (hint !== null) stderr.write(`packsign: hint: ${harmless(hint)}\n`);
   return error.exitStatus;
 }

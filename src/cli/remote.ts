@@ -1,10 +1,8 @@
 import type { Argv } from 'yargs';
-import { PacksignError } from '../index.js';
-import type { PinOptions, TrustPlace, TrustStore } from '../index.js';
+import type { PinOptions, Tolerance, TrustPlace, TrustStore } from '../index.js';
 import { cacheFolder, trustFolder } from './folders.js';
 import { flag, isSet, listOf, numberOf, repeated, single, textOf } from './options.js';
 import type { Values } from './options.js';
-import type { VerifyTolerance } from './report-verify.js';
 import type { Outside } from './streams.js';
 
 export const TIMEOUT_OPTION = single('how long a server may be silent or slow (default: 30s)');
@@ -30,12 +28,12 @@ export function withTarget(yargs: Argv): Argv {
 export function pinsOf(values: Values): PinOptions {
   return {
     keysFile: textOf(values, 'keys'),
-    fingerprints: listOf(values, 'fingerprint').map(parseFingerprint),
+    fingerprints: listOf(values, 'fingerprint'),
     threshold: numberOf(values, 'threshold'),
   };
 }
 
-export function toleranceOf(values: Values): VerifyTolerance {
+export function toleranceOf(values: Values): Required<Tolerance> {
   return {
     strict: isSet(values, 'strict'),
     allowStale: isSet(values, 'allow-stale'),
@@ -50,15 +48,4 @@ export function storeOf(outside: Outside): TrustStore {
 export function placeOfTrust(values: Values, outside: Outside): TrustPlace {
   const file = textOf(values, 'trust');
   return file === null ? storeOf(outside) : { kind: 'bundle', file };
-}
-
-export function parseFingerprint(text: string): string {
-  const digits = text
-    .replace(/[\s:]+/g, '')
-    .replace(/^0x/i, '')
-    .toUpperCase();
-  if (/^[0-9A-F]{40}$/.test(digits)) return digits;
-  throw new PacksignError('USAGE', `"${text}" is not a full fingerprint`, {
-    hint: 'a fingerprint has 40 hex digits; shorter key ids can be forged',
-  });
 }

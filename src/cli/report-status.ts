@@ -77,7 +77,7 @@ export function reportStatus(result: StatusResult, { directory }: { directory: s
     (command === null ? null : `packsign ${command} ${shown(directory)} --key FILE`);
   return {
     json: {
-      ...{ state, issued, expires },
+      ...{ ok: result.ok, state, issued, expires },
       signers: signers.map(({ fingerprint }) => fingerprint),
       keys: signers,
       ...{ waiting, attention },
@@ -97,7 +97,7 @@ export function reportStatus(result: StatusResult, { directory }: { directory: s
       ...(next === null ? [] : [`next: ${harmless(next)}`]),
     ],
     notices: warningLines(warnings),
-    exitStatus: attention.length === 0 ? 0 : 1,
+    exitStatus: result.ok ? 0 : 1,
   };
 }
 

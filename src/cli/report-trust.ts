@@ -16,8 +16,7 @@ import type {
   Trusted,
 } from '../index.js';
 import type { Report } from './command.js';
-import { passes, verdictJson, verdictLines } from './report-verify.js';
-import type { VerifyTolerance } from './report-verify.js';
+import { verdictJson, verdictLines } from './report-verify.js';
 import { count, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
 // What packsign tells users of a database. Words: lower case, no full stop, no jokes.
@@ -144,12 +143,11 @@ function failureLines({ target, error: { code, message, hint } }: RefreshFailure
 }
 
 export function reportRefreshed(all: readonly Refreshed[], failures: readonly RefreshFailure[]): Report {
-  const isRefused = all.some(({ status }) => status === 'refused');
   return {
     json: {
       databases: all.map((one) => {
-        const { status, code, keysChanged, proposed, pinned, offers } = one;
-        return { ...trustedJson(one), status, code, keysChanged, proposed, pinned, offers };
+        const { ok, status, code, keysChanged, proposed, pinned, offers } = one;
+        return { ...trustedJson(one), ok, status, code, keysChanged, proposed, pinned, offers };
       }),
       failures: failures.map(failureJson),
     },
@@ -160,7 +158,7 @@ export function reportRefreshed(all: readonly Refreshed[], failures: readonly Re
       ),
       ...failures.flatMap(failureLines),
     ],
-    exitStatus: failures.length > 0 ? 2 : isRefused ? 1 : 0,
+    exitStatus: failures.length > 0 ? 2 : all.every(({ ok }) => ok) ? 0 : 1,
   };
 }
 
@@ -190,7 +188,7 @@ export function proposedKeyLines({ fingerprint, userId, certifiedBy }: ProposedK
   ];
 }
 
-export function reportList(result: ListResult, tolerance: VerifyTolerance): Report {
+export function reportList(result: ListResult): Report {
   const verdict = { ...result, files: { checked: 0, ok: 0 }, findings: [] };
   return {
     json: {
@@ -200,7 +198,7 @@ export function reportList(result: ListResult, tolerance: VerifyTolerance): Repo
       packages: result.packages,
     },
     lines: [...verdictLines(verdict), ...packageLines(result)],
-    exitStatus: passes(verdict, tolerance) ? 0 : 1,
+    exitStatus: result.ok ? 0 : 1,
   };
 }
 
@@ -233,13 +231,13 @@ function packageLine(entry: ListedPackage, width: number): string[] {
 }
 
 export function reportGot(result: GetResult): Report {
-  const { database, name, status, code, sha256, issued, packages, notices, findings, notify } = result;
-  if (findings.length > 0) throw fileError(findings, notify);
+  const { ok, database, name, status, code, sha256, issued, packages, notices, findings, notify } = result;
+  if (!ok) throw fileError(findings, notify);
   const yanked = packages.flatMap(({ path, yanked: message }) =>
     message === null ? [] : [{ code: 'YANKED', path, message }],
   );
   return {
-    json: { database, name, status, code, sha256, issued, packages, notices, warnings: yanked },
+    json: { ok, database, name, status, code, sha256, issued, packages, notices, warnings: yanked },
     lines: packages.map(
       ({ file, version, size, from }) =>
         `${harmless(file)}  ${harmless(version)}, ${formatBytes(size)}, as signed${from === null ? ' (was there already)' : ''}`,
@@ -257,14 +255,14 @@ export function reportGot(result: GetResult): Report {
 
 /** For `verify --as-stranger`. */
 export function reportAudit(result: AuditResult): Report {
-  const { database, good, code, fingerprints, pageShowsKeys, sites } = result;
+  const { database, ok, code, fingerprints, pageShowsKeys, sites } = result;
   return {
     json: {
-      ...{ database, good, code, fingerprints, pageShowsKeys },
+      ...{ database, ok, code, fingerprints, pageShowsKeys },
       sites: sites.map(({ files, ...site }) => ({ ...site, archives: files })),
     },
     lines: [
-      good
+      ok
         ? 'a stranger gets the same files everywhere, and all of them are good'
         : `something is wrong (${code ?? ''})`,
       ...fingerprints.map((fingerprint) => `  key ${groupFingerprint(fingerprint)}`),
@@ -274,7 +272,7 @@ export function reportAudit(result: AuditResult): Report {
       ...sites.flatMap(siteLines),
       '  this does not say whose key it is: compare the fingerprint with one from another place',
     ],
-    exitStatus: good ? 0 : 1,
+    exitStatus: ok ? 0 : 1,
   };
 }
 

@@ -12,13 +12,7 @@ const PADLOCKS = {
   refused: 'refusal',
 } as const;
 
-export interface VerifyTolerance {
-  readonly strict: boolean;
-  readonly allowStale: boolean;
-  readonly allowUnauthenticated: boolean;
-}
-
-export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): Report {
+export function reportVerify(result: VerifyResult): Report {
   return {
     json: {
       ...verdictJson(result),
@@ -28,39 +22,25 @@ export function reportVerify(result: VerifyResult, tolerance: VerifyTolerance): 
     },
     lines: verdictLines(result),
     notices: warningLines(result.warnings),
-    exitStatus: passes(result, tolerance) ? 0 : 1,
+    exitStatus: result.ok ? 0 : 1,
   };
 }
 
 type Verdict = Pick<
   VerifyResult,
-  'status' | 'code' | 'message' | 'notify' | 'database' | 'sha256' | 'trusted'
+  'ok' | 'status' | 'code' | 'message' | 'notify' | 'database' | 'sha256' | 'trusted'
 >;
 
 export function verdictJson({ pinnedBy, ...verdict }: Verdict & Pick<VerifyResult, 'pinnedBy'>): object {
-  const { status, code, message, notify, database, sha256, trusted } = verdict;
+  const { ok, status, code, message, notify, database, sha256, trusted } = verdict;
   const { Issued: issued = null, Expires: expires = null } = trusted?.Packsign ?? {};
-  return { status, code, message, notify, database, sha256, issued, expires, pinnedBy };
-}
-
-export function passes(
-  { status, findings }: Pick<VerifyResult, 'status' | 'findings'>,
-  tolerance: VerifyTolerance,
-): boolean {
-  const isAccepted =
-    status === 'authentic' ||
-    (status === 'stale' && tolerance.allowStale) ||
-    (status === 'unauthenticated' && tolerance.allowUnauthenticated);
-  const counts = findings.filter(({ kind }) => tolerance.strict || kind === 'missing' || kind === 'altered');
-  return isAccepted && counts.length === 0;
+  return { ok, status, code, message, notify, database, sha256, issued, expires, pinnedBy };
 }
 
 export function verdictLines(result: VerifyResult): string[] {
-  const { status, database, message, trusted, files, findings } = result;
-  const why = message === null ? '' : `: ${harmless(message)}`;
-  const code = result.code === null ? '' : ` (${result.code})`;
+  const { trusted, files, findings } = result;
   return [
-    `${status} (${PADLOCKS[status]}): ${harmless(database)}${why}${code}`,
+    headline(result),
     ...(trusted === null
       ? []
       : [`  issued ${formatInstant(trusted.Packsign.Issued)}${freshness(trusted.Packsign.Expires)}`]),
@@ -75,6 +55,19 @@ export function verdictLines(result: VerifyResult): string[] {
   ];
 }
 
+/** The codes of a database that is refused for its files. */
+const FILE_CODES: readonly string[] = ['ARCHIVE_ALTERED', 'ARCHIVE_MISSING', 'WARNINGS'];
+
+/** Files that are not as signed come first: the database that lists them may well be authentic. */
+function headline({ status, code, database, message }: VerifyResult): string {
+  const [where, why] = [harmless(database), harmless(message ?? '')];
+  const reason = code === null ? '' : ` (${code})`;
+  if (code !== null && FILE_CODES.includes(code)) {
+    return `${why} (${status}): ${where}${reason}`;
+  }
+  return `${status} (${PADLOCKS[status]}): ${where}${why === '' ? '' : `: ${why}`}${reason}`;
+}
+
 function signatureLine({ fingerprint, userId, signedAt, counts, reason }: CheckedSignature): string {
   const who = fingerprint === null ? 'an unknown key' : groupFingerprint(fingerprint);
   const name = userId === null ? '' : `  ${harmless(userId)}`;
@@ -82,7 +75,7 @@ function signatureLine({ fingerprint, userId, signedAt, counts, reason }: Checke
   return `  ${counts ? 'signed by' : 'does not count:'} ${who}${name}${when}${reason === null ? '' : ` (${harmless(reason)})`}`;
 }
 
-function adviceLines({ status, code, pinnedBy, database, notify, findings }: VerifyResult): string[] {
+function adviceLines({ status, code, pinnedBy, database, notify }: VerifyResult): string[] {
   if (status === 'unauthenticated') {
     const target = pinnedBy === 'directory' ? dirname(database) : database;
     const command = /^[a-z]+:\/\//.test(database) ? 'trust add' : 'verify';
@@ -92,12 +85,10 @@ function adviceLines({ status, code, pinnedBy, database, notify, findings }: Ver
     ];
   }
   const isRefused = status === 'refused';
-  const isAltered = findings.some(({ kind }) => kind === 'altered');
-  const isHarmful = isAltered || (isRefused && code !== 'DATABASE_MISSING');
-  const isWrong = isRefused || isAltered || findings.some(({ kind }) => kind === 'missing');
+  const isHarmful = isRefused && !['DATABASE_MISSING', 'ARCHIVE_MISSING', 'WARNINGS'].includes(code ?? '');
   return [
     ...(isHarmful ? ['  do not use it'] : []),
-    ...(isWrong && notify !== null
+    ...(isRefused && notify !== null
       ? [`  tell the maintainer: ${harmless(notify)} (--report FILE writes what to send)`]
       : []),
   ];

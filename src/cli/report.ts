@@ -24,12 +24,10 @@ export function reportBuild(
   { directory, check }: { directory: string; check: boolean },
 ): Report {
   const { database, sha256, issued, packages, files, bytes, hashed, cached } = result;
-  const { difference, warnings, mended, unchanged, refreshed, released } = result;
-  const isIncomplete = warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
-  const isWork = !unchanged || refreshed || isIncomplete;
+  const { ok, difference, warnings, mended, unchanged, released } = result;
   return {
     json: {
-      ...{ database, sha256, issued, packages, archives: files, bytes, hashed, cached },
+      ...{ ok, database, sha256, issued, packages, archives: files, bytes, hashed, cached },
       ...changesJson(difference, directory),
       ...{ warnings, signed: released?.published ?? false, unchanged },
     },
@@ -39,7 +37,7 @@ export function reportBuild(
       ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
     ],
     notices: [...mendedLines(mended), ...warningLines(warnings)],
-    exitStatus: check && isWork ? 1 : 0,
+    exitStatus: ok ? 0 : 1,
   };
 }
 

@@ -1,12 +1,6 @@
-import { formatInstant } from '../index.js';
+import { formatInstant, harmless } from '../index.js';
 
-/** Text from elsewhere made harmless for a terminal: controls, line ends and bidirectional marks become escapes. */
-export function harmless(text: string): string {
-  return text.replace(
-    /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\p{Surrogate}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
-}
+export { harmless };
 
 /** A value as one line of JSON, with the same characters in JSON's own escapes, and dates as a database writes them. */
 export function harmlessJson(value: unknown): string {

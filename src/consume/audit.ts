@@ -11,11 +11,12 @@ import type { Place } from '../places/place.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Run } from '../run.js';
 import type { SecondOpinion } from './second-opinions.js';
-import { compareRemote, worstOf } from './compare.js';
+import { compareRemote } from './compare.js';
 import type { Comparison } from './compare.js';
 import { readOfferedKeys } from './current-keys.js';
 import { fetchSource } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
+import { withFindings } from './outcome.js';
 import { pinsOf } from './pins.js';
 import { sourceUnder } from './sources.js';
 
@@ -44,7 +45,7 @@ export interface SiteReport extends Comparison, Pick<FetchedDatabase, 'code' | '
 export interface AuditResult {
   readonly database: string;
   /** Whether every address gives the same database and all of it is good. */
-  readonly good: boolean;
+  readonly ok: boolean;
   /** The code of the first fault. */
   readonly code: ErrorCode | null;
   /** The keys that a newcomer would pin: those on the trust page, else all of `keys.asc`. */
@@ -84,7 +85,7 @@ export async function audit(address: string, options: AuditOptions): Promise<Aud
         ? 'FINGERPRINT_MISSING'
         : (sites.map(faultOf).find((one) => one !== null) ?? null);
     const { fingerprints } = pinsOf(certificates);
-    return { database: url, good: code === null, code, fingerprints, pageShowsKeys, sites };
+    return { database: url, ok: code === null, code, fingerprints, pageShowsKeys, sites };
   } finally {
     network.close();
   }
@@ -155,9 +156,9 @@ async function lookClosely(
   });
   const report: SiteReport = {
     ...base,
+    ...withFindings({ status, code, message }, compared.findings),
     ...compared,
     ...{ issued, expires, opinions },
-    code: code ?? worstOf(compared.findings),
     ageSeconds: secondsBetween(issued, run.now),
     lagSeconds: own?.issued == null ? null : secondsBetween(issued, own.issued),
   };

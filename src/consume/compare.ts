@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { FileEntries, FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
@@ -18,12 +17,6 @@ export interface Comparison {
   readonly files: { readonly checked: number; readonly ok: number };
   /** Sorted by path. */
   readonly findings: readonly Finding[];
-}
-
-/** The code of the worst finding; null if none is an error. */
-export function worstOf(findings: readonly Finding[]): ErrorCode | null {
-  if (findings.some(({ kind }) => kind === 'altered')) return 'ARCHIVE_ALTERED';
-  return findings.some(({ kind }) => kind === 'missing') ? 'ARCHIVE_MISSING' : null;
 }
 
 /**

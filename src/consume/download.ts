@@ -1,4 +1,5 @@
 import { lstatSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { digestListed } from '../workers/digest-listed.js';
 import { findPartialFiles, openPartialFile } from './partial-file.js';
@@ -157,12 +158,25 @@ export async function place(
 /** Whether the file is there already, with the right bytes. Throws FILE_EXISTS for other bytes. */
 async function isThere({ path, entry }: WantedFile, output: string): Promise<boolean> {
   const name = fileNameOf(path);
-  if (lstatSync(join(output, name), { throwIfNoEntry: false }) === undefined) return false;
+  const stats = lstatSync(join(output, name), { throwIfNoEntry: false });
+  if (stats === undefined) return false;
   const found = (await digestListed(output, new Map([[name, entry]]))).get(name);
-  if (found?.kind === 'digested' && found.sha256 === entry.SHA256 && found.size === entry.Size) return true;
-  throw new PacksignError('FILE_EXISTS', `${join(output, name)} exists, and differs from what was signed`, {
+  const isGood = found?.kind === 'digested' && found.sha256 === entry.SHA256 && found.size === entry.Size;
+  if (isGood && !isStrange(stats)) return true;
+  const what = isGood
+    ? 'and belongs to somebody else or has set-id rights'
+    : 'and differs from what was signed';
+  throw new PacksignError('FILE_EXISTS', `${join(output, name)} exists, ${what}`, {
     hint: 'move it away, or name another folder with --output DIR',
   });
+}
+
+const SET_ID_BITS = 0o6000;
+
+/** A file found is not a file made (threat T35): its owner can change it later, and its rights are not ours. */
+function isStrange({ uid, mode }: Stats): boolean {
+  const own = process.geteuid?.();
+  return (own !== undefined && uid !== own && uid !== 0) || (mode & SET_ID_BITS) !== 0;
 }
 
 async function attempt(
@@ -171,7 +185,9 @@ async function attempt(
   placing: Download,
 ): Promise<DownloadedFile | Finding> {
   const { options, left, onBytes, database } = placing;
-  const part = await openPartialFile(options.output, { sha256: wanted.entry.SHA256, left });
+  const part = await openPartialFile(options.output, {
+    ...{ sha256: wanted.entry.SHA256, size: wanted.entry.Size, left },
+  });
   onBytes(part.length());
   const sink: PartialFile = {
     ...part,

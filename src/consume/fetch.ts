@@ -15,6 +15,8 @@ import type { PlaceVerdict } from './verify-place.js';
 
 /** A fetched database with its verdict. */
 export interface FetchedDatabase extends Omit<PlaceVerdict, 'listed'> {
+  /** Whether it is authentic. */
+  readonly ok: boolean;
   /** The address under which it is known. */
   readonly url: string;
   /** What the user calls it; null where it is not in the store. */
@@ -136,5 +138,11 @@ function fetched(
   source: RemoteSource,
   from: string,
 ): FetchedDatabase {
-  return { ...answer, url: source.url, name: source.entry?.name ?? null, from };
+  return {
+    ok: answer.status === 'authentic',
+    ...answer,
+    url: source.url,
+    name: source.entry?.name ?? null,
+    from,
+  };
 }

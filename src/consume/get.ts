@@ -4,10 +4,10 @@ import type { Finding } from '../model/finding.js';
 import { shellWord } from '../model/shell.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
-import { worstOf } from './compare.js';
 import type { Suspect } from './report.js';
 import { fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
+import { withFindings } from './outcome.js';
 import { damagedEntry, trustedIn } from './sources.js';
 import { findFile, notFound, requireFileNames } from './choose-file.js';
 import { download } from './download.js';
@@ -21,7 +21,9 @@ export interface GetResult extends Pick<
   readonly database: string;
   readonly issued: Date | null;
   readonly packages: readonly DownloadedFile[];
-  /** Files that differ from what was signed, or are missing; if there are any, `get` has failed. */
+  /** Whether every file is there, as it was signed. */
+  readonly ok: boolean;
+  /** Files that differ from what was signed, or are missing; if there are any, `get` has failed, and `status` is `refused`. */
   readonly findings: readonly Finding[];
 }
 
@@ -38,17 +40,18 @@ export async function get(names: readonly string[], options: GetOptions): Promis
     requireFileNames(chosen);
     const { packages, findings } = await download(network, { database, chosen }, options);
     if (findings.length > 0) options.onSuspect?.(suspectOf(database, findings));
-    const { url, name, status, code, sha256, notify, trusted } = database;
+    const { url, name, sha256, notify, trusted } = database;
+    const { status, code } = withFindings(database, findings);
     const issued = trusted?.Packsign.Issued ?? null;
-    return { database: url, name, status, code, sha256, issued, packages, notices, findings, notify };
+    const answer = { ok: findings.length === 0, database: url, name, status, code, sha256, issued };
+    return { ...answer, packages, notices, findings, notify };
   } finally {
     network.close();
   }
 }
 
 export function suspectOf(database: FetchedDatabase, findings: readonly Finding[]): Suspect {
-  const code = database.code ?? worstOf(findings);
-  return { ...database, database: database.url, code, findings };
+  return { ...database, ...withFindings(database, findings), database: database.url, findings };
 }
 
 /** Finds the one database that has all of the packages. Throws NOT_TRUSTED, AMBIGUOUS, PACKAGE_NOT_FOUND. */

@@ -30,7 +30,7 @@ export interface ListResult extends Omit<VerifyResult, 'files' | 'findings'> {
   readonly packages: readonly ListedPackage[];
 }
 
-export type ListOptions = Omit<VerifyOptions, 'files'>;
+export type ListOptions = Omit<VerifyOptions, 'files' | 'strict'>;
 
 /**
  * Verifies a database and lists its packages: a directory, a file, an address, or the name of a trusted database.

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { link, open, rename, unlink } from 'node:fs/promises';
+import { link, lstat, open, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
@@ -54,57 +54,79 @@ function isAlive(pid: number): boolean {
 export interface PartialFileOptions {
   /** SHA-256 of the whole file. */
   readonly sha256: string;
+  /** Its size in bytes. */
+  readonly size: number;
   /** The partial files of earlier runs. */
   readonly left: ReadonlyMap<string, string>;
 }
 
-/** Opens a partial file, with the bytes that an earlier run downloaded. Throws FILE_UNWRITABLE. */
+/**
+ * Opens a partial file, with the bytes that an earlier run downloaded. A file found is not a file made (threat T35): one
+ * is continued only if it is as a new one is, and otherwise loses its name. Throws FILE_UNWRITABLE.
+ */
 export async function openPartialFile(
   folder: string,
-  { sha256, left }: PartialFileOptions,
+  { sha256, size, left }: PartialFileOptions,
 ): Promise<PartialFile> {
-  const newName = () =>
+  const newPath = () =>
     join(folder, `.packsign-${sha256}.${process.pid}.${randomBytes(4).toString('hex')}.part`);
-  const taken = newName();
-  const handle = await takeOver(left.get(sha256), taken);
-  if (handle !== null) return await partOf(handle, { path: taken, folder });
-  const path = newName();
+  const path = newPath();
   try {
-    return await partOf(await open(path, 'wx+', 0o644), { path, folder });
+    // Not even a link that leads nowhere may have the name.
+    const handle = await open(path, 'wx+', 0o644);
+    const taken = await takeOver(left.get(sha256), { path: newPath(), size, made: await handle.stat() });
+    if (taken === null) return await partOf(handle, { path, folder });
+    await handle.close();
+    await removeIfThere(path);
+    return await partOf(taken.handle, { path: taken.path, folder });
   } catch (error) {
     throw unwritable(path, error);
   }
 }
 
-/** A file found is not a file made: only our own plain file is continued (threat T35). Null for none. */
-async function takeOver(from: string | undefined, path: string): Promise<FileHandle | null> {
+interface TakeOver {
+  /** The name that it gets. */
+  readonly path: string;
+  /** The size of the whole file. */
+  readonly size: number;
+  /** What a file is like that this process has just made in the same folder. */
+  readonly made: Stats;
+}
+
+/** Takes over what an earlier run left, under a name of our own. Null if there is nothing that we may write to. */
+async function takeOver(
+  from: string | undefined,
+  { path, size, made }: TakeOver,
+): Promise<{ readonly handle: FileHandle; readonly path: string } | null> {
   if (from === undefined) return null;
-  try {
-    // The first process to rename it owns it.
-    await rename(from, path);
-  } catch {
-    return null;
-  }
+  const isOurs = (found: Stats) => isLike(found, made) && found.size <= size;
   let handle: FileHandle | null = null;
   try {
-    handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if (isOurs(await handle.stat())) return handle;
+    // Opening a device can do things, and a folder can hold files of the user's: rename neither.
+    if (isOurs(await lstat(from))) {
+      // The first process to rename it owns it.
+      await rename(from, path);
+      handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      // It may be another file by now.
+      if (isOurs(await handle.stat())) return { handle, path };
+      await handle.close();
+    }
   } catch {
-    // A link, a folder, or nothing that we may read.
+    await handle?.close().catch(() => undefined);
   }
-  await handle?.close();
   // The name alone: what a link leads to stays as it is.
-  await unlink(path).catch(() => undefined);
+  for (const name of [from, path]) await unlink(name).catch(() => undefined);
   return null;
 }
 
-const WRITABLE_BY_OTHERS = 0o022;
-const SPECIAL_BITS = 0o7000;
-
-function isOurs(stats: Stats): boolean {
-  const isOwn = process.getuid === undefined || stats.uid === process.getuid();
+/** A regular file with one name, and the owner, the permissions and the disk of a new one. */
+function isLike(found: Stats, made: Stats): boolean {
   return (
-    stats.isFile() && stats.nlink === 1 && isOwn && (stats.mode & (WRITABLE_BY_OTHERS | SPECIAL_BITS)) === 0
+    found.isFile() &&
+    found.nlink === 1 &&
+    found.uid === made.uid &&
+    found.mode === made.mode &&
+    found.dev === made.dev
   );
 }
 
@@ -112,7 +134,10 @@ async function partOf(
   handle: FileHandle,
   { path, folder }: { path: string; folder: string },
 ): Promise<PartialFile> {
-  let { hash, length } = await hashSoFar(handle);
+  let { hash, length } = await hashSoFar(handle).catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
   const orUnwritable = async (work: Promise<unknown>) => {
     try {
       await work;
@@ -157,7 +182,6 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
 
 async function hashSoFar(handle: FileHandle): Promise<{ hash: Hash; length: number }> {
   const hash = createHash('sha256');
-  if (!(await handle.stat()).isFile()) throw new Error('it is not a regular file');
   const block = Buffer.allocUnsafe(BLOCK_BYTES);
   for (let length = 0; ;) {
     const { bytesRead } = await handle.read(block, 0, block.length, length);
@@ -167,21 +191,42 @@ async function hashSoFar(handle: FileHandle): Promise<{ hash: Hash; length: numb
   }
 }
 
+const NO_LINKS_HERE = ['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'];
+
 async function giveName(path: string, target: string): Promise<void> {
   try {
     // Unlike a rename, a link does not replace an existing file.
     await link(path, target);
-    await unlink(path);
   } catch (error) {
-    if (['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes(systemCode(error) ?? '')) {
-      await rename(path, target);
+    const isThere = await hasName(target);
+    if (!isThere && NO_LINKS_HERE.includes(systemCode(error) ?? '')) {
+      await renameFile(path, target);
       return;
     }
     await removeIfThere(path).catch(() => undefined);
-    if (systemCode(error) !== 'EEXIST') throw unwritable(target, error);
+    if (!isThere) throw unwritable(target, error);
     throw new PacksignError('FILE_EXISTS', `${target} exists, and is something else`, {
       hint: 'move it away, or name another folder with --output DIR',
     });
+  }
+  await removeIfThere(path);
+}
+
+async function renameFile(path: string, target: string): Promise<void> {
+  try {
+    await rename(path, target);
+  } catch (error) {
+    throw unwritable(target, error);
+  }
+}
+
+/** Whether anything has the name, be it a link that leads nowhere. */
+async function hasName(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,4 +1,5 @@
 import { PacksignError } from '../errors.js';
+import { parseFingerprint } from '../model/fingerprint.js';
 import type { AcceptedNote, TrustEntry } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { readCertificateFile } from '../published/read.js';
@@ -8,7 +9,7 @@ import type { Accepted, Pins } from '../verify/verify-database.js';
 export interface PinOptions {
   /** A file of certificates: all of its primaries are pinned. */
   readonly keysFile: string | null;
-  /** Primary fingerprints to insist on; their certificates come from `keysFile`, else from `keys.asc`. */
+  /** Primary fingerprints to insist on, as people write them; their certificates come from `keysFile`, else from `keys.asc`. */
   readonly fingerprints: readonly string[];
   readonly threshold: number | null;
 }
@@ -83,9 +84,10 @@ function pinned(
 }
 
 async function pinnedByName({ keysFile, fingerprints, threshold }: PinOptions): Promise<ChosenPins> {
-  const only = fingerprints.length > 0 ? new Set(fingerprints) : null;
+  const insisted = fingerprints.map(parseFingerprint);
+  const only = insisted.length > 0 ? new Set(insisted) : null;
   const certificates = keysFile === null ? [] : await readNamedKeys(keysFile, only);
-  const named = fingerprints.length > 0 ? fingerprints : pinsOf(certificates).fingerprints;
+  const named = insisted.length > 0 ? insisted : pinsOf(certificates).fingerprints;
   const pins = { fingerprints: [...new Set(named)], threshold: threshold ?? 1 };
   requireThreshold(pins.threshold, pins.fingerprints.length);
   return pinned('option', pins, certificates);

@@ -1,4 +1,5 @@
 import { writeDurably } from '../disk/files.js';
+import { harmless } from '../model/text.js';
 import { formatInstant } from '../model/time.js';
 import type { VerifyResult } from './verify.js';
 
@@ -14,13 +15,20 @@ export type Suspect = Pick<
   'database' | 'status' | 'code' | 'message' | 'sha256' | 'accepted' | 'signatures' | 'findings' | 'notify'
 >;
 
-/** A plain text for the maintainer that says what was refused or wrong. It tells nothing about the user. */
+/** The longest text from elsewhere in a report, in characters, and the most lines of one list. */
+const TEXT_LIMIT = 1000;
+const LIST_LIMIT = 200;
+
+/**
+ * A plain text for the maintainer that says what was refused or wrong. It tells nothing about the user. Text from
+ * elsewhere can forge no line in it, nor steer a terminal or a mail program.
+ */
 export function reportOf(suspect: Suspect, { now, version }: ReportOptions): string {
   const { database, status, code, message, sha256, accepted, signatures, findings } = suspect;
   const lines = [
-    `packsign ${version} looked at ${database}`,
+    `packsign ${version} looked at ${quoted(database)}`,
     `at ${formatInstant(now)}, and says: ${status}${code === null ? '' : ` (${code})`}`,
-    ...(message === null ? [] : [`because: ${message}`]),
+    ...(message === null ? [] : [`because: ${quoted(message)}`]),
     '',
     `sha256 of what was found: ${sha256 ?? 'nothing was found'}`,
     ...(accepted === null
@@ -30,18 +38,34 @@ export function reportOf(suspect: Suspect, { now, version }: ReportOptions): str
           `issued then: ${formatInstant(accepted.issued)}`,
         ]),
     ...(signatures.length === 0 ? ['', 'no signature was looked at'] : ['', 'signatures:']),
-    ...signatures.map(
-      ({ fingerprint, signedAt, counts, reason }) =>
-        `  ${fingerprint ?? 'unknown key'}${signedAt === null ? '' : `, ${formatInstant(signedAt)}`}: ${counts ? 'counts' : (reason ?? 'does not count')}`,
+    ...shortened(
+      signatures.map(
+        ({ fingerprint, signedAt, counts, reason }) =>
+          `  ${fingerprint ?? 'unknown key'}${signedAt === null ? '' : `, ${formatInstant(signedAt)}`}: ${counts ? 'counts' : quoted(reason ?? 'does not count')}`,
+      ),
     ),
     ...(findings.length === 0 ? [] : ['', 'archives:']),
-    ...findings.flatMap(({ kind, path, expected, found }) => [
-      `  ${kind}: ${path}`,
-      ...(expected === null ? [] : [`    expected ${expected}`]),
-      ...(found === null ? [] : [`    found    ${found}`]),
-    ]),
+    ...shortened(
+      findings.flatMap(({ kind, path, expected, found }) => [
+        `  ${kind}: ${quoted(path)}`,
+        ...(expected === null ? [] : [`    expected ${quoted(expected)}`]),
+        ...(found === null ? [] : [`    found    ${quoted(found)}`]),
+      ]),
+    ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Text from elsewhere, on one line. */
+function quoted(text: string): string {
+  const characters = Array.from(text.slice(0, 2 * TEXT_LIMIT + 2));
+  const rest = characters.length > TEXT_LIMIT ? ' …' : '';
+  return `${harmless(characters.slice(0, TEXT_LIMIT).join(''))}${rest}`;
+}
+
+function shortened(lines: readonly string[]): readonly string[] {
+  const rest = lines.length - LIST_LIMIT;
+  return rest <= 0 ? lines : [...lines.slice(0, LIST_LIMIT), `  … and ${rest} more lines`];
 }
 
 /** Throws FILE_UNWRITABLE. */

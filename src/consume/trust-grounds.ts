@@ -1,6 +1,7 @@
 import { PacksignError } from '../errors.js';
 import { namedAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
+import { parseFingerprint } from '../model/fingerprint.js';
 import type { Grounds } from '../model/trust.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -33,7 +34,8 @@ export async function chooseGrounds(
   url: string,
   options: TrustAddOptions,
 ): Promise<ChosenGrounds> {
-  const { keys, fingerprints, blindly, via, threshold } = options;
+  const { keys, blindly, via, threshold } = options;
+  const fingerprints = options.fingerprints.map(parseFingerprint);
   const ways = [keys !== null || fingerprints.length > 0, blindly, via !== null].filter(Boolean).length;
   if (ways !== 1) {
     throw new PacksignError(

@@ -1,6 +1,7 @@
 import { changeTrust } from './trust-store.js';
 import { PacksignError } from '../errors.js';
 import type { Trust } from '../model/database.js';
+import { parseFingerprint } from '../model/fingerprint.js';
 import type { TrustEntry, TrustStore } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
@@ -24,6 +25,8 @@ export interface ProposedKey extends PinnedKey {
 }
 
 export interface Refreshed extends Trusted {
+  /** Whether its database was not refused. */
+  readonly ok: boolean;
   readonly status: FetchedDatabase['status'];
   readonly code: FetchedDatabase['code'];
   readonly message: string | null;
@@ -37,7 +40,7 @@ export interface Refreshed extends Trusted {
 }
 
 export interface TrustRefreshOptions extends TrustOptions {
-  /** Proposed primaries that the user wants to pin now. */
+  /** Proposed primaries that the user wants to pin now, as people write fingerprints. */
   readonly pin: readonly string[];
   /** Called before they are pinned, with who certified them; false ends with NOT_CONFIRMED. */
   readonly confirm: (name: string, keys: readonly ProposedKey[]) => Promise<boolean>;
@@ -50,6 +53,7 @@ export interface TrustRefreshOptions extends TrustOptions {
 export async function trustRefresh(target: string, options: TrustRefreshOptions): Promise<Refreshed> {
   const { run } = options;
   const place = run.trust;
+  const pin = options.pin.map(parseFingerprint);
   const before = findEntry(target, place);
   if (before === null) throw notTrusted(target);
   const network = openNetwork(options.run.network);
@@ -59,9 +63,9 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
       entry: findEntry(before.url, place) ?? before,
       now: run.now,
     });
-    requireProposed(options.pin, before.name, proposed);
-    const isPinned = ({ fingerprint }: Pick<PinnedKey, 'fingerprint'>) => options.pin.includes(fingerprint);
-    if (options.pin.length > 0) {
+    requireProposed(pin, before.name, proposed);
+    const isPinned = ({ fingerprint }: Pick<PinnedKey, 'fingerprint'>) => pin.includes(fingerprint);
+    if (pin.length > 0) {
       if (!(await options.confirm(before.name, proposed.filter(isPinned)))) {
         throw new PacksignError('NOT_CONFIRMED', `no further key was pinned for ${before.name}`);
       }
@@ -71,7 +75,7 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
     const { status, code, message, notices } = fetched;
     return {
       ...(await describe(entry, place)),
-      ...{ status, code, message, notices, pinned: options.pin },
+      ...{ ok: status !== 'refused', status, code, message, notices, pinned: pin },
       keysChanged: entry.certificates !== before.certificates,
       proposed: proposed.filter((key) => !isPinned(key)),
       offers: fetched.trusted?.Packsign.Trusts ?? [],

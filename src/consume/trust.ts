@@ -45,7 +45,7 @@ export interface TrustOffer {
 export interface TrustAddOptions extends TrustOptions {
   /** Certificates, or the path of a file with them: all of their primaries are pinned. */
   readonly keys: Uint8Array | string | null;
-  /** Primary fingerprints to pin; their certificates come from `keys`, else from `keys.asc` beside the database. */
+  /** Primary fingerprints to pin, as people write them; their certificates come from `keys`, else from `keys.asc` beside the database. */
   readonly fingerprints: readonly string[];
   /** Pins nothing. */
   readonly blindly: boolean;

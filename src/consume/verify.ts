@@ -11,29 +11,32 @@ import { readNote } from '../published/notes.js';
 import type { PublisherNote } from '../published/notes.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
-import { compareDirectory, compareRemote, worstOf } from './compare.js';
+import { compareDirectory, compareRemote } from './compare.js';
 import type { Comparison } from './compare.js';
 import { fetchThrough } from './fetch.js';
+import { isAccepted, withFindings } from './outcome.js';
+import type { Decision, Tolerance } from './outcome.js';
 import { choosePins, isNaming } from './pins.js';
 import { findEntry } from './sources.js';
 import type { FetchOptions } from './sources.js';
 import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
 
-export interface VerifyOptions extends FetchOptions {
+export interface VerifyOptions extends FetchOptions, Tolerance {
   /** A signature file named by hand; null finds it by the hash of the database. */
   readonly signatureFile: string | null;
   /** Whether files are compared; null compares those of a directory, and fetches none. */
   readonly files: boolean | null;
 }
 
+/** `refused` also says that a file is altered or missing; `trusted` is then the database that lists it. */
 export interface VerifyResult
   extends
     Comparison,
-    Pick<
-      PlaceVerdict,
-      'status' | 'code' | 'message' | 'sha256' | 'trusted' | 'pinnedBy' | 'signatures' | 'notify' | 'accepted'
-    > {
+    Decision,
+    Pick<PlaceVerdict, 'sha256' | 'trusted' | 'pinnedBy' | 'signatures' | 'notify' | 'accepted'> {
+  /** Whether all is well, as far as the options ask: where the command line ends with 0. */
+  readonly ok: boolean;
   /** Path of the database as it was named, or its address. */
   readonly database: string;
   /** Of files that a publication of this machine has lost; nobody else needs to know. */
@@ -77,12 +80,11 @@ async function verifyRemote(target: string, options: VerifyOptions): Promise<Ver
   const network = openNetwork(run.network);
   try {
     const fetched = await fetchThrough(network, target, options);
-    if (fetched.trusted === null || options.files !== true) return verified(fetched, fetched.url);
+    const said = { answer: fetched, database: fetched.url };
+    if (fetched.trusted === null || options.files !== true) return verified(said, options);
     const again = () => fetchThrough(network, fetched.url, { ...options, fresh: true });
-    return verified(fetched, fetched.url, {
-      ...NOTHING_CHECKED,
-      ...(await compareRemote(network, fetched, { run, again })),
-    });
+    const compared = await compareRemote(network, fetched, { run, again });
+    return verified(said, options, { ...NOTHING_CHECKED, ...compared });
   } finally {
     network.close();
   }
@@ -107,7 +109,7 @@ async function verifyLocal(
   const warnings = note === null ? [] : await lostFiles(target, answer.sha256);
   const compares = answer.listed !== null && isDirectory && options.files !== false;
   const compared = compares ? await compareDirectory(target, answer.listed, run) : NOTHING_CHECKED;
-  return verified(answer, database, { ...compared, warnings });
+  return verified({ answer, database }, options, { ...compared, warnings });
 }
 
 /** What this machine noted of the directory. A damaged note stops only whoever would be judged by it. */
@@ -136,11 +138,13 @@ async function lostFiles(directory: string, sha256: string | null): Promise<read
 const NOTHING_CHECKED = { files: { checked: 0, ok: 0 }, findings: [], warnings: [] };
 
 function verified(
-  answer: Omit<PlaceVerdict, 'listed'>,
-  database: string,
+  { answer, database }: { readonly answer: Omit<PlaceVerdict, 'listed'>; readonly database: string },
+  tolerance: Tolerance,
   looked: Pick<VerifyResult, 'files' | 'findings' | 'warnings'> = NOTHING_CHECKED,
 ): Verified {
-  const { status, code, message, sha256, trusted, pinnedBy, signatures, notify, accepted, bytes } = answer;
-  const decided = { status, code: code ?? worstOf(looked.findings), message, database, sha256, trusted };
+  const { sha256, trusted, pinnedBy, signatures, notify, accepted, bytes } = answer;
+  const decision = withFindings(answer, looked.findings, tolerance);
+  const { status, code, message } = decision;
+  const decided = { ok: isAccepted(decision, tolerance), status, code, message, database, sha256, trusted };
   return { result: { ...decided, pinnedBy, signatures, notify, accepted, ...looked }, bytes };
 }

@@ -1,5 +1,5 @@
 import { PacksignError } from '../errors.js';
-import { FILE_LIMIT, foldPath, isSafePath, isSha256 } from '../model/file-entry.js';
+import { FILE_LIMIT, defectOfPath, findConflict, foldPath, isSha256 } from '../model/file-entry.js';
 import type { FileEntry, FileEntries } from '../model/file-entry.js';
 import { DATABASE_LIMIT_BYTES, FORMAT } from '../model/database.js';
 import type { Database, Packsign, Signers, Trust, Withdrawal } from '../model/database.js';
@@ -122,21 +122,13 @@ const filesShape: Shape<ReadonlyMap<string, FileEntry>> = checked(
   mapOf(fileShape, complainOfPath),
   (files) => {
     if (files.size > FILE_LIMIT) return `more than ${FILE_LIMIT} files`;
-    return hasTwins(files) ? 'two paths differ only in case' : null;
+    const [one, other] = findConflict(files.keys()) ?? [];
+    if (one === undefined || other === undefined) return null;
+    return foldPath(one) === foldPath(other)
+      ? `two paths differ only in case: ${one} and ${other}`
+      : `one path is a folder of another: ${one} and ${other}`;
   },
 );
-
-function hasTwins(files: FileEntries): boolean {
-  const folded = new Set<string>();
-  for (const path of files.keys()) {
-    const other = foldPath(path);
-    // Folding does not change paths without capitals, and these differ from each other.
-    if (other === path) continue;
-    if (files.has(other) || folded.has(other)) return true;
-    folded.add(other);
-  }
-  return false;
-}
 
 const packsignShape = record<Packsign>(
   {
@@ -379,7 +371,8 @@ const writeFileEntry = writerOf<FileEntry>(FILE_FIELDS, (entry) => [
 ]);
 
 function complainOfPath(path: string, before: string | null): string | null {
-  if (!isSafePath(path)) return 'is not a path that a database may list';
+  const defect = defectOfPath(path);
+  if (defect !== null) return `is not a path that a database may list: ${defect}`;
   return before === null || before < path ? null : 'paths must be sorted';
 }
 

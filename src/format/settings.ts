@@ -1,4 +1,5 @@
 import { PacksignError, reasonOf } from '../errors.js';
+import { fingerprintOf } from '../model/fingerprint.js';
 import { parseDuration } from '../model/settings.js';
 import type { Override, Settings, TrustSetting } from '../model/settings.js';
 import { isPlainWord } from '../model/text.js';
@@ -18,11 +19,11 @@ const validity = text((value) =>
 );
 const positive = checked(integer, (value) => (value >= 1 ? null : 'expected a number of at least 1'));
 
-/** A fingerprint as people write it: in any case, with spaces. */
+/** A fingerprint as people write it, which a database can hold. */
 const fingerprint: Shape<string> = {
   read: (value) => {
-    const digits = typeof value === 'string' ? value.replace(/\s+/g, '').toUpperCase() : '';
-    if (!/^[0-9A-F]{40}$/.test(digits)) throw new Misfit('expected a full fingerprint of 40 hex digits');
+    const digits = typeof value === 'string' ? fingerprintOf(value) : null;
+    if (digits?.length !== 40) throw new Misfit('expected a full fingerprint of 40 hex digits');
     return digits;
   },
   write: (value) => value,

@@ -1,3 +1,5 @@
+import { ASSETS_FOLDER, PAGE_NAME, SETTINGS_NAME, SIGNATURES_FOLDER, WRITTEN_NAMES } from './layout.js';
+
 /** One entry of `Archives` (docs/FORMAT.md §5). Its key is the path of the file. */
 export interface FileEntry {
   readonly Name: string;
@@ -22,19 +24,86 @@ export const FILE_LIMIT = 250_000;
 // Made once, because every file needs them.
 const SHA256 = /^[0-9a-f]{64}$/;
 const CAPITAL = /[A-Z]/;
-const SAFE_PATH = /^[A-Za-z0-9_][A-Za-z0-9._+~=@,!-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._+~=@,!-]*)*$/;
+const SAFE_CHARACTERS = /^[A-Za-z0-9_][A-Za-z0-9._+~=@,!-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._+~=@,!-]*)*$/;
+const PATH_LIMIT_BYTES = 1024;
+const SEGMENT_LIMIT_BYTES = 255;
+
+/** The end of a segment, or of the part of it before its first dot. */
+const [END, END_OR_DOT] = ['(?:/|$)', '(?:[/.]|$)'];
+const oneOf = (names: readonly string[]) =>
+  `(?:${names.map((name) => name.replaceAll('.', '\\.')).join('|')})`;
+
+/** Segments of folded paths that would name something else on another system, or a file of our own. */
+const MISREAD: readonly (readonly [source: string, defect: string])[] = [
+  [`\\.${END}`, 'a name must not end with a dot, which Windows drops'],
+  [
+    `(?:^|/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])${END_OR_DOT}`,
+    'a name must not be that of a Windows device (CON, NUL, COM1 and the like), with any extension',
+  ],
+  [
+    `(?:^|/)(?=[^/.]{3,8}${END_OR_DOT})[^/.]*~[0-9]+(?:\\.[^/.]{0,3})?${END}`,
+    'a name must not look like a short name of Windows (NAME~1.EXT), which leads to another file',
+  ],
+  [
+    `(?:^|/)${oneOf([...WRITTEN_NAMES, SETTINGS_NAME])}${END}|^${oneOf([PAGE_NAME, SIGNATURES_FOLDER, ASSETS_FOLDER])}${END}`,
+    'a name must not be that of a file or folder of packsign itself',
+  ],
+];
+
+// One pattern for all, because nearly every path of a large database passes.
+const ANY_MISREAD = new RegExp(MISREAD.map(([source]) => source).join('|'));
 
 /**
- * Whether a database may list a path (docs/FORMAT.md §5, threats T11 and T17): relative, with forward slashes, at most
- * 1,024 bytes, and no segment that begins with a dot or holds a character that a shell would act on.
+ * Why a database may not list a path (docs/FORMAT.md §5, threats T11, T17 and T36); null if it may. It is relative, with
+ * forward slashes, no segment begins with a dot or holds a character that a shell would act on, and it means the same
+ * file on every system.
  */
+export function defectOfPath(path: string): string | null {
+  if (!SAFE_CHARACTERS.test(path)) {
+    return 'a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _';
+  }
+  if (path.length > PATH_LIMIT_BYTES) return `a path may have at most ${PATH_LIMIT_BYTES} bytes`;
+  const isLong = (segment: string) => segment.length > SEGMENT_LIMIT_BYTES;
+  if (isLong(path) && path.split('/').some(isLong)) {
+    return `a name may have at most ${SEGMENT_LIMIT_BYTES} bytes`;
+  }
+  const folded = foldPath(path);
+  if (!ANY_MISREAD.test(folded)) return null;
+  return MISREAD.find(([source]) => new RegExp(source).test(folded))?.[1] ?? null;
+}
+
+/** Whether a database may list a path. */
 export function isSafePath(path: string): boolean {
-  return path.length <= 1024 && SAFE_PATH.test(path);
+  return defectOfPath(path) === null;
 }
 
 /** Paths that fold to the same text conflict: file systems that ignore case would mix them up. */
 export function foldPath(path: string): string {
   return CAPITAL.test(path) ? path.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase()) : path;
+}
+
+/**
+ * Two paths that some file systems cannot hold side by side: they differ only in case, or one is a folder of the other.
+ * Null if there are none. The paths come in byte order.
+ */
+export function findConflict(paths: Iterable<string>): readonly [string, string] | null {
+  const all = Array.from(paths);
+  // They are ASCII, for which this is the same as `foldPath`, and faster.
+  const folded = all.map((path) => path.toLowerCase());
+  if (folded.some((path, index) => path !== all[index])) folded.sort();
+  // The earlier paths that this one begins with, each of which begins with the one before it.
+  const beginnings: string[] = [];
+  for (const path of folded) {
+    while (beginnings.length > 0 && !path.startsWith(beginnings.at(-1) ?? '')) beginnings.pop();
+    const last = beginnings.at(-1);
+    // Shorter ones were compared with `last`, which goes on after them as this path does.
+    if (last !== undefined && (path === last || path[last.length] === '/')) {
+      const [one = last, other = path] = all.filter((each) => [last, path].includes(each.toLowerCase()));
+      return [one, other];
+    }
+    beginnings.push(path);
+  }
+  return null;
 }
 
 /** Whether text is a SHA-256 in its canonical form (threat T10). */

@@ -30,3 +30,14 @@ export function oneLine(text: string, limit: number): string {
 export function isPlainWord(text: string): boolean {
   return /^[!-~]+$/.test(text);
 }
+
+/**
+ * Text from elsewhere made harmless for people to read on a terminal, in a log or in a mail: controls, line ends and
+ * bidirectional marks become escapes.
+ */
+export function harmless(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\p{Surrogate}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}

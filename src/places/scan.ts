@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import picomatch from 'picomatch';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { isArchiveName } from '../model/file-name.js';
-import { foldPath, isSafePath } from '../model/file-entry.js';
+import { defectOfPath, foldPath, isSafePath } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import { identityOf } from '../disk/identities.js';
@@ -50,7 +50,7 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
   const walk = makeWalk(directory, options);
   walkFolder(walk, { path: '', hidden: false });
   walk.files.sort(byPath);
-  dropFolded(walk);
+  dropConflicts(walk);
   return inOrder(walk);
 }
 
@@ -96,16 +96,31 @@ export function rescan(
   }
   const isElsewhere = ({ path }: { readonly path: string | null }) => path === null || !paths.has(path);
   const files = before.files.filter(isElsewhere);
-  const folded = new Set(walk.files.map(({ path }) => foldPath(path)));
-  const hasTwin = files.some(({ path }) => folded.has(foldPath(path)));
   const hasOtherName = linked.size > 0 && files.some(({ identity }) => linked.has(identity.inode));
-  if (hasTwin || hasOtherName || folded.size < walk.files.length) return null;
+  if (hasOtherName || mayConflict(walk.files, { ...before, files })) return null;
   return inOrder({
     folders: before.folders,
     files: files.concat(walk.files).sort(byPath),
     others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
     warnings: before.warnings.filter(isElsewhere).concat(walk.warnings),
   });
+}
+
+/** Whether any of these files may differ only in case from another one, or from a folder. */
+function mayConflict(files: readonly ScannedFile[], others: Pick<Scan, 'files' | 'folders'>): boolean {
+  const folded = new Set(files.map(({ path }) => foldPath(path)));
+  const above = new Set(files.flatMap(({ path }) => foldersOf(foldPath(path))));
+  return (
+    folded.size < files.length ||
+    others.files.some(({ path }) => folded.has(foldPath(path)) || above.has(foldPath(path))) ||
+    [...others.folders.map(foldPath), ...above].some((folder) => folded.has(folder))
+  );
+}
+
+/** The folders of a path: `a/b` and `a` of `a/b/c`. */
+function foldersOf(path: string): string[] {
+  const end = path.lastIndexOf('/');
+  return end === -1 ? [] : [path.slice(0, end), ...foldersOf(path.slice(0, end))];
 }
 
 /**
@@ -199,11 +214,9 @@ function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): bool
     warn(walk, { code: 'NOT_REGULAR', path, message: `${what}: left out` });
     return false;
   }
-  if (isSafePath(path)) return true;
-  const message =
-    'left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _';
-  warn(walk, { code: 'UNSAFE_NAME', path, message });
-  return false;
+  const defect = defectOfPath(path);
+  if (defect !== null) warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: ${defect}` });
+  return defect === null;
 }
 
 function isHidden(folder: Folder, name: string): boolean {
@@ -254,18 +267,22 @@ function directoryUnreadable(directory: string, error: unknown): PacksignError {
   });
 }
 
-// On a file system that ignores case these are one file: list only the first.
-function dropFolded(walk: Walk): void {
+/** Lists only the first of the files that are one on a file system that ignores case, and no file that is a folder there. */
+function dropConflicts(walk: Walk): void {
+  const isFolded = (path: string) => foldPath(path) === path;
   // Lower-case paths need no folding, and differ from each other.
-  if (walk.files.every(({ path }) => foldPath(path) === path)) return;
+  if (walk.files.every(({ path }) => isFolded(path)) && walk.folders.every(isFolded)) return;
+  const folders = new Map(walk.folders.map((path) => [foldPath(path), path]));
   const seen = new Map<string, string>();
   walk.files = walk.files.filter(({ path }) => {
-    const twin = seen.get(foldPath(path));
-    if (twin === undefined) {
-      seen.set(foldPath(path), path);
+    const folded = foldPath(path);
+    const [twin, folder] = [seen.get(folded), folders.get(folded)];
+    if (twin === undefined && folder === undefined) {
+      seen.set(folded, path);
       return true;
     }
-    warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${twin} only in case` });
+    const other = folder === undefined ? twin : `the folder ${folder}`;
+    warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${other ?? ''} only in case` });
     return false;
   });
 }

@@ -51,6 +51,8 @@ export type BuildRelease = Omit<SignAndPublishOptions, 'signers' | 'run'> & {
 };
 
 export interface BuildResult extends Omit<Summary, 'expires'> {
+  /** False only for `check` where something would change, or published files are lost. */
+  readonly ok: boolean;
   /** The file that now holds this content. */
   readonly database: string;
   readonly hashed: number;
@@ -215,12 +217,17 @@ async function describeUnchanged(
       warnings.push(...(await followPublication(next, options.release)).page.warnings);
   }
   return {
+    ok: !options.check || isWhole(warnings),
     ...{ sha256, issued, packages, files, bytes, hashed, warnings, mended },
     database: join(published.directory, DATABASE_NAME),
     cached: files - hashed,
     difference: NO_DIFFERENCE,
     ...{ unchanged: true, refreshed: false, released: null },
   };
+}
+
+function isWhole(warnings: readonly Warning[]): boolean {
+  return warnings.every(({ code }) => code !== 'PUBLICATION_INCOMPLETE');
 }
 
 function strictly(warnings: readonly Warning[]): PacksignError {
@@ -233,19 +240,21 @@ function strictly(warnings: readonly Warning[]): PacksignError {
 }
 
 function describe(
-  { published, mended, warnings }: Start,
+  { published, mended, warnings, options }: Start,
   candidate: BuiltCandidate,
   released: SignedRelease | null,
 ): BuildResult {
   const { database, content, inventory, difference, unchanged, refreshDue } = candidate;
   const { expires, ...summary } = summaryOf(candidate, database);
+  const all = [...candidate.warnings, ...warnings, ...(released?.warnings ?? [])];
   return {
+    ok: !options.check || (unchanged && !refreshDue && isWhole(all)),
     ...{ ...summary, difference, released, mended },
     database: released?.database ?? join(published.directory, UNSIGNED_NAME),
     sha256: content.sha256(),
     hashed: inventory.hashed,
     cached: inventory.cached,
-    warnings: [...candidate.warnings, ...warnings, ...(released?.warnings ?? [])],
+    warnings: all,
     unchanged: unchanged && !refreshDue,
     refreshed: unchanged && refreshDue,
   };

@@ -37,6 +37,8 @@ export type Attention =
   | ErrorCode;
 
 export interface StatusResult {
+  /** Whether nothing needs attention. */
+  readonly ok: boolean;
   readonly state: 'unsigned' | 'waiting' | 'changed' | 'published' | 'stale' | 'invalid' | 'foreign';
   readonly issued: Date | null;
   readonly expires: Date | null;
@@ -107,11 +109,12 @@ export async function status(directory: string, options: InMemoryOptions): Promi
   ] satisfies (Attention | false)[];
   const lint = await lintPublished(published, { certificates: null, databaseExpires: expires, now });
   for (const warning of lint) run.warn(warning);
+  const needed = Array.from(new Set(attention.filter((code) => code !== false))).sort();
   return {
-    ...{ signers, waiting, issued, expires },
+    ...{ ok: needed.length === 0, signers, waiting, issued, expires },
     state: stateOf(found, { waiting, changes, now }),
     difference: changes.difference,
-    attention: Array.from(new Set(attention.filter((code) => code !== false))).sort(),
+    attention: needed,
     message: changes.refusal?.message ?? null,
     hint: changes.refusal?.hint ?? null,
     warnings: [...changes.warnings, ...incomplete],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
+import { parseFingerprint } from '../model/fingerprint.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { refused, sha256Of, verifyDatabase } from './verify-database.js';
 import type { Accepted, Verdict } from './verify-database.js';
@@ -7,7 +8,7 @@ import type { Accepted, Verdict } from './verify-database.js';
 export interface OfflineOptions {
   /** The certificates: one armor block, or binary, like `keys.asc` and `keys.gpg`. */
   readonly keys: Uint8Array;
-  /** Trusted primary fingerprints, 40 upper-case hex digits; null trusts all certificates in `keys`. */
+  /** Trusted primary fingerprints, as people write them; null trusts all certificates in `keys`. */
   readonly fingerprints: readonly string[] | null;
   /** How many of them must have signed; one if not given. */
   readonly threshold?: number;
@@ -18,6 +19,12 @@ export interface OfflineOptions {
   readonly url?: string | null;
 }
 
+/** A verdict for a program that has only these bytes. */
+export type OfflineVerdict = Verdict & {
+  /** Whether the database is authentic; a stale one is not. */
+  readonly ok: boolean;
+};
+
 /**
  * Decides on a fetched database: its bytes, and the signature file of exactly these bytes (null if there is none).
  * Steps 4 to 8 and 10 of docs/FORMAT.md §8, the same in Node and in browsers. Does not throw for bad input, but refuses
@@ -27,10 +34,21 @@ export async function verifyOffline(
   bytes: Uint8Array,
   signature: Uint8Array | null,
   options: OfflineOptions,
+): Promise<OfflineVerdict> {
+  const verdict = await decide(bytes, signature, options);
+  return { ...verdict, ok: verdict.status === 'authentic' };
+}
+
+async function decide(
+  bytes: Uint8Array,
+  signature: Uint8Array | null,
+  options: OfflineOptions,
 ): Promise<Verdict> {
   const { now, accepted = null, url = null } = options;
   let certificates: readonly Certificate[];
+  let named: readonly string[] | null;
   try {
+    named = options.fingerprints?.map(parseFingerprint) ?? null;
     const { readCertificates } = await import('../pgp/certificates.js');
     const only = options.fingerprints === null ? null : new Set(options.fingerprints);
     certificates = await readCertificates(options.keys, { only });
@@ -38,7 +56,7 @@ export async function verifyOffline(
     if (!(error instanceof PacksignError)) throw error;
     return refused(error, { sha256: sha256Of(bytes), signatures: [] });
   }
-  const fingerprints = options.fingerprints ?? certificates.map(({ fingerprint }) => fingerprint);
+  const fingerprints = named ?? certificates.map(({ fingerprint }) => fingerprint);
   // A threshold of 0 would make every database authentic.
   const threshold = Math.max(1, options.threshold ?? 1);
   return await verifyDatabase(

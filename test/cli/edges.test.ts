@@ -56,6 +56,21 @@ describe('an uncaught error is an internal error, with status 70 (T40)', () => {
   });
 });
 
+test('a name with line ends forges no line of an error', async () => {
+  const name = 'x\npacksign: hint: rm -rf ~\u001b[2J\u202e';
+  for (const args of [
+    ['verify', name],
+    ['build', name],
+    ['get', 'a', '--from', name],
+    ['key', 'show', name],
+  ]) {
+    const { status, stderr } = await place.packsign(args);
+    expect(status).toBe(2);
+    expect(stderr).not.toMatch(/^packsign: hint: rm/m);
+    expect(stderr).toMatch(/^[\P{C}\n]*$/u);
+  }
+});
+
 test('a run with nothing left to wait for fails, and says so (T40)', async () => {
   const { secret } = await newKey('Ada', { passphrase: 'sesame' });
   const preload = place.write('preload.cjs', 'process.stdin.unref();');

@@ -494,7 +494,7 @@ describe('a report', () => {
     const { status, value } = await answer(place, verify);
     expect(status).toBe(1);
     expect(value).toMatchObject({
-      ...{ status: 'authentic', code: 'ARCHIVE_ALTERED', archives: { checked: 2, ok: 0 } },
+      ...{ ok: false, status: 'refused', code: 'ARCHIVE_ALTERED', archives: { checked: 2, ok: 0 } },
       findings: [
         { kind: 'altered', path: 'demo-1.0.tar.gz', found: '14 bytes' },
         { kind: 'missing', path: 'sub/other-2.0.tar.gz' },

@@ -115,7 +115,7 @@ describe('what verify says', () => {
     place.write('dist/new-1.0.tar.gz', sdist('new', '1.0'));
     expect(transcript(await place.packsign(VERIFY))).toMatchInlineSnapshot(`
       "$ packsign verify dist
-      authentic (🔒 closed padlock): dist/packages.plist (ARCHIVE_ALTERED)
+      1 file is not as signed, 1 file is missing (refused): dist/packages.plist (ARCHIVE_ALTERED)
         issued <date>, fresh until <date>
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
         1 of 3 files as signed

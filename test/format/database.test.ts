@@ -4,6 +4,7 @@ import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
 import { decodePlist } from '../../src/format/decode-plist.js';
 import { encodePlist } from '../../src/format/encode-plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';
+import { findConflict, isSafePath } from '../../src/model/file-entry.js';
 import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';
 import type { Package } from '../../src/model/package.js';
@@ -97,7 +98,9 @@ describe('any valid database comes back from its bytes', () => {
   const instant = fc
     .integer({ min: Date.UTC(1970) / 1000, max: Date.UTC(9999, 11, 31) / 1000 })
     .map((second) => new Date(second * 1000));
-  const path = fc.stringMatching(/^[a-z0-9_][a-z0-9._+~=@,!-]{0,8}(?:\/[a-z0-9_][a-z0-9.]{0,5}){0,2}$/);
+  const path = fc
+    .stringMatching(/^[a-z0-9_][a-z0-9._+~=@,!-]{0,8}(?:\/[a-z0-9_][a-z0-9.]{0,5}){0,2}$/)
+    .filter(isSafePath);
   const address = fc.stringMatching(/^https?:\/\/[a-z0-9]{1,8}\/[!-~]{0,8}$/);
   const optional = <T>(value: fc.Arbitrary<T>) => ({ value });
   const archive: fc.Arbitrary<FileEntry> = fc.record(
@@ -139,7 +142,8 @@ describe('any valid database comes back from its bytes', () => {
   const byPath = <T>(value: fc.Arbitrary<T>) =>
     fc
       .uniqueArray(fc.tuple(path, value), { selector: ([name]) => name, maxLength: 4 })
-      .map((entries) => new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
+      .map((entries) => new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1))))
+      .filter((entries) => findConflict(entries.keys()) === null);
   const withdrawal = fc.record(
     { SHA256: hex(64), Until: instant, Reason: text },
     { requiredKeys: ['SHA256', 'Until'] },

@@ -38,7 +38,7 @@ const archive: fc.Arbitrary<FileEntry> = fc.record(
   { requiredKeys: ['Name', 'Version', 'Flavor', 'Size', 'SHA256', 'Since'] },
 );
 
-const path = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'Name', 'Archives', 'Packages', 'a/b');
+const path = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'Name', 'Archives', 'Packages', 'i/j');
 const archives = fc.uniqueArray(fc.tuple(path, archive), { selector: ([each]) => each, maxLength: 12 });
 
 const head = fc.record(

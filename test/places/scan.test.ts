@@ -31,7 +31,7 @@ type Change = readonly [Act, string, string];
 const NAMES = [
   ...['a-1.zip', 'A-1.zip', 'b-1.zip', '.hidden-1.zip', 'bad name.zip', 'out-1.zip', 'key.asc', '.key'],
   ...['sub', 'sub/a-1.zip', 'sub/out-1.zip', 'sub/note', 'sub/deep/a-1.zip', '.dot/a-1.zip', '.git/a-1.zip'],
-  ...['signatures/a-1.zip', 'sub/signatures/a-1.zip', 'sub.zip'],
+  ...['signatures/a-1.zip', 'sub/signatures/a-1.zip', 'sub.zip', 'SUB.zip/a-1.zip', 'Sub/con/a-1.zip'],
 ];
 const EXCLUDE = ['out-*'];
 
@@ -147,4 +147,29 @@ describe('a scan of what was reported', () => {
     make(['write', then, '']);
     expect(again(before, [then])).toBeNull();
   });
+
+  test.each([
+    [['a-1.zip'], 'A-1.zip/b-1.zip'],
+    [['A-1.zip/b-1.zip'], 'a-1.zip'],
+    [['A-1.zip/b-1.zip', 'a-1.zip'], 'c-1.zip'],
+  ])('nor where a file has the name of a folder: %j, then %s', (first, then) => {
+    for (const path of first) make(['write', path, '']);
+    const before = scan();
+    make(['write', then, '']);
+    expect(again(before, [then])).toBeNull();
+  });
+});
+
+test('T36: a file is left out if its name, in another case, is that of a folder', () => {
+  for (const path of ['A-1.zip/b-1.zip', 'a-1.zip', 'B-1.zip', 'b-1.zip']) make(['write', path, '']);
+  const { files, warnings } = scan();
+  expect(files.map(({ path }) => path)).toEqual(['A-1.zip/b-1.zip', 'B-1.zip']);
+  expect(warnings).toEqual([
+    {
+      code: 'UNSAFE_NAME',
+      path: 'a-1.zip',
+      message: 'left out: differs from the folder A-1.zip only in case',
+    },
+    { code: 'UNSAFE_NAME', path: 'b-1.zip', message: 'left out: differs from B-1.zip only in case' },
+  ]);
 });

@@ -29,6 +29,29 @@ function pkgInfo(lines: string): Buffer {
   return tarball([{ path: 'demo-1.0/PKG-INFO', bytes: `Metadata-Version: 2.1\n${lines}\n` }]);
 }
 
+test('T36: a writer leaves out paths that mean another file elsewhere, and says why', async () => {
+  const odd = {
+    'CON/demo-1.0.tar.gz': 'Windows device',
+    'lib/aux/demo-1.0.tar.gz': 'Windows device',
+    'com1.tar.gz': 'Windows device',
+    'v1./demo-1.0.tar.gz': 'end with a dot',
+    'SIGNAT~1/demo-1.0.tar.gz': 'short name',
+    'a-1~1.zip': 'short name',
+    'Signatures/demo-1.0.tar.gz': 'packsign itself',
+    'Packages.PLIST/demo-1.0.tar.gz': 'packsign itself',
+    'Keys.GPG/demo-1.0.tar.gz': 'packsign itself',
+  };
+  for (const path of Object.keys(odd)) place.write(`dist/${path}`, sdist('demo', '1.0'));
+  place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  const run = await place.packsign(['build', 'dist', '--key', 'ann.asc']);
+  expect(run.status, run.stderr).toBe(0);
+  for (const [path, why] of Object.entries(odd)) {
+    const line = run.stderr.split('\n').find((one) => one.includes(`warning: ${path}: left out: `));
+    expect(line).toMatch(new RegExp(`${why}.*\\(UNSAFE_NAME\\)$`));
+  }
+  expect(Array.from((await released()).Archives.keys())).toEqual(['demo-1.0.tar.gz']);
+});
+
 describe('T16: metadata of an archive may be hostile', () => {
   test('controls and bidirectional marks in a summary become spaces', async () => {
     const summary = 'Summary: a\u001b[2Jb\u202ec\u0085d\u2028e\u0007f';

@@ -270,13 +270,98 @@ describe('T11: paths of a database are hostile until checked', () => {
   });
 
   test('accepts the longest path allowed', async () => {
-    const archives = { [`${'x'.repeat(1017)}.tar.gz`]: DEMO };
+    const archives = { [`${`${'x'.repeat(255)}/`.repeat(3)}${'x'.repeat(254)}/a`]: DEMO };
     expect(await verdictOn(databaseText({ archives }))).toEqual(AUTHENTIC);
   });
 
   test('two paths that differ only in case', async () => {
     const archives = { 'Demo-1.0.tar.gz': DEMO, 'demo-1.0.tar.gz': DEMO };
     expect(await verdictOn(databaseText({ archives }))).toEqual(MALFORMED);
+  });
+
+  describe('T36: a path means the same on every system, or is refused', () => {
+    const one = async (path: string) => await verdictWithReason({ [path]: DEMO });
+    const verdictWithReason = async (archives: Readonly<Record<string, Uint8Array>>) => {
+      const place = await published(known, databaseText({ archives }));
+      const { value } = await verify(place, '--no-archives');
+      return [value['code'], value['message']];
+    };
+    const malformed = (reason: RegExp) => ['DATABASE_MALFORMED', expect.stringMatching(reason) as string];
+
+    test.each([
+      ...['CON', 'con', 'NUL.tar.gz', 'aux.zip', 'sub/Prn/x.zip', 'com1.tar.gz'],
+      ...['LPT9', 'COM0/x-1.0.zip', 'a/lpt0.x.y.zip', 'nul./x.zip'],
+    ])('a device of Windows: %s', async (path) => {
+      expect(await one(path)).toEqual(malformed(/› (?:.*(?:Windows device|ends? with a dot).*)$/));
+    });
+
+    test.each(['x-1.0.zip.', 'a./x-1.0.zip', 'a/b../x-1.0.zip'])('a dot at the end: %s', async (path) => {
+      expect(await one(path)).toEqual(malformed(/a name must not end with a dot/));
+    });
+
+    test.each(['PACKAG~1.PLI', 'signat~1/x-1.0.zip', 'a~1', 'sub/abc~12.gz'])(
+      'a short name of Windows: %s',
+      async (path) => {
+        expect(await one(path)).toEqual(malformed(/short name of Windows/));
+      },
+    );
+
+    test.each([
+      ...[
+        'packages.plist',
+        'Packages.Plist',
+        'packages.plist.asc',
+        'sub/packages.unsigned.plist',
+        'KEYS.ASC',
+      ],
+      ...['keys.gpg', 'sub/packsign.json', 'PackSign.json/x-1.0.zip', 'index.html', 'Index.HTML'],
+      ...['signatures/x-1.0.zip', 'Signatures/x-1.0.zip', 'ASSETS/x-1.0.zip', 'signatures'],
+    ])('a name of our own: %s', async (path) => {
+      expect(await one(path)).toEqual(malformed(/of packsign itself/));
+    });
+
+    test.each([`${'x'.repeat(249)}1.0.zip`, `a/${'y'.repeat(256)}/x-1.0.zip`])(
+      'a long segment: %s',
+      async (path) => {
+        expect(await one(path)).toEqual(malformed(/at most 255 bytes/));
+      },
+    );
+
+    test.each([
+      ['a', 'a/x-1.0.zip'],
+      ['a/b', 'a/b/c/d-1.0.zip'],
+      ['A', 'a/x-1.0.zip'],
+      ['A/x-1.0.zip', 'a'],
+      ['a', 'a!', 'a!-1', 'a-1.0.zip', 'a/x-1.0.zip'],
+    ])('a path that is also a folder: %s and %s', async (...paths) => {
+      const archives = Object.fromEntries(paths.sort().map((path) => [path, DEMO]));
+      expect(await verdictWithReason(archives)).toEqual(malformed(/one path is a folder of another: /));
+    });
+
+    test.each([
+      ...['console-1.0.zip', 'nul-1.0.zip', 'com10.zip', 'auxiliary', 'x.con', 'sub/x.nul', 'com1x-1.0.zip'],
+      ...['a_1.0~rc1.tar.gz', 'long-name~1.zip', 'x~y-1.0.zip', 'sub/index.html', 'v1/assets/x-1.0.zip'],
+      ...['packages.plist.zip', 'keys.asc-1.0.zip', 'my-packsign.json', `${'x'.repeat(248)}1.0.zip`],
+    ])('but not %s', async (path) => {
+      expect(await one(path)).toEqual([null, null]);
+    });
+
+    test('nor paths that only begin alike', async () => {
+      const paths = ['a', 'a!/x', 'a-1/x', 'a.b', 'b', 'sub/a', 'sub/a-b/c', 'subway'];
+      expect(await verdictWithReason(Object.fromEntries(paths.map((path) => [path, DEMO])))).toEqual([
+        null,
+        null,
+      ]);
+    });
+
+    test('also of a path in History', async () => {
+      const record = new Map<string, PlistValue>([
+        ['SHA256', sha256(DEMO)],
+        ['Until', ISSUED],
+      ]);
+      const text = within(['Packsign'], (dict) => dict.set('History', new Map([['con.zip', [record]]])));
+      expect(await verdictOn(text)).toEqual(MALFORMED);
+    });
   });
 
   test('two unsorted paths', async () => {
@@ -332,7 +417,7 @@ describe('an expired database', () => {
   test('with an altered archive fails even if stale ones are accepted', async () => {
     const place = await published(known, databaseText({ expires: minutes(new Date(), -1) }));
     place.write('dist/demo-1.0.tar.gz', 'x');
-    expect(await verify(place, '--allow-stale')).toMatchObject({ status: 1, value: { status: 'stale' } });
+    expect(await verify(place, '--allow-stale')).toMatchObject({ status: 1, value: { status: 'refused' } });
   });
 
   test('is refused, not stale, if its signature is missing', async () => {

@@ -4,7 +4,6 @@ import { SIGNATURE_OPTION, textOf } from '../options.js';
 import { pinsOf, toleranceOf, withTarget } from '../remote.js';
 import { withReportFile, writeReportFile } from '../report-file.js';
 import { reportList } from '../report-trust.js';
-import { passes } from '../report-verify.js';
 import { runOf } from '../run.js';
 
 export const listCommand: Command = {
@@ -17,12 +16,11 @@ export const listCommand: Command = {
     session.progress.say('looking at the database');
     const result = await list(textOf(values, 'target') ?? '.', {
       ...pinsOf(values),
+      ...toleranceOf(values),
       signatureFile: textOf(values, 'signature'),
       run: runOf(values, session),
     });
-    const tolerance = toleranceOf(values);
-    const suspect = { ...result, findings: [] };
-    const notices = writeReportFile(values, session.outside, passes(suspect, tolerance) ? [] : [suspect]);
-    return { ...reportList(result, tolerance), notices };
+    const suspects = result.ok ? [] : [{ ...result, findings: [] }];
+    return { ...reportList(result), notices: writeReportFile(values, session.outside, suspects) };
   },
 };

@@ -12,7 +12,7 @@ import type { Command, Session } from '../command.js';
 import { flag, isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
 import type { Values } from '../options.js';
 import { readTyped } from '../prompt.js';
-import { TIMEOUT_OPTION, parseFingerprint, placeOfTrust, storeOf } from '../remote.js';
+import { TIMEOUT_OPTION, placeOfTrust, storeOf } from '../remote.js';
 import {
   offerLines,
   proposedKeyLines,
@@ -60,7 +60,7 @@ export const trustAddCommand: Command = {
     const added = await trustAdd(textOf(values, 'url') ?? '', {
       run: trustRun(values, session),
       keys: pasted ?? keys,
-      fingerprints: listOf(values, 'fingerprint').map(parseFingerprint),
+      fingerprints: listOf(values, 'fingerprint'),
       blindly: isSet(values, 'blindly'),
       via: textOf(values, 'via'),
       threshold: numberOf(values, 'threshold'),
@@ -123,7 +123,7 @@ export const trustRefreshCommand: Command = {
       const confirm: Parameters<typeof trustRefresh>[1]['confirm'] = (name, keys) =>
         confirmed(session, [`${harmless(name)}:`, ...keys.flatMap(proposedKeyLines)]);
       try {
-        const pin = listOf(values, 'pin').map(parseFingerprint);
+        const pin = listOf(values, 'pin');
         refreshed.push(await trustRefresh(target, { run, pin, confirm }));
       } catch (error) {
         // Go on with the others if one fails.

@@ -5,7 +5,7 @@ import type { Values } from '../options.js';
 import { pinsOf, toleranceOf, withTarget } from '../remote.js';
 import { withReportFile, writeReportFile } from '../report-file.js';
 import { reportAudit } from '../report-trust.js';
-import { passes, reportVerify } from '../report-verify.js';
+import { reportVerify } from '../report-verify.js';
 import { runOf } from '../run.js';
 
 export const verifyCommand: Command = {
@@ -31,13 +31,13 @@ export const verifyCommand: Command = {
     if (isSet(values, 'as-stranger')) return await runAudit(values, session);
     const result = await verify(textOf(values, 'target') ?? '.', {
       ...pinsOf(values),
+      ...toleranceOf(values),
       signatureFile: textOf(values, 'signature'),
       files: typeof values['archives'] === 'boolean' ? values['archives'] : null,
       run: runOf(values, session, { doing: 'checking files:' }),
     });
-    const tolerance = toleranceOf(values);
-    const report = reportVerify(result, tolerance);
-    const notices = writeReportFile(values, session.outside, passes(result, tolerance) ? [] : [result]);
+    const report = reportVerify(result);
+    const notices = writeReportFile(values, session.outside, result.ok ? [] : [result]);
     return { ...report, notices: [...(report.notices ?? []), ...notices] };
   },
 };
