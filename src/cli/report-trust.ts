@@ -1,4 +1,4 @@
-import { fileError, formatBytes, formatInstant } from '../index.js';
+import { exitStatusOf, fileError, formatBytes, formatInstant } from '../index.js';
 import type {
   GetResult,
   Grounds,
@@ -249,7 +249,7 @@ export function reportAudit(result: AuditResult): Report {
       ...sites.flatMap(siteLines),
       '  this does not say whose key it is: compare the fingerprint with one from another place',
     ],
-    exitStatus: good ? 0 : 1,
+    exitStatus: code === null ? 0 : exitStatusOf(code),
   };
 }
 

@@ -17,31 +17,49 @@ export async function* bodyOf(
   const leastBytes = (LEAST_BYTES_PER_SECOND * patienceMs) / 1000;
   const chunks = response.iterator({ destroyOnReturn: true })[Symbol.asyncIterator]();
   let bytes = 0;
-  let waitedMs = 0;
+  // Only the time in which we wait for the server counts, not what we do with its bytes.
+  const waiting = stopwatch(patienceMs, () => {
+    if (bytes < leastBytes) response.destroy(bytes === 0 ? timeoutError(at) : tooSlow(at));
+    bytes = 0;
+  });
   try {
     for (;;) {
-      const from = performance.now();
-      const alarm = setTimeout(() => {
-        if (bytes < leastBytes) response.destroy(bytes === 0 ? timeoutError(at) : tooSlow(at));
-      }, patienceMs - waitedMs);
-      const next = await chunks.next().finally(() => clearTimeout(alarm));
+      waiting.start();
+      const next = await chunks.next();
+      waiting.stop();
       if (next.done === true) return;
       const chunk = next.value as Uint8Array;
       bytes += chunk.length;
-      // Only the time in which we wait for the server counts, not what we do with its bytes.
-      waitedMs += performance.now() - from;
-      if (waitedMs >= patienceMs) {
-        if (bytes < leastBytes) throw tooSlow(at);
-        waitedMs = 0;
-        bytes = 0;
-      }
       yield chunk;
     }
   } catch (error) {
     throw failure(at, error);
   } finally {
+    waiting.stop();
     cancel(response);
   }
+}
+
+/** Calls back each time that it has run for so long in all. */
+function stopwatch(periodMs: number, ring: () => void) {
+  let leftMs = periodMs;
+  let started = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const start = (): void => {
+    started = performance.now();
+    timer = setTimeout(() => {
+      leftMs = periodMs;
+      ring();
+      start();
+    }, leftMs);
+  };
+  const stop = (): void => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    leftMs = Math.max(0, leftMs - (performance.now() - started));
+  };
+  return { start, stop };
 }
 
 /** Closes the connection of an answer that nobody wants to read further. */

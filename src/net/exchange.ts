@@ -2,9 +2,8 @@ import { request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { systemCode } from '../errors.js';
-import { proxyRefusal } from './agents.js';
 import type { Agents } from './agents.js';
-import { failure, networkError, timeoutError } from './failure.js';
+import { failure, networkError, proxyRefusal, timeoutError } from './failure.js';
 import { proxyAuthorization, proxyFor } from './proxy.js';
 import type { ProxySettings } from './proxy.js';
 
@@ -26,11 +25,12 @@ export interface ExchangeOptions {
  */
 export async function exchange(at: URL, options: ExchangeOptions): Promise<IncomingMessage> {
   const proxy = proxyFor(at, options.proxies);
-  for (let isAgain = false; ; isAgain = true) {
+  for (;;) {
     const answer = await sendOnce(at, proxy, options);
     if (answer.kind === 'answered') return answer.response;
-    // The server closed a kept connection just when we used it again: nobody has answered yet, so ask once more.
-    if (!answer.wasKept || isAgain) throw failure(at, answer.error, proxy);
+    // The server closed a kept connection just when we used it again: nobody has answered yet, so ask once more. The
+    // next connection may be a kept one too, until there is none.
+    if (!answer.wasKept) throw failure(at, answer.error, proxy);
   }
 }
 
@@ -49,7 +49,7 @@ async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): P
       request.destroy();
     };
     const alarm = setTimeout(
-      () => fail(timeoutError(proxy ?? at)),
+      () => fail(timeoutError(at, proxy)),
       Math.max(1, options.deadline - performance.now()),
     );
     let interim = 0;

@@ -64,9 +64,9 @@ function plainBytes(
     url,
   }: { readonly encoding: string; readonly limitBytes: number; readonly url: string },
 ): Buffer {
-  if (encoding === 'identity') return bytes;
+  if (/^\s*(?:identity)?\s*$/i.test(encoding)) return bytes;
   try {
-    if (/^(?:x-)?gzip$/i.test(encoding)) return gunzipSync(bytes, { maxOutputLength: limitBytes });
+    if (/^\s*(?:x-)?gzip\s*$/i.test(encoding)) return gunzipSync(bytes, { maxOutputLength: limitBytes });
   } catch {
     // Not gzip, or too much of it.
   }
