@@ -59,6 +59,10 @@ async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): P
     });
     // Also after the answer: an error that nobody hears ends the process.
     request.on('error', fail);
+    // Some ends come without an error or an answer, such as that of a server that changes to another protocol (101).
+    request.once('close', () =>
+      fail(networkError(`${at.host} closed the connection`, null, { isFinal: false })),
+    );
     request.once('response', (response) => {
       clearTimeout(alarm);
       if (!isTls && proxy !== null && response.statusCode === 407) fail(proxyRefusal(proxy, 407));

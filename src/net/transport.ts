@@ -137,6 +137,8 @@ async function read(
       url: at.href,
       from,
       length: start?.length ?? (rest === null ? null : from + rest),
+      // The end of a body without a length or chunks is that of the connection.
+      isWhole: statusCode === 200 && (rest !== null || headers['transfer-encoding'] !== undefined),
       headers: plainHeaders(headers),
       body: bodyOf(response, { at, patienceMs: means.options.patienceMs }),
       cancel: () => cancel(response),
