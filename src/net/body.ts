@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { PacksignError } from '../errors.js';
-import { failure, timeoutError } from './failure.js';
+import { failure, networkError, timeoutError } from './failure.js';
 
 /** A server that sends less than this for as long as we are patient is as good as silent. */
 const LEAST_BYTES_PER_SECOND = 1024;
@@ -27,7 +27,11 @@ export async function* bodyOf(
       waiting.start();
       const next = await chunks.next();
       waiting.stop();
-      if (next.done === true) return;
+      if (next.done === true) {
+        // The bytes of a connection that broke just before we read them also end without an error.
+        if (!response.readableEnded || !response.complete) throw closed(at);
+        return;
+      }
       const chunk = next.value as Uint8Array;
       bytes += chunk.length;
       yield chunk;
@@ -68,6 +72,10 @@ export function cancel(response: IncomingMessage): void {
   // Without a listener its end would end the process.
   response.on('error', () => undefined);
   response.destroy();
+}
+
+function closed(at: URL): PacksignError {
+  return networkError(`${at.host} closed the connection within its answer`, null, { isFinal: false });
 }
 
 function tooSlow(at: URL): PacksignError {

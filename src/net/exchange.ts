@@ -42,7 +42,10 @@ async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): P
   const isTls = at.protocol === 'https:';
   const request = (isTls ? httpsRequest : httpRequest)(requestOptions(at, proxy, options));
   return await new Promise((resolve) => {
+    let hasAnswered = false;
     const fail = (error: unknown) => {
+      // What happens to the connection behind a whole answer does not take it back.
+      if (hasAnswered) return;
       clearTimeout(alarm);
       const isClosed = ['ECONNRESET', 'EPIPE'].includes(systemCode(error) ?? '');
       resolve({ kind: 'failed', error, wasKept: request.reusedSocket && isClosed });
@@ -64,9 +67,13 @@ async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): P
       fail(networkError(`${at.host} closed the connection`, null, { isFinal: false })),
     );
     request.once('response', (response) => {
+      if (!isTls && proxy !== null && response.statusCode === 407) {
+        fail(proxyRefusal(proxy, 407));
+        return;
+      }
+      hasAnswered = true;
       clearTimeout(alarm);
-      if (!isTls && proxy !== null && response.statusCode === 407) fail(proxyRefusal(proxy, 407));
-      else resolve({ kind: 'answered', response });
+      resolve({ kind: 'answered', response });
     });
     request.end();
   });
