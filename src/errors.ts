@@ -106,13 +106,8 @@ export class PacksignError extends Error {
   }
 
   get exitStatus(): 1 | 2 {
-    return exitStatusOf(this.code);
+    return EXIT_STATUS[this.code];
   }
-}
-
-/** The exit status that an error with this code means: 1 packsign refuses, 2 it cannot go on. */
-export function exitStatusOf(code: ErrorCode): 1 | 2 {
-  return EXIT_STATUS[code];
 }
 
 /** The reason of any error, for a message that names the file; of a system error, its words and code. */

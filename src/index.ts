@@ -2,7 +2,7 @@
  * packsign as a library: the functions that the command line uses. Every function gets the clock and its folders from the
  * caller. A failure that the user can do something about is a `PacksignError` with a code.
  */
-export { PacksignError, exitStatusOf, fromSystem, reasonOf } from './errors.js';
+export { PacksignError, fromSystem, reasonOf } from './errors.js';
 export type { ErrorCode } from './errors.js';
 
 export { build } from './release/build.js';

@@ -1,5 +1,5 @@
 import { withFiles } from '../disk/scratch.js';
-import { PacksignError, exitStatusOf } from '../errors.js';
+import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { databaseAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
@@ -81,7 +81,7 @@ export async function audit(address: string, options: AuditOptions): Promise<Aud
     const pageShowsKeys = page === null ? null : shown.length > 0;
     const faults = sites.flatMap((site) => faultOf(site) ?? []);
     // What was refused says more than what could not be reached.
-    const fault = faults.find((one) => exitStatusOf(one) === 1) ?? faults[0] ?? null;
+    const fault = faults.find((one) => !one.startsWith('NETWORK')) ?? faults[0] ?? null;
     const code = pageShowsKeys === false ? 'FINGERPRINT_MISSING' : fault;
     const { fingerprints } = pinsOf(certificates);
     return { database: url, good: code === null, code, fingerprints, pageShowsKeys, sites };
