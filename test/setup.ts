@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,6 +16,8 @@ let scratch: string;
 export function setup(): void {
   // A short name: sockets of agents have no long ones.
   scratch = mkdtempSync(join(hasRoom(MEMORY) ? MEMORY : tmpdir(), 'test-'));
+  // Servers that a test starts do not run as root, and have to reach their files.
+  chmodSync(scratch, 0o711);
   process.env['TMPDIR'] = scratch;
   process.env['NODE_COMPILE_CACHE'] = join(scratch, 'compiled');
   if (process.env['PACKSIGN_COMPILED'] === '1') return;

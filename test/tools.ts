@@ -8,8 +8,8 @@ import PACKAGES from './programs.json' with { type: 'json' };
  */
 export type Program = keyof typeof PACKAGES;
 
-/** Debian keeps programs that only GnuPG calls out of PATH. */
-const BESIDE_PATH = ['/usr/lib/gnupg/', '/usr/libexec/'];
+/** Debian keeps programs that only GnuPG calls, and servers, out of the PATH of a user. */
+const BESIDE_PATH = ['/usr/lib/gnupg/', '/usr/libexec/', '/usr/sbin/'];
 
 const paths = new Map<Program, string | null>();
 const said = new Set<string>();
@@ -69,8 +69,11 @@ function look(name: Program): string | null {
  * version manager puts in the place of a program, found nothing to run.
  */
 function isProgram(path: string): boolean {
-  const status = exitStatusOf(path, ['--version']);
-  return status !== null && status !== 126 && status !== 127;
+  // busybox takes --version for the name of a program that it does not have, and also answers 127.
+  return ['--version', '--help'].some((option) => {
+    const status = exitStatusOf(path, [option]);
+    return status !== null && status !== 126 && status !== 127;
+  });
 }
 
 /** Null if the program cannot be started. */

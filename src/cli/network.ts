@@ -16,10 +16,10 @@ export function networkOf(values: Values, { environment }: Outside): NetworkOpti
     ...DIRECT_NETWORK,
     proxies: {
       // Not HTTP_PROXY: a web server sets it from what its visitors send.
-      http: environment['http_proxy'] ?? '',
-      https: environment['https_proxy'] ?? environment['HTTPS_PROXY'] ?? '',
-      all: environment['all_proxy'] ?? environment['ALL_PROXY'] ?? '',
-      none: environment['no_proxy'] ?? environment['NO_PROXY'] ?? '',
+      http: firstOf(environment, 'http_proxy'),
+      https: firstOf(environment, 'https_proxy', 'HTTPS_PROXY'),
+      all: firstOf(environment, 'all_proxy', 'ALL_PROXY'),
+      none: firstOf(environment, 'no_proxy', 'NO_PROXY'),
     },
     authorities: () => authoritiesIn(environment),
     authorizationFor: authorizationIn(values, environment),
@@ -28,6 +28,11 @@ export function networkOf(values: Values, { environment }: Outside): NetworkOpti
 }
 
 type Environment = Outside['environment'];
+
+/** The first of these variables that says anything; an empty one is as good as none. */
+function firstOf(environment: Environment, ...names: readonly string[]): string {
+  return names.map((name) => environment[name] ?? '').find((value) => value !== '') ?? '';
+}
 
 /** `SSL_CERT_FILE` replaces the authorities of Node, as in OpenSSL; those of `NODE_EXTRA_CA_CERTS` come on top. */
 function authoritiesIn(environment: Environment): readonly string[] | null {
@@ -56,15 +61,22 @@ function readAuthorities(file: string): string {
 const NAMED = ['url', 'address', 'target', 'from', 'previous'];
 
 function authorizationIn(values: Values, environment: Environment): NetworkOptions['authorizationFor'] {
-  const given = environment['PACKSIGN_AUTHORIZATION'] ?? '';
+  const given = (environment['PACKSIGN_AUTHORIZATION'] ?? '').trim();
   const named = NAMED.map((name) => textOf(values, name)).find((text) => text !== null) ?? null;
   if (given === '' || named === null) return (at) => netrcAuthorization(at, netrcFile(environment));
   let origin = URL.canParse(named) ? new URL(named).origin : null;
   return (at) => {
     // Behind a name in the trust store: the first address that is asked is that of the database.
     origin ??= at.origin;
-    return at.origin === origin ? given : netrcAuthorization(at, netrcFile(environment));
+    return at.origin === origin ? headerValue(given) : netrcAuthorization(at, netrcFile(environment));
   };
+}
+
+function headerValue(text: string): string {
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return text;
+  throw new PacksignError('USAGE', 'PACKSIGN_AUTHORIZATION is not the value of a header', {
+    hint: 'it is one line, such as Bearer TOKEN or Basic BASE64',
+  });
 }
 
 function netrcFile(environment: Environment): string | null {

@@ -46,7 +46,7 @@ export interface AuditResult {
   readonly database: string;
   /** Whether every address gives the same database and all of it is good. */
   readonly ok: boolean;
-  /** The code of the first fault. */
+  /** The code of the first fault, of those that are more than an unreachable address if there are any. */
   readonly code: ErrorCode | null;
   /** The keys that a newcomer would pin: those on the trust page, else all of `keys.asc`. */
   readonly fingerprints: readonly string[];
@@ -80,10 +80,10 @@ export async function audit(address: string, options: AuditOptions): Promise<Aud
       sites.push((await lookAt(network, mirror, { ...look, own: own.report })).report);
     }
     const pageShowsKeys = page === null ? null : shown.length > 0;
-    const code =
-      pageShowsKeys === false
-        ? 'FINGERPRINT_MISSING'
-        : (sites.map(faultOf).find((one) => one !== null) ?? null);
+    const faults = sites.flatMap((site) => faultOf(site) ?? []);
+    // What was refused says more than what could not be reached.
+    const fault = faults.find((one) => !one.startsWith('NETWORK')) ?? faults[0] ?? null;
+    const code = pageShowsKeys === false ? 'FINGERPRINT_MISSING' : fault;
     const { fingerprints } = pinsOf(certificates);
     return { database: url, ok: code === null, code, fingerprints, pageShowsKeys, sites };
   } finally {
@@ -170,7 +170,7 @@ function secondsBetween(from: Date, to: Date): number {
 }
 
 async function headersOf(network: Network, from: string): Promise<Readonly<Record<string, string>>> {
-  const reply = await network.get(from);
+  const reply = await network.retrying(() => network.get(from));
   if (reply.kind !== 'found') return {};
   reply.cancel();
   return Object.fromEntries(Object.entries(reply.headers).filter(([name]) => CACHE_HEADERS.test(name)));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
-import { besideAddress } from '../model/address.js';
+import { addressesBeside } from '../model/address.js';
 import type { FileEntry } from '../model/file-entry.js';
 import { networkError } from '../net/failure.js';
 import type { Network } from '../net/transport.js';
@@ -38,16 +38,17 @@ export async function streamFile(
   { places, sink }: { readonly places: readonly string[]; readonly sink: Sink },
 ): Promise<Streamed> {
   const answers: Streamed[] = [];
-  for (const place of places) {
+  const addresses = places.flatMap((place) => addressesBeside(place, wanted.path));
+  for (const address of addresses) {
     const hadBytes = sink.length() > 0;
-    let answer = await streamFrom(network, besideAddress(place, wanted.path), { wanted, sink });
+    let answer = await streamFrom(network, address, { wanted, sink });
     if (answer.kind === 'altered' && hadBytes) {
       // The bytes that an earlier run left may be the wrong ones.
       await sink.restart();
-      answer = await streamFrom(network, besideAddress(place, wanted.path), { wanted, sink });
+      answer = await streamFrom(network, address, { wanted, sink });
     }
     if (answer.kind === 'good') return answer;
-    if (answer.kind === 'altered' && place !== places.at(-1)) await sink.restart();
+    if (answer.kind === 'altered' && address !== addresses.at(-1)) await sink.restart();
     answers.push(answer);
   }
   // The worst answer first: other bytes are worse than none.
@@ -82,9 +83,11 @@ async function streamOnce(network: Network, from: string, { wanted, sink }: Stre
   if (sink.length() === 0 || sink.length() < Size) {
     const reply = await network.get(from, { from: sink.length() });
     if (reply.kind !== 'found') return { kind: 'missing' };
-    const encoding = reply.headers['content-encoding'] ?? 'identity';
+    const encoding = (reply.headers['content-encoding'] ?? '').trim();
     // Other bytes under this header may be the right ones, compressed on the way.
-    if (encoding !== 'identity') altered = () => ({ kind: 'failed', error: compressed(from, encoding) });
+    if (!/^(?:identity)?$/i.test(encoding)) {
+      altered = () => ({ kind: 'failed', error: compressed(from, encoding) });
+    }
     if (reply.length !== null && reply.length !== Size) {
       reply.cancel();
       return altered(`${reply.length} bytes`);
@@ -94,8 +97,7 @@ async function streamOnce(network: Network, from: string, { wanted, sink }: Stre
       if (sink.length() + bytes.length > Size) return altered(`more than ${Size} bytes`);
       await sink.write(bytes);
     }
-    // A server that does not say how long the answer is has lost the connection, for all we know.
-    if (sink.length() < Size) throw endedEarly(from, sink.length(), Size);
+    if (sink.length() < Size && !reply.isWhole) throw endedEarly(from, sink.length(), Size);
   }
   const sha256 = sink.sha256();
   return sha256 === SHA256 ? { kind: 'good', from } : altered(`sha256 ${sha256}, ${sink.length()} bytes`);

@@ -8,8 +8,8 @@ export function isAddress(text: string): boolean {
 
 /**
  * The address of a database in its canonical form, for comparisons (docs/FORMAT.md §8 step 6): lower-case scheme and
- * host, no default port, no fragment. An address that does not end in `.plist` is a directory, and means its
- * `packages.plist`.
+ * host, no default port, no fragment. An address that does not end in `.plist` is a directory, or its trust page, and
+ * means its `packages.plist`.
  *
  * Throws USAGE for anything but http, https and file, and for an address with a password.
  */
@@ -17,7 +17,7 @@ export function databaseAddress(text: string): string {
   const url = parse(text);
   url.hash = '';
   if (!/\.plist$/i.test(url.pathname)) {
-    url.pathname = `${url.pathname.replace(/\/$/, '')}/${DATABASE_NAME}`;
+    url.pathname = `${url.pathname.replace(/\/(?:index\.html)?$/, '')}/${DATABASE_NAME}`;
   }
   return url.href;
 }
@@ -34,11 +34,26 @@ export function namedAddress(text: string): string | null {
 
 /** The address of a file beside a database, or beside the files of a mirror. */
 export function besideAddress(base: string, path: string): string {
+  return addressBeside(base, escapePath(path));
+}
+
+/** All ways to write it: object stores take a `+` for a space, and some servers do not decode `%2B`. */
+export function addressesBeside(base: string, path: string): readonly string[] {
+  const escaped = escapePath(path);
+  return [...new Set([escaped, escaped.replaceAll('%2B', '+')])].map((one) => addressBeside(base, one));
+}
+
+function addressBeside(base: string, escaped: string): string {
   const url = new URL(base);
   url.search = '';
   url.hash = '';
-  const escaped = path.split('/').map(encodeURIComponent).join('/');
   return new URL(escaped, url).href;
+}
+
+/** Leaves what means itself in a path, since some servers decode only what has to be escaped. */
+function escapePath(path: string): string {
+  const escaped = path.split('/').map(encodeURIComponent).join('/');
+  return escaped.replace(/%(?:2C|3D|40)/g, decodeURIComponent);
 }
 
 /** A short name for an address: `example.org-dist`. */

@@ -3,8 +3,8 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { networkError } from './failure.js';
-import { proxyAuthorization, proxyName } from './proxy.js';
+import { proxyFailure, proxyRefusal } from './failure.js';
+import { proxyAuthorization } from './proxy.js';
 
 /** Kept connections of one run, by the proxy that they go through. */
 export interface Agents {
@@ -72,7 +72,7 @@ function tunnel(
       request.destroy();
       done(proxyRefusal(proxy, reply.statusCode ?? 0));
     });
-    request.once('error', done);
+    request.once('error', (error) => done(proxyFailure(proxy, error)));
     request.end();
   };
   Object.assign(agent, { createConnection: open });
@@ -80,14 +80,4 @@ function tunnel(
 
 function defaultPort({ protocol }: URL): string {
   return protocol === 'https:' ? '443' : '80';
-}
-
-/** What a proxy says that does not let us through. */
-export function proxyRefusal(proxy: URL, status: number): Error {
-  const wantsName = status === 407 || status === 401;
-  return networkError(
-    `${proxyName(proxy)} ${wantsName ? 'asks for a user name and a password' : `refuses (${status})`}`,
-    wantsName ? 'put them into its address: https_proxy=http://NAME:PASSWORD@HOST:PORT' : null,
-    { isFinal: status < 500 },
-  );
 }

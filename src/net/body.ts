@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { PacksignError } from '../errors.js';
-import { failure, timeoutError } from './failure.js';
+import { failure, networkError, timeoutError } from './failure.js';
 
 /** A server that sends less than this for as long as we are patient is as good as silent. */
 const LEAST_BYTES_PER_SECOND = 1024;
@@ -17,31 +17,53 @@ export async function* bodyOf(
   const leastBytes = (LEAST_BYTES_PER_SECOND * patienceMs) / 1000;
   const chunks = response.iterator({ destroyOnReturn: true })[Symbol.asyncIterator]();
   let bytes = 0;
-  let waitedMs = 0;
+  // Only the time in which we wait for the server counts, not what we do with its bytes.
+  const waiting = stopwatch(patienceMs, () => {
+    if (bytes < leastBytes) response.destroy(bytes === 0 ? timeoutError(at) : tooSlow(at));
+    bytes = 0;
+  });
   try {
     for (;;) {
-      const from = performance.now();
-      const alarm = setTimeout(() => {
-        if (bytes < leastBytes) response.destroy(bytes === 0 ? timeoutError(at) : tooSlow(at));
-      }, patienceMs - waitedMs);
-      const next = await chunks.next().finally(() => clearTimeout(alarm));
-      if (next.done === true) return;
+      waiting.start();
+      const next = await chunks.next();
+      waiting.stop();
+      if (next.done === true) {
+        // The bytes of a connection that broke just before we read them also end without an error.
+        if (!response.readableEnded || !response.complete) throw closed(at);
+        return;
+      }
       const chunk = next.value as Uint8Array;
       bytes += chunk.length;
-      // Only the time in which we wait for the server counts, not what we do with its bytes.
-      waitedMs += performance.now() - from;
-      if (waitedMs >= patienceMs) {
-        if (bytes < leastBytes) throw tooSlow(at);
-        waitedMs = 0;
-        bytes = 0;
-      }
       yield chunk;
     }
   } catch (error) {
     throw failure(at, error);
   } finally {
+    waiting.stop();
     cancel(response);
   }
+}
+
+/** Calls back each time that it has run for so long in all. */
+function stopwatch(periodMs: number, ring: () => void) {
+  let leftMs = periodMs;
+  let started = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const start = (): void => {
+    started = performance.now();
+    timer = setTimeout(() => {
+      leftMs = periodMs;
+      ring();
+      start();
+    }, leftMs);
+  };
+  const stop = (): void => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    leftMs = Math.max(0, leftMs - (performance.now() - started));
+  };
+  return { start, stop };
 }
 
 /** Closes the connection of an answer that nobody wants to read further. */
@@ -50,6 +72,10 @@ export function cancel(response: IncomingMessage): void {
   // Without a listener its end would end the process.
   response.on('error', () => undefined);
   response.destroy();
+}
+
+function closed(at: URL): PacksignError {
+  return networkError(`${at.host} closed the connection within its answer`, null, { isFinal: false });
 }
 
 function tooSlow(at: URL): PacksignError {

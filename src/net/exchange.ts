@@ -2,9 +2,8 @@ import { request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { systemCode } from '../errors.js';
-import { proxyRefusal } from './agents.js';
 import type { Agents } from './agents.js';
-import { failure, networkError, timeoutError } from './failure.js';
+import { failure, networkError, proxyRefusal, timeoutError } from './failure.js';
 import { proxyAuthorization, proxyFor } from './proxy.js';
 import type { ProxySettings } from './proxy.js';
 
@@ -26,11 +25,12 @@ export interface ExchangeOptions {
  */
 export async function exchange(at: URL, options: ExchangeOptions): Promise<IncomingMessage> {
   const proxy = proxyFor(at, options.proxies);
-  for (let isAgain = false; ; isAgain = true) {
+  for (;;) {
     const answer = await sendOnce(at, proxy, options);
     if (answer.kind === 'answered') return answer.response;
-    // The server closed a kept connection just when we used it again: nobody has answered yet, so ask once more.
-    if (!answer.wasKept || isAgain) throw failure(at, answer.error, proxy);
+    // The server closed a kept connection just when we used it again: nobody has answered yet, so ask once more. The
+    // next connection may be a kept one too, until there is none.
+    if (!answer.wasKept) throw failure(at, answer.error, proxy);
   }
 }
 
@@ -42,14 +42,17 @@ async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): P
   const isTls = at.protocol === 'https:';
   const request = (isTls ? httpsRequest : httpRequest)(requestOptions(at, proxy, options));
   return await new Promise((resolve) => {
+    let hasAnswered = false;
     const fail = (error: unknown) => {
+      // What happens to the connection behind a whole answer does not take it back.
+      if (hasAnswered) return;
       clearTimeout(alarm);
       const isClosed = ['ECONNRESET', 'EPIPE'].includes(systemCode(error) ?? '');
       resolve({ kind: 'failed', error, wasKept: request.reusedSocket && isClosed });
       request.destroy();
     };
     const alarm = setTimeout(
-      () => fail(timeoutError(proxy ?? at)),
+      () => fail(timeoutError(at, proxy)),
       Math.max(1, options.deadline - performance.now()),
     );
     let interim = 0;
@@ -59,10 +62,18 @@ async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): P
     });
     // Also after the answer: an error that nobody hears ends the process.
     request.on('error', fail);
+    // Some ends come without an error or an answer, such as that of a server that changes to another protocol (101).
+    request.once('close', () =>
+      fail(networkError(`${at.host} closed the connection`, null, { isFinal: false })),
+    );
     request.once('response', (response) => {
+      if (!isTls && proxy !== null && response.statusCode === 407) {
+        fail(proxyRefusal(proxy, 407));
+        return;
+      }
+      hasAnswered = true;
       clearTimeout(alarm);
-      if (!isTls && proxy !== null && response.statusCode === 407) fail(proxyRefusal(proxy, 407));
-      else resolve({ kind: 'answered', response });
+      resolve({ kind: 'answered', response });
     });
     request.end();
   });

@@ -34,13 +34,15 @@ export function networkError(
   return new PacksignError('NETWORK', message, { ...(hint === null ? {} : { hint }), cause });
 }
 
-export function timeoutError(at: URL): PacksignError {
-  return new PacksignError('NETWORK_TIMEOUT', `${at.host} does not answer in time`, {
+export function timeoutError(at: URL, proxy: URL | null = null): PacksignError {
+  const through = proxy === null ? '' : ` through ${proxyName(proxy)}`;
+  return new PacksignError('NETWORK_TIMEOUT', `${at.host} does not answer in time${through}`, {
     hint: 'try again later; --timeout 5m is more patient',
   });
 }
 
 const NETWORK_HINT = 'look at the address and at your network, and try again';
+const PROXY_HINT = 'look at http_proxy, https_proxy and ALL_PROXY, and try again';
 const OWN_CA_HINT =
   'if the server has a certificate of your own authority, name it: SSL_CERT_FILE=FILE or NODE_EXTRA_CA_CERTS=FILE';
 
@@ -50,11 +52,29 @@ export function failure(at: URL, error: unknown, proxy: URL | null = null): Pack
   const code = systemCode(error) ?? '';
   const tls = certificateTrouble(code, at) ?? tlsTrouble(code, error, at);
   if (tls !== null) return networkError(`cannot fetch ${at.href}: ${tls[0]}`, tls[1]);
-  if (code === 'ETIMEDOUT' || code === 'ERR_SOCKET_CONNECTION_TIMEOUT') return timeoutError(proxy ?? at);
-  const words = wordsFor(code, proxy ?? at) ?? reasonOf(error);
+  if (code === 'ETIMEDOUT' || code === 'ERR_SOCKET_CONNECTION_TIMEOUT') return timeoutError(at, proxy);
   const who = proxy === null ? '' : `${proxyName(proxy)}: `;
-  const hint = proxy === null ? NETWORK_HINT : 'look at http_proxy, https_proxy and ALL_PROXY, and try again';
-  return networkError(`cannot fetch ${at.href}: ${who}${words}`, hint, { isFinal: false });
+  const words = `cannot fetch ${at.href}: ${who}${wordsFor(error, proxy ?? at)}`;
+  return networkError(words, proxy === null ? NETWORK_HINT : PROXY_HINT, { isFinal: false });
+}
+
+/** Why there is no way through a proxy, so that the server behind it does not get the blame. */
+export function proxyFailure(proxy: URL, error: unknown): PacksignError {
+  const code = systemCode(error) ?? '';
+  const [words, hint] = certificateTrouble(code, proxy) ??
+    tlsTrouble(code, error, proxy) ?? [wordsFor(error, proxy), null];
+  const prospect = { isFinal: hint !== null };
+  return networkError(`${proxyName(proxy)}: ${words}`, hint ?? PROXY_HINT, prospect);
+}
+
+/** What a proxy says that does not let us through. */
+export function proxyRefusal(proxy: URL, status: number): Error {
+  const wantsName = status === 407 || status === 401;
+  return networkError(
+    `${proxyName(proxy)} ${wantsName ? 'asks for a user name and a password' : `refuses (${status})`}`,
+    wantsName ? 'put them into its address: https_proxy=http://NAME:PASSWORD@HOST:PORT' : null,
+    { isFinal: status < 500 },
+  );
 }
 
 type Trouble = readonly [words: string, hint: string];
@@ -95,7 +115,8 @@ function tlsTrouble(code: string, error: unknown, { host }: URL): Trouble | null
   return [words, 'look at the address, above all at http or https and the port'];
 }
 
-function wordsFor(code: string, { hostname, host }: URL): string | null {
+function wordsFor(error: unknown, { hostname, host }: URL): string {
+  const code = systemCode(error) ?? '';
   switch (code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
@@ -112,6 +133,7 @@ function wordsFor(code: string, { hostname, host }: URL): string | null {
     case 'HPE_HEADER_OVERFLOW':
       return 'the answer has more than 64 KiB of headers';
     default:
-      return code.startsWith('HPE_') ? 'the answer is not HTTP' : null;
+      // Of several addresses that all failed Node makes an error without a message.
+      return code.startsWith('HPE_') ? 'the answer is not HTTP' : reasonOf(error) || code;
   }
 }

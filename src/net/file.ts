@@ -28,6 +28,7 @@ export async function openFile(url: string, { from = 0 }: Request): Promise<Repl
     url,
     from: start,
     length: stats.size,
+    isWhole: false,
     headers: {},
     body: blocksOf(handle, { url, start }),
     cancel: () => {

@@ -5,7 +5,10 @@ const ATTEMPTS = 3;
 const LONGEST_WAIT_MS = 60_000;
 /** A server that says so often that there are too many requests does not serve us. */
 const THROTTLED_ATTEMPTS = 12;
-const LEAST_SPACING_MS = 250;
+const LEAST_PAUSE_MS = 250;
+const LEAST_SPACING_MS = 50;
+/** Each answer brings the requests so much closer together again. */
+const RECOVERY = 0.9;
 
 /** When requests may be sent, and how often they are tried. One for all requests of a run. */
 export interface Patience {
@@ -20,25 +23,16 @@ export interface Patience {
 
 /** `backOffMs`: wait before a second attempt; doubled before every further one. */
 export function makePatience(backOffMs: number): Patience {
-  // Of all requests, since a server that has enough of one has enough of all.
-  let notBefore = 0;
-  let spacingMs = 0;
-  const throttle = (waitMs: number) => {
-    spacingMs = Math.min(Math.max(LEAST_SPACING_MS, spacingMs * 2), LONGEST_WAIT_MS);
-    notBefore = Math.max(notBefore, performance.now() + Math.max(waitMs, spacingMs));
-  };
+  const pace = makePace();
   return {
-    turn: async () => {
-      for (let wait = notBefore - performance.now(); wait > 0; wait = notBefore - performance.now()) {
-        await sleep(wait);
-      }
-      if (spacingMs > 0) notBefore = performance.now() + spacingMs;
-    },
+    turn: pace.turn,
     retrying: async (attempt, progress = () => 0) => {
       let [failed, throttled, before] = [0, 0, progress()];
       for (;;) {
         try {
-          return await attempt();
+          const result = await attempt();
+          pace.recover();
+          return result;
         } catch (error) {
           const prospect = prospectOf(error);
           if (prospect === null || prospect.isFinal) throw error;
@@ -48,7 +42,7 @@ export function makePatience(backOffMs: number): Patience {
           if (prospect.isThrottling) {
             throttled += 1;
             if (throttled >= THROTTLED_ATTEMPTS) throw error;
-            throttle(prospect.waitMs);
+            pace.throttle(prospect.waitMs);
             continue;
           }
           failed += 1;
@@ -56,6 +50,34 @@ export function makePatience(backOffMs: number): Patience {
           await sleep(Math.max(backOffMs * 2 ** (failed - 1), prospect.waitMs));
         }
       }
+    },
+  };
+}
+
+/** The time between requests: of all of them, since a server that has enough of one has enough of all. */
+function makePace() {
+  let notBefore = 0;
+  let throttledAt = -Infinity;
+  let spacingMs = 0;
+  return {
+    turn: async (): Promise<void> => {
+      for (let wait = notBefore - performance.now(); wait > 0; wait = notBefore - performance.now()) {
+        await sleep(wait);
+      }
+      if (spacingMs > 0) notBefore = performance.now() + spacingMs;
+    },
+    /** `waitMs`: how long the server asks us to wait. */
+    throttle: (waitMs: number): void => {
+      const now = performance.now();
+      // Requests that were on their way together are refused together: they say the same thing.
+      if (now - throttledAt >= spacingMs) {
+        throttledAt = now;
+        spacingMs = Math.min(Math.max(LEAST_SPACING_MS, spacingMs * 2), LONGEST_WAIT_MS);
+      }
+      notBefore = Math.max(notBefore, now + Math.max(waitMs, spacingMs, LEAST_PAUSE_MS));
+    },
+    recover: (): void => {
+      spacingMs = spacingMs < 1 ? 0 : spacingMs * RECOVERY;
     },
   };
 }

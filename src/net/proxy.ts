@@ -25,7 +25,8 @@ function parseProxy(text: string): URL {
   const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.canParse(address) ? new URL(address) : null;
   if (url !== null && ['http:', 'https:'].includes(url.protocol)) return url;
-  const shown = text.replace(/\/\/[^@/]*@/, '//');
+  // Without the password, which may hold any character.
+  const shown = text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1');
   throw new PacksignError('USAGE', `the environment names a proxy that packsign cannot use: ${shown}`, {
     hint: 'packsign speaks to http and https proxies; NO_PROXY names hosts to reach without one',
   });
@@ -73,9 +74,16 @@ export function proxyName({ protocol, host }: URL): string {
   return `the proxy ${protocol}//${host}`;
 }
 
-/** The header that tells a proxy who asks; empty without a user name in its address. */
+/** The header that tells a proxy who asks; empty without a user name and a password in its address. */
 export function proxyAuthorization({ username, password }: URL): Readonly<Record<string, string>> {
-  if (username === '') return {};
-  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  if (username === '' && password === '') return {};
+  const text = `${decoded(username)}:${decoded(password)}`;
   return { 'proxy-authorization': `Basic ${Buffer.from(text).toString('base64')}` };
+}
+
+/** A `%` that escapes nothing means itself, as in curl. */
+function decoded(text: string): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (escaped) =>
+    Buffer.from(escaped.replaceAll('%', ''), 'hex').toString(),
+  );
 }

@@ -16,6 +16,8 @@ export type Reply =
       readonly from: number;
       /** Length of the whole in bytes, according to the server; null if it does not say. */
       readonly length: number | null;
+      /** Whether a body that comes to its end is the whole file; otherwise the connection may have been lost. */
+      readonly isWhole: boolean;
       readonly headers: Readonly<Record<string, string>>;
       /** Throws NETWORK, NETWORK_TIMEOUT or NETWORK_SLOW if the connection fails. */
       readonly body: AsyncIterable<Uint8Array>;

@@ -93,6 +93,8 @@ function permitted(from: URL, to: URL): URL {
   // A password that somebody else's server names is never sent.
   to.username = '';
   to.password = '';
+  // A proxy is asked for the whole address, of which this is no part.
+  to.hash = '';
   if (!isWeaker && ['http:', 'https:'].includes(to.protocol)) return to;
   throw new PacksignError('REDIRECT_REFUSED', `${from.href} redirects to ${to.href}, which protects less`, {
     hint: 'if the database is there now, name that address',
@@ -108,11 +110,16 @@ function headersFor(
     accept: '*/*',
     // The bytes as they are in the file: hashes are over those.
     'accept-encoding': 'identity',
-    ...(etag === undefined || etag === null ? {} : { 'if-none-match': etag }),
+    ...(isHeaderValue(etag) ? { 'if-none-match': etag } : {}),
     ...(from > 0 ? { range: `bytes=${from}-` } : {}),
     ...(fresh === true ? { 'cache-control': 'no-cache', pragma: 'no-cache' } : {}),
     ...(authorization === null ? {} : { authorization }),
   };
+}
+
+/** Node refuses to send anything else. */
+function isHeaderValue(text: string | null | undefined): text is string {
+  return typeof text === 'string' && /^[\t\x20-\x7e\x80-\xff]+$/.test(text);
 }
 
 async function read(
@@ -130,6 +137,8 @@ async function read(
       url: at.href,
       from,
       length: start?.length ?? (rest === null ? null : from + rest),
+      // The end of a body without a length or chunks is that of the connection.
+      isWhole: statusCode === 200 && (rest !== null || headers['transfer-encoding'] !== undefined),
       headers: plainHeaders(headers),
       body: bodyOf(response, { at, patienceMs: means.options.patienceMs }),
       cancel: () => cancel(response),
@@ -143,10 +152,10 @@ async function read(
   }
   if (statusCode === 304 && typeof request.etag === 'string') return { kind: 'unchanged' };
   if (ABSENT.has(statusCode)) return { kind: 'absent', isForbidden: statusCode === FORBIDDEN };
-  throw refusalOf(at, statusCode, headers['retry-after']);
+  throw refusalOf(at, statusCode, headers);
 }
 
-function refusalOf(at: URL, status: number, retryAfter: string | undefined): PacksignError {
+function refusalOf(at: URL, status: number, headers: IncomingMessage['headers']): PacksignError {
   if (status === 401) {
     const hint = 'put its name and password into ~/.netrc, or the header into PACKSIGN_AUTHORIZATION';
     return networkError(`${at.href} answers 401: it asks who you are`, hint);
@@ -154,14 +163,13 @@ function refusalOf(at: URL, status: number, retryAfter: string | undefined): Pac
   return networkError(`${at.href} answers ${status}`, null, {
     isFinal: !PASSING.has(status),
     isThrottling: THROTTLING.has(status),
-    waitMs: waitOf(retryAfter),
+    waitMs: waitOf(headers),
   });
 }
 
-/** `Retry-After`: seconds or a date (RFC 9110, section 10.2.3). */
-function waitOf(text: string | undefined): number {
-  if (text === undefined) return 0;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+/** `Retry-After`: seconds or a date (RFC 9110, section 10.2.3), which is one of the server's clock. */
+function waitOf({ 'retry-after': text = '', date = '' }: IncomingMessage['headers']): number {
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.parse(date);
   return Number.isFinite(ms) && ms > 0 ? ms : 0;
 }
 

@@ -55,6 +55,8 @@ async function read(network: Network, url: string, options: ReadLimits & Request
   });
 }
 
+const GZIP = Buffer.from([0x1f, 0x8b]);
+
 /** Some servers compress although they are asked not to. Throws NETWORK, also for more than the limit. */
 function plainBytes(
   bytes: Buffer,
@@ -64,9 +66,12 @@ function plainBytes(
     url,
   }: { readonly encoding: string; readonly limitBytes: number; readonly url: string },
 ): Buffer {
-  if (encoding === 'identity') return bytes;
+  const name = encoding.trim().toLowerCase();
+  const isGzip = name === 'gzip' || name === 'x-gzip';
+  // Some servers name an encoding that they did not apply.
+  if (name === '' || name === 'identity' || (isGzip && !bytes.subarray(0, 2).equals(GZIP))) return bytes;
   try {
-    if (/^(?:x-)?gzip$/i.test(encoding)) return gunzipSync(bytes, { maxOutputLength: limitBytes });
+    if (isGzip) return gunzipSync(bytes, { maxOutputLength: limitBytes });
   } catch {
     // Not gzip, or too much of it.
   }
