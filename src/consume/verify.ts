@@ -129,6 +129,12 @@ function verified(
   looked: Pick<VerifyResult, 'files' | 'findings' | 'warnings'> = NOTHING_CHECKED,
 ): Verified {
   const { status, code, message, sha256, trusted, pinnedBy, signatures, notify, accepted, bytes } = answer;
+  const uncertain = answer.notices.map((notice): Warning => ({
+    code: 'EVIDENCE_INCOMPLETE',
+    path: null,
+    message: notice,
+  }));
+  const warnings = [...uncertain, ...looked.warnings];
   const decided = { status, code: code ?? worstOf(looked.findings), message, database, sha256, trusted };
-  return { result: { ...decided, pinnedBy, signatures, notify, accepted, ...looked }, bytes };
+  return { result: { ...decided, pinnedBy, signatures, notify, accepted, ...looked, warnings }, bytes };
 }
