@@ -42,6 +42,7 @@ async function lookForKeys(sha256: string, { place, source, request }: Verifying
   try {
     const only = pins === null || pins === 'beside' ? null : new Set(pins.fingerprints);
     const fresh = await readKeysBeside(place, only);
+    if (fresh === null && source.url === null) return known;
     if (fresh === null)
       return { ...known, notices: [`ignoring ${KEYS_NAME}: there is no ${place.nameOf(KEYS_NAME)}`] };
     const { mergeCertificates } = await import('../pgp/certificates.js');
@@ -63,8 +64,8 @@ function revokerNotices({ fingerprint, revokers }: Certificate): readonly string
   return revokers
     .filter(({ isKnown }) => !isKnown)
     .map((revoker) => {
-      const missing = `the certificate of ${revoker.fingerprint} is missing, which may revoke ${fingerprint}`;
-      return `${missing}: packsign cannot tell whether it did`;
+      const right = `the key ${revoker.fingerprint} may revoke ${fingerprint}`;
+      return `${right}, and its certificate is not here: packsign cannot tell whether it did`;
     });
 }
 

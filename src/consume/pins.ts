@@ -56,7 +56,8 @@ export async function choosePins(candidates: PinCandidates): Promise<ChosenPins>
   if (published.length > 0) return pinned('option', pinsOf(published), published);
   if (signers.length > 0) return pinned('option', { fingerprints: signers, threshold: 'own' });
   if (entry != null && entry.fingerprints.length > 0) {
-    return pinned('store', entry, await readArmored(entry.certificates));
+    const only = new Set(entry.fingerprints);
+    return pinned('store', entry, await readArmored(entry.certificates, only));
   }
   if (note != null) return { ...pinned('publisher', note), accepted: note };
   if (signing.length > 0) return pinned('option', pinsOf(signing), signing);
@@ -109,9 +110,12 @@ export function requireThreshold(threshold: number, keys: number): void {
   throw new PacksignError('USAGE', `--threshold ${threshold} does not fit the ${keys} keys that are pinned`);
 }
 
-/** The certificates of an armored text of our own; none for null. */
-export async function readArmored(text: string | null): Promise<readonly Certificate[]> {
+/** The certificates of an armored text of our own, or those of some primary keys; none for null. */
+export async function readArmored(
+  text: string | null,
+  only: ReadonlySet<string> | null = null,
+): Promise<readonly Certificate[]> {
   if (text === null) return [];
   const { readCertificates } = await import('../pgp/certificates.js');
-  return await readCertificates(Buffer.from(text));
+  return await readCertificates(Buffer.from(text), { only });
 }

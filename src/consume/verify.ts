@@ -143,8 +143,14 @@ function verified(
   looked: Pick<VerifyResult, 'files' | 'findings' | 'warnings'> = NOTHING_CHECKED,
 ): Verified {
   const { sha256, trusted, pinnedBy, signatures, notify, accepted, bytes } = answer;
+  const uncertain = answer.notices.map((notice): Warning => ({
+    code: 'EVIDENCE_INCOMPLETE',
+    path: null,
+    message: notice,
+  }));
+  const warnings = [...uncertain, ...looked.warnings];
   const decision = withFindings(answer, looked.findings, tolerance);
   const { status, code, message } = decision;
   const decided = { ok: isAccepted(decision, tolerance), status, code, message, database, sha256, trusted };
-  return { result: { ...decided, pinnedBy, signatures, notify, accepted, ...looked }, bytes };
+  return { result: { ...decided, pinnedBy, signatures, notify, accepted, ...looked, warnings }, bytes };
 }

@@ -4,6 +4,7 @@ import { dearmorOnly, isBinary } from '../pgp/armor.js';
 import type { Certificate } from '../pgp/certificate.js';
 import { inspectCertificate } from '../pgp/certificate.js';
 import { subjectOf } from '../pgp/components.js';
+import { mergeCertificates } from '../pgp/merge.js';
 import { isMadeBy } from '../pgp/self-signatures.js';
 import type { Packet } from '../pgp/packets.js';
 import { splitPackets, TAG } from '../pgp/packets.js';
@@ -33,11 +34,15 @@ export async function applyRevocation(
 ): Promise<Certificate | null> {
   const packet = revocationPacket(bytes);
   if (packet === null) throw malformed(KEY_FILE, 'is not a revocation certificate');
-  for (const { anatomy, primary: key } of certificates) {
+  for (const certificate of certificates) {
+    const { anatomy, primary: key } = certificate;
     const subject = subjectOf(anatomy.primary, anatomy);
     if (key.packet === null || !(await isMadeBy(packet, key.packet, subject))) continue;
     const primary = { ...anatomy.primary, signatures: [...anatomy.primary.signatures, packet] };
-    return await inspectCertificate({ ...anatomy, primary }, CERTIFICATE_FILE);
+    const revoked = await inspectCertificate({ ...anatomy, primary }, CERTIFICATE_FILE);
+    // What other keys signed was checked before.
+    const [merged = revoked] = await mergeCertificates([certificate], [revoked]);
+    return merged;
   }
   return null;
 }

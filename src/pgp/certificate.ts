@@ -1,7 +1,7 @@
 import type { AnyKeyPacket } from 'openpgp';
 import type { Algorithm } from './algorithm.js';
 import { algorithmOf, unknownAlgorithm } from './algorithm.js';
-import { COMPONENT_LIMIT, COMPONENT_LIMIT_BYTES, newBudget, signatureCost } from './budget.js';
+import { COMPONENT_LIMIT, COMPONENT_LIMIT_BYTES, newBudget } from './budget.js';
 import type { Budget } from './budget.js';
 import { assemblePackets, joinCopies, nameOf, subjectOf } from './components.js';
 import type { Component, Components } from './components.js';
@@ -88,9 +88,7 @@ export async function inspectCertificate(
       issuer: primary,
       subject: subjectOf(component, components),
       ...(await signedKey(component, primary)),
-      spend: (key: AnyKeyPacket) => {
-        budget.spend(signatureCost(key));
-      },
+      budget,
     };
     const statements: Statement[] = [];
     for (const one of verified.get(nameOf(component)) ?? [])

@@ -42,7 +42,7 @@ export async function readCertificates(
   const wanted = Array.from(copies).filter(([fingerprint]) => only?.has(fingerprint) !== false);
   if (wanted.length > CERTIFICATE_LIMIT)
     throw malformed(CERTIFICATE_FILE, `holds more than ${CERTIFICATE_LIMIT} keys`);
-  const budget = newBudget(CERTIFICATE_FILE);
+  const budget = newBudget(CERTIFICATE_FILE, { isPinned: only !== null });
   const certificates: Certificate[] = [];
   for (const [, components] of wanted)
     certificates.push(await inspectCertificate(joinCopies(components), CERTIFICATE_FILE, budget));

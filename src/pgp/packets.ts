@@ -21,6 +21,9 @@ export const TAG = {
   padding: 21,
 } as const;
 
+/** The most packets in a file: so many small ones take a second to split (threat T29). */
+const PACKET_LIMIT = 50_000;
+
 interface Header {
   readonly tag: number;
   /** Where the body begins, from the header on. */
@@ -32,7 +35,8 @@ interface Header {
  * Splits a binary sequence into all its packets. OpenPGP.js skips those it does not know, which would hide what a file
  * really holds.
  *
- * @throws {PacksignError} the origin's code: no packet at all, a truncated one, or a partial or indeterminate length.
+ * @throws {PacksignError} the origin's code: no packet at all, a truncated one, a partial or indeterminate length,
+ * or more than 50,000.
  */
 export function splitPackets(binary: Uint8Array, origin: Origin): readonly Packet[] {
   const packets: Packet[] = [];
@@ -44,6 +48,7 @@ export function splitPackets(binary: Uint8Array, origin: Origin): readonly Packe
       throw malformed(origin, `is not a sequence of OpenPGP packets (byte ${at})`);
     }
     at = start + header.length;
+    if (packets.length === PACKET_LIMIT) throw malformed(origin, `holds more than ${PACKET_LIMIT} packets`);
     packets.push({ tag: header.tag, body: binary.subarray(start, at) });
   }
   if (packets.length === 0) throw malformed(origin, 'is empty');

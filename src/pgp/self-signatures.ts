@@ -1,5 +1,7 @@
 import { enums } from 'openpgp';
 import type { AnyKeyPacket, SignaturePacket } from 'openpgp';
+import { signatureCost } from './budget.js';
+import type { Budget } from './budget.js';
 import type { Packet } from './packets.js';
 import { TAG, joinPackets, splitPackets } from './packets.js';
 import { CERTIFICATE_FILE } from './origin.js';
@@ -82,7 +84,7 @@ export interface StatementContext {
   readonly subkey: AnyKeyPacket | null;
   /** When the key was created whose expiry the self-signatures set. */
   readonly keyCreated: Date;
-  readonly spend: (key: AnyKeyPacket) => void;
+  readonly budget: Budget;
 }
 
 const SOFT_REASONS: ReadonlySet<number | null> = new Set([
@@ -276,7 +278,7 @@ interface Back {
 /** The signature by which a subkey agrees to sign for the primary key: in either area, since it proves itself. */
 async function backSignature(
   { parts, unhashed }: Verified,
-  { subkey, subject, spend }: StatementContext,
+  { subkey, subject, budget }: StatementContext,
 ): Promise<Back | null> {
   if (subkey === null) return null;
   for (const [area, isUnhashed] of [
@@ -288,8 +290,10 @@ async function backSignature(
       if (back?.type !== SIGNED_BACK || !STRONG_HASHES.has(back.hashAlgorithm)) continue;
       const packet = packetWith(back, issuerHint(back, subkey));
       if (understood(packet) === null) continue;
-      spend(subkey);
-      if (await isSignedBy(back, subkey, subject)) return { body: packet.body, isUnhashed };
+      budget.spend(signatureCost(subkey));
+      if (!(await isSignedBy(back, subkey, subject))) continue;
+      budget.refund(signatureCost(subkey));
+      return { body: packet.body, isUnhashed };
     }
   }
   return null;

@@ -103,7 +103,9 @@ export async function signedOne(
   const algorithm: number = primary.algorithm;
   for (const parts of variants.filter(({ keyAlgorithm }) => keyAlgorithm === algorithm)) {
     budget.spend(signatureCost(primary));
-    if (await isSignedBy(parts, primary, subject)) return parts;
+    if (!(await isSignedBy(parts, primary, subject))) continue;
+    budget.refund(signatureCost(primary));
+    return parts;
   }
   return null;
 }
