@@ -11,7 +11,22 @@ import { fetchSource, fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
 import { NO_PINS, pinsOf, readNamedKeys, requireThreshold } from './pins.js';
 import { sourceUnder } from './sources.js';
-import type { TrustAddOptions } from './trust.js';
+import type { Run } from '../run.js';
+
+/** How a user wants to trust a database: exactly one of keys or fingerprints, `blindly`, and `via`. */
+export interface GroundsOptions {
+  readonly run: Run;
+  /** Certificates, or the path of a file with them: all of their primaries are pinned. */
+  readonly keys: Uint8Array | string | null;
+  /** Primary fingerprints to pin, as people write them; their certificates come from `keys`, else from `keys.asc` beside the database. */
+  readonly fingerprints: readonly string[];
+  /** Pins nothing. */
+  readonly blindly: boolean;
+  /** Name of a trusted database that vouches for this one. */
+  readonly via: string | null;
+  /** Null asks for all keys that are given, or for as many as the database does that vouches (`via`). */
+  readonly threshold: number | null;
+}
 
 /** Why a database is to be trusted, and by which keys. */
 export interface ChosenGrounds {
@@ -32,7 +47,7 @@ export interface ChosenGrounds {
 export async function chooseGrounds(
   network: Network,
   url: string,
-  options: TrustAddOptions,
+  options: GroundsOptions,
 ): Promise<ChosenGrounds> {
   const { keys, blindly, via, threshold } = options;
   const fingerprints = options.fingerprints.map(parseFingerprint);
@@ -93,7 +108,7 @@ function pick(
 async function vouched(
   network: Network,
   url: string,
-  options: TrustAddOptions & { readonly via: string },
+  options: GroundsOptions & { readonly via: string },
 ): Promise<ChosenGrounds> {
   const { via } = options;
   const fetched = await fetchThrough(network, via, { ...NO_PINS, run: options.run });
@@ -150,7 +165,7 @@ export interface Examined {
 export async function examine(
   network: Network,
   { url, certificates, threshold, isSaid }: { url: string } & ChosenGrounds,
-  { run, via }: TrustAddOptions,
+  { run, via }: GroundsOptions,
 ): Promise<Examined> {
   const look = async (least: number): Promise<FetchedDatabase> => {
     const pins = certificates.length === 0 ? null : pinsOf(certificates, least);

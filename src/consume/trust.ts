@@ -15,6 +15,7 @@ import { acceptedNote } from './remember.js';
 import { damagedEntry, trustedIn } from './sources.js';
 import { storedCertificates } from './stored-certificates.js';
 import { chooseGrounds, examine } from './trust-grounds.js';
+import type { GroundsOptions } from './trust-grounds.js';
 import { changeTrust, writeAcceptedHashes } from './trust-store.js';
 
 /** A run that may write a trust store. */
@@ -42,17 +43,8 @@ export interface TrustOffer {
   readonly grounds: Grounds;
 }
 
-export interface TrustAddOptions extends TrustOptions {
-  /** Certificates, or the path of a file with them: all of their primaries are pinned. */
-  readonly keys: Uint8Array | string | null;
-  /** Primary fingerprints to pin, as people write them; their certificates come from `keys`, else from `keys.asc` beside the database. */
-  readonly fingerprints: readonly string[];
-  /** Pins nothing. */
-  readonly blindly: boolean;
-  /** Name of a trusted database that vouches for this one. */
-  readonly via: string | null;
-  /** Null asks for all keys that are given, or for as many as the database does that vouches (`via`). */
-  readonly threshold: number | null;
+export interface TrustAddOptions extends TrustOptions, GroundsOptions {
+  readonly run: TrustRun;
   readonly name: string | null;
   /** Called before the store changes; false ends with NOT_CONFIRMED. */
   readonly confirm: (offer: TrustOffer) => Promise<boolean>;
