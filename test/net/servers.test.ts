@@ -117,7 +117,7 @@ async function useAll(url: string, environment: Readonly<Record<string, string>>
   expectFiles(place, ['demo-1.0.tar.gz', ...ODD, 'big-1.0.tar.gz']);
   // Nothing else, no part of a file above all.
   expect(readdirSync(place.path('out'))).toHaveLength(2 + ODD.length);
-  expect(await json('verify', url, '--as-stranger')).toMatchObject({ good: true });
+  expect(await json('verify', url, '--as-stranger')).toMatchObject({ ok: true });
 }
 
 /** In a process of its own, where an error in an event of a socket could not hide. */
