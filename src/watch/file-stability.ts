@@ -89,7 +89,8 @@ export function trackFiles(options: FileStabilityOptions): FileStability {
       Object.assign(memory, { known, pending, firstReadyMs: null, isFirst: false } satisfies Memory);
     },
     nextMs: () => {
-      const times = Array.from(memory.pending.values(), stableMs).filter((time) => time > nowMs());
+      // Some may have become stable during a cycle: then look again at once.
+      const times = Array.from(memory.pending.values(), stableMs);
       if (memory.firstReadyMs === null) return times.length === 0 ? null : Math.min(...times);
       const lastMs = times.length === 0 ? Infinity : Math.max(...times);
       return Math.min(memory.firstReadyMs + PATIENCE * settleMs, lastMs);

@@ -158,6 +158,19 @@ describe('files that are there at the beginning', () => {
     expect(rest).toEqual([]);
   });
 
+  test.each([true, false])(
+    'have another cycle at once if they become stable during the first one (--once: %s)',
+    async (once) => {
+      drop('a-1.tar.gz');
+      write('b-1.tar.gz');
+      const [first, second, ...rest] = await play([], { once, onTurn: () => 1.5 * SETTLE_MS });
+      expect(first).toMatchObject({ stable: ['a-1.tar.gz'], unstable: ['b-1.tar.gz'] });
+      expect(second).toMatchObject({ stable: ['a-1.tar.gz', 'b-1.tar.gz'], unstable: [], changed: true });
+      expect(second!.atMs).toBeLessThanOrEqual(1.5 * SETTLE_MS + 100);
+      expect(rest).toEqual([]);
+    },
+  );
+
   test('have a cycle even if there are none', async () => {
     expect(await play([])).toEqual([{ atMs: 0, stable: [], unstable: [], changed: false }]);
   });
