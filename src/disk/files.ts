@@ -60,9 +60,10 @@ export function readBounded(
   }
   try {
     return closing(fd, () => {
-      if (!fstatSync(fd).isFile()) throw new PacksignError(codes.misfit, `${path} is not a regular file`);
-      if (before !== null && hasBytes(fd, before)) return before;
-      return readUpTo(fd, { path, limitBytes, code: codes.tooLarge });
+      const stats = fstatSync(fd);
+      if (!stats.isFile()) throw new PacksignError(codes.misfit, `${path} is not a regular file`);
+      if (before !== null && stats.size === before.length && hasBytes(fd, before)) return before;
+      return readUpTo(fd, { path, size: stats.size, limitBytes, code: codes.tooLarge });
     });
   } catch (error) {
     throw error instanceof PacksignError ? error : unreadable(path, error);
@@ -80,9 +81,8 @@ export function kindOf(path: string): 'file' | 'folder' | 'other' | null {
   }
 }
 
-/** Compares piece by piece, because a second copy of a large file would cost memory, and its release time. */
+/** Whether a file of this size has these bytes. Compares piece by piece, because a second copy of a large file would cost memory, and its release time. */
 function hasBytes(fd: number, bytes: Buffer): boolean {
-  if (fstatSync(fd).size !== bytes.length) return false;
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   for (let at = 0; at < bytes.length;) {
     const length = readSync(fd, piece, 0, Math.min(PIECE_BYTES, bytes.length - at), at);
@@ -94,10 +94,9 @@ function hasBytes(fd: number, bytes: Buffer): boolean {
 
 function readUpTo(
   fd: number,
-  { path, limitBytes, code }: { path: string; limitBytes: number; code: ErrorCode },
+  { path, size, limitBytes, code }: { path: string; size: number; limitBytes: number; code: ErrorCode },
 ): Buffer {
   const tooLarge = () => new PacksignError(code, `${path} is larger than ${limitBytes} bytes`);
-  const size = fstatSync(fd).size;
   if (size > limitBytes) throw tooLarge();
   // One byte more than its size, to notice growth.
   let bytes = Buffer.allocUnsafe(size + 1);

@@ -36,6 +36,7 @@ function readOnce(published: Published, path: string): Buffer | null {
   const stats = lstatSync(file);
   if (!stats.isFile() || stats.size > SECRET_LIMIT_BYTES) return null;
   if (isPublishedName(path)) return published.bytes(path);
-  const isSignature = path === signaturePath(published.sha256() ?? '');
+  const sha256 = published.sha256();
+  const isSignature = sha256 !== null && path === signaturePath(sha256);
   return isSignature ? published.signature() : readBounded(file, SECRET_LIMIT_BYTES);
 }

@@ -90,10 +90,9 @@ export function trackFiles(options: FileStabilityOptions): FileStability {
     },
     nextMs: () => {
       // Some may have become stable during a cycle: then look again at once.
-      const times = Array.from(memory.pending.values(), stableMs);
-      if (memory.firstReadyMs === null) return times.length === 0 ? null : Math.min(...times);
-      const lastMs = times.length === 0 ? Infinity : Math.max(...times);
-      return Math.min(memory.firstReadyMs + PATIENCE * settleMs, lastMs);
+      const times = Array.from(memory.pending.values(), stableMs).sort((a, b) => a - b);
+      if (memory.firstReadyMs === null) return times[0] ?? null;
+      return Math.min(memory.firstReadyMs + PATIENCE * settleMs, times.at(-1) ?? Infinity);
     },
   };
 }

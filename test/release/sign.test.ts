@@ -364,16 +364,20 @@ describe('ARCHIVE_DIFFERS: files must match the waiting database', () => {
 });
 
 describe('T19, SECRET_IN_DIRECTORY: does not publish a folder that holds a secret key', () => {
-  test.each(['secret.asc', 'sub/notes.txt', '.hidden', 'signatures/old.asc', 'assets/x.js'])(
-    '%s',
-    async (name) => {
-      place.write(`dist/${name}`, `notes\n${ann.secret}`);
-      expect(await refusal(RELEASE)).toEqual(['SECRET_IN_DIRECTORY', 1]);
-      await succeed(['build', 'dist', '--maintainer', 'Ann']);
-      expect(await refusal(SIGN)).toEqual(['SECRET_IN_DIRECTORY', 1]);
-      expect(await refusal([...SIGN, '--without-archives'])).toEqual(['SECRET_IN_DIRECTORY', 1]);
-    },
-  );
+  test.each([
+    'secret.asc',
+    'sub/notes.txt',
+    '.hidden',
+    'signatures/old.asc',
+    'signatures/.asc',
+    'assets/x.js',
+  ])('%s', async (name) => {
+    place.write(`dist/${name}`, `notes\n${ann.secret}`);
+    expect(await refusal(RELEASE)).toEqual(['SECRET_IN_DIRECTORY', 1]);
+    await succeed(['build', 'dist', '--maintainer', 'Ann']);
+    expect(await refusal(SIGN)).toEqual(['SECRET_IN_DIRECTORY', 1]);
+    expect(await refusal([...SIGN, '--without-archives'])).toEqual(['SECRET_IN_DIRECTORY', 1]);
+  });
 
   test('reports it even if there is nothing to sign', async () => {
     await succeed(RELEASE);

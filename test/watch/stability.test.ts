@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FileEvents } from '../../src/watch/file-events.js';
+import { trackFiles } from '../../src/watch/file-stability.js';
 import { stableStates } from '../../src/watch/stability.js';
 import type { DirectoryState } from '../../src/watch/stability.js';
 
@@ -170,6 +171,20 @@ describe('files that are there at the beginning', () => {
       expect(rest).toEqual([]);
     },
   );
+
+  test('may be 200,000 that somebody is writing', () => {
+    const nowMs = Date.now();
+    const changed = BigInt(nowMs) * 1_000_000n;
+    const identity = { device: 1n, size: 1n, modified: changed, changed };
+    const files = Array.from({ length: 200_000 }, (_, index) => ({
+      path: `f-${index}.tar.gz`,
+      identity: { ...identity, inode: BigInt(index) },
+    }));
+    const tracked = trackFiles({ settleMs: SETTLE_MS, nowMs: () => nowMs, arrivals: undefined });
+    const { unstable } = tracked.see({ files, others: [], folders: [], warnings: [] });
+    expect(unstable.size).toBe(files.length);
+    expect(tracked.nextMs()).toBe(nowMs + SETTLE_MS);
+  });
 
   test('have a cycle even if there are none', async () => {
     expect(await play([])).toEqual([{ atMs: 0, stable: [], unstable: [], changed: false }]);
