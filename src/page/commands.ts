@@ -35,7 +35,8 @@ export function commandsFor(source: CommandSource): readonly CommandLine[] {
 
 function packsign({ fingerprints, threshold }: CommandSource, url: string): CommandLine {
   const pins = fingerprints.map((fingerprint) => ` --fingerprint ${fingerprint}`).join('');
-  const least = threshold > 1 ? ` --threshold ${threshold}` : '';
+  // Without the option, all of the keys must have signed.
+  const least = threshold === fingerprints.length ? '' : ` --threshold ${threshold}`;
   return {
     id: 'packsign',
     title: 'packsign',

@@ -42,7 +42,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[], input?: 
   ['verify', ['verify', 'dist', ...FROM]],
   ['list', ['list', 'dist', ...FROM]],
   ['key publish', ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']],
-  ['trust add', ['trust', 'add', 'URL', ...FROM, '--name', 'ours']],
+  ['trust add', ['trust', 'add', 'URL', ...FROM, '--threshold', '1', '--name', 'ours']],
   ['trust list', ['trust', 'list']],
   ['trust refresh', ['trust', 'refresh', 'ours']],
   ['trust export', ['trust', 'export']],

@@ -83,7 +83,11 @@ beforeAll(async () => {
     place.write(`${name}/demo-1.0.tar.gz`, sdist('demo', '1.0'));
     words.set(name.toUpperCase(), `file://${place.path(name)}/`);
   }
-  const env = { PACKSIGN_PASSPHRASE: PASSPHRASE, XDG_CONFIG_HOME: place.path('config') };
+  const env = {
+    PACKSIGN_PASSPHRASE: PASSPHRASE,
+    XDG_CONFIG_HOME: place.path('config'),
+    XDG_CACHE_HOME: place.path('cache'),
+  };
   const carryOut = async (...args: readonly string[]) => {
     const { status, stderr } = await place.packsign(
       args.map((word) => words.get(word) ?? word),

@@ -53,6 +53,25 @@ describe('packsign page', () => {
     expect(html).toMatch(/openpgp\/LICENSE\.txt".*openpgp\/GPL-3\.0\.txt"/);
   });
 
+  it('gives a command that trusts the database as it is signed, where fewer than all of the keys sign', async () => {
+    const place = await published();
+    const bob = await newKey('Bob');
+    place.write('bob.pub.asc', bob.certificate);
+    const signers = [key, bob].flatMap(({ fingerprint }) => ['--signers', fingerprint]);
+    for (const args of [
+      ['key', 'publish', 'dist', '--certificate', 'bob.pub.asc'],
+      ['build', 'dist', '--key', 'key.asc', ...signers],
+    ]) {
+      const run = await place.packsign(args);
+      expect(run.status, run.stderr).toBe(0);
+    }
+    const [line = ''] = /packsign trust add [^<\n]*/.exec(await pageOf(place)) ?? [];
+    expect(line).toContain(` --fingerprint ${bob.fingerprint}`);
+    const options = line.slice(line.indexOf(' --fingerprint')).trim().split(' ');
+    const added = await place.packsign(['trust', 'add', `file://${place.path('dist')}`, ...options]);
+    expect(added.status, added.stderr).toBe(0);
+  });
+
   it('is reproducible, and says if it wrote nothing', async () => {
     const [one, other] = [await published(), await published()];
     expect(one.text('dist/packages.plist')).toBe(other.text('dist/packages.plist'));
