@@ -13,8 +13,8 @@ export interface Content {
   readonly digest: (algorithm: ContentHash, tail: Uint8Array) => Uint8Array;
 }
 
-export type ContentHash =
-  'sha1' | 'ripemd160' | 'sha224' | 'sha256' | 'sha384' | 'sha512' | 'sha3-256' | 'sha3-512';
+/** The hashes in use. Others are rare: OpenPGP.js computes them, and browsers load the code for them only then. */
+export type ContentHash = 'sha1' | 'sha256' | 'sha384' | 'sha512';
 
 export function contentOf(bytes: Uint8Array): Content {
   const states = new Map<ContentHash, Hash>();

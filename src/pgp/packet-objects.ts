@@ -55,6 +55,9 @@ interface Verifier {
     config: Config,
   ): Promise<void>;
 }
+interface Hashing {
+  hash(type: number, data: object, bytes: Uint8Array): Promise<Uint8Array>;
+}
 interface Signing {
   sign(key: AnySecretKeyPacket, data: object, date: Date, detached: boolean, config: Config): Promise<void>;
 }
@@ -125,13 +128,17 @@ const OVER_DIGEST: ReadonlySet<number | null> = new Set([
 
 const HASH_NAMES: ReadonlyMap<number, ContentHash> = new Map([
   [enums.hash.sha1, 'sha1'],
-  [enums.hash.ripemd, 'ripemd160'],
-  [enums.hash.sha224, 'sha224'],
   [enums.hash.sha256, 'sha256'],
   [enums.hash.sha384, 'sha384'],
   [enums.hash.sha512, 'sha512'],
-  [enums.hash.sha3_256, 'sha3-256'],
-  [enums.hash.sha3_512, 'sha3-512'],
+]);
+
+/** Old signatures, or those of few programs. */
+const RARE_HASHES: ReadonlySet<number> = new Set([
+  enums.hash.ripemd,
+  enums.hash.sha224,
+  enums.hash.sha3_256,
+  enums.hash.sha3_512,
 ]);
 
 /**
@@ -162,12 +169,15 @@ function hashOnce(signature: SignaturePacket, over: Subject): void {
 }
 
 /** The digest of a version 4 signature over this content; null for MD5 and for hashes that nobody knows. */
-export function digestOf(
+export async function digestOf(
   content: Content,
   { hashAlgorithm, signed }: { readonly hashAlgorithm: number; readonly signed: Uint8Array },
-): Uint8Array | null {
+): Promise<Uint8Array | null> {
   const name = HASH_NAMES.get(hashAlgorithm);
-  return name === undefined ? null : content.digest(name, tailOf(signed));
+  if (name !== undefined) return content.digest(name, tailOf(signed));
+  if (!RARE_HASHES.has(hashAlgorithm)) return null;
+  const packet = Object.assign(new SignaturePacket(), { hashAlgorithm }) as unknown as Hashing;
+  return await packet.hash(0, {}, Buffer.concat([content.bytes, tailOf(signed)]));
 }
 
 /** What a signature over a key, a user id or a subkey hashes before itself (RFC 9580 §5.2.4). */

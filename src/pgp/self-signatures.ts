@@ -119,7 +119,7 @@ export async function isSignedBy(
   over: KeySubject,
 ): Promise<boolean> {
   const bare = Buffer.concat([signed.subarray(0, 4), Uint8Array.of(0, 6, 5, SUBPACKET.created, 0, 0, 0, 0)]);
-  const digest = digestOf(contentOf(signedBytes(over)), { hashAlgorithm, signed });
+  const digest = await digestOf(contentOf(signedBytes(over)), { hashAlgorithm, signed });
   if (digest === null) return false;
   try {
     const signature = readSignaturePacket(packetWith({ signed: bare, rest }, [issuerOf(issuer)]).body);

@@ -237,6 +237,19 @@ describe('T27: unhashed data and places decide nothing', () => {
     expect(statusOf(await read([...packetsOf(ann), revocation]))).toBe('revoked');
   });
 
+  test.each(['sha1', 'ripemd', 'sha224', 'sha384', 'sha512', 'sha3_256', 'sha3_512'] as const)(
+    'a revocation over %s counts',
+    async (hash) => {
+      const revocation = await signature(primaryOf(rex), keyOf(rex), {
+        type: type.keyRevocation,
+        hash: enums.hash[hash],
+        prepare: stolen,
+      });
+      const certificate = await read([...packetsOf(rex), revocation]);
+      expect(signingStatus(certificate, day(20)).kind).toBe('revoked');
+    },
+  );
+
   test('what a stranger signed is neither counted nor written', async () => {
     const clean = await read(packetsOf(ann));
     const forged = [await subkeyRevocation(bob), await keyRevocation(bob)];
