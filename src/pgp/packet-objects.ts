@@ -114,12 +114,6 @@ export function fingerprintOf(body: Uint8Array): string {
   return createHash('sha1').update(hashedKey(body).writeForHash()).digest('hex').toUpperCase();
 }
 
-/** Key id of a signature's issuer, 16 upper-case hex digits, or null if it names none. */
-export function issuerKeyId(signature: SignaturePacket): string | null {
-  const id = signature.issuerKeyID.toHex().toUpperCase();
-  return /^0*$/.test(id) ? null : id;
-}
-
 /** Signatures by these algorithms need only the digest; for the others OpenPGP.js needs the bytes themselves. */
 const OVER_DIGEST: ReadonlySet<number | null> = new Set([
   enums.publicKey.eddsaLegacy,
@@ -128,17 +122,13 @@ const OVER_DIGEST: ReadonlySet<number | null> = new Set([
 
 const HASH_NAMES: ReadonlyMap<number, ContentHash> = new Map([
   [enums.hash.sha1, 'sha1'],
+  [enums.hash.ripemd, 'ripemd160'],
+  [enums.hash.sha224, 'sha224'],
   [enums.hash.sha256, 'sha256'],
   [enums.hash.sha384, 'sha384'],
   [enums.hash.sha512, 'sha512'],
-]);
-
-/** Old signatures, or those of few programs. */
-const RARE_HASHES: ReadonlySet<number> = new Set([
-  enums.hash.ripemd,
-  enums.hash.sha224,
-  enums.hash.sha3_256,
-  enums.hash.sha3_512,
+  [enums.hash.sha3_256, 'sha3-256'],
+  [enums.hash.sha3_512, 'sha3-512'],
 ]);
 
 /**
@@ -160,11 +150,12 @@ export function presetDigest(signature: SignaturePacket, digest: Uint8Array): vo
  * each signature: seconds and hundreds of megabytes for a large database.
  */
 function hashOnce(signature: SignaturePacket, over: Subject): void {
-  const name = HASH_NAMES.get(signature.hashAlgorithm ?? -1);
-  if (!isContent(over) || name === undefined || !OVER_DIGEST.has(signature.publicKeyAlgorithm)) return;
+  const hashAlgorithm = signature.hashAlgorithm ?? -1;
+  if (!isContent(over) || !HASH_NAMES.has(hashAlgorithm) || !OVER_DIGEST.has(signature.publicKeyAlgorithm))
+    return;
   Object.assign(signature, {
     toHash: () => null,
-    hash: () => Promise.resolve(over.digest(name, tailOf(signature.signatureData ?? new Uint8Array()))),
+    hash: () => digestOf(over, { hashAlgorithm, signed: signature.signatureData ?? new Uint8Array() }),
   });
 }
 
@@ -174,10 +165,10 @@ export async function digestOf(
   { hashAlgorithm, signed }: { readonly hashAlgorithm: number; readonly signed: Uint8Array },
 ): Promise<Uint8Array | null> {
   const name = HASH_NAMES.get(hashAlgorithm);
-  if (name !== undefined) return content.digest(name, tailOf(signed));
-  if (!RARE_HASHES.has(hashAlgorithm)) return null;
-  const packet = Object.assign(new SignaturePacket(), { hashAlgorithm }) as unknown as Hashing;
-  return await packet.hash(0, {}, Buffer.concat([content.bytes, tailOf(signed)]));
+  if (name === undefined) return null;
+  const tail = tailOf(signed);
+  const hashing = Object.assign(new SignaturePacket(), { hashAlgorithm }) as unknown as Hashing;
+  return content.digest(name, tail) ?? (await hashing.hash(0, {}, Buffer.concat([content.bytes, tail])));
 }
 
 /** What a signature over a key, a user id or a subkey hashes before itself (RFC 9580 §5.2.4). */

@@ -1,18 +1,18 @@
 import { enums } from 'openpgp';
 import type { AnyKeyPacket } from 'openpgp';
 import type { Budget } from './budget.js';
-import { SELF_SIGNATURE_LIMIT, digestCost, signatureCost } from './budget.js';
+import { SELF_SIGNATURE_LIMIT, digestCost } from './budget.js';
+import { firstSigned } from './check-signature.js';
 import { contentOf } from './content.js';
 import type { Content } from './content.js';
 import type { Component, Components } from './components.js';
 import { nameOf, subjectOf } from './components.js';
 import type { Origin } from './origin.js';
 import { malformed } from './origin.js';
-import type { KeySubject } from './packet-objects.js';
 import { digestOf, fingerprintOf, signedBytes } from './packet-objects.js';
 import { TAG } from './packets.js';
 import type { Packet } from './packets.js';
-import { isRevocationType, isSignedBy } from './self-signatures.js';
+import { isRevocationType } from './self-signatures.js';
 import type { Verified } from './self-signatures.js';
 import { issuersIn, partsOf, SUBPACKET } from './signature-parts.js';
 import type { SignatureParts, Subpacket } from './signature-parts.js';
@@ -53,7 +53,6 @@ type Copies = Omit<LooseSignature, 'target'>;
 /** A part of a certificate, and how to hash it. */
 interface Target {
   readonly name: string;
-  readonly subject: KeySubject;
   readonly content: Content;
   readonly fits: (type: number) => boolean;
 }
@@ -87,27 +86,14 @@ export async function sortSignatures(
       const variants = await matching(copies.variants, target.content);
       if (variants.length === 0) continue;
       const isOwn = own.includes(copies);
-      const parts = isOwn ? await signedOne(variants, { primary, budget, subject: target.subject }) : null;
+      const parts = isOwn
+        ? await firstSigned(variants, { issuer: primary, budget, content: target.content })
+        : null;
       if (parts !== null) verified.get(target.name)?.push({ parts, unhashed: copies.unhashed });
       else if (mayBeByOthers(first(copies))) loose.push({ ...copies, target: target.name, variants });
     }
   }
   return { verified, loose };
-}
-
-/** The first of these copies that a key made; null if none. */
-export async function signedOne(
-  variants: readonly SignatureParts[],
-  { primary, budget, subject }: Pick<SortContext, 'primary' | 'budget'> & { readonly subject: KeySubject },
-): Promise<SignatureParts | null> {
-  const algorithm: number = primary.algorithm;
-  for (const parts of variants.filter(({ keyAlgorithm }) => keyAlgorithm === algorithm)) {
-    budget.spend(signatureCost(primary));
-    if (!(await isSignedBy(parts, primary, subject))) continue;
-    budget.refund(signatureCost(primary));
-    return parts;
-  }
-  return null;
 }
 
 function mayBeByOthers({ type }: SignatureParts): boolean {
@@ -154,12 +140,10 @@ function mayProveItself({ type }: Subpacket): boolean {
 }
 
 function targetOf(component: Component, components: Components): Target {
-  const subject = subjectOf(component, components);
   const types = TYPES[component.packet.tag] ?? new Set();
   return {
     name: nameOf(component),
-    subject,
-    content: contentOf(signedBytes(subject)),
+    content: contentOf(signedBytes(subjectOf(component, components))),
     fits: (type) => types.has(type),
   };
 }

@@ -21,6 +21,10 @@ export interface Hash {
   digest(encoding: 'hex'): string;
 }
 
+export function getHashes(): readonly string[] {
+  return Object.keys(ALGORITHMS);
+}
+
 export function createHash(algorithm: keyof typeof ALGORITHMS): Hash {
   return hashOf(ALGORITHMS[algorithm].create());
 }
