@@ -1,6 +1,8 @@
 import { enums, PublicKeyPacket, SignaturePacket } from 'openpgp';
 import type { AnySecretKeyPacket, PrivateKey } from 'openpgp';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describeKey } from '../../src/keys/describe.js';
+import { readSecretKey } from '../../src/signers/secret-key.js';
 import { isCertifiedBy } from '../../src/pgp/certification.js';
 import type { Certificate } from '../../src/pgp/certificates.js';
 import {
@@ -10,7 +12,7 @@ import {
   signingStatus,
 } from '../../src/pgp/certificates.js';
 import { encodeArmor } from '../../src/pgp/armor.js';
-import { CERTIFICATE_FILE } from '../../src/pgp/origin.js';
+import { CERTIFICATE_FILE, KEY_FILE } from '../../src/pgp/origin.js';
 import { hashedKey, publicPacketOf } from '../../src/pgp/packet-objects.js';
 import type { KeySubject } from '../../src/pgp/packet-objects.js';
 import { joinPackets, splitPackets } from '../../src/pgp/packets.js';
@@ -289,6 +291,28 @@ describe('T27: a designated revoker revokes', () => {
       expect(statusOf(later!)).toBe('revoked');
       expect(statusOf((await mergeCertificates([missing], [alone]))[0]!)).toBe('revoked');
     }
+  });
+
+  test('also in a file with the secret key, and wherever a revocation stands there', async () => {
+    const secret = [...splitPackets(ann.write(), KEY_FILE)];
+    expect((await describeKey(joinPackets(secret), day(20))).problem).toBe(null);
+    const anns = [...packetsOf(ann), await designating(ann, bob), await keyRevocation(bob)];
+    const { binary } = await read([...anns, ...packetsOf(bob)], new Set([fingerprint(ann)]));
+    // It carries the revoker's key along.
+    const written = splitPackets(binary, CERTIFICATE_FILE).filter(({ tag }) => tag === 2);
+    const revoked = await describeKey(joinPackets([...secret, ...written]), day(20));
+    expect([revoked.problem, revoked.revokers]).toEqual([
+      expect.stringContaining('was revoked'),
+      [{ fingerprint: fingerprint(bob), isKnown: true }],
+    ]);
+    const opened = readSecretKey(joinPackets([...secret, ...written]), {
+      passphrase: () => Promise.resolve(null),
+      date: day(20),
+    });
+    await expect(opened).rejects.toMatchObject({ code: 'KEY_REVOKED' });
+    const unreadable = { tag: 7, body: Buffer.from([4, 0, 0, 0, 1, 99, 1, 2, 3]) };
+    const behind = [...secret, unreadable, await keyRevocation(ann)];
+    expect((await describeKey(joinPackets(behind), day(20))).problem).toContain('was revoked');
   });
 
   test('but nobody else does, and no key is one that the primary key did not name', async () => {
