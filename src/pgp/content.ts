@@ -16,7 +16,7 @@ export interface Content {
 export type ContentHash =
   'sha1' | 'ripemd160' | 'sha224' | 'sha256' | 'sha384' | 'sha512' | 'sha3-256' | 'sha3-512';
 
-/** Browsers lack the rare ones: OpenPGP.js computes these, and loads the code for them only then. */
+/** Code for browsers has the usual ones; OpenPGP.js computes the others. */
 const CAN_HASH: ReadonlySet<string> = new Set(getHashes());
 
 export function contentOf(bytes: Uint8Array): Content {

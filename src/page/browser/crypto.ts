@@ -1,12 +1,12 @@
 import { sha1 } from '@noble/hashes/legacy.js';
-import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { Buffer } from './buffer.js';
 
 /**
  * The parts of `node:crypto` that packsign uses, for browsers: the bundler replaces the module with it. WebCrypto cannot
- * hash piece by piece, nor synchronously.
+ * hash piece by piece, nor synchronously. Other hashes than these are rare: there OpenPGP.js asks WebCrypto.
  */
-const ALGORITHMS = { sha1, sha256, sha384, sha512 } as const;
+const ALGORITHMS = { sha1, sha256 } as const;
 
 interface State {
   update(bytes: Uint8Array): State;
