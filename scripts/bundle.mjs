@@ -48,7 +48,37 @@ const common = {
   logLevel: 'warning',
   alias: { 'node:crypto': './src/page/browser/crypto.ts' },
 };
-const verifying = { ...common, format: 'esm', inject: ['src/page/browser/buffer.ts'] };
+
+/**
+ * `verify/` loads OpenPGP only when it is needed, and with it all that a module exports. A browser loads one file: static
+ * imports let the bundler leave out what a verifier does not use.
+ */
+const withoutLazyImports = {
+  name: 'without lazy imports',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /src[/\\]verify[/\\].*\.ts$/ }, ({ path }) => {
+      const imports = [];
+      const rest = readFileSync(path, 'utf8').replace(
+        /^ *const (\{[^}]*\}) = await import\(('[^']*')\);$/gm,
+        (_, names, from) => {
+          imports.push(`import ${names} from ${from};`);
+          return '';
+        },
+      );
+      return { loader: 'ts', contents: `${imports.join('')}${rest}` };
+    });
+  },
+};
+
+/** The verifier for browsers, with OpenPGP.js at this address. */
+function verifying(openpgp) {
+  return {
+    ...common,
+    format: 'esm',
+    inject: ['src/page/browser/buffer.ts'],
+    plugins: [openpgpFrom(openpgp), withoutLazyImports],
+  };
+}
 const banner = { js: '/* packsign, MIT; with parts of @noble/hashes, MIT: see LICENSES.txt */' };
 
 const PROGRAM = join(ROOT, 'dist/program/cli');
@@ -148,19 +178,17 @@ const foreign = Object.keys(program.metafile.inputs).flatMap(
 writeFileSync(join(PROGRAM, 'LICENSES.txt'), notices([...new Set(foreign)].sort()));
 await Promise.all([
   build({
-    ...verifying,
+    ...verifying('openpgp/lightweight'),
     entryPoints: { verify: 'src/verify.ts' },
     outdir: BROWSER,
     banner,
-    plugins: [openpgpFrom('openpgp/lightweight')],
   }),
   build({
-    ...verifying,
+    ...verifying('./openpgp/openpgp.min.js'),
     entryPoints: { worker: 'src/page/browser/worker.ts' },
     outdir: PAGE,
     minify: true,
     banner,
-    plugins: [openpgpFrom('./openpgp/openpgp.min.js')],
   }),
   build({
     ...common,

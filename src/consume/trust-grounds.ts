@@ -61,15 +61,13 @@ export async function chooseGrounds(
   }
   if (blindly) return { grounds: { kind: 'blindly' }, certificates: [], threshold: 0, isSaid: false };
   if (via !== null) return await vouched(network, url, { ...options, via });
-  const given = keys === null ? null : await readGiven(keys);
-  const certificates = pick(given ?? (await readOfferedKeys(addressPlace(network, url))), {
-    fingerprints,
-    url,
-    isGiven: given !== null,
-  });
+  const only = fingerprints.length === 0 ? null : new Set(fingerprints);
+  const certificates =
+    keys === null ? await readOfferedKeys(addressPlace(network, url), only) : await readGiven(keys, only);
+  requireAll(fingerprints, certificates, keys === null ? `keys.asc of ${url} does` : 'the given keys do');
   if (threshold !== null) requireThreshold(threshold, certificates.length);
   return {
-    grounds: { kind: given === null ? 'fingerprint' : 'keys' },
+    grounds: { kind: keys === null ? 'fingerprint' : 'keys' },
     certificates,
     // The database must not say how few are enough: one stolen key of two could sign that (threat T34).
     threshold: threshold ?? certificates.length,
@@ -77,31 +75,28 @@ export async function chooseGrounds(
   };
 }
 
-async function readGiven(keys: Uint8Array | string): Promise<readonly Certificate[]> {
-  if (typeof keys !== 'string') {
-    const { readCertificates } = await import('../pgp/certificates.js');
-    return await readCertificates(keys);
-  }
-  return await readNamedKeys(keys);
+async function readGiven(
+  keys: Uint8Array | string,
+  only: ReadonlySet<string> | null,
+): Promise<readonly Certificate[]> {
+  if (typeof keys === 'string') return await readNamedKeys(keys, only);
+  const { readCertificates } = await import('../pgp/certificates.js');
+  return await readCertificates(keys, { only });
 }
 
-/** The certificates with these fingerprints; all if no fingerprint is given. Throws FINGERPRINT_MISSING. */
-function pick(
+/** Throws FINGERPRINT_MISSING unless each of these keys is there. `where`: `keys.asc of URL does`. */
+function requireAll(
+  fingerprints: readonly string[],
   certificates: readonly Certificate[],
-  { fingerprints, url, isGiven }: { fingerprints: readonly string[]; url: string; isGiven: boolean },
-): readonly Certificate[] {
-  if (fingerprints.length === 0) return certificates;
+  where: string,
+): void {
   const missing = fingerprints.find(
     (wanted) => !certificates.some(({ fingerprint }) => fingerprint === wanted),
   );
-  if (missing !== undefined) {
-    const there = certificates.map(({ fingerprint }) => fingerprint).join(', ');
-    const where = isGiven ? 'the keys that were given do' : `keys.asc of ${url} does`;
-    throw new PacksignError('FINGERPRINT_MISSING', `${where} not hold ${missing}, only ${there}`, {
-      hint: 'compare the fingerprint with its source again; if it is right, this is not that database',
-    });
-  }
-  return certificates.filter(({ fingerprint }) => fingerprints.includes(fingerprint));
+  if (missing === undefined) return;
+  throw new PacksignError('FINGERPRINT_MISSING', `${where} not hold ${missing}`, {
+    hint: 'compare the fingerprint with its source again; if it is right, this is not that database',
+  });
 }
 
 /** Finds what a trusted database says about this one, and the keys that it names. Throws NOT_VOUCHED_FOR. */
@@ -124,11 +119,8 @@ async function vouched(
       hint: 'packsign trust refresh shows what it vouches for',
     });
   }
-  const certificates = pick(await readOfferedKeys(addressPlace(network, url)), {
-    fingerprints: offer.Fingerprints,
-    url,
-    isGiven: false,
-  });
+  const certificates = await readOfferedKeys(addressPlace(network, url), new Set(offer.Fingerprints));
+  requireAll(offer.Fingerprints, certificates, `keys.asc of ${url} does`);
   const asked = Math.max(offer.Threshold ?? 1, 1);
   if (asked > certificates.length) {
     throw new PacksignError(

@@ -165,9 +165,12 @@ const TOP_FIELDS = {
 
 const databaseShape = record<Database>(TOP_FIELDS, STRICT);
 
-/** All but the two long lists, whose entries `topLines` writes one by one. */
+/**
+ * All but the two long lists, whose entries `topLines` writes one by one. What only writes is marked as pure, so that a
+ * bundle that only reads leaves it out.
+ */
 const { Packages: _packages, Archives: _archives, ...HEAD_FIELDS } = TOP_FIELDS;
-const headShape = record<Omit<Database, 'Packages' | 'Archives'>>(HEAD_FIELDS, STRICT);
+const headShape = /* @__PURE__ */ record<Omit<Database, 'Packages' | 'Archives'>>(HEAD_FIELDS, STRICT);
 
 /** Nearly all of a large database is plain. */
 const PLAIN_LISTS: PlainLists = new Map([
@@ -342,7 +345,7 @@ function writerOf<T>(fields: Fields<T>, valuesOf: (entry: T) => readonly unknown
 }
 
 /** In the order of `PACKAGE_FIELDS`. */
-const writePackage = writerOf<Package>(PACKAGE_FIELDS, (entry) => [
+const writePackage = /* @__PURE__ */ writerOf<Package>(PACKAGE_FIELDS, (entry) => [
   entry.Name,
   entry.Version,
   entry.Flavor,
@@ -360,7 +363,7 @@ const writePackage = writerOf<Package>(PACKAGE_FIELDS, (entry) => [
 ]);
 
 /** In the order of `FILE_FIELDS`. */
-const writeFileEntry = writerOf<FileEntry>(FILE_FIELDS, (entry) => [
+const writeFileEntry = /* @__PURE__ */ writerOf<FileEntry>(FILE_FIELDS, (entry) => [
   entry.Name,
   entry.Version,
   entry.Flavor,

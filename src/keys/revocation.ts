@@ -5,7 +5,7 @@ import type { Certificate } from '../pgp/certificate.js';
 import { inspectCertificate } from '../pgp/certificate.js';
 import { subjectOf } from '../pgp/components.js';
 import { mergeCertificates } from '../pgp/merge.js';
-import { isMadeBy } from '../pgp/self-signatures.js';
+import { isMadeBy } from '../pgp/check-signature.js';
 import type { Packet } from '../pgp/packets.js';
 import { splitPackets, TAG } from '../pgp/packets.js';
 import { CERTIFICATE_FILE, KEY_FILE, malformed } from '../pgp/origin.js';

@@ -45,7 +45,7 @@ function packsign({ fingerprints, threshold }: CommandSource, url: string): Comm
     lines: [`packsign trust add ${shellWord(url)}${pins}${least}`, `packsign verify ${shellWord(url)}`],
     good: ['trusted from now on', `authentic (🔒 closed padlock): ${url}`],
     bad: [
-      'packsign: error: keys.asc … does not hold …, only …',
+      'packsign: error: keys.asc … does not hold …',
       `refused (refusal): ${url}: no good signature by a trusted key (SIGNATURE_INVALID)`,
     ],
     note: 'Anything but authentic means: do not use it. Stale means signed, but no longer current.',

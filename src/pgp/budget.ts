@@ -19,8 +19,10 @@ export interface Budget {
   readonly refund: (cost: number) => void;
 }
 
-/** A digest whose subject was hashed before. A unit is about a microsecond. */
-export const DIGEST_COST = 8;
+/** Of one digest over so many bytes: those of rare hashes are hashed each time. A unit is about a microsecond. */
+export function digestCost(bytes: number): number {
+  return 8 + bytes / 256;
+}
 
 /** About half a second: 1,000 signatures by Ed25519, 62 by P-521. */
 const BUDGET = 500_000;

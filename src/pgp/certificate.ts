@@ -5,13 +5,14 @@ import { COMPONENT_LIMIT, COMPONENT_LIMIT_BYTES, newBudget } from './budget.js';
 import type { Budget } from './budget.js';
 import { assemblePackets, joinCopies, nameOf, subjectOf } from './components.js';
 import type { Component, Components } from './components.js';
+import { contentOf } from './content.js';
 import { selfSignaturesOf, selfStatement } from './self-signatures.js';
 import type { SelfSignatures, Statement } from './self-signatures.js';
 import type { Packet } from './packets.js';
 import { joinPackets, TAG } from './packets.js';
 import type { Origin } from './origin.js';
 import { malformed } from './origin.js';
-import { fingerprintOf, readPublicKeyPacket } from './packet-objects.js';
+import { fingerprintOf, readPublicKeyPacket, signedBytes } from './packet-objects.js';
 import { sortSignatures } from './sort-signatures.js';
 import type { LooseSignature } from './sort-signatures.js';
 
@@ -86,7 +87,7 @@ export async function inspectCertificate(
   const signed = async (component: Component): Promise<SignedComponent> => {
     const context = {
       issuer: primary,
-      subject: subjectOf(component, components),
+      content: contentOf(signedBytes(subjectOf(component, components))),
       ...(await signedKey(component, primary)),
       budget,
     };

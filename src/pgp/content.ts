@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, getHashes } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 
 /**
@@ -9,12 +9,15 @@ export interface Content {
   readonly bytes: Uint8Array;
   /** Lower-case hex. */
   readonly sha256: () => string;
-  /** Hash over the bytes followed by a tail. */
-  readonly digest: (algorithm: ContentHash, tail: Uint8Array) => Uint8Array;
+  /** Hash over the bytes followed by a tail; null if this machine cannot hash piece by piece so. */
+  readonly digest: (algorithm: ContentHash, tail: Uint8Array) => Uint8Array | null;
 }
 
 export type ContentHash =
   'sha1' | 'ripemd160' | 'sha224' | 'sha256' | 'sha384' | 'sha512' | 'sha3-256' | 'sha3-512';
+
+/** Code for browsers has the usual ones; OpenPGP.js computes the others. */
+const CAN_HASH: ReadonlySet<string> = new Set(getHashes());
 
 export function contentOf(bytes: Uint8Array): Content {
   const states = new Map<ContentHash, Hash>();
@@ -26,6 +29,7 @@ export function contentOf(bytes: Uint8Array): Content {
   return {
     bytes,
     sha256: () => stateOf('sha256').copy().digest('hex'),
-    digest: (algorithm, tail) => stateOf(algorithm).copy().update(tail).digest(),
+    digest: (algorithm, tail) =>
+      CAN_HASH.has(algorithm) ? stateOf(algorithm).copy().update(tail).digest() : null,
   };
 }

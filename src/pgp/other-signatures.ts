@@ -3,13 +3,16 @@ import type { AnyKeyPacket } from 'openpgp';
 import type { Budget } from './budget.js';
 import { describeCertificate, readIssuer, withStatements } from './certificate.js';
 import type { Certificate, SignedComponent } from './certificate.js';
+import { firstSigned } from './check-signature.js';
 import { nameOf, subjectOf } from './components.js';
+import { contentOf } from './content.js';
+import { signedBytes } from './packet-objects.js';
 import type { Packet } from './packets.js';
 import { isRevocationType, keyInBlock, otherStatement } from './self-signatures.js';
 import type { Statement } from './self-signatures.js';
 import { issuersIn } from './signature-parts.js';
 import type { SignatureParts } from './signature-parts.js';
-import { CERTIFICATIONS, signedOne } from './sort-signatures.js';
+import { CERTIFICATIONS } from './sort-signatures.js';
 import type { LooseSignature } from './sort-signatures.js';
 
 const CERTIFIER_TYPES: ReadonlySet<number> = new Set([...CERTIFICATIONS, enums.signature.certRevocation]);
@@ -96,7 +99,7 @@ async function statementOf(loose: LooseSignature, looking: Looking): Promise<Sta
   const [parts] = loose.variants;
   if (component === undefined || parts === undefined) return null;
   const isRevocation = isRevocationType(parts.type);
-  const subject = subjectOf(component, certificate.anatomy);
+  const content = contentOf(signedBytes(subjectOf(component, certificate.anatomy)));
   const issuers = [...(isRevocation ? revokers.values() : []), ...certifiersOf(parts, looking)];
   for (const { key, carried } of issuers) {
     const by = key.getFingerprint().toUpperCase();
@@ -105,7 +108,7 @@ async function statementOf(loose: LooseSignature, looking: Looking): Promise<Sta
     );
     if (known !== undefined) return known;
     const untried = loose.variants.filter((variant) => isUntried(variant, by));
-    const good = await signedOne(untried, { primary: key, budget: looking.budget, subject });
+    const good = await firstSigned(untried, { issuer: key, budget: looking.budget, content });
     if (good !== null) return otherStatement({ parts: good, unhashed: [] }, key, carried);
   }
   return null;

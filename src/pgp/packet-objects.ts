@@ -55,6 +55,9 @@ interface Verifier {
     config: Config,
   ): Promise<void>;
 }
+interface Hashing {
+  hash(type: number, data: object, bytes: Uint8Array): Promise<Uint8Array>;
+}
 interface Signing {
   sign(key: AnySecretKeyPacket, data: object, date: Date, detached: boolean, config: Config): Promise<void>;
 }
@@ -111,12 +114,6 @@ export function fingerprintOf(body: Uint8Array): string {
   return createHash('sha1').update(hashedKey(body).writeForHash()).digest('hex').toUpperCase();
 }
 
-/** Key id of a signature's issuer, 16 upper-case hex digits, or null if it names none. */
-export function issuerKeyId(signature: SignaturePacket): string | null {
-  const id = signature.issuerKeyID.toHex().toUpperCase();
-  return /^0*$/.test(id) ? null : id;
-}
-
 /** Signatures by these algorithms need only the digest; for the others OpenPGP.js needs the bytes themselves. */
 const OVER_DIGEST: ReadonlySet<number | null> = new Set([
   enums.publicKey.eddsaLegacy,
@@ -153,21 +150,25 @@ export function presetDigest(signature: SignaturePacket, digest: Uint8Array): vo
  * each signature: seconds and hundreds of megabytes for a large database.
  */
 function hashOnce(signature: SignaturePacket, over: Subject): void {
-  const name = HASH_NAMES.get(signature.hashAlgorithm ?? -1);
-  if (!isContent(over) || name === undefined || !OVER_DIGEST.has(signature.publicKeyAlgorithm)) return;
+  const hashAlgorithm = signature.hashAlgorithm ?? -1;
+  if (!isContent(over) || !HASH_NAMES.has(hashAlgorithm) || !OVER_DIGEST.has(signature.publicKeyAlgorithm))
+    return;
   Object.assign(signature, {
     toHash: () => null,
-    hash: () => Promise.resolve(over.digest(name, tailOf(signature.signatureData ?? new Uint8Array()))),
+    hash: () => digestOf(over, { hashAlgorithm, signed: signature.signatureData ?? new Uint8Array() }),
   });
 }
 
 /** The digest of a version 4 signature over this content; null for MD5 and for hashes that nobody knows. */
-export function digestOf(
+export async function digestOf(
   content: Content,
   { hashAlgorithm, signed }: { readonly hashAlgorithm: number; readonly signed: Uint8Array },
-): Uint8Array | null {
+): Promise<Uint8Array | null> {
   const name = HASH_NAMES.get(hashAlgorithm);
-  return name === undefined ? null : content.digest(name, tailOf(signed));
+  if (name === undefined) return null;
+  const tail = tailOf(signed);
+  const hashing = Object.assign(new SignaturePacket(), { hashAlgorithm }) as unknown as Hashing;
+  return content.digest(name, tail) ?? (await hashing.hash(0, {}, Buffer.concat([content.bytes, tail])));
 }
 
 /** What a signature over a key, a user id or a subkey hashes before itself (RFC 9580 §5.2.4). */

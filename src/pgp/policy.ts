@@ -33,10 +33,11 @@ export const POLICY: Config = {
 };
 
 /**
- * For revocations, and to tell a weak self-signature from a forged one. Old revocation certificates use SHA-1: accept
- * them, because ignoring one would bring a revoked key back to life.
+ * For the mathematics alone, whose caller decides which hashes are too weak. Old revocation certificates use SHA-1:
+ * accept them, because ignoring one would bring a revoked key back to life.
  */
 export const LENIENT_POLICY: Config = {
   ...POLICY,
   rejectHashAlgorithms: new Set([hash.md5]),
+  rejectMessageHashAlgorithms: new Set([hash.md5]),
 };

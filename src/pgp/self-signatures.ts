@@ -1,21 +1,13 @@
 import { enums } from 'openpgp';
 import type { AnyKeyPacket, SignaturePacket } from 'openpgp';
-import { signatureCost } from './budget.js';
 import type { Budget } from './budget.js';
+import { firstSigned, issuerHint } from './check-signature.js';
+import type { Content } from './content.js';
 import type { Packet } from './packets.js';
 import { TAG, joinPackets, splitPackets } from './packets.js';
 import { CERTIFICATE_FILE } from './origin.js';
-import type { KeySubject } from './packet-objects.js';
-import {
-  digestOf,
-  fingerprintOf,
-  presetDigest,
-  readSignaturePacket,
-  signedBytes,
-  verifyPacket,
-} from './packet-objects.js';
-import { contentOf } from './content.js';
-import { LENIENT_POLICY, STRONG_HASHES } from './policy.js';
+import { fingerprintOf, readSignaturePacket } from './packet-objects.js';
+import { STRONG_HASHES } from './policy.js';
 import { SUBPACKET, bodiesOf, createdIn, hex, packetWith, partsOf } from './signature-parts.js';
 import type { SignatureParts, Subpacket } from './signature-parts.js';
 
@@ -79,7 +71,8 @@ export interface Verified {
 export interface StatementContext {
   /** The primary key that made it. */
   readonly issuer: AnyKeyPacket;
-  readonly subject: KeySubject;
+  /** What it is over. */
+  readonly content: Content;
   /** The subkey that must sign back before it may sign for the primary key; null if none is meant, or it cannot be read. */
   readonly subkey: AnyKeyPacket | null;
   /** When the key was created whose expiry the self-signatures set. */
@@ -101,35 +94,6 @@ const REVOCATIONS: ReadonlySet<number> = new Set([
 
 export function isRevocationType(type: number): boolean {
   return REVOCATIONS.has(type);
-}
-
-/** Whether `issuer` made a signature packet over `over`, with any hash but MD5, whatever its unhashed area says. */
-export async function isMadeBy(packet: Packet, issuer: AnyKeyPacket, over: KeySubject): Promise<boolean> {
-  const parts = partsOf(packet);
-  return parts !== null && (await isSignedBy(parts, issuer, over));
-}
-
-/**
- * The mathematics alone: OpenPGP.js gets a packet that names this issuer and has no subpackets that could make it stop,
- * but hashes what the signature really signs.
- */
-export async function isSignedBy(
-  { signed, hashAlgorithm, rest }: SignatureParts,
-  issuer: AnyKeyPacket,
-  over: KeySubject,
-): Promise<boolean> {
-  const bare = Buffer.concat([signed.subarray(0, 4), Uint8Array.of(0, 6, 5, SUBPACKET.created, 0, 0, 0, 0)]);
-  const digest = digestOf(contentOf(signedBytes(over)), { hashAlgorithm, signed });
-  if (digest === null) return false;
-  try {
-    const signature = readSignaturePacket(packetWith({ signed: bare, rest }, [issuerOf(issuer)]).body);
-    Object.assign(signature, { signatureData: signed });
-    presetDigest(signature, digest);
-    await verifyPacket(signature, { by: issuer, over, config: LENIENT_POLICY });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What a self-signature says that verified. A binding with critical parts that we do not know says nothing. */
@@ -195,15 +159,6 @@ export function selfSignaturesOf(statements: readonly Statement[]): SelfSignatur
   };
 }
 
-function issuerOf(issuer: AnyKeyPacket): Subpacket {
-  return { type: SUBPACKET.issuer, body: Buffer.from(issuer.getFingerprintBytes() ?? []).subarray(-8) };
-}
-
-/** The only hint that old programs understand, unless the hashed area gives it. */
-function issuerHint({ hashed }: SignatureParts, issuer: AnyKeyPacket): readonly Subpacket[] {
-  return bodiesOf(hashed, SUBPACKET.issuer).length > 0 ? [] : [issuerOf(issuer)];
-}
-
 function keyBlockOf(key: Packet): Uint8Array {
   return Buffer.concat([Uint8Array.of(0), joinPackets([key])]);
 }
@@ -245,15 +200,19 @@ function bindingClaim(
   return { kind: STRONG_HASHES.has(parts.hashAlgorithm) ? 'binding' : 'weak-binding', binding, signedBack };
 }
 
-/** Null if it cannot be read, or demands that we understand what we do not (RFC 9580 §5.2.3.7). */
+/** Null if it cannot be read, or demands more than we know. */
 export function understood(packet: Packet): SignaturePacket | null {
   try {
     const signature = readSignaturePacket(packet.body);
-    const { unknownSubpackets, rawNotations } = signature;
-    return [...unknownSubpackets, ...rawNotations].some(({ critical }) => critical) ? null : signature;
+    return demandsMore(signature) ? null : signature;
   } catch {
     return null;
   }
+}
+
+/** Whether it demands that we understand what we do not (RFC 9580 §5.2.3.7). */
+export function demandsMore({ unknownSubpackets, rawNotations }: SignaturePacket): boolean {
+  return [...unknownSubpackets, ...rawNotations].some(({ critical }) => critical);
 }
 
 export function timesOf(signature: SignaturePacket): {
@@ -278,7 +237,7 @@ interface Back {
 /** The signature by which a subkey agrees to sign for the primary key: in either area, since it proves itself. */
 async function backSignature(
   { parts, unhashed }: Verified,
-  { subkey, subject, budget }: StatementContext,
+  { subkey, content, budget }: StatementContext,
 ): Promise<Back | null> {
   if (subkey === null) return null;
   for (const [area, isUnhashed] of [
@@ -290,9 +249,7 @@ async function backSignature(
       if (back?.type !== SIGNED_BACK || !STRONG_HASHES.has(back.hashAlgorithm)) continue;
       const packet = packetWith(back, issuerHint(back, subkey));
       if (understood(packet) === null) continue;
-      budget.spend(signatureCost(subkey));
-      if (!(await isSignedBy(back, subkey, subject))) continue;
-      budget.refund(signatureCost(subkey));
+      if ((await firstSigned([back], { issuer: subkey, content, budget })) === null) continue;
       return { body: packet.body, isUnhashed };
     }
   }

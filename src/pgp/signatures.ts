@@ -5,12 +5,16 @@ import { SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { SLACK_MS } from '../model/time.js';
 import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
 import type { Certificate, CertificateKey } from './certificate.js';
+import { isSignedBy, issuerHint } from './check-signature.js';
 import { contentOf } from './content.js';
 import type { Content } from './content.js';
 import { joinPackets, splitPackets, TAG } from './packets.js';
 import { malformed, SIGNATURE_FILE } from './origin.js';
-import { issuerKeyId, readSignaturePacket, verifyPacket } from './packet-objects.js';
-import { POLICY, STRONG_HASHES } from './policy.js';
+import { readSignaturePacket } from './packet-objects.js';
+import { STRONG_HASHES } from './policy.js';
+import { demandsMore } from './self-signatures.js';
+import { SUBPACKET, bodiesOf, hex, issuersIn, packetWith, partsOf } from './signature-parts.js';
+import type { SignatureParts } from './signature-parts.js';
 import { keyExpiry, keyStatus } from './key-status.js';
 
 /** The most signatures in one file (docs/FORMAT.md §9). */
@@ -34,6 +38,8 @@ export interface SignatureReport {
   readonly reason: string | null;
   /** Whether it is not good because its key was revoked. */
   readonly revoked: boolean;
+  /** As it is to be written, with an unhashed area of our own (threat T27); null unless `good`. */
+  readonly packet: SignaturePacketBytes | null;
   /** When the signing key expires, as known now; in the past means stale (docs/FORMAT.md §8 step 10). */
   readonly keyExpires: Date | null;
 }
@@ -105,7 +111,7 @@ interface Known {
   readonly now: Date;
 }
 
-/** A key that may have made a signature, according to its key id. */
+/** A key that may have made a signature. */
 interface Candidate {
   readonly certificate: Certificate;
   readonly key: CertificateKey;
@@ -119,36 +125,50 @@ const NOTHING: SignatureReport = {
   good: false,
   reason: null,
   revoked: false,
+  packet: null,
   keyExpires: null,
 };
 
 async function verifyOne(signature: SignaturePacketBytes, known: Known): Promise<SignatureReport> {
-  const packet = open(signature);
-  if (typeof packet === 'string') return { ...NOTHING, reason: packet };
+  const opened = open(signature);
+  if (typeof opened === 'string') return { ...NOTHING, reason: opened };
   const { certificates, now, content } = known;
-  const base = { ...NOTHING, issuer: issuerOf(packet), signedAt: packet.created };
-  const candidates = candidatesFor(packet, certificates);
+  const { parts, packet } = opened;
+  const base = { ...NOTHING, issuer: namedIssuer(parts), signedAt: packet.created };
+  const { likely, others } = candidatesFor(parts, certificates);
   const flaw = flawOf(packet, now);
-  if (flaw !== null) return { ...base, ...named(candidates[0], now), reason: flaw };
+  if (flaw !== null) return { ...base, ...named(likely[0], now), reason: flaw };
 
   let report: SignatureReport = { ...base, reason: 'made by a key that is not among the certificates' };
-  for (const candidate of candidates) {
-    const fault = await faultOf(packet, candidate, content);
+  for (const candidate of [...likely, ...others]) {
+    const fault = await faultOf(opened, candidate, content);
     // A stranger's certificate can list a foreign subkey, so a failure does not decide while candidates are left.
-    if (fault === null) return { ...base, ...named(candidate, now), good: true };
-    if (report.fingerprint === null) report = { ...base, ...named(candidate, now), ...fault };
+    if (fault === null)
+      return { ...base, ...named(candidate, now), good: true, packet: written(parts, candidate) };
+    if (report.fingerprint === null && likely.includes(candidate))
+      report = { ...base, ...named(candidate, now), ...fault };
   }
   return report;
 }
 
-/** The packet, or why it is refused. Reads each by itself: one that cannot be read does not spoil the others. */
-function open(signature: SignaturePacketBytes): SignaturePacket | string {
+interface Opened {
+  readonly parts: SignatureParts;
+  /** Without its unhashed area, which anybody can change (threat T27). */
+  readonly packet: SignaturePacket;
+}
+
+/** The signature, or why it is refused. Reads each by itself: one that cannot be read does not spoil the others. */
+function open(signature: SignaturePacketBytes): Opened | string {
   try {
     const [packet] = splitPackets(signature, SIGNATURE_FILE);
     const version = packet?.body[0] ?? 0;
     if (packet?.tag !== TAG.signature) return 'not a signature';
     if (version !== 4) return `signatures of version ${version} are not supported`;
-    return readSignaturePacket(packet.body);
+    const parts = partsOf(packet);
+    if (parts === null) return 'the signature is damaged';
+    const bare = readSignaturePacket(packetWith(parts, []).body);
+    if (demandsMore(bare)) return 'the signature demands something that packsign does not know';
+    return { parts, packet: bare };
   } catch (error) {
     return `the signature cannot be read: ${reasonOf(error)}`;
   }
@@ -167,27 +187,32 @@ function flawOf(packet: SignaturePacket, now: Date): string | null {
 
 /** Why a signature is not good by one key of one certificate, or null if it is. */
 async function faultOf(
-  packet: SignaturePacket,
+  { parts, packet }: Opened,
   { certificate, key }: Candidate,
   content: Content,
 ): Promise<Pick<SignatureReport, 'reason' | 'revoked'> | null> {
   const status = keyStatus(certificate, key, packet.created ?? new Date(0));
   if (status.kind !== 'valid') return { reason: status.reason, revoked: status.kind === 'revoked' };
   if (key.packet === null) return { reason: 'the key cannot be read', revoked: false };
-  try {
-    await verifyPacket(packet, { by: key.packet, over: content, config: POLICY });
-    return null;
-  } catch (error) {
-    return { reason: `the signature does not match: ${reasonOf(error)}`, revoked: false };
-  }
+  if (await isSignedBy(parts, key.packet, content)) return null;
+  return { reason: 'the signature does not match', revoked: false };
 }
 
-function candidatesFor(packet: SignaturePacket, certificates: readonly Certificate[]): readonly Candidate[] {
-  const keyId = issuerKeyId(packet);
-  return certificates.flatMap((certificate) => {
-    const keys = [certificate.primary, ...certificate.subkeys].filter((key) => key.keyId === keyId);
-    return keys.map((key) => ({ certificate, key }));
-  });
+/** The keys that a signature names, and those that may have made it all the same: a hint is not signed (threat T27). */
+function candidatesFor(
+  { hashed, unhashed }: SignatureParts,
+  certificates: readonly Certificate[],
+): { readonly likely: readonly Candidate[]; readonly others: readonly Candidate[] } {
+  const signed = issuersIn(hashed);
+  const ids = signed.length > 0 ? signed : issuersIn(unhashed);
+  const all = certificates.flatMap((certificate) =>
+    [certificate.primary, ...certificate.subkeys].map((key) => ({ certificate, key })),
+  );
+  const isNamed = ({ key }: Candidate) => ids.includes(key.keyId);
+  return {
+    likely: all.filter(isNamed),
+    others: signed.length > 0 ? [] : all.filter((candidate) => !isNamed(candidate)),
+  };
 }
 
 function named(candidate: Candidate | undefined, now: Date): Partial<SignatureReport> {
@@ -200,10 +225,15 @@ function named(candidate: Candidate | undefined, now: Date): Partial<SignatureRe
   };
 }
 
-function issuerOf(packet: SignaturePacket): string | null {
-  const fingerprint = packet.issuerFingerprint;
-  if (fingerprint !== null && packet.issuerKeyVersion === 4) {
-    return Buffer.from(fingerprint).toString('hex').toUpperCase();
-  }
-  return issuerKeyId(packet);
+function written(parts: SignatureParts, { key }: Candidate): SignaturePacketBytes {
+  return joinPackets([packetWith(parts, key.packet === null ? [] : issuerHint(parts, key.packet))]);
+}
+
+/** The fingerprint, or else the key id, that a signature names. */
+function namedIssuer({ hashed, unhashed }: SignatureParts): string | null {
+  const areas = [...hashed, ...unhashed];
+  const [fingerprint] = bodiesOf(areas, SUBPACKET.issuerFingerprint).filter(
+    (body) => body[0] === 4 && body.length === 21,
+  );
+  return fingerprint === undefined ? (issuersIn(areas)[0] ?? null) : hex(fingerprint.subarray(1));
 }

@@ -1,17 +1,18 @@
 import { enums } from 'openpgp';
 import type { AnyKeyPacket } from 'openpgp';
 import type { Budget } from './budget.js';
-import { DIGEST_COST, SELF_SIGNATURE_LIMIT, signatureCost } from './budget.js';
+import { SELF_SIGNATURE_LIMIT, digestCost } from './budget.js';
+import { firstSigned } from './check-signature.js';
 import { contentOf } from './content.js';
+import type { Content } from './content.js';
 import type { Component, Components } from './components.js';
 import { nameOf, subjectOf } from './components.js';
 import type { Origin } from './origin.js';
 import { malformed } from './origin.js';
-import type { KeySubject } from './packet-objects.js';
 import { digestOf, fingerprintOf, signedBytes } from './packet-objects.js';
 import { TAG } from './packets.js';
 import type { Packet } from './packets.js';
-import { isRevocationType, isSignedBy } from './self-signatures.js';
+import { isRevocationType } from './self-signatures.js';
 import type { Verified } from './self-signatures.js';
 import { issuersIn, partsOf, SUBPACKET } from './signature-parts.js';
 import type { SignatureParts, Subpacket } from './signature-parts.js';
@@ -52,10 +53,8 @@ type Copies = Omit<LooseSignature, 'target'>;
 /** A part of a certificate, and how to hash it. */
 interface Target {
   readonly name: string;
-  readonly subject: KeySubject;
+  readonly content: Content;
   readonly fits: (type: number) => boolean;
-  /** Whether the digest begins as a copy says, which costs far less than to check it. */
-  readonly matches: (parts: SignatureParts) => boolean;
 }
 
 /**
@@ -83,31 +82,18 @@ export async function sortSignatures(
   const loose: LooseSignature[] = [];
   for (const copies of statements) {
     for (const target of targets.filter(({ fits }) => fits(first(copies).type))) {
-      budget.spend(DIGEST_COST * copies.variants.length);
-      const variants = copies.variants.filter(target.matches);
+      budget.spend(digestCost(target.content.bytes.length) * copies.variants.length);
+      const variants = await matching(copies.variants, target.content);
       if (variants.length === 0) continue;
       const isOwn = own.includes(copies);
-      const parts = isOwn ? await signedOne(variants, { primary, budget, subject: target.subject }) : null;
+      const parts = isOwn
+        ? await firstSigned(variants, { issuer: primary, budget, content: target.content })
+        : null;
       if (parts !== null) verified.get(target.name)?.push({ parts, unhashed: copies.unhashed });
       else if (mayBeByOthers(first(copies))) loose.push({ ...copies, target: target.name, variants });
     }
   }
   return { verified, loose };
-}
-
-/** The first of these copies that a key made; null if none. */
-export async function signedOne(
-  variants: readonly SignatureParts[],
-  { primary, budget, subject }: Pick<SortContext, 'primary' | 'budget'> & { readonly subject: KeySubject },
-): Promise<SignatureParts | null> {
-  const algorithm: number = primary.algorithm;
-  for (const parts of variants.filter(({ keyAlgorithm }) => keyAlgorithm === algorithm)) {
-    budget.spend(signatureCost(primary));
-    if (!(await isSignedBy(parts, primary, subject))) continue;
-    budget.refund(signatureCost(primary));
-    return parts;
-  }
-  return null;
 }
 
 function mayBeByOthers({ type }: SignatureParts): boolean {
@@ -154,18 +140,25 @@ function mayProveItself({ type }: Subpacket): boolean {
 }
 
 function targetOf(component: Component, components: Components): Target {
-  const subject = subjectOf(component, components);
-  const content = contentOf(signedBytes(subject));
   const types = TYPES[component.packet.tag] ?? new Set();
   return {
     name: nameOf(component),
-    subject,
+    content: contentOf(signedBytes(subjectOf(component, components))),
     fits: (type) => types.has(type),
-    matches: ({ hashAlgorithm, signed, rest }) => {
-      const digest = digestOf(content, { hashAlgorithm, signed });
-      return digest !== null && digest[0] === rest[0] && digest[1] === rest[1];
-    },
   };
+}
+
+/** The copies whose digest begins as they say, which costs far less than to check them. */
+async function matching(
+  variants: readonly SignatureParts[],
+  content: Content,
+): Promise<readonly SignatureParts[]> {
+  const found: SignatureParts[] = [];
+  for (const parts of variants) {
+    const digest = await digestOf(content, parts);
+    if (digest !== null && digest[0] === parts.rest[0] && digest[1] === parts.rest[1]) found.push(parts);
+  }
+  return found;
 }
 
 const USER_TYPES: ReadonlySet<number> = new Set([...CERTIFICATIONS, signatureType.certRevocation]);

@@ -21,8 +21,9 @@ export interface PublisherNote {
 const LIMIT_BYTES = 64 * 1024;
 
 /**
- * The note of a directory; null if this machine never published there. A damaged note is no reason to trust the keys
- * beside the database: throws TRUST_DAMAGED, FILE_UNREADABLE.
+ * The note of a directory; null if this machine never published there. A damaged one is not an absent one: an older
+ * database would count as the first, and `--allow-unauthenticated` would let it pass. Throws TRUST_DAMAGED,
+ * FILE_UNREADABLE.
  */
 export function readNote(folder: string, directory: string): PublisherNote | null {
   const real = realOf(directory);
@@ -34,7 +35,7 @@ export function readNote(folder: string, directory: string): PublisherNote | nul
   if (typeof note !== 'string' && note.directory === real) return note;
   const reason = typeof note === 'string' ? note : 'directory: is another one';
   throw new PacksignError('TRUST_DAMAGED', `${path} cannot be used: ${reason}`, {
-    hint: `it says what this machine published in ${directory}; restore it from a backup, or remove it and publish again`,
+    hint: `it says what this machine published in ${directory}; restore it from a backup, or name the keys with --keys FILE; the next publication writes it anew`,
   });
 }
 

@@ -83,7 +83,8 @@ async function signaturesBefore(collecting: Collecting, now: Date): Promise<Sign
   const isKept = (index: number) =>
     counts[index] === true || (collecting.keepUnknown && reports[index]?.fingerprint === null);
   const leftOut = reports.find((_, index) => !isKept(index));
-  const packets = all.filter((_, index) => isKept(index));
+  // Where a hint at the issuer is wrong, gpg would not find the key.
+  const packets = all.flatMap((packet, index) => (isKept(index) ? [reports[index]?.packet ?? packet] : []));
   const reason = leftOut === undefined ? null : (leftOut.reason ?? 'made before the database was issued');
   return { packets, signers, reason };
 }

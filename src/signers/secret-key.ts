@@ -7,9 +7,11 @@ import { inspectCertificate } from '../pgp/certificate.js';
 import { CERTIFICATES_LIMIT_BYTES } from '../pgp/certificates.js';
 import { splitComponents } from '../pgp/components.js';
 import type { Component, Components } from '../pgp/components.js';
+import { newBudget } from '../pgp/budget.js';
 import { chooseHash } from '../pgp/hash.js';
 import { chooseSigningKey } from '../pgp/key-status.js';
 import { KEY_FILE, malformed } from '../pgp/origin.js';
+import { withOthers } from '../pgp/other-signatures.js';
 import { publicPacketOf, readSecretKeyPacket, signPacket } from '../pgp/packet-objects.js';
 import { joinPackets, splitPackets, TAG } from '../pgp/packets.js';
 import { POLICY } from '../pgp/policy.js';
@@ -62,7 +64,10 @@ export async function readSecretCertificate(bytes: Uint8Array): Promise<Certific
 /** Reads a whole secret key file and leaves it locked. Throws `KEY_MALFORMED`. */
 export async function openSecretKey(bytes: Uint8Array): Promise<SecretKeyFile> {
   const { anatomy, secrets } = await publicComponentsOf(secretComponentsOf(bytes));
-  return { certificate: await inspectCertificate(anatomy, KEY_FILE), secrets };
+  const own = await inspectCertificate(anatomy, KEY_FILE);
+  // A revocation by a designated revoker may carry its key along.
+  const others = { all: [own], findKey: () => null, budget: newBudget(KEY_FILE) };
+  return { certificate: await withOthers(own, others), secrets };
 }
 
 /** The secret half of a key; null if the file does not have it. */
@@ -83,11 +88,14 @@ export async function publicComponentsOf({ primary, users, subkeys }: Components
   const publicPrimary = await publicComponentOf(primary, secrets);
   if (publicPrimary === null) throw malformed(KEY_FILE, 'holds a key that cannot be read');
   const publicSubkeys: Component[] = [];
+  // What stands behind a subkey may be about another part, such as a revocation of the primary key (threat T27).
+  const signatures = [...publicPrimary.signatures];
   for (const subkey of subkeys) {
     const component = await publicComponentOf(subkey, secrets);
-    if (component !== null) publicSubkeys.push(component);
+    if (component === null) signatures.push(...subkey.signatures);
+    else publicSubkeys.push(component);
   }
-  return { anatomy: { primary: publicPrimary, users, subkeys: publicSubkeys }, secrets };
+  return { anatomy: { primary: { ...publicPrimary, signatures }, users, subkeys: publicSubkeys }, secrets };
 }
 
 /** The packets of a secret key file, unchanged. Throws `KEY_MALFORMED`. */

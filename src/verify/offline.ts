@@ -50,7 +50,7 @@ async function decide(
   try {
     named = options.fingerprints?.map(parseFingerprint) ?? null;
     const { readCertificates } = await import('../pgp/certificates.js');
-    const only = options.fingerprints === null ? null : new Set(options.fingerprints);
+    const only = named === null ? null : new Set(named);
     certificates = await readCertificates(options.keys, { only });
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;

@@ -1,6 +1,8 @@
+import { createHash, createPrivateKey, sign } from 'node:crypto';
 import { config, enums, generateKey, SignaturePacket } from 'openpgp';
 import type { AnySecretKeyPacket, PrivateKey, SubkeyOptions } from 'openpgp';
 import { joinPackets } from '../../src/pgp/packets.js';
+import type { Packet } from '../../src/pgp/packets.js';
 import type { Certificate } from '../../src/pgp/certificates.js';
 import { readCertificates } from '../../src/pgp/certificates.js';
 import { hashedKey, publicPacketOf, signPacket } from '../../src/pgp/packet-objects.js';
@@ -93,7 +95,57 @@ export async function forgePacket(
   return packet;
 }
 
+/** An Ed25519 signature over a document that names nobody in its hashed area, as old programs make it. */
+export function forgeUnnamed(by: AnySecretKeyPacket, bytes: Uint8Array, date: Date): Packet {
+  const seconds = Buffer.alloc(4);
+  seconds.writeUInt32BE(date.getTime() / 1000);
+  const signed = Buffer.from([4, 0, 22, 8, 0, 6, 5, 2, ...seconds]);
+  const digest = createHash('sha256')
+    .update(bytes)
+    .update(signed)
+    .update(Buffer.from([4, 0xff, 0, 0, 0, signed.length]))
+    .digest();
+  const { seed } = by.privateParams as unknown as { readonly seed: Uint8Array };
+  const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
+  const made = sign(null, digest, createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
+  const numbers = [made.subarray(0, 32), made.subarray(32)].flatMap((number) => {
+    const first = number.findIndex((octet) => octet !== 0);
+    const plain = number.subarray(first);
+    const bits = plain.length * 8 - Math.clz32(plain[0]!) + 24;
+    return [bits >> 8, bits & 0xff, ...plain];
+  });
+  return { tag: 2, body: Buffer.from([...signed, 0, 0, ...digest.subarray(0, 2), ...numbers]) };
+}
+
 /** A key and its subkey as they are hashed for a binding. */
 export function bindingSubject(primary: AnySecretKeyPacket, subkey: AnySecretKeyPacket): KeySubject {
   return { key: hashedKey(publicPacketOf(primary, 5).body), bind: hashedKey(publicPacketOf(subkey, 7).body) };
+}
+
+/** The packet with another unhashed area, of any length that its two octets can say. */
+export function withUnhashed({ tag, body }: Packet, area: Uint8Array): Packet {
+  const bytes = Buffer.from(body);
+  const hashedEnd = 6 + bytes.readUInt16BE(4);
+  const end = hashedEnd + 2 + bytes.readUInt16BE(hashedEnd);
+  const length = Buffer.from([area.length >> 8, area.length & 0xff]);
+  return { tag, body: Buffer.concat([bytes.subarray(0, hashedEnd), length, area, bytes.subarray(end)]) };
+}
+
+/** Unhashed areas that anybody can write; some name the other key as the issuer. */
+export function poisons(other: () => PrivateKey): Readonly<Record<string, () => Uint8Array>> {
+  const otherId = () => Buffer.from(other().getKeyID().toHex(), 'hex');
+  return {
+    'another issuer': () => Buffer.concat([Buffer.from([9, 16]), otherId()]),
+    'a critical issuer': () => Buffer.concat([Buffer.from([9, 0x90]), otherId()]),
+    'another issuer fingerprint': () => Buffer.concat([Buffer.from([22, 33, 4]), Buffer.alloc(20, 7)]),
+    'an issuer fingerprint cut short': () => Buffer.from([3, 33, 4, 1]),
+    nothing: () => Buffer.alloc(0),
+    'an unknown critical subpacket': () => Buffer.from([3, 0x80 | 99, 1, 2]),
+    'another creation time': () => Buffer.from([5, 2, 0xff, 0xff, 0xff, 0xff]),
+    'an expiration': () => Buffer.from([5, 0x83, 0, 0, 0, 1]),
+    'an embedded signature that is none': () => Buffer.from([3, 32, 4, 0x19]),
+    'a length that does not fit': () => Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+    'an empty subpacket': () => Buffer.from([0, 0, 0]),
+    'sixty kilobytes': () => Buffer.alloc(60_000, 1),
+  };
 }

@@ -1,6 +1,8 @@
 import { enums, PublicKeyPacket, SignaturePacket } from 'openpgp';
 import type { AnySecretKeyPacket, PrivateKey } from 'openpgp';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describeKey } from '../../src/keys/describe.js';
+import { readSecretKey } from '../../src/signers/secret-key.js';
 import { isCertifiedBy } from '../../src/pgp/certification.js';
 import type { Certificate } from '../../src/pgp/certificates.js';
 import {
@@ -10,7 +12,7 @@ import {
   signingStatus,
 } from '../../src/pgp/certificates.js';
 import { encodeArmor } from '../../src/pgp/armor.js';
-import { CERTIFICATE_FILE } from '../../src/pgp/origin.js';
+import { CERTIFICATE_FILE, KEY_FILE } from '../../src/pgp/origin.js';
 import { hashedKey, publicPacketOf } from '../../src/pgp/packet-objects.js';
 import type { KeySubject } from '../../src/pgp/packet-objects.js';
 import { joinPackets, splitPackets } from '../../src/pgp/packets.js';
@@ -23,9 +25,11 @@ import {
   fingerprint,
   forgeKey,
   forgePacket,
+  poisons,
   primaryOf,
   publicBytes,
   subkeyOf,
+  withUnhashed,
 } from '../pgp/forge.js';
 import type { ForgeSignatureOptions } from '../pgp/forge.js';
 import { AUTHENTIC, published, refused, verdict, verify } from './scene.js';
@@ -97,30 +101,7 @@ function statusOf(certificate: Certificate): string {
   return signingStatus(certificate, day(20), fingerprint(subkeyOf(ann))).kind;
 }
 
-/** The packet with another unhashed area, of any length that its two octets can say. */
-function withUnhashed({ tag, body }: Packet, area: Uint8Array): Packet {
-  const bytes = Buffer.from(body);
-  const hashedEnd = 6 + bytes.readUInt16BE(4);
-  const end = hashedEnd + 2 + bytes.readUInt16BE(hashedEnd);
-  const length = Buffer.from([area.length >> 8, area.length & 0xff]);
-  return { tag, body: Buffer.concat([bytes.subarray(0, hashedEnd), length, area, bytes.subarray(end)]) };
-}
-
-const BOB_ID = () => Buffer.from(bob.getKeyID().toHex(), 'hex');
-const POISONS: Readonly<Record<string, () => Uint8Array>> = {
-  'another issuer': () => Buffer.concat([Buffer.from([9, 16]), BOB_ID()]),
-  'a critical issuer': () => Buffer.concat([Buffer.from([9, 0x90]), BOB_ID()]),
-  'another issuer fingerprint': () => Buffer.concat([Buffer.from([22, 33, 4]), Buffer.alloc(20, 7)]),
-  'an issuer fingerprint cut short': () => Buffer.from([3, 33, 4, 1]),
-  nothing: () => Buffer.alloc(0),
-  'an unknown critical subpacket': () => Buffer.from([3, 0x80 | 99, 1, 2]),
-  'another creation time': () => Buffer.from([5, 2, 0xff, 0xff, 0xff, 0xff]),
-  'an expiration': () => Buffer.from([5, 0x83, 0, 0, 0, 1]),
-  'an embedded signature that is none': () => Buffer.from([3, 32, 4, 0x19]),
-  'a length that does not fit': () => Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 1]),
-  'an empty subpacket': () => Buffer.from([0, 0, 0]),
-  'sixty kilobytes': () => Buffer.alloc(60_000, 1),
-};
+const POISONS = poisons(() => bob);
 
 describe('T27: unhashed data and places decide nothing', () => {
   test('a revocation of a subkey counts wherever it stands, and however often', async () => {
@@ -237,6 +218,19 @@ describe('T27: unhashed data and places decide nothing', () => {
     expect(statusOf(await read([...packetsOf(ann), revocation]))).toBe('revoked');
   });
 
+  test.each(['sha1', 'ripemd', 'sha224', 'sha384', 'sha512', 'sha3_256', 'sha3_512'] as const)(
+    'a revocation over %s counts',
+    async (hash) => {
+      const revocation = await signature(primaryOf(rex), keyOf(rex), {
+        type: type.keyRevocation,
+        hash: enums.hash[hash],
+        prepare: stolen,
+      });
+      const certificate = await read([...packetsOf(rex), revocation]);
+      expect(signingStatus(certificate, day(20)).kind).toBe('revoked');
+    },
+  );
+
   test('what a stranger signed is neither counted nor written', async () => {
     const clean = await read(packetsOf(ann));
     const forged = [await subkeyRevocation(bob), await keyRevocation(bob)];
@@ -297,6 +291,28 @@ describe('T27: a designated revoker revokes', () => {
       expect(statusOf(later!)).toBe('revoked');
       expect(statusOf((await mergeCertificates([missing], [alone]))[0]!)).toBe('revoked');
     }
+  });
+
+  test('also in a file with the secret key, and wherever a revocation stands there', async () => {
+    const secret = [...splitPackets(ann.write(), KEY_FILE)];
+    expect((await describeKey(joinPackets(secret), day(20))).problem).toBe(null);
+    const anns = [...packetsOf(ann), await designating(ann, bob), await keyRevocation(bob)];
+    const { binary } = await read([...anns, ...packetsOf(bob)], new Set([fingerprint(ann)]));
+    // It carries the revoker's key along.
+    const written = splitPackets(binary, CERTIFICATE_FILE).filter(({ tag }) => tag === 2);
+    const revoked = await describeKey(joinPackets([...secret, ...written]), day(20));
+    expect([revoked.problem, revoked.revokers]).toEqual([
+      expect.stringContaining('was revoked'),
+      [{ fingerprint: fingerprint(bob), isKnown: true }],
+    ]);
+    const opened = readSecretKey(joinPackets([...secret, ...written]), {
+      passphrase: () => Promise.resolve(null),
+      date: day(20),
+    });
+    await expect(opened).rejects.toMatchObject({ code: 'KEY_REVOKED' });
+    const unreadable = { tag: 7, body: Buffer.from([4, 0, 0, 0, 1, 99, 1, 2, 3]) };
+    const behind = [...secret, unreadable, await keyRevocation(ann)];
+    expect((await describeKey(joinPackets(behind), day(20))).problem).toContain('was revoked');
   });
 
   test('but nobody else does, and no key is one that the primary key did not name', async () => {
@@ -519,9 +535,7 @@ describe('T32: a certification that people are to confirm is judged as strictly 
   test('T24: nor one by a subkey, even one that may sign', async () => {
     const bySubkey = await certify({}, subkeyOf(bob));
     expect(await isCertified([bySubkey])).toBe(false);
-    expect(await isCertified([withUnhashed(bySubkey, Buffer.concat([Buffer.from([9, 16]), BOB_ID()]))])).toBe(
-      false,
-    );
+    expect(await isCertified([withUnhashed(bySubkey, POISONS['another issuer']!())])).toBe(false);
     expect(await isCertified([bySubkey, await certify()])).toBe(true);
     expect(BORN < NOW).toBe(true);
   });

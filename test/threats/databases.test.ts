@@ -8,6 +8,7 @@ import {
   AUTHENTIC,
   DEMO,
   ISSUED,
+  OTHER,
   certificateFile,
   databaseText,
   dictAt,
@@ -549,13 +550,36 @@ describe('T12, T22: verify compares what this machine published with its note', 
     ]);
   });
 
-  test('a damaged note counts as absent, and is never a reason to trust', async () => {
+  test.each([
+    ['', 'Unexpected end'],
+    ['[]', 'directory: '],
+    ['null', 'directory: '],
+    ['{"directory": "/elsewhere"}', 'fingerprints: '],
+  ])(
+    'a damaged note (%j) is an error that says what to do, and never an absent one',
+    async (damage, where) => {
+      const { place, issued } = await noted();
+      const path = `state/${Object.keys(place.snapshot('state'))[0]!}`;
+      await swap(place, list(minutes(issued, -5)));
+      place.write(path, damage);
+      for (const more of [[], ['--allow-unauthenticated']]) {
+        const { status, stdout, stderr } = await place.packsign(['verify', 'dist', ...more]);
+        expect([status, stdout]).toEqual([2, '']);
+        expect(stderr).toContain(`${place.path(path)} cannot be used: ${where}`);
+        expect(stderr).toContain('--keys FILE');
+      }
+    },
+  );
+
+  test('with keys that the user names a damaged note stops nothing, and the next publication writes it anew', async () => {
     const { place } = await noted();
-    const [name] = Object.keys(place.snapshot('state'));
-    for (const damage of ['', '{}', '[]', 'null', '{"fingerprints": []}']) {
-      place.write(`state/${name}`, damage);
-      expect((await place.json(['verify', 'dist'])).value['status']).toBe('unauthenticated');
-    }
+    const path = `state/${Object.keys(place.snapshot('state'))[0]!}`;
+    place.write(path, '{}');
+    expect(verdict(await verify(place))).toEqual(AUTHENTIC);
+    place.write('dist/more-1.0.tar.gz', OTHER);
+    expect((await place.packsign(['build', 'dist', '--key', 'ann.asc'])).status).toBe(0);
+    const answer = await place.json(['verify', 'dist']);
+    expect([verdict(answer), answer.value['pinnedBy']]).toEqual([AUTHENTIC, 'publisher']);
   });
 });
 

@@ -1,26 +1,33 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync } from 'node:fs';
-import { createCleartextMessage, createMessage, enums, sign } from 'openpgp';
+import { SignaturePacket, createCleartextMessage, createMessage, enums, sign } from 'openpgp';
 import type { AnySecretKeyPacket, PrivateKey } from 'openpgp';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { encodeArmor } from '../../src/pgp/armor.js';
-import { joinPackets } from '../../src/pgp/packets.js';
+import { SIGNATURE_FILE } from '../../src/pgp/origin.js';
+import { joinPackets, splitPackets } from '../../src/pgp/packets.js';
+import type { Packet } from '../../src/pgp/packets.js';
 import { hashedKey, publicPacketOf } from '../../src/pgp/packet-objects.js';
-import { joinSignatures, readSignatures } from '../../src/pgp/signatures.js';
+import { joinSignatures, readSignatures, verifySignatures } from '../../src/pgp/signatures.js';
 import type { Place } from '../packsign.js';
 import {
   BORN,
   bindingSubject,
+  certificateOf,
   day,
   fingerprint,
   forgeKey,
   forgePacket,
   forgeSignature,
+  forgeUnnamed,
+  poisons,
   primaryOf,
   publicBytes,
   subkeyOf,
+  withUnhashed,
 } from '../pgp/forge.js';
 import { gnupgHome, hasGnupg } from '../pgp/gnupg.js';
+import { needTools } from '../tools.js';
 import {
   AUTHENTIC,
   DEMO,
@@ -264,6 +271,85 @@ describe('T4: each signature is checked by itself', () => {
     const revoked = await ann.revoke({ flag: enums.reasonForRevocation.keyCompromised }, day(300));
     place.write('pins.asc', certificateFile(revoked));
     expect(verdict(await verify(place))).toEqual(refused('KEY_REVOKED'));
+  });
+});
+
+describe('T27: what a signature says unsigned decides nothing', () => {
+  const HINTS = poisons(() => bob);
+  const bytes = Buffer.from(databaseText());
+  const file = (...packets: readonly Packet[]) =>
+    joinSignatures(packets.map((packet) => joinPackets([packet])));
+  const named = async () =>
+    splitPackets(await forgeSignature(subkeyOf(ann), bytes, { date: ISSUED }), SIGNATURE_FILE)[0]!;
+  const unnamed = () => forgeUnnamed(subkeyOf(ann), bytes, ISSUED);
+
+  async function verdictOf(signature: Uint8Array, ...more: readonly string[]): Promise<readonly unknown[]> {
+    const place = await published(known);
+    put(place, bytes, signature);
+    place.write('pins.asc', certificateFile(ann, bob));
+    return verdict(await verify(place, ...more));
+  }
+
+  test.each(Object.keys(HINTS).filter((name) => name !== 'sixty kilobytes'))(
+    'a good signature counts with %s in its unhashed area',
+    async (name) => {
+      const hint = HINTS[name]!();
+      expect(await verdictOf(file(withUnhashed(await named(), hint)))).toEqual(AUTHENTIC);
+      expect(await verdictOf(file(withUnhashed(unnamed(), hint)))).toEqual(AUTHENTIC);
+    },
+  );
+
+  test('for nobody but the one who made it, and as often as it is there, once', async () => {
+    const hint = HINTS['another issuer']!();
+    const made = await named();
+    const copies = [made, withUnhashed(made, hint), unnamed(), withUnhashed(unnamed(), hint)];
+    expect(await verdictOf(file(...copies), '--threshold', '1')).toEqual(AUTHENTIC);
+    expect(await verdictOf(file(...copies), '--threshold', '2')).toEqual(refused('TOO_FEW_SIGNATURES'));
+    const place = await published(known);
+    put(place, bytes, file(...copies));
+    place.write('pins.asc', certificateFile(bob));
+    expect(verdict(await verify(place))).toEqual(refused('SIGNATURE_INVALID'));
+  });
+
+  test('a damaged copy beside the right one changes nothing', async () => {
+    const made = unnamed();
+    const wrong = { tag: 2, body: Buffer.from(made.body).fill(1, made.body.length - 20) };
+    const hint = HINTS['another issuer']!();
+    for (const copies of [
+      [wrong, made],
+      [made, wrong],
+      [withUnhashed(wrong, hint), withUnhashed(made, hint)],
+    ])
+      expect(await verdictOf(file(...copies))).toEqual(AUTHENTIC);
+    expect(await verdictOf(file(wrong))).toEqual(refused('SIGNATURE_INVALID'));
+  });
+
+  test('a signature that names another key signed is not tried on others', async () => {
+    const made = await forgePacket(subkeyOf(ann), bytes, { date: ISSUED });
+    const [own] = [await certificateOf(ann)];
+    const spy = vi.spyOn(SignaturePacket.prototype as unknown as { verify: () => unknown }, 'verify');
+    const options = { certificates: [await certificateOf(bob), own], now: minutes(ISSUED, 1) };
+    spy.mockClear();
+    await verifySignatures(bytes, [joinPackets([{ tag: 2, body: made.write() }])], options);
+    expect(spy.mock.calls).toHaveLength(1);
+    vi.restoreAllMocks();
+  });
+
+  test('what packsign writes of it says who made it, so that gpgv counts it', async (context) => {
+    needTools(context, 'gpgv');
+    const hint = HINTS['another issuer']!();
+    const served = joinPackets([withUnhashed(unnamed(), hint)]);
+    const certificates = [await certificateOf(ann), await certificateOf(bob)];
+    const [report] = await verifySignatures(bytes, [served], { certificates, now: minutes(ISSUED, 1) });
+    const home = gnupgHome();
+    const ring = home.write('ring.gpg', Buffer.concat(certificates.map(({ binary }) => binary)));
+    const data = home.write('data', bytes);
+    const gpgv = (signature: Uint8Array) =>
+      spawnSync('gpgv', ['--homedir', home.folder, '--keyring', ring, home.write('sig', signature), data])
+        .status;
+    // The hint leads gpgv to the key of Bob.
+    expect([gpgv(served), gpgv(report!.packet!)]).toEqual([1, 0]);
+    home.remove();
   });
 });
 

@@ -1,6 +1,6 @@
-import { enums } from 'openpgp';
+import { PublicKeyPacket, PublicSubkeyPacket, enums } from 'openpgp';
 import type { PrivateKey } from 'openpgp';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PacksignError, trustRemove } from '../../src/index.js';
 import { encodeArmor } from '../../src/pgp/armor.js';
 import { readCertificates } from '../../src/pgp/certificates.js';
@@ -13,7 +13,8 @@ import type { Reader, Site } from '../consume/scene.js';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { day, fingerprint, forgeKey, forgePacket, primaryOf, publicBytes, subkeyOf } from '../pgp/forge.js';
-import { ISSUED, certificateFile, minutes, people } from './scene.js';
+import { verifyDatabase } from '../../src/verify.js';
+import { ISSUED, certificateFile, minutes, people, sha256 } from './scene.js';
 import type { People } from './scene.js';
 
 /** What a user keeps of what others serve: merged, filtered, bounded, and never with a lower bar. */
@@ -261,6 +262,65 @@ describe('T31: what a server serves is filtered before it is stored', () => {
       expect(await reader.fetch('ann')).toMatchObject({ status: 'authentic' });
       expect(await reader.fetch('ann')).toMatchObject({ status: 'authentic' });
     }
+  });
+});
+
+describe('T29: of keys.asc only the pinned certificates are computed on', () => {
+  /** Forty certificates that are as good as Ann's, before and behind hers. */
+  async function crowd(): Promise<Uint8Array> {
+    const strangers = await Promise.all(Array.from({ length: 40 }, () => forgeKey({ name: 'Eve' })));
+    return certificateFile(...strangers, known.ann, ...strangers);
+  }
+
+  /** How many keys are read while something runs. */
+  async function keysRead(run: () => Promise<unknown>): Promise<number> {
+    const spies = [PublicKeyPacket, PublicSubkeyPacket].map(({ prototype }) => vi.spyOn(prototype, 'read'));
+    await run();
+    const calls = spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+    vi.restoreAllMocks();
+    return calls;
+  }
+
+  /** What a reader does with Ann's fingerprint alone, from the first visit on. */
+  const visits: Readonly<Record<string, () => Promise<unknown>>> = {
+    'trust add --fingerprint': () =>
+      reader.trust(site.url, { fingerprints: [fingerprint(known.ann)], name: 'ann' }),
+    'trust add --fingerprint --keys': async () => {
+      const added = { fingerprints: [fingerprint(known.ann)], keys: place.read('dist/keys.asc') };
+      expect(await reader.trust(site.url, added)).toMatchObject({ threshold: 1 });
+    },
+    'verify --fingerprint': async () => {
+      const args = ['verify', 'dist', '--fingerprint', fingerprint(known.ann)];
+      expect((await place.packsign(args)).status).toBe(0);
+    },
+    'verify --fingerprint --keys': async () => {
+      const args = ['verify', 'dist', '--fingerprint', fingerprint(known.ann), '--keys', 'dist/keys.asc'];
+      expect((await place.packsign(args)).status).toBe(0);
+    },
+    get: async () => {
+      await reader.trust(site.url, { keys: certificateFile(known.ann), name: 'ann' });
+      await newer({ keys: [] });
+      place.write('dist/keys.asc', keys);
+      expect(await reader.get(['demo'], { from: 'ann' })).toMatchObject({ ok: true });
+    },
+    'the page': async () => {
+      const bytes = place.read('dist/packages.plist');
+      const signature = place.read(`dist/signatures/${sha256(bytes)}.asc`);
+      const fingerprints = [fingerprint(known.ann)];
+      const verdict = await verifyDatabase(bytes, signature, { keys, fingerprints, now: minutes(ISSUED, 1) });
+      expect(verdict.status).toBe('authentic');
+    },
+  };
+  let keys: Uint8Array;
+
+  test.each(Object.keys(visits))('%s', async (name) => {
+    keys = certificateFile(known.ann);
+    const alone = await keysRead(visits[name]!);
+    reader = newReader();
+    keys = await crowd();
+    place.write('dist/keys.asc', keys);
+    expect(await keysRead(visits[name]!)).toBe(alone);
+    expect(alone).toBeGreaterThan(0);
   });
 });
 

@@ -40,6 +40,12 @@ describe('packsign/verify', () => {
     expect(verdict.signatures).toMatchObject([{ fingerprint: fingerprint(all.ann), counts: true }]);
   });
 
+  it('takes fingerprints as people write them', async () => {
+    const spaced = fingerprint(all.ann).toLowerCase().replaceAll(/.{4}/g, '$& ');
+    const verdict = await verifyDatabase(bytes, signature, { ...keysOfAnn(), fingerprints: [spaced] });
+    expect(verdict.status).toBe('authentic');
+  });
+
   it('trusts all given keys if the caller names no fingerprints', async () => {
     const verdict = await verifyDatabase(bytes, signature, { ...keysOfAnn(), fingerprints: null });
     expect(verdict.status).toBe('authentic');

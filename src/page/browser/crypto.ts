@@ -1,22 +1,12 @@
-import { ripemd160, sha1 } from '@noble/hashes/legacy.js';
-import { sha224, sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
-import { sha3_256, sha3_512 } from '@noble/hashes/sha3.js';
+import { sha1 } from '@noble/hashes/legacy.js';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { Buffer } from './buffer.js';
 
 /**
  * The parts of `node:crypto` that packsign uses, for browsers: the bundler replaces the module with it. WebCrypto cannot
- * hash piece by piece, nor synchronously.
+ * hash piece by piece, nor synchronously. Other hashes than these are rare: there OpenPGP.js asks WebCrypto.
  */
-const ALGORITHMS = {
-  sha1,
-  ripemd160,
-  sha224,
-  sha256,
-  sha384,
-  sha512,
-  'sha3-256': sha3_256,
-  'sha3-512': sha3_512,
-} as const;
+const ALGORITHMS = { sha1, sha256 } as const;
 
 interface State {
   update(bytes: Uint8Array): State;
@@ -29,6 +19,10 @@ export interface Hash {
   copy(): Hash;
   digest(): ReturnType<typeof Buffer.from>;
   digest(encoding: 'hex'): string;
+}
+
+export function getHashes(): readonly string[] {
+  return Object.keys(ALGORITHMS);
 }
 
 export function createHash(algorithm: keyof typeof ALGORITHMS): Hash {
