@@ -1,6 +1,8 @@
 import { lstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
+import { openDigests } from '../workers/growing-digest.js';
+import type { GrowingDigests } from '../workers/growing-digest.js';
 import { digestListed } from '../workers/digest-listed.js';
 import { findPartialFiles, openPartialFile } from './partial-file.js';
 import type { PartialFile } from './partial-file.js';
@@ -84,15 +86,16 @@ export async function download(
 ): Promise<Downloaded> {
   const wanted = Array.from(new Map(chosen.map((one) => [one.path, one])).values());
   const left = findPartialFiles(options.output);
+  const digests = openDigests(bytesOf(wanted));
   const progress = progressOf(wanted, options);
   const answers = await inParallel(wanted, STREAMS, async (one) => {
     const answer = await place(network, one, {
-      ...{ database, options, left },
+      ...{ database, options, left, digests },
       onBytes: (count) => progress.add(one, count),
     });
     progress.finish(one);
     return answer;
-  });
+  }).finally(digests.stop);
   const failed = answers.find((answer) => answer instanceof PacksignError);
   if (failed !== undefined) throw failed;
   return {
@@ -101,10 +104,14 @@ export async function download(
   };
 }
 
+function bytesOf(wanted: readonly WantedFile[]): number {
+  return wanted.reduce((sum, { entry }) => sum + entry.Size, 0);
+}
+
 /** Counts files and bytes for the caller. */
 function progressOf(wanted: readonly WantedFile[], { onProgress = () => undefined }: GetOptions) {
   const active = new Map<string, FileProgress>();
-  const ofBytes = wanted.reduce((sum, { entry }) => sum + entry.Size, 0);
+  const ofBytes = bytesOf(wanted);
   const done = { files: 0, bytes: 0 };
   const tell = () => {
     onProgress({ ...done, ofFiles: wanted.length, ofBytes, active: Array.from(active.values()) });
@@ -127,6 +134,7 @@ interface Download {
   readonly database: FetchedDatabase;
   readonly options: GetOptions;
   readonly left: ReadonlyMap<string, string>;
+  readonly digests: GrowingDigests;
   readonly onBytes: (count: number) => void;
 }
 
@@ -184,10 +192,9 @@ async function attempt(
   wanted: WantedFile,
   placing: Download,
 ): Promise<DownloadedFile | Finding> {
-  const { options, left, onBytes, database } = placing;
-  const part = await openPartialFile(options.output, {
-    ...{ sha256: wanted.entry.SHA256, size: wanted.entry.Size, left },
-  });
+  const { options, left, digests, onBytes, database } = placing;
+  const { SHA256: sha256, Size: size } = wanted.entry;
+  const part = openPartialFile(options.output, { sha256, size, left, digests });
   onBytes(part.length());
   const sink: PartialFile = {
     ...part,
@@ -195,42 +202,42 @@ async function attempt(
       await part.write(bytes);
       onBytes(bytes.length);
     },
-    restart: async () => {
+    restart: () => {
       onBytes(-part.length());
-      await part.restart();
+      part.restart();
     },
   };
   let isDone = false;
   try {
     const streamed = await streamFile(network, wanted, { places: placesOf(database), sink });
     isDone = true;
-    return await finishDownload(streamed, { wanted, part, options });
+    return finishDownload(streamed, { wanted, part, options });
   } finally {
-    if (!isDone) await part.leave();
+    if (!isDone) part.leave();
   }
 }
 
-async function finishDownload(
+function finishDownload(
   streamed: Streamed,
   { wanted, part, options }: { wanted: WantedFile; part: PartialFile; options: GetOptions },
-): Promise<DownloadedFile | Finding> {
+): DownloadedFile | Finding {
   const { path, entry } = wanted;
   const name = fileNameOf(path);
   const expected = expectation(entry);
   switch (streamed.kind) {
     case 'good':
-      await part.finish(name);
+      part.finish(name);
       return got(wanted, { output: options.output, from: streamed.from });
     case 'altered':
-      if (options.keepUnverified && part.length() > 0) await part.finish(`${name}.UNVERIFIED`);
-      else await part.remove();
+      if (options.keepUnverified && part.length() > 0) part.finish(`${name}.UNVERIFIED`);
+      else part.remove();
       return { kind: 'altered', path, expected, found: streamed.found };
     case 'missing':
       // A later run may find the rest.
-      await part.leave();
+      part.leave();
       return { kind: 'missing', path, expected, found: null };
     case 'failed':
-      await part.leave();
+      part.leave();
       throw streamed.error;
   }
 }

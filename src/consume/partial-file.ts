@@ -1,32 +1,44 @@
-import { createHash, randomBytes } from 'node:crypto';
-import type { Hash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  write,
+} from 'node:fs';
 import type { Stats } from 'node:fs';
-import { link, lstat, open, rename, unlink } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PacksignError, reasonOf, systemCode } from '../errors.js';
-import { listFolder, makeFolder } from '../disk/files.js';
+import { promisify } from 'node:util';
+import { PacksignError, systemCode } from '../errors.js';
+import { listFolder, makeFolder, quietly, removeQuietly, unwritable } from '../disk/files.js';
+import type { GrowingDigests } from '../workers/growing-digest.js';
 
 /** A file while it is downloaded: it gets its name only when its bytes are known to be right. */
 export interface PartialFile {
   /** How many bytes it has. */
   readonly length: () => number;
-  /** Hash of these bytes. */
-  readonly sha256: () => string;
-  /** Throws FILE_UNWRITABLE, like all that follow. */
+  /** Hash of the bytes that it has on the disk. Throws FILE_UNWRITABLE, like all that follow. */
+  readonly sha256: () => Promise<string>;
   readonly write: (bytes: Uint8Array) => Promise<void>;
   /** Empties the file. */
-  readonly restart: () => Promise<void>;
-  /** Gives the file its name, durably; never replaces another file. Throws FILE_EXISTS. */
-  readonly finish: (name: string) => Promise<void>;
+  readonly restart: () => void;
+  /**
+   * Gives the file its name; never replaces another file. As with other downloads, the disk may still be writing its
+   * bytes: to wait for it would take longer than all the rest. Throws FILE_EXISTS.
+   */
+  readonly finish: (name: string) => void;
   /** Keeps the bytes for a later run to resume, and removes an empty file. Never throws, so that it hides no error. */
-  readonly leave: () => Promise<void>;
-  readonly remove: () => Promise<void>;
+  readonly leave: () => void;
+  readonly remove: () => void;
 }
 
 const NAME = /^\.packsign-([0-9a-f]{64})\.(\d+)\.[0-9a-f]+\.part$/;
-const BLOCK_BYTES = 256 * 1024;
+const writePart = promisify(write);
 
 /** Partial files that earlier runs left in a folder, by the SHA-256 of the whole file. Throws DIRECTORY_UNREADABLE, FILE_UNWRITABLE. */
 export function findPartialFiles(folder: string): ReadonlyMap<string, string> {
@@ -58,30 +70,34 @@ export interface PartialFileOptions {
   readonly size: number;
   /** The partial files of earlier runs. */
   readonly left: ReadonlyMap<string, string>;
+  readonly digests: GrowingDigests;
 }
 
 /**
  * Opens a partial file, with the bytes that an earlier run downloaded. A file found is not a file made (threat T35): one
  * is continued only if it is as a new one is, and otherwise loses its name. Throws FILE_UNWRITABLE.
  */
-export async function openPartialFile(
+export function openPartialFile(
   folder: string,
-  { sha256, size, left }: PartialFileOptions,
-): Promise<PartialFile> {
+  { sha256, size, left, digests }: PartialFileOptions,
+): PartialFile {
   const newPath = () =>
     join(folder, `.packsign-${sha256}.${process.pid}.${randomBytes(4).toString('hex')}.part`);
-  const path = newPath();
-  try {
+  const part = { fd: -1, path: newPath() };
+  return orUnwritable(part.path, () => {
     // Not even a link that leads nowhere may have the name.
-    const handle = await open(path, 'wx+', 0o644);
-    const taken = await takeOver(left.get(sha256), { path: newPath(), size, made: await handle.stat() });
-    if (taken === null) return await partOf(handle, { path, folder });
-    await handle.close();
-    await removeIfThere(path);
-    return await partOf(taken.handle, { path: taken.path, folder });
-  } catch (error) {
-    throw unwritable(path, error);
-  }
+    part.fd = openSync(part.path, 'wx+', 0o644);
+    const taken = takeOver(left.get(sha256), { path: newPath(), size, made: fstatSync(part.fd) });
+    if (taken === null) return partOf(part, folder, digests);
+    closeSync(part.fd);
+    unlinkSync(part.path);
+    return partOf(taken, folder, digests);
+  });
+}
+
+interface Part {
+  readonly fd: number;
+  readonly path: string;
 }
 
 interface TakeOver {
@@ -94,28 +110,25 @@ interface TakeOver {
 }
 
 /** Takes over what an earlier run left, under a name of our own. Null if there is nothing that we may write to. */
-async function takeOver(
-  from: string | undefined,
-  { path, size, made }: TakeOver,
-): Promise<{ readonly handle: FileHandle; readonly path: string } | null> {
+function takeOver(from: string | undefined, { path, size, made }: TakeOver): Part | null {
   if (from === undefined) return null;
   const isOurs = (found: Stats) => isLike(found, made) && found.size <= size;
-  let handle: FileHandle | null = null;
   try {
     // Opening a device can do things, and a folder can hold files of the user's: rename neither.
-    if (isOurs(await lstat(from))) {
+    if (isOurs(lstatSync(from))) {
       // The first process to rename it owns it.
-      await rename(from, path);
-      handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      renameSync(from, path);
+      const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       // It may be another file by now.
-      if (isOurs(await handle.stat())) return { handle, path };
-      await handle.close();
+      if (isOurs(fstatSync(fd))) return { fd, path };
+      closeSync(fd);
     }
   } catch {
-    await handle?.close().catch(() => undefined);
+    // It is gone, or nothing to open.
   }
   // The name alone: what a link leads to stays as it is.
-  for (const name of [from, path]) await unlink(name).catch(() => undefined);
+  removeQuietly(from);
+  removeQuietly(path);
   return null;
 }
 
@@ -130,100 +143,82 @@ function isLike(found: Stats, made: Stats): boolean {
   );
 }
 
-async function partOf(
-  handle: FileHandle,
-  { path, folder }: { path: string; folder: string },
-): Promise<PartialFile> {
-  let { hash, length } = await hashSoFar(handle).catch(async (error: unknown) => {
-    await handle.close();
-    throw error;
-  });
-  const orUnwritable = async (work: Promise<unknown>) => {
-    try {
-      await work;
-    } catch (error) {
-      throw unwritable(path, error);
-    }
+function partOf({ fd, path }: Part, folder: string, digests: GrowingDigests): PartialFile {
+  let { size: length } = fstatSync(fd);
+  let digest = digests.open(fd);
+  const close = () => {
+    digest.drop();
+    orUnwritable(path, () => closeSync(fd));
   };
-  const close = () => orUnwritable(handle.close());
-  const remove = async () => {
-    await close();
-    await removeIfThere(path);
+  const remove = () => {
+    close();
+    removeIfThere(path);
   };
   return {
     length: () => length,
-    sha256: () => hash.copy().digest('hex'),
-    write: async (bytes) => {
-      await orUnwritable(writeAll(handle, bytes, length));
-      hash.update(bytes);
-      length += bytes.length;
+    sha256: async () => {
+      try {
+        return await digest.end(length);
+      } catch (error) {
+        throw unwritable(path, error);
+      }
     },
-    restart: async () => {
-      await orUnwritable(handle.truncate(0));
-      hash = createHash('sha256');
+    write: async (bytes) => {
+      try {
+        await writeAll(fd, bytes, length);
+      } catch (error) {
+        throw unwritable(path, error);
+      }
+      length += bytes.length;
+      digest.grow(length);
+    },
+    restart: () => {
+      orUnwritable(path, () => ftruncateSync(fd));
+      digest.drop();
+      digest = digests.open(fd);
       length = 0;
     },
-    finish: async (name) => {
-      await orUnwritable(handle.datasync());
-      await close();
-      await giveName(path, join(folder, name));
+    finish: (name) => {
+      close();
+      giveName(path, join(folder, name));
     },
-    leave: () => (length === 0 ? remove() : close()).catch(() => undefined),
+    leave: () => quietly(length === 0 ? remove : close),
     remove,
   };
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+async function writeAll(fd: number, bytes: Uint8Array, position: number): Promise<void> {
   for (let written = 0; written < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
-    written += bytesWritten;
-  }
-}
-
-async function hashSoFar(handle: FileHandle): Promise<{ hash: Hash; length: number }> {
-  const hash = createHash('sha256');
-  const block = Buffer.allocUnsafe(BLOCK_BYTES);
-  for (let length = 0; ;) {
-    const { bytesRead } = await handle.read(block, 0, block.length, length);
-    if (bytesRead === 0) return { hash, length };
-    hash.update(block.subarray(0, bytesRead));
-    length += bytesRead;
+    const part = await writePart(fd, bytes, written, bytes.length - written, position + written);
+    written += part.bytesWritten;
   }
 }
 
 const NO_LINKS_HERE = ['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'];
 
-async function giveName(path: string, target: string): Promise<void> {
+function giveName(path: string, target: string): void {
   try {
     // Unlike a rename, a link does not replace an existing file.
-    await link(path, target);
+    linkSync(path, target);
   } catch (error) {
-    const isThere = await hasName(target);
+    const isThere = hasName(target);
     if (!isThere && NO_LINKS_HERE.includes(systemCode(error) ?? '')) {
-      await renameFile(path, target);
+      orUnwritable(target, () => renameSync(path, target));
       return;
     }
-    await removeIfThere(path).catch(() => undefined);
+    removeQuietly(path);
     if (!isThere) throw unwritable(target, error);
     throw new PacksignError('FILE_EXISTS', `${target} exists, and is something else`, {
       hint: 'move it away, or name another folder with --output DIR',
     });
   }
-  await removeIfThere(path);
-}
-
-async function renameFile(path: string, target: string): Promise<void> {
-  try {
-    await rename(path, target);
-  } catch (error) {
-    throw unwritable(target, error);
-  }
+  removeIfThere(path);
 }
 
 /** Whether anything has the name, be it a link that leads nowhere. */
-async function hasName(path: string): Promise<boolean> {
+function hasName(path: string): boolean {
   try {
-    await lstat(path);
+    lstatSync(path);
     return true;
   } catch {
     return false;
@@ -231,15 +226,18 @@ async function hasName(path: string): Promise<boolean> {
 }
 
 /** Throws FILE_UNWRITABLE. */
-async function removeIfThere(path: string): Promise<void> {
+function removeIfThere(path: string): void {
   try {
-    await unlink(path);
+    unlinkSync(path);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw unwritable(path, error);
   }
 }
 
-function unwritable(path: string, error: unknown): PacksignError {
-  if (error instanceof PacksignError) return error;
-  return new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+function orUnwritable<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw unwritable(path, error);
+  }
 }

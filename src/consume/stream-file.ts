@@ -8,9 +8,9 @@ import type { Network } from '../net/transport.js';
 /** Where the bytes of a file go. */
 export interface Sink {
   readonly length: () => number;
-  readonly sha256: () => string;
+  readonly sha256: () => Promise<string>;
   readonly write: (bytes: Uint8Array) => Promise<void>;
-  readonly restart: () => Promise<void>;
+  readonly restart: () => void;
 }
 
 /** The outcome for one file, over all places that were asked. */
@@ -44,11 +44,11 @@ export async function streamFile(
     let answer = await streamFrom(network, address, { wanted, sink });
     if (answer.kind === 'altered' && hadBytes) {
       // The bytes that an earlier run left may be the wrong ones.
-      await sink.restart();
+      sink.restart();
       answer = await streamFrom(network, address, { wanted, sink });
     }
     if (answer.kind === 'good') return answer;
-    if (answer.kind === 'altered' && address !== addresses.at(-1)) await sink.restart();
+    if (answer.kind === 'altered' && address !== addresses.at(-1)) sink.restart();
     answers.push(answer);
   }
   // The worst answer first: other bytes are worse than none.
@@ -78,7 +78,7 @@ async function streamFrom(network: Network, from: string, streaming: Streaming):
 
 async function streamOnce(network: Network, from: string, { wanted, sink }: Streaming): Promise<Streamed> {
   const { Size, SHA256 } = wanted.entry;
-  if (sink.length() > Size) await sink.restart();
+  if (sink.length() > Size) sink.restart();
   let altered = (found: string): Streamed => ({ kind: 'altered', from, found });
   if (sink.length() === 0 || sink.length() < Size) {
     const reply = await network.get(from, { from: sink.length() });
@@ -92,14 +92,14 @@ async function streamOnce(network: Network, from: string, { wanted, sink }: Stre
       reply.cancel();
       return altered(`${reply.length} bytes`);
     }
-    if (reply.from !== sink.length()) await sink.restart();
+    if (reply.from !== sink.length()) sink.restart();
     for await (const bytes of reply.body) {
       if (sink.length() + bytes.length > Size) return altered(`more than ${Size} bytes`);
       await sink.write(bytes);
     }
     if (sink.length() < Size && !reply.isWhole) throw endedEarly(from, sink.length(), Size);
   }
-  const sha256 = sink.sha256();
+  const sha256 = await sink.sha256();
   return sha256 === SHA256 ? { kind: 'good', from } : altered(`sha256 ${sha256}, ${sink.length()} bytes`);
 }
 
@@ -120,7 +120,7 @@ export function hashingSink(): Sink {
   let length = 0;
   return {
     length: () => length,
-    sha256: () => hash.copy().digest('hex'),
+    sha256: () => Promise.resolve(hash.copy().digest('hex')),
     write: (bytes) => {
       hash.update(bytes);
       length += bytes.length;
@@ -129,7 +129,6 @@ export function hashingSink(): Sink {
     restart: () => {
       hash = createHash('sha256');
       length = 0;
-      return Promise.resolve();
     },
   };
 }

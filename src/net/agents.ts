@@ -15,10 +15,15 @@ export interface Agents {
 
 /** Enough for all downloads at once. */
 const CONNECTIONS = 16;
+/** What a connection holds for a reader that is busy, who gets it in one piece: many small ones cost more time. */
+const HELD_BYTES = 256 * 1024;
 
 /** `ca`: PEM of the authorities that count, in place of those of Node; null for Node's. */
 export function makeAgents(ca: readonly string[] | null): Agents {
-  const common = { keepAlive: true, maxSockets: CONNECTIONS, ...(ca === null ? {} : { ca: [...ca] }) };
+  const common = {
+    ...{ keepAlive: true, maxSockets: CONNECTIONS, highWaterMark: HELD_BYTES },
+    ...(ca === null ? {} : { ca: [...ca] }),
+  };
   const http = new HttpAgent(common);
   const https = new Map<string, HttpsAgent>();
   const connecting = new Set<ClientRequest>();

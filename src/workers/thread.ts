@@ -1,10 +1,12 @@
 import { parentPort } from 'node:worker_threads';
+import { hashFurther } from './growing-digest.js';
+import type { HashStep } from './growing-digest.js';
 import { doTasks, encodeRow } from './hash-tasks.js';
 import type { HashWork } from './hash-tasks.js';
 import { doStats } from './stat-together.js';
 import type { StatWork } from './stat-together.js';
 
-type Work = HashWork | StatWork;
+type Work = HashWork | StatWork | HashStep;
 
 /** Sends results as they come, and null at the end. */
 async function hash(work: HashWork, send: (rows: string | null) => void): Promise<void> {
@@ -27,5 +29,9 @@ async function hash(work: HashWork, send: (rows: string | null) => void): Promis
 parentPort?.on('message', (work: Work) => {
   // eslint-disable-next-line @typescript-eslint/no-floating-promises
   if (work.kind === 'hash') hash(work, (rows) => parentPort?.postMessage(rows));
-  else doStats(work);
+  else if (work.kind === 'stat') doStats(work);
+  else {
+    const answer = hashFurther(work);
+    if (work.isLast) parentPort?.postMessage({ id: work.id, answer });
+  }
 });

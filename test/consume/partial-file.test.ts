@@ -2,16 +2,19 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
   readdirSync,
   readlinkSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TestContext } from 'vitest';
@@ -154,6 +157,26 @@ describe('T35: a file found is not a file made', () => {
       chownSync(at(TARGET), 65534, 65534);
       await expect(reader.get(['big'])).rejects.toMatchObject(REFUSED);
     }
+  });
+
+  test('bytes that somebody changes while the rest comes do not get the name', async () => {
+    site.tricks.set(NAME, (_, response) => {
+      response.writeHead(200, { 'content-length': BYTES.length });
+      response.write(BYTES.subarray(0, 100_000));
+      const part = () => readdirSync(at('downloads')).find((name) => name.endsWith('.part'));
+      const timer = setInterval(() => {
+        const path = at(`downloads/${part() ?? ''}`);
+        if (lstatSync(path).size < 100_000) return;
+        clearInterval(timer);
+        const fd = openSync(path, 'r+');
+        writeSync(fd, 'other bytes', 50_000);
+        closeSync(fd);
+        response.end(BYTES.subarray(100_000));
+      }, 5);
+    });
+    const found = expect.stringContaining('sha256') as string;
+    expect(await reader.get(['big'])).toMatchObject({ packages: [], findings: [{ kind: 'altered', found }] });
+    expect(readdirSync(at('downloads'))).toEqual([]);
   });
 
   test('a file that comes under the name meanwhile is not replaced', async () => {
