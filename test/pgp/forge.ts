@@ -1,6 +1,7 @@
 import { config, enums, generateKey, SignaturePacket } from 'openpgp';
 import type { AnySecretKeyPacket, PrivateKey, SubkeyOptions } from 'openpgp';
 import { joinPackets } from '../../src/pgp/packets.js';
+import type { Packet } from '../../src/pgp/packets.js';
 import type { Certificate } from '../../src/pgp/certificates.js';
 import { readCertificates } from '../../src/pgp/certificates.js';
 import { hashedKey, publicPacketOf, signPacket } from '../../src/pgp/packet-objects.js';
@@ -96,4 +97,13 @@ export async function forgePacket(
 /** A key and its subkey as they are hashed for a binding. */
 export function bindingSubject(primary: AnySecretKeyPacket, subkey: AnySecretKeyPacket): KeySubject {
   return { key: hashedKey(publicPacketOf(primary, 5).body), bind: hashedKey(publicPacketOf(subkey, 7).body) };
+}
+
+/** The packet with another unhashed area, of any length that its two octets can say. */
+export function withUnhashed({ tag, body }: Packet, area: Uint8Array): Packet {
+  const bytes = Buffer.from(body);
+  const hashedEnd = 6 + bytes.readUInt16BE(4);
+  const end = hashedEnd + 2 + bytes.readUInt16BE(hashedEnd);
+  const length = Buffer.from([area.length >> 8, area.length & 0xff]);
+  return { tag, body: Buffer.concat([bytes.subarray(0, hashedEnd), length, area, bytes.subarray(end)]) };
 }

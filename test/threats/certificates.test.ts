@@ -26,6 +26,7 @@ import {
   primaryOf,
   publicBytes,
   subkeyOf,
+  withUnhashed,
 } from '../pgp/forge.js';
 import type { ForgeSignatureOptions } from '../pgp/forge.js';
 import { AUTHENTIC, published, refused, verdict, verify } from './scene.js';
@@ -95,15 +96,6 @@ async function keyRevocation(by: PrivateKey, options: ForgeSignatureOptions = {}
 
 function statusOf(certificate: Certificate): string {
   return signingStatus(certificate, day(20), fingerprint(subkeyOf(ann))).kind;
-}
-
-/** The packet with another unhashed area, of any length that its two octets can say. */
-function withUnhashed({ tag, body }: Packet, area: Uint8Array): Packet {
-  const bytes = Buffer.from(body);
-  const hashedEnd = 6 + bytes.readUInt16BE(4);
-  const end = hashedEnd + 2 + bytes.readUInt16BE(hashedEnd);
-  const length = Buffer.from([area.length >> 8, area.length & 0xff]);
-  return { tag, body: Buffer.concat([bytes.subarray(0, hashedEnd), length, area, bytes.subarray(end)]) };
 }
 
 const BOB_ID = () => Buffer.from(bob.getKeyID().toHex(), 'hex');
