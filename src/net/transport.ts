@@ -52,7 +52,7 @@ export const DIRECT_NETWORK: NetworkOptions = {
 export function openNetwork(options: NetworkOptions): Network {
   let agents: Agents | null = null;
   const open = () => (agents ??= makeAgents(options.authorities()));
-  const patience = makePatience(options.backOffMs);
+  const patience = makePatience(options);
   return {
     get: async (url, request = {}) => {
       if (new URL(url).protocol === 'file:') return await openFile(url, request);

@@ -203,7 +203,9 @@ const MODES: Readonly<Record<string, Answer>> = {
       network(`${status}`),
     ]),
   ),
-  ...Object.fromEntries([408, 500, 502, 504].map((status) => [`s${status}`, network(`${status} for ever`)])),
+  ...Object.fromEntries(
+    [408, 425, 429, 500, 502, 503, 504].map((status) => [`s${status}`, network(`${status} for ever`)]),
+  ),
   ...Object.fromEntries(
     [408, 425, 429, 500, 502, 503, 504].map((status) => [`once${status}`, good(`${status} once`)]),
   ),
