@@ -62,7 +62,7 @@ export async function chooseGrounds(
   if (blindly) return { grounds: { kind: 'blindly' }, certificates: [], threshold: 0, isSaid: false };
   if (via !== null) return await vouched(network, url, { ...options, via });
   const given = keys === null ? null : await readGiven(keys);
-  const certificates = pick(given ?? (await readOfferedKeys(addressPlace(network, url))), {
+  const certificates = pick(given ?? (await offeredKeys(network, url, fingerprints)), {
     fingerprints,
     url,
     isGiven: given !== null,
@@ -75,6 +75,20 @@ export async function chooseGrounds(
     threshold: threshold ?? certificates.length,
     isSaid: threshold !== null,
   };
+}
+
+/**
+ * What `keys.asc` holds of these primary keys. Nothing is computed on other keys (threat T29), unless one is missing:
+ * then the error says which there are.
+ */
+async function offeredKeys(
+  network: Network,
+  url: string,
+  fingerprints: readonly string[],
+): Promise<readonly Certificate[]> {
+  const place = addressPlace(network, url);
+  const wanted = await readOfferedKeys(place, new Set(fingerprints));
+  return wanted.length === new Set(fingerprints).size ? wanted : await readOfferedKeys(place);
 }
 
 async function readGiven(keys: Uint8Array | string): Promise<readonly Certificate[]> {
@@ -124,7 +138,7 @@ async function vouched(
       hint: 'packsign trust refresh shows what it vouches for',
     });
   }
-  const certificates = pick(await readOfferedKeys(addressPlace(network, url)), {
+  const certificates = pick(await offeredKeys(network, url, offer.Fingerprints), {
     fingerprints: offer.Fingerprints,
     url,
     isGiven: false,

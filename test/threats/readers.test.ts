@@ -11,6 +11,7 @@ import type { Packet } from '../../src/pgp/packets.js';
 import { answer, publish, serve } from '../consume/scene.js';
 import type { Site } from '../consume/scene.js';
 import { ENDLESS_ANSWERS, ODD_ANSWERS } from '../net/odd.js';
+import { ODD_VARIANTS } from '../net/odd-variants.js';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import {
@@ -257,19 +258,18 @@ describe('every case of the scripts is refused or bounded', () => {
   });
 });
 
+const TABLES = { ODD_ANSWERS, ODD_VARIANTS, ENDLESS_ANSWERS };
+
 /** The table of odd answers has the row, which expects this outcome, and its test is there. */
 function expectOdd({ odd, file, database: ofDatabase }: OddRow): void {
-  const isEndless = ENDLESS_ANSWERS.some(({ name }) => name === odd);
-  const row = (isEndless ? ENDLESS_ANSWERS : ODD_ANSWERS).find(({ name }) => name === odd);
-  expect(row).toBeDefined();
+  const [name, table] = Object.entries(TABLES).find(([, rows]) => rows.some((row) => row.name === odd)) ?? [];
+  const row = table?.find((one) => one.name === odd);
   expect({ file: row?.file, database: row?.database }).toMatchObject({
     ...(file === undefined ? {} : { file }),
     ...(ofDatabase === undefined ? {} : { database: ofDatabase }),
   });
-  const source = sourceOf('net/odd-answers');
-  expect(source).toContain(
-    `test.each(${isEndless ? 'ENDLESS' : 'ODD'}_ANSWERS)('$name: file $file, database $database', async`,
-  );
+  const title = '$name: file $file, database $database';
+  expect(sourceOf('net/odd-answers').includes(`test.each(${name ?? ''})('${title}', async`)).toBe(true);
 }
 
 /** The file has a test with this title, and this row in its table. */
