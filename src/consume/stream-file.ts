@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
 import { addressesBeside } from '../model/address.js';
 import type { FileEntry } from '../model/file-entry.js';
-import { networkError } from '../net/failure.js';
+import { encodingName, networkError } from '../net/failure.js';
 import type { Network } from '../net/transport.js';
 
 /** Where the bytes of a file go. */
@@ -105,7 +105,7 @@ async function streamOnce(network: Network, from: string, { wanted, sink }: Stre
 
 function compressed(from: string, encoding: string): PacksignError {
   return networkError(
-    `${from} is sent compressed (Content-Encoding: ${encoding}), though packsign asks for the file as it is`,
+    `${from} is sent compressed (Content-Encoding: ${encodingName(encoding)}), though packsign asks for the file as it is`,
     'tell the operator of the server; another mirror may serve it as it is',
   );
 }

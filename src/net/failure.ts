@@ -46,6 +46,11 @@ const PROXY_HINT = 'look at http_proxy, https_proxy and ALL_PROXY, and try again
 const OWN_CA_HINT =
   'if the server has a certificate of your own authority, name it: SSL_CERT_FILE=FILE or NODE_EXTRA_CA_CERTS=FILE';
 
+/** The name of an encoding that a server gives: headers may be long. */
+export function encodingName(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 40)}…`;
+}
+
 /** What an error of Node's sockets or of TLS means to a user. `proxy`: the proxy that was asked, if one was. */
 export function failure(at: URL, error: unknown, proxy: URL | null = null): PacksignError {
   if (error instanceof PacksignError) return error;

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { networkError, prospectOf } from './failure.js';
 
 const ATTEMPTS = 3;
-const LONGEST_WAIT_MS = 60_000;
+/** How long a server that asks us to wait may do so in all, as a multiple of our patience with one answer. */
+const WAITS = 2;
+const LONGEST_SPACING_MS = 60_000;
 /** A server that says so often that there are too many requests does not serve us. */
 const THROTTLED_ATTEMPTS = 12;
 const LEAST_PAUSE_MS = 250;
@@ -21,13 +23,23 @@ export interface Patience {
   readonly retrying: <T>(attempt: () => Promise<T>, progress?: () => number) => Promise<T>;
 }
 
-/** `backOffMs`: wait before a second attempt; doubled before every further one. */
-export function makePatience(backOffMs: number): Patience {
+/**
+ * `backOffMs`: wait before a second attempt; doubled before every further one. `patienceMs`: how long one attempt waits
+ * for an answer; twice that is how long a server may have us wait in all before something comes of it.
+ */
+export function makePatience({
+  backOffMs,
+  patienceMs,
+}: {
+  readonly backOffMs: number;
+  readonly patienceMs: number;
+}): Patience {
   const pace = makePace();
+  const longestWaitMs = WAITS * patienceMs;
   return {
     turn: pace.turn,
     retrying: async (attempt, progress = () => 0) => {
-      let [failed, throttled, before] = [0, 0, progress()];
+      let [failed, throttled, waitedMs, before] = [0, 0, 0, progress()];
       for (;;) {
         try {
           const result = await attempt();
@@ -36,9 +48,10 @@ export function makePatience(backOffMs: number): Patience {
         } catch (error) {
           const prospect = prospectOf(error);
           if (prospect === null || prospect.isFinal) throw error;
-          if (prospect.waitMs > LONGEST_WAIT_MS) throw comeBackLater(error, prospect.waitMs);
           const now = progress();
-          if (now > before) [failed, throttled, before] = [0, 0, now];
+          if (now > before) [failed, throttled, waitedMs, before] = [0, 0, 0, now];
+          waitedMs += prospect.isThrottling ? pace.pauseFor(prospect.waitMs) : prospect.waitMs;
+          if (waitedMs > longestWaitMs) throw comeBackLater(error, prospect.waitMs);
           if (prospect.isThrottling) {
             throttled += 1;
             if (throttled >= THROTTLED_ATTEMPTS) throw error;
@@ -59,6 +72,7 @@ function makePace() {
   let notBefore = 0;
   let throttledAt = -Infinity;
   let spacingMs = 0;
+  const pauseFor = (waitMs: number): number => Math.max(waitMs, spacingMs, LEAST_PAUSE_MS);
   return {
     turn: async (): Promise<void> => {
       for (let wait = notBefore - performance.now(); wait > 0; wait = notBefore - performance.now()) {
@@ -66,15 +80,16 @@ function makePace() {
       }
       if (spacingMs > 0) notBefore = performance.now() + spacingMs;
     },
+    pauseFor,
     /** `waitMs`: how long the server asks us to wait. */
     throttle: (waitMs: number): void => {
       const now = performance.now();
       // Requests that were on their way together are refused together: they say the same thing.
       if (now - throttledAt >= spacingMs) {
         throttledAt = now;
-        spacingMs = Math.min(Math.max(LEAST_SPACING_MS, spacingMs * 2), LONGEST_WAIT_MS);
+        spacingMs = Math.min(Math.max(LEAST_SPACING_MS, spacingMs * 2), LONGEST_SPACING_MS);
       }
-      notBefore = Math.max(notBefore, now + Math.max(waitMs, spacingMs, LEAST_PAUSE_MS));
+      notBefore = Math.max(notBefore, now + pauseFor(waitMs));
     },
     recover: (): void => {
       spacingMs = spacingMs < 1 ? 0 : spacingMs * RECOVERY;
@@ -83,7 +98,10 @@ function makePace() {
 }
 
 function comeBackLater(error: unknown, waitMs: number): Error {
-  const minutes = Math.ceil(waitMs / 60_000);
   const said = error instanceof Error ? error.message : '';
-  return networkError(`${said}, and asks us to wait ${minutes} minutes`, 'try again later');
+  const seconds = Math.ceil(waitMs / 1000);
+  const wait =
+    seconds < 120 ? `${seconds} second${seconds === 1 ? '' : 's'}` : `${Math.ceil(seconds / 60)} minutes`;
+  const asked = seconds > 0 ? `, and asks us to wait ${wait}` : ' again and again';
+  return networkError(`${said}${asked}`, 'try again later; --timeout 5m is more patient');
 }

@@ -33,6 +33,8 @@ export interface Network extends Pick<Patience, 'retrying'> {
 }
 
 const REDIRECT_LIMIT = 5;
+/** Servers take no longer address, and messages name it. */
+const ADDRESS_LIMIT = 8192;
 const FORBIDDEN = 403;
 const ABSENT = new Set([FORBIDDEN, 404, 410]);
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
@@ -52,7 +54,7 @@ export const DIRECT_NETWORK: NetworkOptions = {
 export function openNetwork(options: NetworkOptions): Network {
   let agents: Agents | null = null;
   const open = () => (agents ??= makeAgents(options.authorities()));
-  const patience = makePatience(options.backOffMs);
+  const patience = makePatience(options);
   return {
     get: async (url, request = {}) => {
       if (new URL(url).protocol === 'file:') return await openFile(url, request);
@@ -80,7 +82,9 @@ async function follow(url: string, request: Request, means: Means): Promise<Repl
     if (!REDIRECTS.has(response.statusCode ?? 0)) return await read(at, response, { request, means });
     const { location } = response.headers;
     cancel(response);
-    if (location === undefined || !URL.canParse(location, at)) {
+    const isAddress =
+      location !== undefined && location.length <= ADDRESS_LIMIT && URL.canParse(location, at);
+    if (!isAddress) {
       throw networkError(`${at.href} redirects to nowhere`);
     }
     at = permitted(at, new URL(location, at));

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { PacksignError } from '../errors.js';
 import { besideAddress } from '../model/address.js';
-import { networkError } from '../net/failure.js';
+import { encodingName, networkError } from '../net/failure.js';
 import type { Request } from '../net/reply.js';
 import type { Network } from '../net/transport.js';
 import type { Place, Read, ReadLimits } from './place.js';
@@ -75,5 +75,7 @@ function plainBytes(
   } catch {
     // Not gzip, or too much of it.
   }
-  throw networkError(`${url} is sent with the Content-Encoding ${encoding}, which packsign cannot read`);
+  throw networkError(
+    `${url} is sent with the Content-Encoding ${encodingName(encoding)}, which packsign cannot read`,
+  );
 }

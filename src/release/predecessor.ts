@@ -237,7 +237,7 @@ async function offeredKeys(
   { from, fingerprints, trusted }: FetchedDatabase,
 ): Promise<Pick<Predecessor, 'keys' | 'lastKeys'>> {
   const named = new Set([...fingerprints, ...(trusted?.Packsign.Signers?.Fingerprints ?? [])]);
-  const offered = await readOfferedKeys(addressPlace(network, from));
+  const offered = await readOfferedKeys(addressPlace(network, from), named);
   const keys = offered.filter(({ fingerprint }) => named.has(fingerprint));
   if (keys.length === 0) return { keys, lastKeys: null };
   const { encodeCertificates } = await import('../pgp/certificates.js');

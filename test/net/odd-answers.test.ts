@@ -13,6 +13,7 @@ import { DEMO, certificateFile, people, sha256 } from '../threats/scene.js';
 import { skip } from '../tools.js';
 import { ENDLESS_ANSWERS, ODD_ANSWERS, drip, raw } from './odd.js';
 import type { Odd, OddAnswer } from './odd.js';
+import { ODD_VARIANTS } from './odd-variants.js';
 import { hasIpv6 } from './servers.js';
 
 /** What comes of answers that are broken, cut off, endless or out to harm: never a crash, and always an end. */
@@ -101,13 +102,19 @@ async function play({ odd, file, database }: OddAnswer): Promise<void> {
 }
 
 test('the cases are all there', () => {
-  const names = [...ODD_ANSWERS, ...ENDLESS_ANSWERS].map(({ name }) => name);
+  const names = [...ODD_ANSWERS, ...ODD_VARIANTS, ...ENDLESS_ANSWERS].map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
-  expect(names.length).toBeGreaterThan(110);
+  expect(names.length).toBeGreaterThan(180);
 });
 
 describe('an odd answer', () => {
   test.each(ODD_ANSWERS)('$name: file $file, database $database', async (answer) => {
+    await play(answer);
+  });
+});
+
+describe('a variant of one', () => {
+  test.each(ODD_VARIANTS)('$name: file $file, database $database', async (answer) => {
     await play(answer);
   });
 });

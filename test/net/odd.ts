@@ -95,7 +95,7 @@ const ofLength = (bytes: Buffer) => `${OK}Content-Length: ${bytes.length}\r\n\r\
 const asChunk = (bytes: Buffer) => `${bytes.length.toString(16)}\r\n${bytes.toString('latin1')}\r\n`;
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`;
 const here = ({ headers }: IncomingMessage) => headers.host ?? '';
-const later = (ms: number) => new Date(Math.ceil(Date.now() / 1000) * 1000 + ms).toUTCString();
+export const inFuture = (ms: number) => new Date(Math.ceil(Date.now() / 1000) * 1000 + ms).toUTCString();
 
 /** What comes of an answer: the file or database is good, the code of an error, or the kind of a finding. */
 export interface OddAnswer {
@@ -164,9 +164,9 @@ export const ODD_ANSWERS: readonly OddAnswer[] = [
     raw('HTTP/1.1 302 Found\r\nLocation: file:///\u001b[31m\r\nContent-Length: 0\r\n\r\n'),
     'NETWORK',
   ),
-  ...[201, 202, 203, 205, 207, 226, 300, 305, 400, 401, 402, 405, 406, 414, 418, 431, 451, 501, 505, 599].map(
-    (status) => both(`${status}`, sends(status), 'NETWORK'),
-  ),
+  ...[
+    201, 202, 203, 205, 207, 226, 300, 305, 400, 401, 402, 405, 406, 414, 418, 431, 451, 501, 505, 599, 999,
+  ].map((status) => both(`${status}`, sends(status), 'NETWORK')),
   both(
     '204',
     sends(204, {}, () => ''),
@@ -178,14 +178,16 @@ export const ODD_ANSWERS: readonly OddAnswer[] = [
     'NETWORK',
   ),
   ...[403, 404, 410].map((status) => each(`${status}`, sends(status), absent)),
+  each('404 once', atFirst(sends(404)), absent),
   ...[408, 425, 500, 502, 504].map((status) => both(`${status} for ever`, sends(status), 'NETWORK')),
+  ...[429, 503].map((status) => both(`${status} for ever`, sends(status), 'NETWORK')),
   ...[408, 425, 429, 500, 502, 503, 504].map((status) =>
     both(`${status} once`, atFirst(sends(status)), 'good'),
   ),
-  both('Retry-After in seconds', atFirst(sends(429, { 'retry-after': '1' }), 2), 'good'),
+  both('Retry-After in seconds', atFirst(sends(429, { 'retry-after': '1' })), 'good'),
   both(
     'Retry-After as a date',
-    atFirst((bytes) => sends(503, { 'retry-after': later(1000), date: later(0) })(bytes)),
+    atFirst((bytes) => sends(503, { 'retry-after': inFuture(1000), date: inFuture(0) })(bytes)),
     'good',
   ),
   both('Retry-After of years', sends(503, { 'retry-after': '1000000000' }), 'NETWORK'),

@@ -3,6 +3,7 @@ import { PacksignError } from '../../src/errors.js';
 import { networkError } from '../../src/net/failure.js';
 import { makePatience } from '../../src/net/patience.js';
 
+const HASTY = { backOffMs: 1, patienceMs: 1000 } as const;
 const passing = () => networkError('closed', null, { isFinal: false });
 
 /** Runs attempts that fail as they are told, and counts them. */
@@ -16,7 +17,7 @@ async function attempts(
     count += 1;
     return failure === undefined ? Promise.resolve('done') : Promise.reject(failure());
   };
-  const error = await makePatience(1)
+  const error = await makePatience(HASTY)
     .retrying(attempt, progress)
     .then(
       () => null,
@@ -48,6 +49,29 @@ test('a server that has enough is asked more often, but not for ever', async () 
   expect(await attempts(Array<() => Error>(5).fill(throttled))).toEqual({ count: 6, error: null });
 });
 
+test('T30: a server that has us wait again and again is not waited for longer than twice our patience', async () => {
+  for (const waitMs of [0, 600]) {
+    const patience = makePatience(HASTY);
+    const started = performance.now();
+    let count = 0;
+    const work = patience.retrying(async () => {
+      await patience.turn();
+      count += 1;
+      throw networkError('503', null, { isFinal: false, isThrottling: true, waitMs });
+    });
+    const hint = expect.stringContaining('--timeout') as string;
+    await expect(work).rejects.toMatchObject({ code: 'NETWORK', hint });
+    expect(count).toBeGreaterThan(2);
+    // Timers may ring late on a busy machine; without this end it would be a minute.
+    expect(performance.now() - started).toBeLessThan(4 * HASTY.patienceMs);
+  }
+});
+
+test('nor one that fails, and each time asks for a pause', async () => {
+  const later = () => networkError('502', null, { isFinal: false, waitMs: 1100 });
+  expect((await attempts([later, later])).count).toBe(2);
+});
+
 test('a server that asks for a long pause is not waited for', async () => {
   const later = () => networkError('503', null, { isFinal: false, isThrottling: true, waitMs: 1e9 });
   const { count, error } = await attempts([later]);
@@ -59,7 +83,7 @@ test('a server that asks for a long pause is not waited for', async () => {
 });
 
 test('once a server has had enough, all requests wait', async () => {
-  const patience = makePatience(1);
+  const patience = makePatience(HASTY);
   let isFirst = true;
   await patience.retrying(() => {
     if (!isFirst) return Promise.resolve();
