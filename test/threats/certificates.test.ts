@@ -201,6 +201,8 @@ describe('T27: unhashed data and places decide nothing', () => {
     expect(moved.binary).toEqual((await read(withArea(embedded(back)))).binary);
     expect(statusOf((await readCertificates(moved.binary))[0]!)).toBe('valid');
     // A server can strip it from the copy that comes first.
+    const first = [...withArea(embedded(stranger)), withUnhashed(bare, embedded(back))];
+    expect(statusOf(await read(first))).toBe('valid');
     const stripped = await read(withArea(embedded(stranger)));
     expect(statusOf(stripped)).toBe('unusable');
     for (const [known, fresh] of [
@@ -313,6 +315,24 @@ describe('T27: a designated revoker revokes', () => {
     const unreadable = { tag: 7, body: Buffer.from([4, 0, 0, 0, 1, 99, 1, 2, 3]) };
     const behind = [...secret, unreadable, await keyRevocation(ann)];
     expect((await describeKey(joinPackets(behind), day(20))).problem).toContain('was revoked');
+  });
+
+  test('nor by a key that comes along and is not the designated one', async () => {
+    const eve = await forgeKey({ name: 'Eve' });
+    const [key] = packetsOf(eve);
+    const block = Buffer.concat([Buffer.from([0]), joinPackets([key!])]);
+    const area = Buffer.concat([Buffer.from([block.length + 1, 38]), block]);
+    const forged = withUnhashed(await keyRevocation(eve), area);
+    const certificate = await read([...packetsOf(ann), await designating(ann, bob), forged]);
+    expect([statusOf(certificate), certificate.revokers[0]?.isKnown]).toEqual(['valid', false]);
+  });
+
+  test('also where its certificate comes only after two merges', async () => {
+    const designated = [...packetsOf(ann), await designating(ann, bob)];
+    const [known, fresh] = [await read([...designated, await keyRevocation(bob)]), await read(designated)];
+    const [merged] = await mergeCertificates([known], [fresh]);
+    const [later] = await mergeCertificates([merged!], [await certificateOf(bob)]);
+    expect(statusOf(later!)).toBe('revoked');
   });
 
   test('but nobody else does, and no key is one that the primary key did not name', async () => {
@@ -432,6 +452,33 @@ describe('T29: nothing is computed on a key that is not pinned, and everything h
     expect((await costOf(() => read(cases[2]!))).checked).toBe(0);
   });
 
+  test('signatures of others are not counted, but hashing them has a limit too', async () => {
+    const users = Array.from({ length: 60 }, (_, index) => ({ tag: 13, body: Buffer.from(`user ${index}`) }));
+    const foreign = Array.from({ length: 2000 }, (_, index) => {
+      const hashed = [5, 2, 0x60, 0, index >> 8, index & 0xff, 9, 16, 1, 2, 3, 4, 5, 6, 7, 8];
+      return {
+        tag: 2,
+        body: Buffer.from([4, 0x10, 22, 8, 0, hashed.length, ...hashed, 0, 0, 1, 2, 0, 1, 1]),
+      };
+    });
+    await expect(read([...packetsOf(ann), ...users, ...foreign])).rejects.toThrow('takes too long');
+    expect(statusOf(await read([...packetsOf(ann), ...foreign]))).toBe('valid');
+  });
+
+  test('a signature whose digest begins otherwise is not checked, and 50,000 packets are the most', async () => {
+    const wrong = (await junk(userOf(ann), 400)).map(({ tag, body }) => {
+      const bytes = Buffer.from(body);
+      const end = 6 + bytes.readUInt16BE(4);
+      const at = end + 2 + bytes.readUInt16BE(end);
+      bytes[at] = bytes[at]! ^ 1;
+      return { tag, body: bytes };
+    });
+    const alone = await costOf(() => read(packetsOf(ann)));
+    expect(await costOf(() => read([...packetsOf(ann), ...wrong]))).toEqual(alone);
+    const markers = Array.from({ length: 50_000 }, () => ({ tag: 10, body: Buffer.from('PGP') }));
+    await expect(read([...packetsOf(ann), ...markers])).rejects.toThrow('more than 50000 packets');
+  });
+
   test('padding never pushes a revocation out: it counts, or the certificate is not usable', async () => {
     const revocation = await subkeyRevocation(ann);
     for (const count of [10, 500, 508, 511, 2000]) {
@@ -530,6 +577,21 @@ describe('T32: a certification that people are to confirm is judged as strictly 
     const packet = await signature(primaryOf(bob), over, { type: type.certGeneric });
     const packets = [...packetsOf(ann), { tag: 13, body: userID.write() }, packet];
     expect(await isCertifiedBy(await read(packets), await certificateOf(bob), NOW)).toBe(false);
+  });
+
+  test('nor one over a user id that was taken back, or by a key that may not certify', async () => {
+    const packets = [...packetsOf(ann), await certify()];
+    const back = await signature(primaryOf(ann), userOf(ann), { type: type.certRevocation, date: day(20) });
+    const by = await certificateOf(bob);
+    expect(await isCertifiedBy(await read(packets), by, NOW)).toBe(true);
+    expect(await isCertifiedBy(await read([...packets, back]), by, NOW)).toBe(false);
+    const signing = await signature(primaryOf(bob), userOf(bob), {
+      type: type.certPositive,
+      date: day(5),
+      prepare: (packet) => (packet.keyFlags = new Uint8Array([keyFlags.signData])),
+    });
+    const limited = await read([...packetsOf(bob), signing]);
+    expect(await isCertifiedBy(await read(packets), limited, NOW)).toBe(false);
   });
 
   test('T24: nor one by a subkey, even one that may sign', async () => {

@@ -326,12 +326,11 @@ describe('T27: what a signature says unsigned decides nothing', () => {
 
   test('a signature that names another key signed is not tried on others', async () => {
     const made = await forgePacket(subkeyOf(ann), bytes, { date: ISSUED });
-    const [own] = [await certificateOf(ann)];
     const spy = vi.spyOn(SignaturePacket.prototype as unknown as { verify: () => unknown }, 'verify');
-    const options = { certificates: [await certificateOf(bob), own], now: minutes(ISSUED, 1) };
+    const options = { certificates: [await certificateOf(bob)], now: minutes(ISSUED, 1) };
     spy.mockClear();
     await verifySignatures(bytes, [joinPackets([{ tag: 2, body: made.write() }])], options);
-    expect(spy.mock.calls).toHaveLength(1);
+    expect(spy.mock.calls).toEqual([]);
     vi.restoreAllMocks();
   });
 

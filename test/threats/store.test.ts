@@ -140,6 +140,19 @@ describe('T28: what is remembered is merged with what is stored by then', () => 
     expect({ ...only(), refreshed: null }).toEqual({ ...before, refreshed: null });
   });
 
+  test('a database that was added meanwhile is not added twice, nor replaced', async () => {
+    const store = { kind: 'store', folder: reader.place.path('config'), cacheFolder: null } as const;
+    await trustRemove('ann', store);
+    const held = holdBack('keys.asc', place.read('dist/keys.asc'));
+    const slow = reader.trust(site.url, { fingerprints: [fingerprint(known.ann)], name: 'late' });
+    await held.isAsked;
+    await reader.trust(site.url, { keys: certificateFile(known.ann), name: 'ann' });
+    const before = only();
+    held.letGo();
+    await expect(slow).rejects.toMatchObject({ code: 'TRUST_EXISTS' });
+    expect(only()).toEqual(before);
+  });
+
   test('a threshold that was raised meanwhile stays, and counts', async () => {
     await trustRemove('ann', { kind: 'store', folder: reader.place.path('config'), cacheFolder: null });
     await reader.trust(site.url, { keys: certificateFile(known.ann, known.bob), threshold: 1, name: 'both' });
@@ -232,6 +245,30 @@ describe('T31: what a server serves is filtered before it is stored', () => {
     const [kept] = await readCertificates(Buffer.from(only().certificates));
     expect(kept?.subkeys).toHaveLength(1);
     expect(kept?.subkeys[0]?.revocations).toHaveLength(1);
+  });
+
+  test('a revocation by a designated revoker is kept with its key, also when it is served no more', async () => {
+    const own = { key: hashedKey(publicPacketOf(primaryOf(known.ann), 5).body) };
+    const designation = await forgePacket(primaryOf(known.ann), own, {
+      type: enums.signature.key,
+      prepare: (packet) => {
+        packet.revocationKeyClass = 0x80;
+        packet.revocationKeyAlgorithm = enums.publicKey.eddsaLegacy;
+        packet.revocationKeyFingerprint = Buffer.from(known.bob.getFingerprint(), 'hex');
+      },
+    });
+    const revocation = await forgePacket(primaryOf(known.bob), own, { type: enums.signature.keyRevocation });
+    const anns = splitPackets(publicBytes(known.ann), CERTIFICATE_FILE);
+    const designated = [...anns, { tag: 2, body: designation.write() }];
+    const revoked = [...designated, { tag: 2, body: revocation.write() }];
+    const file = (packets: readonly Packet[]) => encodeArmor(joinPackets(packets), 'PUBLIC KEY BLOCK');
+    await reader.trust(site.url, { keys: file(designated), name: 'ann' });
+    await newer();
+    const bobs = splitPackets(publicBytes(known.bob), CERTIFICATE_FILE);
+    place.write('dist/keys.asc', file([...revoked, ...bobs]));
+    expect(await reader.fetch('ann')).toMatchObject({ code: 'KEY_REVOKED' });
+    await newer({ issued: minutes(ISSUED, 6) });
+    expect(await reader.fetch('ann')).toMatchObject({ code: 'KEY_REVOKED' });
   });
 
   test('what would not fit is refused, and the store can still be read', async () => {
@@ -385,6 +422,7 @@ describe('T34: the bar is set by the judge, never by the judged', () => {
     const fingerprints = (keys: readonly PrivateKey[]) => keys.map((key) => fingerprint(key)).sort();
     await publish(other, known.bob, {
       by,
+      keys: [known.bob, known.mallory],
       packsign: {
         Database: target.url,
         Signers: { Threshold: asks, Fingerprints: fingerprints([known.bob, known.mallory]) },
@@ -412,6 +450,12 @@ describe('T34: the bar is set by the judge, never by the judged', () => {
   test('a voucher that asks for more keys than it names is not followed', async () => {
     const [target] = await vouching({ says: 2, asks: 1, named: [known.bob] });
     await expect(reader.trust(target, { via: 'ann' })).rejects.toMatchObject({ code: 'NOT_VOUCHED_FOR' });
+  });
+
+  test('where the database raises the bar, that many must have signed', async () => {
+    const named = [known.bob, known.mallory];
+    const [target] = await vouching({ says: 1, asks: 2, by: [known.bob], named });
+    await expect(reader.trust(target, { via: 'ann' })).rejects.toMatchObject({ code: 'TOO_FEW_SIGNATURES' });
   });
 
   test('a database that asks for more keys than its voucher names is not added', async () => {
