@@ -29,9 +29,8 @@ async function hash(work: HashWork, send: (rows: string | null) => void): Promis
 parentPort?.on('message', (work: Work) => {
   // eslint-disable-next-line @typescript-eslint/no-floating-promises
   if (work.kind === 'hash') hash(work, (rows) => parentPort?.postMessage(rows));
-  else if (work.kind === 'stat') doStats(work);
-  else {
+  else if (work.kind === 'grow') {
     const answer = hashFurther(work);
     if (work.isLast) parentPort?.postMessage({ id: work.id, answer });
-  }
+  } else doStats(work);
 });
