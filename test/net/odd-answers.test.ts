@@ -4,14 +4,15 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fetchDatabase } from '../../src/index.js';
 import { PacksignError } from '../../src/errors.js';
+import { openNetwork } from '../../src/net/transport.js';
 import { makeRun } from '../../src/run.js';
-import { HASTY, newReader, publish, sendFile, serve } from '../consume/scene.js';
+import { HASTY, listen, newReader, publish, sendFile, serve } from '../consume/scene.js';
 import type { Reader, Site } from '../consume/scene.js';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { DEMO, certificateFile, people, sha256 } from '../threats/scene.js';
 import { skip } from '../tools.js';
-import { ENDLESS_ANSWERS, ODD_ANSWERS, drip, raw } from './odd.js';
+import { ENDLESS_ANSWERS, ODD_ANSWERS, drip, flood, raw } from './odd.js';
 import type { Odd, OddAnswer } from './odd.js';
 import { ODD_VARIANTS } from './odd-variants.js';
 import { hasIpv6 } from './servers.js';
@@ -131,6 +132,32 @@ describe('T30: an answer without an end has one for us', () => {
     const path = name === 'keys.asc' ? name : `signatures/${sha256(place.read('dist/packages.plist'))}.asc`;
     expect(await playing(path, drip('HTTP/1.1 404 x\r\n\r\n', 'x'), fetchAnew)).toBe(expected);
   });
+
+  test.each(['404 Not Found', '302 Found\r\nLocation: /elsewhere'])(
+    'a body behind %s that nobody wants is not read on while the run goes on',
+    async (head) => {
+      let isClosed = (): void => undefined;
+      const closed = new Promise<void>((resolve) => {
+        isClosed = resolve;
+      });
+      const endless = flood(`HTTP/1.1 ${head}\r\n\r\n`, 'x')(Buffer.alloc(0));
+      const url = await listen((request, response) => {
+        if (request.url === '/elsewhere') {
+          response.writeHead(404).end();
+          return;
+        }
+        request.socket.once('close', isClosed);
+        endless(request, response);
+      });
+      const network = openNetwork(HASTY);
+      try {
+        expect((await network.get(url)).kind).toBe('absent');
+        await ended(closed);
+      } finally {
+        network.close();
+      }
+    },
+  );
 });
 
 describe('what an earlier run left of a file is continued, or begun anew', () => {
