@@ -112,7 +112,7 @@ async function verifyLocal(
   return verified({ answer, database }, options, { ...compared, warnings });
 }
 
-/** What this machine noted of the directory. A damaged note stops only whoever would be judged by it. */
+/** What this machine noted of the directory. A damaged note does not matter where the user names the keys. */
 function noteOf(directory: string, options: VerifyOptions): PublisherNote | null {
   const { notesFolder } = options.run;
   try {

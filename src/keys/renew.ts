@@ -118,7 +118,7 @@ async function openWhole(
 ): Promise<OpenKey> {
   const anatomy = secretComponentsOf(bytes);
   const { anatomy: shown, secrets } = await publicComponentsOf(anatomy);
-  const certificate = await inspectCertificate(shown, KEY_FILE);
+  const certificate = await inspectCertificate([shown], KEY_FILE);
   const date = wholeSeconds(options.date);
   const { fingerprint } = certificate;
   const primary = secretOf(certificate.primary, secrets);
@@ -260,7 +260,7 @@ function secondsAfter(created: Date, expires: Date | null): number | null {
 
 async function finish(anatomy: Components, { date }: OpenKey): Promise<RenewedKey> {
   const { anatomy: shown } = await publicComponentsOf(anatomy);
-  const certificate = await inspectCertificate(shown, KEY_FILE);
+  const certificate = await inspectCertificate([shown], KEY_FILE);
   const dummy = await readSecretKeyPacket(anatomy.primary.packet);
   dummy.makeDummy(POLICY);
   const primary = { ...anatomy.primary, packet: { tag: TAG.secretKey, body: dummy.write() } };

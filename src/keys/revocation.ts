@@ -39,7 +39,7 @@ export async function applyRevocation(
     const subject = subjectOf(anatomy.primary, anatomy);
     if (key.packet === null || !(await isMadeBy(packet, key.packet, subject))) continue;
     const primary = { ...anatomy.primary, signatures: [...anatomy.primary.signatures, packet] };
-    const revoked = await inspectCertificate({ ...anatomy, primary }, CERTIFICATE_FILE);
+    const revoked = await inspectCertificate([{ ...anatomy, primary }], CERTIFICATE_FILE);
     // What other keys signed was checked before.
     const [merged = revoked] = await mergeCertificates([certificate], [revoked]);
     return merged;
@@ -55,7 +55,7 @@ export async function withoutRevocations({ anatomy }: Certificate): Promise<Cert
   });
   const { primary, users, subkeys } = anatomy;
   const stripped = { primary: strip(primary), users: users.map(strip), subkeys: subkeys.map(strip) };
-  return await inspectCertificate(stripped, CERTIFICATE_FILE);
+  return await inspectCertificate([stripped], CERTIFICATE_FILE);
 }
 
 /** GnuPG writes advice above the block, and a colon before it to prevent use by mistake. */

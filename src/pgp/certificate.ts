@@ -4,7 +4,7 @@ import { algorithmOf, unknownAlgorithm } from './algorithm.js';
 import { COMPONENT_LIMIT, COMPONENT_LIMIT_BYTES, newBudget } from './budget.js';
 import type { Budget } from './budget.js';
 import { assemblePackets, joinCopies, nameOf, subjectOf } from './components.js';
-import type { Component, Components } from './components.js';
+import type { Component, Components, Copies } from './components.js';
 import { contentOf } from './content.js';
 import { selfSignaturesOf, selfStatement } from './self-signatures.js';
 import type { SelfSignatures, Statement } from './self-signatures.js';
@@ -70,17 +70,17 @@ export interface Certificate {
 }
 
 /**
- * Checks every signature of a certificate that was split into its components.
+ * Checks every signature of a certificate that was split into its components; of several copies, each signature once.
  *
  * @throws {PacksignError} the origin's code: the primary key is not of version 4, or has an unsupported algorithm; the
  * certificate exceeds the limits of docs/FORMAT.md §9. The message names its fingerprint.
  */
 export async function inspectCertificate(
-  parts: Components,
+  copies: Copies,
   origin: Origin,
   budget: Budget = newBudget(origin),
 ): Promise<Certificate> {
-  const components = joinCopies([parts]);
+  const components = joinCopies(copies);
   requireSize(components, origin);
   const primary = await readPrimary(components.primary.packet, origin);
   const { verified, loose } = await sortSignatures(components, { primary, budget, origin });

@@ -1,5 +1,5 @@
 import { CERTIFICATE_LIMIT, newBudget } from './budget.js';
-import { joinCopies, splitComponents } from './components.js';
+import { splitComponents } from './components.js';
 import type { Components, Copies } from './components.js';
 import { fingerprintOf } from './packet-objects.js';
 import { dearmorOnly, encodeArmor, isBinary } from './armor.js';
@@ -45,7 +45,7 @@ export async function readCertificates(
   const budget = newBudget(CERTIFICATE_FILE, { isPinned: only !== null });
   const certificates: Certificate[] = [];
   for (const [, components] of wanted)
-    certificates.push(await inspectCertificate(joinCopies(components), CERTIFICATE_FILE, budget));
+    certificates.push(await inspectCertificate(components, CERTIFICATE_FILE, budget));
   const findKey = (fingerprint: string) => copies.get(fingerprint)?.[0].primary.packet ?? null;
   return await checkOthers(certificates, { all: certificates, findKey, budget });
 }

@@ -133,7 +133,7 @@ const HASH_NAMES: ReadonlyMap<number, ContentHash> = new Map([
 
 /**
  * Gives a signature packet this digest. OpenPGP.js refuses to check EdDSA over SHA-1, which GnuPG makes and counts if it
- * is told to: whoever calls this decides for himself which hashes are too weak.
+ * is told to: the caller decides which hashes are too weak.
  */
 export function presetDigest(signature: SignaturePacket, digest: Uint8Array): void {
   if (!OVER_DIGEST.has(signature.publicKeyAlgorithm)) return;

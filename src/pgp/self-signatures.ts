@@ -135,7 +135,7 @@ export function otherStatement(
   return { packet, name: parts.name, by: issuer.getFingerprint().toUpperCase(), claim, revokers: [] };
 }
 
-/** The public key that a key block in an unhashed area holds and whose fingerprint is wanted. */
+/** The public key with this fingerprint in a key block of an unhashed area; null if there is none. */
 export function keyInBlock(unhashed: readonly Subpacket[], fingerprint: string): Packet | null {
   for (const block of bodiesOf(unhashed, SUBPACKET.keyBlock)) {
     try {

@@ -39,7 +39,7 @@ export function readLastBuild(stateFolder: string): LastBuild | null {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The seal shows accidents only: whoever can write there can also seal. */
+/** The seal shows accidents only: anybody who can write there can seal too. */
 function isLastBuild(value: unknown): value is LastBuild {
   if (!isRecord(value) || !isRecord(value['published']) || !isRecord(value['summary'])) return false;
   const { published, file, inputs, described, summary } = value;

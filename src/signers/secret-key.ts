@@ -64,7 +64,7 @@ export async function readSecretCertificate(bytes: Uint8Array): Promise<Certific
 /** Reads a whole secret key file and leaves it locked. Throws `KEY_MALFORMED`. */
 export async function openSecretKey(bytes: Uint8Array): Promise<SecretKeyFile> {
   const { anatomy, secrets } = await publicComponentsOf(secretComponentsOf(bytes));
-  const own = await inspectCertificate(anatomy, KEY_FILE);
+  const own = await inspectCertificate([anatomy], KEY_FILE);
   // A revocation by a designated revoker may carry its key along.
   const others = { all: [own], findKey: () => null, budget: newBudget(KEY_FILE) };
   return { certificate: await withOthers(own, others), secrets };
