@@ -17,7 +17,7 @@ const { ok, status, message, trusted, notify } = await fetchDatabase(name, {
 console.log(`${status}${message === null ? '' : `: ${message}`}`);
 if (trusted !== null) {
   console.log(`issued ${formatInstant(trusted.Packsign.Issued)} by ${trusted.Maintainer ?? 'nobody'}`);
-  for (const [path, { SHA256, Yanked }] of trusted.Archives) {
+  for (const [path, { SHA256, Yanked }] of trusted.Files) {
     console.log(`${SHA256}  ${path}${Yanked === undefined ? '' : `  (withdrawn: ${Yanked})`}`);
   }
 }

@@ -31,9 +31,8 @@ try {
   }
   const database = await fetchDatabase(address, { ...noPins, run });
   console.log(`${database.status} ${database.code ?? ''}`.trim());
-  const [path = ''] =
-    Array.from(database.trusted?.Archives ?? []).find(([, { Name }]) => Name === name) ?? [];
-  // Throws the code of a refused database, PACKAGE_NOT_FOUND, ARCHIVE_ALTERED.
+  const [path = ''] = Array.from(database.trusted?.Files ?? []).find(([, { Name }]) => Name === name) ?? [];
+  // Throws the code of a refused database, PACKAGE_NOT_FOUND, FILE_ALTERED.
   const file = await fetchFile(database, {
     ...noPins,
     run,

@@ -259,7 +259,7 @@ export function reportAudit(result: AuditResult): Report {
   return {
     json: {
       ...{ database, ok, code, fingerprints, pageShowsKeys },
-      sites: sites.map(({ files, ...site }) => ({ ...site, archives: files })),
+      sites,
     },
     lines: [
       ok

@@ -17,7 +17,7 @@ export function reportVerify(result: VerifyResult): Report {
     json: {
       ...verdictJson(result),
       signatures: result.signatures,
-      archives: result.files,
+      files: result.files,
       findings: result.findings,
     },
     lines: verdictLines(result),
@@ -56,7 +56,7 @@ export function verdictLines(result: VerifyResult): string[] {
 }
 
 /** The codes of a database that is refused for its files. */
-const FILE_CODES: readonly string[] = ['ARCHIVE_ALTERED', 'ARCHIVE_MISSING', 'WARNINGS'];
+const FILE_CODES: readonly string[] = ['FILE_ALTERED', 'FILE_MISSING', 'WARNINGS'];
 
 /** Files that are not as signed come first: the database that lists them may well be authentic. */
 function headline({ status, code, database, message }: VerifyResult): string {
@@ -85,7 +85,7 @@ function adviceLines({ status, code, pinnedBy, database, notify }: VerifyResult)
     ];
   }
   const isRefused = status === 'refused';
-  const isHarmful = isRefused && !['DATABASE_MISSING', 'ARCHIVE_MISSING', 'WARNINGS'].includes(code ?? '');
+  const isHarmful = isRefused && !['DATABASE_MISSING', 'FILE_MISSING', 'WARNINGS'].includes(code ?? '');
   return [
     ...(isHarmful ? ['  do not use it'] : []),
     ...(isRefused && notify !== null

@@ -27,7 +27,7 @@ export function reportBuild(
   const { ok, difference, warnings, mended, unchanged, released } = result;
   return {
     json: {
-      ...{ ok, database, sha256, issued, packages, archives: files, bytes, hashed, cached },
+      ...{ ok, database, sha256, issued, packages, files, bytes, hashed, cached },
       ...changesJson(difference, directory),
       ...{ warnings, signed: released?.published ?? false, unchanged },
     },
@@ -206,7 +206,7 @@ export function reportServing(url: string, { directory }: { directory: string })
 
 export function reportExport(exported: ExportedDatabase, format: 'sha256sums' | 'json'): Report {
   const { database, sha256, issued, expires, files } = exported;
-  const archives = files.map(({ path, Name, Version, Flavor, Size, SHA256, Since, Yanked = null }) => ({
+  const listed = files.map(({ path, Name, Version, Flavor, Size, SHA256, Since, Yanked = null }) => ({
     path,
     name: Name,
     version: Version,
@@ -216,7 +216,7 @@ export function reportExport(exported: ExportedDatabase, format: 'sha256sums' | 
     since: Since,
     yanked: Yanked,
   }));
-  const json = { database, sha256, issued, expires, archives };
+  const json = { database, sha256, issued, expires, files: listed };
   // Two spaces: read as bytes, the form that sha256sum -c takes. Paths of a database need no escapes there.
   const sums = files.map(({ path, SHA256 }) => `${SHA256}  ${path}`);
   return { json, lines: format === 'json' ? [JSON.stringify(json, instants, 2)] : sums, exitStatus: 0 };

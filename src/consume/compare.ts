@@ -25,11 +25,11 @@ export interface Comparison {
  */
 export async function compareDirectory(
   directory: string,
-  { Archives }: Database,
+  { Files }: Database,
   { progress }: Run,
 ): Promise<Comparison> {
-  const results = await digestListed(directory, Archives, progress);
-  const compared = comparison(Archives, (path, entry) => {
+  const results = await digestListed(directory, Files, progress);
+  const compared = comparison(Files, (path, entry) => {
     const found = results.get(path) ?? { kind: 'missing' };
     if (found.kind === 'missing') return { kind: 'missing', found: null };
     if (found.kind === 'other') return { kind: 'altered', found: found.found };
@@ -41,7 +41,7 @@ export async function compareDirectory(
   // Also files that can never be listed, for their name or because they are links: people fetch and run those too.
   const { files, warnings } = scanDirectory(directory, { exclude: [] });
   const unlisted = [...files, ...warnings]
-    .flatMap(({ path }) => (path === null || Archives.has(path) ? [] : [path]))
+    .flatMap(({ path }) => (path === null || Files.has(path) ? [] : [path]))
     .map((path) => ({ kind: 'unlisted', path, expected: null, found: null }) as const);
   return { ...compared, findings: sorted([...compared.findings, ...unlisted]) };
 }
@@ -55,7 +55,7 @@ export async function compareRemote(
   { trusted, from }: FetchedDatabase,
   { run, again }: { readonly run: Run; readonly again: () => Promise<FetchedDatabase> },
 ): Promise<Comparison> {
-  const listed: FileEntries = trusted?.Archives ?? new Map<string, FileEntry>();
+  const listed: FileEntries = trusted?.Files ?? new Map<string, FileEntry>();
   let done = 0;
   const streamed = new Map(
     await inParallel(Array.from(listed), STREAMS, async ([path, entry]) => {
@@ -74,7 +74,7 @@ export async function compareRemote(
     return { kind: answer.kind, found: answer.kind === 'altered' ? answer.found : null };
   });
   // A file for which a newer database has other bytes was replaced while we read.
-  const isCurrent = (path: string) => now?.Archives.get(path)?.SHA256 === listed.get(path)?.SHA256;
+  const isCurrent = (path: string) => now?.Files.get(path)?.SHA256 === listed.get(path)?.SHA256;
   return {
     files,
     findings: sorted(findings.filter(({ kind, path }) => kind === 'yanked' || isCurrent(path))),

@@ -154,7 +154,7 @@ export async function place(
     if (!('kind' in first) || database.trusted === null) return first;
     // The maintainer may have published a new database while we read: ask once before we blame the bytes.
     const again = await fetchThrough(network, database.url, { ...options, fresh: true });
-    const entry = again.trusted?.Archives.get(wanted.path);
+    const entry = again.trusted?.Files.get(wanted.path);
     if (entry === undefined || entry.SHA256 === wanted.entry.SHA256) return first;
     return await attempt(network, { ...wanted, entry }, placing);
   } catch (error) {

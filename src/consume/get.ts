@@ -116,7 +116,7 @@ function filesOf(
   options: Pick<GetOptions, 'allowStale' | 'allowUnauthenticated' | 'onSuspect'>,
 ): ReadonlyMap<string, FileEntry> {
   const { status, code, message, url, trusted, notify } = database;
-  if (trusted !== null && (status === 'authentic' || options.allowStale)) return trusted.Archives;
+  if (trusted !== null && (status === 'authentic' || options.allowStale)) return trusted.Files;
   if (status === 'unauthenticated' && options.allowUnauthenticated) {
     throw new PacksignError('USAGE', 'the hashes of an unauthenticated database prove nothing', {
       hint: `download the files with another program, or trust the database: packsign trust add ${url} --keys FILE`,
@@ -140,7 +140,7 @@ export interface FetchFileOptions extends Omit<GetOptions, 'from' | 'allowUnauth
 }
 
 /**
- * Downloads one file of a database that was fetched, as `get` does. Throws ARCHIVE_ALTERED, ARCHIVE_MISSING,
+ * Downloads one file of a database that was fetched, as `get` does. Throws FILE_ALTERED, FILE_MISSING,
  * PACKAGE_NOT_FOUND, the code of a database that is not good enough, and what `get` throws.
  */
 export async function fetchFile(
@@ -171,7 +171,7 @@ export function fileError(findings: readonly Finding[], notify: string | null): 
     ...(found === null ? [] : [`  found    ${found}`]),
   ]);
   const tell = `tell its maintainer${notify === null ? '' : `: ${notify}`} (--report FILE writes what to send)`;
-  return new PacksignError(isAltered ? 'ARCHIVE_ALTERED' : 'ARCHIVE_MISSING', lines.join('\n'), {
+  return new PacksignError(isAltered ? 'FILE_ALTERED' : 'FILE_MISSING', lines.join('\n'), {
     hint: isAltered ? `do not use it; ${tell}` : tell,
   });
 }

@@ -49,12 +49,12 @@ export async function list(target: string, options: ListOptions): Promise<ListRe
   return { ...answer, foreign: false, maintainer: database?.Maintainer ?? null, packages };
 }
 
-function packagesOf({ Archives, Packages }: Database): readonly ListedPackage[] {
+function packagesOf({ Files, Packages }: Database): readonly ListedPackage[] {
   const key = (name: string, version = '', flavor = '') => `${name} ${version} ${flavor}`;
   const descriptions = new Map(
     Packages.map(({ Name, Version, Flavor, Description }) => [key(Name, Version, Flavor), Description]),
   );
-  const listed = Array.from(Archives, ([path, entry]) =>
+  const listed = Array.from(Files, ([path, entry]) =>
     listedPackage(path, entry, descriptions.get(key(entry.Name, entry.Version, entry.Flavor)) ?? null),
   );
   const others = Packages.filter((entry) => entry['Download-URL'] === undefined).map((entry) => ({

@@ -50,7 +50,7 @@ export async function remember(
     outcome.isNew = accepted !== null && accepted.sha256 !== stored.accepted?.sha256;
     if (outcome.isNew && accepted !== null && database !== null) {
       // Under the lock, since what no entry refers to is swept under it.
-      writeAcceptedHashes(trust.folder, accepted.sha256, hashesOf(database.Archives));
+      writeAcceptedHashes(trust.folder, accepted.sha256, hashesOf(database.Files));
     }
     return { ...before, entries: before.entries.map((one) => (one === stored ? after : one)) };
   });

@@ -159,7 +159,7 @@ async function store(
     const suspect = damaged.find((one) => one.url === url || one.name === name);
     if (suspect !== undefined) throw damagedEntry(suspect, place);
     if (trusted !== null && note !== null)
-      writeAcceptedHashes(place.folder, note.sha256, hashesOf(trusted.Archives));
+      writeAcceptedHashes(place.folder, note.sha256, hashesOf(trusted.Files));
     return { entries: [...others, entry], damaged };
   });
   if (note !== null && bytes !== null && signature !== null && place.cacheFolder !== null) {

@@ -159,7 +159,7 @@ const TOP_FIELDS = {
   Description: required(text()),
   Include: optional(listOf(webAddress)),
   Packages: required(packagesShape),
-  Archives: required(filesShape),
+  Files: required(filesShape),
   Packsign: required(packsignShape),
 } as const;
 
@@ -169,13 +169,13 @@ const databaseShape = record<Database>(TOP_FIELDS, STRICT);
  * All but the two long lists, whose entries `topLines` writes one by one. What only writes is marked as pure, so that a
  * bundle that only reads leaves it out.
  */
-const { Packages: _packages, Archives: _archives, ...HEAD_FIELDS } = TOP_FIELDS;
-const headShape = /* @__PURE__ */ record<Omit<Database, 'Packages' | 'Archives'>>(HEAD_FIELDS, STRICT);
+const { Packages: _packages, Files: _files, ...HEAD_FIELDS } = TOP_FIELDS;
+const headShape = /* @__PURE__ */ record<Omit<Database, 'Packages' | 'Files'>>(HEAD_FIELDS, STRICT);
 
 /** Nearly all of a large database is plain. */
 const PLAIN_LISTS: PlainLists = new Map([
   ['Packages', plainReader<Package>(PACKAGE_FIELDS, false)],
-  ['Archives', plainReader<FileEntry>(FILE_FIELDS, true)],
+  ['Files', plainReader<FileEntry>(FILE_FIELDS, true)],
 ]);
 
 /**
@@ -242,8 +242,8 @@ function likelyBytes(database: Database, upon: Upon | null): number {
   return (upon?.bytes.length ?? 0) + ENTRY_BYTES * added + HEAD_BYTES;
 }
 
-function countEntries({ Packages, Archives }: Database): number {
-  return Packages.length + Archives.size;
+function countEntries({ Packages, Files }: Database): number {
+  return Packages.length + Files.size;
 }
 
 /** How many entries are handed on at once. */
@@ -251,16 +251,16 @@ const WRITTEN_ENTRIES = 256;
 
 /** The lines of every top-level key and its value, in order. */
 function* topLines(database: Database, upon: Upon | null): Generator<Lines> {
-  const { Packages, Archives, ...rest } = database;
+  const { Packages, Files, ...rest } = database;
   const head = headShape.write(rest) as PlistDict;
   const base = upon === null ? null : { ...upon.database, copied: { bytes: bufferOf(upon.bytes), at: 0 } };
   for (const key of Object.keys(TOP_FIELDS)) {
     const value = head.get(key);
-    const isHere = value !== undefined || key === 'Packages' || key === 'Archives';
+    const isHere = value !== undefined || key === 'Packages' || key === 'Files';
     if (isHere) yield encodeKey(key, 2);
     if (value !== undefined) yield encodeValue(value, 2);
     else if (key === 'Packages') yield* arrayLines(packageLines(Packages, base), 2);
-    else if (key === 'Archives') yield* dictLines(fileLines(Archives, base), 2);
+    else if (key === 'Files') yield* dictLines(fileLines(Files, base), 2);
   }
 }
 
@@ -269,7 +269,7 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 }
 
 /** The database to write upon. */
-interface Base extends Pick<Database, 'Packages' | 'Archives'> {
+interface Base extends Pick<Database, 'Packages' | 'Files'> {
   readonly copied: Copied;
 }
 
@@ -296,11 +296,11 @@ function packageTexts(packages: readonly Package[]): EntryTexts {
 function fileLines(files: FileEntries, base: Base | null): Iterable<Lines> {
   const next = fileTexts(files);
   if (base === null) return freshLines(next);
-  const before = fileTexts(base.Archives);
+  const before = fileTexts(base.Files);
   return stayedLines(
     {
       ...next,
-      before: { ...before, opening: `${encodeKey('Archives', 2)}\n    <dict>\n` },
+      before: { ...before, opening: `${encodeKey('Files', 2)}\n    <dict>\n` },
       isSame: (index, other) =>
         next.entries[index] === before.entries[other] && next.paths[index] === before.paths[other],
       isGone: (other, index) => at(before.paths, other) < at(next.paths, index),

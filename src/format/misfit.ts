@@ -1,4 +1,4 @@
-/** Why a value does not fit, and where: `Archives › a-1.tgz › Size › expected an integer`. */
+/** Why a value does not fit, and where: `Files › a-1.tgz › Size › expected an integer`. */
 export class Misfit extends Error {
   readonly at: readonly string[];
 

@@ -80,7 +80,7 @@ function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
   const publishedPackage = packageFinder(published?.Packages ?? []);
   const vouchedEntry = vouchedFinder(context);
   return (observed) => {
-    const listed = published?.Archives.get(observed.path);
+    const listed = published?.Files.get(observed.path);
     const vouched = listed === undefined ? null : vouchedEntry(observed, listed);
     if (vouched !== null) return vouched;
     const last = before(observed);
@@ -135,7 +135,7 @@ interface Listing {
 
 /**
  * Makes a database from hashed files, which are in byte order of their paths (docs/FORMAT.md §3 to §6).
- * Same input, same value. Throws ARCHIVE_UNREADABLE if a listed file no longer has a name and a version.
+ * Same input, same value. Throws LISTED_FILE_UNREADABLE if a listed file no longer has a name and a version.
  */
 export function assemble(observed: readonly FileFacts[], context: AssembleContext): Assembled {
   const { settings, published, issued } = context;
@@ -151,7 +151,7 @@ export function assemble(observed: readonly FileFacts[], context: AssembleContex
     Description: settings.Description ?? '',
     ...(include.length === 0 ? {} : { Include: include }),
     Packages: listing.packages,
-    Archives: listing.files,
+    Files: listing.files,
     Packsign: {
       Format: FORMAT,
       ...(settings.Database === undefined ? {} : { Database: settings.Database }),
@@ -228,7 +228,7 @@ function keptEntries(
   held: ReadonlySet<string> = new Set(),
 ): { files: ReadonlyMap<string, FileEntry>; packages: readonly Package[] } {
   if (held.size === 0) return { files: new Map(), packages: [] };
-  const files = new Map(Array.from(published?.Archives ?? []).filter(([path]) => held.has(path)));
+  const files = new Map(Array.from(published?.Files ?? []).filter(([path]) => held.has(path)));
   const addresses = new Set(Array.from(files.keys(), (path) => downloadUrl(path, {})));
   const packages = (published?.Packages ?? []).filter(({ 'Download-URL': url }) => {
     // Relative, or after the Base-URL of the time when it was published.
@@ -240,10 +240,14 @@ function keptEntries(
 
 // Withdraw a listed file only if it is gone or excluded (cli contract), never because it lost its name.
 function refuseToDrop({ path, message }: Warning, published: Database | null): void {
-  if (path === null || published?.Archives.has(path) !== true) return;
-  throw new PacksignError('ARCHIVE_UNREADABLE', `${path} is listed and cannot be listed again: ${message}`, {
-    hint: 'give it "Name" and "Version" in packsign.json, or exclude it to withdraw it',
-  });
+  if (path === null || published?.Files.has(path) !== true) return;
+  throw new PacksignError(
+    'LISTED_FILE_UNREADABLE',
+    `${path} is listed and cannot be listed again: ${message}`,
+    {
+      hint: 'give it "Name" and "Version" in packsign.json, or exclude it to withdraw it',
+    },
+  );
 }
 
 function withoutFile(

@@ -50,7 +50,7 @@ export interface Database {
   readonly Description: string;
   readonly Include?: readonly string[];
   readonly Packages: readonly Package[];
-  readonly Archives: FileEntries;
+  readonly Files: FileEntries;
   readonly Packsign: Packsign;
 }
 

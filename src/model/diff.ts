@@ -32,7 +32,7 @@ export interface ChangedValue {
 
 /** What the next database changes; if nothing was published, it adds everything. */
 export function diffDatabases(published: Database | null, next: Database): Difference {
-  const { added, withdrawn, replaced } = compareFiles(published?.Archives, next.Archives);
+  const { added, withdrawn, replaced } = compareFiles(published?.Files, next.Files);
   const packages = changedPackages(published?.Packages ?? [], next.Packages);
   return {
     added,

@@ -1,6 +1,6 @@
 import { ASSETS_FOLDER, PAGE_NAME, SETTINGS_NAME, SIGNATURES_FOLDER, WRITTEN_NAMES } from './layout.js';
 
-/** One entry of `Archives` (docs/FORMAT.md §5). Its key is the path of the file. */
+/** One entry of `Files` (docs/FORMAT.md §5). Its key is the path of the file. */
 export interface FileEntry {
   readonly Name: string;
   readonly Version: string;

@@ -25,13 +25,13 @@ export function carryHistory(
   const before: History = published?.Packsign.History ?? new Map<string, never>();
   const history = new Map<string, readonly Withdrawal[]>(before);
   const warnings: Warning[] = [];
-  const { added, withdrawn, replaced } = compareFiles(published?.Archives, files);
+  const { added, withdrawn, replaced } = compareFiles(published?.Files, files);
   const withdraw = (path: string, SHA256: string) => {
     const reason = allowed.get(path);
     const record = { SHA256, Until: issued, ...(reason === undefined ? {} : { Reason: reason }) };
     history.set(path, [...(history.get(path) ?? []), record]);
   };
-  for (const path of withdrawn) withdraw(path, published?.Archives.get(path)?.SHA256 ?? '');
+  for (const path of withdrawn) withdraw(path, published?.Files.get(path)?.SHA256 ?? '');
   for (const { path, before: listed, after } of replaced) {
     if (after.SHA256 === listed.SHA256) continue;
     if (allowed.has(path)) withdraw(path, listed.SHA256);
@@ -60,7 +60,7 @@ export function sinceOf(listed: FileEntry | undefined, sha256: string, issued: D
  */
 export function changedBytes(published: Database | null, next: Database): readonly string[] {
   if (published === null) return [];
-  const { added, replaced } = compareFiles(published.Archives, next.Archives);
+  const { added, replaced } = compareFiles(published.Files, next.Files);
   return [...replaced.map(({ path }) => path), ...added].filter(
     (path) => !isAccountedFor(path, published, next),
   );
@@ -68,8 +68,8 @@ export function changedBytes(published: Database | null, next: Database): readon
 
 /** Whether the bytes of a path are unchanged, or the database gives a reason. */
 export function isAccountedFor(path: string, published: Database, next: Database): boolean {
-  const now = next.Archives.get(path)?.SHA256;
-  const listed = published.Archives.get(path);
+  const now = next.Files.get(path)?.SHA256;
+  const listed = published.Files.get(path);
   const before = published.Packsign.History?.get(path) ?? [];
   const records = next.Packsign.History?.get(path) ?? [];
   if (listed !== undefined) {

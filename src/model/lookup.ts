@@ -40,7 +40,7 @@ export function lookUp(database: Database, file: DigestedFile, path?: string): L
 }
 
 function lookUpAt(database: Database, { file, path }: { file: DigestedFile; path: string }): Lookup {
-  const entry = database.Archives.get(path);
+  const entry = database.Files.get(path);
   if (entry === undefined) return withdrawnBytes(database, { file, named: [path] }) ?? { kind: 'unknown' };
   if (entry.SHA256 === file.sha256 && entry.Size === file.size) {
     const { Yanked: reason } = entry;
@@ -51,15 +51,15 @@ function lookUpAt(database: Database, { file, path }: { file: DigestedFile; path
 
 /** The path where these bytes are listed, preferably under the file's own name. */
 function pathOfBytes(
-  { Archives }: Database,
+  { Files }: Database,
   { file, named }: { file: DigestedFile; named: readonly string[] },
 ): string | null {
   const isSame = ({ SHA256, Size }: FileEntry) => SHA256 === file.sha256 && Size === file.size;
   for (const path of named) {
-    const entry = Archives.get(path);
+    const entry = Files.get(path);
     if (entry !== undefined && isSame(entry)) return path;
   }
-  for (const [path, entry] of Archives) if (isSame(entry)) return path;
+  for (const [path, entry] of Files) if (isSame(entry)) return path;
   return null;
 }
 
@@ -74,8 +74,8 @@ function withdrawnBytes(
   return null;
 }
 
-function pathsNamed({ Archives }: Database, name: string): readonly string[] {
-  if (Archives.has(name)) return [name];
+function pathsNamed({ Files }: Database, name: string): readonly string[] {
+  if (Files.has(name)) return [name];
   const file = fileNameOf(name);
-  return Array.from(Archives.keys()).filter((path) => fileNameOf(path) === file);
+  return Array.from(Files.keys()).filter((path) => fileNameOf(path) === file);
 }

@@ -59,9 +59,9 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
   }
 
   function describe(path: string): string {
-    const listed = published?.Archives.get(path);
+    const listed = published?.Files.get(path);
     const once = published?.Packsign.History?.get(path)?.at(-1);
-    const now = next.Archives.get(path);
+    const now = next.Files.get(path);
     const before =
       listed === undefined
         ? `sha256 ${once?.SHA256 ?? ''}, withdrawn ${once === undefined ? '' : formatInstant(once.Until)}`
@@ -72,16 +72,16 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
 
 /** Refuses a directory that somebody emptied by accident (threat T14). Throws MASS_REMOVAL. */
 export function refuseMassRemoval(published: Database | null, next: Database): void {
-  if (published === null || published.Archives.size === 0) return;
-  const { added, withdrawn } = compareFiles(published.Archives, next.Archives);
+  if (published === null || published.Files.size === 0) return;
+  const { added, withdrawn } = compareFiles(published.Files, next.Files);
   if (withdrawn.length === 0) return;
-  const names = new Set(added.map((path) => next.Archives.get(path)?.Name));
-  const gone = withdrawn.filter((path) => !names.has(published.Archives.get(path)?.Name));
-  const many = gone.length >= MASS_REMOVAL_LEAST && gone.length > published.Archives.size / 2;
-  if (!many && next.Archives.size > 0) return;
+  const names = new Set(added.map((path) => next.Files.get(path)?.Name));
+  const gone = withdrawn.filter((path) => !names.has(published.Files.get(path)?.Name));
+  const many = gone.length >= MASS_REMOVAL_LEAST && gone.length > published.Files.size / 2;
+  if (!many && next.Files.size > 0) return;
   throw new PacksignError(
     'MASS_REMOVAL',
-    `${gone.length} of ${published.Archives.size} published files are gone`,
+    `${gone.length} of ${published.Files.size} published files are gone`,
     { hint: 'put them back, or withdraw them all with --allow-removed' },
   );
 }

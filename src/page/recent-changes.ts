@@ -37,23 +37,23 @@ export function latestChanges(database: Database): RecentChanges {
   };
 }
 
-function latestChange({ Archives, Packsign: { History } }: Database): number | null {
+function latestChange({ Files, Packsign: { History } }: Database): number | null {
   let latest: number | null = null;
   const consider = (date: Date) => {
     latest = Math.max(latest ?? 0, date.getTime());
   };
-  for (const { Since } of Archives.values()) consider(Since);
+  for (const { Since } of Files.values()) consider(Since);
   for (const records of History?.values() ?? []) for (const { Until } of records) consider(Until);
   return latest;
 }
 
-function changesAt({ Archives, Packsign: { History } }: Database, ms: number): readonly Change[] {
+function changesAt({ Files, Packsign: { History } }: Database, ms: number): readonly Change[] {
   const gone = new Map<string, string | null>();
   for (const [path, records] of History ?? []) {
     for (const { Until, Reason } of records) if (Until.getTime() === ms) gone.set(path, Reason ?? null);
   }
-  const came = Array.from(Archives).filter(([, { Since }]) => Since.getTime() === ms);
-  const went = Array.from(gone).filter(([path]) => !Archives.has(path));
+  const came = Array.from(Files).filter(([, { Since }]) => Since.getTime() === ms);
+  const went = Array.from(gone).filter(([path]) => !Files.has(path));
   return [
     ...came.map(([path]): Change => {
       return { kind: gone.has(path) ? 'replaced' : 'added', path, reason: gone.get(path) ?? null };

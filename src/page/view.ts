@@ -87,8 +87,8 @@ export function pageView(source: PageSource) {
     trusts: (Packsign.Trusts ?? []).map(trustView),
     changes: latestChanges(database),
     packages: database.Packages.length.toLocaleString('en-US'),
-    files: database.Archives.size.toLocaleString('en-US'),
-    bytes: formatBytes(Array.from(database.Archives.values()).reduce((sum, { Size }) => sum + Size, 0)),
+    files: database.Files.size.toLocaleString('en-US'),
+    bytes: formatBytes(Array.from(database.Files.values()).reduce((sum, { Size }) => sum + Size, 0)),
     /** Browsers lay out the groups one by one as they come into view. */
     groups: inGroups(rows),
     isLong: rows.length > LONG,
@@ -173,7 +173,7 @@ function trustView({ URL: address, Fingerprints, Threshold = 1, Maintainer }: Tr
 function rowsOf(database: Database): readonly Row[] {
   const summaries = new Map(database.Packages.map((entry) => [identityOf(entry), entry.Description]));
   const byName = new Map<string, Entry[]>();
-  for (const [path, entry] of database.Archives) {
+  for (const [path, entry] of database.Files) {
     const row = { path, row: fileRow(path, entry, summaries.get(identityOf(entry))) };
     const same = byName.get(entry.Name);
     if (same === undefined) byName.set(entry.Name, [row]);
@@ -182,7 +182,7 @@ function rowsOf(database: Database): readonly Row[] {
   const names = Array.from(byName.keys(), (name) => ({ name, folded: name.toLowerCase() }))
     .sort((a, b) => compareText(a.folded, b.folded) || compareText(a.name, b.name))
     .map(({ name }) => name);
-  const listed = new Set(Array.from(database.Archives.values(), identityOf));
+  const listed = new Set(Array.from(database.Files.values(), identityOf));
   const pseudo = database.Packages.filter(
     (entry) => entry['Download-URL'] === undefined && !listed.has(identityOf(entry)),
   );

@@ -192,13 +192,13 @@ async function publishNext(start: Start, candidate: BuiltCandidate): Promise<Bui
 
 function summaryOf(
   { inventory, warnings }: BuiltCandidate,
-  { Packsign, Packages, Archives }: Database,
+  { Packsign, Packages, Files }: Database,
 ): Omit<Summary, 'sha256'> {
   return {
     issued: Packsign.Issued,
     expires: Packsign.Expires ?? null,
     packages: Packages.length,
-    files: Archives.size,
+    files: Files.size,
     bytes: inventory.bytes,
     warnings,
   };

@@ -133,7 +133,7 @@ function vouchedFor(
 /** A person has to decide about changed bytes, and about a new file whose contents do not fit its name. */
 function mustWait({ code, path }: Warning, published: Database | null): boolean {
   if (code === 'BYTES_CHANGED') return true;
-  return code === 'NAME_MISMATCH' && path !== null && published?.Archives.has(path) !== true;
+  return code === 'NAME_MISMATCH' && path !== null && published?.Files.has(path) !== true;
 }
 
 /** Published files that still have their published bytes. */
@@ -144,7 +144,7 @@ function frozenPaths(
 ): string[] {
   if (unattended?.frozen !== true) return [];
   return files
-    .filter(({ path, sha256 }) => published?.Archives.get(path)?.SHA256 === sha256)
+    .filter(({ path, sha256 }) => published?.Files.get(path)?.SHA256 === sha256)
     .map(({ path }) => path);
 }
 
@@ -159,7 +159,7 @@ function maintainerWarnings({ Maintainer }: Database): Warning[] {
  * unchanged entry is the published value itself, so most of the two long lists need no deep comparison.
  */
 function isSameContent(published: Database, next: Database): boolean {
-  const { added, withdrawn, replaced } = compareFiles(published.Archives, next.Archives);
+  const { added, withdrawn, replaced } = compareFiles(published.Files, next.Files);
   return (
     added.length + withdrawn.length + replaced.length === 0 &&
     published.Packages.length === next.Packages.length &&
@@ -169,7 +169,7 @@ function isSameContent(published: Database, next: Database): boolean {
   );
 }
 
-function lastingPart({ Packages: _1, Archives: _2, Packsign, ...head }: Database): unknown {
+function lastingPart({ Packages: _1, Files: _2, Packsign, ...head }: Database): unknown {
   const { Issued: _3, Expires: _4, Previous: _5, ...packsign } = Packsign;
   return { ...head, packsign };
 }

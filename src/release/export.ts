@@ -24,12 +24,12 @@ export async function exportDatabase(directory: string): Promise<ExportedDatabas
       hint: 'publish it first: packsign build DIRECTORY --key FILE',
     });
   }
-  const { Archives, Packsign } = signed.database;
+  const { Files, Packsign } = signed.database;
   return {
     database: Packsign.Database ?? null,
     sha256: signed.content.sha256(),
     issued: Packsign.Issued,
     expires: Packsign.Expires ?? null,
-    files: Array.from(Archives, ([path, file]) => ({ path, ...file })),
+    files: Array.from(Files, ([path, file]) => ({ path, ...file })),
   };
 }

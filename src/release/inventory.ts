@@ -48,8 +48,8 @@ export interface Inventory {
 /** Files that are being read, by several threads if there are many. */
 export interface StartedInventory {
   /**
-   * `published`: the published database; its files may be missing, but not unreadable. Throws NO_ARCHIVES, and
-   * ARCHIVE_UNREADABLE for a published file that is there and cannot be read.
+   * `published`: the published database; its files may be missing, but not unreadable. Throws NOTHING_TO_LIST, and
+   * LISTED_FILE_UNREADABLE for a published file that is there and cannot be read.
    */
   readonly finish: (published: Database | null) => Promise<Inventory>;
 }
@@ -165,7 +165,7 @@ function refuseUnreadable(
   { settings, published, files, warnings, unstable }: Found,
 ): ReadonlySet<string> {
   const moving = new Set<string>();
-  for (const path of missingIn(files, published?.Archives.keys() ?? [])) {
+  for (const path of missingIn(files, published?.Files.keys() ?? [])) {
     if (unstable?.has(path) === true || isExcluded(path, settings.Exclude ?? [])) continue;
     const trouble = warnings.find((warning) => warning.path === path || isBelow(path, warning.path));
     const isMoving = trouble === undefined || trouble.code === 'CHANGED_WHILE_READ';
@@ -176,9 +176,13 @@ function refuseUnreadable(
       continue;
     }
     const message = trouble?.message ?? 'it cannot be reached';
-    throw new PacksignError('ARCHIVE_UNREADABLE', `${path} is published and cannot be listed: ${message}`, {
-      hint: 'make it readable, or remove or exclude it to withdraw it',
-    });
+    throw new PacksignError(
+      'LISTED_FILE_UNREADABLE',
+      `${path} is published and cannot be listed: ${message}`,
+      {
+        hint: 'make it readable, or remove or exclude it to withdraw it',
+      },
+    );
   }
   return moving;
 }
@@ -206,7 +210,7 @@ function presenceOf(path: string): 'file' | 'gone' | 'unknown' {
 
 function nothingToList(directory: string, warnings: readonly Warning[]): PacksignError {
   const left = warnings.length === 0 ? '' : ` (${warnings.length} left out)`;
-  return new PacksignError('NO_ARCHIVES', `there is nothing to list in ${directory}${left}`, {
+  return new PacksignError('NOTHING_TO_LIST', `there is nothing to list in ${directory}${left}`, {
     hint: 'packsign lists .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .tar .zip .whl .egg files, also in sub-folders',
   });
 }

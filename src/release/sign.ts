@@ -47,7 +47,7 @@ export interface SignResult {
 
 /**
  * Signs the waiting database byte for byte and publishes it (cli contract, `sign`), after checking every file against
- * it. Throws NOTHING_TO_SIGN, STALE_BUILD, ARCHIVE_DIFFERS, PREVIOUS_INVALID, the codes of `signAndPublish`, and those
+ * it. Throws NOTHING_TO_SIGN, STALE_BUILD, FILE_DIFFERS, PREVIOUS_INVALID, the codes of `signAndPublish`, and those
  * of reading the directory.
  */
 export async function sign(directory: string, options: SignOptions): Promise<SignResult> {
@@ -127,14 +127,12 @@ async function findSignedPredecessor(
 
 // Only a database that starts anew (build --first) dates every file to itself and has no history. A database that was
 // built upon a good one must not escape the checks against it because that one was damaged since.
-function isFirst({ Archives, Packsign: { Issued, History } }: Database): boolean {
+function isFirst({ Files, Packsign: { Issued, History } }: Database): boolean {
   const issued = Issued.getTime();
-  return (
-    History === undefined && Array.from(Archives.values()).every(({ Since }) => Since.getTime() === issued)
-  );
+  return History === undefined && Array.from(Files.values()).every(({ Since }) => Since.getTime() === issued);
 }
 
-/** Checks that every file is as the database says. Gives the files that are not listed. Throws ARCHIVE_DIFFERS. */
+/** Checks that every file is as the database says. Gives the files that are not listed. Throws FILE_DIFFERS. */
 async function requireSameFiles(
   directory: string,
   database: Database,
@@ -143,7 +141,7 @@ async function requireSameFiles(
   const cache = openCache(options.run.stateFolder, { rehash: options.rehash, remember: true });
   const { files, others } = await takeInventory(directory, { ...options, cache });
   const found = new Map(files.map((file) => [file.path, file]));
-  const differing = Array.from(database.Archives).flatMap(([path, { Size, SHA256 }]) => {
+  const differing = Array.from(database.Files).flatMap(([path, { Size, SHA256 }]) => {
     const now = found.get(path);
     if (now === undefined) return [`  ${path} is missing`];
     if (now.sha256 === SHA256 && now.size === Size) return [];
@@ -151,7 +149,7 @@ async function requireSameFiles(
   });
   if (differing.length === 0) return others;
   throw new PacksignError(
-    'ARCHIVE_DIFFERS',
+    'FILE_DIFFERS',
     [`files differ from ${join(directory, UNSIGNED_NAME)}:`, ...differing].join('\n'),
     { hint: 'build again and look at what changed: packsign build DIRECTORY, packsign diff DIRECTORY' },
   );

@@ -237,7 +237,7 @@ function requireSameBytes(database: Database, accepted: Accepted | null): void {
   if (accepted?.hashes === undefined) return;
   const { History } = database.Packsign;
   for (const [path, before] of accepted.hashes) {
-    const now = database.Archives.get(path)?.SHA256 ?? before;
+    const now = database.Files.get(path)?.SHA256 ?? before;
     if (now === before) continue;
     const records = History?.get(path) ?? [];
     if (records.some(({ SHA256, Until }) => SHA256 === before && Until > accepted.issued)) continue;

@@ -92,7 +92,7 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
   return {
     take: (state) => runCycle(state, context),
     settings: () => memory.accepted,
-    files: () => database()?.Archives ?? null,
+    files: () => database()?.Files ?? null,
     companions: () => {
       const sha256 = memory.last?.published.sha256() ?? null;
       return sha256 === null ? [] : [KEYRING_NAME, SIGNATURE_COPY_NAME, signaturePath(sha256)];
@@ -124,7 +124,7 @@ async function runCycle(state: DirectoryState, context: Context): Promise<Cycle>
     const error = thrown instanceof PacksignError ? thrown : fromSystem(thrown);
     if (error === null) throw thrown;
     news.push(noticeOf(error));
-    if (state.kind === 'seen' && error.code !== 'NO_ARCHIVES') {
+    if (state.kind === 'seen' && error.code !== 'NOTHING_TO_LIST') {
       again = error.exitStatus === 1 ? 'later' : 'soon';
     }
   }
@@ -146,7 +146,7 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   const candidate = await makeHolding(state, context, news);
   const { last } = memory;
   // A first database needs a file that is stable and approved.
-  if (last === null && candidate.database.Archives.size === 0) {
+  if (last === null && candidate.database.Files.size === 0) {
     if (state.unstable.size === 0 && candidate.needsApproval.length === 0)
       news.push(nothingToList(candidate));
     return 'no';
@@ -317,7 +317,7 @@ function unsaid({ database, needsApproval, warnings }: BuiltCandidate, memory: M
   const left = warnings.filter(
     ({ code, path }) =>
       path !== null &&
-      !database.Archives.has(path) &&
+      !database.Files.has(path) &&
       !waiting.has(path) &&
       // Somebody is writing it; the next cycle will know more.
       code !== 'CHANGED_WHILE_READ',

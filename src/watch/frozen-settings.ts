@@ -20,10 +20,10 @@ export function settingsDiffer(published: Database, { database, difference }: Bu
 }
 
 /** Packages that only the settings list, without a file; except those that have a file by now. */
-function pseudoPackages({ Packages }: Database, { Archives }: Database): readonly Package[] {
+function pseudoPackages({ Packages }: Database, { Files }: Database): readonly Package[] {
   const bare = Packages.filter((entry) => entry['Download-URL'] === undefined);
   if (bare.length === 0) return bare;
-  const found = new Set(Array.from(Archives.values(), ({ Name }) => Name));
+  const found = new Set(Array.from(Files.values(), ({ Name }) => Name));
   return bare.filter(({ Name }) => !found.has(Name));
 }
 

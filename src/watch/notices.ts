@@ -18,7 +18,7 @@ export interface Notice {
 }
 
 export function noticeOf({ code, message, hint, exitStatus }: PacksignError): Notice {
-  const isWaiting = ['NO_ARCHIVES', 'CLOCK_BEHIND'].includes(code);
+  const isWaiting = ['NOTHING_TO_LIST', 'CLOCK_BEHIND'].includes(code);
   const event = isWaiting ? 'held' : exitStatus === 1 ? 'refused' : 'error';
   return { ...SILENT, event, code, message, hint };
 }
@@ -67,7 +67,7 @@ export function heldNotices(held: readonly Warning[]): Notice[] {
 
 export function nothingToList({ warnings }: BuiltCandidate): Notice {
   const message = 'there is nothing to list yet';
-  return { ...SILENT, event: 'held', code: 'NO_ARCHIVES', message, warnings };
+  return { ...SILENT, event: 'held', code: 'NOTHING_TO_LIST', message, warnings };
 }
 
 export function signedNotice(

@@ -126,14 +126,14 @@ async function compare(
   if (file === null || known === null) return null;
   const reread = await rereadFile(directory, file, (bytes) => rest(bytes / BYTES_PER_MS));
   if (reread.kind === 'unreadable') {
-    return trouble(path, 'ARCHIVE_UNREADABLE', `can no longer be read: ${reread.reason}`);
+    return trouble(path, 'LISTED_FILE_UNREADABLE', `can no longer be read: ${reread.reason}`);
   }
   if (reread.kind === 'other' || reread.sha256 === known.sha256) return null;
   const message = `its bytes went bad on the disk: sha256 was ${known.sha256}, is ${reread.sha256}, and nobody wrote it since`;
-  return trouble(path, 'ARCHIVE_DIFFERS', message);
+  return trouble(path, 'FILE_DIFFERS', message);
 }
 
-function trouble(path: string, code: 'ARCHIVE_DIFFERS' | 'ARCHIVE_UNREADABLE', message: string): Notice {
+function trouble(path: string, code: 'FILE_DIFFERS' | 'LISTED_FILE_UNREADABLE', message: string): Notice {
   const hint = 'restore it from a copy; until then everybody who downloads it gets a warning';
   return { ...SILENT, event: 'error', code, paths: [path], message, hint };
 }

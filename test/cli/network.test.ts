@@ -75,7 +75,7 @@ describe('PACKSIGN_AUTHORIZATION', () => {
   test('goes to the database behind a name of the store', async () => {
     await run(['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann'], env);
     site.requests.length = 0;
-    await run(['verify', 'ann', '--archives'], env);
+    await run(['verify', 'ann', '--files'], env);
     expect(told(site)).toEqual(new Set(['Bearer s3cret']));
   });
 

@@ -41,7 +41,7 @@ test('a good publication is good everywhere, also for gpgv and sqv', async () =>
   const opinions = (['gpgv', 'sqv'] as const)
     .filter((program) => hasTool(program))
     .map((program) => ({ program, good: true, reason: null }));
-  const good = { status: 'authentic', code: null, archives: { checked: 2, ok: 2 }, opinions, findings: [] };
+  const good = { status: 'authentic', code: null, files: { checked: 2, ok: 2 }, opinions, findings: [] };
   expect(value).toMatchObject({
     ...{ ok: true, code: null, pageShowsKeys: null, fingerprints: [fingerprint(known.ann)] },
     sites: [
@@ -67,7 +67,7 @@ test('a mirror that lags behind is told', async () => {
 test('a mirror with an altered archive, and one that is gone, are told', async () => {
   copy.write('dist/demo-1.0.tar.gz', 'something else');
   expect(await look()).toMatchObject({
-    ...{ ok: false, code: 'ARCHIVE_ALTERED' },
+    ...{ ok: false, code: 'FILE_ALTERED' },
     sites: [
       { findings: [] },
       { status: 'refused', findings: [{ kind: 'altered', path: 'demo-1.0.tar.gz' }] },

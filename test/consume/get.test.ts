@@ -235,7 +235,7 @@ describe('which package', () => {
     ]);
     expect([run.status, reader.place.has('b/demo-2.0.tar.gz')]).toEqual([0, true]);
     expect(run.stderr).toBe('packsign: warning: demo-2.0.tar.gz: yanked: eats files (YANKED)\n');
-    const verified = await answer(reader.place, ['verify', site.url, '--archives', ...pins]);
+    const verified = await answer(reader.place, ['verify', site.url, '--files', ...pins]);
     expect(verified).toMatchObject({
       ...{ status: 0, value: { findings: [{ kind: 'yanked', path: 'demo-2.0.tar.gz' }] } },
     });
@@ -481,20 +481,20 @@ describe('a report', () => {
     expect(place.has('none.txt')).toBe(false);
   });
 
-  test('a URL with --archives compares every archive', async () => {
+  test('a URL with --files compares every archive', async () => {
     await publish(place, known.ann);
     place.write('ann.asc', certificateFile(known.ann));
-    const verify = ['verify', site.url, '--keys', 'ann.asc', '--archives'];
+    const verify = ['verify', site.url, '--keys', 'ann.asc', '--files'];
     expect((await answer(place, verify)).value).toMatchObject({
       status: 'authentic',
-      archives: { checked: 2, ok: 2 },
+      files: { checked: 2, ok: 2 },
     });
     place.write('dist/demo-1.0.tar.gz', 'something else');
     place.remove('dist/sub/other-2.0.tar.gz');
     const { status, value } = await answer(place, verify);
     expect(status).toBe(1);
     expect(value).toMatchObject({
-      ...{ ok: false, status: 'refused', code: 'ARCHIVE_ALTERED', archives: { checked: 2, ok: 0 } },
+      ...{ ok: false, status: 'refused', code: 'FILE_ALTERED', files: { checked: 2, ok: 0 } },
       findings: [
         { kind: 'altered', path: 'demo-1.0.tar.gz', found: '14 bytes' },
         { kind: 'missing', path: 'sub/other-2.0.tar.gz' },

@@ -33,7 +33,7 @@ const RUN = makeRun({ clock: () => new Date(), network: HASTY });
 const EXPIRED = () => databaseText({ expires: minutes(new Date(), -1) });
 const YANKED = () =>
   edited(databaseText(), (document) => {
-    dictAt(document, 'Archives', 'demo-1.0.tar.gz').set('Yanked', 'leaks');
+    dictAt(document, 'Files', 'demo-1.0.tar.gz').set('Yanked', 'leaks');
   });
 
 interface Situation {
@@ -56,8 +56,8 @@ const STALE = { args: ['--allow-stale'], options: { allowStale: true } } as cons
 const OPEN = { args: ['--allow-unauthenticated'], options: { allowUnauthenticated: true } } as const;
 const STRICT = { args: ['--strict'], options: { strict: true } } as const;
 const GOOD = [true, 'authentic', null, /^authentic \(🔒/] as const;
-const ALTERED = [false, 'refused', 'ARCHIVE_ALTERED', /^1 file is not as signed \(refused\): /] as const;
-const MISSING = [false, 'refused', 'ARCHIVE_MISSING', /^1 file is missing \(refused\): /] as const;
+const ALTERED = [false, 'refused', 'FILE_ALTERED', /^1 file is not as signed \(refused\): /] as const;
+const MISSING = [false, 'refused', 'FILE_MISSING', /^1 file is missing \(refused\): /] as const;
 
 const SITUATIONS: readonly Situation[] = [
   { name: 'all is well', expected: GOOD },
@@ -71,7 +71,7 @@ const SITUATIONS: readonly Situation[] = [
       lose(place);
     },
     expected: [
-      ...[false, 'refused', 'ARCHIVE_ALTERED'],
+      ...[false, 'refused', 'FILE_ALTERED'],
       /^1 file is not as signed, 1 file is missing \(refused\): /,
     ] as unknown as Situation['expected'],
   },
@@ -81,12 +81,12 @@ const SITUATIONS: readonly Situation[] = [
       alter(place);
       place.write('dist/sub/other-2.0.tar.gz', 'evil');
     },
-    expected: [false, 'refused', 'ARCHIVE_ALTERED', /^2 files are not as signed \(refused\): /],
+    expected: [false, 'refused', 'FILE_ALTERED', /^2 files are not as signed \(refused\): /],
   },
   {
     name: 'a file is altered, and files are not looked at',
     arrange: alter,
-    ...{ args: ['--no-archives'], options: { files: false } },
+    ...{ args: ['--no-files'], options: { files: false } },
     expected: GOOD,
   },
   { name: 'a file is not listed', arrange: add, expected: GOOD },
@@ -214,7 +214,7 @@ describe('library, exit status, JSON and the first line say the same of a direct
     const { place, args, options } = await arranged(situation);
     const { files: _files, strict: _strict, ...rest } = options;
     const { ok, status: state, code } = await list(place.path('dist'), rest satisfies ListOptions);
-    const words = args.filter((word) => word !== '--no-archives');
+    const words = args.filter((word) => word !== '--no-files');
     const { status: exit, value } = await place.json(['list', ...words]);
     expect([value['ok'], value['status'], value['code'], exit]).toEqual([ok, state, code, ok ? 0 : 1]);
   });
@@ -255,9 +255,9 @@ describe('of a database at an address', () => {
       const states = [ok ? 'authentic' : 'refused'];
       expect(audited.sites.map((one) => one.status)).toEqual(states);
       expect((await packsign(reader.place, ['verify', site.url, '--as-stranger'])).stdout).toMatch(
-        ok ? /: authentic\n/ : /: refused: 1 file is not as signed \(ARCHIVE_ALTERED\)\n/,
+        ok ? /: authentic\n/ : /: refused: 1 file is not as signed \(FILE_ALTERED\)\n/,
       );
-      const verified = await answer(reader.place, ['verify', 'ann', '--archives']);
+      const verified = await answer(reader.place, ['verify', 'ann', '--files']);
       expect([verified.value['ok'], verified.value['status'], verified.status]).toEqual([
         ...[ok, states[0], ok ? 0 : 1],
       ]);

@@ -3,7 +3,7 @@ import { reportOf } from '../../src/consume/report.js';
 import type { Suspect } from '../../src/consume/report.js';
 
 const GOOD: Suspect = {
-  ...{ database: 'https://example.org/packages.plist', status: 'refused', code: 'ARCHIVE_ALTERED' },
+  ...{ database: 'https://example.org/packages.plist', status: 'refused', code: 'FILE_ALTERED' },
   ...{ message: '1 file is not as signed', sha256: 'a'.repeat(64), accepted: null, signatures: [] },
   ...{ findings: [], notify: null },
 };
@@ -17,7 +17,7 @@ test('a report says what was found, when, and why it was refused', () => {
   const signed = { fingerprint: 'F', userId: null, signedAt: AT.now, counts: false, reason: 'expired' };
   expect(report({ findings: [found], signatures: [signed] })).toBe(
     `packsign 1.0.0 looked at https://example.org/packages.plist
-at 2026-11-22T14:05:09Z, and says: refused (ARCHIVE_ALTERED)
+at 2026-11-22T14:05:09Z, and says: refused (FILE_ALTERED)
 because: 1 file is not as signed
 
 sha256 of what was found: ${'a'.repeat(64)}

@@ -109,14 +109,14 @@ export async function publish(
   const { by = [signer], keys = by, archives = FILES, folder = 'dist' } = options;
   const base = database({ ...options, archives });
   const named = new Map(
-    Array.from(base.Archives)
+    Array.from(base.Files)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([path, archive]) => {
         const [, Name = '', Version = ''] = /([a-z]+)-(\d[\w.+-]*?)(?:\.tar\.gz|\.tgz)$/.exec(path) ?? [];
         return [path, { ...archive, Name, Version }];
       }),
   );
-  const full = { ...base, Archives: named, Packsign: ordered({ ...base.Packsign, ...options.packsign }) };
+  const full = { ...base, Files: named, Packsign: ordered({ ...base.Packsign, ...options.packsign }) };
   const bytes = encodeDatabase(full);
   const date = options.signedAt ?? full.Packsign.Issued;
   const signature = await signatureFile(bytes, { by: by.map((key) => subkeyOf(key)), date });

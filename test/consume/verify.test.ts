@@ -115,7 +115,7 @@ describe('what verify says', () => {
     place.write('dist/new-1.0.tar.gz', sdist('new', '1.0'));
     expect(transcript(await place.packsign(VERIFY))).toMatchInlineSnapshot(`
       "$ packsign verify dist
-      1 file is not as signed, 1 file is missing (refused): dist/packages.plist (ARCHIVE_ALTERED)
+      1 file is not as signed, 1 file is missing (refused): dist/packages.plist (FILE_ALTERED)
         issued <date>, fresh until <date>
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
         1 of 3 files as signed
@@ -142,7 +142,7 @@ describe('--json', () => {
     'expires',
     'pinnedBy',
     'signatures',
-    'archives',
+    'files',
     'findings',
   ];
 
@@ -157,7 +157,7 @@ describe('--json', () => {
       signatures: [
         { fingerprint: ann.fingerprint, userId: 'Ann <ann@example.org>', counts: true, reason: null },
       ],
-      archives: { checked: 1, ok: 1 },
+      files: { checked: 1, ok: 1 },
       findings: [],
     });
     expect(Object.keys((authentic.value['signatures'] as object[])[0]!)).toEqual(
@@ -207,7 +207,7 @@ describe('--json', () => {
     expect(await place.packsign([...VERIFY, '--quiet'])).toMatchObject({ stdout: '', stderr: '', status: 0 });
     place.write('dist/demo-1.0.tar.gz', 'evil');
     expect(await place.packsign([...VERIFY, '--quiet'])).toMatchObject({ stdout: '', stderr: '', status: 1 });
-    expect((await place.json([...VERIFY, '--quiet'])).value['code']).toBe('ARCHIVE_ALTERED');
+    expect((await place.json([...VERIFY, '--quiet'])).value['code']).toBe('FILE_ALTERED');
   });
 });
 

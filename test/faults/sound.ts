@@ -12,7 +12,7 @@ import { hasTool } from '../tools.js';
 export async function expectSound(
   workshop: Workshop,
   directory: string,
-  options = ['--no-archives'],
+  options = ['--no-files'],
 ): Promise<void> {
   const database = join(directory, 'packages.plist');
   if (!existsSync(database)) return;

@@ -38,7 +38,7 @@ const FULL: Database = {
       'Systemwide-only': true,
     },
   ],
-  Archives: new Map([
+  Files: new Map([
     [
       'demo-1.0.tar.gz',
       { Name: 'demo', Version: '1.0', Flavor: 'source', Size: 3, SHA256: HASH, Since: ISSUED, Yanked: '' },
@@ -65,15 +65,7 @@ const FULL_TEXT = encodeDatabase(FULL).toString();
 test('every key is written in the order of the format, and read back', () => {
   expect(decodeDatabase(Buffer.from(FULL_TEXT))).toEqual(FULL);
   const keys = Array.from(FULL_TEXT.matchAll(/^ {4}<key>(.*)<\/key>/gm), ([, key]) => key);
-  expect(keys).toEqual([
-    'Version',
-    'Maintainer',
-    'Description',
-    'Include',
-    'Packages',
-    'Archives',
-    'Packsign',
-  ]);
+  expect(keys).toEqual(['Version', 'Maintainer', 'Description', 'Include', 'Packages', 'Files', 'Packsign']);
   expect(encodePlist(decodePlist(Buffer.from(FULL_TEXT)))).toBe(FULL_TEXT);
 });
 
@@ -83,7 +75,7 @@ test('the smallest database has five keys', () => {
     Version,
     Description,
     Packages: [],
-    Archives: new Map(),
+    Files: new Map(),
     Packsign: { Format: 1, Issued: ISSUED },
   };
   expect(decodeDatabase(encodeDatabase(smallest))).toEqual(smallest);
@@ -155,7 +147,7 @@ describe('any valid database comes back from its bytes', () => {
       Description: text,
       Include: fc.array(address, { maxLength: 2 }),
       Packages: fc.array(entry, { maxLength: 4 }).map((packages) => packages.sort(comparePackages)),
-      Archives: byPath(archive),
+      Files: byPath(archive),
       Packsign: fc.record(
         {
           Format: fc.constant(1),
@@ -177,7 +169,7 @@ describe('any valid database comes back from its bytes', () => {
         { requiredKeys: ['Format', 'Issued'] },
       ),
     },
-    { requiredKeys: ['Version', 'Description', 'Packages', 'Archives', 'Packsign'] },
+    { requiredKeys: ['Version', 'Description', 'Packages', 'Files', 'Packsign'] },
   ) as fc.Arbitrary<Database>;
 
   test('decode after encode gives the value, encode after decode the bytes', () => {
@@ -246,7 +238,7 @@ describe('one defect each', () => {
   };
 
   const PACKAGE = ['Packages', 0];
-  const ENTRY = ['Archives', 'demo-1.0.tar.gz'];
+  const ENTRY = ['Files', 'demo-1.0.tar.gz'];
   const PACKSIGN = ['Packsign'];
   const HISTORY = ['Packsign', 'History', 'old-1.0.zip', 0];
   const TRUST = ['Packsign', 'Trusts', 0];

@@ -24,7 +24,7 @@ const BASE: Database = {
     'Install-test': `import ${Name}`,
     ...(Name === 'd' ? { Prerequisites: ['x', { Name: 'y' }], 'Systemwide-only': true } : {}),
   })),
-  Archives: new Map(
+  Files: new Map(
     ['a', 'b', 'c', 'd'].map((name, index) => [
       `p/${name}-1.0.tar.gz`,
       {
@@ -53,10 +53,10 @@ interface Outcome {
 function outcomeOf(decode: () => Database): Outcome {
   try {
     const value = decode();
-    const archives = [...value.Archives.values()];
+    const archives = [...value.Files.values()];
     return {
       value,
-      written: JSON.stringify([value, [...value.Archives]]),
+      written: JSON.stringify([value, [...value.Files]]),
       dates: new Set([value.Packsign.Issued, ...archives.map(({ Since }) => Since)]).size,
     };
   } catch (error) {
@@ -144,7 +144,7 @@ describe('refused as before', () => {
     ['paths that are not sorted', /p\/a-1.0.tar.gz<\/key>/, 'p/bb-1.0.tar.gz</key>'],
     ['a path twice in a row', archiveB, '$1$1'],
     ['a path twice, the second escaped', archiveB, '$1      <key>p/b&amp;</key>\n      <true/>\n'],
-    ['a path twice, far off', /(<key>Archives[^]*?\n {4}<\/dict>)/, '$1<'],
+    ['a path twice, far off', /(<key>Files[^]*?\n {4}<\/dict>)/, '$1<'],
     ['paths that differ in case only', /p\/a-1.0.tar.gz<\/key>/, 'P/b-1.0.tar.gz</key>'],
     ['unsorted packages', '<string>a<', '<string>bb<'],
     ['a package for an archive', archiveB, '      <key>p/b</key>\n      <string>x</string>\n'],

@@ -224,7 +224,7 @@ describe('reading', () => {
           ],
         ],
         [
-          'Archives',
+          'Files',
           new Map([
             [
               'a-1.tar.gz',
@@ -355,7 +355,7 @@ describe('writing', () => {
     const whole = encodePlist(
       new Map<string, PlistValue>([
         ['Packages', entries],
-        ['Archives', archives],
+        ['Files', archives],
         ['None', []],
         ['Nothing', new Map()],
       ]),
@@ -366,7 +366,7 @@ describe('writing', () => {
         entries.map((value) => encodeValue(value, 3)),
         2,
       ),
-      encodeKey('Archives', 2),
+      encodeKey('Files', 2),
       ...dictLines(
         Array.from(archives, ([path, value]) => `${encodeKey(path, 3)}\n${encodeValue(value, 3)}`),
         2,
@@ -380,7 +380,7 @@ describe('writing', () => {
     expect(whole).toBe(
       build({
         Packages: entries.map((value) => Object.fromEntries(value) as Record<string, string>),
-        Archives: Object.fromEntries(
+        Files: Object.fromEntries(
           Array.from(archives, ([path, value]) => [
             path,
             Object.fromEntries(value) as Record<string, string>,
@@ -390,7 +390,7 @@ describe('writing', () => {
         Nothing: {},
       }),
     );
-    expect(decodePlist(bytesOf(whole)).get('Archives')).toEqual(archives);
+    expect(decodePlist(bytesOf(whole)).get('Files')).toEqual(archives);
   });
 
   test('the entry writer writes what dicts give', () => {

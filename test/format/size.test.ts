@@ -25,7 +25,7 @@ function largest(): Database {
       'Download-URL': `p${number}-1.0.zip`,
       'Install-test': '',
     })),
-    Archives: new Map(numbers.map((number) => [`p${number}-1.0.zip`, archive(number)])),
+    Files: new Map(numbers.map((number) => [`p${number}-1.0.zip`, archive(number)])),
     Packsign: { Format: 1, Issued: ISSUED },
   };
 }
@@ -35,6 +35,6 @@ test('a database with the most files allowed is written and read back', () => {
   const bytes = encodeDatabase(database);
   const back = decodeDatabase(bytes);
   expect(back.Packages).toHaveLength(FILE_LIMIT);
-  expect(back.Archives.size).toBe(FILE_LIMIT);
+  expect(back.Files.size).toBe(FILE_LIMIT);
   expect(encodeDatabase(back).equals(bytes)).toBe(true);
 });

@@ -38,7 +38,7 @@ const archive: fc.Arbitrary<FileEntry> = fc.record(
   { requiredKeys: ['Name', 'Version', 'Flavor', 'Size', 'SHA256', 'Since'] },
 );
 
-const path = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'Name', 'Archives', 'Packages', 'i/j');
+const path = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'Name', 'Files', 'Packages', 'i/j');
 const archives = fc.uniqueArray(fc.tuple(path, archive), { selector: ([each]) => each, maxLength: 12 });
 
 const head = fc.record(
@@ -61,7 +61,7 @@ function databaseOf(
     Version: '0.5',
     ...rest,
     Packages: entries,
-    Archives: new Map(listed),
+    Files: new Map(listed),
     Packsign: { Format: 1, Issued: ISSUED, ...(History === undefined ? {} : { History }) },
   };
 }
@@ -117,7 +117,7 @@ function grown(database: Database, { fates, added, listed, isSorted }: Growing, 
     ...added.slice(0, 3),
   ];
   const pairs = [
-    ...after<readonly [string, FileEntry]>([...database.Archives], fates, ([name, entry], another) => [
+    ...after<readonly [string, FileEntry]>([...database.Files], fates, ([name, entry], another) => [
       name,
       another ? { ...entry } : { ...entry, Size: 9 },
     ]),
@@ -187,15 +187,15 @@ describe('copies', () => {
   test('no equal entry that is another object', () => {
     const copy = { ...before.Packages[1]! };
     const Packages = before.Packages.with(1, copy);
-    const Archives = new Map(before.Archives).set('b', { ...before.Archives.get('b')! });
-    expect(copiedFrom({ ...before, Packages, Archives })).toMatch(/^ab[^B]*ab[^B]*$/);
+    const Files = new Map(before.Files).set('b', { ...before.Files.get('b')! });
+    expect(copiedFrom({ ...before, Packages, Files })).toMatch(/^ab[^B]*ab[^B]*$/);
   });
 
   test('no entry that is in another order', () => {
     const order = [3, 1, 0, 2, 4];
     const Packages = order.map((index) => before.Packages[index]!);
-    const Archives = new Map(order.map((index) => [...before.Archives][index]!));
-    expect(copiedFrom({ ...before, Packages, Archives })).toBe('dbacedbace');
+    const Files = new Map(order.map((index) => [...before.Files][index]!));
+    expect(copiedFrom({ ...before, Packages, Files })).toBe('dbacedbace');
   });
 
   test('nothing if the bytes are not as expected', () => {

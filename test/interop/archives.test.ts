@@ -25,8 +25,8 @@ async function build(directory: string): Promise<Database> {
 }
 
 /** Name and Version by path, as in the database. */
-function namesIn({ Archives }: Database): Readonly<Record<string, readonly [string, string]>> {
-  return Object.fromEntries(Array.from(Archives, ([path, { Name, Version }]) => [path, [Name, Version]]));
+function namesIn({ Files }: Database): Readonly<Record<string, readonly [string, string]>> {
+  return Object.fromEntries(Array.from(Files, ([path, { Name, Version }]) => [path, [Name, Version]]));
 }
 
 /** The output of md5sum or sha256sum: path → sum. */
@@ -42,10 +42,10 @@ function sumsBy(tool: string, { directory, paths }: { directory: string; paths: 
 
 /** Needs md5sum and sha256sum. */
 function expectSums(directory: string, database: Database): void {
-  const paths = Array.from(database.Archives.keys());
+  const paths = Array.from(database.Files.keys());
   const sha256 = sumsBy('sha256sum', { directory, paths });
   const md5 = sumsBy('md5sum', { directory, paths });
-  for (const [path, { SHA256, Size }] of database.Archives) {
+  for (const [path, { SHA256, Size }] of database.Files) {
     expect([path, SHA256]).toEqual([path, sha256.get(path)]);
     expect(Size).toBe(statSync(join(directory, path)).size);
   }
@@ -64,7 +64,7 @@ describe.runIf(hasTool('python3'))('archives that Python makes', () => {
     const { stdout, stderr, status } = run(workshop, [
       'python3',
       '-I',
-      resolve('test/interop/make_archives.py'),
+      resolve('test/interop/make_files.py'),
       directory,
     ]);
     if (status !== 0) throw new Error(stderr);
@@ -94,7 +94,7 @@ def walk(value):
     return plain(value)
 json.dump(walk(database), sys.stdout)`;
     const read = python(program, join(directory, 'packages.plist'));
-    const ours = { ...database, Archives: Object.fromEntries(database.Archives) };
+    const ours = { ...database, Files: Object.fromEntries(database.Files) };
     expect(read).toEqual(JSON.parse(JSON.stringify(ours)));
   });
 });
@@ -112,7 +112,7 @@ describe('packages that npm packs', () => {
     const npm = spawnSync('npm', [...args, ...installedPackages().slice(0, 45)], { env, encoding: 'utf8' });
     if (npm.status !== 0) throw new Error(npm.stderr);
     database = await build(directory);
-    expect(database.Archives.size).toBeGreaterThanOrEqual(40);
+    expect(database.Files.size).toBeGreaterThanOrEqual(40);
   });
 
   it.runIf(hasTools('sha256sum', 'md5sum'))('have the sums that coreutils compute', () => {

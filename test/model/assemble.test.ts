@@ -102,7 +102,7 @@ describe('one package', () => {
 describe('names', () => {
   test('come from the file name if the archive has no metadata', () => {
     const { database, warnings } = assembled([observed('demo-1.0.tar.gz', { metadata: null })]);
-    expect(database.Archives.get('demo-1.0.tar.gz')).toMatchObject({
+    expect(database.Files.get('demo-1.0.tar.gz')).toMatchObject({
       Name: 'demo',
       Version: '1.0',
       Flavor: 'installer',
@@ -115,7 +115,7 @@ describe('names', () => {
     expect(codes(assembled([file]).warnings)).toEqual(['NAME_MISMATCH']);
     const byPath = overriding({ 'demo-2.0.tar.gz': { Version: '2.0' } });
     const { database, warnings } = assembled([file], byPath);
-    expect([codes(warnings), database.Archives.get('demo-2.0.tar.gz')?.Version]).toEqual([[], '2.0']);
+    expect([codes(warnings), database.Files.get('demo-2.0.tar.gz')?.Version]).toEqual([[], '2.0']);
     expect(codes(assembled([file], overriding({ demo: { Description: 'x' } })).warnings)).toEqual([
       'NAME_MISMATCH',
     ]);
@@ -124,15 +124,15 @@ describe('names', () => {
   test('NO_VERSION: left out, until the maintainer names it', () => {
     const file = observed('latest.zip', { metadata: null });
     const { database, warnings } = assembled([file]);
-    expect([codes(warnings), database.Archives.size]).toEqual([['NO_VERSION'], 0]);
+    expect([codes(warnings), database.Files.size]).toEqual([['NO_VERSION'], 0]);
     const named = assembled([file], overriding({ 'latest.zip': { Name: 'demo', Version: '3' } }));
-    expect([named.warnings, named.database.Archives.get('latest.zip')?.Version]).toEqual([[], '3']);
+    expect([named.warnings, named.database.Files.get('latest.zip')?.Version]).toEqual([[], '3']);
   });
 
-  test('ARCHIVE_UNREADABLE: a published file is not withdrawn because it lost its name', () => {
+  test('LISTED_FILE_UNREADABLE: a published file is not withdrawn because it lost its name', () => {
     const published = databaseOf({ 'latest.zip': archive() });
     expect(() => assembled([observed('latest.zip', { metadata: null })], {}, { published })).toThrow(
-      expect.objectContaining({ code: 'ARCHIVE_UNREADABLE' }) as Error,
+      expect.objectContaining({ code: 'LISTED_FILE_UNREADABLE' }) as Error,
     );
   });
 });
@@ -181,7 +181,7 @@ describe('overrides', () => {
       { Name: 'python', 'Install-test': 'import sys' },
     ]);
     expect(database.Packages[1]).not.toHaveProperty('Download-URL');
-    expect(database.Archives.size).toBe(1);
+    expect(database.Files.size).toBe(1);
   });
 });
 
@@ -189,14 +189,14 @@ test('a yanked archive stays listed and leaves Packages', () => {
   const settings = overriding({ 'demo-1.0.tar.gz': { Yanked: 'leaks' } });
   const { database } = assembled([observed('demo-1.0.tar.gz')], settings);
   expect(database.Packages).toEqual([]);
-  expect(database.Archives.get('demo-1.0.tar.gz')).toMatchObject({ Yanked: 'leaks', SHA256: HASH_A });
+  expect(database.Files.get('demo-1.0.tar.gz')).toMatchObject({ Yanked: 'leaks', SHA256: HASH_A });
 });
 
 describe('DUPLICATE_PACKAGE', () => {
   test('both are listed, and the later one is named', () => {
     const { database, warnings } = assembled([observed('a/demo-1.0.tar.gz'), observed('b/demo-1.0.tar.gz')]);
     expect(warnings).toMatchObject([{ code: 'DUPLICATE_PACKAGE', path: 'b/demo-1.0.tar.gz' }]);
-    expect([database.Archives.size, database.Packages.length]).toEqual([2, 2]);
+    expect([database.Files.size, database.Packages.length]).toEqual([2, 2]);
   });
 
   test('not for wheels with different tags, other flavors or a yanked file', () => {
@@ -257,7 +257,7 @@ describe('the Packsign half', () => {
       observed('c-1.0.zip'),
     ];
     const { database } = assembled(archives, {}, { published, issued: date(9) });
-    expect(Array.from(database.Archives.values(), ({ Since }) => Since)).toEqual([date(1), date(9), date(9)]);
+    expect(Array.from(database.Files.values(), ({ Since }) => Since)).toEqual([date(1), date(9), date(9)]);
   });
 });
 
@@ -267,7 +267,7 @@ describe('an entry that stays', () => {
   );
   const SETTINGS = {};
   const first = assembled(ARCHIVES, SETTINGS).database;
-  const values = ({ Archives, Packages }: Database) => [...Archives.values(), ...Packages];
+  const values = ({ Files, Packages }: Database) => [...Files.values(), ...Packages];
 
   test.each([
     ['as it was assembled', first],
@@ -293,7 +293,7 @@ describe('an entry that stays', () => {
     for (const [archives, context] of turns) {
       const { database } = assembled(archives, SETTINGS, { published: first, issued: date(9), ...context });
       for (const path of ['b-1.0.zip', 'c-1.0.zip']) {
-        expect(database.Archives.get(path)).toBe(first.Archives.get(path));
+        expect(database.Files.get(path)).toBe(first.Files.get(path));
       }
       expect(database.Packages.filter((entry) => first.Packages.includes(entry)).length).toBe(
         archives.filter((file) => ARCHIVES.some(({ path }) => path === file.path)).length,
@@ -309,7 +309,7 @@ describe('an entry that stays', () => {
       'other',
       'does demo',
     ]);
-    expect(database.Archives.get('b-1.0.zip')).toBe(first.Archives.get('b-1.0.zip'));
+    expect(database.Files.get('b-1.0.zip')).toBe(first.Files.get('b-1.0.zip'));
   });
 });
 

@@ -29,7 +29,7 @@ export function databaseOf(
     Version: '0.5',
     Description: '',
     Packages: [],
-    Archives: new Map(Object.entries(archives)),
+    Files: new Map(Object.entries(archives)),
     Packsign: { Format: 1, Issued: date(1), ...packsign },
   };
 }

@@ -106,8 +106,8 @@ async function useAll(url: string, environment: Readonly<Record<string, string>>
   await json('trust', 'add', url, '--keys', 'ann.asc', '--name', 'ann');
   expect(await json('verify', 'ann')).toMatchObject({ status: 'authentic' });
   // Every file, those with odd names too.
-  expect(await json('verify', 'ann', '--archives')).toMatchObject({
-    ...{ status: 'authentic', archives: { checked: COUNT, ok: COUNT }, findings: [] },
+  expect(await json('verify', 'ann', '--files')).toMatchObject({
+    ...{ status: 'authentic', files: { checked: COUNT, ok: COUNT }, findings: [] },
   });
   expect(await json('list', 'ann')).toMatchObject({ status: 'authentic' });
   await json('get', 'demo', '--output', 'out');

@@ -129,7 +129,7 @@ const options = {
   run: makeRun({ clock: () => new Date() }),
 };
 const result: VerifyResult = await verify('dist', options);
-if (result.trusted !== null) console.log(result.status, [...result.trusted.Archives.keys()].join());
+if (result.trusted !== null) console.log(result.status, [...result.trusted.Files.keys()].join());
 try {
   await verify('nowhere', options);
 } catch (error) {

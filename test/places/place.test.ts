@@ -93,8 +93,8 @@ describe('a directory and an address get the same answer', () => {
       'DATABASE_STALE',
       () => publish(place, known.ann, { packsign: { Expires: minutes(ISSUED, 1) } }),
     ],
-    ['where a file is altered', 'ARCHIVE_ALTERED', () => place.write('dist/demo-1.0.tar.gz', 'other bytes')],
-    ['where a file is missing', 'ARCHIVE_MISSING', () => place.remove('dist/sub/other-2.0.tar.gz')],
+    ['where a file is altered', 'FILE_ALTERED', () => place.write('dist/demo-1.0.tar.gz', 'other bytes')],
+    ['where a file is missing', 'FILE_MISSING', () => place.remove('dist/sub/other-2.0.tar.gz')],
     ['where keys.asc is gone', null, () => place.remove('dist/keys.asc')],
     ['where keys.asc is none', null, () => place.write('dist/keys.asc', 'hello')],
     [

@@ -287,7 +287,7 @@ describe('T20: a database is signed anew before it expires', () => {
     });
     const database = decodeDatabase(place.read('dist/packages.plist'));
     expect(database.Packsign.Expires).toEqual(new Date('2026-10-28T00:00:00Z'));
-    expect(database.Archives.get('demo-1.0.tar.gz')?.Since).toEqual(new Date('2026-01-01T00:00:00Z'));
+    expect(database.Files.get('demo-1.0.tar.gz')?.Since).toEqual(new Date('2026-01-01T00:00:00Z'));
   });
 
   test('never if it does not expire', async () => {
@@ -344,10 +344,10 @@ describe('SOURCE_DATE_EPOCH', () => {
 });
 
 describe('refusals of build', () => {
-  test('NO_ARCHIVES', async () => {
+  test('NOTHING_TO_LIST', async () => {
     place.remove('dist');
     place.write('dist/README.md', 'hello');
-    expect(await refusal(['build', 'dist'])).toEqual(['NO_ARCHIVES', 2]);
+    expect(await refusal(['build', 'dist'])).toEqual(['NOTHING_TO_LIST', 2]);
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: there is nothing to list in dist
@@ -467,15 +467,15 @@ describe('refusals of build', () => {
     expect(Packsign.Previous).toHaveLength(64);
   });
 
-  test('ARCHIVE_UNREADABLE: withdraws a published file only if it is gone', async () => {
+  test('LISTED_FILE_UNREADABLE: withdraws a published file only if it is gone', async () => {
     await release();
     place.remove('dist/demo-1.0.tar.gz');
     mkdirSync(place.path('dist/demo-1.0.tar.gz'));
-    expect(await refusal(['build', 'dist'])).toEqual(['ARCHIVE_UNREADABLE', 2]);
+    expect(await refusal(['build', 'dist'])).toEqual(['LISTED_FILE_UNREADABLE', 2]);
     place.remove('dist/demo-1.0.tar.gz');
     place.write('copy.tar.gz', sdist('demo', '1.0'));
     symlinkSync('../copy.tar.gz', place.path('dist/demo-1.0.tar.gz'));
-    expect(await refusal(RELEASE)).toEqual(['ARCHIVE_UNREADABLE', 2]);
+    expect(await refusal(RELEASE)).toEqual(['LISTED_FILE_UNREADABLE', 2]);
     expect((await place.packsign([...RELEASE, '--exclude', 'demo-*'])).status).toBe(0);
   });
 

@@ -70,9 +70,9 @@ describe('a host without the files', () => {
     const host = newPlace();
     host.write('ann.asc', ann.signing);
     host.write(WAITING, place.read(WAITING));
-    expect(await succeed(host, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']))
+    expect(await succeed(host, ['sign', 'dist', '--without-files', '--key', 'ann.asc']))
       .toMatchInlineSnapshot(`
-      "$ packsign sign dist --without-archives --key ann.asc
+      "$ packsign sign dist --without-files --key ann.asc
         + demo-1.0.tar.gz
       1 of 1 signature: carry dist/packages.unsigned.plist.asc to where it is published, and type there
         packsign sign dist
@@ -98,10 +98,10 @@ describe('a host without the files', () => {
     const host = newPlace();
     host.write('ann.asc', ann.signing);
     host.write(WAITING, place.read(WAITING));
-    await succeed(host, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']);
+    await succeed(host, ['sign', 'dist', '--without-files', '--key', 'ann.asc']);
     place.write(GATHERED, host.read(GATHERED));
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0', 'evil()\n'));
-    expect(codeOf(await place.json(['sign', 'dist']))).toBe('ARCHIVE_DIFFERS');
+    expect(codeOf(await place.json(['sign', 'dist']))).toBe('FILE_DIFFERS');
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
     await succeed(place, ['sign', 'dist']);
   });
@@ -111,9 +111,9 @@ describe('a host without the files', () => {
     await succeed(place, ['build', 'dist', '--key', 'ann.asc']);
     place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
     await succeed(place, ['build', 'dist']);
-    const args = ['sign', 'dist', '--without-archives', '--key', 'bob.asc'];
+    const args = ['sign', 'dist', '--without-files', '--key', 'bob.asc'];
     expect(codeOf(await place.json(args))).toBe('KEY_NOT_PUBLISHED');
-    await succeed(place, ['sign', 'dist', '--without-archives', '--key', 'ann.asc']);
+    await succeed(place, ['sign', 'dist', '--without-files', '--key', 'ann.asc']);
     expect(await succeed(place, ['sign', 'dist'])).toContain('signed and published');
   });
 
@@ -121,7 +121,7 @@ describe('a host without the files', () => {
     const place = newScene();
     await succeed(place, ['build', 'dist', '--maintainer', 'Ann']);
     expect(codeOf(await place.json(['sign', 'dist']))).toBe('NO_KEY');
-    await succeed(place, ['sign', 'dist', '--without-archives', '--key', 'eve.asc']);
+    await succeed(place, ['sign', 'dist', '--without-files', '--key', 'eve.asc']);
     const byEve = place.read(GATHERED);
     expect(transcript(await place.packsign(['sign', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign sign dist
@@ -218,7 +218,7 @@ describe('Threshold', () => {
       ['bob', bob],
     ] as const) {
       host.write(`${name}.asc`, key.signing);
-      await succeed(host, ['sign', 'dist', '--without-archives', '--key', `${name}.asc`]);
+      await succeed(host, ['sign', 'dist', '--without-files', '--key', `${name}.asc`]);
     }
     place.write(GATHERED, host.read(GATHERED));
     expect((await place.json(['sign', 'dist'])).value).toMatchObject({ published: true, missing: 0 });
@@ -234,9 +234,9 @@ describe('Threshold', () => {
       ['bob', bob],
     ] as const) {
       host.write(`${name}.asc`, key.signing);
-      expect(
-        (await host.packsign(['sign', 'dist', '--without-archives', '--key', `${name}.asc`])).status,
-      ).toBe(0);
+      expect((await host.packsign(['sign', 'dist', '--without-files', '--key', `${name}.asc`])).status).toBe(
+        0,
+      );
     }
     place.write(GATHERED, host.read(GATHERED));
     expect((await place.json(['sign', 'dist', '--key', 'ann.asc'])).value['published']).toBe(true);
@@ -300,7 +300,7 @@ describe('sign --co-sign', () => {
     `);
     expect(place.read('dist/packages.plist')).toEqual(database);
     expect(place.has(WAITING)).toBe(true);
-    const pins = ['--keys', 'dist/keys.asc', '--threshold', '2', '--no-archives'];
+    const pins = ['--keys', 'dist/keys.asc', '--threshold', '2', '--no-files'];
     expect((await place.json(['verify', 'dist', ...pins])).value['status']).toBe('authentic');
     const [name = ''] = Object.keys(place.snapshot('dist/signatures'));
     expect(place.read(`dist/signatures/${name}`)).toEqual(place.read('dist/packages.plist.asc'));

@@ -49,9 +49,9 @@ function next(): ReturnType<typeof decodeDatabase> {
 test('continues a database that the present key signed', async () => {
   const { status, value } = await answer(machine, previous(['--key', 'ann.asc']));
   expect([status, value['withdrawn']]).toEqual([0, ['dist/sub/other-2.0.tar.gz']]);
-  const { Archives, Packsign } = next();
+  const { Files, Packsign } = next();
   expect(Packsign.Previous).toBe(sha256(place.read('dist/packages.plist')));
-  expect(Archives.get('demo-1.0.tar.gz')?.Since).toEqual(ISSUED);
+  expect(Files.get('demo-1.0.tar.gz')?.Since).toEqual(ISSUED);
   expect(Packsign.History?.get('sub/other-2.0.tar.gz')).toMatchObject([{ SHA256: sha256(OTHER) }]);
   expect(site.requests.every(({ headers }) => headers['if-none-match'] === undefined)).toBe(true);
 });

@@ -210,14 +210,14 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes silently', () => {
 
   test('History keeps a reason for ever', async () => {
     await start();
-    const before = published().Archives.get('demo-1.0.tar.gz')!.SHA256;
+    const before = published().Files.get('demo-1.0.tar.gz')!.SHA256;
     place.write(PATH, B);
     await succeed(allow('rebuilt'), epoch('2026-10-02'));
     expect(published().Packsign.History).toEqual(
       new Map([['demo-1.0.tar.gz', [{ SHA256: before, Until: new Date('2026-10-02'), Reason: 'rebuilt' }]]]),
     );
-    expect(published().Archives.get('demo-1.0.tar.gz')!.Since).toEqual(new Date('2026-10-02'));
-    expect(published().Archives.get('keep-1.0.tar.gz')!.Since).toEqual(new Date('2026-10-01'));
+    expect(published().Files.get('demo-1.0.tar.gz')!.Since).toEqual(new Date('2026-10-02'));
+    expect(published().Files.get('keep-1.0.tar.gz')!.Since).toEqual(new Date('2026-10-01'));
     expect((await place.json(RELEASE, { env: epoch('2026-10-03') })).value).toMatchObject({
       unchanged: true,
     });
@@ -246,7 +246,7 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes silently', () => {
     expect(await refusal(RELEASE, epoch('2026-10-03'))).toEqual(['BYTES_CHANGED', 1]);
     place.write(PATH, A);
     await succeed(RELEASE, epoch('2026-10-03'));
-    expect(published().Archives.get('demo-1.0.tar.gz')!.Since).toEqual(new Date('2026-10-03'));
+    expect(published().Files.get('demo-1.0.tar.gz')!.Since).toEqual(new Date('2026-10-03'));
     place.remove(PATH);
     await succeed(RELEASE, epoch('2026-10-04'));
     place.write(PATH, B);
@@ -323,11 +323,11 @@ describe('T14, MASS_REMOVAL: an emptied directory is not a release', () => {
     await succeed(RELEASE);
     place.remove('dist/demo-1.0.tar.gz');
     expect((await place.json(RELEASE)).status).not.toBe(0);
-    expect(published().Archives.size).toBe(1);
+    expect(published().Files.size).toBe(1);
   });
 });
 
-describe('ARCHIVE_DIFFERS: files must match the waiting database', () => {
+describe('FILE_DIFFERS: files must match the waiting database', () => {
   test.each<readonly [string, () => void]>([
     ['other bytes', () => place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0', 'evil()\n'))],
     ['a missing one', () => place.remove('dist/keep-1.0.tar.gz')],
@@ -335,8 +335,8 @@ describe('ARCHIVE_DIFFERS: files must match the waiting database', () => {
     place.write('dist/keep-1.0.tar.gz', sdist('keep', '1.0'));
     await succeed(['build', 'dist', '--maintainer', 'Ann']);
     spoil();
-    expect(await refusal(SIGN)).toEqual(['ARCHIVE_DIFFERS', 1]);
-    expect(await refusal([...SIGN, '--rehash'])).toEqual(['ARCHIVE_DIFFERS', 1]);
+    expect(await refusal(SIGN)).toEqual(['FILE_DIFFERS', 1]);
+    expect(await refusal([...SIGN, '--rehash'])).toEqual(['FILE_DIFFERS', 1]);
   });
 
   test('names the files', async () => {
@@ -351,12 +351,12 @@ describe('ARCHIVE_DIFFERS: files must match the waiting database', () => {
     `);
   });
 
-  test('--without-archives signs on another host', async () => {
+  test('--without-files signs on another host', async () => {
     await succeed(['build', 'dist', '--maintainer', 'Ann']);
     const host = newPlace();
     host.write('ann.asc', ann.signing);
     host.write('dist/packages.unsigned.plist', place.read('dist/packages.unsigned.plist'));
-    expect(await host.json([...SIGN, '--without-archives'])).toMatchObject({
+    expect(await host.json([...SIGN, '--without-files'])).toMatchObject({
       status: 0,
       value: { published: false, missing: 0, signature: 'dist/packages.unsigned.plist.asc' },
     });
@@ -376,7 +376,7 @@ describe('T19, SECRET_IN_DIRECTORY: does not publish a folder that holds a secre
     expect(await refusal(RELEASE)).toEqual(['SECRET_IN_DIRECTORY', 1]);
     await succeed(['build', 'dist', '--maintainer', 'Ann']);
     expect(await refusal(SIGN)).toEqual(['SECRET_IN_DIRECTORY', 1]);
-    expect(await refusal([...SIGN, '--without-archives'])).toEqual(['SECRET_IN_DIRECTORY', 1]);
+    expect(await refusal([...SIGN, '--without-files'])).toEqual(['SECRET_IN_DIRECTORY', 1]);
   });
 
   test('reports it even if there is nothing to sign', async () => {

@@ -110,7 +110,7 @@ describe('T11: a listed archive is a regular file with exactly its bytes', () =>
     const place = await published(known);
     put(replace(place, `dist/${PATH}`), place, context);
     const answer = await verify(place);
-    expect(verdict(answer)).toEqual(refused('ARCHIVE_ALTERED'));
+    expect(verdict(answer)).toEqual(refused('FILE_ALTERED'));
     const findings = answer.value['findings'] as Finding[];
     expect(findings).toMatchObject([{ kind: 'altered', path: PATH, expected: EXPECTED }]);
     expect(findings[0]!.found).toMatch(/./);
@@ -138,7 +138,7 @@ describe('T11: a listed archive is a regular file with exactly its bytes', () =>
   test('a file that is gone is missing', async () => {
     const place = await published(known);
     place.remove(`dist/${PATH}`);
-    expect(verdict(await verify(place))).toEqual(refused('ARCHIVE_MISSING'));
+    expect(verdict(await verify(place))).toEqual(refused('FILE_MISSING'));
     expect(await findingsOf(place)).toEqual([
       { kind: 'missing', path: PATH, expected: EXPECTED, found: null },
     ]);
@@ -240,7 +240,7 @@ describe('unlisted and yanked archives', () => {
 
   test('a yanked archive is checked, reported with its reason, and fails only with --strict', async () => {
     const yank = (document: Map<string, PlistValue>) => {
-      dictAt(document, 'Archives', PATH).set('Yanked', 'leaks');
+      dictAt(document, 'Files', PATH).set('Yanked', 'leaks');
     };
     const place = await published(known, edited(databaseText(), yank));
     expect(verdict(await verify(place))).toEqual(AUTHENTIC);
@@ -282,16 +282,16 @@ test('T12: verify reads every archive each time, and trusts no cache', async () 
   expect(await findingsOf(place)).toMatchObject([{ kind: 'altered', path: PATH }]);
 });
 
-test('--no-archives checks the database alone', async () => {
+test('--no-files checks the database alone', async () => {
   const place = await published(known);
   place.remove(`dist/${PATH}`);
-  const answer = await verify(place, '--no-archives');
+  const answer = await verify(place, '--no-files');
   expect(verdict(answer)).toEqual(AUTHENTIC);
-  expect(answer.value).toMatchObject({ archives: { checked: 0, ok: 0 }, findings: [] });
+  expect(answer.value).toMatchObject({ files: { checked: 0, ok: 0 }, findings: [] });
 });
 
 test('a refused database reports nothing about archives', async () => {
   const place = await published(known);
   place.remove('dist/signatures');
-  expect((await verify(place)).value).toMatchObject({ archives: { checked: 0, ok: 0 }, findings: [] });
+  expect((await verify(place)).value).toMatchObject({ files: { checked: 0, ok: 0 }, findings: [] });
 });

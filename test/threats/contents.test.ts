@@ -49,7 +49,7 @@ test('T36: a writer leaves out paths that mean another file elsewhere, and says 
     const line = run.stderr.split('\n').find((one) => one.includes(`warning: ${path}: left out: `));
     expect(line).toMatch(new RegExp(`${why}.*\\(UNSAFE_NAME\\)$`));
   }
-  expect(Array.from((await released()).Archives.keys())).toEqual(['demo-1.0.tar.gz']);
+  expect(Array.from((await released()).Files.keys())).toEqual(['demo-1.0.tar.gz']);
 });
 
 describe('T16: metadata of an archive may be hostile', () => {
@@ -71,8 +71,8 @@ describe('T16: metadata of an archive may be hostile', () => {
   test('a name that is not a plain word counts as absent', async () => {
     place.write('dist/demo-1.0.tar.gz', pkgInfo('Name: d\u00e9mo\nVersion: 1.0'));
     place.write('dist/other-1.0.tar.gz', pkgInfo('Name: ot her\nVersion: 1.0'));
-    const { Archives } = await released();
-    expect(Array.from(Archives.values(), ({ Name }) => Name)).toEqual(['demo', 'other']);
+    const { Files } = await released();
+    expect(Array.from(Files.values(), ({ Name }) => Name)).toEqual(['demo', 'other']);
   });
 
   test('a home page that is not a web address is ignored', async () => {
@@ -93,8 +93,8 @@ describe('T16: metadata of an archive may be hostile', () => {
     place.write('dist/other-1.0.tar.gz', pkgInfo(`Name: other\nVersion: 1${long}`));
     const home = `Home-page: https://example.org/${long}`;
     place.write('dist/third-1.0.tar.gz', pkgInfo(`Name: third\nVersion: 1.0\n${home}`));
-    const { Archives, Packages } = await released();
-    expect(Array.from(Archives.values(), ({ Name }) => Name)).toEqual(['demo', 'other', 'third']);
+    const { Files, Packages } = await released();
+    expect(Array.from(Files.values(), ({ Name }) => Name)).toEqual(['demo', 'other', 'third']);
     expect(Packages[2]).not.toHaveProperty('Home-page');
   });
 
@@ -110,8 +110,8 @@ describe('T16: metadata of an archive may be hostile', () => {
         },
       ]),
     );
-    const { Archives } = await released();
-    expect(Array.from(Archives.values(), ({ Name, Yanked }) => [Name, Yanked])).toEqual([
+    const { Files } = await released();
+    expect(Array.from(Files.values(), ({ Name, Yanked }) => [Name, Yanked])).toEqual([
       ['__proto__', undefined],
       ['constructor', undefined],
       ['evil', undefined],
@@ -123,7 +123,7 @@ describe('T16: metadata of an archive may be hostile', () => {
     place.write('dist/demo-1.0.tar.gz', good.subarray(0, good.length / 2));
     place.write('dist/zero-1.0.tar.gz', Buffer.alloc(4096));
     place.write('dist/empty-1.0.zip', '');
-    expect(Array.from((await released()).Archives.keys())).toHaveLength(3);
+    expect(Array.from((await released()).Files.keys())).toHaveLength(3);
   });
 });
 
@@ -168,7 +168,7 @@ describe('T17: nothing from inside an archive is executed', () => {
     ]) {
       place.write(`dist/${name}.tar.gz`, 'x');
     }
-    expect(Array.from((await released()).Archives.keys())).toEqual(['demo-1.0.tar.gz']);
+    expect(Array.from((await released()).Files.keys())).toEqual(['demo-1.0.tar.gz']);
   });
 });
 

@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 /** What a reader who pinned Ann says of a document that Ann signed properly. */
 async function verdictOn(text: string | Uint8Array): Promise<readonly unknown[]> {
-  return verdict(await verify(await published(known, text), '--no-archives'));
+  return verdict(await verify(await published(known, text), '--no-files'));
 }
 
 const MALFORMED = refused('DATABASE_MALFORMED');
@@ -54,7 +54,7 @@ function within(path: readonly string[], edit: (dict: Map<string, PlistValue>) =
   return changed;
 }
 
-const ENTRY = ['Archives', 'demo-1.0.tar.gz'] as const;
+const ENTRY = ['Files', 'demo-1.0.tar.gz'] as const;
 
 describe('T1: even signed, only the one canonical text of a value is read', () => {
   test.each<readonly [string, (text: string) => string | Uint8Array]>([
@@ -98,7 +98,7 @@ describe('T1: even signed, only the one canonical text of a value is read', () =
 type Member = readonly [key: string, value: PlistValue];
 
 describe('T10: every required key is there, with its type', () => {
-  test.each(['Version', 'Description', 'Packages', 'Archives', 'Packsign'])('without %s', async (key) => {
+  test.each(['Version', 'Description', 'Packages', 'Files', 'Packsign'])('without %s', async (key) => {
     expect(await verdictOn(within([], (dict) => dict.delete(key)))).toEqual(MALFORMED);
   });
 
@@ -140,7 +140,7 @@ describe('T10: every required key is there, with its type', () => {
     ['an empty Name', ENTRY, ['Name', '']],
     ['Name that is not ASCII', ENTRY, ['Name', 'démo']],
     ['Yanked as true', ENTRY, ['Yanked', true]],
-    ['Archives as an array', [], ['Archives', []]],
+    ['Files as an array', [], ['Files', []]],
     ['Packages as a dictionary', [], ['Packages', new Map()]],
     ['Packsign as text', [], ['Packsign', '1']],
     ['Version as a number', [], ['Version', 5]],
@@ -160,7 +160,7 @@ describe('T10: every required key is there, with its type', () => {
   // Where the format wants it, so that only the value is at fault.
   function insert(dict: Map<string, PlistValue>, [key, value]: Member): void {
     const order =
-      'Version Maintainer Description Include Packages Archives Packsign Format Database Issued Expires Previous Signers Notify Mirrors Name Flavor Size SHA256 Since Yanked'.split(
+      'Version Maintainer Description Include Packages Files Packsign Format Database Issued Expires Previous Signers Notify Mirrors Name Flavor Size SHA256 Since Yanked'.split(
         ' ',
       );
     const members = Array.from(new Map(dict).set(key, value));
@@ -262,7 +262,7 @@ describe('T11: paths of a database are hostile until checked', () => {
     `${'x'.repeat(1018)}.tar.gz`,
   ])('%j', async (path) => {
     const text = edited(databaseText(), (document) => {
-      const archives = dictAt(document, 'Archives');
+      const archives = dictAt(document, 'Files');
       const entry = archives.get('demo-1.0.tar.gz')!;
       archives.clear();
       archives.set(path, entry);
@@ -284,7 +284,7 @@ describe('T11: paths of a database are hostile until checked', () => {
     const one = async (path: string) => await verdictWithReason({ [path]: DEMO });
     const verdictWithReason = async (archives: Readonly<Record<string, Uint8Array>>) => {
       const place = await published(known, databaseText({ archives }));
-      const { value } = await verify(place, '--no-archives');
+      const { value } = await verify(place, '--no-files');
       return [value['code'], value['message']];
     };
     const malformed = (reason: RegExp) => ['DATABASE_MALFORMED', expect.stringMatching(reason) as string];

@@ -173,7 +173,7 @@ async function quad(): Promise<Outcomes> {
     verify.mockRestore();
     return { outcome, calls };
   };
-  const args = ['verify', 'dist', '--keys', 'pins.asc', '--no-archives'];
+  const args = ['verify', 'dist', '--keys', 'pins.asc', '--no-files'];
   const alone = await checked(args);
   expect(alone.calls).toBeGreaterThan(2);
   const outcomes: Record<string, string> = {};
@@ -212,7 +212,7 @@ async function paths(): Promise<Outcomes> {
   for (const path of names) {
     const bytes = Buffer.from(text.replace(`<key>${placeholder}</key>`, `<key>${path}</key>`));
     put(place, bytes, await signatureFile(bytes, { by: [subkeyOf(ann)] }));
-    const args = ['verify', 'dist', '--keys', 'pins.asc', '--no-archives'];
+    const args = ['verify', 'dist', '--keys', 'pins.asc', '--no-files'];
     const { value } = await answer(place, args);
     const outcome = await run(place, ...args);
     const reason = String(value['message']).split(': ').at(-1) ?? '';

@@ -70,7 +70,7 @@ export function database(options: DatabaseOptions = {}): Database {
         'Install-test': 'import demo',
       },
     ],
-    Archives: new Map(
+    Files: new Map(
       Object.entries(files).map(([path, bytes]) => {
         const identity = { Name: 'demo', Version: '1.0', Flavor: 'source' };
         return [path, { ...identity, Size: bytes.length, SHA256: sha256(bytes), Since: issued }];

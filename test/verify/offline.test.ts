@@ -33,10 +33,7 @@ describe('packsign/verify', () => {
   it('returns a database that enough trusted keys have signed', async () => {
     const verdict = await verifyDatabase(bytes, signature, keysOfAnn());
     expect(verdict).toMatchObject({ status: 'authentic', code: null, sha256: sha256(bytes) });
-    expect(Array.from(verdict.database!.Archives.keys())).toEqual([
-      'demo-1.0.tar.gz',
-      'sub/other-2.0.tar.gz',
-    ]);
+    expect(Array.from(verdict.database!.Files.keys())).toEqual(['demo-1.0.tar.gz', 'sub/other-2.0.tar.gz']);
     expect(verdict.signatures).toMatchObject([{ fingerprint: fingerprint(all.ann), counts: true }]);
   });
 
@@ -103,7 +100,7 @@ describe('looking a file up', () => {
   const demo = { name: 'demo-1.0.tar.gz', size: DEMO.length, sha256: sha256(DEMO) };
   const other = sha256(Buffer.from('other bytes'));
   const base = database();
-  const [path] = base.Archives.keys();
+  const [path] = base.Files.keys();
 
   it('finds it by its bytes, under any name', () => {
     expect(lookUp(base, { ...demo, name: 'download (1).gz' })).toMatchObject({ kind: 'listed', path });
@@ -132,10 +129,10 @@ describe('looking a file up', () => {
   });
 
   it('tells why bytes were yanked or withdrawn', () => {
-    const archive = base.Archives.get('demo-1.0.tar.gz')!;
+    const archive = base.Files.get('demo-1.0.tar.gz')!;
     const yanked: Database = {
       ...base,
-      Archives: new Map([['demo-1.0.tar.gz', { ...archive, Yanked: 'loses data' }]]),
+      Files: new Map([['demo-1.0.tar.gz', { ...archive, Yanked: 'loses data' }]]),
     };
     expect(lookUp(yanked, demo)).toMatchObject({ kind: 'yanked', reason: 'loses data' });
     const withdrawal = { SHA256: other, Until: ISSUED, Reason: 'built again' };

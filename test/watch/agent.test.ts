@@ -123,7 +123,7 @@ describe.runIf(hasGnupg()).concurrent('an agent that dies', { timeout: 4 * PATIE
       'start it with gpgconf --launch gpg-agent; if its socket is forwarded from elsewhere, connect again',
     ]);
     expect(publishedFiles(place)).toEqual(before);
-    expect((await place.json(['verify', 'dist', '--keys', 'pub.asc', '--no-archives'])).status).toBe(0);
+    expect((await place.json(['verify', 'dist', '--keys', 'pub.asc', '--no-files'])).status).toBe(0);
     spawnSync('gpgconf', ['--homedir', home.folder, '--launch', 'gpg-agent']);
     await watching.until({ event: 'signed', paths: [B] });
     expect(watching.lines.filter(({ event }) => event === 'error')).toHaveLength(1);

@@ -33,7 +33,7 @@ async function inventory(place: Place, scan: Scan, unstable?: ReadonlySet<string
   });
 }
 
-const refused = expect.objectContaining({ code: 'ARCHIVE_UNREADABLE' }) as unknown;
+const refused = expect.objectContaining({ code: 'LISTED_FILE_UNREADABLE' }) as unknown;
 
 describe('a published file that moves while a cycle reads it', () => {
   test('changed since the scan: a watch looks again later, other commands fail', async () => {
@@ -58,7 +58,7 @@ describe('a published file that moves while a cycle reads it', () => {
     expect(files.map(({ path }) => path)).toEqual([B]);
   });
 
-  test('ARCHIVE_UNREADABLE: one that is no longer a file, or whose folder cannot be read, is an error', async () => {
+  test('LISTED_FILE_UNREADABLE: one that is no longer a file, or whose folder cannot be read, is an error', async () => {
     const { place, scan } = await publishedPlace();
     place.remove(`dist/${A}`);
     mkdirSync(place.path(`dist/${A}`));

@@ -71,7 +71,7 @@ describe.concurrent('files that come and go', { timeout: 4 * PATIENCE_MS }, () =
   test('are added, renamed and withdrawn, in sub-folders and with whole folders', async () => {
     const { place } = await watchedPlace();
     const watching = startWatch(place, KEY);
-    await watching.until({ event: 'held', code: 'NO_ARCHIVES' });
+    await watching.until({ event: 'held', code: 'NOTHING_TO_LIST' });
     await watching.until({ event: 'ready' });
 
     drop(place, `dist/${A}`, sdist('a', '1.0'));
@@ -154,7 +154,7 @@ describe.concurrent('files that come and go', { timeout: 4 * PATIENCE_MS }, () =
     }
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
     await watching.until({ event: 'signed', paths: [B] });
-    expect(published(place).Archives.get(B)?.Size).toBe(bytes.length);
+    expect(published(place).Files.get(B)?.Size).toBe(bytes.length);
     expect(watching.lines.map(({ event }) => event)).toEqual(['signed', 'ready', 'signed', 'signed']);
     await endWell(place, watching);
   });
@@ -223,7 +223,7 @@ describe.concurrent('files that come and go', { timeout: 4 * PATIENCE_MS }, () =
     await watching.until({ event: 'ready' });
     const before = place.read('dist/packages.plist');
     chmodSync(place.path(`dist/${B}`), 0);
-    const error = await watching.until({ event: 'error', code: 'ARCHIVE_UNREADABLE' });
+    const error = await watching.until({ event: 'error', code: 'LISTED_FILE_UNREADABLE' });
     expect(error.message).toContain(B);
     await sleep(2000);
     expect(place.read('dist/packages.plist').equals(before)).toBe(true);
@@ -262,7 +262,7 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
     const next = published(place);
     expect(next.Packsign.Previous).toBe(previous);
     expect(next.Packsign.History).toEqual(last.Packsign.History);
-    expect(next.Archives.get(A)).toEqual(last.Archives.get(A));
+    expect(next.Files.get(A)).toEqual(last.Files.get(A));
     await endWell(place, watching);
   });
 
@@ -288,14 +288,14 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
 
   test('swapped by rename for the next release: the database continues from the last', async () => {
     const { place, watching } = await watchOfOne();
-    const since = published(place).Archives.get(A)?.Since;
+    const since = published(place).Files.get(A)?.Since;
     mkdirSync(place.path('next'));
     cpSync(place.path(`dist/${A}`), place.path(`next/${A}`));
     drop(place, `next/${B}`, sdist('b', '1.0'));
     renameSync(place.path('dist'), place.path('old'));
     renameSync(place.path('next'), place.path('dist'));
     await watching.until({ event: 'signed', paths: [B] });
-    expect(published(place).Archives.get(A)?.Since).toEqual(since);
+    expect(published(place).Files.get(A)?.Since).toEqual(since);
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
     await endWell(place, watching);
@@ -389,7 +389,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
     expect(listed(place)).toEqual([A, B, 'c-1.0.tar.gz', 'odd-2.0.tar.gz']);
-    expect(published(place).Archives.get('odd-2.0.tar.gz')).toMatchObject({ Name: 'odd', Version: '2.0' });
+    expect(published(place).Files.get('odd-2.0.tar.gz')).toMatchObject({ Name: 'odd', Version: '2.0' });
     expect(watching.lines.filter(({ code }) => code === 'SETTINGS_CHANGED')).toHaveLength(1);
     await endWell(place, watching);
   });
@@ -667,14 +667,14 @@ function endOf(folder: string): void {
 describe.concurrent('time', { timeout: 4 * PATIENCE_MS }, () => {
   test('the database is signed again before it expires, every time', async () => {
     const { place, watching } = await watchOfOne([...KEY, '--validity', '9s']);
-    const since = published(place).Archives.get(A)?.Since;
+    const since = published(place).Files.get(A)?.Since;
     for (let times = 0; times < 2; times += 1) {
       const { Expires } = published(place).Packsign;
       const refreshed = await watching.until({ event: 'refreshed' });
       expect(new Date(refreshed.at).getTime()).toBeLessThan(Expires!.getTime());
       expect(refreshed.paths).toEqual([]);
     }
-    expect(published(place).Archives.get(A)?.Since).toEqual(since);
+    expect(published(place).Files.get(A)?.Since).toEqual(since);
     await endWell(place, watching);
   });
 
@@ -785,7 +785,7 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
 
   test('ends with 0 when all is signed, with 1 when something waits, with 2 when it could not be done', async () => {
     const { place } = await watchedPlace();
-    expect(await once(place)).toEqual([1, 'held NO_ARCHIVES', 'ready', 'stopped']);
+    expect(await once(place)).toEqual([1, 'held NOTHING_TO_LIST', 'ready', 'stopped']);
     drop(place, `dist/${A}`, sdist('a', '1.0'));
     expect(await once(place)).toEqual([0, 'signed', 'ready', 'stopped']);
     expect(await once(place)).toEqual([0, 'unchanged', 'ready', 'stopped']);

@@ -59,7 +59,7 @@ describe.concurrent('"Scrub"', { timeout: 4 * PATIENCE_MS }, () => {
     const watching = startWatch(place, KEY);
     await watching.until({ event: 'ready' });
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
-    const bad = await watching.until({ event: 'error', code: 'ARCHIVE_DIFFERS', paths: [A] });
+    const bad = await watching.until({ event: 'error', code: 'FILE_DIFFERS', paths: [A] });
     expect(bad.message).toContain('went bad');
     expect(bad.hint).toContain('restore it');
     await eventually('the new one is signed', () =>
@@ -72,7 +72,7 @@ describe.concurrent('"Scrub"', { timeout: 4 * PATIENCE_MS }, () => {
     writeFileSync(place.path(`dist/${A}`), good);
     await sleep(3000);
     expect(await watching.stop()).toBe(0);
-    expect(watching.lines.filter(({ code }) => code === 'ARCHIVE_DIFFERS')).toHaveLength(1);
+    expect(watching.lines.filter(({ code }) => code === 'FILE_DIFFERS')).toHaveLength(1);
     expect((await place.packsign(['verify', 'dist', '--keys', 'pub.asc'])).status).toBe(0);
   });
 

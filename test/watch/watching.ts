@@ -204,7 +204,7 @@ export function published(place: Place, name = 'dist'): Database {
 
 /** Paths that the published database lists. */
 export function listed(place: Place, name = 'dist'): readonly string[] {
-  return Array.from(published(place, name).Archives.keys());
+  return Array.from(published(place, name).Files.keys());
 }
 
 /** Checks `packages.plist` and the signature beside it against `keys.gpg`, with gpgv. */

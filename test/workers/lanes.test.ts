@@ -40,9 +40,9 @@ async function build(settings: object, nodeOptions = ''): Promise<Database> {
 
 describe('MD5 of many long archives', () => {
   test('is right for each file, read once with its SHA-256 and its metadata', async () => {
-    const { Archives, Packages } = await build({});
+    const { Files, Packages } = await build({});
     for (const [name, bytes] of releases) {
-      expect(Archives.get(name)?.SHA256).toBe(createHash('sha256').update(bytes).digest('hex'));
+      expect(Files.get(name)?.SHA256).toBe(createHash('sha256').update(bytes).digest('hex'));
       const entry = Packages.find((each) => each['Download-URL'] === name);
       expect(entry?.MD5Sum).toBe(createHash('md5').update(bytes).digest('hex'));
       expect(entry?.Description).toMatch(/^number \d+$/);

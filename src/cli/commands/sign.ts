@@ -19,14 +19,14 @@ export const signCommand: Command = {
   examples: [
     ['packsign sign dist --key key.asc', 'sign dist/packages.unsigned.plist byte for byte, then publish it'],
     ['packsign sign dist --key key.asc --rehash', 'the same, reading every file again'],
-    ['packsign sign dist --without-archives --key key.asc', 'on an offline host: only sign'],
+    ['packsign sign dist --without-files --key key.asc', 'on an offline host: only sign'],
     ['packsign sign dist', 'publish what was signed elsewhere'],
     ['packsign sign dist --co-sign --key key.asc', 'add a signature to what is published'],
   ],
   options: (yargs) =>
     withKeys(withSettings(withDirectory(yargs)))
       .option('rehash', REHASH_OPTION)
-      .option('without-archives', flag('sign on a host that does not have the files, publish elsewhere'))
+      .option('without-files', flag('sign on a host that does not have the files, publish elsewhere'))
       .option('co-sign', flag('add a signature to what is published'))
       .option('previous', PREVIOUS_OPTION),
   run: async (values, session) => {
@@ -38,7 +38,7 @@ export const signCommand: Command = {
       run: writingRun(values, session, { place, doing: 'comparing files:' }),
       settings: place.settings,
       rehash: isSet(values, 'rehash'),
-      withoutFiles: isSet(values, 'without-archives'),
+      withoutFiles: isSet(values, 'without-files'),
       coSign,
       previous: textOf(values, 'previous'),
     });

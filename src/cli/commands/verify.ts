@@ -13,12 +13,12 @@ export const verifyCommand: Command = {
     ['packsign verify dist', 'check a directory that this machine published'],
     ['packsign verify dist --fingerprint 0123…CDEF', 'check it against a key that you know'],
     ['packsign verify packages.plist --keys maintainer.asc', 'check one file, with its signature beside it'],
-    ['packsign verify https://example.org/dist --archives', 'check a trusted database and all it lists'],
+    ['packsign verify https://example.org/dist --files', 'check a trusted database and all it lists'],
   ],
   options: (yargs) =>
     withReportFile(withTarget(yargs))
       .option('signature', SIGNATURE_OPTION)
-      .option('archives', {
+      .option('files', {
         type: 'boolean',
         describe: 'check the files too (default for directories; not for addresses)',
       })
@@ -33,7 +33,7 @@ export const verifyCommand: Command = {
       ...pinsOf(values),
       ...toleranceOf(values),
       signatureFile: textOf(values, 'signature'),
-      files: typeof values['archives'] === 'boolean' ? values['archives'] : null,
+      files: typeof values['files'] === 'boolean' ? values['files'] : null,
       run: runOf(values, session, { doing: 'checking files:' }),
     });
     const report = reportVerify(result);

@@ -24,7 +24,7 @@ async function large(): Promise<Place> {
       'Download-URL': `python/package-${number}-1.0.tar.gz`,
       'Install-test': 'pass',
     })),
-    Archives: new Map(
+    Files: new Map(
       numbers.map((number) => {
         const SHA256 = createHash('sha256').update(number).digest('hex');
         return [

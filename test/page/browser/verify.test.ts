@@ -123,7 +123,7 @@ async function revokedFile(key: PrivateKey, hash: 'ripemd' | 'sha224' | 'sha3_25
 
 /** A verdict as JSON carries it. */
 function plain({ status, code, sha256, message, signatures, database }: Verdict): unknown {
-  const archives = Array.from(database?.Archives ?? []);
+  const archives = Array.from(database?.Files ?? []);
   return JSON.parse(JSON.stringify({ status, code, sha256, message, signatures, archives })) as unknown;
 }
 
@@ -135,7 +135,7 @@ globalThis.judge = async ({ bytes, signature, keys, now, threshold }) => {
     keys: new Uint8Array(keys), fingerprints: null, threshold, now: new Date(now),
   });
   const { status, code, sha256, message, signatures, database } = verdict;
-  const archives = Array.from(database?.Archives ?? []);
+  const archives = Array.from(database?.Files ?? []);
   return JSON.stringify({ status, code, sha256, message, signatures, archives });
 };`;
 
