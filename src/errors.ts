@@ -18,6 +18,7 @@ const EXIT_STATUS = {
   SECRET_IN_DIRECTORY: 1,
   SELF_CHECK_FAILED: 1,
   STALE_BUILD: 1,
+  UNCOVERED: 1,
   WARNINGS: 1,
 
   // Verification: packsign refuses the answer.

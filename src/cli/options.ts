@@ -25,6 +25,7 @@ const SETTING_OPTIONS = {
   threshold: { key: 'Threshold', option: single('how many of them must sign') },
   'pack-man': { key: 'PackMan', option: { type: 'boolean', describe: 'write MD5 sums for PackMan clients' } },
   settle: { key: 'Settle', option: single('how long a file must stay unchanged before watch lists it') },
+  include: { key: 'Include', option: repeated('glob of files to list, whatever their names are') },
   exclude: { key: 'Exclude', option: repeated('glob of files to leave out') },
 } as const satisfies Readonly<Record<string, { key: keyof Settings; option: Options }>>;
 

@@ -3,7 +3,7 @@ import type { SignerStatus, StatusResult, WaitingStatus, WatchEvent } from '../i
 import type { Report } from './command.js';
 import { hintFor } from './hint.js';
 import { REVOCATION_HELD } from './report-keys.js';
-import { differenceLines, freshness, warningLines } from './report.js';
+import { coverageJson, coverageLines, differenceLines, freshness, warningLines } from './report.js';
 import { count, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
 const EVENT_WORDS: Readonly<Record<WatchEvent['event'], string>> = {
@@ -11,6 +11,7 @@ const EVENT_WORDS: Readonly<Record<WatchEvent['event'], string>> = {
   signed: 'signed',
   refreshed: 'signed again before it expires',
   unchanged: 'nothing to sign',
+  uncovered: 'not covered by the signature:',
   held: 'held',
   refused: 'refused',
   error: 'error',
@@ -66,7 +67,10 @@ const STATES: Readonly<Record<StatusResult['state'], readonly [string, 'build' |
 
 const INCOMPLETE = ['published, but files of the publication are missing or out of date', 'build'] as const;
 
-export function reportStatus(result: StatusResult, { directory }: { directory: string }): Report {
+export function reportStatus(
+  result: StatusResult,
+  { directory, verbose }: { directory: string; verbose: boolean },
+): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
   const isIncomplete = state === 'published' && attention.includes('PUBLICATION_INCOMPLETE');
   const [words, usual] = isIncomplete ? INCOMPLETE : STATES[state];
@@ -81,6 +85,7 @@ export function reportStatus(result: StatusResult, { directory }: { directory: s
       signers: signers.map(({ fingerprint }) => fingerprint),
       keys: signers,
       ...{ waiting, attention },
+      ...coverageJson(result.coverage),
     },
     lines: [
       `${harmless(directory)}: ${words}`,
@@ -96,7 +101,7 @@ export function reportStatus(result: StatusResult, { directory }: { directory: s
       ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
       ...(next === null ? [] : [`next: ${harmless(next)}`]),
     ],
-    notices: warningLines(warnings),
+    notices: [...warningLines(warnings), ...coverageLines(result.coverage, { verbose })],
     exitStatus: result.ok ? 0 : 1,
   };
 }

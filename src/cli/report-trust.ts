@@ -189,7 +189,7 @@ export function proposedKeyLines({ fingerprint, userId, certifiedBy }: ProposedK
 }
 
 export function reportList(result: ListResult): Report {
-  const verdict = { ...result, files: { checked: 0, ok: 0 }, findings: [] };
+  const verdict = { ...result, files: { checked: 0, ok: 0 }, companions: 0, findings: [] };
   return {
     json: {
       ...verdictJson(result),
@@ -203,28 +203,33 @@ export function reportList(result: ListResult): Report {
 }
 
 function packageLines({ packages, foreign }: ListResult): string[] {
-  const width = Math.min(40, Math.max(0, ...packages.map(({ name }) => name.length)));
+  const width = Math.min(40, Math.max(0, ...packages.map((entry) => titleOf(entry).length)));
+  const files = packages.filter(({ path }) => path !== null).length;
+  const named = packages.filter(({ name }) => name !== null).length;
   return [
     ...(foreign
       ? ['a database of PackMan: its MD5 sums protect against accidents, not against attackers']
       : []),
     ...packages.flatMap((entry) => packageLine(entry, width)),
-    count(packages.length, 'package'),
+    foreign ? count(named, 'package') : `${count(files, 'file')}, ${count(named, 'package')}`,
   ];
+}
+
+function titleOf({ name, path }: ListedPackage): string {
+  return name ?? path ?? '';
 }
 
 function packageLine(entry: ListedPackage, width: number): string[] {
   const { name, version, flavor, path, size, md5, yanked, description } = entry;
   const about = [
-    version ?? '-',
-    flavor ?? '-',
-    ...(path === null ? [] : [path]),
+    ...(name === null ? [] : [version ?? '-', flavor ?? '-']),
+    ...(path === null || name === null ? [] : [path]),
     ...(size === null ? [] : [formatBytes(size)]),
     ...(md5 === null ? [] : [`md5 ${md5}`]),
   ];
   const short = description?.trim().split('\n')[0] ?? '';
   return [
-    `  ${harmless(name).padEnd(width)}  ${harmless(about.join('  '))}`,
+    `  ${harmless(titleOf(entry)).padEnd(width)}  ${harmless(about.join('  '))}`,
     ...(short === '' ? [] : [`      ${harmless(short)}`]),
     ...(yanked === null ? [] : [`      yanked: ${harmless(yanked)}`]),
   ];
@@ -240,7 +245,7 @@ export function reportGot(result: GetResult): Report {
     json: { ok, database, name, status, code, sha256, issued, packages, notices, warnings: yanked },
     lines: packages.map(
       ({ file, version, size, from }) =>
-        `${harmless(file)}  ${harmless(version)}, ${formatBytes(size)}, as signed${from === null ? ' (was there already)' : ''}`,
+        `${harmless(file)}  ${version === null ? '' : `${harmless(version)}, `}${formatBytes(size)}, as signed${from === null ? ' (was there already)' : ''}`,
     ),
     notices: [
       ...notices.map((notice) => `packsign: warning: ${harmless(notice)}`),

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { formatInstant } from '../index.js';
 import type { CheckedSignature, VerifyResult } from '../index.js';
 import type { Report } from './command.js';
-import { LIST_LIMIT, freshness, limited, warningLines } from './report.js';
+import { LIST_LIMIT, freshness, limited, uncoveredWords, warningLines } from './report.js';
 import { count, groupFingerprint, harmless, shown } from './terminal.js';
 
 const PADLOCKS = {
@@ -18,6 +18,7 @@ export function reportVerify(result: VerifyResult): Report {
       ...verdictJson(result),
       signatures: result.signatures,
       files: result.files,
+      companions: result.companions,
       findings: result.findings,
     },
     lines: verdictLines(result),
@@ -38,14 +39,13 @@ export function verdictJson({ pinnedBy, ...verdict }: Verdict & Pick<VerifyResul
 }
 
 export function verdictLines(result: VerifyResult): string[] {
-  const { trusted, files, findings } = result;
+  const { trusted, findings } = result;
   return [
     headline(result),
     ...(trusted === null
       ? []
       : [`  issued ${formatInstant(trusted.Packsign.Issued)}${freshness(trusted.Packsign.Expires)}`]),
     ...result.signatures.map(signatureLine),
-    ...(files.checked === 0 ? [] : [`  ${files.ok} of ${count(files.checked, 'file')} as signed`]),
     ...limited(findings, LIST_LIMIT, ({ kind, path, expected, found }) => [
       `  ${kind}: ${harmless(path)}${kind === 'yanked' ? `: ${harmless(found ?? '')}` : ''}`,
       ...(expected === null ? [] : [`      expected ${expected}`]),
@@ -59,13 +59,24 @@ export function verdictLines(result: VerifyResult): string[] {
 const FILE_CODES: readonly string[] = ['FILE_ALTERED', 'FILE_MISSING', 'WARNINGS'];
 
 /** Files that are not as signed come first: the database that lists them may well be authentic. */
-function headline({ status, code, database, message }: VerifyResult): string {
-  const [where, why] = [harmless(database), harmless(message ?? '')];
+function headline(result: VerifyResult): string {
+  const { status, code, database, message, findings } = result;
+  const unlisted = findings.flatMap(({ kind, path }) => (kind === 'unlisted' ? [path] : []));
+  const why = [harmless(message ?? ''), ...countedFiles(result), ...uncoveredWords(unlisted)]
+    .filter((words) => words !== '')
+    .join('; ');
+  const where = harmless(database);
   const reason = code === null ? '' : ` (${code})`;
   if (code !== null && FILE_CODES.includes(code)) {
     return `${why} (${status}): ${where}${reason}`;
   }
   return `${status} (${PADLOCKS[status]}): ${where}${why === '' ? '' : `: ${why}`}${reason}`;
+}
+
+function countedFiles({ files: { checked, ok }, companions }: VerifyResult): readonly string[] {
+  if (checked === 0 && companions === 0) return [];
+  const beside = companions === 0 ? '' : `, ${count(companions, 'companion')} beside them`;
+  return [`${ok} of ${count(checked, 'file')} as signed${beside}`];
 }
 
 function signatureLine({ fingerprint, userId, signedAt, counts, reason }: CheckedSignature): string {

@@ -3,6 +3,7 @@ import { formatBytes, formatInstant } from '../index.js';
 import type {
   BuildResult,
   Certificate,
+  Coverage,
   DiffResult,
   Difference,
   ExportedDatabase,
@@ -21,22 +22,23 @@ export const LIST_LIMIT = 20;
 
 export function reportBuild(
   result: BuildResult,
-  { directory, check }: { directory: string; check: boolean },
+  { directory, check, verbose }: { directory: string; check: boolean; verbose: boolean },
 ): Report {
   const { database, sha256, issued, packages, files, bytes, hashed, cached } = result;
-  const { ok, difference, warnings, mended, unchanged, released } = result;
+  const { ok, difference, coverage, warnings, mended, unchanged, released } = result;
   return {
     json: {
       ...{ ok, database, sha256, issued, packages, files, bytes, hashed, cached },
       ...changesJson(difference, directory),
+      ...coverageJson(coverage),
       ...{ warnings, signed: released?.published ?? false, unchanged },
     },
     lines: [
-      `${count(files, 'file')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)`,
+      `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)`,
       ...differenceLines(difference),
       ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
     ],
-    notices: [...mendedLines(mended), ...warningLines(warnings)],
+    notices: [...mendedLines(mended), ...warningLines(warnings), ...coverageLines(coverage, { verbose })],
     exitStatus: ok ? 0 : 1,
   };
 }
@@ -65,8 +67,8 @@ function buildOutcome(
 const NOT_RELEASED = { sha256: null, issued: null, expires: null, signers: [], signature: null } as const;
 
 export function reportSign(
-  { released, difference, warnings, mended }: SignResult,
-  { directory, coSign }: { directory: string; coSign: boolean },
+  { released, difference, coverage, warnings, mended }: SignResult,
+  { directory, coSign, verbose }: { directory: string; coSign: boolean; verbose: boolean },
 ): Report {
   const database = released?.database ?? join(directory, 'packages.plist');
   const { sha256, issued, expires, signers, signature } = released ?? NOT_RELEASED;
@@ -75,12 +77,15 @@ export function reportSign(
     ? `${harmless(database)} is already signed by every key that you named`
     : `nothing waits to be signed in ${harmless(directory)}`;
   return {
-    json: { database, sha256, issued, expires, signers, signature, published, missing },
+    json: {
+      ...{ database, sha256, issued, expires, signers, signature, published, missing },
+      ...coverageJson(coverage),
+    },
     lines: [
       ...(difference === null ? [] : differenceLines(difference)),
       ...(released === null ? [nothing] : releaseLines(released)),
     ],
-    notices: [...mendedLines(mended), ...warningLines(warnings)],
+    notices: [...mendedLines(mended), ...warningLines(warnings), ...coverageLines(coverage, { verbose })],
     exitStatus: 0,
   };
 }
@@ -113,8 +118,11 @@ function firstKeysLines(keys: readonly Certificate[], database: string): string[
   ];
 }
 
-export function reportDiff(result: DiffResult, { directory }: { directory: string }): Report {
-  const { difference, waiting, database, warnings } = result;
+export function reportDiff(
+  result: DiffResult,
+  { directory, verbose }: { directory: string; verbose: boolean },
+): Report {
+  const { difference, coverage, waiting, database, warnings } = result;
   const { metadata, settings, executable } = difference;
   const lines = differenceLines(difference, Infinity);
   const where = waiting
@@ -125,9 +133,10 @@ export function reportDiff(result: DiffResult, { directory }: { directory: strin
       ...{ database, waiting },
       ...changesJson(difference, directory),
       ...{ metadata, settings, executable, warnings },
+      ...coverageJson(coverage),
     },
     lines: lines.length === 0 ? ['no difference to what is published'] : [where, ...lines],
-    notices: warningLines(warnings),
+    notices: [...warningLines(warnings), ...coverageLines(coverage, { verbose })],
     exitStatus: 0,
   };
 }
@@ -177,6 +186,32 @@ function quoted(text: string | null): string {
   return text === null ? 'nothing' : `"${harmless(text)}"`;
 }
 
+/** How many paths a line names, unless the user asks for all. */
+const NAMED_LIMIT = 5;
+
+/** What no signature covers, in a few words; none if there is nothing. */
+export function uncoveredWords(paths: readonly string[], limit = NAMED_LIMIT): readonly string[] {
+  if (paths.length === 0) return [];
+  const more = paths.length > limit ? ` and ${formatInteger(paths.length - limit)} more` : '';
+  const named = paths.slice(0, limit).map(harmless).join(', ');
+  return [
+    `${count(paths.length, 'file')} here ${paths.length === 1 ? 'is' : 'are'} not covered: ${named}${more}`,
+  ];
+}
+
+/** One line for stderr about what no signature covers. */
+export function coverageLines(coverage: Coverage | null, { verbose = false } = {}): string[] {
+  const paths = coverage?.uncovered.map(({ path }) => path) ?? [];
+  return uncoveredWords(paths, verbose ? Infinity : NAMED_LIMIT).map(
+    (words) =>
+      `packsign: ${words}; list them with "Include" in packsign.json, or leave them out with "Exclude"`,
+  );
+}
+
+export function coverageJson(coverage: Coverage | null): object {
+  return { uncovered: coverage?.uncovered ?? [], companions: coverage?.companions ?? 0 };
+}
+
 /** Warnings for stderr: the first few of each code, and how many more there are. */
 export function warningLines(warnings: readonly Warning[]): string[] {
   return Array.from(new Set(warnings.map(({ code }) => code))).flatMap((code) => {
@@ -190,12 +225,16 @@ export function warningLines(warnings: readonly Warning[]): string[] {
   });
 }
 
-export function reportPage({ page, assets, sha256, written }: PageResult): Report {
+export function reportPage(
+  { page, assets, sha256, written, coverage }: PageResult,
+  { verbose }: { verbose: boolean },
+): Report {
   return {
-    json: { page, assets, sha256, written },
+    json: { page, assets, sha256, written, ...coverageJson(coverage) },
     lines: written
       ? [`wrote ${harmless(page)}; look at it with packsign serve ${shown(dirname(page))}`]
       : [`${harmless(page)} is up to date`],
+    notices: coverageLines(coverage, { verbose }),
     exitStatus: 0,
   };
 }
@@ -208,9 +247,9 @@ export function reportExport(exported: ExportedDatabase, format: 'sha256sums' | 
   const { database, sha256, issued, expires, files } = exported;
   const listed = files.map(({ path, Name, Version, Flavor, Size, SHA256, Since, Yanked = null }) => ({
     path,
-    name: Name,
-    version: Version,
-    flavor: Flavor,
+    name: Name ?? null,
+    version: Version ?? null,
+    flavor: Flavor ?? null,
     size: Size,
     sha256: SHA256,
     since: Since,

@@ -1,9 +1,14 @@
 import { PacksignError } from '../errors.js';
-import type { FileEntry } from '../model/file-entry.js';
+import { isNamed } from '../model/file-entry.js';
+import type { FileEntry, NamedEntry } from '../model/file-entry.js';
 import { plainName } from '../model/file-name.js';
 import { shellWord } from '../model/shell.js';
 import { finalRelease, plainVersion, versionOrder } from '../model/version.js';
 import type { WantedFile } from './stream-file.js';
+
+interface NamedFile extends WantedFile {
+  readonly entry: NamedEntry;
+}
 
 export interface FindOptions {
   /** Whether a pre-release may be the newest version, also where there are releases. */
@@ -23,7 +28,7 @@ export function findFile(
   const exact = files.get(wanted);
   if (exact !== undefined) return { path: wanted, entry: exact };
   const [, name = wanted, version] = /^(.+?)==(.+)$/.exec(wanted) ?? [];
-  const all = Array.from(files, ([path, entry]) => ({ path, entry }));
+  const all = Array.from(files).flatMap(([path, entry]) => (isNamed(entry) ? [{ path, entry }] : []));
   const sameName = all.filter(({ entry }) => entry.Name === name);
   const named =
     sameName.length > 0 ? sameName : all.filter(({ entry }) => plainName(entry.Name) === plainName(name));
@@ -43,7 +48,7 @@ export function findFile(
   );
 }
 
-function ofVersion(named: readonly WantedFile[], version: string): readonly WantedFile[] {
+function ofVersion(named: readonly NamedFile[], version: string): readonly NamedFile[] {
   const exact = named.filter(({ entry }) => entry.Version === version);
   return exact.length > 0
     ? exact
@@ -51,7 +56,7 @@ function ofVersion(named: readonly WantedFile[], version: string): readonly Want
 }
 
 /** Chooses as pip and npm do: a pre-release only if the user asks for it, or if there is nothing else. */
-function newest(named: readonly WantedFile[], allowPre: boolean): readonly WantedFile[] {
+function newest(named: readonly NamedFile[], allowPre: boolean): readonly NamedFile[] {
   const live = named.filter(({ entry }) => entry.Yanked === undefined);
   const kind = { isNpm: live.every(({ path }) => /\.tgz$/i.test(path)) };
   const versions = live.map(({ entry }) => entry.Version);
@@ -66,7 +71,7 @@ function newest(named: readonly WantedFile[], allowPre: boolean): readonly Wante
 
 export function notFound(
   wanted: string,
-  { named, place }: { named: readonly WantedFile[]; place: string },
+  { named, place }: { named: readonly NamedFile[]; place: string },
 ): PacksignError {
   if (named.length === 0)
     return new PacksignError('PACKAGE_NOT_FOUND', `there is no package ${wanted}`, {

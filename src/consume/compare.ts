@@ -3,7 +3,8 @@ import type { FileEntries, FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Network } from '../net/transport.js';
-import { scanDirectory } from '../places/scan.js';
+import { coverageIn } from '../places/coverage.js';
+import { NO_GLOBS } from '../places/scan.js';
 import type { Run } from '../run.js';
 import { digestListed } from '../workers/digest-listed.js';
 import type { FetchedDatabase } from './fetch.js';
@@ -19,15 +20,22 @@ export interface Comparison {
   readonly findings: readonly Finding[];
 }
 
+/** Of a directory, whose other files are looked at too. */
+export interface DirectoryComparison extends Comparison {
+  /** How many files accompany listed ones. */
+  readonly companions: number;
+}
+
 /**
  * Hashes every listed file of a directory, and names the files that are not listed (docs/FORMAT.md §8 step 11). Never
  * uses a cache.
  */
 export async function compareDirectory(
   directory: string,
-  { Files }: Database,
+  database: Database,
   { progress }: Run,
-): Promise<Comparison> {
+): Promise<DirectoryComparison> {
+  const { Files } = database;
   const results = await digestListed(directory, Files, progress);
   const compared = comparison(Files, (path, entry) => {
     const found = results.get(path) ?? { kind: 'missing' };
@@ -38,12 +46,12 @@ export async function compareDirectory(
       ? null
       : { kind: 'altered', found: expectation({ SHA256: found.sha256, Size: found.size }) };
   });
-  // Also files that can never be listed, for their name or because they are links: people fetch and run those too.
-  const { files, warnings } = scanDirectory(directory, { exclude: [] });
-  const unlisted = [...files, ...warnings]
-    .flatMap(({ path }) => (path === null || Files.has(path) ? [] : [path]))
-    .map((path) => ({ kind: 'unlisted', path, expected: null, found: null }) as const);
-  return { ...compared, findings: sorted([...compared.findings, ...unlisted]) };
+  // Also what can never be listed, such as links: people fetch and run those too.
+  const { uncovered, companions } = coverageIn(directory, database, NO_GLOBS);
+  const unlisted = uncovered.map(({ path }) => {
+    return { kind: 'unlisted', path, expected: null, found: null } as const;
+  });
+  return { ...compared, companions, findings: sorted([...compared.findings, ...unlisted]) };
 }
 
 /**

@@ -56,8 +56,9 @@ export interface FileProgress {
 
 /** A file that has its name, and the bytes that were signed. */
 export interface DownloadedFile {
-  readonly name: string;
-  readonly version: string;
+  /** Null, as the version, for a file whose name and version are not known. */
+  readonly name: string | null;
+  readonly version: string | null;
   /** Path in the database. */
   readonly path: string;
   readonly file: string;
@@ -255,8 +256,8 @@ function got(
   const { Name, Version, Size, SHA256, Yanked } = entry;
   const file = join(output, fileNameOf(path));
   return {
-    name: Name,
-    version: Version,
+    name: Name ?? null,
+    version: Version ?? null,
     path,
     file,
     size: Size,

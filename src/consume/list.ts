@@ -3,12 +3,14 @@ import { decodePackMan, isForeign } from '../format/packman.js';
 import type { PackManPackage } from '../format/packman.js';
 import type { FileEntry } from '../model/file-entry.js';
 import type { Database } from '../model/database.js';
+import type { DirectoryComparison } from './compare.js';
 import { verifyWithBytes } from './verify.js';
 import type { VerifyOptions, VerifyResult } from './verify.js';
 
-/** A package as a database lists it. It is as trustworthy as the database. */
+/** A file, or a package without one, as a database lists it. It is as trustworthy as the database. */
 export interface ListedPackage {
-  readonly name: string;
+  /** Null, as version and flavor, for a file whose name and version are not known. */
+  readonly name: string | null;
   readonly version: string | null;
   readonly flavor: string | null;
   readonly description: string | null;
@@ -22,7 +24,7 @@ export interface ListedPackage {
   readonly yanked: string | null;
 }
 
-export interface ListResult extends Omit<VerifyResult, 'files' | 'findings'> {
+export interface ListResult extends Omit<VerifyResult, keyof DirectoryComparison> {
   /** Whether another program made it for PackMan, so that there is nothing to verify. */
   readonly foreign: boolean;
   readonly maintainer: string | null;
@@ -38,7 +40,7 @@ export type ListOptions = Omit<VerifyOptions, 'files' | 'strict'>;
  */
 export async function list(target: string, options: ListOptions): Promise<ListResult> {
   const { result, bytes } = await verifyWithBytes(target, { ...options, files: false });
-  const { files: _, findings: __, ...answer } = result;
+  const { files: _, findings: __, companions: ___, ...answer } = result;
   const isOpen = result.status === 'unauthenticated' && bytes !== null;
   if (isOpen && isForeign(bytes)) {
     const { maintainer, packages } = await decodePackMan(bytes);
@@ -50,7 +52,7 @@ export async function list(target: string, options: ListOptions): Promise<ListRe
 }
 
 function packagesOf({ Files, Packages }: Database): readonly ListedPackage[] {
-  const key = (name: string, version = '', flavor = '') => `${name} ${version} ${flavor}`;
+  const key = (name = '', version = '', flavor = '') => `${name} ${version} ${flavor}`;
   const descriptions = new Map(
     Packages.map(({ Name, Version, Flavor, Description }) => [key(Name, Version, Flavor), Description]),
   );
@@ -72,7 +74,14 @@ const NO_FILE = { path: null, size: null, sha256: null, md5: null, since: null, 
 function listedPackage(path: string, entry: FileEntry, description: string | null): ListedPackage {
   const { Name, Version, Flavor, Size, SHA256, Since, Yanked } = entry;
   return {
-    ...{ name: Name, version: Version, flavor: Flavor, description, path, size: Size },
+    ...{
+      name: Name ?? null,
+      version: Version ?? null,
+      flavor: Flavor ?? null,
+      description,
+      path,
+      size: Size,
+    },
     ...{ sha256: SHA256, md5: null, since: Since, yanked: Yanked ?? null },
   };
 }

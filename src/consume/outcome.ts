@@ -21,7 +21,7 @@ export interface Decision<Status extends string = 'authentic' | 'stale' | 'unaut
 const FAULTS = [
   { kind: 'altered', code: 'FILE_ALTERED', words: 'not as signed', strictly: false },
   { kind: 'missing', code: 'FILE_MISSING', words: 'missing', strictly: false },
-  { kind: 'unlisted', code: 'WARNINGS', words: 'not listed', strictly: true },
+  { kind: 'unlisted', code: 'UNCOVERED', words: 'not covered', strictly: true },
   { kind: 'yanked', code: 'WARNINGS', words: 'yanked', strictly: true },
 ] as const satisfies readonly { kind: Finding['kind']; code: ErrorCode; words: string; strictly: boolean }[];
 

@@ -12,7 +12,7 @@ import type { PublisherNote } from '../published/notes.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
 import { compareDirectory, compareRemote } from './compare.js';
-import type { Comparison } from './compare.js';
+import type { DirectoryComparison } from './compare.js';
 import { fetchThrough } from './fetch.js';
 import { isAccepted, withFindings } from './outcome.js';
 import type { Decision, Tolerance } from './outcome.js';
@@ -32,7 +32,7 @@ export interface VerifyOptions extends FetchOptions, Tolerance {
 /** `refused` also says that a file is altered or missing; `trusted` is then the database that lists it. */
 export interface VerifyResult
   extends
-    Comparison,
+    DirectoryComparison,
     Decision,
     Pick<PlaceVerdict, 'sha256' | 'trusted' | 'pinnedBy' | 'signatures' | 'notify' | 'accepted'> {
   /** Whether all is well, as far as the options ask: where the command line ends with 0. */
@@ -135,12 +135,12 @@ async function lostFiles(directory: string, sha256: string | null): Promise<read
   }
 }
 
-const NOTHING_CHECKED = { files: { checked: 0, ok: 0 }, findings: [], warnings: [] };
+const NOTHING_CHECKED = { files: { checked: 0, ok: 0 }, companions: 0, findings: [], warnings: [] };
 
 function verified(
   { answer, database }: { readonly answer: Omit<PlaceVerdict, 'listed'>; readonly database: string },
   tolerance: Tolerance,
-  looked: Pick<VerifyResult, 'files' | 'findings' | 'warnings'> = NOTHING_CHECKED,
+  looked: Pick<VerifyResult, keyof DirectoryComparison | 'warnings'> = NOTHING_CHECKED,
 ): Verified {
   const { sha256, trusted, pinnedBy, signatures, notify, accepted, bytes } = answer;
   const uncertain = answer.notices.map((notice): Warning => ({

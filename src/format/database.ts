@@ -86,9 +86,12 @@ export const PACKAGE_FIELDS = {
 const packageShape = takingPlain(record<Package>(PACKAGE_FIELDS, STRICT));
 
 const FILE_FIELDS = {
-  Name: required(plainWord),
-  Version: required(plainWord),
-  Flavor: required(plainWord),
+  Name: optional(plainWord),
+  Version: optional(plainWord),
+  Flavor: optional(plainWord),
+  Platform: optional(
+    matching(/^[A-Za-z0-9._+-]{1,128}$/, 'a platform: letters, digits and . _ + -', '[A-Za-z0-9._+-]{1,128}'),
+  ),
   Size: required(integer),
   SHA256: required(sha256),
   Since: required(date),
@@ -122,6 +125,12 @@ const filesShape: Shape<ReadonlyMap<string, FileEntry>> = checked(
   mapOf(fileShape, complainOfPath),
   (files) => {
     if (files.size > FILE_LIMIT) return `more than ${FILE_LIMIT} files`;
+    for (const [path, { Name, Version, Flavor }] of files) {
+      const isNamed = Version !== undefined;
+      if ((Name !== undefined) !== isNamed || (Flavor !== undefined) !== isNamed) {
+        return `${path} has only some of Name, Version and Flavor`;
+      }
+    }
     const [one, other] = findConflict(files.keys()) ?? [];
     if (one === undefined || other === undefined) return null;
     return foldPath(one) === foldPath(other)
@@ -367,6 +376,7 @@ const writeFileEntry = /* @__PURE__ */ writerOf<FileEntry>(FILE_FIELDS, (entry) 
   entry.Name,
   entry.Version,
   entry.Flavor,
+  entry.Platform,
   entry.Size,
   entry.SHA256,
   entry.Since,

@@ -74,6 +74,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     PackMan: optional(flag),
     Scrub: optional(duration),
     Settle: optional(duration),
+    Include: optional(listOf(plain)),
     Exclude: optional(listOf(plain)),
     Trusts: optional(
       listOf(

@@ -1,5 +1,5 @@
 import type { FileEntry } from './file-entry.js';
-import { FILE_LIMIT, fileNameOf } from './file-entry.js';
+import { FILE_LIMIT, fileNameOf, isNamed } from './file-entry.js';
 import { FORMAT } from './database.js';
 import type { Database, Signers, Trust } from './database.js';
 import {
@@ -34,6 +34,8 @@ export interface AssembleContext {
   /** Paths to leave alone, while nobody is at the keyboard: published entries stay, and new files stay out. */
   readonly held?: ReadonlySet<string>;
   readonly vouched?: Vouched | null;
+  /** Whether published bytes may get another name, version, flavor or platform without the settings saying so. */
+  readonly rename?: boolean;
 }
 
 /** Files whose published entries are known to be complete: made under these very settings, of these very bytes. */
@@ -75,7 +77,7 @@ function recall({ observed, entries }: Found): (file: FileFacts) => Entry | null
 
 /** Finds the entry of a file. */
 function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
-  const { settings, published, issued } = context;
+  const { settings, published, issued, rename = false } = context;
   const before = recall(lastFound.get(settings) ?? NOTHING_FOUND);
   const publishedPackage = packageFinder(published?.Packages ?? []);
   const vouchedEntry = vouchedFinder(context);
@@ -85,11 +87,12 @@ function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
     if (vouched !== null) return vouched;
     const last = before(observed);
     // Use the last entry only if it was published since as it was.
-    if (last?.kind === 'listed' && last.file === listed) return last;
-    const entry = describeFile(observed, settings, sinceOf(listed, observed.sha256, issued));
-    if (listed === undefined || entry.kind === 'left-out') return entry;
+    if (last !== null && last.file === listed) return last;
+    const isSame = listed?.SHA256 === observed.sha256;
+    const since = sinceOf(listed, observed.sha256, issued);
+    const entry = describeFile(observed, settings, { since, naming: isSame && !rename ? listed : null });
+    if (listed === undefined) return entry;
     return {
-      kind: 'listed',
       file: asPublished(listed, entry.file),
       package: entry.package === null ? null : asPublished(publishedPackage(entry.package), entry.package),
       warnings: entry.warnings,
@@ -110,10 +113,10 @@ function vouchedFinder({
   published?.Packages.forEach((entry) => packages.set(entry['Download-URL'], entry));
   return ({ path, size, sha256 }, file) => {
     if (!vouched.isVouched(path) || file.SHA256 !== sha256 || file.Size !== size) return null;
-    // A yanked file has no package.
-    const entry = file.Yanked === undefined ? packages.get(downloadUrl(path, settings)) : null;
+    const isPackage = isNamed(file) && file.Yanked === undefined;
+    const entry = isPackage ? packages.get(downloadUrl(path, settings)) : null;
     if (entry === undefined) return null;
-    return { kind: 'listed', file, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
+    return { file, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
   };
 }
 
@@ -135,7 +138,7 @@ interface Listing {
 
 /**
  * Makes a database from hashed files, which are in byte order of their paths (docs/FORMAT.md §3 to §6).
- * Same input, same value. Throws LISTED_FILE_UNREADABLE if a listed file no longer has a name and a version.
+ * Same input, same value. Throws SETTINGS_INVALID for more files than a database may list.
  */
 export function assemble(observed: readonly FileFacts[], context: AssembleContext): Assembled {
   const { settings, published, issued } = context;
@@ -180,11 +183,6 @@ function listFiles(observed: readonly FileFacts[], context: AssembleContext): Li
     const entry = held?.has(file.path) === true ? null : findEntry(file);
     entries.push(entry);
     if (entry === null) continue;
-    if (entry.kind === 'left-out') {
-      refuseToDrop(entry.warning, published);
-      warnings.push(entry.warning);
-      continue;
-    }
     files.set(file.path, entry.file);
     if (entry.package !== null) packages.push(entry.package);
     for (const warning of entry.warnings) warnings.push(warning);
@@ -238,18 +236,6 @@ function keptEntries(
   return { files, packages };
 }
 
-// Withdraw a listed file only if it is gone or excluded (cli contract), never because it lost its name.
-function refuseToDrop({ path, message }: Warning, published: Database | null): void {
-  if (path === null || published?.Files.has(path) !== true) return;
-  throw new PacksignError(
-    'LISTED_FILE_UNREADABLE',
-    `${path} is listed and cannot be listed again: ${message}`,
-    {
-      hint: 'give it "Name" and "Version" in packsign.json, or exclude it to withdraw it',
-    },
-  );
-}
-
 function withoutFile(
   files: ReadonlyMap<string, FileEntry>,
   settings: Settings,
@@ -280,9 +266,10 @@ function hasTwins(packages: readonly Package[]): boolean {
 function duplicates(files: ReadonlyMap<string, FileEntry>): Warning[] {
   const seen = new Map<string, string>();
   const warnings: Warning[] = [];
-  files.forEach(({ Name, Version, Flavor, Yanked }, path) => {
-    if (Yanked !== undefined) return;
-    const key = `${Name} ${Version} ${Flavor} ${wheelTags(path)}`;
+  files.forEach((entry, path) => {
+    if (!isNamed(entry) || entry.Yanked !== undefined) return;
+    const { Name, Version, Flavor, Platform = wheelTags(path) } = entry;
+    const key = `${Name} ${Version} ${Flavor} ${Platform}`;
     const twin = seen.get(key);
     if (twin === undefined) {
       seen.set(key, path);

@@ -1,5 +1,5 @@
 import { fileNameOf } from './file-entry.js';
-import type { FileEntry } from './file-entry.js';
+import type { FileEntry, NamedEntry } from './file-entry.js';
 import { isArchiveName, isNamedAfter, namesAgree, splitFileName } from './file-name.js';
 import type { Warning } from './finding.js';
 import type { Metadata, MetadataReading } from './metadata.js';
@@ -17,45 +17,65 @@ export interface FileFacts {
   readonly reading: MetadataReading;
 }
 
-/** What one file adds to both lists of a database, or why it is left out. */
-export type Entry =
-  | {
-      readonly kind: 'listed';
-      readonly file: FileEntry;
-      /** Null for a yanked file. */
-      readonly package: Package | null;
-      readonly warnings: readonly Warning[];
-    }
-  | { readonly kind: 'left-out'; readonly warning: Warning };
+/** What one file adds to both lists of a database. */
+export interface Entry {
+  readonly file: FileEntry;
+  /** Null for a file that is yanked, or has no name and version. */
+  readonly package: Package | null;
+  readonly warnings: readonly Warning[];
+}
 
 const DESCRIPTION_LIMIT = 1024;
 const NOTHING = {};
 export const NO_WARNINGS: readonly Warning[] = [];
 const NO_TEST = 'raise ImportError("no test")';
 
-/** Makes the entries of one file, whose bytes are listed since `since` (docs/FORMAT.md §4 and §5). */
-export function describeFile(observed: FileFacts, settings: Settings, since: Date): Entry {
+type Naming = Pick<FileEntry, 'Name' | 'Version' | 'Flavor' | 'Platform'>;
+
+export interface Listed {
+  /** When these bytes were first listed (again) under their path. */
+  readonly since: Date;
+  /** How they are called in the published database, which stays unless the settings say otherwise; null if not there. */
+  readonly naming: Naming | null;
+}
+
+/** Makes the entries of one file (docs/FORMAT.md §4 and §5). */
+export function describeFile(observed: FileFacts, settings: Settings, { since, naming }: Listed): Entry {
   const { path } = observed;
-  const metadata = observed.reading.kind === 'found' ? observed.reading.metadata : null;
-  const base = metadata ?? splitFileName(fileNameOf(path));
-  const override = overrideOf(path, base?.name ?? null, settings);
-  const Name = override.Name ?? base?.name;
-  const Version = override.Version ?? base?.version;
-  if (Name === undefined || Version === undefined) {
-    const message = `left out: no version in its metadata or file name; give it "Name" and "Version" in packsign.json`;
-    return { kind: 'left-out', warning: { code: 'NO_VERSION', path, message } };
-  }
-  const Flavor = override.Flavor ?? (metadata?.kind === 'sdist' ? 'source' : 'installer');
-  const file = { Name, Version, Flavor, Size: observed.size, SHA256: observed.sha256, Since: since };
+  const base = naming ?? namingOf(observed);
+  const override = overrideOf(path, base.Name ?? null, settings);
+  const { Name = base.Name, Version = base.Version, Yanked } = override;
+  const bytes = { Size: observed.size, SHA256: observed.sha256, Since: since };
+  const yank = Yanked === undefined ? NOTHING : { Yanked };
   const warnings = warningsOf(observed, override);
-  const { Yanked } = override;
+  if (Name === undefined || Version === undefined)
+    return { file: { ...bytes, ...yank }, package: null, warnings };
+  const Flavor = override.Flavor ?? base.Flavor ?? flavorOf(observed);
+  const { Platform } = base;
+  const file = { Name, Version, Flavor, ...(Platform === undefined ? NOTHING : { Platform }), ...bytes };
   return Yanked === undefined
-    ? { kind: 'listed', file, package: packageOf(observed, { file, override, settings }), warnings }
-    : { kind: 'listed', file: { ...file, Yanked }, package: null, warnings };
+    ? { file, package: packageOf(observed, { file, override, settings }), warnings }
+    : { file: { ...file, Yanked }, package: null, warnings };
+}
+
+/** What a file says of itself, or else its name. */
+function namingOf(observed: FileFacts): Naming {
+  const { path, reading } = observed;
+  const found = reading.kind === 'found' ? reading.metadata : splitFileName(fileNameOf(path));
+  return found === null ? NOTHING : { Name: found.name, Version: found.version, Flavor: flavorOf(observed) };
+}
+
+function flavorOf({ reading }: FileFacts): string {
+  return reading.kind === 'found' && reading.metadata.kind === 'sdist' ? 'source' : 'installer';
+}
+
+/** Whether a file may hold a package, so that its metadata and its MD5, which is for PackMan, are of use. */
+export function mayHoldPackage(path: string, { Packages }: Settings): boolean {
+  return isArchiveName(fileNameOf(path)) || Packages?.has(path) === true;
 }
 
 interface PackageSources {
-  readonly file: FileEntry;
+  readonly file: NamedEntry;
   readonly override: Override;
   readonly settings: Settings;
 }
@@ -118,11 +138,13 @@ const ENTRY_WARNINGS: ReadonlySet<Warning['code']> = new Set(['NO_METADATA', 'NA
 function warningsOf({ path, reading }: FileFacts, override: Override): readonly Warning[] {
   // The maintainer named the file.
   if (override.Name !== undefined || override.Version !== undefined) return NO_WARNINGS;
+  const fileName = fileNameOf(path);
+  if (!isArchiveName(fileName)) return NO_WARNINGS;
   if (reading.kind === 'absent') {
-    return [{ code: 'NO_METADATA', path, message: `named after its file: ${reading.reason}` }];
+    const how = splitFileName(fileName) === null ? 'listed without name and version' : 'named after its file';
+    return [{ code: 'NO_METADATA', path, message: `${how}: ${reading.reason}` }];
   }
   const { metadata } = reading;
-  const fileName = fileNameOf(path);
   if (isNamedAfter(fileName, metadata)) return NO_WARNINGS;
   const fromFile = splitFileName(fileName);
   if (fromFile === null || namesAgree(metadata, fromFile)) return NO_WARNINGS;

@@ -1,10 +1,13 @@
-import { ASSETS_FOLDER, PAGE_NAME, SETTINGS_NAME, SIGNATURES_FOLDER, WRITTEN_NAMES } from './layout.js';
+import { isOwnPath } from './layout.js';
 
 /** One entry of `Files` (docs/FORMAT.md §5). Its key is the path of the file. */
 export interface FileEntry {
-  readonly Name: string;
-  readonly Version: string;
-  readonly Flavor: string;
+  /** The package in it; absent with `Version` and `Flavor` where its name and version cannot be read. */
+  readonly Name?: string;
+  readonly Version?: string;
+  readonly Flavor?: string;
+  /** The systems and architectures that it is for, joined by `-`. */
+  readonly Platform?: string;
   /** In bytes, counted while hashing. */
   readonly Size: number;
   /** 64 lower-case hex digits: the evidence. */
@@ -13,6 +16,14 @@ export interface FileEntry {
   readonly Since: Date;
   /** Why nobody should use the file any more; it stays listed and verifiable. */
   readonly Yanked?: string;
+}
+
+/** An entry with a package in it. */
+export type NamedEntry = FileEntry & Required<Pick<FileEntry, 'Name' | 'Version' | 'Flavor'>>;
+
+/** Whether the name and version of a file are known. */
+export function isNamed(entry: FileEntry): entry is NamedEntry {
+  return entry.Version !== undefined;
 }
 
 /** File path → entry, in byte order of the paths. */
@@ -30,10 +41,8 @@ const SEGMENT_LIMIT_BYTES = 255;
 
 /** The end of a segment, or of the part of it before its first dot. */
 const [END, END_OR_DOT] = ['(?:/|$)', '(?:[/.]|$)'];
-const oneOf = (names: readonly string[]) =>
-  `(?:${names.map((name) => name.replaceAll('.', '\\.')).join('|')})`;
 
-/** Segments of folded paths that would name something else on another system, or a file of our own. */
+/** Segments of folded paths that would name something else on another system. */
 const MISREAD: readonly (readonly [source: string, defect: string])[] = [
   [`\\.${END}`, 'a name must not end with a dot, which Windows drops'],
   [
@@ -43,10 +52,6 @@ const MISREAD: readonly (readonly [source: string, defect: string])[] = [
   [
     `(?:^|/)(?=[^/.]{3,8}${END_OR_DOT})[^/.]*~[0-9]+(?:\\.[^/.]{0,3})?${END}`,
     'a name must not look like a short name of Windows (NAME~1.EXT), which leads to another file',
-  ],
-  [
-    `(?:^|/)${oneOf([...WRITTEN_NAMES, SETTINGS_NAME])}${END}|^${oneOf([PAGE_NAME, SIGNATURES_FOLDER, ASSETS_FOLDER])}${END}`,
-    'a name must not be that of a file or folder of packsign itself',
   ],
 ];
 
@@ -68,6 +73,7 @@ export function defectOfPath(path: string): string | null {
     return `a name may have at most ${SEGMENT_LIMIT_BYTES} bytes`;
   }
   const folded = foldPath(path);
+  if (isOwnPath(folded)) return 'this is the name of a file of packsign itself';
   if (!ANY_MISREAD.test(folded)) return null;
   return MISREAD.find(([source]) => new RegExp(source).test(folded))?.[1] ?? null;
 }

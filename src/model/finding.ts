@@ -29,7 +29,6 @@ export type WarningCode =
   | 'NOT_REGULAR'
   | 'NO_MAINTAINER'
   | 'NO_METADATA'
-  | 'NO_VERSION'
   | 'PAGE_EDITED'
   | 'PAGE_NOT_WRITTEN'
   | 'PUBLICATION_INCOMPLETE'

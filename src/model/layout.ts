@@ -24,6 +24,16 @@ export const WRITTEN_NAMES: readonly string[] = [
   UNSIGNED_SIGNATURES_NAME,
 ];
 
+const OWN_NAMES: ReadonlySet<string> = new Set([...WRITTEN_NAMES, PAGE_NAME, SETTINGS_NAME]);
+const OWN_IN_FOLDERS = new RegExp(
+  `^(?:${SIGNATURES_FOLDER}(?:$|/[0-9a-f]{64}\\.asc(?:/|$))|${ASSETS_FOLDER}(?:$|/packsign-[0-9a-f]+(?:/|$)))`,
+);
+
+/** Whether a path, relative to the database, is that of a file which packsign writes or reads for itself. */
+export function isOwnPath(path: string): boolean {
+  return OWN_NAMES.has(path) || OWN_IN_FOLDERS.test(path);
+}
+
 /** The path of the signatures of a database with this SHA-256, relative to the database. */
 export function signaturePath(sha256: string): string {
   return `${SIGNATURES_FOLDER}/${sha256}.asc`;

@@ -24,6 +24,8 @@ export interface Settings {
   readonly PackMan?: boolean;
   readonly Scrub?: string;
   readonly Settle?: string;
+  /** Globs of files to list whatever their names are. */
+  readonly Include?: readonly string[];
   readonly Exclude?: readonly string[];
   readonly Trusts?: readonly TrustSetting[];
   readonly Page?: boolean;

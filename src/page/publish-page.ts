@@ -5,10 +5,14 @@ import { listFolder, readBounded, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError, reasonOf } from '../errors.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
+import type { Settings } from '../model/settings.js';
 import { ASSETS_FOLDER, DATABASE_NAME, KEYS_NAME, PAGE_NAME } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { coverageIn } from '../places/coverage.js';
+import { globsOf } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { incompleteWarning, makeWhole } from '../published/whole.js';
@@ -27,6 +31,8 @@ export interface PageOptions {
   readonly template: string | null;
   /** Overwrites a page that was edited by hand. */
   readonly force: boolean;
+  /** They say what is left out. */
+  readonly settings: Settings;
   readonly run: Pick<Run, 'stateFolder' | 'now'>;
 }
 
@@ -39,6 +45,7 @@ export interface PageResult {
   readonly sha256: string;
   /** False if the page already had these bytes. */
   readonly written: boolean;
+  readonly coverage: Coverage;
 }
 
 /**
@@ -60,7 +67,8 @@ export async function page(directory: string, options: PageOptions): Promise<Pag
     const template = readTemplate(options.template);
     const html = await makePage(shown, template);
     if (!options.force) requireOwnPage(directory, html);
-    return putPage(directory, html, template);
+    const coverage = coverageIn(directory, shown.database, globsOf(options.settings));
+    return { ...putPage(directory, html, template), coverage };
   } finally {
     unlock();
   }
@@ -238,7 +246,7 @@ async function makePage(shown: Shown, template: Template): Promise<string> {
   }
 }
 
-function putPage(directory: string, html: string, template: Template): PageResult {
+function putPage(directory: string, html: string, template: Template): Omit<PageResult, 'coverage'> {
   const assets = assetsFolder(template);
   const path = join(directory, PAGE_NAME);
   const bytes = Buffer.from(html, 'utf8');

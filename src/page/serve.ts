@@ -1,4 +1,3 @@
-import { isArchiveName } from '../model/file-name.js';
 import {
   ASSETS_FOLDER,
   DATABASE_NAME,
@@ -11,6 +10,7 @@ import {
 } from '../model/layout.js';
 import { startServer } from '../net/server.js';
 import type { Resource, RunningServer } from '../net/server.js';
+import { isReleaseName } from '../model/release-names.js';
 import { scanDirectory } from '../places/scan.js';
 import { openBelow } from './served-file.js';
 
@@ -29,7 +29,7 @@ export interface ServeOptions {
  * §1 implies. Throws DIRECTORY_UNREADABLE, NETWORK.
  */
 export async function serve(directory: string, { host, port, live }: ServeOptions): Promise<RunningServer> {
-  scanDirectory(directory, { exclude: ['**'] });
+  scanDirectory(directory, { globs: { include: [], exclude: ['**'] } });
   return await startServer({
     host,
     port,
@@ -89,7 +89,7 @@ const REPLACED = new Set([DATABASE_NAME, SIGNATURE_COPY_NAME, KEYS_NAME, KEYRING
 
 function cachingOf(name: string): string {
   const isAsset = new RegExp(`^${ASSETS_FOLDER}/packsign-[0-9a-f]{12}/`).test(name);
-  return !REPLACED.has(name) && (isAsset || isArchiveName(name))
+  return !REPLACED.has(name) && (isAsset || isReleaseName(name))
     ? 'public, max-age=31536000, immutable'
     : 'no-cache';
 }

@@ -175,8 +175,8 @@ function rowsOf(database: Database): readonly Row[] {
   const byName = new Map<string, Entry[]>();
   for (const [path, entry] of database.Files) {
     const row = { path, row: fileRow(path, entry, summaries.get(identityOf(entry))) };
-    const same = byName.get(entry.Name);
-    if (same === undefined) byName.set(entry.Name, [row]);
+    const same = byName.get(row.row.name);
+    if (same === undefined) byName.set(row.row.name, [row]);
     else same.push(row);
   }
   const names = Array.from(byName.keys(), (name) => ({ name, folded: name.toLowerCase() }))
@@ -204,12 +204,16 @@ function newestFirst(entries: readonly Entry[]): readonly Row[] {
     .map(({ row }) => row);
 }
 
-function identityOf({ Name, Version, Flavor }: Pick<Package, 'Name' | 'Version' | 'Flavor'>): string {
-  return `${Name} ${Version ?? ''} ${Flavor ?? ''}`;
+function identityOf({
+  Name,
+  Version,
+  Flavor,
+}: Partial<Pick<Package, 'Name' | 'Version' | 'Flavor'>>): string {
+  return `${Name ?? ''} ${Version ?? ''} ${Flavor ?? ''}`;
 }
 
 function fileRow(path: string, entry: FileEntry, description: string | undefined): Row {
-  const { Name, Version, Flavor, Size, SHA256, Since, Yanked } = entry;
+  const { Name = path, Version = '', Flavor = '', Size, SHA256, Since, Yanked } = entry;
   const summary = description === undefined || description === `${Name} ${Version}` ? '' : description;
   const isYanked = Yanked !== undefined;
   return {

@@ -3,12 +3,16 @@ import type { BigIntStats, Dirent } from 'node:fs';
 import { join } from 'node:path';
 import picomatch from 'picomatch';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
-import { isArchiveName } from '../model/file-name.js';
+import type { Uncovered } from '../model/coverage.js';
 import { defectOfPath, foldPath, isSafePath } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
+import { isOwnPath } from '../model/layout.js';
 import { compareText } from '../model/package.js';
+import { isReleaseName } from '../model/release-names.js';
+import type { Settings } from '../model/settings.js';
 import { identityOf } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
+import { isProgram } from './program.js';
 import { statFiles } from './stat-files.js';
 import type { StatFiles } from './stat-files.js';
 
@@ -19,8 +23,10 @@ export interface ScannedFile {
 }
 
 export interface Scan {
-  /** Files that may be listed, in byte order of their paths. */
+  /** Files to list, in byte order of their paths. */
   readonly files: readonly ScannedFile[];
+  /** What lies beside them and is neither excluded nor packsign's own; also what accompanies listed files. */
+  readonly rest: readonly Uncovered[];
   /** Every other regular file, which may hold a secret key. Paths in byte order. */
   readonly others: readonly string[];
   /** Every folder that was read; the directory itself is ''. */
@@ -28,17 +34,30 @@ export interface Scan {
   readonly warnings: readonly Warning[];
 }
 
-export interface ScanOptions {
-  /** Globs (picomatch) of files to leave out; one without `/` counts at any depth. */
+/** Globs (picomatch) of files; one without `/` counts at any depth. */
+export interface Globs {
+  /** Listed whatever their names are. */
+  readonly include: readonly string[];
+  /** Left out, whatever else says that they are listed. */
   readonly exclude: readonly string[];
+}
+
+export const NO_GLOBS: Globs = { include: [], exclude: [] };
+
+export function globsOf({ Include = [], Exclude = [] }: Settings): Globs {
+  return { include: Include, exclude: Exclude };
+}
+
+export interface ScanOptions {
+  readonly globs: Globs;
+  /** Whether a file is listed by now: it stays so, whatever its contents become. None is if not given. */
+  readonly isListed?: ((path: string) => boolean) | undefined;
   /** Called after each folder with the number of files found so far. */
   readonly onFound?: ((count: number) => void) | undefined;
   /** Asks for the status of files; if absent, one after the other on this thread. */
   readonly stat?: StatFiles;
 }
 
-/** Folders at the top that hold what packsign publishes itself. */
-const OWN_FOLDERS = new Set(['signatures', 'assets']);
 /** Folders that are never published, or cannot hold a readable key. */
 const PRIVATE_FOLDERS = new Set(['.packsign', '.git']);
 
@@ -54,26 +73,29 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
   return inOrder(walk);
 }
 
-function makeWalk(directory: string, { exclude, onFound, stat = statFiles }: ScanOptions): Walk {
+function makeWalk(directory: string, { globs, isListed, onFound, stat = statFiles }: ScanOptions): Walk {
   return {
     directory,
-    isExcluded: excluder(exclude),
+    isWanted: wantedBy(globs, isListed),
+    isExcluded: matcherOf(globs.exclude),
     onFound,
     stat,
     files: [],
+    rest: [],
     others: [],
     folders: [],
     warnings: [],
   };
 }
 
-type Found = Pick<Walk, 'files' | 'others' | 'warnings'> & Pick<Scan, 'folders'>;
+type Found = Pick<Walk, 'files' | 'rest' | 'others' | 'warnings'> & Pick<Scan, 'folders'>;
 
 /** The files are in order already. */
-function inOrder({ files, others, folders, warnings }: Found): Scan {
+function inOrder({ files, rest, others, folders, warnings }: Found): Scan {
   return {
     folders,
     files,
+    rest: rest.sort((a, b) => compareText(a.path, b.path)),
     others: others.sort(),
     warnings: warnings.sort((a, b) => compareText(a.path ?? '', b.path ?? '')),
   };
@@ -86,10 +108,14 @@ function inOrder({ files, others, folders, warnings }: Found): Scan {
 export function rescan(
   directory: string,
   before: Scan,
-  { exclude, paths }: Pick<ScanOptions, 'exclude'> & { readonly paths: ReadonlySet<string> },
+  {
+    globs,
+    isListed,
+    paths,
+  }: Pick<ScanOptions, 'globs' | 'isListed'> & { readonly paths: ReadonlySet<string> },
 ): Scan | null {
   if (before.warnings.some(isOfTwin)) return null;
-  const walk = makeWalk(directory, { exclude });
+  const walk = makeWalk(directory, { globs, isListed });
   const linked = new Set<bigint>();
   for (const path of paths) {
     if (before.folders.includes(path) || !lookAgain(walk, path, linked)) return null;
@@ -101,6 +127,7 @@ export function rescan(
   return inOrder({
     folders: before.folders,
     files: files.concat(walk.files).sort(byPath),
+    rest: before.rest.filter(isElsewhere).concat(walk.rest),
     others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
     warnings: before.warnings.filter(isElsewhere).concat(walk.warnings),
   });
@@ -162,12 +189,19 @@ function byPath(a: ScannedFile, b: ScannedFile): number {
   return a.path < b.path ? -1 : 1;
 }
 
+function wantedBy({ include }: Globs, isListed: ScanOptions['isListed']): (path: string) => boolean {
+  const isIncluded = matcherOf(include);
+  return (path) => isListed?.(path) === true || isIncluded(path);
+}
+
 interface Walk {
   readonly directory: string;
+  readonly isWanted: (path: string) => boolean;
   readonly isExcluded: (path: string) => boolean;
   readonly onFound: ScanOptions['onFound'];
   readonly stat: StatFiles;
   files: ScannedFile[];
+  readonly rest: Uncovered[];
   readonly others: string[];
   readonly folders: string[];
   readonly warnings: Warning[];
@@ -183,8 +217,11 @@ function walkFolder(walk: Walk, folder: Folder): void {
   const entries = readFolder(walk, folder.path);
   if (entries === null) return;
   walk.folders.push(folder.path);
+  const isMisnamed = entries.some(({ name }) => name.includes(REPLACEMENT));
+  const misnamed = isMisnamed ? takeMisnamed(walk, folder) : NONE;
   const files: string[] = [];
   for (const entry of entries) {
+    if (misnamed.has(entry.name)) continue;
     const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
     if (entry.isDirectory()) {
       if (!PRIVATE_FOLDERS.has(entry.name)) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
@@ -195,6 +232,27 @@ function walkFolder(walk: Walk, folder: Folder): void {
   takeFiles(walk, files);
 }
 
+/** Stands in a decoded name for bytes that are no UTF-8. */
+const REPLACEMENT = '\ufffd';
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Collects what cannot be opened under its name, because that is no UTF-8. Gives the names as they were decoded. */
+function takeMisnamed(walk: Walk, folder: Folder): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const name of readdirSync(join(walk.directory, folder.path), { encoding: 'buffer' })) {
+    const text = name.toString('utf8');
+    if (Buffer.from(text).equals(name)) continue;
+    names.add(text);
+    if (isHidden(folder, text)) continue;
+    const shown = Array.from(name, (byte) =>
+      byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16).toUpperCase()}`,
+    ).join('');
+    walk.rest.push({ path: folder.path === '' ? shown : `${folder.path}/${shown}`, reason: 'name' });
+  }
+  return names;
+}
+
 interface FolderEntry {
   readonly folder: Folder;
   readonly name: string;
@@ -202,25 +260,46 @@ interface FolderEntry {
   readonly kind: Pick<Dirent, 'isFile' | 'isSymbolicLink'>;
 }
 
-/** Whether a file may be listed. Collects the other files, and warns about files that are left out. */
+/** Whether to list a file. Collects the others, and warns of those that only their name or their kind excludes. */
 function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
-  if (isHidden(folder, name) || !isArchiveName(name)) {
+  if (isHidden(folder, name) || isOwnPath(path) || walk.isExcluded(path)) {
     if (kind.isFile()) walk.others.push(path);
     return false;
   }
-  if (walk.isExcluded(path)) return false;
+  const isWanted = isReleaseName(name) || walk.isWanted(path);
   if (!kind.isFile()) {
-    const what = kind.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
+    const isLink = kind.isSymbolicLink();
+    walk.rest.push({ path, reason: isLink ? 'link' : 'special' });
+    if (!isWanted) return false;
+    const what = isLink ? 'a symbolic link' : 'not a regular file';
     warn(walk, { code: 'NOT_REGULAR', path, message: `${what}: left out` });
     return false;
   }
+  if (!isWanted && !isProgramHere(walk, path)) return false;
   const defect = defectOfPath(path);
-  if (defect !== null) warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: ${defect}` });
-  return defect === null;
+  if (defect === null) return true;
+  walk.others.push(path);
+  walk.rest.push({ path, reason: 'name' });
+  warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: ${defect}` });
+  return false;
+}
+
+/** Whether a file is listed for its contents. Collects it if not. */
+function isProgramHere(walk: Walk, path: string): boolean {
+  try {
+    if (isProgram(`${walk.directory}/${path}`)) return true;
+    walk.rest.push({ path, reason: 'kind' });
+  } catch (error) {
+    // A file that vanished since we read the folder needs no word.
+    if (systemCode(error) === 'ENOENT') return false;
+    walk.rest.push({ path, reason: 'unreadable' });
+  }
+  walk.others.push(path);
+  return false;
 }
 
 function isHidden(folder: Folder, name: string): boolean {
-  return folder.hidden || name.startsWith('.') || (folder.path === '' && OWN_FOLDERS.has(name));
+  return folder.hidden || name.startsWith('.');
 }
 
 function takeFiles(walk: Walk, paths: readonly string[]): void {
@@ -239,6 +318,7 @@ function identityHere(walk: Walk, path: string): FileIdentity | null {
   } catch (error) {
     // A file that vanished since we read the folder needs no warning.
     if (systemCode(error) === 'ENOENT') return null;
+    walk.rest.push({ path, reason: 'unreadable' });
     warn(walk, { code: 'UNREADABLE', path, message: `cannot be read: ${reasonOf(error)}` });
     return null;
   }
@@ -251,6 +331,7 @@ function readFolder(walk: Walk, path: string): readonly Dirent[] | null {
   } catch (error) {
     if (path === '') throw directoryUnreadable(walk.directory, error);
     if (systemCode(error) === 'ENOENT') return null;
+    walk.rest.push({ path, reason: 'unreadable' });
     warn(walk, { code: 'UNREADABLE', path, message: `folder cannot be read: ${reasonOf(error)}` });
     return null;
   }
@@ -282,6 +363,7 @@ function dropConflicts(walk: Walk): void {
       return true;
     }
     const other = folder === undefined ? twin : `the folder ${folder}`;
+    walk.rest.push({ path, reason: 'case' });
     warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${other ?? ''} only in case` });
     return false;
   });
@@ -292,17 +374,17 @@ function isOfTwin({ code, path }: Warning): boolean {
   return code === 'UNSAFE_NAME' && path !== null && isSafePath(path);
 }
 
-/** Whether the settings exclude a file. */
-export function isExcluded(path: string, globs: readonly string[]): boolean {
-  return excluder(globs)(path);
+/** Whether one of these globs is about a file. */
+export function matches(path: string, globs: readonly string[]): boolean {
+  return matcherOf(globs)(path);
 }
 
-function excluder(globs: readonly string[]): (path: string) => boolean {
+function matcherOf(globs: readonly string[]): (path: string) => boolean {
   if (globs.length === 0) return () => false;
   const matchers = globs.map((glob) =>
     picomatch(glob.includes('/') ? glob.replace(/^\//, '') : `**/${glob}`),
   );
-  return (path) => matchers.some((matches) => matches(path));
+  return (path) => matchers.some((isMatch) => isMatch(path));
 }
 
 function warn(walk: Walk, warning: Warning): void {

@@ -2,12 +2,16 @@ import { join } from 'node:path';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { publishPendingRevocations } from '../keys/publish-keys.js';
+import { coverageOf } from '../model/coverage.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
 import { NO_DIFFERENCE } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { DATABASE_NAME, UNSIGNED_NAME } from '../model/layout.js';
-import { scanDirectory } from '../places/scan.js';
+import { DATABASE_NAME, SETTINGS_NAME, UNSIGNED_NAME } from '../model/layout.js';
+import { once } from '../model/once.js';
+import { globsOf, scanDirectory } from '../places/scan.js';
+import type { Scan } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
 import { removeUnsigned, writeUnsigned } from '../published/replace.js';
 import { makeWhole, seenWhole } from '../published/whole.js';
@@ -58,6 +62,7 @@ export interface BuildResult extends Omit<Summary, 'expires'> {
   readonly hashed: number;
   readonly cached: number;
   readonly difference: Difference;
+  readonly coverage: Coverage;
   /** Paths of published files that were lost and have been restored. */
   readonly mended: readonly string[];
   /** Whether the published database already has this content. */
@@ -100,7 +105,7 @@ async function begin(directory: string, options: BuildOptions, threads: Threads)
   const found = readPublished(directory, stateFolder, { sha256: recallDatabase(directory, lastBuild) });
   const cache = openCache(stateFolder, { rehash, remember: !check });
   const scan = scanDirectory(directory, {
-    exclude: settings.Exclude ?? [],
+    globs: globsOf(settings),
     onFound: cache.size() === 0 ? (count) => warmUpToHash(threads, count) : undefined,
     stat: statWith(threads),
   });
@@ -121,11 +126,11 @@ async function buildFrom(start: Start): Promise<BuildResult> {
     // The last build does not remember what the other files hold.
     refuseSecrets(published, inputs.scan.others);
     if (!options.check) rememberDatabase(published, inputs, start.startedMs);
-    return await describeUnchanged(start, { ...recalled, hashed: 0 });
+    return await describeUnchanged(start, { ...recalled, hashed: 0, coverage: scannedCoverage(inputs.scan) });
   }
   const candidate = await makeNext(start, renew);
   const warnings = [...candidate.warnings, ...start.warnings];
-  if (options.strict && warnings.length > 0) throw strictly(warnings);
+  if (options.strict) requireNothing(published.directory, { warnings, coverage: candidate.coverage });
   if (candidate.unchanged && !candidate.refreshDue) return await keepPublished(start, candidate);
   return await publishNext(start, candidate);
 }
@@ -169,8 +174,9 @@ async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<B
     inputs.cache.save();
     rememberBuild(published, inputs, summary);
   }
-  const { hashed } = candidate.inventory;
-  return await describeUnchanged(start, { ...summary, sha256: content.sha256(), hashed });
+  const { inventory, coverage } = candidate;
+  const sha256 = content.sha256();
+  return await describeUnchanged(start, { ...summary, sha256, coverage, hashed: inventory.hashed });
 }
 
 async function publishNext(start: Start, candidate: BuiltCandidate): Promise<BuildResult> {
@@ -207,7 +213,7 @@ function summaryOf(
 /** Removes a waiting database, which is out of date, and finishes what the last publication may have left undone. */
 async function describeUnchanged(
   { published, options, mended, warnings: seen }: Start,
-  { hashed, ...summary }: Summary & { readonly hashed: number },
+  { hashed, coverage, ...summary }: Summary & Pick<BuildResult, 'hashed' | 'coverage'>,
 ): Promise<BuildResult> {
   const { sha256, issued, packages, files, bytes } = summary;
   const warnings = [...summary.warnings, ...seen];
@@ -222,6 +228,7 @@ async function describeUnchanged(
     database: join(published.directory, DATABASE_NAME),
     cached: files - hashed,
     difference: NO_DIFFERENCE,
+    coverage,
     ...{ unchanged: true, refreshed: false, released: null },
   };
 }
@@ -230,13 +237,28 @@ function isWhole(warnings: readonly Warning[]): boolean {
   return warnings.every(({ code }) => code !== 'PUBLICATION_INCOMPLETE');
 }
 
-function strictly(warnings: readonly Warning[]): PacksignError {
-  const lines = warnings.map(
+/** In a directory whose listed files are those of the scan. */
+function scannedCoverage({ files, rest }: Scan): Coverage {
+  const listed = once(() => new Set(files.map(({ path }) => path)));
+  return coverageOf(rest, (path) => listed().has(path));
+}
+
+/** For `strict`. Throws UNCOVERED, WARNINGS. */
+function requireNothing(
+  directory: string,
+  { warnings, coverage: { uncovered } }: Pick<BuildResult, 'warnings' | 'coverage'>,
+): void {
+  const missed = uncovered.map(({ path, reason }) => `  ${path}: no signature would cover it (${reason})`);
+  const warned = warnings.map(
     ({ code, path, message }) => `  ${path === null ? '' : `${path}: `}${message} (${code})`,
   );
-  return new PacksignError('WARNINGS', ['nothing was written because of warnings:', ...lines].join('\n'), {
-    hint: 'fix them, or leave out --strict',
-  });
+  if (missed.length + warned.length === 0) return;
+  const hint = `list files with "Include" in ${join(directory, SETTINGS_NAME)}, or leave them out with "Exclude"`;
+  throw new PacksignError(
+    missed.length > 0 ? 'UNCOVERED' : 'WARNINGS',
+    ['nothing was written, because --strict accepts none of these:', ...missed, ...warned].join('\n'),
+    { hint: missed.length > 0 ? hint : 'fix them, or leave out --strict' },
+  );
 }
 
 function describe(
@@ -252,6 +274,7 @@ function describe(
     ...{ ...summary, difference, released, mended },
     database: released?.database ?? join(published.directory, UNSIGNED_NAME),
     sha256: content.sha256(),
+    coverage: candidate.coverage,
     hashed: inventory.hashed,
     cached: inventory.cached,
     warnings: all,

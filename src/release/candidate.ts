@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { encodeDatabase } from '../format/database.js';
 import { assemble } from '../model/assemble.js';
 import type { Vouched } from '../model/assemble.js';
+import { coverageOf } from '../model/coverage.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
@@ -35,6 +37,8 @@ export interface CandidateOptions {
   readonly inventory?: StartedInventory;
   /** The entries that the last build described, if they still hold. */
   readonly described?: Described | null;
+  /** Whether to read every file, and to name it, as if it were new. */
+  readonly rehash?: boolean;
   /** Whether to publish the same content under a new date. */
   readonly renew?: boolean;
   /** Set if nobody is at the keyboard: entries that a person has to decide about stay as published. */
@@ -68,6 +72,7 @@ export interface BuiltCandidate extends Candidate {
   /** Whether the published database is about to expire, or must be signed again for another reason. */
   readonly refreshDue: boolean;
   readonly inventory: Inventory;
+  readonly coverage: Coverage;
   /** Warnings that a person has to decide about; empty unless `unattended` is set. */
   readonly needsApproval: readonly Warning[];
   readonly warnings: readonly Warning[];
@@ -86,6 +91,7 @@ export async function makeCandidate(
     ...{ settings, published, previous, allowed },
     ...findResponsible({ settings, published, keys, signing }),
     issued: nextIssued(published, run.now),
+    rename: options.rehash === true,
   };
   const inventory =
     options.inventory === undefined
@@ -108,6 +114,7 @@ export async function makeCandidate(
   const refreshDue = published !== null && (renew || isRefreshDue(published.Packsign, run.now));
   return {
     ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, needsApproval },
+    coverage: coverageOf(inventory.rest, (path) => database.Files.has(path)),
     content: signed !== null && unchanged && !refreshDue ? signed.content : contentUpon(database, signed),
     predecessor: signed,
     difference: diffDatabases(published, database),

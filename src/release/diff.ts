@@ -2,8 +2,11 @@ import { join } from 'node:path';
 import { decodeDatabase } from '../format/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, UNSIGNED_NAME } from '../model/layout.js';
+import { coverageIn } from '../places/coverage.js';
+import { globsOf } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
 import { buildInMemory } from './in-memory.js';
@@ -15,6 +18,7 @@ export interface DiffResult {
   /** Whether that is a waiting database, and not one made in memory. */
   readonly waiting: boolean;
   readonly difference: Difference;
+  readonly coverage: Coverage;
   readonly warnings: readonly Warning[];
 }
 
@@ -28,15 +32,18 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
   const { published } = seen;
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) {
-    const { difference, warnings, unchanged } = await buildInMemory(published, options);
+    const { difference, coverage, warnings, unchanged } = await buildInMemory(published, options);
     return {
       database: unchanged ? join(directory, DATABASE_NAME) : path,
       waiting: false,
       difference,
+      coverage,
       warnings: [...warnings, ...seen.warnings],
     };
   }
   const signed = options.first ? null : await published.verified();
-  const difference = diffDatabases(signed?.database ?? null, decodeDatabase(bytes));
-  return { database: path, waiting: true, difference, warnings: seen.warnings };
+  const next = decodeDatabase(bytes);
+  const difference = diffDatabases(signed?.database ?? null, next);
+  const coverage = coverageIn(directory, next, globsOf(options.settings));
+  return { database: path, waiting: true, difference, coverage, warnings: seen.warnings };
 }

@@ -8,7 +8,7 @@ import { isArchiveName } from '../model/file-name.js';
 import type { Warning } from '../model/finding.js';
 import { SETTINGS_NAME } from '../model/layout.js';
 import type { Settings } from '../model/settings.js';
-import { scanDirectory } from '../places/scan.js';
+import { globsOf, scanDirectory } from '../places/scan.js';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -101,7 +101,7 @@ function asFields(value: unknown): Fields {
 /** File name → the paths of the files with that name. */
 function pathsByName(directory: string, settings: Settings): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, string[]>();
-  for (const { path } of scanDirectory(directory, { exclude: settings.Exclude ?? [] }).files) {
+  for (const { path } of scanDirectory(directory, { globs: globsOf(settings) }).files) {
     const name = lastComponent(path);
     names.set(name, [...(names.get(name) ?? []), path]);
   }

@@ -2,12 +2,17 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
+import { REASONS } from '../model/coverage.js';
+import type { Uncovered } from '../model/coverage.js';
+import { mayHoldPackage } from '../model/entry.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
+import type { MetadataReading } from '../model/metadata.js';
 import { compareText } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
-import { isExcluded, scanDirectory } from '../places/scan.js';
+import { globsOf, matches, scanDirectory } from '../places/scan.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
+import { statFiles } from '../places/stat-files.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
 import { startHashing } from '../workers/hash.js';
@@ -32,6 +37,8 @@ const PROGRESS_FILES = 100;
 /** The files of a directory with their present bytes. */
 export interface Inventory {
   readonly files: readonly FileFacts[];
+  /** What lies beside them; of what cannot be read, also listed files. */
+  readonly rest: readonly Uncovered[];
   /** Paths of the other files. */
   readonly others: readonly string[];
   readonly warnings: readonly Warning[];
@@ -77,43 +84,101 @@ export function startInventory(directory: string, options: StartOptions): Starte
   const { settings, cache, unstable, threads, run } = options;
   const startedMs = run.clock().getTime();
   const scan =
-    options.scan ?? scanDirectory(directory, { exclude: settings.Exclude ?? [], stat: statWith(threads) });
+    options.scan ?? scanDirectory(directory, { globs: globsOf(settings), stat: statWith(threads) });
   const scanned = unstable === undefined ? scan.files : scan.files.filter(({ path }) => !unstable.has(path));
-  const { facts, fresh, failed, finish } = startReading(directory, scanned, options);
+  const started = startReading(directory, scanned, options);
   return {
     finish: async (published) => {
-      await finish();
+      await started.finish();
+      const stayed = stayedFiles(directory, scan.rest, published);
+      const all = stayed.length === 0 ? started : await joined(started, { directory, stayed, options });
+      const { facts, fresh, failed } = all;
       // Stop the threads: building the database needs their memory.
       threads.stop();
       // Do not remember files that were touched moments before they were read.
       const isUnsure = (file: ScannedFile) => fresh.has(file.path) && isRacy(file, startedMs);
-      const remembered = scanned.map((file, index) => (isUnsure(file) ? null : (facts[index] ?? null)));
-      cache.keep(scanned, remembered);
+      const remembered = all.files.map((file, index) => (isUnsure(file) ? null : (facts[index] ?? null)));
+      cache.keep(all.files, remembered);
       // A watch saves after it has published.
       if (unstable === undefined) cache.save({ lazily: true });
       const files = facts.filter((one) => one !== null);
       const warnings = [...scan.warnings, ...leftOut(failed)];
       const moving = refuseUnreadable(directory, { settings, published, unstable, files, warnings });
-      if (files.length === 0 && (unstable?.size ?? 0) === 0) throw nothingToList(directory, warnings);
+      if (files.length === 0 && (unstable?.size ?? 0) === 0)
+        throw nothingToList(directory, scan.rest, warnings);
       return {
         ...{ files, others: scan.others, warnings, moving, fresh },
+        rest: [...scan.rest, ...unreadable(failed)],
         hashed: fresh.size - failed.size,
-        cached: scanned.length - fresh.size,
+        cached: all.files.length - fresh.size,
         bytes: files.reduce((sum, { size }) => sum + size, 0),
       };
     },
   };
 }
 
+/** Published files that a scan took for others: they stay listed while they lie here. */
+function stayedFiles(
+  directory: string,
+  rest: readonly Uncovered[],
+  published: Database | null,
+): readonly ScannedFile[] {
+  const paths = rest.flatMap(({ path, reason }) =>
+    reason === 'kind' && published?.Files.has(path) === true ? [path] : [],
+  );
+  const identityAt = paths.length === 0 ? () => null : statFiles(directory, paths);
+  return paths.flatMap((path, index) => {
+    const identity = identityAt(index);
+    return identity === null ? [] : [{ path, identity }];
+  });
+}
+
+/** Reads these files too, and puts them among the others. */
+async function joined(
+  started: Reading,
+  {
+    directory,
+    stayed,
+    options,
+  }: { directory: string; stayed: readonly ScannedFile[]; options: StartOptions },
+): Promise<Omit<Reading, 'finish'>> {
+  const more = startReading(directory, stayed, options);
+  await more.finish();
+  const both = [started, more].flatMap(({ files, facts }) =>
+    files.map((file, index) => ({ file, fact: facts[index] ?? null })),
+  );
+  both.sort((a, b) => compareText(a.file.path, b.file.path));
+  return {
+    files: both.map(({ file }) => file),
+    facts: both.map(({ fact }) => fact),
+    fresh: new Set([...started.fresh, ...more.fresh]),
+    failed: new Map([...started.failed, ...more.failed]),
+  };
+}
+
 type Failed = Extract<Digested, { kind: 'failed' }>;
 
-/** Starts to read the files that the cache does not know: `fresh`. The facts of a file are null until it is read. */
-function startReading(directory: string, scanned: readonly ScannedFile[], options: StartOptions) {
+const NOT_READ: MetadataReading = { kind: 'absent', reason: 'not looked into' };
+
+/** Files that are being read. */
+interface Reading {
+  readonly files: readonly ScannedFile[];
+  /** The facts of each; null until it is read, and if that failed. */
+  readonly facts: readonly (FileFacts | null)[];
+  /** Paths that the cache did not know. */
+  readonly fresh: ReadonlySet<string>;
+  readonly failed: ReadonlyMap<string, Failed>;
+  readonly finish: () => Promise<void>;
+}
+
+/** Starts to read the files that the cache does not know. */
+function startReading(directory: string, scanned: readonly ScannedFile[], options: StartOptions): Reading {
   const { settings, cache, threads, run } = options;
   const md5 = settings.PackMan !== false;
+  const isPlain = (path: string) => !mayHoldPackage(path, settings);
   const facts = scanned.map((file) => {
     const known = cache.find(file);
-    return md5 && known?.md5 === null ? null : known;
+    return md5 && known?.md5 === null && !isPlain(file.path) ? null : known;
   });
   const unknown = scanned.flatMap((file, index) => (facts[index] === null ? [{ file, index }] : []));
   const failed = new Map<string, Failed>();
@@ -126,22 +191,24 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const take = (result: Digested, at: number) => {
     const { file: { path } = { path: '' }, index = 0 } = unknown[at] ?? {};
     if (result.kind === 'failed') failed.set(path, result);
-    else if (result.reading !== null) {
+    else {
       const { size, sha256, reading } = result;
-      facts[index] = { path, size, sha256, md5: result.md5, reading };
+      facts[index] = { path, size, sha256, md5: result.md5, reading: reading ?? NOT_READ };
     }
     done += 1;
     if (done % PROGRESS_FILES === 0 || done === unknown.length) tell();
   };
   const files = unknown.map(({ file }) => file);
   const hashing =
-    files.length === 0 ? null : startHashing(files, { directory, md5, metadata: true, threads }, take);
+    files.length === 0
+      ? null
+      : startHashing(files, { directory, md5, metadata: true, isPlain, threads }, take);
   const finish = async () => {
     isAwaited = true;
     if (done > 0) tell();
     await hashing?.finish();
   };
-  return { facts, fresh: new Set(files.map(({ path }) => path)), failed, finish };
+  return { files: scanned, facts, fresh: new Set(files.map(({ path }) => path)), failed, finish };
 }
 
 /** Warns of files that could not be read, but not of those that disappeared meanwhile. */
@@ -151,6 +218,12 @@ function leftOut(failed: ReadonlyMap<string, Failed>): Warning[] {
     .flatMap(([path, { code, message }]) =>
       code === 'GONE' ? [] : [{ code, path, message: `${message}: left out` }],
     );
+}
+
+function unreadable(failed: ReadonlyMap<string, Failed>): readonly Uncovered[] {
+  return Array.from(failed).flatMap(([path, { code }]) =>
+    code === 'UNREADABLE' ? [{ path, reason: 'unreadable' as const }] : [],
+  );
 }
 
 type Found = Pick<InventoryOptions, 'settings' | 'unstable'> &
@@ -166,7 +239,7 @@ function refuseUnreadable(
 ): ReadonlySet<string> {
   const moving = new Set<string>();
   for (const path of missingIn(files, published?.Files.keys() ?? [])) {
-    if (unstable?.has(path) === true || isExcluded(path, settings.Exclude ?? [])) continue;
+    if (unstable?.has(path) === true || matches(path, settings.Exclude ?? [])) continue;
     const trouble = warnings.find((warning) => warning.path === path || isBelow(path, warning.path));
     const isMoving = trouble === undefined || trouble.code === 'CHANGED_WHILE_READ';
     const presence = presenceOf(join(directory, path));
@@ -208,9 +281,21 @@ function presenceOf(path: string): 'file' | 'gone' | 'unknown' {
   }
 }
 
-function nothingToList(directory: string, warnings: readonly Warning[]): PacksignError {
-  const left = warnings.length === 0 ? '' : ` (${warnings.length} left out)`;
-  return new PacksignError('NOTHING_TO_LIST', `there is nothing to list in ${directory}${left}`, {
-    hint: 'packsign lists .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .tar .zip .whl .egg files, also in sub-folders',
-  });
+const NAMED_LIMIT = 20;
+
+/** Names what lies there and why it is not listed. */
+function nothingToList(
+  directory: string,
+  rest: readonly Uncovered[],
+  warnings: readonly Warning[],
+): PacksignError {
+  const reasons = new Map<string, string>(rest.map(({ path, reason }) => [path, REASONS[reason]]));
+  for (const { path, message } of warnings) if (path !== null) reasons.set(path, message);
+  const lines = Array.from(reasons, ([path, reason]) => `  ${path}: ${reason}`);
+  const more = lines.length > NAMED_LIMIT ? [`  … and ${lines.length - NAMED_LIMIT} more`] : [];
+  return new PacksignError(
+    'NOTHING_TO_LIST',
+    [`there is nothing to list in ${directory}`, ...lines.slice(0, NAMED_LIMIT), ...more].join('\n'),
+    { hint: `packsign lists archives, packages, installers and programs; --include '**' lists everything` },
+  );
 }

@@ -5,13 +5,15 @@ import { decodeDatabase } from '../format/database.js';
 import { lintPublished } from '../keys/lint-published.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
 import { refuseStaleBuild } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { contentOf } from '../pgp/content.js';
-import { scanDirectory } from '../places/scan.js';
+import { coverageIn } from '../places/coverage.js';
+import { NO_GLOBS, globsOf, scanDirectory } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
@@ -39,6 +41,8 @@ export interface SignResult {
   readonly released: SignedRelease | null;
   /** Null if nothing waited, and the published database stays. */
   readonly difference: Difference | null;
+  /** Null if nothing waited, or the files are elsewhere. */
+  readonly coverage: Coverage | null;
   /** Also those of the page, if nothing waited. */
   readonly warnings: readonly Warning[];
   /** Paths of published files that were lost and have been restored. */
@@ -72,7 +76,13 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const { withoutFiles, signers, run } = options;
   if (options.coSign) {
     const { published: next, release } = (await coSign(published, options)) ?? { published, release: null };
-    return { published: next, released: release, difference: null, warnings: release?.warnings ?? [] };
+    return {
+      published: next,
+      released: release,
+      difference: null,
+      coverage: null,
+      warnings: release?.warnings ?? [],
+    };
   }
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) return await nothingWaits(published, options);
@@ -84,7 +94,7 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   refuseStaleBuild(database, { previous: follows, now: run.now });
   if (signers.length > 0) await preflight(published, { signers, now: run.now });
   const others = withoutFiles
-    ? scanDirectory(directory, { exclude: [] }).others
+    ? scanDirectory(directory, { globs: NO_GLOBS }).others
     : await requireSameFiles(directory, database, { ...options, published: signed?.database ?? null });
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   const { published: next, release } = await signAndPublish(
@@ -93,13 +103,14 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
     { ...options, others, collected, elsewhere: withoutFiles },
   );
   const difference = diffDatabases(signed?.database ?? null, database);
-  return { published: next, released: release, difference, warnings: release.warnings };
+  const coverage = withoutFiles ? null : coverageIn(directory, database, globsOf(options.settings));
+  return { published: next, released: release, difference, coverage, warnings: release.warnings };
 }
 
 async function nothingWaits(published: Published, options: SignOptions): Promise<Signed> {
   if (published.sha256() !== null) {
     const { published: next, page } = await followPublication(published, options);
-    return { published: next, released: null, difference: null, warnings: page.warnings };
+    return { published: next, released: null, difference: null, coverage: null, warnings: page.warnings };
   }
   throw new PacksignError(
     'NOTHING_TO_SIGN',

@@ -5,6 +5,7 @@ import { decodeDatabase } from '../format/database.js';
 import { lintPublished } from '../keys/lint-published.js';
 import { withPendingRevocations } from '../keys/publish-keys.js';
 import { thresholdOf } from '../model/database.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
@@ -51,6 +52,8 @@ export interface StatusResult {
   /** Why a database cannot be made or published, and what to type. */
   readonly message: string | null;
   readonly hint: string | null;
+  /** Null if packsign cannot tell. */
+  readonly coverage: Coverage | null;
   /** Files that cannot be listed. */
   readonly warnings: readonly Warning[];
 }
@@ -114,6 +117,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     ...{ ok: needed.length === 0, signers, waiting, issued, expires },
     state: stateOf(found, { waiting, changes, now }),
     difference: changes.difference,
+    coverage: changes.coverage,
     attention: needed,
     message: changes.refusal?.message ?? null,
     hint: changes.refusal?.hint ?? null,
@@ -133,6 +137,7 @@ interface PendingChanges {
   readonly isChanged: boolean;
   /** Null if nothing changes, or packsign cannot tell. */
   readonly difference: Difference | null;
+  readonly coverage: Coverage | null;
   /** Why the changes cannot be made or published. */
   readonly refusal: PacksignError | null;
   readonly warnings: readonly Warning[];
@@ -140,7 +145,7 @@ interface PendingChanges {
 
 /** Packsign cannot tell the changes, because of this. */
 function untold(refusal: PacksignError): PendingChanges {
-  return { isChanged: true, difference: null, refusal, warnings: [] };
+  return { isChanged: true, difference: null, coverage: null, refusal, warnings: [] };
 }
 
 async function findChanges(published: Published, options: InMemoryOptions): Promise<PendingChanges> {
@@ -149,10 +154,11 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
     (code) => code !== 'DIRECTORY_UNREADABLE',
   );
   if (candidate instanceof PacksignError) return untold(candidate);
-  const { unchanged, difference, inventory } = candidate;
+  const { unchanged, difference, coverage, inventory } = candidate;
   return {
     isChanged: !unchanged,
     difference: unchanged ? null : difference,
+    coverage,
     refusal: await findRefusal(published, candidate),
     warnings: inventory.warnings,
   };

@@ -1,7 +1,10 @@
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { quietly } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError, fromSystem } from '../errors.js';
+import type { Uncovered } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { FileEntries } from '../model/file-entry.js';
@@ -9,7 +12,7 @@ import type { Warning } from '../model/finding.js';
 import { KEYRING_NAME, SIGNATURE_COPY_NAME, UNSIGNED_NAME, signaturePath } from '../model/layout.js';
 import { refreshDate, refuseMassRemoval } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
-import { scanDirectory } from '../places/scan.js';
+import { globsOf, scanDirectory } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
@@ -23,7 +26,15 @@ import { sha256Of } from '../verify/verify-database.js';
 import { frozen, settingsDiffer } from './frozen-settings.js';
 import { isSameDatabase, lacksSome, predecessorOf, putBack, readLast } from './last-published.js';
 import type { Last } from './last-published.js';
-import { SILENT, heldNotices, noticeOf, nothingToList, settingsHeld, signedNotice } from './notices.js';
+import {
+  SILENT,
+  heldNotices,
+  noticeOf,
+  nothingToList,
+  settingsHeld,
+  signedNotice,
+  uncoveredNotice,
+} from './notices.js';
 import type { Notice } from './notices.js';
 import type { DirectoryState } from './stability.js';
 
@@ -65,6 +76,8 @@ interface Memory {
   waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
   /** Warnings about files left out that we have already given. */
   said: ReadonlySet<string>;
+  /** What we last said is not covered. */
+  uncovered: readonly Uncovered[];
   /** The last warnings about the page, as JSON. */
   saidOfPage: string;
 }
@@ -85,6 +98,7 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     ...{ last: null, seen: null, offered: null, waiting: null },
     accepted: options.settings(),
     said: new Set(),
+    uncovered: [],
     saidOfPage: '[]',
   };
   const context = { ...options, directory, memory };
@@ -144,26 +158,27 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   const byOthers = before !== null && memory.last !== null && !isSameDatabase(memory.last, before);
   news.push(...considerSettings(context, { byOthers }));
   const candidate = await makeHolding(state, context, news);
+  const again = sayUncovered(candidate, context, news) ? 'no' : 'soon';
   const { last } = memory;
   // A first database needs a file that is stable and approved.
   if (last === null && candidate.database.Files.size === 0) {
     if (state.unstable.size === 0 && candidate.needsApproval.length === 0)
       news.push(nothingToList(candidate));
-    return 'no';
+    return again;
   }
   const warnings = unsaid(candidate, memory);
   if (last !== null && candidate.unchanged && !candidate.refreshDue) {
-    const kept = { published, last, isLost, mended };
-    return await keepPublished(state, context, { ...kept, news, warnings });
+    const kept = await keepPublished(state, context, { published, last, isLost, mended, news, warnings });
+    return kept === 'no' ? again : kept;
   }
   const { waiting } = memory;
   if (waiting !== null && stillWaits(published, candidate, waiting)) {
     news.push(signedNotice(candidate, { missing: waiting.missing, warnings }));
-    return 'no';
+    return again;
   }
   const outcome = await signAndPublish(published, candidate, { ...context, others: state.scan.others });
   news.push(signedNotice(candidate, await remember(outcome, { candidate, context, warnings })));
-  return 'no';
+  return again;
 }
 
 interface Keeping {
@@ -303,9 +318,9 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
   return candidate;
 }
 
-/** Scans again with settings that may exclude other files. Files that are new to us count as unstable. */
-function scanAnew(directory: string, { scan, unstable }: Seen, { Exclude = [] }: Settings): Unattended {
-  const again = scanDirectory(directory, { exclude: Exclude });
+/** Scans again with settings that may include or exclude other files. Files that are new to us count as unstable. */
+function scanAnew(directory: string, { scan, unstable }: Seen, settings: Settings): Unattended {
+  const again = scanDirectory(directory, { globs: globsOf(settings) });
   const known = new Set(scan.files.map(({ path }) => path));
   const fresh = again.files.flatMap(({ path }) => (known.has(path) ? [] : [path]));
   return { scan: again, unstable: new Set([...unstable, ...fresh]) };
@@ -326,6 +341,32 @@ function unsaid({ database, needsApproval, warnings }: BuiltCandidate, memory: M
   const fresh = left.filter((_, index) => !memory.said.has(keys[index] ?? ''));
   memory.said = new Set(keys);
   return fresh;
+}
+
+/**
+ * Says what is not covered whenever that changes. False if a file is so young that somebody may still be writing it under
+ * the name of an upload: then ask again soon.
+ */
+function sayUncovered(
+  { coverage: { uncovered } }: BuiltCandidate,
+  { directory, memory, run }: Context,
+  news: Notice[],
+): boolean {
+  const said = new Set(memory.uncovered.map(({ path }) => path));
+  const stillMs = run.now.getTime() - EDITING_MS;
+  const told = uncovered.filter(({ path }) => said.has(path) || changedMs(join(directory, path)) <= stillMs);
+  if (!isDeepStrictEqual(told, memory.uncovered)) news.push(uncoveredNotice(told));
+  memory.uncovered = told;
+  return told.length === uncovered.length;
+}
+
+/** When a file last changed; long ago if nobody can tell. */
+function changedMs(path: string): number {
+  try {
+    return lstatSync(path).ctimeMs;
+  } catch {
+    return -Infinity;
+  }
 }
 
 /** Warns once about a page that we leave alone, not in every cycle. */

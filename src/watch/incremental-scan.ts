@@ -1,11 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
 import { PacksignError } from '../errors.js';
 import { rescan, scanDirectory } from '../places/scan.js';
-import type { Scan } from '../places/scan.js';
+import type { Globs, Scan, ScanOptions } from '../places/scan.js';
 import type { FileEvents } from './file-events.js';
 import { stampDirectory } from './stamps.js';
 
 export interface IncrementalScanOptions {
-  readonly exclude: () => readonly string[];
+  readonly globs: () => Globs;
+  /** Whether a file is listed by now. */
+  readonly isListed: (path: string) => boolean;
   /** Milliseconds since the epoch by the real clock. */
   readonly nowMs: () => number;
 }
@@ -17,8 +20,7 @@ interface LastScan {
   readonly scan: Scan;
   /** The stamp of the directory. */
   readonly root: string | null;
-  /** The globs that it excluded. */
-  readonly exclude: readonly string[];
+  readonly globs: Globs;
   /** When the last full scan began. */
   readonly wholeMs: number;
 }
@@ -30,36 +32,36 @@ interface LastScan {
 export function incrementalScanner(
   directory: string,
   changes: FileEvents,
-  { exclude, nowMs }: IncrementalScanOptions,
+  { globs, isListed, nowMs }: IncrementalScanOptions,
 ): (pending: Iterable<string>) => Scan | PacksignError {
   let last: LastScan | null = null;
   return (pending) => {
-    const globs = exclude();
+    const now = globs();
     const reported = changes.arrivals?.takeReported(last?.scan.folders ?? []) ?? null;
     const beganMs = nowMs();
     const root = stampDirectory(directory);
     const part =
-      last === null || reported === null || last.root !== root || !isFresh(last, globs, beganMs)
+      last === null || reported === null || last.root !== root || !isFresh(last, now, beganMs)
         ? null
-        : rescan(directory, last.scan, { exclude: globs, paths: new Set([...reported, ...pending]) });
-    const scan = part ?? scanWhole(directory, globs);
+        : rescan(directory, last.scan, { globs: now, isListed, paths: new Set([...reported, ...pending]) });
+    const scan = part ?? scanWhole(directory, { globs: now, isListed });
     if ('code' in scan) {
       last = null;
       return scan;
     }
-    last = { scan, root, exclude: globs, wholeMs: part === null ? beganMs : (last?.wholeMs ?? beganMs) };
+    last = { scan, root, globs: now, wholeMs: part === null ? beganMs : (last?.wholeMs ?? beganMs) };
     return scan;
   };
 }
 
-function isFresh({ exclude, wholeMs }: LastScan, globs: readonly string[], nowMs: number): boolean {
+function isFresh({ globs, wholeMs }: LastScan, now: Globs, nowMs: number): boolean {
   const sinceMs = nowMs - wholeMs;
-  return sinceMs >= 0 && sinceMs < RESCAN_MS && exclude.join('\n') === globs.join('\n');
+  return sinceMs >= 0 && sinceMs < RESCAN_MS && isDeepStrictEqual(globs, now);
 }
 
-function scanWhole(directory: string, exclude: readonly string[]): Scan | PacksignError {
+function scanWhole(directory: string, options: ScanOptions): Scan | PacksignError {
   try {
-    return scanDirectory(directory, { exclude });
+    return scanDirectory(directory, options);
   } catch (error) {
     if (error instanceof PacksignError) return error;
     throw error;

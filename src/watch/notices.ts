@@ -1,16 +1,19 @@
 import type { PacksignError } from '../errors.js';
+import type { Uncovered } from '../model/coverage.js';
 import type { Warning } from '../model/finding.js';
 import type { BuiltCandidate } from '../release/candidate.js';
 
 /** A result of a cycle, for people and scripts. */
 export interface Notice {
-  readonly event: 'signed' | 'refreshed' | 'unchanged' | 'held' | 'refused' | 'error';
+  readonly event: 'signed' | 'refreshed' | 'unchanged' | 'uncovered' | 'held' | 'refused' | 'error';
   readonly code: string | null;
   /** The files that it is about, sorted. */
   readonly paths: readonly string[];
   /** Those of them that are no longer listed. */
   readonly withdrawn: readonly string[];
   readonly message: string | null;
+  /** What no signature covers, where that has changed; else null. */
+  readonly uncovered: readonly Uncovered[] | null;
   /** What to type next. */
   readonly hint: string | null;
   /** Remarks that keep no file out. */
@@ -29,6 +32,7 @@ export const SILENT = {
   paths: [],
   withdrawn: [],
   message: null,
+  uncovered: null,
   hint: null,
   warnings: [],
 } as const;
@@ -63,6 +67,15 @@ export function heldNotices(held: readonly Warning[]): Notice[] {
       hint: HELD_HINTS[code] ?? null,
     };
   });
+}
+
+export function uncoveredNotice(uncovered: readonly Uncovered[]): Notice {
+  const paths = uncovered.map(({ path }) => path);
+  const about =
+    paths.length === 0
+      ? { message: 'nothing any more' }
+      : { hint: 'list them with "Include" in packsign.json, or leave them out with "Exclude"' };
+  return { ...SILENT, event: 'uncovered', paths, uncovered, ...about };
 }
 
 export function nothingToList({ warnings }: BuiltCandidate): Notice {

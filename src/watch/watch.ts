@@ -1,5 +1,6 @@
 import { lintPublished } from '../keys/lint-published.js';
 import { parseDuration } from '../model/settings.js';
+import { globsOf } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
 import { openCache } from '../release/digest-cache.js';
 import { preflight } from '../release/preflight.js';
@@ -59,7 +60,8 @@ export async function* watch(
     const ofPage = options.page === true ? await pageFileNames() : [];
     const states = stableStates(directory, events, {
       settleMs: (parseDuration(cycles.settings().Settle ?? '') ?? DEFAULT_SETTLE_SECONDS) * 1000,
-      exclude: () => cycles.settings().Exclude ?? [],
+      globs: () => globsOf(cycles.settings()),
+      isListed: (path) => cycles.files()?.has(path) === true,
       nowMs: () => clock().getTime(),
       dueMs: () => Math.min(timing.dueMs(), scrubber.dueMs()),
       kept: () => [...ofPage, ...cycles.companions()],

@@ -6,6 +6,8 @@ import type { ScannedFile } from '../places/scan.js';
 
 export interface PlanOptions extends Pick<DigestOptions, 'md5' | 'metadata'> {
   readonly threads: number;
+  /** Files that need no more than their SHA-256; none if not given. */
+  readonly isPlain?: (path: string) => boolean;
 }
 
 /**
@@ -37,15 +39,35 @@ interface Numbered {
  */
 export function planTasks(files: readonly ScannedFile[], options: PlanOptions): readonly HashTask[] {
   const numbered = files.map(({ identity }, index) => ({ index, bytes: Number(identity.size) }));
-  const long = numbered.filter(({ bytes }) => bytes >= TOGETHER_BYTES);
-  long.sort((a, b) => b.bytes - a.bytes);
-  const groups = isWorthTogether(long, options)
-    ? groupAlike(long, options.threads)
-    : long.map((one) => [one]);
-  return [
-    ...splitLast(groups, options),
-    ...numbered.filter(({ bytes }) => bytes < TOGETHER_BYTES).map((one) => wholeTask([one], options)),
+  const { isPlain = () => false } = options;
+  const isPlainFile = ({ index }: Numbered) => isPlain(files[index]?.path ?? '');
+  const plain = { ...options, md5: false, metadata: false };
+  const optionsFor = (one: Numbered) => (isPlainFile(one) ? plain : options);
+  const long = numbered.filter(({ bytes }) => bytes >= TOGETHER_BYTES).sort((a, b) => b.bytes - a.bytes);
+  const tasks = [
+    ...longTasks(
+      long.filter((one) => !isPlainFile(one)),
+      options,
+    ),
+    ...longTasks(long.filter(isPlainFile), plain),
   ];
+  return [
+    ...tasks.sort((a, b) => b.bytes - a.bytes).map(({ task }) => task),
+    ...numbered.filter(({ bytes }) => bytes < TOGETHER_BYTES).map((one) => wholeTask([one], optionsFor(one))),
+  ];
+}
+
+interface LongTask {
+  readonly bytes: number;
+  readonly task: HashTask;
+}
+
+/** For files with the longest first. */
+function longTasks(files: readonly Numbered[], options: PlanOptions): readonly LongTask[] {
+  const groups = isWorthTogether(files, options)
+    ? groupAlike(files, options.threads)
+    : files.map((one) => [one]);
+  return splitLast(groups, options);
 }
 
 function isWorthTogether(files: readonly Numbered[], { md5 }: PlanOptions): boolean {
@@ -77,10 +99,10 @@ function costTogether(files: readonly Numbered[]): number {
 }
 
 /** Splits the last large files, which do not occupy all threads, into one reading for each digest. */
-function splitLast(groups: readonly (readonly Numbered[])[], options: PlanOptions): readonly HashTask[] {
+function splitLast(groups: readonly (readonly Numbered[])[], options: PlanOptions): readonly LongTask[] {
   const alone = groups.filter((group) => group.length === 1 && totalOf(group) >= LARGE_BYTES);
   const split = new Set(options.md5 ? alone.slice(alone.length - (alone.length % options.threads)) : []);
-  const tasks = groups.flatMap((group) => {
+  return groups.flatMap((group) => {
     const bytes = totalOf(group);
     const whole = wholeTask(group, options);
     return split.has(group)
@@ -90,7 +112,6 @@ function splitLast(groups: readonly (readonly Numbered[])[], options: PlanOption
         ]
       : [{ bytes, task: whole }];
   });
-  return tasks.sort((a, b) => b.bytes - a.bytes).map(({ task }) => task);
 }
 
 function wholeTask(files: readonly Numbered[], { md5, metadata }: PlanOptions): HashTask {

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import type { DigestOptions, Digested } from './digest.js';
 import { isLarge, planTasks } from './hash-plan.js';
+import type { PlanOptions } from './hash-plan.js';
 import { decodeRows, doTasks, packTasks } from './hash-tasks.js';
 import type { HashTask } from './hash-tasks.js';
 import type { ScannedFile } from '../places/scan.js';
@@ -16,7 +17,7 @@ const WORTH_SHARING_US = 20_000;
 /** Gets each result as it comes, in any order. */
 export type DigestListener = (digested: Digested, index: number) => void;
 
-export type HashOptions = Omit<DigestOptions, 'sha256'>;
+export type HashOptions = Omit<DigestOptions, 'sha256'> & Pick<PlanOptions, 'isPlain'>;
 
 /** Files that are being hashed. */
 export interface Hashing {

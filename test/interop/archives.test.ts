@@ -25,7 +25,7 @@ async function build(directory: string): Promise<Database> {
 }
 
 /** Name and Version by path, as in the database. */
-function namesIn({ Files }: Database): Readonly<Record<string, readonly [string, string]>> {
+function namesIn({ Files }: Database): Readonly<Record<string, readonly (string | undefined)[]>> {
   return Object.fromEntries(Array.from(Files, ([path, { Name, Version }]) => [path, [Name, Version]]));
 }
 
@@ -56,7 +56,7 @@ function expectSums(directory: string, database: Database): void {
 
 describe.runIf(hasTool('python3'))('archives that Python makes', () => {
   let directory: string;
-  let said: Readonly<Record<string, readonly [string, string]>>;
+  let said: Readonly<Record<string, readonly (string | undefined)[]>>;
   let database: Database;
 
   beforeAll(async () => {

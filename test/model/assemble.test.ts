@@ -121,19 +121,21 @@ describe('names', () => {
     ]);
   });
 
-  test('NO_VERSION: left out, until the maintainer names it', () => {
+  test('are left out where neither metadata nor the file name has them, until the maintainer gives them', () => {
     const file = observed('latest.zip', { metadata: null });
     const { database, warnings } = assembled([file]);
-    expect([codes(warnings), database.Files.size]).toEqual([['NO_VERSION'], 0]);
+    const { SHA256, Size, Since } = database.Files.get('latest.zip') ?? {};
+    expect(database.Files).toEqual(new Map([['latest.zip', { Size, SHA256, Since }]]));
+    expect([codes(warnings), database.Packages, SHA256]).toEqual([['NO_METADATA'], [], file.sha256]);
     const named = assembled([file], overriding({ 'latest.zip': { Name: 'demo', Version: '3' } }));
     expect([named.warnings, named.database.Files.get('latest.zip')?.Version]).toEqual([[], '3']);
+    expect(named.database.Packages).toMatchObject([{ Name: 'demo', Version: '3', Flavor: 'installer' }]);
   });
 
-  test('LISTED_FILE_UNREADABLE: a published file is not withdrawn because it lost its name', () => {
-    const published = databaseOf({ 'latest.zip': archive() });
-    expect(() => assembled([observed('latest.zip', { metadata: null })], {}, { published })).toThrow(
-      expect.objectContaining({ code: 'LISTED_FILE_UNREADABLE' }) as Error,
-    );
+  test('are not asked of files that are no archives', () => {
+    const { database, warnings } = assembled([observed('lantern_1.0_amd64.deb', { metadata: null })]);
+    expect([warnings, database.Packages]).toEqual([[], []]);
+    expect(Array.from(database.Files.keys())).toEqual(['lantern_1.0_amd64.deb']);
   });
 });
 

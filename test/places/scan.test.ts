@@ -55,9 +55,9 @@ function make([act, name, other]: Change): readonly string[] {
   return act === 'rename' ? [...folders(name), other] : folders(name);
 }
 
-const scan = () => scanDirectory(dist, { exclude: EXCLUDE });
+const scan = () => scanDirectory(dist, { globs: { include: [], exclude: EXCLUDE } });
 const again = (before: ReturnType<typeof scan>, paths: readonly string[]) =>
-  rescan(dist, before, { exclude: EXCLUDE, paths: new Set(paths) });
+  rescan(dist, before, { globs: { include: [], exclude: EXCLUDE }, paths: new Set(paths) });
 
 const said = ({ files, ...rest }: ReturnType<typeof scan>, field: 'changed' | 'modified') => ({
   ...rest,
@@ -107,7 +107,12 @@ describe('a scan of what was reported', () => {
     const paths = ['a-1.zip', 'sub/d-1.zip', 'sub/note', 'sub/c-1.zip', 'note', 'other name.zip', 'never'];
     const part = again(before, paths);
     expect(part?.files.map(({ path }) => path)).toEqual(['a-1.zip', 'sub/b-1.zip', 'sub/d-1.zip']);
-    expect(part?.others).toEqual(['sub/note']);
+    expect(part?.others).toEqual(['bad name.zip', 'other name.zip', 'sub/note']);
+    expect(part?.rest).toEqual([
+      { path: 'bad name.zip', reason: 'name' },
+      { path: 'other name.zip', reason: 'name' },
+      { path: 'sub/note', reason: 'kind' },
+    ]);
     expect(part?.warnings).toHaveLength(2);
     expect(part === null ? null : [bytesOf(part), said(part, 'changed')]).toEqual([
       bytesOf(scan()),

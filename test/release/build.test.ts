@@ -51,7 +51,7 @@ describe('build', () => {
     expect(transcript(await place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>'])))
       .toMatchInlineSnapshot(`
         "$ packsign build dist --maintainer Ann <ann@example.org>
-        2 files, 5.2 kB (<n> hashed, <n> known)
+        2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
           + demo-1.0.tar.gz
           + npm/left-pad-1.3.0.tgz
         wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
@@ -68,7 +68,7 @@ describe('build', () => {
   test('--key signs and publishes', async () => {
     expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
-      2 files, 5.2 kB (<n> hashed, <n> known)
+      2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + npm/left-pad-1.3.0.tgz
       signed and published dist/packages.plist, fresh until <date>
@@ -95,13 +95,13 @@ describe('build', () => {
     const before = place.snapshot();
     expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
-      2 files, 5.2 kB (<n> hashed, <n> known)
+      2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is up to date
       [0]"
     `);
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      2 files, 5.2 kB (<n> hashed, <n> known)
+      2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is up to date
       [0]"
     `);
@@ -132,7 +132,7 @@ describe('build', () => {
     expect(status).toBe(0);
     expect(Object.keys(value)).toEqual(
       expect.arrayContaining(
-        'database sha256 issued packages archives bytes hashed cached added withdrawn changed warnings signed unchanged'.split(
+        'database sha256 issued packages files bytes hashed cached added withdrawn changed uncovered companions warnings signed unchanged'.split(
           ' ',
         ),
       ),
@@ -171,10 +171,11 @@ describe('build', () => {
     symlinkSync('demo-1.0.tar.gz', place.path('dist/link-1.0.tar.gz'));
     expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
-      5 files, 11 kB (<n> hashed, <n> known)
+      6 files, 5 packages, 11 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + demo-2.0.tar.gz
         + junk-1.0.zip
+        + nothing.tar.gz
         + npm/left-pad-1.3.0.tgz
         + twin/demo-1.0.tar.gz
       signed and published dist/packages.plist, fresh until <date>
@@ -184,10 +185,11 @@ describe('build', () => {
       publish this fingerprint in a second place, where people can compare it
       ! packsign: warning: demo-2.0.tar.gz: its metadata says other 2.0, its file name demo 2.0; give it "Name" and "Version" in packsign.json (NAME_MISMATCH)
       ! packsign: warning: junk-1.0.zip: named after its file: not an archive of a known kind (NO_METADATA)
+      ! packsign: warning: nothing.tar.gz: listed without name and version: the archive cannot be read: unexpected end of file (NO_METADATA)
       ! packsign: warning: link-1.0.tar.gz: a symbolic link: left out (NOT_REGULAR)
-      ! packsign: warning: nothing.tar.gz: left out: no version in its metadata or file name; give it "Name" and "Version" in packsign.json (NO_VERSION)
       ! packsign: warning: twin/demo-1.0.tar.gz: is demo 1.0 (source), and so is demo-1.0.tar.gz; both are listed (DUPLICATE_PACKAGE)
       ! packsign: warning: x-$(id)-1.0.tar.gz: left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _ (UNSAFE_NAME)
+      ! packsign: 2 files here are not covered: link-1.0.tar.gz, x-$(id)-1.0.tar.gz; list them with "Include" in packsign.json, or leave them out with "Exclude"
       [0]"
     `);
     expect((await place.json(['verify', 'dist'])).value).toMatchObject({ status: 'authentic' });
@@ -206,7 +208,7 @@ describe('build', () => {
   test('NO_MAINTAINER: no maintainer is known yet, and naming one later changes the content', async () => {
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      2 files, 5.2 kB (<n> hashed, <n> known)
+      2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + npm/left-pad-1.3.0.tgz
       wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
@@ -239,7 +241,7 @@ describe('--check', () => {
     const before = place.snapshot('.');
     expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
-      2 files, 5.2 kB (<n> hashed, <n> known)
+      2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + npm/left-pad-1.3.0.tgz
       dist/packages.unsigned.plist would be written
@@ -251,7 +253,7 @@ describe('--check', () => {
     await release();
     expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
-      2 files, 5.2 kB (<n> hashed, <n> known)
+      2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist is up to date
       [0]"
     `);
@@ -267,7 +269,7 @@ describe('--check', () => {
     await release(epoch('2026-06-01'));
     expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
-      2 files, 5.2 kB (<n> hashed, <n> known)
+      2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
       dist/packages.plist must be signed again before it expires
       [1]"
     `);
@@ -401,7 +403,7 @@ describe('refusals of build', () => {
     expect(await refusal([...RELEASE, '--strict'])).toEqual(['WARNINGS', 1]);
     expect(transcript(await place.packsign([...RELEASE, '--strict']))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc --strict
-      ! packsign: error: nothing was written because of warnings:
+      ! packsign: error: nothing was written, because --strict accepts none of these:
       !   junk-1.0.zip: named after its file: not an archive of a known kind (NO_METADATA)
       ! packsign: hint: fix them, or leave out --strict
       [1]"

@@ -155,9 +155,9 @@ describe('the shortcut of a build in which nothing changed', () => {
       const damaged = Buffer.from(bytes);
       damaged[damaged.length - 10] = (damaged[damaged.length - 10] ?? 0) ^ 1;
       place.write(path, damaged);
-      expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true, archives: 2 });
+      expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true, files: 2 });
       rmSync(place.path(path));
-      expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true, archives: 2 });
+      expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true, files: 2 });
     }
   });
 

@@ -35,7 +35,11 @@ beforeEach(() => {
   reported = new Set();
   nowMs = 1_700_000_000_000;
   exclude = [];
-  const makeDist = incrementalScanner(dist, changes, { exclude: () => exclude, nowMs: () => nowMs });
+  const makeDist = incrementalScanner(dist, changes, {
+    globs: () => ({ include: [], exclude }),
+    isListed: () => false,
+    nowMs: () => nowMs,
+  });
   look = (pending = []) => {
     const scan = makeDist(pending);
     return 'code' in scan ? [scan.code] : scan.files.map(({ path, identity }) => `${path} ${identity.size}`);

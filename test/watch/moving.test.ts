@@ -19,7 +19,7 @@ async function publishedPlace(): Promise<{ place: Place; scan: Scan }> {
   drop(place, `dist/${A}`, sdist('a', '1.0'));
   drop(place, `dist/${B}`, sdist('b', '1.0'));
   expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
-  return { place, scan: scanDirectory(place.path('dist'), { exclude: [] }) };
+  return { place, scan: scanDirectory(place.path('dist'), { globs: { include: [], exclude: [] } }) };
 }
 
 async function inventory(place: Place, scan: Scan, unstable?: ReadonlySet<string>): Promise<Inventory> {
@@ -62,11 +62,11 @@ describe('a published file that moves while a cycle reads it', () => {
     const { place, scan } = await publishedPlace();
     place.remove(`dist/${A}`);
     mkdirSync(place.path(`dist/${A}`));
-    const again = scanDirectory(place.path('dist'), { exclude: [] });
+    const again = scanDirectory(place.path('dist'), { globs: { include: [], exclude: [] } });
     await expect(inventory(place, again, new Set())).rejects.toEqual(refused);
     renameSync(place.path(`dist/${A}`), place.path('away'));
     drop(place, `dist/${A}`, sdist('a', '1.0'));
-    const { files } = scanDirectory(place.path('dist'), { exclude: [] });
+    const { files } = scanDirectory(place.path('dist'), { globs: { include: [], exclude: [] } });
     const warnings = [{ code: 'UNREADABLE' as const, path: 'x', message: 'folder cannot be read: EACCES' }];
     const blind = { ...scan, files: files.filter(({ path }) => path !== B), warnings };
     await expect(inventory(place, blind, new Set())).rejects.toEqual(refused);

@@ -114,7 +114,8 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
   const seen: Seen[] = [];
   const states = stableStates(dist, changes, {
     settleMs: SETTLE_MS,
-    exclude: () => options.exclude ?? [],
+    globs: () => ({ include: [], exclude: options.exclude ?? [] }),
+    isListed: () => false,
     nowMs: () => clock.ms,
     dueMs: options.dueMs === undefined ? () => Infinity : () => began + options.dueMs!(),
     isRefused: options.isRefused ?? (() => false),
@@ -181,7 +182,7 @@ describe('files that are there at the beginning', () => {
       identity: { ...identity, inode: BigInt(index) },
     }));
     const tracked = trackFiles({ settleMs: SETTLE_MS, nowMs: () => nowMs, arrivals: undefined });
-    const { unstable } = tracked.see({ files, others: [], folders: [], warnings: [] });
+    const { unstable } = tracked.see({ files, rest: [], others: [], folders: [], warnings: [] });
     expect(unstable.size).toBe(files.length);
     expect(tracked.nextMs()).toBe(nowMs + SETTLE_MS);
   });

@@ -60,7 +60,7 @@ function openFiles(): number {
   }).length;
 }
 
-const scan = () => scanDirectory(directory, { exclude: [] }).files;
+const scan = () => scanDirectory(directory, { globs: { include: [], exclude: [] } }).files;
 
 /** Makes the first three files others than they were: a longer one, none, a link. */
 function tamper(): void {

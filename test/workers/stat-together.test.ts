@@ -84,7 +84,7 @@ it('a scan on several threads finds the same as on one, even if a thread dies at
   write(MANY);
   const scan = (threads?: Threads) => {
     const stat = threads === undefined ? {} : { stat: statWith(threads) };
-    const { files, ...rest } = scanDirectory(directory, { exclude: [], ...stat });
+    const { files, ...rest } = scanDirectory(directory, { globs: { include: [], exclude: [] }, ...stat });
     return { ...rest, archives: files.map(({ path, identity }) => `${path} ${nameIdentity(identity)}`) };
   };
   const alone = scan();

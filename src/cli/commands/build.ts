@@ -58,7 +58,7 @@ export const buildCommand: Command = {
       release: isReleased ? { ...publishingOptions(values, place), signers } : null,
     });
     const warnings = [...(imported?.warnings ?? []), ...result.warnings];
-    return reportBuild({ ...result, warnings }, { directory, check });
+    return reportBuild({ ...result, warnings }, { directory, check, verbose: isSet(values, 'verbose') });
   },
 };
 

@@ -1,6 +1,6 @@
 import { diff } from '../../index.js';
 import type { Command } from '../command.js';
-import { placeOf } from '../options.js';
+import { isSet, placeOf } from '../options.js';
 import { reportDiff } from '../report.js';
 import { buildOptions, withPreview } from './build.js';
 
@@ -10,6 +10,6 @@ export const diffCommand: Command = {
   run: async (values, session) => {
     const place = placeOf(values);
     const result = await diff(place.directory, buildOptions(values, { place, session }));
-    return reportDiff(result, { directory: place.directory });
+    return reportDiff(result, { directory: place.directory, verbose: isSet(values, 'verbose') });
   },
 };

@@ -19,8 +19,9 @@ export const pageCommand: Command = {
     const result = await page(place.directory, {
       template: textOf(values, 'template'),
       force: isSet(values, 'force'),
+      settings: place.settings,
       run: writingRun(values, session, { place }),
     });
-    return reportPage(result);
+    return reportPage(result, { verbose: isSet(values, 'verbose') });
   },
 };

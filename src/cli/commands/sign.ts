@@ -42,6 +42,6 @@ export const signCommand: Command = {
       coSign,
       previous: textOf(values, 'previous'),
     });
-    return reportSign(result, { directory: place.directory, coSign });
+    return reportSign(result, { directory: place.directory, coSign, verbose: isSet(values, 'verbose') });
   },
 };

@@ -1,6 +1,6 @@
 import { status } from '../../index.js';
 import type { Command } from '../command.js';
-import { placeOf } from '../options.js';
+import { isSet, placeOf } from '../options.js';
 import { reportStatus } from '../report-status.js';
 import { buildOptions, withPreview } from './build.js';
 
@@ -10,6 +10,6 @@ export const statusCommand: Command = {
   run: async (values, session) => {
     const place = placeOf(values);
     const result = await status(place.directory, buildOptions(values, { place, session }));
-    return reportStatus(result, { directory: place.directory });
+    return reportStatus(result, { directory: place.directory, verbose: isSet(values, 'verbose') });
   },
 };

@@ -1,0 +1,44 @@
+import { compareText } from './package.js';
+import { isCompanion } from './release-names.js';
+
+/**
+ * Why a file of a directory is not listed (docs/FORMAT.md §5): `kind`: nothing says that people download it; `name`:
+ * no database can hold its path; `case`: another path is the same where case does not count; `link`, `special`: it is no
+ * regular file; `unreadable`: it, or its folder, cannot be read; `new`: it came after the database was made.
+ */
+export type UncoveredReason = 'kind' | 'name' | 'case' | 'link' | 'special' | 'unreadable' | 'new';
+
+/** The reasons in words. */
+export const REASONS: Readonly<Record<UncoveredReason, string>> = {
+  kind: 'no archive, package, installer or program',
+  name: 'a name that a database cannot hold',
+  case: 'differs only in case from another',
+  link: 'a symbolic link',
+  special: 'no regular file',
+  unreadable: 'cannot be read',
+  new: 'came after the database was made',
+};
+
+/** A file that no signature covers. Bytes of its path that are no UTF-8 are written `\xNN`. */
+export interface Uncovered {
+  readonly path: string;
+  readonly reason: UncoveredReason;
+}
+
+/** What a signature does not cover, of all that lies beside the listed files. */
+export interface Coverage {
+  /** Sorted by path. */
+  readonly uncovered: readonly Uncovered[];
+  /** How many files accompany listed ones, such as their own signatures. */
+  readonly companions: number;
+}
+
+/** Sorts what a scan did not take, now that it is known what is listed. */
+export function coverageOf(rest: readonly Uncovered[], isListed: (path: string) => boolean): Coverage {
+  const missed = rest.filter(({ path }) => !isListed(path));
+  const uncovered = missed.filter(({ path, reason }) => reason !== 'kind' || !isCompanion(path, isListed));
+  return {
+    uncovered: [...uncovered].sort((a, b) => compareText(a.path, b.path)),
+    companions: missed.length - uncovered.length,
+  };
+}

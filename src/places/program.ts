@@ -1,0 +1,50 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { READ_FLAGS } from '../disk/files.js';
+
+const HEAD_BYTES = 64;
+const MACH_O = new Set(['feedface', 'feedfacf', 'cefaedfe', 'cffaedfe']);
+/** Also the beginning of Java classes, whose version, which follows, is 45 or more. */
+const MACH_O_UNIVERSAL = 'cafebabe';
+const JAVA_VERSION = 45;
+/** Where a Windows program says at which offset it has its own header. */
+const PE_OFFSET = 60;
+
+/**
+ * Whether a file is a program, whatever its name is: ELF, Mach-O, PE, or a script that begins with `#!`
+ * (docs/FORMAT.md §5). Throws the error of the system for a file that cannot be read.
+ */
+export function isProgram(path: string): boolean {
+  const fd = openSync(path, READ_FLAGS);
+  try {
+    const head = readAt(fd, 0, HEAD_BYTES);
+    return isScript(head) || isElf(head) || isMachO(head) || isPe(fd, head);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A Rust source may begin with the attribute `#![...]`. */
+function isScript(head: Buffer): boolean {
+  const text = head.toString('latin1', 0, 3);
+  return text.startsWith('#!') && text !== '#![';
+}
+
+function isElf(head: Buffer): boolean {
+  return head.toString('latin1', 0, 4) === '\x7fELF';
+}
+
+function isMachO(head: Buffer): boolean {
+  const magic = head.toString('hex', 0, 4);
+  if (MACH_O.has(magic)) return true;
+  return magic === MACH_O_UNIVERSAL && head.length >= 8 && head.readUInt32BE(4) < JAVA_VERSION;
+}
+
+function isPe(fd: number, head: Buffer): boolean {
+  if (head.toString('latin1', 0, 2) !== 'MZ' || head.length < HEAD_BYTES) return false;
+  return readAt(fd, head.readUInt32LE(PE_OFFSET), 4).toString('latin1') === 'PE\0\0';
+}
+
+function readAt(fd: number, position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  return bytes.subarray(0, readSync(fd, bytes, 0, length, position));
+}

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { coverageOf } from '../../src/model/coverage.js';
+import type { Uncovered } from '../../src/model/coverage.js';
+
+const REST: readonly Uncovered[] = [
+  { path: 'notes.txt', reason: 'kind' },
+  { path: 'a.tgz.asc', reason: 'kind' },
+  { path: 'b.tgz.asc', reason: 'kind' },
+  { path: 'SHA256SUMS', reason: 'kind' },
+  { path: 'tool', reason: 'kind' },
+  { path: 'latest', reason: 'link' },
+  { path: 'a.tgz.sig', reason: 'link' },
+];
+
+test('what is neither listed nor a companion is uncovered, in order of the paths', () => {
+  const listed = ['a.tgz', 'tool'];
+  expect(coverageOf(REST, (path) => listed.includes(path))).toEqual({
+    uncovered: [
+      { path: 'a.tgz.sig', reason: 'link' },
+      { path: 'b.tgz.asc', reason: 'kind' },
+      { path: 'latest', reason: 'link' },
+      { path: 'notes.txt', reason: 'kind' },
+    ],
+    companions: 2,
+  });
+});
