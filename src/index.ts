@@ -55,6 +55,9 @@ export type { SiteReport, AuditOptions, AuditResult } from './consume/audit.js';
 export { trustAdd } from './consume/trust.js';
 export { trustDamage, trustExport, trustList, trustRemove } from './consume/trust-list.js';
 export type { Removed, Trusted } from './consume/trust-list.js';
+export { trustAccept } from './consume/trust-accept.js';
+export type { TrustAcceptOptions, TrustAccepted } from './consume/trust-accept.js';
+export type { BrokenChain } from './consume/sources.js';
 export { trustRefresh } from './consume/trust-refresh.js';
 export type { ProposedKey, Refreshed, TrustRefreshOptions } from './consume/trust-refresh.js';
 export type {

@@ -46,16 +46,17 @@ async function carryOut({ command, values }: Chosen, outside: Outside): Promise<
   const quiet = values['quiet'] === true;
   const json = values['json'] === true;
   const progress = makeProgress(outside, { quiet: quiet || json });
-  const notices: string[] = [];
-  const print = (report: Report) => {
+  const warn = (lines: readonly string[]) => {
     progress.rest();
-    const lines = [...(report.notices ?? []), ...notices.splice(0)];
     if (!quiet) for (const line of lines) outside.stderr.write(`${line}\n`);
+  };
+  const print = (report: Report) => {
+    warn(report.notices ?? []);
     if (json && report.json !== null) outside.stdout.write(`${harmlessJson(report.json)}\n`);
     if (!json && !quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);
   };
   try {
-    const notice = (...lines: readonly string[]) => notices.push(...lines);
+    const notice = (...lines: readonly string[]) => warn(lines);
     const report = await command.run(values, { outside, progress, print, notice });
     print(report);
     return report.exitStatus;

@@ -26,6 +26,10 @@ const SETTING_OPTIONS = {
   'pack-man': { key: 'PackMan', option: { type: 'boolean', describe: 'write MD5 sums for PackMan clients' } },
   settle: { key: 'Settle', option: single('how long a file must stay unchanged before watch lists it') },
   include: { key: 'Include', option: repeated('glob of files to list, whatever their names are') },
+  mutable: {
+    key: 'Mutable',
+    option: repeated('glob of files that get other bytes by design, as latest.yml does'),
+  },
   exclude: { key: 'Exclude', option: repeated('glob of files to leave out') },
 } as const satisfies Readonly<Record<string, { key: keyof Settings; option: Options }>>;
 

@@ -1,5 +1,7 @@
 import { fileError, formatBytes, formatInstant } from '../index.js';
 import type {
+  BrokenChain,
+  TrustAccepted,
   GetResult,
   Grounds,
   ListResult,
@@ -56,6 +58,25 @@ function offerJson({ url, name, keys, threshold, maintainer, grounds }: TrustOff
     trustedBy: grounds.kind,
     via: grounds.kind === 'vouched' ? grounds.by : null,
     maintainer,
+  };
+}
+
+/** What a database does not account for. */
+export function brokenLines({ issued, before, breaks, sha256 }: BrokenChain): string[] {
+  return [
+    `the database issued ${formatInstant(issued)} does not continue the one of ${formatInstant(before)}:`,
+    ...breaks.map(({ path, message }) => `  ${harmless(path)} ${harmless(message)}`),
+    `  sha256 of the database: ${sha256}`,
+    'ask its maintainer first: whoever holds the key could have changed files without saying so',
+  ];
+}
+
+export function reportAccepted(accepted: TrustAccepted): Report {
+  const { target, sha256, issued, before, breaks } = accepted;
+  return {
+    json: { target, sha256, issued, before, breaks },
+    lines: [...brokenLines(accepted).slice(0, -1), `accepted: ${harmless(target)}`],
+    exitStatus: 0,
   };
 }
 

@@ -146,3 +146,11 @@ function fetched(
     from,
   };
 }
+
+/** What the user should know about the database, and what changed in it. */
+export function noticesOf({
+  notices,
+  changes,
+}: Pick<FetchedDatabase, 'notices' | 'changes'>): readonly string[] {
+  return [...notices, ...changes.map(({ path, message }) => `${path ?? ''}: ${message}`)];
+}

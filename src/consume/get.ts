@@ -5,7 +5,7 @@ import { shellWord } from '../model/shell.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Suspect } from './report.js';
-import { fetchThrough } from './fetch.js';
+import { fetchThrough, noticesOf } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
 import { withFindings } from './outcome.js';
 import { damagedEntry, trustedIn } from './sources.js';
@@ -90,7 +90,7 @@ async function choose(
       failures.find(({ code }) => code !== 'PACKAGE_NOT_FOUND') ?? failures[0] ?? new Error('no database')
     );
   if (choices.length === 1)
-    return { ...choice, notices: [...choice.database.notices, ...failures.flatMap(unasked)] };
+    return { ...choice, notices: [...noticesOf(choice.database), ...failures.flatMap(unasked)] };
   throw new PacksignError(
     'AMBIGUOUS',
     ['several trusted databases have it:', ...choices.map(({ database }) => `  ${placeOf(database)}`)].join(

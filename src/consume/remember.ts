@@ -1,4 +1,4 @@
-import { hashesOf } from '../model/ledger.js';
+import { chainOf } from '../model/chain.js';
 import { isEtag } from '../model/trust.js';
 import type { AcceptedNote, TrustEntry, TrustPlace, TrustStore } from '../model/trust.js';
 import { sha256Of } from '../verify/verify-database.js';
@@ -9,7 +9,7 @@ import type { KeptDatabase } from './kept-databases.js';
 import { trustedIn } from './sources.js';
 import type { Verifying, Source } from './sources.js';
 import { storedCertificates } from './stored-certificates.js';
-import { changeTrust, writeAcceptedHashes } from './trust-store.js';
+import { changeTrust, writeAcceptedChain } from './trust-store.js';
 
 export interface Decided {
   readonly bytes: Uint8Array;
@@ -50,7 +50,7 @@ export async function remember(
     outcome.isNew = accepted !== null && accepted.sha256 !== stored.accepted?.sha256;
     if (outcome.isNew && accepted !== null && database !== null) {
       // Under the lock, since what no entry refers to is swept under it.
-      writeAcceptedHashes(trust.folder, accepted.sha256, hashesOf(database.Files));
+      writeAcceptedChain(trust.folder, accepted.sha256, chainOf(database));
     }
     return { ...before, entries: before.entries.map((one) => (one === stored ? after : one)) };
   });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import type { DamagedEntry, TrustFile } from '../format/trust.js';
 import { databaseAddress, isAddress } from '../model/address.js';
+import type { Break, Chain } from '../model/chain.js';
 import { shellWord } from '../model/shell.js';
 import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -10,7 +11,7 @@ import type { Run } from '../run.js';
 import type { Accepted, Pins } from '../verify/verify-database.js';
 import { choosePins, isNaming, pinsOf } from './pins.js';
 import type { ChosenPins, PinOptions } from './pins.js';
-import { STORE_NAME, readAcceptedHashes, readBundle, readTrust } from './trust-store.js';
+import { STORE_NAME, readAcceptedChain, readBundle, readTrust } from './trust-store.js';
 
 export interface FetchOptions extends PinOptions {
   readonly run: Run;
@@ -25,6 +26,8 @@ export interface Source extends ChosenPins {
   readonly fetchesKeys: boolean;
   /** A signature file that the user named; null finds it by the hash of the database. */
   readonly signatureFile: string | null;
+  /** Reads what later databases have to continue, where `accepted` comes from a note of this machine. */
+  readonly readChain?: () => Chain;
 }
 
 /** A source with an address. */
@@ -38,6 +41,17 @@ export interface PlaceRequest {
   readonly pastCaches?: boolean;
   /** Whether to ask for certificates although they were asked for not long ago. */
   readonly keysDue?: boolean;
+  /** Asks a person whether to accept a database that does not continue the accepted one; nobody is asked if absent. */
+  readonly confirmBreaks?: (broken: BrokenChain) => Promise<boolean>;
+}
+
+/** A database that is good but for the accepted one, which it does not continue. */
+export interface BrokenChain {
+  readonly sha256: string;
+  readonly issued: Date;
+  /** `Issued` of the accepted database. */
+  readonly before: Date;
+  readonly breaks: readonly Break[];
 }
 
 /** What is read, from where, and by which pins. */
@@ -138,7 +152,7 @@ export function notTrusted(name: string): PacksignError {
   });
 }
 
-/** The last accepted database, for the checks against it. Its list of files is read only where the bytes differ. */
+/** The last accepted database, for the checks against it. Its list is read only where the bytes differ. */
 export function acceptedOf(
   { accepted }: TrustEntry,
   { trust, sha256 }: { trust: TrustPlace; sha256: string },
@@ -147,5 +161,5 @@ export function acceptedOf(
   const { issued, database } = accepted;
   const known = { issued, sha256: accepted.sha256, database };
   if (trust.kind !== 'store' || accepted.sha256 === sha256) return known;
-  return { ...known, hashes: readAcceptedHashes(trust.folder, accepted.sha256) };
+  return { ...known, chain: readAcceptedChain(trust.folder, accepted.sha256) };
 }

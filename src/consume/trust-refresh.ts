@@ -8,7 +8,7 @@ import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { addressPlace } from '../places/address.js';
 import { readOfferedKeys } from './current-keys.js';
-import { fetchThrough } from './fetch.js';
+import { fetchThrough, noticesOf } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
 import { NO_PINS, readArmored } from './pins.js';
 import { findEntry, notTrusted, withKeysOf } from './sources.js';
@@ -72,10 +72,11 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
       await pinMore(certificates.filter(isPinned), before, place);
     }
     const entry = findEntry(before.url, place) ?? before;
-    const { status, code, message, notices } = fetched;
+    const { status, code, message } = fetched;
     return {
       ...(await describe(entry, place)),
-      ...{ ok: status !== 'refused', status, code, message, notices, pinned: pin },
+      ...{ ok: status !== 'refused', status, code, message, pinned: pin },
+      notices: noticesOf(fetched),
       keysChanged: entry.certificates !== before.certificates,
       proposed: proposed.filter((key) => !isPinned(key)),
       offers: fetched.trusted?.Packsign.Trusts ?? [],

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PacksignError } from '../errors.js';
+import { decodeChain, encodeChain } from '../format/chain.js';
 import { Misfit } from '../format/misfit.js';
 import { TRUST_LIMIT_BYTES, decodeEntry, decodeTrust, encodeEntry, encodeTrust } from '../format/trust.js';
 import type { TrustFile } from '../format/trust.js';
-import { isSafePath, isSha256 } from '../model/file-entry.js';
+import type { Chain } from '../model/chain.js';
 import type { TrustEntry } from '../model/trust.js';
 import { listFolder, makeFolder, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
@@ -13,8 +14,6 @@ import type { Release } from '../disk/lock.js';
 /** The file in the user's configuration folder. */
 export const STORE_NAME = 'trust.json';
 const INVENTORY_FOLDER = 'inventory';
-/** The last line, which shows that the file is whole. */
-const INVENTORY_END = 'end\n';
 const INVENTORY_LIMIT_BYTES = 320 * 1024 * 1024;
 const LOCK_PATIENCE_MS = 10_000;
 
@@ -92,20 +91,15 @@ async function lock(folder: string): Promise<Release> {
   }
 }
 
-/** The files of an accepted database: path → SHA-256. Throws TRUST_DAMAGED if the list is not whole, FILE_UNREADABLE. */
-export function readAcceptedHashes(folder: string, sha256: string): ReadonlyMap<string, string> {
+/** What later databases have to continue. Throws TRUST_DAMAGED if the list is not whole, FILE_UNREADABLE. */
+export function readAcceptedChain(folder: string, sha256: string): Chain {
   const path = inventoryPath(folder, sha256);
-  const text = readBounded(path, INVENTORY_LIMIT_BYTES)?.toString('latin1') ?? null;
-  if (text?.endsWith(INVENTORY_END) !== true) throw damagedInventory(path, 'it is not whole');
-  const inventory = new Map<string, string>();
-  for (const [index, line] of text.slice(0, -INVENTORY_END.length).split('\n').slice(0, -1).entries()) {
-    const [hash, gap, name] = [line.slice(0, 64), line.slice(64, 66), line.slice(66)];
-    if (!isSha256(hash) || gap !== '  ' || !isSafePath(name) || inventory.has(name)) {
-      throw damagedInventory(path, `line ${index + 1} is none of ours`);
-    }
-    inventory.set(name, hash);
+  try {
+    return decodeChain(readBounded(path, INVENTORY_LIMIT_BYTES)?.toString() ?? '');
+  } catch (error) {
+    if (error instanceof Misfit) throw damagedInventory(path, error.describe());
+    throw error;
   }
-  return inventory;
 }
 
 function damagedInventory(path: string, reason: string): PacksignError {
@@ -115,15 +109,9 @@ function damagedInventory(path: string, reason: string): PacksignError {
 }
 
 /** To be called before the store refers to the list, so that no reference dangles. */
-export function writeAcceptedHashes(
-  folder: string,
-  sha256: string,
-  inventory: ReadonlyMap<string, string>,
-): void {
-  const path = inventoryPath(folder, sha256);
+export function writeAcceptedChain(folder: string, sha256: string, chain: Chain): void {
   makeFolder(join(folder, INVENTORY_FOLDER));
-  const lines = Array.from(inventory, ([name, hash]) => `${hash}  ${name}\n`);
-  writeDurably(path, Buffer.from(`${lines.join('')}${INVENTORY_END}`), { mode: 0o600 });
+  writeDurably(inventoryPath(folder, sha256), Buffer.from(encodeChain(chain)), { mode: 0o600 });
 }
 
 function inventoryPath(folder: string, sha256: string): string {

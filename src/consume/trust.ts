@@ -2,7 +2,7 @@ import { PacksignError } from '../errors.js';
 import type { DamagedEntry } from '../format/trust.js';
 import { databaseAddress, nameForAddress } from '../model/address.js';
 import type { Trust } from '../model/database.js';
-import { hashesOf } from '../model/ledger.js';
+import { chainOf } from '../model/chain.js';
 import { isTrustName } from '../model/trust.js';
 import type { Grounds, TrustEntry, TrustStore } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
@@ -16,7 +16,7 @@ import { damagedEntry, trustedIn } from './sources.js';
 import { storedCertificates } from './stored-certificates.js';
 import { chooseGrounds, examine } from './trust-grounds.js';
 import type { GroundsOptions } from './trust-grounds.js';
-import { changeTrust, writeAcceptedHashes } from './trust-store.js';
+import { changeTrust, writeAcceptedChain } from './trust-store.js';
 
 /** A run that may write a trust store. */
 export type TrustRun = Run & { readonly trust: TrustStore };
@@ -158,8 +158,7 @@ async function store(
     if (existing !== undefined) throw exists(existing);
     const suspect = damaged.find((one) => one.url === url || one.name === name);
     if (suspect !== undefined) throw damagedEntry(suspect, place);
-    if (trusted !== null && note !== null)
-      writeAcceptedHashes(place.folder, note.sha256, hashesOf(trusted.Files));
+    if (trusted !== null && note !== null) writeAcceptedChain(place.folder, note.sha256, chainOf(trusted));
     return { entries: [...others, entry], damaged };
   });
   if (note !== null && bytes !== null && signature !== null && place.cacheFolder !== null) {

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
@@ -5,12 +6,22 @@ import type { ErrorCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import { signaturePath } from '../model/layout.js';
+import { shellWord } from '../model/shell.js';
+import { breaksIn } from '../model/chain.js';
+import type { Chain } from '../model/chain.js';
+import type { Warning } from '../model/finding.js';
 import type { AcceptedNote, TrustEntry, TrustPlace } from '../model/trust.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
 import type { Read } from '../places/place.js';
 import { verifyDatabase } from '../verify/verify-database.js';
-import type { CheckedSignature, Pins, TrustedDatabase, Verdict } from '../verify/verify-database.js';
+import type {
+  Accepted,
+  CheckedSignature,
+  Pins,
+  TrustedDatabase,
+  Verdict,
+} from '../verify/verify-database.js';
 import { currentKeys } from './current-keys.js';
 import type { CurrentKeys } from './current-keys.js';
 import { pinsOf, readArmored } from './pins.js';
@@ -46,6 +57,8 @@ export interface PlaceVerdict {
   /** Where the maintainer wants to hear of trouble, as the last accepted database says. */
   readonly notify: string | null;
   readonly notices: readonly string[];
+  /** What changed since the accepted database under the same name. */
+  readonly changes: readonly Warning[];
 }
 
 const REREADS = 3;
@@ -163,30 +176,55 @@ async function decide(
   }
   const pins = source.pins === 'beside' ? pinsOf(keys.certificates) : source.pins;
   const { entry } = source;
-  const verdictBy = async (by: Deciding): Promise<Verdict> =>
+  const verdictBy = async (by: Deciding, accepted = acceptedBy(by, verifying, sha256)): Promise<Verdict> =>
     await verifyDatabase(
       { bytes, content, signature, certificates: by.certificates },
       {
-        pins: by.pins,
-        now: request.run.now,
-        accepted:
-          by.entry === null ? source.accepted : acceptedOf(by.entry, { trust: request.run.trust, sha256 }),
-        url: source.url,
+        ...{ pins: by.pins, now: request.run.now, accepted, url: source.url },
         byHand: source.signatureFile !== null,
       },
     );
+  const judge = async (by: Deciding): Promise<Verdict> => {
+    const verdict = await verdictBy(by);
+    const accepted = acceptedBy(by, verifying, sha256);
+    if (verdict.code !== 'HISTORY_BROKEN' || accepted === null) return verdict;
+    const { chain = null, ...order } = accepted;
+    return await confirmed({ verdict, chain, order }, await verdictBy(by, order), request);
+  };
   const etag = place.database === source.url ? obtained.etag : null;
-  const decided = { bytes, signature, etag, keys, verdict: await verdictBy({ ...keys, pins, entry }) };
+  const decided = { bytes, signature, etag, keys, verdict: await judge({ ...keys, pins, entry }) };
   const verdict = await remember(decided, verifying, async (stored) => {
     const merged = await mergedKeys(stored, keys, request.run.trust);
     return { keys: merged, verdict: await verdictBy({ ...merged, pins: stored, entry: stored }) };
   });
   const answer: PlaceVerdict = {
-    ...{ ...common(source), ...answerOf(verdict, entry), signature, etag, notices: keys.notices },
+    ...{ ...common(source), ...answerOf(verdict, verifying), signature, etag, notices: keys.notices },
     fingerprints: pins.fingerprints,
     bytes: verdict.database === null ? null : bytes,
   };
   return source.pins === 'beside' && verdict.database !== null ? unproven(answer) : answer;
+}
+
+/** The last accepted database. What it listed is read only where the bytes differ. */
+function acceptedBy({ entry }: Deciding, { source, request }: Verifying, sha256: string): Accepted | null {
+  if (entry !== null) return acceptedOf(entry, { trust: request.run.trust, sha256 });
+  const { accepted, readChain } = source;
+  if (accepted === null || readChain === undefined || accepted.sha256 === sha256) return accepted;
+  return { ...accepted, chain: readChain() };
+}
+
+/** The verdict apart from the broken chain, if a person accepts that. Throws NOT_CONFIRMED. */
+async function confirmed(
+  { verdict, chain, order }: { verdict: Verdict; chain: Chain | null; order: Accepted },
+  otherwise: Verdict,
+  { confirmBreaks }: PlaceRequest,
+): Promise<Verdict> {
+  if (confirmBreaks === undefined || chain === null || otherwise.database === null) return verdict;
+  const { database, sha256 } = otherwise;
+  const before = order.issued;
+  const breaks = breaksIn(database, { issued: before, chain });
+  if (await confirmBreaks({ sha256, issued: database.Packsign.Issued, before, breaks })) return otherwise;
+  throw new PacksignError('NOT_CONFIRMED', 'the database of before stays the accepted one');
 }
 
 /** What a verdict depends on beside the bytes. */
@@ -210,22 +248,25 @@ function unproven(answer: PlaceVerdict): PlaceVerdict {
 }
 
 function answerOf(
-  { status, code, message, sha256, signatures, database }: Verdict,
-  entry: TrustEntry | null,
+  { status, code, message, sha256, signatures, database, changes }: Verdict,
+  { place, source: { entry } }: Verifying,
 ) {
+  const wayOut = `; if its maintainer says that it is meant so: packsign trust accept ${shellWord(entry?.name ?? dirname(place.database))}`;
   const hasVanished = code === 'SIGNATURE_MISSING' && entry?.accepted != null;
   return {
-    ...{ status, code, sha256, signatures, listed: database, trusted: database },
+    ...{ status, code, sha256, signatures, changes, listed: database, trusted: database },
     message: hasVanished
       ? 'the last accepted database was signed, and these bytes have no signature'
-      : message,
+      : code === 'HISTORY_BROKEN'
+        ? `${message}${wayOut}`
+        : message,
     notify: database === null ? (entry?.accepted?.notify ?? null) : (database.Packsign.Notify ?? null),
   };
 }
 
 const NOTHING_FOUND = {
   ...{ sha256: null, etag: null, signature: null, bytes: null, listed: null, trusted: null },
-  ...{ signatures: [], notify: null, notices: [] },
+  ...{ signatures: [], notify: null, notices: [], changes: [] },
 } as const;
 
 function common({ entry, pins, pinnedBy }: Source) {

@@ -7,7 +7,7 @@ import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
 import { openNetwork } from '../net/transport.js';
 import { directoryPlace } from '../places/directory.js';
-import { readNote } from '../published/notes.js';
+import { readNote, readNoteChain } from '../published/notes.js';
 import type { PublisherNote } from '../published/notes.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
@@ -17,8 +17,9 @@ import { fetchThrough } from './fetch.js';
 import { isAccepted, withFindings } from './outcome.js';
 import type { Decision, Tolerance } from './outcome.js';
 import { choosePins, isNaming } from './pins.js';
+import type { PinOptions } from './pins.js';
 import { findEntry } from './sources.js';
-import type { FetchOptions } from './sources.js';
+import type { FetchOptions, Source } from './sources.js';
 import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
 
@@ -97,6 +98,23 @@ async function verifyLocal(
   const { run } = options;
   const database = isDirectory ? join(target, DATABASE_NAME) : target;
   const note = isDirectory ? noteOf(target, options) : null;
+  const source = await localSource(note, { ...options, isDirectory });
+  const answer = await verifyPlace(directoryPlace(database), source, { run });
+  const warnings = note === null ? [] : await lostFiles(target, answer.sha256);
+  const compares = answer.listed !== null && isDirectory && options.files !== false;
+  const compared = compares ? await compareDirectory(target, answer.listed, run) : NOTHING_CHECKED;
+  return verified({ answer, database }, options, { ...compared, warnings });
+}
+
+/** A directory or a file, under the keys that the user named, else those of this machine's note. */
+export async function localSource(
+  note: PublisherNote | null,
+  {
+    isDirectory,
+    run,
+    ...options
+  }: PinOptions & Pick<VerifyOptions, 'signatureFile' | 'run'> & { isDirectory: boolean },
+): Promise<Source> {
   const chosen = await choosePins({ named: options, note, beside: isDirectory });
   const source = {
     ...chosen,
@@ -105,11 +123,9 @@ async function verifyLocal(
     fetchesKeys: true,
     signatureFile: options.signatureFile,
   };
-  const answer = await verifyPlace(directoryPlace(database), source, { run });
-  const warnings = note === null ? [] : await lostFiles(target, answer.sha256);
-  const compares = answer.listed !== null && isDirectory && options.files !== false;
-  const compared = compares ? await compareDirectory(target, answer.listed, run) : NOTHING_CHECKED;
-  return verified({ answer, database }, options, { ...compared, warnings });
+  const { notesFolder } = run;
+  if (note === null || notesFolder === null) return source;
+  return { ...source, readChain: () => readNoteChain(notesFolder, note) };
 }
 
 /** What this machine noted of the directory. A damaged note does not matter where the user names the keys. */
@@ -148,7 +164,7 @@ function verified(
     path: null,
     message: notice,
   }));
-  const warnings = [...uncertain, ...looked.warnings];
+  const warnings = [...uncertain, ...answer.changes, ...looked.warnings];
   const decision = withFindings(answer, looked.findings, tolerance);
   const { status, code, message } = decision;
   const decided = { ok: isAccepted(decision, tolerance), status, code, message, database, sha256, trusted };

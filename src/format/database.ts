@@ -1,23 +1,15 @@
 import { PacksignError } from '../errors.js';
 import { FILE_LIMIT, defectOfPath, findConflict, foldPath, isSha256 } from '../model/file-entry.js';
-import type { FileEntry, FileEntries } from '../model/file-entry.js';
+import type { FileEntry } from '../model/file-entry.js';
 import { DATABASE_LIMIT_BYTES, FORMAT } from '../model/database.js';
 import type { Database, Packsign, Signers, Trust, Withdrawal } from '../model/database.js';
+import { changeWithoutReason, defectOfHistory } from '../model/history-rules.js';
 import { comparePackages } from '../model/package.js';
 import type { Package, Prerequisite } from '../model/package.js';
 import { isPlainWord } from '../model/text.js';
 import { plainReader, takingPlain } from './plain.js';
 import { decodePlist } from './decode-plist.js';
 import type { PlainLists } from './decode-plist.js';
-import {
-  arrayLines,
-  dictLines,
-  encodeDocument,
-  encodeKey,
-  encodeValue,
-  entryWriter,
-} from './encode-plist.js';
-import type { Lines } from './encode-plist.js';
 import { Misfit } from './misfit.js';
 import { PLAIN_TEXT } from './plist.js';
 import type { PlistDict } from './plist.js';
@@ -36,11 +28,9 @@ import {
   required,
   text,
 } from './shape.js';
-import type { Field, Fields, Shape } from './shape.js';
-import { stayedLines } from './stayed.js';
-import type { Copied, EntryTexts } from './stayed.js';
+import type { Shape } from './shape.js';
 
-const STRICT = { ordered: true, unknown: refuseUnknown } as const;
+export const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 
 const plainWord = text(
   (value) => (isPlainWord(value) ? null : 'expected printable ASCII without spaces'),
@@ -85,7 +75,15 @@ export const PACKAGE_FIELDS = {
 
 const packageShape = takingPlain(record<Package>(PACKAGE_FIELDS, STRICT));
 
-const FILE_FIELDS = {
+const mutable: Shape<true> = {
+  read: (value) => {
+    if (value !== true) throw new Misfit('expected true, or nothing');
+    return value;
+  },
+  write: (value) => value,
+};
+
+export const FILE_FIELDS = {
   Name: optional(plainWord),
   Version: optional(plainWord),
   Flavor: optional(plainWord),
@@ -95,6 +93,7 @@ const FILE_FIELDS = {
   Size: required(integer),
   SHA256: required(sha256),
   Since: required(date),
+  Mutable: optional(mutable),
   Yanked: optional(text()),
 } as const;
 
@@ -162,7 +161,7 @@ const packagesShape = checked(listOf(packageShape), (packages) =>
     : 'packages must be sorted',
 );
 
-const TOP_FIELDS = {
+export const TOP_FIELDS = {
   Version: required(text()),
   Maintainer: optional(filled),
   Description: required(text()),
@@ -172,14 +171,13 @@ const TOP_FIELDS = {
   Packsign: required(packsignShape),
 } as const;
 
-const databaseShape = record<Database>(TOP_FIELDS, STRICT);
+/** A database that waits for a signature, whose bytes may have changed without a reason yet. */
+const draftShape = checked(record<Database>(TOP_FIELDS, STRICT), defectOfHistory);
 
-/**
- * All but the two long lists, whose entries `topLines` writes one by one. What only writes is marked as pure, so that a
- * bundle that only reads leaves it out.
- */
-const { Packages: _packages, Files: _files, ...HEAD_FIELDS } = TOP_FIELDS;
-const headShape = /* @__PURE__ */ record<Omit<Database, 'Packages' | 'Files'>>(HEAD_FIELDS, STRICT);
+const databaseShape = checked(draftShape, (database) => {
+  const path = changeWithoutReason(database);
+  return path === null ? null : `${path} has changed, and its history gives no reason`;
+});
 
 /** Nearly all of a large database is plain. */
 const PLAIN_LISTS: PlainLists = new Map([
@@ -193,6 +191,18 @@ const PLAIN_LISTS: PlainLists = new Map([
  * Only the time depends on `plain`, which tests leave out.
  */
 export function decodeDatabase(bytes: Uint8Array, plain: PlainLists = PLAIN_LISTS): Database {
+  return decode(bytes, databaseShape, plain);
+}
+
+/**
+ * The same for a database that waits for a signature: bytes that changed without a reason are `changedBytes`, which says
+ * more about them.
+ */
+export function decodeDraft(bytes: Uint8Array): Database {
+  return decode(bytes, draftShape, PLAIN_LISTS);
+}
+
+function decode(bytes: Uint8Array, shape: Shape<Database>, plain: PlainLists): Database {
   if (bytes.length > DATABASE_LIMIT_BYTES) {
     throw new PacksignError(
       'DATABASE_TOO_LARGE',
@@ -202,7 +212,7 @@ export function decodeDatabase(bytes: Uint8Array, plain: PlainLists = PLAIN_LIST
   const document = decodePlist(bytes, plain);
   refuseLaterFormat(document);
   try {
-    return databaseShape.read(document);
+    return shape.read(document);
   } catch (error) {
     if (error instanceof Misfit) {
       throw new PacksignError(
@@ -226,162 +236,6 @@ function refuseLaterFormat(document: PlistDict): void {
     );
   }
 }
-
-/** A database and its canonical bytes. */
-export interface Upon {
-  readonly database: Database;
-  readonly bytes: Uint8Array;
-}
-
-/**
- * The canonical bytes of a database (docs/FORMAT.md §2). `decodeDatabase` gives the same value back. Copies entries
- * that are the same objects in another database from its bytes, which changes only the time.
- */
-export function encodeDatabase(database: Database, upon: Upon | null = null): Buffer {
-  return encodeDocument(dictLines(topLines(database, upon), 1), likelyBytes(database, upon));
-}
-
-/** Generous estimates for an entry, and for all that is not an entry. */
-const ENTRY_BYTES = 640;
-const HEAD_BYTES = 64 * 1024;
-
-function likelyBytes(database: Database, upon: Upon | null): number {
-  const before = upon === null ? 0 : countEntries(upon.database);
-  const added = Math.max(0, countEntries(database) - before);
-  return (upon?.bytes.length ?? 0) + ENTRY_BYTES * added + HEAD_BYTES;
-}
-
-function countEntries({ Packages, Files }: Database): number {
-  return Packages.length + Files.size;
-}
-
-/** How many entries are handed on at once. */
-const WRITTEN_ENTRIES = 256;
-
-/** The lines of every top-level key and its value, in order. */
-function* topLines(database: Database, upon: Upon | null): Generator<Lines> {
-  const { Packages, Files, ...rest } = database;
-  const head = headShape.write(rest) as PlistDict;
-  const base = upon === null ? null : { ...upon.database, copied: { bytes: bufferOf(upon.bytes), at: 0 } };
-  for (const key of Object.keys(TOP_FIELDS)) {
-    const value = head.get(key);
-    const isHere = value !== undefined || key === 'Packages' || key === 'Files';
-    if (isHere) yield encodeKey(key, 2);
-    if (value !== undefined) yield encodeValue(value, 2);
-    else if (key === 'Packages') yield* arrayLines(packageLines(Packages, base), 2);
-    else if (key === 'Files') yield* dictLines(fileLines(Files, base), 2);
-  }
-}
-
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** The database to write upon. */
-interface Base extends Pick<Database, 'Packages' | 'Files'> {
-  readonly copied: Copied;
-}
-
-function packageLines(packages: readonly Package[], base: Base | null): Iterable<Lines> {
-  const list = packageTexts(packages);
-  if (base === null) return freshLines(list);
-  const { Packages: before, copied } = base;
-  return stayedLines(
-    {
-      ...list,
-      before: { ...packageTexts(before), opening: `${encodeKey('Packages', 2)}\n    <array>\n` },
-      isSame: (index, other) => packages[index] === before[other],
-      isGone: (other, index) => comparePackages(at(before, other), at(packages, index)) < 0,
-      canBeAlike: (one, other) => comparePackages(at(before, one), at(before, other)) === 0,
-    },
-    copied,
-  );
-}
-
-function packageTexts(packages: readonly Package[]): EntryTexts {
-  return { length: packages.length, textOf: (index) => writePackage(at(packages, index)) };
-}
-
-function fileLines(files: FileEntries, base: Base | null): Iterable<Lines> {
-  const next = fileTexts(files);
-  if (base === null) return freshLines(next);
-  const before = fileTexts(base.Files);
-  return stayedLines(
-    {
-      ...next,
-      before: { ...before, opening: `${encodeKey('Files', 2)}\n    <dict>\n` },
-      isSame: (index, other) =>
-        next.entries[index] === before.entries[other] && next.paths[index] === before.paths[other],
-      isGone: (other, index) => at(before.paths, other) < at(next.paths, index),
-      canBeAlike: () => false,
-    },
-    base.copied,
-  );
-}
-
-function fileTexts(
-  files: FileEntries,
-): EntryTexts & { readonly paths: readonly string[]; readonly entries: readonly FileEntry[] } {
-  const paths = [...files.keys()];
-  const entries = [...files.values()];
-  const textOf = (index: number) =>
-    `${encodeKey(at(paths, index), 3)}\n${writeFileEntry(at(entries, index))}`;
-  return { length: files.size, paths, entries, textOf };
-}
-
-function* freshLines({ length, textOf }: EntryTexts): Generator<string> {
-  for (let from = 0; from < length; from += WRITTEN_ENTRIES) {
-    const texts: string[] = [];
-    const end = Math.min(from + WRITTEN_ENTRIES, length);
-    for (let index = from; index < end; index += 1) texts.push(textOf(index));
-    yield texts.join('\n');
-  }
-}
-
-/** An item that exists. */
-function at<T>(items: readonly T[], index: number): T {
-  return items[index] as T;
-}
-
-/** Entries are on the third level. */
-function writerOf<T>(fields: Fields<T>, valuesOf: (entry: T) => readonly unknown[]): (entry: T) => string {
-  const names = Object.keys(fields) as (keyof T & string)[];
-  return entryWriter<T>(
-    names.map((name) => ({ name, valueOf: (fields[name] as Field<unknown>).shape.write })),
-    3,
-    valuesOf,
-  );
-}
-
-/** In the order of `PACKAGE_FIELDS`. */
-const writePackage = /* @__PURE__ */ writerOf<Package>(PACKAGE_FIELDS, (entry) => [
-  entry.Name,
-  entry.Version,
-  entry.Flavor,
-  entry.Description,
-  entry['Home-page'],
-  entry['Download-URL'],
-  entry.MD5Sum,
-  entry['Install-test'],
-  entry.Prerequisites,
-  entry['Install-command'],
-  entry['Pre-install-command'],
-  entry['Post-install-command'],
-  entry['User-install-skips'],
-  entry['Systemwide-only'],
-]);
-
-/** In the order of `FILE_FIELDS`. */
-const writeFileEntry = /* @__PURE__ */ writerOf<FileEntry>(FILE_FIELDS, (entry) => [
-  entry.Name,
-  entry.Version,
-  entry.Flavor,
-  entry.Platform,
-  entry.Size,
-  entry.SHA256,
-  entry.Since,
-  entry.Yanked,
-]);
 
 function complainOfPath(path: string, before: string | null): string | null {
   const defect = defectOfPath(path);

@@ -76,6 +76,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     Settle: optional(duration),
     Include: optional(listOf(plain)),
     Exclude: optional(listOf(plain)),
+    Mutable: optional(listOf(plain)),
     Trusts: optional(
       listOf(
         record<TrustSetting>(

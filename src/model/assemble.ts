@@ -29,6 +29,8 @@ export interface AssembleContext {
   readonly maintainer: string | null;
   readonly signers: Signers | null;
   readonly issued: Date;
+  /** Whether the maintainer says that a file gets other bytes by design. */
+  readonly isMutable?: ((path: string) => boolean) | undefined;
   /** File path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
   /** Paths to leave alone, while nobody is at the keyboard: published entries stay, and new files stay out. */
@@ -77,7 +79,7 @@ function recall({ observed, entries }: Found): (file: FileFacts) => Entry | null
 
 /** Finds the entry of a file. */
 function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
-  const { settings, published, issued, rename = false } = context;
+  const { settings, published, issued, isMutable = () => false, rename = false } = context;
   const before = recall(lastFound.get(settings) ?? NOTHING_FOUND);
   const publishedPackage = packageFinder(published?.Packages ?? []);
   const vouchedEntry = vouchedFinder(context);
@@ -90,7 +92,11 @@ function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
     if (last !== null && last.file === listed) return last;
     const isSame = listed?.SHA256 === observed.sha256;
     const since = sinceOf(listed, observed.sha256, issued);
-    const entry = describeFile(observed, settings, { since, naming: isSame && !rename ? listed : null });
+    const entry = describeFile(observed, settings, {
+      since,
+      naming: isSame && !rename ? listed : null,
+      isMutable: isMutable(observed.path),
+    });
     if (listed === undefined) return entry;
     return {
       file: asPublished(listed, entry.file),
@@ -113,7 +119,7 @@ function vouchedFinder({
   published?.Packages.forEach((entry) => packages.set(entry['Download-URL'], entry));
   return ({ path, size, sha256 }, file) => {
     if (!vouched.isVouched(path) || file.SHA256 !== sha256 || file.Size !== size) return null;
-    const isPackage = isNamed(file) && file.Yanked === undefined;
+    const isPackage = isNamed(file) && file.Yanked === undefined && file.Mutable === undefined;
     const entry = isPackage ? packages.get(downloadUrl(path, settings)) : null;
     if (entry === undefined) return null;
     return { file, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
@@ -267,7 +273,7 @@ function duplicates(files: ReadonlyMap<string, FileEntry>): Warning[] {
   const seen = new Map<string, string>();
   const warnings: Warning[] = [];
   files.forEach((entry, path) => {
-    if (!isNamed(entry) || entry.Yanked !== undefined) return;
+    if (!isNamed(entry) || entry.Yanked !== undefined || entry.Mutable === true) return;
     const { Name, Version, Flavor, Platform = wheelTags(path) } = entry;
     const key = `${Name} ${Version} ${Flavor} ${Platform}`;
     const twin = seen.get(key);

@@ -2,7 +2,7 @@ import type { FileEntry } from './file-entry.js';
 import { compareFiles } from './file-difference.js';
 import type { FileDifference, Replaced } from './file-difference.js';
 import type { Database, Packsign } from './database.js';
-import { isAccountedFor } from './ledger.js';
+import { reasonFor } from './ledger.js';
 import { addressOf, byAddress, comparePackages, EXECUTABLE_KEYS } from './package.js';
 import type { Package } from './package.js';
 
@@ -39,7 +39,7 @@ export function diffDatabases(published: Database | null, next: Database): Diffe
     withdrawn,
     changed: replaced
       .filter((pair) => pair.before.SHA256 !== pair.after.SHA256)
-      .map((pair) => ({ ...pair, reason: reasonFor(pair, published, next) })),
+      .map((pair) => ({ ...pair, reason: reasonFor(pair.path, published, next) })),
     metadata: [
       ...replaced.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),
       ...changedPseudoPackages(published, next),
@@ -60,14 +60,8 @@ export const NO_DIFFERENCE: Difference = {
   executable: [],
 };
 
-function reasonFor({ path, before }: Replaced, published: Database | null, next: Database): string | null {
-  if (published === null || !isAccountedFor(path, published, next)) return null;
-  const records = next.Packsign.History?.get(path) ?? [];
-  return records.findLast(({ SHA256 }) => SHA256 === before.SHA256)?.Reason ?? null;
-}
-
-function naming({ Name, Version, Flavor, Yanked }: FileEntry): Record<string, unknown> {
-  return { Name, Version, Flavor, Yanked };
+function naming({ Name, Version, Flavor, Mutable, Yanked }: FileEntry): Record<string, unknown> {
+  return { Name, Version, Flavor, Mutable, Yanked };
 }
 
 function changedPackages(published: readonly Package[], next: readonly Package[]): readonly ChangedValue[] {

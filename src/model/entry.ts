@@ -20,7 +20,7 @@ export interface FileFacts {
 /** What one file adds to both lists of a database. */
 export interface Entry {
   readonly file: FileEntry;
-  /** Null for a file that is yanked, or has no name and version. */
+  /** Null for a file that is yanked or mutable, or has no name and version. */
   readonly package: Package | null;
   readonly warnings: readonly Warning[];
 }
@@ -37,15 +37,21 @@ export interface Listed {
   readonly since: Date;
   /** How they are called in the published database, which stays unless the settings say otherwise; null if not there. */
   readonly naming: Naming | null;
+  /** Whether it gets other bytes by design. */
+  readonly isMutable: boolean;
 }
 
 /** Makes the entries of one file (docs/FORMAT.md §4 and §5). */
-export function describeFile(observed: FileFacts, settings: Settings, { since, naming }: Listed): Entry {
+export function describeFile(observed: FileFacts, settings: Settings, listed: Listed): Entry {
   const { path } = observed;
-  const base = naming ?? namingOf(observed);
+  const base = listed.naming ?? namingOf(observed);
   const override = overrideOf(path, base.Name ?? null, settings);
   const { Name = base.Name, Version = base.Version, Yanked } = override;
-  const bytes = { Size: observed.size, SHA256: observed.sha256, Since: since };
+  const { since: Since, isMutable } = listed;
+  const bytes = {
+    ...{ Size: observed.size, SHA256: observed.sha256, Since },
+    ...(isMutable ? { Mutable: true as const } : NOTHING),
+  };
   const yank = Yanked === undefined ? NOTHING : { Yanked };
   const warnings = warningsOf(observed, override);
   if (Name === undefined || Version === undefined)
@@ -53,6 +59,7 @@ export function describeFile(observed: FileFacts, settings: Settings, { since, n
   const Flavor = override.Flavor ?? base.Flavor ?? flavorOf(observed);
   const { Platform } = base;
   const file = { Name, Version, Flavor, ...(Platform === undefined ? NOTHING : { Platform }), ...bytes };
+  if (isMutable) return { file: { ...file, ...yank }, package: null, warnings };
   return Yanked === undefined
     ? { file, package: packageOf(observed, { file, override, settings }), warnings }
     : { file: { ...file, Yanked }, package: null, warnings };

@@ -14,6 +14,8 @@ export interface FileEntry {
   readonly SHA256: string;
   /** `Issued` of the database that first lists these bytes (again) under this path. */
   readonly Since: Date;
+  /** Whether the file gets other bytes under its path by design, which need no record. */
+  readonly Mutable?: true;
   /** Why nobody should use the file any more; it stays listed and verifiable. */
   readonly Yanked?: string;
 }

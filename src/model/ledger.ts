@@ -1,10 +1,9 @@
+import { PacksignError } from '../errors.js';
 import type { FileEntry, FileEntries } from './file-entry.js';
 import { compareFiles } from './file-difference.js';
 import type { Database, History, Withdrawal } from './database.js';
 import type { Warning } from './finding.js';
-
-/** File path → SHA-256 of its current bytes. */
-export type Hashes = ReadonlyMap<string, string>;
+import { RECORD_LIMIT, foldedFinder, isOther } from './history-rules.js';
 
 export interface LedgerOptions {
   /** `Issued` of the new database. */
@@ -13,40 +12,89 @@ export interface LedgerOptions {
   readonly allowed: ReadonlyMap<string, string>;
 }
 
+/** Bytes that a path held, and that the next database has to record. */
+interface Ending {
+  readonly path: string;
+  readonly sha256: string;
+  /** The listed path that now has other bytes, or bytes that may change, so that a reason is due; else null. */
+  readonly changed: string | null;
+}
+
+const NO_RECORDS: readonly Withdrawal[] = [];
+
 /**
- * Continues `History`. Adds files that are gone, and files that changed with the maintainer's reason; any other change is
- * a warning that stops publication (docs/FORMAT.md §6, immutability; threat T14).
+ * Continues `History`. Records what is gone, and what changed with the maintainer's reason; any other change is a warning
+ * that stops publication (docs/FORMAT.md §6, immutability; threats T14, T33). Throws SETTINGS_INVALID for more records
+ * than a database may have.
  */
 export function carryHistory(
   published: Database | null,
   files: FileEntries,
   { issued, allowed }: LedgerOptions,
 ): { readonly history: History; readonly warnings: readonly Warning[] } {
-  const before: History = published?.Packsign.History ?? new Map<string, never>();
+  const before = historyOf(published);
   const history = new Map<string, readonly Withdrawal[]>(before);
   const warnings: Warning[] = [];
-  const { added, withdrawn, replaced } = compareFiles(published?.Files, files);
-  const withdraw = (path: string, SHA256: string) => {
-    const reason = allowed.get(path);
-    const record = { SHA256, Until: issued, ...(reason === undefined ? {} : { Reason: reason }) };
-    history.set(path, [...(history.get(path) ?? []), record]);
-  };
-  for (const path of withdrawn) withdraw(path, published?.Files.get(path)?.SHA256 ?? '');
-  for (const { path, before: listed, after } of replaced) {
-    if (after.SHA256 === listed.SHA256) continue;
-    if (allowed.has(path)) withdraw(path, listed.SHA256);
-    else warnings.push(bytesChanged(path, listed.SHA256, after.SHA256));
+  for (const { path, sha256, changed } of endings(published, files)) {
+    const reason = allowed.get(path) ?? allowed.get(changed ?? '');
+    if (changed !== null && reason === undefined) {
+      warnings.push(bytesChanged(changed, sha256, files.get(changed)));
+      continue;
+    }
+    const record = { SHA256: sha256, Until: issued, ...(reason === undefined ? {} : { Reason: reason }) };
+    history.set(path, [...(before.get(path) ?? NO_RECORDS), record]);
   }
-  for (const path of added) {
-    const now = files.get(path)?.SHA256 ?? '';
-    const records = before.get(path) ?? [];
-    const newest = records.at(-1);
-    if (newest === undefined || newest.SHA256 === now) continue;
-    const reason = allowed.get(path);
-    if (reason === undefined) warnings.push(bytesChanged(path, newest.SHA256, now));
-    else history.set(path, [...records.slice(0, -1), { ...newest, Reason: reason }]);
-  }
+  if (history.size > 0) requireFew(history);
   return { history: sortedByPath(history), warnings };
+}
+
+function requireFew(history: History): void {
+  let count = 0;
+  for (const records of history.values()) count += records.length;
+  if (count <= RECORD_LIMIT) return;
+  throw new PacksignError(
+    'SETTINGS_INVALID',
+    `more than the ${RECORD_LIMIT} records of former files that a database may have`,
+    { hint: 'list files that are replaced all the time under one name, with "Mutable" in packsign.json' },
+  );
+}
+
+function historyOf(database: Database | null): History {
+  return database?.Packsign.History ?? new Map<string, never>();
+}
+
+/** What the database after `published` has to record, by what it lists: at most one record for each path. */
+function* endings(published: Database | null, files: FileEntries): Generator<Ending> {
+  if (published === null) return;
+  const { added, withdrawn, replaced } = compareFiles(published.Files, files);
+  const before = historyOf(published);
+  if (before.size + withdrawn.length + replaced.length === 0) return;
+  const listedAs = foldedFinder(files);
+  const other = (path: string, sha256: string): string | null => {
+    const listed = listedAs(path);
+    return listed !== null && isOther({ SHA256: sha256 }, files.get(listed)) ? listed : null;
+  };
+  for (const path of withdrawn) {
+    const listed = published.Files.get(path);
+    if (listed === undefined || listed.Mutable === true) continue;
+    yield { path, sha256: listed.SHA256, changed: other(path, listed.SHA256) };
+  }
+  for (const { path, before: listed, after } of replaced) {
+    if (listed.Mutable !== true && isOther(listed, after))
+      yield { path, sha256: listed.SHA256, changed: path };
+  }
+  const isAdded = new Set(added);
+  for (const [path, records] of before) {
+    // If it was listed, what it listed counts.
+    if (published.Files.has(path) && published.Files.get(path)?.Mutable !== true) continue;
+    const newest = records.at(-1);
+    const changed = newest === undefined ? null : other(path, newest.SHA256);
+    if (newest === undefined || changed === null) continue;
+    const isMutable = files.get(changed)?.Mutable === true;
+    // An old reason lets bytes become mutable. It is none for a file that appears with other bytes again.
+    const isDue = newest.Reason === undefined || (isAdded.has(changed) && !isMutable);
+    if (isDue) yield { path, sha256: newest.SHA256, changed };
+  }
 }
 
 /** When these bytes were first listed (again) under their path: the published date, or else this database's. */
@@ -55,53 +103,100 @@ export function sinceOf(listed: FileEntry | undefined, sha256: string, issued: D
 }
 
 /**
- * Paths whose bytes a database changes without giving a reason: the bytes differ from those listed, or from the last
- * listed before, and no new record says so.
+ * Paths whose bytes a database changes, or lets change, without giving a reason: no new record says so, dated as the
+ * database is.
  */
 export function changedBytes(published: Database | null, next: Database): readonly string[] {
-  if (published === null) return [];
-  const { added, replaced } = compareFiles(published.Files, next.Files);
-  return [...replaced.map(({ path }) => path), ...added].filter(
-    (path) => !isAccountedFor(path, published, next),
+  const paths: string[] = [];
+  for (const ending of endings(published, next.Files)) {
+    if (ending.changed !== null && !isRecorded(ending, published, next)) paths.push(ending.changed);
+  }
+  return [...new Set(paths)];
+}
+
+function isRecorded({ path, sha256, changed }: Ending, published: Database | null, next: Database): boolean {
+  const { Issued } = next.Packsign;
+  return addedRecords(path, published, next).some(
+    ({ SHA256, Until, Reason }) =>
+      SHA256 === sha256 && Until.getTime() === Issued.getTime() && (changed === null || Reason !== undefined),
   );
 }
 
-/** Whether the bytes of a path are unchanged, or the database gives a reason. */
-export function isAccountedFor(path: string, published: Database, next: Database): boolean {
-  const now = next.Files.get(path)?.SHA256;
-  const listed = published.Files.get(path);
-  const before = published.Packsign.History?.get(path) ?? [];
-  const records = next.Packsign.History?.get(path) ?? [];
-  if (listed !== undefined) {
-    // Only a new record counts: an old one may be about an earlier replacement of the same bytes.
-    const added = records.slice(before.length);
-    return listed.SHA256 === now || added.some(({ SHA256 }) => SHA256 === listed.SHA256);
-  }
-  const newest = before.at(-1);
-  if (newest === undefined || newest.SHA256 === now) return true;
-  const record = records.at(-1);
-  return record?.SHA256 === newest.SHA256 && record.Reason !== undefined && record.Reason !== newest.Reason;
+/** Only a new record counts: an old one may be about an earlier replacement of the same bytes. */
+function addedRecords(path: string, published: Database | null, next: Database): readonly Withdrawal[] {
+  const kept = keptRecords(path, published, next);
+  return (next.Packsign.History?.get(path) ?? NO_RECORDS).slice(kept.length);
 }
 
-/** Paths whose records a database drops: History must only grow. */
+/** The reason that a database gives for the change of a path; null if it gives none. */
+export function reasonFor(path: string, published: Database | null, next: Database): string | null {
+  return addedRecords(path, published, next).at(-1)?.Reason ?? null;
+}
+
+/** Paths whose records a database drops, alters or invents: it must only add what `endings` says. */
 export function lostHistory(published: Database | null, next: Database): readonly string[] {
-  const before = published?.Packsign.History ?? new Map<string, readonly Withdrawal[]>();
-  return Array.from(before.keys()).filter((path) => {
-    const kept = next.Packsign.History?.get(path) ?? [];
-    return (before.get(path) ?? []).some(({ SHA256 }, index) => kept[index]?.SHA256 !== SHA256);
+  const due = new Map<string, Ending>();
+  for (const ending of endings(published, next.Files)) due.set(ending.path, ending);
+  const before = historyOf(published);
+  const after = historyOf(next);
+  const paths = new Set([...before.keys(), ...after.keys(), ...due.keys()]);
+  return Array.from(paths).filter((path) => {
+    const ending = due.get(path);
+    const kept = keptRecords(path, published, next);
+    const records = after.get(path) ?? NO_RECORDS;
+    if (!kept.every((record, index) => isSameRecord(record, records[index]))) return true;
+    return (
+      records.length - kept.length !== (ending === undefined ? 0 : 1) ||
+      (ending !== undefined && !isRecorded(ending, published, next))
+    );
   });
 }
 
-function bytesChanged(path: string, before: string, now: string): Warning {
-  const message = `other bytes than before: sha256 was ${before}, is ${now}`;
+export function isSameRecord(a: Withdrawal, b: Withdrawal | undefined): boolean {
+  return a.SHA256 === b?.SHA256 && a.Until.getTime() === b.Until.getTime() && a.Reason === b.Reason;
+}
+
+/** How long a record of a path that is not listed stays (docs/FORMAT.md §6). */
+export const KEPT_MS = 730 * 24 * 60 * 60 * 1000;
+
+/** The database without the records that are old enough to go, which alone is no reason to publish. */
+export function withoutOldRecords(database: Database): Database {
+  const { Files, Packsign } = database;
+  const { History, ...packsign } = Packsign;
+  if (History === undefined) return database;
+  const history = new Map<string, readonly Withdrawal[]>();
+  for (const [path, records] of History) {
+    const kept = Files.has(path) ? records : records.filter(({ Until }) => !isOld(Until, packsign.Issued));
+    if (kept.length > 0) history.set(path, kept);
+  }
+  return { ...database, Packsign: history.size === 0 ? packsign : { ...packsign, History: history } };
+}
+
+export function isOld(until: Date, issued: Date): boolean {
+  return issued.getTime() - until.getTime() > KEPT_MS;
+}
+
+/** The published records of a path that the next database has to keep: it may have dropped old ones. */
+function keptRecords(path: string, published: Database | null, next: Database): readonly Withdrawal[] {
+  const before = historyOf(published).get(path) ?? NO_RECORDS;
+  const [first] = next.Packsign.History?.get(path) ?? NO_RECORDS;
+  if (
+    next.Files.has(path) ||
+    (first !== undefined && before[0] !== undefined && isSameRecord(before[0], first))
+  ) {
+    return before;
+  }
+  return before.filter(({ Until }) => !isOld(Until, next.Packsign.Issued));
+}
+
+function bytesChanged(path: string, before: string, now: FileEntry | undefined): Warning {
+  const message =
+    now?.Mutable === true
+      ? `may change from now on ("Mutable"), and its bytes were published as final: sha256 was ${before}`
+      : `other bytes than before: sha256 was ${before}, is ${now?.SHA256 ?? ''}`;
   return { code: 'BYTES_CHANGED', path, message };
 }
 
 export function sortedByPath<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   return new Map(Array.from(map).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** The hashes that a database lists. */
-export function hashesOf(files: FileEntries): Hashes {
-  return new Map(Array.from(files, ([path, { SHA256 }]) => [path, SHA256]));
 }

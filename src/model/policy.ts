@@ -1,6 +1,7 @@
 import type { Database, Packsign } from './database.js';
 import { PacksignError } from '../errors.js';
 import { compareFiles } from './file-difference.js';
+import { changeWithoutReason, defectOfHistory } from './history-rules.js';
 import { changedBytes, lostHistory } from './ledger.js';
 import { formatInstant, wholeSeconds } from './time.js';
 
@@ -53,9 +54,13 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
   }
   const lost = lostHistory(published, next);
   if (lost.length > 0) {
-    throw new PacksignError('BYTES_CHANGED', `the waiting database lacks the history of ${lost.join(', ')}`, {
-      hint: BUILD_AGAIN,
-    });
+    throw new PacksignError(
+      'BYTES_CHANGED',
+      `the waiting database does not continue the history of ${lost.join(', ')}`,
+      {
+        hint: BUILD_AGAIN,
+      },
+    );
   }
 
   function describe(path: string): string {
@@ -66,8 +71,20 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
       listed === undefined
         ? `sha256 ${once?.SHA256 ?? ''}, withdrawn ${once === undefined ? '' : formatInstant(once.Until)}`
         : `sha256 ${listed.SHA256}, ${listed.Size} bytes, since ${formatInstant(listed.Since)}`;
-    return `  ${path}\n    was ${before}\n    is  sha256 ${now?.SHA256 ?? ''}, ${now?.Size ?? 0} bytes`;
+    const may = now?.Mutable === true ? ', and may change from now on ("Mutable")' : '';
+    return `  ${path}\n    was ${before}\n    is  sha256 ${now?.SHA256 ?? ''}, ${now?.Size ?? 0} bytes${may}`;
   }
+}
+
+/** Refuses what every reader would refuse. Throws DATABASE_MALFORMED. */
+export function requireSoundHistory(database: Database): void {
+  const path = changeWithoutReason(database);
+  const defect =
+    defectOfHistory(database) ?? (path === null ? null : `the history of ${path} gives no reason`);
+  if (defect === null) return;
+  throw new PacksignError('DATABASE_MALFORMED', `no reader would take this database: ${defect}`, {
+    hint: BUILD_AGAIN,
+  });
 }
 
 /** Refuses a directory that somebody emptied by accident (threat T14). Throws MASS_REMOVAL. */

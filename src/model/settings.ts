@@ -27,6 +27,8 @@ export interface Settings {
   /** Globs of files to list whatever their names are. */
   readonly Include?: readonly string[];
   readonly Exclude?: readonly string[];
+  /** Globs of files that get other bytes under their names by design. */
+  readonly Mutable?: readonly string[];
   readonly Trusts?: readonly TrustSetting[];
   readonly Page?: boolean;
   /** Package name or file path → overrides; a name without a file is a pseudo-package. */

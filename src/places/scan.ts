@@ -379,7 +379,8 @@ export function matches(path: string, globs: readonly string[]): boolean {
   return matcherOf(globs)(path);
 }
 
-function matcherOf(globs: readonly string[]): (path: string) => boolean {
+/** Whether a path matches one of these globs. */
+export function matcherOf(globs: readonly string[]): (path: string) => boolean {
   if (globs.length === 0) return () => false;
   const matchers = globs.map((glob) =>
     picomatch(glob.includes('/') ? glob.replace(/^\//, '') : `**/${glob}`),

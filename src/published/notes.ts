@@ -4,7 +4,19 @@ import { join } from 'node:path';
 import { PacksignError, reasonOf } from '../errors.js';
 import { isSha256 } from '../model/file-entry.js';
 import { formatInstant, parseInstant } from '../model/time.js';
-import { makeFolder, readBounded, writeDurably } from '../disk/files.js';
+import {
+  kindOf,
+  listFolder,
+  makeFolder,
+  quietly,
+  readBounded,
+  removeDurably,
+  writeDurably,
+} from '../disk/files.js';
+import { decodeChain, encodeChain } from '../format/chain.js';
+import { Misfit } from '../format/misfit.js';
+import type { Chain } from '../model/chain.js';
+import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 
 /**
  * What this machine knows about a directory because it published there: the keys to check it against, and the last
@@ -34,9 +46,24 @@ export function readNote(folder: string, directory: string): PublisherNote | nul
   const note = parseNote(bytes);
   if (typeof note !== 'string' && note.directory === real) return note;
   const reason = typeof note === 'string' ? note : 'directory: is another one';
-  throw new PacksignError('TRUST_DAMAGED', `${path} cannot be used: ${reason}`, {
+  throw damaged(path, directory, reason);
+}
+
+function damaged(path: string, directory: string, reason: string): PacksignError {
+  return new PacksignError('TRUST_DAMAGED', `${path} cannot be used: ${reason}`, {
     hint: `it says what this machine published in ${directory}; restore it from a backup, or name the keys with --keys FILE; the next publication writes it anew`,
   });
+}
+
+/** What later databases of the directory have to continue. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
+export function readNoteChain(folder: string, { directory, sha256 }: PublisherNote): Chain {
+  const path = join(folder, chainNameFor(directory, sha256));
+  try {
+    return decodeChain(readBounded(path, DATABASE_LIMIT_BYTES)?.toString() ?? '');
+  } catch (error) {
+    if (error instanceof Misfit) throw damaged(path, directory, error.describe());
+    throw error;
+  }
 }
 
 /** Null if there is no such directory, so that nobody published there. */
@@ -48,14 +75,35 @@ function realOf(directory: string): string | null {
   }
 }
 
-/** Throws FILE_UNWRITABLE. */
-export function writeNote(folder: string, directory: string, note: Omit<PublisherNote, 'directory'>): void {
+/** `chain` is asked for only if it is not noted yet. Throws FILE_UNWRITABLE. */
+export function writeNote(
+  folder: string,
+  directory: string,
+  { chain, ...note }: Omit<PublisherNote, 'directory'> & { readonly chain: () => Chain },
+): void {
   const real = realpathSync(directory);
   makeFolder(folder);
+  const chainName = chainNameFor(real, note.sha256);
+  const isNoted = kindOf(join(folder, chainName)) !== null;
+  // Before the note that refers to it.
+  if (!isNoted) writeDurably(join(folder, chainName), Buffer.from(encodeChain(chain())), { mode: 0o600 });
   const content = { directory: real, ...note, issued: formatInstant(note.issued) };
   writeDurably(join(folder, nameFor(real)), Buffer.from(`${JSON.stringify(content, null, 2)}\n`), {
     mode: 0o600,
   });
+  if (!isNoted) quietly(() => removeOldChains(folder, real, chainName));
+}
+
+function removeOldChains(folder: string, directory: string, current: string): void {
+  const [prefix] = nameFor(directory).split('.json');
+  for (const name of listFolder(folder)) {
+    if (name.startsWith(`${prefix}.`) && name.endsWith('.txt') && name !== current)
+      removeDurably(join(folder, name));
+  }
+}
+
+function chainNameFor(directory: string, sha256: string): string {
+  return nameFor(directory).replace(/json$/, `${sha256}.txt`);
 }
 
 function nameFor(directory: string): string {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { encodeDatabase } from '../format/database.js';
+import { encodeDatabase } from '../format/encode-database.js';
 import { assemble } from '../model/assemble.js';
 import type { Vouched } from '../model/assemble.js';
 import { coverageOf } from '../model/coverage.js';
@@ -9,12 +9,14 @@ import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import { compareFiles } from '../model/file-difference.js';
 import type { Warning } from '../model/finding.js';
+import { withoutOldRecords } from '../model/ledger.js';
 import { compareText } from '../model/package.js';
 import { isRefreshDue, nextIssued } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
+import { matcherOf } from '../places/scan.js';
 import type { Scan } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
 import type { Run } from '../run.js';
@@ -92,6 +94,7 @@ export async function makeCandidate(
     ...findResponsible({ settings, published, keys, signing }),
     issued: nextIssued(published, run.now),
     rename: options.rehash === true,
+    isMutable: matcherOf(settings.Mutable ?? []),
   };
   const inventory =
     options.inventory === undefined
@@ -109,13 +112,16 @@ export async function makeCandidate(
   const needsApproval =
     unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
   const held = needsApproval.flatMap(({ path }) => path ?? []);
-  const { database, warnings } = held.length === 0 ? assembled : assembleHolding([...waiting, ...held]);
-  const unchanged = published !== null && isSameContent(published, database);
+  const { database: whole, warnings } =
+    held.length === 0 ? assembled : assembleHolding([...waiting, ...held]);
+  const unchanged = published !== null && isSameContent(published, whole);
   const refreshDue = published !== null && (renew || isRefreshDue(published.Packsign, run.now));
+  const stays = unchanged && !refreshDue;
+  const database = stays ? whole : withoutOldRecords(whole);
   return {
     ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, needsApproval },
     coverage: coverageOf(inventory.rest, (path) => database.Files.has(path)),
-    content: signed !== null && unchanged && !refreshDue ? signed.content : contentUpon(database, signed),
+    content: signed !== null && stays ? signed.content : contentUpon(database, signed),
     predecessor: signed,
     difference: diffDatabases(published, database),
     warnings: [...inventory.warnings, ...warnings, ...maintainerWarnings(database)].sort(byPath),

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { decodeDatabase } from '../format/database.js';
+import { decodeDraft } from '../format/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Coverage } from '../model/coverage.js';
@@ -42,7 +42,7 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
     };
   }
   const signed = options.first ? null : await published.verified();
-  const next = decodeDatabase(bytes);
+  const next = decodeDraft(bytes);
   const difference = diffDatabases(signed?.database ?? null, next);
   const coverage = coverageIn(directory, next, globsOf(options.settings));
   return { database: path, waiting: true, difference, coverage, warnings: seen.warnings };

@@ -1,6 +1,6 @@
 import { refuseSecrets } from './secrets.js';
 import type { Database } from '../model/database.js';
-import { refuseChangedBytes, refuseMassRemoval } from '../model/policy.js';
+import { refuseChangedBytes, refuseMassRemoval, requireSoundHistory } from '../model/policy.js';
 import type { Published } from '../published/published.js';
 
 export interface ApprovalContext {
@@ -18,6 +18,7 @@ export function requireApproval(
   { database, predecessor, others, allowRemoved }: ApprovalContext,
 ): void {
   refuseChangedBytes(predecessor, database);
+  requireSoundHistory(database);
   if (!allowRemoved) refuseMassRemoval(predecessor, database);
   refuseSecrets(published, others);
 }

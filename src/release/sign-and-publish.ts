@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { publishPendingRevocations, withPendingRevocations } from '../keys/publish-keys.js';
 import { PacksignError } from '../errors.js';
+import { chainOf } from '../model/chain.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
@@ -20,6 +21,7 @@ import { replacePublished, writeUnsigned } from '../published/replace.js';
 import type { KeyFiles } from '../published/replace.js';
 import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
+import { brokenChainWarning } from './broken-chain.js';
 import type { Candidate } from './candidate.js';
 import { collectSignatures } from './collect-signatures.js';
 import type { SigningNow } from './collect-signatures.js';
@@ -83,6 +85,8 @@ export async function signAndPublish(
   const { directory } = published;
   requireApproval(published, { ...context, database, predecessor: predecessor?.database ?? null });
   if (signing.length === 0 && collected === null) throw noKey();
+  const broken = brokenChainWarning(published, candidate, run);
+  if (broken !== null) run.warn(broken);
   const keys = await keysFor(published, candidate, signing);
   const threshold = thresholdOf(database);
   if (keys.isNew && !elsewhere && threshold > signing.length) throw nobodyKnown(directory);
@@ -216,7 +220,8 @@ export function writePublisherNote(
   const fingerprints = Signers?.Fingerprints ?? signers;
   try {
     const threshold = thresholdOf(database);
-    writeNote(notesFolder, published.directory, { fingerprints, threshold, issued, sha256 });
+    const chain = () => chainOf(database);
+    writeNote(notesFolder, published.directory, { fingerprints, threshold, issued, sha256, chain });
   } catch {
     // The database is published; without the note, verify only asks for --keys or --fingerprint.
   }

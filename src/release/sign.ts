@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
-import { decodeDatabase } from '../format/database.js';
+import { decodeDraft } from '../format/database.js';
 import { lintPublished } from '../keys/lint-published.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
@@ -86,7 +86,7 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   }
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) return await nothingWaits(published, options);
-  const database = decodeDatabase(bytes);
+  const database = decodeDraft(bytes);
   const { signed, previous, lastKeys } = await findSignedPredecessor(published, database, options);
   // A host that signs for another may have no published database; the other host compares before it publishes.
   const isAlone = withoutFiles && published.sha256() === null && options.previous === null;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import { decodeDatabase } from '../format/database.js';
+import { decodeDraft } from '../format/database.js';
 import { lintPublished } from '../keys/lint-published.js';
 import { withPendingRevocations } from '../keys/publish-keys.js';
 import { thresholdOf } from '../model/database.js';
@@ -211,7 +211,7 @@ async function signerStatus(certificate: Certificate, now: Date): Promise<Signer
 async function waitingStatus(published: Published, now: Date): Promise<WaitingStatus | null> {
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) return null;
-  const database = decodeDatabase(bytes);
+  const database = decodeDraft(bytes);
   const content = contentOf(bytes);
   const certificates = await withPendingRevocations(published, await published.certificates());
   const signed = await signedBy(published, { content, database, certificates }, now);

@@ -5,6 +5,9 @@ import { decodeDatabase } from '../format/database.js';
 import { databaseAddress, namedAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
+import { breaksIn, changedSince, isBeyondHistory, newReasons } from '../model/chain.js';
+import type { Chain } from '../model/chain.js';
+import type { Warning } from '../model/finding.js';
 import { SLACK_MS, formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
@@ -30,8 +33,8 @@ export interface Accepted {
   readonly sha256: string;
   /** Its own address; null or absent if it gave none, or none was kept. */
   readonly database?: string | null;
-  /** Path and SHA-256 of each listed file; absent if not kept. */
-  readonly hashes?: ReadonlyMap<string, string>;
+  /** What later databases have to continue; absent if not kept. */
+  readonly chain?: Chain;
 }
 
 export interface Evidence {
@@ -70,6 +73,8 @@ export type Verdict =
       readonly sha256: string;
       readonly database: TrustedDatabase;
       readonly signatures: readonly CheckedSignature[];
+      /** What changed since the accepted database under the same name, and why. */
+      readonly changes: readonly Warning[];
     }
   | {
       readonly status: 'refused';
@@ -78,6 +83,7 @@ export type Verdict =
       readonly sha256: string;
       readonly database: null;
       readonly signatures: readonly CheckedSignature[];
+      readonly changes: readonly [];
     };
 
 /** SHA-256 of a database's bytes, which names it. */
@@ -114,7 +120,7 @@ export async function verifyDatabase(evidence: Evidence, options: VerificationOp
     // Step 7.
     requireOrder({ database, sha256 }, options.accepted);
     // Step 8.
-    requireSameBytes(database, options.accepted);
+    requireChain(database, options.accepted);
     // Step 10.
     const stale = staleness(database, { reports, now: options.now });
     return {
@@ -124,6 +130,7 @@ export async function verifyDatabase(evidence: Evidence, options: VerificationOp
       sha256,
       database: database as TrustedDatabase,
       signatures,
+      changes: changesSince(database, options.accepted),
     };
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
@@ -135,7 +142,7 @@ export function refused(
   { code, message }: PacksignError,
   known: Pick<Verdict, 'sha256' | 'signatures'>,
 ): Verdict {
-  return { status: 'refused', code, message, database: null, ...known };
+  return { status: 'refused', code, message, database: null, changes: [], ...known };
 }
 
 interface Bounds {
@@ -232,20 +239,34 @@ function requireOrder(
   }
 }
 
-/** The history must have a record of replaced bytes, withdrawn after the accepted database. */
-function requireSameBytes(database: Database, accepted: Accepted | null): void {
-  if (accepted?.hashes === undefined) return;
-  const { History } = database.Packsign;
-  for (const [path, before] of accepted.hashes) {
-    const now = database.Files.get(path)?.SHA256 ?? before;
-    if (now === before) continue;
-    const records = History?.get(path) ?? [];
-    if (records.some(({ SHA256, Until }) => SHA256 === before && Until > accepted.issued)) continue;
-    throw new PacksignError(
-      'BYTES_CHANGED',
-      `${path} has other bytes than before, without a reason: sha256 was ${before}, is ${now}`,
-    );
+const NAMED_LIMIT = 10;
+
+/** The database must account for everything that the accepted one listed and recorded (threat T33). */
+function requireChain(database: Database, accepted: Accepted | null): void {
+  if (accepted?.chain === undefined || isBeyondHistory(database, accepted.issued)) return;
+  const breaks = breaksIn(database, { issued: accepted.issued, chain: accepted.chain });
+  if (breaks.length === 0) return;
+  const named = breaks.slice(0, NAMED_LIMIT).map(({ path, message }) => `${path} ${message}`);
+  const more = breaks.length > NAMED_LIMIT ? [`and ${breaks.length - NAMED_LIMIT} more`] : [];
+  throw new PacksignError(
+    'HISTORY_BROKEN',
+    `it does not continue the database of ${formatInstant(accepted.issued)} that was accepted before: ${[...named, ...more].join('; ')}`,
+  );
+}
+
+/** News for the reader, told once: with the next database, this one is the accepted one. */
+function changesSince(database: Database, accepted: Accepted | null): readonly Warning[] {
+  if (accepted?.chain === undefined) return [];
+  const { issued, chain } = accepted;
+  const code = 'FILE_REPLACED' as const;
+  if (!isBeyondHistory(database, issued)) {
+    return newReasons(database, chain).map(({ path, reason }) => ({
+      ...{ code, path },
+      message: `its maintainer changed it: ${reason}`,
+    }));
   }
+  const message = `has other bytes than in the database of ${formatInstant(issued)}, which was accepted so long ago that nothing says why`;
+  return changedSince(database, chain).map((path) => ({ code, path, message }));
 }
 
 function staleness(

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { PrivateKey } from 'openpgp';
 import { afterAll } from 'vitest';
-import { encodeDatabase } from '../../src/format/database.js';
+import { encodeDatabase } from '../../src/format/encode-database.js';
 import { DIRECT_NETWORK, fetchDatabase, get, trustAdd } from '../../src/index.js';
 import type { FetchedDatabase, GetOptions, GetResult, TrustAddOptions, TrustAdded } from '../../src/index.js';
 import type { Packsign } from '../../src/model/database.js';

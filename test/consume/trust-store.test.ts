@@ -291,16 +291,21 @@ test.each([
   ['with a path twice', (text: string) => text.replace(/^(.+\n)/, '$1$1')],
   ['with a path that leads out', (text: string) => text.replace('  demo', '  ../demo')],
   ['with one space', (text: string) => text.replace('  demo', ' .demo')],
+  ['with a date that is none', (text: string) => text.replace('2026-01-01', '2026-02-30')],
+  ['with a reason cut off', (text: string) => text.replace('of two lines"', 'of two lines')],
   ['of zeros', () => '\0'.repeat(100)],
 ])('a list of accepted files %s is named, as soon as it is needed', async (_, damage) => {
-  const { readAcceptedHashes, writeAcceptedHashes } = await import('../../src/consume/trust-store.js');
+  const { readAcceptedChain, writeAcceptedChain } = await import('../../src/consume/trust-store.js');
   const sha256 = 'a'.repeat(64);
   const folder = user.path('config');
-  writeAcceptedHashes(folder, sha256, new Map([['demo-1.0.tar.gz', 'b'.repeat(64)]]));
+  const files = new Map([['demo-1.0.tar.gz', 'b'.repeat(64)]]);
+  const record = { path: 'old-1.0.zip', SHA256: 'c'.repeat(64), Until: new Date('2026-01-01T00:00:00Z') };
+  const chain = { files, records: [record, { ...record, Reason: 'a "reason"\nof two lines' }] };
+  writeAcceptedChain(folder, sha256, chain);
   const path = `config/inventory/${sha256}.txt`;
-  expect(readAcceptedHashes(folder, sha256).size).toBe(1);
+  expect(readAcceptedChain(folder, sha256)).toEqual(chain);
   user.write(path, damage(user.text(path)));
-  expect(() => readAcceptedHashes(folder, sha256)).toThrow(
+  expect(() => readAcceptedChain(folder, sha256)).toThrow(
     expect.objectContaining({ code: 'TRUST_DAMAGED', message: expect.stringContaining(path) as string }),
   );
 });

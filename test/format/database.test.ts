@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
+import { decodeDatabase } from '../../src/format/database.js';
+import { encodeDatabase } from '../../src/format/encode-database.js';
 import { decodePlist } from '../../src/format/decode-plist.js';
 import { encodePlist } from '../../src/format/encode-plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';

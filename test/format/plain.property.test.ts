@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
-import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
+import { decodeDatabase } from '../../src/format/database.js';
+import { encodeDatabase } from '../../src/format/encode-database.js';
 import type { Database } from '../../src/model/database.js';
 
 /** Entries are read in one step where they can be: this must never give another value, or another error, than reading them in two. */

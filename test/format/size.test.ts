@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
+import { decodeDatabase } from '../../src/format/database.js';
+import { encodeDatabase } from '../../src/format/encode-database.js';
 import { FILE_LIMIT } from '../../src/model/file-entry.js';
 import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';

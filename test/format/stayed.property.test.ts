@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
+import { decodeDatabase } from '../../src/format/database.js';
+import { encodeDatabase } from '../../src/format/encode-database.js';
 import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';
 import { comparePackages, compareText } from '../../src/model/package.js';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeDatabase, encodeDatabase } from '../../src/format/database.js';
+import { decodeDatabase } from '../../src/format/database.js';
+import { encodeDatabase } from '../../src/format/encode-database.js';
 import { parsePackageJson, parsePkgInfo } from '../../src/archives/metadata.js';
 import { diffDatabases } from '../../src/model/diff.js';
 import { findConflict, isSafePath } from '../../src/model/file-entry.js';

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Database, History } from '../../src/model/database.js';
-import { carryHistory, changedBytes, lostHistory, sinceOf } from '../../src/model/ledger.js';
+import { breaksIn, chainOf, isBeyondHistory } from '../../src/model/chain.js';
+import type { Database, History, Withdrawal } from '../../src/model/database.js';
+import type { FileEntry } from '../../src/model/file-entry.js';
+import { changeWithoutReason, defectOfHistory } from '../../src/model/history-rules.js';
+import {
+  carryHistory,
+  changedBytes,
+  lostHistory,
+  sinceOf,
+  withoutOldRecords,
+} from '../../src/model/ledger.js';
 import { HASH_A, HASH_B, HASH_C, archive, databaseOf, date } from './databases.js';
 
 const NOBODY: ReadonlyMap<string, string> = new Map();
@@ -54,54 +63,163 @@ describe('History', () => {
     expect(carry(gone, { 'a.zip': HASH_A }).warnings).toEqual([]);
     expect(carry(gone, { 'a.zip': HASH_B }).warnings).toMatchObject([{ code: 'BYTES_CHANGED' }]);
     expect(carry(gone, { 'a.zip': HASH_B }, reason('again')).history.get('a.zip')).toEqual([
-      { SHA256: HASH_A, Until: date(2), Reason: 'again' },
+      { SHA256: HASH_A, Until: date(2) },
+      { SHA256: HASH_A, Until: date(9), Reason: 'again' },
     ]);
   });
 });
 
+describe('files that change by design', () => {
+  const mutable = { Mutable: true } as const;
+  const fileOf = (hash: string, more = {}) => new Map([['a.zip', archive(hash, more)]]);
+  const next = (published: Database, files: ReadonlyMap<string, FileEntry>, allowed = NOBODY) =>
+    carryHistory(published, files, { issued: date(9), allowed });
+
+  test('change, come and go without a reason and without a record', () => {
+    const before = databaseOf({ 'a.zip': archive(HASH_A, mutable) });
+    for (const files of [fileOf(HASH_B, mutable), fileOf(HASH_A), fileOf(HASH_B), new Map<string, never>()]) {
+      expect(next(before, files)).toEqual({ history: new Map(), warnings: [] });
+    }
+  });
+
+  test('a final file becomes one only with a reason, also with the same bytes', () => {
+    expect(next(listing(HASH_A), fileOf(HASH_A, mutable)).warnings).toMatchObject([
+      { code: 'BYTES_CHANGED', path: 'a.zip' },
+    ]);
+    const told = next(listing(HASH_A), fileOf(HASH_A, mutable), reason('nightly now'));
+    expect(told.warnings).toEqual([]);
+    expect(told.history.get('a.zip')).toEqual([{ SHA256: HASH_A, Until: date(9), Reason: 'nightly now' }]);
+  });
+
+  test('nor does one that was withdrawn without a reason become one silently', () => {
+    const gone = (more: object) =>
+      databaseOf({}, { History: new Map([['a.zip', [{ SHA256: HASH_A, Until: date(2), ...more }]]]) });
+    expect(next(gone({}), fileOf(HASH_A, mutable)).warnings).toHaveLength(1);
+    expect(next(gone({ Reason: 'x' }), fileOf(HASH_B, mutable)).warnings).toEqual([]);
+  });
+});
+
+describe('a path that differs only in case from a former one', () => {
+  const published = databaseOf({}, { History: new Map([['a.zip', [{ SHA256: HASH_A, Until: date(2) }]]]) });
+  const twin = (hash: string, more = {}) => new Map([['A.zip', archive(hash, more)]]);
+  const next = (before: Database, files: ReadonlyMap<string, FileEntry>, allowed = NOBODY) =>
+    carryHistory(before, files, { issued: date(9), allowed });
+
+  test('is that path coming back', () => {
+    expect(next(published, twin(HASH_A)).warnings).toEqual([]);
+    expect(next(published, twin(HASH_B)).warnings).toMatchObject([{ code: 'BYTES_CHANGED', path: 'A.zip' }]);
+    expect(next(published, twin(HASH_A, { Mutable: true })).warnings).toHaveLength(1);
+  });
+
+  test.each(['a.zip', 'A.zip'])('whose reason may be given for %s', (path) => {
+    const { history, warnings } = next(published, twin(HASH_B), new Map([[path, 'renamed']]));
+    expect(warnings).toEqual([]);
+    expect(history.get('a.zip')?.at(-1)).toEqual({ SHA256: HASH_A, Until: date(9), Reason: 'renamed' });
+  });
+
+  test('also where the former path is withdrawn by the same database', () => {
+    expect(next(listing(HASH_A), twin(HASH_A)).warnings).toEqual([]);
+    expect(next(listing(HASH_A), twin(HASH_B)).warnings).toMatchObject([{ path: 'A.zip' }]);
+  });
+});
+
 describe('changedBytes', () => {
-  const record = (sha256: string, more = {}) => ({ SHA256: sha256, Until: date(2), ...more });
+  const record = (sha256: string, more = {}) => ({ SHA256: sha256, Until: date(9), ...more });
+  const after = (database: Database): Database => ({
+    ...database,
+    Packsign: { ...database.Packsign, Issued: date(9) },
+  });
 
   test('has nothing for a first database, or if bytes stay or are withdrawn', () => {
     expect(changedBytes(null, listing(HASH_A))).toEqual([]);
-    expect(changedBytes(listing(HASH_A), listing(HASH_A))).toEqual([]);
-    expect(changedBytes(listing(HASH_A), databaseOf({}))).toEqual([]);
+    expect(changedBytes(listing(HASH_A), after(listing(HASH_A)))).toEqual([]);
+    expect(changedBytes(listing(HASH_A), after(databaseOf({})))).toEqual([]);
   });
 
-  test('other bytes count until a new record names the old ones', () => {
-    expect(changedBytes(listing(HASH_A), listing(HASH_B))).toEqual(['a.zip']);
-    const wrong: History = new Map([['a.zip', [record(HASH_C)]]]);
-    expect(changedBytes(listing(HASH_A), listing(HASH_B, wrong))).toEqual(['a.zip']);
-    const right: History = new Map([['a.zip', [record(HASH_A)]]]);
-    expect(changedBytes(listing(HASH_A), listing(HASH_B, right))).toEqual([]);
+  test('other bytes count until a new record of this date names the old ones, with a reason', () => {
+    const changed = (...records: Withdrawal[]) =>
+      changedBytes(listing(HASH_A), after(listing(HASH_B, new Map([['a.zip', records]]))));
+    expect(changed()).toEqual(['a.zip']);
+    expect(changed(record(HASH_C, { Reason: 'x' }))).toEqual(['a.zip']);
+    expect(changed(record(HASH_A))).toEqual(['a.zip']);
+    expect(changed(record(HASH_A, { Reason: 'x', Until: date(8) }))).toEqual(['a.zip']);
+    expect(changed(record(HASH_A, { Reason: 'x' }))).toEqual([]);
+  });
+
+  test('bytes that may change from now on count as well', () => {
+    const mutable = after(databaseOf({ 'a.zip': archive(HASH_A, { Mutable: true }) }));
+    expect(changedBytes(listing(HASH_A), mutable)).toEqual(['a.zip']);
   });
 
   test('an old record does not justify a second change', () => {
     // A was replaced by B, B by A; now A is to be replaced by C with nothing but the records of then.
     const then: History = new Map([
-      ['a.zip', [record(HASH_A, { Reason: 'x' }), record(HASH_B, { Reason: 'y' })]],
+      [
+        'a.zip',
+        [record(HASH_A, { Until: date(2), Reason: 'x' }), record(HASH_B, { Until: date(3), Reason: 'y' })],
+      ],
     ]);
-    expect(changedBytes(listing(HASH_A, then), listing(HASH_C, then))).toEqual(['a.zip']);
+    expect(changedBytes(listing(HASH_A, then), after(listing(HASH_C, then)))).toEqual(['a.zip']);
   });
 
-  test('different bytes of a path that comes back count until the newest record has a new reason', () => {
-    const gone: History = new Map([['a.zip', [record(HASH_A, { Reason: 'x' })]]]);
+  test('different bytes of a path that comes back count until a new record has a reason', () => {
+    const gone: History = new Map([['a.zip', [record(HASH_A, { Until: date(2), Reason: 'x' })]]]);
     const published = databaseOf({}, { History: gone });
-    expect(changedBytes(published, listing(HASH_A, gone))).toEqual([]);
-    expect(changedBytes(published, listing(HASH_B, gone))).toEqual(['a.zip']);
-    const told: History = new Map([['a.zip', [record(HASH_A, { Reason: 'y' })]]]);
-    expect(changedBytes(published, listing(HASH_B, told))).toEqual([]);
+    expect(changedBytes(published, after(listing(HASH_A, gone)))).toEqual([]);
+    expect(changedBytes(published, after(listing(HASH_B, gone)))).toEqual(['a.zip']);
+    const altered: History = new Map([['a.zip', [record(HASH_A, { Until: date(2), Reason: 'y' })]]]);
+    expect(changedBytes(published, after(listing(HASH_B, altered)))).toEqual(['a.zip']);
+    const told: History = new Map([['a.zip', [...gone.get('a.zip')!, record(HASH_A, { Reason: 'y' })]]]);
+    expect(changedBytes(published, after(listing(HASH_B, told)))).toEqual([]);
   });
 });
 
-test('lostHistory: History must only grow', () => {
-  const history: History = new Map([['a.zip', [{ SHA256: HASH_A, Until: date(2) }]]]);
-  const published = databaseOf({}, { History: history });
-  expect(lostHistory(published, databaseOf({}, { History: history }))).toEqual([]);
-  expect(lostHistory(published, databaseOf({}))).toEqual(['a.zip']);
-  const other: History = new Map([['a.zip', [{ SHA256: HASH_B, Until: date(2) }]]]);
-  expect(lostHistory(published, databaseOf({}, { History: other }))).toEqual(['a.zip']);
-  expect(lostHistory(null, databaseOf({}))).toEqual([]);
+describe('lostHistory: History must only grow', () => {
+  const first = { SHA256: HASH_A, Until: date(2) };
+  const published = databaseOf({}, { History: new Map([['a.zip', [first]]]) });
+  const after = (...records: Withdrawal[]) =>
+    lostHistory(published, databaseOf({}, { History: new Map([['a.zip', records]]), Issued: date(9) }));
+
+  test.each<[string, readonly Withdrawal[], readonly string[]]>([
+    ['as it was', [first], []],
+    ['gone', [], ['a.zip']],
+    ['with other bytes', [{ ...first, SHA256: HASH_B }], ['a.zip']],
+    ['with another date', [{ ...first, Until: date(1) }], ['a.zip']],
+    ['with a reason that came later', [{ ...first, Reason: 'x' }], ['a.zip']],
+    ['with one that nothing explains', [first, { ...first, Until: date(9), Reason: 'x' }], ['a.zip']],
+  ])('a record %s', (_, records, lost) => {
+    expect(after(...records)).toEqual(lost);
+  });
+
+  test('is not asked of a first database', () => {
+    expect(lostHistory(null, databaseOf({}))).toEqual([]);
+  });
+});
+
+describe('old records', () => {
+  const DAY = 24 * 60 * 60 * 1000;
+  const issued = date(1);
+  const agedRecord = (days: number) => ({ SHA256: HASH_A, Until: new Date(issued.getTime() - days * DAY) });
+  const aged = (files: Readonly<Record<string, FileEntry>>) =>
+    databaseOf(files, { Issued: issued, History: new Map([['a.zip', [agedRecord(731), agedRecord(730)]]]) });
+
+  test('go after 730 days, if their path is not listed', () => {
+    const kept = withoutOldRecords(aged({}));
+    expect(kept.Packsign.History).toEqual(new Map([['a.zip', [agedRecord(730)]]]));
+    expect(withoutOldRecords(aged({ 'a.zip': archive(HASH_A) }))).toEqual(aged({ 'a.zip': archive(HASH_A) }));
+    expect(lostHistory(aged({}), kept)).toEqual([]);
+  });
+
+  test('may not go earlier, nor for a listed path', () => {
+    const without = (files: Readonly<Record<string, FileEntry>>) =>
+      databaseOf(files, { Issued: issued, History: new Map([['a.zip', []]]) });
+    expect(lostHistory(aged({}), without({}))).toEqual(['a.zip']);
+    const listed = { 'a.zip': archive(HASH_A) };
+    const history = new Map([['a.zip', [agedRecord(730)]]]);
+    expect(lostHistory(aged(listed), databaseOf(listed, { Issued: issued, History: history }))).toEqual([
+      'a.zip',
+    ]);
+  });
 });
 
 test('sinceOf: the published date while the bytes are the same', () => {
@@ -111,26 +229,50 @@ test('sinceOf: the published date while the bytes are the same', () => {
   expect(sinceOf(undefined, HASH_A, date(9))).toEqual(date(9));
 });
 
-test('every change of a path gives a warning or a record, and no record is lost', () => {
-  const step = fc.record({
+test('every change of a path gives a warning or a record, no record is lost, and readers take the result', () => {
+  const file = fc.record({
+    path: fc.constantFrom('a.zip', 'A.zip', 'b.zip'),
     bytes: fc.constantFrom(HASH_A, HASH_B, HASH_C, null),
-    reason: fc.constantFrom(null, 'x', 'y'),
+    isMutable: fc.boolean(),
+  });
+  const step = fc.record({
+    files: fc.array(file, { maxLength: 2 }),
+    reasons: fc.subarray(['a.zip', 'A.zip', 'b.zip']),
+    days: fc.constantFrom(1, 1, 400),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       let published: Database | null = null;
-      for (const [day, { bytes, reason: given }] of steps.entries()) {
-        const archives = new Map(bytes === null ? [] : [['a.zip', archive(bytes)]]);
-        const allowed = given === null ? NOBODY : reason(`${given} ${day}`);
-        const { history, warnings } = carryHistory(published, archives, { issued: date(day + 2), allowed });
-        const next: Database = databaseOf(bytes === null ? {} : { 'a.zip': archive(bytes) }, {
-          Issued: date(day + 2),
-          History: history,
-        });
-        expect(changedBytes(published, next)).toEqual(warnings.map(({ path }) => path));
+      let day = 1;
+      for (const { files: wanted, reasons, days } of steps) {
+        day += days;
+        const entries = wanted.flatMap(({ path, bytes, isMutable }) =>
+          bytes === null ? [] : [[path, archive(bytes, isMutable ? { Mutable: true } : {})] as const],
+        );
+        const files = new Map(
+          entries.filter(([path]) => path !== 'A.zip' || !entries.some(([one]) => one === 'a.zip')),
+        );
+        const allowed = new Map(reasons.map((path) => [path, `day ${day}`]));
+        const { history, warnings } = carryHistory(published, files, { issued: date(day), allowed });
+        const next = withoutOldRecords(
+          databaseOf(Object.fromEntries(files), { Issued: date(day), History: history }),
+        );
+        expect([...new Set(warnings.map(({ path }) => path))].sort()).toEqual(
+          [...changedBytes(published, next)].sort(),
+        );
+        if (warnings.length > 0) continue;
         expect(lostHistory(published, next)).toEqual([]);
-        if (warnings.length === 0) published = next;
+        expect([defectOfHistory(next), changeWithoutReason(next)]).toEqual([null, null]);
+        const accepted = published as Database | null;
+        if (accepted !== null) {
+          const { Issued: issued } = accepted.Packsign;
+          expect(
+            isBeyondHistory(next, issued) ? [] : breaksIn(next, { issued, chain: chainOf(accepted) }),
+          ).toEqual([]);
+        }
+        published = next;
       }
     }),
+    { numRuns: 2000 },
   );
 });

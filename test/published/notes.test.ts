@@ -6,6 +6,8 @@ import type { Place } from '../packsign.js';
 /** A note that is damaged must not make a directory one that nobody knows: the keys beside its database prove nothing. */
 let place: Place;
 
+const CHAIN = { files: new Map([['demo-1.0.zip', 'b'.repeat(64)]]), records: [] };
+
 const NOTE = {
   ...{ fingerprints: ['A'.repeat(40)], threshold: 1 },
   ...{ issued: new Date('2026-01-01T00:00:00Z'), sha256: 'a'.repeat(64) },
@@ -17,8 +19,8 @@ beforeEach(() => {
 });
 
 function damage(change: (note: Record<string, unknown>) => void): string {
-  writeNote(place.path('notes'), place.path('dist'), NOTE);
-  const [name = ''] = Object.keys(place.snapshot('notes'));
+  writeNote(place.path('notes'), place.path('dist'), { ...NOTE, chain: () => CHAIN });
+  const name = Object.keys(place.snapshot('notes')).find((one) => one.endsWith('.json')) ?? '';
   const note = JSON.parse(place.text(`notes/${name}`)) as Record<string, unknown>;
   change(note);
   place.write(`notes/${name}`, JSON.stringify(note));

@@ -252,7 +252,12 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes silently', () => {
     place.write(PATH, B);
     expect(await refusal(RELEASE, epoch('2026-10-05'))).toEqual(['BYTES_CHANGED', 1]);
     await succeed(allow('again'), epoch('2026-10-05'));
-    expect(published().Packsign.History?.get('demo-1.0.tar.gz')).toHaveLength(2);
+    // The two withdrawals, and the reason: no record is altered.
+    expect(published().Packsign.History?.get('demo-1.0.tar.gz')).toMatchObject([
+      { Until: new Date('2026-10-02') },
+      { Until: new Date('2026-10-04') },
+      { Until: new Date('2026-10-05'), Reason: 'again' },
+    ]);
   });
 
   test('a reason for one path does not count for another', async () => {

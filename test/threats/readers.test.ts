@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { enums, SignaturePacket } from 'openpgp';
 import type { PrivateKey } from 'openpgp';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { encodeDatabase } from '../../src/format/database.js';
+import { encodeDatabase } from '../../src/format/encode-database.js';
 import { encodeArmor } from '../../src/pgp/armor.js';
 import { CERTIFICATE_FILE } from '../../src/pgp/origin.js';
 import { hashedKey, publicPacketOf } from '../../src/pgp/packet-objects.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import type { AnySecretKeyPacket, PrivateKey } from 'openpgp';
-import { encodeDatabase } from '../../src/format/database.js';
+import { encodeDatabase } from '../../src/format/encode-database.js';
 import { decodePlist } from '../../src/format/decode-plist.js';
 import { encodePlist } from '../../src/format/encode-plist.js';
 import type { PlistDict, PlistValue } from '../../src/format/plist.js';

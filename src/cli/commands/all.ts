@@ -24,6 +24,7 @@ const trustAdd = async () => (await import('./trust.js')).trustAddCommand;
 const trustList = async () => (await import('./trust.js')).trustListCommand;
 const trustRefresh = async () => (await import('./trust.js')).trustRefreshCommand;
 const trustRemove = async () => (await import('./trust.js')).trustRemoveCommand;
+const trustAccept = async () => (await import('./trust.js')).trustAcceptCommand;
 const trustExport = async () => (await import('./trust.js')).trustExportCommand;
 const list = async () => (await import('./list.js')).listCommand;
 const get = async () => (await import('./get.js')).getCommand;
@@ -52,6 +53,7 @@ const TRUST: readonly Row[] = [
   ['trust add <url>', 'trust a database by its key, and remember it', trustAdd],
   ['trust list', 'show the databases that you trust, their keys, and why', trustList],
   ['trust refresh [db..]', 'fetch newer certificates, and see proposed keys', trustRefresh],
+  ['trust accept <target>', 'accept a database that does not continue the last one', trustAccept],
   ['trust remove <db>', 'stop trusting a database', trustRemove],
   ['trust export [db..]', 'print addresses and keys, to ship with a program', trustExport],
   ['list [target]', 'list the packages of a database, with its padlock', list],

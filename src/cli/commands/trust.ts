@@ -1,5 +1,6 @@
 import {
   PacksignError,
+  trustAccept,
   trustAdd,
   trustDamage,
   trustExport,
@@ -14,8 +15,10 @@ import type { Values } from '../options.js';
 import { readTyped } from '../prompt.js';
 import { TIMEOUT_OPTION, placeOfTrust, storeOf } from '../remote.js';
 import {
+  brokenLines,
   offerLines,
   proposedKeyLines,
+  reportAccepted,
   reportAdded,
   reportBundle,
   reportRefreshed,
@@ -77,11 +80,15 @@ function trustRun(values: Values, session: Session): TrustRun {
 }
 
 /** Asks at a terminal. Without one, the author of the command line has already decided. */
-async function confirmed({ outside, progress }: Session, lines: readonly string[]): Promise<boolean> {
+async function confirmed(
+  { outside, progress }: Session,
+  lines: readonly string[],
+  prompt = 'trust it? [y/N] ',
+): Promise<boolean> {
   progress.rest();
   if (!canAsk(outside)) return true;
   for (const line of lines) outside.stderr.write(`${line}\n`);
-  const answer = await readTyped(outside, { prompt: 'trust it? [y/N] ', isHidden: false });
+  const answer = await readTyped(outside, { prompt, isHidden: false });
   return /^y(?:es)?$/i.test((answer ?? '').trim());
 }
 
@@ -132,6 +139,37 @@ export const trustRefreshCommand: Command = {
       }
     }
     return reportRefreshed(refreshed, failures);
+  },
+};
+
+export const trustAcceptCommand: Command = {
+  examples: [
+    ['packsign trust accept example.org-dist', 'after its maintainer began anew, and told you so'],
+    ['packsign trust accept dist', 'a directory that this machine publishes'],
+  ],
+  options: (yargs) =>
+    yargs
+      .positional('target', {
+        type: 'string',
+        describe: 'name or address of a trusted database, or a directory',
+      })
+      .option('yes', flag('accept what it says, without a question'))
+      .option('timeout', TIMEOUT_OPTION),
+  run: async (values, session) => {
+    const target = textOf(values, 'target') ?? '';
+    session.progress.say(`looking at ${target}`);
+    const accepted = await trustAccept(target, {
+      run: trustRun(values, session),
+      confirm: async (broken) => {
+        if (isSet(values, 'yes')) return true;
+        if (canAsk(session.outside))
+          return await confirmed(session, brokenLines(broken), 'accept it? [y/N] ');
+        throw new PacksignError('NOT_CONFIRMED', brokenLines(broken).join('\n'), {
+          hint: 'nobody is here to ask; --yes accepts it',
+        });
+      },
+    });
+    return reportAccepted(accepted);
   },
 };
 

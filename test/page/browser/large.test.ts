@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { encodeDatabase } from '../../../src/format/database.js';
+import { encodeDatabase } from '../../../src/format/encode-database.js';
 import { subkeyOf } from '../../pgp/forge.js';
 import { ISSUED, certificateFile, database, people, put, signatureFile } from '../../threats/scene.js';
 import { newPlace } from '../../packsign.js';

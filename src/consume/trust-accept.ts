@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { kindOf } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
+import { isAddress } from '../model/address.js';
+import { chainOf } from '../model/chain.js';
+import { DATABASE_NAME } from '../model/layout.js';
+import { openNetwork } from '../net/transport.js';
+import { directoryPlace } from '../places/directory.js';
+import { readNote, writeNote } from '../published/notes.js';
+import type { Run } from '../run.js';
+import { fetchThrough } from './fetch.js';
+import { NO_PINS } from './pins.js';
+import type { BrokenChain, PlaceRequest } from './sources.js';
+import { findEntry } from './sources.js';
+import { localSource } from './verify.js';
+import { verifyPlace } from './verify-place.js';
+import type { PlaceVerdict } from './verify-place.js';
+
+export interface TrustAcceptOptions {
+  readonly run: Run;
+  /** Called with what does not continue; false ends with NOT_CONFIRMED. */
+  readonly confirm: (broken: BrokenChain) => Promise<boolean>;
+}
+
+/** What was accepted. */
+export interface TrustAccepted extends BrokenChain {
+  /** The database as it was named. */
+  readonly target: string;
+}
+
+/**
+ * Accepts a database although it does not continue the last accepted one: of a trusted name or address, or of a directory
+ * that this machine publishes. All other rules hold, and only the bytes that `confirm` was told of are accepted
+ * (docs/FORMAT.md §8 step 8). Throws NOT_CONFIRMED, NOTHING_TO_ACCEPT, NOT_TRUSTED, what `fetchDatabase` throws, and the
+ * code of a database that is refused for another reason.
+ */
+export async function trustAccept(
+  target: string,
+  { run, confirm }: TrustAcceptOptions,
+): Promise<TrustAccepted> {
+  const asked: BrokenChain[] = [];
+  const request = {
+    run,
+    confirmBreaks: async (broken: BrokenChain) => {
+      asked.push(broken);
+      return await confirm(broken);
+    },
+  };
+  const isRemote = isAddress(target) || findEntry(target, run.trust) !== null;
+  const answer = isRemote ? await acceptRemote(target, request) : await acceptDirectory(target, request);
+  if (answer.status === 'refused') throw refusedAs(answer);
+  const broken = asked.find(({ sha256 }) => sha256 === answer.sha256);
+  if (broken !== undefined) return { target, ...broken };
+  throw new PacksignError(
+    'NOTHING_TO_ACCEPT',
+    answer.status === 'unauthenticated'
+      ? `no key is pinned for ${target}, so nothing holds it to what it said before`
+      : `the database of ${target} continues the last accepted one`,
+  );
+}
+
+async function acceptRemote(target: string, request: PlaceRequest): Promise<PlaceVerdict> {
+  const network = openNetwork(request.run.network);
+  try {
+    const answer = await fetchThrough(network, target, { ...NO_PINS, ...request, fresh: true });
+    return { ...answer, listed: null };
+  } finally {
+    network.close();
+  }
+}
+
+async function acceptDirectory(directory: string, request: PlaceRequest): Promise<PlaceVerdict> {
+  const { run } = request;
+  const { notesFolder } = run;
+  const note = notesFolder === null ? null : readNote(notesFolder, directory);
+  if (note === null || notesFolder === null) {
+    const isHere = kindOf(directory) !== null;
+    throw new PacksignError(
+      'NOT_TRUSTED',
+      isHere
+        ? `this machine published nothing in ${directory}`
+        : `no trusted database is called ${directory}`,
+      { hint: 'packsign trust list shows the names of trusted databases' },
+    );
+  }
+  const source = await localSource(note, { ...NO_PINS, signatureFile: null, isDirectory: true, run });
+  const answer = await verifyPlace(directoryPlace(join(directory, DATABASE_NAME)), source, request);
+  const { trusted, sha256 } = answer;
+  if (trusted !== null && sha256 !== null && sha256 !== note.sha256) {
+    const { fingerprints, threshold } = note;
+    const issued = trusted.Packsign.Issued;
+    writeNote(notesFolder, directory, {
+      fingerprints,
+      threshold,
+      issued,
+      sha256,
+      chain: () => chainOf(trusted),
+    });
+  }
+  return answer;
+}
+
+function refusedAs({ code, message }: PlaceVerdict): PacksignError {
+  const isOld = code === 'DATABASE_ROLLED_BACK' || code === 'DATABASE_FORKED';
+  return new PacksignError(code ?? 'HISTORY_BROKEN', message ?? '', {
+    ...(isOld
+      ? { hint: 'this cannot be accepted: its maintainer has to build and sign anew, which dates it later' }
+      : {}),
+  });
+}

@@ -1,0 +1,103 @@
+import type { Database, Withdrawal } from './database.js';
+import { KEPT_MS, isOld, isSameRecord } from './ledger.js';
+
+/** What a reader holds the databases after an accepted one to (docs/FORMAT.md §8 step 8; threat T33). */
+export interface Chain {
+  /** Each listed path that is not mutable → SHA-256 of its bytes. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Each record of `History`. */
+  readonly records: readonly ChainRecord[];
+}
+
+export interface ChainRecord extends Withdrawal {
+  readonly path: string;
+}
+
+/** A path of which a database does not say what became of it. */
+export interface Break {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What to remember of a database that is accepted. */
+export function chainOf({ Files, Packsign: { History } }: Database): Chain {
+  const files = new Map<string, string>();
+  for (const [path, { SHA256, Mutable }] of Files) if (Mutable !== true) files.set(path, SHA256);
+  const records = Array.from(History ?? []).flatMap(([path, all]) =>
+    all.map((record) => ({ path, ...record })),
+  );
+  return { files, records };
+}
+
+export interface Remembered {
+  /** `Issued` of the accepted database. */
+  readonly issued: Date;
+  readonly chain: Chain;
+}
+
+/**
+ * Whether the accepted database is so old that records of what happened since may be gone: then a database need not
+ * account for anything.
+ */
+export function isBeyondHistory({ Packsign: { Issued } }: Database, issued: Date): boolean {
+  return Issued.getTime() - issued.getTime() > KEPT_MS;
+}
+
+/** Where a database does not continue the accepted one. */
+export function breaksIn(database: Database, { issued, chain }: Remembered): readonly Break[] {
+  return [...lostFiles(database, { issued, chain }), ...lostRecords(database, chain)];
+}
+
+function lostFiles({ Files, Packsign }: Database, { issued, chain }: Remembered): Break[] {
+  const breaks: Break[] = [];
+  for (const [path, sha256] of chain.files) {
+    const entry = Files.get(path);
+    if (entry?.SHA256 === sha256 && entry.Mutable !== true) continue;
+    const records = Packsign.History?.get(path) ?? [];
+    if (records.some(({ SHA256, Until }) => SHA256 === sha256 && Until > issued)) continue;
+    const what =
+      entry === undefined
+        ? 'is gone'
+        : entry.SHA256 !== sha256
+          ? `has other bytes (sha256 was ${sha256}, is ${entry.SHA256})`
+          : 'may change from now on';
+    breaks.push({ path, message: `${what}, and nothing says so` });
+  }
+  return breaks;
+}
+
+function lostRecords({ Packsign: { History, Issued } }: Database, { records }: Chain): Break[] {
+  return records
+    .filter((record) => !isOld(record.Until, Issued) && !isKept(record, History?.get(record.path)))
+    .map(({ path, SHA256 }) => ({ path, message: `its record of sha256 ${SHA256} is gone or altered` }));
+}
+
+function isKept(record: Withdrawal, all: readonly Withdrawal[] = []): boolean {
+  return all.some((one) => isSameRecord(record, one));
+}
+
+/** Listed paths with other bytes than the accepted database had, whatever the reason. */
+export function changedSince({ Files }: Database, { files }: Chain): readonly string[] {
+  return Array.from(files).flatMap(([path, sha256]) => {
+    const entry = Files.get(path);
+    return entry !== undefined && entry.SHA256 !== sha256 ? [path] : [];
+  });
+}
+
+/** The reasons that a reader has not seen before, of listed paths. */
+export function newReasons(
+  { Files, Packsign: { History } }: Database,
+  { records }: Chain,
+): readonly { readonly path: string; readonly reason: string }[] {
+  const seen = new Map<string, ChainRecord[]>();
+  for (const record of records) seen.set(record.path, [...(seen.get(record.path) ?? []), record]);
+  return Array.from(History ?? []).flatMap(([path, all]) =>
+    Files.has(path)
+      ? all.flatMap(({ Reason, ...record }) =>
+          Reason === undefined || isKept({ ...record, Reason }, seen.get(path))
+            ? []
+            : [{ path, reason: Reason }],
+        )
+      : [],
+  );
+}
