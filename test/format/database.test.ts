@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeDatabase } from '../../src/format/database.js';
+import { changeWithoutReason, compareRecords, defectOfHistory } from '../../src/model/history-rules.js';
 import { encodeDatabase } from '../../src/format/encode-database.js';
 import { decodePlist } from '../../src/format/decode-plist.js';
 import { encodePlist } from '../../src/format/encode-plist.js';
@@ -91,6 +92,7 @@ describe('any valid database comes back from its bytes', () => {
   const instant = fc
     .integer({ min: Date.UTC(1970) / 1000, max: Date.UTC(9999, 11, 31) / 1000 })
     .map((second) => new Date(second * 1000));
+  const earlier = fc.integer({ min: 0, max: Date.UTC(2000) / 1000 }).map((second) => new Date(second * 1000));
   const path = fc
     .stringMatching(/^[a-z0-9_][a-z0-9._+~=@,!-]{0,8}(?:\/[a-z0-9_][a-z0-9.]{0,5}){0,2}$/)
     .filter(isSafePath);
@@ -103,7 +105,8 @@ describe('any valid database comes back from its bytes', () => {
       Flavor: word,
       Size: fc.maxSafeNat(),
       SHA256: hex(64),
-      Since: instant,
+      Since: earlier,
+      Mutable: fc.constant(true as const),
       Yanked: optional(text).value,
     },
     { requiredKeys: ['Name', 'Version', 'Flavor', 'Size', 'SHA256', 'Since'] },
@@ -138,40 +141,49 @@ describe('any valid database comes back from its bytes', () => {
       .map((entries) => new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1))))
       .filter((entries) => findConflict(entries.keys()) === null);
   const withdrawal = fc.record(
-    { SHA256: hex(64), Until: instant, Reason: text },
+    { SHA256: hex(64), Until: earlier, Reason: text },
     { requiredKeys: ['SHA256', 'Until'] },
   );
-  const database = fc.record(
-    {
-      Version: text,
-      Maintainer: text.filter((value) => value !== ''),
-      Description: text,
-      Include: fc.array(address, { maxLength: 2 }),
-      Packages: fc.array(entry, { maxLength: 4 }).map((packages) => packages.sort(comparePackages)),
-      Files: byPath(archive),
-      Packsign: fc.record(
-        {
-          Format: fc.constant(1),
-          Database: address,
-          Issued: instant,
-          Expires: instant,
-          Previous: hex(64),
-          Signers: fc.constantFrom(
-            { Threshold: 1, Fingerprints: FINGERPRINTS },
-            { Threshold: 2, Fingerprints: FINGERPRINTS },
-          ),
-          Notify: fc.constant('https://example.org/report'),
-          Mirrors: fc.array(address, { maxLength: 2 }),
-          Trusts: fc.array(fc.record({ URL: address, Fingerprints: fc.constant(FINGERPRINTS) }), {
-            maxLength: 2,
-          }),
-          History: byPath(fc.array(withdrawal, { maxLength: 2 })),
-        },
-        { requiredKeys: ['Format', 'Issued'] },
-      ),
-    },
-    { requiredKeys: ['Version', 'Description', 'Packages', 'Files', 'Packsign'] },
-  ) as fc.Arbitrary<Database>;
+  const database = fc
+    .record(
+      {
+        Version: text,
+        Maintainer: text.filter((value) => value !== ''),
+        Description: text,
+        Include: fc.array(address, { maxLength: 2 }),
+        Packages: fc.array(entry, { maxLength: 4 }).map((packages) => packages.sort(comparePackages)),
+        Files: byPath(archive),
+        Packsign: fc.record(
+          {
+            Format: fc.constant(1),
+            Database: address,
+            Issued: instant.filter((date) => date.getUTCFullYear() >= 2000),
+            Expires: instant,
+            Previous: hex(64),
+            Signers: fc.constantFrom(
+              { Threshold: 1, Fingerprints: FINGERPRINTS },
+              { Threshold: 2, Fingerprints: FINGERPRINTS },
+            ),
+            Notify: fc.constant('https://example.org/report'),
+            Mirrors: fc.array(address, { maxLength: 2 }),
+            Trusts: fc.array(fc.record({ URL: address, Fingerprints: fc.constant(FINGERPRINTS) }), {
+              maxLength: 2,
+            }),
+            History: byPath(
+              fc
+                .array(withdrawal, { minLength: 1, maxLength: 2 })
+                .map((records) => records.sort(compareRecords)),
+            ),
+          },
+          { requiredKeys: ['Format', 'Issued'] },
+        ),
+      },
+      { requiredKeys: ['Version', 'Description', 'Packages', 'Files', 'Packsign'] },
+    )
+    .filter(
+      (value) =>
+        defectOfHistory(value as Database) === null && changeWithoutReason(value as Database) === null,
+    ) as fc.Arbitrary<Database>;
 
   test('decode after encode gives the value, encode after decode the bytes', () => {
     fc.assert(
@@ -238,6 +250,21 @@ describe('one defect each', () => {
     dict.set(key, value);
   };
 
+  const insert = (dict: Map<string, PlistValue>, behind: string | null, added: [string, PlistValue]) => {
+    const rows = Array.from(dict);
+    rows.splice(rows.findIndex(([key]) => key === behind) + 1, 0, added);
+    dict.clear();
+    for (const [key, value] of rows) dict.set(key, value);
+  };
+  const recordOf = (record: object): PlistDict => new Map(Object.entries(record) as [string, PlistValue][]);
+  const records =
+    (...all: readonly object[]) =>
+    (dict: Map<string, PlistValue>) =>
+      dict.set('old-1.0.zip', all.map(recordOf));
+  const EARLY = new Date(0);
+  const LATER = new Date('9999-01-01T00:00:00Z');
+  const RECORD = { SHA256: 'd'.repeat(64), Until: new Date(1000) };
+
   const PACKAGE = ['Packages', 0];
   const ENTRY = ['Files', 'demo-1.0.tar.gz'];
   const PACKSIGN = ['Packsign'];
@@ -267,6 +294,40 @@ describe('one defect each', () => {
       ['entry keys out of order', ENTRY, last('SHA256'), /SHA256/],
       ['a withdrawal without its hash', HISTORY, drop('SHA256'), /SHA256/],
       ['a withdrawal without its date', HISTORY, drop('Until'), /Until/],
+      [
+        'an entry that may be Mutable, or not',
+        ENTRY,
+        (dict) => insert(dict, 'Since', ['Mutable', false]),
+        /Mutable/,
+      ],
+      ['an entry dated ahead', ENTRY, set('Since', LATER), /demo-1.0.tar.gz is dated .* later/],
+      ['a record dated ahead', HISTORY, set('Until', LATER), /a record of old-1.0.zip is dated .* later/],
+      ['a path without records', ['Packsign', 'History'], set('old-1.0.zip', []), /old-1.0.zip is empty/],
+      ['a record that is there twice', ['Packsign', 'History'], records(RECORD, RECORD), /sorted by date/],
+      [
+        'a later record first',
+        ['Packsign', 'History'],
+        records(RECORD, { ...RECORD, Until: EARLY }),
+        /sorted/,
+      ],
+      [
+        'other bytes in the next record, without a reason',
+        ['Packsign', 'History'],
+        records({ ...RECORD, Until: EARLY }, { ...RECORD, SHA256: 'e'.repeat(64) }),
+        /other bytes in its next record, without a reason/,
+      ],
+      [
+        'a file with other bytes than its history says, without a reason',
+        ['Packsign', 'History'],
+        (dict) => insert(dict, null, ['demo-1.0.tar.gz', [recordOf(RECORD)]]),
+        /demo-1.0.tar.gz has changed, and its history gives no reason/,
+      ],
+      [
+        'the same under a name that differs in case',
+        ['Packsign', 'History'],
+        (dict) => insert(dict, null, ['Demo-1.0.tar.gz', [recordOf(RECORD)]]),
+        /demo-1.0.tar.gz has changed/,
+      ],
       ['a withdrawal with an unknown key', HISTORY, (dict) => dict.set('Why', 'x'), /Why/],
       ['a trust without its address', TRUST, drop('URL'), /URL/],
       ['a trust without fingerprints', TRUST, drop('Fingerprints'), /Fingerprints/],
