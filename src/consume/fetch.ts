@@ -104,7 +104,10 @@ async function fetchFrom(
   // An old database may come from a cache on the way, or from one that is behind the others.
   const again = await verifyPlace(place, source, { ...request, fresh: true, pastCaches: true });
   if (again.code !== 'DATABASE_ROLLED_BACK') return fetched(again, source, from);
-  return fetched((await verifyKept(place, source, { request, behind: again })) ?? again, source, from);
+  // Who is asked what to accept has to know what the server has.
+  const isAsked = request.confirmBreaks !== undefined;
+  const kept = isAsked ? null : await verifyKept(place, source, { request, behind: again });
+  return fetched(kept ?? again, source, from);
 }
 
 /** The newer database that we hold counts as long as it is fresh; null where there is none. */

@@ -46,9 +46,9 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
   if (paths.length > 0) {
     throw new PacksignError(
       'BYTES_CHANGED',
-      ['files have other bytes than those published under their names:', ...paths.map(describe)].join('\n'),
+      ['files are not what was published under their names:', ...paths.map(describe)].join('\n'),
       {
-        hint: `give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed ${paths[0] ?? 'PATH'} --reason TEXT`,
+        hint: `give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed ${paths[0] ?? 'PATH'} --reason TEXT; files that change by design belong under "Mutable" in packsign.json`,
       },
     );
   }

@@ -117,9 +117,9 @@ const REFUSALS: readonly State[] = [
   },
   {
     name: 'bytes changed without a word in the history',
-    code: 'BYTES_CHANGED',
+    code: 'HISTORY_BROKEN',
     sentence:
-      /^demo-1\.0\.tar\.gz has other bytes than before, without a reason: sha256 was \w{64}, is \w{64}$/,
+      /^it does not continue .*: demo-1\.0\.tar\.gz has other bytes \(sha256 was \w{64}, is \w{64}\), and nothing says so; .* packsign trust accept ann$/,
     arrange: () => next({ archives: { ...FILES, 'demo-1.0.tar.gz': sdist('demo', '1.0', 'y = 2\n') } }),
   },
   {
