@@ -263,7 +263,7 @@ test('every change of a path gives a warning or a record, no record is lost, and
         if (warnings.length > 0) continue;
         expect(lostHistory(published, next)).toEqual([]);
         expect([defectOfHistory(next), changeWithoutReason(next)]).toEqual([null, null]);
-        const accepted = published as Database | null;
+        const accepted = published;
         if (accepted !== null) {
           const { Issued: issued } = accepted.Packsign;
           expect(

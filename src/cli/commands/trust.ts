@@ -164,9 +164,8 @@ export const trustAcceptCommand: Command = {
         if (isSet(values, 'yes')) return true;
         if (canAsk(session.outside))
           return await confirmed(session, brokenLines(broken), 'accept it? [y/N] ');
-        throw new PacksignError('NOT_CONFIRMED', brokenLines(broken).join('\n'), {
-          hint: 'nobody is here to ask; --yes accepts it',
-        });
+        const lines = [...brokenLines(broken), 'nobody is here to ask: --yes accepts it'];
+        throw new PacksignError('NOT_CONFIRMED', lines.join('\n'));
       },
     });
     return reportAccepted(accepted);
