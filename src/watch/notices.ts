@@ -73,7 +73,7 @@ export function uncoveredNotice(uncovered: readonly Uncovered[]): Notice {
   const paths = uncovered.map(({ path }) => path);
   const about =
     paths.length === 0
-      ? { message: 'nothing any more' }
+      ? { message: 'every file here is covered or excluded now' }
       : { hint: 'list them with "Include" in packsign.json, or leave them out with "Exclude"' };
   return { ...SILENT, event: 'uncovered', paths, uncovered, ...about };
 }

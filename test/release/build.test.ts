@@ -142,7 +142,7 @@ describe('build', () => {
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       issued: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string,
       packages: 3,
-      archives: 3,
+      files: 3,
       added: ['dist/a-1.0.zip', 'dist/b-1.0.zip'],
       withdrawn: ['dist/npm/left-pad-1.3.0.tgz'],
       changed: [],
@@ -353,7 +353,8 @@ describe('refusals of build', () => {
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: there is nothing to list in dist
-      ! packsign: hint: packsign lists .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .tar .zip .whl .egg files, also in sub-folders
+      !   README.md: no archive, package, installer or program
+      ! packsign: hint: packsign lists archives, packages, installers and programs; --include '**' lists everything
       [2]"
     `);
   });
