@@ -74,7 +74,7 @@ export function uncoveredNotice(uncovered: readonly Uncovered[]): Notice {
   const about =
     paths.length === 0
       ? { message: 'every file here is covered or excluded now' }
-      : { hint: 'list them with "Include" in packsign.json, or leave them out with "Exclude"' };
+      : { hint: '"Include" in packsign.json lists files of other kinds, "Exclude" leaves files out' };
   return { ...SILENT, event: 'uncovered', paths, uncovered, ...about };
 }
 

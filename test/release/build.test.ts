@@ -189,7 +189,7 @@ describe('build', () => {
       ! packsign: warning: link-1.0.tar.gz: a symbolic link: left out (NOT_REGULAR)
       ! packsign: warning: twin/demo-1.0.tar.gz: is demo 1.0 (source), and so is demo-1.0.tar.gz; both are listed (DUPLICATE_PACKAGE)
       ! packsign: warning: x-$(id)-1.0.tar.gz: left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _ (UNSAFE_NAME)
-      ! packsign: 2 files here are not covered: link-1.0.tar.gz, x-$(id)-1.0.tar.gz; list them with "Include" in packsign.json, or leave them out with "Exclude"
+      ! packsign: 2 files here are not covered: link-1.0.tar.gz, x-$(id)-1.0.tar.gz; "Include" in packsign.json lists files of other kinds, "Exclude" leaves files out
       [0]"
     `);
     expect((await place.json(['verify', 'dist'])).value).toMatchObject({ status: 'authentic' });
