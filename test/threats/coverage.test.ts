@@ -174,21 +174,6 @@ describe('T38: of a directory with forty files', () => {
   });
 });
 
-test('a listed program that is none any more stays listed, and every build looks at it', async () => {
-  const place = newPlace();
-  place.write('ann.asc', key.signing);
-  place.write('dist/a-1.0.zip', 'x');
-  place.write('dist/tool', '#!/bin/sh\n');
-  const build = ['build', 'dist', '--key', 'ann.asc'];
-  expect((await place.json(build)).status).toBe(0);
-  place.write('dist/tool', 'one text');
-  const { value } = await place.json([...build, '--allow-changed', 'tool', '--reason', 'is a text now']);
-  expect(value).toMatchObject({ files: 2, uncovered: [] });
-  expect((await place.json(build)).value).toMatchObject({ files: 2, uncovered: [], unchanged: true });
-  place.write('dist/tool', 'another!');
-  expect((await place.json(build)).value['error']).toMatchObject({ code: 'BYTES_CHANGED' });
-});
-
 test('T38: watch lists and names the same, also what came a moment ago', async () => {
   const place = newRelease();
   const { status, stdout, stderr } = await place.packsign(['watch', 'dist', '--once', '--key', 'ann.asc']);
