@@ -3,15 +3,21 @@ import type { SignerStatus, StatusResult, WaitingStatus, WatchEvent } from '../i
 import type { Report } from './command.js';
 import { hintFor } from './hint.js';
 import { REVOCATION_HELD } from './report-keys.js';
-import { coverageJson, coverageLines, differenceLines, freshness, warningLines } from './report.js';
+import {
+  coverageJson,
+  coverageLines,
+  differenceLines,
+  freshness,
+  uncoveredWords,
+  warningLines,
+} from './report.js';
 import { count, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
-const EVENT_WORDS: Readonly<Record<WatchEvent['event'], string>> = {
+const EVENT_WORDS: Readonly<Record<Exclude<WatchEvent['event'], 'uncovered'>, string>> = {
   ready: 'watching',
   signed: 'signed',
   refreshed: 'signed again before it expires',
   unchanged: 'nothing to sign',
-  uncovered: 'not covered by the signature:',
   held: 'held',
   refused: 'refused',
   error: 'error',
@@ -20,6 +26,7 @@ const EVENT_WORDS: Readonly<Record<WatchEvent['event'], string>> = {
 
 /** One line for each event: when, what, how long it took. */
 export function reportEvent(watchEvent: WatchEvent, { directory }: { directory: string }): Report {
+  if (watchEvent.event === 'uncovered') return reportUncovered(watchEvent);
   const { tookMs, ...event } = watchEvent;
   const { at, code, paths, withdrawn, message, warnings } = event;
   const hint = hintFor(event.hint, directory);
@@ -27,7 +34,7 @@ export function reportEvent(watchEvent: WatchEvent, { directory }: { directory: 
   const about = event.event === 'ready' ? ` ${harmless(directory)}` : pathSummary(paths, withdrawn);
   const why = message === null ? '' : ` (${harmless(message.split('\n')[0] ?? '')})`;
   const took = tookMs === null || isTrouble ? '' : `, ${formatInteger(tookMs)} ms`;
-  const line = `${formatInstant(at)} ${EVENT_WORDS[event.event]}${about}${code === null ? '' : ` ${code}`}${why}${took}`;
+  const line = `${formatInstant(at)} ${EVENT_WORDS[watchEvent.event]}${about}${code === null ? '' : ` ${code}`}${why}${took}`;
   const hintLines = hint === null ? [] : [`packsign: hint: ${harmless(hint)}`];
   return {
     json: { ...event, hint },
@@ -35,6 +42,12 @@ export function reportEvent(watchEvent: WatchEvent, { directory }: { directory: 
     notices: isTrouble ? [line, ...hintLines] : warningLines(warnings),
     exitStatus: 0,
   };
+}
+
+function reportUncovered({ tookMs: _, ...event }: WatchEvent): Report {
+  const { at, paths, message, hint } = event;
+  const words = [...uncoveredWords(paths), message, hint].filter((each) => each !== null);
+  return { json: event, lines: [`${formatInstant(at)} ${words.join('; ')}`], exitStatus: 0 };
 }
 
 /** The files that came or changed, and those that went. */

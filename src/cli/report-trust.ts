@@ -210,7 +210,7 @@ export function proposedKeyLines({ fingerprint, userId, certifiedBy }: ProposedK
 }
 
 export function reportList(result: ListResult): Report {
-  const verdict = { ...result, files: { checked: 0, ok: 0 }, companions: 0, findings: [] };
+  const verdict = { ...result, files: { checked: 0, ok: 0 }, uncovered: [], companions: 0, findings: [] };
   return {
     json: {
       ...verdictJson(result),

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { formatInstant } from '../index.js';
 import type { CheckedSignature, VerifyResult } from '../index.js';
 import type { Report } from './command.js';
-import { LIST_LIMIT, freshness, limited, uncoveredWords, warningLines } from './report.js';
+import { LIST_LIMIT, coverageJson, freshness, limited, uncoveredWords, warningLines } from './report.js';
 import { count, groupFingerprint, harmless, shown } from './terminal.js';
 
 const PADLOCKS = {
@@ -18,7 +18,7 @@ export function reportVerify(result: VerifyResult): Report {
       ...verdictJson(result),
       signatures: result.signatures,
       files: result.files,
-      companions: result.companions,
+      ...coverageJson(result),
       findings: result.findings,
     },
     lines: verdictLines(result),
@@ -56,27 +56,29 @@ export function verdictLines(result: VerifyResult): string[] {
 }
 
 /** The codes of a database that is refused for its files. */
-const FILE_CODES: readonly string[] = ['FILE_ALTERED', 'FILE_MISSING', 'WARNINGS'];
+const FILE_CODES: readonly string[] = ['FILE_ALTERED', 'FILE_MISSING', 'UNCOVERED', 'WARNINGS'];
 
 /** Files that are not as signed come first: the database that lists them may well be authentic. */
 function headline(result: VerifyResult): string {
-  const { status, code, database, message, findings } = result;
-  const unlisted = findings.flatMap(({ kind, path }) => (kind === 'unlisted' ? [path] : []));
-  const why = [harmless(message ?? ''), ...countedFiles(result), ...uncoveredWords(unlisted)]
-    .filter((words) => words !== '')
-    .join('; ');
-  const where = harmless(database);
-  const reason = code === null ? '' : ` (${code})`;
-  if (code !== null && FILE_CODES.includes(code)) {
-    return `${why} (${status}): ${where}${reason}`;
-  }
-  return `${status} (${PADLOCKS[status]}): ${where}${why === '' ? '' : `: ${why}`}${reason}`;
+  const { status, code, database, message } = result;
+  const why = message === null ? [] : [harmless(message)];
+  const isOfFiles = code !== null && FILE_CODES.includes(code);
+  const [verdict, rest] = isOfFiles
+    ? [`${why.join('')} (${status})`, countedFiles(result)]
+    : [`${status} (${PADLOCKS[status]})`, [...why, ...countedFiles(result)]];
+  const about = rest.length === 0 ? '' : `: ${rest.join('; ')}`;
+  return `${verdict}: ${harmless(database)}${about}${code === null ? '' : ` (${code})`}`;
 }
 
-function countedFiles({ files: { checked, ok }, companions }: VerifyResult): readonly string[] {
-  if (checked === 0 && companions === 0) return [];
-  const beside = companions === 0 ? '' : `, ${count(companions, 'companion')} beside them`;
-  return [`${ok} of ${count(checked, 'file')} as signed${beside}`];
+/** How many files of a directory are as signed, which of the others nobody signed, and how many accompany signed ones. */
+function countedFiles({ files: { checked, ok }, companions, uncovered }: VerifyResult): readonly string[] {
+  const beside = uncoveredWords(uncovered.map(({ path }) => path));
+  if (checked + companions + beside.length === 0) return [];
+  return [
+    `${ok} of ${count(checked, 'file')} as signed`,
+    ...beside,
+    ...(companions === 0 ? [] : [`${count(companions, 'companion')} (signatures, checksums and the like)`]),
+  ];
 }
 
 function signatureLine({ fingerprint, userId, signedAt, counts, reason }: CheckedSignature): string {
@@ -96,7 +98,8 @@ function adviceLines({ status, code, pinnedBy, database, notify }: VerifyResult)
     ];
   }
   const isRefused = status === 'refused';
-  const isHarmful = isRefused && !['DATABASE_MISSING', 'FILE_MISSING', 'WARNINGS'].includes(code ?? '');
+  const isHarmful =
+    isRefused && !['DATABASE_MISSING', 'FILE_MISSING', 'UNCOVERED', 'WARNINGS'].includes(code ?? '');
   return [
     ...(isHarmful ? ['  do not use it'] : []),
     ...(isRefused && notify !== null

@@ -201,10 +201,10 @@ export function uncoveredWords(paths: readonly string[], limit = NAMED_LIMIT): r
 
 /** One line for stderr about what no signature covers. */
 export function coverageLines(coverage: Coverage | null, { verbose = false } = {}): string[] {
-  const paths = coverage?.uncovered.map(({ path }) => path) ?? [];
+  const paths = coverage?.uncovered.map(({ path, reason }) => (verbose ? `${path} (${reason})` : path)) ?? [];
   return uncoveredWords(paths, verbose ? Infinity : NAMED_LIMIT).map(
     (words) =>
-      `packsign: ${words}; list them with "Include" in packsign.json, or leave them out with "Exclude"`,
+      `packsign: ${words}; "Include" in packsign.json lists files of other kinds, "Exclude" leaves files out`,
   );
 }
 

@@ -1,3 +1,4 @@
+import type { Coverage } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
 import type { FileEntries, FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
@@ -21,10 +22,7 @@ export interface Comparison {
 }
 
 /** Of a directory, whose other files are looked at too. */
-export interface DirectoryComparison extends Comparison {
-  /** How many files accompany listed ones. */
-  readonly companions: number;
-}
+export type DirectoryComparison = Comparison & Coverage;
 
 /**
  * Hashes every listed file of a directory, and names the files that are not listed (docs/FORMAT.md §8 step 11). Never
@@ -51,7 +49,7 @@ export async function compareDirectory(
   const unlisted = uncovered.map(({ path }) => {
     return { kind: 'unlisted', path, expected: null, found: null } as const;
   });
-  return { ...compared, companions, findings: sorted([...compared.findings, ...unlisted]) };
+  return { ...compared, uncovered, companions, findings: sorted([...compared.findings, ...unlisted]) };
 }
 
 /**

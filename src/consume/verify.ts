@@ -151,7 +151,13 @@ async function lostFiles(directory: string, sha256: string | null): Promise<read
   }
 }
 
-const NOTHING_CHECKED = { files: { checked: 0, ok: 0 }, companions: 0, findings: [], warnings: [] };
+const NOTHING_CHECKED = {
+  files: { checked: 0, ok: 0 },
+  companions: 0,
+  uncovered: [],
+  findings: [],
+  warnings: [],
+};
 
 function verified(
   { answer, database }: { readonly answer: Omit<PlaceVerdict, 'listed'>; readonly database: string },

@@ -1,4 +1,4 @@
-import { isOwnPath } from './layout.js';
+import { isInWayOfOwn } from './layout.js';
 
 /** One entry of `Files` (docs/FORMAT.md §5). Its key is the path of the file. */
 export interface FileEntry {
@@ -75,7 +75,7 @@ export function defectOfPath(path: string): string | null {
     return `a name may have at most ${SEGMENT_LIMIT_BYTES} bytes`;
   }
   const folded = foldPath(path);
-  if (isOwnPath(folded)) return 'this is the name of a file of packsign itself';
+  if (isInWayOfOwn(folded)) return 'a name must not be that of a file or folder of packsign itself';
   if (!ANY_MISREAD.test(folded)) return null;
   return MISREAD.find(([source]) => new RegExp(source).test(folded))?.[1] ?? null;
 }

@@ -24,14 +24,22 @@ export const WRITTEN_NAMES: readonly string[] = [
   UNSIGNED_SIGNATURES_NAME,
 ];
 
-const OWN_NAMES: ReadonlySet<string> = new Set([...WRITTEN_NAMES, PAGE_NAME, SETTINGS_NAME]);
-const OWN_IN_FOLDERS = new RegExp(
-  `^(?:${SIGNATURES_FOLDER}(?:$|/[0-9a-f]{64}\\.asc(?:/|$))|${ASSETS_FOLDER}(?:$|/packsign-[0-9a-f]+(?:/|$)))`,
-);
+const OWN_FOLDERS = `${SIGNATURES_FOLDER}|${ASSETS_FOLDER}|${ASSETS_FOLDER}/packsign-[0-9a-f]+`;
+const OWN_FILES = [
+  ...[...WRITTEN_NAMES, PAGE_NAME, SETTINGS_NAME].map((name) => name.replaceAll('.', '\\.')),
+  `${SIGNATURES_FOLDER}/[0-9a-f]{64}\\.asc`,
+].join('|');
+const OWN_PATH = new RegExp(`^(?:${OWN_FILES}|${OWN_FOLDERS}|${ASSETS_FOLDER}/packsign-[0-9a-f]+/.*)$`, 's');
+const BELOW_OWN_FILE = new RegExp(`^(?:${OWN_FILES})/`);
 
-/** Whether a path, relative to the database, is that of a file which packsign writes or reads for itself. */
+/** Whether a path, relative to the database, is that of a file or folder which packsign writes or reads for itself. */
 export function isOwnPath(path: string): boolean {
-  return OWN_NAMES.has(path) || OWN_IN_FOLDERS.test(path);
+  return OWN_PATH.test(path);
+}
+
+/** Whether a file can lie at a path only where one of packsign's own files cannot. */
+export function isInWayOfOwn(path: string): boolean {
+  return isOwnPath(path) || BELOW_OWN_FILE.test(path);
 }
 
 /** The path of the signatures of a database with this SHA-256, relative to the database. */

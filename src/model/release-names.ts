@@ -7,19 +7,71 @@ export const RELEASE_ENDINGS = {
     ...['.tar', '.tar.gz', '.tar.bz2', '.tar.bz', '.tar.xz', '.tar.zst', '.tar.lz', '.tar.lzma', '.tar.lz4'],
     ...['.tar.br', '.tar.z', '.tgz', '.tbz', '.tbz2', '.txz', '.tlz', '.tzst', '.taz'],
   ],
-  archives: ['.zip', '.7z', '.rar', '.cab', '.cpio'],
+  archives: ['.zip', '.7z', '.rar', '.cab', '.cpio', '.lha', '.lzh', '.arj', '.shar'],
   'single compressed files': ['.gz', '.bz2', '.xz', '.zst', '.lz', '.lzma', '.lz4', '.br', '.z'],
   'packages of languages': [
     ...['.whl', '.egg', '.pyz', '.pex', '.gem', '.crate', '.phar', '.nupkg', '.snupkg', '.conda'],
     ...['.jar', '.war', '.ear', '.aar', '.vsix', '.xpi', '.crx'],
+    ...['.rock', '.jmod', '.hpi', '.oxt'],
   ],
   'packages of systems': [
-    ...['.deb', '.ddeb', '.udeb', '.dsc', '.rpm', '.apk', '.eopkg', '.xbps', '.snap', '.appimage'],
-    ...['.flatpak', '.flatpakref', '.dmg', '.pkg', '.mpkg', '.exe', '.msi', '.msp', '.msix', '.msixbundle'],
+    ...[
+      '.deb',
+      '.ddeb',
+      '.udeb',
+      '.dsc',
+      '.rpm',
+      '.apk',
+      '.eopkg',
+      '.xbps',
+      '.snap',
+      '.appimage',
+      '.ipk',
+      '.opk',
+    ],
+    ...[
+      '.flatpak',
+      '.flatpakref',
+      '.dmg',
+      '.pkg',
+      '.mpkg',
+      '.exe',
+      '.msi',
+      '.msp',
+      '.msu',
+      '.msix',
+      '.msixbundle',
+    ],
     ...['.appx', '.appxbundle', '.ipa', '.aab', '.apks', '.xapk'],
   ],
-  images: ['.iso', '.img', '.qcow2', '.ova', '.vhd', '.vhdx', '.vmdk', '.vdi', '.wic', '.box'],
-  programs: ['.wasm', '.run', '.bin', '.elf', '.hex', '.uf2', '.efi', '.sh', '.ps1', '.bat', '.cmd'],
+  images: [
+    '.iso',
+    '.img',
+    '.qcow2',
+    '.ova',
+    '.vhd',
+    '.vhdx',
+    '.vmdk',
+    '.vdi',
+    '.wic',
+    '.box',
+    '.squashfs',
+    '.sif',
+  ],
+  programs: [
+    '.wasm',
+    '.run',
+    '.bin',
+    '.elf',
+    '.hex',
+    '.uf2',
+    '.efi',
+    '.sh',
+    '.ps1',
+    '.bat',
+    '.cmd',
+    '.command',
+  ],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 // What stands behind the last dot suffices: whatever ends with `.tar.gz` ends with `.gz`.
@@ -32,7 +84,8 @@ const LAST_ENDINGS: ReadonlySet<string> = new Set(
 /** Whether a file name, not a path, is one of a file that maintainers publish. */
 export function isReleaseName(name: string): boolean {
   const dot = name.lastIndexOf('.');
-  return dot > 0 && LAST_ENDINGS.has(name.slice(dot).toLowerCase());
+  // A name that begins with a dot is no part of a release.
+  return dot > 0 && !name.startsWith('.') && LAST_ENDINGS.has(name.slice(dot).toLowerCase());
 }
 
 /** What follows the name of a listed file in the name of a file about it: signatures, checksums, provenance. */

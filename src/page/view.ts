@@ -35,14 +35,14 @@ export interface PageKey {
 
 /** One file, or a package without one. */
 export interface Row {
+  /** Empty for a package without a file. */
+  readonly path: string;
+  /** Empty, as the version is, where the file does not tell. */
   readonly name: string;
   readonly version: string;
-  readonly flavor: string;
   readonly summary: string;
   /** Address of the file, relative to the page; null if there is none, or it was yanked. */
   readonly href: string | null;
-  /** The path of a yanked file. */
-  readonly path: string | null;
   readonly size: string;
   readonly day: string;
   readonly sha256: string | null;
@@ -175,8 +175,9 @@ function rowsOf(database: Database): readonly Row[] {
   const byName = new Map<string, Entry[]>();
   for (const [path, entry] of database.Files) {
     const row = { path, row: fileRow(path, entry, summaries.get(identityOf(entry))) };
-    const same = byName.get(row.row.name);
-    if (same === undefined) byName.set(row.row.name, [row]);
+    const name = entry.Name ?? path;
+    const same = byName.get(name);
+    if (same === undefined) byName.set(name, [row]);
     else same.push(row);
   }
   const names = Array.from(byName.keys(), (name) => ({ name, folded: name.toLowerCase() }))
@@ -213,16 +214,15 @@ function identityOf({
 }
 
 function fileRow(path: string, entry: FileEntry, description: string | undefined): Row {
-  const { Name = path, Version = '', Flavor = '', Size, SHA256, Since, Yanked } = entry;
+  const { Name = '', Version = '', Size, SHA256, Since, Yanked } = entry;
   const summary = description === undefined || description === `${Name} ${Version}` ? '' : description;
   const isYanked = Yanked !== undefined;
   return {
+    path,
     name: Name,
     version: Version,
-    flavor: Flavor,
     summary: oneLine(summary, SUMMARY_LENGTH),
     href: isYanked ? null : downloadUrl(path, {}),
-    path: isYanked ? path : null,
     size: formatBytes(Size),
     day: formatInstant(Since).slice(0, 10),
     sha256: SHA256,
@@ -230,14 +230,13 @@ function fileRow(path: string, entry: FileEntry, description: string | undefined
   };
 }
 
-function pseudoRow({ Name, Version, Flavor, Description }: Package): Row {
+function pseudoRow({ Name, Version, Description }: Package): Row {
   return {
+    path: '',
     name: Name,
     version: Version ?? '',
-    flavor: Flavor ?? '',
     summary: oneLine(Description === Name ? '' : Description, SUMMARY_LENGTH),
     href: null,
-    path: null,
     size: '',
     day: '',
     sha256: null,

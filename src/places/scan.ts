@@ -248,7 +248,8 @@ function takeMisnamed(walk: Walk, folder: Folder): ReadonlySet<string> {
     const shown = Array.from(name, (byte) =>
       byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16).toUpperCase()}`,
     ).join('');
-    walk.rest.push({ path: folder.path === '' ? shown : `${folder.path}/${shown}`, reason: 'name' });
+    const path = folder.path === '' ? shown : `${folder.path}/${shown}`;
+    if (!walk.isExcluded(path)) walk.rest.push({ path, reason: 'name' });
   }
   return names;
 }

@@ -253,7 +253,7 @@ function requireNothing(
     ({ code, path, message }) => `  ${path === null ? '' : `${path}: `}${message} (${code})`,
   );
   if (missed.length + warned.length === 0) return;
-  const hint = `list files with "Include" in ${join(directory, SETTINGS_NAME)}, or leave them out with "Exclude"`;
+  const hint = `"Include" in ${join(directory, SETTINGS_NAME)} lists files of other kinds, "Exclude" leaves files out`;
   throw new PacksignError(
     missed.length > 0 ? 'UNCOVERED' : 'WARNINGS',
     ['nothing was written, because --strict accepts none of these:', ...missed, ...warned].join('\n'),

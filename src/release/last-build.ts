@@ -83,11 +83,13 @@ function describedName(settings: Settings, cache: CacheStore): string {
  * then the cache keeps what the build observed, and nothing else.
  */
 export function rememberBuild(published: Published, inputs: Inputs, summary: Omit<Summary, 'sha256'>): void {
-  const { cache, settings } = inputs;
+  const { cache, settings, scan } = inputs;
   if (cache.checksum() === null) return;
+  // Other files that stay listed because they are published are unknown to a scan.
+  const isWhole = summary.files === scan.files.length && isKnownWhole(inputs);
   writeLastBuild(inputs.stateFolder, {
     published: publishedNames(published),
-    inputs: isKnownWhole(inputs) ? inputsName(inputs) : null,
+    inputs: isWhole ? inputsName(inputs) : null,
     described: describedName(settings, cache),
     file: null,
     summary: { ...summary },

@@ -41,7 +41,7 @@ export interface SignResult {
   readonly released: SignedRelease | null;
   /** Null if nothing waited, and the published database stays. */
   readonly difference: Difference | null;
-  /** Null if nothing waited, or the files are elsewhere. */
+  /** Null after a co-signature, or if the files are elsewhere. */
   readonly coverage: Coverage | null;
   /** Also those of the page, if nothing waited. */
   readonly warnings: readonly Warning[];
@@ -110,7 +110,10 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
 async function nothingWaits(published: Published, options: SignOptions): Promise<Signed> {
   if (published.sha256() !== null) {
     const { published: next, page } = await followPublication(published, options);
-    return { published: next, released: null, difference: null, coverage: null, warnings: page.warnings };
+    const signed = options.withoutFiles ? null : await published.verified();
+    const coverage =
+      signed === null ? null : coverageIn(published.directory, signed.database, globsOf(options.settings));
+    return { published: next, released: null, difference: null, coverage, warnings: page.warnings };
   }
   throw new PacksignError(
     'NOTHING_TO_SIGN',

@@ -353,8 +353,10 @@ function sayUncovered(
   news: Notice[],
 ): boolean {
   const said = new Set(memory.uncovered.map(({ path }) => path));
-  const stillMs = run.now.getTime() - EDITING_MS;
-  const told = uncovered.filter(({ path }) => said.has(path) || changedMs(join(directory, path)) <= stillMs);
+  // A time in the future, of another clock, says nothing about age.
+  const isYoung = (path: string) =>
+    Math.abs(run.now.getTime() - changedMs(join(directory, path))) < EDITING_MS;
+  const told = uncovered.filter(({ path }) => said.has(path) || !isYoung(path));
   if (!isDeepStrictEqual(told, memory.uncovered)) news.push(uncoveredNotice(told));
   memory.uncovered = told;
   return told.length === uncovered.length;

@@ -73,8 +73,8 @@ export function uncoveredNotice(uncovered: readonly Uncovered[]): Notice {
   const paths = uncovered.map(({ path }) => path);
   const about =
     paths.length === 0
-      ? { message: 'nothing any more' }
-      : { hint: 'list them with "Include" in packsign.json, or leave them out with "Exclude"' };
+      ? { message: 'every file here is covered or excluded now' }
+      : { hint: '"Include" in packsign.json lists files of other kinds, "Exclude" leaves files out' };
   return { ...SILENT, event: 'uncovered', paths, uncovered, ...about };
 }
 

@@ -93,7 +93,7 @@ const SITUATIONS: readonly Situation[] = [
   {
     name: 'a file is not listed, strictly',
     ...{ arrange: add, ...STRICT },
-    expected: [false, 'refused', 'WARNINGS', /^1 file is not listed \(refused\): /],
+    expected: [false, 'refused', 'UNCOVERED', /^1 file is not covered \(refused\): /],
   },
   { name: 'a file is yanked', text: YANKED, expected: GOOD },
   {

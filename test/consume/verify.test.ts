@@ -34,10 +34,9 @@ describe('what verify says', () => {
     await release();
     expect(transcript(await place.packsign(VERIFY))).toMatchInlineSnapshot(`
       "$ packsign verify dist
-      authentic (🔒 closed padlock): dist/packages.plist
+      authentic (🔒 closed padlock): dist/packages.plist: 1 of 1 file as signed
         issued <date>, fresh until <date>
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
-        1 of 1 file as signed
       [0]"
     `);
     expect(transcript(await place.packsign(HELD))).toBe(
@@ -49,10 +48,9 @@ describe('what verify says', () => {
     await release([], epoch('2026-01-01'));
     expect(transcript(await place.packsign(HELD))).toMatchInlineSnapshot(`
       "$ packsign verify dist --keys ann.pub.asc
-      stale (🔒 closed padlock): dist/packages.plist: expired at <date> (DATABASE_STALE)
+      stale (🔒 closed padlock): dist/packages.plist: expired at <date>; 1 of 1 file as signed (DATABASE_STALE)
         issued <date>, fresh until <date>
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
-        1 of 1 file as signed
       [1]"
     `);
   });
@@ -62,9 +60,8 @@ describe('what verify says', () => {
     place.remove('state');
     expect(transcript(await place.packsign(VERIFY))).toMatchInlineSnapshot(`
       "$ packsign verify dist
-      unauthenticated (🔓 open padlock): dist/packages.plist: signed by the key beside it, which proves nothing: anybody could have put both there (NOT_PINNED)
+      unauthenticated (🔓 open padlock): dist/packages.plist: signed by the key beside it, which proves nothing: anybody could have put both there; 1 of 1 file as signed (NOT_PINNED)
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
-        1 of 1 file as signed
         to know whose it is, get the fingerprint from a place you trust and type
         packsign verify dist --fingerprint FINGERPRINT
       [1]"
@@ -115,10 +112,9 @@ describe('what verify says', () => {
     place.write('dist/new-1.0.tar.gz', sdist('new', '1.0'));
     expect(transcript(await place.packsign(VERIFY))).toMatchInlineSnapshot(`
       "$ packsign verify dist
-      1 file is not as signed, 1 file is missing (refused): dist/packages.plist (FILE_ALTERED)
+      1 file is not as signed, 1 file is missing (refused): dist/packages.plist: 1 of 3 files as signed; 1 file here is not covered: new-1.0.tar.gz (FILE_ALTERED)
         issued <date>, fresh until <date>
         signed by <fingerprint in groups>  Ann <ann@example.org>, <date>
-        1 of 3 files as signed
         altered: demo-1.0.tar.gz
             expected sha256 <sha256>, 3095 bytes
             found    4 bytes

@@ -64,7 +64,7 @@ describe.runIf(hasTool('python3'))('archives that Python makes', () => {
     const { stdout, stderr, status } = run(workshop, [
       'python3',
       '-I',
-      resolve('test/interop/make_files.py'),
+      resolve('test/interop/make_archives.py'),
       directory,
     ]);
     if (status !== 0) throw new Error(stderr);

@@ -80,11 +80,12 @@ describe('packsign page', () => {
     expect((await one.json(['page', 'dist'])).value).toMatchObject({ written: false });
   });
 
-  it('contains each package once', async () => {
+  it('names each file by its path, once as a link', async () => {
     const html = await pageOf(await published());
     const hash = /<code>([0-9a-f]{64})<\/code>/.exec(html)![1]!;
     expect(html.split(hash)).toHaveLength(2);
-    expect(html.split('lantern-1.0.tar.gz')).toHaveLength(2);
+    expect(html.split('<a href="lantern-1.0.tar.gz">lantern-1.0.tar.gz</a>')).toHaveLength(2);
+    expect(html.split('lantern-1.0.tar.gz')).toHaveLength(3);
   });
 
   it('leaves a page alone that was edited by hand, unless the user forces it', async () => {

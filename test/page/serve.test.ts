@@ -284,7 +284,7 @@ describe('the page that follows the publication', () => {
     expect(place.text('dist/index.html')).toBe(page);
     expect((await place.json(['page', 'dist'])).value).toMatchObject({ written: false });
     // A page that somebody edited.
-    place.write('dist/index.html', page.replace('Packages', 'My packages'));
+    place.write('dist/index.html', page.replace('>Files<', '>My files<'));
     place.write('dist/lantern-1.2.tar.gz', sdist('lantern', '1.2'));
     const run = await place.packsign(['build', 'dist', '--key', 'key.asc']);
     expect([run.status, run.stderr]).toEqual([
@@ -310,7 +310,7 @@ describe('the page that follows the publication', () => {
     expect(showsKeys()).toBe(true);
     expect((await place.json(['page', 'dist'])).value).toMatchObject({ written: false });
     // A page that somebody edited stays, and keys.asc is written without it.
-    place.write('dist/index.html', place.text('dist/index.html').replace('Packages', 'My packages'));
+    place.write('dist/index.html', place.text('dist/index.html').replace('>Files<', '>My files<'));
     place.write('bob.asc', (await newKey('Bob')).signing);
     const run = await place.packsign(['key', 'publish', 'dist', '--key', 'bob.asc']);
     expect([run.status, run.stderr]).toEqual([0, expect.stringContaining('(PAGE_EDITED)')]);

@@ -142,7 +142,7 @@ describe('build', () => {
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       issued: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string,
       packages: 3,
-      archives: 3,
+      files: 3,
       added: ['dist/a-1.0.zip', 'dist/b-1.0.zip'],
       withdrawn: ['dist/npm/left-pad-1.3.0.tgz'],
       changed: [],
@@ -189,7 +189,7 @@ describe('build', () => {
       ! packsign: warning: link-1.0.tar.gz: a symbolic link: left out (NOT_REGULAR)
       ! packsign: warning: twin/demo-1.0.tar.gz: is demo 1.0 (source), and so is demo-1.0.tar.gz; both are listed (DUPLICATE_PACKAGE)
       ! packsign: warning: x-$(id)-1.0.tar.gz: left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _ (UNSAFE_NAME)
-      ! packsign: 2 files here are not covered: link-1.0.tar.gz, x-$(id)-1.0.tar.gz; list them with "Include" in packsign.json, or leave them out with "Exclude"
+      ! packsign: 2 files here are not covered: link-1.0.tar.gz, x-$(id)-1.0.tar.gz; "Include" in packsign.json lists files of other kinds, "Exclude" leaves files out
       [0]"
     `);
     expect((await place.json(['verify', 'dist'])).value).toMatchObject({ status: 'authentic' });
@@ -353,7 +353,8 @@ describe('refusals of build', () => {
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: there is nothing to list in dist
-      ! packsign: hint: packsign lists .tar.gz .tgz .tar.bz2 .tar.xz .tar.zst .tar .zip .whl .egg files, also in sub-folders
+      !   README.md: no archive, package, installer or program
+      ! packsign: hint: packsign lists archives, packages, installers and programs; --include '**' lists everything
       [2]"
     `);
   });

@@ -45,6 +45,21 @@ describe('the shortcut of a build in which nothing changed', () => {
     expect(value).toEqual({ ...whole, hashed: 0, cached: 2 });
   });
 
+  it('is not taken where a listed program is none any more: it stays listed, and is looked at', async () => {
+    const place = await remembered();
+    place.write('dist/tool', '#!/bin/sh\n');
+    expect((await place.json(BUILD)).value).toMatchObject({ files: 3 });
+    settle();
+    expect((await place.json(BUILD)).value).toMatchObject({ files: 3, unchanged: true });
+    place.write('dist/tool', 'one text');
+    const changed = [...BUILD, '--allow-changed', 'tool', '--reason', 'is a text now'];
+    expect((await place.json(changed)).value).toMatchObject({ files: 3, uncovered: [], signed: true });
+    expect((await place.json(BUILD)).value).toMatchObject({ files: 3, uncovered: [], unchanged: true });
+    expect((await place.json(BUILD)).value).toMatchObject({ files: 3, uncovered: [], unchanged: true });
+    place.write('dist/tool', 'another!');
+    expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'BYTES_CHANGED' } });
+  });
+
   it('is not taken if the signature is gone or different', async () => {
     const place = await remembered();
     const signatures = `dist/signatures/${String((await place.json(BUILD)).value['sha256'])}.asc`;

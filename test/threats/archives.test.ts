@@ -51,7 +51,7 @@ async function findingsOf(place: Place, ...more: readonly string[]): Promise<rea
 
 const EXPECTED = `sha256 ${sha256(DEMO)}, ${DEMO.length} bytes`;
 
-/** Each takes Ann's archive away and puts something else there. */
+/** Each takes Ann's file away and puts something else there. */
 const REPLACEMENTS: readonly (readonly [
   string,
   (path: string, place: Place, context: TestContext) => unknown,
@@ -105,16 +105,17 @@ const REPLACEMENTS: readonly (readonly [
   ],
 ];
 
-describe('T11: a listed archive is a regular file with exactly its bytes', () => {
+describe('T11: a listed file is a regular file with exactly its bytes', () => {
   test.for(REPLACEMENTS)('%s in its place is altered', async ([, put], context) => {
     const place = await published(known);
     put(replace(place, `dist/${PATH}`), place, context);
     const answer = await verify(place);
     expect(verdict(answer)).toEqual(refused('FILE_ALTERED'));
     const findings = answer.value['findings'] as Finding[];
-    expect(findings).toMatchObject([{ kind: 'altered', path: PATH, expected: EXPECTED }]);
-    expect(findings[0]!.found).toMatch(/./);
-    expect(answer.value['archives']).toEqual({ checked: 2, ok: 1 });
+    const listed = findings.filter(({ kind }) => kind !== 'unlisted');
+    expect(listed).toMatchObject([{ kind: 'altered', path: PATH, expected: EXPECTED }]);
+    expect(listed[0]!.found).toMatch(/./);
+    expect(answer.value['files']).toEqual({ checked: 2, ok: 1 });
   });
 
   test('expected and found are both shown', async () => {
@@ -149,7 +150,10 @@ describe('T11: a listed archive is a regular file with exactly its bytes', () =>
     place.remove('dist/sub');
     expect(await findingsOf(place)).toMatchObject([{ kind: 'missing', path: 'sub/other-2.0.tar.gz' }]);
     place.write('dist/sub', 'a file');
-    expect(await findingsOf(place)).toMatchObject([{ kind: 'missing', path: 'sub/other-2.0.tar.gz' }]);
+    expect(await findingsOf(place)).toMatchObject([
+      { kind: 'unlisted', path: 'sub' },
+      { kind: 'missing', path: 'sub/other-2.0.tar.gz' },
+    ]);
   });
 
   test('a link that leads nowhere is altered', async () => {
@@ -165,7 +169,7 @@ describe('T11: a listed archive is a regular file with exactly its bytes', () =>
     expect(verdict(await verify(place))).toEqual(AUTHENTIC);
   });
 
-  test('two archives with swapped paths', async () => {
+  test('two files with swapped paths', async () => {
     const place = await published(known);
     place.write(`dist/${PATH}`, OTHER);
     place.write('dist/sub/other-2.0.tar.gz', DEMO);
@@ -173,19 +177,25 @@ describe('T11: a listed archive is a regular file with exactly its bytes', () =>
   });
 });
 
-describe('T11: a folder in the path of an archive', () => {
+describe('T11: a folder in the path of a file', () => {
   test('that is a link out of the directory', async () => {
     const place = await published(known);
     renameSync(place.path('dist/sub'), place.path('elsewhere'));
     symlinkSync('../elsewhere', place.path('dist/sub'));
-    expect(await findingsOf(place)).toMatchObject([{ kind: 'altered', path: 'sub/other-2.0.tar.gz' }]);
+    expect(await findingsOf(place)).toMatchObject([
+      { kind: 'unlisted', path: 'sub' },
+      { kind: 'altered', path: 'sub/other-2.0.tar.gz' },
+    ]);
   });
 
   test('that is a link out to a folder whose name begins like the directory’s', async () => {
     const place = await published(known);
     renameSync(place.path('dist/sub'), place.path('dist-evil'));
     symlinkSync('../dist-evil', place.path('dist/sub'));
-    expect(await findingsOf(place)).toMatchObject([{ kind: 'altered', path: 'sub/other-2.0.tar.gz' }]);
+    expect(await findingsOf(place)).toMatchObject([
+      { kind: 'unlisted', path: 'sub' },
+      { kind: 'altered', path: 'sub/other-2.0.tar.gz' },
+    ]);
   });
 
   test('that is a link to another folder inside', async () => {
@@ -195,6 +205,7 @@ describe('T11: a folder in the path of an archive', () => {
     const findings = await findingsOf(place);
     expect(findings).toEqual([
       { kind: 'unlisted', path: 'real/other-2.0.tar.gz', expected: null, found: null },
+      { kind: 'unlisted', path: 'sub', expected: null, found: null },
     ]);
   });
 
@@ -205,8 +216,8 @@ describe('T11: a folder in the path of an archive', () => {
   });
 });
 
-describe('unlisted and yanked archives', () => {
-  test('an unlisted archive is reported, and fails only with --strict', async () => {
+describe('unlisted and yanked files', () => {
+  test('an unlisted file is reported, and fails only with --strict', async () => {
     const place = await published(known);
     place.write('dist/evil-6.6.tar.gz', DEMO);
     place.write('dist/sub/evil-6.6.whl', DEMO);
@@ -218,7 +229,7 @@ describe('unlisted and yanked archives', () => {
     ]);
   });
 
-  test('T11: an archive whose path can never be listed is reported too', async () => {
+  test('T11: a file whose path can never be listed is reported too', async () => {
     const place = await published(known);
     place.write('dist/x-$(id)-1.0.tar.gz', DEMO);
     place.write('dist/DEMO-1.0.tar.gz', DEMO);
@@ -230,15 +241,36 @@ describe('unlisted and yanked archives', () => {
     expect((await verify(place, '--strict')).status).toBe(1);
   });
 
-  test('packsign’s own files are not unlisted archives', async () => {
+  test('packsign’s own files, and names that begin with a dot, are not unlisted files', async () => {
     const place = await published(known);
-    place.write('dist/signatures/old-1.0.tar.gz', DEMO);
+    place.write(`dist/signatures/${'0a'.repeat(32)}.asc`, 'old');
+    place.write('dist/assets/packsign-0a1b2c/page.js', 'old');
+    for (const name of ['index.html', 'packsign.json', 'packages.unsigned.plist'])
+      place.write(`dist/${name}`, 'ours');
     place.write('dist/.hidden-1.0.tar.gz', DEMO);
-    place.write('dist/README.md', 'hello');
+    place.write('dist/.well-known/x-1.0.tar.gz', DEMO);
     expect(await findingsOf(place)).toEqual([]);
   });
 
-  test('a yanked archive is checked, reported with its reason, and fails only with --strict', async () => {
+  test('T38: what lies among packsign’s own files and is none of them is unlisted', async () => {
+    const place = await published(known);
+    const paths = [
+      'assets/jquery.js',
+      'assets/packsign-x/evil.exe',
+      'index.html.bak',
+      'packsign.json/evil.exe',
+      `signatures/${'0A'.repeat(32)}.asc`,
+      `signatures/${'0a'.repeat(32)}.asc/evil.exe`,
+      'signatures/evil-1.0.tar.gz',
+      'sub/packages.plist',
+    ];
+    for (const path of paths) place.write(`dist/${path}`, DEMO);
+    expect((await findingsOf(place)).map(({ kind, path }) => [kind, path])).toEqual(
+      paths.map((path) => ['unlisted', path]),
+    );
+  });
+
+  test('a yanked file is checked, reported with its reason, and fails only with --strict', async () => {
     const yank = (document: Map<string, PlistValue>) => {
       dictAt(document, 'Files', PATH).set('Yanked', 'leaks');
     };
@@ -261,7 +293,7 @@ describe('unlisted and yanked archives', () => {
   });
 });
 
-test('T12: verify reads every archive each time, and trusts no cache', async () => {
+test('T12: verify reads every file each time, and trusts no cache', async () => {
   const place = await published(known);
   for (const name of ['packages.plist', 'signatures', 'keys.asc']) place.remove(`dist/${name}`);
   place.write('ann.asc', known.ann.armor());
@@ -290,7 +322,7 @@ test('--no-files checks the database alone', async () => {
   expect(answer.value).toMatchObject({ files: { checked: 0, ok: 0 }, findings: [] });
 });
 
-test('a refused database reports nothing about archives', async () => {
+test('a refused database reports nothing about files', async () => {
   const place = await published(known);
   place.remove('dist/signatures');
   expect((await verify(place)).value).toMatchObject({ files: { checked: 0, ok: 0 }, findings: [] });

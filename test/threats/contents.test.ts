@@ -37,7 +37,7 @@ test('T36: a writer leaves out paths that mean another file elsewhere, and says 
     'v1./demo-1.0.tar.gz': 'end with a dot',
     'SIGNAT~1/demo-1.0.tar.gz': 'short name',
     'a-1~1.zip': 'short name',
-    'Signatures/demo-1.0.tar.gz': 'packsign itself',
+    'Assets/packsign-0a1b/demo-1.0.tar.gz': 'packsign itself',
     'Packages.PLIST/demo-1.0.tar.gz': 'packsign itself',
     'Keys.GPG/demo-1.0.tar.gz': 'packsign itself',
   };

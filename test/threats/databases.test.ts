@@ -308,17 +308,24 @@ describe('T11: paths of a database are hostile until checked', () => {
     );
 
     test.each([
-      ...[
-        'packages.plist',
-        'Packages.Plist',
-        'packages.plist.asc',
-        'sub/packages.unsigned.plist',
-        'KEYS.ASC',
-      ],
-      ...['keys.gpg', 'sub/packsign.json', 'PackSign.json/x-1.0.zip', 'index.html', 'Index.HTML'],
-      ...['signatures/x-1.0.zip', 'Signatures/x-1.0.zip', 'ASSETS/x-1.0.zip', 'signatures'],
+      ...['packages.plist', 'Packages.Plist', 'packages.plist.asc', 'packages.unsigned.plist', 'KEYS.ASC'],
+      ...['keys.gpg', 'packsign.json', 'PackSign.json/x-1.0.zip', 'index.html', 'Index.HTML'],
+      ...['signatures', 'Assets', 'packages.plist/x-1.0.zip', 'KEYS.asc/a/x-1.0.zip'],
+      ...[`signatures/${'0a'.repeat(32)}.asc`, `Signatures/${'0A'.repeat(32)}.asc`],
+      ...[`signatures/${'0a'.repeat(32)}.asc/x-1.0.zip`],
+      ...['assets/packsign-0a', 'ASSETS/packsign-0A/x-1.0.zip', 'assets/packsign-0a/sub/x-1.0.zip'],
     ])('a name of our own: %s', async (path) => {
       expect(await one(path)).toEqual(malformed(/of packsign itself/));
+    });
+
+    test.each([
+      ...['sub/packages.unsigned.plist', 'sub/packsign.json', 'sub/keys.gpg/x-1.0.zip'],
+      ...['signatures/x-1.0.zip', 'Signatures/x-1.0.zip', `signatures/${'0a'.repeat(31)}.asc`],
+      ...[`sub/signatures/${'0a'.repeat(32)}.asc`, `signatures/sub/${'0a'.repeat(32)}.asc`],
+      ...['ASSETS/x-1.0.zip', 'assets/packsign/x-1.0.zip', 'assets/packsign-0x/x-1.0.zip'],
+      ...['packages.plist-1.0.zip', 'index.html.gz'],
+    ])('any other name beside and below is a file like others: %s', async (path) => {
+      expect(await one(path)).toEqual([null, null]);
     });
 
     test.each([`${'x'.repeat(249)}1.0.zip`, `a/${'y'.repeat(256)}/x-1.0.zip`])(

@@ -174,7 +174,7 @@ const PATHS = here('get, path', {
   'nul.tar.gz': DEVICE,
   aux: DEVICE,
   'packages.plist': OWN,
-  'signatures/x.asc': OWN,
+  'signatures/x.asc': '0 authentic',
   [TOO_LONG_PATH]: '1 DATABASE_MALFORMED: a path may have at most 1024 bytes',
   'Lantern-0.9.tar.gz2': '0 authentic',
   [LONG_PATH]: '0 authentic',

@@ -197,12 +197,15 @@ describe.concurrent('files that come and go', { timeout: 4 * PATIENCE_MS }, () =
     drop(place, 'dist/a (1)-1.0.tar.gz', sdist('a', '1.0'));
     const unsafe = await watching.until({ event: 'unchanged' });
     expect(unsafe.warnings).toMatchObject([{ code: 'UNSAFE_NAME', path: 'a (1)-1.0.tar.gz' }]);
-    drop(place, 'dist/nothing.tar.gz', 'no archive at all');
-    expect((await watching.until({ event: 'unchanged' })).warnings).toMatchObject([
-      { code: 'NO_VERSION', path: 'nothing.tar.gz' },
+    expect((await watching.until({ event: 'uncovered' })).uncovered).toEqual([
+      { path: 'a (1)-1.0.tar.gz', reason: 'name' },
     ]);
     symlinkSync('nowhere', place.path('dist/link-1.0.tar.gz'));
     expect((await watching.until({ event: 'unchanged' })).warnings).toMatchObject([{ code: 'NOT_REGULAR' }]);
+    expect((await watching.until({ event: 'uncovered' })).uncovered).toEqual([
+      { path: 'a (1)-1.0.tar.gz', reason: 'name' },
+      { path: 'link-1.0.tar.gz', reason: 'link' },
+    ]);
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     expect((await watching.until({ event: 'signed', paths: [B] })).warnings).toEqual([]);
     place.remove('dist/a (1)-1.0.tar.gz');

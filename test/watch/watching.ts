@@ -20,6 +20,7 @@ export interface Line {
   readonly message: string | null;
   readonly hint: string | null;
   readonly warnings: readonly { readonly code: string; readonly path: string | null }[];
+  readonly uncovered: readonly { readonly path: string; readonly reason: string }[] | null;
 }
 
 /** The expected parts of an event. */

@@ -35,7 +35,7 @@ export const buildCommand: Command = {
   options: (yargs) =>
     withKeys(withDatabase(yargs))
       .option('check', flag('write nothing; exit 1 if something would change'))
-      .option('strict', flag('fail if there are warnings'))
+      .option('strict', flag('fail if there are warnings, or files that are not covered'))
       .option('import', single('take over a database made for PackMan; packsign.json gets its texts')),
   run: async (values, session) => {
     const typed = placeOf(values);
