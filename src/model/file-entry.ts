@@ -123,3 +123,9 @@ export function isSha256(text: string): boolean {
 export function fileNameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
+
+/** The folders of a path: `a/b` and `a` of `a/b/c`. */
+export function foldersOf(path: string): readonly string[] {
+  const end = path.lastIndexOf('/');
+  return end === -1 ? [] : [path.slice(0, end), ...foldersOf(path.slice(0, end))];
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import picomatch from 'picomatch';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { Uncovered } from '../model/coverage.js';
-import { defectOfPath, foldPath, isSafePath } from '../model/file-entry.js';
+import { defectOfPath, foldPath, foldersOf, isSafePath } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
 import { isOwnPath } from '../model/layout.js';
 import { compareText } from '../model/package.js';
@@ -142,12 +142,6 @@ function mayConflict(files: readonly ScannedFile[], others: Pick<Scan, 'files' |
     others.files.some(({ path }) => folded.has(foldPath(path)) || above.has(foldPath(path))) ||
     [...others.folders.map(foldPath), ...above].some((folder) => folded.has(folder))
   );
-}
-
-/** The folders of a path: `a/b` and `a` of `a/b/c`. */
-function foldersOf(path: string): string[] {
-  const end = path.lastIndexOf('/');
-  return end === -1 ? [] : [path.slice(0, end), ...foldersOf(path.slice(0, end))];
 }
 
 /**

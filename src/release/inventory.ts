@@ -4,6 +4,7 @@ import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
 import { REASONS } from '../model/coverage.js';
 import type { Uncovered } from '../model/coverage.js';
+import { foldPath, foldersOf } from '../model/file-entry.js';
 import { mayHoldPackage } from '../model/entry.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
@@ -101,14 +102,24 @@ export function startInventory(directory: string, options: StartOptions): Starte
       cache.keep(all.files, remembered);
       // A watch saves after it has published.
       if (unstable === undefined) cache.save({ lazily: true });
-      const files = facts.filter((one) => one !== null);
-      const warnings = [...scan.warnings, ...leftOut(failed)];
+      const yielding = yieldingTo(stayed, all.files);
+      const files = facts.filter((one) => one !== null && !yielding.has(one.path)) as FileFacts[];
+      const isStayed = new Set(stayed.map(({ path }) => path));
+      const warnings = [
+        ...scan.warnings.filter(({ path }) => path === null || !isStayed.has(path)),
+        ...Array.from(yielding, twinWarning),
+        ...leftOut(failed),
+      ];
       const moving = refuseUnreadable(directory, { settings, published, unstable, files, warnings });
       if (files.length === 0 && (unstable?.size ?? 0) === 0)
         throw nothingToList(directory, scan.rest, warnings);
       return {
         ...{ files, others: scan.others, warnings, moving, fresh },
-        rest: [...scan.rest, ...unreadable(failed)],
+        rest: [
+          ...scan.rest,
+          ...Array.from(yielding, ([path]) => ({ path, reason: 'case' as const })),
+          ...unreadable(failed),
+        ],
         hashed: fresh.size - failed.size,
         cached: all.files.length - fresh.size,
         bytes: files.reduce((sum, { size }) => sum + size, 0),
@@ -124,13 +135,34 @@ function stayedFiles(
   published: Database | null,
 ): readonly ScannedFile[] {
   const paths = rest.flatMap(({ path, reason }) =>
-    reason === 'kind' && published?.Files.has(path) === true ? [path] : [],
+    (reason === 'kind' || reason === 'case') && published?.Files.has(path) === true ? [path] : [],
   );
   const identityAt = paths.length === 0 ? () => null : statFiles(directory, paths);
   return paths.flatMap((path, index) => {
     const identity = identityAt(index);
     return identity === null ? [] : [{ path, identity }];
   });
+}
+
+/** Files that would push out a published one, because only case tells its path from theirs or from their folder's. */
+function yieldingTo(
+  stayed: readonly ScannedFile[],
+  files: readonly ScannedFile[],
+): ReadonlyMap<string, string> {
+  const yielding = new Map<string, string>();
+  if (stayed.length === 0) return yielding;
+  const listed = new Map(stayed.map(({ path }) => [foldPath(path), path]));
+  for (const { path } of files) {
+    const folded = foldPath(path);
+    const other = [folded, ...foldersOf(folded)].flatMap((one) => listed.get(one) ?? [])[0];
+    if (other !== undefined && other !== path) yielding.set(path, other);
+  }
+  return yielding;
+}
+
+function twinWarning([path, other]: readonly [string, string]): Warning {
+  const message = `left out: only case tells it from ${other}, which is published`;
+  return { code: 'UNSAFE_NAME', path, message };
 }
 
 /** Reads these files too, and puts them among the others. */

@@ -470,6 +470,19 @@ describe('refusals of build', () => {
     expect(Packsign.Previous).toHaveLength(64);
   });
 
+  test.each(['dist/Demo-1.0.tar.gz', 'dist/DEMO-1.0.tar.gz/other-2.0.tar.gz'])(
+    'a published file stays listed although %s, which comes first, differs from it in case',
+    async (twin) => {
+      await place.packsign(RELEASE);
+      place.write(twin, sdist('other', '2.0'));
+      const { value } = await place.json(RELEASE);
+      const path = twin.slice('dist/'.length);
+      expect(value['uncovered']).toEqual([{ path, reason: 'case' }]);
+      expect(value['warnings']).toMatchObject([{ code: 'UNSAFE_NAME', path }]);
+      expect(value['unchanged']).toBe(true);
+    },
+  );
+
   test('LISTED_FILE_UNREADABLE: withdraws a published file only if it is gone', async () => {
     await release();
     place.remove('dist/demo-1.0.tar.gz');
