@@ -5,6 +5,7 @@ import { DATABASE_LIMIT_BYTES, FORMAT } from '../model/database.js';
 import type { Database, Packsign, Signers, Trust, Withdrawal } from '../model/database.js';
 import { comparePackages } from '../model/package.js';
 import type { Package, Prerequisite } from '../model/package.js';
+import { defectOfDatabase, defectOfThreshold } from '../model/defects.js';
 import { isPlainWord } from '../model/text.js';
 import { plainReader, takingPlain } from './plain.js';
 import { decodePlist } from './decode-plist.js';
@@ -19,7 +20,6 @@ import {
 } from './encode-plist.js';
 import type { Lines } from './encode-plist.js';
 import { Misfit } from './misfit.js';
-import { PLAIN_TEXT } from './plist.js';
 import type { PlistDict } from './plist.js';
 import {
   PLAIN_WORD,
@@ -39,6 +39,7 @@ import {
 import type { Field, Fields, Shape } from './shape.js';
 import { stayedLines } from './stayed.js';
 import type { Copied, EntryTexts } from './stayed.js';
+import { filled, notifyAddress, placeAddress, webAddress } from './texts.js';
 
 const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 
@@ -50,9 +51,6 @@ export const sha256 = text(
   (value) => (isSha256(value) ? null : 'expected 64 lower-case hex digits'),
   '[0-9a-f]{64}',
 );
-const filled = text((value) => (value === '' ? 'expected text' : null), PLAIN_TEXT);
-const webAddress = matching(/^https?:\/\/[!-~]+$/, 'an http or https address', `https?:\\/\\/${PLAIN_WORD}`);
-export const notifyAddress = matching(/^(?:mailto:|https:\/\/)[!-~]+$/, 'a mailto: or https: address');
 export const fingerprint = matching(/^[0-9A-F]{40}$/, 'a fingerprint of 40 upper-case hex digits');
 
 const prerequisiteRecord = record<Exclude<Prerequisite, string>>(
@@ -102,19 +100,19 @@ const fileShape = takingPlain(record<FileEntry>(FILE_FIELDS, STRICT));
 
 const signersShape: Shape<Signers> = checked(
   record<Signers>({ Threshold: required(integer), Fingerprints: required(listOf(fingerprint)) }, STRICT),
-  ({ Threshold, Fingerprints }) => {
-    if (!isAscending(Fingerprints)) return 'fingerprints must be sorted, each once';
-    const isMet = Threshold >= 1 && Threshold <= Fingerprints.length;
-    return isMet ? null : 'the threshold must be from 1 to the number of fingerprints';
-  },
+  ({ Threshold, Fingerprints }) => defectOfThreshold(Threshold, Fingerprints),
 );
 
 export const TRUST_FIELDS = {
-  URL: required(webAddress),
+  URL: required(placeAddress),
   Fingerprints: required(listOf(fingerprint)),
   Threshold: optional(integer),
   Maintainer: optional(text()),
 } as const;
+
+const trustShape = checked(record<Trust>(TRUST_FIELDS, STRICT), ({ Threshold = 1, Fingerprints }) =>
+  defectOfThreshold(Threshold, Fingerprints),
+);
 
 const withdrawalShape = record<Withdrawal>(
   { SHA256: required(sha256), Until: required(date), Reason: optional(text()) },
@@ -142,14 +140,14 @@ const filesShape: Shape<ReadonlyMap<string, FileEntry>> = checked(
 const packsignShape = record<Packsign>(
   {
     Format: required(integer),
-    Database: optional(webAddress),
+    Database: optional(placeAddress),
     Issued: required(date),
     Expires: optional(date),
     Previous: optional(sha256),
     Signers: optional(signersShape),
     Notify: optional(notifyAddress),
-    Mirrors: optional(listOf(webAddress)),
-    Trusts: optional(listOf(record<Trust>(TRUST_FIELDS, STRICT))),
+    Mirrors: optional(listOf(placeAddress)),
+    Trusts: optional(listOf(trustShape)),
     History: optional(mapOf(listOf(withdrawalShape), complainOfPath)),
   },
   // Ignore the keys of later minor additions here, and only here.
@@ -166,13 +164,13 @@ const TOP_FIELDS = {
   Version: required(text()),
   Maintainer: optional(filled),
   Description: required(text()),
-  Include: optional(listOf(webAddress)),
+  Include: optional(listOf(placeAddress)),
   Packages: required(packagesShape),
   Files: required(filesShape),
   Packsign: required(packsignShape),
 } as const;
 
-const databaseShape = record<Database>(TOP_FIELDS, STRICT);
+const databaseShape = checked(record<Database>(TOP_FIELDS, STRICT), defectOfDatabase);
 
 /**
  * All but the two long lists, whose entries `topLines` writes one by one. What only writes is marked as pure, so that a
@@ -387,8 +385,4 @@ function complainOfPath(path: string, before: string | null): string | null {
   const defect = defectOfPath(path);
   if (defect !== null) return `is not a path that a database may list: ${defect}`;
   return before === null || before < path ? null : 'paths must be sorted';
-}
-
-function isAscending(values: readonly string[]): boolean {
-  return values.every((value, index) => index === 0 || (values[index - 1] ?? '') < value);
 }

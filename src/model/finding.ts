@@ -25,6 +25,7 @@ export type WarningCode =
   | 'DUPLICATE_PACKAGE'
   | 'EVIDENCE_INCOMPLETE'
   | 'NAME_MISMATCH'
+  | 'NOT_ASCII'
   | 'NOT_IMPORTED'
   | 'NOT_REGULAR'
   | 'NO_MAINTAINER'
