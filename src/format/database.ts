@@ -6,12 +6,12 @@ import type { Database, Packsign, Signers, Trust, Withdrawal } from '../model/da
 import { changeWithoutReason, defectOfHistory } from '../model/history-rules.js';
 import { comparePackages } from '../model/package.js';
 import type { Package, Prerequisite } from '../model/package.js';
+import { defectOfDatabase, defectOfThreshold } from '../model/defects.js';
 import { isPlainWord } from '../model/text.js';
 import { plainReader, takingPlain } from './plain.js';
 import { decodePlist } from './decode-plist.js';
 import type { PlainLists } from './decode-plist.js';
 import { Misfit } from './misfit.js';
-import { PLAIN_TEXT } from './plist.js';
 import type { PlistDict } from './plist.js';
 import {
   PLAIN_WORD,
@@ -29,6 +29,7 @@ import {
   text,
 } from './shape.js';
 import type { Shape } from './shape.js';
+import { filled, notifyAddress, placeAddress, webAddress } from './texts.js';
 
 export const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 
@@ -40,9 +41,6 @@ export const sha256 = text(
   (value) => (isSha256(value) ? null : 'expected 64 lower-case hex digits'),
   '[0-9a-f]{64}',
 );
-const filled = text((value) => (value === '' ? 'expected text' : null), PLAIN_TEXT);
-const webAddress = matching(/^https?:\/\/[!-~]+$/, 'an http or https address', `https?:\\/\\/${PLAIN_WORD}`);
-export const notifyAddress = matching(/^(?:mailto:|https:\/\/)[!-~]+$/, 'a mailto: or https: address');
 export const fingerprint = matching(/^[0-9A-F]{40}$/, 'a fingerprint of 40 upper-case hex digits');
 
 const prerequisiteRecord = record<Exclude<Prerequisite, string>>(
@@ -101,19 +99,19 @@ const fileShape = takingPlain(record<FileEntry>(FILE_FIELDS, STRICT));
 
 const signersShape: Shape<Signers> = checked(
   record<Signers>({ Threshold: required(integer), Fingerprints: required(listOf(fingerprint)) }, STRICT),
-  ({ Threshold, Fingerprints }) => {
-    if (!isAscending(Fingerprints)) return 'fingerprints must be sorted, each once';
-    const isMet = Threshold >= 1 && Threshold <= Fingerprints.length;
-    return isMet ? null : 'the threshold must be from 1 to the number of fingerprints';
-  },
+  ({ Threshold, Fingerprints }) => defectOfThreshold(Threshold, Fingerprints),
 );
 
 export const TRUST_FIELDS = {
-  URL: required(webAddress),
+  URL: required(placeAddress),
   Fingerprints: required(listOf(fingerprint)),
   Threshold: optional(integer),
   Maintainer: optional(text()),
 } as const;
+
+const trustShape = checked(record<Trust>(TRUST_FIELDS, STRICT), ({ Threshold = 1, Fingerprints }) =>
+  defectOfThreshold(Threshold, Fingerprints),
+);
 
 const withdrawalShape = record<Withdrawal>(
   { SHA256: required(sha256), Until: required(date), Reason: optional(text()) },
@@ -141,14 +139,14 @@ const filesShape: Shape<ReadonlyMap<string, FileEntry>> = checked(
 const packsignShape = record<Packsign>(
   {
     Format: required(integer),
-    Database: optional(webAddress),
+    Database: optional(placeAddress),
     Issued: required(date),
     Expires: optional(date),
     Previous: optional(sha256),
     Signers: optional(signersShape),
     Notify: optional(notifyAddress),
-    Mirrors: optional(listOf(webAddress)),
-    Trusts: optional(listOf(record<Trust>(TRUST_FIELDS, STRICT))),
+    Mirrors: optional(listOf(placeAddress)),
+    Trusts: optional(listOf(trustShape)),
     History: optional(mapOf(listOf(withdrawalShape), complainOfPath)),
   },
   // Ignore the keys of later minor additions here, and only here.
@@ -165,14 +163,17 @@ export const TOP_FIELDS = {
   Version: required(text()),
   Maintainer: optional(filled),
   Description: required(text()),
-  Include: optional(listOf(webAddress)),
+  Include: optional(listOf(placeAddress)),
   Packages: required(packagesShape),
   Files: required(filesShape),
   Packsign: required(packsignShape),
 } as const;
 
 /** A database that waits for a signature, whose bytes may have changed without a reason yet. */
-const draftShape = checked(record<Database>(TOP_FIELDS, STRICT), defectOfHistory);
+const draftShape = checked(
+  record<Database>(TOP_FIELDS, STRICT),
+  (database) => defectOfDatabase(database) ?? defectOfHistory(database),
+);
 
 const databaseShape = checked(draftShape, (database) => {
   const path = changeWithoutReason(database);
@@ -241,8 +242,4 @@ function complainOfPath(path: string, before: string | null): string | null {
   const defect = defectOfPath(path);
   if (defect !== null) return `is not a path that a database may list: ${defect}`;
   return before === null || before < path ? null : 'paths must be sorted';
-}
-
-function isAscending(values: readonly string[]): boolean {
-  return values.every((value, index) => index === 0 || (values[index - 1] ?? '') < value);
 }

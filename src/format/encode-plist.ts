@@ -1,4 +1,5 @@
 import { TEXT_LIMIT_BYTES, cleanText } from '../model/text.js';
+import { formatInstant, isInstant } from '../model/time.js';
 import { FOOTER, HEADER, NOT_PLAIN, STRING_END, isTooLong, layoutAt } from './plist.js';
 import type { Layout, PlistDict, PlistValue } from './plist.js';
 
@@ -7,7 +8,7 @@ import type { Layout, PlistDict, PlistValue } from './plist.js';
 /**
  * The canonical text of a document. Throws TypeError for values that no canonical text can hold: forbidden
  * characters, strings above 64 KiB of UTF-8, numbers other than integers from 0 to 2^53 - 1, dates with
- * fractions of a second or outside the years 0000 to 9999, values nested deeper than `DEPTH_LIMIT`.
+ * fractions of a second or outside the years 1970 to 9999, values nested deeper than `DEPTH_LIMIT`.
  */
 export function encodePlist(value: PlistDict): string {
   return encodeDocument(linesOf(value, 1)).toString();
@@ -194,11 +195,7 @@ let lastDate: { readonly date: Date | null; readonly text: string } = { date: nu
 
 function dateText(date: Date): string {
   if (date === lastDate.date) return lastDate.text;
-  const text = Number.isNaN(date.getTime()) ? '' : date.toISOString();
-  // Outside the years 0000 to 9999 the text is longer.
-  if (text.length !== 24 || !text.endsWith('.000Z')) {
-    throw new TypeError('not a date of whole seconds in the years 0000 to 9999');
-  }
-  lastDate = { date, text: `${text.slice(0, 19)}Z` };
+  if (!isInstant(date)) throw new TypeError('not a date of whole seconds in the years 1970 to 9999');
+  lastDate = { date, text: formatInstant(date) };
   return lastDate.text;
 }

@@ -7,11 +7,15 @@ export interface PackManDatabase {
   readonly maintainer: string | null;
   readonly description: string;
   readonly include: readonly string[];
+  /** Keys of the top level that PackMan does not know. */
+  readonly otherKeys: readonly string[];
+  readonly hasComments: boolean;
   /** PackMan's own keys and any others, in the order of the document. */
   readonly packages: readonly PackManPackage[];
 }
 
-export type PackManPackage = Readonly<Record<string, PackManValue>>;
+/** Null for a value of a kind that PackMan has no use for. */
+export type PackManPackage = Readonly<Record<string, PackManValue | null>>;
 export type PackManValue = string | number | boolean | readonly (string | Readonly<Record<string, string>>)[];
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
@@ -35,10 +39,11 @@ export async function decodePackMan(bytes: Uint8Array): Promise<PackManDatabase>
   if (bytes.length > LIMIT_BYTES) {
     throw new PacksignError('DATABASE_TOO_LARGE', `the PackMan database is larger than ${LIMIT_BYTES} bytes`);
   }
-  const text = guarded(textOf(bytes));
+  const text = textOf(bytes);
+  const plain = guarded(text);
   const { parse } = await import('plist');
   try {
-    return databaseOf(parse(text));
+    return { ...databaseOf(parse(plain)), hasComments: text.includes('<!--') };
   } catch (error) {
     throw malformed(reasonOf(error));
   }
@@ -81,7 +86,9 @@ function guarded(text: string): string {
   return plain.trim();
 }
 
-function databaseOf(value: PlistValue): PackManDatabase {
+const TOP_KEYS = ['Version', 'Maintainer', 'Description', 'Include', 'Packages'];
+
+function databaseOf(value: PlistValue): Omit<PackManDatabase, 'hasComments'> {
   const top = asDict(value);
   const packages = top['Packages'];
   if (!Array.isArray(packages)) throw new Error('the list of packages is missing');
@@ -91,30 +98,29 @@ function databaseOf(value: PlistValue): PackManDatabase {
     maintainer: asText(top['Maintainer']),
     description: asText(top['Description']) ?? '',
     include: Array.isArray(include) ? include.filter((item) => typeof item === 'string') : [],
+    otherKeys: Object.keys(top).filter((key) => !TOP_KEYS.includes(key)),
     packages: packages.map((entry) => packageOf(asDict(entry))),
   };
 }
 
 function packageOf(entry: Dict): PackManPackage {
   if (asText(entry['Name']) === null) throw new Error('a package has no name');
-  const fields = Object.keys(entry).flatMap((key) => {
-    const value = valueOf(entry[key]);
-    return value === null ? [] : [[key, value] as const];
-  });
-  return Object.fromEntries(fields);
+  return Object.fromEntries(Object.keys(entry).map((key) => [key, valueOf(entry[key])]));
 }
 
 function valueOf(value: unknown): PackManValue | null {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
   if (!Array.isArray(value)) return null;
-  return (value as readonly unknown[]).map(itemOf).filter((item) => item !== null);
+  const items = (value as readonly unknown[]).map(itemOf);
+  return items.every((item) => item !== null) ? items : null;
 }
 
 function itemOf(item: unknown): string | Readonly<Record<string, string>> | null {
   if (typeof item === 'string') return item;
   if (typeof item !== 'object' || item === null) return null;
-  const texts = Object.entries(item).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
-  return Object.fromEntries(texts);
+  return Object.values(item).every((text) => typeof text === 'string')
+    ? (item as Readonly<Record<string, string>>)
+    : null;
 }
 
 type Dict = Readonly<Record<string, unknown>>;

@@ -1,21 +1,26 @@
 import { PacksignError, reasonOf } from '../errors.js';
+import { databaseAddress } from '../model/address.js';
+import { defectOfThreshold } from '../model/defects.js';
 import { fingerprintOf } from '../model/fingerprint.js';
+import { nearestOf } from '../model/nearest.js';
 import { parseDuration } from '../model/settings.js';
 import type { Override, Settings, TrustSetting } from '../model/settings.js';
 import { isPlainWord } from '../model/text.js';
-import { PACKAGE_FIELDS, TRUST_FIELDS, notifyAddress } from './database.js';
+import { PACKAGE_FIELDS, TRUST_FIELDS } from './database.js';
 import { fromJson, jsonText } from './json.js';
 import { Misfit } from './misfit.js';
-import { checked, flag, integer, listOf, mapOf, matching, optional, record, text } from './shape.js';
+import { checked, flag, integer, listOf, mapOf, optional, record, text } from './shape.js';
 import type { Shape } from './shape.js';
+import { filled, notifyAddress, placeAddress } from './texts.js';
 
 const FILE_NAME = 'packsign.json';
 
 const plain = text((value) => (value === '' ? 'expected text' : null));
-const webAddress = matching(/^https?:\/\/[!-~]+$/, 'an http or https address');
 const duration = text((value) => (parseDuration(value) === null ? 'expected a time like "180 days"' : null));
 const validity = text((value) =>
-  value === 'none' || parseDuration(value) !== null ? null : 'expected "none" or a time like "180 days"',
+  value === 'none' || Math.round(parseDuration(value) ?? 0) >= 1
+    ? null
+    : 'expected "none" or a time of at least a second, like "180 days"',
 );
 const positive = checked(integer, (value) => (value >= 1 ? null : 'expected a number of at least 1'));
 
@@ -26,6 +31,12 @@ const fingerprint: Shape<string> = {
     if (digits?.length !== 40) throw new Misfit('expected a full fingerprint of 40 hex digits');
     return digits;
   },
+  write: (value) => value,
+};
+
+/** The address of a database: of its folder, its page or its file, which all become that of its file. */
+const database: Shape<string> = {
+  read: (value) => databaseAddress(placeAddress.read(value)),
   write: (value) => value,
 };
 
@@ -58,15 +69,37 @@ const override = record<Override>(
   LENIENT,
 );
 
+const trustRecord = record<TrustSetting>(
+  {
+    ...TRUST_FIELDS,
+    URL: { ...TRUST_FIELDS.URL, shape: database },
+    Fingerprints: { ...TRUST_FIELDS.Fingerprints, shape: listOf(fingerprint) },
+    Include: optional(flag),
+  },
+  LENIENT,
+);
+
+/** Keys in any order, which a database holds sorted and each once. */
+const trust: Shape<TrustSetting> = {
+  read: (value) => {
+    const setting = trustRecord.read(value);
+    const Fingerprints = Array.from(new Set(setting.Fingerprints)).sort();
+    const defect = defectOfThreshold(setting.Threshold ?? 1, Fingerprints);
+    if (defect !== null) throw new Misfit(defect);
+    return { ...setting, Fingerprints };
+  },
+  write: trustRecord.write,
+};
+
 const settingsShape = record<Settings & { readonly $schema?: string }>(
   {
     $schema: optional(text()),
-    Maintainer: optional(plain),
+    Maintainer: optional(filled),
     Description: optional(text()),
-    'Base-URL': optional(webAddress),
-    Database: optional(webAddress),
+    'Base-URL': optional(placeAddress),
+    Database: optional(database),
     Notify: optional(notifyAddress),
-    Mirrors: optional(listOf(webAddress)),
+    Mirrors: optional(listOf(placeAddress)),
     Validity: optional(validity),
     Key: optional(keys),
     Signers: optional(listOf(fingerprint)),
@@ -77,18 +110,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     Include: optional(listOf(plain)),
     Exclude: optional(listOf(plain)),
     Mutable: optional(listOf(plain)),
-    Trusts: optional(
-      listOf(
-        record<TrustSetting>(
-          {
-            ...TRUST_FIELDS,
-            Fingerprints: { ...TRUST_FIELDS.Fingerprints, shape: listOf(fingerprint) },
-            Include: optional(flag),
-          },
-          LENIENT,
-        ),
-      ),
-    ),
+    Trusts: optional(listOf(trust)),
     Page: optional(flag),
     Packages: optional(mapOf(override, complainOfName)),
   },
@@ -124,29 +146,6 @@ function parse(bytes: Uint8Array): unknown {
 }
 
 function refuseNearly(key: string, known: readonly string[]): never {
-  const near = known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? nearest(key, known);
+  const near = nearestOf(key, known);
   throw new Misfit(`is not a setting${near === null ? '' : `; did you mean "${near}"?`}`, [key]);
-}
-
-function nearest(key: string, known: readonly string[]): string | null {
-  const ranked = known.map((name) => ({
-    name,
-    distance: distanceBetween(key.toLowerCase(), name.toLowerCase()),
-  }));
-  const best = ranked.reduce((a, b) => (b.distance < a.distance ? b : a));
-  return best.distance <= Math.max(2, key.length / 2) ? best.name : null;
-}
-
-/** Levenshtein's distance between two short words, computed row by row. */
-function distanceBetween(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of Array.from(a).entries()) {
-    const next = [i + 1];
-    for (let j = 1; j < row.length; j += 1) {
-      const replaced = (row[j - 1] ?? 0) + (letter === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -45,7 +45,7 @@ const filled = text((value) => (value === '' ? 'expected text' : null));
 const instant: Shape<Date> = {
   read: (value) => {
     const date = typeof value === 'string' ? parseInstant(value) : null;
-    if (date === null || date.getTime() < 0) throw new Misfit('expected a date like 2026-11-22T14:05:09Z');
+    if (date === null) throw new Misfit('expected a date like 2026-11-22T14:05:09Z');
     return date;
   },
   write: formatInstant,

@@ -2,22 +2,17 @@ import type { FileEntry } from './file-entry.js';
 import { FILE_LIMIT, fileNameOf, isNamed } from './file-entry.js';
 import { FORMAT } from './database.js';
 import type { Database, Signers, Trust } from './database.js';
-import {
-  describeFile,
-  downloadUrl,
-  entryWarnings,
-  isPseudoPackage,
-  NO_WARNINGS,
-  pseudoPackage,
-} from './entry.js';
+import { describeFile, downloadUrl, entryWarnings, NO_WARNINGS } from './entry.js';
 import type { Entry, FileFacts } from './entry.js';
 import type { Warning } from './finding.js';
 import { carryHistory, sinceOf, sortedByPath } from './ledger.js';
-import { addressOf, byAddress, comparePackages } from './package.js';
+import { packagesWithoutFile, refuseUnreadable } from './overrides.js';
+import { addressOf, byAddress, comparePackages, packManVersion } from './package.js';
 import type { Package } from './package.js';
 import { once } from './once.js';
 import { validitySeconds } from './settings.js';
 import type { Settings, TrustSetting } from './settings.js';
+import { isInstant } from './time.js';
 import { PacksignError } from '../errors.js';
 
 export interface AssembleContext {
@@ -144,10 +139,12 @@ interface Listing {
 
 /**
  * Makes a database from hashed files, which are in byte order of their paths (docs/FORMAT.md §3 to §6).
- * Same input, same value. Throws SETTINGS_INVALID for more files than a database may list.
+ * Same input, same value. Throws SETTINGS_INVALID for more files than a database may list, overrides that match nothing
+ * or that PackMan cannot read, and a validity beyond the year 9999.
  */
 export function assemble(observed: readonly FileFacts[], context: AssembleContext): Assembled {
   const { settings, published, issued } = context;
+  refuseUnreadable(settings);
   const listing = listFiles(observed, context);
   if (listing.files.size > FILE_LIMIT) {
     throw new PacksignError('SETTINGS_INVALID', `more than the ${FILE_LIMIT} files that a database may list`);
@@ -194,7 +191,7 @@ function listFiles(observed: readonly FileFacts[], context: AssembleContext): Li
     for (const warning of entry.warnings) warnings.push(warning);
   }
   lastFound.set(settings, { observed, entries });
-  const pseudo = withoutFile(files, settings);
+  const pseudo = packagesWithoutFile(settings, { files, published, held: held ?? new Set() });
   for (const entry of pseudo.packages) {
     const before = published?.Packages.find((other) => addressOf(other) === addressOf(entry));
     packages.push(asPublished(before, entry));
@@ -242,25 +239,6 @@ function keptEntries(
   return { files, packages };
 }
 
-function withoutFile(
-  files: ReadonlyMap<string, FileEntry>,
-  settings: Settings,
-): { packages: readonly Package[]; warnings: readonly Warning[] } {
-  if (settings.Packages === undefined) return { packages: [], warnings: [] };
-  const names = new Set(Array.from(files.values(), ({ Name }) => Name));
-  const unmatched = Array.from(settings.Packages).filter(([key]) => !files.has(key) && !names.has(key));
-  const packages = unmatched.filter(([key, override]) => isPseudoPackage(key, override));
-  const unused = unmatched.filter(([key, override]) => !isPseudoPackage(key, override));
-  return {
-    packages: packages.map(([key, override]) => pseudoPackage(key, override)),
-    warnings: unused.map(([key]) => ({
-      code: 'UNUSED_OVERRIDE',
-      path: null,
-      message: `"Packages" in packsign.json names ${key}, which matches no file or package`,
-    })),
-  };
-}
-
 /** Whether two of the sorted packages have the same name, version and flavor. */
 function hasTwins(packages: readonly Package[]): boolean {
   return packages.some(({ Name, Version, Flavor }, index) => {
@@ -292,18 +270,18 @@ function wheelTags(path: string): string {
   return /\.whl$/i.test(path) ? fileNameOf(path).split('-').slice(2).join('-') : '';
 }
 
-/** PackMan clients know relative addresses, `installer` and `hidden` only since 0.5. */
-function packManVersion(packages: readonly Package[]): string {
-  const isNew = packages.some(({ 'Download-URL': url, Flavor }) => {
-    const isRelative = url !== undefined && !/^[a-z][a-z0-9+.-]*:/i.test(url);
-    return isRelative || Flavor === 'installer' || Flavor === 'hidden';
-  });
-  return isNew ? '0.5' : '0.3';
-}
-
 function expiry(issued: Date, settings: Settings): { Expires?: Date } {
   const seconds = validitySeconds(settings);
-  return seconds === null ? {} : { Expires: new Date(issued.getTime() + Math.round(seconds) * 1000) };
+  if (seconds === null) return {};
+  const Expires = new Date(issued.getTime() + Math.round(seconds) * 1000);
+  if (isInstant(Expires)) return { Expires };
+  throw new PacksignError(
+    'SETTINGS_INVALID',
+    `"Validity" of ${settings.Validity ?? ''} ends after the year 9999`,
+    {
+      hint: 'take a shorter time, or "none"',
+    },
+  );
 }
 
 /** In the order of the format, because comparisons of settings depend on it. */

@@ -3,6 +3,8 @@ import type { FileEntry, NamedEntry } from './file-entry.js';
 import { isArchiveName, isNamedAfter, namesAgree, splitFileName } from './file-name.js';
 import type { Warning } from './finding.js';
 import type { Metadata, MetadataReading } from './metadata.js';
+import { NO_TEST } from './overrides.js';
+import { changedWarnings, printable, printableOverride } from './printable.js';
 import type { Package } from './package.js';
 import type { Override, Settings } from './settings.js';
 import { oneLine } from './text.js';
@@ -28,7 +30,6 @@ export interface Entry {
 const DESCRIPTION_LIMIT = 1024;
 const NOTHING = {};
 export const NO_WARNINGS: readonly Warning[] = [];
-const NO_TEST = 'raise ImportError("no test")';
 
 type Naming = Pick<FileEntry, 'Name' | 'Version' | 'Flavor' | 'Platform'>;
 
@@ -45,7 +46,8 @@ export interface Listed {
 export function describeFile(observed: FileFacts, settings: Settings, listed: Listed): Entry {
   const { path } = observed;
   const base = listed.naming ?? namingOf(observed);
-  const override = overrideOf(path, base.Name ?? null, settings);
+  const given = overrideOf(observed, base, settings);
+  const override = printableOverride(given, settings);
   const { Name = base.Name, Version = base.Version, Yanked } = override;
   const { since: Since, isMutable } = listed;
   const bytes = {
@@ -54,15 +56,26 @@ export function describeFile(observed: FileFacts, settings: Settings, listed: Li
   };
   const yank = Yanked === undefined ? NOTHING : { Yanked };
   const warnings = warningsOf(observed, override);
-  if (Name === undefined || Version === undefined)
-    return { file: { ...bytes, ...yank }, package: null, warnings };
+  if (Name === undefined || Version === undefined) {
+    const unused = unusedWarnings(path, override);
+    return { file: { ...bytes, ...yank }, package: null, warnings: [...warnings, ...unused] };
+  }
   const Flavor = override.Flavor ?? base.Flavor ?? flavorOf(observed);
   const { Platform } = base;
   const file = { Name, Version, Flavor, ...(Platform === undefined ? NOTHING : { Platform }), ...bytes };
   if (isMutable) return { file: { ...file, ...yank }, package: null, warnings };
-  return Yanked === undefined
-    ? { file, package: packageOf(observed, { file, override, settings }), warnings }
-    : { file: { ...file, Yanked }, package: null, warnings };
+  if (Yanked !== undefined) return { file: { ...file, Yanked }, package: null, warnings };
+  const entry = packageOf(observed, { file, override, settings });
+  const changed = changedWarnings(path, given.Description ?? summaryOf(observed), entry);
+  return { file, package: entry, warnings: changed.length === 0 ? warnings : [...warnings, ...changed] };
+}
+
+/** A file without name and version has no entry in `Packages` that an override could change. */
+function unusedWarnings(path: string, { Yanked: _, ...keys }: Override): readonly Warning[] {
+  const given = Object.keys(keys);
+  if (given.length === 0) return NO_WARNINGS;
+  const message = `"Packages" in packsign.json gives it ${given.join(', ')}, which needs "Name" and "Version" as well`;
+  return [{ code: 'UNUSED_OVERRIDE', path, message }];
 }
 
 /** What a file says of itself, or else its name. */
@@ -92,7 +105,7 @@ function packageOf(
   { file: { Name, Version, Flavor }, override, settings }: PackageSources,
 ): Package {
   const metadata = reading.kind === 'found' ? reading.metadata : null;
-  const summary = oneLine(metadata?.summary ?? '', DESCRIPTION_LIMIT);
+  const summary = printable(oneLine(metadata?.summary ?? '', DESCRIPTION_LIMIT), settings);
   // Keep a key first: an object literal that begins with a spread costs ten times as much.
   return {
     Description: summary === '' ? `${Name} ${Version}` : summary,
@@ -107,20 +120,13 @@ function packageOf(
   };
 }
 
+function summaryOf({ reading }: FileFacts): string {
+  return reading.kind === 'found' ? reading.metadata.summary : '';
+}
+
 /** Python that PackMan runs. Of a file's contents, it may contain only a validated module name (threat T17). */
 function installTest(name: string, metadata: Metadata | null): string {
   return metadata?.kind === 'sdist' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? `import ${name}` : NO_TEST;
-}
-
-/** A package without a file: PackMan tests for it, and a person installs it. */
-export function pseudoPackage(name: string, override: Override): Package {
-  const { Yanked: _, ...pacManKeys } = override;
-  return { Name: name, Description: name, 'Install-test': NO_TEST, ...pacManKeys };
-}
-
-/** Whether an override that matches no file describes a pseudo-package. */
-export function isPseudoPackage(name: string, override: Override): boolean {
-  return !isArchiveName(name) && override.Yanked === undefined && Object.keys(override).length > 0;
 }
 
 export function downloadUrl(path: string, settings: Settings): string {
@@ -132,14 +138,18 @@ export function downloadUrl(path: string, settings: Settings): string {
   return base === undefined ? escaped : `${base.replace(/\/$/, '')}/${escaped}`;
 }
 
-function overrideOf(path: string, name: string | null, settings: Settings): Override {
-  if (settings.Packages === undefined) return NOTHING;
-  const byPath = settings.Packages.get(path) ?? {};
-  const byName = settings.Packages.get(byPath.Name ?? name ?? '') ?? {};
+function overrideOf(observed: FileFacts, { Name = '' }: Naming, { Packages }: Settings): Override {
+  if (Packages === undefined) return NOTHING;
+  const byPath: Override = Packages.get(observed.path) ?? NOTHING;
+  if (byPath.Name !== undefined) return { ...Packages.get(byPath.Name), ...byPath };
+  // A published file may have a name that the settings gave it under its first name.
+  const byName = Packages.get(Name) ?? Packages.get(namingOf(observed).Name ?? '');
   return { ...byName, ...byPath };
 }
 
-const ENTRY_WARNINGS: ReadonlySet<Warning['code']> = new Set(['NO_METADATA', 'NAME_MISMATCH']);
+const ENTRY_WARNINGS: ReadonlySet<Warning['code']> = new Set([
+  ...(['NO_METADATA', 'NAME_MISMATCH', 'NOT_ASCII', 'UNUSED_OVERRIDE'] as const),
+]);
 
 /** At most one. */
 function warningsOf({ path, reading }: FileFacts, override: Override): readonly Warning[] {
@@ -163,6 +173,10 @@ function warningsOf({ path, reading }: FileFacts, override: Override): readonly 
 
 /** The warnings that `describeFile` gave, by path. */
 export function entryWarnings(warnings: readonly Warning[]): ReadonlyMap<string, readonly Warning[]> {
-  const own = warnings.filter(({ code }) => ENTRY_WARNINGS.has(code));
-  return new Map(own.flatMap((warning) => (warning.path === null ? [] : [[warning.path, [warning]]])));
+  const own = new Map<string, Warning[]>();
+  for (const warning of warnings) {
+    const { code, path } = warning;
+    if (path !== null && ENTRY_WARNINGS.has(code)) own.set(path, [...(own.get(path) ?? []), warning]);
+  }
+  return own;
 }

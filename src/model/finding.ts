@@ -27,6 +27,7 @@ export type WarningCode =
   | 'FILE_REPLACED'
   | 'HISTORY_BROKEN'
   | 'NAME_MISMATCH'
+  | 'NOT_ASCII'
   | 'NOT_IMPORTED'
   | 'NOT_REGULAR'
   | 'NO_MAINTAINER'

@@ -30,6 +30,18 @@ export const EXECUTABLE_KEYS = [
   'Post-install-command',
 ] as const satisfies readonly (keyof Package)[];
 
+/**
+ * The version of PackMan's format that packages need (docs/FORMAT.md §3): clients know relative addresses, `installer`
+ * and `hidden` only since 0.5.
+ */
+export function packManVersion(packages: readonly Package[]): '0.3' | '0.5' {
+  const isNew = packages.some(({ 'Download-URL': url, Flavor }) => {
+    const isRelative = url !== undefined && !/^[a-z][a-z0-9+.-]*:/i.test(url);
+    return isRelative || Flavor === 'installer' || Flavor === 'hidden';
+  });
+  return isNew ? '0.5' : '0.3';
+}
+
 /** Identifies a package: its address, or its name if it has no file. */
 export function addressOf(entry: Package): string {
   return entry['Download-URL'] ?? entry.Name;

@@ -26,6 +26,33 @@ export function oneLine(text: string, limit: number): string {
   return line.length <= limit ? line : Array.from(line).slice(0, limit).join('').trimEnd();
 }
 
+/** Whether text holds nothing but white space. */
+export function isBlank(text: string): boolean {
+  return !/\S/.test(text);
+}
+
+/** Signs for which ASCII has another one. Unicode itself decomposes what it can. */
+const ASCII_SIGNS: Readonly<Record<string, string>> = {
+  ...{ '\u2018': "'", '\u2019': "'", '\u201c': '"', '\u201d': '"', '\u00ab': '"', '\u00bb': '"' },
+  ...{ '\u2010': '-', '\u2011': '-', '\u2013': '-', '\u2014': '-', '\u2212': '-', '\u2022': '*' },
+  ...{ '\u00df': 'ss', '\u00e6': 'ae', '\u00c6': 'AE', '\u0153': 'oe', '\u0152': 'OE', '\u0131': 'i' },
+  ...{ '\u00f8': 'o', '\u00d8': 'O', '\u0142': 'l', '\u0141': 'L', '\u00a9': '(c)', '\u00ae': '(R)' },
+};
+
+/** Text in ASCII: letters lose their accents, and `?` stands for what has no ASCII. Empty if no letter or digit is left. */
+export function asciiText(text: string): string {
+  const plain = text
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
+    .replace(/[^\t\n -~]/gu, (sign) => ASCII_SIGNS[sign] ?? '?')
+    .replace(/\?{2,}/g, '?');
+  return /[A-Za-z0-9]/.test(plain) ? plain : '';
+}
+
+export function isAscii(text: string): boolean {
+  return /^[\t\n -~]*$/.test(text);
+}
+
 /** Whether text can be a package's name or version: printable ASCII without spaces. */
 export function isPlainWord(text: string): boolean {
   return /^[!-~]+$/.test(text);

@@ -1,3 +1,4 @@
+import { namedAddress } from '../model/address.js';
 import { formatBytes } from '../model/bytes.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database, Trust } from '../model/database.js';
@@ -62,7 +63,7 @@ const LONG = 200;
 export function pageView(source: PageSource) {
   const { database, sha256, keys, armored, assets } = source;
   const { Maintainer, Packsign } = database;
-  const url = Packsign.Database ?? null;
+  const url = ownAddress(database);
   const rows = rowsOf(database);
   const shown = signersOf(source);
   const threshold = thresholdOf(database);
@@ -103,11 +104,13 @@ function signersOf({ database, keys }: PageSource): readonly PageKey[] {
 }
 
 /** The title, and the description unless it is the title. */
-function naming({ Description, Maintainer, Packsign }: Database) {
+function naming(database: Database) {
+  const { Description, Maintainer } = database;
+  const url = ownAddress(database);
   const text = Description.trim();
   if (text !== '' && text.length <= TITLE_LENGTH && !text.includes('\n'))
     return { title: text, description: null };
-  const place = Packsign.Database === undefined ? null : placeOf(Packsign.Database);
+  const place = url === null ? null : placeOf(url);
   const title = place ?? (Maintainer === undefined ? 'Signed packages' : `Packages of ${Maintainer}`);
   const description = text === '' ? null : shorten(text, DESCRIPTION_LENGTH);
   return { title: shorten(title, TITLE_LENGTH), description };
@@ -115,6 +118,11 @@ function naming({ Description, Maintainer, Packsign }: Database) {
 
 function shortName(maintainer: string | undefined): string | null {
   return maintainer === undefined ? null : shorten(maintainer, REASON_LENGTH);
+}
+
+/** The address of the file, whose folder a database may name: what people paste must not fetch the page. */
+function ownAddress({ Packsign }: Database): string | null {
+  return Packsign.Database === undefined ? null : namedAddress(Packsign.Database);
 }
 
 /** `example.org/dist` of `https://example.org/dist/packages.plist`. */
@@ -156,7 +164,7 @@ function firstUserId(keys: readonly PageKey[]): string {
 }
 
 function trustView({ URL: address, Fingerprints, Threshold = 1, Maintainer }: Trust, index: number) {
-  const url = safeAddress(address) ?? '';
+  const url = safeAddress(namedAddress(address) ?? '') ?? '';
   const id = `trust-${index + 1}`;
   const [packsign] = commandsFor({ url, fingerprints: Fingerprints, threshold: Threshold, userId: '' });
   return {

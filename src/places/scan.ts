@@ -6,7 +6,7 @@ import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { Uncovered } from '../model/coverage.js';
 import { defectOfPath, foldPath, foldersOf, isSafePath } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
-import { isOwnPath } from '../model/layout.js';
+import { ASSETS_FOLDER, SIGNATURES_FOLDER, isOwnPath } from '../model/layout.js';
 import { compareText } from '../model/package.js';
 import { isReleaseName } from '../model/release-names.js';
 import type { Settings } from '../model/settings.js';
@@ -212,10 +212,8 @@ function walkFolder(walk: Walk, folder: Folder): void {
   if (entries === null) return;
   walk.folders.push(folder.path);
   const isMisnamed = entries.some(({ name }) => name.includes(REPLACEMENT));
-  const misnamed = isMisnamed ? takeMisnamed(walk, folder) : NONE;
   const files: string[] = [];
-  for (const entry of entries) {
-    if (misnamed.has(entry.name)) continue;
+  for (const entry of isMisnamed ? wellNamed(walk, folder) : entries) {
     const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
     if (entry.isDirectory()) {
       if (!PRIVATE_FOLDERS.has(entry.name)) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
@@ -229,15 +227,18 @@ function walkFolder(walk: Walk, folder: Folder): void {
 /** Stands in a decoded name for bytes that are no UTF-8. */
 const REPLACEMENT = '\ufffd';
 
-const NONE: ReadonlySet<string> = new Set();
-
-/** Collects what cannot be opened under its name, because that is no UTF-8. Gives the names as they were decoded. */
-function takeMisnamed(walk: Walk, folder: Folder): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const name of readdirSync(join(walk.directory, folder.path), { encoding: 'buffer' })) {
+/** The entries of a folder whose names are UTF-8. Collects the others, which cannot be opened under their names. */
+function wellNamed(walk: Walk, folder: Folder): readonly FolderItem[] {
+  const path = join(walk.directory, folder.path);
+  const items: FolderItem[] = [];
+  for (const entry of readdirSync(path, { encoding: 'buffer', withFileTypes: true })) {
+    const { name } = entry;
     const text = name.toString('utf8');
-    if (Buffer.from(text).equals(name)) continue;
-    names.add(text);
+    if (Buffer.from(text).equals(name)) {
+      const [file, link, below] = [entry.isFile(), entry.isSymbolicLink(), entry.isDirectory()];
+      items.push({ name: text, isFile: () => file, isSymbolicLink: () => link, isDirectory: () => below });
+      continue;
+    }
     if (isHidden(folder, text)) continue;
     const shown = Array.from(name, (byte) =>
       byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16).toUpperCase()}`,
@@ -245,8 +246,10 @@ function takeMisnamed(walk: Walk, folder: Folder): ReadonlySet<string> {
     const path = folder.path === '' ? shown : `${folder.path}/${shown}`;
     if (!walk.isExcluded(path)) walk.rest.push({ path, reason: 'name' });
   }
-  return names;
+  return items;
 }
+
+type FolderItem = Pick<Dirent, 'name' | 'isFile' | 'isSymbolicLink' | 'isDirectory'>;
 
 interface FolderEntry {
   readonly folder: Folder;
@@ -257,7 +260,7 @@ interface FolderEntry {
 
 /** Whether to list a file. Collects the others, and warns of those that only their name or their kind excludes. */
 function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
-  if (isHidden(folder, name) || isOwnPath(path) || walk.isExcluded(path)) {
+  if (isHidden(folder, name) || isOwnFile(path) || walk.isExcluded(path)) {
     if (kind.isFile()) walk.others.push(path);
     return false;
   }
@@ -277,6 +280,11 @@ function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): bool
   walk.rest.push({ path, reason: 'name' });
   warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: ${defect}` });
   return false;
+}
+
+/** What has the name of one of packsign's folders, and is none, is not its own. */
+function isOwnFile(path: string): boolean {
+  return isOwnPath(path) && path !== SIGNATURES_FOLDER && path !== ASSETS_FOLDER;
 }
 
 /** Whether a file is listed for its contents. Collects it if not. */

@@ -126,7 +126,10 @@ async function buildFrom(start: Start): Promise<BuildResult> {
     // The last build does not remember what the other files hold.
     refuseSecrets(published, inputs.scan.others);
     if (!options.check) rememberDatabase(published, inputs, start.startedMs);
-    return await describeUnchanged(start, { ...recalled, hashed: 0, coverage: scannedCoverage(inputs.scan) });
+    return await describeUnchanged(start, {
+      ...recalled,
+      ...{ hashed: 0, cached: recalled.files, coverage: scannedCoverage(inputs.scan) },
+    });
   }
   const candidate = await makeNext(start, renew);
   const warnings = [...candidate.warnings, ...start.warnings];
@@ -174,9 +177,10 @@ async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<B
     inputs.cache.save();
     rememberBuild(published, inputs, summary);
   }
-  const { inventory, coverage } = candidate;
+  const { coverage } = candidate;
+  const { hashed, cached } = candidate.inventory;
   const sha256 = content.sha256();
-  return await describeUnchanged(start, { ...summary, sha256, coverage, hashed: inventory.hashed });
+  return await describeUnchanged(start, { ...summary, sha256, coverage, hashed, cached });
 }
 
 async function publishNext(start: Start, candidate: BuiltCandidate): Promise<BuildResult> {
@@ -213,7 +217,7 @@ function summaryOf(
 /** Removes a waiting database, which is out of date, and finishes what the last publication may have left undone. */
 async function describeUnchanged(
   { published, options, mended, warnings: seen }: Start,
-  { hashed, coverage, ...summary }: Summary & Pick<BuildResult, 'hashed' | 'coverage'>,
+  { hashed, cached, coverage, ...summary }: Summary & Pick<BuildResult, 'hashed' | 'cached' | 'coverage'>,
 ): Promise<BuildResult> {
   const { sha256, issued, packages, files, bytes } = summary;
   const warnings = [...summary.warnings, ...seen];
@@ -224,9 +228,8 @@ async function describeUnchanged(
   }
   return {
     ok: !options.check || isWhole(warnings),
-    ...{ sha256, issued, packages, files, bytes, hashed, warnings, mended },
+    ...{ sha256, issued, packages, files, bytes, hashed, cached, warnings, mended },
     database: join(published.directory, DATABASE_NAME),
-    cached: files - hashed,
     difference: NO_DIFFERENCE,
     coverage,
     ...{ unchanged: true, refreshed: false, released: null },

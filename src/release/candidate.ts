@@ -124,7 +124,7 @@ export async function makeCandidate(
     content: signed !== null && stays ? signed.content : contentUpon(database, signed),
     predecessor: signed,
     difference: diffDatabases(published, database),
-    warnings: [...inventory.warnings, ...warnings, ...maintainerWarnings(database)].sort(byPath),
+    warnings: [...inventory.warnings, ...warnings, ...maintainerWarnings(database, settings)].sort(byPath),
   };
 }
 
@@ -161,8 +161,9 @@ function frozenPaths(
     .map(({ path }) => path);
 }
 
-function maintainerWarnings({ Maintainer }: Database): Warning[] {
-  if (Maintainer !== undefined) return [];
+/** A maintainer whom the settings name gets into the database together with the signers, once they are known. */
+function maintainerWarnings({ Maintainer }: Database, settings: Settings): Warning[] {
+  if (Maintainer !== undefined || settings.Maintainer !== undefined) return [];
   const message = 'the database names no maintainer; set "Maintainer" in packsign.json';
   return [{ code: 'NO_MAINTAINER', path: null, message }];
 }

@@ -13,7 +13,7 @@ export interface ResponsibleSources {
   readonly signing: readonly Certificate[];
 }
 
-/** Who is responsible, and who signs; null if nobody is known yet (docs/FORMAT.md §3, the starred keys). */
+/** Who is responsible, and who signs; both null if no key is known yet (docs/FORMAT.md §3). */
 export interface Responsible {
   readonly maintainer: string | null;
   readonly signers: Signers | null;
@@ -21,14 +21,19 @@ export interface Responsible {
 
 /**
  * Looks in the settings, then the published database, then `keys.asc`, then the signing keys. Throws SETTINGS_INVALID
- * for a threshold that the signers cannot meet.
+ * for a threshold that the signers cannot meet, and if nobody is responsible for what they sign.
  */
 export function findResponsible({ settings, published, keys, signing }: ResponsibleSources): Responsible {
   const known = keys.length > 0 ? keys : signing;
   const { Signers = published?.Packsign.Signers?.Fingerprints } = settings;
   const fingerprints = Array.from(new Set(Signers ?? known.map(({ fingerprint }) => fingerprint))).sort();
+  if (fingerprints.length === 0) return { maintainer: null, signers: null };
   const maintainer = settings.Maintainer ?? published?.Maintainer ?? firstUserId(known);
-  if (fingerprints.length === 0) return { maintainer, signers: null };
+  if (maintainer === null) {
+    throw new PacksignError('SETTINGS_INVALID', 'the signers are known, but not who is responsible', {
+      hint: 'set "Maintainer" in packsign.json: "NAME <ADDRESS>"',
+    });
+  }
   const threshold = settings.Threshold ?? published?.Packsign.Signers?.Threshold ?? 1;
   if (threshold > fingerprints.length) {
     throw new PacksignError(

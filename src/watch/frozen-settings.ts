@@ -45,7 +45,7 @@ export function frozen(settings: Settings, published: Database, next: Database):
   const Packages = new Map(
     Array.from(rest.Packages ?? []).filter(([key, { Name = key }]) => !pseudo.has(Name)),
   );
-  for (const { Name, ...entry } of pseudoPackages(published, next)) Packages.set(Name, entry);
+  for (const entry of pseudoPackages(published, next)) Packages.set(entry.Name, entry);
   return {
     ...rest,
     Packages,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -83,6 +84,10 @@ describe('a database that was made for PackMan', () => {
   });
 });
 
+function md5(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('hex');
+}
+
 function countPrerequisites(text: string): number {
   const parts = text.match(/<key>Prerequisites<\/key>\s*<array>[^]*?<\/array>/g) ?? [];
   return parts.reduce((sum, part) => sum + part.split('<key>Name</key>').length - 1, 0);
@@ -95,7 +100,7 @@ describe('build --import', () => {
       ...[field('Description', 'does what it says'), field('Home-page', 'https://example.org/')],
       ...[
         field('Download-URL', 'http://old.example.org/demo-1.0.tar.gz'),
-        field('MD5Sum', 'd41d8cd98f00b204e9800998ecf8427e'),
+        field('MD5Sum', md5(sdist('demo', '1.0')).toUpperCase()),
       ],
       ...[field('Install-test', 'import demo'), field('Post-install-command', 'echo done')],
       '<key>Prerequisites</key><array><dict><key>Name</key><string>tools</string><key>Version</key><string/></dict></array>',
@@ -130,8 +135,18 @@ describe('build --import', () => {
     ]);
     expect(status).toBe(0);
     expect(value['signed']).toBe(true);
-    expect(value['warnings']).toMatchObject([
-      { code: 'NOT_IMPORTED', message: expect.stringContaining('lost') as string },
+    expect(value['warnings']).toEqual([
+      {
+        code: 'NOT_IMPORTED',
+        path: 'demo-1.0.tar.gz',
+        message:
+          '"Download-URL" was http://old.example.org/demo-1.0.tar.gz and is now demo-1.0.tar.gz; "Base-URL" in packsign.json makes it absolute',
+      },
+      {
+        code: 'NOT_IMPORTED',
+        path: null,
+        message: 'lost 3 was not imported: there is no lost-3.tgz here',
+      },
     ]);
     expect(JSON.parse(place.text('dist/packsign.json'))).toEqual({
       Maintainer: 'Jack',
@@ -148,11 +163,106 @@ describe('build --import', () => {
     expect(database).toContain('<string>echo done</string>');
     expect(database).toContain('<string>raise ImportError</string>');
     expect(database).not.toContain('lost');
-    const { createHash } = await import('node:crypto');
     expect(database).toContain(createHash('sha256').update(FOREIGN).digest('hex'));
     expect((await place.json(['verify', 'dist'])).value['status']).toBe('authentic');
     const again = await place.json(['build', 'dist']);
     expect(again.value['unchanged']).toBe(true);
+  });
+
+  describe('compares files with the MD5 and the size that were published', () => {
+    const entry = (path: string, ...more: readonly string[]) =>
+      [field('Name', 'demo'), field('Version', '1.0'), field('Download-URL', path), ...more].join('');
+    const RIGHT = md5(Buffer.from('right'));
+    const importing = async (text: Buffer, more: readonly string[] = []) => {
+      const place = newPlace();
+      place.write('dist/demo-1.0.zip', 'wrong');
+      place.write('dist/more-1.0.zip', 'other');
+      place.write('dist/a/same-1.0.zip', 'wrong');
+      place.write('dist/b/same-1.0.zip', 'right');
+      place.write('old.plist', text);
+      const answer = await place.json(['build', 'dist', '--import', 'old.plist', ...more]);
+      return { place, ...answer };
+    };
+
+    test('BYTES_CHANGED: names each file with both values, and writes nothing', async () => {
+      const other = entry('http://a/x/more-1.0.zip', `<key>Size</key><integer>7</integer>`);
+      const old = document(entry('http://a/demo-1.0.zip?x', field('MD5Sum', RIGHT)), other);
+      for (const more of [[], ['--check'], ['--strict'], ['--first']]) {
+        const { place, status, value } = await importing(old, more);
+        expect([status, codeOf({ value } as never)]).toEqual([1, 'BYTES_CHANGED']);
+        expect((value['error'] as { message: string }).message).toBe(
+          [
+            'files differ from those of the old database; nothing was imported:',
+            `  demo-1.0.zip\n    was md5 ${RIGHT}\n    is  md5 ${md5(Buffer.from('wrong'))}, 5 bytes`,
+            `  more-1.0.zip\n    was 7 bytes\n    is  md5 ${md5(Buffer.from('other'))}, 5 bytes`,
+          ].join('\n'),
+        );
+        expect((value['error'] as { hint: string }).hint).toContain(
+          '--allow-changed demo-1.0.zip --reason TEXT',
+        );
+        expect([place.has('dist/packsign.json'), place.has('dist/packages.unsigned.plist')]).toEqual([
+          false,
+          false,
+        ]);
+      }
+    });
+
+    test.each([
+      ['no MD5', field('MD5Sum', 'none')],
+      ['half an MD5', field('MD5Sum', md5(Buffer.from('wrong')).slice(1))],
+      ['an MD5 as data', '<key>MD5Sum</key><data>AAAA</data>'],
+      ['another size', '<key>Size</key><string>4</string>'],
+    ])('refuses %s too', async (_, text) => {
+      expect(codeOf(await importing(document(entry('demo-1.0.zip', text))))).toBe('BYTES_CHANGED');
+    });
+
+    test('the reason for a change is given as for any other', async () => {
+      const old = document(entry('demo-1.0.zip', field('MD5Sum', RIGHT)));
+      const { status } = await importing(old, ['--allow-changed', 'demo-1.0.zip', '--reason', 'lost']);
+      expect(status).toBe(0);
+    });
+
+    test('takes the one that fits of two files with one name', async () => {
+      const { place, status } = await importing(
+        document(entry('http://a/same-1.0.zip', field('MD5Sum', RIGHT))),
+      );
+      expect(status).toBe(0);
+      expect(
+        Object.keys((JSON.parse(place.text('dist/packsign.json')) as { Packages: object }).Packages),
+      ).toEqual(['b/same-1.0.zip']);
+    });
+
+    test('says what is not taken over', async () => {
+      const old = Buffer.from(
+        document(
+          entry(
+            'demo-1.0.zip',
+            '<!-- x --><key>Odd</key><string>x</string><key>Prerequisites</key><array><integer>1</integer></array>',
+            field('Description', 'f\u00fcr'),
+            field('Flavor', 'sauce'),
+            field('Install-test', ''),
+          ),
+        )
+          .toString()
+          .replace('<key>Packages', '<key>Owner</key><string>x</string><key>Packages'),
+      );
+      const { place, status, value } = await importing(old);
+      expect(status).toBe(0);
+      const said = (value['warnings'] as { code: string; message: string }[])
+        .filter(({ code }) => code === 'NOT_IMPORTED')
+        .map(({ message }) => message.replace(/: packsign.json.*/, ''));
+      expect(said.sort()).toEqual([
+        '"Flavor" was not imported',
+        '"Odd" was not imported: PackMan knows no such key',
+        '"Owner" of the whole was not imported',
+        '"Prerequisites" was not imported: it has a value of another kind',
+        'comments were not imported',
+        'had no MD5Sum: nothing shows that it is the file that was published',
+      ]);
+      expect(JSON.parse(place.text('dist/packsign.json'))).toMatchObject({
+        Packages: { 'demo-1.0.zip': { Name: 'demo', Version: '1.0', 'Install-test': '' } },
+      });
+    });
   });
 
   test('with --check writes nothing', async () => {

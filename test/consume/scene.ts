@@ -116,7 +116,10 @@ export async function publish(
         return [path, { ...archive, Name, Version }];
       }),
   );
-  const full = { ...base, Files: named, Packsign: ordered({ ...base.Packsign, ...options.packsign }) };
+  const Packsign = ordered({ ...base.Packsign, ...options.packsign });
+  // Both or neither.
+  const who = Packsign.Signers === undefined ? {} : { Maintainer: 'Ann <ann@example.org>' };
+  const full = { ...base, ...who, Files: named, Packsign };
   const bytes = encodeDatabase(full);
   const date = options.signedAt ?? full.Packsign.Issued;
   const signature = await signatureFile(bytes, { by: by.map((key) => subkeyOf(key)), date });

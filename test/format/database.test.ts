@@ -43,7 +43,11 @@ const FULL: Database = {
   Files: new Map([
     [
       'demo-1.0.tar.gz',
-      { Name: 'demo', Version: '1.0', Flavor: 'source', Size: 3, SHA256: HASH, Since: ISSUED, Yanked: '' },
+      { Name: 'demo', Version: '1.0', Flavor: 'source', Size: 3, SHA256: HASH, Since: ISSUED },
+    ],
+    [
+      'old-0.9.zip',
+      { Name: 'demo', Version: '0.9', Flavor: 'source', Size: 3, SHA256: HASH, Since: ISSUED, Yanked: '' },
     ],
   ]),
   Packsign: {
@@ -72,9 +76,9 @@ test('every key is written in the order of the format, and read back', () => {
 });
 
 test('the smallest database has five keys', () => {
-  const { Version, Description } = FULL;
+  const { Description } = FULL;
   const smallest = {
-    Version,
+    Version: '0.3',
     Description,
     Packages: [],
     Files: new Map(),
@@ -96,7 +100,8 @@ describe('any valid database comes back from its bytes', () => {
   const path = fc
     .stringMatching(/^[a-z0-9_][a-z0-9._+~=@,!-]{0,8}(?:\/[a-z0-9_][a-z0-9.]{0,5}){0,2}$/)
     .filter(isSafePath);
-  const address = fc.stringMatching(/^https?:\/\/[a-z0-9]{1,8}\/[!-~]{0,8}$/);
+  const address = fc.stringMatching(/^https?:\/\/[a-z][a-z0-9]{0,7}\/[!-[\]-~]{0,8}$/);
+  const place = address.map((value) => value.replace(/[?#]/g, '-'));
   const optional = <T>(value: fc.Arbitrary<T>) => ({ value });
   const archive: fc.Arbitrary<FileEntry> = fc.record(
     {
@@ -121,7 +126,7 @@ describe('any valid database comes back from its bytes', () => {
       Name: word,
       Version: word,
       Flavor: word,
-      Description: text.filter((value) => value !== ''),
+      Description: text.filter((value) => value.trim() !== ''),
       'Home-page': address,
       'Download-URL': word,
       MD5Sum: hex(32),
@@ -147,26 +152,26 @@ describe('any valid database comes back from its bytes', () => {
   const database = fc
     .record(
       {
-        Version: text,
-        Maintainer: text.filter((value) => value !== ''),
+        Version: fc.constant('0.5'),
+        Maintainer: text.filter((value) => value.trim() !== ''),
         Description: text,
-        Include: fc.array(address, { maxLength: 2 }),
+        Include: fc.array(place, { maxLength: 2 }),
         Packages: fc.array(entry, { maxLength: 4 }).map((packages) => packages.sort(comparePackages)),
         Files: byPath(archive),
         Packsign: fc.record(
           {
             Format: fc.constant(1),
-            Database: address,
+            Database: place,
             Issued: instant.filter((date) => date.getUTCFullYear() >= 2000),
-            Expires: instant,
+            Expires: fc.constant(new Date('9999-12-31T23:59:59Z')),
             Previous: hex(64),
             Signers: fc.constantFrom(
               { Threshold: 1, Fingerprints: FINGERPRINTS },
               { Threshold: 2, Fingerprints: FINGERPRINTS },
             ),
             Notify: fc.constant('https://example.org/report'),
-            Mirrors: fc.array(address, { maxLength: 2 }),
-            Trusts: fc.array(fc.record({ URL: address, Fingerprints: fc.constant(FINGERPRINTS) }), {
+            Mirrors: fc.array(place, { maxLength: 2 }),
+            Trusts: fc.array(fc.record({ URL: place, Fingerprints: fc.constant(FINGERPRINTS) }), {
               maxLength: 2,
             }),
             History: byPath(
@@ -175,10 +180,10 @@ describe('any valid database comes back from its bytes', () => {
                 .map((records) => records.sort(compareRecords)),
             ),
           },
-          { requiredKeys: ['Format', 'Issued'] },
+          { requiredKeys: ['Format', 'Issued', 'Signers'] },
         ),
       },
-      { requiredKeys: ['Version', 'Description', 'Packages', 'Files', 'Packsign'] },
+      { requiredKeys: ['Version', 'Maintainer', 'Description', 'Packages', 'Files', 'Packsign'] },
     )
     .filter(
       (value) =>

@@ -26,7 +26,7 @@ const BASE: Database = {
     ...(Name === 'd' ? { Prerequisites: ['x', { Name: 'y' }], 'Systemwide-only': true } : {}),
   })),
   Files: new Map(
-    ['a', 'b', 'c', 'd'].map((name, index) => [
+    ['a', 'b', 'c', 'd', 'e'].map((name, index) => [
       `p/${name}-1.0.tar.gz`,
       {
         Name: name,
@@ -35,7 +35,7 @@ const BASE: Database = {
         Size: 12 + index,
         SHA256: HASH,
         Since: ISSUED,
-        ...(name === 'd' ? { Yanked: 'bad' } : {}),
+        ...(name === 'e' ? { Yanked: 'bad' } : {}),
       },
     ]),
   ),
@@ -132,6 +132,13 @@ describe('refused as before', () => {
     ['the long form of an empty string', 'import a', ''],
     ['a home page that is no web address', 'https://example.org/b', 'javascript:x'],
     ['a home page without a host', 'https://example.org/b', 'https://'],
+    ['a home page with a user', 'https://example.org/b', 'https://ann@example.org/'],
+    ['a home page in capitals', 'https://example.org/b', 'HTTPS://example.org/'],
+    ['a home page at half an address', 'https://example.org/b', 'http://127.1/'],
+    ['a home page of no international name', 'https://example.org/b', 'https://a.xn--a.org/'],
+    ['a home page with a backslash', 'https://example.org/b', 'https://example.org/a\\b'],
+    ['a description of spaces', 'does a', '  '],
+    ['a description of blanks beyond ASCII', 'does a', '\u00a0\u3000'],
     ['a path above', /p\/a-1.0.tar.gz<\/key>/, '../a</key>'],
     ['an absolute path', /p\/a-1.0.tar.gz<\/key>/, '/a</key>'],
     ['a hidden path', /p\/a-1.0.tar.gz<\/key>/, 'p/.a</key>'],
@@ -186,7 +193,10 @@ describe('accepted as before', () => {
     ['the greatest integer', '<integer>12<', '<integer>9007199254740991<'],
     ['none', '<integer>12<', '<integer>0<'],
     ['another date', /(Since.*\n.*)2026-11-22/, '$12024-02-29'],
-    ['the first date', /(Since.*\n.*)2026-11-22T14:05:09Z/, '$10000-01-01T00:00:00Z'],
+    ['the first date', /(Since.*\n.*)2026-11-22T14:05:09Z/, '$11970-01-01T00:00:00Z'],
+    ['a home page at a number', 'https://example.org/b', 'http://127.0.0.1:8080/?a#b'],
+    ['a home page of international name', 'https://example.org/b', 'https://xn--bcher-kva.example'],
+    ['text that begins with a space', 'does a', ' does a'],
     ['a capital in a path', /p\/a-1.0.tar.gz<\/key>/, 'P/a-1.0.tar.gz</key>'],
     ['no version', / {8}<key>Version.*\n.*\n/, ''],
     ['a package twice', /( {6}<dict>\n {8}<key>Name[^]*?\n {6}<\/dict>\n)/, '$1$1'],

@@ -93,6 +93,33 @@ describe('an unknown key is an error that names the most similar key', () => {
   });
 });
 
+test.each([
+  ['https://Example.org:443/dist/', 'https://example.org/dist/packages.plist'],
+  ['https://example.org/dist', 'https://example.org/dist/packages.plist'],
+  ['https://example.org/dist/index.html', 'https://example.org/dist/packages.plist'],
+  ['https://example.org', 'https://example.org/packages.plist'],
+  ['https://example.org/dist/x.plist', 'https://example.org/dist/x.plist'],
+])('the address of a database may name its folder: %s', (typed, address) => {
+  const Trusts = [{ URL: typed, Fingerprints: [FINGERPRINT] }];
+  const settings = read({ Database: typed, Trusts });
+  expect([settings.Database, settings.Trusts?.[0]?.URL]).toEqual([address, address]);
+});
+
+test('the keys of Trusts are sorted, each once, and its threshold is not above their number', () => {
+  const other = 'A'.repeat(40);
+  const URL = 'https://example.org/packages.plist';
+  const trusts = (Fingerprints: readonly string[], Threshold: number) => ({
+    Trusts: [{ URL, Fingerprints, Threshold }],
+  });
+  const { Trusts } = read(trusts([FINGERPRINT, other, FINGERPRINT.toLowerCase()], 2));
+  expect(Trusts?.[0]?.Fingerprints).toEqual([other, FINGERPRINT]);
+  for (const wrong of [trusts([other], 2), trusts([other, other], 2), trusts([other], 0), trusts([], 1)]) {
+    expect(complaint(wrong)).toBe(
+      'packsign.json: Trusts › "[1]" › the threshold must be from 1 to the number of fingerprints',
+    );
+  }
+});
+
 describe('fingerprints', () => {
   test('in any case, with spaces', () => {
     const typed = FINGERPRINT.toLowerCase().match(/.{4}/g)!.join(' ');
@@ -137,6 +164,16 @@ describe('values', () => {
     ['Packages', { 'de mo': {} }],
     ['Base-URL', 'example.org'],
     ['Base-URL', 'https://example.org/a b'],
+    ['Base-URL', 'https://example.org/?q'],
+    ['Base-URL', 'https://example.org/#f'],
+    ['Base-URL', 'HTTPS://example.org/'],
+    ['Maintainer', '  '],
+    ['Validity', '300ms'],
+    ['Database', 'https://ann@example.org/'],
+    ['Database', 'https://example.org/#a'],
+    ['Notify', 'mailto:'],
+    ['Mirrors', ['https://mirror.example.org/?q']],
+    ['Packages', { demo: { Description: ' \n' } }],
     ['Database', 'file:///packages.plist'],
     ['Notify', 'ann@example.org'],
     ['Notify', 'http://example.org'],

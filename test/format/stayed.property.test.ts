@@ -63,7 +63,11 @@ function databaseOf(
     ...rest,
     Packages: entries,
     Files: new Map(listed),
-    Packsign: { Format: 1, Issued: ISSUED, ...(History === undefined ? {} : { History }) },
+    Packsign: {
+      ...{ Format: 1, Issued: ISSUED },
+      ...(rest.Maintainer === undefined ? {} : { Signers: { Threshold: 1, Fingerprints: ['A'.repeat(40)] } }),
+      ...(History === undefined ? {} : { History }),
+    },
   };
 }
 

@@ -97,6 +97,17 @@ describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
     expect(crash).toBeNull();
     expect(listed).toContainEqual(['bare-1.0-source', 'bare 1.0']);
   });
+
+  it('nor does a summary beyond ASCII, which a client cannot print into a pipe', async () => {
+    const more = {
+      'PKG-INFO': 'Metadata-Version: 1.0\nName: lamp\nVersion: 1.0\nSummary: L\u00e4mpchen \u706f\n',
+    };
+    writeSdist(join(directory, 'lamp-1.0.tar.gz'), { name: 'lamp', version: '1.0', more });
+    await publish(['--base-url', address]);
+    const { crash, listed } = await ask('0.5');
+    expect(crash).toBeNull();
+    expect(listed).toContainEqual(['lamp-1.0-source', 'Lampchen ?']);
+  });
 });
 
 async function publish(options: readonly string[]): Promise<void> {

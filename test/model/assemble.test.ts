@@ -5,6 +5,7 @@ import { encodeDatabase } from '../../src/format/encode-database.js';
 import { parsePackageJson, parsePkgInfo } from '../../src/archives/metadata.js';
 import { diffDatabases } from '../../src/model/diff.js';
 import { findConflict, isSafePath } from '../../src/model/file-entry.js';
+import type { Override } from '../../src/model/settings.js';
 import type { AssembleContext } from '../../src/model/assemble.js';
 import type { Database } from '../../src/model/database.js';
 import type { FileFacts } from '../../src/model/entry.js';
@@ -94,6 +95,30 @@ describe('one package', () => {
     expect(Array.from(describe_('𝒳'.repeat(2000)))).toHaveLength(1024);
   });
 
+  test.each([
+    ['L\u00e4mpchen f\u00fcr \u00c6gir \u2013 \u201cbright\u201d', 'Lampchen fur AEgir - "bright"'],
+    ['\u706f', 'demo 1.0'],
+    ['lamp \u706f\u706f', 'lamp ?'],
+  ])('NOT_ASCII: %s becomes %s, which PackMan can print anywhere', (summary, description) => {
+    const file = observed('demo-1.0.tar.gz', { metadata: { summary } });
+    const { database, warnings } = assembled([file]);
+    expect([database.Packages[0]?.Description, codes(warnings)]).toEqual([description, ['NOT_ASCII']]);
+    const named = assembled([file], overriding({ demo: { Description: 'x' } }));
+    expect(named.warnings).toEqual([]);
+    const given = assembled(
+      [observed('demo-1.0.tar.gz')],
+      overriding({ demo: { Description: summary }, tool: { Name: 'tool', Description: summary } }),
+    );
+    expect(given.database.Packages.map((entry) => entry.Description)).toEqual([
+      // The settings do not count where nothing is left of them.
+      description.replace('demo 1.0', 'does demo'),
+      description.replace('demo 1.0', 'tool'),
+    ]);
+    expect(codes(given.warnings)).toEqual(['NOT_ASCII', 'NOT_ASCII']);
+    const unserved = assembled([file], { PackMan: false });
+    expect([unserved.database.Packages[0]?.Description, unserved.warnings]).toEqual([summary, []]);
+  });
+
   test('has no MD5 if PackMan is not served', () => {
     const [entry] = assembled([observed('demo-1.0.tar.gz', { md5: null })]).database.Packages;
     expect(entry).not.toHaveProperty('MD5Sum');
@@ -166,16 +191,67 @@ describe('overrides', () => {
     ]);
   });
 
-  test('UNUSED_OVERRIDE: for an archive or a yank that does not exist', () => {
-    const settings = overriding({ 'gone-1.0.tar.gz': { Description: 'x' }, gone: { Yanked: 'x' } });
-    const { warnings, database } = assembled([observed('demo-1.0.tar.gz')], settings);
-    expect(codes(warnings)).toEqual(['UNUSED_OVERRIDE', 'UNUSED_OVERRIDE']);
-    expect(database.Packages).toHaveLength(1);
+  test.each<readonly [string, Override]>([
+    ['dmeo', { Description: 'x' }],
+    ['dmeo', { Yanked: 'leaks' }],
+    ['dmeo', { 'Install-test': 'import demo' }],
+    ['dmeo', { Name: 'dmeo', 'Download-URL': 'https://example.org/demo-1.0.tar.gz' }],
+    ['dmeo', {}],
+    ['demo-1.1.tar.gz', { Name: 'demo', Version: '1.1' }],
+    ['sub/demo', { Name: 'demo', Version: '1.1' }],
+    ['demo-1.0.deb', { Name: 'other', Version: '1.0' }],
+  ])('SETTINGS_INVALID: %s with %j means nothing, and is no package without a file', (key, override) => {
+    expect(() => assembled([observed('demo-1.0.tar.gz')], overriding({ [key]: override }))).toThrow(
+      expect.objectContaining({
+        code: 'SETTINGS_INVALID',
+        message: expect.stringMatching(new RegExp(`  ${key}.*did you mean "demo`)) as string,
+      }) as Error,
+    );
   });
 
-  test('one that matches nothing is a pseudo-package', () => {
+  test('a key for what was published once is a warning, so that a file can be withdrawn', () => {
     const settings = overriding({
-      python: { Version: '3.12', 'Install-test': 'import sys', Flavor: 'hidden' },
+      'a-1.0.zip': { Yanked: 'x' },
+      'b-1.0.zip': { Yanked: 'x' },
+      old: { 'Home-page': 'https://example.org/' },
+    });
+    const published = databaseOf(
+      { 'a-1.0.zip': archive(HASH_A, { Name: 'old' }) },
+      { History: new Map([['b-1.0.zip', [{ SHA256: HASH_B, Until: date(1) }]]]) },
+    );
+    const { warnings } = assembled([observed('demo-1.0.tar.gz')], settings, { published, issued: date(2) });
+    expect(codes(warnings)).toEqual(['UNUSED_OVERRIDE', 'UNUSED_OVERRIDE', 'UNUSED_OVERRIDE']);
+  });
+
+  test('a key may be about a file that is not read yet', () => {
+    const held = new Set(['new-1.0.zip']);
+    const settings = overriding({ new: { Description: 'x' } });
+    expect(assembled([observed('demo-1.0.tar.gz')], settings, { held }).warnings).toEqual([]);
+  });
+
+  test('UNUSED_OVERRIDE: a file without name and version is in no entry that they could change', () => {
+    const settings = overriding({ 'lantern.deb': { Description: 'x' } });
+    const { warnings, database } = assembled([observed('lantern.deb', { metadata: null })], settings);
+    expect(warnings).toMatchObject([{ code: 'UNUSED_OVERRIDE', path: 'lantern.deb' }]);
+    expect(database.Packages).toEqual([]);
+  });
+
+  test('a package that gets another name by its first one keeps both, from build to build', () => {
+    const settings = overriding({ demo: { Name: 'lamp', Description: 'light' } });
+    const first = assembled([observed('demo-1.0.tar.gz')], settings).database;
+    expect(first.Packages).toMatchObject([{ Name: 'lamp', Description: 'light' }]);
+    expect(first.Packages).toHaveLength(1);
+    const fresh = overriding({ demo: { Name: 'lamp', Description: 'light' } });
+    const next = assembled([observed('demo-1.0.tar.gz')], fresh, { published: first, issued: date(2) });
+    expect(next.database.Packages).toEqual(first.Packages);
+  });
+
+  test.each([
+    ['its name', { Name: 'python', Version: '3.12', 'Install-test': 'import sys' }],
+    ['the flavor of PackMan', { Version: '3.12', 'Install-test': 'import sys', Flavor: 'hidden' }],
+  ])('one that matches nothing is a pseudo-package if it has %s', (_, override) => {
+    const settings = overriding({
+      python: override,
     });
     const { database, warnings } = assembled([observed('demo-1.0.tar.gz')], settings);
     expect(warnings).toEqual([]);
@@ -185,6 +261,22 @@ describe('overrides', () => {
     ]);
     expect(database.Packages[1]).not.toHaveProperty('Download-URL');
     expect(database.Files.size).toBe(1);
+  });
+
+  test.each<readonly [string, Override]>([
+    ['Prerequisites', { Prerequisites: [{ Name: 'a', Version: '\u00e9' }] }],
+    ['Post-install-command', { 'Post-install-command': 'echo \u00e9' }],
+    ['Flavor', { Flavor: 'sauce' }],
+  ])('SETTINGS_INVALID: a %s on which PackMan fails, unless it is not served', (field, override) => {
+    const settings = overriding({ demo: override });
+    expect(() => assembled([observed('demo-1.0.tar.gz')], settings)).toThrow(
+      expect.objectContaining({
+        code: 'SETTINGS_INVALID',
+        message: expect.stringContaining(`demo \u203a ${field}`) as string,
+      }) as Error,
+    );
+    const unserved = { ...settings, PackMan: false };
+    expect(assembled([observed('demo-1.0.tar.gz')], unserved).database.Packages).toMatchObject([override]);
   });
 });
 
@@ -225,6 +317,7 @@ describe('the Packsign half', () => {
     expect(expires({ Validity: '1 day' })).toEqual(date(2));
     expect(expires({ Validity: '1.5 s' })).toEqual(new Date(date(1).getTime() + 2000));
     expect(expires({ Validity: 'none' })).toBeUndefined();
+    expect(() => expires({ Validity: '9000 years' })).toThrow(/after the year 9999/);
   });
 
   test('offers Trusts without the keys for PackMan, and includes only those that say so', () => {

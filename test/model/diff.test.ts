@@ -73,7 +73,7 @@ describe('what PackMan executes', () => {
 });
 
 test('pseudo-packages that come and go are a difference', () => {
-  const pseudo = assembled([DEMO], overriding({ python: { Version: '3.12' } })).database;
+  const pseudo = assembled([DEMO], overriding({ python: { Name: 'python', Version: '3.12' } })).database;
   expect(diffDatabases(plain, pseudo).metadata).toEqual([
     { of: 'python', key: 'Name', before: null, after: 'python' },
   ]);

@@ -33,6 +33,21 @@ async function pageOf(place: Place, ...args: readonly string[]): Promise<string>
 }
 
 describe('packsign page', () => {
+  it.each([
+    'https://example.org/dist/',
+    'https://example.org/dist',
+    'https://example.org/dist/packages.plist',
+  ])('gives lines that fetch the files, where the settings give %s', async (Database) => {
+    const place = await published({ Database });
+    const html = await pageOf(place);
+    const at = 'https://example.org/dist';
+    expect(html).toContain(
+      `curl -fsSL -o packages.plist ${at}/packages.plist -o packages.plist.asc ${at}/packages.plist.asc -o keys.asc ${at}/keys.asc`,
+    );
+    expect(html).toContain(`packsign trust add ${at}/packages.plist --fingerprint ${key.fingerprint}`);
+    expect(place.text('dist/packages.plist')).toContain(`<string>${at}/packages.plist</string>`);
+  });
+
   it('writes one page with its assets, with maintainer, dates, full fingerprint, key and hash', async () => {
     const place = await published({ Maintainer: 'Ada <ada@example.org>', Description: 'Lamps' });
     const { status, value } = await place.json(['page', 'dist']);
@@ -230,7 +245,8 @@ describe('hostile content on the page (T18)', () => {
     ],
     Packages: {
       lantern: { Description: '<script>alert(2)</script>' },
-      "<img/src='x'>": {
+      lamp: {
+        Name: "<img/src='x'>",
         Description: 'x'.repeat(60_000),
         'Install-test': 'pass',
         'Home-page': 'https://x/"><script>',
@@ -251,7 +267,7 @@ describe('hostile content on the page (T18)', () => {
   it('cannot escape the quotes of a line that people paste', () => {
     const [line] = /packsign trust add [^\n]+/.exec(html)!;
     expect(line).toBe(
-      `packsign trust add &#39;https://example.org/$(id);%27\`x\`/packages.plist&#39; --fingerprint ${key.fingerprint}`,
+      `packsign trust add &#39;https://example.org/$(id);%27%60x%60/packages.plist&#39; --fingerprint ${key.fingerprint}`,
     );
   });
 

@@ -68,6 +68,32 @@ test('every file is listed, own, a companion, hidden, excluded or named with the
   });
 });
 
+test('C11: a good name is not taken for another one that is no UTF-8 and looks the same', () => {
+  const { dist } = directoryWith({
+    'f\ufffd/a.zip': 'a',
+    'g\ufffd.txt': 'g',
+    'odd folder/a.zip': '',
+    'odd folder/b': '',
+  });
+  mkdirSync(Buffer.concat([Buffer.from(`${dist}/f`), Buffer.from([0xff])]));
+  writeFileSync(Buffer.concat([Buffer.from(`${dist}/g`), Buffer.from([0xff]), Buffer.from('.txt')]), 'x');
+  mkdirSync(join(dist, 'real'));
+  symlinkSync('real', join(dist, 'folder link'));
+  symlinkSync('real', join(dist, 'assets'));
+  symlinkSync('real', join(dist, 'signatures'));
+  expect(scanDirectory(dist, { globs: NO_GLOBS }).rest).toEqual([
+    { path: 'assets', reason: 'link' },
+    { path: 'f\\xFF', reason: 'name' },
+    { path: 'folder link', reason: 'link' },
+    { path: 'f\ufffd/a.zip', reason: 'name' },
+    { path: 'g\\xFF.txt', reason: 'name' },
+    { path: 'g\ufffd.txt', reason: 'kind' },
+    { path: 'odd folder/a.zip', reason: 'name' },
+    { path: 'odd folder/b', reason: 'kind' },
+    { path: 'signatures', reason: 'link' },
+  ]);
+});
+
 test('Exclude wins over Include, and Include lists everything but hidden files and links', () => {
   const { dist } = directoryWith({ 'a.txt': '', 'b.md': '', 'sub/c': '', '.d': '', '.e/f.zip': '' });
   symlinkSync('a.txt', join(dist, 'link.zip'));

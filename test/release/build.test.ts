@@ -236,6 +236,17 @@ describe('build', () => {
   });
 });
 
+test('a fresh checkout, which knows no file, counts those that it hashes', async () => {
+  await release();
+  place.remove('dist/.packsign');
+  place.remove('state');
+  const counts = async () => {
+    const { value } = await place.json(RELEASE);
+    return [value['unchanged'], value['files'], value['hashed'], value['cached']];
+  };
+  expect(await counts()).toEqual([true, 2, 2, 0]);
+});
+
 describe('--check', () => {
   test('exits with 1 if something would change, else with 0, and writes nothing', async () => {
     const before = place.snapshot('.');
@@ -638,8 +649,16 @@ describe('init', () => {
     expect(transcript(await place.packsign(['build', 'dist']))).not.toContain('NO_MAINTAINER');
     const database = decodeDatabase(place.read('dist/packages.unsigned.plist'));
     expect(database.Packages[0]?.['Download-URL']).toBe('https://example.org/demo-1.0.tar.gz');
+    // Maintainer and signers come together.
     expect((await place.packsign(['build', 'dist', '--maintainer', 'Bob'])).status).toBe(0);
+    expect(decodeDatabase(place.read('dist/packages.unsigned.plist')).Maintainer).toBeUndefined();
+    const signers = ['--signers', ann.fingerprint];
+    expect((await place.packsign(['build', 'dist', '--maintainer', 'Bob', ...signers])).status).toBe(0);
     expect(decodeDatabase(place.read('dist/packages.unsigned.plist')).Maintainer).toBe('Bob');
+  });
+
+  test('SETTINGS_INVALID: signers for whom nobody is responsible', async () => {
+    expect(await refusal(['build', 'dist', '--signers', ann.fingerprint])).toEqual(['SETTINGS_INVALID', 2]);
   });
 
   test('FILE_EXISTS: never overwrites without --force', async () => {

@@ -87,7 +87,7 @@ describe('a build with files that it knows', () => {
     [
       'two packages at one address',
       (place) =>
-        settings(place, { Packages: { tool: { 'Download-URL': 'alpha-1.0.tar.gz', Version: '3' } } }),
+        settings(place, { Packages: { 'delta-1.0.tar.gz': { 'Download-URL': 'alpha-1.0.tar.gz' } } }),
     ],
     [
       'addresses that are crossed',

@@ -47,7 +47,12 @@ const SETTINGS = [
   {},
   { Maintainer: 'Ann <ann@example.org>', Description: 'of Ann' },
   { Packages: { 'b-1.0.tar.gz': { Yanked: 'it is bad' }, 'nameless.zip': { Name: 'n', Version: '1' } } },
-  { Packages: { a: { 'Install-test': 'import a' }, tool: { Version: '3', Description: 'by hand' } } },
+  {
+    Packages: {
+      a: { 'Install-test': 'import a' },
+      tool: { Name: 'tool', Version: '3', Description: 'by hand' },
+    },
+  },
   {
     Packages: {
       'a-1.0.tar.gz': { 'Download-URL': 'b-1.0.tar.gz' },

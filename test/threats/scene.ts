@@ -58,7 +58,7 @@ export function database(options: DatabaseOptions = {}): Database {
   const files = options.archives ?? { 'demo-1.0.tar.gz': DEMO, 'sub/other-2.0.tar.gz': OTHER };
   return {
     Version: '0.5',
-    Maintainer: 'Ann <ann@example.org>',
+    ...(options.signers === undefined ? {} : { Maintainer: 'Ann <ann@example.org>' }),
     Description: '',
     Packages: [
       {

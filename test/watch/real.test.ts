@@ -461,7 +461,10 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
           Include: true,
         },
       ],
-      Packages: { a: { 'Home-page': 'https://example.org/a' }, tool: { Description: 'no archive' } },
+      Packages: {
+        a: { 'Home-page': 'https://example.org/a' },
+        tool: { Name: 'tool', Description: 'no archive' },
+      },
     };
     place.write('dist/packsign.json', JSON.stringify(settings));
     expect((await place.json(['build', 'dist', '--key', 'key.asc'])).value).toMatchObject({ signed: true });
@@ -472,7 +475,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
       Trusts: [],
       Packages: {
         a: { 'Install-test': 'import os; os.system("true")' },
-        evil: { 'Install-test': 'import os; os.system("true")' },
+        evil: { Name: 'evil', 'Install-test': 'import os; os.system("true")' },
       },
     };
     place.write('dist/packsign.json', JSON.stringify(others));

@@ -65,7 +65,8 @@ export const buildCommand: Command = {
 async function importFor(values: Values, { directory, settings }: Place): Promise<Imported | null> {
   const file = textOf(values, 'import');
   if (file === null) return null;
-  return await importPackMan(directory, { file, settings, write: !isSet(values, 'check') });
+  const allowed = allowedChanges(values);
+  return await importPackMan(directory, { file, settings, allowed, write: !isSet(values, 'check') });
 }
 
 /** Options of every command that makes the next database. */

@@ -11,6 +11,7 @@ import {
   verifyDatabase,
 } from '../../verify.js';
 import type { TrustedDatabase, Verdict } from '../../verify.js';
+import { namedAddress } from '../../model/address.js';
 import { Buffer } from './buffer.js';
 import { messageOf, unreadable } from './messages.js';
 import type { Answer, FileRequest, Request, Verified } from './messages.js';
@@ -78,7 +79,7 @@ function answerOf(verdict: Verdict): Verified {
     message,
     sha256,
     issued: database?.Packsign.Issued ?? null,
-    address: database?.Packsign.Database ?? null,
+    address: namedAddress(database?.Packsign.Database ?? ''),
     signedAt: signatures.flatMap(({ counts, signedAt }) => (counts && signedAt !== null ? [signedAt] : [])),
   };
 }
