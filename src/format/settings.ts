@@ -89,6 +89,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
       ),
     ),
     Page: optional(flag),
+    Checksums: optional(flag),
     Packages: optional(mapOf(override, complainOfName)),
   },
   LENIENT,

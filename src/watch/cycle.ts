@@ -9,9 +9,17 @@ import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { FileEntries } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
-import { KEYRING_NAME, SIGNATURE_COPY_NAME, UNSIGNED_NAME, signaturePath } from '../model/layout.js';
+import {
+  CHECKSUMS_NAME,
+  CHECKSUMS_NAMES,
+  KEYRING_NAME,
+  SIGNATURE_COPY_NAME,
+  UNSIGNED_NAME,
+  signaturePath,
+} from '../model/layout.js';
 import { refreshDate, refuseMassRemoval } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
+import { ownChecksums } from '../places/own-checksums.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
@@ -20,7 +28,7 @@ import { makeCandidate } from '../release/candidate.js';
 import type { BuiltCandidate, Unattended } from '../release/candidate.js';
 import type { CacheStore } from '../release/digest-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
-import { followPublication, signAndPublish } from '../release/sign-and-publish.js';
+import { followPublication, opened, signAndPublish } from '../release/sign-and-publish.js';
 import type { SignAndPublishOptions } from '../release/sign-and-publish.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { frozen, settingsDiffer } from './frozen-settings.js';
@@ -78,8 +86,10 @@ interface Memory {
   said: ReadonlySet<string>;
   /** What we last said is not covered. */
   uncovered: readonly Uncovered[];
-  /** The last warnings about the page, as JSON. */
-  saidOfPage: string;
+  /** Whether `SHA256SUMS` was packsign's own when the last cycle ended. */
+  ownsChecksums: boolean;
+  /** The last warnings about the page and the checksums, as JSON. */
+  saidOfFollowers: string;
 }
 
 type Context = CycleOptions & {
@@ -99,7 +109,8 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     accepted: options.settings(),
     said: new Set(),
     uncovered: [],
-    saidOfPage: '[]',
+    saidOfFollowers: '[]',
+    ownsChecksums: false,
   };
   const context = { ...options, directory, memory };
   const database = () => memory.last?.signed.database ?? null;
@@ -109,7 +120,9 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     files: () => database()?.Files ?? null,
     companions: () => {
       const sha256 = memory.last?.published.sha256() ?? null;
-      return sha256 === null ? [] : [KEYRING_NAME, SIGNATURE_COPY_NAME, signaturePath(sha256)];
+      if (sha256 === null) return [];
+      const checksums = memory.ownsChecksums ? CHECKSUMS_NAMES : [];
+      return [KEYRING_NAME, SIGNATURE_COPY_NAME, signaturePath(sha256), ...checksums];
     },
     refreshDate: () => {
       const published = database();
@@ -127,7 +140,8 @@ async function runCycle(state: DirectoryState, context: Context): Promise<Cycle>
     const unlock = takeLock(context.run.stateFolder);
     try {
       const run = { ...context.run, now: context.run.clock() };
-      again = await cycle(state, { ...context, run }, news);
+      const checksums = memory.accepted.Checksums === true;
+      again = await cycle(state, { ...context, run, checksums }, news);
     } finally {
       // The next run is only slower without the cache; that must not hide why this one failed.
       quietly(() => context.cache.save());
@@ -142,6 +156,8 @@ async function runCycle(state: DirectoryState, context: Context): Promise<Cycle>
       again = error.exitStatus === 1 ? 'later' : 'soon';
     }
   }
+  memory.ownsChecksums =
+    memory.accepted.Checksums === true && ownChecksums(context.directory).includes(CHECKSUMS_NAME);
   return { news, issued: memory.last?.signed.database.Packsign.Issued ?? null, again };
 }
 
@@ -199,9 +215,12 @@ async function keepPublished(
   const { memory, run } = context;
   const there = isLost ? await putBack(published, last, run) : published;
   const stillSince = new Date(run.now.getTime() - EDITING_MS);
-  const { published: next, page } = await followPublication(there, { ...context, stillSince });
+  // The last publication is verified, so do not read it again for its checksums.
+  const known = there.with({}, last.signed);
+  const followed = await followPublication(known, { ...opened(context), stillSince });
+  const { published: next, page, checksums } = followed;
   memory.seen = next;
-  warnings.push(...unsaidOfPage(page.warnings, memory));
+  warnings.push(...unsaidOfFollowers(followed.warnings, memory));
   refuseSecrets(next, scan.others);
   const isAnswered = !changed || news.length > 0;
   const message = isLost
@@ -210,7 +229,9 @@ async function keepPublished(
       ? `put back ${mended.join(', ')}`
       : page.written
         ? 'wrote the trust page'
-        : null;
+        : checksums.written
+          ? `wrote ${CHECKSUMS_NAME}`
+          : null;
   if (!isAnswered || message !== null || warnings.length > 0) {
     news.push({ ...SILENT, event: 'unchanged', message, warnings });
   }
@@ -234,8 +255,8 @@ async function remember(
   const signed = release.published ? await published.verified() : null;
   if (signed !== null) memory.last = { published, signed };
   memory.waiting = signed === null ? { sha256, database, missing } : null;
-  const ofPage = release.warnings.filter(({ code }) => code.startsWith('PAGE_'));
-  warnings.push(...unsaidOfPage(ofPage, memory));
+  const ofFollowers = release.warnings.filter(({ code }) => /^(?:PAGE|CHECKSUMS)_/.test(code));
+  warnings.push(...unsaidOfFollowers(ofFollowers, memory));
   // Read it now, while nobody waits, and not in the next cycle.
   memory.seen = published.again();
   memory.seen.identity();
@@ -369,9 +390,9 @@ function changedMs(path: string): number {
   }
 }
 
-/** Warns once about a page that we leave alone, not in every cycle. */
-function unsaidOfPage(warnings: readonly Warning[], memory: Memory): readonly Warning[] {
-  const said = memory.saidOfPage;
-  memory.saidOfPage = JSON.stringify(warnings);
-  return memory.saidOfPage === said ? [] : warnings;
+/** Warns once about a page or checksums that we leave alone, not in every cycle. */
+function unsaidOfFollowers(warnings: readonly Warning[], memory: Memory): readonly Warning[] {
+  const said = memory.saidOfFollowers;
+  memory.saidOfFollowers = JSON.stringify(warnings);
+  return memory.saidOfFollowers === said ? [] : warnings;
 }
