@@ -68,6 +68,8 @@ export interface Cycles {
   readonly files: () => FileEntries | null;
   /** Paths of the published files besides database and keys: cycles restore them too. */
   readonly companions: () => readonly string[];
+  /** Whether a path is that of checksums that packsign wrote. */
+  readonly isOwnChecksum: (path: string) => boolean;
   /** When the published database must be signed again; null for never. */
   readonly refreshDate: () => Date | null;
 }
@@ -121,9 +123,10 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     companions: () => {
       const sha256 = memory.last?.published.sha256() ?? null;
       if (sha256 === null) return [];
-      const checksums = memory.ownsChecksums ? CHECKSUMS_NAMES : [];
+      const checksums = memory.accepted.Checksums === true ? CHECKSUMS_NAMES : [];
       return [KEYRING_NAME, SIGNATURE_COPY_NAME, signaturePath(sha256), ...checksums];
     },
+    isOwnChecksum: (path) => memory.ownsChecksums && CHECKSUMS_NAMES.includes(path),
     refreshDate: () => {
       const published = database();
       return published === null ? null : refreshDate(published.Packsign);

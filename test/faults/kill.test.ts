@@ -76,7 +76,7 @@ describe.runIf(canInject())('a publication that is killed', () => {
   });
 
   it('by sign, with checksums, is sound and goes on', async () => {
-    const summed = copyOf(grown, 'summed');
+    const summed = copyOf(grown, '../summed/dist');
     writeFileSync(join(summed, 'packsign.json'), '{ "Checksums": true }');
     // Those of the earlier database.
     await succeed(workshop, ['sign', summed, '--key', workshop.key], LATER);
