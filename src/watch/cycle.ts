@@ -219,8 +219,7 @@ async function keepPublished(
   const there = isLost ? await putBack(published, last, run) : published;
   const stillSince = new Date(run.now.getTime() - EDITING_MS);
   // The last publication is verified, so do not read it again for its checksums.
-  const known = there.with({}, last.signed);
-  const followed = await followPublication(known, { ...opened(context), stillSince });
+  const followed = await followPublication(there.with({}, last.signed), { ...opened(context), stillSince });
   const { published: next, page, checksums } = followed;
   memory.seen = next;
   warnings.push(...unsaidOfFollowers(followed.warnings, memory));
