@@ -237,8 +237,8 @@ async function keepPublished(
   if (!isAnswered || message !== null || warnings.length > 0) {
     news.push({ ...SILENT, event: 'unchanged', message, warnings });
   }
-  // Others may have changed the page while we wrote it, which looks like our own change: look once more.
-  return page.again || page.written ? 'soon' : 'no';
+  // Others may have changed them while we wrote, which looks like our own change: look once more.
+  return page.again || page.written || checksums.written ? 'soon' : 'no';
 }
 
 interface Remembering {
