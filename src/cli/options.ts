@@ -24,6 +24,10 @@ const SETTING_OPTIONS = {
   signers: { key: 'Signers', option: repeated('primary fingerprint of somebody who signs') },
   threshold: { key: 'Threshold', option: single('how many of them must sign') },
   'pack-man': { key: 'PackMan', option: { type: 'boolean', describe: 'write MD5 sums for PackMan clients' } },
+  checksums: {
+    key: 'Checksums',
+    option: { type: 'boolean', describe: 'write SHA256SUMS and SHA256SUMS.asc, for people without packsign' },
+  },
   settle: { key: 'Settle', option: single('how long a file must stay unchanged before watch lists it') },
   include: { key: 'Include', option: repeated('glob of files to list, whatever their names are') },
   mutable: {

@@ -112,6 +112,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     Mutable: optional(listOf(plain)),
     Trusts: optional(listOf(trust)),
     Page: optional(flag),
+    Checksums: optional(flag),
     Packages: optional(mapOf(override, complainOfName)),
   },
   LENIENT,

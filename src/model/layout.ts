@@ -6,6 +6,10 @@ export const KEYS_NAME = 'keys.asc';
 export const KEYRING_NAME = 'keys.gpg';
 export const UNSIGNED_NAME = 'packages.unsigned.plist';
 export const UNSIGNED_SIGNATURES_NAME = 'packages.unsigned.plist.asc';
+/** Lines for `sha256sum --check`, and the signature of them; written only if the settings ask for it. */
+export const CHECKSUMS_NAME = 'SHA256SUMS';
+export const CHECKSUMS_SIGNATURE_NAME = 'SHA256SUMS.asc';
+export const CHECKSUMS_NAMES: readonly string[] = [CHECKSUMS_NAME, CHECKSUMS_SIGNATURE_NAME];
 export const PAGE_NAME = 'index.html';
 /** Files that the page needs, in folders of packsign's own. */
 export const ASSETS_FOLDER = 'assets';
@@ -42,7 +46,7 @@ export function isInWayOfOwn(path: string): boolean {
   return isOwnPath(path) || BELOW_OWN_FILE.test(path);
 }
 
-/** The path of the signatures of a database with this SHA-256, relative to the database. */
+/** The path of the signatures of a database, or of `SHA256SUMS`, with this SHA-256, relative to the database. */
 export function signaturePath(sha256: string): string {
   return `${SIGNATURES_FOLDER}/${sha256}.asc`;
 }

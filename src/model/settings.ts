@@ -31,6 +31,8 @@ export interface Settings {
   readonly Mutable?: readonly string[];
   readonly Trusts?: readonly TrustSetting[];
   readonly Page?: boolean;
+  /** True writes `SHA256SUMS` and `SHA256SUMS.asc`. */
+  readonly Checksums?: boolean;
   /** Package name or file path → overrides; a name without a file is a pseudo-package. */
   readonly Packages?: ReadonlyMap<string, Override>;
 }

@@ -1,17 +1,19 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import type { BigIntStats, Dirent } from 'node:fs';
 import { join } from 'node:path';
-import picomatch from 'picomatch';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { Uncovered } from '../model/coverage.js';
 import { defectOfPath, foldPath, foldersOf, isSafePath } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
-import { ASSETS_FOLDER, SIGNATURES_FOLDER, isOwnPath } from '../model/layout.js';
+import { ASSETS_FOLDER, CHECKSUMS_NAMES, SIGNATURES_FOLDER, isOwnPath } from '../model/layout.js';
+import { once } from '../model/once.js';
 import { compareText } from '../model/package.js';
 import { isReleaseName } from '../model/release-names.js';
 import type { Settings } from '../model/settings.js';
 import { identityOf } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
+import { matcherOf } from './matcher.js';
+import { ownChecksums } from './own-checksums.js';
 import { isProgram } from './program.js';
 import { statFiles } from './stat-files.js';
 import type { StatFiles } from './stat-files.js';
@@ -40,12 +42,14 @@ export interface Globs {
   readonly include: readonly string[];
   /** Left out, whatever else says that they are listed. */
   readonly exclude: readonly string[];
+  /** Whether `SHA256SUMS` and `SHA256SUMS.asc` are packsign's own files, if packsign wrote those that are there. */
+  readonly checksums?: boolean;
 }
 
 export const NO_GLOBS: Globs = { include: [], exclude: [] };
 
-export function globsOf({ Include = [], Exclude = [] }: Settings): Globs {
-  return { include: Include, exclude: Exclude };
+export function globsOf({ Include = [], Exclude = [], Checksums = false }: Settings): Globs {
+  return { include: Include, exclude: Exclude, checksums: Checksums };
 }
 
 export interface ScanOptions {
@@ -78,6 +82,7 @@ function makeWalk(directory: string, { globs, isListed, onFound, stat = statFile
     directory,
     isWanted: wantedBy(globs, isListed),
     isExcluded: matcherOf(globs.exclude),
+    ownChecksums: once(() => (globs.checksums === true ? ownChecksums(directory) : [])),
     onFound,
     stat,
     files: [],
@@ -103,7 +108,8 @@ function inOrder({ files, rest, others, folders, warnings }: Found): Scan {
 
 /**
  * Updates a scan after changes under these paths alone; all other paths stay as they were. Null means that a full scan
- * has to run: some of the paths are folders, differ only in case, or are files with a second name in the directory.
+ * has to run: some of the paths are folders, differ only in case, are files with a second name in the directory, or are
+ * checksums.
  */
 export function rescan(
   directory: string,
@@ -115,6 +121,8 @@ export function rescan(
   }: Pick<ScanOptions, 'globs' | 'isListed'> & { readonly paths: ReadonlySet<string> },
 ): Scan | null {
   if (before.warnings.some(isOfTwin)) return null;
+  // Whose file one of them is depends on the other.
+  if (globs.checksums === true && CHECKSUMS_NAMES.some((name) => paths.has(name))) return null;
   const walk = makeWalk(directory, { globs, isListed });
   const linked = new Set<bigint>();
   for (const path of paths) {
@@ -192,6 +200,8 @@ interface Walk {
   readonly directory: string;
   readonly isWanted: (path: string) => boolean;
   readonly isExcluded: (path: string) => boolean;
+  /** The names of checksums that packsign wrote. */
+  readonly ownChecksums: () => readonly string[];
   readonly onFound: ScanOptions['onFound'];
   readonly stat: StatFiles;
   files: ScannedFile[];
@@ -260,7 +270,7 @@ interface FolderEntry {
 
 /** Whether to list a file. Collects the others, and warns of those that only their name or their kind excludes. */
 function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
-  if (isHidden(folder, name) || isOwnFile(path) || walk.isExcluded(path)) {
+  if (isHidden(folder, name) || isOwn(walk, path) || walk.isExcluded(path)) {
     if (kind.isFile()) walk.others.push(path);
     return false;
   }
@@ -283,7 +293,8 @@ function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): bool
 }
 
 /** What has the name of one of packsign's folders, and is none, is not its own. */
-function isOwnFile(path: string): boolean {
+function isOwn(walk: Walk, path: string): boolean {
+  if (CHECKSUMS_NAMES.includes(path)) return walk.ownChecksums().includes(path);
   return isOwnPath(path) && path !== SIGNATURES_FOLDER && path !== ASSETS_FOLDER;
 }
 
@@ -380,15 +391,6 @@ function isOfTwin({ code, path }: Warning): boolean {
 /** Whether one of these globs is about a file. */
 export function matches(path: string, globs: readonly string[]): boolean {
   return matcherOf(globs)(path);
-}
-
-/** Whether a path matches one of these globs. */
-export function matcherOf(globs: readonly string[]): (path: string) => boolean {
-  if (globs.length === 0) return () => false;
-  const matchers = globs.map((glob) =>
-    picomatch(glob.includes('/') ? glob.replace(/^\//, '') : `**/${glob}`),
-  );
-  return (path) => matchers.some((isMatch) => isMatch(path));
 }
 
 function warn(walk: Walk, warning: Warning): void {

@@ -13,6 +13,8 @@ import {
   UNSIGNED_SIGNATURES_NAME,
   signaturePath,
 } from '../model/layout.js';
+import { contentOf } from '../pgp/content.js';
+import { findChecksums, keptSignature } from '../places/own-checksums.js';
 import type { FileChanges, Published, SignedDatabase } from './published.js';
 
 /** The certificates in the two forms of `keys.asc` and `keys.gpg`. */
@@ -21,13 +23,25 @@ export interface KeyFiles {
   readonly binary: Uint8Array;
 }
 
+/** What replaces the published database. */
+export interface Publication {
+  readonly signed: SignedDatabase;
+  readonly keys: KeyFiles;
+  /** `SHA256SUMS` and its signatures; null for none. */
+  readonly checksums?: SignedContent | null;
+}
+
+/** Bytes, and a signature file of them. */
+export type SignedContent = Pick<SignedDatabase, 'content' | 'signature'>;
+
 export interface ReplaceOptions {
   readonly now: Date;
   /** Writes what shows the published database (its page), before the files that waited for it are removed. */
   readonly follow?: (published: Published) => Promise<Published>;
 }
 
-const KEPT_SIGNATURES = 16;
+/** Of the last 16 databases, and of their checksums. */
+const KEPT_SIGNATURES = 2 * 16;
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
@@ -36,7 +50,7 @@ const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
  */
 export async function replacePublished(
   published: Published,
-  { signed, keys }: { readonly signed: SignedDatabase; readonly keys: KeyFiles },
+  { signed, keys, checksums = null }: Publication,
   { now, follow = (next) => Promise.resolve(next) }: ReplaceOptions,
 ): Promise<Published> {
   const { directory } = published;
@@ -47,6 +61,8 @@ export async function replacePublished(
       ...writeKeyFiles(published, keys, undo),
       ...writeSignature(published, signed, undo),
     });
+    // The database must not depend on them.
+    if (checksums !== null) quietly(() => keepChecksumSignature(published, checksums, undo));
     writeDurably(join(directory, DATABASE_NAME), bytes);
     next = next.with({ [DATABASE_NAME]: bytes, ...writeCopy(published, signed.signature) }, signed);
     next = await follow(next);
@@ -100,9 +116,19 @@ export function writeKeyFiles(
   return changes;
 }
 
+/** Keeps the signatures of `SHA256SUMS` where the next run finds them. Throws FILE_UNWRITABLE. */
+export function keepChecksumSignature(
+  published: Published,
+  signed: SignedContent,
+  undo: (() => void)[] = [],
+): void {
+  const kept = keptSignature(published.directory, signed.content.sha256());
+  if (kept?.equals(signed.signature) !== true) writeSignature(published, signed, undo);
+}
+
 function writeSignature(
   { directory, sha256, signature: known }: Published,
-  { content, signature }: SignedDatabase,
+  { content, signature }: SignedContent,
   undo: (() => void)[],
 ): FileChanges {
   makeFolder(join(directory, SIGNATURES_FOLDER));
@@ -161,9 +187,10 @@ export function clearAway(published: Published, now: Date): FileChanges {
 // Keep recent signatures for readers that fetched their database a while ago.
 function removeOldSignatures({ directory, sha256 }: Published, now: Date): void {
   const folder = join(directory, SIGNATURES_FOLDER);
-  const current = `${sha256() ?? ''}.asc`;
+  const { sums } = findChecksums(directory);
+  const current = [sha256() ?? '', Buffer.isBuffer(sums) ? contentOf(sums).sha256() : ''];
   const old = listFolder(folder)
-    .filter((name) => /^[0-9a-f]{64}\.asc$/.test(name) && name !== current)
+    .filter((name) => /^[0-9a-f]{64}\.asc$/.test(name) && !current.includes(name.slice(0, 64)))
     .map((name) => ({ path: join(folder, name), writtenMs: statSync(join(folder, name)).mtimeMs }))
     .sort((a, b) => b.writtenMs - a.writtenMs);
   for (const { path, writtenMs } of old.slice(KEPT_SIGNATURES - 1)) {

@@ -55,6 +55,11 @@ export function incompleteWarning(path: string): Warning {
   return { code: 'PUBLICATION_INCOMPLETE', path, message };
 }
 
+/** Whether the next command that writes has something to repair. */
+export function isIncomplete(warnings: readonly Warning[]): boolean {
+  return warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
+}
+
 export interface MadeWhole {
   readonly published: Published;
   /** Paths of the repaired files. */

@@ -7,14 +7,13 @@ import type { Coverage } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
 import { NO_DIFFERENCE } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
-import type { Warning } from '../model/finding.js';
-import { DATABASE_NAME, SETTINGS_NAME, UNSIGNED_NAME } from '../model/layout.js';
+import { CHECKSUMS_NAME, DATABASE_NAME, SETTINGS_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { once } from '../model/once.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
 import type { Scan } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
 import { removeUnsigned, writeUnsigned } from '../published/replace.js';
-import { makeWhole, seenWhole } from '../published/whole.js';
+import { isIncomplete, makeWhole, seenWhole } from '../published/whole.js';
 import type { Signer } from '../signers/signer.js';
 import { warmUpToHash } from '../workers/hash.js';
 import { statWith, threadsToStat } from '../workers/stat-together.js';
@@ -22,6 +21,7 @@ import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
 import { makeCandidate } from './candidate.js';
 import type { BuiltCandidate } from './candidate.js';
+import { checksumWarnings, mendChecksums } from './checksums.js';
 import { likelyEntries, openCache } from './digest-cache.js';
 import type { InMemoryOptions } from './in-memory.js';
 import { startInventory } from './inventory.js';
@@ -111,10 +111,19 @@ async function begin(directory: string, options: BuildOptions, threads: Threads)
   });
   const inputs = { settings, scan, cache, stateFolder, lastBuild };
   const common = { inputs, startedMs, threads, options };
-  if (check) return { ...common, mended: [], ...(await seenWhole(found)) };
+  const { Checksums: checksums } = settings;
+  if (check) {
+    const { published, warnings } = await seenWhole(found);
+    const all = [...warnings, ...(await checksumWarnings(published, { checksums }))];
+    return { ...common, published, mended: [], warnings: all };
+  }
   const { published: whole, mended } = await makeWhole(found, { now: run.now, others: scan.others });
-  const published = release === null ? whole : await publishPendingRevocations(whole);
-  return { ...common, published, mended, warnings: [] };
+  if (release !== null) {
+    return { ...common, mended, published: await publishPendingRevocations(whole), warnings: [] };
+  }
+  const signing = { checksums, run, signers: () => Promise.resolve([]), deterministic: false };
+  const { written, warnings } = await mendChecksums(whole, signing);
+  return { ...common, published: whole, mended: written ? [...mended, CHECKSUMS_NAME] : mended, warnings };
 }
 
 async function buildFrom(start: Start): Promise<BuildResult> {
@@ -223,21 +232,19 @@ async function describeUnchanged(
   const warnings = [...summary.warnings, ...seen];
   if (!options.check) {
     const next = published.with(removeUnsigned(published));
-    if (options.release !== null)
-      warnings.push(...(await followPublication(next, options.release)).page.warnings);
+    if (options.release !== null) {
+      const { run } = options;
+      warnings.push(...(await followPublication(next, { ...options.release, run })).warnings);
+    }
   }
   return {
-    ok: !options.check || isWhole(warnings),
+    ok: !options.check || !isIncomplete(warnings),
     ...{ sha256, issued, packages, files, bytes, hashed, cached, warnings, mended },
     database: join(published.directory, DATABASE_NAME),
     difference: NO_DIFFERENCE,
     coverage,
     ...{ unchanged: true, refreshed: false, released: null },
   };
-}
-
-function isWhole(warnings: readonly Warning[]): boolean {
-  return warnings.every(({ code }) => code !== 'PUBLICATION_INCOMPLETE');
 }
 
 /** In a directory whose listed files are those of the scan. */
@@ -273,7 +280,7 @@ function describe(
   const { expires, ...summary } = summaryOf(candidate, database);
   const all = [...candidate.warnings, ...warnings, ...(released?.warnings ?? [])];
   return {
-    ok: !options.check || (unchanged && !refreshDue && isWhole(all)),
+    ok: !options.check || (unchanged && !refreshDue && !isIncomplete(all)),
     ...{ ...summary, difference, released, mended },
     database: released?.database ?? join(published.directory, UNSIGNED_NAME),
     sha256: content.sha256(),

@@ -16,7 +16,7 @@ import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
-import { matcherOf } from '../places/scan.js';
+import { matcherOf } from '../places/matcher.js';
 import type { Scan } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
 import type { Run } from '../run.js';

@@ -5,7 +5,8 @@ import type { Published } from '../published/published.js';
 import { addSignatures } from '../published/replace.js';
 import { collectSignatures } from './collect-signatures.js';
 import { preflight } from './preflight.js';
-import { followPublication, releaseOf, writePublisherNote } from './sign-and-publish.js';
+import { coSignChecksums } from './checksums.js';
+import { followPublication, opened, releaseOf, writePublisherNote } from './sign-and-publish.js';
 import type { Outcome, SignAndPublishOptions } from './sign-and-publish.js';
 
 /**
@@ -31,8 +32,9 @@ export async function coSign(published: Published, options: SignAndPublishOption
   if (added.length === 0) return null;
   const signed = addSignatures(published, { ...before, signature });
   writePublisherNote(signed, { database, signers }, run);
+  await coSignChecksums(signed, { database, certificates, signers }, opened(options));
   // With one more signature, the database may no longer need the key whose revocation waits.
-  const { published: next, page } = await followPublication(signed, options);
-  const outcome = { published: true, keysWritten: null, warnings: page.warnings };
+  const { published: next, warnings } = await followPublication(signed, opened(options));
+  const outcome = { published: true, keysWritten: null, warnings };
   return { published: next, release: releaseOf(directory, { database, content, signers }, outcome) };
 }

@@ -15,6 +15,8 @@ export interface SignedContent {
   readonly database: Database;
   /** The certificates that users have, or will have. */
   readonly certificates: readonly Certificate[];
+  /** Earlier signatures do not count; `Issued` less the slack if not given. */
+  readonly since?: Date;
 }
 
 export interface Collecting extends SignedContent {
@@ -22,6 +24,8 @@ export interface Collecting extends SignedContent {
   readonly collected: Uint8Array | null;
   /** Whether to keep signatures by unknown keys, because they can be checked only elsewhere. */
   readonly keepUnknown: boolean;
+  /** Whether to keep a signature that counts; all of them if not given. */
+  readonly keep?: (report: SignatureReport) => boolean;
 }
 
 /** Who signs now, and how. */
@@ -79,14 +83,17 @@ async function signaturesBefore(collecting: Collecting, now: Date): Promise<Sign
   if (collecting.collected === null) return { packets: [], signers: new Set(), reason: null };
   const { readSignatures } = await import('../pgp/signatures.js');
   const all = readSignatures(collecting.collected);
-  const { reports, counts, signers } = await countSignatures(all, collecting, now);
+  const { keep = () => true, keepUnknown } = collecting;
+  const { reports, counts } = await countSignatures(all, collecting, now);
+  const kept = reports.map((report, index) => counts[index] === true && keep(report));
   const isKept = (index: number) =>
-    counts[index] === true || (collecting.keepUnknown && reports[index]?.fingerprint === null);
+    kept[index] === true || (keepUnknown && reports[index]?.fingerprint === null);
   const leftOut = reports.find((_, index) => !isKept(index));
   // Where a hint at the issuer is wrong, gpg would not find the key.
   const packets = all.flatMap((packet, index) => (isKept(index) ? [reports[index]?.packet ?? packet] : []));
   const reason = leftOut === undefined ? null : (leftOut.reason ?? 'made before the database was issued');
-  return { packets, signers, reason };
+  const signers = reports.flatMap(({ fingerprint }, index) => (kept[index] === true ? [fingerprint] : []));
+  return { packets, signers: new Set(signers.filter((fingerprint) => fingerprint !== null)), reason };
 }
 
 interface CountedSignatures {
@@ -99,12 +106,12 @@ interface CountedSignatures {
 
 export async function countSignatures(
   signatures: readonly Uint8Array[],
-  { content, certificates, database }: SignedContent,
+  { content, certificates, database, since }: SignedContent,
   now: Date,
 ): Promise<CountedSignatures> {
   const { countDistinct, verifySignatures } = await import('../pgp/signatures.js');
   const reports = await verifySignatures(content, signatures, { certificates, now });
-  const from = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
+  const from = since ?? new Date(database.Packsign.Issued.getTime() - SLACK_MS);
   const until = new Date(now.getTime() + SLACK_MS);
   const counts = reports.map((report) => countDistinct([report], { from, until }).size === 1);
   return { reports, counts, signers: countDistinct(reports, { from, until }) };

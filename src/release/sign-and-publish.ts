@@ -18,21 +18,26 @@ import type { Certificate } from '../pgp/certificates.js';
 import { writeNote } from '../published/notes.js';
 import type { Published } from '../published/published.js';
 import { replacePublished, writeUnsigned } from '../published/replace.js';
-import type { KeyFiles } from '../published/replace.js';
+import type { KeyFiles, SignedContent } from '../published/replace.js';
 import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
 import { brokenChainWarning } from './broken-chain.js';
 import type { Candidate } from './candidate.js';
+import { mendChecksums, signChecksums } from './checksums.js';
+import type { ChecksumSigning, MendedChecksums, SignedBy } from './checksums.js';
 import { collectSignatures } from './collect-signatures.js';
 import type { SigningNow } from './collect-signatures.js';
 import { requireApproval } from './policy.js';
 import { noKey } from './preflight.js';
+import { joinWaiting, splitWaiting } from './waiting-signatures.js';
 
 /** How any command signs and publishes a database. */
 export interface SignAndPublishOptions extends SigningNow {
   readonly allowRemoved: boolean;
   /** Whether the trust page follows what is published. */
   readonly page?: boolean;
+  /** Whether `SHA256SUMS` and its signature do. */
+  readonly checksums?: boolean;
 }
 
 /** The same for one database. */
@@ -90,25 +95,53 @@ export async function signAndPublish(
   const keys = await keysFor(published, candidate, signing);
   const threshold = thresholdOf(database);
   if (keys.isNew && !elsewhere && threshold > signing.length) throw nobodyKnown(directory);
+  const waiting = collected === null ? null : splitWaiting(collected);
+  const common = { database, certificates: keys.certificates, keepUnknown: keys.isNew && elsewhere };
   const { signature, signers } = await collectSignatures(
-    { content, database, collected, certificates: keys.certificates, keepUnknown: keys.isNew && elsewhere },
+    { ...common, content, collected: waiting?.database ?? null },
     context,
   );
   const isPublished = signers.length >= threshold && !elsewhere;
+  const by = { ...common, signers, collected: waiting?.checksums ?? null };
+  const checksums = await checksumsFor(directory, by, { ...context, isPublished });
   const warnings = notListed(signers, database);
   const follow = async (fresh: Published) => {
     writePublisherNote(fresh, { database, signers }, run);
-    const { published: followed, page } = await followPublication(fresh, context);
-    warnings.push(...page.warnings);
-    return followed;
+    const followed = await followPublication(fresh, opened(context));
+    warnings.push(...followed.warnings);
+    return followed.published;
   };
   const signed = { database, content, signature };
   const next = isPublished
-    ? await replacePublished(published, { signed, keys }, { now: run.now, follow })
-    : published.with(writeUnsigned(published, content.bytes, signature));
+    ? await replacePublished(published, { signed, keys, checksums }, { now: run.now, follow })
+    : published.with(
+        writeUnsigned(
+          published,
+          content.bytes,
+          joinWaiting({ database: signature, checksums: checksums?.signature ?? waiting?.checksums ?? null }),
+        ),
+      );
   const keysWritten = keys.isNew && isPublished ? keys.certificates : null;
   const outcome = { published: isPublished, keysWritten, warnings };
   return { published: next, release: releaseOf(directory, { database, content, signers }, outcome) };
+}
+
+/** Signs the checksums too if the settings ask for it, or if others have signed them already. */
+async function checksumsFor(
+  directory: string,
+  by: SignedBy,
+  context: SigningContext & { readonly isPublished: boolean },
+): Promise<SignedContent | null> {
+  const { checksums = false, isPublished } = context;
+  const isWanted = checksums || (!isPublished && by.collected !== null);
+  return isWanted ? await signChecksums(directory, by, opened(context)) : null;
+}
+
+/** The same with keys that are open already. */
+export function opened<T extends SigningNow>(
+  context: T,
+): Omit<T, 'signers'> & Pick<ChecksumSigning, 'signers'> {
+  return { ...context, signers: () => Promise.resolve(context.signers) };
 }
 
 /** What to report of a signed database. */
@@ -136,17 +169,24 @@ export function releaseOf(
 export interface Followed {
   readonly published: Published;
   readonly page: MendedPage;
+  readonly checksums: MendedChecksums;
+  /** Of both. */
+  readonly warnings: readonly Warning[];
+}
+
+export interface FollowOptions extends ChecksumSigning {
+  readonly page?: boolean | undefined;
+  readonly stillSince?: Date | null;
 }
 
 /**
- * Brings the page up to date, then publishes the revocations that waited (docs/FORMAT.md §1), which may change the page
- * again. Also repairs what a run that ended in between left, and a page that others damaged. `stillSince`: see
+ * Brings checksums and page up to date, then publishes the revocations that waited (docs/FORMAT.md §1), which may change
+ * the page again. Also repairs what a run that ended in between left, and what others damaged. `stillSince`: see
  * `mendPage`.
  */
-export async function followPublication(
-  published: Published,
-  { page = false, stillSince = null }: { readonly page?: boolean; readonly stillSince?: Date | null },
-): Promise<Followed> {
+export async function followPublication(published: Published, options: FollowOptions): Promise<Followed> {
+  const { page = false, stillSince = null } = options;
+  const checksums = await mendChecksums(published, options);
   const mend = async (shown: Published): Promise<MendedPage> => {
     if (!page) return PAGE_AS_IT_WAS;
     const { mendPage } = await import('../page/publish-page.js');
@@ -154,7 +194,9 @@ export async function followPublication(
   };
   const mended = await mend(published);
   const next = await publishPendingRevocations(published);
-  return { published: next, page: next === published ? mended : await mend(next) };
+  const last = next === published ? mended : await mend(next);
+  const warnings = [...checksums.warnings, ...last.warnings];
+  return { published: next, page: last, checksums, warnings };
 }
 
 interface Keys extends KeyFiles {

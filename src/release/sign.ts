@@ -23,7 +23,7 @@ import { takeInventory } from './inventory.js';
 import { findPredecessorElsewhere } from './predecessor.js';
 import type { Predecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
-import { followPublication, signAndPublish } from './sign-and-publish.js';
+import { followPublication, opened, signAndPublish } from './sign-and-publish.js';
 import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
 export interface SignOptions extends SignAndPublishOptions {
@@ -75,14 +75,11 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const { directory } = published;
   const { withoutFiles, signers, run } = options;
   if (options.coSign) {
-    const { published: next, release } = (await coSign(published, options)) ?? { published, release: null };
-    return {
-      published: next,
-      released: release,
-      difference: null,
-      coverage: null,
-      warnings: release?.warnings ?? [],
-    };
+    const signed = await coSign(published, options);
+    if (signed === null) return await nothingWaits(published, options);
+    const { published: next, release } = signed;
+    const { warnings } = release;
+    return { published: next, released: release, difference: null, coverage: null, warnings };
   }
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) return await nothingWaits(published, options);
@@ -109,11 +106,11 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
 
 async function nothingWaits(published: Published, options: SignOptions): Promise<Signed> {
   if (published.sha256() !== null) {
-    const { published: next, page } = await followPublication(published, options);
+    const { published: next, warnings } = await followPublication(published, opened(options));
     const signed = options.withoutFiles ? null : await published.verified();
     const coverage =
       signed === null ? null : coverageIn(published.directory, signed.database, globsOf(options.settings));
-    return { published: next, released: null, difference: null, coverage, warnings: page.warnings };
+    return { published: next, released: null, difference: null, coverage, warnings };
   }
   throw new PacksignError(
     'NOTHING_TO_SIGN',

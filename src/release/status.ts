@@ -14,13 +14,15 @@ import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
-import { seenWhole } from '../published/whole.js';
+import { isIncomplete, seenWhole } from '../published/whole.js';
 import type { BuiltCandidate } from './candidate.js';
+import { checksumWarnings } from './checksums.js';
 import { countSignatures } from './collect-signatures.js';
 import type { SignedContent } from './collect-signatures.js';
 import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
 import { requireApproval } from './policy.js';
+import { splitWaiting } from './waiting-signatures.js';
 
 /** What needs a maintainer's attention. */
 export type Attention =
@@ -96,13 +98,14 @@ export async function status(directory: string, options: InMemoryOptions): Promi
   );
   const changes = found instanceof PacksignError ? untold(found) : await findChanges(published, options);
   const incomplete = [...seen.warnings, ...(await pageWarningsOf(published, settings))];
+  const ofChecksums = await checksumWarnings(published, { checksums: settings.Checksums });
   const { Issued: issued = null, Expires: expires = null } =
     found === null || found instanceof PacksignError ? {} : found.database.Packsign;
   const attention = [
     found === null && 'NOT_PUBLISHED',
     waiting !== null && 'WAITING',
     isRevoking && 'REVOCATION_WAITS',
-    incomplete.length > 0 && 'PUBLICATION_INCOMPLETE',
+    (incomplete.length > 0 || isIncomplete(ofChecksums)) && 'PUBLICATION_INCOMPLETE',
     changes.refusal?.code ?? false,
     changes.difference !== null && 'UNSIGNED_CHANGES',
     isSoon(expires, now) && (expires <= now ? 'DATABASE_STALE' : 'EXPIRES_SOON'),
@@ -121,7 +124,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     attention: needed,
     message: changes.refusal?.message ?? null,
     hint: changes.refusal?.hint ?? null,
-    warnings: [...changes.warnings, ...incomplete],
+    warnings: [...changes.warnings, ...incomplete, ...ofChecksums],
   };
 }
 
@@ -230,6 +233,6 @@ async function signedBy(published: Published, waiting: SignedContent, now: Date)
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   if (collected === null) return [];
   const { readSignatures } = await import('../pgp/signatures.js');
-  const { signers } = await countSignatures(readSignatures(collected), waiting, now);
+  const { signers } = await countSignatures(readSignatures(splitWaiting(collected).database), waiting, now);
   return Array.from(signers).sort();
 }

@@ -9,9 +9,17 @@ import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { FileEntries } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
-import { KEYRING_NAME, SIGNATURE_COPY_NAME, UNSIGNED_NAME, signaturePath } from '../model/layout.js';
+import {
+  CHECKSUMS_NAME,
+  CHECKSUMS_NAMES,
+  KEYRING_NAME,
+  SIGNATURE_COPY_NAME,
+  UNSIGNED_NAME,
+  signaturePath,
+} from '../model/layout.js';
 import { refreshDate, refuseMassRemoval } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
+import { ownChecksums } from '../places/own-checksums.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
@@ -20,7 +28,7 @@ import { makeCandidate } from '../release/candidate.js';
 import type { BuiltCandidate, Unattended } from '../release/candidate.js';
 import type { CacheStore } from '../release/digest-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
-import { followPublication, signAndPublish } from '../release/sign-and-publish.js';
+import { followPublication, opened, signAndPublish } from '../release/sign-and-publish.js';
 import type { SignAndPublishOptions } from '../release/sign-and-publish.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { frozen, settingsDiffer } from './frozen-settings.js';
@@ -60,6 +68,8 @@ export interface Cycles {
   readonly files: () => FileEntries | null;
   /** Paths of the published files besides database and keys: cycles restore them too. */
   readonly companions: () => readonly string[];
+  /** Whether a path is that of checksums that packsign wrote. */
+  readonly isOwnChecksum: (path: string) => boolean;
   /** When the published database must be signed again; null for never. */
   readonly refreshDate: () => Date | null;
 }
@@ -78,8 +88,10 @@ interface Memory {
   said: ReadonlySet<string>;
   /** What we last said is not covered. */
   uncovered: readonly Uncovered[];
-  /** The last warnings about the page, as JSON. */
-  saidOfPage: string;
+  /** Whether `SHA256SUMS` was packsign's own when the last cycle ended. */
+  ownsChecksums: boolean;
+  /** The last warnings about the page and the checksums, as JSON. */
+  saidOfFollowers: string;
 }
 
 type Context = CycleOptions & {
@@ -99,7 +111,8 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     accepted: options.settings(),
     said: new Set(),
     uncovered: [],
-    saidOfPage: '[]',
+    saidOfFollowers: '[]',
+    ownsChecksums: false,
   };
   const context = { ...options, directory, memory };
   const database = () => memory.last?.signed.database ?? null;
@@ -109,8 +122,11 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     files: () => database()?.Files ?? null,
     companions: () => {
       const sha256 = memory.last?.published.sha256() ?? null;
-      return sha256 === null ? [] : [KEYRING_NAME, SIGNATURE_COPY_NAME, signaturePath(sha256)];
+      if (sha256 === null) return [];
+      const checksums = memory.accepted.Checksums === true ? CHECKSUMS_NAMES : [];
+      return [KEYRING_NAME, SIGNATURE_COPY_NAME, signaturePath(sha256), ...checksums];
     },
+    isOwnChecksum: (path) => memory.ownsChecksums && CHECKSUMS_NAMES.includes(path),
     refreshDate: () => {
       const published = database();
       return published === null ? null : refreshDate(published.Packsign);
@@ -127,7 +143,8 @@ async function runCycle(state: DirectoryState, context: Context): Promise<Cycle>
     const unlock = takeLock(context.run.stateFolder);
     try {
       const run = { ...context.run, now: context.run.clock() };
-      again = await cycle(state, { ...context, run }, news);
+      const checksums = memory.accepted.Checksums === true;
+      again = await cycle(state, { ...context, run, checksums }, news);
     } finally {
       // The next run is only slower without the cache; that must not hide why this one failed.
       quietly(() => context.cache.save());
@@ -142,6 +159,8 @@ async function runCycle(state: DirectoryState, context: Context): Promise<Cycle>
       again = error.exitStatus === 1 ? 'later' : 'soon';
     }
   }
+  memory.ownsChecksums =
+    memory.accepted.Checksums === true && ownChecksums(context.directory).includes(CHECKSUMS_NAME);
   return { news, issued: memory.last?.signed.database.Packsign.Issued ?? null, again };
 }
 
@@ -199,9 +218,11 @@ async function keepPublished(
   const { memory, run } = context;
   const there = isLost ? await putBack(published, last, run) : published;
   const stillSince = new Date(run.now.getTime() - EDITING_MS);
-  const { published: next, page } = await followPublication(there, { ...context, stillSince });
+  // The last publication is verified, so do not read it again for its checksums.
+  const followed = await followPublication(there.with({}, last.signed), { ...opened(context), stillSince });
+  const { published: next, page, checksums } = followed;
   memory.seen = next;
-  warnings.push(...unsaidOfPage(page.warnings, memory));
+  warnings.push(...unsaidOfFollowers(followed.warnings, memory));
   refuseSecrets(next, scan.others);
   const isAnswered = !changed || news.length > 0;
   const message = isLost
@@ -210,12 +231,14 @@ async function keepPublished(
       ? `put back ${mended.join(', ')}`
       : page.written
         ? 'wrote the trust page'
-        : null;
+        : checksums.written
+          ? `wrote ${CHECKSUMS_NAME}`
+          : null;
   if (!isAnswered || message !== null || warnings.length > 0) {
     news.push({ ...SILENT, event: 'unchanged', message, warnings });
   }
-  // Others may have changed the page while we wrote it, which looks like our own change: look once more.
-  return page.again || page.written ? 'soon' : 'no';
+  // Others may have changed them while we wrote, which looks like our own change: look once more.
+  return page.again || page.written || checksums.written ? 'soon' : 'no';
 }
 
 interface Remembering {
@@ -234,8 +257,8 @@ async function remember(
   const signed = release.published ? await published.verified() : null;
   if (signed !== null) memory.last = { published, signed };
   memory.waiting = signed === null ? { sha256, database, missing } : null;
-  const ofPage = release.warnings.filter(({ code }) => code.startsWith('PAGE_'));
-  warnings.push(...unsaidOfPage(ofPage, memory));
+  const ofFollowers = release.warnings.filter(({ code }) => /^(?:PAGE|CHECKSUMS)_/.test(code));
+  warnings.push(...unsaidOfFollowers(ofFollowers, memory));
   // Read it now, while nobody waits, and not in the next cycle.
   memory.seen = published.again();
   memory.seen.identity();
@@ -371,9 +394,9 @@ function changedMs(path: string): number {
   }
 }
 
-/** Warns once about a page that we leave alone, not in every cycle. */
-function unsaidOfPage(warnings: readonly Warning[], memory: Memory): readonly Warning[] {
-  const said = memory.saidOfPage;
-  memory.saidOfPage = JSON.stringify(warnings);
-  return memory.saidOfPage === said ? [] : warnings;
+/** Warns once about a page or checksums that we leave alone, not in every cycle. */
+function unsaidOfFollowers(warnings: readonly Warning[], memory: Memory): readonly Warning[] {
+  const said = memory.saidOfFollowers;
+  memory.saidOfFollowers = JSON.stringify(warnings);
+  return memory.saidOfFollowers === said ? [] : warnings;
 }

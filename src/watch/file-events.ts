@@ -29,6 +29,8 @@ export interface FileEventsOptions {
   readonly signal: AbortSignal;
   /** Called once, with the reason, when events end and the timer takes over. */
   readonly onFallback: (reason: string) => void;
+  /** Whether packsign itself writes a file, besides those with names of its own: such changes must not wake it either. */
+  readonly isOwn?: (path: string) => boolean;
 }
 
 /** How often we check whether the directory itself was removed, made again or swapped. */
@@ -180,6 +182,7 @@ function listen(state: State, directory: string, { watcher, doubt, lose }: Folde
     const path = pathOf(base, details);
     state.heard.count();
     if (path !== null && isOwn(directory, path)) return;
+    if (path !== null && state.options.isOwn?.(nameIn(directory, path)) === true) return;
     // The system reports a change of a watched folder itself under the folder's name, as if it were a file in it.
     const isOfFolder = path !== null && basename(path) === basename(dirname(path));
     if (path === null || isOfFolder) state.heard.doubt();

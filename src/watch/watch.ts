@@ -50,7 +50,7 @@ export async function* watch(
   const cache = openCache(stateFolder, { rehash: false, remember: true });
   const cycles = makeCycles(directory, { ...options, cache });
   const timing = makeTiming(cycles, clock);
-  const events = await openFileEvents(directory, { poll, signal, onFallback });
+  const events = await openFileEvents(directory, { poll, signal, onFallback, isOwn: cycles.isOwnChecksum });
   const scrubber = startScrub(directory, { ...cycles, cache, run });
   const take = async (state: DirectoryState) => {
     const taken = await cycles.take(state);

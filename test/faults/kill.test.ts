@@ -75,6 +75,19 @@ describe.runIf(canInject())('a publication that is killed', () => {
     expect(firstOf(/^unlink .*packages\.unsigned\.plist$/)).toBeGreaterThan(page);
   });
 
+  it('by sign, with checksums, is sound and goes on', async () => {
+    const summed = copyOf(grown, '../summed/dist');
+    writeFileSync(join(summed, 'packsign.json'), '{ "Checksums": true }');
+    // Those of the earlier database.
+    await succeed(workshop, ['sign', summed, '--key', workshop.key], LATER);
+    expect(contentsOf(summed)).toHaveProperty(['SHA256SUMS']);
+    const calls = await killEverywhere(await waiting(summed, LATER), { verb: 'sign', at: LATER });
+    const firstOf = (what: RegExp) => calls.findIndex(({ name, path }) => what.test(`${name} ${path}`));
+    const sums = firstOf(/^rename .*SHA256SUMS$/);
+    expect(sums).toBeGreaterThan(firstOf(/^rename .*packages\.plist$/));
+    expect(firstOf(/^unlink .*packages\.unsigned\.plist$/)).toBeGreaterThan(sums);
+  });
+
   it('that adds a key and revokes another rests on the old key until the new one has signed', async () => {
     await killKeyChange();
   });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { decodeDatabase } from '../../src/format/database.js';
 import { packsign, run, sha256 } from '../real.js';
 import type { Workshop } from '../real.js';
 import { hasTool } from '../tools.js';
@@ -34,8 +35,21 @@ export async function expectSettled(workshop: Workshop, directory: string): Prom
   expect(readFileSync(join(directory, 'packages.plist.asc')).equals(signature)).toBe(true);
   expect(existsSync(join(directory, 'keys.gpg'))).toBe(true);
   expect(leftovers(directory)).toEqual([]);
+  const sums = join(directory, 'SHA256SUMS');
+  if (existsSync(sums)) expectRightSums(workshop, directory);
   const page = join(directory, 'index.html');
   if (existsSync(page)) expect(readFileSync(page, 'utf8')).toContain(`database ${sha256(database)}`);
+}
+
+/** `SHA256SUMS` is that of the published database, and so is its signature. */
+function expectRightSums(workshop: Workshop, directory: string): void {
+  const { Files } = decodeDatabase(readFileSync(join(directory, 'packages.plist')));
+  const sums = Array.from(Files, ([path, { SHA256 }]) => `${SHA256}  ${path}\n`).join('');
+  expect(readFileSync(join(directory, 'SHA256SUMS'), 'utf8')).toBe(sums);
+  if (!hasTool('gpgv')) return;
+  const files = ['SHA256SUMS.asc', 'SHA256SUMS'].map((name) => join(directory, name));
+  const line = ['gpgv', '--keyring', join(directory, 'keys.gpg'), ...files];
+  expect(run(workshop, line)).toMatchObject({ status: 0 });
 }
 
 /** Paths of temporary files, waiting databases and locks in the directory. */

@@ -85,11 +85,15 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
+/** As the checksums that packsign wrote. */
+const OWN = 'SHA256SUMS';
+
 async function open(poll = false): Promise<FileEvents> {
   changes = await openFileEvents(dist, {
     poll,
     signal: stop.signal,
     onFallback: (reason) => reasons.push(reason),
+    isOwn: (path) => path === OWN,
   });
   return changes;
 }
@@ -132,6 +136,7 @@ describe('hints', () => {
     ['', 'packages.unsigned.plist.asc'],
     ['', '.packsign-0123456789abcdef.tmp'],
     ['', 'signatures'],
+    ['', OWN],
     ['signatures', 'anything.asc'],
     ['.packsign', 'lock'],
   ])('do not come for files that packsign writes itself: %s %s', async (folder, name) => {
@@ -143,6 +148,7 @@ describe('hints', () => {
   test.each([
     ['', 'packsign.json'],
     ['sub', 'packages.plist'],
+    ['sub', OWN],
     ['', 'signatures.tar.gz'],
     ['', '.packsign-notes'],
   ])('come for files with similar names: %s %s', async (folder, name) => {

@@ -117,6 +117,7 @@ export function publishingOptions(
     deterministic: isSet(values, 'deterministic'),
     allowRemoved: isSet(values, 'allow-removed'),
     page: settings.Page === true,
+    checksums: settings.Checksums === true,
   };
 }
 
