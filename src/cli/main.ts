@@ -50,7 +50,8 @@ async function carryOut({ command, values }: Chosen, outside: Outside): Promise<
   const print = (report: Report) => {
     progress.rest();
     const lines = [...(report.notices ?? []), ...notices.splice(0)];
-    if (!quiet) for (const line of lines) outside.stderr.write(`${line}\n`);
+    const isShown = (line: string) => !quiet || line.startsWith('packsign: error:');
+    for (const line of lines.filter(isShown)) outside.stderr.write(`${line}\n`);
     if (json && report.json !== null) outside.stdout.write(`${harmlessJson(report.json)}\n`);
     if (!json && !quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);
   };
