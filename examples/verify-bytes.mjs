@@ -3,7 +3,7 @@
 //
 //   node verify-bytes.mjs packages.plist maintainer.asc demo-1.0.tar.gz
 //
-// The exit status is 0 only if the database is authentic and lists exactly these bytes.
+// The exit status is 0 only if the database is authentic and lists exactly these bytes under this name.
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

@@ -48,7 +48,8 @@ async function carryOut({ command, values }: Chosen, outside: Outside): Promise<
   const progress = makeProgress(outside, { quiet: quiet || json });
   const warn = (lines: readonly string[]) => {
     progress.rest();
-    if (!quiet) for (const line of lines) outside.stderr.write(`${line}\n`);
+    const isShown = (line: string) => !quiet || line.startsWith('packsign: error:');
+    for (const line of lines.filter(isShown)) outside.stderr.write(`${line}\n`);
   };
   const print = (report: Report) => {
     warn(report.notices ?? []);

@@ -5,7 +5,8 @@ import type { Report } from './command.js';
 import { LIST_LIMIT, coverageJson, freshness, limited, uncoveredWords, warningLines } from './report.js';
 import { count, groupFingerprint, harmless, shown } from './terminal.js';
 
-const PADLOCKS = {
+/** What people see beside the answer. */
+export const PADLOCKS = {
   authentic: '🔒 closed padlock',
   stale: '🔒 closed padlock',
   unauthenticated: '🔓 open padlock',

@@ -1,8 +1,6 @@
 import { join } from 'node:path';
-import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import { isAddress } from '../model/address.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
 import { openNetwork } from '../net/transport.js';
@@ -18,8 +16,8 @@ import { isAccepted, withFindings } from './outcome.js';
 import type { Decision, Tolerance } from './outcome.js';
 import { choosePins, isNaming } from './pins.js';
 import type { PinOptions } from './pins.js';
-import { findEntry } from './sources.js';
 import type { FetchOptions, Source } from './sources.js';
+import { kindOfTarget } from './target.js';
 import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
 
@@ -55,7 +53,7 @@ export interface Verified {
 /**
  * Verifies a directory with its files, a database file, or a database by its address or the name that
  * it is trusted by (docs/FORMAT.md §8). What is wrong with the data is in the result. Throws what keeps us
- * from looking: FILE_UNREADABLE, KEYS_MALFORMED of a file that the user named, DIRECTORY_UNREADABLE, USAGE, and
+ * from looking: FILE_UNREADABLE, AMBIGUOUS, KEYS_MALFORMED of a file that the user named, DIRECTORY_UNREADABLE, USAGE, and
  * what `fetchDatabase` throws.
  */
 export async function verify(target: string, options: VerifyOptions): Promise<VerifyResult> {
@@ -64,13 +62,9 @@ export async function verify(target: string, options: VerifyOptions): Promise<Ve
 
 /** The same, with the bytes that were verified. */
 export async function verifyWithBytes(target: string, options: VerifyOptions): Promise<Verified> {
-  const kind = kindOf(target);
-  const isRemote = isAddress(target) || (kind === null && findEntry(target, options.run.trust) !== null);
-  if (isRemote) return await verifyRemote(target, options);
-  if (kind !== null) return await verifyLocal(target, { ...options, isDirectory: kind === 'folder' });
-  throw new PacksignError('FILE_UNREADABLE', `there is no file or directory ${target}`, {
-    hint: 'name a directory with a packages.plist, or a database file',
-  });
+  const kind = kindOfTarget(target, options.run.trust);
+  if (kind === 'remote') return await verifyRemote(target, options);
+  return await verifyLocal(target, { ...options, isDirectory: kind === 'folder' });
 }
 
 async function verifyRemote(target: string, options: VerifyOptions): Promise<Verified> {

@@ -18,7 +18,7 @@ export interface HashTask extends Omit<DigestOptions, 'directory'> {
 export interface HashWork {
   readonly kind: 'hash';
   readonly directory: string;
-  /** The paths of all files, one on each line. */
+  /** The paths of all files, with a zero between them: a name may hold a line end. */
   readonly paths: string;
   /** The identities of the scanned files. */
   readonly identities: FileIdentities;
@@ -30,6 +30,7 @@ export interface HashWork {
   readonly taken: Int32Array;
 }
 
+const PATH_END = '\0';
 const TASK_FIELDS = 2;
 const SHA256 = 1;
 const MD5 = 2;
@@ -55,7 +56,7 @@ export function packTasks(
     numbers[at * TASK_FIELDS] = end;
     numbers[at * TASK_FIELDS + 1] = flagsOf(task);
   });
-  const paths = files.map(({ path }) => path).join('\n');
+  const paths = files.map(({ path }) => path).join(PATH_END);
   return { kind: 'hash', directory, paths, identities, files: order, tasks: numbers, taken: shared(1) };
 }
 
@@ -75,7 +76,7 @@ export interface TaskTaker {
 
 /** Does tasks from the shared list until none is left. */
 export async function doTasks(work: HashWork, { take, pause }: TaskTaker): Promise<void> {
-  const paths = work.paths.split('\n');
+  const paths = work.paths.split(PATH_END);
   const fileAt = (index: number): ScannedFile => ({
     path: paths[index] ?? '',
     identity: identityAt(work.identities, index),

@@ -93,6 +93,8 @@ export interface PublishOptions extends DatabaseOptions {
   readonly signedAt?: Date;
   readonly packsign?: Partial<Packsign>;
   readonly folder?: string;
+  /** Path → why it is yanked. */
+  readonly yanked?: Readonly<Record<string, string>>;
 }
 
 export const FILES: Readonly<Record<string, Uint8Array>> = {
@@ -106,14 +108,15 @@ export async function publish(
   signer: PrivateKey,
   options: PublishOptions = {},
 ): Promise<Buffer> {
-  const { by = [signer], keys = by, archives = FILES, folder = 'dist' } = options;
+  const { by = [signer], keys = by, archives = FILES, folder = 'dist', yanked = {} } = options;
   const base = database({ ...options, archives });
   const named = new Map(
     Array.from(base.Files)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([path, archive]) => {
         const [, Name = '', Version = ''] = /([a-z]+)-(\d[\w.+-]*?)(?:\.tar\.gz|\.tgz)$/.exec(path) ?? [];
-        return [path, { ...archive, Name, Version }];
+        const Yanked = yanked[path];
+        return [path, { ...archive, Name, Version, ...(Yanked === undefined ? {} : { Yanked }) }];
       }),
   );
   const Packsign = ordered({ ...base.Packsign, ...options.packsign });

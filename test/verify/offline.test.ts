@@ -102,8 +102,9 @@ describe('looking a file up', () => {
   const base = database();
   const [path] = base.Files.keys();
 
-  it('finds it by its bytes, under any name', () => {
-    expect(lookUp(base, { ...demo, name: 'download (1).gz' })).toMatchObject({ kind: 'listed', path });
+  it('finds it by its bytes, and tells whether it has its name', () => {
+    expect(lookUp(base, { ...demo, name: 'demo-1.0.tar (1).gz' })).toMatchObject({ kind: 'listed', path });
+    expect(lookUp(base, { ...demo, name: 'download (1).gz' })).toMatchObject({ kind: 'renamed', path });
   });
 
   it('tells which bytes a file of this name should have', () => {

@@ -49,7 +49,7 @@ const MAINTAIN: readonly Row[] = [
 ];
 
 const TRUST: readonly Row[] = [
-  ['verify [target]', 'say who signed a database, and check every file', verify],
+  ['verify [targets..]', 'check downloaded files, or a database and its files', verify],
   ['trust add <url>', 'trust a database by its key, and remember it', trustAdd],
   ['trust list', 'show the databases that you trust, their keys, and why', trustList],
   ['trust refresh [db..]', 'fetch newer certificates, and see proposed keys', trustRefresh],

@@ -156,7 +156,13 @@ function ofLookup(lookup: Lookup, { name, size }: { name: string; size: number }
       return {
         level: 'good',
         title: `${name} is as signed`,
-        text: `It is ${lookup.path}, ${lookup.entry.Name} ${lookup.entry.Version}: every byte is the one that was listed.`,
+        text: `It is ${listedWords(lookup)}: every byte is the one that was listed.`,
+      };
+    case 'renamed':
+      return {
+        level: 'old',
+        title: `${name} is genuine, under another name`,
+        text: `It is ${listedWords(lookup)}. If you looked for something else, such as a newer version, do not use it.`,
       };
     case 'yanked':
       return {
@@ -183,6 +189,10 @@ function ofLookup(lookup: Lookup, { name, size }: { name: string; size: number }
         text: 'Nobody here has said anything about it.',
       };
   }
+}
+
+function listedWords({ path, entry: { Name, Version } }: Lookup & { kind: 'listed' | 'renamed' }): string {
+  return Name === undefined ? path : `${path}, ${Name} ${Version}`;
 }
 
 function fill(box: HTMLElement, { level, title, text, hashes }: Sentence): void {

@@ -1,3 +1,5 @@
+import { fileNameOf } from '../../model/file-entry.js';
+import { downloadedName } from '../../model/lookup.js';
 import { make, maybe } from './elements.js';
 import type { FileAnswer } from './messages.js';
 
@@ -117,7 +119,7 @@ export function listedFor({ name, sha256, path }: Wanted): Listed | null {
     const yanked = row.querySelector('.reason')?.textContent ?? null;
     const listed = { path: own, sha256: hash, yanked };
     if (path === null ? hash === sha256 : own === path) return listed;
-    if (path === null && own.slice(own.lastIndexOf('/') + 1) === name) named ??= listed;
+    if (path === null && fileNameOf(own) === downloadedName(name)) named ??= listed;
   }
   return named;
 }

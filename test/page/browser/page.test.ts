@@ -298,6 +298,13 @@ describe.skipIf(!hasBrowser)('the trust page in a browser', () => {
       const bad = await resultOf(there);
       expect(bad.level).toBe('result bad');
       expect(bad.text).toMatch(/NOT what was signed.*expected: [0-9a-f]{64}found: [0-9a-f]{64}/);
+      await drop(there, 'body', { name: 'lantern-1.0.tar (1).gz', bytes: LANTERN });
+      expect((await resultOf(there)).text).toContain('is as signed');
+      await drop(there, 'body', { name: 'lantern-2.0.tar.gz', bytes: LANTERN });
+      expect(await resultOf(there)).toMatchObject({
+        level: 'result old',
+        text: expect.stringContaining('is genuine, under another nameIt is lantern-1.0.tar.gz') as string,
+      });
       await drop(there, 'body', { name: 'other.zip', bytes: Buffer.from('?') });
       expect((await resultOf(there)).text).toContain('is not in this database');
       // No part of it left the browser.

@@ -1,0 +1,90 @@
+import { dirname, join } from 'node:path';
+import { kindOf } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
+import { decodeDatabase } from '../format/database.js';
+import { namedAddress } from '../model/address.js';
+import { DATABASE_LIMIT_BYTES } from '../model/database.js';
+import { DATABASE_NAME } from '../model/layout.js';
+import type { TrustEntry, TrustPlace } from '../model/trust.js';
+import { directoryPlace } from '../places/directory.js';
+import { sha256Of } from '../verify/verify-database.js';
+import { choosePins, isNaming } from './pins.js';
+import { acceptedOf, findEntry, withKeysOf } from './sources.js';
+import type { FetchOptions } from './sources.js';
+import { verifyPlace } from './verify-place.js';
+import type { PlaceVerdict } from './verify-place.js';
+
+export interface DiskOptions extends FetchOptions {
+  /** A signature file named by hand; null finds it by the hash of the database. */
+  readonly signatureFile: string | null;
+}
+
+export interface DiskVerdict extends PlaceVerdict {
+  /** What the user calls the trusted database by whose keys it was decided; null if by others. */
+  readonly name: string | null;
+}
+
+/**
+ * Decides on a database file. If it gives the address of a trusted database, it is held to the last one that was accepted
+ * from there and, unless the user names keys, to the keys that are pinned for it (docs/FORMAT.md §8, One file). Throws
+ * FILE_UNREADABLE where there is no such file, and what `verifyPlace` throws.
+ */
+export async function verifyOnDisk(database: string, options: DiskOptions): Promise<DiskVerdict> {
+  const { run, signatureFile } = options;
+  const { trust } = run;
+  requireFile(database);
+  const place = directoryPlace(database);
+  const read = await place.readDatabase({ limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' });
+  const bytes = read.kind === 'found' ? read.bytes : Buffer.alloc(0);
+  const entry = claimedEntry(bytes, trust);
+  const chosen = await withKeysOf(entry, trust, () => choosePins({ named: options, entry }));
+  const source = isNaming(options)
+    ? // What other keys have signed is checked against the store, and not remembered there.
+      { entry: null, accepted: entry === null ? null : acceptedOf(entry, { trust, sha256: sha256Of(bytes) }) }
+    : { entry, accepted: null };
+  const verdict = await verifyPlace(
+    // Verify the bytes by which the entry was found (threat T1).
+    { ...place, readDatabase: () => Promise.resolve(read) },
+    { ...chosen, ...source, url: null, fetchesKeys: true, signatureFile },
+    { run },
+  );
+  return { ...verdict, name: source.entry?.name ?? null };
+}
+
+function requireFile(database: string): void {
+  const kind = kindOf(database);
+  if (kind === 'file') return;
+  if (kind === 'folder') {
+    throw new PacksignError('FILE_UNREADABLE', `${database} is a directory, not a database`, {
+      hint: `name the database in it: --database ${join(database, DATABASE_NAME)}`,
+    });
+  }
+  throw new PacksignError(
+    'FILE_UNREADABLE',
+    kind === null ? `there is no database ${database}` : `${database} is not a regular file`,
+    { hint: 'for a database at an address, or one that you trust, use --from' },
+  );
+}
+
+/**
+ * The trusted database that these bytes say they are. Nobody has verified them yet: this may add a refusal, and never
+ * takes one away.
+ */
+function claimedEntry(bytes: Uint8Array, trust: TrustPlace): TrustEntry | null {
+  let claim: string | undefined;
+  try {
+    claim = decodeDatabase(bytes).Packsign.Database;
+  } catch (error) {
+    if (error instanceof PacksignError) return null;
+    throw error;
+  }
+  const address = claim === undefined ? null : namedAddress(claim);
+  return address === null ? null : findEntry(address, trust);
+}
+
+/** The database in the folder of a file, or in the folder above; null if there is none. */
+export function databaseBeside(path: string): string | null {
+  const folder = dirname(path);
+  const candidates = [folder, join(folder, '..')].map((one) => join(one, DATABASE_NAME));
+  return candidates.find((database) => kindOf(database) === 'file') ?? null;
+}

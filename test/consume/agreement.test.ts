@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { agreementOf } from '../../src/consume/agreement.js';
+import type { AskedDatabase, DatabaseAnswer } from '../../src/consume/agreement.js';
+import type { Lookup } from '../../src/model/lookup.js';
+import { database } from '../threats/scene.js';
+
+type Kind = Lookup['kind'];
+type Status = AskedDatabase['status'];
+
+function answer([kind, status = 'authentic']: readonly [Kind, Status?], name: number): DatabaseAnswer {
+  const contents = database();
+  const asked = {
+    ...{ name: String(name), database: String(name), status, code: null, message: null, sha256: null },
+    ...{ accepted: null, signatures: [], notify: null, contents, notices: [] },
+  };
+  const [path, entry] = Array.from(contents.Files)[0]!;
+  const withdrawal = { SHA256: entry.SHA256, Until: entry.Since };
+  return { database: asked, lookup: { kind, path, entry, withdrawal, reason: 'burns' } };
+}
+
+const agreement = (...all: readonly (readonly [Kind, Status?])[]) => {
+  const { answers, isAmbiguous } = agreementOf(all.map(answer));
+  return { said: answers.map(({ lookup, database: by }) => `${lookup.kind} ${by.name ?? ''}`), isAmbiguous };
+};
+
+const BAD: readonly Kind[] = ['yanked', 'withdrawn', 'altered'];
+
+describe('databases', () => {
+  it('that do not know a file say nothing', () => {
+    expect(agreement(['unknown'], ['listed'])).toEqual({ said: ['listed 1'], isAmbiguous: false });
+    expect(agreement(['unknown'], ['unknown'])).toEqual({ said: [], isAmbiguous: false });
+    expect(agreement()).toEqual({ said: [], isAmbiguous: false });
+  });
+
+  it('that list the same bytes agree, under whatever name; the best answer comes first', () => {
+    expect(agreement(['renamed'], ['listed', 'stale'], ['listed'])).toEqual({
+      ...{ said: ['listed 2', 'listed 1', 'renamed 0'], isAmbiguous: false },
+    });
+  });
+
+  it.each(BAD)('that say the same agree: %s', (kind) => {
+    expect(agreement([kind], [kind, 'stale']).isAmbiguous).toBe(false);
+  });
+
+  it.each(BAD.flatMap((kind) => (['listed', 'renamed'] as const).map((other) => [kind, other] as const)))(
+    'contradict each other: %s and %s; the bad answer comes first, whoever is asked first',
+    (kind, other) => {
+      expect(agreement([kind], [other])).toEqual({ said: [`${kind} 0`, `${other} 1`], isAmbiguous: true });
+      expect(agreement([other], [kind])).toEqual({ said: [`${kind} 1`, `${other} 0`], isAmbiguous: true });
+      expect(agreement([other], [kind, 'stale']).isAmbiguous).toBe(true);
+    },
+  );
+
+  it('contradict each other in what is bad about a file', () => {
+    expect(agreement(['yanked'], ['withdrawn']).isAmbiguous).toBe(true);
+    expect(agreement(['altered'], ['yanked']).isAmbiguous).toBe(true);
+  });
+
+  it.each(BAD)('for which nobody vouches neither contradict a signed one nor vouch: %s', (kind) => {
+    expect(agreement([kind, 'unauthenticated'], ['listed'])).toEqual({
+      ...{ said: ['listed 1'], isAmbiguous: false },
+    });
+    expect(agreement(['listed', 'unauthenticated'], [kind])).toEqual({
+      ...{ said: [`${kind} 1`], isAmbiguous: false },
+    });
+    expect(agreement(['listed', 'unauthenticated'], ['unknown'])).toEqual({
+      ...{ said: ['listed 0'], isAmbiguous: false },
+    });
+  });
+});
