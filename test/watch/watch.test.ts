@@ -9,7 +9,7 @@ import type { WatchEvent } from '../../src/watch/watch.js';
 const BEGIN = new Date('2026-11-22T12:00:00Z');
 const SEEN: DirectoryState = {
   kind: 'seen',
-  scan: { files: [], rest: [], others: [], folders: [''], warnings: [] },
+  scan: { files: [], rest: [], others: [], misnamed: [], folders: [''], warnings: [] },
   unstable: new Set(),
   changed: true,
 };
@@ -71,7 +71,15 @@ describe('the loop', () => {
   test('reports the result of a cycle, then that it is ready, and at the end that it stopped', async () => {
     const events = await eventsOf([cycle(news('signed', { paths: ['a-1.0.tar.gz'] }))]);
     const after = (seconds: number) => new Date(BEGIN.getTime() + seconds * 1000);
-    const bare = { code: null, paths: [], withdrawn: [], message: null, uncovered: null, hint: null, warnings: [] };
+    const bare = {
+      code: null,
+      paths: [],
+      withdrawn: [],
+      message: null,
+      uncovered: null,
+      hint: null,
+      warnings: [],
+    };
     expect(events).toEqual([
       { ...bare, event: 'signed', at: after(3), issued: BEGIN, paths: ['a-1.0.tar.gz'], tookMs: 1000 },
       { ...bare, event: 'ready', at: after(4), issued: BEGIN, tookMs: null },
