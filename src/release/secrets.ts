@@ -66,7 +66,7 @@ export async function refuseSecrets(
 }
 
 const notSearched = (reason: string): string =>
-  `cannot be read, so nobody looked for secret keys in it: ${reason}`;
+  `cannot be read, and was not searched for secret keys: ${reason}`;
 
 const NAMED_LIMIT = 20;
 
