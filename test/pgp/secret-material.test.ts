@@ -57,6 +57,15 @@ describe('a block is found wherever pieces end', () => {
   });
 });
 
+test('the shortest block in UTF-16 is found wherever it lies in a piece', () => {
+  const block = Buffer.from(privateKeyPem(), 'utf16le');
+  const missed = Array.from({ length: 300 }, (_, at) => at).filter((at) => {
+    const parts = [Buffer.alloc(1000 + at, 0xab), block, Buffer.alloc(3000, 0xab)];
+    return findSecret(Buffer.concat(parts)) === null;
+  });
+  expect(missed).toEqual([]);
+});
+
 test('nothing is read again of a file without a block', () => {
   let reads = 0;
   const read = () => {
