@@ -41,7 +41,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   page: ['published', 'verify', 'pgp', 'run', 'places', 'disk', 'net', 'model', 'errors'],
   published: ['verify', 'pgp', 'places', 'disk', 'model', 'errors'],
   signers: ['pgp', 'disk', 'model', 'errors'],
-  workers: ['archives', 'places', 'disk', 'model', 'errors'],
+  workers: ['pgp', 'archives', 'places', 'disk', 'model', 'errors'],
   // What runs in the browser of somebody who reads the trust page.
   'page/browser': ['verify.ts', 'model'],
   // The door for those who only verify, in browsers too, and the room behind it.

@@ -84,6 +84,7 @@ export function withKeys(yargs: Argv): Argv {
     .option('signer-timeout', single('how long one signature may take (default: 5 min)'))
     .option('passphrase-file', PASSPHRASE_OPTION)
     .option('deterministic', flag('leave out the random salt of signatures'))
+    .option('allow-secret', repeated('file that may hold a secret: a published key for tests'))
     .option('allow-removed', flag('publish although most files are gone (ten or more), or all'));
 }
 

@@ -25,6 +25,13 @@ export interface Uncovered {
   readonly reason: UncoveredReason;
 }
 
+/** A name, or a path, that is no UTF-8: `\xNN` stands for each byte that is not ASCII. */
+export function showName(name: Uint8Array): string {
+  return Array.from(name, (byte) =>
+    byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16).toUpperCase()}`,
+  ).join('');
+}
+
 /** What a signature does not cover, of all that lies beside the listed files. */
 export interface Coverage {
   /** Sorted by path. */

@@ -35,6 +35,7 @@ export type WarningCode =
   | 'NOT_REGULAR'
   | 'NO_MAINTAINER'
   | 'NO_METADATA'
+  | 'NO_SECRET'
   | 'PAGE_EDITED'
   | 'PAGE_NOT_WRITTEN'
   | 'PUBLICATION_INCOMPLETE'

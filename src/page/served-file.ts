@@ -1,9 +1,12 @@
+import { readSync } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { READ_FLAGS } from '../disk/files.js';
-import { SECRET_LIMIT_BYTES, holdsSecretKey } from '../pgp/secret-material.js';
+import { identityOf, nameIdentity } from '../disk/identities.js';
+import { startSecretSearch } from '../pgp/secret-material.js';
 
 /** A regular file that is open for sending. The caller closes it. */
 export interface OpenFile {
@@ -38,10 +41,10 @@ async function openPublic(path: string): Promise<OpenFile | null> {
   // The path may lead to another file by now: these flags follow no link and wait for no pipe.
   const handle = await open(path, READ_FLAGS);
   try {
-    const stats = await handle.stat();
-    if (stats.isFile() && !(await holdsSecret(handle, stats.size))) {
+    const stats = await handle.stat({ bigint: true });
+    if (stats.isFile() && !(await holdsSecret(handle, stats))) {
       return {
-        size: stats.size,
+        size: Number(stats.size),
         modified: stats.mtime,
         read: (start, end) => handle.createReadStream({ start, end }),
         close: () => handle.close(),
@@ -55,8 +58,27 @@ async function openPublic(path: string): Promise<OpenFile | null> {
   return null;
 }
 
-async function holdsSecret(handle: FileHandle, size: number): Promise<boolean> {
-  if (size > SECRET_LIMIT_BYTES) return false;
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(size), 0, size, 0);
-  return holdsSecretKey(buffer.subarray(0, bytesRead));
+const BLOCK_BYTES = 256 * 1024;
+/** Large files without a secret, by their identities: clients ask for many parts of one. */
+const searched = new Set<string>();
+
+async function holdsSecret(handle: FileHandle, stats: BigIntStats): Promise<boolean> {
+  const name = nameIdentity(identityOf(stats));
+  if (searched.has(name)) return false;
+  const read = (position: number, length: number) => {
+    const bytes = Buffer.allocUnsafe(length);
+    return bytes.subarray(0, readSync(handle.fd, bytes, 0, length, position));
+  };
+  const search = startSecretSearch({ size: Number(stats.size), read });
+  const block = Buffer.allocUnsafe(BLOCK_BYTES);
+  for (let position = 0; search.found() === null;) {
+    const { bytesRead } = await handle.read(block, 0, BLOCK_BYTES, position);
+    if (bytesRead === 0) {
+      if (stats.size > BLOCK_BYTES) searched.add(name);
+      return false;
+    }
+    search.take(block.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+  return true;
 }

@@ -62,7 +62,8 @@ export function joinPackets(packets: readonly Packet[]): Uint8Array {
   );
 }
 
-function readHeader(bytes: Uint8Array): Header | null {
+/** The header of the packet that begins here; null if there is none, or its length is partial or indeterminate. */
+export function readHeader(bytes: Uint8Array): Header | null {
   const first = bytes[0] ?? 0;
   if ((first & 0x80) === 0) return null;
   return (first & 0x40) === 0 ? readOldHeader(first, bytes) : readNewHeader(first & 0x3f, bytes);

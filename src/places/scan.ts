@@ -2,10 +2,17 @@ import { lstatSync, readdirSync } from 'node:fs';
 import type { BigIntStats, Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import { showName } from '../model/coverage.js';
 import type { Uncovered } from '../model/coverage.js';
 import { defectOfPath, foldPath, foldersOf, isSafePath } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
-import { ASSETS_FOLDER, CHECKSUMS_NAMES, SIGNATURES_FOLDER, isOwnPath } from '../model/layout.js';
+import {
+  ASSETS_FOLDER,
+  CHECKSUMS_NAMES,
+  SIGNATURES_FOLDER,
+  STATE_FOLDER,
+  isOwnPath,
+} from '../model/layout.js';
 import { once } from '../model/once.js';
 import { compareText } from '../model/package.js';
 import { isReleaseName } from '../model/release-names.js';
@@ -29,8 +36,10 @@ export interface Scan {
   readonly files: readonly ScannedFile[];
   /** What lies beside them and is neither excluded nor packsign's own; also what accompanies listed files. */
   readonly rest: readonly Uncovered[];
-  /** Every other regular file, which may hold a secret key. Paths in byte order. */
+  /** Every other regular file, which may hold a secret. Paths in byte order. */
   readonly others: readonly string[];
+  /** Files and folders whose names are no UTF-8, which may hold one too: their paths as the system has them. */
+  readonly misnamed: readonly Buffer[];
   /** Every folder that was read; the directory itself is ''. */
   readonly folders: readonly string[];
   readonly warnings: readonly Warning[];
@@ -62,9 +71,6 @@ export interface ScanOptions {
   readonly stat?: StatFiles;
 }
 
-/** Folders that are never published, or cannot hold a readable key. */
-const PRIVATE_FOLDERS = new Set(['.packsign', '.git']);
-
 /**
  * Finds the files of a directory, recursively and sorted. Links are not followed. A file that
  * cannot be listed is a warning; only the directory itself must be readable. Throws DIRECTORY_UNREADABLE.
@@ -88,17 +94,19 @@ function makeWalk(directory: string, { globs, isListed, onFound, stat = statFile
     files: [],
     rest: [],
     others: [],
+    misnamed: [],
     folders: [],
     warnings: [],
   };
 }
 
-type Found = Pick<Walk, 'files' | 'rest' | 'others' | 'warnings'> & Pick<Scan, 'folders'>;
+type Found = Pick<Walk, 'files' | 'rest' | 'others' | 'warnings'> & Pick<Scan, 'folders' | 'misnamed'>;
 
 /** The files are in order already. */
-function inOrder({ files, rest, others, folders, warnings }: Found): Scan {
+function inOrder({ files, rest, others, misnamed, folders, warnings }: Found): Scan {
   return {
     folders,
+    misnamed,
     files,
     rest: rest.sort((a, b) => compareText(a.path, b.path)),
     others: others.sort(),
@@ -108,8 +116,8 @@ function inOrder({ files, rest, others, folders, warnings }: Found): Scan {
 
 /**
  * Updates a scan after changes under these paths alone; all other paths stay as they were. Null means that a full scan
- * has to run: some of the paths are folders, differ only in case, are files with a second name in the directory, or are
- * checksums.
+ * has to run: some of the paths are folders, differ only in case, are no UTF-8, are files with a second name in the
+ * directory, or are checksums.
  */
 export function rescan(
   directory: string,
@@ -126,7 +134,8 @@ export function rescan(
   const walk = makeWalk(directory, { globs, isListed });
   const linked = new Set<bigint>();
   for (const path of paths) {
-    if (before.folders.includes(path) || !lookAgain(walk, path, linked)) return null;
+    if (path.includes(REPLACEMENT) || before.folders.includes(path)) return null;
+    if (!lookAgain(walk, path, linked)) return null;
   }
   const isElsewhere = ({ path }: { readonly path: string | null }) => path === null || !paths.has(path);
   const files = before.files.filter(isElsewhere);
@@ -134,6 +143,7 @@ export function rescan(
   if (hasOtherName || mayConflict(walk.files, { ...before, files })) return null;
   return inOrder({
     folders: before.folders,
+    misnamed: before.misnamed,
     files: files.concat(walk.files).sort(byPath),
     rest: before.rest.filter(isElsewhere).concat(walk.rest),
     others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
@@ -161,11 +171,11 @@ function lookAgain(walk: Walk, path: string, linked: Set<bigint>): boolean {
   const name = names.pop() ?? '';
   let folder: Folder = { path: '', hidden: false };
   for (const each of names) {
-    if (PRIVATE_FOLDERS.has(each)) return true;
     folder = {
       path: folder.path === '' ? each : `${folder.path}/${each}`,
       hidden: isHidden(folder, each),
     };
+    if (folder.path === STATE_FOLDER) return true;
     const kind = kindOf(walk, folder.path);
     // Files behind a link are not part of the directory.
     if (kind !== 'folder') return kind !== 'unknown';
@@ -207,6 +217,7 @@ interface Walk {
   files: ScannedFile[];
   readonly rest: Uncovered[];
   readonly others: string[];
+  readonly misnamed: Buffer[];
   readonly folders: string[];
   readonly warnings: Warning[];
 }
@@ -226,7 +237,7 @@ function walkFolder(walk: Walk, folder: Folder): void {
   for (const entry of isMisnamed ? wellNamed(walk, folder) : entries) {
     const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
     if (entry.isDirectory()) {
-      if (!PRIVATE_FOLDERS.has(entry.name)) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
+      if (path !== STATE_FOLDER) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
     } else if (isListable(walk, { folder, name: entry.name, path, kind: entry })) {
       files.push(path);
     }
@@ -249,11 +260,10 @@ function wellNamed(walk: Walk, folder: Folder): readonly FolderItem[] {
       items.push({ name: text, isFile: () => file, isSymbolicLink: () => link, isDirectory: () => below });
       continue;
     }
+    const above = folder.path === '' ? '' : `${folder.path}/`;
+    walk.misnamed.push(Buffer.concat([Buffer.from(above), name]));
     if (isHidden(folder, text)) continue;
-    const shown = Array.from(name, (byte) =>
-      byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16).toUpperCase()}`,
-    ).join('');
-    const path = folder.path === '' ? shown : `${folder.path}/${shown}`;
+    const path = above + showName(name);
     if (!walk.isExcluded(path)) walk.rest.push({ path, reason: 'name' });
   }
   return items;
@@ -377,6 +387,7 @@ function dropConflicts(walk: Walk): void {
       return true;
     }
     const other = folder === undefined ? twin : `the folder ${folder}`;
+    walk.others.push(path);
     walk.rest.push({ path, reason: 'case' });
     warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${other ?? ''} only in case` });
     return false;

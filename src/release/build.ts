@@ -37,6 +37,7 @@ import type { Summary } from './last-build.js';
 import { findPredecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
+import type { SecretsOptions } from './secrets.js';
 import { followPublication, signAndPublish, writePublisherNote } from './sign-and-publish.js';
 import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
@@ -45,12 +46,14 @@ export interface BuildOptions extends InMemoryOptions {
   readonly check: boolean;
   /** Treats warnings as a refusal. */
   readonly strict: boolean;
+  /** Paths of files that may hold a secret: published keys for tests. */
+  readonly allowSecrets?: readonly string[];
   /** Signs and publishes at once; null leaves a waiting database. */
   readonly release: BuildRelease | null;
 }
 
 /** Opens the keys only if there is something to sign. */
-export type BuildRelease = Omit<SignAndPublishOptions, 'signers' | 'run'> & {
+export type BuildRelease = Omit<SignAndPublishOptions, 'signers' | 'run' | 'allowSecrets'> & {
   readonly signers: () => Promise<readonly Signer[]>;
 };
 
@@ -132,8 +135,8 @@ async function buildFrom(start: Start): Promise<BuildResult> {
   const renew = (await published.pendingRevocations()).length > 0;
   const recalled = renew ? null : recall(start);
   if (recalled !== null) {
-    // The last build does not remember what the other files hold.
-    refuseSecrets(published, inputs.scan.others);
+    // The cache knows every listed file, so none of them holds a secret.
+    await refuseSecrets(published, { ...inputs.scan, secrets: new Map() }, secretsOptions(options));
     if (!options.check) rememberDatabase(published, inputs, start.startedMs);
     return await describeUnchanged(start, {
       ...recalled,
@@ -171,13 +174,17 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   return await makeCandidate(directory, predecessor, { ...options, ...made });
 }
 
+function secretsOptions({ run, check, allowSecrets }: BuildOptions): SecretsOptions {
+  return { run, allowSecrets, remember: !check };
+}
+
 /** Nothing changed, but only the full build could tell. */
 async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<BuildResult> {
   const { published, inputs, options } = start;
   const { content, keys } = candidate;
   // The candidate has the same content under another date.
   const database = candidate.predecessor?.database ?? candidate.database;
-  refuseSecrets(published, inputs.scan.others);
+  await refuseSecrets(published, candidate.inventory, secretsOptions(options));
   const summary = summaryOf(candidate, database);
   if (!options.check) {
     const signers = database.Packsign.Signers?.Fingerprints ?? keys.map(({ fingerprint }) => fingerprint);
@@ -201,8 +208,9 @@ async function publishNext(start: Start, candidate: BuiltCandidate): Promise<Bui
   }
   const { published: next, release } = await signAndPublish(published, candidate, {
     ...options.release,
+    ...(options.allowSecrets === undefined ? {} : { allowSecrets: options.allowSecrets }),
     signers: await options.release.signers(),
-    others: inputs.scan.others,
+    searchable: candidate.inventory,
     run: options.run,
   });
   if (release.published) rememberBuild(next, inputs, summaryOf(candidate, candidate.database));

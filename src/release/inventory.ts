@@ -14,6 +14,7 @@ import type { Settings } from '../model/settings.js';
 import { globsOf, matches, scanDirectory } from '../places/scan.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
 import { statFiles } from '../places/stat-files.js';
+import type { Secret } from '../pgp/secret-packets.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
 import { startHashing } from '../workers/hash.js';
@@ -22,6 +23,7 @@ import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
 import { isRacy } from './digest-cache.js';
 import type { CacheStore } from './digest-cache.js';
+import type { Searchable } from './secrets.js';
 
 export interface InventoryOptions {
   readonly settings: Settings;
@@ -36,12 +38,10 @@ export interface InventoryOptions {
 const PROGRESS_FILES = 100;
 
 /** The files of a directory with their present bytes. */
-export interface Inventory {
+export interface Inventory extends Searchable {
   readonly files: readonly FileFacts[];
   /** What lies beside them; of what cannot be read, also listed files. */
   readonly rest: readonly Uncovered[];
-  /** Paths of the other files. */
-  readonly others: readonly string[];
   readonly warnings: readonly Warning[];
   /** Published files that changed while they were read; empty unless `unstable` is set. */
   readonly moving: ReadonlySet<string>;
@@ -97,7 +97,9 @@ export function startInventory(directory: string, options: StartOptions): Starte
       // Stop the threads: building the database needs their memory.
       threads.stop();
       // Do not remember files that were touched moments before they were read.
-      const isUnsure = (file: ScannedFile) => fresh.has(file.path) && isRacy(file, startedMs);
+      // Nor those that hold a secret: what the cache knows was looked through.
+      const isUnsure = (file: ScannedFile) =>
+        all.secrets.has(file.path) || (fresh.has(file.path) && isRacy(file, startedMs));
       const remembered = all.files.map((file, index) => (isUnsure(file) ? null : (facts[index] ?? null)));
       cache.keep(all.files, remembered);
       // A watch saves after it has published.
@@ -114,7 +116,8 @@ export function startInventory(directory: string, options: StartOptions): Starte
       if (files.length === 0 && (unstable?.size ?? 0) === 0)
         throw nothingToList(directory, scan.rest, warnings);
       return {
-        ...{ files, others: scan.others, warnings, moving, fresh },
+        ...{ files, misnamed: scan.misnamed, secrets: all.secrets, warnings, moving, fresh },
+        others: scan.others.filter((path) => !isStayed.has(path)),
         rest: [
           ...scan.rest,
           ...Array.from(yielding, ([path]) => ({ path, reason: 'case' as const })),
@@ -185,6 +188,7 @@ async function joined(
     facts: both.map(({ fact }) => fact),
     fresh: new Set([...started.fresh, ...more.fresh]),
     failed: new Map([...started.failed, ...more.failed]),
+    secrets: new Map([...started.secrets, ...more.secrets]),
   };
 }
 
@@ -200,6 +204,7 @@ interface Reading {
   /** Paths that the cache did not know. */
   readonly fresh: ReadonlySet<string>;
   readonly failed: ReadonlyMap<string, Failed>;
+  readonly secrets: ReadonlyMap<string, Secret>;
   readonly finish: () => Promise<void>;
 }
 
@@ -214,6 +219,7 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   });
   const unknown = scanned.flatMap((file, index) => (facts[index] === null ? [{ file, index }] : []));
   const failed = new Map<string, Failed>();
+  const secrets = new Map<string, Secret>();
   let done = 0;
   let isAwaited = false;
   const tell = () => {
@@ -224,7 +230,8 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
     const { file: { path } = { path: '' }, index = 0 } = unknown[at] ?? {};
     if (result.kind === 'failed') failed.set(path, result);
     else {
-      const { size, sha256, reading } = result;
+      const { size, sha256, reading, secret } = result;
+      if (secret !== null) secrets.set(path, secret);
       facts[index] = { path, size, sha256, md5: result.md5, reading: reading ?? NOT_READ };
     }
     done += 1;
@@ -234,13 +241,13 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const hashing =
     files.length === 0
       ? null
-      : startHashing(files, { directory, md5, metadata: true, isPlain, threads }, take);
+      : startHashing(files, { directory, md5, metadata: true, secrets: true, isPlain, threads }, take);
   const finish = async () => {
     isAwaited = true;
     if (done > 0) tell();
     await hashing?.finish();
   };
-  return { files: scanned, facts, fresh: new Set(files.map(({ path }) => path)), failed, finish };
+  return { files: scanned, facts, fresh: new Set(files.map(({ path }) => path)), failed, secrets, finish };
 }
 
 /** Warns of files that could not be read, but not of those that disappeared meanwhile. */

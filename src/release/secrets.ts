@@ -1,42 +1,187 @@
-import { lstatSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { PacksignError } from '../errors.js';
-import { readBounded } from '../disk/files.js';
-import { signaturePath } from '../model/layout.js';
-import { SECRET_LIMIT_BYTES, holdsSecretKey } from '../pgp/secret-material.js';
+import { setImmediate } from 'node:timers/promises';
+import { READ_FLAGS } from '../disk/files.js';
+import { identityOf, isSameIdentity } from '../disk/identities.js';
+import type { FileIdentity } from '../disk/identities.js';
+import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import { showName } from '../model/coverage.js';
+import { DATABASE_NAME, signaturePath } from '../model/layout.js';
+import { compareText } from '../model/package.js';
+import { findSecret } from '../pgp/secret-material.js';
+import type { Secret } from '../pgp/secret-packets.js';
+import type { Scan } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { isPublishedName } from '../published/read.js';
+import type { Run } from '../run.js';
+import { readAt, searchOpen } from '../workers/digest.js';
+import { isRacy } from './digest-cache.js';
+import { openSearchedFiles } from './searched-files.js';
+import type { SearchedFiles } from './searched-files.js';
 
-/**
- * Refuses a directory in which one of these files holds an armored secret key: it must never be published (threat T19).
- * Paths are relative to the directory. A file that cannot be read cannot be published either. Throws SECRET_IN_DIRECTORY.
- */
-export function refuseSecrets(published: Published, paths: readonly string[]): void {
-  const secrets = paths.filter((path) => holdsSecret(published, path));
-  if (secrets.length === 0) return;
-  throw new PacksignError(
-    'SECRET_IN_DIRECTORY',
-    `there is a secret key in the directory: ${secrets.join(', ')}`,
-    { hint: 'move it to a place that is never published' },
-  );
+/** What a directory holds besides the files that were looked through while they were hashed, and what these hold. */
+export interface Searchable extends Pick<Scan, 'others' | 'misnamed'> {
+  /** Path → the secret in it. */
+  readonly secrets: ReadonlyMap<string, Secret>;
 }
 
-function holdsSecret(published: Published, path: string): boolean {
+export interface SecretsOptions {
+  readonly run: Run;
+  /** Paths that may hold a secret: published keys for tests. */
+  readonly allowSecrets?: readonly string[] | undefined;
+  /** Whether we may write down which files we looked through. */
+  readonly remember: boolean;
+}
+
+/**
+ * Refuses a directory that holds a secret: an OpenPGP secret key, another private key, or a revocation certificate, in any
+ * file whatever its name and size, in any folder but the working state (threat T19). Links are not followed. Warns of files
+ * that cannot be read, and of allowed ones that hold none. Throws SECRET_IN_DIRECTORY.
+ */
+export async function refuseSecrets(
+  published: Published,
+  searchable: Searchable,
+  { run, allowSecrets = [], remember }: SecretsOptions,
+): Promise<void> {
+  const secrets = new Map(searchable.secrets);
+  const store = openSearchedFiles(published.stateFolder);
+  const search = {
+    published,
+    store,
+    startedMs: run.clock().getTime(),
+    block: Buffer.allocUnsafe(BLOCK_BYTES),
+  };
+  for (const file of filesOf(published.directory, searchable)) {
+    const found = await searchOther(search, file);
+    if (typeof found === 'string') secrets.set(file.path, found);
+    else if (found !== null)
+      run.warn({ code: 'UNREADABLE', path: file.path, message: notSearched(found.reason) });
+  }
+  if (remember) store.save();
+  for (const path of allowSecrets) {
+    if (!secrets.delete(path))
+      run.warn({ code: 'NO_SECRET', path, message: 'allowed, but there is no secret in it' });
+  }
+  if (secrets.size > 0) throw refusal(secrets);
+}
+
+const notSearched = (reason: string): string =>
+  `cannot be read, and was not searched for secret keys: ${reason}`;
+
+const NAMED_LIMIT = 20;
+
+function refusal(secrets: ReadonlyMap<string, Secret>): PacksignError {
+  const sorted = Array.from(secrets).sort(([a], [b]) => compareText(a, b));
+  const named = sorted.slice(0, NAMED_LIMIT).map(([path, secret]) => `${path} (${secret})`);
+  if (sorted.length > NAMED_LIMIT) named.push(`${sorted.length - NAMED_LIMIT} more`);
+  return new PacksignError('SECRET_IN_DIRECTORY', `there are secrets in the directory: ${named.join(', ')}`, {
+    hint: 'move them to a place that is never published; for a key that only tests use: --allow-secret PATH',
+  });
+}
+
+interface OtherFile {
+  /** As we show it. */
+  readonly path: string;
+  /** As the system knows it. */
+  readonly file: string | Buffer;
+}
+
+function* filesOf(directory: string, { others, misnamed, secrets }: Searchable): Generator<OtherFile> {
+  for (const path of others) if (!secrets.has(path)) yield { path, file: join(directory, path) };
+  for (const raw of misnamed) yield* filesBelow(directory, raw);
+}
+
+/** The files of a folder whose name, or path, is no UTF-8; or the file itself. */
+function* filesBelow(directory: string, raw: Buffer): Generator<OtherFile> {
+  const file = Buffer.concat([Buffer.from(`${directory}/`), raw]);
+  for (const name of namesIn(file) ?? []) {
+    yield* filesBelow(directory, Buffer.concat([raw, Buffer.from('/'), name]));
+  }
+  yield { path: showName(raw), file };
+}
+
+/** Null if it is no folder that can be read. */
+function namesIn(folder: Buffer): readonly Buffer[] | null {
   try {
-    const bytes = readOnce(published, path);
-    return bytes !== null && holdsSecretKey(bytes);
+    return lstatSync(folder).isDirectory() ? readdirSync(folder, { encoding: 'buffer' }) : null;
   } catch {
-    return false;
+    return null;
   }
 }
 
-/** Published files are read once, through the value. A file that is too large for a key is not read. */
-function readOnce(published: Published, path: string): Buffer | null {
-  const file = join(published.directory, path);
-  const stats = lstatSync(file);
-  if (!stats.isFile() || stats.size > SECRET_LIMIT_BYTES) return null;
-  if (isPublishedName(path)) return published.bytes(path);
-  const sha256 = published.sha256();
-  const isSignature = sha256 !== null && path === signaturePath(sha256);
-  return isSignature ? published.signature() : readBounded(file, SECRET_LIMIT_BYTES);
+interface Search {
+  readonly published: Published;
+  readonly store: SearchedFiles;
+  /** The clock's time before any file was looked at. */
+  readonly startedMs: number;
+  readonly block: Buffer;
+}
+
+/** The secret in a file; null if there is none, or no such file; a reason if it cannot be read. */
+async function searchOther(
+  search: Search,
+  other: OtherFile,
+): Promise<Secret | null | { readonly reason: string }> {
+  const { published, store, startedMs } = search;
+  try {
+    const stats = lstatSync(other.file, { bigint: true });
+    if (stats.isDirectory()) readdirSync(other.file);
+    if (!stats.isFile()) return null;
+    const identity = identityOf(stats);
+    if (store.has(identity)) return null;
+    const known = bytesOf(published, other.path);
+    const found = known === null ? await searchFile(search, other.file, identity) : findSecret(known);
+    const isSame =
+      known === null || (other.path === DATABASE_NAME && isSameFile(published.identity(), identity));
+    if (found === null && isSame && !isRacy({ identity }, startedMs)) store.add(identity);
+    return found;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return null;
+    return { reason: reasonOf(error) };
+  }
+}
+
+function isSameFile(a: FileIdentity | null, b: FileIdentity): boolean {
+  return a !== null && isSameIdentity(a, b);
+}
+
+/** Published files are read once, through the value; null for others, and if they are too large for it. */
+function bytesOf(published: Published, path: string): Buffer | null {
+  try {
+    if (isPublishedName(path)) return published.bytes(path);
+    const sha256 = published.sha256();
+    return sha256 !== null && path === signaturePath(sha256) ? published.signature() : null;
+  } catch (error) {
+    if (error instanceof PacksignError) return null;
+    throw error;
+  }
+}
+
+const BLOCK_BYTES = 256 * 1024;
+/** After so many bytes, signals and events get their turn. */
+const PAUSE_BYTES = 8 * 1024 * 1024;
+
+/** Reads the file with this identity piece by piece. Throws what the system says, also if it became another file. */
+async function searchFile(
+  { block }: Search,
+  file: string | Buffer,
+  identity: FileIdentity,
+): Promise<Secret | null> {
+  const fd = openSync(file, READ_FLAGS);
+  try {
+    const search = searchOpen(fd, Number(identity.size));
+    let position = 0;
+    while (search.found() === null) {
+      const bytes = readAt(fd, position, block);
+      if (bytes.length === 0) break;
+      search.take(bytes);
+      position += bytes.length;
+      if (position % PAUSE_BYTES === 0) await setImmediate();
+    }
+    const isStill = isSameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
+    if (search.found() === null && !isStill) throw new Error('it changed meanwhile');
+    return search.found();
+  } finally {
+    closeSync(fd);
+  }
 }

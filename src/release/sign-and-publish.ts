@@ -29,11 +29,14 @@ import { collectSignatures } from './collect-signatures.js';
 import type { SigningNow } from './collect-signatures.js';
 import { requireApproval } from './policy.js';
 import { noKey } from './preflight.js';
+import type { Searchable } from './secrets.js';
 import { joinWaiting, splitWaiting } from './waiting-signatures.js';
 
 /** How any command signs and publishes a database. */
 export interface SignAndPublishOptions extends SigningNow {
   readonly allowRemoved: boolean;
+  /** Paths of files that may hold a secret: published keys for tests. */
+  readonly allowSecrets?: readonly string[];
   /** Whether the trust page follows what is published. */
   readonly page?: boolean;
   /** Whether `SHA256SUMS` and its signature do. */
@@ -42,8 +45,8 @@ export interface SignAndPublishOptions extends SigningNow {
 
 /** The same for one database. */
 export interface SigningContext extends SignAndPublishOptions {
-  /** Files of the directory that are not listed. */
-  readonly others: readonly string[];
+  /** Where a secret may be, and what hashing found. */
+  readonly searchable: Searchable;
   /** Signatures of these bytes that were made before: the file `packages.unsigned.plist.asc`. */
   readonly collected?: Uint8Array | null;
   /** Whether another host publishes what is signed here. */
@@ -88,7 +91,8 @@ export async function signAndPublish(
   const { content, database, predecessor } = candidate;
   const { run, signers: signing, collected = null, elsewhere = false } = context;
   const { directory } = published;
-  requireApproval(published, { ...context, database, predecessor: predecessor?.database ?? null });
+  const before = predecessor?.database ?? null;
+  await requireApproval(published, { ...context, database, predecessor: before, remember: true });
   if (signing.length === 0 && collected === null) throw noKey();
   const broken = brokenChainWarning(published, candidate, run);
   if (broken !== null) run.warn(broken);

@@ -13,7 +13,7 @@ import { refuseStaleBuild } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { contentOf } from '../pgp/content.js';
 import { coverageIn } from '../places/coverage.js';
-import { NO_GLOBS, globsOf, scanDirectory } from '../places/scan.js';
+import { globsOf, scanDirectory } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
@@ -23,6 +23,8 @@ import { takeInventory } from './inventory.js';
 import { findPredecessorElsewhere } from './predecessor.js';
 import type { Predecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
+import { refuseSecrets } from './secrets.js';
+import type { Searchable } from './secrets.js';
 import { followPublication, opened, signAndPublish } from './sign-and-publish.js';
 import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
@@ -75,6 +77,7 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const { directory } = published;
   const { withoutFiles, signers, run } = options;
   if (options.coSign) {
+    await refuseSecrets(published, searchWhole(directory, options), { ...options, remember: true });
     const signed = await coSign(published, options);
     if (signed === null) return await nothingWaits(published, options);
     const { published: next, release } = signed;
@@ -90,14 +93,14 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const follows = isAlone ? (database.Packsign.Previous ?? null) : previous;
   refuseStaleBuild(database, { previous: follows, now: run.now });
   if (signers.length > 0) await preflight(published, { signers, now: run.now });
-  const others = withoutFiles
-    ? scanDirectory(directory, { globs: NO_GLOBS }).others
+  const searchable = withoutFiles
+    ? searchWhole(directory, options)
     : await requireSameFiles(directory, database, { ...options, published: signed?.database ?? null });
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   const { published: next, release } = await signAndPublish(
     published,
     { database, content: contentOf(bytes), predecessor: signed, lastKeys },
-    { ...options, others, collected, elsewhere: withoutFiles },
+    { ...options, searchable, collected, elsewhere: withoutFiles },
   );
   const difference = diffDatabases(signed?.database ?? null, database);
   const coverage = withoutFiles ? null : coverageIn(directory, database, globsOf(options.settings));
@@ -106,6 +109,8 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
 
 async function nothingWaits(published: Published, options: SignOptions): Promise<Signed> {
   if (published.sha256() !== null) {
+    const searchable = searchWhole(published.directory, options);
+    await refuseSecrets(published, searchable, { ...options, remember: true });
     const { published: next, warnings } = await followPublication(published, opened(options));
     const signed = options.withoutFiles ? null : await published.verified();
     const coverage =
@@ -143,22 +148,30 @@ function isFirst({ Files, Packsign: { Issued, History } }: Database): boolean {
   return History === undefined && Array.from(Files.values()).every(({ Since }) => Since.getTime() === issued);
 }
 
-/** Checks that every file is as the database says. Gives the files that are not listed. Throws FILE_DIFFERS. */
+/** Where a secret may be in a directory whose files are not hashed: the cache knows those that were looked through. */
+function searchWhole(directory: string, { settings, run, rehash }: SignOptions): Searchable {
+  const { files, others, misnamed } = scanDirectory(directory, { globs: globsOf(settings) });
+  const cache = openCache(run.stateFolder, { rehash, remember: false });
+  const unknown = files.flatMap((file) => (cache.knows(file) ? [] : [file.path]));
+  return { others: [...others, ...unknown], misnamed, secrets: new Map() };
+}
+
+/** Checks that every file is as the database says. Gives what hashing them found. Throws FILE_DIFFERS. */
 async function requireSameFiles(
   directory: string,
   database: Database,
   options: SignOptions & { readonly published: Database | null },
-): Promise<readonly string[]> {
+): Promise<Searchable> {
   const cache = openCache(options.run.stateFolder, { rehash: options.rehash, remember: true });
-  const { files, others } = await takeInventory(directory, { ...options, cache });
-  const found = new Map(files.map((file) => [file.path, file]));
+  const inventory = await takeInventory(directory, { ...options, cache });
+  const found = new Map(inventory.files.map((file) => [file.path, file]));
   const differing = Array.from(database.Files).flatMap(([path, { Size, SHA256 }]) => {
     const now = found.get(path);
     if (now === undefined) return [`  ${path} is missing`];
     if (now.sha256 === SHA256 && now.size === Size) return [];
     return [`  ${path} has other bytes: sha256 is ${now.sha256}`];
   });
-  if (differing.length === 0) return others;
+  if (differing.length === 0) return inventory;
   throw new PacksignError(
     'FILE_DIFFERS',
     [`files differ from ${join(directory, UNSIGNED_NAME)}:`, ...differing].join('\n'),

@@ -21,6 +21,7 @@ import { countSignatures } from './collect-signatures.js';
 import type { SignedContent } from './collect-signatures.js';
 import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
+import type { Run } from '../run.js';
 import { requireApproval } from './policy.js';
 import { splitWaiting } from './waiting-signatures.js';
 
@@ -162,7 +163,7 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
     isChanged: !unchanged,
     difference: unchanged ? null : difference,
     coverage,
-    refusal: await findRefusal(published, candidate),
+    refusal: await findRefusal(published, candidate, options.run),
     warnings: inventory.warnings,
   };
 }
@@ -170,9 +171,12 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
 /** What a person has to decide before the candidate can be published. */
 async function findRefusal(
   published: Published,
-  { predecessor, database, inventory: { others } }: BuiltCandidate,
+  { predecessor, database, inventory }: BuiltCandidate,
+  run: Run,
 ): Promise<PacksignError | null> {
-  const approval = { database, others, predecessor: predecessor?.database ?? null, allowRemoved: false };
+  const before = predecessor?.database ?? null;
+  const reading = { run, allowRemoved: false, remember: false };
+  const approval = { ...reading, database, predecessor: before, searchable: inventory };
   return (await orRefusal(() => requireApproval(published, approval))) ?? null;
 }
 

@@ -30,6 +30,7 @@ import type { CacheStore } from '../release/digest-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
 import { followPublication, opened, signAndPublish } from '../release/sign-and-publish.js';
 import type { SignAndPublishOptions } from '../release/sign-and-publish.js';
+import type { Run } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { frozen, settingsDiffer } from './frozen-settings.js';
 import { isSameDatabase, lacksSome, predecessorOf, putBack, readLast } from './last-published.js';
@@ -114,7 +115,8 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     saidOfFollowers: '[]',
     ownsChecksums: false,
   };
-  const context = { ...options, directory, memory };
+  const run = { ...options.run, warn: onceEach(options.run.warn) };
+  const context = { ...options, run, directory, memory };
   const database = () => memory.last?.signed.database ?? null;
   return {
     take: (state) => runCycle(state, context),
@@ -131,6 +133,16 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
       const published = database();
       return published === null ? null : refreshDate(published.Packsign);
     },
+  };
+}
+
+/** Each cycle finds the same again. */
+function onceEach(warn: Run['warn']): Run['warn'] {
+  const said = new Set<string>();
+  return (warning) => {
+    const text = JSON.stringify(warning);
+    if (!said.has(text)) warn(warning);
+    said.add(text);
   };
 }
 
@@ -187,7 +199,15 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   }
   const warnings = unsaid(candidate, memory);
   if (last !== null && candidate.unchanged && !candidate.refreshDue) {
-    const kept = await keepPublished(state, context, { published, last, isLost, mended, news, warnings });
+    const kept = await keepPublished(state, context, {
+      published,
+      last,
+      candidate,
+      isLost,
+      mended,
+      news,
+      warnings,
+    });
     return kept === 'no' ? again : kept;
   }
   const { waiting } = memory;
@@ -195,7 +215,7 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
     news.push(signedNotice(candidate, { missing: waiting.missing, warnings }));
     return again;
   }
-  const outcome = await signAndPublish(published, candidate, { ...context, others: state.scan.others });
+  const outcome = await signAndPublish(published, candidate, { ...context, searchable: candidate.inventory });
   news.push(signedNotice(candidate, await remember(outcome, { candidate, context, warnings })));
   return again;
 }
@@ -203,6 +223,7 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
 interface Keeping {
   readonly published: Published;
   readonly last: Last;
+  readonly candidate: BuiltCandidate;
   readonly isLost: boolean;
   readonly mended: readonly string[];
   readonly news: Notice[];
@@ -211,9 +232,9 @@ interface Keeping {
 
 /** Publishes nothing new, and restores what somebody removed or damaged of the publication and its page. */
 async function keepPublished(
-  { scan, changed }: Seen,
+  { changed }: Seen,
   context: Context,
-  { published, last, isLost, mended, news, warnings }: Keeping,
+  { published, last, candidate, isLost, mended, news, warnings }: Keeping,
 ): Promise<Cycle['again']> {
   const { memory, run } = context;
   const there = isLost ? await putBack(published, last, run) : published;
@@ -223,7 +244,7 @@ async function keepPublished(
   const { published: next, page, checksums } = followed;
   memory.seen = next;
   warnings.push(...unsaidOfFollowers(followed.warnings, memory));
-  refuseSecrets(next, scan.others);
+  await refuseSecrets(next, candidate.inventory, { ...context, remember: true });
   const isAnswered = !changed || news.length > 0;
   const message = isLost
     ? 'put back what was published last'

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PacksignError } from '../errors.js';
+import { showName } from '../model/coverage.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, KEYS_NAME, SETTINGS_NAME } from '../model/layout.js';
 import type { Scan } from '../places/scan.js';
@@ -129,14 +130,23 @@ interface Beside extends Stamps {
   readonly isWhole: boolean;
   /** Why some files cannot be listed. */
   readonly warnings: readonly Warning[];
-  /** Files that may hold a secret key; null unless the last cycle was refused. */
+  /** Files that may hold a secret; null unless the last cycle was refused. */
   readonly others: readonly string[] | null;
 }
 
-function besideOf(directory: string, { warnings, others }: Scan, options: StabilityOptions): Beside {
+function besideOf(
+  directory: string,
+  { warnings, others, misnamed }: Scan,
+  options: StabilityOptions,
+): Beside {
   const stamps = stampsOf(directory, options);
   const isWhole = !stamps.published.split(' ').includes(NO_STAMP);
-  return { ...stamps, isWhole, warnings, others: options.isRefused() ? others : null };
+  return {
+    ...stamps,
+    isWhole,
+    warnings,
+    others: options.isRefused() ? [...others, ...misnamed.map(showName)] : null,
+  };
 }
 
 /** Waits for a hint or until the time is over; ends earlier if a cycle is due, or another file that cycles depend on changed. */

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { openSync } from 'node:fs';
 import type { MetadataReading } from '../model/metadata.js';
-import { CHANGED, digestFile, failed, isStill, leave, readAt } from './digest.js';
+import { CHANGED, digestFile, failed, isStill, leave, readAt, searchOpen } from './digest.js';
 import type { Digested, DigestOptions, Hashed } from './digest.js';
 import { READ_FLAGS } from '../disk/files.js';
 import { openLanes } from './lanes.js';
 import type { Filled, Lanes } from './lanes.js';
 import { readMetadataFromHead } from '../archives/member.js';
+import type { SecretSearch } from '../pgp/secret-material.js';
 import type { ScannedFile } from '../places/scan.js';
 
 const NOTHING: Filled = { length: 0, isLast: false };
@@ -40,6 +41,7 @@ interface Reading {
   /** Whether the file is read to its end, or failed. */
   isOver: boolean;
   metadata: MetadataReading | null;
+  search: SecretSearch | null;
   failure: Digested | null;
 }
 
@@ -58,7 +60,7 @@ function* digestTogether(
   for (const reading of finished) yield finish(reading, options);
 }
 
-function open(file: ScannedFile, slot: Buffer, { directory }: DigestOptions): Reading {
+function open(file: ScannedFile, slot: Buffer, { directory, secrets }: DigestOptions): Reading {
   const reading = {
     file,
     size: Number(file.identity.size),
@@ -68,10 +70,12 @@ function open(file: ScannedFile, slot: Buffer, { directory }: DigestOptions): Re
     position: 0,
     isOver: false,
     metadata: null,
+    search: null,
     failure: null,
   };
   try {
-    return { ...reading, fd: openSync(`${directory}/${file.path}`, READ_FLAGS) };
+    const fd = openSync(`${directory}/${file.path}`, READ_FLAGS);
+    return { ...reading, fd, search: secrets === true ? searchOpen(fd, reading.size) : null };
   } catch (error) {
     return { ...reading, isOver: true, failure: failed(error) };
   }
@@ -89,6 +93,7 @@ function readPart(reading: Reading, { metadata }: DigestOptions): Filled {
       reading.metadata = readMetadataFromHead(file.path, bytes, length === size);
     }
     sha256.update(bytes);
+    reading.search?.take(bytes);
     reading.position += length;
     reading.isOver = reading.position === size;
     return { length, isLast: reading.isOver };
@@ -104,10 +109,12 @@ function giveUp(reading: Reading, failure: Digested): Filled {
 }
 
 function finish(
-  { file, size, fd, sha256, md5, metadata, failure }: Reading & { readonly md5: string },
+  { file, size, fd, sha256, md5, metadata, search, failure }: Reading & { readonly md5: string },
   options: DigestOptions,
 ): Digested | Promise<Digested> {
-  const hashed = { kind: 'digested', size, sha256: sha256.digest('hex'), md5, reading: metadata } as const;
+  const secret = search?.found() ?? null;
+  const digests = { size, sha256: sha256.digest('hex'), md5 };
+  const hashed = { kind: 'digested', ...digests, reading: metadata, secret } as const;
   const digested = failure ?? unlessChanged(fd, file, hashed);
   return fd < 0 ? digested : leave(fd, file, { digested, metadata: options.metadata });
 }

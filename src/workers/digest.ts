@@ -6,6 +6,9 @@ import { READ_FLAGS } from '../disk/files.js';
 import { readMetadata, readMetadataFromHead } from '../archives/member.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
+import { startSecretSearch } from '../pgp/secret-material.js';
+import type { SecretSearch } from '../pgp/secret-material.js';
+import type { Secret } from '../pgp/secret-packets.js';
 import type { ScannedFile } from '../places/scan.js';
 
 /** The result of reading one file. */
@@ -19,6 +22,8 @@ export type Digested =
       /** Null if it was not asked for. */
       readonly md5: string | null;
       readonly reading: MetadataReading | null;
+      /** Null also if this reading did not look for secrets. */
+      readonly secret: Secret | null;
     }
   | {
       readonly kind: 'failed';
@@ -34,6 +39,8 @@ export interface DigestOptions {
   readonly md5: boolean;
   /** Whether to read the file's metadata too. */
   readonly metadata: boolean;
+  /** Whether to look for secrets in the file; not if not given. */
+  readonly secrets?: boolean | undefined;
 }
 
 const BLOCK_BYTES = 256 * 1024;
@@ -95,9 +102,11 @@ function digestOpen(fd: number, file: ScannedFile, options: DigestOptions): Dige
     const head = readHead(fd, size);
     const isWhole = head.length === size;
     const reading = options.metadata ? readMetadataFromHead(file.path, head, isWhole) : null;
-    const digests = isWhole && size <= ONE_SHOT_BYTES ? hashWhole(head, options) : hashOn(fd, head, options);
+    const search = options.secrets === true ? searchOpen(fd, size) : null;
+    const isShort = isWhole && size <= ONE_SHOT_BYTES;
+    const digests = isShort ? hashWhole(head, options, search) : hashOn(fd, head, { ...options, search });
     if (digests.size !== size || !isStill(fd, file.identity)) return CHANGED;
-    return { kind: 'digested', ...digests, reading };
+    return { kind: 'digested', ...digests, reading, secret: search?.found() ?? null };
   } catch (error) {
     return failed(error);
   }
@@ -117,7 +126,16 @@ async function lookFurther(fd: number, file: ScannedFile, digested: Hashed): Pro
 
 type Digests = Pick<Hashed, 'size' | 'sha256' | 'md5'>;
 
-function hashWhole(bytes: Buffer, { sha256, md5 }: DigestOptions): Digests {
+/** Looks for secrets in an open file while it is hashed. */
+export function searchOpen(fd: number, size: number): SecretSearch {
+  return startSecretSearch({
+    size,
+    read: (position, length) => readAt(fd, position, Buffer.allocUnsafe(length)),
+  });
+}
+
+function hashWhole(bytes: Buffer, { sha256, md5 }: DigestOptions, search: SecretSearch | null): Digests {
+  search?.take(bytes);
   return {
     size: bytes.length,
     sha256: sha256 ? hashOnce('sha256', bytes, 'hex') : '',
@@ -125,13 +143,16 @@ function hashWhole(bytes: Buffer, { sha256, md5 }: DigestOptions): Digests {
   };
 }
 
-function hashOn(fd: number, head: Buffer, options: DigestOptions): Digests {
+type Searched = DigestOptions & { readonly search: SecretSearch | null };
+
+function hashOn(fd: number, head: Buffer, options: Searched): Digests {
   const sha256 = options.sha256 ? createHash('sha256') : null;
   const md5 = options.md5 ? createHash('md5') : null;
   let size = 0;
   for (let bytes = head; bytes.length > 0; bytes = readAt(fd, size, block)) {
     sha256?.update(bytes);
     md5?.update(bytes);
+    options.search?.take(bytes);
     size += bytes.length;
   }
   return { size, sha256: sha256?.digest('hex') ?? '', md5: md5?.digest('hex') ?? null };

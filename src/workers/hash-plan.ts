@@ -4,7 +4,7 @@ import type { HashTask } from './hash-tasks.js';
 import { LANES } from './lanes.js';
 import type { ScannedFile } from '../places/scan.js';
 
-export interface PlanOptions extends Pick<DigestOptions, 'md5' | 'metadata'> {
+export interface PlanOptions extends Pick<DigestOptions, 'md5' | 'metadata' | 'secrets'> {
   readonly threads: number;
   /** Files that need no more than their SHA-256; none if not given. */
   readonly isPlain?: (path: string) => boolean;
@@ -107,15 +107,15 @@ function splitLast(groups: readonly (readonly Numbered[])[], options: PlanOption
     const whole = wholeTask(group, options);
     return split.has(group)
       ? [
-          { bytes, task: { ...whole, sha256: false, metadata: false } },
+          { bytes, task: { ...whole, sha256: false, metadata: false, secrets: false } },
           { bytes, task: { ...whole, md5: false } },
         ]
       : [{ bytes, task: whole }];
   });
 }
 
-function wholeTask(files: readonly Numbered[], { md5, metadata }: PlanOptions): HashTask {
-  return { files: files.map(({ index }) => index), sha256: true, md5, metadata };
+function wholeTask(files: readonly Numbered[], { md5, metadata, secrets }: PlanOptions): HashTask {
+  return { files: files.map(({ index }) => index), sha256: true, md5, metadata, secrets };
 }
 
 function totalOf(files: readonly Numbered[]): number {

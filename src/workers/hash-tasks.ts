@@ -4,6 +4,7 @@ import type { Digested, DigestOptions } from './digest.js';
 import { digestFiles } from './digest-together.js';
 import { identitiesBytes, identitiesIn, identityAt, writeIdentity } from '../disk/identities.js';
 import type { FileIdentities } from '../disk/identities.js';
+import type { Secret } from '../pgp/secret-packets.js';
 import type { ScannedFile } from '../places/scan.js';
 
 /** One reading of a file, or of several that are digested together, by their index in the list of files. */
@@ -35,6 +36,7 @@ const TASK_FIELDS = 2;
 const SHA256 = 1;
 const MD5 = 2;
 const METADATA = 4;
+const SECRETS = 8;
 
 /** How many results go into one message, and how many files to hash between pauses. */
 const BATCH_FILES = 256;
@@ -60,8 +62,10 @@ export function packTasks(
   return { kind: 'hash', directory, paths, identities, files: order, tasks: numbers, taken: shared(1) };
 }
 
-function flagsOf({ sha256, md5, metadata }: HashTask): number {
-  return (sha256 ? SHA256 : 0) | (md5 ? MD5 : 0) | (metadata ? METADATA : 0);
+function flagsOf({ sha256, md5, metadata, secrets }: HashTask): number {
+  return (
+    (sha256 ? SHA256 : 0) | (md5 ? MD5 : 0) | (metadata ? METADATA : 0) | (secrets === true ? SECRETS : 0)
+  );
 }
 
 function shared(count: number): Int32Array {
@@ -114,21 +118,21 @@ function endOf({ tasks }: HashWork, task: number): number {
 function optionsOf({ directory, tasks }: HashWork, task: number): DigestOptions {
   const flags = tasks[task * TASK_FIELDS + 1] ?? 0;
   const has = (flag: number) => (flags & flag) !== 0;
-  return { directory, sha256: has(SHA256), md5: has(MD5), metadata: has(METADATA) };
+  return { directory, sha256: has(SHA256), md5: has(MD5), metadata: has(METADATA), secrets: has(SECRETS) };
 }
 
 /** One result as a line: messages between threads are text, which is cheap to copy. */
 export function encodeRow(digested: Digested, index: number): string {
-  if (digested.kind === 'failed') return `${index}\t\t\t\t${JSON.stringify(digested)}\n`;
-  const { size, sha256, md5, reading } = digested;
-  return `${index}\t${size}\t${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}\n`;
+  if (digested.kind === 'failed') return `${index}\t\t\t\t\t${JSON.stringify(digested)}\n`;
+  const { size, sha256, md5, secret, reading } = digested;
+  return `${index}\t${size}\t${sha256}\t${md5 ?? ''}\t${secret ?? ''}\t${JSON.stringify(reading)}\n`;
 }
 
 /** Reads the results from such lines. JSON escapes tabs and line ends. */
 export function decodeRows(rows: string, take: TaskTaker['take']): void {
   for (const row of rows.split('\n')) {
     if (row === '') continue;
-    const [index, size, sha256 = '', md5 = '', json = ''] = row.split('\t');
+    const [index, size, sha256 = '', md5 = '', secret = '', json = ''] = row.split('\t');
     const value: unknown = JSON.parse(json);
     const digested =
       size === ''
@@ -139,6 +143,7 @@ export function decodeRows(rows: string, take: TaskTaker['take']): void {
             sha256,
             md5: md5 === '' ? null : md5,
             reading: value as MetadataReading | null,
+            secret: secret === '' ? null : (secret as Secret),
           } as const);
     take(digested, Number(index));
   }

@@ -402,7 +402,7 @@ describe('T19, SECRET_IN_DIRECTORY: does not publish a folder that holds a secre
     const { status, value } = await place.json(['status', 'dist']);
     expect([status, value['state'], value['attention']]).toEqual([1, 'published', ['SECRET_IN_DIRECTORY']]);
     expect((await place.packsign(['status', 'dist'])).stdout).toContain(
-      '  there is a secret key in the directory: sub/notes.txt\n',
+      '  there are secrets in the directory: sub/notes.txt (an OpenPGP secret key)\n',
     );
     place.remove('dist/sub/notes.txt');
     expect((await place.packsign(['status', 'dist'])).status).toBe(0);
@@ -414,8 +414,8 @@ describe('T19, SECRET_IN_DIRECTORY: does not publish a folder that holds a secre
     const run = await place.packsign(RELEASE);
     expect(transcript(run)).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
-      ! packsign: error: there is a secret key in the directory: secret.asc
-      ! packsign: hint: move it to a place that is never published
+      ! packsign: error: there are secrets in the directory: secret.asc (an OpenPGP secret key)
+      ! packsign: hint: move them to a place that is never published; for a key that only tests use: --allow-secret PATH
       [1]"
     `);
     expect(run.stderr).not.toContain(ann.secret.split('\n')[5]);

@@ -182,7 +182,14 @@ describe('files that are there at the beginning', () => {
       identity: { ...identity, inode: BigInt(index) },
     }));
     const tracked = trackFiles({ settleMs: SETTLE_MS, nowMs: () => nowMs, arrivals: undefined });
-    const { unstable } = tracked.see({ files, rest: [], others: [], folders: [], warnings: [] });
+    const { unstable } = tracked.see({
+      files,
+      rest: [],
+      others: [],
+      misnamed: [],
+      folders: [],
+      warnings: [],
+    });
     expect(unstable.size).toBe(files.length);
     expect(tracked.nextMs()).toBe(nowMs + SETTLE_MS);
   });

@@ -9,7 +9,7 @@ import type { WatchEvent } from '../../src/watch/watch.js';
 const BEGIN = new Date('2026-11-22T12:00:00Z');
 const SEEN: DirectoryState = {
   kind: 'seen',
-  scan: { files: [], rest: [], others: [], folders: [''], warnings: [] },
+  scan: { files: [], rest: [], others: [], misnamed: [], folders: [''], warnings: [] },
   unstable: new Set(),
   changed: true,
 };

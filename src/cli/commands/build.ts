@@ -55,6 +55,7 @@ export const buildCommand: Command = {
         : options.signing,
       check,
       strict: isSet(values, 'strict'),
+      allowSecrets: listOf(values, 'allow-secret'),
       release: isReleased ? { ...publishingOptions(values, place), signers } : null,
     });
     const warnings = [...(imported?.warnings ?? []), ...result.warnings];
@@ -116,6 +117,7 @@ export function publishingOptions(
   return {
     deterministic: isSet(values, 'deterministic'),
     allowRemoved: isSet(values, 'allow-removed'),
+    allowSecrets: listOf(values, 'allow-secret'),
     page: settings.Page === true,
     checksums: settings.Checksums === true,
   };
