@@ -21,6 +21,7 @@ import { identityOf } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
 import { matcherOf } from './matcher.js';
 import { ownChecksums } from './own-checksums.js';
+import { conflictsIn } from './conflicts.js';
 import { isProgram } from './program.js';
 import { statFiles } from './stat-files.js';
 import type { StatFiles } from './stat-files.js';
@@ -372,26 +373,15 @@ function directoryUnreadable(directory: string, error: unknown): PacksignError {
   });
 }
 
-/** Lists only the first of the files that are one on a file system that ignores case, and no file that is a folder there. */
+/** Leaves out files that conflict with others. */
 function dropConflicts(walk: Walk): void {
-  const isFolded = (path: string) => foldPath(path) === path;
-  // Lower-case paths need no folding, and differ from each other.
-  if (walk.files.every(({ path }) => isFolded(path)) && walk.folders.every(isFolded)) return;
-  const folders = new Map(walk.folders.map((path) => [foldPath(path), path]));
-  const seen = new Map<string, string>();
-  walk.files = walk.files.filter(({ path }) => {
-    const folded = foldPath(path);
-    const [twin, folder] = [seen.get(folded), folders.get(folded)];
-    if (twin === undefined && folder === undefined) {
-      seen.set(folded, path);
-      return true;
-    }
-    const other = folder === undefined ? twin : `the folder ${folder}`;
-    walk.others.push(path);
+  const conflicts = conflictsIn(walk);
+  if (conflicts.size === 0) return;
+  walk.files = walk.files.filter(({ path }) => !conflicts.has(path));
+  for (const [path, other] of conflicts) {
     walk.rest.push({ path, reason: 'case' });
-    warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${other ?? ''} only in case` });
-    return false;
-  });
+    warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${other} only in case` });
+  }
 }
 
 /** Whether a path is left out only because of another path. */

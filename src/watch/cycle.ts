@@ -1,10 +1,7 @@
-import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { quietly } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError, fromSystem } from '../errors.js';
-import type { Uncovered } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { FileEntries } from '../model/file-entry.js';
@@ -30,22 +27,15 @@ import type { CacheStore } from '../release/digest-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
 import { followPublication, opened, signAndPublish } from '../release/sign-and-publish.js';
 import type { SignAndPublishOptions } from '../release/sign-and-publish.js';
-import type { Run } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { frozen, settingsDiffer } from './frozen-settings.js';
 import { isSameDatabase, lacksSome, predecessorOf, putBack, readLast } from './last-published.js';
 import type { Last } from './last-published.js';
-import {
-  SILENT,
-  heldNotices,
-  noticeOf,
-  nothingToList,
-  settingsHeld,
-  signedNotice,
-  uncoveredNotice,
-} from './notices.js';
+import { SILENT, heldNotices, noticeOf, nothingToList, settingsHeld, signedNotice } from './notices.js';
 import type { Notice } from './notices.js';
 import type { DirectoryState } from './stability.js';
+import { EDITING_MS, nothingSaid, onceEach, sayUncovered, unsaid, unsaidOfFollowers } from './unsaid.js';
+import type { Said } from './unsaid.js';
 
 export interface Cycle {
   readonly news: readonly Notice[];
@@ -75,7 +65,7 @@ export interface Cycles {
   readonly refreshDate: () => Date | null;
 }
 
-interface Memory {
+interface Memory extends Said {
   last: Last | null;
   /** The directory as the last cycle left it, so that we need not read unchanged files again. */
   seen: Published | null;
@@ -85,14 +75,8 @@ interface Memory {
   offered: { readonly settings: Settings; readonly signed: boolean } | null;
   /** The database that is signed here and waits for the signatures of others. */
   waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
-  /** Warnings about files left out that we have already given. */
-  said: ReadonlySet<string>;
-  /** What we last said is not covered. */
-  uncovered: readonly Uncovered[];
   /** Whether `SHA256SUMS` was packsign's own when the last cycle ended. */
   ownsChecksums: boolean;
-  /** The last warnings about the page and the checksums, as JSON. */
-  saidOfFollowers: string;
 }
 
 type Context = CycleOptions & {
@@ -100,8 +84,6 @@ type Context = CycleOptions & {
   readonly memory: Memory;
 };
 
-/** An editor may still be writing a page that changed less than this ago. */
-const EDITING_MS = 2000;
 /** How long we keep a database that waits for signatures as it is. */
 const REBUILD_MS = 12 * 60 * 60 * 1000;
 
@@ -110,9 +92,7 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
   const memory: Memory = {
     ...{ last: null, seen: null, offered: null, waiting: null },
     accepted: options.settings(),
-    said: new Set(),
-    uncovered: [],
-    saidOfFollowers: '[]',
+    ...nothingSaid(),
     ownsChecksums: false,
   };
   const run = { ...options.run, warn: onceEach(options.run.warn) };
@@ -133,16 +113,6 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
       const published = database();
       return published === null ? null : refreshDate(published.Packsign);
     },
-  };
-}
-
-/** Each cycle finds the same again. */
-function onceEach(warn: Run['warn']): Run['warn'] {
-  const said = new Set<string>();
-  return (warning) => {
-    const text = JSON.stringify(warning);
-    if (!said.has(text)) warn(warning);
-    said.add(text);
   };
 }
 
@@ -368,56 +338,4 @@ function scanAnew(directory: string, { scan, unstable }: Seen, settings: Setting
   const known = new Set(scan.files.map(({ path }) => path));
   const fresh = again.files.flatMap(({ path }) => (known.has(path) ? [] : [path]));
   return { scan: again, unstable: new Set([...unstable, ...fresh]) };
-}
-
-/** The warnings about files left out that we have not given yet. */
-function unsaid({ database, needsApproval, warnings }: BuiltCandidate, memory: Memory): Warning[] {
-  const waiting = new Set(needsApproval.map(({ path }) => path));
-  const left = warnings.filter(
-    ({ code, path }) =>
-      path !== null &&
-      !database.Files.has(path) &&
-      !waiting.has(path) &&
-      // Somebody is writing it; the next cycle will know more.
-      code !== 'CHANGED_WHILE_READ',
-  );
-  const keys = left.map((warning) => JSON.stringify(warning));
-  const fresh = left.filter((_, index) => !memory.said.has(keys[index] ?? ''));
-  memory.said = new Set(keys);
-  return fresh;
-}
-
-/**
- * Says what is not covered whenever that changes. False if a file is so young that somebody may still be writing it under
- * the name of an upload: then ask again soon.
- */
-function sayUncovered(
-  { coverage: { uncovered } }: BuiltCandidate,
-  { directory, memory, run }: Context,
-  news: Notice[],
-): boolean {
-  const said = new Set(memory.uncovered.map(({ path }) => path));
-  // A time in the future, of another clock, says nothing about age.
-  const isYoung = (path: string) =>
-    Math.abs(run.now.getTime() - changedMs(join(directory, path))) < EDITING_MS;
-  const told = uncovered.filter(({ path }) => said.has(path) || !isYoung(path));
-  if (!isDeepStrictEqual(told, memory.uncovered)) news.push(uncoveredNotice(told));
-  memory.uncovered = told;
-  return told.length === uncovered.length;
-}
-
-/** When a file last changed; long ago if nobody can tell. */
-function changedMs(path: string): number {
-  try {
-    return lstatSync(path).ctimeMs;
-  } catch {
-    return -Infinity;
-  }
-}
-
-/** Warns once about a page or checksums that we leave alone, not in every cycle. */
-function unsaidOfFollowers(warnings: readonly Warning[], memory: Memory): readonly Warning[] {
-  const said = memory.saidOfFollowers;
-  memory.saidOfFollowers = JSON.stringify(warnings);
-  return memory.saidOfFollowers === said ? [] : warnings;
 }
