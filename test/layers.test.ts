@@ -39,7 +39,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   keys: ['page', 'published', 'signers', 'pgp', 'run', 'disk', 'model', 'errors'],
   page: ['published', 'verify', 'pgp', 'run', 'places', 'disk', 'net', 'model', 'errors'],
-  published: ['verify', 'pgp', 'places', 'disk', 'model', 'errors'],
+  published: ['verify', 'pgp', 'places', 'format', 'disk', 'model', 'errors'],
   signers: ['pgp', 'disk', 'model', 'errors'],
   workers: ['pgp', 'archives', 'places', 'disk', 'model', 'errors'],
   // What runs in the browser of somebody who reads the trust page.

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DIRECT_NETWORK, PacksignError, reasonOf } from '../index.js';
 import type { NetworkOptions } from '../index.js';
 import { folderIn } from './environment.js';
 import { netrcAuthorization } from './netrc.js';
-import { secondsOf, textOf } from './options.js';
+import { listOf, secondsOf, textOf } from './options.js';
 import type { Values } from './options.js';
 import type { Outside } from './streams.js';
 
@@ -57,12 +57,20 @@ function readAuthorities(file: string): string {
   }
 }
 
-/** The database that the user named is the only place that gets PACKSIGN_AUTHORIZATION. */
 const NAMED = ['url', 'address', 'target', 'from', 'previous'];
+
+/**
+ * The database that the user named, the only place that gets PACKSIGN_AUTHORIZATION. A file or a directory names none.
+ */
+function namedDatabase(values: Values): string | null {
+  const [target, ...others] = listOf(values, 'targets');
+  const isName = target !== undefined && others.length === 0 && !existsSync(target);
+  return NAMED.map((name) => textOf(values, name)).find((text) => text !== null) ?? (isName ? target : null);
+}
 
 function authorizationIn(values: Values, environment: Environment): NetworkOptions['authorizationFor'] {
   const given = (environment['PACKSIGN_AUTHORIZATION'] ?? '').trim();
-  const named = NAMED.map((name) => textOf(values, name)).find((text) => text !== null) ?? null;
+  const named = namedDatabase(values);
   if (given === '' || named === null) return (at) => netrcAuthorization(at, netrcFile(environment));
   let origin = URL.canParse(named) ? new URL(named).origin : null;
   return (at) => {

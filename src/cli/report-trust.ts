@@ -75,7 +75,10 @@ export function reportAccepted(accepted: TrustAccepted): Report {
   const { target, sha256, issued, before, breaks } = accepted;
   return {
     json: { target, sha256, issued, before, breaks },
-    lines: [...brokenLines(accepted).slice(0, -1), `accepted: ${harmless(target)}`],
+    lines:
+      breaks.length === 0
+        ? [`nothing to accept: ${harmless(target)} continues what was accepted before`]
+        : [...brokenLines(accepted).slice(0, -1), `accepted: ${harmless(target)}`],
     exitStatus: 0,
   };
 }

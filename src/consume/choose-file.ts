@@ -19,7 +19,7 @@ export interface FindOptions {
   readonly place: string;
 }
 
-/** The file that a name means: a path, an exact version, or the newest release that is not yanked. */
+/** The file that a name means: a path, an exact version, or the newest release that is neither yanked nor mutable. */
 export function findFile(
   wanted: string,
   files: ReadonlyMap<string, FileEntry>,
@@ -28,7 +28,9 @@ export function findFile(
   const exact = files.get(wanted);
   if (exact !== undefined) return { path: wanted, entry: exact };
   const [, name = wanted, version] = /^(.+?)==(.+)$/.exec(wanted) ?? [];
-  const all = Array.from(files).flatMap(([path, entry]) => (isNamed(entry) ? [{ path, entry }] : []));
+  const all = Array.from(files).flatMap(([path, entry]) =>
+    isNamed(entry) && entry.Mutable !== true ? [{ path, entry }] : [],
+  );
   const sameName = all.filter(({ entry }) => entry.Name === name);
   const named =
     sameName.length > 0 ? sameName : all.filter(({ entry }) => plainName(entry.Name) === plainName(name));

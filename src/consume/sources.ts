@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import type { DamagedEntry, TrustFile } from '../format/trust.js';
 import { databaseAddress, isAddress } from '../model/address.js';
+import { continuationOf } from '../model/chain.js';
 import type { Break, Chain } from '../model/chain.js';
 import { shellWord } from '../model/shell.js';
 import type { TrustEntry, TrustPlace } from '../model/trust.js';
@@ -161,5 +162,6 @@ export function acceptedOf(
   const { issued, database } = accepted;
   const known = { issued, sha256: accepted.sha256, database };
   if (trust.kind !== 'store' || accepted.sha256 === sha256) return known;
-  return { ...known, chain: readAcceptedChain(trust.folder, accepted.sha256) };
+  const chain = readAcceptedChain(trust.folder, accepted.sha256);
+  return { ...known, compare: continuationOf({ issued, chain }) };
 }

@@ -22,7 +22,7 @@ export interface TrustAcceptOptions {
   readonly confirm: (broken: BrokenChain) => Promise<boolean>;
 }
 
-/** What was accepted. */
+/** What was accepted; nothing is missed in `breaks` where the database continues the accepted one. */
 export interface TrustAccepted extends BrokenChain {
   /** The database as it was named. */
   readonly target: string;
@@ -31,7 +31,7 @@ export interface TrustAccepted extends BrokenChain {
 /**
  * Accepts a database although it does not continue the last accepted one: of a trusted name or address, or of a directory
  * that this machine publishes. All other rules hold, and only the bytes that `confirm` was told of are accepted
- * (docs/FORMAT.md §8 step 8). Throws NOT_CONFIRMED, NOTHING_TO_ACCEPT, NOT_TRUSTED, what `fetchDatabase` throws, and the
+ * (docs/FORMAT.md §8 step 8). Throws NOT_CONFIRMED, NOT_PINNED, NOT_TRUSTED, what `fetchDatabase` throws, and the
  * code of a database that is refused for another reason.
  */
 export async function trustAccept(
@@ -49,14 +49,16 @@ export async function trustAccept(
   const isRemote = isAddress(target) || findEntry(target, run.trust) !== null;
   const answer = isRemote ? await acceptRemote(target, request) : await acceptDirectory(target, request);
   if (answer.status === 'refused') throw refusedAs(answer);
-  const broken = asked.find(({ sha256 }) => sha256 === answer.sha256);
-  if (broken !== undefined) return { target, ...broken };
-  throw new PacksignError(
-    'NOTHING_TO_ACCEPT',
-    answer.status === 'unauthenticated'
-      ? `no key is pinned for ${target}, so nothing holds it to what it said before`
-      : `the database of ${target} continues the last accepted one`,
-  );
+  const { trusted, sha256, accepted } = answer;
+  if (trusted === null || sha256 === null) {
+    throw new PacksignError(
+      'NOT_PINNED',
+      `no key is pinned for ${target}: nothing holds it to what it said before`,
+    );
+  }
+  const { Issued: issued } = trusted.Packsign;
+  const broken = asked.find((one) => one.sha256 === sha256);
+  return { target, ...(broken ?? { sha256, issued, before: accepted?.issued ?? issued, breaks: [] }) };
 }
 
 async function acceptRemote(target: string, request: PlaceRequest): Promise<PlaceVerdict> {

@@ -7,8 +7,7 @@ import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.j
 import type { Database } from '../model/database.js';
 import { signaturePath } from '../model/layout.js';
 import { shellWord } from '../model/shell.js';
-import { breaksIn } from '../model/chain.js';
-import type { Chain } from '../model/chain.js';
+import { continuationOf } from '../model/chain.js';
 import type { Warning } from '../model/finding.js';
 import type { AcceptedNote, TrustEntry, TrustPlace } from '../model/trust.js';
 import { contentOf } from '../pgp/content.js';
@@ -188,8 +187,8 @@ async function decide(
     const verdict = await verdictBy(by);
     const accepted = acceptedBy(by, verifying, sha256);
     if (verdict.code !== 'HISTORY_BROKEN' || accepted === null) return verdict;
-    const { chain = null, ...order } = accepted;
-    return await confirmed({ verdict, chain, order }, await verdictBy(by, order), request);
+    const { compare: _, ...order } = accepted;
+    return await confirmed(verdict, { accepted, otherwise: await verdictBy(by, order) }, request);
   };
   const etag = place.database === source.url ? obtained.etag : null;
   const decided = { bytes, signature, etag, keys, verdict: await judge({ ...keys, pins, entry }) };
@@ -210,20 +209,20 @@ function acceptedBy({ entry }: Deciding, { source, request }: Verifying, sha256:
   if (entry !== null) return acceptedOf(entry, { trust: request.run.trust, sha256 });
   const { accepted, readChain } = source;
   if (accepted === null || readChain === undefined || accepted.sha256 === sha256) return accepted;
-  return { ...accepted, chain: readChain() };
+  return { ...accepted, compare: continuationOf({ issued: accepted.issued, chain: readChain() }) };
 }
 
 /** The verdict apart from the broken chain, if a person accepts that. Throws NOT_CONFIRMED. */
 async function confirmed(
-  { verdict, chain, order }: { verdict: Verdict; chain: Chain | null; order: Accepted },
-  otherwise: Verdict,
+  verdict: Verdict,
+  { accepted, otherwise }: { readonly accepted: Accepted; readonly otherwise: Verdict },
   { confirmBreaks }: PlaceRequest,
 ): Promise<Verdict> {
-  if (confirmBreaks === undefined || chain === null || otherwise.database === null) return verdict;
+  if (confirmBreaks === undefined || otherwise.database === null) return verdict;
   const { database, sha256 } = otherwise;
-  const before = order.issued;
-  const breaks = breaksIn(database, { issued: before, chain });
-  if (await confirmBreaks({ sha256, issued: database.Packsign.Issued, before, breaks })) return otherwise;
+  const breaks = accepted.compare?.(database).breaks ?? [];
+  const broken = { sha256, issued: database.Packsign.Issued, before: accepted.issued, breaks };
+  if (await confirmBreaks(broken)) return otherwise;
   throw new PacksignError('NOT_CONFIRMED', 'the database of before stays the accepted one');
 }
 

@@ -1,5 +1,7 @@
 import type { Database, Withdrawal } from './database.js';
+import type { Warning } from './finding.js';
 import { KEPT_MS, isOld, isSameRecord } from './ledger.js';
+import { formatInstant } from './time.js';
 
 /** What a reader holds the databases after an accepted one to (docs/FORMAT.md §8 step 8; threat T33). */
 export interface Chain {
@@ -41,6 +43,25 @@ export interface Remembered {
  */
 export function isBeyondHistory({ Packsign: { Issued } }: Database, issued: Date): boolean {
   return Issued.getTime() - issued.getTime() > KEPT_MS;
+}
+
+/** How a database continues the accepted one. */
+export interface Continuation {
+  readonly breaks: readonly Break[];
+  /** What a reader should hear once: with the next database, this one is the accepted one. */
+  readonly changes: readonly Warning[];
+}
+
+/** Compares with the accepted database; one that is very old need not be accounted for. */
+export function continuationOf(remembered: Remembered): (database: Database) => Continuation {
+  const { issued, chain } = remembered;
+  const code = 'FILE_REPLACED' as const;
+  const date = formatInstant(issued);
+  const message = `has other bytes than in the database of ${date}, which was accepted so long ago that nothing says why`;
+  return (database) =>
+    isBeyondHistory(database, issued)
+      ? { breaks: [], changes: changedSince(database, chain).map((path) => ({ code, path, message })) }
+      : { breaks: breaksIn(database, remembered), changes: newReasons(database, chain) };
 }
 
 /** Where a database does not continue the accepted one. */
@@ -88,7 +109,7 @@ export function changedSince({ Files }: Database, { files }: Chain): readonly st
 export function newReasons(
   { Files, Packsign: { History } }: Database,
   { records }: Chain,
-): readonly { readonly path: string; readonly reason: string }[] {
+): readonly Warning[] {
   const seen = new Map<string, ChainRecord[]>();
   for (const record of records) seen.set(record.path, [...(seen.get(record.path) ?? []), record]);
   return Array.from(History ?? []).flatMap(([path, all]) =>
@@ -96,7 +117,7 @@ export function newReasons(
       ? all.flatMap(({ Reason, ...record }) =>
           Reason === undefined || isKept({ ...record, Reason }, seen.get(path))
             ? []
-            : [{ path, reason: Reason }],
+            : [{ code: 'FILE_REPLACED', path, message: `its maintainer changed it: ${Reason}` }],
         )
       : [],
   );

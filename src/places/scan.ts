@@ -379,6 +379,7 @@ function dropConflicts(walk: Walk): void {
   if (conflicts.size === 0) return;
   walk.files = walk.files.filter(({ path }) => !conflicts.has(path));
   for (const [path, other] of conflicts) {
+    walk.others.push(path);
     walk.rest.push({ path, reason: 'case' });
     warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${other} only in case` });
   }

@@ -10,7 +10,8 @@ import { seal, unseal } from '../disk/sealed.js';
  */
 export interface SearchedFiles {
   readonly has: (identity: FileIdentity) => boolean;
-  readonly add: (identity: FileIdentity) => void;
+  /** A file that was searched; null if it may have to be searched again. */
+  readonly add: (identity: FileIdentity | null) => void;
   /** Forgets all that nobody has asked for. */
   readonly save: () => void;
 }
@@ -23,6 +24,7 @@ const LIMIT_BYTES = 256 * 1024 * 1024;
 export function openSearchedFiles(stateFolder: string): SearchedFiles {
   const known = load(stateFolder);
   const kept = new Set<string>();
+  let isNew = false;
   return {
     has: (identity) => {
       const name = nameIdentity(identity);
@@ -30,12 +32,15 @@ export function openSearchedFiles(stateFolder: string): SearchedFiles {
       if (isKnown) kept.add(name);
       return isKnown;
     },
-    add: (identity) => kept.add(nameIdentity(identity)),
+    add: (identity) => {
+      isNew = true;
+      if (identity !== null) kept.add(nameIdentity(identity));
+    },
     save: () => {
-      const names = Array.from(kept);
-      if (kept.size === known.size && names.every((name) => known.has(name))) return;
+      // What was kept was known, or is new.
+      if (!isNew && kept.size === known.size) return;
       try {
-        writeHint(join(stateFolder, NAME), seal(KIND, Buffer.from(names.join('\n'))).bytes);
+        writeHint(join(stateFolder, NAME), seal(KIND, Buffer.from(Array.from(kept).join('\n'))).bytes);
       } catch {
         // The next run reads them once more.
       }

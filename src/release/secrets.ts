@@ -133,7 +133,8 @@ async function searchOther(
     const found = known === null ? await searchFile(search, other.file, identity) : findSecret(known);
     const isSame =
       known === null || (other.path === DATABASE_NAME && isSameFile(published.identity(), identity));
-    if (found === null && isSame && !isRacy({ identity }, startedMs)) store.add(identity);
+    const isSure = found === null && isSame && !isRacy({ identity }, startedMs);
+    store.add(isSure ? identity : null);
     return found;
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return null;

@@ -5,8 +5,7 @@ import { decodeDatabase } from '../format/database.js';
 import { databaseAddress, namedAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
-import { breaksIn, changedSince, isBeyondHistory, newReasons } from '../model/chain.js';
-import type { Chain } from '../model/chain.js';
+import type { Continuation } from '../model/chain.js';
 import type { Warning } from '../model/finding.js';
 import { SLACK_MS, formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -33,8 +32,8 @@ export interface Accepted {
   readonly sha256: string;
   /** Its own address; null or absent if it gave none, or none was kept. */
   readonly database?: string | null;
-  /** What later databases have to continue; absent if not kept. */
-  readonly chain?: Chain;
+  /** Compares a database with what this one listed and recorded; absent if that was not kept. */
+  readonly compare?: (database: Database) => Continuation;
 }
 
 export interface Evidence {
@@ -55,6 +54,8 @@ export interface VerificationOptions {
   /** Whether the user named the signature file, which may then be binary. */
   readonly byHand?: boolean;
 }
+
+const UNCOMPARED: Continuation = { breaks: [], changes: [] };
 
 /** One signature, good or bad, for people. */
 export interface CheckedSignature {
@@ -120,7 +121,8 @@ export async function verifyDatabase(evidence: Evidence, options: VerificationOp
     // Step 7.
     requireOrder({ database, sha256 }, options.accepted);
     // Step 8.
-    requireChain(database, options.accepted);
+    const continuation = options.accepted?.compare?.(database) ?? UNCOMPARED;
+    requireContinued(continuation, options.accepted);
     // Step 10.
     const stale = staleness(database, { reports, now: options.now });
     return {
@@ -130,7 +132,7 @@ export async function verifyDatabase(evidence: Evidence, options: VerificationOp
       sha256,
       database: database as TrustedDatabase,
       signatures,
-      changes: changesSince(database, options.accepted),
+      changes: continuation.changes,
     };
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
@@ -242,31 +244,14 @@ function requireOrder(
 const NAMED_LIMIT = 10;
 
 /** The database must account for everything that the accepted one listed and recorded (threat T33). */
-function requireChain(database: Database, accepted: Accepted | null): void {
-  if (accepted?.chain === undefined || isBeyondHistory(database, accepted.issued)) return;
-  const breaks = breaksIn(database, { issued: accepted.issued, chain: accepted.chain });
-  if (breaks.length === 0) return;
+function requireContinued({ breaks }: Continuation, accepted: Accepted | null): void {
+  if (breaks.length === 0 || accepted === null) return;
   const named = breaks.slice(0, NAMED_LIMIT).map(({ path, message }) => `${path} ${message}`);
   const more = breaks.length > NAMED_LIMIT ? [`and ${breaks.length - NAMED_LIMIT} more`] : [];
   throw new PacksignError(
     'HISTORY_BROKEN',
     `it does not continue the database of ${formatInstant(accepted.issued)} that was accepted before: ${[...named, ...more].join('; ')}`,
   );
-}
-
-/** News for the reader, told once: with the next database, this one is the accepted one. */
-function changesSince(database: Database, accepted: Accepted | null): readonly Warning[] {
-  if (accepted?.chain === undefined) return [];
-  const { issued, chain } = accepted;
-  const code = 'FILE_REPLACED' as const;
-  if (!isBeyondHistory(database, issued)) {
-    return newReasons(database, chain).map(({ path, reason }) => ({
-      ...{ code, path },
-      message: `its maintainer changed it: ${reason}`,
-    }));
-  }
-  const message = `has other bytes than in the database of ${formatInstant(issued)}, which was accepted so long ago that nothing says why`;
-  return changedSince(database, chain).map((path) => ({ code, path, message }));
 }
 
 function staleness(

@@ -45,6 +45,7 @@ const STEPS: readonly (readonly [name: string, args: readonly string[], input?: 
   ['trust add', ['trust', 'add', 'URL', ...FROM, '--threshold', '1', '--name', 'ours']],
   ['trust list', ['trust', 'list']],
   ['trust refresh', ['trust', 'refresh', 'ours']],
+  ['trust accept', ['trust', 'accept', 'ours']],
   ['trust export', ['trust', 'export']],
   ['get', ['get', 'demo', '--output', 'downloads']],
   ['trust remove', ['trust', 'remove', 'ours']],

@@ -81,9 +81,13 @@ test('a mirror with an altered archive, and one that is gone, are told', async (
   });
 });
 
-test('a mirror whose address is none is told', async () => {
+test('a mirror whose address is none makes no database', async () => {
   await publish(place, known.ann, { packsign: { Database: site.url, Mirrors: ['http://['] } });
-  expect(await look()).toMatchObject({ ok: false, code: 'USAGE', sites: [{}, { status: 'unreachable' }] });
+  expect(await look()).toMatchObject({
+    ok: false,
+    code: 'DATABASE_MALFORMED',
+    sites: [{ status: 'refused' }],
+  });
 });
 
 test('a trust page has to show a key that keys.asc holds', async () => {

@@ -122,7 +122,8 @@ export async function publish(
   const Packsign = ordered({ ...base.Packsign, ...options.packsign });
   // Both or neither.
   const who = Packsign.Signers === undefined ? {} : { Maintainer: 'Ann <ann@example.org>' };
-  const full = { ...base, ...who, Files: named, Packsign };
+  const Packages = 'demo-1.0.tar.gz' in yanked ? [] : base.Packages;
+  const full = { ...base, ...who, Packages, Files: named, Packsign };
   const bytes = encodeDatabase(full);
   const date = options.signedAt ?? full.Packsign.Issued;
   const signature = await signatureFile(bytes, { by: by.map((key) => subkeyOf(key)), date });

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, symlinkSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { History } from '../../src/model/database.js';
 import { python, startServer } from '../net/servers.js';
 import { newPlace, sdist, transcript } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -8,7 +9,7 @@ import { fingerprint } from '../pgp/forge.js';
 import { DEMO, ISSUED, certificateFile, minutes, people, sha256 } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
 import { needTools } from '../tools.js';
-import { answer, packsign, packsignProcess, publish, sendFile, serve } from './scene.js';
+import { FILES, answer, packsign, packsignProcess, publish, sendFile, serve } from './scene.js';
 import type { PublishOptions, Site } from './scene.js';
 
 /** A user who trusts two databases, those of Ann and Bob, and has downloaded files. */
@@ -33,16 +34,34 @@ beforeAll(async () => {
 async function published(name: 'ann' | 'bob', options: PublishOptions = {}): Promise<Published> {
   const place = newPlace();
   const site = await serve(place.path('dist'));
-  const again = (more: PublishOptions) =>
-    publish(place, known[name], {
-      ...more,
-      packsign: { Database: site.url, Notify: `mailto:${name}@example.org`, ...more.packsign },
-    });
+  let last: PublishOptions = {};
+  const again = (more: PublishOptions) => {
+    const History = continued(last, more);
+    const Signers = { Threshold: 1, Fingerprints: [fingerprint(known[name])] };
+    const own = { Database: site.url, Notify: `mailto:${name}@example.org`, Signers };
+    const packsign = { ...own, ...more.packsign, History };
+    // What somebody else signs is nothing that the maintainer continues.
+    if (more.by === undefined) last = { archives: FILES, ...more, packsign };
+    return publish(place, known[name], { ...more, packsign });
+  };
   await again(options);
   user.write(`${name}.asc`, certificateFile(known[name]));
   const added = await packsign(user, ['trust', 'add', site.url, '--keys', `${name}.asc`, '--name', name]);
   expect([added.status, added.stderr]).toEqual([0, '']);
   return { place, site, publish: again };
+}
+
+/** The history of the next database: that of the last one, and what the next one no longer lists. */
+function continued(last: PublishOptions, next: PublishOptions): History {
+  const { archives = FILES, issued = ISSUED, packsign } = next;
+  const history = new Map([...(last.packsign?.History ?? []), ...(packsign?.History ?? [])]);
+  for (const [path, bytes] of Object.entries(last.archives ?? {})) {
+    const now = archives[path];
+    if (now !== undefined && Buffer.from(now).equals(bytes)) continue;
+    const record = { SHA256: sha256(bytes), Until: issued, Reason: 'another one' };
+    history.set(path, [...(history.get(path) ?? []), record]);
+  }
+  return new Map(Array.from(history).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 beforeEach(async () => {

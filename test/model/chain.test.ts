@@ -162,7 +162,9 @@ describe('T33: records that a reader saw', () => {
         'z.zip': [record(HASH_A, 5, 'gone')],
       },
     );
-    expect(newReasons(next, chainOf(first))).toEqual([{ path: 'a.zip', reason: 'rebuilt' }]);
+    expect(newReasons(next, chainOf(first))).toEqual([
+      { code: 'FILE_REPLACED', path: 'a.zip', message: 'its maintainer changed it: rebuilt' },
+    ]);
     expect(newReasons(next, chainOf(next))).toEqual([]);
   });
 });

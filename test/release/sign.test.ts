@@ -199,11 +199,11 @@ describe('T14, BYTES_CHANGED: a path never gets other bytes silently', () => {
     expect(await refusal(RELEASE)).toEqual(['BYTES_CHANGED', 1]);
     expect(transcript(await place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
-      ! packsign: error: files have other bytes than those published under their names:
+      ! packsign: error: files are not what was published under their names:
       !   demo-1.0.tar.gz
       !     was sha256 <sha256>, 3095 bytes, since <date>
       !     is  sha256 <sha256>, 3095 bytes
-      ! packsign: hint: give the new bytes a new version and name, or say why: packsign build dist --allow-changed demo-1.0.tar.gz --reason TEXT
+      ! packsign: hint: give the new bytes a new version and name, or say why: packsign build dist --allow-changed demo-1.0.tar.gz --reason TEXT; files that change by design belong under "Mutable" in packsign.json
       [1]"
     `);
   });

@@ -226,10 +226,11 @@ describe('endless data', () => {
 });
 
 test('mix-and-match: archives of one database behind another', async () => {
+  const gone = { SHA256: sha256(DEMO), Until: minutes(ISSUED, 5) };
   await publish(place, known.ann, {
     issued: minutes(ISSUED, 5),
     archives: { 'demo-1.1.tar.gz': DEMO, 'sub/other-2.0.tar.gz': OTHER },
-    packsign: packsign(),
+    packsign: packsign({ History: new Map([['demo-1.0.tar.gz', [gone]]]) }),
   });
   place.write('dist/demo-1.1.tar.gz', OTHER);
   expect((await reader.get(['demo'])).findings).toMatchObject([{ kind: 'altered', path: 'demo-1.1.tar.gz' }]);
@@ -266,7 +267,7 @@ describe('changed bytes', () => {
       archives: { ...FILES, 'demo-1.0.tar.gz': again },
       packsign: packsign(),
     });
-    await expectRefusal('BYTES_CHANGED');
+    await expectRefusal('HISTORY_BROKEN');
   });
 
   test('with only a record of an earlier change', async () => {
@@ -276,7 +277,7 @@ describe('changed bytes', () => {
       archives: { ...FILES, 'demo-1.0.tar.gz': again },
       packsign: packsign({ History: new Map([['demo-1.0.tar.gz', [record]]]) }),
     });
-    await expectRefusal('BYTES_CHANGED');
+    await expectRefusal('HISTORY_BROKEN');
   });
 
   test('with the maintainer’s reason they are accepted', async () => {
