@@ -155,7 +155,7 @@ export function differenceLines(difference: Difference, limit = LIST_LIMIT): str
     ...limited(difference.added, limit, (path) => [`  + ${harmless(path)}`]),
     ...limited(difference.withdrawn, limit, (path) => [`  - ${harmless(path)}`]),
     ...limited(difference.changed, limit, ({ path, before, after, reason }) => [
-      `  ${after.Mutable === true ? '~' : '!'} ${harmless(path)} has other bytes${reason === null ? '' : `: ${harmless(reason)}`}`,
+      `  ${after.Mutable === true ? '~' : '!'} ${harmless(path)} ${before.SHA256 === after.SHA256 ? 'may change from now on' : 'has other bytes'}${reason === null ? '' : `: ${harmless(reason)}`}`,
       `      was sha256 ${before.SHA256}, ${before.Size} bytes, since ${formatInstant(before.Since)}`,
       `      is  sha256 ${after.SHA256}, ${after.Size} bytes`,
     ]),

@@ -114,7 +114,7 @@ const trustShape = checked(record<Trust>(TRUST_FIELDS, STRICT), ({ Threshold = 1
 );
 
 const withdrawalShape = record<Withdrawal>(
-  { SHA256: required(sha256), Until: required(date), Reason: optional(text()) },
+  { SHA256: required(sha256), Until: required(date), Reason: optional(filled) },
   STRICT,
 );
 

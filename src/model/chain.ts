@@ -1,5 +1,6 @@
 import type { Database, Withdrawal } from './database.js';
 import type { Warning } from './finding.js';
+import { foldedFinder } from './history-rules.js';
 import { KEPT_MS, isOld, isSameRecord } from './ledger.js';
 import { formatInstant } from './time.js';
 
@@ -99,9 +100,10 @@ function isKept(record: Withdrawal, all: readonly Withdrawal[] = []): boolean {
 
 /** Listed paths with other bytes than the accepted database had, whatever the reason. */
 export function changedSince({ Files }: Database, { files }: Chain): readonly string[] {
+  const listedAs = foldedFinder(Files);
   return Array.from(files).flatMap(([path, sha256]) => {
-    const entry = Files.get(path);
-    return entry !== undefined && entry.SHA256 !== sha256 ? [path] : [];
+    const listed = listedAs(path);
+    return listed !== null && Files.get(listed)?.SHA256 !== sha256 ? [listed] : [];
   });
 }
 
@@ -112,8 +114,9 @@ export function newReasons(
 ): readonly Warning[] {
   const seen = new Map<string, ChainRecord[]>();
   for (const record of records) seen.set(record.path, [...(seen.get(record.path) ?? []), record]);
+  const listedAs = foldedFinder(Files);
   return Array.from(History ?? []).flatMap(([path, all]) =>
-    Files.has(path)
+    listedAs(path) !== null
       ? all.flatMap(({ Reason, ...record }) =>
           Reason === undefined || isKept({ ...record, Reason }, seen.get(path))
             ? []

@@ -8,7 +8,7 @@ import type { Package } from './package.js';
 
 /** How one database differs from the one before it, with sorted paths and names. */
 export interface Difference extends Pick<FileDifference, 'added' | 'withdrawn'> {
-  /** Listed paths with other bytes. */
+  /** Listed paths with other bytes, or with bytes that may change from now on. */
   readonly changed: readonly ChangedBytes[];
   readonly metadata: readonly ChangedValue[];
   /** Top-level and `Packsign` keys that the maintainer sets. */
@@ -38,7 +38,10 @@ export function diffDatabases(published: Database | null, next: Database): Diffe
     added,
     withdrawn,
     changed: replaced
-      .filter((pair) => pair.before.SHA256 !== pair.after.SHA256)
+      .filter(
+        ({ before, after }) =>
+          before.SHA256 !== after.SHA256 || (before.Mutable ?? false) < (after.Mutable ?? false),
+      )
       .map((pair) => ({ ...pair, reason: reasonFor(pair.path, published, next) })),
     metadata: [
       ...replaced.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),

@@ -24,8 +24,7 @@ const NO_RECORDS: readonly Withdrawal[] = [];
 
 /**
  * Continues `History`. Records what is gone, and what changed with the maintainer's reason; any other change is a warning
- * that stops publication (docs/FORMAT.md §6, immutability; threats T14, T33). Throws SETTINGS_INVALID for more records
- * than a database may have.
+ * that stops publication (docs/FORMAT.md §6, immutability; threats T14, T33).
  */
 export function carryHistory(
   published: Database | null,
@@ -44,7 +43,6 @@ export function carryHistory(
     const record = { SHA256: sha256, Until: issued, ...(reason === undefined ? {} : { Reason: reason }) };
     history.set(path, [...(before.get(path) ?? NO_RECORDS), record]);
   }
-  if (history.size > 0) requireFew(history);
   return { history: sortedByPath(history), warnings };
 }
 
@@ -92,7 +90,7 @@ function* endings(published: Database | null, files: FileEntries): Generator<End
     if (newest === undefined || changed === null) continue;
     const isMutable = files.get(changed)?.Mutable === true;
     // An old reason lets bytes become mutable. It is none for a file that appears with other bytes again.
-    const isDue = newest.Reason === undefined || (isAdded.has(changed) && !isMutable);
+    const isDue = newest.Reason === undefined || (path === changed && isAdded.has(path) && !isMutable);
     if (isDue) yield { path, sha256: newest.SHA256, changed };
   }
 }
@@ -102,16 +100,31 @@ export function sinceOf(listed: FileEntry | undefined, sha256: string, issued: D
   return listed?.SHA256 === sha256 ? listed.Since : issued;
 }
 
+/** Bytes that were replaced, or may change from now on, without a reason. */
+export interface Unexplained {
+  /** The path that held them. */
+  readonly path: string;
+  readonly sha256: string;
+  /** The listed path, which may differ in case. */
+  readonly changed: string;
+}
+
 /**
- * Paths whose bytes a database changes, or lets change, without giving a reason: no new record says so, dated as the
- * database is.
+ * What a database changes, or lets change, without giving a reason: no new record says so, dated as the database is. One
+ * for each listed path.
  */
-export function changedBytes(published: Database | null, next: Database): readonly string[] {
-  const paths: string[] = [];
+export function unexplained(published: Database | null, next: Database): readonly Unexplained[] {
+  const found = new Map<string, Unexplained>();
   for (const ending of endings(published, next.Files)) {
-    if (ending.changed !== null && !isRecorded(ending, published, next)) paths.push(ending.changed);
+    const { changed } = ending;
+    if (changed !== null && !isRecorded(ending, published, next)) found.set(changed, { ...ending, changed });
   }
-  return [...new Set(paths)];
+  return Array.from(found.values());
+}
+
+/** The listed paths of these. */
+export function changedBytes(published: Database | null, next: Database): readonly string[] {
+  return unexplained(published, next).map(({ changed }) => changed);
 }
 
 function isRecorded({ path, sha256, changed }: Ending, published: Database | null, next: Database): boolean {
@@ -159,7 +172,10 @@ export function isSameRecord(a: Withdrawal, b: Withdrawal | undefined): boolean 
 /** How long a record of a path that is not listed stays (docs/FORMAT.md §6). */
 export const KEPT_MS = 730 * 24 * 60 * 60 * 1000;
 
-/** The database without the records that are old enough to go, which alone is no reason to publish. */
+/**
+ * The database without the records that are old enough to go, which alone is no reason to publish. Throws
+ * SETTINGS_INVALID for more records than a database may have.
+ */
 export function withoutOldRecords(database: Database): Database {
   const { Files, Packsign } = database;
   const { History, ...packsign } = Packsign;
@@ -169,6 +185,7 @@ export function withoutOldRecords(database: Database): Database {
     const kept = Files.has(path) ? records : records.filter(({ Until }) => !isOld(Until, packsign.Issued));
     if (kept.length > 0) history.set(path, kept);
   }
+  requireFew(history);
   return { ...database, Packsign: history.size === 0 ? packsign : { ...packsign, History: history } };
 }
 

@@ -2,7 +2,8 @@ import type { Database, Packsign } from './database.js';
 import { PacksignError } from '../errors.js';
 import { compareFiles } from './file-difference.js';
 import { changeWithoutReason, defectOfHistory } from './history-rules.js';
-import { changedBytes, lostHistory } from './ledger.js';
+import { lostHistory, unexplained } from './ledger.js';
+import type { Unexplained } from './ledger.js';
 import { formatInstant, wholeSeconds } from './time.js';
 
 /** How far `Issued` may run ahead of the clock, so that each database is later than the last. */
@@ -15,11 +16,11 @@ const BUILD_AGAIN = 'build again: packsign build DIRECTORY';
  * `Issued` of the next database: now, or one second after the last database if that is later (docs/FORMAT.md §6). Throws
  * CLOCK_BEHIND.
  */
-export function nextIssued(published: Database | null, now: Date): Date {
+export function nextIssued(last: Date | null, now: Date): Date {
   const clock = wholeSeconds(now).getTime();
-  const issued = Math.max(clock, (published?.Packsign.Issued.getTime() ?? -Infinity) + 1000);
+  const issued = Math.max(clock, (last?.getTime() ?? -Infinity) + 1000);
   if (issued > clock + AHEAD_LIMIT_MS) {
-    const before = published === null ? '' : formatInstant(published.Packsign.Issued);
+    const before = last === null ? '' : formatInstant(last);
     throw new PacksignError(
       'CLOCK_BEHIND',
       `the published database was issued at ${before}, this machine's clock says ${formatInstant(now)}`,
@@ -42,13 +43,14 @@ export function isRefreshDue(dates: Pick<Packsign, 'Issued' | 'Expires'>, now: D
 
 /** Refuses bytes that change without a reason. Throws BYTES_CHANGED. */
 export function refuseChangedBytes(published: Database | null, next: Database): void {
-  const paths = changedBytes(published, next);
-  if (paths.length > 0) {
+  const changes = unexplained(published, next);
+  const [first] = changes;
+  if (first !== undefined) {
     throw new PacksignError(
       'BYTES_CHANGED',
-      ['files are not what was published under their names:', ...paths.map(describe)].join('\n'),
+      ['files are not what was published under their names:', ...changes.map(describe)].join('\n'),
       {
-        hint: `give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed ${paths[0] ?? 'PATH'} --reason TEXT; files that change by design belong under "Mutable" in packsign.json`,
+        hint: `give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed ${first.changed} --reason TEXT; files that change by design belong under "Mutable" in packsign.json`,
       },
     );
   }
@@ -63,16 +65,17 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
     );
   }
 
-  function describe(path: string): string {
-    const listed = published?.Files.get(path);
-    const once = published?.Packsign.History?.get(path)?.at(-1);
+  function describe({ path: former, changed: path }: Unexplained): string {
+    const listed = published?.Files.get(former);
+    const once = published?.Packsign.History?.get(former)?.at(-1);
     const now = next.Files.get(path);
     const before =
       listed === undefined
         ? `sha256 ${once?.SHA256 ?? ''}, withdrawn ${once === undefined ? '' : formatInstant(once.Until)}`
         : `sha256 ${listed.SHA256}, ${listed.Size} bytes, since ${formatInstant(listed.Since)}`;
     const may = now?.Mutable === true ? ', and may change from now on ("Mutable")' : '';
-    return `  ${path}\n    was ${before}\n    is  sha256 ${now?.SHA256 ?? ''}, ${now?.Size ?? 0} bytes${may}`;
+    const as = former === path ? '' : ` as ${former}, which differs only in case`;
+    return `  ${path}\n    was ${before}${as}\n    is  sha256 ${now?.SHA256 ?? ''}, ${now?.Size ?? 0} bytes${may}`;
   }
 }
 
@@ -93,7 +96,8 @@ export function refuseMassRemoval(published: Database | null, next: Database): v
   const { added, withdrawn } = compareFiles(published.Files, next.Files);
   if (withdrawn.length === 0) return;
   const names = new Set(added.map((path) => next.Files.get(path)?.Name));
-  const gone = withdrawn.filter((path) => !names.has(published.Files.get(path)?.Name));
+  const isSucceeded = (name: string | undefined) => name !== undefined && names.has(name);
+  const gone = withdrawn.filter((path) => !isSucceeded(published.Files.get(path)?.Name));
   const many = gone.length >= MASS_REMOVAL_LEAST && gone.length > published.Files.size / 2;
   if (!many && next.Files.size > 0) return;
   throw new PacksignError(

@@ -89,7 +89,7 @@ function makeWalk(directory: string, { globs, isListed, onFound, stat = statFile
     directory,
     isWanted: wantedBy(globs, isListed),
     isExcluded: matcherOf(globs.exclude),
-    ownChecksums: once(() => (globs.checksums === true ? ownChecksums(directory) : [])),
+    ownChecksums: once(() => (globs.checksums === undefined ? [] : ownChecksums(directory))),
     onFound,
     stat,
     files: [],

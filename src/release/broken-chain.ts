@@ -2,8 +2,9 @@ import { PacksignError } from '../errors.js';
 import { breaksIn } from '../model/chain.js';
 import type { Break } from '../model/chain.js';
 import type { Warning } from '../model/finding.js';
-import { formatInstant } from '../model/time.js';
+import { SLACK_MS, formatInstant } from '../model/time.js';
 import { readNote, readNoteChain } from '../published/notes.js';
+import type { PublisherNote } from '../published/notes.js';
 import type { Published } from '../published/published.js';
 import type { Run } from '../run.js';
 import type { Candidate } from './candidate.js';
@@ -34,6 +35,39 @@ export function brokenChainWarning(
   return warning(`does not continue the database of ${formatInstant(issued)}: ${WAY_OUT}: ${what}`);
 }
 
+/**
+ * Refuses a database that is not dated later than the one before, also than the last that this machine published: no
+ * reader would take it (docs/FORMAT.md §6, `Issued`). Throws STALE_BUILD.
+ */
+export function refuseEarlier(
+  { directory }: Published,
+  { database, predecessor }: Candidate,
+  { notesFolder, now }: Pick<Run, 'notesFolder' | 'now'>,
+): void {
+  const { Issued } = database.Packsign;
+  const noted = notesFolder === null ? null : (noteOf(notesFolder, directory)?.issued ?? null);
+  // No reader can have accepted one that is further ahead.
+  const isPossible = noted !== null && noted.getTime() <= now.getTime() + SLACK_MS;
+  const last = [predecessor?.database.Packsign.Issued ?? null, isPossible ? noted : null].find(
+    (date) => date !== null && Issued <= date,
+  );
+  if (last == null) return;
+  throw new PacksignError(
+    'STALE_BUILD',
+    `the new database is dated ${formatInstant(Issued)}, and one of ${formatInstant(last)} was published before`,
+    { hint: 'build again a little later: packsign build DIRECTORY' },
+  );
+}
+
+function noteOf(folder: string, directory: string): PublisherNote | null {
+  try {
+    return readNote(folder, directory);
+  } catch (error) {
+    if (error instanceof PacksignError) return null;
+    throw error;
+  }
+}
+
 function warning(message: string): Warning {
   return { code: 'HISTORY_BROKEN', path: null, message };
 }
@@ -44,14 +78,14 @@ function notedBreaks(
   directory: string,
   { database, predecessor }: Pick<Candidate, 'database' | 'predecessor'>,
 ): { readonly breaks: readonly Break[]; readonly issued: Date } | null {
+  const note = noteOf(folder, directory);
+  if (note === null) return null;
+  const { issued, sha256 } = note;
+  if (predecessor?.content.sha256() === sha256) return { breaks: [], issued };
   try {
-    const note = readNote(folder, directory);
-    if (note === null) return null;
-    const { issued, sha256 } = note;
-    if (predecessor?.content.sha256() === sha256) return { breaks: [], issued };
     return { breaks: breaksIn(database, { issued, chain: readNoteChain(folder, note) }), issued };
   } catch (error) {
-    if (error instanceof PacksignError) return null;
-    throw error;
+    if (!(error instanceof PacksignError)) throw error;
+    return { breaks: [{ path: directory, message: `may lack files: ${error.message}` }], issued };
   }
 }

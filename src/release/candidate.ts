@@ -87,14 +87,15 @@ export async function makeCandidate(
   options: CandidateOptions,
 ): Promise<BuiltCandidate> {
   const { settings, run, unattended, signing, allowed, renew = false } = options;
-  const { signed, keys, previous, lastKeys } = predecessor;
+  const { signed, keys, previous, replaced = null, lastKeys } = predecessor;
   const published = signed?.database ?? null;
+  const isMutable = matcherOf(settings.Mutable ?? []);
   const context = {
     ...{ settings, published, previous, allowed },
     ...findResponsible({ settings, published, keys, signing }),
-    issued: nextIssued(published, run.now),
+    issued: nextIssued(published?.Packsign.Issued ?? replaced, run.now),
     rename: options.rehash === true,
-    isMutable: matcherOf(settings.Mutable ?? []),
+    isMutable: unattended?.frozen === true ? wasMutable(published) : isMutable,
   };
   const inventory =
     options.inventory === undefined
@@ -104,7 +105,7 @@ export async function makeCandidate(
   const waiting = [
     ...(unattended?.unstable ?? []),
     ...inventory.moving,
-    ...frozenPaths(inventory, published, unattended),
+    ...frozenPaths(inventory, published, { unattended, isMutable }),
   ];
   const assembleHolding = (paths: readonly string[]) =>
     assemble(inventory.files, { ...context, vouched, held: new Set(paths) });
@@ -149,15 +150,27 @@ function mustWait({ code, path }: Warning, published: Database | null): boolean 
   return code === 'NAME_MISMATCH' && path !== null && published?.Files.has(path) !== true;
 }
 
-/** Published files that still have their published bytes. */
+function wasMutable(published: Database | null): (path: string) => boolean {
+  return (path) => published?.Files.get(path)?.Mutable === true;
+}
+
+interface Freezing {
+  readonly unattended: Unattended | undefined;
+  readonly isMutable: (path: string) => boolean;
+}
+
+/** Published files that still have their published bytes, and new ones that settings would make mutable for ever. */
 function frozenPaths(
   { files }: Inventory,
   published: Database | null,
-  unattended: Unattended | undefined,
+  { unattended, isMutable }: Freezing,
 ): string[] {
   if (unattended?.frozen !== true) return [];
   return files
-    .filter(({ path, sha256 }) => published?.Files.get(path)?.SHA256 === sha256)
+    .filter(({ path, sha256 }) => {
+      const listed = published?.Files.get(path);
+      return listed === undefined ? isMutable(path) : listed.SHA256 === sha256;
+    })
     .map(({ path }) => path);
 }
 

@@ -9,8 +9,10 @@ import { mayHoldPackage } from '../model/entry.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
 import type { MetadataReading } from '../model/metadata.js';
+import { CHECKSUMS_NAMES } from '../model/layout.js';
 import { compareText } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
+import { ownChecksums } from '../places/own-checksums.js';
 import { globsOf, matches, scanDirectory } from '../places/scan.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
 import { statFiles } from '../places/stat-files.js';
@@ -279,6 +281,8 @@ function refuseUnreadable(
   const moving = new Set<string>();
   for (const path of missingIn(files, published?.Files.keys() ?? [])) {
     if (unstable?.has(path) === true || matches(path, settings.Exclude ?? [])) continue;
+    // Packsign's own checksums are withdrawn if an older setting let them be listed.
+    if (CHECKSUMS_NAMES.includes(path) && ownChecksums(directory).includes(path)) continue;
     const trouble = warnings.find((warning) => warning.path === path || isBelow(path, warning.path));
     const isMoving = trouble === undefined || trouble.code === 'CHANGED_WHILE_READ';
     const presence = presenceOf(join(directory, path));

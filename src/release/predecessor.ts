@@ -7,10 +7,12 @@ import { findEntry, sourceOf, withKeysOf } from '../consume/sources.js';
 import type { RemoteSource } from '../consume/sources.js';
 import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
+import { decodeDraft } from '../format/database.js';
 import { databaseAddress, isAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
-import { KEYS_NAME, STATE_FOLDER } from '../model/layout.js';
+import { DATABASE_NAME, KEYS_NAME, STATE_FOLDER } from '../model/layout.js';
 import type { Settings } from '../model/settings.js';
+import { SLACK_MS } from '../model/time.js';
 import type { TrustEntry } from '../model/trust.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
@@ -30,6 +32,8 @@ export interface Predecessor {
   readonly signed: SignedDatabase | null;
   /** SHA-256 of the database that is replaced, verified or not. */
   readonly previous: string | null;
+  /** `Issued` of a database that is replaced without being continued, and that readers may have; null or absent if none is. */
+  readonly replaced?: Date | null;
   /** The published certificates. */
   readonly keys: readonly Certificate[];
   /** The `keys.asc` of the other place, for a directory that has none of its own; else null. */
@@ -59,7 +63,10 @@ export async function findPredecessor(
   if (previous !== null) return await findPredecessorElsewhere(published, { ...options, previous });
   const keys = await published.certificates();
   const sha256 = published.sha256();
-  if (first) return { signed: null, previous: sha256, keys, lastKeys: null };
+  if (first) {
+    const replaced = issuedIn(published.bytes(DATABASE_NAME), options.run.now);
+    return { signed: null, previous: sha256, replaced, keys, lastKeys: null };
+  }
   if (sha256 === null && settings.Database !== undefined) {
     throw new PacksignError(
       'PREVIOUS_UNKNOWN',
@@ -69,6 +76,17 @@ export async function findPredecessor(
   }
   const signed = await published.verified();
   return { signed, previous: sha256, keys, lastKeys: null };
+}
+
+/** `Issued` of a database, verified or not; null if it has none, or one that no reader can have accepted yet. */
+function issuedIn(bytes: Buffer | null, now: Date): Date | null {
+  try {
+    const issued = bytes === null ? null : decodeDraft(bytes).Packsign.Issued;
+    return issued !== null && issued.getTime() <= now.getTime() + SLACK_MS ? issued : null;
+  } catch (error) {
+    if (error instanceof PacksignError) return null;
+    throw error;
+  }
 }
 
 export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous'> & {

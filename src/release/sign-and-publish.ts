@@ -21,7 +21,7 @@ import { replacePublished, writeUnsigned } from '../published/replace.js';
 import type { KeyFiles, SignedContent } from '../published/replace.js';
 import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
-import { brokenChainWarning } from './broken-chain.js';
+import { brokenChainWarning, refuseEarlier } from './broken-chain.js';
 import type { Candidate } from './candidate.js';
 import { mendChecksums, signChecksums } from './checksums.js';
 import type { ChecksumSigning, MendedChecksums, SignedBy } from './checksums.js';
@@ -94,6 +94,7 @@ export async function signAndPublish(
   const before = predecessor?.database ?? null;
   await requireApproval(published, { ...context, database, predecessor: before, remember: true });
   if (signing.length === 0 && collected === null) throw noKey();
+  refuseEarlier(published, candidate, run);
   const broken = brokenChainWarning(published, candidate, run);
   if (broken !== null) run.warn(broken);
   const keys = await keysFor(published, candidate, signing);

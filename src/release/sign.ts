@@ -9,12 +9,13 @@ import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
+import { changedBytes, lostHistory } from '../model/ledger.js';
 import { refuseStaleBuild } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { contentOf } from '../pgp/content.js';
 import { coverageIn } from '../places/coverage.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
-import type { Published } from '../published/published.js';
+import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
 import { coSign } from './co-sign.js';
@@ -135,10 +136,27 @@ async function findSignedPredecessor(
     return await findPredecessorElsewhere(published, { previous, settings, signing, run });
   }
   const sha256 = published.sha256();
-  if (sha256 !== null && isFirst(database) && database.Packsign.Previous === sha256) {
-    return { signed: null, previous: sha256, lastKeys: null };
+  const found = { previous: sha256, lastKeys: null };
+  if (sha256 === null || !isFirst(database) || database.Packsign.Previous !== sha256) {
+    return { ...found, signed: await published.verified() };
   }
-  return { signed: await published.verified(), previous: sha256, lastKeys: null };
+  const signed = await verifiedOrNull(published);
+  // Files that change by design leave no record: then an ordinary database looks like a first one, and continues the last.
+  const isContinued = signed !== null && continues(signed.database, database);
+  return { ...found, signed: isContinued ? signed : null };
+}
+
+async function verifiedOrNull(published: Published): Promise<SignedDatabase | null> {
+  try {
+    return await published.verified();
+  } catch (error) {
+    if (error instanceof PacksignError) return null;
+    throw error;
+  }
+}
+
+function continues(published: Database, next: Database): boolean {
+  return changedBytes(published, next).length + lostHistory(published, next).length === 0;
 }
 
 // Only a database that starts anew (build --first) dates every file to itself and has no history. A database that was
@@ -171,6 +189,10 @@ async function requireSameFiles(
     if (now.sha256 === SHA256 && now.size === Size) return [];
     return [`  ${path} has other bytes: sha256 is ${now.sha256}`];
   });
+  for (const path of options.published?.Files.keys() ?? []) {
+    if (found.has(path) && !database.Files.has(path))
+      differing.push(`  ${path} lies here, and is no longer listed`);
+  }
   if (differing.length === 0) return inventory;
   throw new PacksignError(
     'FILE_DIFFERS',

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../model/database.js';
 import type { Package } from '../model/package.js';
-import type { Settings } from '../model/settings.js';
+import type { Override, Settings } from '../model/settings.js';
 import type { BuiltCandidate } from '../release/candidate.js';
 
 /** Whether the next database would describe published files differently: somebody changed the settings. */
@@ -27,6 +27,14 @@ function pseudoPackages({ Packages }: Database, { Files }: Database): readonly P
   return bare.filter(({ Name }) => !found.has(Name));
 }
 
+/** A yank is lifted, or made, only by a person. */
+function keepYanks(packages: Map<string, Override>, { Files }: Database): void {
+  for (const [key, { Yanked: _, ...override }] of packages) packages.set(key, override);
+  for (const [path, { Yanked }] of Files) {
+    if (Yanked !== undefined) packages.set(path, { ...packages.get(path), Yanked });
+  }
+}
+
 /** Settings that keep everything published as it is; `next` is the database that `settings` would make. */
 export function frozen(settings: Settings, published: Database, next: Database): Settings {
   const { Maintainer, Description, Include = [], Packsign } = published;
@@ -42,10 +50,11 @@ export function frozen(settings: Settings, published: Database, next: Database):
     ...rest
   } = settings;
   const pseudo = new Set(pseudoPackages(next, next).map(({ Name }) => Name));
-  const Packages = new Map(
+  const Packages = new Map<string, Override>(
     Array.from(rest.Packages ?? []).filter(([key, { Name = key }]) => !pseudo.has(Name)),
   );
   for (const entry of pseudoPackages(published, next)) Packages.set(entry.Name, entry);
+  keepYanks(Packages, published);
   return {
     ...rest,
     Packages,

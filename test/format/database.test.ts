@@ -146,7 +146,7 @@ describe('any valid database comes back from its bytes', () => {
       .map((entries) => new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1))))
       .filter((entries) => findConflict(entries.keys()) === null);
   const withdrawal = fc.record(
-    { SHA256: hex(64), Until: earlier, Reason: text },
+    { SHA256: hex(64), Until: earlier, Reason: text.filter((value) => value.trim() !== '') },
     { requiredKeys: ['SHA256', 'Until'] },
   );
   const database = fc
@@ -308,6 +308,7 @@ describe('one defect each', () => {
       ['an entry dated ahead', ENTRY, set('Since', LATER), /demo-1.0.tar.gz is dated .* later/],
       ['a record dated ahead', HISTORY, set('Until', LATER), /a record of old-1.0.zip is dated .* later/],
       ['a path without records', ['Packsign', 'History'], set('old-1.0.zip', []), /old-1.0.zip is empty/],
+      ['a blank reason', HISTORY, (dict) => dict.set('Reason', ' '), /Reason/],
       ['a record that is there twice', ['Packsign', 'History'], records(RECORD, RECORD), /sorted by date/],
       [
         'a later record first',

@@ -458,3 +458,14 @@ test('the transcript of a release with checksums', async () => {
   `);
   expect(codeOf(await place.json(['build', 'dist', '--checksums', 'x']))).toBe('USAGE');
 });
+
+test('own checksums that an earlier setting let be listed are withdrawn, and never listed again', async () => {
+  const own = newPlace();
+  own.write('ann.asc', (await newKey('Ann')).signing);
+  own.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  own.write('dist/packsign.json', '{"Include": ["**"]}');
+  const build = async (...more: readonly string[]) =>
+    (await own.json(['build', 'dist', '--key', 'ann.asc', ...more])).status;
+  expect([await build('--checksums'), await build(), await build('--checksums')]).toEqual([0, 0, 0]);
+  expect(own.text('dist/packages.plist')).not.toContain('SHA256SUMS');
+});
