@@ -78,6 +78,56 @@ test('nothing is read again of a file without a block', () => {
   expect([search.found(), reads]).toEqual([null, 0]);
 });
 
+describe('the work grows with the size of a file, and no faster', () => {
+  /** How many bytes are read of a file for each that it has. */
+  const readings = (bytes: Buffer): number => {
+    let count = 0;
+    const read = (position: number, length: number) => {
+      const piece = bytes.subarray(position, position + length);
+      count += piece.length;
+      return piece;
+    };
+    const search = startSecretSearch({ size: bytes.length, read });
+    search.take(bytes);
+    expect(search.found()).toBeNull();
+    return count / bytes.length;
+  };
+  const repeated = (text: string, size: number) => Buffer.alloc(size, text);
+  const HEADERS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'PGP PRIVATE KEY BLOCK', 'PGP SIGNATURE'];
+
+  test.each(HEADERS)('many headers with short and with long bodies: %s', (label) => {
+    for (const length of [0, 4, 64, 1000, 10_000, 60_000]) {
+      const block = `-----BEGIN ${label}-----\n${'x'.repeat(length)}\n`;
+      expect([length, readings(repeated(block, 300_000)) < 50]).toEqual([length, true]);
+      const wide = Buffer.from(repeated(block, 100_000).toString('latin1'), 'utf16le');
+      expect([length, readings(wide) < 50]).toEqual([length, true]);
+    }
+  });
+
+  test('OpenPGP packets of every size', () => {
+    for (const length of [0, 1, 100, 8000, 65_000, 66_000]) {
+      for (const tag of [5, 7, 13]) {
+        const header = Buffer.from([0xc0 | tag, 0xff, 0, length >> 16, (length >> 8) & 0xff, length & 0xff]);
+        const packet = Buffer.concat([header, Buffer.alloc(length, 4)]);
+        const ring = Buffer.concat(Array.from({ length: Math.ceil(500_000 / packet.length) }, () => packet));
+        expect([length, readings(ring) < 3]).toEqual([length, true]);
+      }
+    }
+  });
+
+  test('backslashes', () => {
+    const startedMs = performance.now();
+    expect(findSecret(Buffer.from(`-----BEGIN PRIVATE KEY-----\n${'\\'.repeat(65_000)}`))).toBeNull();
+    expect(performance.now() - startedMs).toBeLessThan(1000);
+  });
+});
+
+test('a block ends where the next begins', () => {
+  const pem = privateKeyPem();
+  expect(findSecret(Buffer.from(`-----BEGIN PRIVATE KEY-----\nAAAA\n${pem}`))).toBe('a private key');
+  expect(findSecret(Buffer.from(pem.replace(/-----END.*/, pem)))).toBe('a private key');
+});
+
 describe('keys as other programs make them', () => {
   const made = (command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
     execFileSync(command, args, {
