@@ -74,12 +74,25 @@ function readBody(text: string, prefix: string): Body {
 /** The shortest encrypted key is longer; a cipher's block has 8 or 16 bytes. */
 const ENCRYPTED_BYTES = 48;
 const CIPHER_BLOCK_BYTES = 8;
+const BRACE = 0x7b;
 
 function isPrivateKey({ bytes, isEncrypted, isClean }: Body): boolean {
   if (isEncrypted) {
     return isClean && bytes.length >= ENCRYPTED_BYTES && bytes.length % CIPHER_BLOCK_BYTES === 0;
   }
-  return isDerKey(bytes) || isOpenSshKey(bytes);
+  return isDerKey(bytes) || isOpenSshKey(bytes) || isSigstoreKey(bytes);
+}
+
+/** Cosign's key files: JSON with the key in it, which is encrypted. */
+function isSigstoreKey(bytes: Buffer): boolean {
+  if (bytes[0] !== BRACE) return false;
+  try {
+    const { kdf, ciphertext } = JSON.parse(bytes.toString()) as Readonly<Record<string, unknown>>;
+    const isComplete = typeof kdf === 'object' && kdf !== null && typeof ciphertext === 'string';
+    return isComplete && Buffer.from(ciphertext, 'base64').length >= ENCRYPTED_BYTES;
+  } catch {
+    return false;
+  }
 }
 
 const DER = { integer: 0x02, octets: 0x04, oid: 0x06, sequence: 0x30 } as const;

@@ -78,6 +78,31 @@ test('nothing is read again of a file without a block', () => {
   expect([search.found(), reads]).toEqual([null, 0]);
 });
 
+describe('keys of cosign', () => {
+  const block = (label: string, value: unknown) =>
+    Buffer.from(
+      `-----BEGIN ${label}-----\n${Buffer.from(JSON.stringify(value)).toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`,
+    );
+  const kdf = { name: 'scrypt', params: { N: 65536, r: 8, p: 1 }, salt: 'AAAA' };
+  const cipher = { name: 'nacl/secretbox', nonce: 'AAAA' };
+  const ciphertext = Buffer.alloc(154, 7).toString('base64');
+
+  test.each(['ENCRYPTED SIGSTORE PRIVATE KEY', 'ENCRYPTED COSIGN PRIVATE KEY'])('%s', (label) => {
+    expect(findSecret(block(label, { kdf, cipher, ciphertext }))).toBe('a private key');
+    for (const value of [
+      {},
+      { kdf, cipher },
+      { kdf: null, ciphertext },
+      { kdf, cipher, ciphertext: '...' },
+      { cipher, ciphertext },
+      'kdf',
+    ])
+      expect([value, findSecret(block(label, value))]).toEqual([value, null]);
+    const cut = `-----BEGIN ${label}-----\neyJrZGYiOnsibmFtZSI6InNjcnlwdCIs\n...\n-----END ${label}-----\n`;
+    expect(findSecret(Buffer.from(cut))).toBeNull();
+  });
+});
+
 describe('the work grows with the size of a file, and no faster', () => {
   /** How many bytes are read of a file for each that it has. */
   const readings = (bytes: Buffer): number => {
