@@ -25,9 +25,10 @@ const SAMPLE_BYTES = 128;
 
 /** More than a header line has, in UTF-16 too. */
 const LINE_BYTES = 256;
-/** What we look at around a header line: no key is longer, but a keyring may be. */
+/** What we look at around a header line: no key is longer, but an armored keyring may be. */
 const BEFORE_CHARACTERS = 128;
 const BLOCK_CHARACTERS = 64 * 1024;
+const ARMOR_CHARACTERS = 4 * 1024 * 1024;
 /** We look at so much first, and then at twice as much again and again, until the block ends: most have no more. */
 const FIRST_CHARACTERS = 1024;
 /** How the kinds of text files begin that are secret as a whole: the letters P, A to Z before a colon, and a bracket. */
@@ -104,11 +105,13 @@ function secretAt(file: Readable, position: number, stride: number): Secret | nu
   const characters = Math.min(BEFORE_CHARACTERS, Math.floor(position / stride));
   const start = position - characters * stride;
   const begin = characters - DASHES.length;
+  let most = BLOCK_CHARACTERS;
   for (let behind = FIRST_CHARACTERS; ; behind *= 2) {
     const length = (characters + behind) * stride;
     const bytes = file.read(start, length);
     const text = textIn(bytes, stride);
-    const isAll = bytes.length < length || behind >= BLOCK_CHARACTERS;
+    if (text.startsWith('PGP ', characters + 'BEGIN '.length)) most = ARMOR_CHARACTERS;
+    const isAll = bytes.length < length || behind >= most;
     if (isAll || endsIn(text, begin)) return secretInBlock(text, begin);
   }
 }

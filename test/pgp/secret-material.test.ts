@@ -6,6 +6,7 @@ import { newKey, newPlace } from '../packsign.js';
 import type { TestKey } from '../packsign.js';
 import { hasTool, toolPath } from '../tools.js';
 import { hiddenSecrets, innocent, privateKeyPem } from './hidden.js';
+import { armorOf, binaryOf } from './packets.js';
 
 let key: TestKey;
 
@@ -76,6 +77,15 @@ test('nothing is read again of a file without a block', () => {
   for (let at = 0; at < 3; at += 1)
     search.take(Buffer.alloc(1_000_000, 'BEGIN -----BEGIN CERTIFICATE-----\n'));
   expect([search.found(), reads]).toEqual([null, 0]);
+});
+
+test('a secret key behind many other packets is found in one armored block', () => {
+  const certificates = Array.from({ length: 500 }, () => binaryOf(key.certificate));
+  const ring = armorOf(Buffer.concat([...certificates, binaryOf(key.secret)]), 'PUBLIC KEY BLOCK');
+  expect(ring.length).toBeGreaterThan(100_000);
+  expect(findSecret(Buffer.from(ring))).toBe('an OpenPGP secret key');
+  const harmless = armorOf(Buffer.concat(certificates), 'PUBLIC KEY BLOCK');
+  expect(findSecret(Buffer.from(harmless))).toBeNull();
 });
 
 describe('keys of cosign', () => {
