@@ -4,12 +4,25 @@ import type { Secret } from './secret-packets.js';
 /** The header line of a block that may be secret, without what may follow on the line. */
 export const SECRET_LABEL = /^-----BEGIN (PGP [A-Z0-9 ,/]{3,40}|(?:[A-Z0-9]{1,20} ){0,2}PRIVATE KEY)-----/;
 
-/** Ends of lines, also as string literals write them. */
-const LINE_ENDS = /\r\n?|\n|(?:\\+r)?\\+n|\\+r/;
+/** Where a block ends: a body has no other block in it, so that all blocks of a file are no longer than the file. */
+const BLOCK_END = /-----(?:BEGIN|END)/;
+/** Ends of lines, also as string literals write them; not of any length, as that takes a time which grows with its square. */
+const LINE_ENDS = /\r\n?|\n|(?:\\{1,8}r)?\\{1,8}n|\\{1,8}r/;
 const HEADER = /^[A-Za-z][A-Za-z0-9-]*:(?: |$)/;
 /** The base64 of a line between quotes and the like; a checksum, which begins with `=`, is none. */
 const BASE64 = /^[^A-Za-z0-9+/=]*([A-Za-z0-9+/]+={0,2})(.*)$/;
 const ENCRYPTED = /^Proc-Type: *4,ENCRYPTED/;
+
+/** Whether a block whose header line begins at `begin` in a text also ends in it. */
+export function endsIn(text: string, begin: number): boolean {
+  return endOfBlock(text, begin) !== undefined;
+}
+
+function endOfBlock(text: string, begin: number): number | undefined {
+  const from = begin + '-----BEGIN'.length;
+  const at = text.slice(from).search(BLOCK_END);
+  return at === -1 ? undefined : from + at;
+}
 
 /**
  * What a block holds whose header line begins at `begin` in a text: PEM (RFC 7468), OpenSSH or OpenPGP armor. Each line may
@@ -20,8 +33,7 @@ export function secretInBlock(text: string, begin: number): Secret | null {
   const [line, label] = SECRET_LABEL.exec(text.slice(begin, begin + 80)) ?? [];
   if (line === undefined || label === undefined) return null;
   const prefix = text.slice(0, begin).split(LINE_ENDS).at(-1) ?? '';
-  const end = text.indexOf('-----END', begin);
-  const body = readBody(text.slice(begin + line.length, end === -1 ? undefined : end), prefix);
+  const body = readBody(text.slice(begin + line.length, endOfBlock(text, begin)), prefix);
   if (label.startsWith('PGP ')) return inMemory(body.bytes);
   return isPrivateKey(body) ? 'a private key' : null;
 }
@@ -62,12 +74,25 @@ function readBody(text: string, prefix: string): Body {
 /** The shortest encrypted key is longer; a cipher's block has 8 or 16 bytes. */
 const ENCRYPTED_BYTES = 48;
 const CIPHER_BLOCK_BYTES = 8;
+const BRACE = 0x7b;
 
 function isPrivateKey({ bytes, isEncrypted, isClean }: Body): boolean {
   if (isEncrypted) {
     return isClean && bytes.length >= ENCRYPTED_BYTES && bytes.length % CIPHER_BLOCK_BYTES === 0;
   }
-  return isDerKey(bytes) || isOpenSshKey(bytes);
+  return isDerKey(bytes) || isOpenSshKey(bytes) || isSigstoreKey(bytes);
+}
+
+/** Cosign's key files: JSON with the key in it, which is encrypted. */
+function isSigstoreKey(bytes: Buffer): boolean {
+  if (bytes[0] !== BRACE) return false;
+  try {
+    const { kdf, ciphertext } = JSON.parse(bytes.toString()) as Readonly<Record<string, unknown>>;
+    const isComplete = typeof kdf === 'object' && kdf !== null && typeof ciphertext === 'string';
+    return isComplete && Buffer.from(ciphertext, 'base64').length >= ENCRYPTED_BYTES;
+  } catch {
+    return false;
+  }
 }
 
 const DER = { integer: 0x02, octets: 0x04, oid: 0x06, sequence: 0x30 } as const;

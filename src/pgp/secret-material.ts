@@ -1,4 +1,4 @@
-import { SECRET_LABEL, secretFile, secretInBlock } from './secret-blocks.js';
+import { SECRET_LABEL, endsIn, secretFile, secretInBlock } from './secret-blocks.js';
 import { secretInPackets } from './secret-packets.js';
 import type { Readable, Secret } from './secret-packets.js';
 
@@ -25,9 +25,12 @@ const SAMPLE_BYTES = 128;
 
 /** More than a header line has, in UTF-16 too. */
 const LINE_BYTES = 256;
-/** What we look at around a header line: no key is longer, but a keyring may be. */
+/** What we look at around a header line: no key is longer, but an armored keyring may be. */
 const BEFORE_CHARACTERS = 128;
 const BLOCK_CHARACTERS = 64 * 1024;
+const ARMOR_CHARACTERS = 4 * 1024 * 1024;
+/** We look at so much first, and then at twice as much again and again, until the block ends: most have no more. */
+const FIRST_CHARACTERS = 1024;
 /** How the kinds of text files begin that are secret as a whole: the letters P, A to Z before a colon, and a bracket. */
 const FIRST_OF_TEXT = /^(?:PuTTY-|[A-Z][A-Za-z-]*: |\(\d\d:)/;
 
@@ -101,8 +104,16 @@ function isLabel(bytes: Buffer, at: number, stride: number): boolean {
 function secretAt(file: Readable, position: number, stride: number): Secret | null {
   const characters = Math.min(BEFORE_CHARACTERS, Math.floor(position / stride));
   const start = position - characters * stride;
-  const text = textIn(file.read(start, (characters + BLOCK_CHARACTERS) * stride), stride);
-  return secretInBlock(text, characters - DASHES.length);
+  const begin = characters - DASHES.length;
+  let most = BLOCK_CHARACTERS;
+  for (let behind = FIRST_CHARACTERS; ; behind *= 2) {
+    const length = (characters + behind) * stride;
+    const bytes = file.read(start, length);
+    const text = textIn(bytes, stride);
+    if (text.startsWith('PGP ', characters + 'BEGIN '.length)) most = ARMOR_CHARACTERS;
+    const isAll = bytes.length < length || behind >= most;
+    if (isAll || endsIn(text, begin)) return secretInBlock(text, begin);
+  }
 }
 
 /** Every character, or every second byte: in UTF-16 of either byte order the others are zero, as a mark begins with its letter. */

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix, relative, resolve, sep } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { READ_FLAGS } from '../disk/files.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
@@ -58,11 +58,46 @@ export async function refuseSecrets(
       run.warn({ code: 'UNREADABLE', path: file.path, message: notSearched(found.reason) });
   }
   if (remember) store.save();
-  for (const path of allowSecrets) {
-    if (!secrets.delete(path))
-      run.warn({ code: 'NO_SECRET', path, message: 'allowed, but there is no secret in it' });
+  const allowed = allowSecrets.map((given) => ({ given, path: pathOf(given, published, secrets) }));
+  for (const { given, path } of allowed) {
+    if (path !== null && secrets.has(path)) continue;
+    const reason = path === null ? 'there is no such file in the directory' : 'there is no secret in it';
+    run.warn({ code: 'NO_SECRET', path: path ?? given, message: `allowed, but ${reason}` });
   }
+  for (const { path } of allowed) if (path !== null) secrets.delete(path);
   if (secrets.size > 0) throw refusal(secrets);
+}
+
+/**
+ * The path in the directory of a file that someone names: from the directory, from the current folder, or from the root; the
+ * first of these where a file is. Null if there is none.
+ */
+function pathOf(
+  given: string,
+  { directory, stateFolder }: Published,
+  secrets: ReadonlyMap<string, Secret>,
+): string | null {
+  if (secrets.has(given)) return given;
+  for (const from of [directory, '.']) {
+    const file = resolve(from, given);
+    const path = relative(resolve(directory), file).split(sep).join(posix.sep);
+    const isInside = path !== '' && !isAbove(path) && isAbove(relative(resolve(stateFolder), file));
+    if (isInside && (secrets.has(path) || isFile(file))) return path;
+  }
+  return null;
+}
+
+/** Whether a relative path leads out of its folder. */
+function isAbove(path: string): boolean {
+  return path === '..' || path.startsWith(`..${sep}`);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return lstatSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 const notSearched = (reason: string): string =>

@@ -6,6 +6,7 @@ import { newKey, newPlace } from '../packsign.js';
 import type { TestKey } from '../packsign.js';
 import { hasTool, toolPath } from '../tools.js';
 import { hiddenSecrets, innocent, privateKeyPem } from './hidden.js';
+import { armorOf, binaryOf } from './packets.js';
 
 let key: TestKey;
 
@@ -76,6 +77,90 @@ test('nothing is read again of a file without a block', () => {
   for (let at = 0; at < 3; at += 1)
     search.take(Buffer.alloc(1_000_000, 'BEGIN -----BEGIN CERTIFICATE-----\n'));
   expect([search.found(), reads]).toEqual([null, 0]);
+});
+
+test('a secret key behind many other packets is found in one armored block', () => {
+  const certificates = Array.from({ length: 500 }, () => binaryOf(key.certificate));
+  const ring = armorOf(Buffer.concat([...certificates, binaryOf(key.secret)]), 'PUBLIC KEY BLOCK');
+  expect(ring.length).toBeGreaterThan(100_000);
+  expect(findSecret(Buffer.from(ring))).toBe('an OpenPGP secret key');
+  const harmless = armorOf(Buffer.concat(certificates), 'PUBLIC KEY BLOCK');
+  expect(findSecret(Buffer.from(harmless))).toBeNull();
+});
+
+describe('keys of cosign', () => {
+  const block = (label: string, value: unknown) =>
+    Buffer.from(
+      `-----BEGIN ${label}-----\n${Buffer.from(JSON.stringify(value)).toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`,
+    );
+  const kdf = { name: 'scrypt', params: { N: 65536, r: 8, p: 1 }, salt: 'AAAA' };
+  const cipher = { name: 'nacl/secretbox', nonce: 'AAAA' };
+  const ciphertext = Buffer.alloc(154, 7).toString('base64');
+
+  test.each(['ENCRYPTED SIGSTORE PRIVATE KEY', 'ENCRYPTED COSIGN PRIVATE KEY'])('%s', (label) => {
+    expect(findSecret(block(label, { kdf, cipher, ciphertext }))).toBe('a private key');
+    for (const value of [
+      {},
+      { kdf, cipher },
+      { kdf: null, ciphertext },
+      { kdf, cipher, ciphertext: '...' },
+      { cipher, ciphertext },
+      'kdf',
+    ])
+      expect([value, findSecret(block(label, value))]).toEqual([value, null]);
+    const cut = `-----BEGIN ${label}-----\neyJrZGYiOnsibmFtZSI6InNjcnlwdCIs\n...\n-----END ${label}-----\n`;
+    expect(findSecret(Buffer.from(cut))).toBeNull();
+  });
+});
+
+describe('the work grows with the size of a file, and no faster', () => {
+  /** How many bytes are read of a file for each that it has. */
+  const readings = (bytes: Buffer): number => {
+    let count = 0;
+    const read = (position: number, length: number) => {
+      const piece = bytes.subarray(position, position + length);
+      count += piece.length;
+      return piece;
+    };
+    const search = startSecretSearch({ size: bytes.length, read });
+    search.take(bytes);
+    expect(search.found()).toBeNull();
+    return count / bytes.length;
+  };
+  const repeated = (text: string, size: number) => Buffer.alloc(size, text);
+  const HEADERS = ['PRIVATE KEY', 'RSA PRIVATE KEY', 'PGP PRIVATE KEY BLOCK', 'PGP SIGNATURE'];
+
+  test.each(HEADERS)('many headers with short and with long bodies: %s', (label) => {
+    for (const length of [0, 4, 64, 1000, 10_000, 60_000]) {
+      const block = `-----BEGIN ${label}-----\n${'x'.repeat(length)}\n`;
+      expect([length, readings(repeated(block, 300_000)) < 50]).toEqual([length, true]);
+      const wide = Buffer.from(repeated(block, 100_000).toString('latin1'), 'utf16le');
+      expect([length, readings(wide) < 50]).toEqual([length, true]);
+    }
+  });
+
+  test('OpenPGP packets of every size', () => {
+    for (const length of [0, 1, 100, 8000, 65_000, 66_000]) {
+      for (const tag of [5, 7, 13]) {
+        const header = Buffer.from([0xc0 | tag, 0xff, 0, length >> 16, (length >> 8) & 0xff, length & 0xff]);
+        const packet = Buffer.concat([header, Buffer.alloc(length, 4)]);
+        const ring = Buffer.concat(Array.from({ length: Math.ceil(500_000 / packet.length) }, () => packet));
+        expect([length, readings(ring) < 3]).toEqual([length, true]);
+      }
+    }
+  });
+
+  test('backslashes', () => {
+    const startedMs = performance.now();
+    expect(findSecret(Buffer.from(`-----BEGIN PRIVATE KEY-----\n${'\\'.repeat(65_000)}`))).toBeNull();
+    expect(performance.now() - startedMs).toBeLessThan(1000);
+  });
+});
+
+test('a block ends where the next begins', () => {
+  const pem = privateKeyPem();
+  expect(findSecret(Buffer.from(`-----BEGIN PRIVATE KEY-----\nAAAA\n${pem}`))).toBe('a private key');
+  expect(findSecret(Buffer.from(pem.replace(/-----END.*/, pem)))).toBe('a private key');
 });
 
 describe('keys as other programs make them', () => {

@@ -157,10 +157,48 @@ describe('--allow-secret', () => {
   });
 
   test('says so if there is no secret in the file', async () => {
+    place.write('dist/tests/key.pem', 'no key');
     const run = await place.packsign([...BUILD, ...TEST_KEY]);
     expect(run.status).toBe(0);
     expect(run.stderr).toContain('warning: tests/key.pem: allowed, but there is no secret in it');
   });
+
+  test('takes every spelling of the path', async () => {
+    place.write('dist/tests/key.pem', privateKeyPem());
+    for (const path of [
+      './tests/key.pem',
+      'tests//key.pem',
+      'tests/../tests/./key.pem',
+      'dist/tests/key.pem',
+      './dist//tests/key.pem',
+      place.path('dist/tests/key.pem'),
+    ]) {
+      const run = await place.packsign([...BUILD, '--allow-secret', path]);
+      expect([path, run.status, run.stderr.includes('allowed')]).toEqual([path, 0, false]);
+    }
+    const twice = await place.packsign([...BUILD, ...TEST_KEY, '--allow-secret', './tests/key.pem']);
+    expect([twice.status, twice.stderr.includes('allowed')]).toEqual([0, false]);
+  });
+
+  test('means the file in the directory where there is one on both paths', async () => {
+    place.write('dist/tests/key.pem', privateKeyPem());
+    place.write('dist/dist/tests/key.pem', privateKeyPem());
+    expect(await refusedPaths([...BUILD, '--allow-secret', 'dist/tests/key.pem'])).toEqual(['tests/key.pem']);
+  });
+
+  test.each(['tests/kye.pem', 'tests', '.', '../key.pem', '/', 'dist/.packsign/key.pem', 'tests/key.pem/x'])(
+    'says so if there is no such file: %s',
+    async (path) => {
+      place.write('dist/tests/key.pem', privateKeyPem());
+      place.write('dist/.packsign/key.pem', privateKeyPem());
+      place.write('key.pem', privateKeyPem());
+      const run = await place.packsign([...BUILD, '--allow-secret', path]);
+      expect([run.status, run.stderr]).toEqual([
+        1,
+        expect.stringContaining(`warning: ${path}: allowed, but there is no such file in the directory`),
+      ]);
+    },
+  );
 
   test('is no setting', async () => {
     place.write('dist/packsign.json', '{ "AllowSecret": ["tests/key.pem"] }');
