@@ -150,10 +150,9 @@ describe('the work grows with the size of a file, and no faster', () => {
     }
   });
 
-  test('backslashes', () => {
-    const startedMs = performance.now();
-    expect(findSecret(Buffer.from(`-----BEGIN PRIVATE KEY-----\n${'\\'.repeat(65_000)}`))).toBeNull();
-    expect(performance.now() - startedMs).toBeLessThan(1000);
+  test('backslashes: quadratic work would not end', () => {
+    const many = '\\'.repeat(2_000_000);
+    expect(findSecret(Buffer.from(`-----BEGIN PRIVATE KEY-----\n${many}`))).toBeNull();
   });
 });
 
