@@ -40,12 +40,14 @@ export function brokenChainWarning(
  * reader would take it (docs/FORMAT.md §6, `Issued`). Throws STALE_BUILD.
  */
 export function refuseEarlier(
-  { directory }: Published,
+  published: Published,
   { database, predecessor }: Candidate,
   { notesFolder, now }: Pick<Run, 'notesFolder' | 'now'>,
 ): void {
   const { Issued } = database.Packsign;
-  const noted = notesFolder === null ? null : (noteOf(notesFolder, directory)?.issued ?? null);
+  // A directory that was made anew, as for a reproducible build, may be dated as the one before.
+  const isAnew = notesFolder === null || published.sha256() === null;
+  const noted = isAnew ? null : (noteOf(notesFolder, published.directory)?.issued ?? null);
   // No reader can have accepted one that is further ahead.
   const isPossible = noted !== null && noted.getTime() <= now.getTime() + SLACK_MS;
   const last = [predecessor?.database.Packsign.Issued ?? null, isPossible ? noted : null].find(
