@@ -184,8 +184,8 @@ async function decide(
       },
     );
   const judge = async (by: Deciding): Promise<Verdict> => {
-    const verdict = await verdictBy(by);
     const accepted = acceptedBy(by, verifying, sha256);
+    const verdict = await verdictBy(by, accepted);
     if (verdict.code !== 'HISTORY_BROKEN' || accepted === null) return verdict;
     const { compare: _, ...order } = accepted;
     return await confirmed(verdict, { accepted, otherwise: await verdictBy(by, order) }, request);

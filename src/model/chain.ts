@@ -1,7 +1,7 @@
 import type { Database, Withdrawal } from './database.js';
 import type { Warning } from './finding.js';
 import { foldedFinder } from './history-rules.js';
-import { KEPT_MS, isOld, isSameRecord } from './ledger.js';
+import { isOld, isSameRecord } from './ledger.js';
 import { formatInstant } from './time.js';
 
 /** What a reader holds the databases after an accepted one to (docs/FORMAT.md §8 step 8; threat T33). */
@@ -43,7 +43,7 @@ export interface Remembered {
  * account for anything.
  */
 export function isBeyondHistory({ Packsign: { Issued } }: Database, issued: Date): boolean {
-  return Issued.getTime() - issued.getTime() > KEPT_MS;
+  return isOld(issued, Issued);
 }
 
 /** How a database continues the accepted one. */

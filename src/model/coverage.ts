@@ -32,7 +32,7 @@ export function showName(name: Uint8Array): string {
   ).join('');
 }
 
-/** What a signature does not cover, of all that lies beside the listed files. */
+/** Files next to the listed ones that no signature covers. */
 export interface Coverage {
   /** Sorted by path. */
   readonly uncovered: readonly Uncovered[];

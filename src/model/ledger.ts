@@ -170,7 +170,7 @@ export function isSameRecord(a: Withdrawal, b: Withdrawal | undefined): boolean 
 }
 
 /** How long a record of a path that is not listed stays (docs/FORMAT.md §6). */
-export const KEPT_MS = 730 * 24 * 60 * 60 * 1000;
+const KEPT_MS = 730 * 24 * 60 * 60 * 1000;
 
 /**
  * The database without the records that are old enough to go, which alone is no reason to publish. Throws

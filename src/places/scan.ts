@@ -35,7 +35,7 @@ export interface ScannedFile {
 export interface Scan {
   /** Files to list, in byte order of their paths. */
   readonly files: readonly ScannedFile[];
-  /** What lies beside them and is neither excluded nor packsign's own; also what accompanies listed files. */
+  /** Everything else in the directory, companions included, but nothing that is excluded or packsign's own. */
   readonly rest: readonly Uncovered[];
   /** Every other regular file, which may hold a secret. Paths in byte order. */
   readonly others: readonly string[];

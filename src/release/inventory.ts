@@ -42,7 +42,7 @@ const PROGRESS_FILES = 100;
 /** The files of a directory with their present bytes. */
 export interface Inventory extends Searchable {
   readonly files: readonly FileFacts[];
-  /** What lies beside them; of what cannot be read, also listed files. */
+  /** Everything else in the directory, and listed files that cannot be read. */
   readonly rest: readonly Uncovered[];
   readonly warnings: readonly Warning[];
   /** Published files that changed while they were read; empty unless `unstable` is set. */
@@ -326,7 +326,7 @@ function presenceOf(path: string): 'file' | 'gone' | 'unknown' {
 
 const NAMED_LIMIT = 20;
 
-/** Names what lies there and why it is not listed. */
+/** Names each file that is there, and says why it is not listed. */
 function nothingToList(
   directory: string,
   rest: readonly Uncovered[],
