@@ -44,7 +44,12 @@ export async function digestDownloads(
 ): Promise<readonly DigestedFile[]> {
   const digested: DigestedFile[] = [];
   for (const { path, folder, file } of downloads) {
-    const [found] = await hashFiles([file], { directory: folder, md5: false, metadata: false });
+    const [found] = await hashFiles([file], {
+      directory: folder,
+      md5: false,
+      metadata: false,
+      inspect: 'none',
+    });
     if (found?.kind !== 'digested') throw undigested(path, found);
     digested.push({ name: basename(path), size: found.size, sha256: found.sha256 });
     progress(digested.length, downloads.length);

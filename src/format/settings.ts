@@ -52,6 +52,14 @@ const keys: Shape<readonly string[]> = {
   write: (value) => value,
 };
 
+const inspect: Shape<'whole' | 'ends'> = {
+  read: (value) => {
+    if (value !== 'whole' && value !== 'ends') throw new Misfit('expected "whole" or "ends"');
+    return value;
+  },
+  write: (value) => value,
+};
+
 /** Any other name would get into a database that nobody can read. */
 function complainOfName(name: string): string | null {
   return isPlainWord(name) ? null : 'expected the name of a package or the path of a file';
@@ -113,6 +121,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     Trusts: optional(listOf(trust)),
     Page: optional(flag),
     Checksums: optional(flag),
+    Inspect: optional(inspect),
     Packages: optional(mapOf(override, complainOfName)),
   },
   LENIENT,

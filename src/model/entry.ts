@@ -2,6 +2,7 @@ import { fileNameOf } from './file-entry.js';
 import type { FileEntry, NamedEntry } from './file-entry.js';
 import { isArchiveName, isNamedAfter, namesAgree, splitFileName } from './file-name.js';
 import type { Warning } from './finding.js';
+import type { Inspection } from './inspection.js';
 import type { Metadata, MetadataReading } from './metadata.js';
 import { NO_TEST } from './overrides.js';
 import { changedWarnings, printable, printableOverride } from './printable.js';
@@ -17,6 +18,7 @@ export interface FileFacts {
   /** Null if it was never needed. */
   readonly md5: string | null;
   readonly reading: MetadataReading;
+  readonly inspection: Inspection;
 }
 
 /** What one file adds to both lists of a database. */

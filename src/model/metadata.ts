@@ -1,9 +1,28 @@
+export type MetadataKind =
+  | 'sdist'
+  | 'wheel'
+  | 'egg'
+  | 'npm'
+  | 'deb'
+  | 'rpm'
+  | 'gem'
+  | 'crate'
+  | 'helm'
+  | 'conda'
+  | 'nupkg'
+  | 'vsix'
+  | 'jar'
+  | 'pacman'
+  | 'alpine';
+
 /** What a file says about itself. It may be hostile: use it only for display. */
 export interface Metadata {
-  readonly kind: 'sdist' | 'wheel' | 'egg' | 'npm';
+  readonly kind: MetadataKind;
   /** Printable ASCII without spaces, never empty; the same for `version`. */
   readonly name: string;
   readonly version: string;
+  /** The systems and architectures that it is for, joined by `-`, as docs/FORMAT.md §5 allows; absent if it names none. */
+  readonly platform?: string;
   /** One line, maybe empty. */
   readonly summary: string;
   /** An http or https address, or null. */

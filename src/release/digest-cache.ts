@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileFacts } from '../model/entry.js';
-import type { MetadataReading } from '../model/metadata.js';
+import type { Look } from '../archives/look.js';
 import { readBounded, writeHint } from '../disk/files.js';
 import { readingUs } from '../workers/hash.js';
 import { identitiesBytes, identitiesIn, isIdentityAt, sizeAt, writeIdentity } from '../disk/identities.js';
@@ -43,7 +43,7 @@ export interface CacheOptions {
 
 const NAME = 'cache';
 /** To be counted up when the search for secrets finds more: each file that the cache knows was looked through. */
-const KIND = 'packsign-cache 4';
+const KIND = 'packsign-cache 5';
 /** Of a path, digests, and a short description. */
 const LIKELY_ENTRY_BYTES = 300;
 const LIMIT_BYTES = 1024 * 1024 * 1024;
@@ -268,8 +268,8 @@ function decode(bytes: Buffer): Entries {
   };
 }
 
-function lineOf({ sha256, md5, reading }: FileFacts): string {
-  return `${sha256}\t${md5 ?? ''}\t${JSON.stringify(reading)}`;
+function lineOf({ sha256, md5, reading, inspection }: FileFacts): string {
+  return `${sha256}\t${md5 ?? ''}\t${JSON.stringify({ reading, inspection } satisfies Look)}`;
 }
 
 /** What a line says. Most are only asked for their hash. */
@@ -277,7 +277,7 @@ class Remembered implements FileFacts {
   readonly path: string;
   readonly size: number;
   readonly #line: string;
-  #reading: MetadataReading | null = null;
+  #look: Look | null = null;
 
   constructor(line: string, { path, size }: Pick<FileFacts, 'path' | 'size'>) {
     this.path = path;
@@ -294,8 +294,16 @@ class Remembered implements FileFacts {
     return md5 === '' ? null : md5;
   }
 
-  get reading(): MetadataReading {
+  get reading(): Look['reading'] {
+    return this.#seen().reading;
+  }
+
+  get inspection(): Look['inspection'] {
+    return this.#seen().inspection;
+  }
+
+  #seen(): Look {
     const start = this.#line.indexOf('\t', SHA256_LENGTH + 1) + 1;
-    return (this.#reading ??= JSON.parse(this.#line.slice(start)) as MetadataReading);
+    return (this.#look ??= JSON.parse(this.#line.slice(start)) as Look);
   }
 }

@@ -8,7 +8,6 @@ import { foldPath, foldersOf } from '../model/file-entry.js';
 import { mayHoldPackage } from '../model/entry.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
-import type { MetadataReading } from '../model/metadata.js';
 import { CHECKSUMS_NAMES } from '../model/layout.js';
 import { compareText } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
@@ -17,6 +16,7 @@ import { globsOf, matches, scanDirectory } from '../places/scan.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
 import { statFiles } from '../places/stat-files.js';
 import type { Secret } from '../pgp/secret-packets.js';
+import { NO_LOOK } from '../archives/look.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
 import { startHashing } from '../workers/hash.js';
@@ -196,8 +196,6 @@ async function joined(
 
 type Failed = Extract<Digested, { kind: 'failed' }>;
 
-const NOT_READ: MetadataReading = { kind: 'absent', reason: 'not looked into' };
-
 /** Files that are being read. */
 interface Reading {
   readonly files: readonly ScannedFile[];
@@ -213,11 +211,12 @@ interface Reading {
 /** Starts to read the files that the cache does not know. */
 function startReading(directory: string, scanned: readonly ScannedFile[], options: StartOptions): Reading {
   const { settings, cache, threads, run } = options;
-  const md5 = settings.PackMan !== false;
+  const wantsMd5 = settings.PackMan !== false;
+  const { Inspect: inspect = 'whole' } = settings;
   const isPlain = (path: string) => !mayHoldPackage(path, settings);
   const facts = scanned.map((file) => {
     const known = cache.find(file);
-    return md5 && known?.md5 === null && !isPlain(file.path) ? null : known;
+    return wantsMd5 && known?.md5 === null && !isPlain(file.path) ? null : known;
   });
   const unknown = scanned.flatMap((file, index) => (facts[index] === null ? [{ file, index }] : []));
   const failed = new Map<string, Failed>();
@@ -232,9 +231,9 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
     const { file: { path } = { path: '' }, index = 0 } = unknown[at] ?? {};
     if (result.kind === 'failed') failed.set(path, result);
     else {
-      const { size, sha256, reading, secret } = result;
+      const { size, sha256, md5, look, secret } = result;
       if (secret !== null) secrets.set(path, secret);
-      facts[index] = { path, size, sha256, md5: result.md5, reading: reading ?? NOT_READ };
+      facts[index] = { path, size, sha256, md5, ...(look ?? NO_LOOK) };
     }
     done += 1;
     if (done % PROGRESS_FILES === 0 || done === unknown.length) tell();
@@ -243,7 +242,11 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const hashing =
     files.length === 0
       ? null
-      : startHashing(files, { directory, md5, metadata: true, secrets: true, isPlain, threads }, take);
+      : startHashing(
+          files,
+          { directory, md5: wantsMd5, metadata: true, inspect, secrets: true, isPlain, threads },
+          take,
+        );
   const finish = async () => {
     isAwaited = true;
     if (done > 0) tell();

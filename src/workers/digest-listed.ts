@@ -33,7 +33,7 @@ export async function digestListed(
     } else files.push(found);
   }
   let done = 0;
-  const digested = await hashFiles(files, { directory, md5: false, metadata: false }, () => {
+  const digested = await hashFiles(files, { directory, md5: false, metadata: false, inspect: 'none' }, () => {
     done += 1;
     onProgress(done, files.length);
   });

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { openSync } from 'node:fs';
-import type { MetadataReading } from '../model/metadata.js';
 import { CHANGED, digestFile, failed, isStill, leave, readAt, searchOpen } from './digest.js';
 import type { Digested, DigestOptions, Hashed } from './digest.js';
 import { READ_FLAGS } from '../disk/files.js';
 import { openLanes } from './lanes.js';
 import type { Filled, Lanes } from './lanes.js';
-import { readMetadataFromHead } from '../archives/member.js';
+import { lookAtHead } from '../archives/look.js';
+import type { Look } from '../archives/look.js';
 import type { SecretSearch } from '../pgp/secret-material.js';
 import type { ScannedFile } from '../places/scan.js';
 
@@ -40,7 +40,7 @@ interface Reading {
   position: number;
   /** Whether the file is read to its end, or failed. */
   isOver: boolean;
-  metadata: MetadataReading | null;
+  look: Look | null;
   search: SecretSearch | null;
   failure: Digested | null;
 }
@@ -69,7 +69,7 @@ function open(file: ScannedFile, slot: Buffer, { directory, secrets }: DigestOpt
     sha256: createHash('sha256'),
     position: 0,
     isOver: false,
-    metadata: null,
+    look: null,
     search: null,
     failure: null,
   };
@@ -82,16 +82,14 @@ function open(file: ScannedFile, slot: Buffer, { directory, secrets }: DigestOpt
 }
 
 /** Reads the next part of a file, for the lanes and for SHA-256. */
-function readPart(reading: Reading, { metadata }: DigestOptions): Filled {
+function readPart(reading: Reading, options: DigestOptions): Filled {
   const { file, size, fd, slot, sha256, position } = reading;
   try {
     if (position === 0 && !isStill(fd, file.identity)) return giveUp(reading, CHANGED);
     const length = Math.min(size - position, slot.length);
     const bytes = readAt(fd, position, slot.subarray(0, length));
     if (bytes.length < length) return giveUp(reading, CHANGED);
-    if (position === 0 && metadata) {
-      reading.metadata = readMetadataFromHead(file.path, bytes, length === size);
-    }
+    if (position === 0) reading.look = lookAtHead(file.path, bytes, { ...options, whole: length === size });
     sha256.update(bytes);
     reading.search?.take(bytes);
     reading.position += length;
@@ -109,14 +107,14 @@ function giveUp(reading: Reading, failure: Digested): Filled {
 }
 
 function finish(
-  { file, size, fd, sha256, md5, metadata, search, failure }: Reading & { readonly md5: string },
+  { file, size, fd, sha256, md5, look, search, failure }: Reading & { readonly md5: string },
   options: DigestOptions,
 ): Digested | Promise<Digested> {
   const secret = search?.found() ?? null;
   const digests = { size, sha256: sha256.digest('hex'), md5 };
-  const hashed = { kind: 'digested', ...digests, reading: metadata, secret } as const;
+  const hashed = { kind: 'digested', ...digests, look, secret } as const;
   const digested = failure ?? unlessChanged(fd, file, hashed);
-  return fd < 0 ? digested : leave(fd, file, { digested, metadata: options.metadata });
+  return fd < 0 ? digested : leave(fd, file, { digested, options });
 }
 
 function unlessChanged(fd: number, file: ScannedFile, hashed: Hashed): Digested {

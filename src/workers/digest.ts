@@ -1,9 +1,9 @@
 import { createHash, hash as hashOnce } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { reasonOf, systemCode } from '../errors.js';
-import type { MetadataReading } from '../model/metadata.js';
 import { READ_FLAGS } from '../disk/files.js';
-import { readMetadata, readMetadataFromHead } from '../archives/member.js';
+import { look, lookAtHead } from '../archives/look.js';
+import type { Look, LookOptions } from '../archives/look.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
 import { startSecretSearch } from '../pgp/secret-material.js';
@@ -21,7 +21,8 @@ export type Digested =
       readonly sha256: string;
       /** Null if it was not asked for. */
       readonly md5: string | null;
-      readonly reading: MetadataReading | null;
+      /** Null while the first bytes did not suffice. */
+      readonly look: Look | null;
       /** Null also if this reading did not look for secrets. */
       readonly secret: Secret | null;
     }
@@ -33,12 +34,10 @@ export type Digested =
 
 export type Hashed = Extract<Digested, { kind: 'digested' }>;
 
-export interface DigestOptions {
+export interface DigestOptions extends LookOptions {
   readonly directory: string;
   readonly sha256: boolean;
   readonly md5: boolean;
-  /** Whether to read the file's metadata too. */
-  readonly metadata: boolean;
   /** Whether to look for secrets in the file; not if not given. */
   readonly secrets?: boolean | undefined;
 }
@@ -61,17 +60,17 @@ export function digestFile(file: ScannedFile, options: DigestOptions): Digested 
   } catch (error) {
     return failed(error);
   }
-  return leave(fd, file, { digested: digestOpen(fd, file, options), metadata: options.metadata });
+  return leave(fd, file, { digested: digestOpen(fd, file, options), options });
 }
 
-/** Closes a file that was digested, after looking further into it if the first bytes did not have its metadata. */
+/** Closes a file that was digested, after looking further into it if the first bytes did not suffice. */
 export function leave(
   fd: number,
   file: ScannedFile,
-  { digested, metadata }: { digested: Digested; metadata: boolean },
+  { digested, options }: { digested: Digested; options: LookOptions },
 ): Digested | Promise<Digested> {
-  if (metadata && digested.kind === 'digested' && digested.reading === null) {
-    return lookFurther(fd, file, digested);
+  if (digested.kind === 'digested' && digested.look === null) {
+    return lookFurther(fd, file, { digested, options });
   }
   closeSync(fd);
   return digested;
@@ -101,22 +100,26 @@ function digestOpen(fd: number, file: ScannedFile, options: DigestOptions): Dige
     if (size >= BLOCK_BYTES && !isStill(fd, file.identity)) return CHANGED;
     const head = readHead(fd, size);
     const isWhole = head.length === size;
-    const reading = options.metadata ? readMetadataFromHead(file.path, head, isWhole) : null;
+    const seen = lookAtHead(file.path, head, { ...options, whole: isWhole });
     const search = options.secrets === true ? searchOpen(fd, size) : null;
     const isShort = isWhole && size <= ONE_SHOT_BYTES;
     const digests = isShort ? hashWhole(head, options, search) : hashOn(fd, head, { ...options, search });
     if (digests.size !== size || !isStill(fd, file.identity)) return CHANGED;
-    return { kind: 'digested', ...digests, reading, secret: search?.found() ?? null };
+    return { kind: 'digested', ...digests, look: seen, secret: search?.found() ?? null };
   } catch (error) {
     return failed(error);
   }
 }
 
-/** Reads metadata that the first bytes did not have. Closes the file. Never rejects. */
-async function lookFurther(fd: number, file: ScannedFile, digested: Hashed): Promise<Digested> {
+/** Looks beyond the first bytes. Closes the file. Never rejects. */
+async function lookFurther(
+  fd: number,
+  file: ScannedFile,
+  { digested, options }: { digested: Hashed; options: LookOptions },
+): Promise<Digested> {
   try {
-    const reading = await readMetadata(file.path, { fd, size: Number(file.identity.size) });
-    return isStill(fd, file.identity) ? { ...digested, reading } : CHANGED;
+    const found = await look(file.path, { fd, size: Number(file.identity.size) }, options);
+    return isStill(fd, file.identity) ? { ...digested, look: found } : CHANGED;
   } catch (error) {
     return failed(error);
   } finally {

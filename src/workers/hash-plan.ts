@@ -4,9 +4,9 @@ import type { HashTask } from './hash-tasks.js';
 import { LANES } from './lanes.js';
 import type { ScannedFile } from '../places/scan.js';
 
-export interface PlanOptions extends Pick<DigestOptions, 'md5' | 'metadata' | 'secrets'> {
+export interface PlanOptions extends Pick<DigestOptions, 'md5' | 'metadata' | 'inspect' | 'secrets'> {
   readonly threads: number;
-  /** Files that need no more than their SHA-256; none if not given. */
+  /** Files without a package, which need neither MD5 nor metadata; none if not given. */
   readonly isPlain?: (path: string) => boolean;
 }
 
@@ -107,15 +107,15 @@ function splitLast(groups: readonly (readonly Numbered[])[], options: PlanOption
     const whole = wholeTask(group, options);
     return split.has(group)
       ? [
-          { bytes, task: { ...whole, sha256: false, metadata: false, secrets: false } },
+          { bytes, task: { ...whole, sha256: false, metadata: false, inspect: 'none', secrets: false } },
           { bytes, task: { ...whole, md5: false } },
         ]
       : [{ bytes, task: whole }];
   });
 }
 
-function wholeTask(files: readonly Numbered[], { md5, metadata, secrets }: PlanOptions): HashTask {
-  return { files: files.map(({ index }) => index), sha256: true, md5, metadata, secrets };
+function wholeTask(files: readonly Numbered[], { md5, metadata, inspect, secrets }: PlanOptions): HashTask {
+  return { files: files.map(({ index }) => index), sha256: true, md5, metadata, inspect, secrets };
 }
 
 function totalOf(files: readonly Numbered[]): number {

@@ -1,4 +1,4 @@
-import type { MetadataReading } from '../model/metadata.js';
+import type { Look } from '../archives/look.js';
 import { digestFile } from './digest.js';
 import type { Digested, DigestOptions } from './digest.js';
 import { digestFiles } from './digest-together.js';
@@ -37,6 +37,8 @@ const SHA256 = 1;
 const MD5 = 2;
 const METADATA = 4;
 const SECRETS = 8;
+const ENDS = 16;
+const WHOLE = 32;
 
 /** How many results go into one message, and how many files to hash between pauses. */
 const BATCH_FILES = 256;
@@ -62,9 +64,13 @@ export function packTasks(
   return { kind: 'hash', directory, paths, identities, files: order, tasks: numbers, taken: shared(1) };
 }
 
-function flagsOf({ sha256, md5, metadata, secrets }: HashTask): number {
+function flagsOf({ sha256, md5, metadata, inspect, secrets }: HashTask): number {
   return (
-    (sha256 ? SHA256 : 0) | (md5 ? MD5 : 0) | (metadata ? METADATA : 0) | (secrets === true ? SECRETS : 0)
+    (sha256 ? SHA256 : 0) |
+    (md5 ? MD5 : 0) |
+    (metadata ? METADATA : 0) |
+    (secrets === true ? SECRETS : 0) |
+    { none: 0, ends: ENDS, whole: WHOLE }[inspect]
   );
 }
 
@@ -118,14 +124,16 @@ function endOf({ tasks }: HashWork, task: number): number {
 function optionsOf({ directory, tasks }: HashWork, task: number): DigestOptions {
   const flags = tasks[task * TASK_FIELDS + 1] ?? 0;
   const has = (flag: number) => (flags & flag) !== 0;
-  return { directory, sha256: has(SHA256), md5: has(MD5), metadata: has(METADATA), secrets: has(SECRETS) };
+  const inspect = has(WHOLE) ? 'whole' : has(ENDS) ? 'ends' : 'none';
+  const digests = { sha256: has(SHA256), md5: has(MD5) };
+  return { directory, ...digests, metadata: has(METADATA), inspect, secrets: has(SECRETS) };
 }
 
 /** One result as a line: messages between threads are text, which is cheap to copy. */
 export function encodeRow(digested: Digested, index: number): string {
   if (digested.kind === 'failed') return `${index}\t\t\t\t\t${JSON.stringify(digested)}\n`;
-  const { size, sha256, md5, secret, reading } = digested;
-  return `${index}\t${size}\t${sha256}\t${md5 ?? ''}\t${secret ?? ''}\t${JSON.stringify(reading)}\n`;
+  const { size, sha256, md5, secret, look } = digested;
+  return `${index}\t${size}\t${sha256}\t${md5 ?? ''}\t${secret ?? ''}\t${JSON.stringify(look)}\n`;
 }
 
 /** Reads the results from such lines. JSON escapes tabs and line ends. */
@@ -142,7 +150,7 @@ export function decodeRows(rows: string, take: TaskTaker['take']): void {
             size: Number(size),
             sha256,
             md5: md5 === '' ? null : md5,
-            reading: value as MetadataReading | null,
+            look: value as Look | null,
             secret: secret === '' ? null : (secret as Secret),
           } as const);
     take(digested, Number(index));

@@ -3,6 +3,7 @@ import { assemble } from '../../src/model/assemble.js';
 import type { AssembleContext, Assembled } from '../../src/model/assemble.js';
 import type { Database, Packsign } from '../../src/model/database.js';
 import type { FileFacts } from '../../src/model/entry.js';
+import { NOT_INSPECTED } from '../../src/model/inspection.js';
 import type { Metadata } from '../../src/model/metadata.js';
 import type { Override, Settings } from '../../src/model/settings.js';
 
@@ -56,6 +57,7 @@ export function observed(path: string, options: ObservedOptions = {}): FileFacts
     size: 3,
     sha256,
     md5,
+    inspection: NOT_INSPECTED,
     reading:
       metadata === null ? { kind: 'absent', reason: 'it was not read' } : { kind: 'found', metadata: found },
   };

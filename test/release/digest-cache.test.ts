@@ -37,6 +37,7 @@ function entry(path: string, letter = 'a'): CacheEntry {
       sha256: letter.repeat(64),
       md5: letter === 'b' ? null : letter.repeat(32),
       reading,
+      inspection: { kind: 'damaged', reason: 'ends early' },
     },
   };
 }

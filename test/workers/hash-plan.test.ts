@@ -15,7 +15,7 @@ function plan(sizesMib: readonly number[], threads: number, md5 = true): readonl
       changed: 0n,
     },
   }));
-  return planTasks(files, { threads, md5, metadata: true });
+  return planTasks(files, { threads, md5, metadata: true, inspect: 'none' as const });
 }
 
 /** The sizes in each task, in the order of work. */
@@ -43,8 +43,8 @@ describe('planning the hashing', () => {
     expect(shapes([20, 500, 20, 340], 2)).toEqual([[500], [340], [20, 20]]);
     const [first, second, ...others] = plan([900, ...times(8, 10)], 2);
     expect([first, second]).toMatchObject([
-      { files: [0], sha256: false, md5: true, metadata: false },
-      { files: [0], sha256: true, md5: false, metadata: true },
+      { files: [0], sha256: false, md5: true, metadata: false, inspect: 'none' as const },
+      { files: [0], sha256: true, md5: false, metadata: true, inspect: 'none' as const },
     ]);
     expect(others.flatMap(({ files }) => files)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(shapes([10_000, 7000, ...times(14, 1000)], 8).slice(0, 2)).toEqual([[10_000], [10_000]]);

@@ -86,13 +86,15 @@ describe('hashing', () => {
     const contents = write(sizes);
     for (const md5 of [true, false]) {
       const heard: number[] = [];
-      const results = await hashFiles(scan(), { directory, md5, metadata: true }, (_digested, index) =>
-        heard.push(index),
+      const results = await hashFiles(
+        scan(),
+        { directory, md5, metadata: true, inspect: 'none' as const },
+        (_digested, index) => heard.push(index),
       );
       expect(results).toEqual(
         contents.map((bytes) => expect.objectContaining(expected(bytes, md5)) as object),
       );
-      expect(results.every((result) => result.kind === 'digested' && result.reading !== null)).toBe(true);
+      expect(results.every((result) => result.kind === 'digested' && result.look !== null)).toBe(true);
       expect(heard.sort((a, b) => a - b)).toEqual(contents.map((_bytes, index) => index));
     }
   });
@@ -101,7 +103,12 @@ describe('hashing', () => {
     const contents = write([100, 100, 100, 100]);
     const files = scan();
     tamper();
-    const results = await hashFiles(files, { directory, md5: true, metadata: false });
+    const results = await hashFiles(files, {
+      directory,
+      md5: true,
+      metadata: false,
+      inspect: 'none' as const,
+    });
     expect(results.map((result) => (result.kind === 'failed' ? result.code : 'ok'))).toEqual([
       'CHANGED_WHILE_READ',
       'GONE',
@@ -121,7 +128,12 @@ describe('hashing', () => {
     unlinkSync(path(5));
     mkdirSync(path(5));
     writeFileSync(path(6), randomBytes(4 * MIB + 6));
-    const results = await hashFiles(files, { directory, md5: true, metadata: true });
+    const results = await hashFiles(files, {
+      directory,
+      md5: true,
+      metadata: true,
+      inspect: 'none' as const,
+    });
     expect(results.map((result) => (result.kind === 'failed' ? result.code : 'ok'))).toEqual([
       'CHANGED_WHILE_READ',
       'GONE',
@@ -177,13 +189,15 @@ describe('hashing', () => {
       writeFileSync(join(directory, `f${index}-1.0.tar.gz`), late(index));
     }
     const results = await digestAll(scan(), true);
-    expect(results.map((result) => result.kind === 'digested' && result.reading)).toEqual(
+    expect(results.map((result) => result.kind === 'digested' && result.look)).toEqual(
       Array.from(
         { length: 5 },
         (_, index) =>
           expect.objectContaining({
-            kind: 'found',
-            metadata: expect.objectContaining({ name: `f${index}` }) as object,
+            reading: expect.objectContaining({
+              kind: 'found',
+              metadata: expect.objectContaining({ name: `f${index}` }) as object,
+            }) as object,
           }) as object,
       ),
     );
@@ -198,7 +212,13 @@ describe('hashing', () => {
         tarball([data, { path: 'x-1.0/PKG-INFO', bytes: 'Name: x\nVersion: 1.0\n' }]),
       );
     }
-    const running = digestFiles(scan(), { directory, sha256: true, md5: true, metadata: true });
+    const running = digestFiles(scan(), {
+      directory,
+      sha256: true,
+      md5: true,
+      metadata: true,
+      inspect: 'none' as const,
+    });
     const first = running.next();
     expect(openFiles()).toBe(2);
     await first.value;
@@ -213,7 +233,7 @@ describe('hashing', () => {
     root = directory,
   ): Promise<Digested[]> {
     const results: Digested[] = [];
-    const options = { directory: root, sha256: true, md5: true, metadata };
+    const options = { directory: root, sha256: true, md5: true, metadata, inspect: 'none' as const };
     for (const digested of digestFiles(files, options)) results.push(await digested);
     return results;
   }
@@ -222,7 +242,12 @@ describe('hashing', () => {
     write([40 * MIB]);
     const files = scan();
     appendFileSync(join(directory, files[0]?.path ?? ''), 'x');
-    const [result] = await hashFiles(files, { directory, md5: true, metadata: true });
+    const [result] = await hashFiles(files, {
+      directory,
+      md5: true,
+      metadata: true,
+      inspect: 'none' as const,
+    });
     expect(result).toMatchObject({ kind: 'failed', code: 'CHANGED_WHILE_READ' });
   });
 
@@ -233,7 +258,7 @@ describe('hashing', () => {
     const heard: number[] = [];
     const hashing = startHashing(
       scan(),
-      { directory, md5: false, metadata: true, threads },
+      { directory, md5: false, metadata: true, inspect: 'none' as const, threads },
       (_digested, index) => heard.push(index),
     );
     const isHeard = () => heard.length > 0;
@@ -251,7 +276,13 @@ describe('hashing', () => {
     // It cannot do such a thing.
     const [dying] = threads.share({ kind: 'nothing' }, 1);
     await expect.poll(() => dying?.threadId, { timeout: 10_000 }).toBe(-1);
-    const results = await startHashing(scan(), { directory, md5: false, metadata: true, threads }).finish();
+    const results = await startHashing(scan(), {
+      directory,
+      md5: false,
+      metadata: true,
+      inspect: 'none' as const,
+      threads,
+    }).finish();
     threads.stop();
     expect(results.map(({ kind }) => kind)).toEqual(contents.map(() => 'digested'));
   });
@@ -260,7 +291,13 @@ describe('hashing', () => {
     write(Array.from({ length: 1200 }, (_, index) => index));
     const threads = { ...openThreads(), count: 2 };
     threads.share({ kind: 'nothing' }, 1);
-    const hashing = startHashing(scan(), { directory, md5: false, metadata: true, threads });
+    const hashing = startHashing(scan(), {
+      directory,
+      md5: false,
+      metadata: true,
+      inspect: 'none' as const,
+      threads,
+    });
     await expect(hashing.finish()).rejects.toThrow();
     threads.stop();
   });
@@ -269,7 +306,7 @@ describe('hashing', () => {
     write(Array.from({ length: 1200 }, (_, index) => index));
     const threads = openThreads();
     warmUpToHash(threads, 1200);
-    startHashing(scan(), { directory, md5: false, metadata: true, threads });
+    startHashing(scan(), { directory, md5: false, metadata: true, inspect: 'none' as const, threads });
     threads.stop();
     // A rejection that nobody hears would fail the run.
     await expect.poll(() => process.getActiveResourcesInfo().includes('MessagePort')).toBe(false);

@@ -1,0 +1,13 @@
+/** How far files are looked through for damage: not, only their beginnings and ends, or to their last byte. */
+export type Inspect = 'none' | 'ends' | 'whole';
+
+/** What looking through a file found (docs/FORMAT.md §5, threat T39). */
+export type Inspection =
+  /** Nothing wrong, as far as its format lets us see. */
+  | { readonly kind: 'sound'; readonly inspect: Inspect }
+  /** The reason is for a person: `ends early: the gzip data is cut off`. */
+  | { readonly kind: 'damaged'; readonly reason: string }
+  /** Looking through it would take more than the limits allow. */
+  | { readonly kind: 'unseen'; readonly reason: string };
+
+export const NOT_INSPECTED: Inspection = { kind: 'sound', inspect: 'none' };
