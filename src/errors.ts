@@ -5,6 +5,7 @@
 const EXIT_STATUS = {
   // Policy: packsign publishes nothing.
   BYTES_CHANGED: 1,
+  DAMAGED: 1,
   EXPIRES_AFTER_KEY: 1,
   FILE_DIFFERS: 1,
   KEY_EXPIRED: 1,

@@ -38,6 +38,7 @@ const SETTING_OPTIONS = {
 } as const satisfies Readonly<Record<string, { key: keyof Settings; option: Options }>>;
 
 /** Options that several commands share. */
+export const ALLOW_DAMAGED_OPTION = repeated('file to publish although it is damaged');
 export const STATE_OPTION = single('folder of working state (default: DIRECTORY/.packsign)');
 export const PASSPHRASE_OPTION = single('file with the passphrase, - for standard input');
 export const SIGNATURE_OPTION = single('the signature file, if it is not beside the database');

@@ -25,16 +25,16 @@ export function reportBuild(
   { directory, check, verbose }: { directory: string; check: boolean; verbose: boolean },
 ): Report {
   const { database, sha256, issued, packages, files, bytes, hashed, cached } = result;
-  const { ok, difference, coverage, warnings, mended, unchanged, released } = result;
+  const { ok, difference, coverage, unseen, warnings, mended, unchanged, released } = result;
   return {
     json: {
       ...{ ok, database, sha256, issued, packages, files, bytes, hashed, cached },
       ...changesJson(difference, directory),
       ...coverageJson(coverage),
-      ...{ warnings, signed: released?.published ?? false, unchanged },
+      ...{ unseen, warnings, signed: released?.published ?? false, unchanged },
     },
     lines: [
-      `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)`,
+      `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)${unseen === 0 ? '' : `; ${formatInteger(unseen)} not looked through for damage`}`,
       ...differenceLines(difference),
       ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
     ],

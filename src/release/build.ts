@@ -48,6 +48,8 @@ export interface BuildOptions extends InMemoryOptions {
   readonly strict: boolean;
   /** Paths of files that may hold a secret: published keys for tests. */
   readonly allowSecrets?: readonly string[];
+  /** Paths of files to publish although they are damaged. */
+  readonly allowDamaged?: readonly string[];
   /** Signs and publishes at once; null leaves a waiting database. */
   readonly release: BuildRelease | null;
 }
@@ -66,6 +68,8 @@ export interface BuildResult extends Omit<Summary, 'expires'> {
   readonly cached: number;
   readonly difference: Difference;
   readonly coverage: Coverage;
+  /** How many new files were not looked through for damage, because that would take too much. */
+  readonly unseen: number;
   /** Paths of published files that were lost and have been restored. */
   readonly mended: readonly string[];
   /** Whether the published database already has this content. */
@@ -152,8 +156,9 @@ async function buildFrom(start: Start): Promise<BuildResult> {
 
 /** The shortcut for a directory in which nothing changed; null if the options ask for more. */
 function recall({ published, inputs, options }: Start): Summary | null {
-  const { first, previous, strict, rehash, allowed, run } = options;
-  const asksForMore = first || previous !== null || strict || rehash || allowed.size > 0;
+  const { first, previous, strict, rehash, allowed, allowDamaged = [], run } = options;
+  const allows = allowed.size + allowDamaged.length > 0;
+  const asksForMore = first || previous !== null || strict || rehash || allows;
   return asksForMore ? null : recallUnchanged(published, inputs, run.now);
 }
 
@@ -251,6 +256,7 @@ async function describeUnchanged(
     database: join(published.directory, DATABASE_NAME),
     difference: NO_DIFFERENCE,
     coverage,
+    unseen: 0,
     ...{ unchanged: true, refreshed: false, released: null },
   };
 }
@@ -293,6 +299,7 @@ function describe(
     database: released?.database ?? join(published.directory, UNSIGNED_NAME),
     sha256: content.sha256(),
     coverage: candidate.coverage,
+    unseen: candidate.unseen,
     hashed: inventory.hashed,
     cached: inventory.cached,
     warnings: all,

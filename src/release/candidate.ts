@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { encodeDatabase } from '../format/encode-database.js';
 import { assemble } from '../model/assemble.js';
-import type { Vouched } from '../model/assemble.js';
+import type { Assembled, Vouched } from '../model/assemble.js';
 import { coverageOf } from '../model/coverage.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
@@ -20,6 +20,8 @@ import { matcherOf } from '../places/matcher.js';
 import type { Scan } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
 import type { Run } from '../run.js';
+import { damageWarnings, findDamage } from './damage.js';
+import type { Damage } from './damage.js';
 import type { CacheStore } from './digest-cache.js';
 import { takeInventory } from './inventory.js';
 import type { Inventory, StartedInventory } from './inventory.js';
@@ -35,6 +37,8 @@ export interface CandidateOptions {
   readonly signing: readonly Certificate[];
   /** File path → the maintainer's reason to let its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
+  /** Files that may be listed although they are damaged, as typed. */
+  readonly allowDamaged?: readonly string[];
   /** The files, if reading them has started. */
   readonly inventory?: StartedInventory;
   /** The entries that the last build described, if they still hold. */
@@ -56,7 +60,7 @@ export interface Unattended {
 }
 
 /** A database that is ready to be signed. */
-export interface Candidate {
+export interface Candidate extends Pick<Damage, 'damaged'> {
   readonly database: Database;
   readonly content: Content;
   /** The database that it follows; null if it starts a history. */
@@ -66,7 +70,7 @@ export interface Candidate {
 }
 
 /** The next database of a directory, made in memory. */
-export interface BuiltCandidate extends Candidate {
+export interface BuiltCandidate extends Candidate, Damage {
   /** The certificates that users have. */
   readonly keys: readonly Certificate[];
   readonly difference: Difference;
@@ -102,30 +106,63 @@ export async function makeCandidate(
       ? await takeInventory(directory, { ...options, ...unattended, published })
       : await options.inventory.finish(published);
   const vouched = vouchedFor(predecessor, inventory, options.described ?? null);
+  const damage = findDamage(directory, inventory.files, { ...options, published });
   const waiting = [
     ...(unattended?.unstable ?? []),
     ...inventory.moving,
     ...frozenPaths(inventory, published, { unattended, isMutable }),
   ];
-  const assembleHolding = (paths: readonly string[]) =>
-    assemble(inventory.files, { ...context, vouched, held: new Set(paths) });
-  const assembled = assembleHolding(waiting);
-  const needsApproval =
-    unattended === undefined ? [] : assembled.warnings.filter((warning) => mustWait(warning, published));
-  const held = needsApproval.flatMap(({ path }) => path ?? []);
-  const { database: whole, warnings } =
-    held.length === 0 ? assembled : assembleHolding([...waiting, ...held]);
+  const {
+    database: whole,
+    warnings,
+    ...held
+  } = assembleHolding((paths) => assemble(inventory.files, { ...context, vouched, held: new Set(paths) }), {
+    waiting,
+    damage,
+    published,
+    unattended,
+  });
   const unchanged = published !== null && isSameContent(published, whole);
   const refreshDue = published !== null && (renew || isRefreshDue(published.Packsign, run.now));
   const stays = unchanged && !refreshDue;
   const database = stays ? whole : withoutOldRecords(whole);
   return {
-    ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, needsApproval },
+    ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, ...held },
+    unseen: damage.unseen,
     coverage: coverageOf(inventory.rest, (path) => database.Files.has(path)),
     content: signed !== null && stays ? signed.content : contentUpon(database, signed),
     predecessor: signed,
     difference: diffDatabases(published, database),
     warnings: [...inventory.warnings, ...warnings, ...maintainerWarnings(database, settings)].sort(byPath),
+  };
+}
+
+interface Holding {
+  /** Paths to leave alone in any case. */
+  readonly waiting: readonly string[];
+  readonly damage: Damage;
+  readonly published: Database | null;
+  readonly unattended: Unattended | undefined;
+}
+
+/** Assembles a database; if nobody is at the keyboard, without what a person has to decide about. */
+function assembleHolding(
+  assembleWithout: (paths: readonly string[]) => Assembled,
+  { waiting, damage, published, unattended }: Holding,
+): Assembled & Pick<BuiltCandidate, 'needsApproval' | 'damaged'> {
+  const ofDamage = damageWarnings(damage);
+  if (unattended === undefined) {
+    const { database, warnings } = assembleWithout(waiting);
+    return { database, warnings: [...warnings, ...ofDamage], needsApproval: [], damaged: damage.damaged };
+  }
+  const without = [...waiting, ...damage.damaged.keys()];
+  const assembled = assembleWithout(without);
+  const disputed = assembled.warnings.filter((warning) => mustWait(warning, published));
+  const held = disputed.flatMap(({ path }) => path ?? []);
+  return {
+    ...(held.length === 0 ? assembled : assembleWithout([...without, ...held])),
+    needsApproval: [...ofDamage, ...disputed],
+    damaged: new Map(),
   };
 }
 

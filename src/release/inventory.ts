@@ -23,6 +23,7 @@ import { startHashing } from '../workers/hash.js';
 import { statWith } from '../workers/stat-together.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
+import { hasNewBytes } from './damage.js';
 import { isRacy } from './digest-cache.js';
 import type { CacheStore } from './digest-cache.js';
 import type { Searchable } from './secrets.js';
@@ -94,7 +95,9 @@ export function startInventory(directory: string, options: StartOptions): Starte
     finish: async (published) => {
       await started.finish();
       const stayed = stayedFiles(directory, scan.rest, published);
-      const all = stayed.length === 0 ? started : await joined(started, { directory, stayed, options });
+      const half = halfSeenFiles(started, settings, published);
+      const again = [...stayed, ...half];
+      const all = again.length === 0 ? started : await joined(started, { directory, again, options });
       const { facts, fresh, failed } = all;
       // Stop the threads: building the database needs their memory.
       threads.stop();
@@ -131,6 +134,24 @@ export function startInventory(directory: string, options: StartOptions): Starte
       };
     },
   };
+}
+
+/** Whether a file was looked through only in part, under other settings. */
+function isHalfSeen({ inspection }: FileFacts, { Inspect = 'whole' }: Settings): boolean {
+  return Inspect === 'whole' && inspection.kind === 'sound' && inspection.inspect === 'ends';
+}
+
+/** Files with new bytes that are known by their ends only. */
+function halfSeenFiles(
+  { files, facts, fresh }: Reading,
+  settings: Settings,
+  published: Database | null,
+): readonly ScannedFile[] {
+  const isNew = hasNewBytes(published);
+  return files.filter((file, index) => {
+    const known = facts[index] ?? null;
+    return known !== null && !fresh.has(file.path) && isNew(known) && isHalfSeen(known, settings);
+  });
 }
 
 /** Published files that a scan took for others: they stay listed while they lie here. */
@@ -170,21 +191,24 @@ function twinWarning([path, other]: readonly [string, string]): Warning {
   return { code: 'UNSAFE_NAME', path, message };
 }
 
-/** Reads these files too, and puts them among the others. */
+/** Reads these files too, or again, and puts them among the others. */
 async function joined(
   started: Reading,
-  {
-    directory,
-    stayed,
-    options,
-  }: { directory: string; stayed: readonly ScannedFile[]; options: StartOptions },
+  { directory, again, options }: { directory: string; again: readonly ScannedFile[]; options: StartOptions },
 ): Promise<Omit<Reading, 'finish'>> {
-  const more = startReading(directory, stayed, options);
+  const { cache, settings } = options;
+  const find: CacheStore['find'] = (file) => {
+    const known = cache.find(file);
+    return known === null || isHalfSeen(known, settings) ? null : known;
+  };
+  const more = startReading(directory, again, { ...options, cache: { ...cache, find } });
   await more.finish();
-  const both = [started, more].flatMap(({ files, facts }) =>
-    files.map((file, index) => ({ file, fact: facts[index] ?? null })),
+  const table = new Map(
+    [started, more].flatMap(({ files, facts }) =>
+      files.map((file, index) => [file.path, { file, fact: facts[index] ?? null }] as const),
+    ),
   );
-  both.sort((a, b) => compareText(a.file.path, b.file.path));
+  const both = Array.from(table.values()).sort((a, b) => compareText(a.file.path, b.file.path));
   return {
     files: both.map(({ file }) => file),
     facts: both.map(({ fact }) => fact),

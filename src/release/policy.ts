@@ -1,10 +1,12 @@
 import type { Database } from '../model/database.js';
 import { refuseChangedBytes, refuseMassRemoval, requireSoundHistory } from '../model/policy.js';
 import type { Published } from '../published/published.js';
+import { refuseDamage } from './damage.js';
+import type { Damage } from './damage.js';
 import { refuseSecrets } from './secrets.js';
 import type { Searchable, SecretsOptions } from './secrets.js';
 
-export interface ApprovalContext extends SecretsOptions {
+export interface ApprovalContext extends SecretsOptions, Pick<Damage, 'damaged'> {
   readonly database: Database;
   /** The verified database that it follows; null for the first one. */
   readonly predecessor: Database | null;
@@ -12,11 +14,13 @@ export interface ApprovalContext extends SecretsOptions {
   readonly allowRemoved: boolean;
 }
 
-/** Refuses changes that a person has to decide about. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
+/** Refuses changes that a person has to decide about. Throws DAMAGED, BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
 export async function requireApproval(
   published: Published,
-  { database, predecessor, searchable, allowRemoved, ...options }: ApprovalContext,
+  { database, predecessor, damaged, searchable, allowRemoved, ...options }: ApprovalContext,
 ): Promise<void> {
+  // First: a file that is uploaded again may have its published bytes.
+  refuseDamage({ damaged });
   refuseChangedBytes(predecessor, database);
   requireSoundHistory(database);
   if (!allowRemoved) refuseMassRemoval(predecessor, database);

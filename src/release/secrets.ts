@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
-import { join, posix, relative, resolve, sep } from 'node:path';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { READ_FLAGS } from '../disk/files.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
@@ -18,6 +18,7 @@ import { readAt, searchOpen } from '../workers/digest.js';
 import { isRacy } from './digest-cache.js';
 import { openSearchedFiles } from './searched-files.js';
 import type { SearchedFiles } from './searched-files.js';
+import { typedPath } from './typed-path.js';
 
 /** What a directory holds besides the files that were looked through while they were hashed, and what these hold. */
 export interface Searchable extends Pick<Scan, 'others' | 'misnamed'> {
@@ -58,7 +59,10 @@ export async function refuseSecrets(
       run.warn({ code: 'UNREADABLE', path: file.path, message: notSearched(found.reason) });
   }
   if (remember) store.save();
-  const allowed = allowSecrets.map((given) => ({ given, path: pathOf(given, published, secrets) }));
+  const allowed = allowSecrets.map((given) => ({
+    given,
+    path: typedPath(given, published, (path) => secrets.has(path)),
+  }));
   for (const { given, path } of allowed) {
     if (path !== null && secrets.has(path)) continue;
     const reason = path === null ? 'there is no such file in the directory' : 'there is no secret in it';
@@ -66,38 +70,6 @@ export async function refuseSecrets(
   }
   for (const { path } of allowed) if (path !== null) secrets.delete(path);
   if (secrets.size > 0) throw refusal(secrets);
-}
-
-/**
- * The path in the directory of a file that someone names: from the directory, from the current folder, or from the root; the
- * first of these where a file is. Null if there is none.
- */
-function pathOf(
-  given: string,
-  { directory, stateFolder }: Published,
-  secrets: ReadonlyMap<string, Secret>,
-): string | null {
-  if (secrets.has(given)) return given;
-  for (const from of [directory, '.']) {
-    const file = resolve(from, given);
-    const path = relative(resolve(directory), file).split(sep).join(posix.sep);
-    const isInside = path !== '' && !isAbove(path) && isAbove(relative(resolve(stateFolder), file));
-    if (isInside && (secrets.has(path) || isFile(file))) return path;
-  }
-  return null;
-}
-
-/** Whether a relative path leads out of its folder. */
-function isAbove(path: string): boolean {
-  return path === '..' || path.startsWith(`..${sep}`);
-}
-
-function isFile(path: string): boolean {
-  try {
-    return lstatSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 const notSearched = (reason: string): string =>

@@ -19,6 +19,8 @@ import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
 import { coSign } from './co-sign.js';
+import { findDamage, hasNewBytes } from './damage.js';
+import type { Damage } from './damage.js';
 import { openCache } from './digest-cache.js';
 import { takeInventory } from './inventory.js';
 import { findPredecessorElsewhere } from './predecessor.js';
@@ -32,6 +34,8 @@ import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js
 export interface SignOptions extends SignAndPublishOptions {
   readonly settings: Settings;
   readonly rehash: boolean;
+  /** Paths of files to publish although they are damaged. */
+  readonly allowDamaged?: readonly string[];
   /** Signs the database without checking files, and leaves publishing to the host that has them. */
   readonly withoutFiles: boolean;
   /** Adds a signature to the published database, whatever waits. */
@@ -94,18 +98,20 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const follows = isAlone ? (database.Packsign.Previous ?? null) : previous;
   refuseStaleBuild(database, { previous: follows, now: run.now });
   if (signers.length > 0) await preflight(published, { signers, now: run.now });
-  const searchable = withoutFiles
-    ? searchWhole(directory, options)
-    : await requireSameFiles(directory, database, { ...options, published: signed?.database ?? null });
+  const upon = { ...options, published: signed?.database ?? null };
+  const { searchable, damaged } = withoutFiles
+    ? { searchable: searchWhole(directory, options), damaged: new Map<string, string>() }
+    : await requireSameFiles(directory, database, upon);
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   const { published: next, release } = await signAndPublish(
     published,
-    { database, content: contentOf(bytes), predecessor: signed, lastKeys },
+    { database, content: contentOf(bytes), damaged, predecessor: signed, lastKeys },
     { ...options, searchable, collected, elsewhere: withoutFiles },
   );
   const difference = diffDatabases(signed?.database ?? null, database);
   const coverage = withoutFiles ? null : coverageIn(directory, database, globsOf(options.settings));
-  return { published: next, released: release, difference, coverage, warnings: release.warnings };
+  const warnings = [...release.warnings, ...(withoutFiles ? notLookedInto(database, upon.published) : [])];
+  return { published: next, released: release, difference, coverage, warnings };
 }
 
 async function nothingWaits(published: Published, options: SignOptions): Promise<Signed> {
@@ -174,12 +180,23 @@ function searchWhole(directory: string, { settings, run, rehash }: SignOptions):
   return { others: [...others, ...unknown], misnamed, secrets: new Map() };
 }
 
-/** Checks that every file is as the database says. Gives what hashing them found. Throws FILE_DIFFERS. */
+/** Nobody here looks for damage in the files of another host. */
+function notLookedInto(database: Database, published: Database | null): Warning[] {
+  const isNew = hasNewBytes(published);
+  const files = Array.from(database.Files, ([path, { SHA256 }]) => ({ path, sha256: SHA256 })).filter(isNew);
+  if (files.length === 0) return [];
+  const message = `nobody looked for damage in ${files.length} new files here; the host that publishes does`;
+  return [{ code: 'NOT_LOOKED_INTO', path: null, message }];
+}
+
+type Upon = SignOptions & { readonly published: Database | null };
+
+/** Checks that every file is as the database says. Gives what hashing and looking at them found. Throws FILE_DIFFERS. */
 async function requireSameFiles(
   directory: string,
   database: Database,
-  options: SignOptions & { readonly published: Database | null },
-): Promise<Searchable> {
+  options: Upon,
+): Promise<{ readonly searchable: Searchable } & Pick<Damage, 'damaged'>> {
   const cache = openCache(options.run.stateFolder, { rehash: options.rehash, remember: true });
   const inventory = await takeInventory(directory, { ...options, cache });
   const found = new Map(inventory.files.map((file) => [file.path, file]));
@@ -193,7 +210,10 @@ async function requireSameFiles(
     if (found.has(path) && !database.Files.has(path))
       differing.push(`  ${path} lies here, and is no longer listed`);
   }
-  if (differing.length === 0) return inventory;
+  if (differing.length === 0) {
+    const listed = inventory.files.filter(({ path }) => database.Files.has(path));
+    return { searchable: inventory, ...findDamage(directory, listed, options) };
+  }
   throw new PacksignError(
     'FILE_DIFFERS',
     [`files differ from ${join(directory, UNSIGNED_NAME)}:`, ...differing].join('\n'),

@@ -171,12 +171,12 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
 /** What a person has to decide before the candidate can be published. */
 async function findRefusal(
   published: Published,
-  { predecessor, database, inventory }: BuiltCandidate,
+  { predecessor, database, damaged, inventory }: BuiltCandidate,
   run: Run,
 ): Promise<PacksignError | null> {
   const before = predecessor?.database ?? null;
   const reading = { run, allowRemoved: false, remember: false };
-  const approval = { ...reading, database, predecessor: before, searchable: inventory };
+  const approval = { ...reading, database, damaged, predecessor: before, searchable: inventory };
   return (await orRefusal(() => requireApproval(published, approval))) ?? null;
 }
 

@@ -3,6 +3,7 @@ import { PacksignError, build, importPackMan, once, openCertificates, openSigner
 import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import {
+  ALLOW_DAMAGED_OPTION,
   PREVIOUS_OPTION,
   REHASH_OPTION,
   flag,
@@ -36,6 +37,7 @@ export const buildCommand: Command = {
     withKeys(withDatabase(yargs))
       .option('check', flag('write nothing; exit 1 if something would change'))
       .option('strict', flag('fail if there are warnings, or files that are not covered'))
+      .option('allow-damaged', ALLOW_DAMAGED_OPTION)
       .option('import', single('take over a database made for PackMan; packsign.json gets its texts')),
   run: async (values, session) => {
     const typed = placeOf(values);
@@ -56,6 +58,7 @@ export const buildCommand: Command = {
       check,
       strict: isSet(values, 'strict'),
       allowSecrets: listOf(values, 'allow-secret'),
+      allowDamaged: listOf(values, 'allow-damaged'),
       release: isReleased ? { ...publishingOptions(values, place), signers } : null,
     });
     const warnings = [...(imported?.warnings ?? []), ...result.warnings];

@@ -1,10 +1,12 @@
 import { sign } from '../../index.js';
 import type { Command } from '../command.js';
 import {
+  ALLOW_DAMAGED_OPTION,
   PREVIOUS_OPTION,
   REHASH_OPTION,
   flag,
   isSet,
+  listOf,
   placeOf,
   textOf,
   withDirectory,
@@ -26,6 +28,7 @@ export const signCommand: Command = {
   options: (yargs) =>
     withKeys(withSettings(withDirectory(yargs)))
       .option('rehash', REHASH_OPTION)
+      .option('allow-damaged', ALLOW_DAMAGED_OPTION)
       .option('without-files', flag('sign on a host that does not have the files, publish elsewhere'))
       .option('co-sign', flag('add a signature to what is published'))
       .option('previous', PREVIOUS_OPTION),
@@ -38,6 +41,7 @@ export const signCommand: Command = {
       run: writingRun(values, session, { place, doing: 'comparing files:' }),
       settings: place.settings,
       rehash: isSet(values, 'rehash'),
+      allowDamaged: listOf(values, 'allow-damaged'),
       withoutFiles: isSet(values, 'without-files'),
       coSign,
       previous: textOf(values, 'previous'),
