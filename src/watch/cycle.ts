@@ -31,7 +31,15 @@ import { sha256Of } from '../verify/verify-database.js';
 import { frozen, settingsDiffer } from './frozen-settings.js';
 import { isSameDatabase, lacksSome, predecessorOf, putBack, readLast } from './last-published.js';
 import type { Last } from './last-published.js';
-import { SILENT, heldNotices, noticeOf, nothingToList, settingsHeld, signedNotice } from './notices.js';
+import {
+  SILENT,
+  heldNotices,
+  noticeOf,
+  nothingToList,
+  openNotices,
+  settingsHeld,
+  signedNotice,
+} from './notices.js';
 import type { Notice } from './notices.js';
 import type { DirectoryState } from './stability.js';
 import { EDITING_MS, nothingSaid, onceEach, sayUncovered, unsaid, unsaidOfFollowers } from './unsaid.js';
@@ -157,7 +165,7 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   const isLost = before !== null && lacksSome(before, published);
   if (!isLost) memory.last = await readLast(before, published);
   const byOthers = before !== null && memory.last !== null && !isSameDatabase(memory.last, before);
-  news.push(...considerSettings(context, { byOthers }));
+  news.push(...considerSettings(context, { byOthers }), ...openNotices(state.longOpen));
   const candidate = await makeHolding(state, context, news);
   const again = sayUncovered(candidate, context, news) ? 'no' : 'soon';
   const { last } = memory;

@@ -2,6 +2,8 @@ import { isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
 import type { Arrivals } from './arrivals.js';
+import { trackOpenFiles } from './open-tracking.js';
+import type { OpenTrackingOptions } from './open-tracking.js';
 
 export interface FileStability {
   /** Compares a scan with the scans before. */
@@ -20,15 +22,15 @@ export interface Stable {
   /** Whether a complete file appeared. */
   readonly appeared: boolean;
   readonly unstable: ReadonlySet<string>;
+  /** Those of them that have been open for writing for so long that people should hear of it, sorted. */
+  readonly longOpen: readonly string[];
   /** Paths that a cycle has handled, and that no longer exist. */
   readonly gone: readonly string[];
 }
 
-export interface FileStabilityOptions {
+export interface FileStabilityOptions extends OpenTrackingOptions {
   /** How long a file must stay unchanged before it counts. */
   readonly settleMs: number;
-  /** Milliseconds since the epoch by the real clock. */
-  readonly nowMs: () => number;
   readonly arrivals: Arrivals | undefined;
 }
 
@@ -52,11 +54,11 @@ interface Memory {
 
 /** Stable files wait for others that are still being written, but no longer than this many settle times. */
 const PATIENCE = 3;
-
 /** Finds out which files of a directory are complete, from one scan to the next. */
 export function trackFiles(options: FileStabilityOptions): FileStability {
   const { settleMs, nowMs } = options;
   const memory: Memory = { known: new Map(), pending: new Map(), firstReadyMs: null, isFirst: true };
+  const open = trackOpenFiles(options);
   const stableMs = ({ whole, sinceMs }: Pending) => (whole ? sinceMs : sinceMs + settleMs);
   return {
     pending: () => memory.pending.keys(),
@@ -70,13 +72,16 @@ export function trackFiles(options: FileStabilityOptions): FileStability {
       const gone = goneFrom(scan, memory.known);
       const now = nowMs();
       const unstable = new Set(pending.flatMap(([path, entry]) => (stableMs(entry) > now ? [path] : [])));
+      const isPatient = unstable.size > 0 && now < (memory.firstReadyMs ?? now) + PATIENCE * settleMs;
+      const settled = fresh.filter(({ path }) => !unstable.has(path));
+      open.see(settled, unstable);
+      for (const { path } of settled) if (open.isOpen(path)) unstable.add(path);
       const changed = gone.length > 0 || pending.length > unstable.size;
       memory.firstReadyMs = changed ? (memory.firstReadyMs ?? now) : null;
-      const appeared = pending.some(([, { whole }]) => whole);
+      const appeared = pending.some(([path, { whole }]) => whole && !open.isOpen(path));
       const isUrgent = gone.length > 0 || appeared;
-      const isPatient = unstable.size > 0 && now < (memory.firstReadyMs ?? now) + PATIENCE * settleMs;
       const ready = memory.isFirst || (changed && (isUrgent || !isPatient));
-      return { ready, changed, appeared, unstable, gone };
+      return { ready, changed, appeared, unstable, longOpen: open.longOpen(), gone };
     },
     taken: ({ files }, unstable) => {
       const known = new Map<string, FileIdentity>();
@@ -90,9 +95,15 @@ export function trackFiles(options: FileStabilityOptions): FileStability {
     },
     nextMs: () => {
       // Some may have become stable during a cycle: then look again at once.
-      const times = Array.from(memory.pending.values(), stableMs).sort((a, b) => a - b);
-      if (memory.firstReadyMs === null) return times[0] ?? null;
-      return Math.min(memory.firstReadyMs + PATIENCE * settleMs, times.at(-1) ?? Infinity);
+      const written = Array.from(memory.pending).filter(([path]) => !open.isOpen(path));
+      const times = written.map(([, entry]) => stableMs(entry)).sort((a, b) => a - b);
+      const { firstReadyMs } = memory;
+      const readyMs =
+        firstReadyMs === null
+          ? times[0]
+          : Math.min(firstReadyMs + PATIENCE * settleMs, times.at(-1) ?? Infinity);
+      const nextMs = Math.min(readyMs ?? Infinity, open.nextMs() ?? Infinity);
+      return nextMs === Infinity ? null : nextMs;
     },
   };
 }

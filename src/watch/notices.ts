@@ -50,6 +50,7 @@ export function settingsHeld(): Notice {
 const HELD_HINTS: Readonly<Record<string, string>> = {
   BYTES_CHANGED:
     'give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed PATH --reason TEXT --key KEY',
+  DAMAGED: 'upload it again; if it has to be so: packsign build DIRECTORY --allow-damaged PATH --key KEY',
   NAME_MISMATCH:
     'give it "Name" and "Version" in packsign.json, then packsign build DIRECTORY and packsign sign DIRECTORY',
 };
@@ -63,10 +64,29 @@ export function heldNotices(held: readonly Warning[]): Notice[] {
       event: code === 'BYTES_CHANGED' ? 'refused' : 'held',
       code,
       paths: same.flatMap(({ path }) => (path === null ? [] : [path])).sort(),
-      message: same[0]?.message ?? null,
+      message: messageOf(same),
       hint: HELD_HINTS[code] ?? null,
     };
   });
+}
+
+/** Files that are waited for. */
+export function openNotices(paths: readonly string[]): Notice[] {
+  if (paths.length === 0) return [];
+  const message = 'a program has it open for writing; it counts when that is closed';
+  return [{ ...SILENT, event: 'held', code: 'FILE_OPEN', paths, message }];
+}
+
+/** How many files a message gives a reason for. */
+const REASON_LIMIT = 5;
+
+/** The reason of all; where they differ, that of each file. */
+function messageOf(held: readonly Warning[]): string | null {
+  const messages = new Set(held.map(({ message }) => message));
+  if (messages.size < 2) return held[0]?.message ?? null;
+  const reasons = held.slice(0, REASON_LIMIT).map(({ path, message }) => `${path ?? ''}: ${message}`);
+  const more = held.length - reasons.length;
+  return [...reasons, ...(more > 0 ? [`… and ${more} more`] : [])].join('; ');
 }
 
 export function uncoveredNotice(uncovered: readonly Uncovered[]): Notice {

@@ -7,7 +7,7 @@ import type { Scan } from '../places/scan.js';
 import type { Wake } from './bell.js';
 import type { FileEvents } from './file-events.js';
 import { trackFiles } from './file-stability.js';
-import type { FileStabilityOptions } from './file-stability.js';
+import type { FileStabilityOptions, Stable } from './file-stability.js';
 import { RESCAN_MS, incrementalScanner } from './incremental-scan.js';
 import type { IncrementalScanOptions } from './incremental-scan.js';
 import { trackRemovals } from './removals.js';
@@ -20,6 +20,8 @@ export type DirectoryState =
       readonly scan: Scan;
       /** Files that somebody may still be writing: they count neither as new nor as changed yet. */
       readonly unstable: ReadonlySet<string>;
+      /** Those of them that a program has had open for writing for a while. */
+      readonly longOpen: readonly string[];
       /** Whether files came, went or changed since the last cycle; false if only time has passed. */
       readonly changed: boolean;
       /** To be called when the cycle ends, before anybody hears of it: later changes need another cycle. */
@@ -35,8 +37,6 @@ export interface StabilityOptions extends Omit<FileStabilityOptions, 'arrivals'>
   readonly kept: () => readonly string[];
   /** Whether the last cycle was refused: any other file may have been the reason. */
   readonly isRefused: () => boolean;
-  /** Ends once all files are stable and a cycle has handled them. */
-  readonly once: boolean;
 }
 
 /** How often we check the few other files that cycles depend on. */
@@ -71,9 +71,9 @@ export async function* stableStates(
       // Lets the events of all writes that the scan may have seen arrive.
       await changes.arrivals?.catchUp();
       const stable = files.see(scan);
-      const { ready, changed, unstable } = stable;
+      const { ready, changed, unstable, longOpen } = stable;
       // A cycle reads the settings at its start; later changes need another cycle.
-      const look = () => ({ ...besideOf(directory, scan, options), settings });
+      const look = () => ({ ...besideOf(directory, scan, options), settings, longOpen });
       seen = look();
       waitMs = removals.untilMs(scan, seen, stable);
       const isDue = beganMs >= options.dueMs();
@@ -82,7 +82,7 @@ export async function* stableStates(
         const ended = () => {
           left.push(look());
         };
-        yield { kind: 'seen', scan, unstable, changed, ended };
+        yield { kind: 'seen', scan, unstable, longOpen, changed, ended };
         files.taken(scan, unstable);
         changes.arrivals?.forget();
         // What the cycle published itself needs no other cycle. But somebody may have changed it while a cycle was
@@ -125,7 +125,7 @@ function stampsOf(directory: string, { kept }: StabilityOptions): Stamps {
 }
 
 /** Everything besides the listed files that a cycle depends on. */
-interface Beside extends Stamps {
+interface Beside extends Stamps, Pick<Stable, 'longOpen'> {
   /** Whether the database and its keys are both there. */
   readonly isWhole: boolean;
   /** Why some files cannot be listed. */
@@ -138,7 +138,7 @@ function besideOf(
   directory: string,
   { warnings, others, misnamed }: Scan,
   options: StabilityOptions,
-): Beside {
+): Omit<Beside, 'longOpen'> {
   const stamps = stampsOf(directory, options);
   const isWhole = !stamps.published.split(' ').includes(NO_STAMP);
   return {

@@ -10,6 +10,7 @@ import { openFileEvents } from './file-events.js';
 import type { FileEventsOptions } from './file-events.js';
 import { SILENT } from './notices.js';
 import type { Notice } from './notices.js';
+import { openForWriting } from './open-files.js';
 import { startScrub } from './scrub.js';
 import { stableStates } from './stability.js';
 import type { DirectoryState } from './stability.js';
@@ -66,6 +67,7 @@ export async function* watch(
       dueMs: () => Math.min(timing.dueMs(), scrubber.dueMs()),
       kept: () => [...ofPage, ...cycles.companions()],
       isRefused: timing.isRefused,
+      openFiles: openForWriting,
       once,
     });
     yield* watchCycles(states, { cycles: { take }, timing, clock });

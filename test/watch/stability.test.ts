@@ -73,6 +73,8 @@ interface SceneOptions {
   readonly isRefused?: () => boolean;
   readonly kept?: readonly string[];
   readonly exclude?: readonly string[];
+  /** The files that a program has open at a time. */
+  readonly open?: (atMs: number) => ReadonlySet<string>;
   /** The work of a cycle, and how long it takes by the fake clock. */
   readonly onTurn?: (state: DirectoryState) => number | undefined;
 }
@@ -120,6 +122,7 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
     dueMs: options.dueMs === undefined ? () => Infinity : () => began + options.dueMs!(),
     isRefused: options.isRefused ?? (() => false),
     kept: () => options.kept ?? [],
+    openFiles: () => options.open?.(passedMs) ?? new Set(),
     once: options.once ?? false,
   });
   for await (const state of states) {
@@ -181,7 +184,10 @@ describe('files that are there at the beginning', () => {
       path: `f-${index}.tar.gz`,
       identity: { ...identity, inode: BigInt(index) },
     }));
-    const tracked = trackFiles({ settleMs: SETTLE_MS, nowMs: () => nowMs, arrivals: undefined });
+    const tracked = trackFiles({
+      ...{ settleMs: SETTLE_MS, nowMs: () => nowMs, arrivals: undefined },
+      ...{ openFiles: () => new Set<string>(), once: false },
+    });
     const { unstable } = tracked.see({
       files,
       rest: [],

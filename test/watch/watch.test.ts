@@ -11,6 +11,7 @@ const SEEN: DirectoryState = {
   kind: 'seen',
   scan: { files: [], rest: [], others: [], misnamed: [], folders: [''], warnings: [] },
   unstable: new Set(),
+  longOpen: [],
   changed: true,
 };
 

@@ -1,0 +1,59 @@
+import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { fileNameOf } from '../model/file-entry.js';
+import type { ScannedFile } from '../places/scan.js';
+
+/**
+ * Which of these files a process of this machine has open for writing. Only Linux says so (`/proc`), and only of processes
+ * that we may look into: usually those of the same user. Never throws: what we cannot see is not open. This process is
+ * left out.
+ */
+export function openForWriting(files: readonly ScannedFile[], proc = '/proc'): ReadonlySet<string> {
+  const open = new Set<string>();
+  if (files.length === 0) return open;
+  const byName = new Map<string, ScannedFile[]>();
+  for (const file of files) {
+    const name = fileNameOf(file.path);
+    const same = byName.get(name);
+    if (same === undefined) byName.set(name, [file]);
+    else same.push(file);
+  }
+  for (const pid of namesIn(proc)) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    for (const fd of namesIn(`${proc}/${pid}/fd`)) {
+      const target = orNull(() => readlinkSync(`${proc}/${pid}/fd/${fd}`));
+      // The status of any other file could hang: its file system may be out of reach.
+      const named = target === null ? undefined : byName.get(fileNameOf(target));
+      if (named === undefined) continue;
+      const file = findFile(named, `${proc}/${pid}/fd/${fd}`);
+      if (file !== null && isWriting(`${proc}/${pid}/fdinfo/${fd}`)) open.add(file.path);
+    }
+  }
+  return open;
+}
+
+function namesIn(folder: string): readonly string[] {
+  return orNull(() => readdirSync(folder)) ?? [];
+}
+
+/** A container may see the file under another path, so compare the files themselves. */
+function findFile(files: readonly ScannedFile[], link: string): ScannedFile | null {
+  const stats = orNull(() => statSync(link, { bigint: true }));
+  const isSame = ({ identity: { device, inode } }: ScannedFile) =>
+    stats?.dev === device && stats.ino === inode;
+  return files.find(isSame) ?? null;
+}
+
+/** Whether the flags of an open file, in octal, have `O_WRONLY` or `O_RDWR`. */
+function isWriting(fdinfo: string): boolean {
+  const flags = /^flags:\s*([0-7]+)$/m.exec(orNull(() => readFileSync(fdinfo, 'latin1')) ?? '')?.[1];
+  return flags !== undefined && (Number.parseInt(flags, 8) & 3) !== 0;
+}
+
+/** Processes end and files are closed while we look. */
+function orNull<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
