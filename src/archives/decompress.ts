@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
 import { bunzip2 } from './bzip2.js';
+import { checkPadding, gzipFault } from './gzip.js';
 
 /** A file that is open for reading, and stays open. */
 export interface OpenFile {
@@ -14,6 +15,8 @@ export interface OpenFile {
 export type Compression = 'deflate' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
 
 const CHUNK_BYTES = 64 * 1024;
+/** More than a stream and the decoder behind it read ahead. */
+const AHEAD_CHUNKS = 8;
 /** How much one piece of input may unpack to at once. */
 const BURST_BYTES = 64 * 1024 * 1024;
 /** The largest window that `zstd` itself accepts by default. */
@@ -44,7 +47,7 @@ export function decompress(
     case 'deflate':
       return throughStream(zlib.createInflateRaw({ chunkSize: CHUNK_BYTES }), chunks);
     case 'gzip':
-      return throughStream(zlib.createGunzip({ chunkSize: CHUNK_BYTES }), chunks);
+      return gunzip(chunks);
     case 'bzip2':
       return bunzip2(chunks);
     case 'xz':
@@ -60,6 +63,31 @@ async function* throughStream(decoder: Duplex, chunks: Iterable<Buffer>): AsyncG
   // A failure of either destroys the decoder, and the reader of the decoder gets the error.
   pipeline(source, decoder, () => undefined);
   yield* decoder as AsyncIterable<Uint8Array>;
+}
+
+/** Checks what follows the end as well, which zlib passes over. */
+async function* gunzip(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
+  const decoder = zlib.createGunzip({ chunkSize: CHUNK_BYTES });
+  // What the decoder has not read yet, but for its last chunks: streams read ahead.
+  let readBytes = 0;
+  let ahead: Buffer[] = [];
+  const iterator = chunks[Symbol.iterator]();
+  function* source(): Generator<Buffer> {
+    for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
+      ahead = [...ahead, next.value].slice(-AHEAD_CHUNKS);
+      readBytes += next.value.length;
+      yield next.value;
+    }
+  }
+  try {
+    yield* throughStream(decoder, source());
+    checkPadding(Buffer.concat(ahead).subarray(-1 * (readBytes - decoder.bytesWritten) || Infinity));
+    for (let next = iterator.next(); next.done !== true; next = iterator.next()) checkPadding(next.value);
+  } catch (error) {
+    throw gzipFault(error);
+  } finally {
+    iterator.return?.();
+  }
 }
 
 async function* unxz(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {

@@ -1,8 +1,15 @@
-import { NOT_INSPECTED } from '../model/inspection.js';
 import type { Inspect, Inspection } from '../model/inspection.js';
+import { NOT_INSPECTED } from '../model/inspection.js';
 import type { MetadataReading } from '../model/metadata.js';
+import { formatOf } from './contents.js';
 import type { OpenFile } from './decompress.js';
+import { inspectionOf } from './fault.js';
+import { gunzipWhole } from './gzip.js';
+import { checkStream, isStream } from './inspect-stream.js';
+import { createContentsCheck } from './inspect-tar.js';
+import { checkStructure, hasStructure, inspectBeginning, readBeginning } from './inspect.js';
 import { readMetadata, readMetadataFromHead } from './member.js';
+import { TEXT_BYTES } from './substitute.js';
 
 /** What is wanted of a file's contents. */
 export interface LookOptions {
@@ -19,6 +26,9 @@ export interface Look {
 const NOT_READ: MetadataReading = { kind: 'absent', reason: 'not looked into' };
 export const NO_LOOK: Look = { reading: NOT_READ, inspection: NOT_INSPECTED };
 
+/** Heads that unpack to more than this are left to `look`. */
+const HEAD_OUTPUT_BYTES = 8 * 1024 * 1024;
+
 /**
  * Looks at a file's first bytes, or at all of them (`whole`). Null if they do not suffice: ask `look`, which otherwise
  * gives the same answer. The file name may be a path. Never throws.
@@ -29,15 +39,71 @@ export function lookAtHead(
   { whole, metadata, inspect }: LookOptions & { readonly whole: boolean },
 ): Look | null {
   if (!metadata && inspect === 'none') return NO_LOOK;
-  const reading = metadata ? readMetadataFromHead(fileName, head, whole) : NOT_READ;
-  return reading === null ? null : { reading, inspection: NOT_INSPECTED };
+  if (!whole && head.length < TEXT_BYTES) return null;
+  const beginning = inspectBeginning(fileName, head, inspect);
+  const readHead = () => (metadata ? readMetadataFromHead(fileName, head, whole) : NOT_READ);
+  if (beginning.kind === 'answer') return withReading(readHead(), beginning.inspection);
+  const { format } = beginning;
+  if (inspect === 'whole' && isStream(format)) {
+    return whole && format === 'gzip' ? lookIntoGzip(fileName, head, metadata) : null;
+  }
+  return hasStructure(format) ? null : withReading(readHead(), { kind: 'sound', inspect });
+}
+
+function withReading(reading: MetadataReading | null, inspection: Inspection): Look | null {
+  return reading === null ? null : { reading, inspection };
+}
+
+/** Unpacks a small file once, for both. */
+function lookIntoGzip(fileName: string, head: Buffer, metadata: boolean): Look | null {
+  const readHead = () => (metadata ? readMetadataFromHead(fileName, head, true) : NOT_READ);
+  try {
+    const bytes = gunzipWhole(head, HEAD_OUTPUT_BYTES);
+    if (bytes === null) return null;
+    const isTar = formatOf(bytes) === 'tar';
+    const reading = metadata && isTar ? readMetadataFromHead(fileName, bytes, true) : readHead();
+    return withReading(reading, inspectContents(fileName, bytes));
+  } catch (error) {
+    return withReading(readHead(), inspectionOf(error));
+  }
+}
+
+function inspectContents(fileName: string, bytes: Buffer): Inspection {
+  const check = createContentsCheck(fileName);
+  try {
+    check.push(bytes);
+    check.finish();
+    return { kind: 'sound', inspect: 'whole' };
+  } catch (error) {
+    return inspectionOf(error);
+  }
 }
 
 /**
  * Looks into a file as far as needed. The file stays open. Rejects only if the file itself cannot be read; for any
  * contents the metadata is at worst `absent`.
  */
-export async function look(fileName: string, file: OpenFile, { metadata }: LookOptions): Promise<Look> {
+export async function look(
+  fileName: string,
+  file: OpenFile,
+  { metadata, inspect }: LookOptions,
+): Promise<Look> {
   const reading = metadata ? await readMetadata(fileName, file) : NOT_READ;
-  return { reading, inspection: NOT_INSPECTED };
+  return { reading, inspection: await inspectFile(fileName, file, inspect) };
+}
+
+async function inspectFile(fileName: string, file: OpenFile, inspect: Inspect): Promise<Inspection> {
+  if (inspect === 'none') return NOT_INSPECTED;
+  const beginning = inspectBeginning(fileName, readBeginning(file), inspect);
+  if (beginning.kind === 'answer') return beginning.inspection;
+  try {
+    const { format } = beginning;
+    checkStructure(format, file);
+    if (inspect === 'whole' && isStream(format)) {
+      await checkStream({ file, start: 0, end: file.size, compression: format, name: fileName });
+    }
+    return { kind: 'sound', inspect };
+  } catch (error) {
+    return inspectionOf(error);
+  }
 }

@@ -33,7 +33,17 @@ export interface TarReader {
   readonly push: (chunk: Uint8Array) => TarStep;
   /** Call it after the last chunk: an archive may lack its end mark, but must not end within a member. */
   readonly finish: () => TarStep;
+  /** Where the end mark begins; null if it was not read. */
+  readonly markAt: () => number | null;
 }
+
+/** How much of an archive is read. */
+export interface TarLimits {
+  readonly bytes: number;
+  readonly members: number;
+}
+
+const METADATA_LIMITS: TarLimits = { bytes: READ_LIMIT_BYTES, members: MEMBER_COUNT_LIMIT };
 
 /** Values from an extended header, for the next member or for all of them. */
 interface Override {
@@ -63,7 +73,10 @@ interface Collecting {
 /** Where a reader is in its archive. */
 interface State {
   readonly visitor: TarVisitor;
+  readonly limits: TarLimits;
   members: number;
+  /** The end mark's place in the chunk that is being read. */
+  mark: number | null;
   skipBytes: number;
   collecting: Collecting | null;
   /** Whether the next block continues the map of a sparse file. */
@@ -76,10 +89,12 @@ interface State {
  * Reads v7, ustar, GNU and PAX archives. A parser of our own, not a stream: it reads many thousand archives in the same
  * pass that makes their digests. It never throws, whatever the bytes.
  */
-export function createTarReader(visitor: TarVisitor): TarReader {
+export function createTarReader(visitor: TarVisitor, limits = METADATA_LIMITS): TarReader {
   const state: State = {
     visitor,
+    limits,
     members: 0,
+    mark: null,
     skipBytes: 0,
     collecting: null,
     sparseMap: false,
@@ -87,15 +102,18 @@ export function createTarReader(visitor: TarVisitor): TarReader {
     next: NO_OVERRIDE,
   };
   let readBytes = 0;
+  let markAt: number | null = null;
   let last: TarStep = MORE;
   return {
     push: (chunk) => {
       if (last.kind !== 'more') return last;
-      last = readChunk(state, upTo(chunk, READ_LIMIT_BYTES - readBytes));
+      last = readChunk(state, upTo(chunk, limits.bytes - readBytes));
+      markAt = state.mark === null ? null : readBytes + state.mark;
       readBytes += chunk.byteLength;
-      if (last.kind === 'more' && readBytes >= READ_LIMIT_BYTES) last = limit('64 MiB');
+      if (last.kind === 'more' && readBytes >= limits.bytes) last = limit('64 MiB');
       return last;
     },
+    markAt: () => markAt,
     finish: () => {
       if (last.kind !== 'more') return last;
       const { skipBytes, collecting, sparseMap, members } = state;
@@ -119,12 +137,14 @@ function readChunk(state: State, chunk: Buffer): TarStep {
       if (collecting.filled < collecting.bytes.length) continue;
       state.collecting = null;
       step = collecting.done(collecting.bytes);
+      if (step.kind === 'end') state.mark = at - BLOCK;
     } else if (state.skipBytes > 0) {
       const skipped = Math.min(left, state.skipBytes);
       state.skipBytes -= skipped;
       at += skipped;
     } else if (left >= BLOCK) {
       step = readBlock(state, chunk, at);
+      if (step.kind === 'end') state.mark = at;
       at += BLOCK;
     } else collect(state, BLOCK, (block) => readBlock(state, block, 0));
   }
@@ -168,7 +188,7 @@ function readExtension(state: State, header: Header): TarStep {
 
 function readMember(state: State, header: Header): TarStep {
   state.members += 1;
-  if (state.members > MEMBER_COUNT_LIMIT) return limit(`${MEMBER_COUNT_LIMIT} members`);
+  if (state.members > state.limits.members) return limit(`${MEMBER_COUNT_LIMIT} members`);
   const { chunk, at, type } = header;
   const { visitor } = state;
   const { path = readPath(chunk, at), size = header.size, sparse } = { ...state.everywhere, ...state.next };

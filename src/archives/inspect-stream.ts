@@ -1,0 +1,55 @@
+import type { Format } from './contents.js';
+import { decompress, fileChunks } from './decompress.js';
+import type { Compression, OpenFile } from './decompress.js';
+import { unseen } from './fault.js';
+import { createContentsCheck } from './inspect-tar.js';
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+/** Bounds of docs/FORMAT.md §5. Unpacking bzip2 takes ten times as long. */
+const BZIP2_LIMIT_BYTES = 256 * MIB;
+const LIMIT_BYTES = 4 * GIB;
+const RATIO = 200;
+const RATIO_SPARE_BYTES = 64 * MIB;
+
+/** Compressions that are looked through to their end. */
+export type StreamFormat = 'gzip' | 'bzip2' | 'xz' | 'zstd';
+
+export function isStream(format: Format): format is StreamFormat {
+  return format === 'gzip' || format === 'bzip2' || format === 'xz' || format === 'zstd';
+}
+
+/** The unpacked bytes, until they are more than the bounds allow: then it throws `unseen`. */
+export async function* bounded(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  compression: Compression,
+  packedBytes: number,
+): AsyncGenerator<Uint8Array> {
+  const limitBytes = compression === 'bzip2' ? BZIP2_LIMIT_BYTES : LIMIT_BYTES;
+  const ratioBytes = RATIO * packedBytes + RATIO_SPARE_BYTES;
+  let bytes = 0;
+  for await (const piece of pieces) {
+    bytes += piece.length;
+    if (bytes > ratioBytes) throw unseen('unpacks to more than 200 times its size');
+    if (bytes > limitBytes) throw unseen(`unpacks to more than ${limitBytes / MIB} MiB`);
+    yield piece;
+  }
+}
+
+/** A compressed stream that is a whole file or lies in one. */
+export interface Stream {
+  readonly file: OpenFile;
+  readonly start: number;
+  readonly end: number;
+  readonly compression: Compression;
+  /** Tells whether it must hold a tar archive. */
+  readonly name: string;
+}
+
+/** Unpacks a stream to its end. Throws `damage` or `unseen`. */
+export async function checkStream({ file, start, end, compression, name }: Stream): Promise<void> {
+  const check = createContentsCheck(name);
+  const pieces = decompress(compression, fileChunks(file, start, end));
+  for await (const piece of bounded(pieces, compression, end - start)) check.push(piece);
+  check.finish();
+}

@@ -1,0 +1,79 @@
+import { readSync } from 'node:fs';
+import { NOT_INSPECTED } from '../model/inspection.js';
+import type { Inspect, Inspection } from '../model/inspection.js';
+import { fileNameOf } from '../model/file-entry.js';
+import { isReleaseName } from '../model/release-names.js';
+import { FORMAT_NAMES, MAGIC_BYTES, formatOf } from './contents.js';
+import type { Format } from './contents.js';
+import type { OpenFile } from './decompress.js';
+import { expectedOf } from './expected.js';
+import type { Expected } from './expected.js';
+import { checkTarFile } from './inspect-tar.js';
+import { substituteOf, TEXT_BYTES } from './substitute.js';
+
+/** What the first bytes of a file say: an answer, or what the rest of it is to be looked through as. */
+export type Beginning =
+  | { readonly kind: 'answer'; readonly inspection: Inspection }
+  | { readonly kind: 'format'; readonly format: Format };
+
+/** Archives and compressions: whoever offers one may call it by the ending of another. */
+const PROGRAMS: readonly Format[] = ['exe', 'elf', 'wasm', 'ole', 'squashfs', 'qcow2', 'vhdx'];
+
+/** Looks at the first bytes of a file, `TEXT_BYTES` of it or all. The name may be a path. */
+export function inspectBeginning(fileName: string, head: Buffer, inspect: Inspect): Beginning {
+  if (inspect === 'none' || !isReleaseName(fileNameOf(fileName))) return answer(NOT_INSPECTED);
+  if (head.length === 0) return damaged('is empty');
+  const expected = expectedOf(fileName);
+  const format = formatOf(head);
+  if (format === null) return inspectUnknown(head, expected, inspect);
+  if (expected.format === null || !PROGRAMS.includes(format)) return { kind: 'format', format };
+  // Some zips follow a program that opens them, and something may follow them.
+  if (expected.format === 'zip' || PROGRAMS.includes(expected.format)) return sound(inspect);
+  return damaged(`is ${FORMAT_NAMES[format]}, not ${FORMAT_NAMES[expected.format]}`);
+}
+
+function inspectUnknown(head: Buffer, { format, mayBeText }: Expected, inspect: Inspect): Beginning {
+  const substitute = substituteOf(head);
+  const not = format === null ? '' : `, not ${FORMAT_NAMES[format]}`;
+  if (substitute === 'web page') return damaged(`is a web page${not}`);
+  if (substitute === 'git-lfs pointer') {
+    return damaged('is a git-lfs pointer: the file itself was not fetched');
+  }
+  // A zip is found from its end: a script or a program may precede it.
+  if (format === 'zip') return { kind: 'format', format };
+  if (substitute === 'plain text' && !mayBeText) return damaged(`is plain text${not}`);
+  return format === null ? sound(inspect) : damaged(`does not begin like ${FORMAT_NAMES[format]}`);
+}
+
+function answer(inspection: Inspection): Beginning {
+  return { kind: 'answer', inspection };
+}
+
+function damaged(reason: string): Beginning {
+  return answer({ kind: 'damaged', reason });
+}
+
+function sound(inspect: Inspect): Beginning {
+  return answer({ kind: 'sound', inspect });
+}
+
+/** As much of a file's beginning as `inspectBeginning` needs. */
+export function readBeginning({ fd, size }: OpenFile): Buffer {
+  const head = Buffer.alloc(Math.min(size, Math.max(TEXT_BYTES, MAGIC_BYTES)));
+  return head.subarray(0, readSync(fd, head, 0, head.length, 0));
+}
+
+/** Formats that are checked without unpacking them. The rest hides its end. */
+const CHECKS: Partial<Record<Format, (file: OpenFile) => void>> = {
+  tar: checkTarFile,
+};
+
+/** Whether `checkStructure` has something to check. */
+export function hasStructure(format: Format): boolean {
+  return CHECKS[format] !== undefined;
+}
+
+/** Checks what a file says about its own size and places. Throws `damage` or `unseen`. */
+export function checkStructure(format: Format, file: OpenFile): void {
+  CHECKS[format]?.(file);
+}
