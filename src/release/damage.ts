@@ -68,10 +68,15 @@ export function damageWarnings({ damaged }: Pick<Damage, 'damaged'>): Warning[] 
 
 /** Throws DAMAGED. */
 export function refuseDamage({ damaged }: Pick<Damage, 'damaged'>): void {
-  const [first] = damaged.keys();
+  const [first, ...others] = damaged.keys();
   if (first === undefined) return;
   const lines = Array.from(damaged, ([path, reason]) => `  ${path}: ${reason}`);
-  throw new PacksignError('DAMAGED', ['files are damaged, and nothing was published:', ...lines].join('\n'), {
-    hint: `upload them again; to publish one as it is: --allow-damaged ${first}`,
-  });
+  const what = others.length === 0 ? ['a file is', 'it'] : [`${damaged.size} files are`, 'them'];
+  throw new PacksignError(
+    'DAMAGED',
+    [`${what[0]} damaged, and nothing was published:`, ...lines].join('\n'),
+    {
+      hint: `upload ${what[1]} again; if it has to be so: --allow-damaged ${first}`,
+    },
+  );
 }

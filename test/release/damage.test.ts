@@ -93,9 +93,9 @@ describe('T39: what is damaged', () => {
     const refusal = refusalOf(() => refuseDamage({ damaged }));
     expect(refusal).toMatchObject({ code: 'DAMAGED', exitStatus: 1 });
     expect(refusal?.message).toBe(
-      'files are damaged, and nothing was published:\n  a.zip: ends early\n  b.zip: is empty',
+      '2 files are damaged, and nothing was published:\n  a.zip: ends early\n  b.zip: is empty',
     );
-    expect(refusal?.hint).toBe('upload them again; to publish one as it is: --allow-damaged a.zip');
+    expect(refusal?.hint).toBe('upload them again; if it has to be so: --allow-damaged a.zip');
     expect(refusalOf(() => refuseDamage({ damaged: new Map() }))).toBeNull();
   });
 });

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
@@ -21,7 +21,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { takeLock } from '../../src/disk/lock.js';
 import { newKey, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
-import { needTools, skip } from '../tools.js';
+import { given, needTools, skip } from '../tools.js';
 import {
   PATIENCE_MS,
   drop,
@@ -46,6 +46,11 @@ afterAll(endAll);
 const KEY = ['--key', 'key.asc', '--settle', '300ms'] as const;
 /** No file ever counts as stable in this time, so that a signed file must have arrived complete. */
 const ONLY_WHOLE = ['--key', 'key.asc', '--settle', '1h'] as const;
+
+const hasProc = given(
+  existsSync('/proc/self/fdinfo'),
+  'this system does not show the open files of a process',
+);
 
 const A = 'a-1.0.tar.gz';
 const B = 'b-1.0.tar.gz';
@@ -406,6 +411,82 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     expect(place.has('dist/packages.plist')).toBe(false);
     expect(await watching.stop()).toBe(0);
   });
+
+  test('T39, DAMAGED: an upload that pauses is signed once, whole, and others are signed meanwhile', async () => {
+    const { place, watching } = await watchOfOne();
+    const bytes = sdist('b', '1.0', 'y = 1\n'.repeat(1000));
+    const quarter = Math.ceil(bytes.length / 4);
+    for (let part = 0; part < 4; part += 1) {
+      appendFileSync(place.path(`dist/${B}`), bytes.subarray(part * quarter, (part + 1) * quarter));
+      if (part === 0) {
+        const held = await watching.until({ event: 'held', code: 'DAMAGED', paths: [B] });
+        expect(held.message).toMatch(/^damaged: ends early/);
+        expect(held.hint).toContain('--allow-damaged');
+      }
+      if (part < 3) {
+        drop(place, `dist/c-1.${part}.tar.gz`, sdist('c', `1.${part}`));
+        await watching.until({ event: 'signed', paths: [`c-1.${part}.tar.gz`] });
+        await sleep(700);
+      }
+    }
+    await watching.until({ event: 'signed', paths: [B] });
+    const of = (code: string) => watching.lines.filter((line) => line.code === code);
+    // At most once for each state of the file.
+    expect(of('DAMAGED').length).toBeLessThanOrEqual(3);
+    expect(of('BYTES_CHANGED')).toEqual([]);
+    expect(published(place).Packsign.History).toBeUndefined();
+    await endWell(place, watching);
+  });
+
+  test('T39, DAMAGED: over a published file nothing changes until the upload is whole', async () => {
+    const { place, watching } = await watchOfOne();
+    const before = published(place).Files.get(A);
+    const bytes = place.read(`dist/${A}`);
+    writeFileSync(place.path(`dist/${A}`), bytes.subarray(0, 500));
+    await watching.until({ event: 'held', code: 'DAMAGED', paths: [A] });
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(published(place).Files.get(A)).toEqual(before);
+    appendFileSync(place.path(`dist/${A}`), bytes.subarray(500));
+    await watching.during(1500);
+    expect(watching.lines.filter(({ code }) => code === 'BYTES_CHANGED')).toEqual([]);
+    await endWell(place, watching);
+  });
+
+  test('T39, DAMAGED: signed once a person says so', async () => {
+    const { place, watching } = await watchOfOne();
+    drop(place, `dist/${B}`, sdist('b', '1.0').subarray(0, 500));
+    await watching.until({ event: 'held', code: 'DAMAGED', paths: [B] });
+    const allowed = ['build', 'dist', '--key', 'key.asc', '--allow-damaged', `dist/${B}`];
+    expect((await place.json(allowed)).value).toMatchObject({ signed: true, warnings: [] });
+    drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+    expect(listed(place)).toEqual([A, B, 'c-1.0.tar.gz']);
+    expect(watching.lines.filter(({ code }) => code === 'DAMAGED')).toHaveLength(1);
+    await endWell(place, watching);
+  });
+
+  test.runIf(hasProc)(
+    'T39, FILE_OPEN: a file that a program still writes is signed once that ends',
+    async () => {
+      const { place, watching } = await watchOfOne();
+      const writer = spawn('sh', [
+        '-c',
+        'exec 7>>"$0"; echo half >&7; read go; echo rest >&7',
+        place.path('dist/x.sh'),
+      ]);
+      drop(place, `dist/${B}`, sdist('b', '1.0'));
+      await watching.until({ event: 'signed', paths: [B] });
+      drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
+      await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
+      await watching.during(1500);
+      expect(listed(place)).not.toContain('x.sh');
+      writer.stdin.end('go\n');
+      await watching.until({ event: 'signed', paths: ['x.sh'] });
+      expect(published(place).Files.get('x.sh')?.Size).toBe('half\nrest\n'.length);
+      await endWell(place, watching);
+    },
+  );
 
   test('settings that change while it runs: new files are signed with the old ones', async () => {
     const { place, watching } = await watchOfOne();
@@ -797,6 +878,8 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
     expect(await once(place)).toEqual([0, 'unchanged', 'ready', 'stopped']);
     drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
     expect(await once(place)).toEqual([1, 'held NAME_MISMATCH', 'ready', 'stopped']);
+    drop(place, `dist/${B}`, sdist('b', '1.0').subarray(0, 500));
+    expect(await once(place)).toEqual([1, 'held DAMAGED', 'held NAME_MISMATCH', 'ready', 'stopped']);
     drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
     expect((await once(place))[0]).toBe(1);
     place.write('dist/packages.plist', 'not a database');
@@ -814,6 +897,17 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
     const { status } = await place.process(['watch', 'dist', '--key', 'key.asc', '--settle', '3s', '--once']);
     expect(status).toBe(0);
     expect(listed(place)).toEqual([A, B]);
+  });
+
+  test.runIf(hasProc)('does not wait for a file that a program has open, and says so', async () => {
+    const { place } = await watchedPlace();
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    const writer = spawn('sh', ['-c', 'exec 7>>"$0"; echo open; read end', place.path(`dist/${B}`)]);
+    await new Promise((done) => writer.stdout.once('data', done));
+    expect(await once(place)).toEqual([1, 'held FILE_OPEN', 'signed', 'ready', 'stopped']);
+    expect(listed(place)).toEqual([A]);
+    writer.kill();
   });
 
   test('KEY_NOT_PUBLISHED, NO_KEY: fails before the first cycle if it could never sign', async () => {

@@ -64,6 +64,8 @@ interface Seen {
   readonly stable: readonly string[];
   readonly unstable: readonly string[];
   readonly changed: boolean;
+  /** Absent if there are none. */
+  readonly longOpen?: readonly string[];
 }
 
 interface SceneOptions {
@@ -135,6 +137,7 @@ async function play(steps: readonly Step[], options: SceneOptions = {}): Promise
         stable: paths.filter((path) => !state.unstable.has(path)),
         unstable: Array.from(state.unstable),
         changed: state.changed,
+        ...(state.longOpen.length === 0 ? {} : { longOpen: state.longOpen }),
       });
     } else {
       seen.push({ atMs, stable: [state.error.code], unstable: [], changed: false });
@@ -325,6 +328,72 @@ describe('a file that somebody writes', () => {
       { atMs: 1500, act: () => writeFileSync(path, 'bytes') },
     ]);
     expect(states.map(({ atMs }) => atMs)).toEqual([3500]);
+  });
+});
+
+describe('a file that a program has open for writing', () => {
+  const A = 'a-1.tar.gz';
+  const openUntil = (endMs: number) => (atMs: number) => new Set(atMs < endMs ? [A] : []);
+
+  test('counts within a second of its end, and delays no other', async () => {
+    const states = await later(
+      [
+        { atMs: 1000, act: () => write(A) },
+        { atMs: 4000, act: () => write('b-1.tar.gz') },
+      ],
+      { open: openUntil(30_000) },
+    );
+    expect(states.map(({ stable, unstable }) => [stable, unstable])).toEqual([
+      [['b-1.tar.gz'], [A]],
+      [[A, 'b-1.tar.gz'], []],
+    ]);
+    expect(states[0]!.atMs).toBeLessThanOrEqual(4000 + SETTLE_MS + 100);
+    expect(states[1]!.atMs).toBeGreaterThanOrEqual(30_000);
+    expect(states[1]!.atMs).toBeLessThanOrEqual(31_100);
+  });
+
+  test('does not count even if it appeared by rename', async () => {
+    const states = await later([{ atMs: 1000, act: () => drop(A) }], { open: openUntil(5000) });
+    expect(states.map(({ stable }) => stable)).toEqual([[A]]);
+    expect(states[0]!.atMs).toBeGreaterThanOrEqual(5000);
+  });
+
+  test('over a published one counts as unchanged', async () => {
+    drop(A);
+    const [first, ...rest] = await play([{ atMs: 1000, act: () => appendFileSync(join(dist, A), 'more') }], {
+      open: (atMs) => new Set(atMs > 1000 && atMs < 9000 ? [A] : []),
+    });
+    expect(first).toMatchObject({ stable: [A] });
+    expect(rest).toMatchObject([{ stable: [A], changed: true }]);
+    expect(rest[0]!.atMs).toBeGreaterThanOrEqual(9000);
+  });
+
+  test('for ever is reported once, after a minute, also if somebody writes it now and then', async () => {
+    const writes = Array.from({ length: 30 }, (_, index) => ({
+      atMs: 1000 + index * 5000,
+      act: () => appendFileSync(join(dist, A), 'x'),
+    }));
+    const states = await later([...writes, { atMs: 100_000, act: () => drop('b-1.tar.gz') }], {
+      open: openUntil(Infinity),
+      untilMs: 140_000,
+    });
+    expect(states.map(({ stable, longOpen }) => [stable, longOpen])).toEqual([
+      [[], [A]],
+      [['b-1.tar.gz'], [A]],
+    ]);
+    expect(states[0]!.atMs).toBeGreaterThanOrEqual(60_000);
+    expect(states[0]!.atMs).toBeLessThanOrEqual(70_000);
+    expect(states[1]!.atMs).toBe(100_000);
+  });
+
+  test('keeps --once from nothing, and is reported at once', async () => {
+    drop(A);
+    write('b-1.tar.gz');
+    const states = await play([], { open: openUntil(Infinity), once: true });
+    expect(states.map(({ stable, longOpen }) => [stable, longOpen])).toEqual([
+      [[], [A]],
+      [['b-1.tar.gz'], [A]],
+    ]);
   });
 });
 
