@@ -1,7 +1,148 @@
+/** Word of `process.platform`, or of a system that Node does not run on. */
+type System = string;
+/** Word of `process.arch`, or of an architecture that Node does not run on. */
+type Architecture = string;
+
+/** The number of a release behind the word of a system: `macos11`, `ubuntu22.04`. */
+const RELEASE = String.raw`\d*(?:\.\d+)*`;
+
+/** System → how files name it, as alternatives of a pattern. */
+const SYSTEMS: Readonly<Record<System, string>> = {
+  linux: [
+    '(?:gnu)?linux(?:32|64)?|manylinux[0-9]*|musllinux',
+    `(?:ubuntu|debian|fedora|centos|rhel|rocky(?:linux)?|alma(?:linux)?|opensuse|sles|alpine|raspbian)${RELEASE}`,
+    String.raw`(?:el|fc|amzn)\d+|jammy|noble|focal|bionic|bookworm|bullseye|trixie`,
+  ].join('|'),
+  darwin: `darwin${RELEASE}|mac(?:os)?x?${RELEASE}|osx${RELEASE}`,
+  win32: [
+    'win(?:dows)?(?:32|64|7|8|10|11|x64|x86)?|win(?:32|64)arm|w32|w64',
+    String.raw`mingw(?:32|64)?|mingw-w64|cygwin|msys2?|mswin\d*|ucrt(?:64)?`,
+  ].join('|'),
+  android: `android(?:eabi)?${RELEASE}`,
+  freebsd: `freebsd${RELEASE}`,
+  openbsd: `openbsd${RELEASE}`,
+  netbsd: `netbsd${RELEASE}`,
+  sunos: 'solaris|sunos|illumos',
+  ios: 'ios|iphoneos|iphonesimulator|tvos|watchos',
+  aix: 'aix',
+  other: String.raw`dragonfly(?:bsd)?|haiku|plan9|hpux|zos|wasi(?:p\d)?|emscripten|fuchsia`,
+};
+
+/** Architecture → how files name it. */
+const ARCHITECTURES: Readonly<Record<Architecture, string>> = {
+  // A processor that has only the first level runs no program for the others.
+  'x64 of a later level': '(?:x86[-_]64|amd64)[-_]?v[2-4]',
+  x64: 'x86[-_]64(?:[-_]?v1)?(?:bit)?|amd64(?:[-_]?v1)?|x64|i[3-6]86_64|intel64|64-?bit',
+  ia32: 'x86(?:_32)?|i[3-6]86|ia32|32-?bit',
+  arm64: 'aarch_?64|arm64(?:v8|e|ec)?|armv8[al]?',
+  arm: 'arm|armhf|armel|armhfp|armv[5-7][a-z]*|arm32(?:v[5-7])?|aarch32[a-z]*',
+  ppc64: 'ppc64(?:le|el)?|powerpc64(?:le)?',
+  s390x: 's390x?',
+  riscv64: 'riscv64(?:gc)?',
+  loong64: 'loong(?:arch)?64',
+  mips: 'mips(?:64)?(?:el|le|r6)*',
+  other: 'riscv32|sparc(?:64|v9)?|ia64|m68k|powerpc|ppc|wasm(?:32|64)?',
+};
+
+/** Words that belong to a platform only beside another of its words, or behind the version of a file. */
+const ATTRIBUTES: readonly (readonly [source: string, meaning: Partial<Part>])[] = [
+  ['musl(?:eabi(?:hf)?)?', { libc: 'musl' }],
+  [String.raw`gnu(?:eabi(?:hf)?|x32|_ilp32)?|glibc[\d.]*`, { libc: 'glibc' }],
+  ['silicon', { architecture: 'arm64' }],
+  ['intel', { architecture: 'x64' }],
+  ['static|dynamic|shared|softfp|hf|msvc', {}],
+  ['gtk[234]?|cocoa', {}],
+];
+
+/** Words of target triples, and numbers that name an architecture: only beside another word of the platform. */
+const COMPLEMENTS: readonly (readonly [source: string, meaning: Partial<Part>])[] = [
+  ['unknown|pc|apple|none|eabi(?:hf)?|elf|uclibc[a-z]*', {}],
+  ['64', { architecture: 'x64' }],
+  ['32|386|486|586|686', { architecture: 'ia32' }],
+];
+
+/** Words that say that a file is for every machine, and those of languages that are everywhere. */
+const EVERYWHERE = String.raw`universal2?|fat|any|all|noarch|none|independent|ruby|java|jruby`;
+/** Wheels name versions of Python beside their platform. */
+const PYTHON = String.raw`(?:py|cp|pp)\d[\d.]*[a-z]*|abi\d+|pypy\d+|py2\.py3`;
+
+interface Part {
+  readonly system: System;
+  readonly architecture: Architecture;
+  readonly libc: 'glibc' | 'musl';
+}
+
+/** What ends a word in a file name. */
+export const WORD_END = '(?=$|[-_. @])';
+
+/** A word that names a system or an architecture wherever it stands in a file name. */
+export const PLATFORM_WORD = `(?:${[...Object.values(ARCHITECTURES), ...Object.values(SYSTEMS)].join('|')})${WORD_END}`;
+
+const whole = (source: string) => new RegExp(`^(?:${source})$`, 'i');
+const IS_COMPLEMENT = whole([...COMPLEMENTS, ...ATTRIBUTES].map(([source]) => source).join('|'));
+const IS_ATTRIBUTE = whole(ATTRIBUTES.map(([source]) => source).join('|'));
+const IS_EVERYWHERE = whole(EVERYWHERE);
+const IS_NEUTRAL = whole(`${EVERYWHERE}|${PYTHON}|\\d[\\d.]*`);
+
+/** Whether a word belongs to the platform if the word beside it does. */
+export function complementsPlatform(word: string): boolean {
+  return IS_COMPLEMENT.test(word) || IS_EVERYWHERE.test(word);
+}
+
+/** Whether a word behind the version of a file is a platform by itself. */
+export function isPlatformBehindVersion(word: string): boolean {
+  return IS_ATTRIBUTE.test(word) || IS_EVERYWHERE.test(word);
+}
+
+const MEANINGS: readonly (readonly [pattern: RegExp, meaning: Partial<Part>])[] = [
+  ...Object.entries(ARCHITECTURES).map(
+    ([architecture, source]) => [whole(source), { architecture }] as const,
+  ),
+  ...Object.entries(SYSTEMS).map(([system, source]) => [whole(source), { system }] as const),
+  ...[...ATTRIBUTES, ...COMPLEMENTS].map(([source, meaning]) => [whole(source), meaning] as const),
+  // Words that name both.
+  [whole('linux64|win(?:dows)?-?(?:64|x64)|mingw64|w64|ucrt64'), { architecture: 'x64' }],
+  [whole('linux32|win(?:dows)?x86'), { architecture: 'ia32' }],
+  [whole('win(?:32|64)arm'), { architecture: 'arm64' }],
+  [whole('musllinux|alpine[0-9.]*'), { libc: 'musl' }],
+  [whole('manylinux[0-9]*'), { libc: 'glibc' }],
+];
+
+const WORDS = new RegExp(`(?:${PLATFORM_WORD}|[^-_. @]+)`, 'gi');
+
+/** What a `Platform` names; each list may be empty. */
+export interface Platform {
+  readonly systems: readonly System[];
+  readonly architectures: readonly Architecture[];
+  readonly libcs: readonly Part['libc'][];
+  /** Whether it has a word that this table does not know. */
+  readonly isForeign: boolean;
+}
+
+/** Reads a `Platform` of docs/FORMAT.md §5. */
+export function readPlatform(platform: string): Platform {
+  const words = platform.match(WORDS) ?? [];
+  const parts = words.flatMap((word) =>
+    MEANINGS.flatMap(([pattern, meaning]) => (pattern.test(word) ? [meaning] : [])),
+  );
+  const isKnown = (word: string) => IS_NEUTRAL.test(word) || MEANINGS.some(([pattern]) => pattern.test(word));
+  return {
+    systems: named(parts, 'system'),
+    architectures: named(parts, 'architecture'),
+    libcs: named(parts, 'libc'),
+    isForeign: !words.every(isKnown),
+  };
+}
+
+function named<K extends keyof Part>(parts: readonly Partial<Part>[], key: K): readonly Part[K][] {
+  return Array.from(new Set(parts.flatMap(({ [key]: value }) => (value === undefined ? [] : [value]))));
+}
+
 /**
  * Whether a `Platform` of docs/FORMAT.md §5 names a system or an architecture, so that the file is not for every machine:
- * `linux-amd64` does, `py3-none-any`, `all` and `noarch` do not.
+ * `linux-amd64` does, `py3-none-any`, `all` and `noarch` do not. A word that the table does not know counts as one.
  */
 export function namesSystem(platform: string): boolean {
-  return !/^(?:all|any|noarch|universal|py[0-9.]*-none-any)$/i.test(platform);
+  const { systems, architectures, isForeign } = readPlatform(platform);
+  return systems.length > 0 || architectures.length > 0 || isForeign;
 }

@@ -88,6 +88,21 @@ export function isReleaseName(name: string): boolean {
   return dot > 0 && !name.startsWith('.') && LAST_ENDINGS.has(name.slice(dot).toLowerCase());
 }
 
+/** Endings that stand before those of a tarball, and those of programs that are packed once more. */
+const INNER_ENDINGS: ReadonlySet<string> = new Set([...LAST_ENDINGS, '.tar', '.debian', '.app', '.diff']);
+
+/** A file name without its endings: `lantern-1.2.0` of `lantern-1.2.0.exe.zip`. The same name if it has none. */
+export function endingsCutOff(name: string): string {
+  let stem = name;
+  for (let endings = LAST_ENDINGS; ; endings = INNER_ENDINGS) {
+    const dot = stem.lastIndexOf('.');
+    const ending = stem.slice(dot).toLowerCase();
+    if (dot <= 0 || !(endings.has(ending) || (stem !== name && /^\.orig(?:-[a-z0-9-]+)?$/.test(ending))))
+      return stem;
+    stem = stem.slice(0, dot);
+  }
+}
+
 /** What follows the name of a listed file in the name of a file about it: signatures, checksums, provenance. */
 export const COMPANION_ENDINGS = [
   ...['.asc', '.sig', '.sign', '.gpg', '.minisig', '.sigstore', '.sigstore.json', '.intoto.jsonl', '.pem'],
