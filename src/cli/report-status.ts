@@ -8,6 +8,7 @@ import {
   coverageLines,
   differenceLines,
   freshness,
+  keptWords,
   uncoveredWords,
   warningLines,
 } from './report.js';
@@ -99,9 +100,10 @@ export function reportStatus(
       keys: signers,
       ...{ waiting, attention },
       ...coverageJson(result.coverage),
+      kept: result.kept,
     },
     lines: [
-      `${harmless(directory)}: ${words}`,
+      `${harmless(directory)}: ${words}${keptWords(result.kept)}`,
       ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${freshness(expires)}`]),
       ...signers.map(
         (signer) =>

@@ -25,22 +25,28 @@ export function reportBuild(
   { directory, check, verbose }: { directory: string; check: boolean; verbose: boolean },
 ): Report {
   const { database, sha256, issued, packages, files, bytes, hashed, cached } = result;
-  const { ok, difference, coverage, warnings, mended, unchanged, released } = result;
+  const { ok, difference, coverage, kept, warnings, mended, unchanged, released } = result;
   return {
     json: {
       ...{ ok, database, sha256, issued, packages, files, bytes, hashed, cached },
       ...changesJson(difference, directory),
       ...coverageJson(coverage),
-      ...{ warnings, signed: released?.published ?? false, unchanged },
+      ...{ kept, warnings, signed: released?.published ?? false, unchanged },
     },
     lines: [
-      `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)`,
+      `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)${keptWords(kept)}`,
       ...differenceLines(difference),
       ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
     ],
     notices: [...mendedLines(mended), ...warningLines(warnings), ...coverageLines(coverage, { verbose })],
     exitStatus: ok ? 0 : 1,
   };
+}
+
+/** How many of the listed files are somewhere else, after what is listed. */
+export function keptWords(kept: number): string {
+  if (kept === 0) return '';
+  return `; ${formatInteger(kept)} of the files ${kept === 1 ? 'is' : 'are'} not here and stay${kept === 1 ? 's' : ''} listed`;
 }
 
 /** Published files that were lost. */

@@ -1,6 +1,8 @@
 import type { Database } from '../model/database.js';
-import { refuseChangedBytes, refuseMassRemoval, requireSoundHistory } from '../model/policy.js';
+import type { AbsenceRule } from '../model/absence.js';
+import { refuseChangedBytes, requireSoundHistory } from '../model/policy.js';
 import type { Published } from '../published/published.js';
+import { refuseRemovals } from './absent.js';
 import { refuseSecrets } from './secrets.js';
 import type { Searchable, SecretsOptions } from './secrets.js';
 
@@ -9,16 +11,16 @@ export interface ApprovalContext extends SecretsOptions {
   /** The verified database that it follows; null for the first one. */
   readonly predecessor: Database | null;
   readonly searchable: Searchable;
-  readonly allowRemoved: boolean;
+  readonly absence: AbsenceRule;
 }
 
 /** Refuses changes that a person has to decide about. Throws BYTES_CHANGED, MASS_REMOVAL, SECRET_IN_DIRECTORY. */
 export async function requireApproval(
   published: Published,
-  { database, predecessor, searchable, allowRemoved, ...options }: ApprovalContext,
+  { database, predecessor, searchable, absence, ...options }: ApprovalContext,
 ): Promise<void> {
   refuseChangedBytes(predecessor, database);
   requireSoundHistory(database);
-  if (!allowRemoved) refuseMassRemoval(predecessor, database);
+  refuseRemovals(predecessor, database, absence);
   await refuseSecrets(published, searchable, options);
 }

@@ -5,6 +5,7 @@ import type { Command, Session } from '../command.js';
 import {
   PREVIOUS_OPTION,
   REHASH_OPTION,
+  absentOf,
   flag,
   isSet,
   keysOf,
@@ -116,7 +117,6 @@ export function publishingOptions(
 ): Omit<SignAndPublishOptions, 'signers' | 'run'> {
   return {
     deterministic: isSet(values, 'deterministic'),
-    allowRemoved: isSet(values, 'allow-removed'),
     allowSecrets: listOf(values, 'allow-secret'),
     page: settings.Page === true,
     checksums: settings.Checksums === true,
@@ -141,6 +141,7 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
     rehash: isSet(values, 'rehash'),
     first: isSet(values, 'first'),
     previous: textOf(values, 'previous'),
+    absent: absentOf(values),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Command } from '../command.js';
 import {
   PREVIOUS_OPTION,
   REHASH_OPTION,
+  absentOf,
   flag,
   isSet,
   placeOf,
@@ -41,6 +42,7 @@ export const signCommand: Command = {
       withoutFiles: isSet(values, 'without-files'),
       coSign,
       previous: textOf(values, 'previous'),
+      absent: absentOf(values),
     });
     return reportSign(result, { directory: place.directory, coSign, verbose: isSet(values, 'verbose') });
   },
