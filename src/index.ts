@@ -84,6 +84,8 @@ export type { ChangedBytes, ChangedValue, Difference } from './model/diff.js';
 export type { Finding, Warning, WarningCode } from './model/finding.js';
 export { STATE_FOLDER } from './model/layout.js';
 export type { Package, Prerequisite } from './model/package.js';
+export { ABSENT } from './model/absence.js';
+export type { Absent } from './model/absence.js';
 export { parseDuration } from './model/settings.js';
 export type { Override, Settings, TrustSetting } from './model/settings.js';
 export type { AcceptedNote, Grounds, TrustPlace, TrustStore } from './model/trust.js';

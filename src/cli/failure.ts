@@ -1,13 +1,17 @@
 import { PacksignError, fromSystem } from '../index.js';
 import { hintFor } from './hint.js';
+import { LIST_LIMIT } from './report.js';
 import { readableStack } from './stack.js';
 import { canColor } from './streams.js';
 import type { Outside } from './streams.js';
-import { harmless, harmlessJson } from './terminal.js';
+import { count, harmless, harmlessJson } from './terminal.js';
 import { version } from './version.js';
 
 /** Exit status of a run that fails because of a bug in packsign. */
 export const BUG_STATUS = 70;
+
+/** How many lines below one item of a list a person sees. */
+const BELOW_LIMIT = 5;
 
 export interface Failing extends Pick<Outside, 'stdout' | 'stderr' | 'environment'> {
   readonly argv: readonly string[];
@@ -32,9 +36,25 @@ function reportError(error: PacksignError, failing: Failing): number {
   const label = canColor(failing, stderr) ? '\u001b[31merror:\u001b[39m' : 'error:';
   stderr.write(`packsign: ${label} ${first}${argv.includes('--verbose') ? ` (${code})` : ''}\n`);
   // A name from elsewhere may hold a line end: no line but ours begins with `packsign:`.
-  for (const line of more) stderr.write(`${line.startsWith('  ') ? '' : '  '}${line}\n`);
+  const indented = more.map((line) => (line.startsWith('  ') ? line : `  ${line}`));
+  const isVerbose = argv.includes('--verbose');
+  for (const line of isVerbose ? indented : firstItems(indented)) stderr.write(`${line}\n`);
   if (hint !== null) stderr.write(`packsign: hint: ${harmless(hint)}\n`);
   return error.exitStatus;
+}
+
+/** The first few items of a list, and the first few of the lines below each, which are indented deeper. */
+function firstItems(lines: readonly string[]): readonly string[] {
+  let items = 0;
+  let below = 0;
+  const first = lines.filter((line) => {
+    const isItem = !line.startsWith('   ');
+    below = isItem ? 0 : below + 1;
+    if (isItem) items += 1;
+    return items <= LIST_LIMIT && below <= BELOW_LIMIT;
+  });
+  const left = lines.length - first.length;
+  return left === 0 ? lines : [...first, `  … and ${count(left, 'more line')} with --verbose`];
 }
 
 /** Prints a stack with the names and lines of the sources. */

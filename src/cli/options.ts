@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Argv, Options } from 'yargs';
-import { PacksignError, STATE_FOLDER, loadSettings, parseDuration } from '../index.js';
-import type { Settings } from '../index.js';
+import { ABSENT, PacksignError, STATE_FOLDER, loadSettings, parseDuration } from '../index.js';
+import type { Absent, Settings } from '../index.js';
 import type { Outside } from './streams.js';
 
 /** Options of every command. */
@@ -29,6 +29,10 @@ const SETTING_OPTIONS = {
     option: { type: 'boolean', describe: 'write SHA256SUMS and SHA256SUMS.asc, for people without packsign' },
   },
   settle: { key: 'Settle', option: single('how long a file must stay unchanged before watch lists it') },
+  absent: {
+    key: 'Absent',
+    option: single('listed files that are not here: ask before most of them go, withdraw, or keep'),
+  },
   include: { key: 'Include', option: repeated('glob of files to list, whatever their names are') },
   mutable: {
     key: 'Mutable',
@@ -85,8 +89,7 @@ export function withKeys(yargs: Argv): Argv {
     .option('signer-timeout', single('how long one signature may take (default: 5 min)'))
     .option('passphrase-file', PASSPHRASE_OPTION)
     .option('deterministic', flag('leave out the random salt of signatures'))
-    .option('allow-secret', repeated('file that may hold a secret: a published key for tests'))
-    .option('allow-removed', flag('publish although most files are gone (ten or more), or all'));
+    .option('allow-secret', repeated('file that may hold a secret: a published key for tests'));
 }
 
 /** The options of a command line by name, as yargs reads them. */
@@ -104,6 +107,11 @@ export function listOf(values: Values, name: string): readonly string[] {
 
 export function isSet(values: Values, name: string): boolean {
   return values[name] === true;
+}
+
+/** What the user typed about listed files that are not here; null if nothing. `placeOf` has checked it. */
+export function absentOf(values: Values): Absent | null {
+  return ABSENT.find((one) => one === values['absent']) ?? null;
 }
 
 /** A whole number of at least 1; null without the option. Throws USAGE. */

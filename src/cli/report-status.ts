@@ -8,6 +8,7 @@ import {
   coverageLines,
   differenceLines,
   freshness,
+  keptWords,
   uncoveredWords,
   warningLines,
 } from './report.js';
@@ -99,9 +100,10 @@ export function reportStatus(
       keys: signers,
       ...{ waiting, attention },
       ...coverageJson(result.coverage),
+      kept: result.kept,
     },
     lines: [
-      `${harmless(directory)}: ${words}`,
+      `${harmless(directory)}: ${words}${keptWords(result.kept)}`,
       ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${freshness(expires)}`]),
       ...signers.map(
         (signer) =>
@@ -114,7 +116,7 @@ export function reportStatus(
       ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
       ...(next === null ? [] : [`next: ${harmless(next)}`]),
     ],
-    notices: [...warningLines(warnings), ...coverageLines(result.coverage, { verbose })],
+    notices: [...warningLines(warnings, { verbose }), ...coverageLines(result.coverage, { verbose })],
     exitStatus: result.ok ? 0 : 1,
   };
 }

@@ -25,22 +25,37 @@ export function reportBuild(
   { directory, check, verbose }: { directory: string; check: boolean; verbose: boolean },
 ): Report {
   const { database, sha256, issued, packages, files, bytes, hashed, cached } = result;
-  const { ok, difference, coverage, unseen, warnings, mended, unchanged, released } = result;
+  const { ok, difference, coverage, unseen, kept, warnings, mended, unchanged, released } = result;
   return {
     json: {
       ...{ ok, database, sha256, issued, packages, files, bytes, hashed, cached },
       ...changesJson(difference, directory),
       ...coverageJson(coverage),
-      ...{ unseen, warnings, signed: released?.published ?? false, unchanged },
+      ...{ unseen, kept, warnings, signed: released?.published ?? false, unchanged },
     },
     lines: [
-      `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)${unseen === 0 ? '' : `; ${formatInteger(unseen)} not looked through for damage`}`,
+      `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)${keptWords(kept)}${unseenWords(unseen)}`,
       ...differenceLines(difference),
       ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
     ],
-    notices: [...mendedLines(mended), ...warningLines(warnings), ...coverageLines(coverage, { verbose })],
+    notices: [
+      ...mendedLines(mended),
+      ...warningLines(warnings, { verbose }),
+      ...coverageLines(coverage, { verbose }),
+    ],
     exitStatus: ok ? 0 : 1,
   };
+}
+
+/** How many of the listed files are somewhere else, after what is listed. */
+export function keptWords(kept: number): string {
+  if (kept === 0) return '';
+  return `; ${formatInteger(kept)} of the files ${kept === 1 ? 'is' : 'are'} not here and stay${kept === 1 ? 's' : ''} listed`;
+}
+
+/** New files that are too large, or unpack to too much, to be looked through for damage. */
+function unseenWords(unseen: number): string {
+  return unseen === 0 ? '' : `; ${count(unseen, 'new file')} not looked through for damage`;
 }
 
 /** Published files that were lost. */
@@ -85,7 +100,11 @@ export function reportSign(
       ...(difference === null ? [] : differenceLines(difference)),
       ...(released === null ? [nothing] : releaseLines(released)),
     ],
-    notices: [...mendedLines(mended), ...warningLines(warnings), ...coverageLines(coverage, { verbose })],
+    notices: [
+      ...mendedLines(mended),
+      ...warningLines(warnings, { verbose }),
+      ...coverageLines(coverage, { verbose }),
+    ],
     exitStatus: 0,
   };
 }
@@ -136,7 +155,7 @@ export function reportDiff(
       ...coverageJson(coverage),
     },
     lines: lines.length === 0 ? ['no difference to what is published'] : [where, ...lines],
-    notices: [...warningLines(warnings), ...coverageLines(coverage, { verbose })],
+    notices: [...warningLines(warnings, { verbose }), ...coverageLines(coverage, { verbose })],
     exitStatus: 0,
   };
 }
@@ -192,11 +211,8 @@ const NAMED_LIMIT = 5;
 /** What no signature covers, in a few words; none if there is nothing. */
 export function uncoveredWords(paths: readonly string[], limit = NAMED_LIMIT): readonly string[] {
   if (paths.length === 0) return [];
-  const more = paths.length > limit ? ` and ${formatInteger(paths.length - limit)} more` : '';
-  const named = paths.slice(0, limit).map(harmless).join(', ');
-  return [
-    `${count(paths.length, 'file')} here ${paths.length === 1 ? 'is' : 'are'} not covered: ${named}${more}`,
-  ];
+  const are = paths.length === 1 ? 'is' : 'are';
+  return [`${count(paths.length, 'file')} here ${are} not covered: ${namedPaths(paths, limit)}`];
 }
 
 /** One line for stderr about what no signature covers. */
@@ -212,17 +228,41 @@ export function coverageJson(coverage: Coverage | null): object {
   return { uncovered: coverage?.uncovered ?? [], companions: coverage?.companions ?? 0 };
 }
 
-/** Warnings for stderr: the first few of each code, and how many more there are. */
-export function warningLines(warnings: readonly Warning[]): string[] {
+/** Warnings for stderr, grouped by code: the first few files of each, or all of them. */
+export function warningLines(warnings: readonly Warning[], { verbose = false } = {}): string[] {
+  const limit = verbose ? Infinity : NAMED_LIMIT;
   return Array.from(new Set(warnings.map(({ code }) => code))).flatMap((code) => {
     const same = warnings.filter((warning) => warning.code === code);
-    const lines = same.slice(0, LIST_LIMIT).map(({ path, message }) => {
-      const about = path === null ? '' : `${harmless(path)}: `;
-      return `packsign: warning: ${about}${harmless(message)} (${code})`;
-    });
-    const rest = same.length - lines.length;
-    return rest > 0 ? [...lines, `packsign: warning: … and ${formatInteger(rest)} more (${code})`] : lines;
+    const files = same.filter(({ path }) => path !== null);
+    const others = same.filter(({ path }) => path === null);
+    return [...groupLines(files, limit), ...others.map(({ message }) => warningLine(message, code))];
   });
+}
+
+/** Warnings of one code about files: on one line if all say the same, else a line for each. */
+function groupLines(files: readonly Warning[], limit: number): string[] {
+  const [first] = files;
+  if (first === undefined) return [];
+  const { code, message } = first;
+  const paths = files.map(({ path }) => path ?? '');
+  if (files.length === 1) return [warningLine(`${paths[0] ?? ''}: ${message}`, code)];
+  const counted = count(files.length, 'file');
+  if (files.every((file) => file.message === message)) {
+    return [`${warningLine(`${counted}: ${message}`, code)}: ${namedPaths(paths, limit)}`];
+  }
+  return [
+    `packsign: warning: ${counted} (${code}):`,
+    ...limited(files, limit, (file) => [`  ${harmless(file.path ?? '')}: ${harmless(file.message)}`]),
+  ];
+}
+
+function warningLine(message: string, code: string): string {
+  return `packsign: warning: ${harmless(message)} (${code})`;
+}
+
+function namedPaths(paths: readonly string[], limit: number): string {
+  const more = paths.length > limit ? ` and ${formatInteger(paths.length - limit)} more` : '';
+  return `${paths.slice(0, limit).map(harmless).join(', ')}${more}`;
 }
 
 export function reportPage(

@@ -1,4 +1,6 @@
 import { PacksignError, reasonOf } from '../errors.js';
+import { ABSENT } from '../model/absence.js';
+import type { Absent } from '../model/absence.js';
 import { databaseAddress } from '../model/address.js';
 import { defectOfThreshold } from '../model/defects.js';
 import { fingerprintOf } from '../model/fingerprint.js';
@@ -60,6 +62,15 @@ const inspect: Shape<'whole' | 'ends'> = {
   write: (value) => value,
 };
 
+const absent: Shape<Absent> = {
+  read: (value) => {
+    const found = ABSENT.find((one) => one === value);
+    if (found === undefined) throw new Misfit('expected "ask", "withdraw" or "keep"');
+    return found;
+  },
+  write: (value) => value,
+};
+
 /** Any other name would get into a database that nobody can read. */
 function complainOfName(name: string): string | null {
   return isPlainWord(name) ? null : 'expected the name of a package or the path of a file';
@@ -115,6 +126,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     PackMan: optional(flag),
     Scrub: optional(duration),
     Settle: optional(duration),
+    Absent: optional(absent),
     Include: optional(listOf(plain)),
     Exclude: optional(listOf(plain)),
     Mutable: optional(listOf(plain)),

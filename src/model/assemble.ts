@@ -5,6 +5,7 @@ import type { Database, Signers, Trust } from './database.js';
 import { describeFile, downloadUrl, entryWarnings, NO_WARNINGS } from './entry.js';
 import type { Entry, FileFacts } from './entry.js';
 import type { Warning } from './finding.js';
+import { keptAbsent, keptEntries } from './kept-entries.js';
 import { carryHistory, sinceOf, sortedByPath } from './ledger.js';
 import { packagesWithoutFile, refuseUnreadable } from './overrides.js';
 import { addressOf, byAddress, comparePackages, packManVersion } from './package.js';
@@ -30,6 +31,8 @@ export interface AssembleContext {
   readonly allowed: ReadonlyMap<string, string>;
   /** Paths to leave alone, while nobody is at the keyboard: published entries stay, and new files stay out. */
   readonly held?: ReadonlySet<string>;
+  /** Published paths that are not here, and stay listed. */
+  readonly kept?: ReadonlySet<string>;
   readonly vouched?: Vouched | null;
   /** Whether published bytes may get another name, version, flavor or platform without the settings saying so. */
   readonly rename?: boolean;
@@ -174,16 +177,20 @@ export function assemble(observed: readonly FileFacts[], context: AssembleContex
   return { database, warnings: [...listing.warnings, ...ledger.warnings] };
 }
 
+const NO_PATHS: ReadonlySet<string> = new Set();
+
 function listFiles(observed: readonly FileFacts[], context: AssembleContext): Listing {
-  const { settings, published, held } = context;
+  const { settings, published, held = NO_PATHS, kept: absent = NO_PATHS } = context;
   const findEntry = entryFinder(context);
-  const kept = keptEntries(published, held);
-  const files = new Map<string, FileEntry>(kept.files);
-  const packages: Package[] = [...kept.packages];
+  const stays = keptEntries(published, held);
+  const away = keptAbsent(published, absent, settings);
+  const files = new Map<string, FileEntry>([...stays.files, ...away.files]);
+  const isMixed = files.size > 0;
+  const packages: Package[] = [...stays.packages, ...away.packages];
   const warnings: Warning[] = [];
   const entries: (Entry | null)[] = [];
   for (const file of observed) {
-    const entry = held?.has(file.path) === true ? null : findEntry(file);
+    const entry = held.has(file.path) ? null : findEntry(file);
     entries.push(entry);
     if (entry === null) continue;
     files.set(file.path, entry.file);
@@ -191,16 +198,16 @@ function listFiles(observed: readonly FileFacts[], context: AssembleContext): Li
     for (const warning of entry.warnings) warnings.push(warning);
   }
   lastFound.set(settings, { observed, entries });
-  const pseudo = packagesWithoutFile(settings, { files, published, held: held ?? new Set() });
+  const pseudo = packagesWithoutFile(settings, { files, published, held });
   for (const entry of pseudo.packages) {
     const before = published?.Packages.find((other) => addressOf(other) === addressOf(entry));
     packages.push(asPublished(before, entry));
   }
   packages.sort(comparePackages);
   // Entries of held paths may be listed without a package: then check all files.
-  const mayRepeat = kept.files.size > 0 || hasTwins(packages);
+  const mayRepeat = isMixed || hasTwins(packages);
   return {
-    files: kept.files.size === 0 ? files : sortedByPath(files),
+    files: isMixed ? sortedByPath(files) : files,
     packages,
     warnings: [...warnings, ...(mayRepeat ? duplicates(files) : []), ...pseudo.warnings],
   };
@@ -221,22 +228,6 @@ function isSameEntry<T extends object>(a: T, b: T): boolean {
 function isSameValue(a: unknown, b: unknown): boolean {
   if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
   return typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b);
-}
-
-/** The published entries of held paths, both halves. */
-function keptEntries(
-  published: Database | null,
-  held: ReadonlySet<string> = new Set(),
-): { files: ReadonlyMap<string, FileEntry>; packages: readonly Package[] } {
-  if (held.size === 0) return { files: new Map(), packages: [] };
-  const files = new Map(Array.from(published?.Files ?? []).filter(([path]) => held.has(path)));
-  const addresses = new Set(Array.from(files.keys(), (path) => downloadUrl(path, {})));
-  const packages = (published?.Packages ?? []).filter(({ 'Download-URL': url }) => {
-    // Relative, or after the Base-URL of the time when it was published.
-    const segments = url?.split('/') ?? [];
-    return segments.some((_, index) => addresses.has(segments.slice(index).join('/')));
-  });
-  return { files, packages };
 }
 
 /** Whether two of the sorted packages have the same name, version and flavor. */

@@ -57,7 +57,7 @@ export function describeFile(observed: FileFacts, settings: Settings, listed: Li
     ...(isMutable ? { Mutable: true as const } : NOTHING),
   };
   const yank = Yanked === undefined ? NOTHING : { Yanked };
-  const warnings = warningsOf(observed, override);
+  const warnings = warningsOf(observed, override, base);
   if (Name === undefined || Version === undefined) {
     const unused = unusedWarnings(path, override);
     return { file: { ...bytes, ...yank }, package: null, warnings: [...warnings, ...unused] };
@@ -153,16 +153,21 @@ const ENTRY_WARNINGS: ReadonlySet<Warning['code']> = new Set([
   ...(['NO_METADATA', 'NAME_MISMATCH', 'NOT_ASCII', 'UNUSED_OVERRIDE'] as const),
 ]);
 
+/** Kinds of packages that always say what they are. */
+const PACKAGE_EXTENSION = /\.(?:whl|egg|[du]?deb|rpm|gem|crate|conda|nupkg|vsix)$/i;
+
 /** At most one. */
-function warningsOf({ path, reading }: FileFacts, override: Override): readonly Warning[] {
+function warningsOf({ path, reading }: FileFacts, override: Override, base: Naming): readonly Warning[] {
   // The maintainer named the file.
   if (override.Name !== undefined || override.Version !== undefined) return NO_WARNINGS;
   const fileName = fileNameOf(path);
-  if (!isArchiveName(fileName)) return NO_WARNINGS;
   if (reading.kind === 'absent') {
-    const how = splitFileName(fileName) === null ? 'listed without name and version' : 'named after its file';
-    return [{ code: 'NO_METADATA', path, message: `${how}: ${reading.reason}` }];
+    const isNamed = base.Name !== undefined && base.Version !== undefined;
+    if (isNamed || !PACKAGE_EXTENSION.test(fileName)) return NO_WARNINGS;
+    const message = `listed without name and version: ${reading.reason}`;
+    return [{ code: 'NO_METADATA', path, message }];
   }
+  if (!isArchiveName(fileName)) return NO_WARNINGS;
   const { metadata } = reading;
   if (isNamedAfter(fileName, metadata)) return NO_WARNINGS;
   const fromFile = splitFileName(fileName);

@@ -1,6 +1,5 @@
 import type { Database, Packsign } from './database.js';
 import { PacksignError } from '../errors.js';
-import { compareFiles } from './file-difference.js';
 import { changeWithoutReason, defectOfHistory } from './history-rules.js';
 import { lostHistory, unexplained } from './ledger.js';
 import type { Unexplained } from './ledger.js';
@@ -9,7 +8,6 @@ import { formatInstant, wholeSeconds } from './time.js';
 /** How far `Issued` may run ahead of the clock, so that each database is later than the last. */
 const AHEAD_LIMIT_MS = 5 * 60 * 1000;
 const BUILD_AGE_LIMIT_MS = 24 * 60 * 60 * 1000;
-const MASS_REMOVAL_LEAST = 10;
 const BUILD_AGAIN = 'build again: packsign build DIRECTORY';
 
 /**
@@ -88,23 +86,6 @@ export function requireSoundHistory(database: Database): void {
   throw new PacksignError('DATABASE_MALFORMED', `no reader would take this database: ${defect}`, {
     hint: BUILD_AGAIN,
   });
-}
-
-/** Refuses a directory that somebody emptied by accident (threat T14). Throws MASS_REMOVAL. */
-export function refuseMassRemoval(published: Database | null, next: Database): void {
-  if (published === null || published.Files.size === 0) return;
-  const { added, withdrawn } = compareFiles(published.Files, next.Files);
-  if (withdrawn.length === 0) return;
-  const names = new Set(added.map((path) => next.Files.get(path)?.Name));
-  const isSucceeded = (name: string | undefined) => name !== undefined && names.has(name);
-  const gone = withdrawn.filter((path) => !isSucceeded(published.Files.get(path)?.Name));
-  const many = gone.length >= MASS_REMOVAL_LEAST && gone.length > published.Files.size / 2;
-  if (!many && next.Files.size > 0) return;
-  throw new PacksignError(
-    'MASS_REMOVAL',
-    `${gone.length} of ${published.Files.size} published files are gone`,
-    { hint: 'put them back, or withdraw them all with --allow-removed' },
-  );
 }
 
 /** Refuses a waiting database that no longer follows the published one. Throws STALE_BUILD, CLOCK_BEHIND. */

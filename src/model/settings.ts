@@ -1,3 +1,4 @@
+import type { Absent } from './absence.js';
 import type { Package } from './package.js';
 import type { Trust } from './database.js';
 
@@ -24,6 +25,8 @@ export interface Settings {
   readonly PackMan?: boolean;
   readonly Scrub?: string;
   readonly Settle?: string;
+  /** What happens to listed files that are not in the directory; `ask` if not given. */
+  readonly Absent?: Absent;
   /** Globs of files to list whatever their names are. */
   readonly Include?: readonly string[];
   readonly Exclude?: readonly string[];

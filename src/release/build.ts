@@ -4,6 +4,7 @@ import { PacksignError } from '../errors.js';
 import { publishPendingRevocations } from '../keys/publish-keys.js';
 import { coverageOf } from '../model/coverage.js';
 import type { Coverage } from '../model/coverage.js';
+import { absenceRule } from '../model/absence.js';
 import type { Database } from '../model/database.js';
 import { NO_DIFFERENCE } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
@@ -19,6 +20,7 @@ import { warmUpToHash } from '../workers/hash.js';
 import { statWith, threadsToStat } from '../workers/stat-together.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
+import { refuseRemovals } from './absent.js';
 import { makeCandidate } from './candidate.js';
 import type { BuiltCandidate } from './candidate.js';
 import { checksumWarnings, mendChecksums } from './checksums.js';
@@ -70,6 +72,8 @@ export interface BuildResult extends Omit<Summary, 'expires'> {
   readonly coverage: Coverage;
   /** How many new files were not looked through for damage, because that would take too much. */
   readonly unseen: number;
+  /** How many listed files are not here, and keep their entries. */
+  readonly kept: number;
   /** Paths of published files that were lost and have been restored. */
   readonly mended: readonly string[];
   /** Whether the published database already has this content. */
@@ -144,11 +148,16 @@ async function buildFrom(start: Start): Promise<BuildResult> {
     if (!options.check) rememberDatabase(published, inputs, start.startedMs);
     return await describeUnchanged(start, {
       ...recalled,
-      ...{ hashed: 0, cached: recalled.files, coverage: scannedCoverage(inputs.scan) },
+      ...{ hashed: 0, cached: recalled.files, coverage: scannedCoverage(inputs.scan), kept: 0 },
     });
   }
   const candidate = await makeNext(start, renew);
   const warnings = [...candidate.warnings, ...start.warnings];
+  refuseRemovals(
+    candidate.predecessor?.database ?? null,
+    candidate.database,
+    absenceRule(options.settings, options),
+  );
   if (options.strict) requireNothing(published.directory, { warnings, coverage: candidate.coverage });
   if (candidate.unchanged && !candidate.refreshDue) return await keepPublished(start, candidate);
   return await publishNext(start, candidate);
@@ -175,7 +184,8 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   if (options.release !== null && !options.check) {
     await preflight(published, { signers: await options.release.signers(), now: options.run.now });
   }
-  const made = { signing, cache, inventory, described, renew };
+  const absence = absenceRule(options.settings, options);
+  const made = { signing, cache, inventory, described, renew, absence };
   return await makeCandidate(directory, predecessor, { ...options, ...made });
 }
 
@@ -198,10 +208,13 @@ async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<B
     inputs.cache.save();
     rememberBuild(published, inputs, summary);
   }
-  const { coverage } = candidate;
+  const {
+    coverage,
+    kept: { size: kept },
+  } = candidate;
   const { hashed, cached } = candidate.inventory;
   const sha256 = content.sha256();
-  return await describeUnchanged(start, { ...summary, sha256, coverage, hashed, cached });
+  return await describeUnchanged(start, { ...summary, sha256, coverage, kept, hashed, cached });
 }
 
 async function publishNext(start: Start, candidate: BuiltCandidate): Promise<BuildResult> {
@@ -216,6 +229,7 @@ async function publishNext(start: Start, candidate: BuiltCandidate): Promise<Bui
     ...(options.allowSecrets === undefined ? {} : { allowSecrets: options.allowSecrets }),
     signers: await options.release.signers(),
     searchable: candidate.inventory,
+    absence: absenceRule(options.settings, options),
     run: options.run,
   });
   if (release.published) rememberBuild(next, inputs, summaryOf(candidate, candidate.database));
@@ -239,7 +253,13 @@ function summaryOf(
 /** Removes a waiting database, which is out of date, and finishes what the last publication may have left undone. */
 async function describeUnchanged(
   { published, options, mended, warnings: seen }: Start,
-  { hashed, cached, coverage, ...summary }: Summary & Pick<BuildResult, 'hashed' | 'cached' | 'coverage'>,
+  {
+    hashed,
+    cached,
+    coverage,
+    kept,
+    ...summary
+  }: Summary & Pick<BuildResult, 'hashed' | 'cached' | 'coverage' | 'kept'>,
 ): Promise<BuildResult> {
   const { sha256, issued, packages, files, bytes } = summary;
   const warnings = [...summary.warnings, ...seen];
@@ -257,6 +277,7 @@ async function describeUnchanged(
     difference: NO_DIFFERENCE,
     coverage,
     unseen: 0,
+    kept,
     ...{ unchanged: true, refreshed: false, released: null },
   };
 }
@@ -267,20 +288,28 @@ function scannedCoverage({ files, rest }: Scan): Coverage {
   return coverageOf(rest, (path) => listed().has(path));
 }
 
+/** All warnings of one code as an item of a list, and a line for each below it if there are several. */
+function warningItem(same: readonly Warning[]): readonly string[] {
+  const lines = same.map(({ path, message }) => `${path === null ? '' : `${path}: `}${message}`);
+  const code = same[0]?.code ?? '';
+  if (lines.length === 1) return [`  ${lines[0] ?? ''} (${code})`];
+  return [`  ${lines.length} warnings (${code}):`, ...lines.map((line) => `    ${line}`)];
+}
+
 /** For `strict`. Throws UNCOVERED, WARNINGS. */
 function requireNothing(
   directory: string,
   { warnings, coverage: { uncovered } }: Pick<BuildResult, 'warnings' | 'coverage'>,
 ): void {
   const missed = uncovered.map(({ path, reason }) => `  ${path}: no signature would cover it (${reason})`);
-  const warned = warnings.map(
-    ({ code, path, message }) => `  ${path === null ? '' : `${path}: `}${message} (${code})`,
+  const warned = Array.from(new Set(warnings.map(({ code }) => code))).flatMap((code) =>
+    warningItem(warnings.filter((warning) => warning.code === code)),
   );
   if (missed.length + warned.length === 0) return;
   const hint = `"Include" in ${join(directory, SETTINGS_NAME)} lists files of other kinds, "Exclude" leaves files out`;
   throw new PacksignError(
     missed.length > 0 ? 'UNCOVERED' : 'WARNINGS',
-    ['nothing was written, because --strict accepts none of these:', ...missed, ...warned].join('\n'),
+    ['nothing was written, because --strict accepts none of these:', ...warned, ...missed].join('\n'),
     { hint: missed.length > 0 ? hint : 'fix them, or leave out --strict' },
   );
 }
@@ -300,6 +329,7 @@ function describe(
     sha256: content.sha256(),
     coverage: candidate.coverage,
     unseen: candidate.unseen,
+    kept: candidate.kept.size,
     hashed: inventory.hashed,
     cached: inventory.cached,
     warnings: all,

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { encodeDatabase } from '../format/encode-database.js';
+import type { AbsenceRule } from '../model/absence.js';
 import { assemble } from '../model/assemble.js';
 import type { Assembled, Vouched } from '../model/assemble.js';
 import { coverageOf } from '../model/coverage.js';
@@ -20,6 +21,7 @@ import { matcherOf } from '../places/matcher.js';
 import type { Scan } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
 import type { Run } from '../run.js';
+import { findAbsence, nothingToList } from './absent.js';
 import { damageWarnings, findDamage } from './damage.js';
 import type { Damage } from './damage.js';
 import type { CacheStore } from './digest-cache.js';
@@ -39,6 +41,7 @@ export interface CandidateOptions {
   readonly allowed: ReadonlyMap<string, string>;
   /** Files that may be listed although they are damaged, as typed. */
   readonly allowDamaged?: readonly string[];
+  readonly absence: AbsenceRule;
   /** The files, if reading them has started. */
   readonly inventory?: StartedInventory;
   /** The entries that the last build described, if they still hold. */
@@ -79,18 +82,23 @@ export interface BuiltCandidate extends Candidate, Damage {
   readonly refreshDue: boolean;
   readonly inventory: Inventory;
   readonly coverage: Coverage;
+  /** Paths of listed files that are not here, in byte order. */
+  readonly kept: ReadonlySet<string>;
   /** Warnings that a person has to decide about; empty unless `unattended` is set. */
   readonly needsApproval: readonly Warning[];
   readonly warnings: readonly Warning[];
 }
 
-/** Scans, hashes and assembles the database that follows a predecessor; writes nothing but the cache. */
+/**
+ * Scans, hashes and assembles the database that follows a predecessor; writes nothing but the cache. Throws
+ * NOTHING_TO_LIST, and what `takeInventory` and `assemble` throw.
+ */
 export async function makeCandidate(
   directory: string,
   predecessor: Predecessor,
   options: CandidateOptions,
 ): Promise<BuiltCandidate> {
-  const { settings, run, unattended, signing, allowed, renew = false } = options;
+  const { settings, run, unattended, signing, allowed, absence, renew = false } = options;
   const { signed, keys, previous, replaced = null, lastKeys } = predecessor;
   const published = signed?.database ?? null;
   const isMutable = matcherOf(settings.Mutable ?? []);
@@ -112,28 +120,36 @@ export async function makeCandidate(
     ...inventory.moving,
     ...frozenPaths(inventory, published, { unattended, isMutable }),
   ];
-  const {
-    database: whole,
-    warnings,
-    ...held
-  } = assembleHolding((paths) => assemble(inventory.files, { ...context, vouched, held: new Set(paths) }), {
-    waiting,
-    damage,
-    published,
-    unattended,
+  const { files, kept, ...left } = findAbsence(inventory.files, {
+    ...{ directory, settings, published },
+    waiting: new Set(waiting),
+    isKept: () => absence.absent === 'keep',
   });
+  const assembleWithout = (paths: readonly string[]) =>
+    assemble(files, { ...context, vouched, kept, held: new Set(paths) });
+  const assembled = assembleHolding(assembleWithout, { waiting, damage, published, unattended });
+  const { database: whole, warnings, ...held } = assembled;
+  const isWaiting = waiting.length + held.needsApproval.length > 0;
+  if (whole.Files.size === 0 && !isWaiting && !mayBeEmpty(published, absence)) {
+    throw nothingToList(directory, { rest: [...inventory.rest, ...left.rest], warnings: inventory.warnings });
+  }
   const unchanged = published !== null && isSameContent(published, whole);
   const refreshDue = published !== null && (renew || isRefreshDue(published.Packsign, run.now));
   const stays = unchanged && !refreshDue;
   const database = stays ? whole : withoutOldRecords(whole);
   return {
-    ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, ...held },
+    ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, kept, ...held },
     unseen: damage.unseen,
-    coverage: coverageOf(inventory.rest, (path) => database.Files.has(path)),
+    coverage: coverageOf([...inventory.rest, ...left.rest], (path) => database.Files.has(path)),
     content: signed !== null && stays ? signed.content : contentUpon(database, signed),
     predecessor: signed,
     difference: diffDatabases(published, database),
-    warnings: [...inventory.warnings, ...warnings, ...maintainerWarnings(database, settings)].sort(byPath),
+    warnings: [
+      ...inventory.warnings,
+      ...left.warnings,
+      ...warnings,
+      ...maintainerWarnings(database, settings),
+    ].sort(byPath),
   };
 }
 
@@ -164,6 +180,11 @@ function assembleHolding(
     needsApproval: [...ofDamage, ...disputed],
     damaged: new Map(),
   };
+}
+
+/** Whether a policy, and not this function, decides about a database that lists nothing. */
+function mayBeEmpty(published: Database | null, { absent, isTyped }: AbsenceRule): boolean {
+  return (published?.Files.size ?? 0) > 0 || (absent === 'withdraw' && isTyped);
 }
 
 function contentUpon(database: Database, signed: SignedDatabase | null): Content {

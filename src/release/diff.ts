@@ -1,5 +1,8 @@
 import { join } from 'node:path';
+import { PacksignError } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
+import { absenceRule } from '../model/absence.js';
+import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Coverage } from '../model/coverage.js';
@@ -9,6 +12,7 @@ import { coverageIn } from '../places/coverage.js';
 import { globsOf } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
+import { refuseRemovals } from './absent.js';
 import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
 
@@ -32,18 +36,38 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
   const { published } = seen;
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) {
-    const { difference, coverage, warnings, unchanged } = await buildInMemory(published, options);
+    const candidate = await buildInMemory(published, options);
+    const { difference, coverage, warnings, unchanged, predecessor } = candidate;
+    const removal = removalWarning(predecessor?.database ?? null, candidate.database, options);
     return {
       database: unchanged ? join(directory, DATABASE_NAME) : path,
       waiting: false,
       difference,
       coverage,
-      warnings: [...warnings, ...seen.warnings],
+      warnings: [...warnings, ...removal, ...seen.warnings],
     };
   }
   const signed = options.first ? null : await published.verified();
   const next = decodeDraft(bytes);
   const difference = diffDatabases(signed?.database ?? null, next);
   const coverage = coverageIn(directory, next, globsOf(options.settings));
-  return { database: path, waiting: true, difference, coverage, warnings: seen.warnings };
+  const removal = removalWarning(signed?.database ?? null, next, options);
+  return { database: path, waiting: true, difference, coverage, warnings: [...removal, ...seen.warnings] };
+}
+
+/** That the difference withdraws more than may be published without a word; the difference itself names the files. */
+function removalWarning(
+  published: Database | null,
+  next: Database,
+  options: Pick<InMemoryOptions, 'settings' | 'absent' | 'previous'>,
+): readonly Warning[] {
+  try {
+    refuseRemovals(published, next, absenceRule(options.settings, options));
+    return [];
+  } catch (error) {
+    if (!(error instanceof PacksignError)) throw error;
+    const [message = ''] = error.message.split('\n');
+    const why = `${message.replace(/:$/, '')}; ${error.hint ?? ''}`;
+    return [{ code: 'MASS_REMOVAL', path: null, message: why }];
+  }
 }

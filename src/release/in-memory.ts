@@ -1,3 +1,5 @@
+import { absenceRule } from '../model/absence.js';
+import type { Absent } from '../model/absence.js';
 import type { Settings } from '../model/settings.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Published } from '../published/published.js';
@@ -21,6 +23,8 @@ export interface InMemoryOptions {
   readonly first: boolean;
   /** The file or address of a database published elsewhere, which this directory continues. */
   readonly previous: string | null;
+  /** What the user typed about listed files that are not here; null leaves it to the settings. */
+  readonly absent: Absent | null;
 }
 
 /** Makes the next database for commands that write nothing. Throws as `findPredecessor` and `makeCandidate`. */
@@ -28,6 +32,7 @@ export async function buildInMemory(published: Published, options: InMemoryOptio
   const { run, rehash } = options;
   const signing = await options.signing();
   const predecessor = await findPredecessor(published, { ...options, signing });
+  const absence = absenceRule(options.settings, options);
   const cache = openCache(run.stateFolder, { rehash, remember: false });
-  return await makeCandidate(published.directory, predecessor, { ...options, signing, cache });
+  return await makeCandidate(published.directory, predecessor, { ...options, signing, cache, absence });
 }

@@ -2,7 +2,6 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
-import { REASONS } from '../model/coverage.js';
 import type { Uncovered } from '../model/coverage.js';
 import { foldPath, foldersOf } from '../model/file-entry.js';
 import { mayHoldPackage } from '../model/entry.js';
@@ -59,8 +58,8 @@ export interface Inventory extends Searchable {
 /** Files that are being read, by several threads if there are many. */
 export interface StartedInventory {
   /**
-   * `published`: the published database; its files may be missing, but not unreadable. Throws NOTHING_TO_LIST, and
-   * LISTED_FILE_UNREADABLE for a published file that is there and cannot be read.
+   * `published`: the published database; its files may be missing, but not unreadable. Throws LISTED_FILE_UNREADABLE for
+   * a published file that is there and cannot be read.
    */
   readonly finish: (published: Database | null) => Promise<Inventory>;
 }
@@ -118,8 +117,6 @@ export function startInventory(directory: string, options: StartOptions): Starte
         ...leftOut(failed),
       ];
       const moving = refuseUnreadable(directory, { settings, published, unstable, files, warnings });
-      if (files.length === 0 && (unstable?.size ?? 0) === 0)
-        throw nothingToList(directory, scan.rest, warnings);
       return {
         ...{ files, misnamed: scan.misnamed, secrets: all.secrets, warnings, moving, fresh },
         others: scan.others.filter((path) => !isStayed.has(path)),
@@ -349,23 +346,4 @@ function presenceOf(path: string): 'file' | 'gone' | 'unknown' {
   } catch (error) {
     return ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '') ? 'gone' : 'unknown';
   }
-}
-
-const NAMED_LIMIT = 20;
-
-/** Names each file that is there, and says why it is not listed. */
-function nothingToList(
-  directory: string,
-  rest: readonly Uncovered[],
-  warnings: readonly Warning[],
-): PacksignError {
-  const reasons = new Map<string, string>(rest.map(({ path, reason }) => [path, REASONS[reason]]));
-  for (const { path, message } of warnings) if (path !== null) reasons.set(path, message);
-  const lines = Array.from(reasons, ([path, reason]) => `  ${path}: ${reason}`);
-  const more = lines.length > NAMED_LIMIT ? [`  … and ${lines.length - NAMED_LIMIT} more`] : [];
-  return new PacksignError(
-    'NOTHING_TO_LIST',
-    [`there is nothing to list in ${directory}`, ...lines.slice(0, NAMED_LIMIT), ...more].join('\n'),
-    { hint: `packsign lists archives, packages, installers and programs; --include '**' lists everything` },
-  );
 }

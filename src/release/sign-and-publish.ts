@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { publishPendingRevocations, withPendingRevocations } from '../keys/publish-keys.js';
 import { PacksignError } from '../errors.js';
+import type { AbsenceRule } from '../model/absence.js';
 import { chainOf } from '../model/chain.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
@@ -34,7 +35,6 @@ import { joinWaiting, splitWaiting } from './waiting-signatures.js';
 
 /** How any command signs and publishes a database. */
 export interface SignAndPublishOptions extends SigningNow {
-  readonly allowRemoved: boolean;
   /** Paths of files that may hold a secret: published keys for tests. */
   readonly allowSecrets?: readonly string[];
   /** Whether the trust page follows what is published. */
@@ -47,6 +47,8 @@ export interface SignAndPublishOptions extends SigningNow {
 export interface SigningContext extends SignAndPublishOptions {
   /** Where a secret may be, and what hashing found. */
   readonly searchable: Searchable;
+  /** What may become of listed files that are not here. */
+  readonly absence: AbsenceRule;
   /** Signatures of these bytes that were made before: the file `packages.unsigned.plist.asc`. */
   readonly collected?: Uint8Array | null;
   /** Whether another host publishes what is signed here. */

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
 import { lintPublished } from '../keys/lint-published.js';
+import { absenceRule } from '../model/absence.js';
+import type { Absent } from '../model/absence.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
+import type { FileEntry } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
 import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
 import { changedBytes, lostHistory } from '../model/ledger.js';
@@ -42,6 +46,8 @@ export interface SignOptions extends SignAndPublishOptions {
   readonly coSign: boolean;
   /** The file or address of a database published elsewhere, which this directory continues. */
   readonly previous: string | null;
+  /** What the user typed about listed files that are not here; null leaves it to the settings. */
+  readonly absent: Absent | null;
 }
 
 export interface SignResult {
@@ -102,11 +108,12 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const { searchable, damaged } = withoutFiles
     ? { searchable: searchWhole(directory, options), damaged: new Map<string, string>() }
     : await requireSameFiles(directory, database, upon);
+  const absence = absenceRule(options.settings, options);
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   const { published: next, release } = await signAndPublish(
     published,
     { database, content: contentOf(bytes), damaged, predecessor: signed, lastKeys },
-    { ...options, searchable, collected, elsewhere: withoutFiles },
+    { ...options, searchable, absence, collected, elsewhere: withoutFiles },
   );
   const difference = diffDatabases(signed?.database ?? null, database);
   const coverage = withoutFiles ? null : coverageIn(directory, database, globsOf(options.settings));
@@ -200,9 +207,11 @@ async function requireSameFiles(
   const cache = openCache(options.run.stateFolder, { rehash: options.rehash, remember: true });
   const inventory = await takeInventory(directory, { ...options, cache });
   const found = new Map(inventory.files.map((file) => [file.path, file]));
-  const differing = Array.from(database.Files).flatMap(([path, { Size, SHA256 }]) => {
+  const isKept = keptUnaltered(options);
+  const differing = Array.from(database.Files).flatMap(([path, entry]) => {
+    const { Size, SHA256 } = entry;
     const now = found.get(path);
-    if (now === undefined) return [`  ${path} is missing`];
+    if (now === undefined) return isKept(path, entry) ? [] : [`  ${path} is missing`];
     if (now.sha256 === SHA256 && now.size === Size) return [];
     return [`  ${path} has other bytes: sha256 is ${now.sha256}`];
   });
@@ -217,6 +226,25 @@ async function requireSameFiles(
   throw new PacksignError(
     'FILE_DIFFERS',
     [`files differ from ${join(directory, UNSIGNED_NAME)}:`, ...differing].join('\n'),
-    { hint: 'build again and look at what changed: packsign build DIRECTORY, packsign diff DIRECTORY' },
+    {
+      hint: 'build again and look at what changed: packsign build DIRECTORY, packsign diff DIRECTORY; if files are only not on this machine, sign with --absent keep',
+    },
   );
+}
+
+/**
+ * Tells whether a file may be absent: it is listed as its predecessor has it, but for a yank (docs/FORMAT.md §5,
+ * `Absent`).
+ */
+function keptUnaltered(
+  options: SignOptions & { readonly published: Database | null },
+): (path: string, entry: FileEntry) => boolean {
+  const { absent } = absenceRule(options.settings, options);
+  if (absent !== 'keep') return () => false;
+  return (path, { Yanked, ...entry }) => {
+    const before = options.published?.Files.get(path);
+    if (before === undefined) return false;
+    const { Yanked: yankedBefore = Yanked, ...listed } = before;
+    return Yanked === yankedBefore && isDeepStrictEqual(listed, entry);
+  };
 }

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
 import { lintPublished } from '../keys/lint-published.js';
 import { withPendingRevocations } from '../keys/publish-keys.js';
+import { absenceRule } from '../model/absence.js';
 import { thresholdOf } from '../model/database.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
@@ -21,7 +22,6 @@ import { countSignatures } from './collect-signatures.js';
 import type { SignedContent } from './collect-signatures.js';
 import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
-import type { Run } from '../run.js';
 import { requireApproval } from './policy.js';
 import { splitWaiting } from './waiting-signatures.js';
 
@@ -57,6 +57,8 @@ export interface StatusResult {
   readonly hint: string | null;
   /** Null if packsign cannot tell. */
   readonly coverage: Coverage | null;
+  /** How many files stay listed that are not here (`Absent`). */
+  readonly kept: number;
   /** Files that cannot be listed. */
   readonly warnings: readonly Warning[];
 }
@@ -122,6 +124,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     state: stateOf(found, { waiting, changes, now }),
     difference: changes.difference,
     coverage: changes.coverage,
+    kept: changes.kept,
     attention: needed,
     message: changes.refusal?.message ?? null,
     hint: changes.refusal?.hint ?? null,
@@ -144,12 +147,14 @@ interface PendingChanges {
   readonly coverage: Coverage | null;
   /** Why the changes cannot be made or published. */
   readonly refusal: PacksignError | null;
+  /** How many listed files are not here. */
+  readonly kept: number;
   readonly warnings: readonly Warning[];
 }
 
 /** Packsign cannot tell the changes, because of this. */
 function untold(refusal: PacksignError): PendingChanges {
-  return { isChanged: true, difference: null, coverage: null, refusal, warnings: [] };
+  return { isChanged: true, difference: null, coverage: null, refusal, kept: 0, warnings: [] };
 }
 
 async function findChanges(published: Published, options: InMemoryOptions): Promise<PendingChanges> {
@@ -163,7 +168,8 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
     isChanged: !unchanged,
     difference: unchanged ? null : difference,
     coverage,
-    refusal: await findRefusal(published, candidate, options.run),
+    refusal: await findRefusal(published, candidate, options),
+    kept: candidate.kept.size,
     warnings: inventory.warnings,
   };
 }
@@ -172,10 +178,11 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
 async function findRefusal(
   published: Published,
   { predecessor, database, damaged, inventory }: BuiltCandidate,
-  run: Run,
+  options: InMemoryOptions,
 ): Promise<PacksignError | null> {
   const before = predecessor?.database ?? null;
-  const reading = { run, allowRemoved: false, remember: false };
+  const absence = absenceRule(options.settings, options);
+  const reading = { run: options.run, absence, remember: false };
   const approval = { ...reading, database, damaged, predecessor: before, searchable: inventory };
   return (await orRefusal(() => requireApproval(published, approval))) ?? null;
 }

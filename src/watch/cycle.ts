@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { quietly } from '../disk/files.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError, fromSystem } from '../errors.js';
+import { absenceRule } from '../model/absence.js';
+import type { Absent, AbsenceRule } from '../model/absence.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { FileEntries } from '../model/file-entry.js';
@@ -14,7 +16,7 @@ import {
   UNSIGNED_NAME,
   signaturePath,
 } from '../model/layout.js';
-import { refreshDate, refuseMassRemoval } from '../model/policy.js';
+import { refreshDate } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { ownChecksums } from '../places/own-checksums.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
@@ -40,6 +42,8 @@ import {
   settingsHeld,
   signedNotice,
 } from './notices.js';
+import { trackRecentRemovals } from './recent-removals.js';
+import type { RecentRemovals } from './recent-removals.js';
 import type { Notice } from './notices.js';
 import type { DirectoryState } from './stability.js';
 import { EDITING_MS, nothingSaid, onceEach, sayUncovered, unsaid, unsaidOfFollowers } from './unsaid.js';
@@ -57,6 +61,8 @@ export interface CycleOptions extends SignAndPublishOptions {
   /** Reads the settings as they are now. Throws SETTINGS_INVALID, FILE_UNREADABLE. */
   readonly settings: () => Settings;
   readonly cache: CacheStore;
+  /** What the user typed about listed files that are not here; null leaves it to the settings. */
+  readonly absent: Absent | null;
 }
 
 export interface Cycles {
@@ -83,6 +89,8 @@ interface Memory extends Said {
   offered: { readonly settings: Settings; readonly signed: boolean } | null;
   /** The database that is signed here and waits for the signatures of others. */
   waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
+  /** What was withdrawn within an hour. */
+  readonly removals: RecentRemovals;
   /** Whether `SHA256SUMS` was packsign's own when the last cycle ended. */
   ownsChecksums: boolean;
 }
@@ -101,6 +109,7 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     ...{ last: null, seen: null, offered: null, waiting: null },
     accepted: options.settings(),
     ...nothingSaid(),
+    removals: trackRecentRemovals(() => options.run.clock().getTime()),
     ownsChecksums: false,
   };
   const run = { ...options.run, warn: onceEach(options.run.warn) };
@@ -165,6 +174,8 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   const isLost = before !== null && lacksSome(before, published);
   if (!isLost) memory.last = await readLast(before, published);
   const byOthers = before !== null && memory.last !== null && !isSameDatabase(memory.last, before);
+  if (before === null && memory.last !== null) memory.removals.start(memory.last.signed.database);
+  if (byOthers) memory.removals.forget();
   news.push(...considerSettings(context, { byOthers }), ...openNotices(state.longOpen));
   const candidate = await makeHolding(state, context, news);
   const again = sayUncovered(candidate, context, news) ? 'no' : 'soon';
@@ -193,7 +204,11 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
     news.push(signedNotice(candidate, { missing: waiting.missing, warnings }));
     return again;
   }
-  const outcome = await signAndPublish(published, candidate, { ...context, searchable: candidate.inventory });
+  const outcome = await signAndPublish(published, candidate, {
+    ...context,
+    searchable: candidate.inventory,
+    absence: absenceOf(context),
+  });
   news.push(signedNotice(candidate, await remember(outcome, { candidate, context, warnings })));
   return again;
 }
@@ -254,7 +269,10 @@ async function remember(
   const { database } = candidate;
   const { sha256, missing } = release;
   const signed = release.published ? await published.verified() : null;
-  if (signed !== null) memory.last = { published, signed };
+  if (signed !== null) {
+    if (memory.last !== null) memory.removals.published(memory.last.signed.database, signed.database);
+    memory.last = { published, signed };
+  }
   memory.waiting = signed === null ? { sha256, database, missing } : null;
   const ofFollowers = release.warnings.filter(({ code }) => /^(?:PAGE|CHECKSUMS)_/.test(code));
   warnings.push(...unsaidOfFollowers(ofFollowers, memory));
@@ -304,14 +322,20 @@ function considerSettings(
   return memory.offered.signed ? [] : [settingsHeld()];
 }
 
+/** The settings may change while it runs, and what the user typed does not. */
+function absenceOf({ memory, absent }: Context): AbsenceRule {
+  return absenceRule(memory.accepted, { absent, previous: null });
+}
+
 /** Makes the next database without the changes that a person has to approve, and adds notices about those. */
 async function makeHolding(state: Seen, context: Context, news: Notice[]): Promise<BuiltCandidate> {
-  const { directory, memory, allowRemoved } = context;
+  const { directory, memory } = context;
   const predecessor = await predecessorOf(memory.last);
   const makeWith = (settings: Settings, unattended: Unattended) =>
     makeCandidate(directory, predecessor, {
       ...context,
       ...{ settings, unattended, allowed: new Map<string, string>() },
+      absence: absenceOf(context),
       signing: context.signers.map(({ certificate }) => certificate),
     });
   const published = predecessor.signed?.database ?? null;
@@ -336,7 +360,7 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
     candidate = await makeWith(settings, { ...state, frozen: true });
   }
   news.push(...heldNotices(candidate.needsApproval));
-  if (!allowRemoved) refuseMassRemoval(published, candidate.database);
+  memory.removals.refuse(published, candidate.database, absenceOf(context));
   return candidate;
 }
 

@@ -299,7 +299,7 @@ describe('of a directory that is to be published', () => {
       stateFolder: place.path('dist/.packsign'),
     }),
     ...{ settings: {}, signing: () => Promise.resolve([]), allowed: new Map<string, string>() },
-    ...{ rehash: false, first: false, previous: null },
+    ...{ rehash: false, first: false, previous: null, absent: null },
   });
   const check = async () =>
     await build(place.path('dist'), { ...maker(), check: true, strict: false, release: null });

@@ -1,13 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FileEntry } from '../../src/model/file-entry.js';
-import type { Database } from '../../src/model/database.js';
-import {
-  isRefreshDue,
-  nextIssued,
-  refuseChangedBytes,
-  refuseMassRemoval,
-  refuseStaleBuild,
-} from '../../src/model/policy.js';
+import { isRefreshDue, nextIssued, refuseChangedBytes, refuseStaleBuild } from '../../src/model/policy.js';
 import { HASH_A, HASH_B, archive, databaseOf, date } from './databases.js';
 
 const code = (name: string) => expect.objectContaining({ code: name }) as Error;
@@ -61,40 +53,6 @@ describe('refuseChangedBytes', () => {
     }
     throw new Error('nothing was refused');
   }
-});
-
-describe('refuseMassRemoval', () => {
-  function many(count: number, more: Partial<FileEntry> = {}, from = 0): Database {
-    const entries = Array.from({ length: count }, (_, index) => [
-      `p${index + from}-${more.Version ?? '1.0'}.zip`,
-      archive(HASH_A, { Name: `p${index + from}`, ...more }),
-    ]);
-    return databaseOf(Object.fromEntries(entries) as Record<string, FileEntry>);
-  }
-
-  test.each([
-    [20, 10, false],
-    [19, 10, true],
-    [18, 9, false],
-    [10, 9, false],
-    [30, 16, true],
-    [1, 1, true],
-    [3, 3, true],
-  ])('of %i archives %i gone: %s', (of, gone, isRefused) => {
-    const run = () => refuseMassRemoval(many(of), many(of - gone, {}, gone));
-    if (isRefused) expect(run).toThrow(code('MASS_REMOVAL'));
-    else expect(run).not.toThrow();
-  });
-
-  test('files whose package goes on do not count as removed', () => {
-    expect(() => refuseMassRemoval(many(20), many(20, { Version: '2.0' }))).not.toThrow();
-    expect(() => refuseMassRemoval(many(20), many(9, { Version: '2.0' }))).toThrow(code('MASS_REMOVAL'));
-  });
-
-  test('a first database removes nothing', () => {
-    expect(() => refuseMassRemoval(null, databaseOf({}))).not.toThrow();
-    expect(() => refuseMassRemoval(databaseOf({}), databaseOf({}))).not.toThrow();
-  });
 });
 
 describe('refuseStaleBuild', () => {

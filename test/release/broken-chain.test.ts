@@ -67,7 +67,7 @@ describe('a directory of files that change by design', () => {
     for (let number = 0; number < 12; number += 1) place.remove(`dist/n-${number}.0.tar.gz`);
     place.remove('dist/demo-1.0.tar.gz');
     place.write('dist/q-1.0.tar.gz', sdist('q', '1.0'));
-    await place.packsign(['build', 'dist', ...MUTABLE], { env: epoch('2026-10-02') });
+    await place.packsign(['build', 'dist', ...MUTABLE, '--absent', 'withdraw'], { env: epoch('2026-10-02') });
     expect(codeOf(await run(['sign', ...MUTABLE], '2026-10-02'))).toBe('MASS_REMOVAL');
   });
 

@@ -471,7 +471,8 @@ describe('refusals of build', () => {
     elsewhere.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
     const previous = place.path('dist/packages.plist');
     const args = [...RELEASE, '--database-url', 'https://example.org/packages.plist', '--previous', previous];
-    const answer = await elsewhere.json(args);
+    expect(codeOf(await elsewhere.json(args))).toBe('MASS_REMOVAL');
+    const answer = await elsewhere.json([...args, '--absent', 'withdraw']);
     expect(answer).toMatchObject({
       status: 0,
       value: { withdrawn: ['dist/demo-1.0.tar.gz', 'dist/npm/left-pad-1.3.0.tgz'] },

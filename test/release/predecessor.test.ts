@@ -29,7 +29,7 @@ beforeEach(async () => {
   machine.write('dist/demo-1.0.tar.gz', DEMO);
 });
 
-const BUILD = ['build', 'dist', '--allow-removed'];
+const BUILD = ['build', 'dist', '--absent', 'withdraw'];
 
 function previous(more: readonly string[] = []): string[] {
   return [...BUILD, '--database-url', site.url, '--previous', site.url, ...more];
@@ -115,8 +115,8 @@ test('keeps the keys of the other signers in keys.asc, and no others', async () 
 
 test('sign continues it too, after a build that left a waiting database', async () => {
   expect((await answer(machine, previous(['--signers', fingerprint(known.ann)]))).status).toBe(0);
-  await expectRefusal('STALE_BUILD', ['sign', 'dist', '--key', 'ann.asc', '--allow-removed']);
-  const sign = ['sign', 'dist', '--key', 'ann.asc', '--allow-removed', '--previous', site.url];
+  await expectRefusal('STALE_BUILD', ['sign', 'dist', '--key', 'ann.asc', '--absent', 'withdraw']);
+  const sign = ['sign', 'dist', '--key', 'ann.asc', '--absent', 'withdraw', '--previous', site.url];
   expect(await answer(machine, sign)).toMatchObject({ status: 0, value: { published: true } });
   expect(next().Packsign.Previous).toBe(sha256(place.read('dist/packages.plist')));
 });

@@ -152,7 +152,7 @@ async function outcome(
 ): Promise<object> {
   const stateFolder = join(directory, '.packsign');
   const release = {
-    ...{ deterministic: true, allowRemoved: true },
+    ...{ deterministic: true },
     signers: () => Promise.resolve(signers),
   };
   let said: unknown;
@@ -163,7 +163,7 @@ async function outcome(
       released: _3,
       ...result
     }: BuildResult = await build(directory, {
-      ...{ rehash, check: how === 'check', strict: false, first: false, previous: null },
+      ...{ rehash, check: how === 'check', strict: false, first: false, previous: null, absent: 'withdraw' },
       settings: loadSettings(directory),
       run: { ...makeRun({ clock: () => new Date(Date.now() + (isLate ? 5000 : 0)), stateFolder }), now },
       signing: () => Promise.resolve(signers.map(({ certificate }) => certificate)),

@@ -294,41 +294,47 @@ describe('T14, MASS_REMOVAL: an emptied directory is not a release', () => {
     for (let index = 0; index < count; index += 1) place.remove(`dist/pack${index}-1.0.tar.gz`);
   }
 
-  test('refuses if ten files and more than half are gone', async () => {
-    await start(19);
-    withdraw(10);
+  test('refuses if more than half of the files are gone, and says the three ways out', async () => {
+    await start(3);
+    withdraw(2);
+    place.write('dist/pack0-2.0.tar.gz', sdist('pack0', '2.0'));
     expect(await refusal(RELEASE)).toEqual(['MASS_REMOVAL', 1]);
-    await succeed(['build', 'dist']);
+    expect(await refusal(['build', 'dist', '--check'])).toEqual(['MASS_REMOVAL', 1]);
+    expect(await refusal(['build', 'dist'])).toEqual(['MASS_REMOVAL', 1]);
+    await succeed(['build', 'dist', '--absent', 'withdraw']);
     expect(await refusal(SIGN)).toEqual(['MASS_REMOVAL', 1]);
     expect(transcript(await place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
-      ! packsign: error: 10 of 19 published files are gone
-      ! packsign: hint: put them back, or withdraw them all with --allow-removed
+      ! packsign: error: 2 of 3 published files are not here:
+      !   pack0-1.0.tar.gz
+      !   pack1-1.0.tar.gz
+      ! packsign: hint: put the files back; or keep their entries, if the files are only not on this machine: packsign build dist --absent keep; or take them off the list: packsign build dist --absent withdraw
       [1]"
     `);
-    await succeed([...SIGN, '--allow-removed']);
+    await succeed([...SIGN, '--absent', 'withdraw']);
   });
 
-  test('allows nine files, or half, to go', async () => {
-    await start(20);
-    withdraw(10);
+  test('allows half to go, and one of one whose place another takes', async () => {
+    await start(4);
+    withdraw(2);
+    await succeed(RELEASE);
+    place.remove('dist/pack2-1.0.tar.gz');
+    await succeed(RELEASE);
+    place.remove('dist/pack3-1.0.tar.gz');
+    place.write('dist/pack0-2.0.tar.gz', sdist('pack0', '2.0'));
     await succeed(RELEASE);
   });
 
-  test('allows new versions in their place', async () => {
-    await start(12);
-    withdraw(12);
-    for (let index = 0; index < 12; index += 1) {
-      place.write(`dist/pack${index}-2.0.tar.gz`, sdist(`pack${index}`, '2.0'));
-    }
-    await succeed(RELEASE);
-  });
-
-  test('refuses if the last file is gone', async () => {
+  test('refuses if the last file is gone, unless that is typed', async () => {
     await succeed(RELEASE);
     place.remove('dist/demo-1.0.tar.gz');
-    expect((await place.json(RELEASE)).status).not.toBe(0);
-    expect(published().Files.size).toBe(1);
+    expect(await refusal(RELEASE)).toEqual(['MASS_REMOVAL', 1]);
+    place.write('dist/packsign.json', '{"Absent": "withdraw"}');
+    expect(await refusal(RELEASE)).toEqual(['MASS_REMOVAL', 1]);
+    await succeed([...RELEASE, '--absent', 'withdraw']);
+    expect(decodeDatabase(place.read('dist/packages.plist')).Files.size).toBe(0);
+    expect(await refusal(RELEASE)).toEqual(['NOTHING_TO_LIST', 2]);
+    await succeed([...RELEASE, '--absent', 'withdraw']);
   });
 });
 
@@ -351,7 +357,7 @@ describe('FILE_DIFFERS: files must match the waiting database', () => {
       "$ packsign sign dist --key ann.asc
       ! packsign: error: files differ from dist/packages.unsigned.plist:
       !   demo-1.0.tar.gz has other bytes: sha256 is <sha256>
-      ! packsign: hint: build again and look at what changed: packsign build dist, packsign diff dist
+      ! packsign: hint: build again and look at what changed: packsign build dist, packsign diff dist; if files are only not on this machine, sign with --absent keep
       [1]"
     `);
   });

@@ -200,7 +200,7 @@ test(
   async () => {
     const { place } = await watchedPlace();
     for (const { path, bytes } of releases().slice(0, 80)) drop(place, `dist/${path}`, bytes);
-    const watching = startWatch(place, ['--key', 'key.asc', '--settle', '500ms', '--allow-removed']);
+    const watching = startWatch(place, ['--key', 'key.asc', '--settle', '500ms', '--absent', 'withdraw']);
     await watching.until({ event: 'ready' });
 
     let isOver = false;

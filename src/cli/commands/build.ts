@@ -6,6 +6,7 @@ import {
   ALLOW_DAMAGED_OPTION,
   PREVIOUS_OPTION,
   REHASH_OPTION,
+  absentOf,
   flag,
   isSet,
   keysOf,
@@ -119,7 +120,6 @@ export function publishingOptions(
 ): Omit<SignAndPublishOptions, 'signers' | 'run'> {
   return {
     deterministic: isSet(values, 'deterministic'),
-    allowRemoved: isSet(values, 'allow-removed'),
     allowSecrets: listOf(values, 'allow-secret'),
     page: settings.Page === true,
     checksums: settings.Checksums === true,
@@ -144,6 +144,7 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
     rehash: isSet(values, 'rehash'),
     first: isSet(values, 'first'),
     previous: textOf(values, 'previous'),
+    absent: absentOf(values),
   };
 }
 

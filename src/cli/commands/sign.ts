@@ -4,6 +4,7 @@ import {
   ALLOW_DAMAGED_OPTION,
   PREVIOUS_OPTION,
   REHASH_OPTION,
+  absentOf,
   flag,
   isSet,
   listOf,
@@ -45,6 +46,7 @@ export const signCommand: Command = {
       withoutFiles: isSet(values, 'without-files'),
       coSign,
       previous: textOf(values, 'previous'),
+      absent: absentOf(values),
     });
     return reportSign(result, { directory: place.directory, coSign, verbose: isSet(values, 'verbose') });
   },

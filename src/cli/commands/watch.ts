@@ -1,6 +1,16 @@
 import { serve, watch } from '../../index.js';
 import type { Command } from '../command.js';
-import { flag, isSet, placeOf, portOf, single, withDirectory, withKeys, withSettings } from '../options.js';
+import {
+  absentOf,
+  flag,
+  isSet,
+  placeOf,
+  portOf,
+  single,
+  withDirectory,
+  withKeys,
+  withSettings,
+} from '../options.js';
 import { reportEvent, statusAfter } from '../report-status.js';
 import { warningLines } from '../report.js';
 import { runOf } from '../run.js';
@@ -42,6 +52,7 @@ export const watchCommand: Command = {
         warn: (warning) => tell(...warningLines([warning])),
       },
       settings: () => placeOf(values, { isAwaited: true }).settings,
+      absent: absentOf(values),
       poll: isSet(values, 'poll'),
       once,
       onFallback: (reason) => {
