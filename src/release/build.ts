@@ -8,6 +8,7 @@ import { absenceRule } from '../model/absence.js';
 import type { Database } from '../model/database.js';
 import { NO_DIFFERENCE } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
+import type { Warning } from '../model/finding.js';
 import { CHECKSUMS_NAME, DATABASE_NAME, SETTINGS_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { once } from '../model/once.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
