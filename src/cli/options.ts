@@ -33,6 +33,10 @@ const SETTING_OPTIONS = {
     key: 'Absent',
     option: single('listed files that are not here: ask before most of them go, withdraw, or keep'),
   },
+  inspect: {
+    key: 'Inspect',
+    option: single('how far new files are looked through for damage: whole, ends'),
+  },
   include: { key: 'Include', option: repeated('glob of files to list, whatever their names are') },
   mutable: {
     key: 'Mutable',

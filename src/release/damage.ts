@@ -6,7 +6,7 @@ import { once } from '../model/once.js';
 import type { Run } from '../run.js';
 import { typedPath } from './typed-path.js';
 
-/** What looking through the new files of a directory found (docs/FORMAT.md §9, threat T39). */
+/** What looking through the new files of a directory found (docs/FORMAT.md §5, threat T39). */
 export interface Damage {
   /** Path → what is wrong with the file, in byte order of the paths. */
   readonly damaged: ReadonlyMap<string, string>;

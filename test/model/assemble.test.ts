@@ -133,7 +133,7 @@ describe('names', () => {
       Version: '1.0',
       Flavor: 'installer',
     });
-    expect(codes(warnings)).toEqual(['NO_METADATA']);
+    expect(warnings).toEqual([]);
   });
 
   test('NAME_MISMATCH, unless the maintainer names the archive', () => {
@@ -152,10 +152,25 @@ describe('names', () => {
     const { database, warnings } = assembled([file]);
     const { SHA256, Size, Since } = database.Files.get('latest.zip') ?? {};
     expect(database.Files).toEqual(new Map([['latest.zip', { Size, SHA256, Since }]]));
-    expect([codes(warnings), database.Packages, SHA256]).toEqual([['NO_METADATA'], [], file.sha256]);
+    expect([warnings, database.Packages, SHA256]).toEqual([[], [], file.sha256]);
     const named = assembled([file], overriding({ 'latest.zip': { Name: 'demo', Version: '3' } }));
     expect([named.warnings, named.database.Files.get('latest.zip')?.Version]).toEqual([[], '3']);
     expect(named.database.Packages).toMatchObject([{ Name: 'demo', Version: '3', Flavor: 'installer' }]);
+  });
+
+  test('NO_METADATA: a package that always says what it is does not, and neither does its name', () => {
+    const of = (path: string, settings = {}) =>
+      codes(assembled([observed(path, { metadata: null })], settings).warnings);
+    expect(['latest.deb', 'latest.whl', 'x.gem'].map((path) => of(path))).toEqual([
+      ['NO_METADATA'],
+      ['NO_METADATA'],
+      ['NO_METADATA'],
+    ]);
+    for (const path of ['latest.tar.gz', 'latest.jar', 'latest.exe', 'x-1.0-py3-none-any.whl']) {
+      expect([path, of(path)]).toEqual([path, []]);
+    }
+    const named = overriding({ 'latest.deb': { Name: 'x', Version: '1' } });
+    expect(of('latest.deb', named)).toEqual([]);
   });
 
   test('are not asked of files that are no archives', () => {
@@ -230,9 +245,9 @@ describe('overrides', () => {
   });
 
   test('UNUSED_OVERRIDE: a file without name and version is in no entry that they could change', () => {
-    const settings = overriding({ 'lantern.deb': { Description: 'x' } });
-    const { warnings, database } = assembled([observed('lantern.deb', { metadata: null })], settings);
-    expect(warnings).toMatchObject([{ code: 'UNUSED_OVERRIDE', path: 'lantern.deb' }]);
+    const settings = overriding({ 'lantern.zip': { Description: 'x' } });
+    const { warnings, database } = assembled([observed('lantern.zip', { metadata: null })], settings);
+    expect(warnings).toMatchObject([{ code: 'UNUSED_OVERRIDE', path: 'lantern.zip' }]);
     expect(database.Packages).toEqual([]);
   });
 

@@ -125,14 +125,14 @@ describe('build', () => {
 
   test('--json has every key, with paths joined to the directory as typed', async () => {
     await release();
-    place.write('dist/b-1.0.zip', 'x');
-    place.write('dist/a-1.0.zip', 'x');
+    for (const name of ['a', 'b'])
+      place.write(`dist/${name}-1.0.tar.gz`, sdist(name, '1.0').subarray(0, 500));
     place.remove('dist/npm');
     const { value, status } = await place.json(['build', 'dist']);
     expect(status).toBe(0);
     expect(Object.keys(value)).toEqual(
       expect.arrayContaining(
-        'database sha256 issued packages files bytes hashed cached added withdrawn changed uncovered companions warnings signed unchanged'.split(
+        'database sha256 issued packages files bytes hashed cached added withdrawn changed uncovered companions unseen warnings signed unchanged'.split(
           ' ',
         ),
       ),
@@ -143,14 +143,14 @@ describe('build', () => {
       issued: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string,
       packages: 3,
       files: 3,
-      added: ['dist/a-1.0.zip', 'dist/b-1.0.zip'],
+      added: ['dist/a-1.0.tar.gz', 'dist/b-1.0.tar.gz'],
       withdrawn: ['dist/npm/left-pad-1.3.0.tgz'],
       changed: [],
       signed: false,
       unchanged: false,
     });
     const codes = (value['warnings'] as { code: string; path: string }[]).map(({ code }) => code);
-    expect(codes).toEqual(['NO_METADATA', 'NO_METADATA']);
+    expect(codes).toEqual(['DAMAGED', 'DAMAGED']);
   });
 
   test('--quiet prints nothing but the object of --json', async () => {
@@ -163,36 +163,40 @@ describe('build', () => {
   });
 
   test('prints warnings on stderr and goes on', async () => {
-    place.write('dist/junk-1.0.zip', 'x');
+    place.write('dist/junk-1.0.tar.gz', sdist('junk', '1.0').subarray(0, 400));
     place.write('dist/nothing.tar.gz', sdist('nothing', '1.0').subarray(0, 40));
     place.write('dist/x-$(id)-1.0.tar.gz', 'x');
     place.write('dist/demo-2.0.tar.gz', sdist('other', '2.0'));
     place.write('dist/twin/demo-1.0.tar.gz', sdist('demo', '1.0', 'y = 1\n'));
     symlinkSync('demo-1.0.tar.gz', place.path('dist/link-1.0.tar.gz'));
-    expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
-      "$ packsign build dist --key ann.asc
-      6 files, 5 packages, 11 kB (<n> hashed, <n> known)
+    expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign build dist
+      6 files, 5 packages, 12 kB (<n> hashed, <n> known)
         + demo-1.0.tar.gz
         + demo-2.0.tar.gz
-        + junk-1.0.zip
+        + junk-1.0.tar.gz
         + nothing.tar.gz
         + npm/left-pad-1.3.0.tgz
         + twin/demo-1.0.tar.gz
-      signed and published dist/packages.plist, fresh until <date>
-        by <fingerprint in groups>
-      wrote dist/keys.asc, which from now on tells people to trust
-        <fingerprint in groups>  Ann <ann@example.org>
-      publish this fingerprint in a second place, where people can compare it
+      wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
+        packsign sign dist --key FILE
+      ! packsign: warning: the database names no maintainer; set "Maintainer" in packsign.json (NO_MAINTAINER)
       ! packsign: warning: demo-2.0.tar.gz: its metadata says other 2.0, its file name demo 2.0; give it "Name" and "Version" in packsign.json (NAME_MISMATCH)
-      ! packsign: warning: junk-1.0.zip: named after its file: not an archive of a known kind (NO_METADATA)
-      ! packsign: warning: nothing.tar.gz: listed without name and version: the archive cannot be read: unexpected end of file (NO_METADATA)
+      ! packsign: warning: 2 files: damaged: ends early: the rest of the gzip data is missing (DAMAGED): junk-1.0.tar.gz, nothing.tar.gz
       ! packsign: warning: link-1.0.tar.gz: a symbolic link: left out (NOT_REGULAR)
       ! packsign: warning: twin/demo-1.0.tar.gz: is demo 1.0 (source), and so is demo-1.0.tar.gz; both are listed (DUPLICATE_PACKAGE)
       ! packsign: warning: x-$(id)-1.0.tar.gz: left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _ (UNSAFE_NAME)
       ! packsign: 2 files here are not covered: link-1.0.tar.gz, x-$(id)-1.0.tar.gz; "Include" in packsign.json lists files of other kinds, "Exclude" leaves files out
       [0]"
     `);
-    expect((await place.json(['verify', 'dist'])).value).toMatchObject({ status: 'authentic' });
+    expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
+      "$ packsign build dist --key ann.asc
+      ! packsign: error: 2 files are damaged, and nothing was published:
+      !   junk-1.0.tar.gz: ends early: the rest of the gzip data is missing
+      !   nothing.tar.gz: ends early: the rest of the gzip data is missing
+      ! packsign: hint: upload them again; if it has to be so: --allow-damaged junk-1.0.tar.gz
+      [1]"
+    `);
   });
 
   test('escapes a name that would move the cursor', async () => {
@@ -410,17 +414,17 @@ describe('refusals of build', () => {
   });
 
   test('WARNINGS: --strict writes nothing', async () => {
-    place.write('dist/junk-1.0.zip', 'x');
+    place.write('dist/junk-1.0.tar.gz', sdist('junk', '1.0').subarray(0, 400));
     expect(await refusal(['build', 'dist', '--strict', '--maintainer', 'Ann'])).toEqual(['WARNINGS', 1]);
     expect(await refusal([...RELEASE, '--strict'])).toEqual(['WARNINGS', 1]);
     expect(transcript(await place.packsign([...RELEASE, '--strict']))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc --strict
       ! packsign: error: nothing was written, because --strict accepts none of these:
-      !   junk-1.0.zip: named after its file: not an archive of a known kind (NO_METADATA)
+      !   junk-1.0.tar.gz: damaged: ends early: the rest of the gzip data is missing (DAMAGED)
       ! packsign: hint: fix them, or leave out --strict
       [1]"
     `);
-    place.remove('dist/junk-1.0.zip');
+    place.remove('dist/junk-1.0.tar.gz');
     expect((await place.packsign([...RELEASE, '--strict'])).status).toBe(0);
   });
 
