@@ -8,3 +8,9 @@ export function decodeText(bytes: Buffer): string {
     return latin1;
   }
 }
+
+/** Decodes a whole file, which may begin with a byte-order mark, also one of UTF-16. */
+export function decodeDocument(bytes: Buffer): string {
+  const text = bytes.toString('hex', 0, 2) === 'fffe' ? bytes.toString('utf16le') : decodeText(bytes);
+  return text.replace(/^\ufeff/, '');
+}

@@ -226,9 +226,30 @@ describe('metadata of an npm package', () => {
       expect(await read('x.tar.gz', gzipSync(bytes))).toBe('npm @scope/demo 1.0.0');
       expect(await read('x.tar', bytes)).toBe('npm @scope/demo 1.0.0');
     }
-    expect(await read('x.tar.gz', gzipSync(tar({ path: 'a/package.json', text: '{' }, other)))).toBe(
-      'npm z 9',
+    const broken = { path: 'package/package.json', text: '{' };
+    expect(await read('x.tar.gz', gzipSync(tar(broken, packageJson)))).toBe('npm @scope/demo 1.0.0');
+  });
+
+  it('is that of a folder called package, and of no other: sources of other programs have one too', async () => {
+    for (const path of [
+      'lantern-1.2.0/package.json',
+      'package.json',
+      'a/package/package.json',
+      'packages/package.json',
+    ]) {
+      const bytes = tar({ path, text: PACKAGE_JSON });
+      for (const name of ['lantern-1.2.0.tar.gz', 'lantern-1.2.0.tgz', 'demo-1.0.0.tgz']) {
+        expect(await read(name, gzipSync(bytes))).toBe('absent');
+      }
+      expect(await read('lantern-1.2.0.zip', zip({ path, text: PACKAGE_JSON }))).toBe('absent');
+    }
+    const text = '{"name":"demo","version":"1.0.0","private":true}';
+    expect(await read('demo-1.0.0.tgz', gzipSync(tar({ path: 'package/package.json', text })))).toBe(
+      'absent',
     );
+    expect(
+      await read('demo-1.0.0.tgz', gzipSync(tar({ path: './package/package.json', text: PACKAGE_JSON }))),
+    ).toBe('npm @scope/demo 1.0.0');
   });
 
   it('T16: treats `__proto__` like any other key', async () => {
@@ -243,12 +264,12 @@ describe('metadata of a zip', () => {
     const all = zip(
       { path: 'demo-1.0.dist-info/METADATA', text: PKG_INFO },
       { path: 'EGG-INFO/PKG-INFO', text: PKG_INFO.replace('demo', 'egg') },
-      { path: 'top/package.json', text: PACKAGE_JSON },
+      { path: 'package/package.json', text: PACKAGE_JSON },
     );
     expect(await read('demo-1.0-py3-none-any.whl', all)).toBe('wheel demo 1.0');
     expect(await read('demo-1.0-py3.EGG', all)).toBe('egg egg 1.0');
     expect(await read('demo-1.0.zip', all)).toBe('sdist egg 1.0');
-    expect(await read('demo-1.0.zip', zip({ path: 'top/package.json', text: PACKAGE_JSON }))).toBe(
+    expect(await read('demo-1.0.zip', zip({ path: 'package/package.json', text: PACKAGE_JSON }))).toBe(
       'npm @scope/demo 1.0.0',
     );
     expect(await read('demo-1.0.zip', zip({ path: 'a/b/PKG-INFO', text: PKG_INFO }))).toBe('absent');

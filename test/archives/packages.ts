@@ -32,7 +32,9 @@ export function tar(...members: readonly Member[]): Buffer {
 }
 
 export interface ZipMember extends Member {
+  /** The contents as they are in the file, deflated, or stored. */
   readonly bytes?: Buffer;
+  readonly stored?: Buffer;
   readonly mode?: number;
   readonly claimedSize?: number;
 }
@@ -45,13 +47,14 @@ export function zip(...members: readonly ZipMember[]): Buffer {
     path,
     text = '',
     mode = 0o100644,
-    bytes = deflateRawSync(text),
+    stored,
+    bytes = stored ?? deflateRawSync(text),
     claimedSize = text.length,
   } of members) {
     const name = Buffer.from(path);
     const fields = Buffer.alloc(26);
     fields.writeUInt16LE(20, 0);
-    fields.writeUInt16LE(8, 4);
+    fields.writeUInt16LE(stored === undefined ? 8 : 0, 4);
     fields.writeUInt32LE(bytes.length, 14);
     fields.writeUInt32LE(claimedSize, 18);
     fields.writeUInt16LE(name.length, 22);
