@@ -6,9 +6,18 @@ import { MEMBER_COUNT_LIMIT, MEMBER_LIMIT_BYTES, READ_LIMIT_BYTES } from './tar.
 
 const WINDOW_BYTES = 64 * 1024;
 
+/** Where a member's bytes lie in the file. */
+export interface ZipPlace {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** The members of one kind: how many there are, and the first of them. */
 export interface ZipMatch {
   readonly count: number;
+  readonly path: string;
+  /** Where the contents of the first member are. Rejects if they are compressed or encrypted. */
+  readonly place: () => Promise<ZipPlace>;
   /** Reads the first `MEMBER_LIMIT_BYTES` of the first member's contents. */
   readonly read: () => Promise<Uint8Array>;
 }
@@ -17,7 +26,7 @@ export interface ZipMatch {
  * Finds members that are regular files in the whole central directory of a zip. `kindOf` gives the kind of a path, or
  * null. Throws if the zip is damaged or exceeds the limits of docs/FORMAT.md §9. The file stays open.
  */
-export async function findInZip<Kind extends string>(
+export async function findInZip<Kind>(
   file: OpenFile,
   kindOf: (path: string) => Kind | null,
 ): Promise<ReadonlyMap<Kind, ZipMatch>> {
@@ -30,24 +39,34 @@ export async function findInZip<Kind extends string>(
   if (zip.entryCount > MEMBER_COUNT_LIMIT) throw new Error('it has too many members');
   const matches = new Map<Kind, ZipMatch>();
   for await (const entry of zip.eachEntry()) {
-    const kind = kindOf(entry.fileNameRaw.toString('utf8'));
+    const path = entry.fileNameRaw.toString('utf8');
+    const kind = kindOf(path);
     if (kind === null || !isRegular(entry)) continue;
     const first = matches.get(kind);
-    matches.set(kind, {
-      count: (first?.count ?? 0) + 1,
-      read: first?.read ?? (() => readEntry(file, zip, entry)),
-    });
+    const place = () => placeStored(zip, entry);
+    const match = first ?? { count: 0, path, place, read: () => readEntry(file, zip, entry) };
+    matches.set(kind, { ...match, count: match.count + 1 });
   }
   return matches;
 }
 
-async function readEntry(file: OpenFile, zip: ZipFile, entry: Entry): Promise<Uint8Array> {
+async function placeStored(zip: ZipFile, entry: Entry): Promise<ZipPlace> {
+  if (entry.compressionMethod !== 0) throw new Error('its metadata is compressed twice');
+  return placeOf(zip, entry);
+}
+
+async function placeOf(zip: ZipFile, entry: Entry): Promise<ZipPlace> {
   if (entry.isEncrypted()) throw new Error('its metadata is encrypted');
+  const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+  return { start, end: start + entry.compressedSize };
+}
+
+async function readEntry(file: OpenFile, zip: ZipFile, entry: Entry): Promise<Uint8Array> {
+  const { start, end } = await placeOf(zip, entry);
   if (entry.compressionMethod !== 0 && entry.compressionMethod !== 8) {
     throw new Error('its metadata has an unknown compression');
   }
-  const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
-  const stored = fileChunks(file, fileDataStart, fileDataStart + entry.compressedSize);
+  const stored = fileChunks(file, start, end);
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   // Do not trust the unpacked size in the directory.
