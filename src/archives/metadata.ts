@@ -1,4 +1,5 @@
 import type { Metadata } from '../model/metadata.js';
+import { decodeText } from './decode-text.js';
 import { isPlainWord, oneLine } from '../model/text.js';
 
 /** Longest summary of a package, in code points (docs/FORMAT.md §4). */
@@ -85,7 +86,7 @@ function firstValue(headers: Headers, header: RegExp): string | null {
 /** The value at the end of a match, read from the bytes again: a substring would keep the whole text in memory. */
 function valueOf({ bytes }: Headers, { index, 0: header, 1: value = '' }: RegExpExecArray): string {
   const end = index + header.length;
-  return decodeValue(bytes.subarray(end - value.length, end)).trim();
+  return decodeText(bytes.subarray(end - value.length, end)).trim();
 }
 
 /** `Project-URL: Homepage, https://example.org`. Compares the label without case, blanks and punctuation. */
@@ -111,17 +112,6 @@ function hasUser(address: string): boolean {
   if (!address.includes('@')) return false;
   const { username, password } = new URL(address);
   return username !== '' || password !== '';
-}
-
-/** Decodes bytes as UTF-8 if they are valid, or else as Latin-1. */
-function decodeValue(bytes: Buffer): string {
-  const latin1 = bytes.toString('latin1');
-  if (!/[\u0080-\u00ff]/.test(latin1)) return latin1;
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return latin1;
-  }
 }
 
 function parseJson(text: string): unknown {

@@ -19,6 +19,7 @@ import type { TestContext } from 'vitest';
 import { readMetadata, readMetadataFromHead } from '../../src/archives/member.js';
 import type { MetadataReading } from '../../src/model/metadata.js';
 import { hasTool, needTools } from '../tools.js';
+import { tar, zip } from './packages.js';
 
 const MIB = 1024 * 1024;
 const folder = mkdtempSync(join(tmpdir(), 'packsign-member-'));
@@ -71,73 +72,6 @@ async function read(name: string, bytes: Buffer): Promise<string> {
 function brief(reading: MetadataReading): string {
   if (reading.kind === 'absent') return 'absent';
   return `${reading.metadata.kind} ${reading.metadata.name} ${reading.metadata.version}`;
-}
-
-interface Member {
-  readonly path: string;
-  readonly text?: string;
-  readonly type?: string;
-}
-
-function tar(...members: readonly Member[]): Buffer {
-  const blocks = members.flatMap(({ path, text = '', type = '0' }) => {
-    const bytes = Buffer.from(text);
-    const block = Buffer.alloc(512);
-    block.write(path, 0);
-    block.write(bytes.length.toString(8).padStart(11, '0'), 124);
-    block.write(`        ${type}`, 148);
-    block.write('ustar\x0000', 257, 'latin1');
-    block.write(
-      `${block
-        .reduce((sum, byte) => sum + byte, 0)
-        .toString(8)
-        .padStart(6, '0')}\0 `,
-      148,
-      'latin1',
-    );
-    return [block, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
-  });
-  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
-}
-
-interface ZipMember extends Member {
-  readonly bytes?: Buffer;
-  readonly mode?: number;
-  readonly claimedSize?: number;
-}
-
-function zip(...members: readonly ZipMember[]): Buffer {
-  const pieces: Buffer[] = [];
-  const directory: Buffer[] = [];
-  let offset = 0;
-  for (const {
-    path,
-    text = '',
-    mode = 0o100644,
-    bytes = deflateRawSync(text),
-    claimedSize = text.length,
-  } of members) {
-    const name = Buffer.from(path);
-    const fields = Buffer.alloc(26);
-    fields.writeUInt16LE(20, 0);
-    fields.writeUInt16LE(8, 4);
-    fields.writeUInt32LE(bytes.length, 14);
-    fields.writeUInt32LE(claimedSize, 18);
-    fields.writeUInt16LE(name.length, 22);
-    const tail = Buffer.alloc(14);
-    tail.writeUInt32LE((mode << 16) >>> 0, 6);
-    tail.writeUInt32LE(offset, 10);
-    directory.push(Buffer.from('PK\x01\x02\x14\x03', 'latin1'), fields, tail, name);
-    pieces.push(Buffer.from('PK\x03\x04', 'latin1'), fields, name, bytes);
-    offset += 30 + name.length + bytes.length;
-  }
-  const end = Buffer.alloc(22);
-  end.write('PK\x05\x06', 'latin1');
-  end.writeUInt16LE(members.length & 0xffff, 8);
-  end.writeUInt16LE(members.length & 0xffff, 10);
-  end.writeUInt32LE(Buffer.concat(directory).length, 12);
-  end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...pieces, ...directory, end]);
 }
 
 const PKG_INFO = 'Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nSummary: s\n';
