@@ -1,9 +1,11 @@
 import { readSync } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
 import { bunzip2 } from './bzip2.js';
+import { unxz } from './xz.js';
+import { unzstd } from './zstd.js';
+import { damage, unseen } from './fault.js';
 import { checkPadding, gzipFault } from './gzip.js';
 
 /** A file that is open for reading, and stays open. */
@@ -17,13 +19,6 @@ export type Compression = 'deflate' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
 const CHUNK_BYTES = 64 * 1024;
 /** More than a stream and the decoder behind it read ahead. */
 const AHEAD_CHUNKS = 8;
-/** How much one piece of input may unpack to at once. */
-const BURST_BYTES = 64 * 1024 * 1024;
-/** The largest window that `zstd` itself accepts by default. */
-const ZSTD_WINDOW_BYTES = 128 * 1024 * 1024;
-/** fzstd moves its whole window for each block: limit the sum. */
-const ZSTD_MOVED_BYTES = 16 * 1024 * 1024 * 1024;
-
 /** The bytes of a part of a file, in pieces; each piece is its own buffer. */
 export function* fileChunks(file: OpenFile, start: number, end: number): Generator<Buffer> {
   for (let at = start; at < Math.min(end, file.size);) {
@@ -49,7 +44,7 @@ export function decompress(
     case 'gzip':
       return gunzip(chunks);
     case 'bzip2':
-      return bunzip2(chunks);
+      return unbzip2(chunks);
     case 'xz':
       return unxz(chunks);
     case 'zstd':
@@ -63,6 +58,28 @@ async function* throughStream(decoder: Duplex, chunks: Iterable<Buffer>): AsyncG
   // A failure of either destroys the decoder, and the reader of the decoder gets the error.
   pipeline(source, decoder, () => undefined);
   yield* decoder as AsyncIterable<Uint8Array>;
+}
+
+function* unbzip2(chunks: Iterable<Buffer>): Generator<Uint8Array> {
+  try {
+    yield* bunzip2(chunks);
+  } catch (error) {
+    throw bzip2Fault(error);
+  }
+}
+
+/** What an error of the decoder says about a bzip2 file. */
+function bzip2Fault(error: unknown): unknown {
+  if (!(error instanceof Error) || !error.message.startsWith('bzip2: ')) return error;
+  if (error.message.endsWith('cut short')) return damage('ends early: the rest of the bzip2 data is missing');
+  if (error.message.endsWith('checksum')) return damage('its contents do not match their checksum');
+  if (error.message.endsWith('no stream where one should begin')) {
+    return damage('has other data after the end of the bzip2 data');
+  }
+  // Written by bzip2 before 1.0 alone.
+  if (error.message.endsWith('randomised block'))
+    return unseen('is a kind of bzip2 that packsign does not know');
+  return damage('its bzip2 data is damaged');
 }
 
 /** Checks what follows the end as well, which zlib passes over. */
@@ -88,127 +105,4 @@ async function* gunzip(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
   } finally {
     iterator.return?.();
   }
-}
-
-async function* unxz(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
-  const { default: xz } = await import('xz-decompress');
-  const pieces = chunks[Symbol.iterator]();
-  const source = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      const piece = pieces.next();
-      if (piece.done === true) controller.close();
-      else controller.enqueue(piece.value);
-    },
-    cancel() {
-      pieces.return?.();
-    },
-  });
-  const reader = new xz.XzReadableStream(source).getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    // Its streams wait for each other, so one that is not cancelled would block every later one. And one that is
-    // cancelled in the middle of a step writes to freed memory, so let the step end first.
-    await setImmediate();
-    await reader.cancel().catch(() => undefined);
-  }
-}
-
-async function* unzstd(chunks: Iterable<Buffer>): AsyncGenerator<Uint8Array> {
-  const { Decompress } = await import('fzstd');
-  let unpacked: Uint8Array[] = [];
-  let burstBytes = 0;
-  const decoder = new Decompress((piece) => {
-    unpacked.push(piece);
-    burstBytes += piece.length;
-    if (burstBytes > BURST_BYTES) throw new Error('too much output for its input');
-  });
-  const measure = createZstdMeter();
-  for (const chunk of chunks) {
-    measure(chunk);
-    decoder.push(chunk);
-    yield* unpacked;
-    unpacked = [];
-    burstBytes = 0;
-  }
-  decoder.push(new Uint8Array(0), true);
-  yield* unpacked;
-}
-
-/**
- * Reads the frames and blocks of a zstd stream (RFC 8878 §3.1) ahead of fzstd, which allocates any window that a frame
- * header asks for, and moves all of it for each block, even for one of a single byte.
- */
-function createZstdMeter(): (chunk: Buffer) => void {
-  let held = Buffer.alloc(0);
-  let skipBytes = 0;
-  let frame: { readonly windowBytes: number; readonly checksumBytes: number } | null = null;
-  let movedBytes = 0;
-
-  function charge(windowBytes: number): void {
-    movedBytes += windowBytes;
-    if (windowBytes > ZSTD_WINDOW_BYTES || movedBytes > ZSTD_MOVED_BYTES)
-      throw new Error('its window is too large');
-  }
-
-  return (chunk) => {
-    held = Buffer.concat([held, chunk]);
-    for (;;) {
-      const skipped = Math.min(skipBytes, held.length);
-      held = held.subarray(skipped);
-      skipBytes -= skipped;
-      if (skipBytes > 0) return;
-      if (frame === null) {
-        const header = readZstdFrame(held);
-        if (header === null) return;
-        skipBytes = header.bytes;
-        if (header.kind === 'skippable') continue;
-        frame = header;
-        charge(header.windowBytes);
-      } else {
-        if (held.length < 3) return;
-        const block = held.readUIntLE(0, 3);
-        charge(frame.windowBytes);
-        // A run-length block takes one byte, whatever its size.
-        skipBytes = 3 + ((block & 6) === 2 ? 1 : block >> 3);
-        if ((block & 1) === 0) continue;
-        skipBytes += frame.checksumBytes;
-        frame = null;
-      }
-    }
-  };
-}
-
-type ZstdFrame =
-  | { readonly kind: 'skippable'; readonly bytes: number }
-  | {
-      readonly kind: 'frame';
-      readonly bytes: number;
-      readonly windowBytes: number;
-      readonly checksumBytes: number;
-    };
-
-/** The header of a frame, `bytes` long (a skippable frame is all header). Null while it is incomplete. */
-function readZstdFrame(held: Buffer): ZstdFrame | null {
-  if (held.length < 8) return null;
-  if (held.readUInt32LE(0) >>> 4 === 0x184d2a5) return { kind: 'skippable', bytes: 8 + held.readUInt32LE(4) };
-  const flags = held.readUInt8(4);
-  const single = (flags & 0x20) !== 0;
-  const sizeAt = (single ? 5 : 6) + ([0, 1, 2, 4][flags & 3] ?? 0);
-  const sizeBytes = [single ? 1 : 0, 2, 4, 8][flags >> 6] ?? 0;
-  const bytes = sizeAt + sizeBytes;
-  if (held.length < bytes) return null;
-  const exponent = held.readUInt8(5) >> 3;
-  const windowBytes = single
-    ? readLittleEndian(held.subarray(sizeAt, bytes))
-    : 2 ** (10 + exponent) * (1 + (held.readUInt8(5) & 7) / 8);
-  return { kind: 'frame', bytes, windowBytes, checksumBytes: (flags & 4) === 0 ? 0 : 4 };
-}
-
-function readLittleEndian(bytes: Buffer): number {
-  return bytes.reduceRight((value, byte) => value * 256 + byte, 0);
 }

@@ -8,7 +8,12 @@ import type { Format } from './contents.js';
 import type { OpenFile } from './decompress.js';
 import { expectedOf } from './expected.js';
 import type { Expected } from './expected.js';
+import { checkAr, checkGem, checkParts, checkRpm } from './inspect-parts.js';
+import type { Part } from './inspect-parts.js';
+import { check7z, checkCabinet, checkSquashfs } from './inspect-sizes.js';
+import { checkStream, isStream } from './inspect-stream.js';
 import { checkTarFile } from './inspect-tar.js';
+import { checkZip } from './inspect-zip.js';
 import { substituteOf, TEXT_BYTES } from './substitute.js';
 
 /** What the first bytes of a file say: an answer, or what the rest of it is to be looked through as. */
@@ -17,7 +22,7 @@ export type Beginning =
   | { readonly kind: 'format'; readonly format: Format };
 
 /** Archives and compressions: whoever offers one may call it by the ending of another. */
-const PROGRAMS: readonly Format[] = ['exe', 'elf', 'wasm', 'ole', 'squashfs', 'qcow2', 'vhdx'];
+const PROGRAMS: readonly Format[] = ['exe', 'elf', 'wasm', 'ole', 'qcow2', 'vhdx'];
 
 /** Looks at the first bytes of a file, `TEXT_BYTES` of it or all. The name may be a path. */
 export function inspectBeginning(fileName: string, head: Buffer, inspect: Inspect): Beginning {
@@ -63,17 +68,33 @@ export function readBeginning({ fd, size }: OpenFile): Buffer {
   return head.subarray(0, readSync(fd, head, 0, head.length, 0));
 }
 
-/** Formats that are checked without unpacking them. The rest hides its end. */
-const CHECKS: Partial<Record<Format, (file: OpenFile) => void>> = {
-  tar: checkTarFile,
+/** Formats that are checked without unpacking them, and the parts of them that are compressed streams. */
+const CHECKS: Partial<Record<Format, (file: OpenFile, fileName: string) => readonly Part[]>> = {
+  tar: (file, fileName) => (/\.gem$/i.test(fileName) ? checkGem(file) : checkTarFile(file)),
+  zip: checkZip,
+  crx: checkZip,
+  '7z': check7z,
+  ar: checkAr,
+  rpm: checkRpm,
+  cab: checkCabinet,
+  squashfs: checkSquashfs,
 };
 
-/** Whether `checkStructure` has something to check. */
-export function hasStructure(format: Format): boolean {
-  return CHECKS[format] !== undefined;
+/** Whether `checkFormat` has something to read. */
+export function hasCheck(format: Format, inspect: Inspect): boolean {
+  return CHECKS[format] !== undefined || (inspect === 'whole' && isStream(format));
 }
 
-/** Checks what a file says about its own size and places. Throws `damage` or `unseen`. */
-export function checkStructure(format: Format, file: OpenFile): void {
-  CHECKS[format]?.(file);
+/** Checks a file as that format, without unpacking anything (`ends`) or to its end. Throws `damage` or `unseen`. */
+export async function checkFormat(
+  format: Format,
+  file: OpenFile,
+  { fileName, inspect }: { readonly fileName: string; readonly inspect: Inspect },
+): Promise<void> {
+  const parts = CHECKS[format]?.(file, fileName) ?? [];
+  if (inspect !== 'whole') return;
+  if (isStream(format)) {
+    await checkStream({ file, start: 0, end: file.size, compression: format, name: fileName });
+  }
+  await checkParts(file, parts);
 }

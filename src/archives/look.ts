@@ -5,9 +5,8 @@ import { formatOf } from './contents.js';
 import type { OpenFile } from './decompress.js';
 import { inspectionOf } from './fault.js';
 import { gunzipWhole } from './gzip.js';
-import { checkStream, isStream } from './inspect-stream.js';
 import { createContentsCheck } from './inspect-tar.js';
-import { checkStructure, hasStructure, inspectBeginning, readBeginning } from './inspect.js';
+import { checkFormat, hasCheck, inspectBeginning, readBeginning } from './inspect.js';
 import { readMetadata, readMetadataFromHead } from './member.js';
 import { TEXT_BYTES } from './substitute.js';
 
@@ -44,10 +43,8 @@ export function lookAtHead(
   const readHead = () => (metadata ? readMetadataFromHead(fileName, head, whole) : NOT_READ);
   if (beginning.kind === 'answer') return withReading(readHead(), beginning.inspection);
   const { format } = beginning;
-  if (inspect === 'whole' && isStream(format)) {
-    return whole && format === 'gzip' ? lookIntoGzip(fileName, head, metadata) : null;
-  }
-  return hasStructure(format) ? null : withReading(readHead(), { kind: 'sound', inspect });
+  if (inspect === 'whole' && whole && format === 'gzip') return lookIntoGzip(fileName, head, metadata);
+  return hasCheck(format, inspect) ? null : withReading(readHead(), { kind: 'sound', inspect });
 }
 
 function withReading(reading: MetadataReading | null, inspection: Inspection): Look | null {
@@ -97,11 +94,7 @@ async function inspectFile(fileName: string, file: OpenFile, inspect: Inspect): 
   const beginning = inspectBeginning(fileName, readBeginning(file), inspect);
   if (beginning.kind === 'answer') return beginning.inspection;
   try {
-    const { format } = beginning;
-    checkStructure(format, file);
-    if (inspect === 'whole' && isStream(format)) {
-      await checkStream({ file, start: 0, end: file.size, compression: format, name: fileName });
-    }
+    await checkFormat(beginning.format, file, { fileName, inspect });
     return { kind: 'sound', inspect };
   } catch (error) {
     return inspectionOf(error);

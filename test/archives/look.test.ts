@@ -1,36 +1,6 @@
-import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, describe, expect, it } from 'vitest';
-import { look, lookAtHead } from '../../src/archives/look.js';
-import type { Inspect } from '../../src/model/inspection.js';
-
-const folder = mkdtempSync(join(tmpdir(), 'packsign-look-'));
-const path = join(folder, 'file');
-const HEAD_BYTES = 256 * 1024;
-
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
-
-/** What both roads say of a file with that name: `sound`, or what is wrong. They must agree. */
-async function inspect(name: string, bytes: Buffer | string, how: Inspect = 'whole'): Promise<string> {
-  writeFileSync(path, bytes);
-  const fd = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(fd);
-    const options = { metadata: true, inspect: how };
-    const whole = size <= HEAD_BYTES;
-    const seen = await look(name, { fd, size }, options);
-    const early = lookAtHead(name, Buffer.from(bytes).subarray(0, HEAD_BYTES), { ...options, whole });
-    if (early !== null) expect(early).toEqual(seen);
-    const { inspection } = seen;
-    return inspection.kind === 'sound' ? 'sound' : `${inspection.kind}: ${inspection.reason}`;
-  } finally {
-    closeSync(fd);
-  }
-}
+import { describe, expect, it } from 'vitest';
+import { inspect } from './inspecting.js';
 
 const PAGE = '<html><title>404 Not Found</title></html>';
 

@@ -1,0 +1,156 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TestContext } from 'vitest';
+import { needTools } from '../tools.js';
+import type { Program } from '../tools.js';
+import { inspect } from './inspecting.js';
+import { program } from './samples.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'packsign-kinds-'));
+
+beforeAll(() => {
+  writeFileSync(join(folder, 'a'), program().subarray(0, 100_000));
+  writeFileSync(join(folder, 'b'), 'b\n');
+  mkdirSync(join(folder, 'deb/DEBIAN'), { recursive: true });
+  writeFileSync(join(folder, 'deb/a'), program().subarray(0, 100_000));
+  writeFileSync(
+    join(folder, 'deb/DEBIAN/control'),
+    'Package: tiny\nVersion: 1.0-1\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: tiny\n',
+  );
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function run(tool: string, ...args: readonly string[]): void {
+  execFileSync(tool, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+function python(script: string): void {
+  run('python3', '-c', `import io, struct, tarfile, zipfile\nz = zipfile.ZipFile\n${script}`);
+}
+
+const ZIP = "with z('x', 'w') as f: f.write('a'); f.write('b')\n";
+/** Puts bytes between the members and the directory, as the signatures of Android packages are. */
+const SIGN = `d = open('x', 'rb').read(); e = d.rindex(b'PK\\5\\6'); s, o = struct.unpack('<II', d[e + 12:e + 20])
+open('x', 'wb').write(d[:o] + b'APK Sig Block 42' * 9 + d[o:e + 16] + struct.pack('<I', o + 144) + d[e + 20:])`;
+
+/** Each makes the file \`x\` in the folder. */
+const KINDS: readonly (readonly [string, readonly Program[], () => void])[] = [
+  ['a.zip', ['zip'], () => run('sh', '-c', 'zip -q x.zip a b && mv x.zip x')],
+  ['streamed.zip', ['zip'], () => run('sh', '-c', 'zip -q - a b | cat > x')],
+  ['a-1.0-py3-none-any.whl', ['python3'], () => python(ZIP)],
+  ['empty.zip', ['python3'], () => python("z('x', 'w').close()")],
+  [
+    'comment.zip',
+    ['python3'],
+    () => python(`${ZIP}f = z('x', 'a'); f.comment = b'PK\\5\\6' + b'c' * 300; f.close()`),
+  ],
+  [
+    'zip64.zip',
+    ['python3'],
+    () =>
+      python("f = z('x', 'w')\nwith f.open('m', 'w', force_zip64=True) as m: m.write(b'm' * 9)\nf.close()"),
+  ],
+  [
+    'many.zip',
+    ['python3'],
+    () => python("f = z('x', 'w')\nfor i in range(66000): f.writestr(str(i), '')\nf.close()"),
+  ],
+  ['signed.apk', ['python3'], () => python(ZIP + SIGN)],
+  [
+    'script.jar',
+    ['python3'],
+    () => python(`${ZIP}d = open('x', 'rb').read(); open('x', 'wb').write(b'#!/bin/sh\\n' + d)`),
+  ],
+  [
+    'app.pyz',
+    ['python3'],
+    () =>
+      python(
+        "open('x', 'wb').write(b'#!/usr/bin/python3\\n'); f = z('x', 'a'); f.writestr('__main__.py', ''); f.close()",
+      ),
+  ],
+  [
+    'a.crx',
+    ['python3'],
+    () =>
+      python(
+        `${ZIP}d = open('x', 'rb').read(); open('x', 'wb').write(b'Cr24\\3\\0\\0\\0\\4\\0\\0\\0abcd' + d)`,
+      ),
+  ],
+  ['a.7z', ['7z'], () => run('7z', 'a', '-bd', '-y', '-t7z', 'x.7z', 'a', 'b')],
+  ['gzip.deb', ['dpkg-deb'], () => run('dpkg-deb', '--root-owner-group', '-Zgzip', '-b', 'deb', 'x')],
+  ['xz.deb', ['dpkg-deb'], () => run('dpkg-deb', '--root-owner-group', '-Zxz', '-b', 'deb', 'x')],
+  ['zstd.deb', ['dpkg-deb'], () => run('dpkg-deb', '--root-owner-group', '-Zzstd', '-b', 'deb', 'x')],
+  ['pax.tar', [], () => run('tar', '--format=pax', '-cf', 'x', 'a', 'b', 'deb')],
+  [
+    'sparse.tar',
+    [],
+    () => {
+      run('truncate', '-s', '3M', 'holes');
+      run('tar', '-S', '--format=gnu', '-cf', 'x', 'holes', 'a');
+    },
+  ],
+  ['a.tar.xz', ['xz'], () => run('tar', '-cJf', 'x', 'a', 'b')],
+  ['a.tar.bz2', ['bzip2'], () => run('tar', '-cjf', 'x', 'a', 'b')],
+  ['a.tar.zst', ['zstd'], () => run('tar', '--zstd', '-cf', 'x', 'a', 'b')],
+];
+
+function make(make: () => void, name: string): Buffer {
+  const path = join(folder, name === 'a.7z' ? 'x.7z' : 'x');
+  rmSync(path, { force: true });
+  make();
+  return readFileSync(path);
+}
+
+describe.each(KINDS)('%s', (name, tools, maker) => {
+  it('is sound whole, and damaged when cut anywhere', async (context: TestContext) => {
+    needTools(context, ...tools);
+    const bytes = make(maker, name);
+    expect(await inspect(name, bytes)).toBe('sound');
+    expect(await inspect(name, bytes, 'ends')).toBe('sound');
+    const least = Math.max(1, bytes.length - (name.endsWith('.tar') ? 10_240 : 1));
+    for (let turn = 1; turn <= 50; turn += 1) {
+      const at = Math.floor((least * turn) / 50);
+      expect(await inspect(name, bytes.subarray(0, at)), `cut at ${at} of ${bytes.length}`).toMatch(
+        /^damaged/,
+      );
+    }
+  });
+});
+
+describe('what follows the end', () => {
+  it.for(['a.7z', 'a-1.0-py3-none-any.whl', 'gzip.deb'])('of %s is damage', async (name, context) => {
+    const kind = KINDS.find(([other]) => other === name);
+    needTools(context, ...(kind?.[1] ?? []));
+    const bytes = make(kind?.[2] ?? (() => undefined), name);
+    expect(await inspect(name, Buffer.concat([bytes, Buffer.from('<html>')]))).toMatch(/^damaged/);
+  });
+});
+
+describe('a wrong byte', () => {
+  it.for(['gzip.deb', 'xz.deb', 'zstd.deb', 'a.tar.xz', 'a.tar.bz2', 'a.tar.zst'])(
+    'inside %s is damage, unless only the ends are looked at',
+    async (name, context) => {
+      const kind = KINDS.find(([other]) => other === name);
+      needTools(context, ...(kind?.[1] ?? []));
+      const bytes = make(kind?.[2] ?? (() => undefined), name);
+      for (let turn = 10; turn < 50; turn += 1) {
+        const at = Math.floor((bytes.length * turn) / 51);
+        const spoilt = Buffer.from(bytes);
+        spoilt[at] = (spoilt[at] ?? 0) ^ 0x55;
+        // dpkg gives its zstd streams no checksum.
+        if (name === 'zstd.deb') expect(await inspect(name, spoilt)).toMatch(/^(?:damaged|sound)/);
+        else expect(await inspect(name, spoilt), `byte ${at}`).toMatch(/^damaged/);
+      }
+      const spoilt = Buffer.from(bytes);
+      spoilt[5000] = (spoilt[5000] ?? 0) ^ 0x55;
+      expect(await inspect(name, spoilt, 'ends')).toBe('sound');
+    },
+  );
+});
