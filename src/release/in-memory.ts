@@ -7,10 +7,11 @@ import type { Run } from '../run.js';
 import { makeCandidate } from './candidate.js';
 import type { BuiltCandidate } from './candidate.js';
 import { openCache } from './digest-cache.js';
+import type { LeastPredecessor } from './current-predecessor.js';
 import { findPredecessor } from './predecessor.js';
 
 /** How the next database is made. */
-export interface InMemoryOptions {
+export interface InMemoryOptions extends LeastPredecessor {
   readonly run: Run;
   readonly settings: Settings;
   /** Whether to read every file and ignore the cache. */

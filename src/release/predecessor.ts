@@ -23,6 +23,8 @@ import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { END_OF_TIME } from '../published/verified.js';
 import type { Run } from '../run.js';
+import { newerOf, requireCurrent, rolledBack } from './current-predecessor.js';
+import type { LeastPredecessor } from './current-predecessor.js';
 import { verifyDatabase } from '../verify/verify-database.js';
 import type { Pins } from '../verify/verify-database.js';
 
@@ -40,7 +42,7 @@ export interface Predecessor {
   readonly lastKeys: Uint8Array | null;
 }
 
-export interface PredecessorOptions {
+export interface PredecessorOptions extends LeastPredecessor {
   readonly settings: Settings;
   /** Certificates of the keys that will sign. */
   readonly signing: readonly Certificate[];
@@ -95,12 +97,27 @@ export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous'> & 
 
 /**
  * Reads a database from another place and verifies it before anything is built upon it. Throws PREVIOUS_INVALID,
- * FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
+ * DATABASE_STALE, DATABASE_ROLLED_BACK, FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
  */
 export async function findPredecessorElsewhere(
   published: Published,
   options: ElsewhereOptions,
 ): Promise<Predecessor> {
+  const found = await verifyElsewhere(published, options);
+  if (found.signed === null) return found;
+  const context = { ...options, from: options.previous };
+  const signed = await newerOf(published, found.signed, context);
+  if (signed === found.signed) {
+    requireCurrent(signed, context);
+    return found;
+  }
+  // It was published from here, so it was not fetched.
+  requireCurrent(signed, { ...context, allowStale: true });
+  return { ...found, signed, previous: signed.content.sha256() };
+}
+
+/** Reads a database from another place, and verifies it with the keys that are known here. Throws as above. */
+async function verifyElsewhere(published: Published, options: ElsewhereOptions): Promise<Predecessor> {
   const { previous } = options;
   const own = await published.certificates();
   if (isAddress(previous)) return await fetchPredecessor(published.directory, { ...options, own });
@@ -236,6 +253,7 @@ function signedOf({ trusted, bytes, signature, code, message, from }: FetchedDat
       hint: 'if nothing was ever published there, begin with packsign build DIRECTORY --first',
     });
   }
+  if (code === 'DATABASE_ROLLED_BACK') throw rolledBack(from, `was refused: ${message ?? ''}`);
   throw invalid(from, { code, message });
 }
 

@@ -23,6 +23,7 @@ import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
 import { coSign } from './co-sign.js';
+import type { LeastPredecessor } from './current-predecessor.js';
 import { openCache } from './digest-cache.js';
 import { takeInventory } from './inventory.js';
 import { findPredecessorElsewhere } from './predecessor.js';
@@ -33,7 +34,7 @@ import type { Searchable } from './secrets.js';
 import { followPublication, opened, signAndPublish } from './sign-and-publish.js';
 import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
-export interface SignOptions extends SignAndPublishOptions {
+export interface SignOptions extends SignAndPublishOptions, LeastPredecessor {
   readonly settings: Settings;
   readonly rehash: boolean;
   /** Signs the database without checking files, and leaves publishing to the host that has them. */
@@ -136,11 +137,12 @@ async function nothingWaits(published: Published, options: SignOptions): Promise
 async function findSignedPredecessor(
   published: Published,
   database: Database,
-  { previous, settings, signers, run }: SignOptions,
+  options: SignOptions,
 ): Promise<Omit<Predecessor, 'keys'>> {
+  const { previous, signers } = options;
   if (previous !== null) {
     const signing = signers.map(({ certificate }) => certificate);
-    return await findPredecessorElsewhere(published, { previous, settings, signing, run });
+    return await findPredecessorElsewhere(published, { ...options, previous, signing });
   }
   const sha256 = published.sha256();
   const found = { previous: sha256, lastKeys: null };

@@ -3,12 +3,12 @@ import { PacksignError, build, importPackMan, once, openCertificates, openSigner
 import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import {
-  PREVIOUS_OPTION,
   REHASH_OPTION,
   absentOf,
   flag,
   isSet,
   keysOf,
+  leastOf,
   listOf,
   nowFor,
   placeOf,
@@ -18,6 +18,7 @@ import {
   textOf,
   withDirectory,
   withKeys,
+  withPrevious,
   withSettings,
 } from '../options.js';
 import type { Place, Values } from '../options.js';
@@ -74,11 +75,10 @@ async function importFor(values: Values, { directory, settings }: Place): Promis
 /** Options of every command that makes the next database. */
 function withDatabase(yargs: Argv): Argv {
   return withSettings(
-    withDirectory(yargs)
+    withPrevious(withDirectory(yargs))
       .option('allow-changed', repeated('file whose bytes may change; one --reason for each'))
       .option('reason', repeated('why they change, for the history'))
       .option('first', flag('start a new history, whatever is published here'))
-      .option('previous', PREVIOUS_OPTION)
       .option('rehash', REHASH_OPTION),
   );
 }
@@ -142,6 +142,7 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
     first: isSet(values, 'first'),
     previous: textOf(values, 'previous'),
     absent: absentOf(values),
+    ...leastOf(values),
   };
 }
 
