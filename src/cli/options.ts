@@ -50,6 +50,7 @@ const PREVIOUS_OPTION = single('file or address of the published packages.plist,
 export function withPrevious(yargs: Argv): Argv {
   return yargs
     .option('previous', PREVIOUS_OPTION)
+    .option('adopt', single('file or address of a second database to join with the one before'))
     .option('allow-stale', flag('build upon a database of --previous that has expired'))
     .option('not-before', single('date or SHA-256 of the oldest database that --previous may be'));
 }

@@ -45,6 +45,7 @@ export type WarningCode =
   | 'UNREADABLE'
   | 'UNSAFE_NAME'
   | 'UNUSED_OVERRIDE'
+  | 'YANK_NOT_SET'
   | LintCode;
 
 /** How a file differs from its entry. */

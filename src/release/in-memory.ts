@@ -24,6 +24,8 @@ export interface InMemoryOptions extends LeastPredecessor {
   readonly first: boolean;
   /** The file or address of a database published elsewhere, which this directory continues. */
   readonly previous: string | null;
+  /** The file or address of a second database, which is joined with it; null for none. */
+  readonly adopt?: string | null;
   /** What the user typed about listed files that are not here; null leaves it to the settings. */
   readonly absent: Absent | null;
 }

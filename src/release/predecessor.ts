@@ -23,6 +23,7 @@ import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { END_OF_TIME } from '../published/verified.js';
 import type { Run } from '../run.js';
+import { nothingToJoin } from './adopt.js';
 import { newerOf, requireCurrent, rolledBack } from './current-predecessor.js';
 import type { LeastPredecessor } from './current-predecessor.js';
 import { verifyDatabase } from '../verify/verify-database.js';
@@ -40,6 +41,8 @@ export interface Predecessor {
   readonly keys: readonly Certificate[];
   /** The `keys.asc` of the other place, for a directory that has none of its own; else null. */
   readonly lastKeys: Uint8Array | null;
+  /** A second database that is joined with it; null or absent for none. */
+  readonly adopted?: SignedDatabase | null;
 }
 
 export interface PredecessorOptions extends LeastPredecessor {
@@ -50,6 +53,8 @@ export interface PredecessorOptions extends LeastPredecessor {
   readonly first: boolean;
   /** A database in another place, a file or an address, which this directory continues; null for none. */
   readonly previous: string | null;
+  /** The file or address of a second database, which the next one goes on from too; null for none. */
+  readonly adopt?: string | null;
   readonly run: Run;
 }
 
@@ -61,6 +66,27 @@ export async function findPredecessor(
   published: Published,
   options: PredecessorOptions,
 ): Promise<Predecessor> {
+  const found = await findOne(published, options);
+  return { ...found, adopted: await findAdopted(published, found.signed, options) };
+}
+
+/** Verifies a database that is adopted as one to build upon. Throws PREVIOUS_UNKNOWN, and as `findPredecessorElsewhere`. */
+export async function findAdopted(
+  published: Published,
+  signed: SignedDatabase | null,
+  options: Omit<PredecessorOptions, 'first' | 'previous'>,
+): Promise<SignedDatabase | null> {
+  const { adopt = null } = options;
+  if (adopt === null) return null;
+  if (signed === null) throw nothingToJoin(adopt);
+  const found = await verifyElsewhere(published, { ...options, previous: adopt });
+  if (found.signed === null) throw new PacksignError('FILE_UNREADABLE', `there is no database in ${adopt}`);
+  // `--not-before` is about the other one.
+  requireCurrent(found.signed, { ...options, from: adopt, notBefore: null });
+  return found.signed;
+}
+
+async function findOne(published: Published, options: PredecessorOptions): Promise<Predecessor> {
   const { first, previous, settings } = options;
   if (previous !== null) return await findPredecessorElsewhere(published, { ...options, previous });
   const keys = await published.certificates();

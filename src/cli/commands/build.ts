@@ -141,6 +141,7 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
     rehash: isSet(values, 'rehash'),
     first: isSet(values, 'first'),
     previous: textOf(values, 'previous'),
+    adopt: textOf(values, 'adopt'),
     absent: absentOf(values),
     ...leastOf(values),
   };

@@ -42,6 +42,7 @@ export const signCommand: Command = {
       withoutFiles: isSet(values, 'without-files'),
       coSign,
       previous: textOf(values, 'previous'),
+      adopt: textOf(values, 'adopt'),
       absent: absentOf(values),
       ...leastOf(values),
     });
