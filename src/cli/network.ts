@@ -57,7 +57,7 @@ function readAuthorities(file: string): string {
   }
 }
 
-const NAMED = ['url', 'address', 'target', 'from', 'previous'];
+const NAMED = ['url', 'address', 'target', 'from', 'previous', 'adopt'];
 
 /**
  * The database that the user named, the only place that gets PACKSIGN_AUTHORIZATION. A file or a directory names none.

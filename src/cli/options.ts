@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Argv, Options } from 'yargs';
-import { ABSENT, PacksignError, STATE_FOLDER, loadSettings, parseDuration } from '../index.js';
-import type { Absent, Settings } from '../index.js';
+import { ABSENT, PacksignError, STATE_FOLDER, loadSettings, parseDuration, parseInstant } from '../index.js';
+import type { Absent, LeastPredecessor, Settings } from '../index.js';
 import type { Outside } from './streams.js';
 
 /** Options of every command. */
@@ -50,7 +50,15 @@ export const ALLOW_DAMAGED_OPTION = repeated('file to publish although it is dam
 export const STATE_OPTION = single('folder of working state (default: DIRECTORY/.packsign)');
 export const PASSPHRASE_OPTION = single('file with the passphrase, - for standard input');
 export const SIGNATURE_OPTION = single('the signature file, if it is not beside the database');
-export const PREVIOUS_OPTION = single('file or address of the published packages.plist, if it is not here');
+const PREVIOUS_OPTION = single('file or address of the published packages.plist, if it is not here');
+/** `--previous`, and what it must be at least. */
+export function withPrevious(yargs: Argv): Argv {
+  return yargs
+    .option('previous', PREVIOUS_OPTION)
+    .option('adopt', single('file or address of a second database to join with the one before'))
+    .option('allow-stale', flag('build upon a database of --previous that has expired'))
+    .option('not-before', single('date or SHA-256 of the oldest database that --previous may be'));
+}
 export const REHASH_OPTION = flag('read every file, whatever the cache says');
 
 /** An option that is on or off. */
@@ -116,6 +124,24 @@ export function isSet(values: Values, name: string): boolean {
 /** What the user typed about listed files that are not here; null if nothing. `placeOf` has checked it. */
 export function absentOf(values: Values): Absent | null {
   return ABSENT.find((one) => one === values['absent']) ?? null;
+}
+
+/** What `--previous` must be at least. Throws USAGE. */
+export function leastOf(values: Values): LeastPredecessor {
+  const text = textOf(values, 'not-before');
+  const allowStale = isSet(values, 'allow-stale');
+  if (text === null) return { allowStale, notBefore: null };
+  if (textOf(values, 'previous') === null) {
+    throw new PacksignError('USAGE', '--not-before is about the database of --previous, which is missing');
+  }
+  const sha256 = text.toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(sha256)) return { allowStale, notBefore: sha256 };
+  const notBefore = parseInstant(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
+  if (notBefore !== null) return { allowStale, notBefore };
+  throw new PacksignError(
+    'USAGE',
+    `--not-before must be a date like 2026-11-22T14:05:09Z, or the SHA-256 of a packages.plist, not "${text}"`,
+  );
 }
 
 /** A whole number of at least 1; null without the option. Throws USAGE. */

@@ -42,11 +42,13 @@ export type WarningCode =
   | 'NO_SECRET'
   | 'PAGE_EDITED'
   | 'PAGE_NOT_WRITTEN'
+  | 'PREDECESSOR_UNCHECKED'
   | 'PUBLICATION_INCOMPLETE'
   | 'SIGNER_NOT_LISTED'
   | 'UNREADABLE'
   | 'UNSAFE_NAME'
   | 'UNUSED_OVERRIDE'
+  | 'YANK_NOT_SET'
   | LintCode;
 
 /** How a file differs from its entry. */

@@ -9,6 +9,7 @@ import { foldPath, foldersOf } from '../model/file-entry.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
 import { CHECKSUMS_NAMES } from '../model/layout.js';
+import type { Continued } from '../model/join.js';
 import type { Settings } from '../model/settings.js';
 import { matcherOf } from '../places/matcher.js';
 import { ownChecksums } from '../places/own-checksums.js';
@@ -87,10 +88,11 @@ function keptPaths(files: readonly FileFacts[], context: AbsenceContext): Readon
 }
 
 /** Refuses what a database withdraws by accident. Throws MASS_REMOVAL. */
-export function refuseRemovals(published: Database | null, next: Database, rule: AbsenceRule): void {
-  if (published === null) return;
-  const { withdrawn } = compareFiles(published.Files, next.Files);
-  const removal = { gone: withdrawn, listed: published.Files.size, isEmpty: next.Files.size === 0 };
+export function refuseRemovals(continued: Continued | null, next: Database, rule: AbsenceRule): void {
+  if (continued === null) return;
+  const { database, withdrawn } = continued;
+  const gone = compareFiles(database.Files, next.Files).withdrawn.filter((path) => !withdrawn.has(path));
+  const removal = { gone, listed: database.Files.size - withdrawn.size, isEmpty: next.Files.size === 0 };
   refuseMassRemoval(removal, rule);
 }
 

@@ -154,11 +154,7 @@ async function buildFrom(start: Start): Promise<BuildResult> {
   }
   const candidate = await makeNext(start, renew);
   const warnings = [...candidate.warnings, ...start.warnings];
-  refuseRemovals(
-    candidate.predecessor?.database ?? null,
-    candidate.database,
-    absenceRule(options.settings, options),
-  );
+  refuseRemovals(candidate.continued, candidate.database, absenceRule(options.settings, options));
   if (options.strict) requireNothing(published.directory, { warnings, coverage: candidate.coverage });
   if (candidate.unchanged && !candidate.refreshDue) return await keepPublished(start, candidate);
   return await publishNext(start, candidate);
@@ -166,9 +162,9 @@ async function buildFrom(start: Start): Promise<BuildResult> {
 
 /** The shortcut for a directory in which nothing changed; null if the options ask for more. */
 function recall({ published, inputs, options }: Start): Summary | null {
-  const { first, previous, strict, rehash, allowed, allowDamaged = [], run } = options;
+  const { first, previous, adopt = null, strict, rehash, allowed, allowDamaged = [], run } = options;
   const allows = allowed.size + allowDamaged.length > 0;
-  const asksForMore = first || previous !== null || strict || rehash || allows;
+  const asksForMore = first || previous !== null || adopt !== null || strict || rehash || allows;
   return asksForMore ? null : recallUnchanged(published, inputs, run.now);
 }
 

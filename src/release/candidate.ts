@@ -10,6 +10,7 @@ import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import { compareFiles } from '../model/file-difference.js';
 import type { Warning } from '../model/finding.js';
+import type { Continued } from '../model/join.js';
 import { withoutOldRecords } from '../model/ledger.js';
 import { compareText } from '../model/package.js';
 import { isRefreshDue, nextIssued } from '../model/policy.js';
@@ -21,7 +22,8 @@ import { matcherOf } from '../places/matcher.js';
 import type { Scan } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
 import type { Run } from '../run.js';
-import { findAbsence, nothingToList } from './absent.js';
+import { nothingToList } from './absent.js';
+import { continuedFrom, filesToList, isJoinDue } from './adopt.js';
 import { damageWarnings, findDamage } from './damage.js';
 import type { Damage } from './damage.js';
 import type { CacheStore } from './digest-cache.js';
@@ -68,6 +70,8 @@ export interface Candidate extends Pick<Damage, 'damaged'> {
   readonly content: Content;
   /** The database that it follows; null if it starts a history. */
   readonly predecessor: SignedDatabase | null;
+  /** What it goes on from: that database, joined with one that is adopted. */
+  readonly continued: Continued | null;
   /** The last published `keys.asc`, for a directory that lost it; null if there is none. */
   readonly lastKeys: Uint8Array | null;
 }
@@ -99,57 +103,56 @@ export async function makeCandidate(
   options: CandidateOptions,
 ): Promise<BuiltCandidate> {
   const { settings, run, unattended, signing, allowed, absence, renew = false } = options;
-  const { signed, keys, previous, replaced = null, lastKeys } = predecessor;
+  const { signed, keys, previous, replaced = null, lastKeys, adopted = null } = predecessor;
   const published = signed?.database ?? null;
+  const continued = continuedFrom(signed, adopted, allowed);
+  const before = continued?.database ?? null;
   const isMutable = matcherOf(settings.Mutable ?? []);
   const context = {
-    ...{ settings, published, previous, allowed },
+    ...{ published: before, previous, allowed },
     ...findResponsible({ settings, published, keys, signing }),
-    issued: nextIssued(published?.Packsign.Issued ?? replaced, run.now),
+    issued: nextIssued(before?.Packsign.Issued ?? replaced, run.now),
     rename: options.rehash === true,
     isMutable: unattended?.frozen === true ? wasMutable(published) : isMutable,
   };
   const inventory =
     options.inventory === undefined
-      ? await takeInventory(directory, { ...options, ...unattended, published })
-      : await options.inventory.finish(published);
+      ? await takeInventory(directory, { ...options, ...unattended, published: before })
+      : await options.inventory.finish(before);
   const vouched = vouchedFor(predecessor, inventory, options.described ?? null);
-  const damage = findDamage(directory, inventory.files, { ...options, published });
   const waiting = [
     ...(unattended?.unstable ?? []),
     ...inventory.moving,
     ...frozenPaths(inventory, published, { unattended, isMutable }),
   ];
-  const { files, kept, ...left } = findAbsence(inventory.files, {
-    ...{ directory, settings, published },
-    waiting: new Set(waiting),
-    isKept: () => absence.absent === 'keep',
-  });
+  const absent = { directory, settings, waiting, continued, adopted, absence };
+  const { files, kept, ...left } = filesToList(inventory.files, absent);
+  const rest = [...inventory.rest, ...left.rest];
+  const damage = findDamage(directory, files, { ...options, published: before });
   const assembleWithout = (paths: readonly string[]) =>
-    assemble(files, { ...context, vouched, kept, held: new Set(paths) });
-  const assembled = assembleHolding(assembleWithout, { waiting, damage, published, unattended });
-  const { database: whole, warnings, ...held } = assembled;
+    assemble(files, { ...context, settings: left.settings, vouched, kept, held: new Set(paths) });
+  const holding = { waiting, damage, published, unattended };
+  const { database: whole, warnings, ...held } = assembleHolding(assembleWithout, holding);
   const isWaiting = waiting.length + held.needsApproval.length > 0;
   if (whole.Files.size === 0 && !isWaiting && !mayBeEmpty(published, absence)) {
-    throw nothingToList(directory, { rest: [...inventory.rest, ...left.rest], warnings: inventory.warnings });
+    throw nothingToList(directory, { rest, warnings: inventory.warnings });
   }
   const unchanged = published !== null && isSameContent(published, whole);
-  const refreshDue = published !== null && (renew || isRefreshDue(published.Packsign, run.now));
+  const refreshDue =
+    published !== null && (renew || isJoinDue(signed, adopted) || isRefreshDue(published.Packsign, run.now));
   const stays = unchanged && !refreshDue;
   const database = stays ? whole : withoutOldRecords(whole);
   return {
-    ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, kept, ...held },
-    unseen: damage.unseen,
-    coverage: coverageOf([...inventory.rest, ...left.rest], (path) => database.Files.has(path)),
-    content: signed !== null && stays ? signed.content : contentUpon(database, signed),
+    ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, continued, kept, ...held },
     predecessor: signed,
+    unseen: damage.unseen,
+    coverage: coverageOf(rest, (path) => database.Files.has(path)),
+    content: signed !== null && stays ? signed.content : contentUpon(database, signed),
     difference: diffDatabases(published, database),
-    warnings: [
-      ...inventory.warnings,
-      ...left.warnings,
-      ...warnings,
-      ...maintainerWarnings(database, settings),
-    ].sort(byPath),
+    warnings: byPath([
+      ...[...inventory.warnings, ...left.warnings],
+      ...[...warnings, ...maintainerWarnings(database, settings)],
+    ]),
   };
 }
 
@@ -259,6 +262,6 @@ function lastingPart({ Packages: _1, Files: _2, Packsign, ...head }: Database): 
   return { ...head, packsign };
 }
 
-function byPath(a: Warning, b: Warning): number {
-  return compareText(a.path ?? '', b.path ?? '') || compareText(a.code, b.code);
+function byPath(warnings: readonly Warning[]): readonly Warning[] {
+  return warnings.toSorted((a, b) => compareText(a.path ?? '', b.path ?? '') || compareText(a.code, b.code));
 }

@@ -6,12 +6,14 @@ import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Coverage } from '../model/coverage.js';
+import type { Continued } from '../model/join.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { coverageIn } from '../places/coverage.js';
 import { globsOf } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
+import { continuedFrom } from './adopt.js';
 import { refuseRemovals } from './absent.js';
 import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
@@ -37,8 +39,8 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) {
     const candidate = await buildInMemory(published, options);
-    const { difference, coverage, warnings, unchanged, predecessor } = candidate;
-    const removal = removalWarning(predecessor?.database ?? null, candidate.database, options);
+    const { difference, coverage, warnings, unchanged, continued } = candidate;
+    const removal = removalWarning(continued, candidate.database, options);
     return {
       database: unchanged ? join(directory, DATABASE_NAME) : path,
       waiting: false,
@@ -51,18 +53,18 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
   const next = decodeDraft(bytes);
   const difference = diffDatabases(signed?.database ?? null, next);
   const coverage = coverageIn(directory, next, globsOf(options.settings));
-  const removal = removalWarning(signed?.database ?? null, next, options);
+  const removal = removalWarning(continuedFrom(signed, null, options.allowed), next, options);
   return { database: path, waiting: true, difference, coverage, warnings: [...removal, ...seen.warnings] };
 }
 
 /** That the difference withdraws more than may be published without a word; the difference itself names the files. */
 function removalWarning(
-  published: Database | null,
+  continued: Continued | null,
   next: Database,
   options: Pick<InMemoryOptions, 'settings' | 'absent' | 'previous'>,
 ): readonly Warning[] {
   try {
-    refuseRemovals(published, next, absenceRule(options.settings, options));
+    refuseRemovals(continued, next, absenceRule(options.settings, options));
     return [];
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;

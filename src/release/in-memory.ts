@@ -7,10 +7,11 @@ import type { Run } from '../run.js';
 import { makeCandidate } from './candidate.js';
 import type { BuiltCandidate } from './candidate.js';
 import { openCache } from './digest-cache.js';
+import type { LeastPredecessor } from './current-predecessor.js';
 import { findPredecessor } from './predecessor.js';
 
 /** How the next database is made. */
-export interface InMemoryOptions {
+export interface InMemoryOptions extends LeastPredecessor {
   readonly run: Run;
   readonly settings: Settings;
   /** Whether to read every file and ignore the cache. */
@@ -23,6 +24,8 @@ export interface InMemoryOptions {
   readonly first: boolean;
   /** The file or address of a database published elsewhere, which this directory continues. */
   readonly previous: string | null;
+  /** The file or address of a second database, which is joined with it; null for none. */
+  readonly adopt?: string | null;
   /** What the user typed about listed files that are not here; null leaves it to the settings. */
   readonly absent: Absent | null;
 }

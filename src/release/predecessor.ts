@@ -23,6 +23,9 @@ import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { END_OF_TIME } from '../published/verified.js';
 import type { Run } from '../run.js';
+import { nothingToJoin } from './adopt.js';
+import { newerOf, requireCurrent, rolledBack } from './current-predecessor.js';
+import type { LeastPredecessor } from './current-predecessor.js';
 import { verifyDatabase } from '../verify/verify-database.js';
 import type { Pins } from '../verify/verify-database.js';
 
@@ -38,9 +41,11 @@ export interface Predecessor {
   readonly keys: readonly Certificate[];
   /** The `keys.asc` of the other place, for a directory that has none of its own; else null. */
   readonly lastKeys: Uint8Array | null;
+  /** A second database that is joined with it; null or absent for none. */
+  readonly adopted?: SignedDatabase | null;
 }
 
-export interface PredecessorOptions {
+export interface PredecessorOptions extends LeastPredecessor {
   readonly settings: Settings;
   /** Certificates of the keys that will sign. */
   readonly signing: readonly Certificate[];
@@ -48,6 +53,8 @@ export interface PredecessorOptions {
   readonly first: boolean;
   /** A database in another place, a file or an address, which this directory continues; null for none. */
   readonly previous: string | null;
+  /** The file or address of a second database, which the next one goes on from too; null for none. */
+  readonly adopt?: string | null;
   readonly run: Run;
 }
 
@@ -59,6 +66,27 @@ export async function findPredecessor(
   published: Published,
   options: PredecessorOptions,
 ): Promise<Predecessor> {
+  const found = await findOne(published, options);
+  return { ...found, adopted: await findAdopted(published, found.signed, options) };
+}
+
+/** Verifies a database that is adopted as one to build upon. Throws PREVIOUS_UNKNOWN, and as `findPredecessorElsewhere`. */
+export async function findAdopted(
+  published: Published,
+  signed: SignedDatabase | null,
+  options: Omit<PredecessorOptions, 'first' | 'previous'>,
+): Promise<SignedDatabase | null> {
+  const { adopt = null } = options;
+  if (adopt === null) return null;
+  if (signed === null) throw nothingToJoin(adopt);
+  const found = await verifyElsewhere(published, { ...options, previous: adopt });
+  if (found.signed === null) throw new PacksignError('FILE_UNREADABLE', `there is no database in ${adopt}`);
+  // `--not-before` is about the other one.
+  requireCurrent(found.signed, { ...options, from: adopt, notBefore: null });
+  return found.signed;
+}
+
+async function findOne(published: Published, options: PredecessorOptions): Promise<Predecessor> {
   const { first, previous, settings } = options;
   if (previous !== null) return await findPredecessorElsewhere(published, { ...options, previous });
   const keys = await published.certificates();
@@ -95,12 +123,27 @@ export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous'> & 
 
 /**
  * Reads a database from another place and verifies it before anything is built upon it. Throws PREVIOUS_INVALID,
- * FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
+ * DATABASE_STALE, DATABASE_ROLLED_BACK, FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
  */
 export async function findPredecessorElsewhere(
   published: Published,
   options: ElsewhereOptions,
 ): Promise<Predecessor> {
+  const found = await verifyElsewhere(published, options);
+  if (found.signed === null) return found;
+  const context = { ...options, from: options.previous };
+  const signed = await newerOf(published, found.signed, context);
+  if (signed === found.signed) {
+    requireCurrent(signed, context);
+    return found;
+  }
+  // It was published from here, so it was not fetched.
+  requireCurrent(signed, { ...context, allowStale: true });
+  return { ...found, signed, previous: signed.content.sha256() };
+}
+
+/** Reads a database from another place, and verifies it with the keys that are known here. Throws as above. */
+async function verifyElsewhere(published: Published, options: ElsewhereOptions): Promise<Predecessor> {
   const { previous } = options;
   const own = await published.certificates();
   if (isAddress(previous)) return await fetchPredecessor(published.directory, { ...options, own });
@@ -236,6 +279,7 @@ function signedOf({ trusted, bytes, signature, code, message, from }: FetchedDat
       hint: 'if nothing was ever published there, begin with packsign build DIRECTORY --first',
     });
   }
+  if (code === 'DATABASE_ROLLED_BACK') throw rolledBack(from, `was refused: ${message ?? ''}`);
   throw invalid(from, { code, message });
 }
 

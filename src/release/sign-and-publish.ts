@@ -90,11 +90,10 @@ export async function signAndPublish(
   candidate: Candidate,
   context: SigningContext,
 ): Promise<Outcome> {
-  const { content, database, damaged, predecessor } = candidate;
+  const { content, database, damaged, continued } = candidate;
   const { run, signers: signing, collected = null, elsewhere = false } = context;
   const { directory } = published;
-  const before = predecessor?.database ?? null;
-  await requireApproval(published, { ...context, database, damaged, predecessor: before, remember: true });
+  await requireApproval(published, { ...context, database, damaged, continued, remember: true });
   if (signing.length === 0 && collected === null) throw noKey();
   refuseEarlier(published, candidate, run);
   const broken = brokenChainWarning(published, candidate, run);

@@ -13,6 +13,7 @@ import type { Difference } from '../model/diff.js';
 import type { FileEntry } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
 import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
+import type { Continued } from '../model/join.js';
 import { changedBytes, lostHistory } from '../model/ledger.js';
 import { refuseStaleBuild } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
@@ -22,12 +23,14 @@ import { globsOf, scanDirectory } from '../places/scan.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
+import { continuedFrom, keeps } from './adopt.js';
 import { coSign } from './co-sign.js';
 import { findDamage, hasNewBytes } from './damage.js';
 import type { Damage } from './damage.js';
+import type { LeastPredecessor } from './current-predecessor.js';
 import { openCache } from './digest-cache.js';
 import { takeInventory } from './inventory.js';
-import { findPredecessorElsewhere } from './predecessor.js';
+import { findAdopted, findPredecessorElsewhere } from './predecessor.js';
 import type { Predecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
@@ -35,7 +38,7 @@ import type { Searchable } from './secrets.js';
 import { followPublication, opened, signAndPublish } from './sign-and-publish.js';
 import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
-export interface SignOptions extends SignAndPublishOptions {
+export interface SignOptions extends SignAndPublishOptions, LeastPredecessor {
   readonly settings: Settings;
   readonly rehash: boolean;
   /** Paths of files to publish although they are damaged. */
@@ -46,6 +49,8 @@ export interface SignOptions extends SignAndPublishOptions {
   readonly coSign: boolean;
   /** The file or address of a database published elsewhere, which this directory continues. */
   readonly previous: string | null;
+  /** The file or address of a second database, with which the waiting one joins the published one; null for none. */
+  readonly adopt?: string | null;
   /** What the user typed about listed files that are not here; null leaves it to the settings. */
   readonly absent: Absent | null;
 }
@@ -103,21 +108,26 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const isAlone = withoutFiles && published.sha256() === null && options.previous === null;
   const follows = isAlone ? (database.Packsign.Previous ?? null) : previous;
   refuseStaleBuild(database, { previous: follows, now: run.now });
+  const adopted = await adoptedFor(published, signed, options);
+  const continued = continuedFrom(signed, adopted, reasonsIn(database));
   if (signers.length > 0) await preflight(published, { signers, now: run.now });
-  const upon = { ...options, published: signed?.database ?? null };
+  const absence = absenceRule(options.settings, options);
+  const isKept = keeps(absence, adopted, continued ?? { withdrawn: new Set() });
   const { searchable, damaged } = withoutFiles
     ? { searchable: searchWhole(directory, options), damaged: new Map<string, string>() }
-    : await requireSameFiles(directory, database, upon);
-  const absence = absenceRule(options.settings, options);
+    : await requireSameFiles(directory, database, { ...options, continued, isKept });
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   const { published: next, release } = await signAndPublish(
     published,
-    { database, content: contentOf(bytes), damaged, predecessor: signed, lastKeys },
+    { database, content: contentOf(bytes), damaged, predecessor: signed, continued, lastKeys },
     { ...options, searchable, absence, collected, elsewhere: withoutFiles },
   );
   const difference = diffDatabases(signed?.database ?? null, database);
   const coverage = withoutFiles ? null : coverageIn(directory, database, globsOf(options.settings));
-  const warnings = [...release.warnings, ...(withoutFiles ? notLookedInto(database, upon.published) : [])];
+  const warnings = [
+    ...release.warnings,
+    ...(withoutFiles ? notLookedInto(database, continued?.database ?? null) : []),
+  ];
   return { published: next, released: release, difference, coverage, warnings };
 }
 
@@ -142,11 +152,12 @@ async function nothingWaits(published: Published, options: SignOptions): Promise
 async function findSignedPredecessor(
   published: Published,
   database: Database,
-  { previous, settings, signers, run }: SignOptions,
+  options: SignOptions,
 ): Promise<Omit<Predecessor, 'keys'>> {
+  const { previous, signers } = options;
   if (previous !== null) {
     const signing = signers.map(({ certificate }) => certificate);
-    return await findPredecessorElsewhere(published, { previous, settings, signing, run });
+    return await findPredecessorElsewhere(published, { ...options, previous, signing });
   }
   const sha256 = published.sha256();
   const found = { previous: sha256, lastKeys: null };
@@ -196,16 +207,21 @@ function notLookedInto(database: Database, published: Database | null): Warning[
   return [{ code: 'NOT_LOOKED_INTO', path: null, message }];
 }
 
-type Upon = SignOptions & { readonly published: Database | null };
+interface Comparison {
+  readonly continued: Continued | null;
+  /** Whether the file of a path may be absent. */
+  readonly isKept: (path: string) => boolean;
+}
 
 /** Checks that every file is as the database says. Gives what hashing and looking at them found. Throws FILE_DIFFERS. */
 async function requireSameFiles(
   directory: string,
   database: Database,
-  options: Upon,
+  options: SignOptions & Comparison,
 ): Promise<{ readonly searchable: Searchable } & Pick<Damage, 'damaged'>> {
   const cache = openCache(options.run.stateFolder, { rehash: options.rehash, remember: true });
-  const inventory = await takeInventory(directory, { ...options, cache });
+  const published = options.continued?.database ?? null;
+  const inventory = await takeInventory(directory, { ...options, cache, published });
   const found = new Map(inventory.files.map((file) => [file.path, file]));
   const isKept = keptUnaltered(options);
   const differing = Array.from(database.Files).flatMap(([path, entry]) => {
@@ -215,13 +231,13 @@ async function requireSameFiles(
     if (now.sha256 === SHA256 && now.size === Size) return [];
     return [`  ${path} has other bytes: sha256 is ${now.sha256}`];
   });
-  for (const path of options.published?.Files.keys() ?? []) {
+  for (const path of published?.Files.keys() ?? []) {
     if (found.has(path) && !database.Files.has(path))
       differing.push(`  ${path} lies here, and is no longer listed`);
   }
   if (differing.length === 0) {
     const listed = inventory.files.filter(({ path }) => database.Files.has(path));
-    return { searchable: inventory, ...findDamage(directory, listed, options) };
+    return { searchable: inventory, ...findDamage(directory, listed, { ...options, published }) };
   }
   throw new PacksignError(
     'FILE_DIFFERS',
@@ -236,15 +252,31 @@ async function requireSameFiles(
  * Tells whether a file may be absent: it is listed as its predecessor has it, but for a yank (docs/FORMAT.md §5,
  * `Absent`).
  */
-function keptUnaltered(
-  options: SignOptions & { readonly published: Database | null },
-): (path: string, entry: FileEntry) => boolean {
-  const { absent } = absenceRule(options.settings, options);
-  if (absent !== 'keep') return () => false;
+function keptUnaltered({ continued, isKept }: Comparison): (path: string, entry: FileEntry) => boolean {
   return (path, { Yanked, ...entry }) => {
-    const before = options.published?.Files.get(path);
-    if (before === undefined) return false;
+    const before = continued?.database.Files.get(path);
+    if (before === undefined || !isKept(path)) return false;
     const { Yanked: yankedBefore = Yanked, ...listed } = before;
     return Yanked === yankedBefore && isDeepStrictEqual(listed, entry);
   };
+}
+
+/** A database that the waiting one joined with the published one. */
+async function adoptedFor(
+  published: Published,
+  signed: SignedDatabase | null,
+  options: SignOptions,
+): Promise<SignedDatabase | null> {
+  const signing = options.signers.map(({ certificate }) => certificate);
+  return await findAdopted(published, signed, { ...options, signing });
+}
+
+/** The newest reason of each path: its maintainer gave them when it was built, and they are reviewed with it. */
+function reasonsIn({ Packsign: { History } }: Database): ReadonlyMap<string, string> {
+  return new Map(
+    Array.from(History ?? []).flatMap(([path, records]) => {
+      const reason = records.findLast(({ Reason }) => Reason !== undefined)?.Reason;
+      return reason === undefined ? [] : [[path, reason] as const];
+    }),
+  );
 }

@@ -177,13 +177,12 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
 /** What a person has to decide before the candidate can be published. */
 async function findRefusal(
   published: Published,
-  { predecessor, database, damaged, inventory }: BuiltCandidate,
+  { continued, database, damaged, inventory }: BuiltCandidate,
   options: InMemoryOptions,
 ): Promise<PacksignError | null> {
-  const before = predecessor?.database ?? null;
   const absence = absenceRule(options.settings, options);
   const reading = { run: options.run, absence, remember: false };
-  const approval = { ...reading, database, damaged, predecessor: before, searchable: inventory };
+  const approval = { ...reading, database, damaged, continued, searchable: inventory };
   return (await orRefusal(() => requireApproval(published, approval))) ?? null;
 }
 

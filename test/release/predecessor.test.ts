@@ -85,7 +85,7 @@ test('checks the database against what the user trusts and last accepted', async
   const before = machine.snapshot('config');
   expect((await answer(machine, [...previous(), '--check'])).status).toBe(1);
   await publish(place, known.ann, { issued: minutes(ISSUED, -60), packsign: { Database: site.url } });
-  await expectRefusal('PREVIOUS_INVALID', previous());
+  await expectRefusal('DATABASE_ROLLED_BACK', previous());
   // A build reads the store and never writes to it.
   expect(machine.snapshot('config')).toEqual(before);
 });

@@ -4,12 +4,12 @@ import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '.
 import type { Command, Session } from '../command.js';
 import {
   ALLOW_DAMAGED_OPTION,
-  PREVIOUS_OPTION,
   REHASH_OPTION,
   absentOf,
   flag,
   isSet,
   keysOf,
+  leastOf,
   listOf,
   nowFor,
   placeOf,
@@ -19,6 +19,7 @@ import {
   textOf,
   withDirectory,
   withKeys,
+  withPrevious,
   withSettings,
 } from '../options.js';
 import type { Place, Values } from '../options.js';
@@ -77,11 +78,10 @@ async function importFor(values: Values, { directory, settings }: Place): Promis
 /** Options of every command that makes the next database. */
 function withDatabase(yargs: Argv): Argv {
   return withSettings(
-    withDirectory(yargs)
+    withPrevious(withDirectory(yargs))
       .option('allow-changed', repeated('file whose bytes may change; one --reason for each'))
       .option('reason', repeated('why they change, for the history'))
       .option('first', flag('start a new history, whatever is published here'))
-      .option('previous', PREVIOUS_OPTION)
       .option('rehash', REHASH_OPTION),
   );
 }
@@ -144,7 +144,9 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
     rehash: isSet(values, 'rehash'),
     first: isSet(values, 'first'),
     previous: textOf(values, 'previous'),
+    adopt: textOf(values, 'adopt'),
     absent: absentOf(values),
+    ...leastOf(values),
   };
 }
 

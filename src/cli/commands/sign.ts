@@ -2,16 +2,17 @@ import { sign } from '../../index.js';
 import type { Command } from '../command.js';
 import {
   ALLOW_DAMAGED_OPTION,
-  PREVIOUS_OPTION,
   REHASH_OPTION,
   absentOf,
   flag,
   isSet,
+  leastOf,
   listOf,
   placeOf,
   textOf,
   withDirectory,
   withKeys,
+  withPrevious,
   withSettings,
 } from '../options.js';
 import { reportSign } from '../report.js';
@@ -27,12 +28,11 @@ export const signCommand: Command = {
     ['packsign sign dist --co-sign --key key.asc', 'add a signature to what is published'],
   ],
   options: (yargs) =>
-    withKeys(withSettings(withDirectory(yargs)))
+    withKeys(withSettings(withPrevious(withDirectory(yargs))))
       .option('rehash', REHASH_OPTION)
       .option('allow-damaged', ALLOW_DAMAGED_OPTION)
       .option('without-files', flag('sign on a host that does not have the files, publish elsewhere'))
-      .option('co-sign', flag('add a signature to what is published'))
-      .option('previous', PREVIOUS_OPTION),
+      .option('co-sign', flag('add a signature to what is published')),
   run: async (values, session) => {
     const place = placeOf(values);
     const coSign = isSet(values, 'co-sign');
@@ -46,7 +46,9 @@ export const signCommand: Command = {
       withoutFiles: isSet(values, 'without-files'),
       coSign,
       previous: textOf(values, 'previous'),
+      adopt: textOf(values, 'adopt'),
       absent: absentOf(values),
+      ...leastOf(values),
     });
     return reportSign(result, { directory: place.directory, coSign, verbose: isSet(values, 'verbose') });
   },
