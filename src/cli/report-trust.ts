@@ -244,9 +244,10 @@ function titleOf({ name, path }: ListedPackage): string {
 }
 
 function packageLine(entry: ListedPackage, width: number): string[] {
-  const { name, version, flavor, path, size, md5, yanked, description } = entry;
+  const { name, version, flavor, platform, path, size, md5, yanked, description } = entry;
   const about = [
     ...(name === null ? [] : [version ?? '-', flavor ?? '-']),
+    ...(platform === null ? [] : [platform]),
     ...(path === null || name === null ? [] : [path]),
     ...(size === null ? [] : [formatBytes(size)]),
     ...(md5 === null ? [] : [`md5 ${md5}`]),

@@ -31,6 +31,8 @@ export interface GetOptions extends FetchOptions {
   readonly allowUnauthenticated: boolean;
   /** Whether a pre-release may be the newest version, also where there are releases. */
   readonly allowPre: boolean;
+  /** The platform that files are for, like `linux-arm64`; null for the machine that this runs on. */
+  readonly platform: string | null;
   /** Whether a file with other bytes is kept as `NAME.UNVERIFIED`. */
   readonly keepUnverified: boolean;
   readonly onProgress?: (progress: GetProgress) => void;

@@ -31,7 +31,7 @@ export interface GetResult extends Pick<
  * Downloads packages: `NAME`, `NAME==VERSION`, or the path of a file. A file gets its name only once its
  * size and SHA-256 are those that were signed (docs/FORMAT.md §8 step 11). Files with other bytes are in
  * `findings`. Throws PACKAGE_NOT_FOUND, AMBIGUOUS, FILE_EXISTS, FILE_UNWRITABLE, the code of a database that is
- * not good enough, and what `fetchDatabase` throws.
+ * not good enough, PLATFORM_MISSING, and what `fetchDatabase` throws.
  */
 export async function get(names: readonly string[], options: GetOptions): Promise<GetResult> {
   const network = openNetwork(options.run.network);
@@ -69,15 +69,17 @@ async function choose(
       hint: 'packsign trust add URL --keys FILE, or name one with --from URL',
     });
   }
-  const choices: Choice[] = [];
+  const choices: (Choice & { readonly notices: readonly string[] })[] = [];
   for (const target of targets) {
     try {
       const database = await fetchThrough(network, target, options);
+      const files = filesOf(database, options);
+      const finding = { ...options, place: placeOf(database) };
+      const found = await Promise.all(names.map(async (name) => findFile(name, files, finding)));
       choices.push({
         database,
-        chosen: names.map((name) =>
-          findFile(name, filesOf(database, options), { ...options, place: placeOf(database) }),
-        ),
+        chosen: found.map(({ file }) => file),
+        notices: found.flatMap(({ notices }) => notices),
       });
     } catch (error) {
       if (!(error instanceof PacksignError)) throw error;
@@ -90,7 +92,10 @@ async function choose(
       failures.find(({ code }) => code !== 'PACKAGE_NOT_FOUND') ?? failures[0] ?? new Error('no database')
     );
   if (choices.length === 1)
-    return { ...choice, notices: [...noticesOf(choice.database), ...failures.flatMap(unasked)] };
+    return {
+      ...choice,
+      notices: [...noticesOf(choice.database), ...choice.notices, ...failures.flatMap(unasked)],
+    };
   throw new PacksignError(
     'AMBIGUOUS',
     ['several trusted databases have it:', ...choices.map(({ database }) => `  ${placeOf(database)}`)].join(
@@ -134,7 +139,10 @@ function filesOf(
   });
 }
 
-export interface FetchFileOptions extends Omit<GetOptions, 'from' | 'allowUnauthenticated' | 'allowPre'> {
+export interface FetchFileOptions extends Omit<
+  GetOptions,
+  'from' | 'allowUnauthenticated' | 'allowPre' | 'platform'
+> {
   /** Path in the database. */
   readonly path: string;
 }
@@ -148,7 +156,7 @@ export async function fetchFile(
   options: FetchFileOptions,
 ): Promise<DownloadedFile> {
   const { path } = options;
-  const all = { ...options, from: null, allowUnauthenticated: false, allowPre: false };
+  const all = { ...options, from: null, allowUnauthenticated: false, allowPre: false, platform: null };
   const entry = filesOf(database, all).get(path);
   if (entry === undefined) throw notFound(path, { named: [], place: placeOf(database) });
   const network = openNetwork(options.run.network);

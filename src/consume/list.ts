@@ -13,6 +13,8 @@ export interface ListedPackage {
   readonly name: string | null;
   readonly version: string | null;
   readonly flavor: string | null;
+  /** The systems and architectures that its file is for; null if it names none. */
+  readonly platform: string | null;
   readonly description: string | null;
   /** Path of its file; null for a package without one, and in databases of PackMan. */
   readonly path: string | null;
@@ -69,15 +71,24 @@ function packagesOf({ Files, Packages }: Database): readonly ListedPackage[] {
   return [...listed, ...others];
 }
 
-const NO_FILE = { path: null, size: null, sha256: null, md5: null, since: null, yanked: null } as const;
+const NO_FILE = {
+  platform: null,
+  path: null,
+  size: null,
+  sha256: null,
+  md5: null,
+  since: null,
+  yanked: null,
+} as const;
 
 function listedPackage(path: string, entry: FileEntry, description: string | null): ListedPackage {
-  const { Name, Version, Flavor, Size, SHA256, Since, Yanked } = entry;
+  const { Name, Version, Flavor, Platform, Size, SHA256, Since, Yanked } = entry;
   return {
     ...{
       name: Name ?? null,
       version: Version ?? null,
       flavor: Flavor ?? null,
+      platform: Platform ?? null,
       description,
       path,
       size: Size,

@@ -1,8 +1,8 @@
 import type { FileEntry } from './file-entry.js';
-import { FILE_LIMIT, fileNameOf, isNamed } from './file-entry.js';
+import { FILE_LIMIT, isNamed } from './file-entry.js';
 import { FORMAT } from './database.js';
 import type { Database, Signers, Trust } from './database.js';
-import { describeFile, downloadUrl, entryWarnings, NO_WARNINGS } from './entry.js';
+import { describeFile, downloadUrl, entryWarnings, isForPackMan, NO_WARNINGS } from './entry.js';
 import type { Entry, FileFacts } from './entry.js';
 import type { Warning } from './finding.js';
 import { keptAbsent, keptEntries } from './kept-entries.js';
@@ -117,9 +117,9 @@ function vouchedFinder({
   published?.Packages.forEach((entry) => packages.set(entry['Download-URL'], entry));
   return ({ path, size, sha256 }, file) => {
     if (!vouched.isVouched(path) || file.SHA256 !== sha256 || file.Size !== size) return null;
-    const isPackage = isNamed(file) && file.Yanked === undefined && file.Mutable === undefined;
-    const entry = isPackage ? packages.get(downloadUrl(path, settings)) : null;
-    if (entry === undefined) return null;
+    const entry = packages.get(downloadUrl(path, settings)) ?? null;
+    // Without one, it may have one only for a flavor that the settings give.
+    if (entry === null && isForPackMan(file, false)) return null;
     return { file, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
   };
 }
@@ -204,8 +204,8 @@ function listFiles(observed: readonly FileFacts[], context: AssembleContext): Li
     packages.push(asPublished(before, entry));
   }
   packages.sort(comparePackages);
-  // Entries of held paths may be listed without a package: then check all files.
-  const mayRepeat = isMixed || hasTwins(packages);
+  // Only where files are listed without a package do all have to be compared.
+  const mayRepeat = isMixed || files.size > packages.length || hasTwins(packages);
   return {
     files: isMixed ? sortedByPath(files) : files,
     packages,
@@ -243,22 +243,18 @@ function duplicates(files: ReadonlyMap<string, FileEntry>): Warning[] {
   const warnings: Warning[] = [];
   files.forEach((entry, path) => {
     if (!isNamed(entry) || entry.Yanked !== undefined || entry.Mutable === true) return;
-    const { Name, Version, Flavor, Platform = wheelTags(path) } = entry;
+    const { Name, Version, Flavor, Platform = '' } = entry;
     const key = `${Name} ${Version} ${Flavor} ${Platform}`;
     const twin = seen.get(key);
     if (twin === undefined) {
       seen.set(key, path);
       return;
     }
-    const message = `is ${Name} ${Version} (${Flavor}), and so is ${twin}; both are listed`;
+    const what = Platform === '' ? Flavor : `${Flavor}, ${Platform}`;
+    const message = `is ${Name} ${Version} (${what}), and so is ${twin}; both are listed`;
     warnings.push({ code: 'DUPLICATE_PACKAGE', path, message });
   });
   return warnings;
-}
-
-// Wheels of one version for different platforms are not duplicates.
-function wheelTags(path: string): string {
-  return /\.whl$/i.test(path) ? fileNameOf(path).split('-').slice(2).join('-') : '';
 }
 
 function expiry(issued: Date, settings: Settings): { Expires?: Date } {

@@ -1,12 +1,13 @@
-import { fileNameOf } from './file-entry.js';
+import { fileNameOf, isNamed } from './file-entry.js';
 import type { FileEntry, NamedEntry } from './file-entry.js';
-import { isArchiveName, isNamedAfter, namesAgree, splitFileName } from './file-name.js';
+import { isArchiveName, isNamedAfter, namesAgree, readPath, splitFileName } from './file-name.js';
 import type { Warning } from './finding.js';
 import type { Inspection } from './inspection.js';
 import type { Metadata, MetadataReading } from './metadata.js';
-import { NO_TEST } from './overrides.js';
+import { NO_TEST, isFileKey } from './overrides.js';
 import { changedWarnings, printable, printableOverride } from './printable.js';
 import type { Package } from './package.js';
+import { namesSystem } from './platform.js';
 import type { Override, Settings } from './settings.js';
 import { oneLine } from './text.js';
 
@@ -24,7 +25,7 @@ export interface FileFacts {
 /** What one file adds to both lists of a database. */
 export interface Entry {
   readonly file: FileEntry;
-  /** Null for a file that is yanked or mutable, or has no name and version. */
+  /** Null for a file that PackMan's clients cannot install: see `isForPackMan`. */
   readonly package: Package | null;
   readonly warnings: readonly Warning[];
 }
@@ -58,15 +59,18 @@ export function describeFile(observed: FileFacts, settings: Settings, listed: Li
   };
   const yank = Yanked === undefined ? NOTHING : { Yanked };
   const warnings = warningsOf(observed, override, base);
+  const platform = base.Platform === undefined ? NOTHING : { Platform: base.Platform };
   if (Name === undefined || Version === undefined) {
     const unused = unusedWarnings(path, override);
-    return { file: { ...bytes, ...yank }, package: null, warnings: [...warnings, ...unused] };
+    return { file: { ...platform, ...bytes, ...yank }, package: null, warnings: [...warnings, ...unused] };
   }
   const Flavor = override.Flavor ?? base.Flavor ?? flavorOf(observed);
-  const { Platform } = base;
-  const file = { Name, Version, Flavor, ...(Platform === undefined ? NOTHING : { Platform }), ...bytes };
-  if (isMutable) return { file: { ...file, ...yank }, package: null, warnings };
-  if (Yanked !== undefined) return { file: { ...file, Yanked }, package: null, warnings };
+  const file = { Name, Version, Flavor, ...platform, ...bytes };
+  const listing = { ...file, ...yank };
+  const isChosen = override.Flavor !== undefined;
+  if (!isForPackMan(listing, isChosen) || !mayHoldPackage(path, settings)) {
+    return { file: listing, package: null, warnings };
+  }
   const entry = packageOf(observed, { file, override, settings });
   const changed = changedWarnings(path, given.Description ?? summaryOf(observed), entry);
   return { file, package: entry, warnings: changed.length === 0 ? warnings : [...warnings, ...changed] };
@@ -80,20 +84,50 @@ function unusedWarnings(path: string, { Yanked: _, ...keys }: Override): readonl
   return [{ code: 'UNUSED_OVERRIDE', path, message }];
 }
 
-/** What a file says of itself, or else its name. */
+/** What a file says of itself, or else its path. */
 function namingOf(observed: FileFacts): Naming {
   const { path, reading } = observed;
-  const found = reading.kind === 'found' ? reading.metadata : splitFileName(fileNameOf(path));
-  return found === null ? NOTHING : { Name: found.name, Version: found.version, Flavor: flavorOf(observed) };
+  const metadata = reading.kind === 'found' ? reading.metadata : null;
+  // Every word of such a file name is part of the name or of the version.
+  const isExact = metadata !== null && isNamedAfter(fileNameOf(path), metadata);
+  const said = isExact ? null : readPath(path);
+  const Platform = metadata?.platform ?? said?.platform ?? null;
+  const { name, version } = metadata ?? said ?? NOTHING_SAID;
+  return {
+    ...(name === null || version === null
+      ? NOTHING
+      : { Name: name, Version: version, Flavor: flavorOf(observed) }),
+    ...(Platform === null ? NOTHING : { Platform }),
+  };
 }
+
+const NOTHING_SAID = { name: null, version: null };
 
 function flavorOf({ reading }: FileFacts): string {
   return reading.kind === 'found' && reading.metadata.kind === 'sdist' ? 'source' : 'installer';
 }
 
-/** Whether a file may hold a package, so that its metadata and its MD5, which is for PackMan, are of use. */
+/** Whether a file has an entry for PackMan (docs/FORMAT.md §4), as far as its own entry and the settings decide. */
+export function isForPackMan(entry: FileEntry, hasGivenFlavor: boolean): boolean {
+  if (!isNamed(entry) || entry.Yanked !== undefined || entry.Mutable === true) return false;
+  return hasGivenFlavor || entry.Platform === undefined || !namesSystem(entry.Platform);
+}
+
+/**
+ * Whether a file may have an entry for PackMan, so that its MD5 is of use. This has to be known before it is read, and
+ * therefore says no for file names with a system or an architecture, whatever the file says of itself.
+ */
 export function mayHoldPackage(path: string, { Packages }: Settings): boolean {
-  return isArchiveName(fileNameOf(path)) || Packages?.has(path) === true;
+  if (Packages?.has(path) === true || givesFlavors(Packages)) return true;
+  const { name, version, platform } = readPath(path);
+  const isKnown = isArchiveName(fileNameOf(path)) || (name !== null && version !== null);
+  return isKnown && (platform === null || !namesSystem(platform));
+}
+
+/** Whether the settings give a flavor to packages by their names, which only their files say. */
+function givesFlavors(overrides: Settings['Packages']): boolean {
+  for (const [key, { Flavor }] of overrides ?? []) if (Flavor !== undefined && !isFileKey(key)) return true;
+  return false;
 }
 
 interface PackageSources {

@@ -1,9 +1,11 @@
+import { fileNameOf } from './file-entry.js';
 import { endingsCutOff } from './release-names.js';
 import { endOfVersion, isSureVersion, isVersion, piecesOf, platformOf, textOf } from './name-pieces.js';
 import { versionSpans, withPlatformsBehind } from './name-pieces.js';
 import type { Piece, Span } from './name-pieces.js';
 import type { MetadataKind } from './metadata.js';
 import { exactNaming } from './package-names.js';
+import type { FileNaming } from './package-names.js';
 import { isPlainWord } from './text.js';
 import { plainVersion } from './version.js';
 
@@ -11,14 +13,6 @@ import { plainVersion } from './version.js';
 export interface NamedVersion {
   readonly name: string;
   readonly version: string;
-}
-
-/** What a path says of its file. Each is null where it does not say it; without a name the version is of no use. */
-export interface FileNaming {
-  readonly name: string | null;
-  readonly version: string | null;
-  /** As docs/FORMAT.md §5 allows. */
-  readonly platform: string | null;
 }
 
 const PATH_LIMIT = 1024;
@@ -63,16 +57,19 @@ const REVISION = /^r\d{3,}$/i;
  * the nearest folder that has it.
  */
 export function readPath(path: string): FileNaming {
-  const segments = path.split('/');
-  const fileName = segments.pop() ?? '';
+  const fileName = fileNameOf(path);
   // No database lists it (docs/FORMAT.md §9).
   if (path.length > PATH_LIMIT || fileName.length > NAME_LIMIT) return NOTHING;
   const own = exactNaming(fileName) ?? readFileName(fileName);
-  const repository = own.name === null ? repositoryOf(segments) : null;
+  return checked(fileName === path ? own : withFolders(own, fileName, path.split('/').slice(0, -1)));
+}
+
+function withFolders(own: FileNaming, fileName: string, folders: readonly string[]): FileNaming {
+  const repository = own.name === null ? repositoryOf(folders) : null;
   const named = repository === null ? own : { ...own, name: repository };
-  const version = named.version ?? (CHANNEL_IN.test(fileName) ? null : folderVersion(segments, named.name));
-  const platform = named.platform ?? (IS_DEBIAN.test(fileName) ? null : folderPlatform(segments, named.name));
-  return checked({ name: named.name, version, platform });
+  const version = named.version ?? (CHANNEL_IN.test(fileName) ? null : folderVersion(folders, named.name));
+  const platform = named.platform ?? (IS_DEBIAN.test(fileName) ? null : folderPlatform(folders, named.name));
+  return { name: named.name, version, platform };
 }
 
 const CHANNEL_IN = /(?:^|[-_. ])(?:latest|current|nightly|edge|snapshot)(?:[-_. ]|$)/i;

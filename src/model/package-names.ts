@@ -1,5 +1,12 @@
-import type { FileNaming } from './file-name.js';
 import { PLATFORM_WORD } from './platform.js';
+
+/** What a path says of its file. Each is null where it does not say it; without a name the version is of no use. */
+export interface FileNaming {
+  readonly name: string | null;
+  readonly version: string | null;
+  /** As docs/FORMAT.md §5 allows. */
+  readonly platform: string | null;
+}
 
 const ARCHITECTURE = `${PLATFORM_WORD}|all|any|noarch|universal|linux-any`;
 
@@ -53,8 +60,13 @@ const FORMS: readonly Form[] = [
   { pattern: /^(?<name>.+)-(?<version>\d[^-]*)-[^-]+\.conda$/i },
 ];
 
+/** Whether a file is of one of these kinds, because trying all forms on each file takes time. */
+const HAS_FORM =
+  /\.(?:u?deb|ddeb|dsc|rpm|apk|whl|egg|s?nupkg|conda)$|\.(?:pkg\.tar|(?:orig(?:-[a-z0-9-]+)?|debian)\.tar\.|diff\.gz$)/i;
+
 /** Name, version and platform of a file whose kind has a form for them; null if it does not follow one. */
 export function exactNaming(fileName: string): FileNaming | null {
+  if (!HAS_FORM.test(fileName)) return null;
   for (const { pattern, none } of FORMS) {
     const { name, version, platform } = pattern.exec(fileName)?.groups ?? {};
     if (name === undefined || version === undefined) continue;

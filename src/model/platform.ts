@@ -36,12 +36,15 @@ const ARCHITECTURES: Readonly<Record<Architecture, string>> = {
   ia32: 'x86(?:_32)?|i[3-6]86|ia32|32-?bit',
   arm64: 'aarch_?64|arm64(?:v8|e|ec)?|armv8[al]?',
   arm: 'arm|armhf|armel|armhfp|armv[5-7][a-z]*|arm32(?:v[5-7])?|aarch32[a-z]*',
-  ppc64: 'ppc64(?:le|el)?|powerpc64(?:le)?',
+  // As Node calls the one with the little end first.
+  ppc64: 'ppc64(?:le|el)|powerpc64le',
   s390x: 's390x?',
   riscv64: 'riscv64(?:gc)?',
   loong64: 'loong(?:arch)?64',
-  mips: 'mips(?:64)?(?:el|le|r6)*',
-  other: 'riscv32|sparc(?:64|v9)?|ia64|m68k|powerpc|ppc|wasm(?:32|64)?',
+  mipsel: 'mips(?:el|le)',
+  mips64el: 'mips64(?:el|le)',
+  other:
+    'ppc64|powerpc64|mips(?:64)?(?:r6)?(?:el)?|riscv32|sparc(?:64|v9)?|ia64|m68k|powerpc|ppc|wasm(?:32|64)?',
 };
 
 /** Words that belong to a platform only beside another of its words, or behind the version of a file. */
@@ -145,4 +148,63 @@ function named<K extends keyof Part>(parts: readonly Partial<Part>[], key: K): r
 export function namesSystem(platform: string): boolean {
   const { systems, architectures, isForeign } = readPlatform(platform);
   return systems.length > 0 || architectures.length > 0 || isForeign;
+}
+
+/** What a program runs on; null where it does not matter. */
+export interface Machine {
+  /** As `process.platform` has it. */
+  readonly system: System | null;
+  /** As `process.arch` has it. */
+  readonly architecture: Architecture | null;
+  readonly libc: Part['libc'] | null;
+}
+
+/** The systems of kinds of files that others cannot install. */
+const ENDINGS: readonly (readonly [pattern: RegExp, systems: readonly System[]])[] = [
+  [/\.(?:exe|ms[ipu]|(?:msi|app)x(?:bundle)?|bat|cmd)$/i, ['win32']],
+  [/\.(?:dmg|mpkg)$/i, ['darwin']],
+  [/\.pkg$/i, ['darwin', 'freebsd']],
+  [
+    /\.(?:u?deb|ddeb|rpm|snap|flatpak|flatpakref|appimage|eopkg|xbps)$|\.pkg\.tar(?:\.[a-z0-9]+)?$|-r\d+\.apk$/i,
+    ['linux'],
+  ],
+  [/\.(?:apk|apks|xapk|aab)$/i, ['android']],
+  [/\.ipa$/i, ['ios']],
+];
+
+/** How a file goes with a machine: made for it, for every one, or for another. */
+export type Fit = 'made' | 'everywhere' | 'other';
+
+/** Whether a file is for a machine, by its platform and the ending of its path. */
+export function fitOf(
+  { path, platform }: { path: string; platform: string | undefined },
+  machine: Machine,
+): Fit {
+  const { systems, architectures, libcs, isForeign } = readPlatform(platform ?? '');
+  const itsSystems =
+    systems.length > 0 ? systems : (ENDINGS.find(([pattern]) => pattern.test(path))?.[1] ?? []);
+  if (isForeign) return 'other';
+  if (itsSystems.length === 0 && architectures.length === 0) return 'everywhere';
+  const isFor = <T>(named: readonly T[], own: T | null) =>
+    named.length === 0 || own === null || named.includes(own);
+  const runs = isFor(itsSystems, machine.system) && isFor(architectures, machine.architecture);
+  return runs && libcFits(libcs, { machine, isModule: /musllinux/i.test(platform ?? '') }) ? 'made' : 'other';
+}
+
+/** A program for musl is linked statically as a rule, and then runs with glibc as well; the reverse is not so. */
+function libcFits(
+  libcs: Platform['libcs'],
+  { machine, isModule }: { readonly machine: Machine; readonly isModule: boolean },
+): boolean {
+  if (libcs.length === 0 || machine.libc === null) return true;
+  return libcs.includes(machine.libc) || (machine.libc === 'glibc' && !isModule);
+}
+
+/** The machine that a person means by a platform, such as `linux-arm64`; null if it names neither system nor architecture. */
+export function machineNamed(platform: string): Machine | null {
+  const { systems, architectures, libcs } = readPlatform(platform.replaceAll('/', '-'));
+  const [system = null] = systems;
+  const [architecture = null] = architectures;
+  if (system === null && architecture === null) return null;
+  return { system, architecture, libc: libcs[0] ?? (system === 'linux' ? 'glibc' : null) };
 }

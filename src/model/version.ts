@@ -51,38 +51,57 @@ export function plainVersion(version: string): string {
   ].join('');
 }
 
+/** The rules by which versions are compared. */
+export type VersionRule = 'semver' | 'PEP 440' | 'natural';
+
+/** Whether a version can be compared with others: it begins with a number, perhaps after `v` or an epoch. */
+export function isComparable(version: string): boolean {
+  return /^v?\d/i.test(version);
+}
+
 /**
- * How to order the versions of one package: by semver if `isNpm` and all conform to it, or else by PEP 440, or else by
- * semver if all conform to that. Versions of neither kind come first, in the order of their text.
+ * The rule for the versions of one package: semver if `isNpm` and all conform to it, or else PEP 440, or else semver if all
+ * conform to that, or else the natural order.
+ */
+export function ruleFor(
+  versions: readonly string[],
+  { isNpm, isSemver, isPython }: RuleTests & { readonly isNpm: boolean },
+): VersionRule {
+  const areSemver = versions.every(isSemver);
+  const arePython = !(areSemver && isNpm) && versions.every(isPython);
+  return areSemver && (isNpm || !arePython) ? 'semver' : arePython ? 'PEP 440' : 'natural';
+}
+
+export interface RuleTests {
+  readonly isSemver: (version: string) => boolean;
+  readonly isPython: (version: string) => boolean;
+}
+
+/** The tests of this file. */
+const TESTS: RuleTests = {
+  isSemver: (version) => SEMVER.test(version),
+  isPython: (version) => parsePython(version) !== null,
+};
+
+const ORDERS: Readonly<Record<VersionRule, VersionOrder>> = {
+  semver: compareSemver,
+  'PEP 440': comparePython,
+  natural: compareNatural,
+};
+
+/**
+ * How to order the versions of one package for people to read, by the rule for those that can be compared. Others come
+ * first, in the order of their text.
  */
 export function versionOrder(
   versions: readonly string[],
   { isNpm }: { readonly isNpm: boolean },
 ): VersionOrder {
-  const areSemver = versions.every((version) => SEMVER.test(version));
-  const arePython = versions.every((version) => parsePython(version) !== null);
-  return areSemver && (isNpm || !arePython) ? compareSemver : comparePython;
-}
-
-/**
- * Which versions of one package are final releases, by the same rules: neither pre-releases nor development versions, and
- * versions of one of the two kinds.
- */
-export function finalRelease(
-  versions: readonly string[],
-  kind: { readonly isNpm: boolean },
-): (version: string) => boolean {
-  return versionOrder(versions, kind) === compareSemver ? isFinalSemver : isFinalPython;
-}
-
-function isFinalSemver(version: string): boolean {
-  const groups = SEMVER.exec(version)?.groups;
-  return groups !== undefined && groups['pre'] === undefined;
-}
-
-function isFinalPython(version: string): boolean {
-  const parsed = parsePython(version);
-  return parsed !== null && parsed.pre === null && parsed.dev === null;
+  const order = ORDERS[ruleFor(versions.filter(isComparable), { isNpm, ...TESTS })];
+  return (a, b) => {
+    const [left, right] = [isComparable(a), isComparable(b)];
+    return left && right ? order(a, b) : Number(left) - Number(right) || compareText(a, b);
+  };
 }
 
 /** Below zero if `a` is earlier, zero if both mean the same. */
@@ -193,4 +212,74 @@ function plainSegment(segment: string): string {
 
 function isNumber(text: string): boolean {
   return /^\d+$/.test(text);
+}
+
+/** Marks of versions before the one that they are added to, which deb-version(7) writes as `~`. */
+const PRE_MARK =
+  /(?<=\d)[-.~+]*(?=(?:alpha|beta|preview|pre|rc|cr|dev|snapshot|nightly|canary|milestone)(?![a-z])|[abm]\d+(?:[-+~]|$))/g;
+/** A later edition of the same version, but before the next number. */
+const POST_MARK = /(?<=\d)[-.](?=post)/g;
+
+function naturalText(version: string): string {
+  const text = version.toLowerCase().replace(/^v/, '').replaceAll('_', '.');
+  return text.replace(PRE_MARK, '~').replace(POST_MARK, '+');
+}
+
+/** Whether the natural order knows no mark in a version that makes it precede a release. */
+export function isFinalNatural(version: string): boolean {
+  return !naturalText(version).includes('~');
+}
+
+/**
+ * For versions that follow neither rule: as deb-version(7) compares them, numbers by their value and the rest by its
+ * characters, with an epoch before `:` and a revision behind the last hyphen. Beyond it, `_` is a dot, case and a `v` before it do not
+ * count, and marks of pre-releases such as `rc1` precede the end.
+ */
+export function compareNatural(a: string, b: string): number {
+  const [left, right] = [naturalParts(a), naturalParts(b)];
+  return (
+    compareDigits(left.epoch, right.epoch) ||
+    compareAlternately(left.upstream, right.upstream) ||
+    compareAlternately(left.revision, right.revision)
+  );
+}
+
+function naturalParts(version: string) {
+  const [, epoch, rest = ''] = /^(?:(\d+)[:!])?([^]*)$/.exec(naturalText(version)) ?? [];
+  const hyphen = rest.lastIndexOf('-');
+  return {
+    epoch: plainNumber(epoch),
+    upstream: hyphen === -1 ? rest : rest.slice(0, hyphen),
+    revision: hyphen === -1 ? '' : rest.slice(hyphen + 1),
+  };
+}
+
+/** Compares what is no number, then a number, and so on. */
+function compareAlternately(a: string, b: string): number {
+  const [left, right] = [a, b].map((text) => Array.from(text.matchAll(/(\D*)(\d*)/g)));
+  const length = Math.max(left?.length ?? 0, right?.length ?? 0);
+  for (let at = 0; at < length; at += 1) {
+    const [[, words = '', number = ''] = [], [, otherWords = '', otherNumber = ''] = []] = [
+      left?.[at],
+      right?.[at],
+    ];
+    const order =
+      compareWords(words, otherWords) || compareDigits(plainNumber(number), plainNumber(otherNumber));
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+function compareWords(a: string, b: string): number {
+  for (let at = 0; at < Math.max(a.length, b.length); at += 1) {
+    const order = weightOf(a.charAt(at)) - weightOf(b.charAt(at));
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+/** `~` precedes the end, the end letters, and letters everything else. */
+function weightOf(character: string): number {
+  if (character === '~') return -1;
+  return character === '' ? 0 : character.charCodeAt(0) + (/[a-z]/i.test(character) ? 0 : 256);
 }

@@ -41,6 +41,8 @@ export interface Row {
   /** Empty, as the version is, where the file does not tell. */
   readonly name: string;
   readonly version: string;
+  /** Empty for a file that names no system and no architecture. */
+  readonly platform: string;
   readonly summary: string;
   /** Address of the file, relative to the page; null if there is none, or it was yanked. */
   readonly href: string | null;
@@ -222,13 +224,14 @@ function identityOf({
 }
 
 function fileRow(path: string, entry: FileEntry, description: string | undefined): Row {
-  const { Name = '', Version = '', Size, SHA256, Since, Yanked } = entry;
+  const { Name = '', Version = '', Platform = '', Size, SHA256, Since, Yanked } = entry;
   const summary = description === undefined || description === `${Name} ${Version}` ? '' : description;
   const isYanked = Yanked !== undefined;
   return {
     path,
     name: Name,
     version: Version,
+    platform: Platform,
     summary: oneLine(summary, SUMMARY_LENGTH),
     href: isYanked ? null : downloadUrl(path, {}),
     size: formatBytes(Size),
@@ -243,6 +246,7 @@ function pseudoRow({ Name, Version, Description }: Package): Row {
     path: '',
     name: Name,
     version: Version ?? '',
+    platform: '',
     summary: oneLine(Description === Name ? '' : Description, SUMMARY_LENGTH),
     href: null,
     size: '',

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { PacksignError, systemCode } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { Uncovered } from '../model/coverage.js';
-import { foldPath, foldersOf } from '../model/file-entry.js';
+import { fileNameOf, foldPath, foldersOf } from '../model/file-entry.js';
+import { isArchiveName } from '../model/file-name.js';
 import { mayHoldPackage } from '../model/entry.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
@@ -234,10 +235,13 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const { settings, cache, threads, run } = options;
   const wantsMd5 = settings.PackMan !== false;
   const { Inspect: inspect = 'whole' } = settings;
-  const isPlain = (path: string) => !mayHoldPackage(path, settings);
+  const needs = (path: string) => ({
+    md5: mayHoldPackage(path, settings),
+    metadata: isArchiveName(fileNameOf(path)),
+  });
   const facts = scanned.map((file) => {
     const known = cache.find(file);
-    return wantsMd5 && known?.md5 === null && !isPlain(file.path) ? null : known;
+    return wantsMd5 && known?.md5 === null && mayHoldPackage(file.path, settings) ? null : known;
   });
   const unknown = scanned.flatMap((file, index) => (facts[index] === null ? [{ file, index }] : []));
   const failed = new Map<string, Failed>();
@@ -265,7 +269,7 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
       ? null
       : startHashing(
           files,
-          { directory, md5: wantsMd5, metadata: true, inspect, secrets: true, isPlain, threads },
+          { directory, md5: wantsMd5, metadata: true, inspect, secrets: true, needs, threads },
           take,
         );
   const finish = async () => {

@@ -6,9 +6,11 @@ import type { ScannedFile } from '../places/scan.js';
 
 export interface PlanOptions extends Pick<DigestOptions, 'md5' | 'metadata' | 'inspect' | 'secrets'> {
   readonly threads: number;
-  /** Files without a package, which need neither MD5 nor metadata; none if not given. */
-  readonly isPlain?: (path: string) => boolean;
+  /** What a file needs of MD5 and metadata; both if not given. */
+  readonly needs?: (path: string) => Needs;
 }
+
+export type Needs = Pick<DigestOptions, 'md5' | 'metadata'>;
 
 /**
  * From this size on, reading a file twice at once, for each digest, pays off if threads are idle. Other threads hash these
@@ -39,22 +41,30 @@ interface Numbered {
  */
 export function planTasks(files: readonly ScannedFile[], options: PlanOptions): readonly HashTask[] {
   const numbered = files.map(({ identity }, index) => ({ index, bytes: Number(identity.size) }));
-  const { isPlain = () => false } = options;
-  const isPlainFile = ({ index }: Numbered) => isPlain(files[index]?.path ?? '');
-  const plain = { ...options, md5: false, metadata: false };
-  const optionsFor = (one: Numbered) => (isPlainFile(one) ? plain : options);
   const long = numbered.filter(({ bytes }) => bytes >= TOGETHER_BYTES).sort((a, b) => b.bytes - a.bytes);
-  const tasks = [
-    ...longTasks(
-      long.filter((one) => !isPlainFile(one)),
-      options,
-    ),
-    ...longTasks(long.filter(isPlainFile), plain),
-  ];
+  const needsOf = ({ index }: Numbered) => options.needs?.(files[index]?.path ?? '') ?? ALL;
+  const optionsFor = (one: Numbered) => narrowed(options, needsOf(one));
+  const groups = new Map<string, Numbered[]>();
+  for (const one of long) {
+    const { md5, metadata } = needsOf(one);
+    const key = JSON.stringify({ md5, metadata });
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [one]);
+    else group.push(one);
+  }
+  const tasks = Array.from(groups).flatMap(([key, group]) =>
+    longTasks(group, narrowed(options, JSON.parse(key) as Needs)),
+  );
   return [
     ...tasks.sort((a, b) => b.bytes - a.bytes).map(({ task }) => task),
     ...numbered.filter(({ bytes }) => bytes < TOGETHER_BYTES).map((one) => wholeTask([one], optionsFor(one))),
   ];
+}
+
+const ALL: Needs = { md5: true, metadata: true };
+
+function narrowed(options: PlanOptions, { md5, metadata }: Needs): PlanOptions {
+  return { ...options, md5: options.md5 && md5, metadata: options.metadata && metadata };
 }
 
 interface LongTask {

@@ -17,7 +17,7 @@ const WORTH_SHARING_US = 20_000;
 /** Gets each result as it comes, in any order. */
 export type DigestListener = (digested: Digested, index: number) => void;
 
-export type HashOptions = Omit<DigestOptions, 'sha256'> & Pick<PlanOptions, 'isPlain'>;
+export type HashOptions = Omit<DigestOptions, 'sha256'> & Pick<PlanOptions, 'needs'>;
 
 /** Files that are being hashed. */
 export interface Hashing {

@@ -201,7 +201,13 @@ export function newReader(place: Place = newPlace()): Reader {
     get: async (names, { now = new Date(), ...options } = {}) =>
       await get(names, {
         ...{ ...base, run: runAt(now), from: null, output: place.path('downloads') },
-        ...{ allowStale: false, allowUnauthenticated: false, allowPre: false, keepUnverified: false },
+        ...{
+          allowStale: false,
+          allowUnauthenticated: false,
+          allowPre: false,
+          platform: null,
+          keepUnverified: false,
+        },
         ...options,
       }),
     store: () => place.snapshot('config'),

@@ -9,7 +9,9 @@ import { findConflict, isSafePath } from '../../src/model/file-entry.js';
 import type { Override } from '../../src/model/settings.js';
 import type { AssembleContext } from '../../src/model/assemble.js';
 import type { Database } from '../../src/model/database.js';
+import { mayHoldPackage } from '../../src/model/entry.js';
 import type { FileFacts } from '../../src/model/entry.js';
+import type { Metadata } from '../../src/model/metadata.js';
 import type { WarningCode } from '../../src/model/finding.js';
 import { HASH_A, HASH_B, archive, assembled, databaseOf, date, observed, overriding } from './databases.js';
 
@@ -175,9 +177,78 @@ describe('names', () => {
   });
 
   test('are not asked of files that are no archives', () => {
-    const { database, warnings } = assembled([observed('lantern_1.0_amd64.deb', { metadata: null })]);
+    const { database, warnings } = assembled([observed('lantern.dmg', { metadata: null })]);
     expect([warnings, database.Packages]).toEqual([[], []]);
-    expect(Array.from(database.Files.keys())).toEqual(['lantern_1.0_amd64.deb']);
+    expect(Array.from(database.Files.keys())).toEqual(['lantern.dmg']);
+  });
+});
+
+describe('platforms', () => {
+  const LINUX = 'lantern_1.2.0_linux_amd64.tar.gz';
+
+  test('come from the metadata, or else from the path', () => {
+    const naming = (path: string, metadata: Partial<Metadata> | null) => {
+      const { Name, Version, Platform } =
+        assembled([observed(path, { metadata })]).database.Files.get(path) ?? {};
+      return [Name, Version, Platform];
+    };
+    expect(naming(LINUX, null)).toEqual(['lantern', '1.2.0', 'linux-amd64']);
+    expect(naming('v1.2.0/lantern-linux-amd64.tar.gz', null)).toEqual(['lantern', '1.2.0', 'linux-amd64']);
+    expect(naming('lantern-linux-amd64.tar.gz', null)).toEqual([undefined, undefined, 'linux-amd64']);
+    const deb = { kind: 'deb', name: 'lantern', version: '1:1.2.0-1', platform: 'amd64' } as const;
+    expect(naming('lantern_1.2.0-1_amd64.deb', deb)).toEqual(['lantern', '1:1.2.0-1', 'amd64']);
+    const jar = { kind: 'jar', name: 'epoll', version: '4.1' } as const;
+    expect(naming('epoll-4.1-linux-x86_64.jar', jar)).toEqual(['epoll', '4.1', 'linux-x86_64']);
+    // Where the file is called as its metadata says, the words are its name.
+    const npm = { kind: 'npm', name: 'lantern-linux', version: '1.2.0' } as const;
+    expect(naming('lantern-linux-1.2.0.tgz', npm)).toEqual(['lantern-linux', '1.2.0', undefined]);
+  });
+
+  test('that name a system or an architecture keep a file out of Packages, unless the settings give a flavor', () => {
+    const files = [
+      observed(LINUX, { metadata: null, md5: null }),
+      observed('lantern-1.2.0.tar.gz', { metadata: null }),
+    ];
+    const listed = (settings = {}) =>
+      assembled(files, settings).database.Packages.map((entry) => entry['Download-URL']);
+    expect(listed()).toEqual(['lantern-1.2.0.tar.gz']);
+    expect(listed(overriding({ [LINUX]: { Flavor: 'binary' } }))).toContain(LINUX);
+    expect(listed(overriding({ lantern: { Flavor: 'binary' } }))).toContain(LINUX);
+    expect(listed(overriding({ lantern: { Description: 'x' } }))).toEqual(['lantern-1.2.0.tar.gz']);
+    const wheel = { kind: 'wheel', platform: 'py3-none-any' } as const;
+    expect(
+      assembled([observed('demo-1.0-py3-none-any.whl', { metadata: wheel })]).database.Packages,
+    ).toHaveLength(1);
+  });
+
+  test('decide before the file is read whether its MD5 is of use', () => {
+    const flavor = overriding({ lantern: { Flavor: 'binary' } });
+    expect(mayHoldPackage(LINUX, {})).toBe(false);
+    expect(mayHoldPackage(LINUX, flavor)).toBe(true);
+    expect(mayHoldPackage(LINUX, overriding({ [LINUX]: { Description: 'x' } }))).toBe(true);
+    expect(mayHoldPackage('lantern-1.2.0.dmg', {})).toBe(true);
+    expect(mayHoldPackage('lantern.dmg', {})).toBe(false);
+    expect(mayHoldPackage('lantern.gem', {})).toBe(true);
+    // Metadata that says otherwise comes too late: no entry lacks its MD5.
+    const all = { kind: 'deb', name: 'lantern', version: '1.2.0', platform: 'all' } as const;
+    const file = observed('lantern_1.2.0_amd64.deb', { metadata: all, md5: null });
+    expect(assembled([file]).database.Packages).toEqual([]);
+  });
+
+  test('of published bytes stay, also where there is none, until a build renames', () => {
+    const published = databaseOf({ [LINUX]: archive(HASH_A, { Name: 'lantern_1.2.0', Version: '1' }) });
+    const build = (rename: boolean) =>
+      assembled([observed(LINUX, { metadata: null })], {}, { published, rename }).database.Files.get(LINUX);
+    expect(build(false)).toMatchObject({ Name: 'lantern_1.2.0', Version: '1' });
+    expect(build(false)).not.toHaveProperty('Platform');
+    expect(build(true)).toMatchObject({ Name: 'lantern', Version: '1.2.0', Platform: 'linux-amd64' });
+  });
+
+  test('make no duplicates, and the same one does', () => {
+    const paths = [LINUX, 'lantern_1.2.0_darwin_arm64.tar.gz', 'lantern-1.2.0.tar.gz'];
+    const files = (all: readonly string[]) => all.map((path) => observed(path, { metadata: null }));
+    expect(codes(assembled(files(paths)).warnings)).not.toContain('DUPLICATE_PACKAGE');
+    expect(codes(assembled(files([LINUX, `old/${LINUX}`])).warnings)).toContain('DUPLICATE_PACKAGE');
   });
 });
 
@@ -246,9 +317,9 @@ describe('overrides', () => {
   });
 
   test('UNUSED_OVERRIDE: a file without name and version is in no entry that they could change', () => {
-    const settings = overriding({ 'lantern.zip': { Description: 'x' } });
-    const { warnings, database } = assembled([observed('lantern.zip', { metadata: null })], settings);
-    expect(warnings).toMatchObject([{ code: 'UNUSED_OVERRIDE', path: 'lantern.zip' }]);
+    const settings = overriding({ 'lantern.dmg': { Description: 'x' } });
+    const { warnings, database } = assembled([observed('lantern.dmg', { metadata: null })], settings);
+    expect(warnings).toMatchObject([{ code: 'UNUSED_OVERRIDE', path: 'lantern.dmg' }]);
     expect(database.Packages).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { namesSystem } from '../../src/model/platform.js';
+import { fitOf, machineNamed, namesSystem } from '../../src/model/platform.js';
+import type { Fit } from '../../src/model/platform.js';
 
 describe('a platform', () => {
   it.each([
@@ -36,5 +37,102 @@ describe('a platform', () => {
     'py2.py3-none-any',
   ])('%s names none', (platform) => {
     expect(namesSystem(platform)).toBe(false);
+  });
+});
+
+// Platform, path, and how it goes with Linux on x64 with glibc and with musl, macOS on arm64, Windows on x64, macOS on x64.
+const TABLE = `
+linux-amd64|a.tar.gz|made made other other other
+Linux-x86_64|a.tar.gz|made made other other other
+linux-x64|a.tar.gz|made made other other other
+linux64|a.tar.gz|made made other other other
+x86_64-unknown-linux-gnu|a.tar.xz|made other other other other
+x86_64-unknown-linux-musl|a.tar.xz|made made other other other
+x86_64-linux-gnu|a.gem|made other other other other
+cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64|a.whl|made other other other other
+cp312-cp312-musllinux_1_1_x86_64|a.whl|other made other other other
+linux-x64-musl|a.tar.gz|made made other other other
+linux-amd64v1|a.tar.gz|made made other other other
+linux-amd64v3|a.tar.gz|other other other other other
+x86_64_v3|a.tar.gz|other other other other other
+linux-arm64|a.tar.gz|other other other other other
+aarch64-unknown-linux-gnu|a.tar.gz|other other other other other
+linux-386|a.tar.gz|other other other other other
+linux-armv7|a.tar.gz|other other other other other
+linux-ppc64le|a.tar.gz|other other other other other
+amd64|a.deb|made made other other other
+x86_64|a.rpm|made made other other other
+amd64|a.snap|made made other other other
+arm64|a.deb|other other other other other
+all|a.deb|made made other other other
+noarch|a.rpm|made made other other other
+any|a.pkg.tar.zst|made made other other other
+|a.deb|made made other other other
+|a.AppImage|made made other other other
+arm64|a.AppImage|other other other other other
+x86_64|a-1.0-r0.apk|made made other other other
+|a.apk|other other other other other
+darwin-all|a.tar.gz|other other made other made
+macos-universal|a.tar.gz|other other made other made
+macos-universal2|a.tar.gz|other other made other made
+cp312-cp312-macosx_10_9_universal2|a.whl|other other made other made
+darwin-arm64|a.tar.gz|other other made other other
+aarch64-apple-darwin|a.tar.xz|other other made other other
+macos-silicon|a|other other made other other
+macos-intel|a|other other other other made
+x86_64-apple-darwin|a.tar.xz|other other other other made
+osx-arm64|a.conda|other other made other other
+osx-64|a.conda|other other other other made
+universal|a.dmg|other other made other made
+|a.dmg|other other made other made
+arm64|a.dmg|other other made other other
+|a.pkg|other other made other made
+mac|a.zip|other other made other made
+windows-amd64|a.zip|other other other made other
+x86_64-pc-windows-msvc|a.zip|other other other made other
+x86_64-pc-windows-gnu|a.zip|other other other made other
+win64|a.zip|other other other made other
+win32-x64|a.zip|other other other made other
+winx64|a.msi|other other other made other
+x64|a.exe|other other other made other
+x86|a.exe|other other other other other
+arm64|a.exe|other other other other other
+|a.exe|other other other made other
+|a.msi|other other other made other
+cp39-abi3-win_amd64|a.whl|other other other made other
+windows-386|a.zip|other other other other other
+freebsd-amd64|a.tar.gz|other other other other other
+x64|a.tar.gz|made made other made made
+x86_64|a.tar.gz|made made other made made
+|a.tar.gz|everywhere everywhere everywhere everywhere everywhere
+any|a.tar.gz|everywhere everywhere everywhere everywhere everywhere
+py3-none-any|a.whl|everywhere everywhere everywhere everywhere everywhere
+noarch|a.conda|everywhere everywhere everywhere everywhere everywhere
+java|a.gem|everywhere everywhere everywhere everywhere everywhere
+wasm32-wasi|a.tar.gz|other other other other other
+wasm32-unknown-unknown|a.tar.gz|other other other other other
+amigaos|a.lha|other other other other other
+`;
+const MACHINES = ['x86_64-linux-gnu', 'x86_64-linux-musl', 'darwin-arm64', 'windows-amd64', 'darwin/x64'].map(
+  (name) => machineNamed(name)!,
+);
+
+describe('what goes with a machine', () => {
+  it.each(
+    TABLE.trim()
+      .split('\n')
+      .map((line) => line.split('|')),
+  )('%s of %s: %s', (platform, path = '', fits = '') => {
+    const found: Fit[] = MACHINES.map((machine) =>
+      fitOf({ path, platform: platform === '' ? undefined : platform }, machine),
+    );
+    expect(found.join(' ')).toBe(fits);
+  });
+
+  it('is asked of a machine that a word names', () => {
+    expect(machineNamed('windows')).toEqual({ system: 'win32', architecture: null, libc: null });
+    expect(machineNamed('linux/arm64')).toEqual({ system: 'linux', architecture: 'arm64', libc: 'glibc' });
+    expect(machineNamed('any')).toBeNull();
+    expect(machineNamed('lantern')).toBeNull();
   });
 });

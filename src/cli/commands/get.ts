@@ -25,6 +25,7 @@ export const getCommand: Command = {
     withReportFile(withTrust(yargs.positional('packages', PACKAGES)))
       .option('from', single('address or name of the database (default: all that you trust)'))
       .option('output', single('folder for the files', { default: '.' }))
+      .option('platform', single('for another machine than this, like linux-arm64 or windows'))
       .option('pre', flag('take a pre-release if it is the newest (default: only if there is nothing else)'))
       .option('keep-unverified', flag('keep a file with other bytes as NAME.UNVERIFIED')),
   run: async (values, session) => {
@@ -42,6 +43,7 @@ export const getCommand: Command = {
         from: textOf(values, 'from'),
         output: textOf(values, 'output') ?? '.',
         allowPre: isSet(values, 'pre'),
+        platform: textOf(values, 'platform'),
         keepUnverified: isSet(values, 'keep-unverified'),
         ...(progress.isShown ? { onProgress: (state) => progress.say(bars(state, outside)) } : {}),
         onSuspect: (suspect) => suspects.push(suspect),
