@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
 import type { Database } from '../../src/model/database.js';
 import type { FileFacts } from '../../src/model/entry.js';
@@ -6,7 +6,8 @@ import type { Warning } from '../../src/model/finding.js';
 import type { Inspection } from '../../src/model/inspection.js';
 import { damageWarnings, findDamage, refuseDamage } from '../../src/release/damage.js';
 import { makeRun } from '../../src/index.js';
-import { newPlace } from '../packsign.js';
+import { codeOf, newKey, newPlace, sdist } from '../packsign.js';
+import type { Place, TestKey } from '../packsign.js';
 
 const SOUND: Inspection = { kind: 'sound', inspect: 'whole' };
 const CUT: Inspection = { kind: 'damaged', reason: 'ends early' };
@@ -97,6 +98,118 @@ describe('T39: what is damaged', () => {
     );
     expect(refusal?.hint).toBe('upload them again; if it has to be so: --allow-damaged a.zip');
     expect(refusalOf(() => refuseDamage({ damaged: new Map() }))).toBeNull();
+  });
+});
+
+describe('T39, DAMAGED: commands', () => {
+  const BUILD = ['build', 'dist', '--key', 'ann.asc'];
+  const SIGN = ['sign', 'dist', '--key', 'ann.asc'];
+  const CUT_NAME = 'cut-1.0.tar.gz';
+  let ann: TestKey;
+  let place: Place;
+
+  beforeAll(async () => {
+    ann = await newKey('Ann');
+  });
+  beforeEach(() => {
+    place = newPlace();
+    place.write('ann.asc', ann.signing);
+    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+    place.write(`dist/${CUT_NAME}`, sdist('cut', '1.0').subarray(0, 500));
+  });
+
+  const codesOf = (warnings: unknown) => (warnings as readonly Warning[]).map(({ code }) => code);
+
+  test('build --key and --strict refuse, and write nothing', async () => {
+    const before = place.snapshot();
+    const outcomes: unknown[] = [];
+    for (const args of [BUILD, ['build', 'dist', '--strict', '--maintainer', 'A']]) {
+      const answer = await place.json(args);
+      outcomes.push([answer.status, codeOf(answer)]);
+    }
+    expect(outcomes).toEqual([
+      [1, 'DAMAGED'],
+      [1, 'WARNINGS'],
+    ]);
+    expect(place.snapshot()).toEqual(before);
+  });
+
+  test('an override in "Packages" silences nothing', async () => {
+    const Packages = { [CUT_NAME]: { Name: 'cut', Version: '1.0' } };
+    place.write('dist/packsign.json', JSON.stringify({ Packages }));
+    expect(codeOf(await place.json(BUILD))).toBe('DAMAGED');
+  });
+
+  test('build, build --check, diff and status warn; sign looks again and refuses', async () => {
+    const seen = [];
+    for (const args of [
+      ['build', 'dist', '--check'],
+      ['diff', 'dist'],
+      ['build', 'dist'],
+    ]) {
+      seen.push(codesOf((await place.json(args)).value['warnings']));
+    }
+    expect(seen).toEqual(Array(3).fill(['NO_MAINTAINER', 'DAMAGED']));
+    const status = await place.json(['status', 'dist']);
+    expect(status.value['attention']).toContain('DAMAGED');
+    const answer = await place.json(SIGN);
+    expect([answer.status, codeOf(answer)]).toEqual([1, 'DAMAGED']);
+    expect(place.has('dist/packages.plist')).toBe(false);
+    const signed = await place.json([...SIGN, '--allow-damaged', CUT_NAME]);
+    expect(signed.value).toMatchObject({ published: true });
+  });
+
+  test('once published it is no matter any more, also under another name', async () => {
+    expect((await place.json([...BUILD, '--allow-damaged', CUT_NAME])).value).toMatchObject({
+      ...{ signed: true, warnings: [] },
+    });
+    place.write('dist/copy/cut-1.0.tar.gz', place.read(`dist/${CUT_NAME}`));
+    place.write('dist/next-1.0.tar.gz', sdist('next', '1.0'));
+    expect((await place.json(BUILD)).value).toMatchObject({ signed: true });
+  });
+
+  test('sign --without-files says that nobody looked', async () => {
+    expect((await place.json(['build', 'dist'])).status).toBe(0);
+    const run = await place.packsign([...SIGN, '--without-files']);
+    expect([run.status, run.stderr]).toEqual([
+      0,
+      expect.stringContaining('nobody looked for damage in 2 new files here; the host that publishes does'),
+    ]);
+    expect(codeOf(await place.json(['sign', 'dist']))).toBe('DAMAGED');
+  });
+
+  test('files that were looked at by their ends only are looked through when Inspect is whole again', async () => {
+    place.remove(`dist/${CUT_NAME}`);
+    const bytes = sdist('bad', '1.0', 'x = 1\n'.repeat(1000));
+    bytes[bytes.length >> 1]! ^= 1;
+    place.write('dist/bad-1.0.tar.gz', bytes);
+    // What was touched a moment ago is not remembered.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
+    const ends = await place.json(['build', 'dist', '--inspect', 'ends']);
+    expect(codesOf(ends.value['warnings'])).toEqual(['NO_MAINTAINER']);
+    expect((await place.json(['build', 'dist', '--inspect', 'ends'])).value).toMatchObject({ hashed: 0 });
+    const whole = await place.json(['build', 'dist']);
+    expect(codesOf(whole.value['warnings'])).toEqual(['NO_MAINTAINER', 'DAMAGED']);
+    expect(codeOf(await place.json(BUILD))).toBe('DAMAGED');
+    // Once the bytes are published, nobody looks at them again.
+    expect((await place.json([...BUILD, '--inspect', 'ends', '--rehash'])).value).toMatchObject({
+      signed: true,
+    });
+    expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true, hashed: 0 });
+  });
+
+  test('names the first few files of a long list, and all with --verbose', async () => {
+    for (let index = 0; index < 30; index += 1) {
+      place.write(`dist/x${index}-1.0.tar.gz`, sdist('x', `${index}`).subarray(0, 500));
+    }
+    const [brief, whole] = [await place.packsign(BUILD), await place.packsign([...BUILD, '--verbose'])];
+    expect(brief.stderr.match(/^ {2}\S+: ends early/gm)).toHaveLength(20);
+    expect(brief.stderr).toContain('  … and 11 more lines with --verbose\n');
+    expect(whole.stderr.match(/^ {2}\S+: ends early/gm)).toHaveLength(31);
+    const warned = await place.packsign(['build', 'dist']);
+    expect(warned.stderr).toMatch(
+      /warning: 31 files: damaged: .* \(DAMAGED\): cut-1.0.tar.gz, .* and 26 more\n/,
+    );
   });
 });
 
