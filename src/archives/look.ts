@@ -1,5 +1,5 @@
-import type { Inspect, Inspection } from '../model/inspection.js';
-import { NOT_INSPECTED } from '../model/inspection.js';
+import { NOT_INSPECTED, NOT_READ, NO_LOOK } from '../model/inspection.js';
+import type { Inspect, Inspection, Look } from '../model/inspection.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { formatOf } from './contents.js';
 import type { OpenFile } from './decompress.js';
@@ -15,15 +15,6 @@ export interface LookOptions {
   readonly metadata: boolean;
   readonly inspect: Inspect;
 }
-
-/** What a file's contents say. */
-export interface Look {
-  readonly reading: MetadataReading;
-  readonly inspection: Inspection;
-}
-
-const NOT_READ: MetadataReading = { kind: 'absent', reason: 'not looked into' };
-export const NO_LOOK: Look = { reading: NOT_READ, inspection: NOT_INSPECTED };
 
 /** Heads that unpack to more than this are left to `look`. */
 const HEAD_OUTPUT_BYTES = 8 * 1024 * 1024;

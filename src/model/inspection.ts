@@ -1,3 +1,5 @@
+import type { MetadataReading } from './metadata.js';
+
 /** How far files are looked through for damage: not, only their beginnings and ends, or to their last byte. */
 export type Inspect = 'none' | 'ends' | 'whole';
 
@@ -11,3 +13,12 @@ export type Inspection =
   | { readonly kind: 'unseen'; readonly reason: string };
 
 export const NOT_INSPECTED: Inspection = { kind: 'sound', inspect: 'none' };
+
+/** What a file's contents say. */
+export interface Look {
+  readonly reading: MetadataReading;
+  readonly inspection: Inspection;
+}
+
+export const NOT_READ: MetadataReading = { kind: 'absent', reason: 'not looked into' };
+export const NO_LOOK: Look = { reading: NOT_READ, inspection: NOT_INSPECTED };

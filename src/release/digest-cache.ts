@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileFacts } from '../model/entry.js';
-import type { Look } from '../archives/look.js';
+import type { Look } from '../model/inspection.js';
 import { readBounded, writeHint } from '../disk/files.js';
 import { readingUs } from '../workers/hash.js';
 import { identitiesBytes, identitiesIn, isIdentityAt, sizeAt, writeIdentity } from '../disk/identities.js';

@@ -16,7 +16,7 @@ import { globsOf, matches, scanDirectory } from '../places/scan.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
 import { statFiles } from '../places/stat-files.js';
 import type { Secret } from '../pgp/secret-packets.js';
-import { NO_LOOK } from '../archives/look.js';
+import { NO_LOOK } from '../model/inspection.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
 import { startHashing } from '../workers/hash.js';

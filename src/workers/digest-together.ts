@@ -7,7 +7,7 @@ import { READ_FLAGS } from '../disk/files.js';
 import { openLanes } from './lanes.js';
 import type { Filled, Lanes } from './lanes.js';
 import { lookAtHead } from '../archives/look.js';
-import type { Look } from '../archives/look.js';
+import type { Look } from '../model/inspection.js';
 import type { SecretSearch } from '../pgp/secret-material.js';
 import type { ScannedFile } from '../places/scan.js';
 

@@ -1,4 +1,4 @@
-import type { Look } from '../archives/look.js';
+import type { Look } from '../model/inspection.js';
 import { digestFile } from './digest.js';
 import type { Digested, DigestOptions } from './digest.js';
 import { digestFiles } from './digest-together.js';
