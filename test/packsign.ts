@@ -171,6 +171,14 @@ export function npmTarball(name: string, version: string, more: object = {}): Bu
   return tarball([{ path: 'package/package.json', bytes: JSON.stringify({ name, version, ...more }) }]);
 }
 
+/** A zip without members. Its comment tells it from others. */
+export function emptyZip(comment: string): Buffer {
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06', 'latin1');
+  end.writeUInt16LE(comment.length, 20);
+  return Buffer.concat([end, Buffer.from(comment)]);
+}
+
 export interface TestKey {
   readonly fingerprint: string;
   /** The four files of `key generate`. */

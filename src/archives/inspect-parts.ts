@@ -29,7 +29,7 @@ export async function checkParts(file: OpenFile, parts: readonly Part[]): Promis
     const format = formatOf(readAt(file, start, Math.min(size, MAGIC_BYTES)));
     if (format === null || !isStream(format)) continue;
     try {
-      await checkStream({ file, start, end: start + size, compression: format, name });
+      await checkStream({ file, start, end: start + size, compression: format }, name);
     } catch (error) {
       throw error instanceof Error && error.cause === 'damaged'
         ? damage(`${name} in it: ${error.message}`)

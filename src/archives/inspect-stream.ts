@@ -19,16 +19,20 @@ export function isStream(format: Format): format is StreamFormat {
   return format === 'gzip' || format === 'bzip2' || format === 'xz' || format === 'zstd';
 }
 
-/** The unpacked bytes, until they are more than the bounds allow: then it throws `unseen`. */
-export async function* bounded(
-  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  compression: Compression,
-  packedBytes: number,
-): AsyncGenerator<Uint8Array> {
+/** A compressed stream that is a whole file or lies in one. */
+export interface Stream {
+  readonly file: OpenFile;
+  readonly start: number;
+  readonly end: number;
+  readonly compression: Compression;
+}
+
+/** The unpacked bytes, until they are more than the bounds allow: then it throws `unseen`, as it throws `damage`. */
+export async function* unpack({ file, start, end, compression }: Stream): AsyncGenerator<Uint8Array> {
   const limitBytes = compression === 'bzip2' ? BZIP2_LIMIT_BYTES : LIMIT_BYTES;
-  const ratioBytes = RATIO * packedBytes + RATIO_SPARE_BYTES;
+  const ratioBytes = RATIO * (end - start) + RATIO_SPARE_BYTES;
   let bytes = 0;
-  for await (const piece of pieces) {
+  for await (const piece of decompress(compression, fileChunks(file, start, end))) {
     bytes += piece.length;
     if (bytes > ratioBytes) throw unseen('unpacks to more than 200 times its size');
     if (bytes > limitBytes) throw unseen(`unpacks to more than ${limitBytes / MIB} MiB`);
@@ -36,20 +40,9 @@ export async function* bounded(
   }
 }
 
-/** A compressed stream that is a whole file or lies in one. */
-export interface Stream {
-  readonly file: OpenFile;
-  readonly start: number;
-  readonly end: number;
-  readonly compression: Compression;
-  /** Tells whether it must hold a tar archive. */
-  readonly name: string;
-}
-
-/** Unpacks a stream to its end. Throws `damage` or `unseen`. */
-export async function checkStream({ file, start, end, compression, name }: Stream): Promise<void> {
+/** Unpacks a stream to its end. `name` tells whether it must hold a tar archive. Throws `damage` or `unseen`. */
+export async function checkStream(stream: Stream, name: string): Promise<void> {
   const check = createContentsCheck(name);
-  const pieces = decompress(compression, fileChunks(file, start, end));
-  for await (const piece of bounded(pieces, compression, end - start)) check.push(piece);
+  for await (const piece of unpack(stream)) check.push(piece);
   check.finish();
 }

@@ -94,7 +94,7 @@ export async function checkFormat(
   const parts = CHECKS[format]?.(file, fileName) ?? [];
   if (inspect !== 'whole') return;
   if (isStream(format)) {
-    await checkStream({ file, start: 0, end: file.size, compression: format, name: fileName });
+    await checkStream({ file, start: 0, end: file.size, compression: format }, fileName);
   }
   await checkParts(file, parts);
 }

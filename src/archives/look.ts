@@ -1,4 +1,4 @@
-import { NOT_INSPECTED, NOT_READ, NO_LOOK } from '../model/inspection.js';
+import { NOT_READ, NO_LOOK } from '../model/inspection.js';
 import type { Inspect, Inspection, Look } from '../model/inspection.js';
 import type { MetadataReading } from '../model/metadata.js';
 import { formatOf } from './contents.js';
@@ -6,9 +6,14 @@ import type { OpenFile } from './decompress.js';
 import { inspectionOf } from './fault.js';
 import { gunzipWhole } from './gzip.js';
 import { createContentsCheck } from './inspect-tar.js';
+import { isStream, unpack } from './inspect-stream.js';
+import type { StreamFormat } from './inspect-stream.js';
 import { checkFormat, hasCheck, inspectBeginning, readBeginning } from './inspect.js';
 import { readMetadata, readMetadataFromHead } from './member.js';
+import { absent, readingOf } from './reading.js';
+import { searchFor } from './search.js';
 import { TEXT_BYTES } from './substitute.js';
+import { createTarReader } from './tar.js';
 
 /** What is wanted of a file's contents. */
 export interface LookOptions {
@@ -76,18 +81,37 @@ export async function look(
   file: OpenFile,
   { metadata, inspect }: LookOptions,
 ): Promise<Look> {
-  const reading = metadata ? await readMetadata(fileName, file) : NOT_READ;
-  return { reading, inspection: await inspectFile(fileName, file, inspect) };
-}
-
-async function inspectFile(fileName: string, file: OpenFile, inspect: Inspect): Promise<Inspection> {
-  if (inspect === 'none') return NOT_INSPECTED;
   const beginning = inspectBeginning(fileName, readBeginning(file), inspect);
-  if (beginning.kind === 'answer') return beginning.inspection;
+  if (metadata && inspect === 'whole' && beginning.kind === 'format' && isStream(beginning.format)) {
+    return await lookThrough(fileName, file, beginning.format);
+  }
+  const reading = metadata ? await readMetadata(fileName, file) : NOT_READ;
+  if (beginning.kind === 'answer') return { reading, inspection: beginning.inspection };
   try {
     await checkFormat(beginning.format, file, { fileName, inspect });
-    return { kind: 'sound', inspect };
+    return { reading, inspection: { kind: 'sound', inspect } };
   } catch (error) {
-    return inspectionOf(error);
+    return { reading, inspection: inspectionOf(error) };
+  }
+}
+
+/** Unpacks a file once, for both. */
+async function lookThrough(fileName: string, file: OpenFile, compression: StreamFormat): Promise<Look> {
+  const search = await searchFor(fileName, 'tar');
+  const tar = createTarReader(search);
+  const check = createContentsCheck(fileName);
+  let reading: MetadataReading | null = null;
+  try {
+    for await (const piece of unpack({ file, start: 0, end: file.size, compression })) {
+      reading ??= search.reading(tar.push(piece));
+      check.push(piece);
+    }
+    reading ??= search.reading(tar.finish());
+    check.finish();
+    return { reading: reading ?? readingOf(null), inspection: { kind: 'sound', inspect: 'whole' } };
+  } catch (error) {
+    const inspection = inspectionOf(error);
+    const reason = inspection.kind === 'sound' ? '' : inspection.reason;
+    return { reading: reading ?? absent(`the archive cannot be read: ${reason}`), inspection };
   }
 }

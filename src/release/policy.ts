@@ -22,10 +22,10 @@ export async function requireApproval(
   published: Published,
   { database, continued, damaged, searchable, absence, ...options }: ApprovalContext,
 ): Promise<void> {
-  // First: a file that is uploaded again may have its published bytes.
+  // First: what holds a secret must not be uploaded again, and what is uploaded again may have its published bytes.
+  await refuseSecrets(published, searchable, options);
   refuseDamage({ damaged });
   refuseChangedBytes(continued?.database ?? null, database);
   requireSoundHistory(database);
   refuseRemovals(continued, database, absence);
-  await refuseSecrets(published, searchable, options);
 }

@@ -203,7 +203,8 @@ function notLookedInto(database: Database, published: Database | null): Warning[
   const isNew = hasNewBytes(published);
   const files = Array.from(database.Files, ([path, { SHA256 }]) => ({ path, sha256: SHA256 })).filter(isNew);
   if (files.length === 0) return [];
-  const message = `nobody looked for damage in ${files.length} new files here; the host that publishes does`;
+  const what = files.length === 1 ? 'a new file' : `${files.length} new files`;
+  const message = `nobody looked for damage in ${what} here; the host that publishes does`;
   return [{ code: 'NOT_LOOKED_INTO', path: null, message }];
 }
 

@@ -81,7 +81,7 @@ export function innocent(key: TestKey): Readonly<Record<string, Buffer>> {
     'ppk.md': 'A file begins with\n\nPuTTY-User-Key-File-3: ssh-ed25519\n',
     // The magic numbers of PNG, xz and Mach-O begin like packets.
     'a.png': Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'),
-    'a.xz': Buffer.from('fd377a585a000004e6d6b446', 'hex'),
+    'a.xz-like': Buffer.from('fd377a585a000004e6d6b446', 'hex'),
     // A packet of a secret key, with a body that is none.
     'luck.bin': Buffer.concat([Buffer.from([0x95, 0x00, 0x40, 4]), Buffer.alloc(63, 0x55)]),
   };

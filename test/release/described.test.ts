@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { cpSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { newKey, newPlace, sdist } from '../packsign.js';
+import { emptyZip, newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
 
 // A build takes the entries of files that it knows from the last published database, and describes only the others.
@@ -26,7 +26,7 @@ function write(place: Place): void {
   place.write('ann.asc', ann.signing);
   place.write('dist/alpha-1.0.tar.gz', sdist('alpha', '1.0'));
   place.write('dist/beta-2.0.tar.gz', sdist('another', '9.9'));
-  place.write('dist/gamma-1.0.zip', 'no archive');
+  place.write('dist/gamma-1.0.zip', emptyZip('no archive'));
   place.write('dist/delta-1.0.tar.gz', sdist('delta', '1.0'));
   settings(place, { Packages: YANKED });
 }

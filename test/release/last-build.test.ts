@@ -1,6 +1,6 @@
 import { renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
-import { newPlace } from '../packsign.js';
+import { emptyZip, newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
 
 /** Files this old show by their times whether they were touched since. */
@@ -20,8 +20,8 @@ async function remembered(): Promise<Place> {
     '--output',
     'key.asc',
   ]);
-  place.write('dist/a-1.0.zip', 'bytes of a');
-  place.write('dist/b-1.0.zip', 'bytes of b');
+  place.write('dist/a-1.0.zip', emptyZip('bytes of a'));
+  place.write('dist/b-1.0.zip', emptyZip('bytes of b'));
   const run = await place.packsign(['build', 'dist', '--key', 'key.asc']);
   expect(run.stderr + String(run.status)).toContain('0');
   // Files touched a moment ago are read again: their times could hide a later write.
@@ -128,14 +128,14 @@ describe('the shortcut of a build in which nothing changed', () => {
 
   it('is not taken if a file was touched, even with the same size and time', async () => {
     const place = await remembered();
-    writeFileSync(place.path('dist/a-1.0.zip'), 'BYTES OF A');
+    writeFileSync(place.path('dist/a-1.0.zip'), emptyZip('BYTES OF A'));
     utimesSync(place.path('dist/a-1.0.zip'), new Date(0), new Date(0));
     expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'BYTES_CHANGED' } });
   });
 
   it('is not taken if a file came or went', async () => {
     const place = await remembered();
-    place.write('dist/c-1.0.zip', 'bytes of c');
+    place.write('dist/c-1.0.zip', emptyZip('bytes of c'));
     expect(await place.json([...BUILD, '--check'])).toMatchObject({
       status: 1,
       value: { added: ['dist/c-1.0.zip'] },
@@ -156,7 +156,7 @@ describe('the shortcut of a build in which nothing changed', () => {
 
   it('is not taken if there would be a new warning', async () => {
     const place = await remembered();
-    place.write('dist/un safe-1.0.zip', 'x');
+    place.write('dist/un safe-1.0.zip', emptyZip('x'));
     expect((await place.json(BUILD)).value['warnings']).toContainEqual(
       expect.objectContaining({ code: 'UNSAFE_NAME' }),
     );
@@ -187,13 +187,13 @@ describe('the shortcut of a build in which nothing changed', () => {
 
 test('an answer does not depend on files that only an earlier cache knew', async () => {
   const place = await remembered();
-  for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, `bytes of ${index}`);
-  place.write('dist/sub/x-1.0.zip', 'bytes of x');
+  for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, emptyZip(`bytes of ${index}`));
+  place.write('dist/sub/x-1.0.zip', emptyZip('bytes of x'));
   settle();
   const build = async () => (await place.json(BUILD)).value;
   expect([(await build())['unchanged'], (await build())['unchanged']]).toEqual([false, true]);
   renameSync(place.path('dist/sub'), place.path('elsewhere'));
-  place.write('dist/y-1.0.zip', 'bytes of y');
+  place.write('dist/y-1.0.zip', emptyZip('bytes of y'));
   settle();
   expect(await build()).toMatchObject({ added: ['dist/y-1.0.zip'], withdrawn: ['dist/sub/x-1.0.zip'] });
   place.remove('dist/y-1.0.zip');
@@ -209,7 +209,7 @@ test('a build still notices a secret key in an old file, and a clock that is beh
   place.write('dist/note.txt', place.read('key.asc'));
   expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'SECRET_IN_DIRECTORY' } });
   place.remove('dist/note.txt');
-  place.write('dist/c-1.0.zip', 'bytes of c');
+  place.write('dist/c-1.0.zip', emptyZip('bytes of c'));
   settle();
   const env = { SOURCE_DATE_EPOCH: String(Math.floor(Date.now() / 1000) + 3600) };
   expect((await place.json(BUILD, { env })).value).toMatchObject({ unchanged: false, signed: true });
@@ -231,7 +231,7 @@ test('the notes of the last build are discarded as a whole if any bit is damaged
 
 test('a new file among many is read again until nothing changes: only then is a new cache worth writing', async () => {
   const place = await remembered();
-  for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, `bytes of ${index}`);
+  for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, emptyZip(`bytes of ${index}`));
   settle();
   const hashed = async () => {
     const { value, run } = await place.json(BUILD);
@@ -239,7 +239,7 @@ test('a new file among many is read again until nothing changes: only then is a 
     return [value['hashed'], value['unchanged']];
   };
   expect(await hashed()).toEqual([60, false]);
-  place.write('dist/o-1.0.zip', 'bytes of o');
+  place.write('dist/o-1.0.zip', emptyZip('bytes of o'));
   settle();
   const cache = place.read('dist/.packsign/cache');
   expect(await hashed()).toEqual([1, false]);

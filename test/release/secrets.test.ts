@@ -143,11 +143,11 @@ describe('--allow-secret', () => {
 
   test('lets build, sign and watch publish this file, and no other', async () => {
     place.write('dist/tests/key.pem', privateKeyPem());
-    place.write('dist/key-1.0.zip', key.secret);
-    expect(await refusedPaths([...BUILD, ...TEST_KEY])).toEqual(['key-1.0.zip']);
-    expect((await place.packsign([...BUILD, ...TEST_KEY, '--allow-secret', 'key-1.0.zip'])).status).toBe(0);
+    place.write('dist/key-1.0.sh', key.secret);
+    expect(await refusedPaths([...BUILD, ...TEST_KEY])).toEqual(['key-1.0.sh']);
+    expect((await place.packsign([...BUILD, ...TEST_KEY, '--allow-secret', 'key-1.0.sh'])).status).toBe(0);
     expect((await place.packsign(['verify', 'dist'])).status).toBe(0);
-    place.remove('dist/key-1.0.zip');
+    place.remove('dist/key-1.0.sh');
     expect((await place.packsign(['build', 'dist'])).status).toBe(0);
     expect(await outcomeOf(SIGN)).toEqual(REFUSED);
     expect((await place.packsign([...SIGN, ...TEST_KEY])).status).toBe(0);

@@ -26,7 +26,7 @@ function hideWrite(place: Place, name: string): void {
   body.writeBigInt64LE(mtimeNs, numbers + row * 40 + 24);
   body.writeBigInt64LE(ctimeNs, numbers + row * 40 + 32);
   const checksum = createHash('sha256').update(body).digest('hex');
-  writeFileSync(path, Buffer.concat([Buffer.from(`packsign-cache 4 ${checksum}\n`), body]));
+  writeFileSync(path, Buffer.concat([Buffer.from(`packsign-cache 5 ${checksum}\n`), body]));
 }
 
 /** Two published files, old enough for the cache. */
