@@ -43,12 +43,13 @@ test('T36: a writer leaves out paths that mean another file elsewhere, and says 
   };
   for (const path of Object.keys(odd)) place.write(`dist/${path}`, sdist('demo', '1.0'));
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
-  const run = await place.packsign(['build', 'dist', '--key', 'ann.asc']);
+  const run = await place.packsign(['build', 'dist', '--key', 'ann.asc', '--verbose']);
   expect(run.status, run.stderr).toBe(0);
   for (const [path, why] of Object.entries(odd)) {
-    const line = run.stderr.split('\n').find((one) => one.includes(`warning: ${path}: left out: `));
-    expect(line).toMatch(new RegExp(`${why}.*\\(UNSAFE_NAME\\)$`));
+    const line = run.stderr.split('\n').find((one) => one.startsWith(`  ${path}: left out: `));
+    expect(line).toContain(why);
   }
+  expect(run.stderr).toContain('9 files (UNSAFE_NAME):');
   expect(Array.from((await released()).Files.keys())).toEqual(['demo-1.0.tar.gz']);
 });
 
@@ -118,12 +119,21 @@ describe('T16: metadata of an archive may be hostile', () => {
     ]);
   });
 
-  test('damaged contents are hashed and named after the file', async () => {
+  test('damaged contents are published only where a person says so, and named after the file', async () => {
     const good = sdist('demo', '1.0');
-    place.write('dist/demo-1.0.tar.gz', good.subarray(0, good.length / 2));
-    place.write('dist/zero-1.0.tar.gz', Buffer.alloc(4096));
-    place.write('dist/empty-1.0.zip', '');
-    expect(Array.from((await released()).Files.keys())).toHaveLength(3);
+    const damaged = {
+      'demo-1.0.tar.gz': good.subarray(0, good.length / 2),
+      'zero-1.0.tar.gz': Buffer.alloc(4096),
+      'empty-1.0.zip': '',
+    };
+    for (const [path, bytes] of Object.entries(damaged)) place.write(`dist/${path}`, bytes);
+    const build = ['build', 'dist', '--key', 'ann.asc'];
+    const refused = await place.packsign(build);
+    expect([refused.status, place.has('dist/packages.plist')]).toEqual([1, false]);
+    const allow = Object.keys(damaged).flatMap((path) => ['--allow-damaged', path]);
+    expect((await place.packsign([...build, ...allow])).status).toBe(0);
+    const { Files } = await released();
+    expect(Array.from(Files.values(), ({ Name }) => Name)).toEqual(['demo', 'empty', 'zero']);
   });
 });
 

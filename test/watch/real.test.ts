@@ -807,11 +807,11 @@ describe.concurrent('the end of a watch', { timeout: 4 * PATIENCE_MS }, () => {
       const big = place.write('big', '');
       truncateSync(big, 600 * 1024 * 1024);
       await sleep(50);
-      renameSync(big, place.path('dist/big-1.0.tar'));
+      renameSync(big, place.path('dist/big-1.0.img'));
       await sleep(700);
       expect(await watching.stop(signal)).toBe(0);
       expect(watching.lines.map(({ event, paths }) => [event, ...paths].join(' ')).slice(2)).toEqual([
-        'signed big-1.0.tar',
+        'signed big-1.0.img',
         'stopped',
       ]);
       expect(leftovers(place.path('dist'))).toEqual([]);
