@@ -75,6 +75,62 @@ describe('the newest release for a machine', () => {
     expect(await pathOf('rg', both, 'x86_64-unknown-linux-musl')).toBe(both[1]);
   });
 
+  const ARM = ['armv5', 'armv6', 'armv7'].map((level) => `pp-1.0-linux-${level}.tar.gz`);
+
+  test('is the one for the highest level of its architecture', async () => {
+    expect(await pathOf('pp', ARM, 'linux-armv7')).toBe(ARM[2]);
+    expect(await pathOf('pp', ARM, 'linux-armv6')).toBe(ARM[1]);
+    expect(await pathOf('pp', ARM, 'linux-armel')).toBe(ARM[0]);
+    const triples = ['armv7-unknown-linux-gnueabihf', 'arm-unknown-linux-musleabihf'].map(
+      (part) => `pp-1.0-${part}.zip`,
+    );
+    expect(await pathOf('pp', triples, 'linux-armv6')).toBe(triples[1]);
+    expect(await pathOf('pp', triples, 'linux-armv7')).toBe(triples[0]);
+    const x64 = ['amd64', 'amd64v2', 'amd64v3', 'amd64v4'].map((part) => `pp-1.0-linux-${part}.zip`);
+    expect(await pathOf('pp', x64)).toBe(x64[0]);
+    expect(await pathOf('pp', x64, 'linux-amd64v3')).toBe(x64[2]);
+  });
+
+  test('PLATFORM_MISSING: needs a higher level than the machine has', async () => {
+    await expect(find('pp', [ARM[2]!], 'linux-armv6')).rejects.toMatchObject({
+      code: 'PLATFORM_MISSING',
+      message: expect.stringContaining('is not there for linux-armv6, only') as string,
+    });
+  });
+
+  test('for this machine has the level of ARM that Node was compiled for', async () => {
+    const own = ['arch', 'platform', 'config'].map(
+      (key) => [key, Object.getOwnPropertyDescriptor(process, key)!] as const,
+    );
+    try {
+      Object.defineProperty(process, 'platform', { value: 'linux', configurable: true });
+      Object.defineProperty(process, 'arch', { value: 'arm', configurable: true });
+      for (const [version, path] of [
+        ['7', ARM[2]],
+        ['6', ARM[1]],
+        ['default', ARM[1]],
+      ]) {
+        Object.defineProperty(process, 'config', {
+          value: { variables: { arm_version: version } },
+          configurable: true,
+        });
+        expect(await pathOf('pp', ARM, null)).toBe(path);
+      }
+    } finally {
+      for (const [key, descriptor] of own) Object.defineProperty(process, key, descriptor);
+    }
+  });
+
+  test('AMBIGUOUS: a package for one installer does not displace an archive for another C library', async () => {
+    const archive = 'ripgrep-14.1.1-x86_64-unknown-linux-musl.tar.gz';
+    for (const other of ['ripgrep_14.1.1-1_amd64.deb', 'ripgrep-14.1.1-x86_64.AppImage']) {
+      await expect(find('ripgrep', [other, archive])).rejects.toMatchObject({ code: 'AMBIGUOUS' });
+      expect(await pathOf('ripgrep', [other, archive], 'x86_64-unknown-linux-musl').catch(() => 'none')).toBe(
+        'none',
+      );
+    }
+  });
+
   test('AMBIGUOUS: is not chosen among kinds of packages, whose revisions do not count', async () => {
     const kinds = [
       'lantern_1.2.0-3_amd64.deb',
