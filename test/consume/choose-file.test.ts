@@ -36,7 +36,9 @@ describe('the newest release for a machine', () => {
   test('PLATFORM_MISSING: is never a file for another system, nor an older release', async () => {
     await expect(find('rg', RG, 'darwin-arm64')).rejects.toMatchObject({
       ...{ code: 'PLATFORM_MISSING', exitStatus: 2 },
-      message: expect.stringContaining(`rg is not there for darwin-arm64, only\n  ${RG[1]!}`) as string,
+      message: expect.stringContaining(
+        `rg 13.0.0 is not there for darwin-arm64, only\n  ${RG[1]!}`,
+      ) as string,
     });
     for (const path of ['lantern-1.0.exe', 'lantern-1.0.dmg', 'lantern-1.0-x64.exe']) {
       await expect(find('lantern', [path])).rejects.toMatchObject({ code: 'PLATFORM_MISSING' });
@@ -121,6 +123,33 @@ describe('the newest release for a machine', () => {
     }
   });
 
+  test('PLATFORM_MISSING: names an older version that has it, and downloads nothing', async () => {
+    const entries = new Map([
+      [
+        'epo_1.0-1_amd64.deb',
+        archive(HASH_A, { Name: 'epo', Version: '1:1.0-1', Platform: 'amd64' }),
+      ] as const,
+      [
+        'epo_1.0-2_arm64.deb',
+        archive(HASH_A, { Name: 'epo', Version: '1:1.0-2', Platform: 'arm64' }),
+      ] as const,
+    ]);
+    const options = { allowPre: false, from: 'example.org', place: 'example.org', platform: 'linux-x64' };
+    await expect(findFile('epo', entries, options)).rejects.toMatchObject({
+      ...{ code: 'PLATFORM_MISSING', exitStatus: 2 },
+      message: [
+        'epo 1:1.0-2 is not there for linux-x64, only',
+        '  epo_1.0-2_arm64.deb  1:1.0-2  arm64',
+        'for linux-x64 there is',
+        '  epo_1.0-1_amd64.deb  1:1.0-1  amd64',
+      ].join('\n'),
+      hint: 'packsign get epo==1:1.0-1 --from example.org --platform linux-x64',
+    });
+    await expect(findFile('epo==1:1.0-2', entries, options)).rejects.toMatchObject({
+      message: 'epo==1:1.0-2 is not there for linux-x64, only\n  epo_1.0-2_arm64.deb  1:1.0-2  arm64',
+    });
+  });
+
   test('AMBIGUOUS: a package for one installer does not displace an archive for another C library', async () => {
     const archive = 'ripgrep-14.1.1-x86_64-unknown-linux-musl.tar.gz';
     for (const other of ['ripgrep_14.1.1-1_amd64.deb', 'ripgrep-14.1.1-x86_64.AppImage']) {
@@ -158,6 +187,44 @@ describe('the newest release for a machine', () => {
 
   test('USAGE: a platform that names nothing', async () => {
     await expect(find('lantern', ALL, 'lantern')).rejects.toMatchObject({ code: 'USAGE', exitStatus: 2 });
+  });
+});
+
+describe('PACKAGE_NOT_FOUND', () => {
+  const options = { allowPre: false, from: null, place: 'example.org', platform: 'linux-x64' };
+  const entry = (version: string, more: object) => archive(HASH_A, { Name: 'mm', Version: version, ...more });
+
+  test('says that a file is mutable, and how to get it', async () => {
+    const mutable = new Map([['mm-2.0.tar.gz', entry('2.0', { Mutable: true })]]);
+    const both = new Map([...mutable, ['mm-1.0.tar.gz', entry('1.0', {})] as const]);
+    for (const [wanted, files] of [
+      ['mm==2.0', both],
+      ['mm', mutable],
+    ] as const) {
+      await expect(findFile(wanted, files, options)).rejects.toMatchObject({
+        code: 'PACKAGE_NOT_FOUND',
+        message: `${wanted} is only in files that change under their names (mutable):\n  mm-2.0.tar.gz  2.0`,
+        hint: 'name one by its path: packsign get mm-2.0.tar.gz',
+      });
+    }
+    expect((await findFile('mm', both, options)).file.path).toBe('mm-1.0.tar.gz');
+    expect((await findFile('mm-2.0.tar.gz', both, options)).file.path).toBe('mm-2.0.tar.gz');
+  });
+
+  test('names each version once, and speaks of yanked ones only where there are some', async () => {
+    const files = new Map([
+      ['mm-1.0.zip', entry('1.0', {})],
+      ['mm-1.0.tar.gz', entry('1.0', {})],
+    ]);
+    await expect(findFile('mm==2.0', files, options)).rejects.toMatchObject({
+      message: 'there is no mm==2.0, only 1.0',
+      hint: 'packsign list example.org shows what there is',
+    });
+    files.set('mm-0.9.zip', entry('0.9', { Yanked: 'broken' }));
+    await expect(findFile('mm==2.0', files, options)).rejects.toMatchObject({
+      message: 'there is no mm==2.0, only 1.0, 0.9 (yanked)',
+      hint: expect.stringContaining('yanked version only if you name it') as string,
+    });
   });
 });
 
