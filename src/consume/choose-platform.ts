@@ -9,9 +9,13 @@ export function machineFor(platform: string | null): Machine {
   if (platform === null) return thisMachine();
   const machine = machineNamed(platform);
   if (machine !== null) return machine;
-  throw new PacksignError('USAGE', `--platform must name a system or an architecture, not ${platform}`, {
-    hint: 'for instance linux-arm64, windows-amd64 or darwin',
-  });
+  throw new PacksignError(
+    'USAGE',
+    `--platform must name a system or an architecture that packsign knows, not ${platform}`,
+    {
+      hint: 'for instance linux-arm64, windows-amd64 or darwin',
+    },
+  );
 }
 
 function thisMachine(): Machine {

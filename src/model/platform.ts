@@ -83,9 +83,10 @@ const LEVELS: Readonly<
     // Go's default, and that of Rust for a triple that begins with `arm-unknown`.
     first: 6,
     others: [
-      [/arm(?:32)?v7/i, 7],
-      [/arm(?:32)?v6|raspbian|arm-unknown-linux/i, 6],
-      [/arm(?:32)?v5|armel/i, 5],
+      // Go's file names have `arm-7`, those of Docker `arm/v7`.
+      [/arm(?:32)?[-_]?v?7/i, 7],
+      [/arm(?:32)?[-_]?v?6(?!4)|raspbian|arm-unknown-linux/i, 6],
+      [/arm(?:32)?[-_]?v?5|armel/i, 5],
       [/armhf|eabihf|aarch32/i, 7],
     ],
   },
@@ -135,7 +136,7 @@ const whole = (source: string) => new RegExp(`^(?:${source})$`, 'i');
 const IS_COMPLEMENT = whole([...COMPLEMENTS, ...ATTRIBUTES].map(([source]) => source).join('|'));
 const IS_ATTRIBUTE = whole(ATTRIBUTES.map(([source]) => source).join('|'));
 const IS_EVERYWHERE = whole(EVERYWHERE);
-const IS_NEUTRAL = whole(`${EVERYWHERE}|${PYTHON}|\\d[\\d.]*`);
+const IS_NEUTRAL = whole(`${EVERYWHERE}|${PYTHON}|v\\d|\\d[\\d.]*`);
 
 /** Whether a word belongs to the platform if the word beside it does. */
 export function complementsPlatform(word: string): boolean {
@@ -256,13 +257,16 @@ function libcFits(
   return libcs.includes(machine.libc) || (machine.libc === 'glibc' && !isModule);
 }
 
-/** The machine that a person means by a platform, such as `linux-arm64`; null if it names neither system nor architecture. */
+/**
+ * The machine that a person means by a platform, such as `linux-arm64`; null if it names neither system nor architecture,
+ * or has a word that the table does not know: without it, files for other machines would fit.
+ */
 export function machineNamed(platform: string): Machine | null {
   const words = platform.replaceAll('/', '-');
-  const { systems, architectures, libcs } = readPlatform(words);
+  const { systems, architectures, libcs, isForeign } = readPlatform(words);
   const [system = null] = systems;
   const [architecture = null] = architectures;
-  if (system === null && architecture === null) return null;
+  if (isForeign || (system === null && architecture === null)) return null;
   const libc = libcs[0] ?? (system === 'linux' ? 'glibc' : null);
   return { system, architecture, level: levelOf(words, architecture), libc };
 }

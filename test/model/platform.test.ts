@@ -167,6 +167,8 @@ describe('what goes with a machine', () => {
     ['raspbian-armhf', 'made made other'],
     ['arm-unknown-linux-musleabihf', 'made made other'],
     ['armv7', 'made made made'],
+    ['arm-7', 'made made made'],
+    ['arm-6', 'made made other'],
     ['armhf', 'made made made'],
     ['arm-linux-gnueabihf', 'made made made'],
     ['arm64', 'other other other'],
@@ -183,6 +185,10 @@ describe('what goes with a machine', () => {
     expect(machineNamed('linux/arm64')).toEqual({
       ...{ system: 'linux', architecture: 'arm64', level: 0, libc: 'glibc' },
     });
+    expect(machineNamed('linux/arm/v7')).toMatchObject({ architecture: 'arm', level: 7 });
+    expect(machineNamed('linux/amd64/v3')).toMatchObject({ architecture: 'x64', level: 3 });
+    expect(machineNamed('linux/arm64/v8')).toMatchObject({ architecture: 'arm64' });
+    expect(machineNamed('linux-hppa')).toBeNull();
     expect(machineNamed('any')).toBeNull();
     expect(machineNamed('lantern')).toBeNull();
   });
