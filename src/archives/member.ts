@@ -1,13 +1,14 @@
 import { readSync } from 'node:fs';
 import { constants, gunzipSync } from 'node:zlib';
 import type { MetadataReading } from '../model/metadata.js';
+import { MAGIC_BYTES, formatOf } from './contents.js';
+import type { Format } from './contents.js';
 import type { OpenFile } from './decompress.js';
 import { formatsOf } from './formats.js';
 import { describeRpm } from './metadata-rpm.js';
 import { absent, readingOf } from './reading.js';
 import { readDebian } from './read-debian.js';
 import { readTar } from './read-tar.js';
-import { MAGIC_BYTES, recognise } from './recognise.js';
 import { readRpm } from './rpm.js';
 import { createSearch, searchFor } from './search.js';
 import { createTarReader } from './tar.js';
@@ -23,11 +24,8 @@ const HEAD_OUTPUT_BYTES = 8 * 1024 * 1024;
  */
 export function readMetadataFromHead(fileName: string, head: Buffer, whole: boolean): MetadataReading | null {
   if (!whole && head.length < MAGIC_BYTES) return null;
-  const contents = recognise(head);
-  switch (contents) {
-    case 'compress':
-    case 'unknown':
-      return unreadable(contents);
+  const format = formatOf(head);
+  switch (format) {
     case 'gzip':
       // Metadata is usually near the start; unpacking all of a long head costs a hundred times as much.
       return (
@@ -36,8 +34,15 @@ export function readMetadataFromHead(fileName: string, head: Buffer, whole: bool
       );
     case 'tar':
       return readTarHead(fileName, head, whole);
-    default:
+    case 'bzip2':
+    case 'xz':
+    case 'zstd':
+    case 'zip':
+    case 'ar':
+    case 'rpm':
       return null;
+    default:
+      return unreadable(format);
   }
 }
 
@@ -56,11 +61,8 @@ export async function readMetadata(fileName: string, file: OpenFile): Promise<Me
 
 async function readContents(fileName: string, file: OpenFile): Promise<MetadataReading> {
   const magic = Buffer.alloc(MAGIC_BYTES);
-  const contents = recognise(magic.subarray(0, readSync(file.fd, magic, 0, MAGIC_BYTES, 0)));
-  switch (contents) {
-    case 'compress':
-    case 'unknown':
-      return unreadable(contents);
+  const format = formatOf(magic.subarray(0, readSync(file.fd, magic, 0, MAGIC_BYTES, 0)));
+  switch (format) {
     case 'rpm':
       return readingOf(describeRpm(readRpm(file)));
     case 'ar':
@@ -70,14 +72,20 @@ async function readContents(fileName: string, file: OpenFile): Promise<MetadataR
       const { readConda, readZip } = await import('./read-zip.js');
       return /\.conda$/i.test(fileName) ? readConda(fileName, file) : readZip(fileName, file);
     }
-    default:
+    case 'tar':
+    case 'gzip':
+    case 'bzip2':
+    case 'xz':
+    case 'zstd':
       return readTar({ file, start: 0, end: file.size }, await searchFor(fileName, 'tar'));
+    default:
+      return unreadable(format);
   }
 }
 
-function unreadable(contents: 'compress' | 'unknown'): MetadataReading {
+function unreadable(format: Format | null): MetadataReading {
   return absent(
-    contents === 'compress' ? 'packsign does not read compress(1)' : 'not an archive of a known kind',
+    format === 'compress' ? 'packsign does not read compress(1)' : 'not an archive of a known kind',
   );
 }
 

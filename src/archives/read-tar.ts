@@ -1,10 +1,10 @@
 import type { MetadataReading } from '../model/metadata.js';
+import { MAGIC_BYTES, formatOf } from './contents.js';
+import type { Format } from './contents.js';
 import { decompress, fileChunks } from './decompress.js';
-import type { OpenFile } from './decompress.js';
+import type { Compression, OpenFile } from './decompress.js';
 import { readAt } from './read-at.js';
 import { readingOf } from './reading.js';
-import { MAGIC_BYTES, recognise } from './recognise.js';
-import type { Contents, TarContents } from './recognise.js';
 import type { Search } from './search.js';
 import { createTarReader, READ_LIMIT_BYTES } from './tar.js';
 
@@ -21,17 +21,18 @@ export interface FilePart {
 /** Searches the tar archive that a part of a file is, compressed or not. Rejects if it cannot be decompressed. */
 export async function readTar(part: FilePart, search: Search): Promise<MetadataReading> {
   const { file, start, end } = part;
-  const contents = recognise(readAt(file, start, Math.min(MAGIC_BYTES, end - start)));
-  if (!isTar(contents)) return readingOf(null);
+  const format = formatOf(readAt(file, start, Math.min(MAGIC_BYTES, end - start)));
+  if (!isTar(format)) return readingOf(null);
   const stored = fileChunks(file, start, Math.min(end, start + INPUT_LIMIT_BYTES));
   const reader = createTarReader(search);
-  for await (const piece of contents === 'tar' ? stored : decompress(contents, stored)) {
+  for await (const piece of format === 'tar' ? stored : decompress(format, stored)) {
     const reading = search.reading(reader.push(piece));
     if (reading !== null) return reading;
   }
   return search.reading(reader.finish()) ?? readingOf(null);
 }
 
-function isTar(contents: Contents): contents is TarContents {
-  return !['zip', 'ar', 'rpm', 'compress', 'unknown'].includes(contents);
+/** Whether a file is a tar archive, or in a compression that may hold one. */
+function isTar(format: Format | null): format is 'tar' | Exclude<Compression, 'deflate'> {
+  return format !== null && ['tar', 'gzip', 'bzip2', 'xz', 'zstd'].includes(format);
 }

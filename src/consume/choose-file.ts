@@ -41,17 +41,31 @@ export async function findFile(
   const exact = files.get(wanted);
   if (exact !== undefined) return { file: { path: wanted, entry: exact }, notices: [] };
   const [, name = wanted, version] = /^(.+?)==(.+)$/.exec(wanted) ?? [];
-  const all = Array.from(files).flatMap(([path, entry]) =>
-    isNamed(entry) && entry.Mutable !== true ? [{ path, entry }] : [],
+  const all = Array.from(files).flatMap(([path, entry]) => (isNamed(entry) ? [{ path, entry }] : []));
+  const named = ofName(
+    all.filter(({ entry }) => entry.Mutable !== true),
+    name,
   );
-  const sameName = all.filter(({ entry }) => entry.Name === name);
-  const named =
-    sameName.length > 0 ? sameName : all.filter(({ entry }) => plainName(entry.Name) === plainName(name));
   const live = named.filter(({ entry }) => entry.Yanked === undefined);
   const left = version === undefined ? live.filter(({ entry }) => !isComparable(entry.Version)) : [];
   const candidates = version === undefined ? await newest(live, options) : ofVersion(named, version);
-  if (candidates.length === 0) throw notFound(wanted, { named, place: options.place });
-  const file = onlyOne(wanted, candidates, options);
+  if (candidates.length === 0) {
+    const mutable = ofName(
+      all.filter(({ entry }) => entry.Mutable === true),
+      name,
+    );
+    const meant = version === undefined ? mutable : ofVersion(mutable, version);
+    throw meant.length > 0 && (named.length === 0 || version !== undefined)
+      ? isMutable(wanted, meant, options)
+      : notFound(wanted, { named, place: options.place });
+  }
+  const machine = machineFor(options.platform);
+  const fitting = filesFor(candidates, machine);
+  if (fitting.length === 0) {
+    const others = version === undefined ? await newest(filesFor(live, machine), options) : [];
+    throw platformMissing(wanted, { candidates, others }, options);
+  }
+  const file = onlyOne(wanted, fitting, options);
   return { file, notices: left.length === 0 || left.includes(file) ? [] : [leftOut(name, left)] };
 }
 
@@ -60,31 +74,62 @@ function leftOut(name: string, left: readonly NamedFile[]): string {
   return `versions of ${name} that cannot be compared were left out: ${paths}`;
 }
 
-/** The one for the machine. */
-function onlyOne(
-  wanted: string,
-  candidates: readonly NamedFile[],
-  { from, platform }: FindOptions,
-): NamedFile {
-  const machine = machineFor(platform);
-  const fitting = filesFor(candidates, machine);
+function ofName(files: readonly NamedFile[], name: string): readonly NamedFile[] {
+  const exact = files.filter(({ entry }) => entry.Name === name);
+  return exact.length > 0 ? exact : files.filter(({ entry }) => plainName(entry.Name) === plainName(name));
+}
+
+function onlyOne(wanted: string, fitting: readonly NamedFile[], options: FindOptions): NamedFile {
   const [first, ...more] = fitting;
   if (first !== undefined && more.length === 0) return first;
-  const shown = fitting.length > 0 ? fitting : candidates;
-  const { path = '' } = shown[0] ?? {};
-  const lines = shown.map(
-    (file) => `  ${file.path}  ${[file.entry.Version, file.entry.Platform].join('  ').trimEnd()}`,
-  );
-  const byPath = `name one by its path: packsign get ${path}${from === null ? '' : ` --from ${shellWord(from)}`}`;
-  if (first === undefined) {
-    const what = `${wanted} is not there for ${machineName(machine)}, only`;
-    throw new PacksignError('PLATFORM_MISSING', [what, ...lines].join('\n'), {
-      hint: `${byPath}, or another platform with --platform`,
+  throw new PacksignError('AMBIGUOUS', [`${wanted} is more than one file:`, ...linesOf(fitting)].join('\n'), {
+    hint: `name one by its path: ${commandFor(first?.path ?? '', options)}`,
+  });
+}
+
+/** The error for a package that has no file for the machine in its newest version, and `others` in another one. */
+function platformMissing(
+  wanted: string,
+  { candidates, others }: Readonly<Record<'candidates' | 'others', readonly NamedFile[]>>,
+  options: FindOptions,
+): PacksignError {
+  const machine = machineName(machineFor(options.platform));
+  const [first] = candidates;
+  const [other] = others;
+  const what = other === undefined ? wanted : `${wanted} ${versionsOf(candidates)}`;
+  const lines = [`${what} is not there for ${machine}, only`, ...linesOf(candidates)];
+  if (other === undefined) {
+    return new PacksignError('PLATFORM_MISSING', lines.join('\n'), {
+      hint: `name one by its path: ${commandFor(first?.path ?? '', options)}, or another platform with --platform`,
     });
   }
-  throw new PacksignError('AMBIGUOUS', [`${wanted} is more than one file:`, ...lines].join('\n'), {
-    hint: byPath,
-  });
+  const named = commandFor(`${other.entry.Name}==${other.entry.Version}`, options);
+  const hint = options.platform === null ? named : `${named} --platform ${shellWord(options.platform)}`;
+  const more = [`for ${machine} there is`, ...linesOf(others)];
+  return new PacksignError('PLATFORM_MISSING', [...lines, ...more].join('\n'), { hint });
+}
+
+/** The error for a name or version that only files have that get other bytes under their paths. */
+function isMutable(wanted: string, files: readonly NamedFile[], options: FindOptions): PacksignError {
+  const lines = [`${wanted} is only in files that change under their names (mutable):`, ...linesOf(files)];
+  const hint = `name one by its path: ${commandFor(files[0]?.path ?? '', options)}`;
+  return new PacksignError('PACKAGE_NOT_FOUND', lines.join('\n'), { hint });
+}
+
+function linesOf(files: readonly NamedFile[]): readonly string[] {
+  return files.map(({ path, entry }) => `  ${path}  ${[entry.Version, entry.Platform].join('  ').trimEnd()}`);
+}
+
+function commandFor(wanted: string, { from }: FindOptions): string {
+  return `packsign get ${shellWord(wanted)}${from === null ? '' : ` --from ${shellWord(from)}`}`;
+}
+
+/** Each version once. */
+function versionsOf(files: readonly NamedFile[]): string {
+  const versions = files.map(
+    ({ entry }) => `${entry.Version}${entry.Yanked === undefined ? '' : ' (yanked)'}`,
+  );
+  return Array.from(new Set(versions)).join(', ');
 }
 
 function ofVersion(named: readonly NamedFile[], version: string): readonly NamedFile[] {
@@ -145,15 +190,13 @@ export function notFound(
   wanted: string,
   { named, place }: { named: readonly NamedFile[]; place: string },
 ): PacksignError {
-  if (named.length === 0)
-    return new PacksignError('PACKAGE_NOT_FOUND', `there is no package ${wanted}`, {
-      hint: `packsign list ${shellWord(place)} shows what there is`,
-    });
-  const versions = named
-    .map(({ entry }) => `${entry.Version}${entry.Yanked === undefined ? '' : ' (yanked)'}`)
-    .join(', ');
-  return new PacksignError('PACKAGE_NOT_FOUND', `there is no ${wanted}, only ${versions}`, {
-    hint: 'packsign downloads a yanked version only if you name it: NAME==VERSION',
+  const isYanked = named.some(({ entry }) => entry.Yanked !== undefined);
+  const what =
+    named.length === 0 ? `there is no package ${wanted}` : `there is no ${wanted}, only ${versionsOf(named)}`;
+  return new PacksignError('PACKAGE_NOT_FOUND', what, {
+    hint: isYanked
+      ? 'packsign downloads a yanked version only if you name it: NAME==VERSION'
+      : `packsign list ${shellWord(place)} shows what there is`,
   });
 }
 

@@ -23,29 +23,80 @@ const SYSTEMS: Readonly<Record<System, string>> = {
   openbsd: `openbsd${RELEASE}`,
   netbsd: `netbsd${RELEASE}`,
   sunos: 'solaris|sunos|illumos',
-  ios: 'ios|iphoneos|iphonesimulator|tvos|watchos',
+  ios: 'ios|iphoneos',
+  'ios simulator': 'iphonesimulator',
+  tvos: 'tvos',
+  watchos: 'watchos',
   aix: 'aix',
-  other: String.raw`dragonfly(?:bsd)?|haiku|plan9|hpux|zos|wasi(?:p\d)?|emscripten|fuchsia`,
+  dragonfly: 'dragonfly(?:bsd)?',
+  haiku: 'haiku',
+  plan9: 'plan9',
+  hpux: 'hpux',
+  zos: 'zos',
+  wasi: String.raw`wasi(?:p\d)?`,
+  emscripten: 'emscripten',
+  fuchsia: 'fuchsia',
 };
 
 /** Architecture → how files name it. */
 const ARCHITECTURES: Readonly<Record<Architecture, string>> = {
-  // A processor that has only the first level runs no program for the others.
-  'x64 of a later level': '(?:x86[-_]64|amd64)[-_]?v[2-4]',
-  x64: 'x86[-_]64(?:[-_]?v1)?(?:bit)?|amd64(?:[-_]?v1)?|x64|i[3-6]86_64|intel64|64-?bit',
+  x64: 'x86[-_]64(?:[-_]?v[1-4])?(?:bit)?|amd64(?:[-_]?v[1-4])?|x64|i[3-6]86_64|intel64|64-?bit',
   ia32: 'x86(?:_32)?|i[3-6]86|ia32|32-?bit',
   arm64: 'aarch_?64|arm64(?:v8|e|ec)?|armv8[al]?',
   arm: 'arm|armhf|armel|armhfp|armv[5-7][a-z]*|arm32(?:v[5-7])?|aarch32[a-z]*',
-  // As Node calls the one with the little end first.
-  ppc64: 'ppc64(?:le|el)|powerpc64le',
-  s390x: 's390x?',
+  ppc64le: 'ppc64(?:le|el)|powerpc64le',
+  ppc64: 'ppc64|powerpc64',
+  ppc: 'ppc|powerpc',
+  s390x: 's390x',
+  s390: 's390',
   riscv64: 'riscv64(?:gc)?',
+  riscv32: 'riscv32',
   loong64: 'loong(?:arch)?64',
+  mips: 'mips',
   mipsel: 'mips(?:el|le)',
+  mips64: 'mips64',
   mips64el: 'mips64(?:el|le)',
-  other:
-    'ppc64|powerpc64|mips(?:64)?(?:r6)?(?:el)?|riscv32|sparc(?:64|v9)?|ia64|m68k|powerpc|ppc|wasm(?:32|64)?',
+  mipsr6: 'mipsr6',
+  mipsr6el: 'mipsr6el',
+  mips64r6: 'mips64r6',
+  mips64r6el: 'mips64r6el',
+  sparc: 'sparc',
+  sparc64: 'sparc64|sparcv9',
+  ia64: 'ia64',
+  m68k: 'm68k',
+  wasm32: 'wasm(?:32)?',
+  wasm64: 'wasm64',
 };
+
+/**
+ * Architectures whose processors come in levels: one runs the programs of its own level and of those below. The first
+ * pattern that a platform matches names the level; the first level is that of a platform that matches none.
+ */
+const LEVELS: Readonly<
+  Record<Architecture, { readonly first: number; readonly others: readonly (readonly [RegExp, number])[] }>
+> = {
+  x64: {
+    first: 1,
+    others: [2, 3, 4].map((level) => [new RegExp(`(?:x86[-_]64|amd64)[-_]?v${level}`, 'i'), level] as const),
+  },
+  arm: {
+    // Go's default, and that of Rust for a triple that begins with `arm-unknown`.
+    first: 6,
+    others: [
+      // Go's file names have `arm-7`, those of Docker `arm/v7`.
+      [/arm(?:32)?[-_]?v?7/i, 7],
+      [/arm(?:32)?[-_]?v?6(?!4)|raspbian|arm-unknown-linux/i, 6],
+      [/arm(?:32)?[-_]?v?5|armel/i, 5],
+      [/armhf|eabihf|aarch32/i, 7],
+    ],
+  },
+};
+
+/** The level of an architecture that a platform needs; 0 where the architecture has no levels. */
+export function levelOf(platform: string, architecture: Architecture | null): number {
+  const levels = architecture === null ? undefined : LEVELS[architecture];
+  return levels?.others.find(([pattern]) => pattern.test(platform))?.[1] ?? levels?.first ?? 0;
+}
 
 /** Words that belong to a platform only beside another of its words, or behind the version of a file. */
 const ATTRIBUTES: readonly (readonly [source: string, meaning: Partial<Part>])[] = [
@@ -85,7 +136,7 @@ const whole = (source: string) => new RegExp(`^(?:${source})$`, 'i');
 const IS_COMPLEMENT = whole([...COMPLEMENTS, ...ATTRIBUTES].map(([source]) => source).join('|'));
 const IS_ATTRIBUTE = whole(ATTRIBUTES.map(([source]) => source).join('|'));
 const IS_EVERYWHERE = whole(EVERYWHERE);
-const IS_NEUTRAL = whole(`${EVERYWHERE}|${PYTHON}|\\d[\\d.]*`);
+const IS_NEUTRAL = whole(`${EVERYWHERE}|${PYTHON}|v\\d|\\d[\\d.]*`);
 
 /** Whether a word belongs to the platform if the word beside it does. */
 export function complementsPlatform(word: string): boolean {
@@ -129,8 +180,10 @@ export function readPlatform(platform: string): Platform {
     MEANINGS.flatMap(([pattern, meaning]) => (pattern.test(word) ? [meaning] : [])),
   );
   const isKnown = (word: string) => IS_NEUTRAL.test(word) || MEANINGS.some(([pattern]) => pattern.test(word));
+  const systems = named(parts, 'system');
   return {
-    systems: named(parts, 'system'),
+    // `aarch64-linux-android` is for Android alone.
+    systems: systems.includes('android') ? systems.filter((system) => system !== 'linux') : systems,
     architectures: named(parts, 'architecture'),
     libcs: named(parts, 'libc'),
     isForeign: !words.every(isKnown),
@@ -154,8 +207,10 @@ export function namesSystem(platform: string): boolean {
 export interface Machine {
   /** As `process.platform` has it. */
   readonly system: System | null;
-  /** As `process.arch` has it. */
+  /** As `process.arch` has it, but `ppc64le` for the one with the little end first. */
   readonly architecture: Architecture | null;
+  /** The highest level of the architecture that runs there; 0 where it has none. */
+  readonly level: number;
   readonly libc: Part['libc'] | null;
 }
 
@@ -187,7 +242,9 @@ export function fitOf(
   if (itsSystems.length === 0 && architectures.length === 0) return 'everywhere';
   const isFor = <T>(named: readonly T[], own: T | null) =>
     named.length === 0 || own === null || named.includes(own);
-  const runs = isFor(itsSystems, machine.system) && isFor(architectures, machine.architecture);
+  const hasLevel =
+    architectures.length === 0 || levelOf(platform ?? '', machine.architecture) <= machine.level;
+  const runs = isFor(itsSystems, machine.system) && isFor(architectures, machine.architecture) && hasLevel;
   return runs && libcFits(libcs, { machine, isModule: /musllinux/i.test(platform ?? '') }) ? 'made' : 'other';
 }
 
@@ -200,11 +257,16 @@ function libcFits(
   return libcs.includes(machine.libc) || (machine.libc === 'glibc' && !isModule);
 }
 
-/** The machine that a person means by a platform, such as `linux-arm64`; null if it names neither system nor architecture. */
+/**
+ * The machine that a person means by a platform, such as `linux-arm64`; null if it names neither system nor architecture,
+ * or has a word that the table does not know: without it, files for other machines would fit.
+ */
 export function machineNamed(platform: string): Machine | null {
-  const { systems, architectures, libcs } = readPlatform(platform.replaceAll('/', '-'));
+  const words = platform.replaceAll('/', '-');
+  const { systems, architectures, libcs, isForeign } = readPlatform(words);
   const [system = null] = systems;
   const [architecture = null] = architectures;
-  if (system === null && architecture === null) return null;
-  return { system, architecture, libc: libcs[0] ?? (system === 'linux' ? 'glibc' : null) };
+  if (isForeign || (system === null && architecture === null)) return null;
+  const libc = libcs[0] ?? (system === 'linux' ? 'glibc' : null);
+  return { system, architecture, level: levelOf(words, architecture), libc };
 }

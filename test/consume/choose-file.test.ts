@@ -36,7 +36,9 @@ describe('the newest release for a machine', () => {
   test('PLATFORM_MISSING: is never a file for another system, nor an older release', async () => {
     await expect(find('rg', RG, 'darwin-arm64')).rejects.toMatchObject({
       ...{ code: 'PLATFORM_MISSING', exitStatus: 2 },
-      message: expect.stringContaining(`rg is not there for darwin-arm64, only\n  ${RG[1]!}`) as string,
+      message: expect.stringContaining(
+        `rg 13.0.0 is not there for darwin-arm64, only\n  ${RG[1]!}`,
+      ) as string,
     });
     for (const path of ['lantern-1.0.exe', 'lantern-1.0.dmg', 'lantern-1.0-x64.exe']) {
       await expect(find('lantern', [path])).rejects.toMatchObject({ code: 'PLATFORM_MISSING' });
@@ -75,6 +77,89 @@ describe('the newest release for a machine', () => {
     expect(await pathOf('rg', both, 'x86_64-unknown-linux-musl')).toBe(both[1]);
   });
 
+  const ARM = ['armv5', 'armv6', 'armv7'].map((level) => `pp-1.0-linux-${level}.tar.gz`);
+
+  test('is the one for the highest level of its architecture', async () => {
+    expect(await pathOf('pp', ARM, 'linux-armv7')).toBe(ARM[2]);
+    expect(await pathOf('pp', ARM, 'linux-armv6')).toBe(ARM[1]);
+    expect(await pathOf('pp', ARM, 'linux-armel')).toBe(ARM[0]);
+    const triples = ['armv7-unknown-linux-gnueabihf', 'arm-unknown-linux-musleabihf'].map(
+      (part) => `pp-1.0-${part}.zip`,
+    );
+    expect(await pathOf('pp', triples, 'linux-armv6')).toBe(triples[1]);
+    expect(await pathOf('pp', triples, 'linux-armv7')).toBe(triples[0]);
+    const x64 = ['amd64', 'amd64v2', 'amd64v3', 'amd64v4'].map((part) => `pp-1.0-linux-${part}.zip`);
+    expect(await pathOf('pp', x64)).toBe(x64[0]);
+    expect(await pathOf('pp', x64, 'linux-amd64v3')).toBe(x64[2]);
+  });
+
+  test('PLATFORM_MISSING: needs a higher level than the machine has', async () => {
+    await expect(find('pp', [ARM[2]!], 'linux-armv6')).rejects.toMatchObject({
+      code: 'PLATFORM_MISSING',
+      message: expect.stringContaining('is not there for linux-armv6, only') as string,
+    });
+  });
+
+  test('for this machine has the level of ARM that Node was compiled for', async () => {
+    const own = ['arch', 'platform', 'config'].map(
+      (key) => [key, Object.getOwnPropertyDescriptor(process, key)!] as const,
+    );
+    try {
+      Object.defineProperty(process, 'platform', { value: 'linux', configurable: true });
+      Object.defineProperty(process, 'arch', { value: 'arm', configurable: true });
+      for (const [version, path] of [
+        ['7', ARM[2]],
+        ['6', ARM[1]],
+        ['default', ARM[1]],
+      ]) {
+        Object.defineProperty(process, 'config', {
+          value: { variables: { arm_version: version } },
+          configurable: true,
+        });
+        expect(await pathOf('pp', ARM, null)).toBe(path);
+      }
+    } finally {
+      for (const [key, descriptor] of own) Object.defineProperty(process, key, descriptor);
+    }
+  });
+
+  test('PLATFORM_MISSING: names an older version that has it, and downloads nothing', async () => {
+    const entries = new Map([
+      [
+        'epo_1.0-1_amd64.deb',
+        archive(HASH_A, { Name: 'epo', Version: '1:1.0-1', Platform: 'amd64' }),
+      ] as const,
+      [
+        'epo_1.0-2_arm64.deb',
+        archive(HASH_A, { Name: 'epo', Version: '1:1.0-2', Platform: 'arm64' }),
+      ] as const,
+    ]);
+    const options = { allowPre: false, from: 'example.org', place: 'example.org', platform: 'linux-x64' };
+    await expect(findFile('epo', entries, options)).rejects.toMatchObject({
+      ...{ code: 'PLATFORM_MISSING', exitStatus: 2 },
+      message: [
+        'epo 1:1.0-2 is not there for linux-x64, only',
+        '  epo_1.0-2_arm64.deb  1:1.0-2  arm64',
+        'for linux-x64 there is',
+        '  epo_1.0-1_amd64.deb  1:1.0-1  amd64',
+      ].join('\n'),
+      hint: 'packsign get epo==1:1.0-1 --from example.org --platform linux-x64',
+    });
+    await expect(findFile('epo==1:1.0-2', entries, options)).rejects.toMatchObject({
+      message: 'epo==1:1.0-2 is not there for linux-x64, only\n  epo_1.0-2_arm64.deb  1:1.0-2  arm64',
+    });
+  });
+
+  test('AMBIGUOUS: a package for one installer does not displace an archive for another C library', async () => {
+    const archive = 'ripgrep-14.1.1-x86_64-unknown-linux-musl.tar.gz';
+    for (const other of ['ripgrep_14.1.1-1_amd64.deb', 'ripgrep-14.1.1-x86_64.AppImage']) {
+      await expect(find('ripgrep', [other, archive])).rejects.toMatchObject({ code: 'AMBIGUOUS' });
+      expect(await pathOf('ripgrep', [other, archive], 'x86_64-unknown-linux-musl').catch(() => 'none')).toBe(
+        'none',
+      );
+    }
+  });
+
   test('AMBIGUOUS: is not chosen among kinds of packages, whose revisions do not count', async () => {
     const kinds = [
       'lantern_1.2.0-3_amd64.deb',
@@ -102,6 +187,44 @@ describe('the newest release for a machine', () => {
 
   test('USAGE: a platform that names nothing', async () => {
     await expect(find('lantern', ALL, 'lantern')).rejects.toMatchObject({ code: 'USAGE', exitStatus: 2 });
+  });
+});
+
+describe('PACKAGE_NOT_FOUND', () => {
+  const options = { allowPre: false, from: null, place: 'example.org', platform: 'linux-x64' };
+  const entry = (version: string, more: object) => archive(HASH_A, { Name: 'mm', Version: version, ...more });
+
+  test('says that a file is mutable, and how to get it', async () => {
+    const mutable = new Map([['mm-2.0.tar.gz', entry('2.0', { Mutable: true })]]);
+    const both = new Map([...mutable, ['mm-1.0.tar.gz', entry('1.0', {})] as const]);
+    for (const [wanted, files] of [
+      ['mm==2.0', both],
+      ['mm', mutable],
+    ] as const) {
+      await expect(findFile(wanted, files, options)).rejects.toMatchObject({
+        code: 'PACKAGE_NOT_FOUND',
+        message: `${wanted} is only in files that change under their names (mutable):\n  mm-2.0.tar.gz  2.0`,
+        hint: 'name one by its path: packsign get mm-2.0.tar.gz',
+      });
+    }
+    expect((await findFile('mm', both, options)).file.path).toBe('mm-1.0.tar.gz');
+    expect((await findFile('mm-2.0.tar.gz', both, options)).file.path).toBe('mm-2.0.tar.gz');
+  });
+
+  test('names each version once, and speaks of yanked ones only where there are some', async () => {
+    const files = new Map([
+      ['mm-1.0.zip', entry('1.0', {})],
+      ['mm-1.0.tar.gz', entry('1.0', {})],
+    ]);
+    await expect(findFile('mm==2.0', files, options)).rejects.toMatchObject({
+      message: 'there is no mm==2.0, only 1.0',
+      hint: 'packsign list example.org shows what there is',
+    });
+    files.set('mm-0.9.zip', entry('0.9', { Yanked: 'broken' }));
+    await expect(findFile('mm==2.0', files, options)).rejects.toMatchObject({
+      message: 'there is no mm==2.0, only 1.0, 0.9 (yanked)',
+      hint: expect.stringContaining('yanked version only if you name it') as string,
+    });
   });
 });
 

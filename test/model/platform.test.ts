@@ -129,9 +129,66 @@ describe('what goes with a machine', () => {
     expect(found.join(' ')).toBe(fits);
   });
 
+  const RARE = [
+    ...['sparc', 'sparc64', 'ppc', 'ppc64', 'ppc64le', 's390', 's390x', 'm68k', 'ia64', 'riscv32', 'riscv64'],
+    ...['mips', 'mipsel', 'mips64', 'mips64el', 'mipsr6', 'mipsr6el', 'mips64r6', 'mips64r6el', 'wasm64'],
+  ];
+
+  it.each(RARE)('on %s is nothing for another architecture', (word) => {
+    const machine = machineNamed(`linux-${word}`)!;
+    const fits = RARE.filter((other) => fitOf({ path: 'a', platform: `linux-${other}` }, machine) === 'made');
+    expect(fits).toEqual([word]);
+  });
+
+  const SYSTEMS = [
+    ...['linux', 'android', 'ios', 'iphonesimulator', 'tvos', 'watchos', 'haiku', 'plan9', 'dragonfly'],
+    ...['hpux', 'zos', 'emscripten', 'fuchsia', 'wasi', 'aix', 'solaris', 'freebsd'],
+  ];
+
+  it.each(SYSTEMS)('of %s is nothing for another system', (word) => {
+    const machine = machineNamed(`${word}-arm64`)!;
+    const fits = SYSTEMS.filter(
+      (other) => fitOf({ path: 'a', platform: `${other}-arm64` }, machine) === 'made',
+    );
+    expect(fits).toEqual([word]);
+  });
+
+  it('of Android is nothing for Linux', () => {
+    const file = { path: 'a', platform: 'aarch64-linux-android' };
+    expect(fitOf(file, machineNamed('linux-arm64')!)).toBe('other');
+    expect(fitOf(file, machineNamed('aarch64-linux-android')!)).toBe('made');
+  });
+
+  it.each([
+    ['armv5', 'made other other'],
+    ['armel', 'made other other'],
+    ['armv6', 'made made other'],
+    ['arm', 'made made other'],
+    ['raspbian-armhf', 'made made other'],
+    ['arm-unknown-linux-musleabihf', 'made made other'],
+    ['armv7', 'made made made'],
+    ['arm-7', 'made made made'],
+    ['arm-6', 'made made other'],
+    ['armhf', 'made made made'],
+    ['arm-linux-gnueabihf', 'made made made'],
+    ['arm64', 'other other other'],
+  ])('on linux-%s runs the levels below its own', (word, fits) => {
+    const machine = machineNamed(`linux-${word}`)!;
+    const found = ['armel', 'armv6', 'armv7'].map((level) =>
+      fitOf({ path: 'a', platform: `linux-${level}` }, machine),
+    );
+    expect(found.join(' ')).toBe(fits);
+  });
+
   it('is asked of a machine that a word names', () => {
-    expect(machineNamed('windows')).toEqual({ system: 'win32', architecture: null, libc: null });
-    expect(machineNamed('linux/arm64')).toEqual({ system: 'linux', architecture: 'arm64', libc: 'glibc' });
+    expect(machineNamed('windows')).toEqual({ system: 'win32', architecture: null, level: 0, libc: null });
+    expect(machineNamed('linux/arm64')).toEqual({
+      ...{ system: 'linux', architecture: 'arm64', level: 0, libc: 'glibc' },
+    });
+    expect(machineNamed('linux/arm/v7')).toMatchObject({ architecture: 'arm', level: 7 });
+    expect(machineNamed('linux/amd64/v3')).toMatchObject({ architecture: 'x64', level: 3 });
+    expect(machineNamed('linux/arm64/v8')).toMatchObject({ architecture: 'arm64' });
+    expect(machineNamed('linux-hppa')).toBeNull();
     expect(machineNamed('any')).toBeNull();
     expect(machineNamed('lantern')).toBeNull();
   });
