@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import type { TestContext } from 'vitest';
 import { needTools } from '../tools.js';
 import type { Program } from '../tools.js';
 import { inspect } from './inspecting.js';
+import { ar, rpm, rpmHeader, tar } from './packages.js';
 import { program } from './samples.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'packsign-kinds-'));
@@ -153,4 +155,63 @@ describe('a wrong byte', () => {
       expect(await inspect(name, spoilt, 'ends')).toBe('sound');
     },
   );
+});
+
+describe('an rpm whose header is damaged', () => {
+  const header = { 1000: 'tiny', 1001: '1.0', 1002: '2', 5092: hash('sha256', 'payload'), 5093: 8 };
+  const { 5092: _, ...old } = header;
+
+  function hash(algorithm: string, ...pieces: readonly (string | Buffer)[]): string {
+    return pieces.reduce((state, piece) => state.update(piece), createHash(algorithm)).digest('hex');
+  }
+
+  it.each([
+    ['SHA-256', header, { 273: hash('sha256', rpmHeader(header)) }],
+    ['SHA-1', header, { 269: hash('sha1', rpmHeader(header)) }],
+    ['MD5', old, { 1004: Buffer.from(hash('md5', rpmHeader(old), 'payload'), 'hex') }],
+  ])('does not match its %s', async (name, tags, digests) => {
+    const bytes = rpm(tags, digests, Buffer.from('payload'));
+    expect(await inspect('a.rpm', bytes)).toBe('sound');
+    const spoilt = Buffer.from(bytes);
+    spoilt.write('tony', spoilt.indexOf('tiny'));
+    expect(await inspect('a.rpm', spoilt)).toMatch(/^damaged: its .* not match/);
+    if (name !== 'MD5') expect(await inspect('a.rpm', spoilt, 'ends')).toMatch(/^damaged: its header/);
+    const longer = Buffer.concat([bytes, Buffer.from('x')]);
+    expect(await inspect('a.rpm', longer)).toMatch(/^damaged/);
+  });
+});
+
+describe('a Debian package', () => {
+  const inner = tar({ path: 'control', text: 'Package: a' });
+  const deb = (mark: string, control: Buffer, data = inner) =>
+    ar(
+      { name: mark, contents: '2.0\n' },
+      { name: 'control.tar', contents: control },
+      { name: 'data.tar', contents: data },
+    );
+
+  it('is one by its name too', async () => {
+    for (const name of ['a.deb', 'a.udeb', 'a.ddeb']) {
+      expect(await inspect(name, deb('debian-binary', inner))).toBe('sound');
+      expect(await inspect(name, deb('debian-bynary', inner))).toBe(
+        'damaged: its first member is not debian-binary',
+      );
+      expect(await inspect(name, ar({ name: 'data.tar', contents: inner }))).toMatch(
+        /control\.tar is missing/,
+      );
+    }
+    expect(await inspect('a.ipk', ar({ name: 'data.tar', contents: inner }))).toBe('sound');
+  });
+
+  it('with a plain archive that ends early is damaged', async () => {
+    const long = tar({ path: 'control', text: 'x'.repeat(5000) });
+    for (const spoilt of [
+      deb('debian-binary', long.subarray(0, 3000)),
+      deb('debian-binary', inner, long.subarray(0, 700)),
+    ]) {
+      expect(await inspect('a.deb', spoilt)).toMatch(/^damaged: (?:control|data)\.tar in it: ends early/);
+      expect(await inspect('a.deb', spoilt, 'ends')).toBe('sound');
+    }
+    expect(await inspect('a.deb', deb('debian-binary', inner.subarray(0, -1024)))).toBe('sound');
+  });
 });
