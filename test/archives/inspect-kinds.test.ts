@@ -98,6 +98,13 @@ const KINDS: readonly (readonly [string, readonly Program[], () => void])[] = [
       run('tar', '-S', '--format=gnu', '-cf', 'x', 'holes', 'a');
     },
   ],
+  ['a.tar.lz', ['lzip'], () => run('sh', '-c', 'tar -cf - a b | lzip -b 100000 >x')],
+  ['a.tar.lz4', ['lz4'], () => run('sh', '-c', 'tar -cf - a b | lz4 -q -B4 >x')],
+  [
+    'all.lz4',
+    ['lz4'],
+    () => run('sh', '-c', 'lz4 -qc -BX --content-size a >x; lz4 -qc --no-frame-crc a >>x'),
+  ],
   ['a.tar.xz', ['xz'], () => run('tar', '-cJf', 'x', 'a', 'b')],
   ['a.tar.bz2', ['bzip2'], () => run('tar', '-cjf', 'x', 'a', 'b')],
   ['a.tar.zst', ['zstd'], () => run('tar', '--zstd', '-cf', 'x', 'a', 'b')],
@@ -127,7 +134,7 @@ describe.each(KINDS)('%s', (name, tools, maker) => {
 });
 
 describe('what follows the end', () => {
-  it.for(['a.7z', 'a-1.0-py3-none-any.whl', 'gzip.deb'])('of %s is damage', async (name, context) => {
+  it.for(['a.7z', 'a.tar.lz', 'a.tar.lz4', 'gzip.deb'])('of %s is damage', async (name, context) => {
     const kind = KINDS.find(([other]) => other === name);
     needTools(context, ...(kind?.[1] ?? []));
     const bytes = make(kind?.[2] ?? (() => undefined), name);
@@ -213,5 +220,26 @@ describe('a Debian package', () => {
       expect(await inspect('a.deb', spoilt, 'ends')).toBe('sound');
     }
     expect(await inspect('a.deb', deb('debian-binary', inner.subarray(0, -1024)))).toBe('sound');
+  });
+});
+
+describe('the end of an xz file', () => {
+  it('is checked where nothing is unpacked', async (context) => {
+    needTools(context, 'xz');
+    const bytes = make(() => {
+      run('sh', '-c', 'tar -cJf x a b');
+    }, 'a.tar.xz');
+    const padded = Buffer.concat([bytes, Buffer.alloc(70_000)]);
+    for (const whole of [bytes, padded]) expect(await inspect('a.tar.xz', whole, 'ends')).toBe('sound');
+    const unaligned = Buffer.concat([bytes, Buffer.alloc(2)]);
+    for (const cut of [bytes.subarray(0, bytes.length / 2), bytes.subarray(0, -1), unaligned])
+      expect(await inspect('a.tar.xz', cut, 'ends')).toBe(
+        'damaged: ends early: the rest of the xz data is missing',
+      );
+    for (const back of [5, 10, 13, 18]) {
+      const spoilt = Buffer.from(bytes);
+      spoilt[bytes.length - back] = (spoilt.at(-back) ?? 0) ^ 1;
+      expect(await inspect('a.tar.xz', spoilt, 'ends'), `${back} from the end`).toMatch(/^damaged: the /);
+    }
   });
 });
