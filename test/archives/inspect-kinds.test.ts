@@ -8,7 +8,7 @@ import type { TestContext } from 'vitest';
 import { needTools } from '../tools.js';
 import type { Program } from '../tools.js';
 import { inspect } from './inspecting.js';
-import { ar, rpm, rpmHeader, tar } from './packages.js';
+import { ar, rpm, rpmHeader, tar, zip } from './packages.js';
 import { program } from './samples.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'packsign-kinds-'));
@@ -240,6 +240,30 @@ describe('the end of an xz file', () => {
       const spoilt = Buffer.from(bytes);
       spoilt[bytes.length - back] = (spoilt.at(-back) ?? 0) ^ 1;
       expect(await inspect('a.tar.xz', spoilt, 'ends'), `${back} from the end`).toMatch(/^damaged: the /);
+    }
+  });
+});
+
+describe('behind the end of a zip', () => {
+  const whole = zip({ path: 'a', text: 'a' }, { path: 'b', text: 'b' });
+
+  it('other data may follow, up to 64 KiB', async () => {
+    for (const behind of ['\n', '<html>', 'x'.repeat(65_535)])
+      expect(await inspect('a.zip', Buffer.concat([whole, Buffer.from(behind)]))).toBe('sound');
+    const far = Buffer.concat([whole, Buffer.alloc(65_536)]);
+    expect(await inspect('a.zip', far)).toMatch(/^damaged: ends early/);
+    for (let cut = 1; cut < whole.length; cut += 1) {
+      const bytes = Buffer.concat([whole.subarray(0, cut), Buffer.from('\n')]);
+      expect(await inspect('a.zip', bytes), `cut at ${cut}`).toMatch(/^damaged/);
+    }
+  });
+
+  it('a zip that is stored in one that ends early does not count', async () => {
+    for (const stored of [whole, zip()]) {
+      const outer = zip({ path: 'inner.zip', stored }, { path: 'c', text: 'c' });
+      const cut = outer.subarray(0, outer.indexOf(stored) + stored.length + 5);
+      expect(await inspect('a.zip', outer)).toBe('sound');
+      expect(await inspect('a.zip', cut)).toMatch(/^damaged: ends early/);
     }
   });
 });
