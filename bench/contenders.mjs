@@ -19,11 +19,13 @@ export function packsign(name, program) {
     `node '${program}' ${words.replace('DIR', `'${corpus}/sdist'`)} --quiet`;
   const build = 'build DIR --key ../key.asc --state state';
   const settings =
-    (packMan) =>
+    (packMan, inspect) =>
     ({ corpus }) =>
-      `printf '{"PackMan": %s, "Maintainer": "Bench <bench@example.org>"}' ${packMan} >'${corpus}/sdist/packsign.json'`;
-  const clear = (packMan) => (at) =>
-    `rm -rf state; (cd '${at.corpus}/sdist' && rm -rf ${OWN}); ${settings(packMan)(at)}`;
+      `printf '{"PackMan": %s, "Inspect": "%s", "Maintainer": "Bench <bench@example.org>"}' ${packMan} ${inspect} >'${corpus}/sdist/packsign.json'`;
+  const clear =
+    (packMan, inspect = 'whole') =>
+    (at) =>
+      `rm -rf state; (cd '${at.corpus}/sdist' && rm -rf ${OWN}); ${settings(packMan, inspect)(at)}`;
   return {
     name,
     peer: 'packsign',
@@ -31,6 +33,11 @@ export function packsign(name, program) {
     needs: [],
     jobs: {
       sha256: { work, clear: clear('false'), run: (at) => line(at, build) },
+      ends: {
+        work: 'as above, but nothing is unpacked to look for damage',
+        clear: clear('false', 'ends'),
+        run: (at) => line(at, build),
+      },
       both: { work, clear: clear('true'), run: (at) => line(at, build) },
       added: { work, clear: clear('false'), setUp: (at) => line(at, build), run: (at) => line(at, build) },
       unchanged: {

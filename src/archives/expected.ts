@@ -7,6 +7,8 @@ export interface Expected {
   readonly format: Format | null;
   /** Whether the contents may be plain text. */
   readonly mayBeText: boolean;
+  /** One that has no first bytes of its own, and that packsign does not unpack. */
+  readonly compression: 'lzma' | 'brotli' | null;
 }
 
 /**
@@ -44,17 +46,22 @@ const FORMATS: Readonly<Partial<Record<Format, readonly string[]>>> = {
 const TEXT = [
   ...['sh', 'ps1', 'bat', 'cmd', 'command', 'run', 'bin', 'dsc', 'shar', 'flatpakref', 'hex', 'phar'],
   // Old packages of Solaris, cpio archives of text files, descriptions of disks, and what has no format of its own.
-  ...['pkg', 'cpio', 'vmdk', 'img', 'wic', 'sif', 'br', 'z', 'arj', 'lha', 'lzh', 'flatpak'],
+  ...['pkg', 'cpio', 'vmdk', 'img', 'wic', 'sif', 'z', 'arj', 'lha', 'lzh', 'flatpak'],
 ];
+
+const BINARY: Expected = { format: null, mayBeText: false, compression: null };
 
 const BY_ENDING: ReadonlyMap<string, Expected> = new Map([
   ...Object.entries(FORMATS).flatMap(([format, endings]) =>
-    endings.map((ending): [string, Expected] => [ending, { format: format as Format, mayBeText: false }]),
+    endings.map((ending): [string, Expected] => [
+      ending,
+      { format: format as Format, mayBeText: false, compression: null },
+    ]),
   ),
-  ...TEXT.map((ending): [string, Expected] => [ending, { format: null, mayBeText: true }]),
+  ...TEXT.map((ending): [string, Expected] => [ending, { format: null, mayBeText: true, compression: null }]),
+  ...['lzma', 'tlz'].map((ending): [string, Expected] => [ending, { ...BINARY, compression: 'lzma' }]),
+  ['br', { format: null, mayBeText: true, compression: 'brotli' }],
 ]);
-
-const BINARY: Expected = { format: null, mayBeText: false };
 
 /** What the name of a release file promises. The name may be a path. */
 export function expectedOf(fileName: string): Expected {

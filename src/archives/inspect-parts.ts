@@ -10,7 +10,7 @@ import { readAt } from './read-at.js';
 import { readRpm } from './rpm.js';
 import type { RpmClaims } from './rpm.js';
 import { checkEnd } from './inspect-sizes.js';
-import { checkTarFile } from './inspect-tar.js';
+import { checkTarFile, createContentsCheck } from './inspect-tar.js';
 import { isTarHeader } from './tar.js';
 
 /** A part of a file. */
@@ -19,16 +19,19 @@ export interface Part {
   readonly start: number;
   readonly size: number;
   /** Of its bytes; not if the file does not say. */
-  readonly digest?: RpmClaims['payload'];
+  readonly digest?: NonNullable<RpmClaims['payload']>;
 }
 
-/** Unpacks those parts of a file that are compressed streams. Throws `damage` or `unseen`. */
+/** Reads the digests and tar archives among the parts of a file, and unpacks compressed streams. Throws `damage` or `unseen`. */
 export async function checkParts(file: OpenFile, parts: readonly Part[]): Promise<void> {
   for (const { name, start, size, digest } of parts) {
-    if (digest !== undefined && digest !== null) checkDigest(fileChunks(file, start, start + size), digest);
+    const chunks = () => fileChunks(file, start, start + size);
+    if (digest !== undefined && digestOf(chunks(), digest.algorithm) !== digest.digest)
+      throw damage('its contents do not match their checksum');
     const format = formatOf(readAt(file, start, Math.min(size, MAGIC_BYTES)));
-    if (format === null || !isStream(format)) continue;
     try {
+      if (format === 'tar') checkTarPart(chunks());
+      if (format === null || !isStream(format)) continue;
       await checkStream({ file, start, end: start + size, compression: format }, name);
     } catch (error) {
       throw error instanceof Error && error.cause === 'damaged'
@@ -38,33 +41,55 @@ export async function checkParts(file: OpenFile, parts: readonly Part[]): Promis
   }
 }
 
-function checkDigest(
-  chunks: Iterable<Buffer>,
-  { algorithm, digest }: NonNullable<RpmClaims['payload']>,
-): void {
-  const hash = createHash(algorithm);
-  for (const chunk of chunks) hash.update(chunk);
-  if (hash.digest('hex') !== digest) throw damage('its contents do not match their checksum');
+/** The archive around it says where it ends, so it may lack its end mark. */
+function checkTarPart(chunks: Iterable<Buffer>): void {
+  const check = createContentsCheck('');
+  for (const chunk of chunks) check.push(chunk);
+  check.finish();
 }
 
+function digestOf(chunks: Iterable<Buffer>, algorithm: string): string {
+  const hash = createHash(algorithm);
+  for (const chunk of chunks) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+const DEBIAN = /\.(?:u?deb|ddeb)$/i;
+
 /** Checks that an ar archive ends with its last member, and a Debian package is complete. Gives its archives. */
-export function checkAr(file: OpenFile): readonly Part[] {
+export function checkAr(file: OpenFile, fileName: string): readonly Part[] {
   const members: readonly ArMember[] = readable(() => [...arMembers(file)]);
-  const isDebian = members.length === 0 || members[0]?.name === 'debian-binary';
-  for (const needed of ['control.tar', 'data.tar']) {
-    if (isDebian && !members.some(({ name }) => name.startsWith(needed))) {
-      throw damage(`ends early: its ${needed} is missing`);
+  const hasMark = members[0]?.name === 'debian-binary';
+  if (members.length === 0 || hasMark || DEBIAN.test(fileName)) {
+    for (const needed of ['control.tar', 'data.tar']) {
+      if (!members.some(({ name }) => name.startsWith(needed)))
+        throw damage(`ends early: its ${needed} is missing`);
     }
+    if (!hasMark) throw damage('its first member is not debian-binary');
   }
   return members.filter(({ name }) => /^(?:control|data)\.tar/.test(name));
 }
 
-/** Checks the headers of an rpm, and that it ends where they say. Gives its payload. */
+/** Checks the headers of an rpm, and that it ends where they say. Gives what they have a digest of, and its payload. */
 export function checkRpm(file: OpenFile): readonly Part[] {
   const { headerStart, payloadStart, claims } = readable(() => readRpm(file));
   if (claims.sizeBytes !== null) checkEnd(file, headerStart + claims.sizeBytes);
+  const { headerSha1, headerSha256, md5, payload } = claims;
+  const header = headerSha256 ?? headerSha1;
+  if (header !== null) {
+    const algorithm = headerSha256 === null ? 'sha1' : 'sha256';
+    if (digestOf(fileChunks(file, headerStart, payloadStart), algorithm) !== header)
+      throw damage('its header does not match its checksum');
+  }
   const part = { name: 'the payload', start: payloadStart, size: file.size - payloadStart };
-  return [claims.payload === null ? part : { ...part, digest: claims.payload }];
+  if (md5 === null || (header !== null && payload !== null)) return [withDigest(part, payload)];
+  // An old rpm has only this digest, of both.
+  const both = { name: 'header and payload', start: headerStart, size: file.size - headerStart };
+  return [withDigest(both, { algorithm: 'md5', digest: md5 }), withDigest(part, payload)];
+}
+
+function withDigest(part: Part, digest: RpmClaims['payload']): Part {
+  return digest === null ? part : { ...part, digest };
 }
 
 const TAR_BLOCK = 512;

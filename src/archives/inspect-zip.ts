@@ -69,20 +69,27 @@ function variableBytes(bytes: Buffer, at: number, numbers: number): number {
   return sum;
 }
 
+/** Finds the last directory. Behind its end as much may follow as other programs skip: no more than a comment may be long. */
 function findDirectory(file: OpenFile): Directory {
   const tailStart = Math.max(0, file.size - END_BYTES - COMMENT_BYTES);
   const tail = readAt(file, tailStart, file.size - tailStart);
-  let isFollowed = false;
+  let followed: Directory | null = null;
   for (let at = tail.length - END_BYTES; at >= 0; at -= 1) {
     if (tail.readUInt32LE(at) !== END) continue;
-    const isLast = at + END_BYTES + tail.readUInt16LE(at + 20) === tail.length;
+    const rest = tail.length - at - END_BYTES - tail.readUInt16LE(at + 20);
     // What only looks like an end, in the comment of the real one.
-    if (!isLast && tail.readUInt16LE(at + 4) !== 0) continue;
+    if (rest !== 0 && (rest < 0 || tail.readUInt16LE(at + 4) !== 0)) continue;
     const directory = readEnd(file, tail.subarray(at, at + END_BYTES), tailStart + at);
-    if (isLast && directory !== null) return directory;
-    isFollowed ||= directory !== null;
+    if (rest === 0 && directory !== null) return directory;
+    if (directory !== null && isFromStart(directory)) followed ??= directory;
   }
-  throw damage(isFollowed ? 'has other data after its end' : CUT);
+  if (followed === null) throw damage(CUT);
+  return followed;
+}
+
+/** Else it may be a zip that is stored in the one that was cut. */
+function isFromStart({ start, count, prefixBytes }: Directory): boolean {
+  return prefixBytes === 0 && (count > 0 || start === 0);
 }
 
 /** Reads the end of a zip. Null if no directory lies before it. */

@@ -11,6 +11,7 @@ import type { Expected } from './expected.js';
 import { checkAr, checkGem, checkParts, checkRpm } from './inspect-parts.js';
 import type { Part } from './inspect-parts.js';
 import { check7z, checkCabinet, checkSquashfs } from './inspect-sizes.js';
+import { checkLz4, checkLzip, checkXzEnd } from './inspect-blocks.js';
 import { checkStream, isStream } from './inspect-stream.js';
 import { checkTarFile } from './inspect-tar.js';
 import { checkZip } from './inspect-zip.js';
@@ -37,7 +38,14 @@ export function inspectBeginning(fileName: string, head: Buffer, inspect: Inspec
   return damaged(`is ${FORMAT_NAMES[format]}, not ${FORMAT_NAMES[expected.format]}`);
 }
 
-function inspectUnknown(head: Buffer, { format, mayBeText }: Expected, inspect: Inspect): Beginning {
+/** The end mark of a tar archive, which is all that there is of an empty one. */
+const BLANK_TAR_BYTES = 1024;
+
+function inspectUnknown(
+  head: Buffer,
+  { format, mayBeText, compression }: Expected,
+  inspect: Inspect,
+): Beginning {
   const substitute = substituteOf(head);
   const not = format === null ? '' : `, not ${FORMAT_NAMES[format]}`;
   if (substitute === 'web page') return damaged(`is a web page${not}`);
@@ -47,7 +55,14 @@ function inspectUnknown(head: Buffer, { format, mayBeText }: Expected, inspect: 
   // A zip is found from its end: a script or a program may precede it.
   if (format === 'zip') return { kind: 'format', format };
   if (substitute === 'plain text' && !mayBeText) return damaged(`is plain text${not}`);
-  return format === null ? sound(inspect) : damaged(`does not begin like ${FORMAT_NAMES[format]}`);
+  if (format !== null) {
+    const isBlank =
+      format === 'tar' &&
+      head.length >= BLANK_TAR_BYTES &&
+      head.subarray(0, TEXT_BYTES).every((byte) => byte === 0);
+    return damaged(isBlank ? 'is empty inside' : `does not begin like ${FORMAT_NAMES[format]}`);
+  }
+  return compression === null ? sound(inspect) : unseen(`packsign does not unpack ${compression}`);
 }
 
 function answer(inspection: Inspection): Beginning {
@@ -56,6 +71,10 @@ function answer(inspection: Inspection): Beginning {
 
 function damaged(reason: string): Beginning {
   return answer({ kind: 'damaged', reason });
+}
+
+function unseen(reason: string): Beginning {
+  return answer({ kind: 'unseen', reason });
 }
 
 function sound(inspect: Inspect): Beginning {
@@ -78,11 +97,16 @@ const CHECKS: Partial<Record<Format, (file: OpenFile, fileName: string) => reado
   rpm: checkRpm,
   cab: checkCabinet,
   squashfs: checkSquashfs,
+  lzip: checkLzip,
+  lz4: checkLz4,
 };
+
+/** What is checked of a compressed stream where it is not unpacked. */
+const END_CHECKS: Partial<Record<Format, (file: OpenFile) => unknown>> = { xz: checkXzEnd };
 
 /** Whether `checkFormat` has something to read. */
 export function hasCheck(format: Format, inspect: Inspect): boolean {
-  return CHECKS[format] !== undefined || (inspect === 'whole' && isStream(format));
+  return CHECKS[format] !== undefined || (inspect === 'whole' ? isStream(format) : format in END_CHECKS);
 }
 
 /** Checks a file as that format, without unpacking anything (`ends`) or to its end. Throws `damage` or `unseen`. */
@@ -92,7 +116,10 @@ export async function checkFormat(
   { fileName, inspect }: { readonly fileName: string; readonly inspect: Inspect },
 ): Promise<void> {
   const parts = CHECKS[format]?.(file, fileName) ?? [];
-  if (inspect !== 'whole') return;
+  if (inspect !== 'whole') {
+    END_CHECKS[format]?.(file);
+    return;
+  }
   if (isStream(format)) {
     await checkStream({ file, start: 0, end: file.size, compression: format }, fileName);
   }

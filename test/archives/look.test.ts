@@ -54,9 +54,22 @@ describe('what stands in the place of a release file', () => {
     expect(await inspect('a.tar.bz2', Buffer.from('\x7fELF\0\0\0\0', 'latin1'))).toBe(
       'damaged: is an ELF program, not a bzip2 file',
     );
-    for (const name of ['a.img', 'a.iso', 'a.dmg', 'a.lzma', 'a.bin', 'a.br']) {
+    for (const name of ['a.img', 'a.iso', 'a.dmg', 'a.bin', 'a.tar.Z']) {
       expect(await inspect(name, zeros)).toBe('sound');
     }
+  });
+
+  it('a tar archive without members is empty', async () => {
+    expect(await inspect('a.tar', Buffer.alloc(10_240))).toBe('damaged: is empty inside');
+    expect(await inspect('a.tar', Buffer.alloc(512))).toBe('damaged: does not begin like a tar archive');
+  });
+
+  it('compressions that packsign does not unpack are counted', async () => {
+    const bytes = Buffer.from('5d00008000ffffffffffffffff00', 'hex');
+    expect(await inspect('a.tar.lzma', bytes)).toBe('unseen: packsign does not unpack lzma');
+    expect(await inspect('a.tlz', bytes)).toBe('unseen: packsign does not unpack lzma');
+    expect(await inspect('a.tar.br', bytes)).toBe('unseen: packsign does not unpack brotli');
+    expect(await inspect('a.tar.lz4', Buffer.from('02214c18', 'hex'))).toMatch(/^unseen/);
   });
 
   it('files that nobody publishes by their name are not looked through', async () => {
