@@ -310,7 +310,7 @@ describe('sign --co-sign', () => {
     expect(await succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
       "$ packsign sign dist --co-sign --key bob.asc
       dist/packages.plist is already signed by every key that you named
-      ! packsign: 1 file here is not covered: demo-2.0.tar.gz; "Include" in packsign.json lists files of other kinds, "Exclude" leaves files out
+      ! packsign: 1 file here is not covered: demo-2.0.tar.gz; build again for what is new
       [0]"
     `);
   });

@@ -73,7 +73,8 @@ const UNCOVERED = [
 
 const FIRST_NAMES = UNCOVERED.slice(0, 5).map(({ path }) => path);
 const HERE = `${UNCOVERED.length} files here are not covered: ${FIRST_NAMES.join(', ')} and ${UNCOVERED.length - 5} more`;
-const ADVICE = '"Include" in packsign.json lists files of other kinds, "Exclude" leaves files out';
+const ADVICE =
+  '"Include" in packsign.json lists files of other kinds, rename files whose names cannot be listed, only regular files are listed, "Exclude" leaves files out';
 const ALL_NAMES = UNCOVERED.map(({ path, reason }) => `${path} (${reason})`).join(', ');
 const COVERAGE = { uncovered: UNCOVERED, companions: COMPANIONS.length };
 
