@@ -359,7 +359,7 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
     const settings = frozen(memory.accepted, published, candidate.database);
     candidate = await makeWith(settings, { ...state, frozen: true });
   }
-  news.push(...heldNotices(candidate.needsApproval));
+  news.push(...heldNotices(candidate.needsApproval, published));
   memory.removals.refuse(published, candidate.database, absenceOf(context));
   return candidate;
 }
