@@ -166,6 +166,18 @@ describe('T39, DAMAGED: commands', () => {
     expect((await place.json(typed)).value).toMatchObject({ signed: true });
   });
 
+  test('status of a published directory gives the reason of what watch holds, and says nothing untrue', async () => {
+    place.remove(`dist/${CUT_NAME}`);
+    expect((await place.json(BUILD)).status).toBe(0);
+    place.write('dist/odd-2.0.tar.gz', sdist('other', '2.0'));
+    place.write(`dist/${CUT_NAME}`, sdist('cut', '1.0').subarray(0, 500));
+    const { stdout, stderr } = await place.packsign(['status', 'dist']);
+    expect(stderr).toMatch(/odd-2\.0\.tar\.gz: its metadata says other 2\.0, .*\(NAME_MISMATCH\)/);
+    expect(stderr).not.toContain('DAMAGED');
+    expect(stdout).toContain(`a file is damaged, so nothing new is published:\n    ${CUT_NAME}: ends early`);
+    expect(stdout).toContain(`packsign build dist --allow-damaged ${CUT_NAME} --key KEY`);
+  });
+
   test('the hint does not name all of many files', () => {
     const paths = Array.from({ length: 6 }, (_, index) => `${index}.zip`);
     expect(damageHint(paths, null)).toBe(
@@ -191,6 +203,10 @@ describe('T39, DAMAGED: commands', () => {
     expect(seen).toEqual(Array(3).fill(['NO_MAINTAINER', 'DAMAGED']));
     const status = await place.json(['status', 'dist']);
     expect(status.value['attention']).toContain('DAMAGED');
+    expect(status.value['warnings']).toContainEqual({
+      ...{ code: 'DAMAGED', path: CUT_NAME },
+      message: expect.stringContaining('damaged: ends early'),
+    });
     const answer = await place.json(SIGN);
     expect([answer.status, codeOf(answer)]).toEqual([1, 'DAMAGED']);
     expect(place.has('dist/packages.plist')).toBe(false);
