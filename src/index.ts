@@ -8,6 +8,7 @@ export type { ErrorCode } from './errors.js';
 
 export { build } from './release/build.js';
 export type { BuildOptions, BuildResult } from './release/build.js';
+export { coverageAdvice } from './model/coverage.js';
 export type { Coverage, Uncovered, UncoveredReason } from './model/coverage.js';
 export { diff } from './release/diff.js';
 export type { DiffResult } from './release/diff.js';

@@ -89,6 +89,8 @@ export function reportStatus(
   const isIncomplete = state === 'published' && attention.includes('PUBLICATION_INCOMPLETE');
   const [words, usual] = isIncomplete ? INCOMPLETE : STATES[state];
   const isRevoking = attention.includes('REVOCATION_WAITS');
+  // The message names damaged files already.
+  const unsaid = warnings.filter(({ code }) => code !== 'DAMAGED' || !attention.includes(code));
   const command = usual ?? (isRevoking ? 'build' : null);
   const next =
     hintFor(result.hint, directory) ??
@@ -101,6 +103,7 @@ export function reportStatus(
       ...{ waiting, attention },
       ...coverageJson(result.coverage),
       kept: result.kept,
+      warnings,
     },
     lines: [
       `${harmless(directory)}: ${words}${keptWords(result.kept)}`,
@@ -116,7 +119,7 @@ export function reportStatus(
       ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
       ...(next === null ? [] : [`next: ${harmless(next)}`]),
     ],
-    notices: [...warningLines(warnings, { verbose }), ...coverageLines(result.coverage, { verbose })],
+    notices: [...warningLines(unsaid, { verbose }), ...coverageLines(result.coverage, { verbose })],
     exitStatus: result.ok ? 0 : 1,
   };
 }

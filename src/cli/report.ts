@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { formatBytes, formatInstant } from '../index.js';
+import { coverageAdvice, formatBytes, formatInstant } from '../index.js';
 import type {
   BuildResult,
   Certificate,
@@ -217,10 +217,10 @@ export function uncoveredWords(paths: readonly string[], limit = NAMED_LIMIT): r
 
 /** One line for stderr about what no signature covers. */
 export function coverageLines(coverage: Coverage | null, { verbose = false } = {}): string[] {
-  const paths = coverage?.uncovered.map(({ path, reason }) => (verbose ? `${path} (${reason})` : path)) ?? [];
+  const uncovered = coverage?.uncovered ?? [];
+  const paths = uncovered.map(({ path, reason }) => (verbose ? `${path} (${reason})` : path));
   return uncoveredWords(paths, verbose ? Infinity : NAMED_LIMIT).map(
-    (words) =>
-      `packsign: ${words}; "Include" in packsign.json lists files of other kinds, "Exclude" leaves files out`,
+    (words) => `packsign: ${words}; ${coverageAdvice(uncovered)}`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { SETTINGS_NAME } from './layout.js';
 import { compareText } from './package.js';
 import { isCompanion } from './release-names.js';
 
@@ -19,10 +20,34 @@ export const REASONS: Readonly<Record<UncoveredReason, string>> = {
   new: 'came after the database was made',
 };
 
+/** What to do about each reason. */
+const ADVICE: Readonly<Record<UncoveredReason, string>> = {
+  kind: '"Include" lists files of other kinds',
+  name: 'rename files whose names cannot be listed',
+  case: 'rename files whose names cannot be listed',
+  link: 'only regular files are listed',
+  special: 'only regular files are listed',
+  unreadable: 'make the unreadable readable',
+  new: 'build again for what is new',
+};
+
 /** A file that no signature covers. Bytes of its path that are no UTF-8 are written `\xNN`. */
 export interface Uncovered {
   readonly path: string;
   readonly reason: UncoveredReason;
+}
+
+/** What to do about files that are not covered, by their reasons. */
+export function coverageAdvice(uncovered: readonly Uncovered[], settings = SETTINGS_NAME): string {
+  const reasons = new Set(uncovered.map(({ reason }) => reason));
+  const advice = (Object.keys(ADVICE) as UncoveredReason[])
+    .filter((reason) => reasons.has(reason))
+    .map((reason) => ADVICE[reason]);
+  const canExclude = uncovered.some(({ reason }) => reason !== 'new');
+  const all = [...advice, ...(canExclude ? ['"Exclude" leaves files out'] : [])];
+  return Array.from(new Set(all))
+    .join(', ')
+    .replace(/"(?:In|Ex)clude"/, (key) => `${key} in ${settings}`);
 }
 
 /** A name, or a path, that is no UTF-8: `\xNN` stands for each byte that is not ASCII. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { publishPendingRevocations } from '../keys/publish-keys.js';
-import { coverageOf } from '../model/coverage.js';
+import { coverageAdvice, coverageOf } from '../model/coverage.js';
 import type { Coverage } from '../model/coverage.js';
 import { absenceRule } from '../model/absence.js';
 import type { Database } from '../model/database.js';
@@ -303,7 +303,7 @@ function requireNothing(
     warningItem(warnings.filter((warning) => warning.code === code)),
   );
   if (missed.length + warned.length === 0) return;
-  const hint = `"Include" in ${join(directory, SETTINGS_NAME)} lists files of other kinds, "Exclude" leaves files out`;
+  const hint = coverageAdvice(uncovered, join(directory, SETTINGS_NAME));
   throw new PacksignError(
     missed.length > 0 ? 'UNCOVERED' : 'WARNINGS',
     ['nothing was written, because --strict accepts none of these:', ...warned, ...missed].join('\n'),

@@ -77,7 +77,7 @@ export interface Candidate extends Pick<Damage, 'damaged'> {
 }
 
 /** The next database of a directory, made in memory. */
-export interface BuiltCandidate extends Candidate, Damage {
+export interface BuiltCandidate extends Candidate, Pick<Damage, 'unseen'> {
   /** The certificates that users have. */
   readonly keys: readonly Certificate[];
   readonly difference: Difference;
@@ -150,7 +150,7 @@ export async function makeCandidate(
     content: signed !== null && stays ? signed.content : contentUpon(database, signed),
     difference: diffDatabases(published, database),
     warnings: byPath([
-      ...[...inventory.warnings, ...left.warnings],
+      ...[...inventory.warnings, ...left.warnings, ...damage.needless],
       ...[...warnings, ...maintainerWarnings(database, settings)],
     ]),
   };

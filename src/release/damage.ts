@@ -3,6 +3,7 @@ import type { Database } from '../model/database.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
 import { once } from '../model/once.js';
+import { shellWord } from '../model/shell.js';
 import type { Run } from '../run.js';
 import { typedPath } from './typed-path.js';
 
@@ -12,6 +13,8 @@ export interface Damage {
   readonly damaged: ReadonlyMap<string, string>;
   /** How many files were not looked through, because that would take more than the limits allow. */
   readonly unseen: number;
+  /** Of allowed paths that need no permission. */
+  readonly needless: readonly Warning[];
 }
 
 export interface DamageOptions {
@@ -30,7 +33,7 @@ export function hasNewBytes(
   return ({ path, sha256 }) => published?.Files.get(path)?.SHA256 !== sha256 && !hashes().has(sha256);
 }
 
-/** Finds damage in files with new bytes. Warns of allowed paths that need no permission. */
+/** Finds damage in files with new bytes. */
 export function findDamage(
   directory: string,
   files: readonly FileFacts[],
@@ -42,7 +45,10 @@ export function findDamage(
   for (const file of files) {
     if (!isNew(file)) continue;
     const { inspection } = file;
-    if (inspection.kind === 'damaged') damaged.set(file.path, inspection.reason);
+    if (inspection.kind === 'damaged') {
+      const ofOthers = replaces(published, file.path) ? '; other bytes are published under its name' : '';
+      damaged.set(file.path, `${inspection.reason}${ofOthers}`);
+    }
     if (inspection.kind === 'unseen') unseen += 1;
   }
   const place = { directory, stateFolder: run.stateFolder };
@@ -50,33 +56,51 @@ export function findDamage(
     given,
     path: typedPath(given, place, (path) => damaged.has(path)),
   }));
-  for (const { given, path } of allowed) {
-    if (path !== null && damaged.has(path)) continue;
+  const needless = allowed.flatMap(({ given, path }): Warning[] => {
+    if (path !== null && damaged.has(path)) return [];
     const reason =
       path === null
         ? 'there is no such file in the directory'
         : 'nothing is wrong with it, or it is published already';
-    run.warn({ code: 'NOT_DAMAGED', path: path ?? given, message: `allowed, but ${reason}` });
-  }
+    return [{ code: 'NOT_DAMAGED', path: path ?? given, message: `allowed, but ${reason}` }];
+  });
   for (const { path } of allowed) if (path !== null) damaged.delete(path);
-  return { damaged, unseen };
+  return { damaged, unseen, needless };
+}
+
+/** Whether a damaged file has the name of a published one that does not change by design. */
+function replaces(published: Database | null, path: string): boolean {
+  const listed = published?.Files.get(path);
+  return listed !== undefined && listed.Mutable !== true;
 }
 
 export function damageWarnings({ damaged }: Pick<Damage, 'damaged'>): Warning[] {
   return Array.from(damaged, ([path, reason]) => ({ code: 'DAMAGED', path, message: `damaged: ${reason}` }));
 }
 
+/** How many paths a command names. */
+const NAMED_LIMIT = 5;
+
+/** What to type to publish files all the same. `published` is null where nothing is. */
+export function damageHint(paths: readonly string[], published: Database | null): string {
+  const replaced = paths.filter((path) => replaces(published, path));
+  const isLong = paths.length > NAMED_LIMIT;
+  const options = (option: string, of: readonly string[]) =>
+    (isLong ? of.slice(0, 1).map(() => 'PATH') : of.map(shellWord))
+      .map((path) => ` --${option} ${path}`)
+      .join('');
+  const changed = replaced.length === 0 ? '' : `${options('allow-changed', replaced)} --reason TEXT`;
+  const command = `packsign build DIRECTORY${options('allow-damaged', paths)}${changed} --key KEY`;
+  const them = paths.length === 1 ? 'it' : 'them';
+  return `upload ${them} again; if it has to be so: ${command}${isLong ? ', with PATH once for each' : ''}`;
+}
+
 /** Throws DAMAGED. */
-export function refuseDamage({ damaged }: Pick<Damage, 'damaged'>): void {
-  const [first, ...others] = damaged.keys();
-  if (first === undefined) return;
+export function refuseDamage(damaged: ReadonlyMap<string, string>, published: Database | null): void {
+  if (damaged.size === 0) return;
   const lines = Array.from(damaged, ([path, reason]) => `  ${path}: ${reason}`);
-  const what = others.length === 0 ? ['a file is', 'it'] : [`${damaged.size} files are`, 'them'];
-  throw new PacksignError(
-    'DAMAGED',
-    [`${what[0]} damaged, and nothing was published:`, ...lines].join('\n'),
-    {
-      hint: `upload ${what[1]} again; if it has to be so: --allow-damaged ${first}`,
-    },
-  );
+  const what = damaged.size === 1 ? 'a file is' : `${damaged.size} files are`;
+  throw new PacksignError('DAMAGED', [`${what} damaged, so nothing new is published:`, ...lines].join('\n'), {
+    hint: damageHint(Array.from(damaged.keys()), published),
+  });
 }

@@ -92,7 +92,8 @@ export function rememberBuild(published: Published, inputs: Inputs, summary: Omi
     inputs: isWhole ? inputsName(inputs) : null,
     described: describedName(settings, cache),
     file: null,
-    summary: { ...summary },
+    // What was typed for one build says nothing about the next.
+    summary: { ...summary, warnings: summary.warnings.filter(({ code }) => code !== 'NOT_DAMAGED') },
   });
 }
 

@@ -24,8 +24,9 @@ export async function requireApproval(
 ): Promise<void> {
   // First: what holds a secret must not be uploaded again, and what is uploaded again may have its published bytes.
   await refuseSecrets(published, searchable, options);
-  refuseDamage({ damaged });
-  refuseChangedBytes(continued?.database ?? null, database);
+  const before = continued?.database ?? null;
+  refuseDamage(damaged, before);
+  refuseChangedBytes(before, database);
   requireSoundHistory(database);
   refuseRemovals(continued, database, absence);
 }

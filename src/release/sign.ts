@@ -113,8 +113,8 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   if (signers.length > 0) await preflight(published, { signers, now: run.now });
   const absence = absenceRule(options.settings, options);
   const isKept = keeps(absence, adopted, continued ?? { withdrawn: new Set() });
-  const { searchable, damaged } = withoutFiles
-    ? { searchable: searchWhole(directory, options), damaged: new Map<string, string>() }
+  const { searchable, damaged, needless } = withoutFiles
+    ? { searchable: searchWhole(directory, options), damaged: new Map<string, string>(), needless: [] }
     : await requireSameFiles(directory, database, { ...options, continued, isKept });
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   const { published: next, release } = await signAndPublish(
@@ -125,7 +125,7 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const difference = diffDatabases(signed?.database ?? null, database);
   const coverage = withoutFiles ? null : coverageIn(directory, database, globsOf(options.settings));
   const warnings = [
-    ...release.warnings,
+    ...[...needless, ...release.warnings],
     ...(withoutFiles ? notLookedInto(database, continued?.database ?? null) : []),
   ];
   return { published: next, released: release, difference, coverage, warnings };
@@ -219,7 +219,7 @@ async function requireSameFiles(
   directory: string,
   database: Database,
   options: SignOptions & Comparison,
-): Promise<{ readonly searchable: Searchable } & Pick<Damage, 'damaged'>> {
+): Promise<{ readonly searchable: Searchable } & Pick<Damage, 'damaged' | 'needless'>> {
   const cache = openCache(options.run.stateFolder, { rehash: options.rehash, remember: true });
   const published = options.continued?.database ?? null;
   const inventory = await takeInventory(directory, { ...options, cache, published });

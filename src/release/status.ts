@@ -59,7 +59,7 @@ export interface StatusResult {
   readonly coverage: Coverage | null;
   /** How many files stay listed that are not here (`Absent`). */
   readonly kept: number;
-  /** Files that cannot be listed. */
+  /** Files that cannot be listed, or that a person has to look at first. */
   readonly warnings: readonly Warning[];
 }
 
@@ -163,15 +163,24 @@ async function findChanges(published: Published, options: InMemoryOptions): Prom
     (code) => code !== 'DIRECTORY_UNREADABLE',
   );
   if (candidate instanceof PacksignError) return untold(candidate);
-  const { unchanged, difference, coverage, inventory } = candidate;
+  const { unchanged, difference, coverage } = candidate;
   return {
     isChanged: !unchanged,
     difference: unchanged ? null : difference,
     coverage,
     refusal: await findRefusal(published, candidate, options),
     kept: candidate.kept.size,
-    warnings: inventory.warnings,
+    warnings: warningsOf(candidate),
   };
+}
+
+/** Files that cannot be listed, and new ones that a watch would hold. */
+function warningsOf({ inventory, warnings, difference: { added } }: BuiltCandidate): readonly Warning[] {
+  const isNew = new Set(added);
+  const held = warnings.filter(
+    ({ code, path }) => code === 'DAMAGED' || (code === 'NAME_MISMATCH' && path !== null && isNew.has(path)),
+  );
+  return [...inventory.warnings, ...held];
 }
 
 /** What a person has to decide before the candidate can be published. */

@@ -46,7 +46,15 @@ import { trackRecentRemovals } from './recent-removals.js';
 import type { RecentRemovals } from './recent-removals.js';
 import type { Notice } from './notices.js';
 import type { DirectoryState } from './stability.js';
-import { EDITING_MS, nothingSaid, onceEach, sayUncovered, unsaid, unsaidOfFollowers } from './unsaid.js';
+import {
+  EDITING_MS,
+  nothingSaid,
+  onceEach,
+  sayUncovered,
+  unsaid,
+  unsaidApproval,
+  unsaidOfFollowers,
+} from './unsaid.js';
 import type { Said } from './unsaid.js';
 
 export interface Cycle {
@@ -238,7 +246,7 @@ async function keepPublished(
   memory.seen = next;
   warnings.push(...unsaidOfFollowers(followed.warnings, memory));
   await refuseSecrets(next, candidate.inventory, { ...context, remember: true });
-  const isAnswered = !changed || news.length > 0;
+  const isAnswered = !changed || news.length + candidate.needsApproval.length > 0;
   const message = isLost
     ? 'put back what was published last'
     : mended.length > 0
@@ -359,7 +367,7 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
     const settings = frozen(memory.accepted, published, candidate.database);
     candidate = await makeWith(settings, { ...state, frozen: true });
   }
-  news.push(...heldNotices(candidate.needsApproval));
+  news.push(...heldNotices(unsaidApproval(candidate, state.unstable, memory), published));
   memory.removals.refuse(published, candidate.database, absenceOf(context));
   return candidate;
 }

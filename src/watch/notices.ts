@@ -1,7 +1,10 @@
 import type { PacksignError } from '../errors.js';
+import { coverageAdvice } from '../model/coverage.js';
 import type { Uncovered } from '../model/coverage.js';
+import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
 import type { BuiltCandidate } from '../release/candidate.js';
+import { damageHint } from '../release/damage.js';
 
 /** A result of a cycle, for people and scripts. */
 export interface Notice {
@@ -50,22 +53,22 @@ export function settingsHeld(): Notice {
 const HELD_HINTS: Readonly<Record<string, string>> = {
   BYTES_CHANGED:
     'give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed PATH --reason TEXT --key KEY',
-  DAMAGED: 'upload it again; if it has to be so: packsign build DIRECTORY --allow-damaged PATH --key KEY',
   NAME_MISMATCH:
     'give it "Name" and "Version" in packsign.json, then packsign build DIRECTORY and packsign sign DIRECTORY',
 };
 
 /** One notice for each reason, whatever the number of files. */
-export function heldNotices(held: readonly Warning[]): Notice[] {
+export function heldNotices(held: readonly Warning[], published: Database | null): Notice[] {
   return Array.from(new Set(held.map(({ code }) => code))).map((code) => {
     const same = held.filter((warning) => warning.code === code);
+    const paths = same.flatMap(({ path }) => (path === null ? [] : [path])).sort();
     return {
       ...SILENT,
       event: code === 'BYTES_CHANGED' ? 'refused' : 'held',
       code,
-      paths: same.flatMap(({ path }) => (path === null ? [] : [path])).sort(),
+      paths,
       message: messageOf(same),
-      hint: HELD_HINTS[code] ?? null,
+      hint: code === 'DAMAGED' ? damageHint(paths, published) : (HELD_HINTS[code] ?? null),
     };
   });
 }
@@ -94,7 +97,7 @@ export function uncoveredNotice(uncovered: readonly Uncovered[]): Notice {
   const about =
     paths.length === 0
       ? { message: 'every file here is covered or excluded now' }
-      : { hint: '"Include" in packsign.json lists files of other kinds, "Exclude" leaves files out' };
+      : { hint: coverageAdvice(uncovered) };
   return { ...SILENT, event: 'uncovered', paths, uncovered, ...about };
 }
 

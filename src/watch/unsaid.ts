@@ -12,6 +12,8 @@ import type { Notice } from './notices.js';
 export interface Said {
   /** Warnings about files left out. */
   said: ReadonlySet<string>;
+  /** Damaged files, with the kind of damage. */
+  damaged: ReadonlyMap<string, string>;
   /** What is not covered. */
   uncovered: readonly Uncovered[];
   /** The last warnings about the page and the checksums, as JSON. */
@@ -22,7 +24,7 @@ export interface Said {
 export const EDITING_MS = 2000;
 
 export function nothingSaid(): Said {
-  return { said: new Set(), uncovered: [], saidOfFollowers: '[]' };
+  return { said: new Set(), damaged: new Map(), uncovered: [], saidOfFollowers: '[]' };
 }
 
 /** Each cycle finds the same again. */
@@ -50,6 +52,33 @@ export function unsaid({ database, needsApproval, warnings }: BuiltCandidate, me
   const fresh = left.filter((_, index) => !memory.said.has(keys[index] ?? ''));
   memory.said = new Set(keys);
   return fresh;
+}
+
+/**
+ * What a person has to decide, without damage that we have named already. While somebody goes on writing a damaged file,
+ * it stays named, so that an upload with several pauses is reported once.
+ */
+export function unsaidApproval(
+  { needsApproval, inventory }: BuiltCandidate,
+  unstable: ReadonlySet<string>,
+  memory: Said,
+): Warning[] {
+  const before = memory.damaged;
+  const writing = new Set([...unstable, ...inventory.moving]);
+  const damaged = new Map(Array.from(before).filter(([path]) => writing.has(path)));
+  const fresh = needsApproval.filter(({ code, path, message }) => {
+    if (code !== 'DAMAGED' || path === null) return true;
+    const kind = kindOf(message);
+    damaged.set(path, kind);
+    return before.get(path) !== kind;
+  });
+  memory.damaged = damaged;
+  return fresh;
+}
+
+/** `ends early` of `damaged: ends early: the last 5 MB are missing`. */
+function kindOf(message: string): string {
+  return message.split(/[:;,]/)[1] ?? '';
 }
 
 /**

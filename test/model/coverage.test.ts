@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { coverageOf } from '../../src/model/coverage.js';
+import { coverageAdvice, coverageOf } from '../../src/model/coverage.js';
 import type { Uncovered } from '../../src/model/coverage.js';
 
 const REST: readonly Uncovered[] = [
@@ -23,4 +23,15 @@ test('what is neither listed nor a companion is uncovered, in order of the paths
     ],
     companions: 2,
   });
+});
+
+test.each<[readonly Uncovered['reason'][], string]>([
+  [['kind'], '"Include" in S lists files of other kinds, "Exclude" leaves files out'],
+  [['case', 'name'], 'rename files whose names cannot be listed, "Exclude" in S leaves files out'],
+  [['special', 'link'], 'only regular files are listed, "Exclude" in S leaves files out'],
+  [['unreadable'], 'make the unreadable readable, "Exclude" in S leaves files out'],
+  [['new'], 'build again for what is new'],
+])('what to do about the reasons %j', (reasons, advice) => {
+  const uncovered = reasons.map((reason) => ({ path: 'a', reason }));
+  expect(coverageAdvice(uncovered, 'S')).toBe(advice);
 });

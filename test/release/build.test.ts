@@ -186,15 +186,15 @@ describe('build', () => {
       ! packsign: warning: link-1.0.tar.gz: a symbolic link: left out (NOT_REGULAR)
       ! packsign: warning: twin/demo-1.0.tar.gz: is demo 1.0 (source), and so is demo-1.0.tar.gz; both are listed (DUPLICATE_PACKAGE)
       ! packsign: warning: x-$(id)-1.0.tar.gz: left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _ (UNSAFE_NAME)
-      ! packsign: 2 files here are not covered: link-1.0.tar.gz, x-$(id)-1.0.tar.gz; "Include" in packsign.json lists files of other kinds, "Exclude" leaves files out
+      ! packsign: 2 files here are not covered: link-1.0.tar.gz, x-$(id)-1.0.tar.gz; rename files whose names cannot be listed, only regular files are listed, "Exclude" in packsign.json leaves files out
       [0]"
     `);
     expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
-      ! packsign: error: 2 files are damaged, and nothing was published:
+      ! packsign: error: 2 files are damaged, so nothing new is published:
       !   junk-1.0.tar.gz: ends early: the rest of the gzip data is missing
       !   nothing.tar.gz: ends early: the rest of the gzip data is missing
-      ! packsign: hint: upload them again; if it has to be so: --allow-damaged junk-1.0.tar.gz
+      ! packsign: hint: upload them again; if it has to be so: packsign build dist --allow-damaged junk-1.0.tar.gz --allow-damaged nothing.tar.gz --key KEY
       [1]"
     `);
   });

@@ -4,7 +4,7 @@ import type { Database } from '../../src/model/database.js';
 import type { FileFacts } from '../../src/model/entry.js';
 import type { Warning } from '../../src/model/finding.js';
 import type { Inspection } from '../../src/model/inspection.js';
-import { damageWarnings, findDamage, refuseDamage } from '../../src/release/damage.js';
+import { damageHint, damageWarnings, findDamage, refuseDamage } from '../../src/release/damage.js';
 import { makeRun } from '../../src/index.js';
 import { codeOf, newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
@@ -36,13 +36,14 @@ function find(
   const run = makeRun({ clock: () => new Date(), stateFolder, warn: (warning) => warned.push(warning) });
   const allowDamaged = allow.map((path) => path.replace('DIST', directory));
   const damage = findDamage(directory, files, { run, published, allowDamaged });
-  return { damaged: Array.from(damage.damaged.keys()), unseen: damage.unseen, warned };
+  expect(warned).toEqual([]);
+  return { damaged: Array.from(damage.damaged.keys()), unseen: damage.unseen, needless: damage.needless };
 }
 
 describe('T39: what is damaged', () => {
   test('is found among new files, and what was not looked through is counted', () => {
     const files = [facts('a.zip', SOUND), facts('b.zip', CUT), facts('c.zip', UNSEEN)];
-    expect(find(files)).toEqual({ damaged: ['b.zip'], unseen: 1, warned: [] });
+    expect(find(files)).toEqual({ damaged: ['b.zip'], unseen: 1, needless: [] });
   });
 
   test('is no matter where the predecessor lists the bytes, under whatever path', () => {
@@ -52,7 +53,7 @@ describe('T39: what is damaged', () => {
       facts('c.zip', UNSEEN, 'two'),
     ];
     const published = listing({ 'a.zip': 'one', 'b.zip': 'two' });
-    expect(find(files, { published })).toEqual({ damaged: [], unseen: 0, warned: [] });
+    expect(find(files, { published })).toEqual({ damaged: [], unseen: 0, needless: [] });
   });
 
   test('is found where the predecessor lists other bytes under the path', () => {
@@ -63,17 +64,17 @@ describe('T39: what is damaged', () => {
   test('is allowed under every spelling of its path, and nothing else is', () => {
     const files = [facts('a.zip', CUT), facts('sub/b.zip', CUT), facts('c.zip', CUT)];
     expect(find(files, { allow: ['a.zip', 'DIST/sub/b.zip'] })).toEqual({
-      ...{ damaged: ['c.zip'], unseen: 0, warned: [] },
+      ...{ damaged: ['c.zip'], unseen: 0, needless: [] },
     });
     expect(find(files, { allow: ['./a.zip', 'sub/../c.zip'] }).damaged).toEqual(['sub/b.zip']);
   });
 
   test('that is allowed and is not there, or not damaged, is said', () => {
-    const { damaged, warned } = find([facts('a.zip', SOUND), facts('b.zip', CUT)], {
+    const { damaged, needless } = find([facts('a.zip', SOUND), facts('b.zip', CUT)], {
       allow: ['nowhere.zip', 'a.zip', '../b.zip'],
     });
     expect(damaged).toEqual(['b.zip']);
-    expect(warned).toEqual(
+    expect(needless).toEqual(
       [
         ['nowhere.zip', 'allowed, but there is no such file in the directory'],
         ['a.zip', 'allowed, but nothing is wrong with it, or it is published already'],
@@ -91,13 +92,15 @@ describe('T39: what is damaged', () => {
       { code: 'DAMAGED', path: 'a.zip', message: 'damaged: ends early' },
       { code: 'DAMAGED', path: 'b.zip', message: 'damaged: is empty' },
     ]);
-    const refusal = refusalOf(() => refuseDamage({ damaged }));
+    const refusal = refusalOf(() => refuseDamage(damaged, null));
     expect(refusal).toMatchObject({ code: 'DAMAGED', exitStatus: 1 });
     expect(refusal?.message).toBe(
-      '2 files are damaged, and nothing was published:\n  a.zip: ends early\n  b.zip: is empty',
+      '2 files are damaged, so nothing new is published:\n  a.zip: ends early\n  b.zip: is empty',
     );
-    expect(refusal?.hint).toBe('upload them again; if it has to be so: --allow-damaged a.zip');
-    expect(refusalOf(() => refuseDamage({ damaged: new Map() }))).toBeNull();
+    expect(refusal?.hint).toBe(
+      'upload them again; if it has to be so: packsign build DIRECTORY --allow-damaged a.zip --allow-damaged b.zip --key KEY',
+    );
+    expect(refusalOf(() => refuseDamage(new Map(), null))).toBeNull();
   });
 });
 
@@ -134,6 +137,54 @@ describe('T39, DAMAGED: commands', () => {
     expect(place.snapshot()).toEqual(before);
   });
 
+  test('NOT_DAMAGED: an allowed path that is not there is a warning of the result, which --strict refuses', async () => {
+    place.remove(`dist/${CUT_NAME}`);
+    const allowing = [...BUILD, '--allow-damaged', 'nosuch.zip', '--maintainer', 'A'];
+    expect(codeOf(await place.json([...allowing, '--strict']))).toBe('WARNINGS');
+    expect(place.has('dist/packages.plist')).toBe(false);
+    expect(codesOf((await place.json(allowing)).value['warnings'])).toEqual(['NOT_DAMAGED']);
+    expect((await place.json(['build', 'dist', '--maintainer', 'A'])).value['warnings']).toEqual([]);
+  });
+
+  test('the hint works as it is typed, for several files and for one that replaces a published one', async () => {
+    place.write(`dist/${CUT_NAME}`, sdist('cut', '1.0'));
+    expect((await place.json(BUILD)).status).toBe(0);
+    place.write(`dist/${CUT_NAME}`, sdist('cut', '1.0').subarray(0, 500));
+    place.write('dist/more~1-1.0.tar.gz', sdist('more', '1.0').subarray(0, 500));
+    const { value } = await place.json(BUILD);
+    const { message, hint } = value['error'] as { message: string; hint: string };
+    expect(message).toMatch(/cut-1\.0\.tar\.gz: ends early.*; other bytes are published under its name\n/);
+    expect(message).not.toMatch(/more.*other bytes/);
+    expect(hint).toContain(
+      `packsign build dist --allow-damaged ${CUT_NAME} --allow-damaged 'more~1-1.0.tar.gz' --allow-changed ${CUT_NAME} --reason TEXT --key KEY`,
+    );
+    const typed = hint
+      .replace(/^.*packsign /, '')
+      .replaceAll("'", '')
+      .replace('KEY', 'ann.asc')
+      .split(' ');
+    expect((await place.json(typed)).value).toMatchObject({ signed: true });
+  });
+
+  test('status of a published directory gives the reason of what watch holds, and says nothing untrue', async () => {
+    place.remove(`dist/${CUT_NAME}`);
+    expect((await place.json(BUILD)).status).toBe(0);
+    place.write('dist/odd-2.0.tar.gz', sdist('other', '2.0'));
+    place.write(`dist/${CUT_NAME}`, sdist('cut', '1.0').subarray(0, 500));
+    const { stdout, stderr } = await place.packsign(['status', 'dist']);
+    expect(stderr).toMatch(/odd-2\.0\.tar\.gz: its metadata says other 2\.0, .*\(NAME_MISMATCH\)/);
+    expect(stderr).not.toContain('DAMAGED');
+    expect(stdout).toContain(`a file is damaged, so nothing new is published:\n    ${CUT_NAME}: ends early`);
+    expect(stdout).toContain(`packsign build dist --allow-damaged ${CUT_NAME} --key KEY`);
+  });
+
+  test('the hint does not name all of many files', () => {
+    const paths = Array.from({ length: 6 }, (_, index) => `${index}.zip`);
+    expect(damageHint(paths, null)).toBe(
+      'upload them again; if it has to be so: packsign build DIRECTORY --allow-damaged PATH --key KEY, with PATH once for each',
+    );
+  });
+
   test('an override in "Packages" silences nothing', async () => {
     const Packages = { [CUT_NAME]: { Name: 'cut', Version: '1.0' } };
     place.write('dist/packsign.json', JSON.stringify({ Packages }));
@@ -152,6 +203,10 @@ describe('T39, DAMAGED: commands', () => {
     expect(seen).toEqual(Array(3).fill(['NO_MAINTAINER', 'DAMAGED']));
     const status = await place.json(['status', 'dist']);
     expect(status.value['attention']).toContain('DAMAGED');
+    expect(status.value['warnings']).toContainEqual({
+      ...{ code: 'DAMAGED', path: CUT_NAME },
+      message: expect.stringContaining('damaged: ends early'),
+    });
     const answer = await place.json(SIGN);
     expect([answer.status, codeOf(answer)]).toEqual([1, 'DAMAGED']);
     expect(place.has('dist/packages.plist')).toBe(false);

@@ -1,40 +1,57 @@
 import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { decodeDatabase } from '../../src/format/database.js';
-import { newKey, newPlace, npmTarball, sdist, tarball } from '../packsign.js';
+import { ar, rpm } from '../archives/packages.js';
+import { emptyZip, newKey, newPlace, npmTarball, sdist, tarball } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
 
 // A directory as a small project publishes it: what one platform after the other asked for, and what lies beside.
 
 const ELF = '\x7fELF\x02\x01\x01';
+const ZIP = emptyZip('');
+const EMPTY_TAR_GZ = tarball([]);
+/** As xz, lzip, 7z and zstd make them of an empty tar archive, or of nothing. */
+const EMPTY = {
+  tarXz:
+    '/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4AP/AAtdAABv/f//o7d/RjIAAAAMJ2kgl2N4wwABJ4AIAAAALnmurbHEZ/sCAAAAAARZWg==',
+  tarLz: 'TFpJUAEMAABv/f//o7eADILb//+f8AAALq+17wAEAAAAAAAALAAAAAAAAAA=',
+  sevenZip: 'N3q8ryccAASNm9UPAAAAAAAAAAAAAAAAAAAAAAAAAAA=',
+  zst: 'KLUv/QRYEQAAeAqu/eki',
+};
+const decoded = (text: string) => Buffer.from(text, 'base64');
 
 const LISTED: Readonly<Record<string, string | Uint8Array>> = {
   '1.1.0/lantern-linux-amd64': ELF,
   'Lantern-1.2.0-x86_64.AppImage': ELF,
-  'Lantern-1.2.0.dmg': 'koly',
+  'Lantern-1.2.0.dmg': 'koly\0\0\0\x04\0\0\x02\0',
   'Lantern-1.2.0.pkg': 'xar!',
   'acme-lantern-1.2.0.tgz': npmTarball('@acme/lantern', '1.2.0'),
   'install.sh': '#!/bin/sh\n',
-  'lantern-1.2.0-1.noarch.rpm': '\xed\xab\xee\xdb',
-  'lantern-1.2.0-linux-amd64.gz': 'one compressed file',
-  'lantern-1.2.0-py3-none-any.whl': 'PK',
+  'lantern-1.2.0-1.noarch.rpm': rpm({ 1000: 'lantern', 1001: '1.2.0', 1002: '1', 1022: 'noarch' }),
+  'lantern-1.2.0-linux-amd64.gz': gzipSync('one compressed file'),
+  'lantern-1.2.0-py3-none-any.whl': ZIP,
   'lantern-1.2.0-setup.exe': 'MZ',
-  'lantern-1.2.0-win.7z': '7z',
-  'lantern-1.2.0-x86_64-linux.zst': 'one compressed file',
-  'lantern-1.2.0.apk': 'PK',
+  'lantern-1.2.0-win.7z': decoded(EMPTY.sevenZip),
+  'lantern-1.2.0-x86_64-linux.zst': decoded(EMPTY.zst),
+  'lantern-1.2.0.apk': ZIP,
   'lantern-1.2.0.crate': tarball([{ path: 'lantern-1.2.0/Cargo.toml', bytes: '[package]' }]),
   'lantern-1.2.0.flatpak': 'flatpak',
-  'lantern-1.2.0.gem': 'gem',
-  'lantern-1.2.0.iso': 'CD001',
-  'lantern-1.2.0.jar': 'PK',
-  'lantern-1.2.0.msi': '\xd0\xcf',
+  'lantern-1.2.0.gem': gunzipSync(tarball([{ path: 'data.tar.gz', bytes: EMPTY_TAR_GZ }])),
+  'lantern-1.2.0.iso': '\0\x01CD001\x01\0',
+  'lantern-1.2.0.jar': ZIP,
+  'lantern-1.2.0.msi': '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1',
   'lantern-1.2.0.tar.gz': sdist('lantern', '1.2.0'),
-  'lantern-1.2.0.tar.lz': 'LZIP',
-  'lantern-1.2.0.wasm': '\0asm',
+  'lantern-1.2.0.tar.lz': decoded(EMPTY.tarLz),
+  'lantern-1.2.0.wasm': '\0asm\x01\0\0\0',
   'lantern-linux-amd64': ELF,
-  'lantern-x86_64-unknown-linux-gnu.tar.xz': 'no version in its name',
-  'lantern_1.2.0-1_amd64.deb': '!<arch>\n',
-  'lantern_1.2.0_amd64.snap': 'hsqs',
+  'lantern-x86_64-unknown-linux-gnu.tar.xz': decoded(EMPTY.tarXz),
+  'lantern_1.2.0-1_amd64.deb': ar(
+    { name: 'debian-binary', contents: '2.0\n' },
+    { name: 'control.tar.gz', contents: EMPTY_TAR_GZ },
+    { name: 'data.tar.gz', contents: EMPTY_TAR_GZ },
+  ),
+  'lantern_1.2.0_amd64.snap': `hsqs${'\0'.repeat(92)}`,
 };
 
 const COMPANIONS = [
@@ -56,7 +73,8 @@ const UNCOVERED = [
 
 const FIRST_NAMES = UNCOVERED.slice(0, 5).map(({ path }) => path);
 const HERE = `${UNCOVERED.length} files here are not covered: ${FIRST_NAMES.join(', ')} and ${UNCOVERED.length - 5} more`;
-const ADVICE = '"Include" in packsign.json lists files of other kinds, "Exclude" leaves files out';
+const ADVICE =
+  '"Include" in packsign.json lists files of other kinds, rename files whose names cannot be listed, only regular files are listed, "Exclude" leaves files out';
 const ALL_NAMES = UNCOVERED.map(({ path, reason }) => `${path} (${reason})`).join(', ');
 const COVERAGE = { uncovered: UNCOVERED, companions: COMPANIONS.length };
 
