@@ -140,6 +140,10 @@ export async function findPredecessorElsewhere(
   return { ...found, signed, previous: signed.content.sha256() };
 }
 
+const OF_ELSEWHERE: readonly string[] = ['PREVIOUS_INVALID', 'FOREIGN_DATABASE'];
+const NOT_BUILT_UPON =
+  'nothing was built upon it; restore it from a backup, or find out whose it is with packsign verify DIRECTORY';
+
 /** A database of another place, which is never missing: to begin anew is `--first`. */
 type Elsewhere = Predecessor & { readonly signed: SignedDatabase };
 
@@ -150,7 +154,11 @@ async function verifyElsewhere(published: Published, options: ElsewhereOptions):
   if (isAddress(previous)) return await fetchPredecessor(published.directory, { ...options, own });
   const folder = folderOf(previous);
   const elsewhere = readPublished(folder, join(folder, STATE_FOLDER));
-  const signed = await elsewhere.verified();
+  const signed = await elsewhere.verified().catch((error: unknown) => {
+    if (!(error instanceof PacksignError) || !OF_ELSEWHERE.includes(error.code)) throw error;
+    // Its own hint is about the database of this directory, which may be sound.
+    throw new PacksignError(error.code, error.message, { hint: NOT_BUILT_UPON, cause: error });
+  });
   if (signed === null) throw new PacksignError('FILE_UNREADABLE', `there is no database in ${folder}`);
   await requireKnown(signed, [...own, ...(await elsewhere.certificates())], { ...options, own });
   const found = { signed, previous: elsewhere.sha256() };
@@ -299,7 +307,7 @@ function invalid(from: string, { code, message }: Pick<FetchedDatabase, 'code' |
     'PREVIOUS_INVALID',
     `${from} is not what its signers published: ${message ?? ''}${code === null ? '' : ` (${code})`}`,
     {
-      hint: 'nothing was built upon it; restore it from a backup, or find out whose it is with packsign verify DIRECTORY',
+      hint: NOT_BUILT_UPON,
     },
   );
 }

@@ -126,6 +126,14 @@ test('a path names a published directory or its packages.plist, and nothing ther
     await expectRefusal('FILE_UNREADABLE', [...BUILD, '--key', 'ann.asc', '--adopt', machine.path(path)]);
 });
 
+test('a damaged database of another directory does not make this one start anew', async () => {
+  place.write('dist/packages.plist', `${place.read('dist/packages.plist').toString()}\n`);
+  const { value } = await answer(machine, [...BUILD, '--key', 'ann.asc', '--previous', place.path('dist')]);
+  expect(value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+  expect(JSON.stringify(value)).toContain('nothing was built upon it');
+  expect(JSON.stringify(value)).not.toContain('--first');
+});
+
 test('sign continues it too, after a build that left a waiting database', async () => {
   expect((await answer(machine, previous(['--signers', fingerprint(known.ann)]))).status).toBe(0);
   await expectRefusal('STALE_BUILD', ['sign', 'dist', '--key', 'ann.asc', '--absent', 'withdraw']);
