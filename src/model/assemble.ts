@@ -182,7 +182,7 @@ const NO_PATHS: ReadonlySet<string> = new Set();
 function listFiles(observed: readonly FileFacts[], context: AssembleContext): Listing {
   const { settings, published, held = NO_PATHS, kept: absent = NO_PATHS } = context;
   const findEntry = entryFinder(context);
-  const stays = keptEntries(published, held);
+  const stays = keptEntries(published, held, settings);
   const away = keptAbsent(published, absent, settings);
   const files = new Map<string, FileEntry>([...stays.files, ...away.files]);
   const isMixed = files.size > 0;

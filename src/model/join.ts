@@ -24,13 +24,17 @@ type Allowed = ReadonlyMap<string, string>;
 export function joinDatabases(own: Database, adopted: Database, allowed: Allowed): Continued {
   const last = Math.max(own.Packsign.Issued.getTime(), adopted.Packsign.Issued.getTime());
   const issued = new Date(last + 1000);
-  const files = sortedByPath(joinFiles(own.Files, adopted.Files));
+  const files = sortedByPath(joinFiles(own, adopted));
   const clashes = joinedHistory(own, adopted, { files, issued, allowed });
   if (clashes.conflicts.length > 0) throw changedBytes(clashes.conflicts);
   const { History: _, ...packsign } = own.Packsign;
   const { history } = clashes;
   return {
-    withdrawn: new Set([...goneOf(own, adopted), ...goneOf(adopted, own), ...inTheWay(own, adopted)]),
+    withdrawn: new Set(
+      [...goneOf(own, adopted), ...goneOf(adopted, own), ...inTheWay(own, adopted)].filter((path) =>
+        files.has(path),
+      ),
+    ),
     database: {
       ...own,
       Packages: joinPackages(own, adopted, files),
@@ -40,11 +44,17 @@ export function joinDatabases(own: Database, adopted: Database, allowed: Allowed
   };
 }
 
-/** All entries of both. A path is final if it is in either, because readers of that one hold us to its bytes. */
-function joinFiles(own: FileEntries, adopted: FileEntries): Map<string, FileEntry> {
-  const files = new Map(own);
-  for (const [path, entry] of adopted) {
-    const listed = own.get(path);
+/**
+ * All entries of both, but for those of the adopted one that one's own has withdrawn since. A path is final if it is in
+ * either, because readers of that one hold us to its bytes.
+ */
+function joinFiles(own: Database, adopted: Database): Map<string, FileEntry> {
+  const files = new Map(own.Files);
+  for (const [path, entry] of adopted.Files) {
+    const listed = own.Files.get(path);
+    const newest = recordsOf(own, path).at(-1);
+    const isWithdrawn = newest?.SHA256 === entry.SHA256 && newest.Until > adopted.Packsign.Issued;
+    if (listed === undefined && isWithdrawn) continue;
     files.set(path, listed === undefined ? entry : joinEntries(listed, entry));
   }
   return files;

@@ -14,11 +14,15 @@ export interface KeptEntries {
 const NOTHING: KeptEntries = { files: new Map(), packages: [] };
 
 /** The published entries of some paths as they are, in `Files` and in `Packages`. */
-export function keptEntries(published: Database | null, paths: ReadonlySet<string>): KeptEntries {
+export function keptEntries(
+  published: Database | null,
+  paths: ReadonlySet<string>,
+  settings: Settings = {},
+): KeptEntries {
   if (published === null || paths.size === 0) return NOTHING;
   const files = new Map(Array.from(published.Files).filter(([path]) => paths.has(path)));
-  const pathOf = packagePaths(published);
-  const packages = published.Packages.filter((entry) => files.has(pathOf(entry) ?? ''));
+  const pathOf = packagePaths(published, settings);
+  const packages = published.Packages.filter((entry) => files.has(pathOf.get(entry) ?? ''));
   return { files, packages };
 }
 
@@ -31,7 +35,7 @@ export function keptAbsent(
   paths: ReadonlySet<string>,
   settings: Settings,
 ): KeptEntries {
-  const kept = keptEntries(published, paths);
+  const kept = keptEntries(published, paths, settings);
   if (published === null || settings.Packages === undefined) return kept;
   const yanked = new Map<string, FileEntry>();
   for (const [path, entry] of kept.files) {
@@ -39,10 +43,10 @@ export function keptAbsent(
     if (Yanked !== undefined) yanked.set(path, { ...entry, Yanked });
   }
   if (yanked.size === 0) return kept;
-  const pathOf = packagePaths(published);
+  const pathOf = packagePaths(published, settings);
   return {
     files: new Map([...kept.files, ...yanked]),
-    packages: kept.packages.filter((entry) => !yanked.has(pathOf(entry) ?? '')),
+    packages: kept.packages.filter((entry) => !yanked.has(pathOf.get(entry) ?? '')),
   };
 }
 
@@ -53,26 +57,65 @@ function yankOf(path: string, { Name = '' }: FileEntry, { Packages }: Settings):
 }
 
 /**
- * Finds the file of a package. Its address ends with the path of the file, after the `Base-URL` of the time; an address
- * that the maintainer wrote by hand may not, and then name, version and flavor have to do.
+ * The file of each package, one to one. An address that the settings give to a path says so. Others end with the path,
+ * after the `Base-URL` of the time, which most packages share: that tells `dist/a.zip` from `a.zip` below `dist/`. For
+ * what is left, which a maintainer wrote by hand, name, version and flavor have to do if nothing else has them.
  */
-function packagePaths({ Files }: Database): (entry: Package) => string | undefined {
+function packagePaths({ Files, Packages }: Database, settings: Settings): ReadonlyMap<Package, string> {
   const byUrl = new Map<string, string>();
-  const byName = new Map<string, string>();
   for (const [path, entry] of Files) {
-    if (!isNamed(entry) || entry.Yanked !== undefined || entry.Mutable === true) continue;
-    byUrl.set(downloadUrl(path, {}), path);
-    byName.set(nameKey(entry), path);
+    if (isNamed(entry) && entry.Yanked === undefined && entry.Mutable !== true)
+      byUrl.set(downloadUrl(path, {}), path);
   }
-  return (entry) => {
-    const url = entry['Download-URL'];
-    if (url === undefined) return undefined;
-    const segments = url.split('/');
-    const endings = segments.map((_, index) => byUrl.get(segments.slice(index).join('/')));
-    const isSame = (path: string | undefined) =>
-      path !== undefined && nameKey(Files.get(path) ?? {}) === nameKey(entry);
-    return endings.find(isSame) ?? byName.get(nameKey(entry));
+  const isSame = (entry: Package, path: string) => nameKey(Files.get(path) ?? {}) === nameKey(entry);
+  const pathOf = new Map<Package, string>();
+  const left = new Set(byUrl.values());
+  const take = (entry: Package, path: string) => {
+    if (!pathOf.has(entry) && isSame(entry, path) && left.delete(path)) pathOf.set(entry, path);
   };
+  for (const [path, { 'Download-URL': url }] of settings.Packages ?? []) {
+    if (url === undefined || !left.has(path)) continue;
+    for (const entry of Packages) if (entry['Download-URL'] === url) take(entry, path);
+  }
+  const readings = Packages.flatMap((entry) =>
+    readingsOf(entry, byUrl).filter(({ path }) => isSame(entry, path)),
+  );
+  const counts = new Map<string, number>();
+  for (const { base } of readings) counts.set(base, (counts.get(base) ?? 0) + 1);
+  readings.sort((a, b) => (counts.get(b.base) ?? 0) - (counts.get(a.base) ?? 0));
+  for (const { entry, path } of readings) take(entry, path);
+  const unknown = Packages.filter((entry) => entry['Download-URL'] !== undefined && !pathOf.has(entry));
+  const paths = onlyOnes(left, (path) => nameKey(Files.get(path) ?? {}));
+  for (const [key, entry] of onlyOnes(unknown, nameKey)) {
+    const path = paths.get(key);
+    if (path !== undefined) take(entry, path);
+  }
+  return pathOf;
+}
+
+/** The values whose key no other has. */
+function onlyOnes<T>(values: Iterable<T>, keyOf: (value: T) => string): ReadonlyMap<string, T> {
+  const found = new Map<string, T>();
+  const repeated = new Set<string>();
+  for (const value of values) {
+    const key = keyOf(value);
+    if (found.has(key)) repeated.add(key);
+    found.set(key, value);
+  }
+  for (const key of repeated) found.delete(key);
+  return found;
+}
+
+/** The ways to read an address as a base and the path of a file. */
+function readingsOf(
+  entry: Package,
+  byUrl: ReadonlyMap<string, string>,
+): readonly { readonly entry: Package; readonly base: string; readonly path: string }[] {
+  const segments = entry['Download-URL']?.split('/') ?? [];
+  return segments.flatMap((_, index) => {
+    const path = byUrl.get(segments.slice(index).join('/'));
+    return path === undefined ? [] : [{ entry, path, base: segments.slice(0, index).join('/') }];
+  });
 }
 
 function nameKey({ Name, Version, Flavor }: Pick<FileEntry, 'Name' | 'Version' | 'Flavor'>): string {

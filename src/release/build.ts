@@ -182,7 +182,10 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
     await preflight(published, { signers: await options.release.signers(), now: options.run.now });
   }
   const absence = absenceRule(options.settings, options);
-  const made = { signing, cache, inventory, described, renew, absence };
+  // A runner that has nothing new still needs a database here to upload.
+  const isElsewhere =
+    predecessor.signed !== null && predecessor.signed.content.sha256() !== published.sha256();
+  const made = { signing, cache, inventory, described, renew: renew || isElsewhere, absence };
   return await makeCandidate(directory, predecessor, { ...options, ...made });
 }
 

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readOfferedKeys } from '../consume/current-keys.js';
 import { fetchSource } from '../consume/fetch.js';
 import type { FetchedDatabase } from '../consume/fetch.js';
@@ -80,7 +80,6 @@ export async function findAdopted(
   if (adopt === null) return null;
   if (signed === null) throw nothingToJoin(adopt);
   const found = await verifyElsewhere(published, { ...options, previous: adopt });
-  if (found.signed === null) throw new PacksignError('FILE_UNREADABLE', `there is no database in ${adopt}`);
   // `--not-before` is about the other one.
   requireCurrent(found.signed, { ...options, from: adopt, notBefore: null });
   return found.signed;
@@ -128,9 +127,8 @@ export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous'> & 
 export async function findPredecessorElsewhere(
   published: Published,
   options: ElsewhereOptions,
-): Promise<Predecessor> {
+): Promise<Elsewhere> {
   const found = await verifyElsewhere(published, options);
-  if (found.signed === null) return found;
   const context = { ...options, from: options.previous };
   const signed = await newerOf(published, found.signed, context);
   if (signed === found.signed) {
@@ -142,21 +140,42 @@ export async function findPredecessorElsewhere(
   return { ...found, signed, previous: signed.content.sha256() };
 }
 
+const OF_ELSEWHERE: readonly string[] = ['PREVIOUS_INVALID', 'FOREIGN_DATABASE'];
+const NOT_BUILT_UPON =
+  'nothing was built upon it; restore it from a backup, or find out whose it is with packsign verify DIRECTORY';
+
+/** A database of another place, which is never missing: to begin anew is `--first`. */
+type Elsewhere = Predecessor & { readonly signed: SignedDatabase };
+
 /** Reads a database from another place, and verifies it with the keys that are known here. Throws as above. */
-async function verifyElsewhere(published: Published, options: ElsewhereOptions): Promise<Predecessor> {
+async function verifyElsewhere(published: Published, options: ElsewhereOptions): Promise<Elsewhere> {
   const { previous } = options;
   const own = await published.certificates();
   if (isAddress(previous)) return await fetchPredecessor(published.directory, { ...options, own });
-  if (kindOf(previous) === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${previous}`);
-  const folder = dirname(previous);
+  const folder = folderOf(previous);
   const elsewhere = readPublished(folder, join(folder, STATE_FOLDER));
-  const signed = await elsewhere.verified();
-  if (signed !== null)
-    await requireKnown(signed, [...own, ...(await elsewhere.certificates())], { ...options, own });
+  const signed = await elsewhere.verified().catch((error: unknown) => {
+    if (!(error instanceof PacksignError) || !OF_ELSEWHERE.includes(error.code)) throw error;
+    // Its own hint is about the database of this directory, which may be sound.
+    throw new PacksignError(error.code, error.message, { hint: NOT_BUILT_UPON, cause: error });
+  });
+  if (signed === null) throw new PacksignError('FILE_UNREADABLE', `there is no database in ${folder}`);
+  await requireKnown(signed, [...own, ...(await elsewhere.certificates())], { ...options, own });
   const found = { signed, previous: elsewhere.sha256() };
   return own.length > 0
     ? { ...found, keys: own, lastKeys: null }
     : { ...found, keys: await elsewhere.certificates(), lastKeys: elsewhere.bytes(KEYS_NAME) };
+}
+
+/** The published directory that the user names, or whose database the user names. Throws FILE_UNREADABLE. */
+function folderOf(path: string): string {
+  const kind = kindOf(path);
+  if (kind === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${path}`);
+  if (kind === 'folder') return path;
+  if (basename(path) === DATABASE_NAME) return dirname(path);
+  throw new PacksignError('FILE_UNREADABLE', `${path} is not a published ${DATABASE_NAME}`, {
+    hint: `name the ${DATABASE_NAME} in a published directory, or the directory itself`,
+  });
 }
 
 interface FetchedPredecessor extends ElsewhereOptions {
@@ -165,7 +184,7 @@ interface FetchedPredecessor extends ElsewhereOptions {
 }
 
 /** Never uses a cache, and never trusts keys because the server names them: else anybody's history could continue here. */
-async function fetchPredecessor(directory: string, options: FetchedPredecessor): Promise<Predecessor> {
+async function fetchPredecessor(directory: string, options: FetchedPredecessor): Promise<Elsewhere> {
   const { own, previous: address, run } = options;
   const at = databaseAddress(address);
   const entry = findEntry(address, run.trust);
@@ -288,7 +307,7 @@ function invalid(from: string, { code, message }: Pick<FetchedDatabase, 'code' |
     'PREVIOUS_INVALID',
     `${from} is not what its signers published: ${message ?? ''}${code === null ? '' : ` (${code})`}`,
     {
-      hint: 'nothing was built upon it; restore it from a backup, or find out whose it is with packsign verify DIRECTORY',
+      hint: NOT_BUILT_UPON,
     },
   );
 }

@@ -54,16 +54,15 @@ export function trackRecentRemovals(nowMs: () => number): RecentRemovals {
   };
 }
 
-/** What the publications since a time changed, as far as a database itself tells, so that a new watch knows it too. */
+/**
+ * What went since a time, as far as a database itself tells, so that a new watch knows it too. It does not tell what
+ * came: the files that it lists are the least that later ones are held against.
+ */
 function stepsIn({ Files, Packsign: { History } }: Database, sinceMs: number): readonly Step[] {
   const steps: Step[] = [];
   for (const [path, records] of History ?? []) {
     const atMs = records.at(-1)?.Until.getTime() ?? 0;
     if (atMs > sinceMs && !Files.has(path)) steps.push({ atMs, added: [], withdrawn: [path] });
-  }
-  for (const [path, { Since }] of Files) {
-    const atMs = Since.getTime();
-    if (atMs > sinceMs && History?.has(path) !== true) steps.push({ atMs, added: [path], withdrawn: [] });
   }
   return steps.sort((a, b) => a.atMs - b.atMs);
 }

@@ -62,6 +62,16 @@ describe('joinDatabases', () => {
     expectTaken(made, joined, [own, adopted]);
   });
 
+  test('what was withdrawn since the adopted database is not withdrawn again, however often it is adopted', () => {
+    const own = at(5, { 'b.zip': archive(HASH_B) }, { 'a.zip': [{ SHA256: HASH_A, Until: date(4) }] });
+    const adopted = at(3, { 'a.zip': archive(HASH_A) });
+    const joined = joinDatabases(own, adopted, NOTHING_ALLOWED);
+    const made = next(joined, {});
+    expect([paths(joined.database), joined.withdrawn.size]).toEqual([['b.zip'], 0]);
+    expect(made.Packsign.History).toEqual(own.Packsign.History);
+    expectTaken(made, joined, [own, adopted]);
+  });
+
   test('a path that the other records as gone since stays withdrawn, unless its file is here', () => {
     const gone = { 'a.zip': [{ SHA256: HASH_A, Until: date(3) }] };
     const own = at(5, { 'a.zip': archive(HASH_A, { Since: date(1) }) });

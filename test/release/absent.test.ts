@@ -107,6 +107,25 @@ describe('keep', () => {
     expect(published().Packages.map(({ Name }) => Name)).toEqual(['c']);
   });
 
+  test.each([
+    [
+      { Packages: { 'x-1.0.tar.gz': { 'Download-URL': 'https://cdn.example.org/get?id=5' } } },
+      'x-1.0.tar.xz',
+    ],
+    [{ 'Base-URL': 'https://x.org/dist/' }, 'x-1.0.tar.gz'],
+    [{ 'Base-URL': 'https://x.org/dist/' }, 'dist/x-1.0.tar.gz'],
+  ])('each file has one package, whatever its address: %j without %s', async (given, gone) => {
+    settings({ Absent: 'keep', ...given });
+    const other = 'Base-URL' in given ? 'dist/x-1.0.tar.gz' : 'x-1.0.tar.xz';
+    for (const path of ['x-1.0.tar.gz', other]) place.write(`dist/${path}`, sdist('x', '1.0'));
+    await good([...RELEASE, '--allow-damaged', other]);
+    const packages = published().Packages;
+    expect(packages.length).toBe(5);
+    place.remove(`dist/${gone}`);
+    expect((await good(RELEASE)).value).toMatchObject({ unchanged: true, kept: 1 });
+    expect(published().Packages).toEqual(packages);
+  });
+
   test('mutable files stay so, and leave when they are excluded', async () => {
     place.write('dist/latest.bin', 'latest');
     await good([...RELEASE, '--mutable', 'latest.*']);

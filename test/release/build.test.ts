@@ -285,7 +285,7 @@ describe('--check', () => {
     expect(transcript(await place.packsign(['build', 'dist', '--check']))).toMatchInlineSnapshot(`
       "$ packsign build dist --check
       2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
-      dist/packages.plist must be signed again before it expires
+      dist/packages.plist must be signed again
       [1]"
     `);
   });

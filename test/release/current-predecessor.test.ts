@@ -55,8 +55,16 @@ describe('a runner that has only the new file', () => {
     expect(machine.snapshot()).toEqual(before);
     upload(machine);
     expect((await build()).value).toMatchObject({ unchanged: true });
-    expect((await build([], newMachine())).value).toMatchObject({ unchanged: true });
     expect(machine.snapshot()).toEqual(before);
+  });
+
+  test('signs anew where nothing is new, so that there is a database to upload', async () => {
+    await build();
+    upload(machine);
+    const fresh = newMachine();
+    expect((await build([], fresh)).value).toMatchObject({ unchanged: false, signed: true, added: [] });
+    expect(decodeDatabase(fresh.read('dist/packages.plist')).Packsign.Previous).toBe(hash());
+    expect(listed(fresh)).toEqual(listed(machine));
   });
 
   test('MASS_REMOVAL: without a word about absence, with the three ways out', async () => {

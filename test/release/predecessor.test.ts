@@ -113,6 +113,27 @@ test('keeps the keys of the other signers in keys.asc, and no others', async () 
   expect(published.map((certificate) => certificate.fingerprint).sort()).toEqual(Fingerprints);
 });
 
+test('a path names a published directory or its packages.plist, and nothing there is never a start', async () => {
+  const from = (path: string) => [...BUILD, '--key', 'ann.asc', '--previous', path];
+  machine.write('empty/a-1.0.tar.gz', DEMO);
+  place.write('dist/old.plist', place.read('dist/packages.plist'));
+  const wrong = ['empty', 'empty/a-1.0.tar.gz', place.path('dist/old.plist'), place.path('dist/keys.asc')];
+  for (const path of wrong) await expectRefusal('FILE_UNREADABLE', from(machine.path(path)));
+  machine.write('dist/packsign.json', JSON.stringify({ Database: site.url }));
+  expect((await answer(machine, from(place.path('dist')))).status).toBe(0);
+  expect(next().Packsign.Previous).toBe(sha256(place.read('dist/packages.plist')));
+  for (const path of wrong)
+    await expectRefusal('FILE_UNREADABLE', [...BUILD, '--key', 'ann.asc', '--adopt', machine.path(path)]);
+});
+
+test('a damaged database of another directory does not make this one start anew', async () => {
+  place.write('dist/packages.plist', `${place.read('dist/packages.plist').toString()}\n`);
+  const { value } = await answer(machine, [...BUILD, '--key', 'ann.asc', '--previous', place.path('dist')]);
+  expect(value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
+  expect(JSON.stringify(value)).toContain('nothing was built upon it');
+  expect(JSON.stringify(value)).not.toContain('--first');
+});
+
 test('sign continues it too, after a build that left a waiting database', async () => {
   expect((await answer(machine, previous(['--signers', fingerprint(known.ann)]))).status).toBe(0);
   await expectRefusal('STALE_BUILD', ['sign', 'dist', '--key', 'ann.asc', '--absent', 'withdraw']);

@@ -77,3 +77,15 @@ test('a watch that starts again knows from History what went within the hour', (
   expect(watched('def', { History: gone('abc', HOUR_MS / 2) }).publish('ef')).toBe(false);
   expect(watched('def', { History: gone('abc', HOUR_MS * 2) }).publish('ef')).toBe(true);
 });
+
+test('files younger than an hour do not go one by one either, after a watch starts', () => {
+  const Since = new Date(START_MS - HOUR_MS / 2);
+  const young = Object.fromEntries(Array.from('abcd', (name) => [`${name}.zip`, archive(HASH_A, { Since })]));
+  const removals = trackRecentRemovals(() => START_MS);
+  const first = databaseOf(young);
+  removals.start(first);
+  const next = listing('cd');
+  removals.refuse(first, next, ask);
+  removals.published(first, next);
+  expect(() => removals.refuse(next, listing('d'), ask)).toThrow('3 of 4 published files');
+});
