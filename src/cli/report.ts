@@ -69,8 +69,7 @@ function buildOutcome(
 ): string[] {
   const path = harmless(database);
   if (unchanged) return [`${path} is up to date`];
-  if (check && refreshed)
-    return [`${harmless(join(directory, 'packages.plist'))} must be signed again`];
+  if (check && refreshed) return [`${harmless(join(directory, 'packages.plist'))} must be signed again`];
   if (check) return [`${path} would be written`];
   return [
     `wrote ${path}; look at it with packsign diff ${shown(directory)}, publish it with`,

@@ -187,7 +187,8 @@ describe('the shortcut of a build in which nothing changed', () => {
 
 test('an answer does not depend on files that only an earlier cache knew', async () => {
   const place = await remembered();
-  for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, emptyZip(`bytes of ${index}`));
+  for (let index = 10; index < 70; index += 1)
+    place.write(`dist/n-${index}.zip`, emptyZip(`bytes of ${index}`));
   place.write('dist/sub/x-1.0.zip', emptyZip('bytes of x'));
   settle();
   const build = async () => (await place.json(BUILD)).value;
@@ -231,7 +232,8 @@ test('the notes of the last build are discarded as a whole if any bit is damaged
 
 test('a new file among many is read again until nothing changes: only then is a new cache worth writing', async () => {
   const place = await remembered();
-  for (let index = 10; index < 70; index += 1) place.write(`dist/n-${index}.zip`, emptyZip(`bytes of ${index}`));
+  for (let index = 10; index < 70; index += 1)
+    place.write(`dist/n-${index}.zip`, emptyZip(`bytes of ${index}`));
   settle();
   const hashed = async () => {
     const { value, run } = await place.json(BUILD);
