@@ -1,5 +1,6 @@
 import { PacksignError, fromSystem } from '../index.js';
 import { hintFor } from './hint.js';
+import type { Typed } from './hint.js';
 import { LIST_LIMIT } from './report.js';
 import { readableStack } from './stack.js';
 import { canColor } from './streams.js';
@@ -15,8 +16,8 @@ const BELOW_LIMIT = 5;
 
 export interface Failing extends Pick<Outside, 'stdout' | 'stderr' | 'environment'> {
   readonly argv: readonly string[];
-  /** The directory as the user typed it, if there was one. */
-  readonly directory: unknown;
+  /** What the user typed, as far as it was read. */
+  readonly typed: Typed;
 }
 
 /** Prints why a command failed, and returns its exit status. Never waits: it may be the last thing that the process does. */
@@ -29,7 +30,7 @@ export function reportFailure(error: unknown, failing: Failing): number {
 function reportError(error: PacksignError, failing: Failing): number {
   const { stdout, stderr, argv } = failing;
   const { code, message } = error;
-  const hint = hintFor(error.hint, failing.directory);
+  const hint = hintFor(error.hint, failing.typed);
   if (argv.includes('--json')) stdout.write(`${harmlessJson({ error: { code, message, hint } })}\n`);
   // A message may have several lines; `harmless` would escape the line ends.
   const [first = '', ...more] = message.split('\n').map(harmless);

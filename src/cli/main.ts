@@ -1,6 +1,7 @@
 import { COMMANDS } from './commands/all.js';
 import type { Report } from './command.js';
 import { reportFailure } from './failure.js';
+import type { Typed } from './hint.js';
 import { overview } from './help.js';
 import type { Chosen } from './program.js';
 import { makeProgress } from './progress.js';
@@ -11,17 +12,17 @@ import { version } from './version.js';
 /** Runs packsign with the arguments after its name, and returns the exit status. Nothing here or below ends the process. */
 export async function main(argv: readonly string[], given: Outside): Promise<number> {
   const outside = argv.includes('--no-color') ? withoutColor(given) : given;
-  let directory: unknown = null;
+  let typed: Typed = {};
   try {
     const parsed = quickAnswer(argv) ?? (await parsedBy(argv));
     if (typeof parsed === 'string') {
       outside.stdout.write(parsed);
       return 0;
     }
-    directory = parsed.values['directory'];
+    typed = parsed.values;
     return await carryOut(parsed, outside);
   } catch (error) {
-    return reportFailure(error, { ...outside, argv, directory });
+    return reportFailure(error, { ...outside, argv, typed });
   }
 }
 

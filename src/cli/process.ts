@@ -28,7 +28,7 @@ process.on('SIGTERM', () => stopWith(TERMINATED_STATUS));
 
 // After an uncaught error, in a socket's event for instance, we cannot trust anything to be whole.
 function endWith(error: unknown): void {
-  process.exit(reportFailure(error, { stdout, stderr, environment: process.env, argv, directory: null }));
+  process.exit(reportFailure(error, { stdout, stderr, environment: process.env, argv, typed: {} }));
 }
 process.on('uncaughtException', endWith);
 // Node has nothing left to wait for, and would end without a message.

@@ -2,6 +2,7 @@ import { formatInstant } from '../index.js';
 import type { SignerStatus, StatusResult, WaitingStatus, WatchEvent } from '../index.js';
 import type { Report } from './command.js';
 import { hintFor } from './hint.js';
+import type { Typed } from './hint.js';
 import { REVOCATION_HELD } from './report-keys.js';
 import {
   coverageJson,
@@ -12,7 +13,7 @@ import {
   uncoveredWords,
   warningLines,
 } from './report.js';
-import { count, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
+import { count, formatInteger, groupFingerprint, harmless } from './terminal.js';
 
 const EVENT_WORDS: Readonly<Record<Exclude<WatchEvent['event'], 'uncovered'>, string>> = {
   ready: 'watching',
@@ -30,7 +31,7 @@ export function reportEvent(watchEvent: WatchEvent, { directory }: { directory: 
   if (watchEvent.event === 'uncovered') return reportUncovered(watchEvent);
   const { tookMs, ...event } = watchEvent;
   const { at, code, paths, withdrawn, message, warnings } = event;
-  const hint = hintFor(event.hint, directory);
+  const hint = hintFor(event.hint, { directory });
   const isTrouble = ['held', 'refused', 'error'].includes(event.event);
   const about = event.event === 'ready' ? ` ${harmless(directory)}` : pathSummary(paths, withdrawn);
   const why = message === null ? '' : ` (${harmless(message.split('\n')[0] ?? '')})`;
@@ -83,7 +84,7 @@ const INCOMPLETE = ['published, but files of the publication are missing or out 
 
 export function reportStatus(
   result: StatusResult,
-  { directory, verbose }: { directory: string; verbose: boolean },
+  { directory, verbose, typed = {} }: { directory: string; verbose: boolean; typed?: Typed },
 ): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
   const isIncomplete = state === 'published' && attention.includes('PUBLICATION_INCOMPLETE');
@@ -92,9 +93,13 @@ export function reportStatus(
   // The message names damaged files already.
   const unsaid = warnings.filter(({ code }) => code !== 'DAMAGED' || !attention.includes(code));
   const command = usual ?? (isRevoking ? 'build' : null);
-  const next =
-    hintFor(result.hint, directory) ??
-    (command === null ? null : `packsign ${command} ${shown(directory)} --key FILE`);
+  const next = hintFor(
+    result.hint ?? (command === null ? null : `packsign ${command} DIRECTORY --key FILE`),
+    {
+      ...typed,
+      directory,
+    },
+  );
   return {
     json: {
       ...{ ok: result.ok, state, issued, expires },

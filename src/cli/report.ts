@@ -13,6 +13,8 @@ import type {
   Warning,
 } from '../index.js';
 import type { Report } from './command.js';
+import { hintFor } from './hint.js';
+import type { Typed } from './hint.js';
 import { count, formatInteger, groupFingerprint, harmless, instants, shown } from './terminal.js';
 
 // What packsign tells maintainers after a success. Words: lower case, no full stop, no jokes.
@@ -20,9 +22,16 @@ import { count, formatInteger, groupFingerprint, harmless, instants, shown } fro
 /** How many lines of one list a person sees; --json has them all. */
 export const LIST_LIMIT = 20;
 
+export interface BuildReportOptions {
+  readonly directory: string;
+  readonly check: boolean;
+  readonly verbose: boolean;
+  readonly typed: Typed;
+}
+
 export function reportBuild(
   result: BuildResult,
-  { directory, check, verbose }: { directory: string; check: boolean; verbose: boolean },
+  { directory, check, verbose, typed }: BuildReportOptions,
 ): Report {
   const { database, sha256, issued, packages, files, bytes, hashed, cached } = result;
   const { ok, difference, coverage, unseen, kept, warnings, mended, unchanged, released } = result;
@@ -36,7 +45,7 @@ export function reportBuild(
     lines: [
       `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)${keptWords(kept)}${unseenWords(unseen)}`,
       ...differenceLines(difference),
-      ...(released === null ? buildOutcome(result, { directory, check }) : releaseLines(released)),
+      ...(released === null ? buildOutcome(result, { directory, check, typed }) : releaseLines(released)),
     ],
     notices: [
       ...mendedLines(mended),
@@ -65,7 +74,7 @@ function mendedLines(paths: readonly string[]): string[] {
 
 function buildOutcome(
   { database, unchanged, refreshed }: BuildResult,
-  { directory, check }: { directory: string; check: boolean },
+  { directory, check, typed }: Omit<BuildReportOptions, 'verbose'>,
 ): string[] {
   const path = harmless(database);
   if (unchanged) return [`${path} is up to date`];
@@ -73,7 +82,7 @@ function buildOutcome(
   if (check) return [`${path} would be written`];
   return [
     `wrote ${path}; look at it with packsign diff ${shown(directory)}, publish it with`,
-    `  packsign sign ${shown(directory)} --key FILE`,
+    `  ${hintFor('packsign sign DIRECTORY --key FILE', { ...typed, directory }) ?? ''}`,
   ];
 }
 

@@ -94,6 +94,11 @@ export function refuseStaleBuild(
   { previous, now }: { previous: string | null; now: Date },
 ): void {
   const { Previous = null, Issued } = next.Packsign;
+  if (previous === null && Previous !== null) {
+    throw new PacksignError('STALE_BUILD', 'the waiting database continues one that is not published here', {
+      hint: 'name the one that it continues: packsign sign DIRECTORY --previous URL --key FILE',
+    });
+  }
   if (Previous !== previous) {
     throw new PacksignError('STALE_BUILD', 'another database was published since this one was built', {
       hint: BUILD_AGAIN,

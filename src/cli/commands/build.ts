@@ -64,7 +64,13 @@ export const buildCommand: Command = {
       release: isReleased ? { ...publishingOptions(values, place), signers } : null,
     });
     const warnings = [...(imported?.warnings ?? []), ...result.warnings];
-    return reportBuild({ ...result, warnings }, { directory, check, verbose: isSet(values, 'verbose') });
+    return reportBuild(
+      { ...result, warnings },
+      {
+        ...{ directory, check, verbose: isSet(values, 'verbose') },
+        typed: values,
+      },
+    );
   },
 };
 

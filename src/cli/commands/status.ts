@@ -10,6 +10,10 @@ export const statusCommand: Command = {
   run: async (values, session) => {
     const place = placeOf(values);
     const result = await status(place.directory, buildOptions(values, { place, session }));
-    return reportStatus(result, { directory: place.directory, verbose: isSet(values, 'verbose') });
+    return reportStatus(result, {
+      directory: place.directory,
+      verbose: isSet(values, 'verbose'),
+      typed: values,
+    });
   },
 };
