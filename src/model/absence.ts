@@ -43,7 +43,7 @@ export function refuseMassRemoval(removal: Removal, rule: AbsenceRule): void {
   if (gone.length === 0 || isMeant(removal, rule)) return;
   const named = gone.slice(0, NAMED_LIMIT).map((path) => `  ${path}`);
   const more = gone.length > NAMED_LIMIT ? [`  … and ${gone.length - NAMED_LIMIT} more`] : [];
-  const what = `${gone.length} of ${listed} published files ${gone.length === 1 ? 'is' : 'are'} not here`;
+  const what = `${gone.length} of ${listed} published files ${gone.length === 1 ? 'is' : 'are'} not here, or excluded`;
   const emptied = isEmpty ? ', and nothing would be left on the list' : '';
   throw new PacksignError('MASS_REMOVAL', [`${what}${emptied}:`, ...named, ...more].join('\n'), {
     hint: waysOut(rule),

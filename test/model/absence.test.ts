@@ -61,7 +61,7 @@ describe('refuseMassRemoval', () => {
     expect(() => refuseMassRemoval({ gone, listed: 12, isEmpty: false }, rule)).toThrow(
       expect.objectContaining({
         message: expect.stringMatching(
-          /^12 of 12 published files are not here:\n {2}p0\.zip\n[^]*and 2 more$/,
+          /^12 of 12 published files are not here, or excluded:\n {2}p0\.zip\n[^]*and 2 more$/,
         ) as string,
         hint: expect.stringMatching(
           /put the files back; .*--previous 'https:\/\/example.org\/a b' --absent keep; .* --absent withdraw$/,

@@ -305,7 +305,7 @@ describe('T14, MASS_REMOVAL: an emptied directory is not a release', () => {
     expect(await refusal(SIGN)).toEqual(['MASS_REMOVAL', 1]);
     expect(transcript(await place.packsign(SIGN))).toMatchInlineSnapshot(`
       "$ packsign sign dist --key ann.asc
-      ! packsign: error: 2 of 3 published files are not here:
+      ! packsign: error: 2 of 3 published files are not here, or excluded:
       !   pack0-1.0.tar.gz
       !   pack1-1.0.tar.gz
       ! packsign: hint: put the files back; or keep their entries, if the files are only not on this machine: packsign build dist --absent keep; or take them off the list: packsign build dist --absent withdraw
