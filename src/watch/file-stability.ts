@@ -52,8 +52,8 @@ interface Memory {
   isFirst: boolean;
 }
 
-/** Stable files wait for others that are still being written, but no longer than this many settle times. */
-const PATIENCE = 3;
+/** Stable files wait for others that are still being written, so that they are signed together, but only for this part of a settle time. */
+const PATIENCE = 1 / 4;
 /** Finds out which files of a directory are complete, from one scan to the next. */
 export function trackFiles(options: FileStabilityOptions): FileStability {
   const { settleMs, nowMs } = options;
