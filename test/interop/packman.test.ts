@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { emptyZip } from '../packsign.js';
 import { KEY_MADE, makeWorkshop, start, succeed, writeSdist } from '../real.js';
 import type { Workshop } from '../real.js';
 import { hasTool } from '../tools.js';
@@ -30,7 +31,7 @@ describe.runIf(hasTool('python3'))('PackMan clients, as a model', () => {
     writeSdist(join(directory, 'sub', 'kingsnake-0.1.tgz'), { name: 'kingsnake', version: '0.1' });
     writeSdist(join(directory, 'coral-snake-3.0.tar.gz'), { name: 'coral-snake', version: '3.0' });
     writeSdist(join(directory, 'tree-1.0-rc.1.tar.gz'), { name: 'tree', version: '1.0-rc.1' });
-    writeFileSync(join(directory, 'plain-1.0.zip'), 'no zip at all');
+    writeFileSync(join(directory, 'plain-1.0.zip'), emptyZip('plain'));
     server = createServer(({ url = '' }, response) => {
       response.end(readFileSync(join(directory, decodeURIComponent(url.replace(/^\/pool\//, '')))));
     });
