@@ -205,7 +205,7 @@ describe('T39, DAMAGED: commands', () => {
     expect(status.value['attention']).toContain('DAMAGED');
     expect(status.value['warnings']).toContainEqual({
       ...{ code: 'DAMAGED', path: CUT_NAME },
-      message: expect.stringContaining('damaged: ends early'),
+      message: expect.stringContaining('damaged: ends early') as unknown,
     });
     const answer = await place.json(SIGN);
     expect([answer.status, codeOf(answer)]).toEqual([1, 'DAMAGED']);
