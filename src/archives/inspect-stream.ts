@@ -19,7 +19,7 @@ export function isStream(format: Format): format is StreamFormat {
   return format === 'gzip' || format === 'bzip2' || format === 'xz' || format === 'zstd';
 }
 
-/** A compressed stream that is a whole file or lies in one. */
+/** A compressed stream: a whole file, or part of one. */
 export interface Stream {
   readonly file: OpenFile;
   readonly start: number;

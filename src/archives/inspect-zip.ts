@@ -17,7 +17,7 @@ const ENTRY = 0x02014b50;
 const ENTRY_BYTES = 46;
 const LOCAL = 0x04034b50;
 const LOCAL_BYTES = 30;
-/** A number that stands in the extra field for zip64. */
+/** A number that zip64 keeps in the extra field. */
 const ELSEWHERE = 0xffffffff;
 const ZIP64_FIELD = 1;
 const CUT = 'ends early: the directory at its end is missing';

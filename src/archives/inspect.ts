@@ -22,7 +22,7 @@ export type Beginning =
   | { readonly kind: 'answer'; readonly inspection: Inspection }
   | { readonly kind: 'format'; readonly format: Format };
 
-/** Archives and compressions: whoever offers one may call it by the ending of another. */
+/** Formats that are no archives: a file that should be an archive must not be one of these. */
 const PROGRAMS: readonly Format[] = ['exe', 'elf', 'wasm', 'ole', 'qcow2', 'vhdx'];
 
 /** Looks at the first bytes of a file, `TEXT_BYTES` of it or all. The name may be a path. */

@@ -15,7 +15,7 @@ import { searchFor } from './search.js';
 import { TEXT_BYTES } from './substitute.js';
 import { createTarReader } from './tar.js';
 
-/** What is wanted of a file's contents. */
+/** What to look for in a file. */
 export interface LookOptions {
   readonly metadata: boolean;
   readonly inspect: Inspect;

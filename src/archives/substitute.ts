@@ -1,7 +1,7 @@
 /** How many first bytes are read as text. */
 export const TEXT_BYTES = 4096;
 
-/** Something that stands under a release file's name in its place. */
+/** What lies there instead of the release file. */
 export type Substitute = 'web page' | 'git-lfs pointer' | 'plain text';
 
 const SPACE = /^\s+/;

@@ -129,7 +129,7 @@ interface Part {
 /** What ends a word in a file name. */
 export const WORD_END = '(?=$|[-_. @])';
 
-/** A word that names a system or an architecture wherever it stands in a file name. */
+/** A word that names a system or an architecture anywhere in a file name. */
 export const PLATFORM_WORD = `(?:${[...Object.values(ARCHITECTURES), ...Object.values(SYSTEMS)].join('|')})${WORD_END}`;
 
 const whole = (source: string) => new RegExp(`^(?:${source})$`, 'i');
