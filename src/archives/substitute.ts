@@ -1,7 +1,7 @@
 /** How many first bytes are read as text. */
 export const TEXT_BYTES = 4096;
 
-/** What lies there instead of the release file. */
+/** What was uploaded under the name of a release file by mistake. */
 export type Substitute = 'web page' | 'git-lfs pointer' | 'plain text';
 
 const SPACE = /^\s+/;

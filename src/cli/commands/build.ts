@@ -66,10 +66,7 @@ export const buildCommand: Command = {
     const warnings = [...(imported?.warnings ?? []), ...result.warnings];
     return reportBuild(
       { ...result, warnings },
-      {
-        ...{ directory, check, verbose: isSet(values, 'verbose') },
-        typed: values,
-      },
+      { directory, check, verbose: isSet(values, 'verbose'), typed: values },
     );
   },
 };
