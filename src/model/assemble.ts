@@ -2,8 +2,10 @@ import type { FileEntry } from './file-entry.js';
 import { FILE_LIMIT, isNamed } from './file-entry.js';
 import { FORMAT } from './database.js';
 import type { Database, Signers, Trust } from './database.js';
-import { describeFile, downloadUrl, entryWarnings, isForPackMan, NO_WARNINGS } from './entry.js';
+import { describeFile } from './entry.js';
 import type { Entry, FileFacts } from './entry.js';
+import { compareFiles } from './file-difference.js';
+import type { FileDifference } from './file-difference.js';
 import type { Warning } from './finding.js';
 import { keptAbsent, keptEntries } from './kept-entries.js';
 import { carryHistory, sinceOf, sortedByPath } from './ledger.js';
@@ -33,61 +35,27 @@ export interface AssembleContext {
   readonly held?: ReadonlySet<string>;
   /** Published paths that are not here, and stay listed. */
   readonly kept?: ReadonlySet<string>;
-  readonly vouched?: Vouched | null;
+  /** Finds the published entry of a file if it would be made again as it is. */
+  readonly recall?: (file: FileFacts, listed: FileEntry) => Entry | null;
   /** Whether published bytes may get another name, version, flavor or platform without the settings saying so. */
   readonly rename?: boolean;
 }
 
-/** Files whose published entries are known to be complete: made under these very settings, of these very bytes. */
-export interface Vouched {
-  readonly isVouched: (path: string) => boolean;
-  /** The warnings of the build that made the entries. */
-  readonly warnings: readonly Warning[];
-}
-
 export interface Assembled {
   readonly database: Database;
+  /** From the published files. */
+  readonly difference: FileDifference;
   readonly warnings: readonly Warning[];
-}
-
-/**
- * The last result under some settings: a watch asks for the same again and again. Two parallel lists, not a table: the
- * files are in the order of their paths.
- */
-interface Found {
-  readonly observed: readonly FileFacts[];
-  /** Null for held files. */
-  readonly entries: readonly (Entry | null)[];
-}
-
-const NOTHING_FOUND: Found = { observed: [], entries: [] };
-const lastFound = new WeakMap<Settings, Found>();
-
-/** Finds the last entry of a file; ask for files in the order of their paths. */
-function recall({ observed, entries }: Found): (file: FileFacts) => Entry | null {
-  let at = 0;
-  return (file) => {
-    for (let last = observed[at]; last !== undefined && last !== file; last = observed[at]) {
-      if (last.path >= file.path) return null;
-      at += 1;
-    }
-    return entries[at] ?? null;
-  };
 }
 
 /** Finds the entry of a file. */
 function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
-  const { settings, published, issued, isMutable = () => false, rename = false } = context;
-  const before = recall(lastFound.get(settings) ?? NOTHING_FOUND);
+  const { settings, published, issued, isMutable = () => false, rename = false, recall } = context;
   const publishedPackage = packageFinder(published?.Packages ?? []);
-  const vouchedEntry = vouchedFinder(context);
   return (observed) => {
     const listed = published?.Files.get(observed.path);
-    const vouched = listed === undefined ? null : vouchedEntry(observed, listed);
-    if (vouched !== null) return vouched;
-    const last = before(observed);
-    // Use the last entry only if it was published since as it was.
-    if (last !== null && last.file === listed) return last;
+    const recalled = listed === undefined ? null : recall?.(observed, listed);
+    if (recalled != null) return recalled;
     const isSame = listed?.SHA256 === observed.sha256;
     const since = sinceOf(listed, observed.sha256, issued);
     const entry = describeFile(observed, settings, {
@@ -102,30 +70,6 @@ function entryFinder(context: AssembleContext): (observed: FileFacts) => Entry {
       warnings: entry.warnings,
     };
   };
-}
-
-/** Finds the published entry of a vouched file. */
-function vouchedFinder({
-  settings,
-  published,
-  vouched = null,
-}: AssembleContext): (observed: FileFacts, listed: FileEntry) => Entry | null {
-  // An address that the maintainer chose does not identify the file of a package.
-  if (vouched === null || givesAddresses(settings)) return () => null;
-  const warnings = entryWarnings(vouched.warnings);
-  const packages = new Map<string | undefined, Package>();
-  published?.Packages.forEach((entry) => packages.set(entry['Download-URL'], entry));
-  return ({ path, size, sha256 }, file) => {
-    if (!vouched.isVouched(path) || file.SHA256 !== sha256 || file.Size !== size) return null;
-    const entry = packages.get(downloadUrl(path, settings)) ?? null;
-    // Without one, it may have one only for a flavor that the settings give.
-    if (entry === null && isForPackMan(file, false)) return null;
-    return { file, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
-  };
-}
-
-function givesAddresses({ Packages }: Settings): boolean {
-  return Array.from(Packages?.values() ?? []).some((override) => override['Download-URL'] !== undefined);
 }
 
 /** Finds the published package with the address of another. Makes its table when it is first asked. */
@@ -152,7 +96,8 @@ export function assemble(observed: readonly FileFacts[], context: AssembleContex
   if (listing.files.size > FILE_LIMIT) {
     throw new PacksignError('SETTINGS_INVALID', `more than the ${FILE_LIMIT} files that a database may list`);
   }
-  const ledger = carryHistory(published, listing.files, { issued, allowed: context.allowed });
+  const difference = compareFiles(published?.Files, listing.files);
+  const ledger = carryHistory(published, listing.files, { issued, allowed: context.allowed, difference });
   const include = (settings.Trusts ?? []).filter(({ Include }) => Include === true).map(({ URL }) => URL);
   const database: Database = {
     Version: packManVersion(listing.packages),
@@ -174,7 +119,7 @@ export function assemble(observed: readonly FileFacts[], context: AssembleContex
       ...(ledger.history.size === 0 ? {} : { History: ledger.history }),
     },
   };
-  return { database, warnings: [...listing.warnings, ...ledger.warnings] };
+  return { database, difference, warnings: [...listing.warnings, ...ledger.warnings] };
 }
 
 const NO_PATHS: ReadonlySet<string> = new Set();
@@ -188,16 +133,13 @@ function listFiles(observed: readonly FileFacts[], context: AssembleContext): Li
   const isMixed = files.size > 0;
   const packages: Package[] = [...stays.packages, ...away.packages];
   const warnings: Warning[] = [];
-  const entries: (Entry | null)[] = [];
   for (const file of observed) {
-    const entry = held.has(file.path) ? null : findEntry(file);
-    entries.push(entry);
-    if (entry === null) continue;
+    if (held.has(file.path)) continue;
+    const entry = findEntry(file);
     files.set(file.path, entry.file);
     if (entry.package !== null) packages.push(entry.package);
     for (const warning of entry.warnings) warnings.push(warning);
   }
-  lastFound.set(settings, { observed, entries });
   const pseudo = packagesWithoutFile(settings, { files, published, held });
   for (const entry of pseudo.packages) {
     const before = published?.Packages.find((other) => addressOf(other) === addressOf(entry));

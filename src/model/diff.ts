@@ -1,10 +1,10 @@
 import type { FileEntry } from './file-entry.js';
-import { compareFiles } from './file-difference.js';
 import type { FileDifference, Replaced } from './file-difference.js';
 import type { Database, Packsign } from './database.js';
 import { reasonFor } from './ledger.js';
 import { addressOf, byAddress, comparePackages, EXECUTABLE_KEYS } from './package.js';
 import type { Package } from './package.js';
+import type { Update } from './update.js';
 
 /** How one database differs from the one before it, with sorted paths and names. */
 export interface Difference extends Pick<FileDifference, 'added' | 'withdrawn'> {
@@ -31,8 +31,9 @@ export interface ChangedValue {
 }
 
 /** What the next database changes; if nothing was published, it adds everything. */
-export function diffDatabases(published: Database | null, next: Database): Difference {
-  const { added, withdrawn, replaced } = compareFiles(published?.Files, next.Files);
+export function diffDatabases(update: Update): Difference {
+  const { before: published, next } = update;
+  const { added, withdrawn, replaced } = update.files;
   const packages = changedPackages(published?.Packages ?? [], next.Packages);
   return {
     added,
@@ -42,7 +43,7 @@ export function diffDatabases(published: Database | null, next: Database): Diffe
         ({ before, after }) =>
           before.SHA256 !== after.SHA256 || (before.Mutable ?? false) < (after.Mutable ?? false),
       )
-      .map((pair) => ({ ...pair, reason: reasonFor(pair.path, published, next) })),
+      .map((pair) => ({ ...pair, reason: reasonFor(pair.path, update) })),
     metadata: [
       ...replaced.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),
       ...changedPseudoPackages(published, next),

@@ -212,12 +212,16 @@ function warningsOf({ path, reading }: FileFacts, override: Override, base: Nami
   return [{ code: 'NAME_MISMATCH', path, message }];
 }
 
+/** Whether `describeFile` gave a warning. */
+export function isOfEntry({ code, path }: Warning): boolean {
+  return path !== null && ENTRY_WARNINGS.has(code);
+}
+
 /** The warnings that `describeFile` gave, by path. */
-export function entryWarnings(warnings: readonly Warning[]): ReadonlyMap<string, readonly Warning[]> {
-  const own = new Map<string, Warning[]>();
-  for (const warning of warnings) {
-    const { code, path } = warning;
-    if (path !== null && ENTRY_WARNINGS.has(code)) own.set(path, [...(own.get(path) ?? []), warning]);
+export function entryWarnings(warnings: readonly Warning[]): ReadonlyMap<string | null, readonly Warning[]> {
+  const own = new Map<string | null, Warning[]>();
+  for (const warning of warnings.filter(isOfEntry)) {
+    own.set(warning.path, [...(own.get(warning.path) ?? []), warning]);
   }
   return own;
 }

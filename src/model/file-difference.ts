@@ -15,25 +15,8 @@ export interface Replaced {
 }
 
 const NOTHING: FileEntries = new Map();
-/**
- * History, policies and report of one build compare the same two long lists. Keep no list alive through a later one, or a
- * watch would keep them all.
- */
-const lastCompared = new WeakMap<
-  FileEntries,
-  { readonly before: WeakRef<FileEntries>; readonly changes: FileDifference }
->();
 
-/** Compares two lists that no longer change. */
 export function compareFiles(before: FileEntries = NOTHING, next: FileEntries): FileDifference {
-  const last = lastCompared.get(next);
-  if (last?.before.deref() === before) return last.changes;
-  const changes = compare(before, next);
-  lastCompared.set(next, { before: new WeakRef(before), changes });
-  return changes;
-}
-
-function compare(before: FileEntries, next: FileEntries): FileDifference {
   const added: string[] = [];
   const replaced: Replaced[] = [];
   next.forEach((after, path) => {

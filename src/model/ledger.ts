@@ -1,15 +1,18 @@
 import { PacksignError } from '../errors.js';
 import type { FileEntry, FileEntries } from './file-entry.js';
-import { compareFiles } from './file-difference.js';
+import type { FileDifference } from './file-difference.js';
 import type { Database, History, Withdrawal } from './database.js';
 import type { Warning } from './finding.js';
 import { RECORD_LIMIT, foldedFinder, isOther } from './history-rules.js';
+import type { Update } from './update.js';
 
 export interface LedgerOptions {
   /** `Issued` of the new database. */
   readonly issued: Date;
   /** File path → why the maintainer lets its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
+  /** Of `files` from the published ones. */
+  readonly difference: FileDifference;
 }
 
 /** Bytes that a path held, and that the next database has to record. */
@@ -29,12 +32,12 @@ const NO_RECORDS: readonly Withdrawal[] = [];
 export function carryHistory(
   published: Database | null,
   files: FileEntries,
-  { issued, allowed }: LedgerOptions,
+  { issued, allowed, difference }: LedgerOptions,
 ): { readonly history: History; readonly warnings: readonly Warning[] } {
   const before = historyOf(published);
   const history = new Map<string, readonly Withdrawal[]>(before);
   const warnings: Warning[] = [];
-  for (const { path, sha256, changed } of endings(published, files)) {
+  for (const { path, sha256, changed } of endings(published, files, difference)) {
     const reason = allowed.get(path) ?? allowed.get(changed ?? '');
     if (changed !== null && reason === undefined) {
       warnings.push(bytesChanged(changed, sha256, files.get(changed)));
@@ -62,9 +65,12 @@ function historyOf(database: Database | null): History {
 }
 
 /** What the database after `published` has to record, by what it lists: at most one record for each path. */
-function* endings(published: Database | null, files: FileEntries): Generator<Ending> {
+function* endings(
+  published: Database | null,
+  files: FileEntries,
+  { added, withdrawn, replaced }: FileDifference,
+): Generator<Ending> {
   if (published === null) return;
-  const { added, withdrawn, replaced } = compareFiles(published.Files, files);
   const before = historyOf(published);
   if (before.size + withdrawn.length + replaced.length === 0) return;
   const listedAs = foldedFinder(files);
@@ -113,43 +119,45 @@ export interface Unexplained {
  * What a database changes, or lets change, without giving a reason: no new record says so, dated as the database is. One
  * for each listed path.
  */
-export function unexplained(published: Database | null, next: Database): readonly Unexplained[] {
+export function unexplained(update: Update): readonly Unexplained[] {
+  const { before, next, files } = update;
   const found = new Map<string, Unexplained>();
-  for (const ending of endings(published, next.Files)) {
+  for (const ending of endings(before, next.Files, files)) {
     const { changed } = ending;
-    if (changed !== null && !isRecorded(ending, published, next)) found.set(changed, { ...ending, changed });
+    if (changed !== null && !isRecorded(ending, update)) found.set(changed, { ...ending, changed });
   }
   return Array.from(found.values());
 }
 
 /** The listed paths of these. */
-export function changedBytes(published: Database | null, next: Database): readonly string[] {
-  return unexplained(published, next).map(({ changed }) => changed);
+export function changedBytes(update: Update): readonly string[] {
+  return unexplained(update).map(({ changed }) => changed);
 }
 
-function isRecorded({ path, sha256, changed }: Ending, published: Database | null, next: Database): boolean {
-  const { Issued } = next.Packsign;
-  return addedRecords(path, published, next).some(
+function isRecorded({ path, sha256, changed }: Ending, update: Update): boolean {
+  const { Issued } = update.next.Packsign;
+  return addedRecords(path, update).some(
     ({ SHA256, Until, Reason }) =>
       SHA256 === sha256 && Until.getTime() === Issued.getTime() && (changed === null || Reason !== undefined),
   );
 }
 
 /** Only a new record counts: an old one may be about an earlier replacement of the same bytes. */
-function addedRecords(path: string, published: Database | null, next: Database): readonly Withdrawal[] {
-  const kept = keptRecords(path, published, next);
+function addedRecords(path: string, { before, next }: Update): readonly Withdrawal[] {
+  const kept = keptRecords(path, before, next);
   return (next.Packsign.History?.get(path) ?? NO_RECORDS).slice(kept.length);
 }
 
 /** The reason that a database gives for the change of a path; null if it gives none. */
-export function reasonFor(path: string, published: Database | null, next: Database): string | null {
-  return addedRecords(path, published, next).at(-1)?.Reason ?? null;
+export function reasonFor(path: string, update: Update): string | null {
+  return addedRecords(path, update).at(-1)?.Reason ?? null;
 }
 
 /** Paths whose records a database drops, alters or invents: it must only add what `endings` says. */
-export function lostHistory(published: Database | null, next: Database): readonly string[] {
+export function lostHistory(update: Update): readonly string[] {
+  const { before: published, next, files } = update;
   const due = new Map<string, Ending>();
-  for (const ending of endings(published, next.Files)) due.set(ending.path, ending);
+  for (const ending of endings(published, next.Files, files)) due.set(ending.path, ending);
   const before = historyOf(published);
   const after = historyOf(next);
   const paths = new Set([...before.keys(), ...after.keys(), ...due.keys()]);
@@ -160,7 +168,7 @@ export function lostHistory(published: Database | null, next: Database): readonl
     if (!kept.every((record, index) => isSameRecord(record, records[index]))) return true;
     return (
       records.length - kept.length !== (ending === undefined ? 0 : 1) ||
-      (ending !== undefined && !isRecorded(ending, published, next))
+      (ending !== undefined && !isRecorded(ending, update))
     );
   });
 }

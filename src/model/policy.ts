@@ -3,6 +3,7 @@ import { PacksignError } from '../errors.js';
 import { changeWithoutReason, defectOfHistory } from './history-rules.js';
 import { lostHistory, unexplained } from './ledger.js';
 import type { Unexplained } from './ledger.js';
+import type { Update } from './update.js';
 import { formatInstant, wholeSeconds } from './time.js';
 
 /** How far `Issued` may run ahead of the clock, so that each database is later than the last. */
@@ -40,8 +41,9 @@ export function isRefreshDue(dates: Pick<Packsign, 'Issued' | 'Expires'>, now: D
 }
 
 /** Refuses bytes that change without a reason. Throws BYTES_CHANGED. */
-export function refuseChangedBytes(published: Database | null, next: Database): void {
-  const changes = unexplained(published, next);
+export function refuseChangedBytes(update: Update): void {
+  const { before: published, next } = update;
+  const changes = unexplained(update);
   const [first] = changes;
   if (first !== undefined) {
     throw new PacksignError(
@@ -52,7 +54,7 @@ export function refuseChangedBytes(published: Database | null, next: Database): 
       },
     );
   }
-  const lost = lostHistory(published, next);
+  const lost = lostHistory(update);
   if (lost.length > 0) {
     throw new PacksignError(
       'BYTES_CHANGED',

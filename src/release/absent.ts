@@ -4,13 +4,13 @@ import type { AbsenceRule } from '../model/absence.js';
 import { REASONS } from '../model/coverage.js';
 import type { Uncovered } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
-import { compareFiles } from '../model/file-difference.js';
 import { foldPath, foldersOf } from '../model/file-entry.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
 import { CHECKSUMS_NAMES } from '../model/layout.js';
 import type { Continued } from '../model/join.js';
 import type { Settings } from '../model/settings.js';
+import type { Update } from '../model/update.js';
 import { matcherOf } from '../places/matcher.js';
 import { ownChecksums } from '../places/own-checksums.js';
 
@@ -19,7 +19,9 @@ export interface AbsenceContext {
   readonly settings: Settings;
   /** The database that the next one continues. */
   readonly published: Database | null;
-  /** Published paths that are here, but must not be read yet. */
+  /** Published paths that are not among the files. */
+  readonly absent: readonly string[];
+  /** Those that are here, but must not be read yet. */
   readonly waiting: ReadonlySet<string>;
   /** Whether an absent file keeps its entry. */
   readonly isKept: (path: string) => boolean;
@@ -38,7 +40,7 @@ export interface Absence {
 /** Looks for the listed files that are not among these, and keeps the entries of those that shall stay listed. */
 export function findAbsence(files: readonly FileFacts[], context: AbsenceContext): Absence {
   const { published } = context;
-  const kept = keptPaths(files, context);
+  const kept = keptPaths(context);
   if (kept.size === 0 || published === null) return { files, kept, rest: [], warnings: [] };
   const inTheWayOf = conflictFinder(kept);
   const yielding = new Map<string, string>();
@@ -74,24 +76,22 @@ function inTheWay([path, other]: readonly [string, string]): Warning {
   return { code: 'UNSAFE_NAME', path, message };
 }
 
-function keptPaths(files: readonly FileFacts[], context: AbsenceContext): ReadonlySet<string> {
-  const { directory, settings, published, waiting, isKept } = context;
-  if (published === null) return new Set();
-  const here = new Set(files.map(({ path }) => path));
+function keptPaths({ directory, settings, absent, waiting, isKept }: AbsenceContext): ReadonlySet<string> {
   const isExcluded = matcherOf(settings.Exclude ?? []);
-  const isGone = (path: string) => !here.has(path) && !waiting.has(path);
-  const paths = Array.from(published.Files.keys()).filter(
-    (path) => isGone(path) && isKept(path) && !isExcluded(path),
-  );
+  const paths = absent.filter((path) => !waiting.has(path) && isKept(path) && !isExcluded(path));
   const own = paths.some((path) => CHECKSUMS_NAMES.includes(path)) ? ownChecksums(directory) : [];
   return new Set(paths.filter((path) => !own.includes(path)));
 }
 
-/** Refuses what a database withdraws by accident. Throws MASS_REMOVAL. */
-export function refuseRemovals(continued: Continued | null, next: Database, rule: AbsenceRule): void {
+/** Refuses what an update of what it goes on from withdraws by accident. Throws MASS_REMOVAL. */
+export function refuseRemovals(
+  continued: Continued | null,
+  { next, files }: Update,
+  rule: AbsenceRule,
+): void {
   if (continued === null) return;
   const { database, withdrawn } = continued;
-  const gone = compareFiles(database.Files, next.Files).withdrawn.filter((path) => !withdrawn.has(path));
+  const gone = files.withdrawn.filter((path) => !withdrawn.has(path));
   const removal = { gone, listed: database.Files.size - withdrawn.size, isEmpty: next.Files.size === 0 };
   refuseMassRemoval(removal, rule);
 }

@@ -44,6 +44,8 @@ export function isJoinDue(signed: SignedDatabase | null, adopted: SignedDatabase
 export interface ListingContext {
   readonly directory: string;
   readonly settings: Settings;
+  /** Paths of it that are not among the files. */
+  readonly absent: readonly string[];
   readonly waiting: readonly string[];
   readonly continued: Continued | null;
   readonly adopted: SignedDatabase | null;

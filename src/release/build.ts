@@ -25,17 +25,12 @@ import { refuseRemovals } from './absent.js';
 import { makeCandidate } from './candidate.js';
 import type { BuiltCandidate } from './candidate.js';
 import { checksumWarnings, mendChecksums } from './checksums.js';
-import { likelyEntries, openCache } from './digest-cache.js';
+import { likelyEntries, openCache } from './facts-cache.js';
 import type { InMemoryOptions } from './in-memory.js';
+import { readMadeEntries, writeMadeEntries } from './entry-cache.js';
 import { startInventory } from './inventory.js';
 import { readLastBuild } from './last-build-file.js';
-import {
-  recallDatabase,
-  recallDescribed,
-  recallUnchanged,
-  rememberBuild,
-  rememberDatabase,
-} from './last-build.js';
+import { recallDatabase, recallUnchanged, rememberBuild, rememberDatabase } from './last-build.js';
 import type { Summary } from './last-build.js';
 import { findPredecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
@@ -154,7 +149,7 @@ async function buildFrom(start: Start): Promise<BuildResult> {
   }
   const candidate = await makeNext(start, renew);
   const warnings = [...candidate.warnings, ...start.warnings];
-  refuseRemovals(candidate.continued, candidate.database, absenceRule(options.settings, options));
+  refuseRemovals(candidate.continued, candidate.update, absenceRule(options.settings, options));
   if (options.strict) requireNothing(published.directory, { warnings, coverage: candidate.coverage });
   if (candidate.unchanged && !candidate.refreshDue) return await keepPublished(start, candidate);
   return await publishNext(start, candidate);
@@ -172,7 +167,6 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   const { published, inputs, options, threads } = start;
   const { directory } = published;
   const { scan, cache } = inputs;
-  const described = recallDescribed(inputs);
   // Other threads read files while this one loads OpenPGP.js.
   const inventory = startInventory(directory, { ...options, scan, cache, threads });
   const signing = await options.signing();
@@ -185,8 +179,9 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   // A runner that has nothing new still needs a database here to upload.
   const isElsewhere =
     predecessor.signed !== null && predecessor.signed.content.sha256() !== published.sha256();
-  const made = { signing, cache, inventory, described, renew: renew || isElsewhere, absence };
-  return await makeCandidate(directory, predecessor, { ...options, ...made });
+  const made = options.rehash ? null : readMadeEntries(options.run.stateFolder);
+  const given = { signing, cache, inventory, made, renew: renew || isElsewhere, absence };
+  return await makeCandidate(directory, predecessor, { ...options, ...given });
 }
 
 function secretsOptions({ run, check, allowSecrets }: BuildOptions): SecretsOptions {
@@ -207,6 +202,7 @@ async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<B
     // The next build then knows every file.
     inputs.cache.save();
     rememberBuild(published, inputs, summary);
+    writeMadeEntries(inputs.stateFolder, candidate.made());
   }
   const {
     coverage,
@@ -232,7 +228,10 @@ async function publishNext(start: Start, candidate: BuiltCandidate): Promise<Bui
     absence: absenceRule(options.settings, options),
     run: options.run,
   });
-  if (release.published) rememberBuild(next, inputs, summaryOf(candidate, candidate.database));
+  if (release.published) {
+    rememberBuild(next, inputs, summaryOf(candidate, candidate.database));
+    writeMadeEntries(inputs.stateFolder, candidate.made());
+  }
   return describe(start, candidate, release);
 }
 

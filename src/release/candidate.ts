@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { encodeDatabase } from '../format/encode-database.js';
 import type { AbsenceRule } from '../model/absence.js';
 import { assemble } from '../model/assemble.js';
-import type { Assembled, Vouched } from '../model/assemble.js';
+import type { Assembled } from '../model/assemble.js';
 import { coverageOf } from '../model/coverage.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
@@ -15,6 +15,7 @@ import { withoutOldRecords } from '../model/ledger.js';
 import { compareText } from '../model/package.js';
 import { isRefreshDue, nextIssued } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
+import type { Update } from '../model/update.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
@@ -26,17 +27,18 @@ import { nothingToList } from './absent.js';
 import { continuedFrom, filesToList, isJoinDue } from './adopt.js';
 import { damageWarnings, findDamage } from './damage.js';
 import type { Damage } from './damage.js';
-import type { CacheStore } from './digest-cache.js';
+import type { FactsCache } from './facts-cache.js';
+import { nameSettings, recallEntries } from './entry-cache.js';
+import type { MadeEntries } from './entry-cache.js';
 import { takeInventory } from './inventory.js';
 import type { Inventory, StartedInventory } from './inventory.js';
-import type { Described } from './last-build.js';
 import type { Predecessor } from './predecessor.js';
 import { findResponsible } from './responsible.js';
 
 export interface CandidateOptions {
   readonly run: Run;
   readonly settings: Settings;
-  readonly cache: CacheStore;
+  readonly cache: FactsCache;
   /** Certificates of the keys that will sign; none if they are not known. */
   readonly signing: readonly Certificate[];
   /** File path → the maintainer's reason to let its bytes change. */
@@ -46,8 +48,8 @@ export interface CandidateOptions {
   readonly absence: AbsenceRule;
   /** The files, if reading them has started. */
   readonly inventory?: StartedInventory;
-  /** The entries that the last build described, if they still hold. */
-  readonly described?: Described | null;
+  /** The entries of the last build. */
+  readonly made?: MadeEntries | null;
   /** Whether to read every file, and to name it, as if it were new. */
   readonly rehash?: boolean;
   /** Whether to publish the same content under a new date. */
@@ -72,6 +74,8 @@ export interface Candidate extends Pick<Damage, 'damaged'> {
   readonly predecessor: SignedDatabase | null;
   /** What it goes on from: that database, joined with one that is adopted. */
   readonly continued: Continued | null;
+  /** From what it goes on from. */
+  readonly update: Update;
   /** The last published `keys.asc`, for a directory that lost it; null if there is none. */
   readonly lastKeys: Uint8Array | null;
 }
@@ -91,6 +95,8 @@ export interface BuiltCandidate extends Candidate, Pick<Damage, 'unseen'> {
   /** Warnings that a person has to decide about; empty unless `unattended` is set. */
   readonly needsApproval: readonly Warning[];
   readonly warnings: readonly Warning[];
+  /** For the next build, once this database is published. */
+  readonly made: () => MadeEntries;
 }
 
 /**
@@ -102,57 +108,78 @@ export async function makeCandidate(
   predecessor: Predecessor,
   options: CandidateOptions,
 ): Promise<BuiltCandidate> {
-  const { settings, run, unattended, signing, allowed, absence, renew = false } = options;
-  const { signed, keys, previous, replaced = null, lastKeys, adopted = null } = predecessor;
+  const { settings, run, unattended, absence, renew = false } = options;
+  const { signed, keys, lastKeys, adopted = null } = predecessor;
   const published = signed?.database ?? null;
-  const continued = continuedFrom(signed, adopted, allowed);
+  const continued = continuedFrom(signed, adopted, options.allowed);
   const before = continued?.database ?? null;
-  const isMutable = matcherOf(settings.Mutable ?? []);
-  const context = {
-    ...{ published: before, previous, allowed },
-    ...findResponsible({ settings, published, keys, signing }),
-    issued: nextIssued(before?.Packsign.Issued ?? replaced, run.now),
-    rename: options.rehash === true,
-    isMutable: unattended?.frozen === true ? wasMutable(published) : isMutable,
-  };
   const inventory =
     options.inventory === undefined
       ? await takeInventory(directory, { ...options, ...unattended, published: before })
       : await options.inventory.finish(before);
-  const vouched = vouchedFor(predecessor, inventory, options.described ?? null);
+  const assembled = assembleNext(directory, { predecessor, continued, inventory, options });
+  const { whole, rest, held, kept, under, damage } = assembled;
+  if (whole.Files.size === 0 && held.size === 0 && !mayBeEmpty(published, absence)) {
+    throw nothingToList(directory, { rest, warnings: inventory.warnings });
+  }
+  const files = before === published ? assembled.difference : compareFiles(published?.Files, whole.Files);
+  const unchanged = published !== null && isSameContent({ before: published, next: whole, files });
+  const refreshDue =
+    published !== null && (renew || isJoinDue(signed, adopted) || isRefreshDue(published.Packsign, run.now));
+  const stays = unchanged && !refreshDue;
+  const database = stays ? whole : withoutOldRecords(whole);
+  const content = signed !== null && stays ? signed.content : contentUpon(database, signed);
+  const warnings = byPath([...assembled.warnings, ...maintainerWarnings(database, settings)]);
+  const carried = [...held, ...kept];
+  return {
+    ...{ database, content, keys, lastKeys, unchanged, refreshDue, inventory, continued, kept, warnings },
+    ...{ damaged: assembled.damaged, needsApproval: assembled.needsApproval, unseen: damage.unseen },
+    predecessor: signed,
+    coverage: coverageOf(rest, (path) => database.Files.has(path)),
+    update: { before, next: database, files: assembled.difference },
+    difference: diffDatabases({ before: published, next: database, files }),
+    made: () => ({ database: content.sha256(), under, except: carried, warnings }),
+  };
+}
+
+interface Known {
+  readonly predecessor: Predecessor;
+  readonly continued: Continued | null;
+  readonly inventory: Inventory;
+  readonly options: CandidateOptions;
+}
+
+/** Assembles the next database, with all that is to say about it. */
+function assembleNext(directory: string, { predecessor, continued, inventory, options }: Known) {
+  const { settings, unattended, allowed, absence, signing, rehash: rename = false, made = null } = options;
+  const { signed, keys, previous, replaced = null, adopted = null } = predecessor;
+  const published = signed?.database ?? null;
+  const before = continued?.database ?? null;
+  const isMutable = matcherOf(settings.Mutable ?? []);
   const waiting = [
     ...(unattended?.unstable ?? []),
     ...inventory.moving,
     ...frozenPaths(inventory, published, { unattended, isMutable }),
   ];
-  const absent = { directory, settings, waiting, continued, adopted, absence };
-  const { files, kept, ...left } = filesToList(inventory.files, absent);
-  const rest = [...inventory.rest, ...left.rest];
+  const listing = { directory, settings, absent: inventory.absent, waiting, continued, adopted, absence };
+  const { files, kept, ...left } = filesToList(inventory.files, listing);
+  const under = nameSettings(left.settings, unattended?.frozen);
+  const context = {
+    ...{ published: before, previous, allowed, rename, kept, settings: left.settings },
+    ...findResponsible({ settings, published, keys, signing }),
+    issued: nextIssued(before?.Packsign.Issued ?? replaced, options.run.now),
+    isMutable: unattended?.frozen === true ? wasMutable(published) : isMutable,
+    recall: recallEntries(rename ? null : made, { signed, settings: left.settings, under }),
+  };
   const damage = findDamage(directory, files, { ...options, published: before });
-  const assembleWithout = (paths: readonly string[]) =>
-    assemble(files, { ...context, settings: left.settings, vouched, kept, held: new Set(paths) });
-  const holding = { waiting, damage, published, unattended };
-  const { database: whole, warnings, ...held } = assembleHolding(assembleWithout, holding);
-  const isWaiting = waiting.length + held.needsApproval.length > 0;
-  if (whole.Files.size === 0 && !isWaiting && !mayBeEmpty(published, absence)) {
-    throw nothingToList(directory, { rest, warnings: inventory.warnings });
-  }
-  const unchanged = published !== null && isSameContent(published, whole);
-  const refreshDue =
-    published !== null && (renew || isJoinDue(signed, adopted) || isRefreshDue(published.Packsign, run.now));
-  const stays = unchanged && !refreshDue;
-  const database = stays ? whole : withoutOldRecords(whole);
+  const assembleWithout = (held: ReadonlySet<string>) => assemble(files, { ...context, held });
+  const { database, warnings, ...rest } = assembleHolding(assembleWithout, {
+    ...{ waiting, damage, published, unattended },
+  });
   return {
-    ...{ database, keys, lastKeys, unchanged, refreshDue, inventory, continued, kept, ...held },
-    predecessor: signed,
-    unseen: damage.unseen,
-    coverage: coverageOf(rest, (path) => database.Files.has(path)),
-    content: signed !== null && stays ? signed.content : contentUpon(database, signed),
-    difference: diffDatabases(published, database),
-    warnings: byPath([
-      ...[...inventory.warnings, ...left.warnings, ...damage.needless],
-      ...[...warnings, ...maintainerWarnings(database, settings)],
-    ]),
+    ...{ whole: database, kept, under, damage, ...rest },
+    rest: [...inventory.rest, ...left.rest],
+    warnings: [...inventory.warnings, ...left.warnings, ...damage.needless, ...warnings],
   };
 }
 
@@ -166,22 +193,23 @@ interface Holding {
 
 /** Assembles a database; if nobody is at the keyboard, without what a person has to decide about. */
 function assembleHolding(
-  assembleWithout: (paths: readonly string[]) => Assembled,
+  assembleWithout: (held: ReadonlySet<string>) => Assembled,
   { waiting, damage, published, unattended }: Holding,
-): Assembled & Pick<BuiltCandidate, 'needsApproval' | 'damaged'> {
+): Assembled & Pick<BuiltCandidate, 'needsApproval' | 'damaged'> & { readonly held: ReadonlySet<string> } {
   const ofDamage = damageWarnings(damage);
   if (unattended === undefined) {
-    const { database, warnings } = assembleWithout(waiting);
-    return { database, warnings: [...warnings, ...ofDamage], needsApproval: [], damaged: damage.damaged };
+    const held = new Set(waiting);
+    const { warnings, ...assembled } = assembleWithout(held);
+    const { damaged } = damage;
+    return { ...assembled, warnings: [...warnings, ...ofDamage], needsApproval: [], damaged, held };
   }
-  const without = [...waiting, ...damage.damaged.keys()];
+  const without = new Set([...waiting, ...damage.damaged.keys()]);
   const assembled = assembleWithout(without);
   const disputed = assembled.warnings.filter((warning) => mustWait(warning, published));
-  const held = disputed.flatMap(({ path }) => path ?? []);
+  const held = new Set([...without, ...disputed.flatMap(({ path }) => path ?? [])]);
   return {
-    ...(held.length === 0 ? assembled : assembleWithout([...without, ...held])),
-    needsApproval: [...ofDamage, ...disputed],
-    damaged: new Map(),
+    ...(held.size === without.size ? assembled : assembleWithout(held)),
+    ...{ needsApproval: [...ofDamage, ...disputed], damaged: new Map(), held },
   };
 }
 
@@ -193,16 +221,6 @@ function mayBeEmpty(published: Database | null, { absent, isTyped }: AbsenceRule
 function contentUpon(database: Database, signed: SignedDatabase | null): Content {
   const upon = signed === null ? null : { database: signed.database, bytes: signed.content.bytes };
   return contentOf(encodeDatabase(database, upon));
-}
-
-/** Files whose entries the last build described for this published database, and that were not read again. */
-function vouchedFor(
-  { signed }: Predecessor,
-  { fresh }: Inventory,
-  described: Described | null,
-): Vouched | null {
-  if (described === null || described.sha256 !== signed?.content.sha256()) return null;
-  return { warnings: described.warnings, isVouched: (path) => !fresh.has(path) };
 }
 
 /** A person has to decide about changed bytes, and about a new file whose contents do not fit its name. */
@@ -246,14 +264,13 @@ function maintainerWarnings({ Maintainer }: Database, settings: Settings): Warni
  * Whether only `Issued`, `Expires` and `Previous` would differ: then nothing is published (docs/FORMAT.md §6). An
  * unchanged entry is the published value itself, so most of the two long lists need no deep comparison.
  */
-function isSameContent(published: Database, next: Database): boolean {
-  const { added, withdrawn, replaced } = compareFiles(published.Files, next.Files);
+function isSameContent({ before, next, files: { added, withdrawn, replaced } }: Update): boolean {
   return (
     added.length + withdrawn.length + replaced.length === 0 &&
-    published.Packages.length === next.Packages.length &&
+    before?.Packages.length === next.Packages.length &&
     // Hand-written packages may share an address; only a deep comparison tells them apart.
-    next.Packages.every((entry, index) => isDeepStrictEqual(published.Packages[index], entry)) &&
-    isDeepStrictEqual(lastingPart(published), lastingPart(next))
+    next.Packages.every((entry, index) => isDeepStrictEqual(before.Packages[index], entry)) &&
+    isDeepStrictEqual(lastingPart(before), lastingPart(next))
   );
 }
 

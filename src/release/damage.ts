@@ -30,7 +30,15 @@ export function hasNewBytes(
   published: Database | null,
 ): (file: Pick<FileFacts, 'path' | 'sha256'>) => boolean {
   const hashes = once(() => new Set(Array.from(published?.Files.values() ?? [], ({ SHA256 }) => SHA256)));
-  return ({ path, sha256 }) => published?.Files.get(path)?.SHA256 !== sha256 && !hashes().has(sha256);
+  return (file) => !isListed(published, file) && !hashes().has(file.sha256);
+}
+
+/** Whether a database lists these bytes under this path, as nearly always: this needs no table of all hashes. */
+export function isListed(
+  published: Database | null,
+  { path, sha256 }: Pick<FileFacts, 'path' | 'sha256'>,
+): boolean {
+  return published?.Files.get(path)?.SHA256 === sha256;
 }
 
 /** Finds damage in files with new bytes. */
@@ -43,7 +51,8 @@ export function findDamage(
   const damaged = new Map<string, string>();
   let unseen = 0;
   for (const file of files) {
-    if (!isNew(file)) continue;
+    // What is known of other files was not even parsed.
+    if (isListed(published, file) || file.inspection.kind === 'sound' || !isNew(file)) continue;
     const { inspection } = file;
     if (inspection.kind === 'damaged') {
       const ofOthers = replaces(published, file.path) ? '; other bytes are published under its name' : '';

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
 import { absenceRule } from '../model/absence.js';
-import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Coverage } from '../model/coverage.js';
@@ -13,6 +12,8 @@ import { coverageIn } from '../places/coverage.js';
 import { globsOf } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
+import { updateOf } from '../model/update.js';
+import type { Update } from '../model/update.js';
 import { continuedFrom } from './adopt.js';
 import { refuseRemovals } from './absent.js';
 import { buildInMemory } from './in-memory.js';
@@ -39,8 +40,8 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) {
     const candidate = await buildInMemory(published, options);
-    const { difference, coverage, warnings, unchanged, continued } = candidate;
-    const removal = removalWarning(continued, candidate.database, options);
+    const { difference, coverage, warnings, unchanged, continued, update } = candidate;
+    const removal = removalWarning(continued, update, options);
     return {
       database: unchanged ? join(directory, DATABASE_NAME) : path,
       waiting: false,
@@ -50,21 +51,21 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
     };
   }
   const signed = options.first ? null : await published.verified();
-  const next = decodeDraft(bytes);
-  const difference = diffDatabases(signed?.database ?? null, next);
-  const coverage = coverageIn(directory, next, globsOf(options.settings));
-  const removal = removalWarning(continuedFrom(signed, null, options.allowed), next, options);
+  const update = updateOf(signed?.database ?? null, decodeDraft(bytes));
+  const difference = diffDatabases(update);
+  const coverage = coverageIn(directory, update.next, globsOf(options.settings));
+  const removal = removalWarning(continuedFrom(signed, null, options.allowed), update, options);
   return { database: path, waiting: true, difference, coverage, warnings: [...removal, ...seen.warnings] };
 }
 
 /** That the difference withdraws more than may be published without a word; the difference itself names the files. */
 function removalWarning(
   continued: Continued | null,
-  next: Database,
+  update: Update,
   options: Pick<InMemoryOptions, 'settings' | 'absent' | 'previous'>,
 ): readonly Warning[] {
   try {
-    refuseRemovals(continued, next, absenceRule(options.settings, options));
+    refuseRemovals(continued, update, absenceRule(options.settings, options));
     return [];
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;

@@ -6,7 +6,8 @@ import type { Published } from '../published/published.js';
 import type { Run } from '../run.js';
 import { makeCandidate } from './candidate.js';
 import type { BuiltCandidate } from './candidate.js';
-import { openCache } from './digest-cache.js';
+import { openCache } from './facts-cache.js';
+import { readMadeEntries } from './entry-cache.js';
 import type { LeastPredecessor } from './current-predecessor.js';
 import { findPredecessor } from './predecessor.js';
 
@@ -37,5 +38,7 @@ export async function buildInMemory(published: Published, options: InMemoryOptio
   const predecessor = await findPredecessor(published, { ...options, signing });
   const absence = absenceRule(options.settings, options);
   const cache = openCache(run.stateFolder, { rehash, remember: false });
-  return await makeCandidate(published.directory, predecessor, { ...options, signing, cache, absence });
+  const made = rehash ? null : readMadeEntries(run.stateFolder);
+  const given = { signing, cache, made, absence };
+  return await makeCandidate(published.directory, predecessor, { ...options, ...given });
 }

@@ -23,14 +23,14 @@ import { startHashing } from '../workers/hash.js';
 import { statWith } from '../workers/stat-together.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
-import { hasNewBytes } from './damage.js';
-import { isRacy } from './digest-cache.js';
-import type { CacheStore } from './digest-cache.js';
+import { hasNewBytes, isListed } from './damage.js';
+import { isRacy } from './facts-cache.js';
+import type { FactsCache } from './facts-cache.js';
 import type { Searchable } from './secrets.js';
 
 export interface InventoryOptions {
   readonly settings: Settings;
-  readonly cache: CacheStore;
+  readonly cache: FactsCache;
   readonly run: Run;
   /** The files of the directory, if it was scanned already. */
   readonly scan?: Scan | undefined;
@@ -48,6 +48,8 @@ export interface Inventory extends Searchable {
   readonly warnings: readonly Warning[];
   /** Published files that changed while they were read; empty unless `unstable` is set. */
   readonly moving: ReadonlySet<string>;
+  /** Published paths that are not among the files, in byte order. */
+  readonly absent: readonly string[];
   /** Paths that were read now, not taken from the cache. */
   readonly fresh: ReadonlySet<string>;
   readonly hashed: number;
@@ -101,12 +103,7 @@ export function startInventory(directory: string, options: StartOptions): Starte
       const { facts, fresh, failed } = all;
       // Stop the threads: building the database needs their memory.
       threads.stop();
-      // Do not remember files that were touched moments before they were read.
-      // Nor those that hold a secret: what the cache knows was looked through.
-      const isUnsure = (file: ScannedFile) =>
-        all.secrets.has(file.path) || (fresh.has(file.path) && isRacy(file, startedMs));
-      const remembered = all.files.map((file, index) => (isUnsure(file) ? null : (facts[index] ?? null)));
-      cache.keep(all.files, remembered);
+      cache.keep(all.files, factsToKeep(all, published, startedMs));
       // A watch saves after it has published.
       if (unstable === undefined) cache.save({ lazily: true });
       const yielding = yieldingTo(stayed, all.files);
@@ -117,9 +114,10 @@ export function startInventory(directory: string, options: StartOptions): Starte
         ...Array.from(yielding, twinWarning),
         ...leftOut(failed),
       ];
-      const moving = refuseUnreadable(directory, { settings, published, unstable, files, warnings });
+      const absent = missingIn(files, published);
+      const moving = refuseUnreadable(directory, absent, { settings, unstable, warnings });
       return {
-        ...{ files, misnamed: scan.misnamed, secrets: all.secrets, warnings, moving, fresh },
+        ...{ files, misnamed: scan.misnamed, secrets: all.secrets, warnings, moving, absent, fresh },
         others: scan.others.filter((path) => !isStayed.has(path)),
         rest: [
           ...scan.rest,
@@ -132,6 +130,24 @@ export function startInventory(directory: string, options: StartOptions): Starte
       };
     },
   };
+}
+
+/**
+ * What may be believed the next time: nothing of files that were touched moments before they were read, nor of those that
+ * hold a secret, because what the cache knows was looked through, nor of damaged ones that are published for the first
+ * time, if at all.
+ */
+function factsToKeep(
+  { files, facts, fresh, secrets }: Omit<Reading, 'finish'>,
+  published: Database | null,
+  startedMs: number,
+): readonly (FileFacts | null)[] {
+  return files.map((file, index) => {
+    const one = facts[index] ?? null;
+    if (one === null || !fresh.has(file.path)) return one;
+    const isDamaged = one.inspection.kind === 'damaged' && !isListed(published, one);
+    return secrets.has(file.path) || isDamaged || isRacy(file, startedMs) ? null : one;
+  });
 }
 
 /** Whether a file was looked through only in part, under other settings. */
@@ -148,7 +164,8 @@ function halfSeenFiles(
   const isNew = hasNewBytes(published);
   return files.filter((file, index) => {
     const known = facts[index] ?? null;
-    return known !== null && !fresh.has(file.path) && isNew(known) && isHalfSeen(known, settings);
+    if (known === null || isListed(published, known) || fresh.has(file.path)) return false;
+    return isHalfSeen(known, settings) && isNew(known);
   });
 }
 
@@ -195,7 +212,7 @@ async function joined(
   { directory, again, options }: { directory: string; again: readonly ScannedFile[]; options: StartOptions },
 ): Promise<Omit<Reading, 'finish'>> {
   const { cache, settings } = options;
-  const find: CacheStore['find'] = (file) => {
+  const find: FactsCache['find'] = (file) => {
     const known = cache.find(file);
     return known === null || isHalfSeen(known, settings) ? null : known;
   };
@@ -295,8 +312,7 @@ function unreadable(failed: ReadonlyMap<string, Failed>): readonly Uncovered[] {
   );
 }
 
-type Found = Pick<InventoryOptions, 'settings' | 'unstable'> &
-  Pick<Inventory, 'files' | 'warnings'> & { readonly published: Database | null };
+type Found = Pick<InventoryOptions, 'settings' | 'unstable'> & Pick<Inventory, 'warnings'>;
 
 /**
  * Withdraws a published file only if it is gone or excluded: a disk error must not withdraw it. Gives those that only
@@ -304,10 +320,11 @@ type Found = Pick<InventoryOptions, 'settings' | 'unstable'> &
  */
 function refuseUnreadable(
   directory: string,
-  { settings, published, files, warnings, unstable }: Found,
+  absent: readonly string[],
+  { settings, warnings, unstable }: Found,
 ): ReadonlySet<string> {
   const moving = new Set<string>();
-  for (const path of missingIn(files, published?.Files.keys() ?? [])) {
+  for (const path of absent) {
     if (unstable?.has(path) === true || matches(path, settings.Exclude ?? [])) continue;
     // Packsign's own checksums are withdrawn if an older setting let them be listed.
     if (CHECKSUMS_NAMES.includes(path) && ownChecksums(directory).includes(path)) continue;
@@ -331,13 +348,13 @@ function refuseUnreadable(
   return moving;
 }
 
-/** The paths that are not among the files; both in byte order. */
-function* missingIn(files: readonly FileFacts[], paths: Iterable<string>): Generator<string> {
+/** The published paths that are not among the files; both are in byte order. */
+function missingIn(files: readonly FileFacts[], published: Database | null): readonly string[] {
   let next = 0;
-  for (const path of paths) {
+  return Array.from(published?.Files.keys() ?? []).filter((path) => {
     while ((files[next]?.path ?? path) < path) next += 1;
-    if (files[next]?.path !== path) yield path;
-  }
+    return files[next]?.path !== path;
+  });
 }
 
 function isBelow(path: string, folder: string | null): boolean {

@@ -1,8 +1,9 @@
-import { isRacy } from './digest-cache.js';
-import type { CacheStore } from './digest-cache.js';
+import { isRacy } from './facts-cache.js';
+import type { FactsCache } from './facts-cache.js';
 import { nameIdentity } from '../disk/identities.js';
-import { hashInputs, writeLastBuild } from './last-build-file.js';
+import { writeLastBuild } from './last-build-file.js';
 import type { LastBuild } from './last-build-file.js';
+import { hashInputs } from './state-file.js';
 import type { Scan } from '../places/scan.js';
 import type { Warning } from '../model/finding.js';
 import { KEYS_NAME } from '../model/layout.js';
@@ -27,7 +28,7 @@ export interface Summary {
 export interface Inputs {
   readonly settings: Settings;
   readonly scan: Scan;
-  readonly cache: CacheStore;
+  readonly cache: FactsCache;
   readonly stateFolder: string;
   /** What the last build left. */
   readonly lastBuild: LastBuild | null;
@@ -60,37 +61,17 @@ export function recallUnchanged(published: Published, inputs: Inputs, now: Date)
 }
 
 /**
- * What the last build described of files that the cache knows since: the entries of the database that it ended in, and
- * these warnings. Null where the settings are others by now, or the cache. To be asked before the cache is changed.
- */
-export function recallDescribed({ settings, cache, lastBuild }: Inputs): Described | null {
-  if (lastBuild?.described !== describedName(settings, cache)) return null;
-  return { sha256: lastBuild.published.database, warnings: summaryOf(lastBuild).warnings };
-}
-
-export interface Described {
-  /** Of the database. */
-  readonly sha256: string;
-  readonly warnings: readonly Warning[];
-}
-
-function describedName(settings: Settings, cache: CacheStore): string {
-  return hashInputs([settings, cache.checksum()]);
-}
-
-/**
  * Remembers a build that ended in what is published; wholly where every file is known without reading it again. By
  * then the cache keeps what the build observed, and nothing else.
  */
 export function rememberBuild(published: Published, inputs: Inputs, summary: Omit<Summary, 'sha256'>): void {
-  const { cache, settings, scan } = inputs;
+  const { cache, scan } = inputs;
   if (cache.checksum() === null) return;
   // Other files that stay listed because they are published are unknown to a scan.
   const isWhole = summary.files === scan.files.length && isKnownWhole(inputs);
   writeLastBuild(inputs.stateFolder, {
     published: publishedNames(published),
     inputs: isWhole ? inputsName(inputs) : null,
-    described: describedName(settings, cache),
     file: null,
     // What was typed for one build says nothing about the next.
     summary: { ...summary, warnings: summary.warnings.filter(({ code }) => code !== 'NOT_DAMAGED') },

@@ -15,7 +15,7 @@ import type { Published } from '../published/published.js';
 import { isPublishedName } from '../published/read.js';
 import type { Run } from '../run.js';
 import { readAt, searchOpen } from '../workers/digest.js';
-import { isRacy } from './digest-cache.js';
+import { isRacy } from './facts-cache.js';
 import { openSearchedFiles } from './searched-files.js';
 import type { SearchedFiles } from './searched-files.js';
 import { typedPath } from './typed-path.js';

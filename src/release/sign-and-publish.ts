@@ -90,10 +90,10 @@ export async function signAndPublish(
   candidate: Candidate,
   context: SigningContext,
 ): Promise<Outcome> {
-  const { content, database, damaged, continued } = candidate;
+  const { content, database, continued, update, damaged } = candidate;
   const { run, signers: signing, collected = null, elsewhere = false } = context;
   const { directory } = published;
-  await requireApproval(published, { ...context, database, damaged, continued, remember: true });
+  await requireApproval(published, { ...context, continued, update, damaged, remember: true });
   if (signing.length === 0 && collected === null) throw noKey();
   refuseEarlier(published, candidate, run);
   const broken = brokenChainWarning(published, candidate, run);

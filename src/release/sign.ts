@@ -15,6 +15,7 @@ import type { Warning } from '../model/finding.js';
 import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
 import type { Continued } from '../model/join.js';
 import { changedBytes, lostHistory } from '../model/ledger.js';
+import { updateOf } from '../model/update.js';
 import { refuseStaleBuild } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { contentOf } from '../pgp/content.js';
@@ -28,7 +29,7 @@ import { coSign } from './co-sign.js';
 import { findDamage, hasNewBytes } from './damage.js';
 import type { Damage } from './damage.js';
 import type { LeastPredecessor } from './current-predecessor.js';
-import { openCache } from './digest-cache.js';
+import { openCache } from './facts-cache.js';
 import { takeInventory } from './inventory.js';
 import { findAdopted, findPredecessorElsewhere } from './predecessor.js';
 import type { Predecessor } from './predecessor.js';
@@ -110,6 +111,7 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   refuseStaleBuild(database, { previous: follows, now: run.now });
   const adopted = await adoptedFor(published, signed, options);
   const continued = continuedFrom(signed, adopted, reasonsIn(database));
+  const update = updateOf(continued?.database ?? null, database);
   if (signers.length > 0) await preflight(published, { signers, now: run.now });
   const absence = absenceRule(options.settings, options);
   const isKept = keeps(absence, adopted, continued ?? { withdrawn: new Set() });
@@ -119,10 +121,10 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   const { published: next, release } = await signAndPublish(
     published,
-    { database, content: contentOf(bytes), damaged, predecessor: signed, continued, lastKeys },
+    { database, content: contentOf(bytes), damaged, predecessor: signed, continued, update, lastKeys },
     { ...options, searchable, absence, collected, elsewhere: withoutFiles },
   );
-  const difference = diffDatabases(signed?.database ?? null, database);
+  const difference = diffDatabases(adopted === null ? update : updateOf(signed?.database ?? null, database));
   const coverage = withoutFiles ? null : coverageIn(directory, database, globsOf(options.settings));
   const warnings = [
     ...[...needless, ...release.warnings],
@@ -180,7 +182,8 @@ async function verifiedOrNull(published: Published): Promise<SignedDatabase | nu
 }
 
 function continues(published: Database, next: Database): boolean {
-  return changedBytes(published, next).length + lostHistory(published, next).length === 0;
+  const update = updateOf(published, next);
+  return changedBytes(update).length + lostHistory(update).length === 0;
 }
 
 // Only a database that starts anew (build --first) dates every file to itself and has no history. A database that was

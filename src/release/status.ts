@@ -186,12 +186,12 @@ function warningsOf({ inventory, warnings, difference: { added } }: BuiltCandida
 /** What a person has to decide before the candidate can be published. */
 async function findRefusal(
   published: Published,
-  { continued, database, damaged, inventory }: BuiltCandidate,
+  { continued, update, damaged, inventory }: BuiltCandidate,
   options: InMemoryOptions,
 ): Promise<PacksignError | null> {
   const absence = absenceRule(options.settings, options);
   const reading = { run: options.run, absence, remember: false };
-  const approval = { ...reading, database, damaged, continued, searchable: inventory };
+  const approval = { ...reading, update, damaged, continued, searchable: inventory };
   return (await orRefusal(() => requireApproval(published, approval))) ?? null;
 }
 

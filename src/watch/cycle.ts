@@ -6,6 +6,7 @@ import { absenceRule } from '../model/absence.js';
 import type { Absent, AbsenceRule } from '../model/absence.js';
 import type { Database } from '../model/database.js';
 import { diffDatabases } from '../model/diff.js';
+import { updateOf } from '../model/update.js';
 import type { FileEntries } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
 import {
@@ -25,7 +26,8 @@ import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
 import { makeCandidate } from '../release/candidate.js';
 import type { BuiltCandidate, Unattended } from '../release/candidate.js';
-import type { CacheStore } from '../release/digest-cache.js';
+import type { FactsCache } from '../release/facts-cache.js';
+import type { MadeEntries } from '../release/entry-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
 import { followPublication, opened, signAndPublish } from '../release/sign-and-publish.js';
 import type { SignAndPublishOptions } from '../release/sign-and-publish.js';
@@ -68,7 +70,7 @@ export interface Cycle {
 export interface CycleOptions extends SignAndPublishOptions {
   /** Reads the settings as they are now. Throws SETTINGS_INVALID, FILE_UNREADABLE. */
   readonly settings: () => Settings;
-  readonly cache: CacheStore;
+  readonly cache: FactsCache;
   /** What the user typed about listed files that are not here; null leaves it to the settings. */
   readonly absent: Absent | null;
 }
@@ -91,6 +93,8 @@ interface Memory extends Said {
   last: Last | null;
   /** The directory as the last cycle left it, so that we need not read unchanged files again. */
   seen: Published | null;
+  /** The entries of the last publication. */
+  made: MadeEntries | null;
   /** The settings that a person started with or signed. */
   accepted: Settings;
   /** Other settings that are in packsign.json now, and whether a person has published since then. */
@@ -114,7 +118,7 @@ const REBUILD_MS = 12 * 60 * 60 * 1000;
 /** Cycles over one directory: each builds, signs and publishes everything that needs no person's approval. */
 export function makeCycles(directory: string, options: CycleOptions): Cycles {
   const memory: Memory = {
-    ...{ last: null, seen: null, offered: null, waiting: null },
+    ...{ last: null, seen: null, made: null, offered: null, waiting: null },
     accepted: options.settings(),
     ...nothingSaid(),
     removals: trackRecentRemovals(() => options.run.clock().getTime()),
@@ -238,6 +242,7 @@ async function keepPublished(
   { published, last, candidate, isLost, mended, news, warnings }: Keeping,
 ): Promise<Cycle['again']> {
   const { memory, run } = context;
+  memory.made = candidate.made();
   const there = isLost ? await putBack(published, last, run) : published;
   const stillSince = new Date(run.now.getTime() - EDITING_MS);
   // The last publication is verified, so do not read it again for its checksums.
@@ -278,8 +283,9 @@ async function remember(
   const { sha256, missing } = release;
   const signed = release.published ? await published.verified() : null;
   if (signed !== null) {
-    if (memory.last !== null) memory.removals.published(memory.last.signed.database, signed.database);
+    if (memory.last !== null) memory.removals.published(candidate.update);
     memory.last = { published, signed };
+    memory.made = candidate.made();
   }
   memory.waiting = signed === null ? { sha256, database, missing } : null;
   const ofFollowers = release.warnings.filter(({ code }) => /^(?:PAGE|CHECKSUMS)_/.test(code));
@@ -304,7 +310,7 @@ function stillWaits(
     Previous === database.Packsign.Previous &&
     // Nobody signs a database that is too old (STALE_BUILD).
     database.Packsign.Issued.getTime() - Issued.getTime() < REBUILD_MS &&
-    Object.values(diffDatabases(waiting.database, database)).every(({ length }) => length === 0)
+    Object.values(diffDatabases(updateOf(waiting.database, database))).every(({ length }) => length === 0)
   );
 }
 
@@ -342,7 +348,7 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
   const makeWith = (settings: Settings, unattended: Unattended) =>
     makeCandidate(directory, predecessor, {
       ...context,
-      ...{ settings, unattended, allowed: new Map<string, string>() },
+      ...{ settings, unattended, allowed: new Map<string, string>(), made: memory.made },
       absence: absenceOf(context),
       signing: context.signers.map(({ certificate }) => certificate),
     });
@@ -368,7 +374,7 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
     candidate = await makeWith(settings, { ...state, frozen: true });
   }
   news.push(...heldNotices(unsaidApproval(candidate, state.unstable, memory), published));
-  memory.removals.refuse(published, candidate.database, absenceOf(context));
+  memory.removals.refuse(candidate.update, absenceOf(context));
   return candidate;
 }
 

@@ -1,7 +1,7 @@
 import { refuseMassRemoval } from '../model/absence.js';
 import type { AbsenceRule } from '../model/absence.js';
 import type { Database } from '../model/database.js';
-import { compareFiles } from '../model/file-difference.js';
+import type { Update } from '../model/update.js';
 
 /** What one publication changed in the list. */
 interface Step {
@@ -16,9 +16,9 @@ export interface RecentRemovals {
   readonly start: (published: Database) => void;
   /** Forgets what was withdrawn: a person has published since. */
   readonly forget: () => void;
-  readonly published: (before: Database, next: Database) => void;
+  readonly published: (update: Update) => void;
   /** Throws MASS_REMOVAL. */
-  readonly refuse: (published: Database | null, next: Database, rule: AbsenceRule) => void;
+  readonly refuse: (update: Update, rule: AbsenceRule) => void;
 }
 
 const SPAN_MS = 60 * 60 * 1000;
@@ -33,17 +33,14 @@ export function trackRecentRemovals(nowMs: () => number): RecentRemovals {
   return {
     forget: () => (steps = []),
     start: (published) => (steps = stepsIn(published, nowMs() - SPAN_MS)),
-    published: (before, next) => {
-      const { added, withdrawn } = compareFiles(before.Files, next.Files);
+    published: ({ files: { added, withdrawn } }) => {
       if (added.length + withdrawn.length > 0)
         steps = [...recent(), { atMs: nowMs(), added: [...added], withdrawn: [...withdrawn] }];
     },
-    refuse: (published, next, rule) => {
-      if (published === null) return;
-      const { withdrawn } = compareFiles(published.Files, next.Files);
-      if (withdrawn.length === 0) return;
+    refuse: ({ before, next, files: { withdrawn } }, rule) => {
+      if (before === null || withdrawn.length === 0) return;
       const gone = new Set(withdrawn);
-      let listed = published.Files.size;
+      let listed = before.Files.size;
       for (const step of recent().toReversed()) {
         for (const path of step.added) gone.delete(path);
         for (const path of step.withdrawn) if (!next.Files.has(path)) gone.add(path);

@@ -5,7 +5,7 @@ import type { FileEntries } from '../model/file-entry.js';
 import { compareText } from '../model/package.js';
 import { parseDuration } from '../model/settings.js';
 import type { Settings } from '../model/settings.js';
-import type { CacheStore } from '../release/digest-cache.js';
+import type { FactsCache } from '../release/facts-cache.js';
 import type { Run } from '../run.js';
 import { SILENT } from './notices.js';
 import type { Notice } from './notices.js';
@@ -25,7 +25,7 @@ export interface ScrubOptions {
   /** What is published; null while nothing is. */
   readonly files: () => FileEntries | null;
   /** Knows the hashes of files that nobody has changed since. */
-  readonly cache: Pick<CacheStore, 'find'>;
+  readonly cache: Pick<FactsCache, 'find'>;
   readonly run: Pick<Run, 'clock' | 'stateFolder'>;
 }
 

@@ -2,7 +2,7 @@ import { lintPublished } from '../keys/lint-published.js';
 import { parseDuration } from '../model/settings.js';
 import { globsOf } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
-import { openCache } from '../release/digest-cache.js';
+import { openCache } from '../release/facts-cache.js';
 import { preflight } from '../release/preflight.js';
 import { makeCycles } from './cycle.js';
 import type { Cycle, CycleOptions, Cycles } from './cycle.js';

@@ -14,6 +14,7 @@ import type { FileFacts } from '../../src/model/entry.js';
 import type { Metadata } from '../../src/model/metadata.js';
 import type { WarningCode } from '../../src/model/finding.js';
 import { HASH_A, HASH_B, archive, assembled, databaseOf, date, observed, overriding } from './databases.js';
+import { updateOf } from '../../src/model/update.js';
 
 function codes(warnings: readonly { readonly code: WarningCode }[]): readonly WarningCode[] {
   return warnings.map(({ code }) => code);
@@ -429,7 +430,7 @@ describe('the Packsign half', () => {
       URL: 'https://example.org/packages.plist',
     };
     const { database } = assembled([observed('demo-1.0.tar.gz')], { Trusts: [trust] });
-    expect(diffDatabases(decodeDatabase(encodeDatabase(database)), database).settings).toEqual([]);
+    expect(diffDatabases(updateOf(decodeDatabase(encodeDatabase(database)), database)).settings).toEqual([]);
   });
 
   test('keeps Since as long as the bytes stay', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { diffDatabases } from '../../src/model/diff.js';
 import { HASH_A, HASH_B, archive, assembled, databaseOf, date, observed, overriding } from './databases.js';
+import { updateOf } from '../../src/model/update.js';
 
 const DEMO = observed('demo-1.0.tar.gz');
 const plain = assembled([DEMO]).database;
@@ -8,20 +9,20 @@ const plain = assembled([DEMO]).database;
 const NOTHING = { added: [], withdrawn: [], changed: [], metadata: [], settings: [], executable: [] };
 
 test('without a published database, everything is added', () => {
-  const difference = diffDatabases(null, plain);
+  const difference = diffDatabases(updateOf(null, plain));
   expect(difference).toMatchObject({ added: ['demo-1.0.tar.gz'], withdrawn: [], changed: [], settings: [] });
 });
 
 test('the same database has no difference', () => {
-  expect(diffDatabases(plain, assembled([DEMO]).database)).toEqual(NOTHING);
+  expect(diffDatabases(updateOf(plain, assembled([DEMO]).database))).toEqual(NOTHING);
   const later = assembled([DEMO], {}, { issued: date(9), previous: HASH_A, published: plain }).database;
-  expect(diffDatabases(plain, later)).toEqual(NOTHING);
+  expect(diffDatabases(updateOf(plain, later))).toEqual(NOTHING);
 });
 
 test('added, withdrawn and changed archives, the last with both entries', () => {
   const before = databaseOf({ 'a.zip': archive(), 'b.zip': archive(), 'c.zip': archive() });
   const after = databaseOf({ 'b.zip': archive(HASH_B), 'c.zip': archive(), 'd.zip': archive() });
-  expect(diffDatabases(before, after)).toMatchObject({
+  expect(diffDatabases(updateOf(before, after))).toMatchObject({
     added: ['d.zip'],
     withdrawn: ['a.zip'],
     changed: [{ path: 'b.zip', before: { SHA256: HASH_A }, after: { SHA256: HASH_B }, reason: null }],
@@ -32,9 +33,9 @@ test('changed bytes have their newest reason, and none if it is an old one', () 
   const record = { SHA256: HASH_A, Until: date(2), Reason: 'rebuilt' };
   const before = databaseOf({ 'a.zip': archive() });
   const after = databaseOf({ 'a.zip': archive(HASH_B) }, { History: new Map([['a.zip', [record]]]) });
-  expect(diffDatabases(before, after).changed[0]?.reason).toBe('rebuilt');
+  expect(diffDatabases(updateOf(before, after)).changed[0]?.reason).toBe('rebuilt');
   const old = databaseOf({ 'a.zip': archive() }, { History: new Map([['a.zip', [record]]]) });
-  expect(diffDatabases(old, after).changed[0]?.reason).toBe(null);
+  expect(diffDatabases(updateOf(old, after)).changed[0]?.reason).toBe(null);
 });
 
 test('names, yanks and settings', () => {
@@ -42,7 +43,9 @@ test('names, yanks and settings', () => {
     { 'demo-1.0.tar.gz': { Version: '1.1', Yanked: 'leaks' } },
     { Notify: 'mailto:a@example.org' },
   );
-  const { metadata, settings: changed } = diffDatabases(plain, assembled([DEMO], settings).database);
+  const { metadata, settings: changed } = diffDatabases(
+    updateOf(plain, assembled([DEMO], settings).database),
+  );
   expect(metadata).toEqual([
     { of: 'demo-1.0.tar.gz', key: 'Version', before: '1.0', after: '1.1' },
     { of: 'demo-1.0.tar.gz', key: 'Yanked', before: null, after: 'leaks' },
@@ -57,15 +60,15 @@ describe('what PackMan executes', () => {
   ).database;
 
   test('is shown in full when it is new or changed', () => {
-    expect(diffDatabases(plain, commanded).executable).toEqual([
+    expect(diffDatabases(updateOf(plain, commanded)).executable).toEqual([
       { of: 'demo-1.0.tar.gz', key: 'Install-command', before: null, after: 'make\nmake install' },
     ]);
-    const keys = diffDatabases(null, commanded).executable.map(({ key }) => key);
+    const keys = diffDatabases(updateOf(null, commanded)).executable.map(({ key }) => key);
     expect(keys.sort()).toEqual(['Install-command', 'Install-test']);
   });
 
   test('is also a difference when it is removed', () => {
-    const difference = diffDatabases(commanded, plain);
+    const difference = diffDatabases(updateOf(commanded, plain));
     expect(difference.metadata).toEqual([
       { of: 'demo-1.0.tar.gz', key: 'Install-command', before: 'make\nmake install', after: null },
     ]);
@@ -74,10 +77,10 @@ describe('what PackMan executes', () => {
 
 test('pseudo-packages that come and go are a difference', () => {
   const pseudo = assembled([DEMO], overriding({ python: { Name: 'python', Version: '3.12' } })).database;
-  expect(diffDatabases(plain, pseudo).metadata).toEqual([
+  expect(diffDatabases(updateOf(plain, pseudo)).metadata).toEqual([
     { of: 'python', key: 'Name', before: null, after: 'python' },
   ]);
-  expect(diffDatabases(pseudo, plain).metadata).toEqual([
+  expect(diffDatabases(updateOf(pseudo, plain)).metadata).toEqual([
     { of: 'python', key: 'Name', before: 'python', after: null },
   ]);
 });

@@ -7,6 +7,8 @@ import type { Continued } from '../../src/model/join.js';
 import { carryHistory, lostHistory, unexplained } from '../../src/model/ledger.js';
 import { requireSoundHistory } from '../../src/model/policy.js';
 import { HASH_A, HASH_B, HASH_C, archive, databaseOf, date } from './databases.js';
+import { updateOf } from '../../src/model/update.js';
+import { compareFiles } from '../../src/model/file-difference.js';
 
 const NOTHING_ALLOWED: ReadonlyMap<string, string> = new Map();
 
@@ -31,7 +33,11 @@ function next(
   const kept = Array.from(database.Files).filter(([path]) => !withdrawn.has(path));
   const files = new Map([...kept, ...Object.entries(here)].sort(([a], [b]) => (a < b ? -1 : 1)));
   const issued = new Date(database.Packsign.Issued.getTime() + 1000);
-  const { history, warnings } = carryHistory(database, files, { issued, allowed });
+  const { history, warnings } = carryHistory(database, files, {
+    issued,
+    allowed,
+    difference: compareFiles(database.Files, files),
+  });
   expect(warnings).toEqual([]);
   return databaseOf(Object.fromEntries(files), { Issued: issued, History: history });
 }
@@ -39,8 +45,8 @@ function next(
 /** Every reader of either takes it, and every signer. */
 function expectTaken(made: Database, joined: Continued, readers: readonly Database[]): void {
   requireSoundHistory(made);
-  expect(unexplained(joined.database, made)).toEqual([]);
-  expect(lostHistory(joined.database, made)).toEqual([]);
+  expect(unexplained(updateOf(joined.database, made))).toEqual([]);
+  expect(lostHistory(updateOf(joined.database, made))).toEqual([]);
   for (const reader of readers) {
     const { Issued } = reader.Packsign;
     expect(made.Packsign.Issued > Issued).toBe(true);
@@ -149,6 +155,7 @@ describe('joinDatabases', () => {
     const { warnings } = carryHistory(joined.database, own.Files, {
       issued: date(9),
       allowed: NOTHING_ALLOWED,
+      difference: compareFiles(joined.database.Files, own.Files),
     });
     expect(warnings).toMatchObject([{ code: 'BYTES_CHANGED' }]);
   });
@@ -192,7 +199,11 @@ function goOn(
       files.set(name, before?.SHA256 === entry.SHA256 ? { ...entry, Since: before.Since } : entry);
     }
     const issued = date(day);
-    const { history, warnings } = carryHistory(last, files, { issued, allowed: reasons });
+    const { history, warnings } = carryHistory(last, files, {
+      issued,
+      allowed: reasons,
+      difference: compareFiles(last.Files, files),
+    });
     expect(warnings).toEqual([]);
     last = databaseOf(Object.fromEntries(files), { Issued: issued, History: history });
     rows.push(last);

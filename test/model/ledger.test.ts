@@ -12,12 +12,18 @@ import {
   withoutOldRecords,
 } from '../../src/model/ledger.js';
 import { HASH_A, HASH_B, HASH_C, archive, databaseOf, date } from './databases.js';
+import { updateOf } from '../../src/model/update.js';
+import { compareFiles } from '../../src/model/file-difference.js';
 
 const NOBODY: ReadonlyMap<string, string> = new Map();
 
 function carry(published: Database | null, hashes: Readonly<Record<string, string>>, allowed = NOBODY) {
   const archives = new Map(Object.entries(hashes).map(([path, hash]) => [path, archive(hash)]));
-  return carryHistory(published, archives, { issued: date(9), allowed });
+  return carryHistory(published, archives, {
+    issued: date(9),
+    allowed,
+    difference: compareFiles(published?.Files, archives),
+  });
 }
 
 function listing(sha256: string, history: History = new Map()): Database {
@@ -73,7 +79,11 @@ describe('files that change by design', () => {
   const mutable = { Mutable: true } as const;
   const fileOf = (hash: string, more = {}) => new Map([['a.zip', archive(hash, more)]]);
   const next = (published: Database, files: ReadonlyMap<string, FileEntry>, allowed = NOBODY) =>
-    carryHistory(published, files, { issued: date(9), allowed });
+    carryHistory(published, files, {
+      issued: date(9),
+      allowed,
+      difference: compareFiles(published.Files, files),
+    });
 
   test('change, come and go without a reason and without a record', () => {
     const before = databaseOf({ 'a.zip': archive(HASH_A, mutable) });
@@ -103,7 +113,7 @@ describe('a path that differs only in case from a former one', () => {
   const published = databaseOf({}, { History: new Map([['a.zip', [{ SHA256: HASH_A, Until: date(2) }]]]) });
   const twin = (hash: string, more = {}) => new Map([['A.zip', archive(hash, more)]]);
   const next = (before: Database, files: ReadonlyMap<string, FileEntry>, allowed = NOBODY) =>
-    carryHistory(before, files, { issued: date(9), allowed });
+    carryHistory(before, files, { issued: date(9), allowed, difference: compareFiles(before.Files, files) });
 
   test('is that path coming back', () => {
     expect(next(published, twin(HASH_A)).warnings).toEqual([]);
@@ -131,14 +141,14 @@ describe('changedBytes', () => {
   });
 
   test('has nothing for a first database, or if bytes stay or are withdrawn', () => {
-    expect(changedBytes(null, listing(HASH_A))).toEqual([]);
-    expect(changedBytes(listing(HASH_A), after(listing(HASH_A)))).toEqual([]);
-    expect(changedBytes(listing(HASH_A), after(databaseOf({})))).toEqual([]);
+    expect(changedBytes(updateOf(null, listing(HASH_A)))).toEqual([]);
+    expect(changedBytes(updateOf(listing(HASH_A), after(listing(HASH_A))))).toEqual([]);
+    expect(changedBytes(updateOf(listing(HASH_A), after(databaseOf({}))))).toEqual([]);
   });
 
   test('other bytes count until a new record of this date names the old ones, with a reason', () => {
     const changed = (...records: Withdrawal[]) =>
-      changedBytes(listing(HASH_A), after(listing(HASH_B, new Map([['a.zip', records]]))));
+      changedBytes(updateOf(listing(HASH_A), after(listing(HASH_B, new Map([['a.zip', records]])))));
     expect(changed()).toEqual(['a.zip']);
     expect(changed(record(HASH_C, { Reason: 'x' }))).toEqual(['a.zip']);
     expect(changed(record(HASH_A))).toEqual(['a.zip']);
@@ -148,7 +158,7 @@ describe('changedBytes', () => {
 
   test('bytes that may change from now on count as well', () => {
     const mutable = after(databaseOf({ 'a.zip': archive(HASH_A, { Mutable: true }) }));
-    expect(changedBytes(listing(HASH_A), mutable)).toEqual(['a.zip']);
+    expect(changedBytes(updateOf(listing(HASH_A), mutable))).toEqual(['a.zip']);
   });
 
   test('an old record does not justify a second change', () => {
@@ -159,18 +169,18 @@ describe('changedBytes', () => {
         [record(HASH_A, { Until: date(2), Reason: 'x' }), record(HASH_B, { Until: date(3), Reason: 'y' })],
       ],
     ]);
-    expect(changedBytes(listing(HASH_A, then), after(listing(HASH_C, then)))).toEqual(['a.zip']);
+    expect(changedBytes(updateOf(listing(HASH_A, then), after(listing(HASH_C, then))))).toEqual(['a.zip']);
   });
 
   test('different bytes of a path that comes back count until a new record has a reason', () => {
     const gone: History = new Map([['a.zip', [record(HASH_A, { Until: date(2), Reason: 'x' })]]]);
     const published = databaseOf({}, { History: gone });
-    expect(changedBytes(published, after(listing(HASH_A, gone)))).toEqual([]);
-    expect(changedBytes(published, after(listing(HASH_B, gone)))).toEqual(['a.zip']);
+    expect(changedBytes(updateOf(published, after(listing(HASH_A, gone))))).toEqual([]);
+    expect(changedBytes(updateOf(published, after(listing(HASH_B, gone))))).toEqual(['a.zip']);
     const altered: History = new Map([['a.zip', [record(HASH_A, { Until: date(2), Reason: 'y' })]]]);
-    expect(changedBytes(published, after(listing(HASH_B, altered)))).toEqual(['a.zip']);
+    expect(changedBytes(updateOf(published, after(listing(HASH_B, altered))))).toEqual(['a.zip']);
     const told: History = new Map([['a.zip', [...gone.get('a.zip')!, record(HASH_A, { Reason: 'y' })]]]);
-    expect(changedBytes(published, after(listing(HASH_B, told)))).toEqual([]);
+    expect(changedBytes(updateOf(published, after(listing(HASH_B, told))))).toEqual([]);
   });
 });
 
@@ -178,7 +188,9 @@ describe('lostHistory: History must only grow', () => {
   const first = { SHA256: HASH_A, Until: date(2) };
   const published = databaseOf({}, { History: new Map([['a.zip', [first]]]) });
   const after = (...records: Withdrawal[]) =>
-    lostHistory(published, databaseOf({}, { History: new Map([['a.zip', records]]), Issued: date(9) }));
+    lostHistory(
+      updateOf(published, databaseOf({}, { History: new Map([['a.zip', records]]), Issued: date(9) })),
+    );
 
   test.each<[string, readonly Withdrawal[], readonly string[]]>([
     ['as it was', [first], []],
@@ -192,7 +204,7 @@ describe('lostHistory: History must only grow', () => {
   });
 
   test('is not asked of a first database', () => {
-    expect(lostHistory(null, databaseOf({}))).toEqual([]);
+    expect(lostHistory(updateOf(null, databaseOf({})))).toEqual([]);
   });
 });
 
@@ -207,18 +219,18 @@ describe('old records', () => {
     const kept = withoutOldRecords(aged({}));
     expect(kept.Packsign.History).toEqual(new Map([['a.zip', [agedRecord(730)]]]));
     expect(withoutOldRecords(aged({ 'a.zip': archive(HASH_A) }))).toEqual(aged({ 'a.zip': archive(HASH_A) }));
-    expect(lostHistory(aged({}), kept)).toEqual([]);
+    expect(lostHistory(updateOf(aged({}), kept))).toEqual([]);
   });
 
   test('may not go earlier, nor for a listed path', () => {
     const without = (files: Readonly<Record<string, FileEntry>>) =>
       databaseOf(files, { Issued: issued, History: new Map([['a.zip', []]]) });
-    expect(lostHistory(aged({}), without({}))).toEqual(['a.zip']);
+    expect(lostHistory(updateOf(aged({}), without({})))).toEqual(['a.zip']);
     const listed = { 'a.zip': archive(HASH_A) };
     const history = new Map([['a.zip', [agedRecord(730)]]]);
-    expect(lostHistory(aged(listed), databaseOf(listed, { Issued: issued, History: history }))).toEqual([
-      'a.zip',
-    ]);
+    expect(
+      lostHistory(updateOf(aged(listed), databaseOf(listed, { Issued: issued, History: history }))),
+    ).toEqual(['a.zip']);
   });
 });
 
@@ -253,15 +265,19 @@ test('every change of a path gives a warning or a record, no record is lost, and
           entries.filter(([path]) => path !== 'A.zip' || !entries.some(([one]) => one === 'a.zip')),
         );
         const allowed = new Map(reasons.map((path) => [path, `day ${day}`]));
-        const { history, warnings } = carryHistory(published, files, { issued: date(day), allowed });
+        const { history, warnings } = carryHistory(published, files, {
+          issued: date(day),
+          allowed,
+          difference: compareFiles(published?.Files, files),
+        });
         const next = withoutOldRecords(
           databaseOf(Object.fromEntries(files), { Issued: date(day), History: history }),
         );
         expect([...new Set(warnings.map(({ path }) => path))].sort()).toEqual(
-          [...changedBytes(published, next)].sort(),
+          [...changedBytes(updateOf(published, next))].sort(),
         );
         if (warnings.length > 0) continue;
-        expect(lostHistory(published, next)).toEqual([]);
+        expect(lostHistory(updateOf(published, next))).toEqual([]);
         expect([defectOfHistory(next), changeWithoutReason(next)]).toEqual([null, null]);
         const accepted = published;
         if (accepted !== null) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isRefreshDue, nextIssued, refuseChangedBytes, refuseStaleBuild } from '../../src/model/policy.js';
 import { HASH_A, HASH_B, archive, databaseOf, date } from './databases.js';
+import { updateOf } from '../../src/model/update.js';
 
 const code = (name: string) => expect.objectContaining({ code: name }) as Error;
 const seconds = (from: Date, count: number) => new Date(from.getTime() + count * 1000);
@@ -32,7 +33,9 @@ test('isRefreshDue: when a third of the validity or less is left', () => {
 describe('refuseChangedBytes', () => {
   test('says both hashes, sizes and dates, and what to type', () => {
     const published = databaseOf({ 'a.zip': archive(HASH_A, { Size: 5 }) });
-    const error = caught(() => refuseChangedBytes(published, databaseOf({ 'a.zip': archive(HASH_B) })));
+    const error = caught(() =>
+      refuseChangedBytes(updateOf(published, databaseOf({ 'a.zip': archive(HASH_B) }))),
+    );
     expect(error.message).toContain(`was sha256 ${HASH_A}, 5 bytes, since 2026-01-01T00:00:00Z`);
     expect(error.message).toContain(`is  sha256 ${HASH_B}, 3 bytes`);
     expect((error as unknown as { hint: string }).hint).toContain('--allow-changed a.zip --reason');
@@ -41,7 +44,7 @@ describe('refuseChangedBytes', () => {
   test('of a path that was withdrawn says until when', () => {
     const History = new Map([['a.zip', [{ SHA256: HASH_A, Until: date(2) }]]]);
     const next = databaseOf({ 'a.zip': archive(HASH_B) }, { History });
-    const error = caught(() => refuseChangedBytes(databaseOf({}, { History }), next));
+    const error = caught(() => refuseChangedBytes(updateOf(databaseOf({}, { History }), next)));
     expect(error.message).toContain(`sha256 ${HASH_A}, withdrawn 2026-01-02T00:00:00Z`);
   });
 

@@ -7,6 +7,7 @@ import type { Database } from '../../src/model/database.js';
 import type { FileEntry } from '../../src/model/file-entry.js';
 import { carryHistory, withoutOldRecords } from '../../src/model/ledger.js';
 import { archive, databaseOf, date } from './databases.js';
+import { compareFiles } from '../../src/model/file-difference.js';
 
 const DAYS = 3650;
 const FILES = 20;
@@ -22,7 +23,11 @@ function nightly(nameOf: (day: number, file: number) => string, more: Partial<Fi
       const hash = (day * FILES + file).toString(16).padStart(64, '0');
       files.set(nameOf(day, file), archive(hash, { ...more, Since: date(day) }));
     }
-    const { history, warnings } = carryHistory(published, files, { issued: date(day), allowed: new Map() });
+    const { history, warnings } = carryHistory(published, files, {
+      issued: date(day),
+      allowed: new Map(),
+      difference: compareFiles(published?.Files, files),
+    });
     expect(warnings).toEqual([]);
     const entries = Object.fromEntries(Array.from(files).sort(([a], [b]) => (a < b ? -1 : 1)));
     const History = history.size === 0 ? {} : { History: history };

@@ -145,7 +145,7 @@ const SPELLINGS: readonly ((path: string) => string)[] = [
 
 const TRAPS = [
   ...SPELLINGS.flatMap((spell) => PRIVATE.map((path) => spell(encodeURI(path).replace(/#/g, '%23')))),
-  ...['/out', '/outside/secret', '/settings', '/waiting', '/hidden', '/state/cache', '/state/', '/notes.txt'],
+  ...['/out', '/outside/secret', '/settings', '/waiting', '/hidden', '/state/facts', '/state/', '/notes.txt'],
   ...[
     '/nothing',
     '/signatures',

@@ -164,7 +164,7 @@ describe('the shortcut of a build in which nothing changed', () => {
 
   it('is not taken if the cache or the notes of the last build are damaged or gone', async () => {
     const place = await remembered();
-    for (const name of ['cache', 'last-build']) {
+    for (const name of ['facts', 'last-build']) {
       const path = `dist/.packsign/${name}`;
       const bytes = place.read(path);
       const damaged = Buffer.from(bytes);
@@ -243,9 +243,9 @@ test('a new file among many is read again until nothing changes: only then is a 
   expect(await hashed()).toEqual([60, false]);
   place.write('dist/o-1.0.zip', emptyZip('bytes of o'));
   settle();
-  const cache = place.read('dist/.packsign/cache');
+  const cache = place.read('dist/.packsign/facts');
   expect(await hashed()).toEqual([1, false]);
-  expect(place.read('dist/.packsign/cache').equals(cache)).toBe(true);
+  expect(place.read('dist/.packsign/facts').equals(cache)).toBe(true);
   expect([await hashed(), await hashed()]).toEqual([
     [1, true],
     [0, true],

@@ -86,7 +86,7 @@ function editInPlace(path: string): void {
 
 const name = fc.constantFrom(...NAMES);
 const published = fc.constantFrom('packages.plist', 'keys.asc', 'packages.plist.asc');
-const kept = fc.constantFrom('.packsign/cache', '.packsign/last-build');
+const kept = fc.constantFrom('.packsign/facts', '.packsign/entries', '.packsign/last-build');
 const content = fc.nat(BYTES.length - 1);
 const place = fc.nat(SETTINGS.length - 1);
 

@@ -298,7 +298,7 @@ test('T12: verify reads every file each time, and trusts no cache', async () => 
   for (const name of ['packages.plist', 'signatures', 'keys.asc']) place.remove(`dist/${name}`);
   place.write('ann.asc', known.ann.armor());
   expect((await place.packsign(['build', 'dist', '--key', 'ann.asc'])).status).toBe(0);
-  const cache = place.has('dist/.packsign/cache') ? place.read('dist/.packsign/cache') : null;
+  const cache = place.has('dist/.packsign/facts') ? place.read('dist/.packsign/facts') : null;
   // The same size and, as far as a program can set them, the same times.
   execFileSync(
     'sh',
@@ -310,7 +310,7 @@ test('T12: verify reads every file each time, and trusts no cache', async () => 
       cwd: place.root,
     },
   );
-  if (cache !== null) place.write('dist/.packsign/cache', cache);
+  if (cache !== null) place.write('dist/.packsign/facts', cache);
   expect(await findingsOf(place)).toMatchObject([{ kind: 'altered', path: PATH }]);
 });
 

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { makeRun } from '../../src/run.js';
-import { openCache } from '../../src/release/digest-cache.js';
+import { openCache } from '../../src/release/facts-cache.js';
 import { scanDirectory } from '../../src/places/scan.js';
 import type { Scan } from '../../src/places/scan.js';
 import { takeInventory } from '../../src/release/inventory.js';

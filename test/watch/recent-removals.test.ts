@@ -4,6 +4,7 @@ import type { Database } from '../../src/model/database.js';
 import { trackRecentRemovals } from '../../src/watch/recent-removals.js';
 import type { RecentRemovals } from '../../src/watch/recent-removals.js';
 import { HASH_A, archive, databaseOf } from '../model/databases.js';
+import { updateOf } from '../../src/model/update.js';
 
 const HOUR_MS = 60 * 60 * 1000;
 const START_MS = Date.UTC(2026, 5, 1);
@@ -21,12 +22,12 @@ function watched(first: string, start: Partial<Database['Packsign']> = {}) {
     publish: (names: string, rule = ask): boolean => {
       const next = listing(names);
       try {
-        removals.refuse(published, next, rule);
+        removals.refuse(updateOf(published, next), rule);
       } catch (error) {
         expect(error).toMatchObject({ code: 'MASS_REMOVAL' });
         return false;
       }
-      removals.published(published, next);
+      removals.published(updateOf(published, next));
       published = next;
       return true;
     },
@@ -85,7 +86,7 @@ test('files younger than an hour do not go one by one either, after a watch star
   const first = databaseOf(young);
   removals.start(first);
   const next = listing('cd');
-  removals.refuse(first, next, ask);
-  removals.published(first, next);
-  expect(() => removals.refuse(next, listing('d'), ask)).toThrow('3 of 4 published files');
+  removals.refuse(updateOf(first, next), ask);
+  removals.published(updateOf(first, next));
+  expect(() => removals.refuse(updateOf(next, listing('d')), ask)).toThrow('3 of 4 published files');
 });

@@ -13,7 +13,7 @@ afterAll(endAll);
 
 /** Makes the cache believe that nobody changed a file since it was hashed, as when a disk loses bits. */
 function hideWrite(place: Place, name: string): void {
-  const path = place.path('dist/.packsign/cache');
+  const path = place.path('dist/.packsign/facts');
   const bytes = readFileSync(path);
   const body = Buffer.from(bytes.subarray(bytes.indexOf(0x0a) + 1));
   const numbers = body.indexOf(0x0a) + 1;
@@ -26,7 +26,7 @@ function hideWrite(place: Place, name: string): void {
   body.writeBigInt64LE(mtimeNs, numbers + row * 40 + 24);
   body.writeBigInt64LE(ctimeNs, numbers + row * 40 + 32);
   const checksum = createHash('sha256').update(body).digest('hex');
-  writeFileSync(path, Buffer.concat([Buffer.from(`packsign-cache 5 ${checksum}\n`), body]));
+  writeFileSync(path, Buffer.concat([Buffer.from(`packsign-facts 1 ${checksum}\n`), body]));
 }
 
 /** Two published files, old enough for the cache. */

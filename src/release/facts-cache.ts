@@ -10,7 +10,7 @@ import type { ScannedFile } from '../places/scan.js';
 import { cutLine, seal, unseal } from '../disk/sealed.js';
 
 /** The cache of one directory, in memory from its first use on. */
-export interface CacheStore {
+export interface FactsCache {
   /**
    * What a file was when it was read, if it is still that very file, untouched since. A hint, never the
    * truth: `verify` asks nobody but the bytes.
@@ -41,9 +41,12 @@ export interface CacheOptions {
   readonly remember: boolean;
 }
 
-const NAME = 'cache';
-/** To be counted up when the search for secrets finds more: each file that the cache knows was looked through. */
-const KIND = 'packsign-cache 5';
+const NAME = 'facts';
+/**
+ * With the version of our readers, to be counted up when they find something else in the same file, or when the search
+ * for secrets finds more: each file that the cache knows was looked through.
+ */
+const KIND = 'packsign-facts 1';
 /** Of a path, digests, and a short description. */
 const LIKELY_ENTRY_BYTES = 300;
 const LIMIT_BYTES = 1024 * 1024 * 1024;
@@ -77,7 +80,7 @@ const EMPTY: Entries = {
   checksum: null,
 };
 
-export function openCache(stateFolder: string, { rehash, remember }: CacheOptions): CacheStore {
+export function openCache(stateFolder: string, { rehash, remember }: CacheOptions): FactsCache {
   let loaded: Entries | null = rehash ? EMPTY : null;
   /** What is to take their place, once somebody asks. */
   let kept: readonly Row[] | null = null;

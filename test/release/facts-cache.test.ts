@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isRacy, openCache } from '../../src/release/digest-cache.js';
-import type { CacheStore } from '../../src/release/digest-cache.js';
+import { isRacy, openCache } from '../../src/release/facts-cache.js';
+import type { FactsCache } from '../../src/release/facts-cache.js';
 import type { ScannedFile } from '../../src/places/scan.js';
 import type { FileFacts } from '../../src/model/entry.js';
 
@@ -53,7 +53,7 @@ function keep(entries: readonly CacheEntry[], { remember = true } = {}): void {
   cache.save();
 }
 
-describe('the digest cache', () => {
+describe('the cache of facts', () => {
   it('gives back what was kept, even in another process', () => {
     const entries = [entry('a-1.zip'), entry('b-1.zip', 'b'), entry('sub/c-1.zip', 'c')];
     keep(entries);
@@ -97,7 +97,7 @@ describe('the digest cache', () => {
 
   it('is discarded as a whole if any bit is damaged', () => {
     keep([entry('a-1.zip')]);
-    const path = join(folder, 'cache');
+    const path = join(folder, 'facts');
     const bytes = readFileSync(path);
     for (let bit = 0; bit < bytes.length * 8; bit += 3) {
       const damaged = Buffer.from(bytes);
@@ -123,7 +123,7 @@ describe('the digest cache', () => {
     keep(many);
     const checksum = open().checksum();
     /** Keeps what it knows, and one more file of that many bytes. */
-    const keepOneMore = (cache: CacheStore, size: number) => {
+    const keepOneMore = (cache: FactsCache, size: number) => {
       const fresh = entry('b-1.zip', 'b');
       const known = many.map(({ file }) => cache.find(file));
       cache.keep(
