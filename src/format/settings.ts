@@ -8,10 +8,13 @@ import { nearestOf } from '../model/nearest.js';
 import { parseDuration } from '../model/settings.js';
 import type { Override, Settings, TrustSetting } from '../model/settings.js';
 import { isPlainWord } from '../model/text.js';
-import { PACKAGE_FIELDS, TRUST_FIELDS } from './database.js';
+import { listOf, mapOf } from './collections.js';
+import { PACKAGE_FIELDS, TRUST_FIELDS } from './database-shape.js';
+import { flag, integer, text } from './elements.js';
 import { fromJson, jsonText } from './json.js';
 import { Misfit } from './misfit.js';
-import { checked, flag, integer, listOf, mapOf, optional, record, text } from './shape.js';
+import { optional, record } from './record.js';
+import { checked } from './shape.js';
 import type { Shape } from './shape.js';
 import { filled, notifyAddress, placeAddress } from './texts.js';
 
@@ -28,21 +31,22 @@ const positive = checked(integer, (value) => (value >= 1 ? null : 'expected a nu
 
 /** A fingerprint as people write it, which a database can hold. */
 const fingerprint: Shape<string> = {
+  ...text(),
   read: (value) => {
     const digits = typeof value === 'string' ? fingerprintOf(value) : null;
     if (digits?.length !== 40) throw new Misfit('expected a full fingerprint of 40 hex digits');
     return digits;
   },
-  write: (value) => value,
 };
 
 /** The address of a database: of its folder, its page or its file, which all become that of its file. */
 const database: Shape<string> = {
+  ...placeAddress,
   read: (value) => databaseAddress(placeAddress.read(value)),
-  write: (value) => value,
 };
 
 const keys: Shape<readonly string[]> = {
+  ...listOf(plain),
   read: (value) => {
     const list = typeof value === 'string' ? [plain.read(value)] : listOf(plain).read(value);
     if (list.some((key) => key.startsWith('exec:'))) {
@@ -51,25 +55,15 @@ const keys: Shape<readonly string[]> = {
     }
     return list;
   },
-  write: (value) => value,
 };
 
-const inspect: Shape<'whole' | 'ends'> = {
-  read: (value) => {
-    if (value !== 'whole' && value !== 'ends') throw new Misfit('expected "whole" or "ends"');
-    return value;
-  },
-  write: (value) => value,
-};
+const inspect = text((value) =>
+  ['whole', 'ends'].includes(value) ? null : 'expected "whole" or "ends"',
+) as Shape<'whole' | 'ends'>;
 
-const absent: Shape<Absent> = {
-  read: (value) => {
-    const found = ABSENT.find((one) => one === value);
-    if (found === undefined) throw new Misfit('expected "ask", "withdraw" or "keep"');
-    return found;
-  },
-  write: (value) => value,
-};
+const absent = text((value) =>
+  ABSENT.some((one) => one === value) ? null : 'expected "ask", "withdraw" or "keep"',
+) as Shape<Absent>;
 
 /** Any other name would get into a database that nobody can read. */
 function complainOfName(name: string): string | null {
@@ -100,6 +94,7 @@ const trustRecord = record<TrustSetting>(
 
 /** Keys in any order, which a database holds sorted and each once. */
 const trust: Shape<TrustSetting> = {
+  ...trustRecord,
   read: (value) => {
     const setting = trustRecord.read(value);
     const Fingerprints = Array.from(new Set(setting.Fingerprints)).sort();
@@ -107,7 +102,6 @@ const trust: Shape<TrustSetting> = {
     if (defect !== null) throw new Misfit(defect);
     return { ...setting, Fingerprints };
   },
-  write: trustRecord.write,
 };
 
 const settingsShape = record<Settings & { readonly $schema?: string }>(

@@ -1,20 +1,13 @@
 import { isBlank } from '../model/text.js';
-import { PLAIN_WEB_ADDRESS, isNotifyAddress, isPlaceAddress, isWebAddress } from '../model/web-address.js';
-import { PLAIN_TEXT } from './plist.js';
-import { text } from './shape.js';
+import { isNotifyAddress, isPlaceAddress, isWebAddress } from '../model/web-address.js';
+import { text } from './elements.js';
 
 // Texts of a database and of the settings (docs/FORMAT.md §2), by one rule in both.
 
-/** More than white space, of which PackMan makes nothing and fails. Plain if it begins with something else. */
-export const filled = text(
-  (value) => (isBlank(value) ? 'expected text' : null),
-  `[!-%'-;=?-~](?:${PLAIN_TEXT})?`,
-);
+/** More than white space, of which PackMan makes nothing and fails. */
+export const filled = text((value) => (isBlank(value) ? 'expected text' : null));
 
-export const webAddress = text(
-  (value) => (isWebAddress(value) ? null : 'expected an http or https address'),
-  PLAIN_WEB_ADDRESS,
-);
+export const webAddress = text((value) => (isWebAddress(value) ? null : 'expected an http or https address'));
 
 /** The address of a database or of a folder. */
 export const placeAddress = text((value) =>

@@ -4,11 +4,14 @@ import { namedAddress } from '../model/address.js';
 import { formatInstant, parseInstant } from '../model/time.js';
 import { isEtag, isTrustName } from '../model/trust.js';
 import type { AcceptedNote, Grounds, TrustEntry } from '../model/trust.js';
-import { fingerprint, sha256 } from './database.js';
+import { listOf } from './collections.js';
+import { fingerprint, sha256 } from './database-shape.js';
+import { date, integer, text } from './elements.js';
 import { fromJson, jsonText, listElements } from './json.js';
 import type { JsonElement } from './json.js';
 import { Misfit } from './misfit.js';
-import { checked, integer, listOf, optional, record, refuseUnknown, required, text } from './shape.js';
+import { optional, record, refuseUnknown, required } from './record.js';
+import { checked } from './shape.js';
 import type { Shape } from './shape.js';
 
 /** An entry that cannot be read. It stays in the file as it is. */
@@ -43,12 +46,12 @@ const etag = text((value) => (isEtag(value) ? null : 'expected an ETag'));
 const filled = text((value) => (value === '' ? 'expected text' : null));
 
 const instant: Shape<Date> = {
+  ...date,
   read: (value) => {
-    const date = typeof value === 'string' ? parseInstant(value) : null;
-    if (date === null) throw new Misfit('expected a date like 2026-11-22T14:05:09Z');
-    return date;
+    const found = typeof value === 'string' ? parseInstant(value) : null;
+    if (found === null) throw new Misfit('expected a date like 2026-11-22T14:05:09Z');
+    return found;
   },
-  write: formatInstant,
 };
 
 const groundsShape: Shape<Grounds> = checked(

@@ -18,13 +18,6 @@ const MAIL_ADDRESS = new RegExp(`^mailto:[A-Za-z0-9.!$%&'*+=^_{|}~-]+@${NAME}(?:
 /** Only `new URL` knows whether IPv6 addresses and internationalized names are sound. */
 const NEEDS_PARSER = /^https?:\/\/(?:\[|[^/?#]*xn--)/i;
 
-/**
- * Source of a pattern for some web addresses, with nothing that a document escapes: most have a name for a host whose
- * last label begins with a letter.
- */
-export const PLAIN_WEB_ADDRESS =
-  "https?:\\/\\/(?:(?![Xx][Nn]--)[A-Za-z0-9_-]+\\.)*(?![Xx][Nn]--)[A-Za-z][A-Za-z0-9_-]*(?:[/?#][!-%'-;=?-[\\]-~]*)?";
-
 /** Whether text is a web address, as of a home page. */
 export function isWebAddress(text: string): boolean {
   return WEB_ADDRESS.test(text) && isParsed(text);

@@ -1,4 +1,5 @@
 import type { FileIdentity } from '../disk/identities.js';
+import type { DatabaseRead } from '../format/database.js';
 import type { Database } from '../model/database.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import {
@@ -72,6 +73,8 @@ export type FileChanges = Readonly<Record<string, Uint8Array | null>>;
 export interface SignedDatabase {
   readonly database: Database;
   readonly content: Content;
+  /** What was read of its bytes, with which the next one can be read faster; null if that was not kept. */
+  readonly reading: DatabaseRead | null;
   /** The whole signature file. */
   readonly signature: Uint8Array;
 }

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
 import { DATABASE_NAME, KEYS_NAME } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { verifyDatabase } from '../verify/verify-database.js';
+import type { Content } from '../pgp/content.js';
+import { verifyAndRead } from '../verify/verify-database.js';
 import type { Verdict } from '../verify/verify-database.js';
 import type { Published, SignedDatabase } from './published.js';
 
@@ -19,9 +20,16 @@ export async function verdictUnder(
   signature: Uint8Array | null = published.signature(),
 ): Promise<Verdict | null> {
   const content = published.content();
-  if (content === null) return null;
+  return content === null ? null : (await decide(content, signature, certificates)).verdict;
+}
+
+async function decide(
+  content: Content,
+  signature: Uint8Array | null,
+  certificates: readonly Certificate[],
+): ReturnType<typeof verifyAndRead> {
   const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
-  return await verifyDatabase(
+  return await verifyAndRead(
     { bytes: content.bytes, content, signature, certificates },
     { pins: { fingerprints, threshold: 'own' }, now: END_OF_TIME, accepted: null, url: null },
   );
@@ -32,9 +40,9 @@ export async function requireVerified(published: Published): Promise<SignedDatab
   const content = published.content();
   if (content === null) return null;
   const signature = published.signature();
-  const verdict = await verdictUnder(published, await published.certificates());
-  if (verdict !== null && verdict.status !== 'refused' && signature !== null) {
-    return { content, signature, database: verdict.database };
+  const { verdict, reading } = await decide(content, signature, await published.certificates());
+  if (verdict.status !== 'refused' && signature !== null) {
+    return { content, signature, reading, database: verdict.database };
   }
   const path = join(published.directory, DATABASE_NAME);
   if (published.bytes(DATABASE_NAME)?.includes('<key>Packsign</key>') !== true) {
@@ -42,7 +50,7 @@ export async function requireVerified(published: Published): Promise<SignedDatab
       hint: 'start anew with packsign build DIRECTORY --first',
     });
   }
-  const why = verdict?.message ?? 'it has no signature';
+  const why = verdict.message ?? 'it has no signature';
   throw new PacksignError('PREVIOUS_INVALID', `${path} does not verify against ${KEYS_NAME}: ${why}`, {
     hint: 'restore it from a backup or the published site; packsign build DIRECTORY --first starts anew and loses its history',
   });

@@ -1,5 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import { readDraft } from '../format/database.js';
+import type { DatabaseRead } from '../format/database.js';
 import { encodeDatabase } from '../format/encode-database.js';
+import { sharingWith } from '../format/shared-entries.js';
 import type { AbsenceRule } from '../model/absence.js';
 import { assemble } from '../model/assemble.js';
 import type { Assembled } from '../model/assemble.js';
@@ -15,6 +18,7 @@ import { withoutOldRecords } from '../model/ledger.js';
 import { compareText } from '../model/package.js';
 import { isRefreshDue, nextIssued } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
+import { updateOf } from '../model/update.js';
 import type { Update } from '../model/update.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
@@ -70,6 +74,8 @@ export interface Unattended {
 export interface Candidate extends Pick<Damage, 'damaged'> {
   readonly database: Database;
   readonly content: Content;
+  /** What the content says; null if it is the published one. */
+  readonly reading: DatabaseRead | null;
   /** The database that it follows; null if it starts a history. */
   readonly predecessor: SignedDatabase | null;
   /** What it goes on from: that database, joined with one that is adopted. */
@@ -127,17 +133,20 @@ export async function makeCandidate(
   const refreshDue =
     published !== null && (renew || isJoinDue(signed, adopted) || isRefreshDue(published.Packsign, run.now));
   const stays = unchanged && !refreshDue;
-  const database = stays ? whole : withoutOldRecords(whole);
-  const content = signed !== null && stays ? signed.content : contentUpon(database, signed);
+  const next =
+    signed !== null && stays
+      ? { database: whole, content: signed.content, reading: null }
+      : written(withoutOldRecords(whole), signed);
+  const { database, content } = next;
+  const update = stays ? { before, next: whole, files: assembled.difference } : updateOf(before, database);
   const warnings = byPath([...assembled.warnings, ...maintainerWarnings(database, settings)]);
   const carried = [...held, ...kept];
   return {
-    ...{ database, content, keys, lastKeys, unchanged, refreshDue, inventory, continued, kept, warnings },
+    ...{ ...next, keys, lastKeys, unchanged, refreshDue, inventory, continued, kept, update, warnings },
     ...{ damaged: assembled.damaged, needsApproval: assembled.needsApproval, unseen: damage.unseen },
     predecessor: signed,
     coverage: coverageOf(rest, (path) => database.Files.has(path)),
-    update: { before, next: database, files: assembled.difference },
-    difference: diffDatabases({ before: published, next: database, files }),
+    difference: diffDatabases(before === published ? update : updateOf(published, database)),
     made: () => ({ database: content.sha256(), under, except: carried, warnings }),
   };
 }
@@ -218,9 +227,15 @@ function mayBeEmpty(published: Database | null, { absent, isTyped }: AbsenceRule
   return (published?.Files.size ?? 0) > 0 || (absent === 'withdraw' && isTyped);
 }
 
-function contentUpon(database: Database, signed: SignedDatabase | null): Content {
-  const upon = signed === null ? null : { database: signed.database, bytes: signed.content.bytes };
-  return contentOf(encodeDatabase(database, upon));
+/** The bytes of a database, and what the strict reader makes of them: that is what policies decide on, and keys sign. */
+function written(
+  database: Database,
+  signed: SignedDatabase | null,
+): Pick<Candidate, 'content' | 'database' | 'reading'> {
+  const content = contentOf(encodeDatabase(database));
+  const share = signed?.reading == null ? null : sharingWith(signed.reading);
+  const reading = readDraft(content.bytes, share);
+  return { content, reading, database: reading.database };
 }
 
 /** A person has to decide about changed bytes, and about a new file whose contents do not fit its name. */

@@ -42,7 +42,8 @@ export function recallEntries(
   made: MadeEntries | null,
   { signed, settings, under }: { signed: SignedDatabase | null; settings: Settings; under: string },
 ): Recall {
-  if (signed === null || made?.under !== under || made.database !== signed.content.sha256()) return () => null;
+  if (signed === null || made?.under !== under || made.database !== signed.content.sha256())
+    return () => null;
   // An address that the maintainer chose does not identify the file of a package.
   if (givesAddresses(settings)) return () => null;
   const warnings = entryWarnings(made.warnings);

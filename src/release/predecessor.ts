@@ -291,7 +291,7 @@ async function requireKnown(
 
 function signedOf({ trusted, bytes, signature, code, message, from }: FetchedDatabase): SignedDatabase {
   if (trusted !== null && bytes !== null && signature !== null) {
-    return { database: trusted, content: contentOf(bytes), signature };
+    return { database: trusted, content: contentOf(bytes), signature, reading: null };
   }
   if (code === 'DATABASE_MISSING') {
     throw new PacksignError('FILE_UNREADABLE', message ?? `there is no database at ${from}`, {

@@ -117,7 +117,7 @@ export async function signAndPublish(
     warnings.push(...followed.warnings);
     return followed.published;
   };
-  const signed = { database, content, signature };
+  const signed = { database, content, signature, reading: candidate.reading };
   const next = isPublished
     ? await replacePublished(published, { signed, keys, checksums }, { now: run.now, follow })
     : published.with(

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
-import { decodeDraft } from '../format/database.js';
+import { readDraft } from '../format/database.js';
 import { lintPublished } from '../keys/lint-published.js';
 import { absenceRule } from '../model/absence.js';
 import type { Absent } from '../model/absence.js';
@@ -103,7 +103,8 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   }
   const bytes = published.bytes(UNSIGNED_NAME);
   if (bytes === null) return await nothingWaits(published, options);
-  const database = decodeDraft(bytes);
+  const reading = readDraft(bytes);
+  const { database } = reading;
   const { signed, previous, lastKeys } = await findSignedPredecessor(published, database, options);
   // A host that signs for another may have no published database; the other host compares before it publishes.
   const isAlone = withoutFiles && published.sha256() === null && options.previous === null;
@@ -121,7 +122,14 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   const { published: next, release } = await signAndPublish(
     published,
-    { database, content: contentOf(bytes), damaged, predecessor: signed, continued, update, lastKeys },
+    {
+      ...{ database, reading, content: contentOf(bytes) },
+      damaged,
+      predecessor: signed,
+      continued,
+      update,
+      lastKeys,
+    },
     { ...options, searchable, absence, collected, elsewhere: withoutFiles },
   );
   const difference = diffDatabases(adopted === null ? update : updateOf(signed?.database ?? null, database));

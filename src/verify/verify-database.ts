@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import { decodeDatabase } from '../format/database.js';
+import { readDatabase } from '../format/database.js';
+import type { DatabaseRead } from '../format/database.js';
 import { databaseAddress, namedAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
@@ -97,6 +98,15 @@ export function sha256Of(bytes: Uint8Array): string {
  * enough pinned keys have signed (threats T1, T5, T6, T21 to T23). Never throws for bad input.
  */
 export async function verifyDatabase(evidence: Evidence, options: VerificationOptions): Promise<Verdict> {
+  const { verdict } = await verifyAndRead(evidence, options);
+  return verdict;
+}
+
+/** The same, for a writer that goes on from the database: with what was read of its bytes, null if they are refused. */
+export async function verifyAndRead(
+  evidence: Evidence,
+  options: VerificationOptions,
+): Promise<{ readonly verdict: Verdict; readonly reading: DatabaseRead | null }> {
   // Verify the same bytes that are decoded (threat T1): ignore a content of other bytes.
   const { bytes } = evidence;
   const content = evidence.content?.bytes === bytes ? evidence.content : contentOf(bytes);
@@ -110,7 +120,8 @@ export async function verifyDatabase(evidence: Evidence, options: VerificationOp
     const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
     requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
     // Step 6.
-    const database = decodeDatabase(bytes);
+    const reading = readDatabase(bytes);
+    const { database } = reading;
     // Check this before the dates of signatures: none is both after a future date and before now.
     requireTime(database, options.now);
     const earliest = new Date(database.Packsign.Issued.getTime() - SLACK_MS);
@@ -125,7 +136,7 @@ export async function verifyDatabase(evidence: Evidence, options: VerificationOp
     requireContinued(continuation, options.accepted);
     // Step 10.
     const stale = staleness(database, { reports, now: options.now });
-    return {
+    const verdict: Verdict = {
       status: stale === null ? 'authentic' : 'stale',
       code: stale === null ? null : 'DATABASE_STALE',
       message: stale,
@@ -134,9 +145,10 @@ export async function verifyDatabase(evidence: Evidence, options: VerificationOp
       signatures,
       changes: continuation.changes,
     };
+    return { verdict, reading };
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
-    return refused(error, { sha256, signatures });
+    return { verdict: refused(error, { sha256, signatures }), reading: null };
   }
 }
 

@@ -3,14 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { decodeDatabase } from '../../src/format/database.js';
 import { changeWithoutReason, compareRecords, defectOfHistory } from '../../src/model/history-rules.js';
 import { encodeDatabase } from '../../src/format/encode-database.js';
-import { decodePlist } from '../../src/format/decode-plist.js';
-import { encodePlist } from '../../src/format/encode-plist.js';
-import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import { findConflict, isSafePath } from '../../src/model/file-entry.js';
 import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';
 import type { Package } from '../../src/model/package.js';
 import { comparePackages } from '../../src/model/package.js';
+import { decodePlist, encodePlist } from '../plist.js';
+import type { PlistDict, PlistValue } from '../plist.js';
 
 const FINGERPRINTS = ['A', 'B'].map((digit) => digit.repeat(40));
 const HASH = 'a'.repeat(64);

@@ -2,14 +2,13 @@ import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import type { AnySecretKeyPacket, PrivateKey } from 'openpgp';
 import { encodeDatabase } from '../../src/format/encode-database.js';
-import { decodePlist } from '../../src/format/decode-plist.js';
-import { encodePlist } from '../../src/format/encode-plist.js';
-import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import type { Database } from '../../src/model/database.js';
 import { encodeArmor } from '../../src/pgp/armor.js';
 import { joinSignatures } from '../../src/pgp/signatures.js';
 import { newPlace, sdist } from '../packsign.js';
 import type { Answer, Place } from '../packsign.js';
+import { decodePlist, encodePlist } from '../plist.js';
+import type { PlistDict, PlistValue } from '../plist.js';
 import { fingerprint, forgeKey, forgeSignature, publicBytes, subkeyOf } from '../pgp/forge.js';
 
 /** Directories as an attacker, or a careless tool, would leave them: signed properly or not, by whomever. */

@@ -3,10 +3,9 @@ import fc from 'fast-check';
 import { build, parse } from 'plist';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
-import { decodePlist } from '../../src/format/decode-plist.js';
-import { encodePlist } from '../../src/format/encode-plist.js';
-import type { PlistDict, PlistValue } from '../../src/format/plist.js';
 import { cleanText } from '../../src/model/text.js';
+import { decodePlist, encodePlist } from '../plist.js';
+import type { PlistDict, PlistValue } from '../plist.js';
 
 /** What the `plist` package takes and gives. */
 type Plain = string | number | boolean | Date | Plain[] | { [key: string]: Plain };
@@ -78,7 +77,7 @@ function dictWith(name: fc.Arbitrary<string>, value: fc.Arbitrary<PlistValue>): 
     .map((members) => new Map(members));
 }
 
-/** Any value over keys of one kind, with lists of entries that are alike: what the reader's guesses live on. */
+/** Any value over keys of one kind, with lists of entries that are alike. */
 function documents(name: fc.Arbitrary<string>): fc.Arbitrary<PlistDict> {
   const { value } = fc.letrec<{ value: PlistValue }>((tie) => ({
     value: fc.oneof(
