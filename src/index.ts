@@ -36,7 +36,7 @@ export { loadSettings } from './release/settings.js';
 export { sign } from './release/sign.js';
 export type { SignOptions, SignResult } from './release/sign.js';
 export { verify } from './consume/verify.js';
-export type { VerifyCode, VerifyOptions, VerifyResult } from './consume/verify.js';
+export type { VerifyOptions, VerifyResult } from './consume/verify.js';
 export { verifyFiles } from './consume/verify-files.js';
 export type { VerifyFilesOptions, VerifyFilesResult } from './consume/verify-files.js';
 export type { VerifiedFile } from './consume/decide-on-files.js';

@@ -46,14 +46,9 @@ function readAuthorities(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new PacksignError(
-      'FILE_UNREADABLE',
-      `cannot read the TLS authorities in ${file}: ${reasonOf(error)}`,
-      {
-        hint: 'SSL_CERT_FILE and NODE_EXTRA_CA_CERTS name files of certificates in PEM',
-        cause: error,
-      },
-    );
+    const message = `cannot read the TLS authorities in ${file}: ${reasonOf(error)}`;
+    const hint = 'SSL_CERT_FILE and NODE_EXTRA_CA_CERTS name files of certificates in PEM';
+    throw new PacksignError('FILE_UNREADABLE', message, { hint, cause: error });
   }
 }
 

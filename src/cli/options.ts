@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Argv, Options } from 'yargs';
 import { ABSENT, PacksignError, STATE_FOLDER, loadSettings, parseDuration, parseInstant } from '../index.js';
-import type { Absent, LeastPredecessor, Settings } from '../index.js';
+import type { Absent, InMemoryOptions, LeastPredecessor, Settings } from '../index.js';
 import type { Outside } from './streams.js';
 
 /** Options of every command. */
@@ -13,57 +13,50 @@ export const COMMON_OPTIONS: Readonly<Record<string, Options>> = {
 };
 
 /** The options that replace a setting, and its key in packsign.json. */
-const SETTING_OPTIONS = {
-  maintainer: { key: 'Maintainer', option: single('name and address of the person responsible') },
-  description: { key: 'Description', option: single('what the database is') },
-  'base-url': { key: 'Base-URL', option: single('where the files can be fetched') },
-  'database-url': { key: 'Database', option: single('where the database itself is published') },
-  notify: { key: 'Notify', option: single('mailto: or https: address offered when a check fails') },
-  mirrors: { key: 'Mirrors', option: repeated('other addresses of the same files') },
-  validity: { key: 'Validity', option: single('how long a database stays fresh: "180 days", "none"') },
-  signers: { key: 'Signers', option: repeated('primary fingerprint of somebody who signs') },
-  threshold: { key: 'Threshold', option: single('how many of them must sign') },
-  'pack-man': { key: 'PackMan', option: { type: 'boolean', describe: 'write MD5 sums for PackMan clients' } },
-  checksums: {
-    key: 'Checksums',
-    option: { type: 'boolean', describe: 'write SHA256SUMS and SHA256SUMS.asc, for people without packsign' },
-  },
-  settle: { key: 'Settle', option: single('how long a file must stay unchanged before watch lists it') },
-  absent: {
-    key: 'Absent',
-    option: single('listed files that are not here: ask before most of them go, withdraw, or keep'),
-  },
-  inspect: {
-    key: 'Inspect',
-    option: single('how far new files are looked through for damage: whole, ends'),
-  },
-  include: { key: 'Include', option: repeated('glob of files to list, whatever their names are') },
-  mutable: {
-    key: 'Mutable',
-    option: repeated('glob of files that get other bytes by design, as latest.yml does'),
-  },
-  exclude: { key: 'Exclude', option: repeated('glob of files to leave out') },
-} as const satisfies Readonly<Record<string, { key: keyof Settings; option: Options }>>;
+const SETTING_OPTIONS: Readonly<Record<string, readonly [key: keyof Settings, option: Options]>> = {
+  maintainer: ['Maintainer', single('name and address of the person responsible')],
+  description: ['Description', single('what the database is')],
+  'base-url': ['Base-URL', single('where the files can be fetched')],
+  'database-url': ['Database', single('where the database itself is published')],
+  notify: ['Notify', single('mailto: or https: address offered when a check fails')],
+  mirrors: ['Mirrors', repeated('other addresses of the same files')],
+  validity: ['Validity', single('how long a database stays fresh: "180 days", "none"')],
+  signers: ['Signers', repeated('primary fingerprint of somebody who signs')],
+  threshold: ['Threshold', single('how many of them must sign')],
+  'pack-man': ['PackMan', maybe('write MD5 sums for PackMan clients')],
+  checksums: ['Checksums', maybe('write SHA256SUMS and SHA256SUMS.asc, for people without packsign')],
+  settle: ['Settle', single('how long a file must stay unchanged before watch lists it')],
+  absent: ['Absent', single('listed files that are not here: ask before most of them go, withdraw, or keep')],
+  inspect: ['Inspect', single('how far new files are looked through for damage: whole, ends')],
+  include: ['Include', repeated('glob of files to list, whatever their names are')],
+  mutable: ['Mutable', repeated('glob of files that get other bytes by design, as latest.yml does')],
+  exclude: ['Exclude', repeated('glob of files to leave out')],
+};
 
 /** Options that several commands share. */
 export const ALLOW_DAMAGED_OPTION = repeated('file to publish although it is damaged');
+export const REHASH_OPTION = flag('read every file, whatever the cache says');
 export const STATE_OPTION = single('folder of working state (default: DIRECTORY/.packsign)');
 export const PASSPHRASE_OPTION = single('file with the passphrase, - for standard input');
 export const SIGNATURE_OPTION = single('the signature file, if it is not beside the database');
-const PREVIOUS_OPTION = single('file or address of the published packages.plist, if it is not here');
+
 /** `--previous`, and what it must be at least. */
 export function withPrevious(yargs: Argv): Argv {
   return yargs
-    .option('previous', PREVIOUS_OPTION)
+    .option('previous', single('file or address of the published packages.plist, if it is not here'))
     .option('adopt', single('file or address of a second database to join with the one before'))
     .option('allow-stale', flag('build upon a database of --previous that has expired'))
     .option('not-before', single('date or SHA-256 of the oldest database that --previous may be'));
 }
-export const REHASH_OPTION = flag('read every file, whatever the cache says');
 
 /** An option that is on or off. */
 export function flag(describe: string, isOn = false): Options {
   return { type: 'boolean', default: isOn, describe };
+}
+
+/** An option that is on, off, or neither. */
+export function maybe(describe: string): Options {
+  return { type: 'boolean', describe };
 }
 
 /** An option with one value. Given twice, it is an error and no array. */
@@ -87,9 +80,9 @@ export function withDirectory(yargs: Argv): Argv {
 }
 
 export function withSettings(yargs: Argv): Argv {
-  const options = Object.entries(SETTING_OPTIONS).map(([name, { option }]) => [name, option]);
+  const options = Object.entries(SETTING_OPTIONS).map(([name, [, option]]) => [name, option] as const);
   return yargs
-    .options(Object.fromEntries(options) as Readonly<Record<string, Options>>)
+    .options(Object.fromEntries(options))
     .group(Object.keys(SETTING_OPTIONS), 'Settings, as in packsign.json:')
     .option('state', STATE_OPTION);
 }
@@ -126,8 +119,20 @@ export function absentOf(values: Values): Absent | null {
   return ABSENT.find((one) => one === values['absent']) ?? null;
 }
 
+/** The database to build upon, and what is absent from it, as `withPrevious` and `withSettings` let users say it. */
+export function predecessorOf(
+  values: Values,
+): LeastPredecessor & Pick<InMemoryOptions, 'previous' | 'adopt' | 'absent'> {
+  return {
+    previous: textOf(values, 'previous'),
+    adopt: textOf(values, 'adopt'),
+    absent: absentOf(values),
+    ...leastOf(values),
+  };
+}
+
 /** What `--previous` must be at least. Throws USAGE. */
-export function leastOf(values: Values): LeastPredecessor {
+function leastOf(values: Values): LeastPredecessor {
   const text = textOf(values, 'not-before');
   const allowStale = isSet(values, 'allow-stale');
   if (text === null) return { allowStale, notBefore: null };
@@ -138,16 +143,15 @@ export function leastOf(values: Values): LeastPredecessor {
   if (/^[0-9a-f]{64}$/.test(sha256)) return { allowStale, notBefore: sha256 };
   const notBefore = parseInstant(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
   if (notBefore !== null) return { allowStale, notBefore };
-  throw new PacksignError(
-    'USAGE',
-    `--not-before must be a date like 2026-11-22T14:05:09Z, or the SHA-256 of a packages.plist, not "${text}"`,
-  );
+  const wanted = 'a date like 2026-11-22T14:05:09Z, or the SHA-256 of a packages.plist';
+  throw new PacksignError('USAGE', `--not-before must be ${wanted}, not "${text}"`);
 }
 
 /** A whole number of at least 1; null without the option. Throws USAGE. */
 export function numberOf(values: Values, name: string): number | null {
   const value = textOf(values, name);
-  if (value === null || /^[1-9]\d{0,8}$/.test(value)) return value === null ? null : Number(value);
+  if (value === null) return null;
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
   throw new PacksignError('USAGE', `--${name} must be a whole number, 1 or more, not "${value}"`);
 }
 
@@ -203,7 +207,7 @@ export interface Place {
 export function placeOf(values: Values, { isAwaited = false }: { readonly isAwaited?: boolean } = {}): Place {
   const directory = textOf(values, 'directory') ?? '.';
   const given: Record<string, unknown> = {};
-  for (const [name, { key }] of Object.entries(SETTING_OPTIONS)) {
+  for (const [name, [key]] of Object.entries(SETTING_OPTIONS)) {
     const value = name === 'threshold' ? (numberOf(values, name) ?? undefined) : values[name];
     if (value !== undefined) given[key] = value;
   }

@@ -2,7 +2,7 @@ import { formatInstant } from '../index.js';
 import type { AskedDatabase, DatabaseAnswer, VerifiedFile, VerifyFilesResult } from '../index.js';
 import type { Report } from './command.js';
 import { LIST_LIMIT, freshness, limited } from './report.js';
-import { PADLOCKS } from './report-verify.js';
+import { PADLOCKS, tellLines, whoseLines } from './report-verify.js';
 import { count, harmless, shown } from './terminal.js';
 
 // What `verify FILE…` tells people who downloaded files. Words: lower case, no full stop, no jokes.
@@ -40,24 +40,16 @@ function fileJson(file: VerifiedFile): readonly object[] {
   const shownOnes = isAmbiguous ? answers : answers.slice(0, 1);
   if (shownOnes.length > 0) return shownOnes.map((answer) => ({ path, ...answerJson(answer) }));
   const [only] = asked.length === 1 ? asked : [];
+  const { database = null, status = null } = only ?? {};
   const nothing = { name: null, version: null, listedAs: null, since: null };
-  return [
-    {
-      ...{ path, answer: 'unknown', database: only?.database ?? null },
-      ...nothing,
-      status: only?.status ?? null,
-    },
-  ];
+  return [{ path, answer: 'unknown', database, ...nothing, status }];
 }
 
 function answerJson({ database: { database, status }, lookup }: DatabaseAnswer): object {
   const entry = 'entry' in lookup ? lookup.entry : null;
-  return {
-    ...{ answer: lookup.kind, database },
-    ...{ name: entry?.Name ?? null, version: entry?.Version ?? null },
-    listedAs: 'path' in lookup ? lookup.path : null,
-    ...{ since: entry?.Since ?? null, status },
-  };
+  const { Name: name = null, Version: version = null, Since: since = null } = entry ?? {};
+  const listedAs = 'path' in lookup ? lookup.path : null;
+  return { answer: lookup.kind, database, name, version, listedAs, since, status };
 }
 
 function headline({ status, code, message, files }: VerifyFilesResult): string {
@@ -134,15 +126,7 @@ function adviceLines({ status, code, files, suspects }: VerifyFilesResult): stri
       name === null && !/^[a-z]+:\/\//.test(database)
         ? `packsign verify ${shown(files[0]?.path ?? '')} --database ${shown(database)}`
         : `packsign trust add ${shown(database)}`;
-    return [
-      '  to know whose it is, get the fingerprint from a place you trust and type',
-      `  ${command} --fingerprint FINGERPRINT`,
-    ];
+    return whoseLines(command);
   }
-  return [
-    ...(code === 'FILE_ALTERED' ? ['  do not use it'] : []),
-    ...(notify == null
-      ? []
-      : [`  tell the maintainer: ${harmless(notify)} (--report FILE writes what to send)`]),
-  ];
+  return [...(code === 'FILE_ALTERED' ? ['  do not use it'] : []), ...tellLines(notify ?? null)];
 }

@@ -6,10 +6,10 @@ import type { Typed } from './hint.js';
 import { REVOCATION_HELD } from './report-keys.js';
 import {
   coverageJson,
-  coverageLines,
   differenceLines,
   freshness,
   keptWords,
+  remarkLines,
   uncoveredWords,
   warningLines,
 } from './report.js';
@@ -93,13 +93,8 @@ export function reportStatus(
   // The message names damaged files already.
   const unsaid = warnings.filter(({ code }) => code !== 'DAMAGED' || !attention.includes(code));
   const command = usual ?? (isRevoking ? 'build' : null);
-  const next = hintFor(
-    result.hint ?? (command === null ? null : `packsign ${command} DIRECTORY --key FILE`),
-    {
-      ...typed,
-      directory,
-    },
-  );
+  const hint = result.hint ?? (command === null ? null : `packsign ${command} DIRECTORY --key FILE`);
+  const next = hintFor(hint, { ...typed, directory });
   return {
     json: {
       ...{ ok: result.ok, state, issued, expires },
@@ -113,10 +108,7 @@ export function reportStatus(
     lines: [
       `${harmless(directory)}: ${words}${keptWords(result.kept)}`,
       ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${freshness(expires)}`]),
-      ...signers.map(
-        (signer) =>
-          `  key ${groupFingerprint(signer.fingerprint)}  ${harmless(signer.userId ?? '')}${keyLife(signer)}`,
-      ),
+      ...signers.map(signerLine),
       ...(waiting === null ? [] : waitingLines(waiting, signers)),
       ...(difference === null ? [] : differenceLines(difference)),
       ...(message === null ? [] : message.split('\n').map((line) => `  ${harmless(line)}`)),
@@ -124,13 +116,14 @@ export function reportStatus(
       ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
       ...(next === null ? [] : [`next: ${harmless(next)}`]),
     ],
-    notices: [...warningLines(unsaid, { verbose }), ...coverageLines(result.coverage, { verbose })],
+    notices: remarkLines({ warnings: unsaid, coverage: result.coverage }, { verbose }),
     exitStatus: result.ok ? 0 : 1,
   };
 }
 
-function keyLife({ expires }: SignerStatus): string {
-  return expires === null ? '' : `, expires ${formatInstant(expires)}`;
+function signerLine({ fingerprint, userId, expires }: SignerStatus): string {
+  const life = expires === null ? '' : `, expires ${formatInstant(expires)}`;
+  return `  key ${groupFingerprint(fingerprint)}  ${harmless(userId ?? '')}${life}`;
 }
 
 function waitingLines(

@@ -1,5 +1,6 @@
 import { fileError, formatBytes, formatInstant } from '../index.js';
 import type {
+  AskFailure,
   BrokenChain,
   TrustAccepted,
   GetResult,
@@ -124,11 +125,10 @@ function seenWords({ added, issued }: Trusted): string {
 
 export function reportRemoved(entry: Removed): Report {
   const { name, url } = entry;
+  const where = name === null ? '' : ` (${harmless(url ?? 'its address cannot be read')})`;
   return {
     json: isWhole(entry) ? trustedJson(entry) : { name, url },
-    lines: [
-      `you no longer trust ${harmless(name ?? url ?? '')}${name === null ? '' : ` (${harmless(url ?? 'its address cannot be read')})`}`,
-    ],
+    lines: [`you no longer trust ${harmless(name ?? url ?? '')}${where}`],
     exitStatus: 0,
   };
 }
@@ -147,18 +147,11 @@ export function reportBundle(bytes: Uint8Array, damaged: readonly PacksignError[
   };
 }
 
-/** A database that packsign could not fetch, or an entry that it could not read. */
-export interface RefreshFailure {
-  /** Null where the message names it. */
-  readonly target: string | null;
-  readonly error: PacksignError;
-}
-
-function failureJson({ target, error: { code, message } }: RefreshFailure): object {
+function failureJson({ target, error: { code, message } }: AskFailure): object {
   return { name: target, code, message };
 }
 
-function failureLines({ target, error: { code, message, hint } }: RefreshFailure): string[] {
+function failureLines({ target, error: { code, message, hint } }: AskFailure): string[] {
   const about = target === null ? '' : `${harmless(target)}: `;
   return [
     `packsign: error: ${about}${harmless(message)} (${code})`,
@@ -166,7 +159,7 @@ function failureLines({ target, error: { code, message, hint } }: RefreshFailure
   ];
 }
 
-export function reportRefreshed(all: readonly Refreshed[], failures: readonly RefreshFailure[]): Report {
+export function reportRefreshed(all: readonly Refreshed[], failures: readonly AskFailure[]): Report {
   return {
     json: {
       databases: all.map((one) => {
@@ -287,10 +280,7 @@ export function reportGot(result: GetResult): Report {
 export function reportAudit(result: AuditResult): Report {
   const { database, ok, code, fingerprints, pageShowsKeys, sites } = result;
   return {
-    json: {
-      ...{ database, ok, code, fingerprints, pageShowsKeys },
-      sites,
-    },
+    json: { database, ok, code, fingerprints, pageShowsKeys, sites },
     lines: [
       ok
         ? 'a stranger gets the same files everywhere, and all of them are good'

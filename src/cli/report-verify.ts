@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { formatInstant } from '../index.js';
-import type { CheckedSignature, VerifyResult } from '../index.js';
+import type { CheckedSignature, ListResult, VerifyResult } from '../index.js';
 import type { Report } from './command.js';
 import { LIST_LIMIT, coverageJson, freshness, limited, uncoveredWords, warningLines } from './report.js';
 import { count, groupFingerprint, harmless, shown } from './terminal.js';
@@ -28,13 +28,8 @@ export function reportVerify(result: VerifyResult): Report {
   };
 }
 
-type Verdict = Pick<
-  VerifyResult,
-  'ok' | 'status' | 'code' | 'message' | 'notify' | 'database' | 'sha256' | 'trusted'
->;
-
-export function verdictJson({ pinnedBy, ...verdict }: Verdict & Pick<VerifyResult, 'pinnedBy'>): object {
-  const { ok, status, code, message, notify, database, sha256, trusted } = verdict;
+export function verdictJson(result: VerifyResult | ListResult): object {
+  const { ok, status, code, message, notify, database, sha256, trusted, pinnedBy } = result;
   const { Issued: issued = null, Expires: expires = null } = trusted?.Packsign ?? {};
   return { ok, status, code, message, notify, database, sha256, issued, expires, pinnedBy };
 }
@@ -93,18 +88,23 @@ function adviceLines({ status, code, pinnedBy, database, notify }: VerifyResult)
   if (status === 'unauthenticated') {
     const target = pinnedBy === 'directory' ? dirname(database) : database;
     const command = /^[a-z]+:\/\//.test(database) ? 'trust add' : 'verify';
-    return [
-      '  to know whose it is, get the fingerprint from a place you trust and type',
-      `  packsign ${command} ${shown(target)} --fingerprint FINGERPRINT`,
-    ];
+    return whoseLines(`packsign ${command} ${shown(target)}`);
   }
   const isRefused = status === 'refused';
   const isHarmful =
     isRefused && !['DATABASE_MISSING', 'FILE_MISSING', 'UNCOVERED', 'WARNINGS'].includes(code ?? '');
+  return [...(isHarmful ? ['  do not use it'] : []), ...(isRefused ? tellLines(notify) : [])];
+}
+
+/** How to find out whose a database is that nobody vouches for. */
+export function whoseLines(command: string): string[] {
   return [
-    ...(isHarmful ? ['  do not use it'] : []),
-    ...(isRefused && notify !== null
-      ? [`  tell the maintainer: ${harmless(notify)} (--report FILE writes what to send)`]
-      : []),
+    '  to know whose it is, get the fingerprint from a place you trust and type',
+    `  ${command} --fingerprint FINGERPRINT`,
   ];
+}
+
+export function tellLines(notify: string | null): string[] {
+  if (notify === null) return [];
+  return [`  tell the maintainer: ${harmless(notify)} (--report FILE writes what to send)`];
 }

@@ -47,11 +47,7 @@ export function reportBuild(
       ...differenceLines(difference),
       ...(released === null ? buildOutcome(result, { directory, check, typed }) : releaseLines(released)),
     ],
-    notices: [
-      ...mendedLines(mended),
-      ...warningLines(warnings, { verbose }),
-      ...coverageLines(coverage, { verbose }),
-    ],
+    notices: [...mendedLines(mended), ...remarkLines({ warnings, coverage }, { verbose })],
     exitStatus: ok ? 0 : 1,
   };
 }
@@ -108,11 +104,7 @@ export function reportSign(
       ...(difference === null ? [] : differenceLines(difference)),
       ...(released === null ? [nothing] : releaseLines(released)),
     ],
-    notices: [
-      ...mendedLines(mended),
-      ...warningLines(warnings, { verbose }),
-      ...coverageLines(coverage, { verbose }),
-    ],
+    notices: [...mendedLines(mended), ...remarkLines({ warnings, coverage }, { verbose })],
     exitStatus: 0,
   };
 }
@@ -163,7 +155,7 @@ export function reportDiff(
       ...coverageJson(coverage),
     },
     lines: lines.length === 0 ? ['no difference to what is published'] : [where, ...lines],
-    notices: [...warningLines(warnings, { verbose }), ...coverageLines(coverage, { verbose })],
+    notices: remarkLines({ warnings, coverage }, { verbose }),
     exitStatus: 0,
   };
 }
@@ -223,13 +215,20 @@ export function uncoveredWords(paths: readonly string[], limit = NAMED_LIMIT): r
   return [`${count(paths.length, 'file')} here ${are} not covered: ${namedPaths(paths, limit)}`];
 }
 
+/** Lines for stderr beside any report: the warnings, and what no signature covers. */
+export function remarkLines(
+  { warnings, coverage }: { warnings: readonly Warning[]; coverage: Coverage | null },
+  { verbose }: { verbose: boolean },
+): string[] {
+  return [...warningLines(warnings, { verbose }), ...coverageLines(coverage, { verbose })];
+}
+
 /** One line for stderr about what no signature covers. */
-export function coverageLines(coverage: Coverage | null, { verbose = false } = {}): string[] {
+function coverageLines(coverage: Coverage | null, { verbose }: { verbose: boolean }): string[] {
   const uncovered = coverage?.uncovered ?? [];
   const paths = uncovered.map(({ path, reason }) => (verbose ? `${path} (${reason})` : path));
-  return uncoveredWords(paths, verbose ? Infinity : NAMED_LIMIT).map(
-    (words) => `packsign: ${words}; ${coverageAdvice(uncovered)}`,
-  );
+  const words = uncoveredWords(paths, verbose ? Infinity : NAMED_LIMIT);
+  return words.map((text) => `packsign: ${text}; ${coverageAdvice(uncovered)}`);
 }
 
 export function coverageJson(coverage: Coverage | null): object {
@@ -282,7 +281,7 @@ export function reportPage(
     lines: written
       ? [`wrote ${harmless(page)}; look at it with packsign serve ${shown(dirname(page))}`]
       : [`${harmless(page)} is up to date`],
-    notices: coverageLines(coverage, { verbose }),
+    notices: remarkLines({ warnings: [], coverage }, { verbose }),
     exitStatus: 0,
   };
 }
@@ -293,16 +292,15 @@ export function reportServing(url: string, { directory }: { directory: string })
 
 export function reportExport(exported: ExportedDatabase, format: 'sha256sums' | 'json'): Report {
   const { database, sha256, issued, expires, files } = exported;
-  const listed = files.map(({ path, Name, Version, Flavor, Size, SHA256, Since, Yanked = null }) => ({
-    path,
-    name: Name ?? null,
-    version: Version ?? null,
-    flavor: Flavor ?? null,
-    size: Size,
-    sha256: SHA256,
-    since: Since,
-    yanked: Yanked,
-  }));
+  const listed = files.map(({ path, Size: size, SHA256: hash, Since: since, ...entry }) => {
+    const {
+      Name: name = null,
+      Version: version = null,
+      Flavor: flavor = null,
+      Yanked: yanked = null,
+    } = entry;
+    return { path, name, version, flavor, size, sha256: hash, since, yanked };
+  });
   const json = { database, sha256, issued, expires, files: listed };
   // Two spaces: read as bytes, the form that sha256sum -c takes. Paths of a database need no escapes there.
   const sums = files.map(({ path, SHA256 }) => `${SHA256}  ${path}`);

@@ -5,7 +5,7 @@ import { databaseAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import { PAGE_NAME } from '../model/layout.js';
 import { addressPlace } from '../places/address.js';
-import { openNetwork } from '../net/transport.js';
+import { withNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Place } from '../places/place.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -16,6 +16,7 @@ import type { Comparison } from './compare.js';
 import { readOfferedKeys } from './current-keys.js';
 import { fetchSource } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
+import { orError } from './or-error.js';
 import { withFindings } from './outcome.js';
 import { pinsOf } from './pins.js';
 import { sourceUnder } from './sources.js';
@@ -66,8 +67,7 @@ const CACHE_HEADERS = /^(?:age|cache-control|content-type|date|etag|expires|last
  */
 export async function audit(address: string, options: AuditOptions): Promise<AuditResult> {
   const url = databaseAddress(address);
-  const network = openNetwork(options.run.network);
-  try {
+  return await withNetwork(options.run.network, async (network) => {
     const place = addressPlace(network, url);
     const offered = await readOfferedKeys(place);
     const page = await readPage(place);
@@ -86,9 +86,7 @@ export async function audit(address: string, options: AuditOptions): Promise<Aud
     const code = pageShowsKeys === false ? 'FINGERPRINT_MISSING' : fault;
     const { fingerprints } = pinsOf(certificates);
     return { database: url, ok: code === null, code, fingerprints, pageShowsKeys, sites };
-  } finally {
-    network.close();
-  }
+  });
 }
 
 function faultOf({ code, lagSeconds, opinions }: SiteReport): ErrorCode | null {
@@ -121,13 +119,10 @@ interface Looked {
 }
 
 async function lookAt(network: Network, from: string, look: Look): Promise<Looked> {
-  try {
-    return await lookClosely(network, databaseAddress(from), look);
-  } catch (error) {
-    if (!(error instanceof PacksignError)) throw error;
-    const { code, message } = error;
-    return { fetched: null, report: { ...NOTHING, url: from, status: 'unreachable', code, message } };
-  }
+  const looked = await orError(() => lookClosely(network, databaseAddress(from), look));
+  if (!(looked instanceof PacksignError)) return looked;
+  const { code, message } = looked;
+  return { fetched: null, report: { ...NOTHING, url: from, status: 'unreachable', code, message } };
 }
 
 const NOTHING = {

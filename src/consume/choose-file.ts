@@ -1,10 +1,10 @@
 import { PacksignError } from '../errors.js';
-import { isNamed } from '../model/file-entry.js';
+import { fileNameOf, isNamed } from '../model/file-entry.js';
 import type { FileEntry, NamedEntry } from '../model/file-entry.js';
 import { plainName } from '../model/file-name.js';
 import { shellWord } from '../model/shell.js';
 import { compareNatural, isComparable, plainVersion } from '../model/version.js';
-import { filesFor, machineFor, machineName } from './choose-platform.js';
+import { filesFor, machineFor, machineName, ofEachKind } from './choose-platform.js';
 import type { WantedFile } from './stream-file.js';
 import { versionRules } from './version-rules.js';
 
@@ -42,21 +42,19 @@ export async function findFile(
   if (exact !== undefined) return { file: { path: wanted, entry: exact }, notices: [] };
   const [, name = wanted, version] = /^(.+?)==(.+)$/.exec(wanted) ?? [];
   const all = Array.from(files).flatMap(([path, entry]) => (isNamed(entry) ? [{ path, entry }] : []));
+  const isMutable = ({ entry }: NamedFile) => entry.Mutable === true;
   const named = ofName(
-    all.filter(({ entry }) => entry.Mutable !== true),
+    all.filter((file) => !isMutable(file)),
     name,
   );
   const live = named.filter(({ entry }) => entry.Yanked === undefined);
   const left = version === undefined ? live.filter(({ entry }) => !isComparable(entry.Version)) : [];
   const candidates = version === undefined ? await newest(live, options) : ofVersion(named, version);
   if (candidates.length === 0) {
-    const mutable = ofName(
-      all.filter(({ entry }) => entry.Mutable === true),
-      name,
-    );
+    const mutable = ofName(all.filter(isMutable), name);
     const meant = version === undefined ? mutable : ofVersion(mutable, version);
     throw meant.length > 0 && (named.length === 0 || version !== undefined)
-      ? isMutable(wanted, meant, options)
+      ? onlyMutable(wanted, meant, options)
       : notFound(wanted, { named, place: options.place });
   }
   const machine = machineFor(options.platform);
@@ -110,7 +108,7 @@ function platformMissing(
 }
 
 /** The error for a name or version that only files have that get other bytes under their paths. */
-function isMutable(wanted: string, files: readonly NamedFile[], options: FindOptions): PacksignError {
+function onlyMutable(wanted: string, files: readonly NamedFile[], options: FindOptions): PacksignError {
   const lines = [`${wanted} is only in files that change under their names (mutable):`, ...linesOf(files)];
   const hint = `name one by its path: ${commandFor(files[0]?.path ?? '', options)}`;
   return new PacksignError('PACKAGE_NOT_FOUND', lines.join('\n'), { hint });
@@ -157,14 +155,8 @@ async function newest(live: readonly NamedFile[], { allowPre }: FindOptions): Pr
   const { compare, isFinal } = await versionRules(comparable.map(releaseOf), { isNpm });
   const final = allowPre ? [] : comparable.filter((file) => isFinal(releaseOf(file)));
   const best = highest(final.length > 0 ? final : comparable, (a, b) => compare(releaseOf(a), releaseOf(b)));
-  if (!isMixed) return best;
-  const kinds = new Set(best.map(kindOf));
-  return Array.from(kinds).flatMap((kind) =>
-    highest(
-      best.filter((file) => kindOf(file) === kind),
-      (a, b) => compareNatural(a.entry.Version, b.entry.Version),
-    ),
-  );
+  const byRevision = (a: NamedFile, b: NamedFile) => compareNatural(a.entry.Version, b.entry.Version);
+  return isMixed ? ofEachKind(best, kindOf, (same) => highest(same, byRevision)) : best;
 }
 
 /** Empty for everything but a package of a system. */
@@ -211,8 +203,4 @@ export function requireFileNames(chosen: readonly WantedFile[]): void {
     }
     paths.set(fileNameOf(path).toLowerCase(), path);
   }
-}
-
-export function fileNameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -9,13 +9,8 @@ export function machineFor(platform: string | null): Machine {
   if (platform === null) return thisMachine();
   const machine = machineNamed(platform);
   if (machine !== null) return machine;
-  throw new PacksignError(
-    'USAGE',
-    `--platform must name a system or an architecture that packsign knows, not ${platform}`,
-    {
-      hint: 'for instance linux-arm64, windows-amd64 or darwin',
-    },
-  );
+  const message = `--platform must name a system or an architecture that packsign knows, not ${platform}`;
+  throw new PacksignError('USAGE', message, { hint: 'for instance linux-arm64, windows-amd64 or darwin' });
 }
 
 function thisMachine(): Machine {
@@ -63,22 +58,24 @@ export function filesFor<T extends Placed>(files: readonly T[], machine: Machine
   const fits = files.map(({ path, entry }) => fitOf({ path, platform: entry.Platform }, machine));
   const made = files.filter((_, at) => fits[at] === 'made');
   if (made.length === 0) return files.filter((_, at) => fits[at] === 'everywhere');
-  const best = new Set(
-    Array.from(new Set(made.map(installerOf))).flatMap((installer) =>
-      bestOf(
-        made.filter((file) => installerOf(file) === installer),
-        machine,
-      ),
-    ),
-  );
+  const best = new Set(ofEachKind(made, installerOf, (same) => bestOf(same, machine)));
+  const ordered = made.filter((file) => best.has(file));
+  // For no system at all, it fits only if it names none.
+  const nowhere = { ...machine, system: 'no system' };
   return preferred(
-    made.filter((file) => best.has(file)),
-    ({ path, entry }) => {
-      // For no system at all, it fits only if it names none.
-      const nowhere = { ...machine, system: 'no system' };
-      return fitOf({ path, platform: entry.Platform }, nowhere) === 'other';
-    },
+    ordered,
+    ({ path, entry }) => fitOf({ path, platform: entry.Platform }, nowhere) === 'other',
   );
+}
+
+/** The files that `choose` takes among those of each kind. */
+export function ofEachKind<T>(
+  files: readonly T[],
+  kindOf: (file: T) => string,
+  choose: (same: readonly T[]) => readonly T[],
+): readonly T[] {
+  const kinds = Array.from(new Set(files.map(kindOf)));
+  return kinds.flatMap((kind) => choose(files.filter((file) => kindOf(file) === kind)));
 }
 
 /** The ending of a file that only one program installs; empty for others. */

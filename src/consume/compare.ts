@@ -39,10 +39,9 @@ export async function compareDirectory(
     const found = results.get(path) ?? { kind: 'missing' };
     if (found.kind === 'missing') return { kind: 'missing', found: null };
     if (found.kind === 'other') return { kind: 'altered', found: found.found };
-    const isGood = found.size === entry.Size && found.sha256 === entry.SHA256;
-    return isGood
-      ? null
-      : { kind: 'altered', found: expectation({ SHA256: found.sha256, Size: found.size }) };
+    const { size: Size, sha256: SHA256 } = found;
+    if (Size === entry.Size && SHA256 === entry.SHA256) return null;
+    return { kind: 'altered', found: expectation({ SHA256, Size }) };
   });
   // Also what can never be listed, such as links: people fetch and run those too.
   const { uncovered, companions } = coverageIn(directory, database, NO_GLOBS);

@@ -23,11 +23,8 @@ const KEYS_AGE_MS = 24 * 60 * 60 * 1000;
  * The certificates of pinned primaries, with what `keys.asc` adds to them: new subkeys, longer expiry, revocations
  * (docs/FORMAT.md §8). Nothing else in it is looked at, and a `keys.asc` that is damaged or gone changes nothing.
  */
-export async function currentKeys(
-  sha256: string,
-  { place, source, request }: Verifying,
-): Promise<CurrentKeys> {
-  const keys = await lookForKeys(sha256, { place, source, request });
+export async function currentKeys(sha256: string, verifying: Verifying): Promise<CurrentKeys> {
+  const keys = await lookForKeys(sha256, verifying);
   return { ...keys, notices: [...keys.notices, ...keys.certificates.flatMap(revokerNotices)] };
 }
 

@@ -44,12 +44,8 @@ export async function digestDownloads(
 ): Promise<readonly DigestedFile[]> {
   const digested: DigestedFile[] = [];
   for (const { path, folder, file } of downloads) {
-    const [found] = await hashFiles([file], {
-      directory: folder,
-      md5: false,
-      metadata: false,
-      inspect: 'none',
-    });
+    const onlySha256 = { md5: false, metadata: false, inspect: 'none' } as const;
+    const [found] = await hashFiles([file], { directory: folder, ...onlySha256 });
     if (found?.kind !== 'digested') throw undigested(path, found);
     digested.push({ name: basename(path), size: found.size, sha256: found.sha256 });
     progress(digested.length, downloads.length);

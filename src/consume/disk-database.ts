@@ -8,6 +8,7 @@ import { DATABASE_NAME } from '../model/layout.js';
 import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import { directoryPlace } from '../places/directory.js';
 import { sha256Of } from '../verify/verify-database.js';
+import { orError } from './or-error.js';
 import { choosePins, isNaming } from './pins.js';
 import { acceptedOf, findEntry, withKeysOf } from './sources.js';
 import type { FetchOptions } from './sources.js';
@@ -36,7 +37,7 @@ export async function verifyOnDisk(database: string, options: DiskOptions): Prom
   const place = directoryPlace(database);
   const read = await place.readDatabase({ limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' });
   const bytes = read.kind === 'found' ? read.bytes : Buffer.alloc(0);
-  const entry = claimedEntry(bytes, trust);
+  const entry = await claimedEntry(bytes, trust);
   const chosen = await withKeysOf(entry, trust, () => choosePins({ named: options, entry }));
   const source = isNaming(options)
     ? // What other keys have signed is checked against the store, and not remembered there.
@@ -59,25 +60,19 @@ function requireFile(database: string): void {
       hint: `name the database in it: --database ${join(database, DATABASE_NAME)}`,
     });
   }
-  throw new PacksignError(
-    'FILE_UNREADABLE',
-    kind === null ? `there is no database ${database}` : `${database} is not a regular file`,
-    { hint: 'for a database at an address, or one that you trust, use --from' },
-  );
+  const why = kind === null ? `there is no database ${database}` : `${database} is not a regular file`;
+  throw new PacksignError('FILE_UNREADABLE', why, {
+    hint: 'for a database at an address, or one that you trust, use --from',
+  });
 }
 
 /**
  * The trusted database that these bytes say they are. Nobody has verified them yet: this may add a refusal, and never
  * takes one away.
  */
-function claimedEntry(bytes: Uint8Array, trust: TrustPlace): TrustEntry | null {
-  let claim: string | undefined;
-  try {
-    claim = decodeDatabase(bytes).Packsign.Database;
-  } catch (error) {
-    if (error instanceof PacksignError) return null;
-    throw error;
-  }
+async function claimedEntry(bytes: Uint8Array, trust: TrustPlace): Promise<TrustEntry | null> {
+  const decoded = await orError(() => decodeDatabase(bytes));
+  const claim = decoded instanceof PacksignError ? undefined : decoded.Packsign.Database;
   const address = claim === undefined ? null : namedAddress(claim);
   return address === null ? null : findEntry(address, trust);
 }

@@ -8,27 +8,25 @@ import { findPartialFiles, openPartialFile } from './partial-file.js';
 import type { PartialFile } from './partial-file.js';
 import { PacksignError } from '../errors.js';
 import { namedAddress } from '../model/address.js';
+import { fileNameOf } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import type { Network } from '../net/transport.js';
 import { STREAMS, expectation } from './compare.js';
 import type { Suspect } from './report.js';
 import { fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
+import { orError } from './or-error.js';
+import type { Tolerance } from './outcome.js';
 import { inParallel } from './parallel.js';
 import type { FetchOptions } from './sources.js';
 import { streamFile } from './stream-file.js';
 import type { Streamed, WantedFile } from './stream-file.js';
-import { fileNameOf } from './choose-file.js';
 
-export interface GetOptions extends FetchOptions {
+export interface GetOptions extends FetchOptions, Required<Omit<Tolerance, 'strict'>> {
   /** The database to download from, by address or name; null searches all trusted ones. */
   readonly from: string | null;
   /** Folder for the files. */
   readonly output: string;
-  /** Whether to accept an expired database. */
-  readonly allowStale: boolean;
-  /** Whether to accept an unauthenticated database, whose hashes prove nothing. */
-  readonly allowUnauthenticated: boolean;
   /** Whether a pre-release may be the newest version, also where there are releases. */
   readonly allowPre: boolean;
   /** The platform that files are for, like `linux-arm64`; null for the machine that this runs on. */
@@ -92,10 +90,8 @@ export async function download(
   const digests = openDigests(bytesOf(wanted));
   const progress = progressOf(wanted, options);
   const answers = await inParallel(wanted, STREAMS, async (one) => {
-    const answer = await place(network, one, {
-      ...{ database, options, left, digests },
-      onBytes: (count) => progress.add(one, count),
-    });
+    const onBytes = (count: number) => progress.add(one, count);
+    const answer = await orError(() => place(network, one, { database, options, left, digests, onBytes }));
     progress.finish(one);
     return answer;
   }).finally(digests.stop);
@@ -142,28 +138,23 @@ interface Download {
 }
 
 /** Downloads one file. A finding says that no place has it as it was signed. */
-export async function place(
+async function place(
   network: Network,
   wanted: WantedFile,
   placing: Download,
-): Promise<DownloadedFile | Finding | PacksignError> {
-  try {
-    const { database, options } = placing;
-    if (await isThere(wanted, options.output)) {
-      placing.onBytes(wanted.entry.Size);
-      return got(wanted, { output: options.output, from: null });
-    }
-    const first = await attempt(network, wanted, placing);
-    if (!('kind' in first) || database.trusted === null) return first;
-    // The maintainer may have published a new database while we read: ask once before we blame the bytes.
-    const again = await fetchThrough(network, database.url, { ...options, fresh: true });
-    const entry = again.trusted?.Files.get(wanted.path);
-    if (entry === undefined || entry.SHA256 === wanted.entry.SHA256) return first;
-    return await attempt(network, { ...wanted, entry }, placing);
-  } catch (error) {
-    if (error instanceof PacksignError) return error;
-    throw error;
+): Promise<DownloadedFile | Finding> {
+  const { database, options } = placing;
+  if (await isThere(wanted, options.output)) {
+    placing.onBytes(wanted.entry.Size);
+    return got(wanted, { output: options.output, from: null });
   }
+  const first = await attempt(network, wanted, placing);
+  if (!('kind' in first) || database.trusted === null) return first;
+  // The maintainer may have published a new database while we read: ask once before we blame the bytes.
+  const again = await fetchThrough(network, database.url, { ...options, fresh: true });
+  const entry = again.trusted?.Files.get(wanted.path);
+  if (entry === undefined || entry.SHA256 === wanted.entry.SHA256) return first;
+  return await attempt(network, { ...wanted, entry }, placing);
 }
 
 /** Whether the file is there already, with the right bytes. Throws FILE_EXISTS for other bytes. */
@@ -255,16 +246,7 @@ function got(
   { path, entry }: WantedFile,
   { output, from }: { output: string; from: string | null },
 ): DownloadedFile {
-  const { Name, Version, Size, SHA256, Yanked } = entry;
-  const file = join(output, fileNameOf(path));
-  return {
-    name: Name ?? null,
-    version: Version ?? null,
-    path,
-    file,
-    size: Size,
-    sha256: SHA256,
-    from,
-    yanked: Yanked ?? null,
-  };
+  const { Name: name = null, Version: version = null, Yanked: yanked = null } = entry;
+  const { Size: size, SHA256: sha256 } = entry;
+  return { name, version, path, file: join(output, fileNameOf(path)), size, sha256, from, yanked };
 }

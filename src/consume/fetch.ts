@@ -1,6 +1,6 @@
 import { PacksignError } from '../errors.js';
 import { namedAddress } from '../model/address.js';
-import { openNetwork } from '../net/transport.js';
+import { withNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import { signaturePath } from '../model/layout.js';
 import { addressPlace } from '../places/address.js';
@@ -30,12 +30,7 @@ export interface FetchedDatabase extends Omit<PlaceVerdict, 'listed'> {
  * Throws what `verifyPlace` throws, NOT_TRUSTED, USAGE, and KEYS_MALFORMED for a file that the user named.
  */
 export async function fetchDatabase(target: string, options: FetchOptions): Promise<FetchedDatabase> {
-  const network = openNetwork(options.run.network);
-  try {
-    return await fetchThrough(network, target, options);
-  } finally {
-    network.close();
-  }
+  return await withNetwork(options.run.network, (network) => fetchThrough(network, target, options));
 }
 
 export interface FetchRequest extends PlaceRequest {
@@ -141,19 +136,11 @@ function fetched(
   source: RemoteSource,
   from: string,
 ): FetchedDatabase {
-  return {
-    ok: answer.status === 'authentic',
-    ...answer,
-    url: source.url,
-    name: source.entry?.name ?? null,
-    from,
-  };
+  const ok = answer.status === 'authentic';
+  return { ok, ...answer, url: source.url, name: source.entry?.name ?? null, from };
 }
 
 /** What the user should know about the database, and what changed in it. */
-export function noticesOf({
-  notices,
-  changes,
-}: Pick<FetchedDatabase, 'notices' | 'changes'>): readonly string[] {
+export function noticesOf({ notices, changes }: FetchedDatabase): readonly string[] {
   return [...notices, ...changes.map(({ path, message }) => `${path ?? ''}: ${message}`)];
 }

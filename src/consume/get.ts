@@ -2,7 +2,7 @@ import { PacksignError } from '../errors.js';
 import type { FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import { shellWord } from '../model/shell.js';
-import { openNetwork } from '../net/transport.js';
+import { withNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Suspect } from './report.js';
 import { fetchThrough, noticesOf } from './fetch.js';
@@ -34,8 +34,7 @@ export interface GetResult extends Pick<
  * not good enough, PLATFORM_MISSING, and what `fetchDatabase` throws.
  */
 export async function get(names: readonly string[], options: GetOptions): Promise<GetResult> {
-  const network = openNetwork(options.run.network);
-  try {
+  return await withNetwork(options.run.network, async (network) => {
     const { database, chosen, notices } = await choose(network, names, options);
     requireFileNames(chosen);
     const { packages, findings } = await download(network, { database, chosen }, options);
@@ -45,9 +44,7 @@ export async function get(names: readonly string[], options: GetOptions): Promis
     const issued = trusted?.Packsign.Issued ?? null;
     const answer = { ok: findings.length === 0, database: url, name, status, code, sha256, issued };
     return { ...answer, packages, notices, findings, notify };
-  } finally {
-    network.close();
-  }
+  });
 }
 
 export function suspectOf(database: FetchedDatabase, findings: readonly Finding[]): Suspect {
@@ -87,22 +84,18 @@ async function choose(
     }
   }
   const [choice] = choices;
-  if (choice === undefined)
-    throw (
-      failures.find(({ code }) => code !== 'PACKAGE_NOT_FOUND') ?? failures[0] ?? new Error('no database')
-    );
-  if (choices.length === 1)
-    return {
-      ...choice,
-      notices: [...noticesOf(choice.database), ...choice.notices, ...failures.flatMap(unasked)],
-    };
-  throw new PacksignError(
-    'AMBIGUOUS',
-    ['several trusted databases have it:', ...choices.map(({ database }) => `  ${placeOf(database)}`)].join(
-      '\n',
-    ),
-    { hint: `say which: packsign get ${names.join(' ')} --from ${shellWord(placeOf(choice.database))}` },
-  );
+  if (choice === undefined) {
+    const failure = failures.find(({ code }) => code !== 'PACKAGE_NOT_FOUND') ?? failures[0];
+    throw failure ?? new Error('no database');
+  }
+  if (choices.length === 1) {
+    const notices = [...noticesOf(choice.database), ...choice.notices, ...failures.flatMap(unasked)];
+    return { ...choice, notices };
+  }
+  const places = choices.map(({ database }) => placeOf(database));
+  throw new PacksignError('AMBIGUOUS', ['several trusted databases have it:', ...places].join('\n  '), {
+    hint: `say which: packsign get ${names.join(' ')} --from ${shellWord(placeOf(choice.database))}`,
+  });
 }
 
 /** The name of a database in the trust store, or its address. */
@@ -159,15 +152,13 @@ export async function fetchFile(
   const all = { ...options, from: null, allowUnauthenticated: false, allowPre: false, platform: null };
   const entry = filesOf(database, all).get(path);
   if (entry === undefined) throw notFound(path, { named: [], place: placeOf(database) });
-  const network = openNetwork(options.run.network);
-  try {
-    const { packages, findings } = await download(network, { database, chosen: [{ path, entry }] }, all);
-    const [one] = packages;
-    if (one !== undefined) return one;
-    throw fileError(findings, database.notify);
-  } finally {
-    network.close();
-  }
+  const choice = { database, chosen: [{ path, entry }] };
+  const { packages, findings } = await withNetwork(options.run.network, (network) =>
+    download(network, choice, all),
+  );
+  const [one] = packages;
+  if (one !== undefined) return one;
+  throw fileError(findings, database.notify);
 }
 
 /** The error of `get` for files that differ from what was signed, or are missing. */

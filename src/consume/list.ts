@@ -61,14 +61,15 @@ function packagesOf({ Files, Packages }: Database): readonly ListedPackage[] {
   const listed = Array.from(Files, ([path, entry]) =>
     listedPackage(path, entry, descriptions.get(key(entry.Name, entry.Version, entry.Flavor)) ?? null),
   );
-  const others = Packages.filter((entry) => entry['Download-URL'] === undefined).map((entry) => ({
-    ...NO_FILE,
-    name: entry.Name,
-    version: entry.Version ?? null,
-    flavor: entry.Flavor ?? null,
-    description: entry.Description,
-  }));
-  return [...listed, ...others];
+  const others = Packages.filter((entry) => entry['Download-URL'] === undefined);
+  return [
+    ...listed,
+    ...others.map((entry) => ({ ...NO_FILE, ...identityOf(entry), description: entry.Description })),
+  ];
+}
+
+function identityOf(entry: Pick<FileEntry, 'Name' | 'Version' | 'Flavor'>) {
+  return { name: entry.Name ?? null, version: entry.Version ?? null, flavor: entry.Flavor ?? null };
 }
 
 const NO_FILE = {
@@ -82,19 +83,9 @@ const NO_FILE = {
 } as const;
 
 function listedPackage(path: string, entry: FileEntry, description: string | null): ListedPackage {
-  const { Name, Version, Flavor, Platform, Size, SHA256, Since, Yanked } = entry;
-  return {
-    ...{
-      name: Name ?? null,
-      version: Version ?? null,
-      flavor: Flavor ?? null,
-      platform: Platform ?? null,
-      description,
-      path,
-      size: Size,
-    },
-    ...{ sha256: SHA256, md5: null, since: Since, yanked: Yanked ?? null },
-  };
+  const { Platform = null, Size, SHA256, Since, Yanked = null } = entry;
+  const about = { ...identityOf(entry), platform: Platform, description, path, size: Size };
+  return { ...about, sha256: SHA256, md5: null, since: Since, yanked: Yanked };
 }
 
 function foreignPackage(entry: PackManPackage): ListedPackage {

@@ -146,6 +146,9 @@ function isLike(found: Stats, made: Stats): boolean {
 function partOf({ fd, path }: Part, folder: string, digests: GrowingDigests): PartialFile {
   let { size: length } = fstatSync(fd);
   let digest = digests.open(fd);
+  const fail = (error: unknown): never => {
+    throw unwritable(path, error);
+  };
   const close = () => {
     digest.drop();
     orUnwritable(path, () => closeSync(fd));
@@ -156,19 +159,9 @@ function partOf({ fd, path }: Part, folder: string, digests: GrowingDigests): Pa
   };
   return {
     length: () => length,
-    sha256: async () => {
-      try {
-        return await digest.end(length);
-      } catch (error) {
-        throw unwritable(path, error);
-      }
-    },
+    sha256: () => digest.end(length).catch(fail),
     write: async (bytes) => {
-      try {
-        await writeAll(fd, bytes, length);
-      } catch (error) {
-        throw unwritable(path, error);
-      }
+      await writeAll(fd, bytes, length).catch(fail);
       length += bytes.length;
       digest.grow(length);
     },

@@ -74,15 +74,10 @@ function keep(
 
 /** Whether nothing changed that a verdict depends on. */
 function isSame(stored: TrustEntry, entry: TrustEntry): boolean {
-  const basis = ({ fingerprints, threshold, certificates, accepted }: TrustEntry) =>
-    JSON.stringify([
-      fingerprints,
-      threshold,
-      certificates,
-      accepted?.issued,
-      accepted?.sha256,
-      accepted?.database,
-    ]);
+  const basis = ({ fingerprints, threshold, certificates, accepted }: TrustEntry) => {
+    const { issued, sha256, database } = accepted ?? {};
+    return JSON.stringify([fingerprints, threshold, certificates, issued, sha256, database]);
+  };
   return basis(stored) === basis(entry);
 }
 
@@ -104,16 +99,10 @@ export function acceptedNote(
   { sha256, database }: { readonly sha256: string; readonly database: TrustedDatabase },
   etag: string | null,
 ): AcceptedNote {
-  const { Database, Issued, Mirrors, Notify } = database.Packsign;
-  return {
-    issued: Issued,
-    sha256,
-    database: Database ?? null,
-    maintainer: database.Maintainer ?? null,
-    notify: Notify ?? null,
-    mirrors: Mirrors ?? [],
-    etag: etag !== null && isEtag(etag) ? etag : null,
-  };
+  const { Database = null, Issued: issued, Mirrors: mirrors = [], Notify: notify = null } = database.Packsign;
+  const { Maintainer: maintainer = null } = database;
+  const known = etag !== null && isEtag(etag) ? etag : null;
+  return { issued, sha256, database: Database, maintainer, notify, mirrors, etag: known };
 }
 
 /** The last accepted database, with the server's ETag for it; null if the cache does not have all of it. */

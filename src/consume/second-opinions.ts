@@ -1,4 +1,5 @@
 import { runChild } from '../signers/child.js';
+import type { ChildOutcome } from '../signers/child.js';
 
 /** What another OpenPGP program says about a signature. */
 export interface SecondOpinion {
@@ -28,59 +29,37 @@ export async function secondOpinions(options: OpinionOptions): Promise<readonly 
   return opinions.filter((opinion) => opinion !== null);
 }
 
-async function askGpgv({
-  files,
-  home,
-  threshold,
-  fingerprints,
-  searchPath,
-}: OpinionOptions): Promise<SecondOpinion | null> {
-  const run = await ask(
-    [
-      'gpgv',
-      '--homedir',
-      home,
-      '--status-fd',
-      '1',
-      '--keyring',
-      files.keyring,
-      files.signature,
-      files.database,
-    ],
-    searchPath,
-  );
+async function askGpgv(options: OpinionOptions): Promise<SecondOpinion | null> {
+  const { files, home, threshold, fingerprints, searchPath } = options;
+  const gpgv = ['gpgv', '--homedir', home, '--status-fd', '1', '--keyring', files.keyring];
+  const run = await ask([...gpgv, files.signature, files.database], searchPath);
   if (run === null) return null;
   // Threat T13: compare whole tokens of its status; the last one is the primary fingerprint.
-  const valid = run.stdout.split('\n').flatMap((line) => {
-    const words = line.split(' ');
-    return words[0] === '[GNUPG:]' && words[1] === 'VALIDSIG' ? [words.at(-1) ?? ''] : [];
-  });
+  const valid = run.stdout
+    .toString('latin1')
+    .split('\n')
+    .flatMap((line) => {
+      const words = line.split(' ');
+      return words[0] === '[GNUPG:]' && words[1] === 'VALIDSIG' ? [words.at(-1) ?? ''] : [];
+    });
   const signers = new Set(valid.filter((fingerprint) => fingerprints.includes(fingerprint)));
   const good = signers.size >= threshold;
   return { program: 'gpgv', good, reason: good ? null : lastLine(run.stderr) };
 }
 
 async function askSqv({ files, threshold, searchPath }: OpinionOptions): Promise<SecondOpinion | null> {
-  const run = await ask(
-    ['sqv', '--signatures', String(threshold), '--keyring', files.armored, files.signature, files.database],
-    searchPath,
-  );
+  const sqv = ['sqv', '--signatures', String(threshold), '--keyring', files.armored];
+  const run = await ask([...sqv, files.signature, files.database], searchPath);
   if (run === null) return null;
   const good = run.status === 0;
   return { program: 'sqv', good, reason: good ? null : lastLine(run.stderr) };
 }
 
-interface Run {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Null if the program is not installed. */
-async function ask(argv: readonly string[], searchPath: string): Promise<Run | null> {
+async function ask(argv: readonly string[], searchPath: string): Promise<ChildOutcome | null> {
   const environment = { PATH: searchPath, LC_ALL: 'C' };
-  const { status, stdout, stderr, trouble } = await runChild(argv, { environment, timeoutMs: PATIENCE_MS });
-  return trouble === 'missing' ? null : { status, stdout: stdout.toString('latin1'), stderr };
+  const outcome = await runChild(argv, { environment, timeoutMs: PATIENCE_MS });
+  return outcome.trouble === 'missing' ? null : outcome;
 }
 
 function lastLine(text: string): string {

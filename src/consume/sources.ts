@@ -73,17 +73,19 @@ export function damagedEntry(
   { name, url, reason }: Omit<DamagedEntry, 'text'>,
   trust: TrustPlace,
 ): PacksignError {
-  const file =
-    trust.kind === 'bundle' ? trust.file : trust.kind === 'store' ? join(trust.folder, STORE_NAME) : '';
+  const damagedIn = (file: string, hint: string) =>
+    new PacksignError('TRUST_DAMAGED', `${file}: ${reason}`, { hint });
+  if (trust.kind === 'bundle') return damagedIn(trust.file, 'make the file anew with packsign trust export');
+  const file = trust.kind === 'store' ? join(trust.folder, STORE_NAME) : '';
   const target = name ?? url;
-  const hints = {
-    bundle: 'make the file anew with packsign trust export',
-    unnamed: 'mend it with an editor, or restore the file from a backup',
-    store: `restore the file from a backup, or add it again after packsign trust remove ${shellWord(target ?? '')}`,
-  };
-  return new PacksignError('TRUST_DAMAGED', `${file}: ${reason}`, {
-    hint: trust.kind === 'bundle' ? hints.bundle : target === null ? hints.unnamed : hints.store,
-  });
+  if (target === null) return damagedIn(file, 'mend it with an editor, or restore the file from a backup');
+  const again = `add it again after packsign trust remove ${shellWord(target)}`;
+  return damagedIn(file, `restore the file from a backup, or ${again}`);
+}
+
+/** By which of its two names a person means an entry. */
+export function keyFor(target: string): readonly [key: 'url' | 'name', wanted: string] {
+  return isAddress(target) ? ['url', databaseAddress(target)] : ['name', target];
 }
 
 /**
@@ -92,9 +94,7 @@ export function damagedEntry(
  */
 export function findEntry(target: string, trust: TrustPlace): TrustEntry | null {
   const { entries, damaged } = trustedIn(trust);
-  const [key, wanted] = isAddress(target)
-    ? (['url', databaseAddress(target)] as const)
-    : (['name', target] as const);
+  const [key, wanted] = keyFor(target);
   const found = entries.find((entry) => entry[key] === wanted);
   if (found !== undefined) return found;
   const suspect =

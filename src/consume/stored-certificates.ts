@@ -21,7 +21,7 @@ export async function storedCertificates(
   before: string | null,
   { certificates, fingerprints, isRefused }: Offered,
 ): Promise<string | null> {
-  const { armorCertificates, encodeCertificates, mergeCertificates } = await import('../pgp/certificates.js');
+  const { encodeCertificates, mergeCertificates } = await import('../pgp/certificates.js');
   const { describeCertificate } = await import('../pgp/certificate.js');
   const isPinned = ({ fingerprint }: Certificate) => fingerprints.includes(fingerprint);
   const known = (await readArmored(before)).filter(isPinned);
@@ -38,7 +38,7 @@ export async function storedCertificates(
     kept.push(await describeCertificate(cleaned(certificate), []));
   }
   if (kept.length === 0) return null;
-  return Buffer.from(armorCertificates(encodeCertificates(kept).binary)).toString();
+  return Buffer.from(encodeCertificates(kept).armored).toString();
 }
 
 /** The parts that the primary key signed, with its own statements, and with the revocations of designated revokers. */
@@ -58,9 +58,10 @@ function revocationsOf(had: SignedComponents, served: SignedComponents): SignedC
   const among = (components: readonly SignedComponent[]) => (component: SignedComponent) => {
     const bytes = Buffer.from(component.packet.body);
     const twin = components.find(({ packet }) => bytes.equals(packet.body));
+    const statements = twin?.statements ?? [];
     return withOnly(
       component,
-      (twin?.statements ?? []).filter(({ claim }) => claim.kind === 'revocation'),
+      statements.filter(({ claim }) => claim.kind === 'revocation'),
     );
   };
   return {

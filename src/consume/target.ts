@@ -65,13 +65,9 @@ export function areFiles(targets: readonly string[], options: TargetOptions): bo
   }
   if (database !== null || from !== null) {
     const option = database === null ? '--from' : '--database';
-    throw new PacksignError(
-      'USAGE',
-      `${option} says where to look files up, and ${first.target} is ${what}`,
-      {
-        hint: `packsign verify FILE ${option} ${database ?? from ?? ''}`,
-      },
-    );
+    const message = `${option} says where to look files up, and ${first.target} is ${what}`;
+    const hint = `packsign verify FILE ${option} ${database ?? from ?? ''}`;
+    throw new PacksignError('USAGE', message, { hint });
   }
   return false;
 }

@@ -4,7 +4,7 @@ import { PacksignError } from '../errors.js';
 import { isAddress } from '../model/address.js';
 import { chainOf } from '../model/chain.js';
 import { DATABASE_NAME } from '../model/layout.js';
-import { openNetwork } from '../net/transport.js';
+import { withNetwork } from '../net/transport.js';
 import { directoryPlace } from '../places/directory.js';
 import { readNote, writeNote } from '../published/notes.js';
 import type { Run } from '../run.js';
@@ -51,10 +51,8 @@ export async function trustAccept(
   if (answer.status === 'refused') throw refusedAs(answer);
   const { trusted, sha256, accepted } = answer;
   if (trusted === null || sha256 === null) {
-    throw new PacksignError(
-      'NOT_PINNED',
-      `no key is pinned for ${target}: nothing holds it to what it said before`,
-    );
+    const why = `no key is pinned for ${target}: nothing holds it to what it said before`;
+    throw new PacksignError('NOT_PINNED', why);
   }
   const { Issued: issued } = trusted.Packsign;
   const broken = asked.find((one) => one.sha256 === sha256);
@@ -62,13 +60,10 @@ export async function trustAccept(
 }
 
 async function acceptRemote(target: string, request: PlaceRequest): Promise<PlaceVerdict> {
-  const network = openNetwork(request.run.network);
-  try {
+  return await withNetwork(request.run.network, async (network) => {
     const answer = await fetchThrough(network, target, { ...NO_PINS, ...request, fresh: true });
     return { ...answer, listed: null };
-  } finally {
-    network.close();
-  }
+  });
 }
 
 async function acceptDirectory(directory: string, request: PlaceRequest): Promise<PlaceVerdict> {
@@ -77,36 +72,24 @@ async function acceptDirectory(directory: string, request: PlaceRequest): Promis
   const note = notesFolder === null ? null : readNote(notesFolder, directory);
   if (note === null || notesFolder === null) {
     const isHere = kindOf(directory) !== null;
-    throw new PacksignError(
-      'NOT_TRUSTED',
-      isHere
-        ? `this machine published nothing in ${directory}`
-        : `no trusted database is called ${directory}`,
-      { hint: 'packsign trust list shows the names of trusted databases' },
-    );
+    const why = isHere ? 'this machine published nothing in' : 'no trusted database is called';
+    throw new PacksignError('NOT_TRUSTED', `${why} ${directory}`, {
+      hint: 'packsign trust list shows the names of trusted databases',
+    });
   }
   const source = await localSource(note, { ...NO_PINS, signatureFile: null, isDirectory: true, run });
   const answer = await verifyPlace(directoryPlace(join(directory, DATABASE_NAME)), source, request);
   const { trusted, sha256 } = answer;
   if (trusted !== null && sha256 !== null && sha256 !== note.sha256) {
     const { fingerprints, threshold } = note;
-    const issued = trusted.Packsign.Issued;
-    writeNote(notesFolder, directory, {
-      fingerprints,
-      threshold,
-      issued,
-      sha256,
-      chain: () => chainOf(trusted),
-    });
+    const accepted = { fingerprints, threshold, issued: trusted.Packsign.Issued, sha256 };
+    writeNote(notesFolder, directory, { ...accepted, chain: () => chainOf(trusted) });
   }
   return answer;
 }
 
 function refusedAs({ code, message }: PlaceVerdict): PacksignError {
   const isOld = code === 'DATABASE_ROLLED_BACK' || code === 'DATABASE_FORKED';
-  return new PacksignError(code ?? 'HISTORY_BROKEN', message ?? '', {
-    ...(isOld
-      ? { hint: 'this cannot be accepted: its maintainer has to build and sign anew, which dates it later' }
-      : {}),
-  });
+  const hint = 'this cannot be accepted: its maintainer has to build and sign anew, which dates it later';
+  return new PacksignError(code ?? 'HISTORY_BROKEN', message ?? '', isOld ? { hint } : {});
 }

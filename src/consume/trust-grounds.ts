@@ -53,11 +53,10 @@ export async function chooseGrounds(
   const fingerprints = options.fingerprints.map(parseFingerprint);
   const ways = [keys !== null || fingerprints.length > 0, blindly, via !== null].filter(Boolean).length;
   if (ways !== 1) {
-    throw new PacksignError(
-      'USAGE',
-      'say how to trust it: by its keys, because another trusted database vouches for it, or blindly',
-      { hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly` },
-    );
+    const how = 'by its keys, because another trusted database vouches for it, or blindly';
+    throw new PacksignError('USAGE', `say how to trust it: ${how}`, {
+      hint: `packsign trust add ${url} --keys FILE, or --fingerprint FPR, --via NAME, --blindly`,
+    });
   }
   if (blindly) return { grounds: { kind: 'blindly' }, certificates: [], threshold: 0, isSaid: false };
   if (via !== null) return await vouched(network, url, { ...options, via });
@@ -90,9 +89,8 @@ function requireAll(
   certificates: readonly Certificate[],
   where: string,
 ): void {
-  const missing = fingerprints.find(
-    (wanted) => !certificates.some(({ fingerprint }) => fingerprint === wanted),
-  );
+  const held = new Set(certificates.map(({ fingerprint }) => fingerprint));
+  const missing = fingerprints.find((wanted) => !held.has(wanted));
   if (missing === undefined) return;
   throw new PacksignError('FINGERPRINT_MISSING', `${where} not hold ${missing}`, {
     hint: 'compare the fingerprint with its source again; if it is right, this is not that database',
@@ -108,10 +106,8 @@ async function vouched(
   const { via } = options;
   const fetched = await fetchThrough(network, via, { ...NO_PINS, run: options.run });
   if (fetched.trusted === null || fetched.status !== 'authentic') {
-    throw new PacksignError(
-      'NOT_VOUCHED_FOR',
-      `${via} is ${fetched.status}, so it cannot vouch for others now`,
-    );
+    const why = `${via} is ${fetched.status}, so it cannot vouch for others now`;
+    throw new PacksignError('NOT_VOUCHED_FOR', why);
   }
   const offer = (fetched.trusted.Packsign.Trusts ?? []).find((trust) => namedAddress(trust.URL) === url);
   if (offer === undefined || offer.Fingerprints.length === 0) {
@@ -123,26 +119,20 @@ async function vouched(
   requireAll(offer.Fingerprints, certificates, `keys.asc of ${url} does`);
   const asked = Math.max(offer.Threshold ?? 1, 1);
   if (asked > certificates.length) {
-    throw new PacksignError(
-      'NOT_VOUCHED_FOR',
-      `${via} asks for ${asked} signatures on ${url}, and names ${certificates.length === 1 ? 'one key' : `${certificates.length} keys`}`,
-      { hint: 'tell its maintainer, or trust the database by its keys: --keys FILE' },
-    );
+    const names = certificates.length === 1 ? 'one key' : `${certificates.length} keys`;
+    const why = `${via} asks for ${asked} signatures on ${url}, and names ${names}`;
+    throw new PacksignError('NOT_VOUCHED_FOR', why, {
+      hint: 'tell its maintainer, or trust the database by its keys: --keys FILE',
+    });
   }
   const { threshold } = options;
   if (threshold !== null) requireThreshold(threshold, certificates.length);
   if (threshold !== null && threshold < asked) {
-    throw new PacksignError(
-      'USAGE',
-      `${via} asks for ${asked} signatures, so --threshold ${threshold} is too few`,
-    );
+    const why = `${via} asks for ${asked} signatures, so --threshold ${threshold} is too few`;
+    throw new PacksignError('USAGE', why);
   }
-  return {
-    grounds: { kind: 'vouched', by: via },
-    certificates,
-    threshold: threshold ?? asked,
-    isSaid: false,
-  };
+  const grounds = { kind: 'vouched', by: via } as const;
+  return { grounds, certificates, threshold: threshold ?? asked, isSaid: false };
 }
 
 export interface Examined {
@@ -164,28 +154,20 @@ export async function examine(
     const database = await fetchSource(network, sourceUnder(url, certificates, pins), { run });
     if (database.status !== 'refused') return database;
     const isAll = database.code === 'TOO_FEW_SIGNATURES' && via === null && !isSaid;
-    throw new PacksignError(
-      database.code ?? 'SIGNATURE_INVALID',
-      `${url} was not added: ${database.message ?? ''}`,
-      {
-        hint: isAll
-          ? 'all keys that you give must have signed, unless you say with --threshold how many are enough'
-          : 'do not use it; ask its maintainer which keys sign the database',
-      },
-    );
+    const hint = isAll
+      ? 'all keys that you give must have signed, unless you say with --threshold how many are enough'
+      : 'do not use it; ask its maintainer which keys sign the database';
+    const message = `${url} was not added: ${database.message ?? ''}`;
+    throw new PacksignError(database.code ?? 'SIGNATURE_INVALID', message, { hint });
   };
   const database = await look(threshold);
   const own = database.trusted === null ? 0 : thresholdOf(database.trusted);
   if (isSaid || own <= threshold) return { database, threshold };
   if (own <= certificates.length) return { database: await look(own), threshold: own };
-  throw new PacksignError(
-    'TOO_FEW_SIGNATURES',
-    `${url} was not added: it asks for the signatures of ${own} keys, and ${certificates.length} would be pinned`,
-    {
-      hint:
-        via === null
-          ? `give the keys of the other signers too, or say with --threshold ${threshold} that fewer are enough`
-          : `ask the maintainer of ${via} to name all of its signers`,
-    },
-  );
+  const message = `${url} was not added: it asks for the signatures of ${own} keys, and ${certificates.length} would be pinned`;
+  const hint =
+    via === null
+      ? `give the keys of the other signers too, or say with --threshold ${threshold} that fewer are enough`
+      : `ask the maintainer of ${via} to name all of its signers`;
+  throw new PacksignError('TOO_FEW_SIGNATURES', message, { hint });
 }

@@ -1,10 +1,10 @@
 import { PacksignError } from '../errors.js';
 import type { DamagedEntry } from '../format/trust.js';
-import { databaseAddress, isAddress } from '../model/address.js';
 import type { TrustEntry, TrustPlace, TrustStore } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { orError } from './or-error.js';
 import { readArmored } from './pins.js';
-import { damagedEntry, findEntry, notTrusted, trustedIn, withKeysOf } from './sources.js';
+import { damagedEntry, findEntry, keyFor, notTrusted, trustedIn, withKeysOf } from './sources.js';
 import { changeTrust, encodeBundle } from './trust-store.js';
 import type { TrustOffer } from './trust.js';
 
@@ -39,12 +39,9 @@ async function inspect(
   const whole: Trusted[] = [];
   const errors = damaged.map((entry) => damagedEntry(entry, place));
   for (const entry of entries) {
-    try {
-      whole.push(await describe(entry, place));
-    } catch (error) {
-      if (!(error instanceof PacksignError)) throw error;
-      errors.push(error);
-    }
+    const found = await orError(() => describe(entry, place));
+    if (found instanceof PacksignError) errors.push(found);
+    else whole.push(found);
   }
   return { whole, damaged: errors };
 }
@@ -56,14 +53,13 @@ export async function describe(entry: TrustEntry, place: TrustPlace): Promise<Tr
 
 function described(entry: TrustEntry, certificates: readonly Certificate[]): Trusted {
   const { url, name, threshold, grounds, added, accepted, fingerprints } = entry;
+  const { maintainer = null, issued = null, sha256 = null } = accepted ?? {};
   const userIdOf = (wanted: string) =>
     certificates.find(({ fingerprint }) => fingerprint === wanted)?.userIds[0] ?? null;
   return {
     ...{ url, name, threshold, grounds, added },
     keys: fingerprints.map((fingerprint) => ({ fingerprint, userId: userIdOf(fingerprint) })),
-    maintainer: accepted?.maintainer ?? null,
-    issued: accepted?.issued ?? null,
-    sha256: accepted?.sha256 ?? null,
+    ...{ maintainer, issued, sha256 },
   };
 }
 
@@ -72,9 +68,7 @@ export type Removed = Trusted | (Pick<DamagedEntry, 'name' | 'url'> & { readonly
 
 /** Stops trusting a database, by name or address, also by a damaged entry. Throws NOT_TRUSTED, TRUST_DAMAGED, LOCKED. */
 export async function trustRemove(target: string, place: TrustStore): Promise<Removed> {
-  const [key, wanted] = isAddress(target)
-    ? (['url', databaseAddress(target)] as const)
-    : (['name', target] as const);
+  const [key, wanted] = keyFor(target);
   let removed: TrustEntry | DamagedEntry | null = null;
   await changeTrust(place.folder, ({ entries, damaged }) => {
     removed = [...entries, ...damaged].find((entry) => entry[key] === wanted) ?? null;
@@ -87,12 +81,8 @@ export async function trustRemove(target: string, place: TrustStore): Promise<Re
   const entry = removed as TrustEntry | DamagedEntry | null;
   if (entry === null) throw notTrusted(target);
   if (!('grounds' in entry)) return { name: entry.name, url: entry.url };
-  try {
-    return await describe(entry, place);
-  } catch (error) {
-    if (!(error instanceof PacksignError)) throw error;
-    return described(entry, []);
-  }
+  const whole = await orError(() => describe(entry, place));
+  return whole instanceof PacksignError ? described(entry, []) : whole;
 }
 
 /**

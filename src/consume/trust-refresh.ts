@@ -3,14 +3,14 @@ import { PacksignError } from '../errors.js';
 import type { Trust } from '../model/database.js';
 import { parseFingerprint } from '../model/fingerprint.js';
 import type { TrustEntry, TrustStore } from '../model/trust.js';
-import { openNetwork } from '../net/transport.js';
+import { withNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { addressPlace } from '../places/address.js';
 import { readOfferedKeys } from './current-keys.js';
 import { fetchThrough, noticesOf } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
-import { NO_PINS, readArmored } from './pins.js';
+import { NO_PINS, pinsOf, readArmored } from './pins.js';
 import { findEntry, notTrusted, withKeysOf } from './sources.js';
 import { storedCertificates } from './stored-certificates.js';
 import { describe } from './trust-list.js';
@@ -56,8 +56,7 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
   const pin = options.pin.map(parseFingerprint);
   const before = findEntry(target, place);
   if (before === null) throw notTrusted(target);
-  const network = openNetwork(options.run.network);
-  try {
+  return await withNetwork(run.network, async (network) => {
     const fetched = await fetchThrough(network, before.name, { ...NO_PINS, run, fresh: true, keysDue: true });
     const { proposed, certificates } = await proposals(network, fetched, {
       entry: findEntry(before.url, place) ?? before,
@@ -81,9 +80,7 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
       proposed: proposed.filter((key) => !isPinned(key)),
       offers: fetched.trusted?.Packsign.Trusts ?? [],
     };
-  } finally {
-    network.close();
-  }
+  });
 }
 
 async function proposals(
@@ -129,9 +126,7 @@ async function pinMore(
   await changeTrust(place.folder, async (before) => {
     const stored = before.entries.find((entry) => entry.url === url);
     if (stored === undefined) throw notTrusted(name);
-    const fingerprints = [
-      ...new Set([...stored.fingerprints, ...added.map(({ fingerprint }) => fingerprint)]),
-    ];
+    const fingerprints = [...new Set([...stored.fingerprints, ...pinsOf(added).fingerprints])];
     const offered = { certificates: added, fingerprints, isRefused: false };
     const certificates = await withKeysOf(stored, place, () =>
       storedCertificates(stored.certificates, offered),

@@ -132,10 +132,8 @@ function prune(folder: string, { entries, damaged }: TrustFile): void {
 
 /** Encodes trusted databases for shipping: addresses, keys and thresholds, not what was accepted. */
 export function encodeBundle(entries: readonly TrustEntry[]): Buffer {
-  return encodeTrust({
-    entries: entries.map((entry) => ({ ...entry, accepted: null, refreshed: null })),
-    damaged: [],
-  });
+  const shipped = entries.map((entry) => ({ ...entry, accepted: null, refreshed: null }));
+  return encodeTrust({ entries: shipped, damaged: [] });
 }
 
 /** Reads such a file. Throws FILE_UNREADABLE, TRUST_DAMAGED. */

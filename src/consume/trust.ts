@@ -5,7 +5,7 @@ import type { Trust } from '../model/database.js';
 import { chainOf } from '../model/chain.js';
 import { isTrustName } from '../model/trust.js';
 import type { Grounds, TrustEntry, TrustStore } from '../model/trust.js';
-import { openNetwork } from '../net/transport.js';
+import { withNetwork } from '../net/transport.js';
 import type { Run } from '../run.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { FetchedDatabase } from './fetch.js';
@@ -72,32 +72,19 @@ export async function trustAdd(address: string, options: TrustAddOptions): Promi
   if (existing !== undefined && (isPinned(existing) || options.blindly)) throw exists(existing);
   const others = [...entries.filter((entry) => entry !== existing), ...damaged];
   const name = chooseName(options.name ?? existing?.name ?? null, { url, entries: others });
-  const network = openNetwork(options.run.network);
-  try {
+  return await withNetwork(options.run.network, async (network) => {
     const chosen = await chooseGrounds(network, url, options);
     const { database, threshold } = await examine(network, { url, ...chosen }, options);
-    const offer: TrustOffer = {
-      url,
-      name,
-      keys: chosen.certificates.map(keyOf),
-      threshold,
-      maintainer: database.trusted?.Maintainer ?? null,
-      grounds: chosen.grounds,
-    };
+    const { grounds, certificates } = chosen;
+    const maintainer = database.trusted?.Maintainer ?? null;
+    const offer = { url, name, keys: certificates.map(keyOf), threshold, maintainer, grounds };
     if (!(await options.confirm(offer))) {
       throw new PacksignError('NOT_CONFIRMED', `${url} was not added`);
     }
-    await store({ ...offer, certificates: chosen.certificates, database }, options);
-    const packsign = database.trusted?.Packsign;
-    return {
-      ...offer,
-      status: database.status,
-      issued: packsign?.Issued ?? null,
-      offers: packsign?.Trusts ?? [],
-    };
-  } finally {
-    network.close();
-  }
+    await store({ ...offer, certificates, database }, options);
+    const { Issued: issued = null, Trusts: offers = [] } = database.trusted?.Packsign ?? {};
+    return { ...offer, status: database.status, issued, offers };
+  });
 }
 
 export function keyOf({ fingerprint, userIds }: Certificate): PinnedKey {

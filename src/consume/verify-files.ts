@@ -110,13 +110,9 @@ async function askBeside(paths: readonly string[], options: DiskOptions): Promis
   for (const path of paths) {
     const database = databaseBeside(path);
     if (database === null) {
-      throw new PacksignError(
-        'USAGE',
-        `there is no database in the folder of ${path}, nor in the one above`,
-        {
-          hint: 'say where to look it up with these keys: --database FILE, or --from URL',
-        },
-      );
+      const message = `there is no database in the folder of ${path}, nor in the one above`;
+      const hint = 'say where to look it up with these keys: --database FILE, or --from URL';
+      throw new PacksignError('USAGE', message, { hint });
     }
     const asked = byDatabase.get(database) ?? (await askFile(database, options));
     byDatabase.set(database, asked);
@@ -143,18 +139,13 @@ function verifiedFile(
 
 /** Null unless the maintainer should hear of the database, or of files that have other bytes than it lists. */
 function suspectOf(database: AskedDatabase, files: readonly VerifiedFile[]): Suspect | null {
-  const findings = files.flatMap(({ answers, size, sha256 }) =>
-    answers.flatMap(({ database: by, lookup }): readonly Finding[] =>
-      by !== database || lookup.kind !== 'altered'
-        ? []
-        : [
-            {
-              ...{ kind: 'altered', path: lookup.path, expected: expectation(lookup.entry) },
-              found: expectation({ SHA256: sha256, Size: size }),
-            },
-          ],
-    ),
-  );
+  const findings = files.flatMap(({ answers, size, sha256 }) => {
+    const found = expectation({ SHA256: sha256, Size: size });
+    return answers.flatMap(({ database: by, lookup }): readonly Finding[] => {
+      if (by !== database || lookup.kind !== 'altered') return [];
+      return [{ kind: 'altered', path: lookup.path, expected: expectation(lookup.entry), found }];
+    });
+  });
   if (database.status !== 'refused' && findings.length === 0) return null;
   return { ...database, ...withFindings(database, findings), findings };
 }

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
-import type { ErrorCode } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
-import { openNetwork } from '../net/transport.js';
+import { withNetwork } from '../net/transport.js';
 import { directoryPlace } from '../places/directory.js';
 import { readNote, readNoteChain } from '../published/notes.js';
 import type { PublisherNote } from '../published/notes.js';
@@ -11,19 +10,18 @@ import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
 import { compareDirectory, compareRemote } from './compare.js';
 import type { DirectoryComparison } from './compare.js';
+import type { DiskOptions } from './disk-database.js';
 import { fetchThrough } from './fetch.js';
+import { orError } from './or-error.js';
 import { isAccepted, withFindings } from './outcome.js';
 import type { Decision, Tolerance } from './outcome.js';
 import { choosePins, isNaming } from './pins.js';
-import type { PinOptions } from './pins.js';
-import type { FetchOptions, Source } from './sources.js';
+import type { Source } from './sources.js';
 import { kindOfTarget } from './target.js';
 import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
 
-export interface VerifyOptions extends FetchOptions, Tolerance {
-  /** A signature file named by hand; null finds it by the hash of the database. */
-  readonly signatureFile: string | null;
+export interface VerifyOptions extends DiskOptions, Tolerance {
   /** Whether files are compared; null compares those of a directory, and fetches none. */
   readonly files: boolean | null;
 }
@@ -41,8 +39,6 @@ export interface VerifyResult
   /** Of files that a publication of this machine has lost; nobody else needs to know. */
   readonly warnings: readonly Warning[];
 }
-
-export type VerifyCode = ErrorCode;
 
 /** A result with the bytes of the database, where it was not refused. */
 export interface Verified {
@@ -72,17 +68,14 @@ async function verifyRemote(target: string, options: VerifyOptions): Promise<Ver
   if (options.signatureFile !== null) {
     throw new PacksignError('USAGE', '--signature is for database files; an address has its own signatures');
   }
-  const network = openNetwork(run.network);
-  try {
+  return await withNetwork(run.network, async (network) => {
     const fetched = await fetchThrough(network, target, options);
     const said = { answer: fetched, database: fetched.url };
     if (fetched.trusted === null || options.files !== true) return verified(said, options);
     const again = () => fetchThrough(network, fetched.url, { ...options, fresh: true });
     const compared = await compareRemote(network, fetched, { run, again });
     return verified(said, options, { ...NOTHING_CHECKED, ...compared });
-  } finally {
-    network.close();
-  }
+  });
 }
 
 async function verifyLocal(
@@ -103,20 +96,11 @@ async function verifyLocal(
 /** A directory or a file, under the keys that the user named, else those of this machine's note. */
 export async function localSource(
   note: PublisherNote | null,
-  {
-    isDirectory,
-    run,
-    ...options
-  }: PinOptions & Pick<VerifyOptions, 'signatureFile' | 'run'> & { isDirectory: boolean },
+  options: DiskOptions & { readonly isDirectory: boolean },
 ): Promise<Source> {
+  const { isDirectory, signatureFile, run } = options;
   const chosen = await choosePins({ named: options, note, beside: isDirectory });
-  const source = {
-    ...chosen,
-    url: null,
-    entry: null,
-    fetchesKeys: true,
-    signatureFile: options.signatureFile,
-  };
+  const source = { ...chosen, url: null, entry: null, fetchesKeys: true, signatureFile };
   const { notesFolder } = run;
   if (note === null || notesFolder === null) return source;
   return { ...source, readChain: () => readNoteChain(notesFolder, note) };
@@ -136,13 +120,9 @@ function noteOf(directory: string, options: VerifyOptions): PublisherNote | null
 /** What the publisher's next build would put right. */
 async function lostFiles(directory: string, sha256: string | null): Promise<readonly Warning[]> {
   const published = readPublished(directory, join(directory, STATE_FOLDER), { sha256 });
-  try {
-    return (await seenWhole(published)).warnings;
-  } catch (error) {
-    // The verdict says what is wrong with a file that cannot be read; that must not end the command here.
-    if (error instanceof PacksignError) return [];
-    throw error;
-  }
+  const seen = await orError(() => seenWhole(published));
+  // The verdict says what is wrong with a file that cannot be read; that must not end the command here.
+  return seen instanceof PacksignError ? [] : seen.warnings;
 }
 
 const NOTHING_CHECKED = {
@@ -159,11 +139,9 @@ function verified(
   looked: Pick<VerifyResult, keyof DirectoryComparison | 'warnings'> = NOTHING_CHECKED,
 ): Verified {
   const { sha256, trusted, pinnedBy, signatures, notify, accepted, bytes } = answer;
-  const uncertain = answer.notices.map((notice): Warning => ({
-    code: 'EVIDENCE_INCOMPLETE',
-    path: null,
-    message: notice,
-  }));
+  const uncertain = answer.notices.map((message): Warning => {
+    return { code: 'EVIDENCE_INCOMPLETE', path: null, message };
+  });
   const warnings = [...uncertain, ...answer.changes, ...looked.warnings];
   const decision = withFindings(answer, looked.findings, tolerance);
   const { status, code, message } = decision;

@@ -55,11 +55,8 @@ export async function describeKey(bytes: Uint8Array, date: Date): Promise<KeyDes
     ? await openSecretKey(bytes)
     : { certificate: await readOneCertificate(bytes), secrets: new Map() };
   const { primary, subkeys, userIds } = certificate;
-  const status = chooseSigningKey(
-    certificate,
-    date,
-    (key) => secrets.size === 0 || secretOf(key, secrets) !== null,
-  );
+  const mayHave = (key: CertificateKey) => secrets.size === 0 || secretOf(key, secrets) !== null;
+  const status = chooseSigningKey(certificate, date, mayHave);
   return {
     ...describePart(certificate, primary, date),
     userIds,

@@ -106,11 +106,9 @@ async function withoutFreshRevocations(
   const certificates = await mergeCertificates(await published.certificates(), additions);
   const trouble = await troubleWith(published, certificates);
   if (trouble === null) return certificates;
-  throw new PacksignError(
-    'KEY_REVOKED',
-    `with these keys the published database would no longer verify: ${trouble}`,
-    { hint: 'sign the database with another key first, then publish the revocation' },
-  );
+  const message = `with these keys the published database would no longer verify: ${trouble}`;
+  const hint = 'sign the database with another key first, then publish the revocation';
+  throw new PacksignError('KEY_REVOKED', message, { hint });
 }
 
 /** Leaves a `keys.asc` as it is if it holds the same certificates in other bytes. */

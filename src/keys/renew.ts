@@ -4,8 +4,7 @@ import { formatInstant, wholeSeconds } from '../model/time.js';
 import { encodeArmor } from '../pgp/armor.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import { inspectCertificate } from '../pgp/certificate.js';
-import { subjectOf } from '../pgp/components.js';
-import { assemblePackets } from '../pgp/components.js';
+import { assemblePackets, subjectOf } from '../pgp/components.js';
 import type { Component, Components } from '../pgp/components.js';
 import { revocationAt, signingSubkeys } from '../pgp/key-status.js';
 import { KEY_FILE } from '../pgp/origin.js';
@@ -252,10 +251,8 @@ function secondsAfter(created: Date, expires: Date | null): number | null {
   const seconds = Math.floor((expires.getTime() - created.getTime()) / 1000);
   // Zero would mean never.
   if (seconds > 0 && seconds <= 0xffff_ffff) return seconds;
-  throw new PacksignError(
-    'USAGE',
-    `a key made at ${formatInstant(created)} cannot expire at ${formatInstant(expires)}`,
-  );
+  const message = `a key made at ${formatInstant(created)} cannot expire at ${formatInstant(expires)}`;
+  throw new PacksignError('USAGE', message);
 }
 
 async function finish(anatomy: Components, { date }: OpenKey): Promise<RenewedKey> {

@@ -4,7 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { proxyFailure, proxyRefusal } from './failure.js';
-import { proxyAuthorization } from './proxy.js';
+import { hostOf, proxyAuthorization } from './proxy.js';
 
 /** Kept connections of one run, by the proxy that they go through. */
 export interface Agents {
@@ -55,10 +55,7 @@ function tunnel(
     const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     const send = proxy.protocol === 'https:' ? httpsRequest : httpRequest;
     const request = send({
-      ...{
-        host: proxy.hostname.replace(/^\[|\]$/g, ''),
-        port: proxy.port === '' ? defaultPort(proxy) : proxy.port,
-      },
+      ...hostOf(proxy),
       ...{ method: 'CONNECT', path: target, agent: false },
       headers: { host: target, ...proxyAuthorization(proxy) },
       ...(ca === null ? {} : { ca: [...ca] }),
@@ -81,8 +78,4 @@ function tunnel(
     request.end();
   };
   Object.assign(agent, { createConnection: open });
-}
-
-function defaultPort({ protocol }: URL): string {
-  return protocol === 'https:' ? '443' : '80';
 }

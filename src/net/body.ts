@@ -79,9 +79,7 @@ function closed(at: URL): PacksignError {
 }
 
 function tooSlow(at: URL): PacksignError {
-  return new PacksignError(
-    'NETWORK_SLOW',
-    `${at.href} sends less than ${LEAST_BYTES_PER_SECOND} bytes a second`,
-    { hint: 'try again later, or name a mirror; --timeout 5m is more patient' },
-  );
+  const message = `${at.href} sends less than ${LEAST_BYTES_PER_SECOND} bytes a second`;
+  const hint = 'try again later, or name a mirror; --timeout 5m is more patient';
+  return new PacksignError('NETWORK_SLOW', message, { hint });
 }

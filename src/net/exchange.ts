@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { systemCode } from '../errors.js';
 import type { Agents } from './agents.js';
 import { failure, networkError, proxyRefusal, timeoutError } from './failure.js';
-import { proxyAuthorization, proxyFor } from './proxy.js';
+import { hostOf, proxyAuthorization, proxyFor } from './proxy.js';
 import type { ProxySettings } from './proxy.js';
 
 const HEADER_LIMIT_BYTES = 64 * 1024;
@@ -81,22 +81,15 @@ async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): P
 
 function requestOptions(at: URL, proxy: URL | null, { agents, headers }: ExchangeOptions): RequestOptions {
   const common = { maxHeaderSize: HEADER_LIMIT_BYTES, headers };
-  if (at.protocol === 'https:') return { ...common, ...target(at), agent: agents.httpsVia(proxy) };
-  if (proxy === null) return { ...common, ...target(at), agent: agents.http };
+  const direct = { ...common, ...hostOf(at), path: `${at.pathname}${at.search}` };
+  if (at.protocol === 'https:') return { ...direct, agent: agents.httpsVia(proxy) };
+  if (proxy === null) return { ...direct, agent: agents.http };
   // A proxy is asked for the whole address (RFC 9112, section 3.2.2).
   return {
     ...common,
-    ...target(proxy),
+    ...hostOf(proxy),
     path: at.href,
     agent: agents.http,
     headers: { ...headers, host: at.host, ...proxyAuthorization(proxy) },
-  };
-}
-
-function target(url: URL): RequestOptions {
-  return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    ...(url.port === '' ? {} : { port: url.port }),
-    path: `${url.pathname}${url.search}`,
   };
 }

@@ -55,7 +55,7 @@ export function encodingName(text: string): string {
 export function failure(at: URL, error: unknown, proxy: URL | null = null): PacksignError {
   if (error instanceof PacksignError) return error;
   const code = systemCode(error) ?? '';
-  const tls = certificateTrouble(code, at) ?? tlsTrouble(code, error, at);
+  const tls = tlsTrouble(error, at);
   if (tls !== null) return networkError(`cannot fetch ${at.href}: ${tls[0]}`, tls[1]);
   if (code === 'ETIMEDOUT' || code === 'ERR_SOCKET_CONNECTION_TIMEOUT') return timeoutError(at, proxy);
   const who = proxy === null ? '' : `${proxyName(proxy)}: `;
@@ -65,9 +65,7 @@ export function failure(at: URL, error: unknown, proxy: URL | null = null): Pack
 
 /** Why there is no way through a proxy, so that the server behind it does not get the blame. */
 export function proxyFailure(proxy: URL, error: unknown): PacksignError {
-  const code = systemCode(error) ?? '';
-  const [words, hint] = certificateTrouble(code, proxy) ??
-    tlsTrouble(code, error, proxy) ?? [wordsFor(error, proxy), null];
+  const [words, hint] = tlsTrouble(error, proxy) ?? [wordsFor(error, proxy), null];
   const prospect = { isFinal: hint !== null };
   return networkError(`${proxyName(proxy)}: ${words}`, hint ?? PROXY_HINT, prospect);
 }
@@ -85,34 +83,33 @@ export function proxyRefusal(proxy: URL, status: number): Error {
 type Trouble = readonly [words: string, hint: string];
 
 function certificateTrouble(code: string, { hostname }: URL): Trouble | null {
+  const certificate = `the TLS certificate of ${hostname}`;
   switch (code) {
     case 'CERT_HAS_EXPIRED':
-      return [
-        `the TLS certificate of ${hostname} has expired`,
-        'tell its operator; look at the clock of this machine',
-      ];
+      return [`${certificate} has expired`, 'tell its operator; look at the clock of this machine'];
     case 'CERT_NOT_YET_VALID':
-      return [`the TLS certificate of ${hostname} is not valid yet`, 'look at the clock of this machine'];
+      return [`${certificate} is not valid yet`, 'look at the clock of this machine'];
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return [`the TLS certificate is not for ${hostname}`, 'look at the address; tell its operator'];
     case 'CERT_REVOKED':
-      return [`the TLS certificate of ${hostname} is revoked`, 'tell its operator'];
+      return [`${certificate} is revoked`, 'tell its operator'];
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'CERT_UNTRUSTED':
-      return [
-        `no authority that this machine knows has signed the TLS certificate of ${hostname}`,
-        OWN_CA_HINT,
-      ];
+      return [`no authority that this machine knows has signed ${certificate}`, OWN_CA_HINT];
     default:
       return null;
   }
 }
 
-function tlsTrouble(code: string, error: unknown, { host }: URL): Trouble | null {
+function tlsTrouble(error: unknown, url: URL): Trouble | null {
+  const code = systemCode(error) ?? '';
+  const trouble = certificateTrouble(code, url);
+  if (trouble !== null) return trouble;
+  const { host } = url;
   const isTls = code === 'EPROTO' || code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_');
   if (!isTls) return null;
   const isPlain = /wrong.version.number|http.request/i.test(`${code} ${reasonOf(error)}`);

@@ -37,23 +37,15 @@ export async function openFile(url: string, { from = 0 }: Request): Promise<Repl
   };
 }
 
+/** The stream closes the file. */
 async function* blocksOf(
   handle: FileHandle,
   { url, start }: { url: string; start: number },
 ): AsyncIterable<Uint8Array> {
   try {
-    for (let position = start; ;) {
-      // A new block each time, because the reader may keep it.
-      const block = Buffer.allocUnsafe(BLOCK_BYTES);
-      const { bytesRead } = await handle.read(block, 0, BLOCK_BYTES, position);
-      if (bytesRead === 0) return;
-      position += bytesRead;
-      yield block.subarray(0, bytesRead);
-    }
+    yield* handle.createReadStream({ start, highWaterMark: BLOCK_BYTES }) as AsyncIterable<Buffer>;
   } catch (error) {
     throw unreadable(url, error);
-  } finally {
-    await handle.close();
   }
 }
 

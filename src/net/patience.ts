@@ -23,17 +23,17 @@ export interface Patience {
   readonly retrying: <T>(attempt: () => Promise<T>, progress?: () => number) => Promise<T>;
 }
 
-/**
- * `backOffMs`: wait before a second attempt; doubled before every further one. `patienceMs`: how long one attempt waits
- * for an answer; twice that is how long a server may have us wait in all before something comes of it.
- */
-export function makePatience({
-  backOffMs,
-  patienceMs,
-}: {
-  readonly backOffMs: number;
+export interface Pauses {
+  /**
+   * The time in which an answer has to begin, redirections included, and over which it must not be too slow. A server may
+   * have us wait twice as long in all before something comes of it.
+   */
   readonly patienceMs: number;
-}): Patience {
+  /** Wait before a second attempt; doubled before every further one. */
+  readonly backOffMs: number;
+}
+
+export function makePatience({ backOffMs, patienceMs }: Pauses): Patience {
   const pace = makePace();
   const longestWaitMs = WAITS * patienceMs;
   return {

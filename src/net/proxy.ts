@@ -69,6 +69,11 @@ function plainHost(name: string): string {
     .replace(/\.$/, '');
 }
 
+/** Where a URL leads, for a request; without a port, Node takes that of the protocol. */
+export function hostOf({ hostname, port }: URL): { readonly host: string; readonly port?: string } {
+  return { host: hostname.replace(/^\[|\]$/g, ''), ...(port === '' ? {} : { port }) };
+}
+
 /** A proxy as messages name it: without credentials. */
 export function proxyName({ protocol, host }: URL): string {
   return `the proxy ${protocol}//${host}`;

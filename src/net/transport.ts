@@ -7,22 +7,18 @@ import { exchange } from './exchange.js';
 import { networkError } from './failure.js';
 import { openFile } from './file.js';
 import { makePatience } from './patience.js';
-import type { Patience } from './patience.js';
+import type { Patience, Pauses } from './patience.js';
 import { NO_PROXIES } from './proxy.js';
 import type { ProxySettings } from './proxy.js';
 import type { Reply, Request } from './reply.js';
 
 /** How the network is reached. Environment and terminal are the caller's. */
-export interface NetworkOptions {
+export interface NetworkOptions extends Pauses {
   readonly proxies: ProxySettings;
   /** PEM texts of the authorities that may sign TLS certificates, in place of Node's own; null for those. */
   readonly authorities: () => readonly string[] | null;
   /** The `Authorization` that goes to a host, and to no other; null for none. */
   readonly authorizationFor: (at: URL) => string | null;
-  /** The time in which an answer has to begin, redirections included, and over which it must not be too slow. */
-  readonly patienceMs: number;
-  /** Wait before a second attempt; doubled before every further one. */
-  readonly backOffMs: number;
 }
 
 /** A way to the network, kept open between requests. */
@@ -66,6 +62,19 @@ export function openNetwork(options: NetworkOptions): Network {
   };
 }
 
+/** Does work with the network, and closes it. */
+export async function withNetwork<T>(
+  options: NetworkOptions,
+  work: (network: Network) => Promise<T>,
+): Promise<T> {
+  const network = openNetwork(options);
+  try {
+    return await work(network);
+  } finally {
+    network.close();
+  }
+}
+
 interface Means {
   readonly agents: Agents;
   readonly options: NetworkOptions;
@@ -82,11 +91,8 @@ async function follow(url: string, request: Request, means: Means): Promise<Repl
     if (!REDIRECTS.has(response.statusCode ?? 0)) return await read(at, response, { request, means });
     const { location } = response.headers;
     cancel(response);
-    const isAddress =
-      location !== undefined && location.length <= ADDRESS_LIMIT && URL.canParse(location, at);
-    if (!isAddress) {
-      throw networkError(`${at.href} redirects to nowhere`);
-    }
+    const isShort = location !== undefined && location.length <= ADDRESS_LIMIT;
+    if (!isShort || !URL.canParse(location, at)) throw networkError(`${at.href} redirects to nowhere`);
     at = permitted(at, new URL(location, at));
   }
   throw new PacksignError('REDIRECT_REFUSED', `${url} redirects more than ${REDIRECT_LIMIT} times`);
@@ -187,10 +193,5 @@ function lengthOf(text: string | undefined): number | null {
 }
 
 function plainHeaders(headers: IncomingMessage['headers']): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? (value[0] ?? '') : (value ?? ''),
-    ]),
-  );
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat()[0] ?? '']));
 }

@@ -112,8 +112,8 @@ function naming(database: Database) {
   const text = Description.trim();
   if (text !== '' && text.length <= TITLE_LENGTH && !text.includes('\n'))
     return { title: text, description: null };
-  const place = url === null ? null : placeOf(url);
-  const title = place ?? (Maintainer === undefined ? 'Signed packages' : `Packages of ${Maintainer}`);
+  const whose = Maintainer === undefined ? 'Signed packages' : `Packages of ${Maintainer}`;
+  const title = url === null ? whose : placeOf(url);
   const description = text === '' ? null : shorten(text, DESCRIPTION_LENGTH);
   return { title: shorten(title, TITLE_LENGTH), description };
 }
@@ -128,8 +128,7 @@ function ownAddress({ Packsign }: Database): string | null {
 }
 
 /** `example.org/dist` of `https://example.org/dist/packages.plist`. */
-function placeOf(url: string): string | null {
-  if (!URL.canParse(url)) return null;
+function placeOf(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname.replace(/\/[^/]*$/, '')}`;
 }
@@ -137,7 +136,7 @@ function placeOf(url: string): string | null {
 // Scanning the code opens the page, which compares the fingerprints of the code with its own.
 function qrText(url: string | null, fingerprints: readonly string[]): string {
   const list = fingerprints.join('+');
-  if (url !== null && URL.canParse(url)) return `${besideUrl(url, '')}#${list}`;
+  if (url !== null) return `${besideUrl(url, '')}#${list}`;
   return fingerprints.length === 1 ? `OPENPGP4FPR:${list}` : list;
 }
 
@@ -215,11 +214,7 @@ function newestFirst(entries: readonly Entry[]): readonly Row[] {
     .map(({ row }) => row);
 }
 
-function identityOf({
-  Name,
-  Version,
-  Flavor,
-}: Partial<Pick<Package, 'Name' | 'Version' | 'Flavor'>>): string {
+function identityOf({ Name, Version, Flavor }: Partial<Package>): string {
   return `${Name ?? ''} ${Version ?? ''} ${Flavor ?? ''}`;
 }
 

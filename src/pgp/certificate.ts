@@ -135,11 +135,8 @@ export async function describeCertificate(
 }
 
 function revokersOf({ primary, users }: SignedComponents): readonly string[] {
-  return [
-    ...new Set(
-      [primary, ...users].flatMap(({ statements }) => statements.flatMap(({ revokers }) => revokers)),
-    ),
-  ];
+  const statements = [primary, ...users].flatMap((component) => component.statements);
+  return [...new Set(statements.flatMap(({ revokers }) => revokers))];
 }
 
 function requireSize(components: Components, origin: Origin): void {

@@ -11,7 +11,7 @@ import { CERTIFICATE_FILE, malformed } from './origin.js';
 import type { KeyStatus } from './key-status.js';
 import { requireValid } from './usable.js';
 import type { UsableKey } from './usable.js';
-import { chooseSigningKey, keyExpiry, signingSubkeys, keyStatus } from './key-status.js';
+import { chooseSigningKey, keyExpiry, keyStatus } from './key-status.js';
 
 export type { Certificate } from './certificate.js';
 export { mergeCertificates } from './merge.js';
@@ -69,12 +69,7 @@ export function encodeCertificates(certificates: readonly Certificate[]): {
 } {
   const sorted = [...certificates].sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
   const binary = Buffer.concat(sorted.map((certificate) => certificate.binary));
-  return { armored: armorCertificates(binary), binary };
-}
-
-/** The content of `keys.asc`, from that of `keys.gpg`. */
-export function armorCertificates(binary: Uint8Array): Uint8Array {
-  return encodeArmor(binary, 'PUBLIC KEY BLOCK');
+  return { armored: encodeArmor(binary, 'PUBLIC KEY BLOCK'), binary };
 }
 
 /**
@@ -104,13 +99,7 @@ export function requireUsable(certificate: Certificate, at: Date, keyId?: string
  */
 export function expiryOf(certificate: Certificate, at: Date, keyId?: string): Date | null {
   const named = keyId === undefined ? null : keyNamed(certificate, keyId);
-  return keyExpiry(certificate, named ?? signerOf(certificate, at), at);
-}
-
-function signerOf(certificate: Certificate, at: Date): CertificateKey {
-  const status = chooseSigningKey(certificate, at);
-  if (status.kind === 'valid') return status.key;
-  return signingSubkeys(certificate)[0] ?? certificate.primary;
+  return keyExpiry(certificate, named ?? chooseSigningKey(certificate, at).key, at);
 }
 
 function keyNamed({ primary, subkeys }: Certificate, name: string): CertificateKey | null {

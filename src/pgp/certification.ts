@@ -2,7 +2,7 @@ import { enums } from 'openpgp';
 import { SLACK_MS } from '../model/time.js';
 import { newBudget } from './budget.js';
 import type { Certificate, SignedComponent } from './certificate.js';
-import { flagsAt, keyExpiry } from './key-status.js';
+import { flagsAt, isInForce, keyExpiry } from './key-status.js';
 import { CERTIFICATE_FILE } from './origin.js';
 import { withOthers } from './other-signatures.js';
 import { STRONG_HASHES } from './policy.js';
@@ -64,10 +64,7 @@ function takenBackAt({ packet }: Statement): Date | null {
 
 function isBound(statements: readonly Statement[], now: Date): boolean {
   const { bindings, revocations } = selfSignaturesOf(statements);
-  const isInForce = bindings.some(
-    ({ created, lapses }) => created <= now && (lapses === null || now < lapses),
-  );
-  return isInForce && revocations.length === 0;
+  return revocations.length === 0 && bindings.some((binding) => isInForce(binding, now));
 }
 
 /** A thief can date back what he certifies: a key that was ever revoked certifies nothing. */

@@ -44,14 +44,17 @@ export async function isMadeBy(packet: Packet, issuer: AnyKeyPacket, over: KeySu
   return parts !== null && (await isSignedBy(parts, issuer, contentOf(signedBytes(over))));
 }
 
+/** By which key signatures are checked, over what, and what that may cost. */
+export interface Checking {
+  readonly issuer: AnyKeyPacket;
+  readonly content: Content;
+  readonly budget: Budget;
+}
+
 /** The first of these copies that a key made; null if none. Throws as the budget does. */
 export async function firstSigned(
   variants: readonly SignatureParts[],
-  {
-    issuer,
-    content,
-    budget,
-  }: { readonly issuer: AnyKeyPacket; readonly content: Content; readonly budget: Budget },
+  { issuer, content, budget }: Checking,
 ): Promise<SignatureParts | null> {
   const algorithm: number = issuer.algorithm;
   for (const parts of variants.filter(({ keyAlgorithm }) => keyAlgorithm === algorithm)) {

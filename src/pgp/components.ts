@@ -35,7 +35,7 @@ const USERS: ReadonlySet<number> = new Set([TAG.userId, TAG.userAttribute]);
  * @throws {PacksignError} the origin's code: the sequence does not begin with a primary key, or holds a packet that
  * does not belong in a key.
  */
-export function splitComponents(packets: readonly Packet[], origin: Origin): readonly Components[] {
+export function splitComponents(packets: readonly Packet[], origin: Origin): Copies {
   const groups: Packet[][] = [];
   for (const packet of packets) {
     if (IGNORED.has(packet.tag) || packet.tag >= FIRST_PRIVATE_TAG) continue;
@@ -44,8 +44,9 @@ export function splitComponents(packets: readonly Packet[], origin: Origin): rea
     else if (group === undefined) throw malformed(origin, 'does not begin with a key');
     else group.push(packet);
   }
-  if (groups.length === 0) throw malformed(origin, 'holds no key');
-  return groups.map((group) => componentsOf(group, origin));
+  const [first, ...others] = groups;
+  if (first === undefined) throw malformed(origin, 'holds no key');
+  return [componentsOf(first, origin), ...others.map((group) => componentsOf(group, origin))];
 }
 
 /** Equal for equal keys, user ids and attributes. */

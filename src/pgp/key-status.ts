@@ -92,9 +92,13 @@ export function keyExpiry(certificate: Certificate, key: CertificateKey, at: Dat
 
 /** The revocation in force at a moment. A hard revocation is in force at every moment. */
 export function revocationAt({ revocations }: SelfSignatures, at: Date): Revocation | null {
-  const inForce = ({ created, lapses }: Revocation): boolean =>
-    created <= at && (lapses === null || at < lapses);
-  return revocations.find(({ hard }) => hard) ?? revocations.find(inForce) ?? null;
+  const inForce = revocations.find((revocation) => isInForce(revocation, at));
+  return revocations.find(({ hard }) => hard) ?? inForce ?? null;
+}
+
+/** Whether a signature was made and has not expired at a moment. */
+export function isInForce({ created, lapses }: Pick<Binding, 'created' | 'lapses'>, at: Date): boolean {
+  return created <= at && (lapses === null || at < lapses);
 }
 
 /** Key flags in force at a moment, 0 if there are none. */
@@ -114,7 +118,7 @@ function signs({ flags }: Binding): boolean {
  */
 function chooseBinding(bindings: readonly Binding[], at: Date): Binding | null {
   const byTime = [...bindings].sort((a, b) => a.created.getTime() - b.created.getTime());
-  const upToThen = byTime.filter(({ created, lapses }) => created <= at && (lapses === null || at < lapses));
+  const upToThen = byTime.filter((binding) => isInForce(binding, at));
   return upToThen.at(-1) ?? byTime.find(({ created }) => created > at) ?? null;
 }
 

@@ -25,10 +25,8 @@ export async function mergeCertificates(
   const merged = new Map<string, Certificate>();
   for (const certificate of [...known, ...fresh]) {
     const before = merged.get(certificate.fingerprint);
-    merged.set(
-      certificate.fingerprint,
-      before === undefined ? certificate : await mergeTwo(before, certificate),
-    );
+    const joined = before === undefined ? certificate : await mergeTwo(before, certificate);
+    merged.set(certificate.fingerprint, joined);
   }
   const all = [...merged.values()];
   return await checkOthers(all, { all, findKey: () => null, budget: newBudget(CERTIFICATE_FILE) });
@@ -51,11 +49,8 @@ async function mergeTwo(known: Certificate, fresh: Certificate): Promise<Certifi
     subkeys: mergeComponents(known.anatomy.subkeys, fresh.anatomy.subkeys),
   };
   const loose = new Map([...known.loose, ...fresh.loose].map((one) => [looseName(one), one]));
-  return await describeCertificate(
-    anatomy,
-    [...loose.values()],
-    new Set([...knownRevokers(known), ...knownRevokers(fresh)]),
-  );
+  const revokers = new Set([...knownRevokers(known), ...knownRevokers(fresh)]);
+  return await describeCertificate(anatomy, [...loose.values()], revokers);
 }
 
 /** A part that its primary key never signed is not added. */
@@ -92,8 +87,6 @@ function isSignedBack({ claim }: Statement): boolean {
 }
 
 function looseName({ target, variants }: LooseSignature): string {
-  return JSON.stringify([
-    target,
-    ...variants.map(({ name, rest }) => [name, Buffer.from(rest).toString('latin1')]),
-  ]);
+  const copies = variants.map(({ name, rest }) => [name, Buffer.from(rest).toString('latin1')]);
+  return JSON.stringify([target, ...copies]);
 }

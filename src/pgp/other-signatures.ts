@@ -58,11 +58,8 @@ export async function withOthers(certificate: Certificate, others: OtherKeys): P
   const grown = (component: SignedComponent): SignedComponent =>
     withStatements(component.packet, [...component.statements, ...(added.get(nameOf(component)) ?? [])]);
   const anatomy = { primary: grown(primary), users: users.map(grown), subkeys: subkeys.map(grown) };
-  return await describeCertificate(
-    anatomy,
-    left,
-    new Set([...knownRevokers(certificate), ...revokers.keys()]),
-  );
+  const known = new Set([...knownRevokers(certificate), ...revokers.keys()]);
+  return await describeCertificate(anatomy, left, known);
 }
 
 /** Designated revokers whose keys were there when the certificate was read. */
@@ -109,7 +106,7 @@ async function statementOf(loose: LooseSignature, looking: Looking): Promise<Sta
     if (known !== undefined) return known;
     const untried = loose.variants.filter((variant) => isUntried(variant, by));
     const good = await firstSigned(untried, { issuer: key, budget: looking.budget, content });
-    if (good !== null) return otherStatement({ parts: good, unhashed: [] }, key, carried);
+    if (good !== null) return otherStatement(good, key, carried);
   }
   return null;
 }

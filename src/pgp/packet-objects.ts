@@ -137,12 +137,8 @@ const HASH_NAMES: ReadonlyMap<number, ContentHash> = new Map([
  */
 export function presetDigest(signature: SignaturePacket, digest: Uint8Array): void {
   if (!OVER_DIGEST.has(signature.publicKeyAlgorithm)) return;
-  const { sha256 } = enums.hash;
-  Object.assign(signature, {
-    hashAlgorithm: sha256,
-    toHash: () => null,
-    hash: () => Promise.resolve(digest),
-  });
+  const hashAlgorithm = enums.hash.sha256;
+  Object.assign(signature, { hashAlgorithm, toHash: () => null, hash: () => Promise.resolve(digest) });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { secretInPackets } from './secret-packets.js';
+import { inMemory, secretInPackets } from './secret-packets.js';
 import type { Secret } from './secret-packets.js';
 
 /** The header line of a block that may be secret, without what may follow on the line. */
@@ -34,13 +34,8 @@ export function secretInBlock(text: string, begin: number): Secret | null {
   if (line === undefined || label === undefined) return null;
   const prefix = text.slice(0, begin).split(LINE_ENDS).at(-1) ?? '';
   const body = readBody(text.slice(begin + line.length, endOfBlock(text, begin)), prefix);
-  if (label.startsWith('PGP ')) return inMemory(body.bytes);
+  if (label.startsWith('PGP ')) return secretInPackets(inMemory(body.bytes));
   return isPrivateKey(body) ? 'a private key' : null;
-}
-
-function inMemory(bytes: Buffer): Secret | null {
-  const read = (position: number, length: number) => bytes.subarray(position, position + length);
-  return secretInPackets({ size: bytes.length, read });
 }
 
 interface Body {

@@ -1,5 +1,5 @@
 import { SECRET_LABEL, endsIn, secretFile, secretInBlock } from './secret-blocks.js';
-import { secretInPackets } from './secret-packets.js';
+import { inMemory, secretInPackets } from './secret-packets.js';
 import type { Readable, Secret } from './secret-packets.js';
 
 /** Looks for secrets in a file while it is read (threat T19). */
@@ -64,8 +64,7 @@ export function startSecretSearch(file: Readable): SecretSearch {
 
 /** The first secret in bytes that are all there. */
 export function findSecret(bytes: Buffer): Secret | null {
-  const read = (position: number, length: number) => bytes.subarray(position, position + length);
-  const search = startSecretSearch({ size: bytes.length, read });
+  const search = startSecretSearch(inMemory(bytes));
   search.take(bytes);
   return search.found();
 }

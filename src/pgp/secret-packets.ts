@@ -10,6 +10,10 @@ export interface Readable {
   readonly read: (position: number, length: number) => Buffer;
 }
 
+export function inMemory(bytes: Buffer): Readable {
+  return { size: bytes.length, read: (position, length) => bytes.subarray(position, position + length) };
+}
+
 /** Enough for a header, and for the first octets of a signature. */
 const GLANCE_BYTES = 16;
 /** Headers are read in pieces of this size: a keyring may have very many packets. */

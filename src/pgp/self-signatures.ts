@@ -1,8 +1,7 @@
 import { enums } from 'openpgp';
 import type { AnyKeyPacket, SignaturePacket } from 'openpgp';
-import type { Budget } from './budget.js';
 import { firstSigned, issuerHint } from './check-signature.js';
-import type { Content } from './content.js';
+import type { Checking } from './check-signature.js';
 import type { Packet } from './packets.js';
 import { TAG, joinPackets, splitPackets } from './packets.js';
 import { CERTIFICATE_FILE } from './origin.js';
@@ -68,16 +67,12 @@ export interface Verified {
   readonly unhashed: readonly Subpacket[];
 }
 
-export interface StatementContext {
-  /** The primary key that made it. */
-  readonly issuer: AnyKeyPacket;
-  /** What it is over. */
-  readonly content: Content;
+/** Of a statement by the primary key. */
+export interface StatementContext extends Checking {
   /** The subkey that must sign back before it may sign for the primary key; null if none is meant, or it cannot be read. */
   readonly subkey: AnyKeyPacket | null;
   /** When the key was created whose expiry the self-signatures set. */
   readonly keyCreated: Date;
-  readonly budget: Budget;
 }
 
 const SOFT_REASONS: ReadonlySet<number | null> = new Set([
@@ -111,11 +106,7 @@ export async function selfStatement(verified: Verified, context: StatementContex
     by: context.issuer.getFingerprint().toUpperCase(),
     claim: isRevocationType(parts.type)
       ? { kind: 'revocation', revocation: revocationOf(parts, packet) }
-      : bindingClaim(parts, packet, {
-          keyCreated: context.keyCreated,
-          signedBack: back !== null,
-          isSubkey: parts.type === SUBKEY_BINDING,
-        }),
+      : bindingClaim(parts, packet, { keyCreated: context.keyCreated, signedBack: back !== null }),
     revokers: bodiesOf(parts.hashed, SUBPACKET.revocationKey)
       .filter(isRevoker)
       .map((body) => hex(body.subarray(2))),
@@ -123,11 +114,7 @@ export async function selfStatement(verified: Verified, context: StatementContex
 }
 
 /** What another key said. With `key`, a revocation by a designated revoker, which carries that key along. */
-export function otherStatement(
-  { parts }: Verified,
-  issuer: AnyKeyPacket,
-  key: Packet | null = null,
-): Statement {
+export function otherStatement(parts: SignatureParts, issuer: AnyKeyPacket, key: Packet | null): Statement {
   const block = key === null ? [] : [{ type: SUBPACKET.keyBlock, body: keyBlockOf(key) }];
   const packet = packetWith(parts, [...issuerHint(parts, issuer), ...block]);
   const claim: Claim =
@@ -181,11 +168,7 @@ function revocationOf(parts: SignatureParts, packet: Packet): Revocation {
 function bindingClaim(
   parts: SignatureParts,
   packet: Packet,
-  {
-    keyCreated,
-    signedBack,
-    isSubkey,
-  }: { readonly keyCreated: Date; readonly signedBack: boolean; readonly isSubkey: boolean },
+  { keyCreated, signedBack }: { readonly keyCreated: Date; readonly signedBack: boolean },
 ): Claim {
   const signature = understood(packet);
   if (signature === null) return { kind: 'other' };
@@ -193,7 +176,7 @@ function bindingClaim(
   const binding: Binding = {
     ...timesOf(signature),
     keyExpires: expires === null ? null : new Date(keyCreated.getTime() + expires * 1000),
-    flags: flagsOf(signature, isSubkey && !signedBack),
+    flags: flagsOf(signature, parts.type === SUBKEY_BINDING && !signedBack),
     preferredHashes: signature.preferredHashAlgorithms ?? [],
     primaryUser: signature.isPrimaryUserID === true,
   };

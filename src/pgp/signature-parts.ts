@@ -69,13 +69,14 @@ export function bodiesOf(subpackets: readonly Subpacket[], type: number): readon
 
 /** Key ids, 16 upper-case hex digits, that an area names as issuer. */
 export function issuersIn(subpackets: readonly Subpacket[]): readonly string[] {
-  const named = [
-    ...bodiesOf(subpackets, SUBPACKET.issuer).filter(({ length }) => length === 8),
-    ...bodiesOf(subpackets, SUBPACKET.issuerFingerprint).filter(
-      (body) => body[0] === 4 && body.length === 21,
-    ),
-  ];
-  return named.map((body) => hex(body.subarray(-8)));
+  const ids = bodiesOf(subpackets, SUBPACKET.issuer).filter(({ length }) => length === 8);
+  return [...ids.map(hex), ...fingerprintsIn(subpackets).map((fingerprint) => fingerprint.slice(-16))];
+}
+
+/** Fingerprints of version 4 keys, 40 upper-case hex digits, that an area names as issuer. */
+export function fingerprintsIn(subpackets: readonly Subpacket[]): readonly string[] {
+  const bodies = bodiesOf(subpackets, SUBPACKET.issuerFingerprint);
+  return bodies.filter((body) => body[0] === 4 && body.length === 21).map((body) => hex(body.subarray(1)));
 }
 
 /** The creation time in the hashed area; null if there is none. */
@@ -88,7 +89,7 @@ export function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex').toUpperCase();
 }
 
-export function uint16(value: number): Uint8Array {
+function uint16(value: number): Uint8Array {
   return Uint8Array.of(value >> 8, value & 0xff);
 }
 

@@ -13,7 +13,7 @@ import { malformed, SIGNATURE_FILE } from './origin.js';
 import { readSignaturePacket } from './packet-objects.js';
 import { STRONG_HASHES } from './policy.js';
 import { demandsMore } from './self-signatures.js';
-import { SUBPACKET, bodiesOf, hex, issuersIn, packetWith, partsOf } from './signature-parts.js';
+import { fingerprintsIn, issuersIn, packetWith, partsOf } from './signature-parts.js';
 import type { SignatureParts } from './signature-parts.js';
 import { keyExpiry, keyStatus } from './key-status.js';
 
@@ -232,8 +232,5 @@ function written(parts: SignatureParts, { key }: Candidate): SignaturePacketByte
 /** The fingerprint, or else the key id, that a signature names. */
 function namedIssuer({ hashed, unhashed }: SignatureParts): string | null {
   const areas = [...hashed, ...unhashed];
-  const [fingerprint] = bodiesOf(areas, SUBPACKET.issuerFingerprint).filter(
-    (body) => body[0] === 4 && body.length === 21,
-  );
-  return fingerprint === undefined ? (issuersIn(areas)[0] ?? null) : hex(fingerprint.subarray(1));
+  return fingerprintsIn(areas)[0] ?? issuersIn(areas)[0] ?? null;
 }

@@ -88,9 +88,8 @@ export function writeNote(
   // Before the note that refers to it.
   if (!isNoted) writeDurably(join(folder, chainName), Buffer.from(encodeChain(chain())), { mode: 0o600 });
   const content = { directory: real, ...note, issued: formatInstant(note.issued) };
-  writeDurably(join(folder, nameFor(real)), Buffer.from(`${JSON.stringify(content, null, 2)}\n`), {
-    mode: 0o600,
-  });
+  const bytes = Buffer.from(`${JSON.stringify(content, null, 2)}\n`);
+  writeDurably(join(folder, nameFor(real)), bytes, { mode: 0o600 });
   if (!isNoted) quietly(() => removeOldChains(folder, real, chainName));
 }
 

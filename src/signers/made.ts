@@ -27,11 +27,9 @@ export async function requireMade(output: Uint8Array, made: Made): Promise<Signa
   if (report === undefined || !key.fingerprint.endsWith(issuer))
     throw wrongIssuer(key, [issuer], { hint: 'name the key that signs by its full fingerprint' });
   if (report.good) return signature;
-  throw new PacksignError(
-    'SELF_CHECK_FAILED',
-    `the signature that ${by} made does not verify: ${report.reason ?? 'no reason given'}`,
-    { hint: 'check the settings of the program that signs, gpg.conf above all' },
-  );
+  const why = `the signature that ${by} made does not verify: ${report.reason ?? 'no reason given'}`;
+  const hint = 'check the settings of the program that signs, gpg.conf above all';
+  throw new PacksignError('SELF_CHECK_FAILED', why, { hint });
 }
 
 export function wrongIssuer(

@@ -106,7 +106,6 @@ export function secretComponentsOf(bytes: Uint8Array): Components {
   }
   const binary = isBinary(bytes) ? bytes : dearmorOnly(bytes, 'PRIVATE KEY BLOCK', KEY_FILE);
   const [anatomy, another] = splitComponents(splitPackets(binary, KEY_FILE), KEY_FILE);
-  if (anatomy === undefined) throw malformed(KEY_FILE, 'holds no key');
   if (another !== undefined)
     throw malformed(KEY_FILE, 'holds more than one key', 'export the one key into its own file');
   if (anatomy.primary.packet.tag !== TAG.secretKey) throw publicKeyGiven();

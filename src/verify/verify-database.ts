@@ -169,10 +169,8 @@ async function checkSignatures(
   options: VerificationOptions,
 ): Promise<readonly SignatureReport[]> {
   if (evidence.signature === null) {
-    throw new PacksignError(
-      'SIGNATURE_MISSING',
-      'these bytes have no signature: they were changed, or never signed',
-    );
+    const message = 'these bytes have no signature: they were changed, or never signed';
+    throw new PacksignError('SIGNATURE_MISSING', message);
   }
   const { readSignatures, verifySignatures } = await import('../pgp/signatures.js');
   const signatures = readSignatures(evidence.signature, { allowBinary: options.byHand === true });
@@ -193,14 +191,12 @@ function requireSigners(
   if (signers.size >= least) return;
   if (signers.size === 0) {
     const reason = reports.map((report) => report.reason).find((text) => text !== null);
+    const why = reason === undefined ? '' : `: ${reason}`;
     const revoked = reports.find((report) => report.revoked);
     if (revoked !== undefined) {
       throw new PacksignError('KEY_REVOKED', `signed by a key that is revoked: ${revoked.reason ?? ''}`);
     }
-    throw new PacksignError(
-      'SIGNATURE_INVALID',
-      `no good signature by a trusted key${reason === undefined ? '' : `: ${reason}`}`,
-    );
+    throw new PacksignError('SIGNATURE_INVALID', `no good signature by a trusted key${why}`);
   }
   throw new PacksignError('TOO_FEW_SIGNATURES', `${signers.size} of the ${least} required signatures`);
 }
@@ -243,10 +239,8 @@ function requireOrder(
   if (accepted === null) return;
   const { Issued } = database.Packsign;
   if (Issued < accepted.issued) {
-    throw new PacksignError(
-      'DATABASE_ROLLED_BACK',
-      `issued at ${formatInstant(Issued)}, and one of ${formatInstant(accepted.issued)} was seen before`,
-    );
+    const seen = `one of ${formatInstant(accepted.issued)} was seen before`;
+    throw new PacksignError('DATABASE_ROLLED_BACK', `issued at ${formatInstant(Issued)}, and ${seen}`);
   }
   if (Issued.getTime() === accepted.issued.getTime() && sha256 !== accepted.sha256) {
     throw new PacksignError('DATABASE_FORKED', `another database was issued at ${formatInstant(Issued)} too`);
@@ -260,10 +254,9 @@ function requireContinued({ breaks }: Continuation, accepted: Accepted | null): 
   if (breaks.length === 0 || accepted === null) return;
   const named = breaks.slice(0, NAMED_LIMIT).map(({ path, message }) => `${path} ${message}`);
   const more = breaks.length > NAMED_LIMIT ? [`and ${breaks.length - NAMED_LIMIT} more`] : [];
-  throw new PacksignError(
-    'HISTORY_BROKEN',
-    `it does not continue the database of ${formatInstant(accepted.issued)} that was accepted before: ${[...named, ...more].join('; ')}`,
-  );
+  const before = `the database of ${formatInstant(accepted.issued)} that was accepted before`;
+  const message = `it does not continue ${before}: ${[...named, ...more].join('; ')}`;
+  throw new PacksignError('HISTORY_BROKEN', message);
 }
 
 function staleness(

@@ -41,12 +41,8 @@ export async function readLast(last: Last | null, published: Published): Promise
 export async function predecessorOf(last: Last | null): Promise<Predecessor> {
   if (last === null) return { signed: null, previous: null, keys: [], lastKeys: null };
   const { published, signed } = last;
-  return {
-    signed,
-    previous: published.sha256(),
-    keys: await published.certificates(),
-    lastKeys: published.bytes(KEYS_NAME),
-  };
+  const keys = await published.certificates();
+  return { signed, previous: published.sha256(), keys, lastKeys: published.bytes(KEYS_NAME) };
 }
 
 /** Publishes the last publication again, byte for byte. */

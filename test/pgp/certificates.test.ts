@@ -1,7 +1,6 @@
 import { armor, enums, generateKey, readKey, readKeys, UserIDPacket } from 'openpgp';
 import { describe, expect, test } from 'vitest';
 import {
-  armorCertificates,
   encodeCertificates,
   expiryOf,
   mergeCertificates,
@@ -9,6 +8,7 @@ import {
   requireUsable,
   signingStatus,
 } from '../../src/pgp/certificates.js';
+import { encodeArmor } from '../../src/pgp/armor.js';
 import { joinPackets, splitPackets } from '../../src/pgp/packets.js';
 import { CERTIFICATE_FILE } from '../../src/pgp/origin.js';
 import { readSignaturePacket } from '../../src/pgp/packet-objects.js';
@@ -38,7 +38,7 @@ describe('a certificate file', () => {
       expect(encodeCertificates(certificates)).toEqual({ armored, binary });
       expect(encodeCertificates([...certificates].reverse())).toEqual({ armored, binary });
     }
-    expect(armorCertificates(binary)).toEqual(armored);
+    expect(encodeArmor(binary, 'PUBLIC KEY BLOCK')).toEqual(armored);
     expect(Buffer.from(armored).toString().match(/BEGIN/g)).toHaveLength(1);
     expect(await readKeys({ armoredKeys: Buffer.from(armored).toString() })).toHaveLength(2);
   });

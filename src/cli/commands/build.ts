@@ -5,14 +5,13 @@ import type { Command, Session } from '../command.js';
 import {
   ALLOW_DAMAGED_OPTION,
   REHASH_OPTION,
-  absentOf,
   flag,
   isSet,
   keysOf,
-  leastOf,
   listOf,
   nowFor,
   placeOf,
+  predecessorOf,
   repeated,
   signerTimeoutOf,
   single,
@@ -146,10 +145,7 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
     allowed: allowedChanges(values),
     rehash: isSet(values, 'rehash'),
     first: isSet(values, 'first'),
-    previous: textOf(values, 'previous'),
-    adopt: textOf(values, 'adopt'),
-    absent: absentOf(values),
-    ...leastOf(values),
+    ...predecessorOf(values),
   };
 }
 

@@ -3,13 +3,11 @@ import type { Command } from '../command.js';
 import {
   ALLOW_DAMAGED_OPTION,
   REHASH_OPTION,
-  absentOf,
   flag,
   isSet,
-  leastOf,
   listOf,
   placeOf,
-  textOf,
+  predecessorOf,
   withDirectory,
   withKeys,
   withPrevious,
@@ -45,10 +43,7 @@ export const signCommand: Command = {
       allowDamaged: listOf(values, 'allow-damaged'),
       withoutFiles: isSet(values, 'without-files'),
       coSign,
-      previous: textOf(values, 'previous'),
-      adopt: textOf(values, 'adopt'),
-      absent: absentOf(values),
-      ...leastOf(values),
+      ...predecessorOf(values),
     });
     return reportSign(result, { directory: place.directory, coSign, verbose: isSet(values, 'verbose') });
   },

@@ -8,7 +8,7 @@ import {
   trustRefresh,
   trustRemove,
 } from '../../index.js';
-import type { TrustRun } from '../../index.js';
+import type { AskFailure, TrustRun } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import { flag, isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
 import type { Values } from '../options.js';
@@ -25,7 +25,6 @@ import {
   reportRemoved,
   reportTrusted,
 } from '../report-trust.js';
-import type { RefreshFailure } from '../report-trust.js';
 import { runOf } from '../run.js';
 import { readPasted } from '../secrets.js';
 import { canAsk } from '../streams.js';
@@ -124,7 +123,7 @@ export const trustRefreshCommand: Command = {
     const targets = named.length > 0 ? named : (await trustList(run.trust)).map(({ name }) => name);
     const refreshed = [];
     const damaged = named.length > 0 ? [] : await trustDamage(run.trust);
-    const failures: RefreshFailure[] = damaged.map((error) => ({ target: null, error }));
+    const failures: AskFailure[] = damaged.map((error) => ({ target: null, error }));
     for (const target of targets) {
       session.progress.say(`looking at ${target}`);
       const confirm: Parameters<typeof trustRefresh>[1]['confirm'] = (name, keys) =>

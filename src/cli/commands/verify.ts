@@ -1,7 +1,7 @@
 import { PacksignError, areFiles, audit, verify, verifyFiles } from '../../index.js';
 import type { Run } from '../../index.js';
 import type { Command, Report, Session } from '../command.js';
-import { SIGNATURE_OPTION, flag, isSet, listOf, single, textOf } from '../options.js';
+import { SIGNATURE_OPTION, flag, isSet, listOf, maybe, single, textOf } from '../options.js';
 import { pinsOf, toleranceOf, withTrust } from '../remote.js';
 import { withReportFile, writeReportFile } from '../report-file.js';
 import { reportFiles } from '../report-files.js';
@@ -29,10 +29,7 @@ export const verifyCommand: Command = {
       .option('signature', SIGNATURE_OPTION)
       .option('database', single('database file to look downloaded files up in'))
       .option('from', single('address or name of the database for that (default: all that you trust)'))
-      .option('files', {
-        type: 'boolean',
-        describe: 'check the files too (default for directories; not for addresses)',
-      })
+      .option('files', maybe('check the files too (default for directories; not for addresses)'))
       .option('strict', flag('unlisted and yanked files fail too'))
       .option(
         'as-stranger',

@@ -233,12 +233,7 @@ function say(state: string, { title, text }: { title: string; text: string }): v
 }
 
 function dayOf(date: Date): string {
-  return date.toLocaleDateString('en-GB', {
-    day: 'numeric',
-    month: 'long',
-    year: 'numeric',
-    timeZone: 'UTC',
-  });
+  return date.toLocaleDateString('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
 }
 
 /** The server of a preview names the address of its change events in a header, not in the page. */

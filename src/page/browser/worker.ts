@@ -72,16 +72,10 @@ function unavailable(message: string): Outcome {
 
 function answerOf(verdict: Verdict): Verified {
   const { status, code, message, sha256, database, signatures } = verdict;
-  return {
-    kind: 'verdict',
-    status,
-    code,
-    message,
-    sha256,
-    issued: database?.Packsign.Issued ?? null,
-    address: namedAddress(database?.Packsign.Database ?? ''),
-    signedAt: signatures.flatMap(({ counts, signedAt }) => (counts && signedAt !== null ? [signedAt] : [])),
-  };
+  const { Issued: issued = null, Database: own = '' } = database?.Packsign ?? {};
+  const signedAt = signatures.flatMap((one) => (one.counts && one.signedAt !== null ? [one.signedAt] : []));
+  const address = namedAddress(own);
+  return { kind: 'verdict', status, code, message, sha256, issued, address, signedAt };
 }
 
 interface Fetched {
