@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
-import { keepCompiledCode } from '../src/cli/compile-cache.js';
+import { dirname } from 'node:path';
+import { compiledIn, load } from '../src/cli/compiled-code.js';
 
-// Code is kept only of what is loaded after this.
-keepCompiledCode(process.env);
-createRequire(import.meta.url)('../program/cli/packsign.js');
+const program = createRequire(import.meta.url).resolve('../program/cli/packsign.js');
+load(program, compiledIn(dirname(program)));

@@ -165,7 +165,7 @@ const program = await build({
 });
 await build({
   ...forNode,
-  entryPoints: ['bin/packsign.ts'],
+  entryPoints: ['bin/packsign.ts', 'bin/compile-code.ts'],
   outdir: LAUNCHER,
   plugins: [straightFromSource],
 });

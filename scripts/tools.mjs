@@ -51,6 +51,8 @@ export function compile() {
   const bundled = runScript('bundle.mjs', []);
   if (bundled !== 0) return bundled;
   const dist = join(ROOT, 'dist');
+  const kept = run(process.execPath, [join(dist, 'bin/compile-code.js')]);
+  if (kept !== 0) return kept;
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isFile() && changedMs(path) < started) rmSync(path);

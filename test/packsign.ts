@@ -46,8 +46,6 @@ export interface Answer {
   readonly run: Run;
 }
 
-/** Where the runs of all tests keep compiled code. */
-const COMPILED = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] };
 const roots: string[] = [];
 
 afterAll(() => {
@@ -69,7 +67,7 @@ export function newPlace(): Place {
     packsign,
     json: async (args, options) => answerOf(await packsign([...args, '--json'], options)),
     process: (args, { env = {}, ...more } = {}) =>
-      runProcess(args, { ...more, cwd: root, env: { ...environment, ...COMPILED, ...env } }),
+      runProcess(args, { ...more, cwd: root, env: { ...environment, ...env } }),
     write: (name, bytes) => {
       mkdirSync(dirname(path(name)), { recursive: true });
       writeFileSync(path(name), bytes);

@@ -11,7 +11,7 @@ let scratch: string;
 
 /**
  * Compiles once before any test runs: the tests drive what ships. `npm run check` has done so already. All temporary
- * files are in one folder. Where Node keeps compiled code, all runs share one folder, as the runs of one user do.
+ * files are in one folder.
  */
 export function setup(): void {
   // A short name: sockets of agents have no long ones.
@@ -19,7 +19,6 @@ export function setup(): void {
   // Servers that a test starts do not run as root, and have to reach their files.
   chmodSync(scratch, 0o711);
   process.env['TMPDIR'] = scratch;
-  process.env['NODE_COMPILE_CACHE'] = join(scratch, 'compiled');
   if (process.env['PACKSIGN_COMPILED'] === '1') return;
   execFileSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' });
 }

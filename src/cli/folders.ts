@@ -22,11 +22,6 @@ export function cacheFolder({ environment }: Outside): string {
   return join(homeOf(environment, 'cache'), 'packsign', 'databases');
 }
 
-/** Folder of this program's code as V8 compiled it. */
-export function compileCacheFolder({ environment }: Pick<Outside, 'environment'>): string {
-  return join(homeOf(environment, 'cache'), 'packsign', 'compiled');
-}
-
 /** On Unix the variable that moves a folder, and where it is without; then its place on a Mac and on Windows. */
 const CUSTOMS = {
   state: ['XDG_STATE_HOME', '.local/state', 'Application Support', 'LOCALAPPDATA'],

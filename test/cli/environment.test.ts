@@ -1,19 +1,13 @@
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import * as module from 'node:module';
+import { chmodSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
-import { Script } from 'node:vm';
+import { resolve } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { forgetRelativeFolders } from '../../src/cli/environment.js';
-import { cacheFolder, compileCacheFolder, notesFolder, trustFolder } from '../../src/cli/folders.js';
+import { cacheFolder, notesFolder, trustFolder } from '../../src/cli/folders.js';
 import type { Outside } from '../../src/cli/streams.js';
 import { codeOf, newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 
-const PROGRAM = resolve('dist/bin/packsign.js');
-const BUNDLE = resolve('dist/program/cli/packsign.js');
 const onUnix = describe.skipIf(process.platform === 'win32');
 
 /** Environments that would make every folder of the user one of the current directory. */
@@ -25,7 +19,7 @@ const RELATIVE: readonly Readonly<Record<string, string>>[] = [
 ];
 
 onUnix('the folders of a user (T37)', () => {
-  const places = [notesFolder, trustFolder, cacheFolder, compileCacheFolder] as const;
+  const places = [notesFolder, trustFolder, cacheFolder] as const;
   const all = (environment: Record<string, string>) =>
     places.map((place) => place({ environment } as unknown as Outside));
 
@@ -38,7 +32,6 @@ onUnix('the folders of a user (T37)', () => {
       '/h/.local/state/packsign/published',
       '/h/.config/packsign',
       '/c/packsign/databases',
-      '/c/packsign/compiled',
     ]);
   });
 });
@@ -77,23 +70,6 @@ onUnix('a download that somebody prepared for a relative home (T37)', () => {
   beforeEach(() => {
     place = newPlace();
   });
-
-  // Later versions of Node have a cache of their own: test/cli/compile-cache.test.ts.
-  test.skipIf('enableCompileCache' in module).each(RELATIVE)(
-    'packsign runs no compiled code from it: %o',
-    (variables) => {
-      const folder = place.path('.cache/packsign/compiled');
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      for (const name of ['packsign.js.v8', 'verify-packsign.js.v8'])
-        writeFileSync(join(folder, name), planted());
-      const run = spawnSync(process.execPath, [PROGRAM, 'verify', '.'], {
-        cwd: place.root,
-        env: { PATH: process.env['PATH'], ...variables },
-        encoding: 'utf8',
-      });
-      expect(run.stdout).not.toContain('planted');
-    },
-  );
 
   test.each(RELATIVE)(
     'packsign believes neither its notes nor its trusted databases: %o',
@@ -156,14 +132,3 @@ test('NO_HOME: without a home folder packsign believes nothing and writes nothin
   );
   expect((await place.process(['--version'], { env })).status).toBe(0);
 });
-
-/** A cache as packsign once kept and ran it on Node 20: V8 compares only the length of the source. */
-function planted(): Uint8Array {
-  const source = readFileSync(BUNDLE);
-  const head = '(function (exports, require, module, __filename, __dirname) {';
-  const evil = `${head}console.log('planted');`.padEnd(head.length + source.toString().length);
-  const script = new Script(`${evil}\n})`, { filename: BUNDLE });
-  const data = script.createCachedData();
-  const digest = createHash('sha256').update(`${source.length}\n`).update(source).update(data).digest();
-  return Buffer.concat([digest, data]);
-}

@@ -98,7 +98,7 @@ export function preloaded({ folder, beside }: Lane): Readonly<Record<string, str
   if (!existsSync(library)) {
     execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, resolve('test/faults/fault.c'), '-ldl']);
   }
-  return { LD_PRELOAD: library, FAULT_FOLDER: folder, NODE_COMPILE_CACHE: join(beside, 'compiled') };
+  return { LD_PRELOAD: library, FAULT_FOLDER: folder };
 }
 
 async function launch(

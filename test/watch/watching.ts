@@ -85,7 +85,6 @@ export function startWatch(place: Place, args: readonly string[] = [], options: 
       PATH: process.env['PATH'],
       HOME: place.path('home'),
       XDG_STATE_HOME: place.path('state'),
-      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       ...options.env,
     },
   });
