@@ -8,7 +8,7 @@ import { comparePackages } from '../model/package.js';
 import type { Package, Prerequisite } from '../model/package.js';
 import { isPlainWord } from '../model/text.js';
 import { listOf, mapOf, tagsOf } from './collections.js';
-import { date, flag, integer, matching, text } from './elements.js';
+import { PLAIN_WORD, date, flag, integer, matching, text } from './elements.js';
 import { optional, record, refuseUnknown, required } from './record.js';
 import { checked } from './shape.js';
 import type { Shape } from './shape.js';
@@ -18,8 +18,14 @@ import { filled, notifyAddress, placeAddress, webAddress } from './texts.js';
 
 const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 
-const plainWord = text((value) => (isPlainWord(value) ? null : 'expected printable ASCII without spaces'));
-export const sha256 = text((value) => (isSha256(value) ? null : 'expected 64 lower-case hex digits'));
+const plainWord = text(
+  (value) => (isPlainWord(value) ? null : 'expected printable ASCII without spaces'),
+  PLAIN_WORD,
+);
+export const sha256 = text(
+  (value) => (isSha256(value) ? null : 'expected 64 lower-case hex digits'),
+  '[0-9a-f]{64}',
+);
 export const fingerprint = matching(/^[0-9A-F]{40}$/, 'a fingerprint of 40 upper-case hex digits');
 
 const prerequisiteRecord = record<Exclude<Prerequisite, string>>(
@@ -48,8 +54,8 @@ export const PACKAGE_FIELDS = {
   Flavor: optional(plainWord),
   Description: required(filled),
   'Home-page': optional(webAddress),
-  'Download-URL': optional(matching(/^[!-~]+$/, 'an address')),
-  MD5Sum: optional(matching(/^[0-9a-f]{32}$/, 'an MD5 of 32 lower-case hex digits')),
+  'Download-URL': optional(matching(/^[!-~]+$/, 'an address', PLAIN_WORD)),
+  MD5Sum: optional(matching(/^[0-9a-f]{32}$/, 'an MD5 of 32 lower-case hex digits', '[0-9a-f]{32}')),
   'Install-test': required(text()),
   Prerequisites: optional(listOf(prerequisite)),
   'Install-command': optional(text()),

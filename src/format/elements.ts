@@ -1,11 +1,17 @@
 import { formatInstant, isInstant, parseInstant } from '../model/time.js';
 import { Misfit } from './misfit.js';
-import { escapeText, indentAt, isTooLong, parseInteger, unescapeText } from './plist.js';
+import { PLAIN_TEXT, escapeText, indentAt, isTooLong, parseInteger, unescapeText } from './plist.js';
 import { pass } from './shape.js';
 import type { Cursor, Leaf, Lines, Reading, Shape } from './shape.js';
 
-/** A string that `rule` does not complain about. */
-export function text(rule: ((value: string) => string | null) | null = null): Shape<string> {
+/** Source of a pattern: printable ASCII without spaces and without characters that a document escapes. */
+export const PLAIN_WORD = "[!-%'-;=?-~]+";
+
+/** A string that `rule` does not complain about, as about no text that matches `source`. */
+export function text(
+  rule: ((value: string) => string | null) | null = null,
+  source: string | null = null,
+): Shape<string> {
   const valueOf = (value: string): string | undefined =>
     isTooLong(value) || (rule?.(value) ?? null) !== null ? undefined : value;
   return {
@@ -21,15 +27,19 @@ export function text(rule: ((value: string) => string | null) | null = null): Sh
       return {
         take: (reading) => (pass(reading, empty) ? valueOf('') : take(reading)),
         write: (value) => (value === '' ? empty : write(value)),
-        leaf,
+        leaf: source === null ? leaf : { ...leaf, source, valueOf: withinLimit },
       };
     },
   };
 }
 
-/** A string that matches `pattern`; `expected` names what it should be. */
-export function matching(pattern: RegExp, expected: string): Shape<string> {
-  return text((value) => (pattern.test(value) ? null : `expected ${expected}`));
+function withinLimit(value: string): string | undefined {
+  return isTooLong(value) ? undefined : value;
+}
+
+/** A string that matches `pattern`, as does every text that matches `source`; `expected` names what it should be. */
+export function matching(pattern: RegExp, expected: string, source: string | null = null): Shape<string> {
+  return text((value) => (pattern.test(value) ? null : `expected ${expected}`), source);
 }
 
 export const integer: Shape<number> = {
@@ -79,7 +89,7 @@ function leafLines<T>(
       return value === undefined ? undefined : valueOf(value, reading);
     },
     write: (value) => begin + textOf(value) + end,
-    leaf: { begin, end, valueOf },
+    leaf: { begin, end, source: PLAIN_TEXT, valueOf },
   };
 }
 

@@ -1,7 +1,7 @@
 import { passMember } from './canonical.js';
 import { asDict, tagsOf } from './collections.js';
 import { Misfit, readAt } from './misfit.js';
-import { PLAIN_TEXT, indentAt } from './plist.js';
+import { indentAt } from './plist.js';
 import { pass } from './shape.js';
 import type { Lines, Reading, Shape } from './shape.js';
 
@@ -111,8 +111,8 @@ function plainTaker(
 ): ((reading: Reading) => object | undefined) | null {
   const leaves = rows.flatMap(({ leaf, ...row }) => (leaf === undefined ? [] : [{ ...row, ...leaf }]));
   if (rows.some(({ isRequired, leaf }) => isRequired && leaf === undefined)) return null;
-  const members = leaves.map(({ key, begin: open, end: close, isRequired }) => {
-    const lines = `${key}${open}(${PLAIN_TEXT})${close}`;
+  const members = leaves.map(({ key, begin: open, source, end: close, isRequired }) => {
+    const lines = `${key}${open}(${source})${close}`;
     return isRequired ? lines : `(?:${lines})?`;
   });
   const pattern = new RegExp(begin + members.join('') + end, 'y');

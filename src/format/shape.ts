@@ -26,7 +26,9 @@ export interface Lines<T> {
 export interface Leaf<T> {
   readonly begin: string;
   readonly end: string;
-  /** The value of unescaped text. */
+  /** Source of a pattern for text that needs no unescaping. */
+  readonly source: string;
+  /** The value of text that matches it. */
   readonly valueOf: (text: string, reading: Reading) => T | undefined;
 }
 

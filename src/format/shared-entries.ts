@@ -27,10 +27,9 @@ function share(
   let next = 0;
   /** The next entry, if its text stands there. */
   const sameAt = (other: string, at: number): Entry | undefined => {
-    const entry = entries[next];
-    if (entry === undefined || !other.startsWith(text.slice(starts[next], starts[next + 1]), at))
-      return undefined;
-    return entry;
+    const expected = text.slice(starts[next], starts[next + 1]);
+    // Comparing two slices is faster than `startsWith`, which looks at one character after another.
+    return other.slice(at, at + expected.length) === expected ? entries[next] : undefined;
   };
   return (reading, take) => {
     const { at } = reading;
