@@ -1,8 +1,13 @@
 /** Decodes bytes as UTF-8 if they are valid, or else as Latin-1. */
 export function decodeText(bytes: Buffer): string {
-  const latin1 = bytes.toString('latin1');
+  return decodeLatin1(bytes.toString('latin1'));
+}
+
+/** The same for bytes that were read as Latin-1. */
+export function decodeLatin1(latin1: string): string {
   if (!/[\u0080-\u00ff]/.test(latin1)) return latin1;
   try {
+    const bytes = Buffer.from(latin1, 'latin1');
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return latin1;

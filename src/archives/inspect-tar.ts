@@ -3,15 +3,15 @@ import type { OpenFile } from './decompress.js';
 import { isCompressedTar } from './expected.js';
 import { damage } from './fault.js';
 import { substituteOf, TEXT_BYTES } from './substitute.js';
-import { createTarReader, isTarHeader } from './tar.js';
-import type { TarReader } from './tar.js';
+import { createTarReader, isTarHeader, NO_LIMITS } from './tar.js';
+import type { TarReader, TarStep } from './tar.js';
 
 const BLOCK_BYTES = 512;
 const END_BYTES = 2 * BLOCK_BYTES;
 const CUT = 'ends early: the rest of the tar archive is missing';
 
 function openTar(): TarReader {
-  return createTarReader({ wants: () => false, found: () => 'stop' }, { bytes: Infinity, members: Infinity });
+  return createTarReader({ wants: () => false, found: () => 'stop' }, NO_LIMITS);
 }
 
 /**
@@ -66,10 +66,14 @@ export function createContentsCheck(fileName: string): ContentsCheck {
     finish() {
       if (tar === 'unknown') decide();
       if (tar === 'unknown' || tar === 'other') return;
-      const step = tar.finish();
-      if (step.kind === 'damaged' && step.reason !== 'a header is broken') throw damage(CUT);
+      requireWhole(tar.finish());
     },
   };
+}
+
+/** For the last step in an archive that a compression protects. Throws `damage`. */
+export function requireWhole(last: TarStep): void {
+  if (last.kind === 'damaged' && last.reason !== 'a header is broken') throw damage(CUT);
 }
 
 function refuse(head: Buffer): void {

@@ -4,16 +4,18 @@ import type { MetadataReading } from '../model/metadata.js';
 import { formatOf } from './contents.js';
 import type { OpenFile } from './decompress.js';
 import { inspectionOf } from './fault.js';
+import { formatsOf } from './formats.js';
 import { gunzipWhole } from './gzip.js';
-import { createContentsCheck } from './inspect-tar.js';
+import { createContentsCheck, requireWhole } from './inspect-tar.js';
 import { isStream, unpack } from './inspect-stream.js';
 import type { StreamFormat } from './inspect-stream.js';
 import { checkFormat, hasCheck, inspectBeginning, readBeginning } from './inspect.js';
 import { readMetadata, readMetadataFromHead } from './member.js';
 import { absent, readingOf } from './reading.js';
-import { searchFor } from './search.js';
+import { createSearch, searchFor } from './search.js';
 import { TEXT_BYTES } from './substitute.js';
-import { createTarReader } from './tar.js';
+import { createTarReader, NO_LIMITS } from './tar.js';
+import type { TarVisitor } from './tar.js';
 
 /** What to look for in a file. */
 export interface LookOptions {
@@ -53,19 +55,47 @@ function lookIntoGzip(fileName: string, head: Buffer, metadata: boolean): Look |
   try {
     const bytes = gunzipWhole(head, HEAD_OUTPUT_BYTES);
     if (bytes === null) return null;
-    const isTar = formatOf(bytes) === 'tar';
-    const reading = metadata && isTar ? readMetadataFromHead(fileName, bytes, true) : readHead();
-    return withReading(reading, inspectContents(fileName, bytes));
+    if (metadata && formatOf(bytes) === 'tar') return lookIntoTar(fileName, bytes);
+    return withReading(readHead(), inspectContents(fileName, bytes));
   } catch (error) {
     return withReading(readHead(), inspectionOf(error));
   }
 }
 
+/** Reads a whole archive once, for both. It is too short to exceed the limits of a search. */
+function lookIntoTar(fileName: string, bytes: Buffer): Look | null {
+  const search = createSearch(fileName, formatsOf(fileName, 'tar'));
+  const progress = { hasFound: false };
+  const visitor: TarVisitor = {
+    wants: (path) => !progress.hasFound && search.wants(path),
+    found: (path, member) => {
+      progress.hasFound = search.found(path, member) === 'stop';
+      return 'more';
+    },
+  };
+  const reader = createTarReader(visitor, NO_LIMITS);
+  reader.push(bytes);
+  const last = reader.finish();
+  const reading = search.reading(progress.hasFound ? { kind: 'stopped' } : last);
+  return withReading(
+    reading,
+    inspectionFrom(() => {
+      requireWhole(last);
+    }),
+  );
+}
+
 function inspectContents(fileName: string, bytes: Buffer): Inspection {
-  const check = createContentsCheck(fileName);
-  try {
+  return inspectionFrom(() => {
+    const check = createContentsCheck(fileName);
     check.push(bytes);
     check.finish();
+  });
+}
+
+function inspectionFrom(check: () => void): Inspection {
+  try {
+    check();
     return { kind: 'sound', inspect: 'whole' };
   } catch (error) {
     return inspectionOf(error);

@@ -1,5 +1,5 @@
 import type { Metadata } from '../model/metadata.js';
-import { decodeDocument, decodeText } from './decode-text.js';
+import { decodeDocument, decodeLatin1 } from './decode-text.js';
 import { toMetadata } from './metadata.js';
 
 /**
@@ -42,7 +42,7 @@ export function parsePomProperties(bytes: Buffer): Metadata | null {
 export function parseManifest(bytes: Buffer): Metadata | null {
   // A line goes on behind a line end and a blank, which may split a character: decode afterwards.
   const [section = ''] = unixLines(bytes.toString('latin1')).replaceAll('\n ', '').split('\n\n', 1);
-  const field = fieldsOf(decodeText(Buffer.from(section, 'latin1')), /^([A-Za-z0-9_-]+):(.*)$/);
+  const field = fieldsOf(decodeLatin1(section), /^([A-Za-z0-9_-]+):(.*)$/);
   const summary = field('bundle-description');
   const program = { name: field('implementation-title'), version: field('implementation-version'), summary };
   // Directives may follow the name: `org.example.tiny;singleton:=true`.

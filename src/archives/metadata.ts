@@ -18,21 +18,23 @@ export interface Claims {
   readonly version: string | null;
   readonly platform?: string | null;
   readonly summary?: string | null;
-  readonly homePage?: string | null;
+  /** The first of several that is usable counts. */
+  readonly homePage?: string | readonly string[] | null;
 }
 
 /** Metadata of what a package says. Null without a usable name and version; other values that are not usable are left out. */
 export function toMetadata(kind: MetadataKind, claims: Claims): Metadata | null {
   const { name, version, platform = null, summary = null, homePage = null } = claims;
   if (!isWord(name) || !isWord(version)) return null;
-  const address = webAddress(homePage);
+  const homePages = typeof homePage === 'string' ? [homePage] : (homePage ?? []);
+  const address = homePages.find(isWebAddress) ?? null;
   return {
     kind,
     name: copyOf(name),
     version: copyOf(version),
     ...(platform !== null && PLATFORM.test(platform) ? { platform: copyOf(platform) } : NOTHING),
     summary: copyOf(oneLine(summary ?? '', SUMMARY_LIMIT)),
-    homePage: address === null ? null : copyOf(address),
+    homePage: address === null ? null : copyOf(withLowerScheme(address)),
   };
 }
 
@@ -45,12 +47,16 @@ function isWord(text: string | null): text is string {
   return text !== null && text.length <= WORD_LIMIT && isPlainWord(text);
 }
 
-/** The text if it is an http or https address of printable ASCII without a user name; with its scheme in lower case. */
-export function webAddress(text: string | null): string | null {
-  if (text === null || text.length > ADDRESS_LIMIT) return null;
-  if (!/^https?:\/\/[!-~]*$/i.test(text) || !URL.canParse(text)) return null;
+/** Whether a text is an http or https address of printable ASCII without a user name. */
+function isWebAddress(text: string): boolean {
+  const isAddress = text.length <= ADDRESS_LIMIT && /^https?:\/\/[!-~]*$/i.test(text) && URL.canParse(text);
   // The part before an @ makes one site look like another.
-  return hasUser(text) ? null : text.replace(/^https?/i, (scheme) => scheme.toLowerCase());
+  return isAddress && !hasUser(text);
+}
+
+/** `http:` and `https` are equally long. */
+function withLowerScheme(address: string): string {
+  return address.slice(0, 5).toLowerCase() + address.slice(5);
 }
 
 function hasUser(address: string): boolean {

@@ -44,6 +44,7 @@ export interface TarLimits {
 }
 
 const METADATA_LIMITS: TarLimits = { bytes: READ_LIMIT_BYTES, members: MEMBER_COUNT_LIMIT };
+export const NO_LIMITS: TarLimits = { bytes: Infinity, members: Infinity };
 
 /** Values from an extended header, for the next member or for all of them. */
 interface Override {
@@ -231,24 +232,25 @@ function isBlankBlock(chunk: Buffer, start: number): boolean {
 export function isTarHeader(chunk: Buffer, start: number): boolean {
   if (chunk.length - start < BLOCK) return false;
   const expected = readNumber(chunk, start + 148, 8);
+  if (expected === null) return false;
+  // The checksum counts itself as blanks.
+  const own = sumOf(chunk, start + 148, 8);
+  const all = sumOf(chunk, start, BLOCK);
+  const sum = all.sum - own.sum + 8 * 0x20;
   // Old writers summed signed bytes.
-  return (
-    expected !== null && (expected === checksum(chunk, start, 0) || expected === checksum(chunk, start, 256))
-  );
+  return expected === sum || expected === sum - 256 * (all.high - own.high);
 }
 
-/** The sum of all bytes, with the checksum's own as blanks, and bytes from 0x80 on lowered by `lowered`. */
-function checksum(chunk: Buffer, start: number, lowered: number): number {
-  let sum = 8 * 0x20;
-  for (let at = start; at < start + BLOCK; at += 1) {
+/** The sum of bytes, and how many of them have their highest bit set. */
+function sumOf(chunk: Buffer, start: number, length: number): { sum: number; high: number } {
+  let sum = 0;
+  let high = 0;
+  for (let at = start; at < start + length; at += 1) {
     const byte = chunk[at] ?? 0;
-    sum += byte < 0x80 ? byte : byte - lowered;
+    sum += byte;
+    high += byte >> 7;
   }
-  for (let at = start + 148; at < start + 156; at += 1) {
-    const byte = chunk[at] ?? 0;
-    sum -= byte < 0x80 ? byte : byte - lowered;
-  }
-  return sum;
+  return { sum, high };
 }
 
 function padded(size: number): number {

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
 /** Identifies a version of a file: equal identities mean that nobody touched it. Times in nanoseconds. */
@@ -104,6 +104,15 @@ export function identityOf(stats: BigIntStats): FileIdentity {
 export function identityBehind(path: string): FileIdentity | null {
   try {
     return identityOf(statSync(path, { bigint: true }));
+  } catch {
+    return null;
+  }
+}
+
+/** The identity of what is at a path, be it a link; null if there is nothing, or it cannot be read. */
+export function identityAtPath(path: string): FileIdentity | null {
+  try {
+    return identityOf(lstatSync(path, { bigint: true }));
   } catch {
     return null;
   }

@@ -17,14 +17,12 @@ import { once } from '../model/once.js';
 import { compareText } from '../model/package.js';
 import { isReleaseName } from '../model/release-names.js';
 import type { Settings } from '../model/settings.js';
-import { identityOf } from '../disk/identities.js';
+import { identitiesBytes, identitiesIn, identityAt, identityOf, writeIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
 import { matcherOf } from './matcher.js';
 import { ownChecksums } from './own-checksums.js';
 import { conflictsIn } from './conflicts.js';
 import { isProgram } from './program.js';
-import { statFiles } from './stat-files.js';
-import type { StatFiles } from './stat-files.js';
 
 export interface ScannedFile {
   /** Relative to the directory, with forward slashes. */
@@ -68,8 +66,6 @@ export interface ScanOptions {
   readonly isListed?: ((path: string) => boolean) | undefined;
   /** Called after each folder with the number of files found so far. */
   readonly onFound?: ((count: number) => void) | undefined;
-  /** Asks for the status of files; if absent, one after the other on this thread. */
-  readonly stat?: StatFiles;
 }
 
 /**
@@ -84,14 +80,13 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
   return inOrder(walk);
 }
 
-function makeWalk(directory: string, { globs, isListed, onFound, stat = statFiles }: ScanOptions): Walk {
+function makeWalk(directory: string, { globs, isListed, onFound }: ScanOptions): Walk {
   return {
     directory,
     isWanted: wantedBy(globs, isListed),
     isExcluded: matcherOf(globs.exclude),
     ownChecksums: once(() => (globs.checksums === undefined ? [] : ownChecksums(directory))),
     onFound,
-    stat,
     files: [],
     rest: [],
     others: [],
@@ -214,7 +209,6 @@ interface Walk {
   /** The names of checksums that packsign wrote. */
   readonly ownChecksums: () => readonly string[];
   readonly onFound: ScanOptions['onFound'];
-  readonly stat: StatFiles;
   files: ScannedFile[];
   readonly rest: Uncovered[];
   readonly others: string[];
@@ -329,10 +323,12 @@ function isHidden(folder: Folder, name: string): boolean {
 
 function takeFiles(walk: Walk, paths: readonly string[]): void {
   walk.onFound?.(walk.files.length + paths.length);
-  const identityOfEach = walk.stat(walk.directory, paths);
+  const identities = identitiesIn(new ArrayBuffer(identitiesBytes(paths.length)));
   paths.forEach((path, index) => {
-    const identity = identityOfEach(index) ?? identityHere(walk, path);
-    if (identity !== null) walk.files.push({ path, identity });
+    const identity = identityHere(walk, path);
+    if (identity === null) return;
+    writeIdentity(identities, index, identity);
+    walk.files.push({ path, identity: identityAt(identities, index) });
   });
 }
 

@@ -18,14 +18,13 @@ import { removeUnsigned, writeUnsigned } from '../published/replace.js';
 import { isIncomplete, makeWhole, seenWhole } from '../published/whole.js';
 import type { Signer } from '../signers/signer.js';
 import { warmUpToHash } from '../workers/hash.js';
-import { statWith, threadsToStat } from '../workers/stat-together.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
 import { refuseRemovals } from './absent.js';
 import { makeCandidate } from './candidate.js';
 import type { BuiltCandidate } from './candidate.js';
 import { checksumWarnings, mendChecksums } from './checksums.js';
-import { likelyEntries, openCache } from './facts-cache.js';
+import { openCache } from './facts-cache.js';
 import type { InMemoryOptions } from './in-memory.js';
 import { readMadeEntries, writeMadeEntries } from './entry-cache.js';
 import { startInventory } from './inventory.js';
@@ -87,8 +86,6 @@ export interface BuildResult extends Omit<Summary, 'expires'> {
 export async function build(directory: string, options: BuildOptions): Promise<BuildResult> {
   const { stateFolder } = options.run;
   const threads = openThreads();
-  // Start the threads now; they warm up while we read the published database.
-  threads.warmUp(threadsToStat(threads, likelyEntries(stateFolder)));
   try {
     const unlock = options.check ? () => undefined : takeLock(stateFolder);
     try {
@@ -114,7 +111,6 @@ async function begin(directory: string, options: BuildOptions, threads: Threads)
   const scan = scanDirectory(directory, {
     globs: globsOf(settings),
     onFound: cache.size() === 0 ? (count) => warmUpToHash(threads, count) : undefined,
-    stat: statWith(threads),
   });
   const inputs = { settings, scan, cache, stateFolder, lastBuild };
   const common = { inputs, startedMs, threads, options };

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileFacts } from '../model/entry.js';
 import type { Look } from '../model/inspection.js';
@@ -47,8 +46,6 @@ const NAME = 'facts';
  * for secrets finds more: each file that the cache knows was looked through.
  */
 const KIND = 'packsign-facts 1';
-/** Of a path, digests, and a short description. */
-const LIKELY_ENTRY_BYTES = 300;
 const LIMIT_BYTES = 1024 * 1024 * 1024;
 const SHA256_LENGTH = 64;
 /** What it takes to write an entry. */
@@ -163,15 +160,6 @@ function observedAt({ paths, lines, times, observed }: Entries, index: number): 
  */
 export function isRacy({ identity }: Pick<ScannedFile, 'identity'>, startedMs: number): boolean {
   return identity.changed > BigInt(Math.floor(startedMs)) * 1_000_000n - RACY_NS;
-}
-
-/** About how many entries the cache of a directory has, without reading it. */
-export function likelyEntries(stateFolder: string): number {
-  try {
-    return Math.floor(statSync(join(stateFolder, NAME)).size / LIKELY_ENTRY_BYTES);
-  } catch {
-    return 0;
-  }
 }
 
 /** An empty cache where there is none, or it is damaged or of another version. */

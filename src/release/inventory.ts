@@ -11,16 +11,15 @@ import type { Warning } from '../model/finding.js';
 import { CHECKSUMS_NAMES } from '../model/layout.js';
 import { compareText } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
+import { identityAtPath } from '../disk/identities.js';
 import { ownChecksums } from '../places/own-checksums.js';
 import { globsOf, matches, scanDirectory } from '../places/scan.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
-import { statFiles } from '../places/stat-files.js';
 import type { Secret } from '../pgp/secret-packets.js';
 import { NO_LOOK } from '../model/inspection.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
 import { startHashing } from '../workers/hash.js';
-import { statWith } from '../workers/stat-together.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
 import { hasNewBytes, isListed } from './damage.js';
@@ -89,8 +88,7 @@ type StartOptions = InventoryOptions & { readonly threads: Threads };
 export function startInventory(directory: string, options: StartOptions): StartedInventory {
   const { settings, cache, unstable, threads, run } = options;
   const startedMs = run.clock().getTime();
-  const scan =
-    options.scan ?? scanDirectory(directory, { globs: globsOf(settings), stat: statWith(threads) });
+  const scan = options.scan ?? scanDirectory(directory, { globs: globsOf(settings) });
   const scanned = unstable === undefined ? scan.files : scan.files.filter(({ path }) => !unstable.has(path));
   const started = startReading(directory, scanned, options);
   return {
@@ -175,12 +173,9 @@ function stayedFiles(
   rest: readonly Uncovered[],
   published: Database | null,
 ): readonly ScannedFile[] {
-  const paths = rest.flatMap(({ path, reason }) =>
-    (reason === 'kind' || reason === 'case') && published?.Files.has(path) === true ? [path] : [],
-  );
-  const identityAt = paths.length === 0 ? () => null : statFiles(directory, paths);
-  return paths.flatMap((path, index) => {
-    const identity = identityAt(index);
+  return rest.flatMap(({ path, reason }) => {
+    const isStayed = (reason === 'kind' || reason === 'case') && published?.Files.has(path) === true;
+    const identity = isStayed ? identityAtPath(join(directory, path)) : null;
     return identity === null ? [] : [{ path, identity }];
   });
 }

@@ -27,7 +27,15 @@ export function* digestFiles(
 ): Generator<Digested | Promise<Digested>, void, void> {
   if (lanes === undefined) lanes = openLanes();
   if (lanes !== null) yield* digestTogether(files, options, lanes);
-  else for (const file of files) yield digestFile(file, options);
+  else yield* digestEach(files, options);
+}
+
+/** One after the other, as `digestFile`. */
+export function* digestEach(
+  files: readonly ScannedFile[],
+  options: DigestOptions,
+): Generator<Digested | Promise<Digested>, void, void> {
+  for (const file of files) yield digestFile(file, options);
 }
 
 /** A file while it is read. */

@@ -18,7 +18,6 @@ export type Digested =
       readonly kind: 'digested';
       /** In bytes, counted while hashing. */
       readonly size: number;
-      /** Empty if this reading was for MD5 alone. */
       readonly sha256: string;
       /** Null if it was not asked for. */
       readonly md5: string | null;
@@ -37,7 +36,6 @@ export type Hashed = Extract<Digested, { kind: 'digested' }>;
 
 export interface DigestOptions extends LookOptions {
   readonly directory: string;
-  readonly sha256: boolean;
   readonly md5: boolean;
   /** Whether to look for secrets in the file; not if not given. */
   readonly secrets?: boolean | undefined;
@@ -138,11 +136,11 @@ export function searchOpen(fd: number, size: number): SecretSearch {
   });
 }
 
-function hashWhole(bytes: Buffer, { sha256, md5 }: DigestOptions, search: SecretSearch | null): Digests {
+function hashWhole(bytes: Buffer, { md5 }: DigestOptions, search: SecretSearch | null): Digests {
   search?.take(bytes);
   return {
     size: bytes.length,
-    sha256: sha256 ? hashOnce('sha256', bytes, 'hex') : '',
+    sha256: hashOnce('sha256', bytes, 'hex'),
     md5: md5 ? hashOnce('md5', bytes, 'hex') : null,
   };
 }
@@ -150,16 +148,16 @@ function hashWhole(bytes: Buffer, { sha256, md5 }: DigestOptions, search: Secret
 type Searched = DigestOptions & { readonly search: SecretSearch | null };
 
 function hashOn(fd: number, head: Buffer, options: Searched): Digests {
-  const sha256 = options.sha256 ? createHash('sha256') : null;
+  const sha256 = createHash('sha256');
   const md5 = options.md5 ? createHash('md5') : null;
   let size = 0;
   for (let bytes = head; bytes.length > 0; bytes = readAt(fd, size, block)) {
-    sha256?.update(bytes);
+    sha256.update(bytes);
     md5?.update(bytes);
     options.search?.take(bytes);
     size += bytes.length;
   }
-  return { size, sha256: sha256?.digest('hex') ?? '', md5: md5?.digest('hex') ?? null };
+  return { size, sha256: sha256.digest('hex'), md5: md5?.digest('hex') ?? null };
 }
 
 /** Reads a file from a position on, until the end or until `room` is full. */

@@ -4,23 +4,23 @@ import type { HashTask } from './hash-tasks.js';
 import { LANES } from './lanes.js';
 import type { ScannedFile } from '../places/scan.js';
 
-export interface PlanOptions extends Pick<DigestOptions, 'md5' | 'metadata' | 'inspect' | 'secrets'> {
+/** What a file needs besides SHA-256. */
+export type Needs = Pick<DigestOptions, 'md5' | 'metadata'>;
+
+export interface PlanOptions extends Needs {
   readonly threads: number;
-  /** What a file needs of MD5 and metadata; both if not given. */
+  /** What each file needs of these; all of them if not given. */
   readonly needs?: (path: string) => Needs;
 }
 
-export type Needs = Pick<DigestOptions, 'md5' | 'metadata'>;
-
-/**
- * From this size on, reading a file twice at once, for each digest, pays off if threads are idle. Other threads hash these
- * files, so that this one still receives signals. (While it hashes eight smaller ones, a signal waits 0.1 s.)
- */
+/** While this thread hashes eight smaller files, a signal waits 0.1 s. Leave larger ones to the others. */
 const LARGE_BYTES = 8 * 1024 * 1024;
 /** Below this size, opening a file costs more than its MD5. */
 const TOGETHER_BYTES = 64 * 1024;
 /** Below this many bytes, preparing the lanes costs more than they save. */
 const WORTH_TOGETHER_BYTES = 64 * 1024 * 1024;
+/** How many short files make a task: few enough that all threads finish at about the same time. */
+const SHORT_FILES = 64;
 /** Roughly how many nanoseconds a byte costs in SHA-256, in MD5 alone, and in a lane, which all others wait for. */
 const SHA256_COST = 0.57;
 const MD5_COST = 1.3;
@@ -35,54 +35,74 @@ interface Numbered {
   readonly bytes: number;
 }
 
+/** Files with the same needs. */
+interface Alike {
+  readonly needs: Needs;
+  readonly long: Numbered[];
+  readonly short: number[];
+}
+
 /**
  * Puts long tasks first, so that no thread is left alone with one at the end. With MD5, groups files of similar size to
  * read them together.
  */
 export function planTasks(files: readonly ScannedFile[], options: PlanOptions): readonly HashTask[] {
-  const numbered = files.map(({ identity }, index) => ({ index, bytes: Number(identity.size) }));
-  const long = numbered.filter(({ bytes }) => bytes >= TOGETHER_BYTES).sort((a, b) => b.bytes - a.bytes);
-  const needsOf = ({ index }: Numbered) => options.needs?.(files[index]?.path ?? '') ?? ALL;
-  const optionsFor = (one: Numbered) => narrowed(options, needsOf(one));
-  const groups = new Map<string, Numbered[]>();
-  for (const one of long) {
-    const { md5, metadata } = needsOf(one);
-    const key = JSON.stringify({ md5, metadata });
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [one]);
-    else group.push(one);
-  }
-  const tasks = Array.from(groups).flatMap(([key, group]) =>
-    longTasks(group, narrowed(options, JSON.parse(key) as Needs)),
+  const kinds = sortByNeeds(files, options);
+  const long = kinds.flatMap((alike) =>
+    groupsOf(alike, options.threads).map((group) => ({ group, needs: alike.needs, bytes: totalOf(group) })),
   );
+  long.sort((a, b) => b.bytes - a.bytes);
   return [
-    ...tasks.sort((a, b) => b.bytes - a.bytes).map(({ task }) => task),
-    ...numbered.filter(({ bytes }) => bytes < TOGETHER_BYTES).map((one) => wholeTask([one], optionsFor(one))),
+    ...long.map(({ group, needs }) => ({
+      ...needs,
+      files: group.map(({ index }) => index),
+      isTogether: group.length > 1,
+    })),
+    ...kinds.flatMap(({ needs, short }) =>
+      inPieces(short, SHORT_FILES).map((piece) => ({ ...needs, files: piece, isTogether: false })),
+    ),
   ];
 }
 
 const ALL: Needs = { md5: true, metadata: true };
 
-function narrowed(options: PlanOptions, { md5, metadata }: Needs): PlanOptions {
-  return { ...options, md5: options.md5 && md5, metadata: options.metadata && metadata };
+function sortByNeeds(
+  files: readonly ScannedFile[],
+  { md5, metadata, needs = () => ALL }: PlanOptions,
+): readonly Alike[] {
+  const kinds = [true, false].flatMap((wantsMd5) =>
+    [true, false].map((wantsMetadata): Alike => ({
+      needs: { md5: wantsMd5, metadata: wantsMetadata },
+      long: [],
+      short: [],
+    })),
+  );
+  for (const [index, { path, identity }] of files.entries()) {
+    const own = needs(path);
+    const kind = (md5 && own.md5 ? 0 : 2) + (metadata && own.metadata ? 0 : 1);
+    const bytes = Number(identity.size);
+    if (bytes < TOGETHER_BYTES) kinds[kind]?.short.push(index);
+    else kinds[kind]?.long.push({ index, bytes });
+  }
+  return kinds;
 }
 
-interface LongTask {
-  readonly bytes: number;
-  readonly task: HashTask;
+function inPieces(indices: readonly number[], length: number): readonly (readonly number[])[] {
+  return Array.from({ length: Math.ceil(indices.length / length) }, (_, at) =>
+    indices.slice(at * length, (at + 1) * length),
+  );
 }
 
-/** For files with the longest first. */
-function longTasks(files: readonly Numbered[], options: PlanOptions): readonly LongTask[] {
-  const groups = isWorthTogether(files, options)
-    ? groupAlike(files, options.threads)
-    : files.map((one) => [one]);
-  return splitLast(groups, options);
-}
-
-function isWorthTogether(files: readonly Numbered[], { md5 }: PlanOptions): boolean {
+/** The files that are read together. */
+function groupsOf({ needs, long }: Alike, threads: number): readonly (readonly Numbered[])[] {
   // If only approved algorithms are allowed, leave MD5 to OpenSSL, which refuses it.
-  return md5 && totalOf(files) >= WORTH_TOGETHER_BYTES && getFips() === 0;
+  const isWorthIt = needs.md5 && totalOf(long) >= WORTH_TOGETHER_BYTES && getFips() === 0;
+  return isWorthIt
+    ? groupAlike(
+        long.toSorted((a, b) => b.bytes - a.bytes),
+        threads,
+      )
+    : long.map((one) => [one]);
 }
 
 /** Divides files, longest first, into equally many groups for each thread; a much longer file stays alone. */
@@ -106,26 +126,6 @@ function costAlone(files: readonly Numbered[]): number {
 /** For files with the longest first. */
 function costTogether(files: readonly Numbered[]): number {
   return totalOf(files) * SHA256_COST + (files[0]?.bytes ?? 0) * LANE_COST;
-}
-
-/** Splits the last large files, which do not occupy all threads, into one reading for each digest. */
-function splitLast(groups: readonly (readonly Numbered[])[], options: PlanOptions): readonly LongTask[] {
-  const alone = groups.filter((group) => group.length === 1 && totalOf(group) >= LARGE_BYTES);
-  const split = new Set(options.md5 ? alone.slice(alone.length - (alone.length % options.threads)) : []);
-  return groups.flatMap((group) => {
-    const bytes = totalOf(group);
-    const whole = wholeTask(group, options);
-    return split.has(group)
-      ? [
-          { bytes, task: { ...whole, sha256: false, metadata: false, inspect: 'none', secrets: false } },
-          { bytes, task: { ...whole, md5: false } },
-        ]
-      : [{ bytes, task: whole }];
-  });
-}
-
-function wholeTask(files: readonly Numbered[], { md5, metadata, inspect, secrets }: PlanOptions): HashTask {
-  return { files: files.map(({ index }) => index), sha256: true, md5, metadata, inspect, secrets };
 }
 
 function totalOf(files: readonly Numbered[]): number {

@@ -3,8 +3,8 @@ import type { Worker } from 'node:worker_threads';
 import type { DigestOptions, Digested } from './digest.js';
 import { isLarge, planTasks } from './hash-plan.js';
 import type { PlanOptions } from './hash-plan.js';
-import { decodeRows, doTasks, packTasks } from './hash-tasks.js';
-import type { HashTask } from './hash-tasks.js';
+import { doTasks, packTasks } from './hash-tasks.js';
+import type { Results } from './hash-tasks.js';
 import type { ScannedFile } from '../places/scan.js';
 import { openThreads } from './threads.js';
 import type { Threads } from './threads.js';
@@ -17,7 +17,7 @@ const WORTH_SHARING_US = 20_000;
 /** Gets each result as it comes, in any order. */
 export type DigestListener = (digested: Digested, index: number) => void;
 
-export type HashOptions = Omit<DigestOptions, 'sha256'> & Pick<PlanOptions, 'needs'>;
+export type HashOptions = DigestOptions & Pick<PlanOptions, 'needs'>;
 
 /** Files that are being hashed. */
 export interface Hashing {
@@ -44,11 +44,11 @@ export function startHashing(
   const isShared = threads.count > 1 && costUs(files) >= WORTH_SHARING_US;
   const results = new Array<Digested>(files.length);
   const tasks = planTasks(files, { ...options, threads: isShared ? threads.count : 1 });
-  const take = joinHalves(tasks, (digested, index) => {
+  const take = (digested: Digested, index: number) => {
     results[index] = digested;
     onDigested(digested, index);
-  });
-  const work = packTasks(files, tasks, options.directory);
+  };
+  const work = packTasks(files, tasks, options);
   const others = isShared ? Math.min(hasLarge ? threads.count : threads.count - 1, tasks.length) : 0;
   const working = threads.share(work, others).map((worker) => resultsOf(worker, take));
   // The caller may fail before it calls `finish`.
@@ -85,32 +85,12 @@ function costUs(files: readonly ScannedFile[]): number {
   return files.reduce((sum, { identity }) => sum + readingUs(Number(identity.size)), 0);
 }
 
-/** Joins the two readings of a split file. If one failed, the file failed. */
-function joinHalves(tasks: readonly HashTask[], give: DigestListener): DigestListener {
-  const awaited = new Map<number, number>();
-  for (const index of tasks.flatMap((task) => task.files)) awaited.set(index, (awaited.get(index) ?? 0) + 1);
-  const halves = new Map<number, Digested>();
-  return (digested, index) => {
-    const other = halves.get(index);
-    if (awaited.get(index) === 1) give(digested, index);
-    else if (other === undefined) halves.set(index, digested);
-    else give(joined(other, digested), index);
-  };
-}
-
-function joined(a: Digested, b: Digested): Digested {
-  if (a.kind === 'failed') return a;
-  if (b.kind === 'failed') return b;
-  const [sha256, md5] = a.md5 === null ? [a, b] : [b, a];
-  return { ...sha256, md5: md5.md5 };
-}
-
 /** Resolves when a thread has no more results. */
 function resultsOf(worker: Worker, take: DigestListener): Promise<void> {
   return new Promise((resolve, reject) => {
-    worker.on('message', (rows: string | null) => {
-      if (rows === null) resolve();
-      else decodeRows(rows, take);
+    worker.on('message', (results: Results | null) => {
+      if (results === null) resolve();
+      else for (const [digested, index] of results) take(digested, index);
     });
     worker.on('error', reject);
     worker.on('exit', (code) => {

@@ -1,3 +1,5 @@
+// Without it, the row "Full build and signature, MD5 and SHA-256" of `npm run bench` takes 1.5 times the processor time for
+// 16 archives of 128 MiB.
 import { BLOCK_BYTES, LANES, SLOT_BYTES, lanesModule, slotAt, stateWordAt } from './lanes-module.js';
 import type { LanesExports } from './lanes-module.js';
 

@@ -1,36 +1,30 @@
 import { parentPort } from 'node:worker_threads';
+import type { Digested } from './digest.js';
 import { hashFurther } from './growing-digest.js';
 import type { HashStep } from './growing-digest.js';
-import { doTasks, encodeRow } from './hash-tasks.js';
-import type { HashWork } from './hash-tasks.js';
-import { doStats } from './stat-together.js';
-import type { StatWork } from './stat-together.js';
-
-type Work = HashWork | StatWork | HashStep;
+import { doTasks } from './hash-tasks.js';
+import type { HashWork, Results } from './hash-tasks.js';
 
 /** Sends results as they come, and null at the end. */
-async function hash(work: HashWork, send: (rows: string | null) => void): Promise<void> {
-  let rows = '';
-  const sendRows = () => {
-    send(rows);
-    rows = '';
+async function hash(work: HashWork, send: (results: Results | null) => void): Promise<void> {
+  const results: [Digested, number][] = [];
+  const sendResults = () => {
+    send(results.splice(0));
   };
   await doTasks(work, {
-    take: (digested, index) => {
-      rows += encodeRow(digested, index);
-    },
-    pause: sendRows,
+    take: (digested, index) => results.push([digested, index]),
+    pause: sendResults,
   });
-  sendRows();
+  sendResults();
   send(null);
 }
 
 // The thread that started this one ends it. An error ends it too, and reaches that thread.
-parentPort?.on('message', (work: Work) => {
+parentPort?.on('message', (work: HashWork | HashStep) => {
   // eslint-disable-next-line @typescript-eslint/no-floating-promises
-  if (work.kind === 'hash') hash(work, (rows) => parentPort?.postMessage(rows));
-  else if (work.kind === 'grow') {
+  if (work.kind === 'hash') hash(work, (results) => parentPort?.postMessage(results));
+  else {
     const answer = hashFurther(work);
     if (work.isLast) parentPort?.postMessage({ id: work.id, answer });
-  } else doStats(work);
+  }
 });

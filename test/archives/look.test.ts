@@ -1,5 +1,7 @@
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { lookAtHead } from '../../src/archives/look.js';
+import { tarball } from '../packsign.js';
 import { inspect } from './inspecting.js';
 
 const PAGE = '<html><title>404 Not Found</title></html>';
@@ -173,5 +175,36 @@ describe('tar', () => {
       const cut = whole.subarray(0, Math.floor(((whole.length - 10_240 + 1000) * turn) / 51));
       expect(await inspect('a.tar', cut)).toMatch(/^damaged/);
     }
+  });
+});
+
+describe('one look at a small tarball', () => {
+  const members = (name: string) => [
+    { path: 'x-1.0/PKG-INFO', bytes: `Name: ${name}\nVersion: 1.0\n` },
+    { path: 'x-1.0/data', bytes: noise(3000) },
+  ];
+  const look = (bytes: Buffer) =>
+    lookAtHead('x-1.0.tar.gz', bytes, { whole: true, metadata: true, inspect: 'whole' });
+  const name = (value: ReturnType<typeof look>) =>
+    value?.reading.kind === 'found' ? value.reading.metadata.name : null;
+
+  it('takes the first metadata, and reads on to the end', () => {
+    const found = look(tarball([...members('first'), ...members('second')]));
+    expect([name(found), found?.inspection]).toEqual(['first', { kind: 'sound', inspect: 'whole' }]);
+  });
+
+  it('finds the metadata before a place where the archive was cut before it was compressed', () => {
+    const cut = look(gzipSync(gunzipSync(tarball(members('x'))).subarray(0, 3000)));
+    expect([name(cut), cut?.inspection]).toEqual([
+      'x',
+      { kind: 'damaged', reason: 'ends early: the rest of the tar archive is missing' },
+    ]);
+  });
+
+  it('finds no metadata behind a broken header', () => {
+    const bytes = gunzipSync(tarball(members('x').reverse()));
+    const at = bytes.indexOf('PKG-INFO');
+    bytes.writeUInt8(0x21, at);
+    expect(name(look(gzipSync(bytes)))).toBeNull();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toMetadata, webAddress } from '../../src/archives/metadata.js';
+import { toMetadata } from '../../src/archives/metadata.js';
 
 const NAMED = { name: 'demo', version: '1.0' };
 
@@ -24,7 +24,8 @@ describe('what a package says of itself', () => {
     expect(
       toMetadata('deb', { ...NAMED, summary: 'a\u001b]0;x\u0007\n\u202eb', homePage: 'javascript:alert(1)' }),
     ).toEqual({ kind: 'deb', ...NAMED, summary: 'a ]0;x b', homePage: null });
-    expect(webAddress('HTTPS://example.org')).toBe('https://example.org');
-    expect(webAddress('https://bank.example@evil.example/')).toBeNull();
+    const homePage = (address: string) => toMetadata('deb', { ...NAMED, homePage: address })?.homePage;
+    expect(homePage('HTTPS://example.org')).toBe('https://example.org');
+    expect(homePage('https://bank.example@evil.example/')).toBeNull();
   });
 });

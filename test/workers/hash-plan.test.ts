@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { planTasks } from '../../src/workers/hash-plan.js';
+import type { ScannedFile } from '../../src/places/scan.js';
 import type { HashTask } from '../../src/workers/hash-tasks.js';
 
 const MIB = 1024 * 1024;
 
-function plan(sizesMib: readonly number[], threads: number, md5 = true): readonly HashTask[] {
-  const files = sizesMib.map((mib, index) => ({
+function scanned(sizesMib: readonly number[]): readonly ScannedFile[] {
+  return sizesMib.map((mib, index) => ({
     path: `f${index}`,
     identity: {
       device: 1n,
@@ -15,7 +16,10 @@ function plan(sizesMib: readonly number[], threads: number, md5 = true): readonl
       changed: 0n,
     },
   }));
-  return planTasks(files, { threads, md5, metadata: true, inspect: 'none' as const });
+}
+
+function plan(sizesMib: readonly number[], threads: number, md5 = true): readonly HashTask[] {
+  return planTasks(scanned(sizesMib), { threads, md5, metadata: true });
 }
 
 /** The sizes in each task, in the order of work. */
@@ -36,34 +40,54 @@ describe('planning the hashing', () => {
   test('reads them one by one without MD5, and if there are few bytes', () => {
     expect(shapes(times(16, 128), 2, false)).toEqual(times(16, 1).map(() => [128]));
     expect(shapes(times(6, 10), 2)).toEqual(times(6, 1).map(() => [10]));
-    expect(shapes(times(3000, 0.05), 2)).toEqual(times(3000, 1).map(() => [0.05]));
+    expect(plan(times(3000, 0.05), 2).some(({ isTogether }) => isTogether)).toBe(false);
   });
 
-  test('reads a much longer file alone, and the last of these once for each digest', () => {
+  test('reads a much longer file alone', () => {
     expect(shapes([20, 500, 20, 340], 2)).toEqual([[500], [340], [20, 20]]);
-    const [first, second, ...others] = plan([900, ...times(8, 10)], 2);
-    expect([first, second]).toMatchObject([
-      { files: [0], sha256: false, md5: true, metadata: false, inspect: 'none' as const },
-      { files: [0], sha256: true, md5: false, metadata: true, inspect: 'none' as const },
-    ]);
-    expect(others.flatMap(({ files }) => files)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(shapes([10_000, 7000, ...times(14, 1000)], 8).slice(0, 2)).toEqual([[10_000], [10_000]]);
+    expect(shapes([900, ...times(8, 10)], 2).slice(0, 1)).toEqual([[900]]);
   });
 
-  test('begins with the longest tasks, and gives every file both digests', () => {
+  test('puts short files into tasks of 64, after the long ones', () => {
+    const tasks = plan([...times(100, 0.01), 9, ...times(30, 0.02)], 2);
+    expect(tasks.map(({ files }) => files.length)).toEqual([1, 64, 64, 2]);
+    expect(tasks.every(({ isTogether }) => !isTogether)).toBe(true);
+    expect(tasks[1]?.files.slice(0, 3)).toEqual([0, 1, 2]);
+  });
+
+  test('begins with the longest tasks, and reads every file once', () => {
     const sizes = [0, 0.01, 9, 300, 40, 0.07, 1, 2, 80, 80, 79, 78, 3, 0.02];
     for (const threads of [1, 2, 3, 8]) {
       const tasks = plan(sizes, threads);
-      for (const index of sizes.keys()) {
-        const readings = tasks.filter(({ files }) => files.includes(index));
-        expect(readings.filter(({ sha256 }) => sha256)).toHaveLength(1);
-        expect(readings.filter(({ md5 }) => md5)).toHaveLength(1);
-        expect(readings.filter(({ metadata }) => metadata)).toHaveLength(1);
-      }
+      const read = tasks.flatMap(({ files }) => files);
+      expect(read.toSorted((a, b) => a - b)).toEqual([...sizes.keys()]);
       const bytes = tasks.map(({ files }) => files.reduce((sum, index) => sum + (sizes[index] ?? 0), 0));
-      const long = bytes.filter((mib) => mib >= 0.07);
+      const long = bytes.slice(0, -1);
       expect(long).toEqual(long.toSorted((a, b) => b - a));
-      expect(bytes.slice(long.length)).toEqual([0, 0.01, 0.02]);
+      expect(tasks.at(-1)?.files).toEqual([0, 1, 13]);
     }
+  });
+
+  test('gives each file what it needs, and nothing that nobody asked for', () => {
+    const files = scanned([1, 1, 0.01, 0.01]);
+    const needs = (path: string) => ({ md5: path !== 'f0', metadata: path !== 'f3' });
+    const needed = (md5: boolean) =>
+      planTasks(files, { threads: 1, md5, metadata: true, needs }).map((task) => [
+        task.files,
+        task.md5,
+        task.metadata,
+      ]);
+    expect(needed(true)).toEqual([
+      [[1], true, true],
+      [[0], false, true],
+      [[2], true, true],
+      [[3], true, false],
+    ]);
+    expect(needed(false)).toEqual([
+      [[0], false, true],
+      [[1], false, true],
+      [[2], false, true],
+      [[3], false, false],
+    ]);
   });
 });
