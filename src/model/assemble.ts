@@ -45,6 +45,8 @@ export interface Assembled {
   readonly database: Database;
   /** From the published files. */
   readonly difference: FileDifference;
+  /** Path → entry of the files that were neither held nor kept. */
+  readonly entries: ReadonlyMap<string, Entry>;
   readonly warnings: readonly Warning[];
 }
 
@@ -78,7 +80,7 @@ function packageFinder(packages: readonly Package[]): (entry: Package) => Packag
   return (entry) => table().get(addressOf(entry));
 }
 
-interface Listing {
+interface Listing extends Pick<Assembled, 'entries'> {
   readonly files: ReadonlyMap<string, FileEntry>;
   readonly packages: readonly Package[];
   readonly warnings: readonly Warning[];
@@ -119,7 +121,8 @@ export function assemble(observed: readonly FileFacts[], context: AssembleContex
       ...(ledger.history.size === 0 ? {} : { History: ledger.history }),
     },
   };
-  return { database, difference, warnings: [...listing.warnings, ...ledger.warnings] };
+  const { entries } = listing;
+  return { database, difference, entries, warnings: [...listing.warnings, ...ledger.warnings] };
 }
 
 const NO_PATHS: ReadonlySet<string> = new Set();
@@ -133,9 +136,11 @@ function listFiles(observed: readonly FileFacts[], context: AssembleContext): Li
   const isMixed = files.size > 0;
   const packages: Package[] = [...stays.packages, ...away.packages];
   const warnings: Warning[] = [];
+  const entries = new Map<string, Entry>();
   for (const file of observed) {
     if (held.has(file.path)) continue;
     const entry = findEntry(file);
+    entries.set(file.path, entry);
     files.set(file.path, entry.file);
     if (entry.package !== null) packages.push(entry.package);
     for (const warning of entry.warnings) warnings.push(warning);
@@ -150,7 +155,7 @@ function listFiles(observed: readonly FileFacts[], context: AssembleContext): Li
   const mayRepeat = isMixed || files.size > packages.length || hasTwins(packages);
   return {
     files: isMixed ? sortedByPath(files) : files,
-    packages,
+    ...{ packages, entries },
     warnings: [...warnings, ...(mayRepeat ? duplicates(files) : []), ...pseudo.warnings],
   };
 }

@@ -124,7 +124,7 @@ export async function makeCandidate(
       ? await takeInventory(directory, { ...options, ...unattended, published: before })
       : await options.inventory.finish(before);
   const assembled = assembleNext(directory, { predecessor, continued, inventory, options });
-  const { whole, rest, held, kept, under, damage } = assembled;
+  const { whole, rest, held, kept, under, damage, entries } = assembled;
   if (whole.Files.size === 0 && held.size === 0 && !mayBeEmpty(published, absence)) {
     throw nothingToList(directory, { rest, warnings: inventory.warnings });
   }
@@ -147,7 +147,7 @@ export async function makeCandidate(
     predecessor: signed,
     coverage: coverageOf(rest, (path) => database.Files.has(path)),
     difference: diffDatabases(before === published ? update : updateOf(published, database)),
-    made: () => ({ database: content.sha256(), under, except: carried, warnings }),
+    made: () => ({ database: content.sha256(), under, except: carried, warnings, entries }),
   };
 }
 

@@ -1,6 +1,7 @@
 // Row `added` of 20,000 files: 1.39 times slower without it.
 import { NO_WARNINGS, downloadUrl, entryWarnings, isForPackMan, isOfEntry } from '../model/entry.js';
 import type { Entry, FileFacts } from '../model/entry.js';
+import type { Database } from '../model/database.js';
 import type { FileEntry } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
 import type { Package } from '../model/package.js';
@@ -23,6 +24,8 @@ export interface MadeEntries {
   readonly except: readonly string[];
   /** What making them said. */
   readonly warnings: readonly Warning[];
+  /** Path → entry, in the process that made them. */
+  readonly entries?: ReadonlyMap<string, Entry>;
 }
 
 /** Finds the published entry of a file if it would be made again as it is. */
@@ -48,15 +51,22 @@ export function recallEntries(
   if (givesAddresses(settings)) return () => null;
   const warnings = entryWarnings(made.warnings);
   const except = new Set(made.except);
-  const packages = new Map<string | undefined, Package>();
-  for (const entry of signed.database.Packages) packages.set(entry['Download-URL'], entry);
+  let packages: ReadonlyMap<string | undefined, Package> | null = null;
   return ({ path, size, sha256 }, file) => {
-    if (file.SHA256 !== sha256 || file.Size !== size || except.has(path)) return null;
+    if (file.SHA256 !== sha256 || file.Size !== size) return null;
+    const last = made.entries?.get(path);
+    if (last?.file === file) return last;
+    if (except.has(path)) return null;
+    packages ??= byUrl(signed.database);
     const entry = packages.get(downloadUrl(path, settings)) ?? null;
     // Without one, it may have one only for a flavor that the settings give.
     if (entry === null && isForPackMan(file, false)) return null;
     return { file, package: entry, warnings: warnings.get(path) ?? NO_WARNINGS };
   };
+}
+
+function byUrl({ Packages }: Database): ReadonlyMap<string | undefined, Package> {
+  return new Map(Packages.map((entry) => [entry['Download-URL'], entry]));
 }
 
 function givesAddresses({ Packages }: Settings): boolean {
@@ -69,7 +79,8 @@ export function readMadeEntries(stateFolder: string): MadeEntries | null {
 }
 
 export function writeMadeEntries(stateFolder: string, made: MadeEntries): void {
-  writeState(stateFolder, FILE, { ...made, warnings: made.warnings.filter(isOfEntry) });
+  const { entries: _, ...noted } = made;
+  writeState(stateFolder, FILE, { ...noted, warnings: made.warnings.filter(isOfEntry) });
 }
 
 function isMadeEntries(value: unknown): value is MadeEntries {

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { FileFacts } from '../model/entry.js';
 import type { Look } from '../model/inspection.js';
 import { readBounded, writeHint } from '../disk/files.js';
-import { readingUs } from '../workers/hash.js';
 import { identitiesBytes, identitiesIn, isIdentityAt, sizeAt, writeIdentity } from '../disk/identities.js';
 import type { FileIdentities } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
@@ -20,15 +19,12 @@ export interface FactsCache {
   /** How many entries it has. */
   readonly size: () => number;
   /**
-   * Takes the place of all entries, in memory, when they are next asked for: files in byte order of their paths, and what each was when it was read;
-   * null for one that is not to be remembered.
+   * Takes the place of all entries: files in byte order of their paths, and what each was when it was read; null for one
+   * that is not to be remembered.
    */
   readonly keep: (files: readonly ScannedFile[], observed: readonly (FileFacts | null)[]) => void;
-  /**
-   * Writes down what changed, where that is allowed. `lazily`: puts it off where it takes longer to write all entries than
-   * to read once more what is new; entries are then as they were, until they are saved in earnest. Throws FILE_UNWRITABLE.
-   */
-  readonly save: (how?: { readonly lazily: boolean }) => void;
+  /** Writes down what changed, where that is allowed. Throws FILE_UNWRITABLE. */
+  readonly save: () => void;
   /** Names the entries as they are; null while they were not written. */
   readonly checksum: () => string | null;
 }
@@ -48,8 +44,6 @@ const NAME = 'facts';
 const KIND = 'packsign-facts 1';
 const LIMIT_BYTES = 1024 * 1024 * 1024;
 const SHA256_LENGTH = 64;
-/** What it takes to write an entry. */
-const WRITE_US = 2;
 /** Two writes closer than a file system's clock can tell apart leave the same times behind. */
 const RACY_NS = 2_000_000_000n;
 
@@ -79,16 +73,7 @@ const EMPTY: Entries = {
 
 export function openCache(stateFolder: string, { rehash, remember }: CacheOptions): FactsCache {
   let loaded: Entries | null = rehash ? EMPTY : null;
-  /** What is to take their place, once somebody asks. */
-  let kept: readonly Row[] | null = null;
-  /** The same, while it is not worth the writing. */
-  let postponed: readonly Row[] | null = null;
-  const entries = () => {
-    loaded ??= loadEntries(stateFolder);
-    if (kept !== null) loaded = takePlace(kept, loaded);
-    kept = null;
-    return loaded;
-  };
+  const entries = () => (loaded ??= loadEntries(stateFolder));
   const known = makeIndex(entries);
   return {
     find: (file) => {
@@ -98,22 +83,12 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
     knows: (file) => known(file) !== null,
     size: () => entries().count,
     keep: (files, observed) => {
-      // What was kept before is what lines are taken over from.
-      entries();
-      kept = rowsOf(files, observed);
-      postponed = null;
+      loaded = takePlace(rowsOf(files, observed), entries());
     },
-    save: ({ lazily } = { lazily: false }) => {
-      if (!remember || loaded === null) return;
-      if (lazily && kept !== null && !isWorthWriting(kept)) {
-        postponed = kept;
-        kept = null;
-        return;
+    save: () => {
+      if (remember && loaded !== null && loaded !== EMPTY && loaded.checksum === null) {
+        loaded = saveEntries(stateFolder, loaded);
       }
-      kept ??= postponed;
-      postponed = null;
-      const next = entries();
-      if (next !== EMPTY && next.checksum === null) loaded = saveEntries(stateFolder, next);
     },
     checksum: () => entries().checksum,
   };
@@ -207,15 +182,6 @@ function rowsOf(files: readonly ScannedFile[], observed: readonly (FileFacts | n
     if (one !== null) rows.push({ file, observed: one });
   });
   return rows;
-}
-
-/** Those that were not remembered would have to be read again. */
-function isWorthWriting(rows: readonly Row[]): boolean {
-  let readUs = 0;
-  for (const { observed } of rows) {
-    if (!(observed instanceof Remembered)) readUs += readingUs(observed.size);
-  }
-  return readUs > rows.length * WRITE_US;
 }
 
 function takePlace(rows: readonly Row[], before: Entries): Entries {

@@ -103,7 +103,7 @@ export function startInventory(directory: string, options: StartOptions): Starte
       threads.stop();
       cache.keep(all.files, factsToKeep(all, published, startedMs));
       // A watch saves after it has published.
-      if (unstable === undefined) cache.save({ lazily: true });
+      if (unstable === undefined) cache.save();
       const yielding = yieldingTo(stayed, all.files);
       const files = facts.filter((one) => one !== null && !yielding.has(one.path)) as FileFacts[];
       const isStayed = new Set(stayed.map(({ path }) => path));
@@ -159,6 +159,7 @@ function halfSeenFiles(
   settings: Settings,
   published: Database | null,
 ): readonly ScannedFile[] {
+  if (settings.Inspect === 'ends') return [];
   const isNew = hasNewBytes(published);
   return files.filter((file, index) => {
     const known = facts[index] ?? null;

@@ -76,13 +76,8 @@ export async function hashFiles(
   }
 }
 
-/** Roughly how long it takes to read and hash a file of so many bytes. */
-export function readingUs(bytes: number): number {
-  return FILE_COST_US + bytes / BYTES_PER_US;
-}
-
 function costUs(files: readonly ScannedFile[]): number {
-  return files.reduce((sum, { identity }) => sum + readingUs(Number(identity.size)), 0);
+  return files.reduce((sum, { identity }) => sum + FILE_COST_US + Number(identity.size) / BYTES_PER_US, 0);
 }
 
 /** Resolves when a thread has no more results. */
