@@ -23,7 +23,7 @@ export function packsign(name, program) {
     ({ corpus }) =>
       `printf '{"PackMan": %s, "Inspect": "%s", "Maintainer": "Bench <bench@example.org>"}' ${packMan} ${inspect} >'${corpus}/sdist/packsign.json'`;
   const clear =
-    (packMan, inspect = 'whole') =>
+    (packMan, inspect = 'ends') =>
     (at) =>
       `rm -rf state; (cd '${at.corpus}/sdist' && rm -rf ${OWN}); ${settings(packMan, inspect)(at)}`;
   return {
@@ -33,9 +33,9 @@ export function packsign(name, program) {
     needs: [],
     jobs: {
       sha256: { work, clear: clear('false'), run: (at) => line(at, build) },
-      ends: {
-        work: 'as above, but nothing is unpacked to look for damage',
-        clear: clear('false', 'ends'),
+      whole: {
+        work: 'as above, and each archive unpacked to look for damage',
+        clear: clear('false', 'whole'),
         run: (at) => line(at, build),
       },
       both: { work, clear: clear('true'), run: (at) => line(at, build) },

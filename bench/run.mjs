@@ -14,9 +14,9 @@ import { measureWatch } from './watching.mjs';
 
 const JOBS = {
   sha256: { title: 'Full build and signature, SHA-256 only', sizes: ['small', 'many', 'large', 'most'] },
-  ends: {
-    title: 'Full build and signature, SHA-256 only, `"Inspect": "ends"`',
-    sizes: ['small', 'large'],
+  whole: {
+    title: 'Full build and signature, SHA-256 only, `"Inspect": "whole"`',
+    sizes: ['small', 'many', 'large'],
   },
   both: { title: 'Full build and signature, MD5 and SHA-256', sizes: ['small', 'many', 'large'] },
   added: { title: 'One archive added, SHA-256 only', sizes: ['small', 'many'] },
