@@ -1,94 +1,92 @@
-/**
- * Why packsign refuses (exit status 1) or cannot go on (exit status 2). docs/FORMAT.md and `packsign COMMAND --help` say
- * when each occurs.
- */
-const EXIT_STATUS = {
+/** Why packsign refuses (exit status 1). docs/FORMAT.md and `packsign COMMAND --help` say when each occurs. */
+const REFUSALS = [
   // Policy: packsign publishes nothing.
-  BYTES_CHANGED: 1,
-  DAMAGED: 1,
-  EXPIRES_AFTER_KEY: 1,
-  FILE_DIFFERS: 1,
-  KEY_EXPIRED: 1,
-  KEY_NOT_PUBLISHED: 1,
-  KEY_NOT_YET_VALID: 1,
-  KEY_REVOKED: 1,
-  KEY_WEAK: 1,
-  MASS_REMOVAL: 1,
-  PAGE_EDITED: 1,
-  PREVIOUS_INVALID: 1,
-  SECRET_IN_DIRECTORY: 1,
-  SELF_CHECK_FAILED: 1,
-  STALE_BUILD: 1,
-  UNCOVERED: 1,
-  WARNINGS: 1,
+  'BYTES_CHANGED',
+  'DAMAGED',
+  'EXPIRES_AFTER_KEY',
+  'FILE_DIFFERS',
+  'KEY_EXPIRED',
+  'KEY_NOT_PUBLISHED',
+  'KEY_NOT_YET_VALID',
+  'KEY_REVOKED',
+  'KEY_WEAK',
+  'MASS_REMOVAL',
+  'PAGE_EDITED',
+  'PREVIOUS_INVALID',
+  'SECRET_IN_DIRECTORY',
+  'SELF_CHECK_FAILED',
+  'STALE_BUILD',
+  'UNCOVERED',
+  'WARNINGS',
 
   // Verification: packsign refuses the answer.
-  DATABASE_FORKED: 1,
-  DATABASE_FROM_FUTURE: 1,
-  DATABASE_MALFORMED: 1,
-  DATABASE_MISSING: 1,
-  DATABASE_ROLLED_BACK: 1,
-  DATABASE_STALE: 1,
-  DATABASE_TOO_LARGE: 1,
-  FILE_ALTERED: 1,
-  FILE_MISSING: 1,
-  FILE_NOT_LISTED: 1,
-  FINGERPRINT_MISSING: 1,
-  FORMAT_UNKNOWN: 1,
-  HISTORY_BROKEN: 1,
-  NOT_CONFIRMED: 1,
-  NOT_PINNED: 1,
-  NOT_VOUCHED_FOR: 1,
-  SIGNATURE_INVALID: 1,
-  SIGNATURE_MALFORMED: 1,
-  SIGNATURE_MISSING: 1,
-  TOO_FEW_SIGNATURES: 1,
-  WRONG_DATABASE: 1,
+  'DATABASE_FORKED',
+  'DATABASE_FROM_FUTURE',
+  'DATABASE_MALFORMED',
+  'DATABASE_MISSING',
+  'DATABASE_ROLLED_BACK',
+  'DATABASE_STALE',
+  'DATABASE_TOO_LARGE',
+  'FILE_ALTERED',
+  'FILE_MISSING',
+  'FILE_NOT_LISTED',
+  'FINGERPRINT_MISSING',
+  'FORMAT_UNKNOWN',
+  'HISTORY_BROKEN',
+  'NOT_CONFIRMED',
+  'NOT_PINNED',
+  'NOT_VOUCHED_FOR',
+  'SIGNATURE_INVALID',
+  'SIGNATURE_MALFORMED',
+  'SIGNATURE_MISSING',
+  'TOO_FEW_SIGNATURES',
+  'WRONG_DATABASE',
+] as const;
 
-  // It cannot go on.
-  AGENT_UNREACHABLE: 2,
-  AMBIGUOUS: 2,
-  CARD_MISSING: 2,
-  CLOCK_BEHIND: 2,
-  DIRECTORY_UNREADABLE: 2,
-  FILE_EXISTS: 2,
-  FILE_UNREADABLE: 2,
-  FILE_UNWRITABLE: 2,
-  FOREIGN_DATABASE: 2,
-  GNUPG_FAILED: 2,
-  GNUPG_MISSING: 2,
-  KEYS_MALFORMED: 2,
-  KEY_AMBIGUOUS: 2,
-  KEY_MALFORMED: 2,
-  KEY_UNUSABLE: 2,
-  LISTED_FILE_UNREADABLE: 2,
-  LOCKED: 2,
-  NETWORK: 2,
-  NETWORK_SLOW: 2,
-  NETWORK_TIMEOUT: 2,
-  NOTHING_TO_LIST: 2,
-  NOTHING_TO_SIGN: 2,
-  NOT_PUBLISHED: 2,
-  NOT_TRUSTED: 2,
-  NO_HOME: 2,
-  NO_KEY: 2,
-  PACKAGE_NOT_FOUND: 2,
-  PASSPHRASE_NEEDED: 2,
-  PASSPHRASE_WRONG: 2,
-  PLATFORM_MISSING: 2,
-  PREVIOUS_UNKNOWN: 2,
-  REDIRECT_REFUSED: 2,
-  SETTINGS_INVALID: 2,
-  SIGNER_FAILED: 2,
-  SIGNER_TIMED_OUT: 2,
-  TEMPLATE_INVALID: 2,
-  TRUST_DAMAGED: 2,
-  TRUST_EXISTS: 2,
-  TRUST_TOO_LARGE: 2,
-  USAGE: 2,
-} as const;
+/** Why it cannot go on (exit status 2). A type only: the trust page has no use for this list. */
+type Obstacle =
+  | 'AGENT_UNREACHABLE'
+  | 'AMBIGUOUS'
+  | 'CARD_MISSING'
+  | 'CLOCK_BEHIND'
+  | 'DIRECTORY_UNREADABLE'
+  | 'FILE_EXISTS'
+  | 'FILE_UNREADABLE'
+  | 'FILE_UNWRITABLE'
+  | 'FOREIGN_DATABASE'
+  | 'GNUPG_FAILED'
+  | 'GNUPG_MISSING'
+  | 'KEYS_MALFORMED'
+  | 'KEY_AMBIGUOUS'
+  | 'KEY_MALFORMED'
+  | 'KEY_UNUSABLE'
+  | 'LISTED_FILE_UNREADABLE'
+  | 'LOCKED'
+  | 'NETWORK'
+  | 'NETWORK_SLOW'
+  | 'NETWORK_TIMEOUT'
+  | 'NOTHING_TO_LIST'
+  | 'NOTHING_TO_SIGN'
+  | 'NOT_PUBLISHED'
+  | 'NOT_TRUSTED'
+  | 'NO_HOME'
+  | 'NO_KEY'
+  | 'PACKAGE_NOT_FOUND'
+  | 'PASSPHRASE_NEEDED'
+  | 'PASSPHRASE_WRONG'
+  | 'PLATFORM_MISSING'
+  | 'PREVIOUS_UNKNOWN'
+  | 'REDIRECT_REFUSED'
+  | 'SETTINGS_INVALID'
+  | 'SIGNER_FAILED'
+  | 'SIGNER_TIMED_OUT'
+  | 'TEMPLATE_INVALID'
+  | 'TRUST_DAMAGED'
+  | 'TRUST_EXISTS'
+  | 'TRUST_TOO_LARGE'
+  | 'USAGE';
 
-export type ErrorCode = keyof typeof EXIT_STATUS;
+export type ErrorCode = (typeof REFUSALS)[number] | Obstacle;
 
 /** What to type next, and the underlying error. */
 export interface ErrorDetails {
@@ -112,7 +110,7 @@ export class PacksignError extends Error {
   }
 
   get exitStatus(): 1 | 2 {
-    return EXIT_STATUS[this.code];
+    return REFUSALS.some((code) => code === this.code) ? 1 : 2;
   }
 }
 

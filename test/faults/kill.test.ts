@@ -283,7 +283,7 @@ async function killForReal(start: string, { verb, at }: Publishing): Promise<voi
 function stateOf(directory: string): string {
   const files = Object.entries(contentsOf(directory)).map(([path, hash]) => {
     const name = path.replace(/-[0-9a-f]{16}\.tmp$/, '-X.tmp').replace(/lock\.\d+/, 'lock.N');
-    return `${name} ${/^\.packsign\/(?:lock|cache|searched|.*tmp$)/.test(name) ? '' : hash}`;
+    return `${name} ${/^\.packsign\/(?:lock|facts|searched|.*tmp$)/.test(name) ? '' : hash}`;
   });
   const folders = readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isDirectory())
