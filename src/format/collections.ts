@@ -2,6 +2,7 @@ import { takeText } from './elements.js';
 import { Misfit, readAt } from './misfit.js';
 import { escapeText, indentAt } from './plist.js';
 import type { PlistDict, PlistValue } from './plist.js';
+import { rememberingTexts } from './remembered-texts.js';
 import { pass } from './shape.js';
 import type { Entry, EntryList, Reading, Shape } from './shape.js';
 
@@ -15,6 +16,7 @@ export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape
     at: (level) => {
       const tags = tagsOf('array', level);
       const { take, write } = shape.at(level + 1);
+      const writer = list === null ? () => write : rememberingTexts(write);
       const takeItem = (reading: Reading): Entry<T> | undefined => {
         const value = take(reading);
         return value === undefined ? undefined : { key: '', value };
@@ -28,7 +30,7 @@ export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape
           });
           return isWhole ? items : undefined;
         },
-        write: (items) => wrapped(items, tags, write),
+        write: (items) => wrapped(items, tags, writer()),
       };
     },
   };
@@ -58,26 +60,34 @@ export function mapOf<T>(
     at: (level) => {
       const tags = tagsOf('dict', level);
       const { take, write } = shape.at(level + 1);
+      const writer = list === null ? () => write : rememberingTexts(write);
       const [begin, end] = [`${indentAt(level + 1)}<key>`, '</key>\n'];
       const takeMember = (reading: Reading): Entry<T> | undefined => {
         const key = pass(reading, begin) ? takeText(reading, end) : undefined;
-        const value = key === undefined ? undefined : take(reading);
-        return key === undefined || value === undefined ? undefined : { key, value };
+        if (key === undefined || complain(key, null) !== null) return undefined;
+        const value = take(reading);
+        return value === undefined ? undefined : { key, value };
       };
       return {
         take: (reading) => {
           const items = new Map<string, T>();
           let before: string | null = null;
           const isWhole = takeMembers<T>(reading, { tags, list, take: takeMember }, ({ key, value }) => {
-            if (complain(key, before) !== null) return false;
+            if (before !== null && key <= before) return false;
             items.set(key, value);
             before = key;
             return true;
           });
           return isWhole ? items : undefined;
         },
-        write: (items) =>
-          wrapped(Array.from(items), tags, ([name, item]) => begin + escapeText(name) + end + write(item)),
+        write: (items) => {
+          const writeItem = writer();
+          return wrapped(
+            Array.from(items),
+            tags,
+            ([name, item]) => begin + escapeText(name) + end + writeItem(item),
+          );
+        },
       };
     },
   };

@@ -1,7 +1,7 @@
 import { compareText, comparePackages } from '../model/package.js';
 import type { Package } from '../model/package.js';
 import type { DatabaseRead, Share } from './database.js';
-import type { Entry, ShareEntries } from './shape.js';
+import type { Entry, Reading, ShareEntries } from './shape.js';
 
 /**
  * To read the database that follows another: an entry with the same text is the very same object in both, and is not
@@ -18,35 +18,52 @@ export function sharingWith({ database, text, packageStarts, fileStarts }: Datab
   };
 }
 
-/** Walks along the entries of the other database, in the order of both. */
+/**
+ * Walks along the entries of the other database, in the order of both. Comparing two slices is fast, as `startsWith` is
+ * not, and the longer the better: runs of entries are compared at once.
+ */
 function share(
   entries: readonly Entry[],
   { text, starts }: { readonly text: string; readonly starts: readonly number[] },
   compare: (a: Entry, b: Entry) => number,
 ): ShareEntries {
   let next = 0;
-  /** The next entry, if its text stands there. */
-  const sameAt = (other: string, at: number): Entry | undefined => {
-    const expected = text.slice(starts[next], starts[next + 1]);
-    // Comparing two slices is faster than `startsWith`, which looks at one character after another.
-    return other.slice(at, at + expected.length) === expected ? entries[next] : undefined;
+  /** The entries from `next` up to this one stand in the text that is read, one after another. */
+  let runEnd = 0;
+  let length = 1;
+  const findRun = (other: string, at: number): boolean => {
+    for (; ; length /= 2) {
+      const end = Math.min(next + length, entries.length);
+      const expected = text.slice(starts[next], starts[end]);
+      if (next < end && other.slice(at, at + expected.length) === expected) {
+        length *= 2;
+        runEnd = end;
+        return true;
+      }
+      if (length === 1) return false;
+    }
   };
   return (reading, take) => {
-    const { at } = reading;
-    let same = sameAt(reading.text, at);
-    const taken = same === undefined ? take(reading) : undefined;
-    if (taken !== undefined) {
-      for (
-        let before = entries[next];
-        before !== undefined && compare(before, taken) < 0;
-        before = entries[next]
-      )
-        next += 1;
-      same = sameAt(reading.text, at);
+    let isShared = next < runEnd || findRun(reading.text, reading.at);
+    if (!isShared) {
+      const { at } = reading;
+      const taken = takeCopy(reading, take);
+      if (taken === undefined) return undefined;
+      while (next < entries.length && compare(entries[next] ?? taken, taken) < 0) next += 1;
+      isShared = findRun(reading.text, at);
+      if (!isShared) return taken;
+      reading.at = at;
     }
-    if (same === undefined) return taken;
-    reading.at = at + ((starts[next + 1] ?? 0) - (starts[next] ?? 0));
+    const { [next]: begin = 0, [next + 1]: end = 0 } = starts;
+    reading.at += end - begin;
     next += 1;
-    return same;
+    return entries[next - 1];
   };
+}
+
+/** Takes an entry from a copy of its text: a part of a string keeps the whole in memory, and an entry may be shared for years. */
+function takeCopy(reading: Reading, take: (reading: Reading) => Entry | undefined): Entry | undefined {
+  const { text, at } = reading;
+  if (take(reading) === undefined) return undefined;
+  return take({ ...reading, text: Buffer.from(text.slice(at, reading.at)).toString(), at: 0 });
 }

@@ -1,8 +1,10 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
 import { readDraft } from '../../src/format/database.js';
-import type { Share } from '../../src/format/database.js';
+import type { DatabaseRead, Share } from '../../src/format/database.js';
 import { encodeDatabase } from '../../src/format/encode-database.js';
 import { sharingWith } from '../../src/format/shared-entries.js';
 import type { FileEntry } from '../../src/model/file-entry.js';
@@ -172,6 +174,50 @@ describe('a database read after another', () => {
     );
   });
 
+  test('is refused where it is alone: entries copied, moved and left out', () => {
+    const edit = fc.record({
+      ...{ from: fc.nat(), count: fc.integer({ min: 1, max: 6 }), to: fc.nat() },
+      ...{ keep: fc.boolean(), stale: fc.boolean(), byte: fc.option(fc.nat(), { freq: 4 }) },
+    });
+    const list = fc.constantFrom('packageStarts', 'fileStarts');
+    fc.assert(
+      fc.property(databases(true), growing, fc.tuple(list, fc.array(edit, { maxLength: 3 })), (...given) => {
+        const [first, growth, [starts, edits]] = given;
+        const before = readDraft(encodeDatabase(first));
+        const after = readDraft(encodeDatabase(grown(before.database, { ...growth, isSorted: true }, HEAD)));
+        const [old, entries] = [piecesOf(before, starts), piecesOf(after, starts)];
+        for (const { from, count, to, keep, stale, byte } of edits) {
+          const source = stale ? old : entries;
+          const start = from % (source.length + 1);
+          const moved = source.slice(start, start + count).map((text) => damaged(text, byte));
+          if (!keep && !stale) entries.splice(start, count);
+          entries.splice(to % (entries.length + 1), 0, ...moved);
+        }
+        const [begin = 0, end = 0] = [after[starts][0], after[starts].at(-1)];
+        const bytes = Buffer.from(after.text.slice(0, begin) + entries.join('') + after.text.slice(end));
+        expect(outcomeOf(bytes, sharingWith(before))).toEqual(outcomeOf(bytes, null));
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  test('has the value that it has alone, after many others', () => {
+    const many = fc.array(growing, { minLength: 2, maxLength: 6 });
+    fc.assert(
+      fc.property(databases(true), many, (first, growths) => {
+        let read = readDraft(encodeDatabase(first));
+        for (const growth of growths) {
+          const next = grown(read.database, { ...growth, isSorted: true }, HEAD);
+          const bytes = encodeDatabase(next);
+          read = readDraft(bytes, sharingWith(read));
+          expect(read).toEqual(readDraft(bytes));
+          expect(encodeDatabase(structuredClone(next)).equals(bytes)).toBe(true);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test('shares every entry that stays', () => {
     fc.assert(
       fc.property(databases(true), growing, head, (first, growth, second) => {
@@ -185,6 +231,41 @@ describe('a database read after another', () => {
       { numRuns: 1000 },
     );
   });
+});
+
+const HEAD = { Description: 'x' } as Head;
+
+function piecesOf(read: DatabaseRead, list: 'packageStarts' | 'fileStarts'): string[] {
+  return read[list].slice(1).map((end, index) => read.text.slice(read[list][index], end));
+}
+
+/** Text with another letter in place of one. */
+function damaged(text: string, at: number | null): string {
+  return at === null
+    ? text
+    : text.slice(0, at % text.length) + text.slice(at % text.length).replace(/[a-z0-9]/, 'B');
+}
+
+test('a text does not stay in memory for the entries that were first read in it', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const Description = 'a description that is long enough to be a part of the text';
+  const entries = Array.from({ length: 2000 }, (_, index) => {
+    return { Name: `package-${1000 + index}`, Description: Description.repeat(10), 'Install-test': '' };
+  });
+  let read = readDraft(encodeDatabase(databaseOf(HEAD, entries, [])));
+  const usedAfter = (rounds: number): number => {
+    for (let round = 0; round < rounds; round += 1) {
+      const Packages = read.database.Packages.map((entry, index) =>
+        index === round ? { ...entry, Description: Description.slice(1) } : entry,
+      );
+      read = readDraft(encodeDatabase({ ...read.database, Packages }), sharingWith(read));
+    }
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const [few, many] = [usedAfter(5), usedAfter(40)];
+  expect(many - few).toBeLessThan(10 * read.text.length);
 });
 
 function outcomeOf(bytes: Uint8Array, share: Share | null): unknown {
