@@ -51,16 +51,14 @@ const TEXT = [
 
 const BINARY: Expected = { format: null, mayBeText: false, compression: null };
 
+const promising = (endings: readonly string[], promise: Partial<Expected>) =>
+  endings.map((ending) => [ending, { ...BINARY, ...promise }] as const);
+
 const BY_ENDING: ReadonlyMap<string, Expected> = new Map([
-  ...Object.entries(FORMATS).flatMap(([format, endings]) =>
-    endings.map((ending): [string, Expected] => [
-      ending,
-      { format: format as Format, mayBeText: false, compression: null },
-    ]),
-  ),
-  ...TEXT.map((ending): [string, Expected] => [ending, { format: null, mayBeText: true, compression: null }]),
-  ...['lzma', 'tlz'].map((ending): [string, Expected] => [ending, { ...BINARY, compression: 'lzma' }]),
-  ['br', { format: null, mayBeText: true, compression: 'brotli' }],
+  ...Object.entries(FORMATS).flatMap(([format, endings]) => promising(endings, { format: format as Format })),
+  ...promising(TEXT, { mayBeText: true }),
+  ...promising(['lzma', 'tlz'], { compression: 'lzma' }),
+  ...promising(['br'], { mayBeText: true, compression: 'brotli' }),
 ]);
 
 /** What the name of a release file promises. The name may be a path. */

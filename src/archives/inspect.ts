@@ -1,4 +1,3 @@
-import { readSync } from 'node:fs';
 import { NOT_INSPECTED } from '../model/inspection.js';
 import type { Inspect, Inspection } from '../model/inspection.js';
 import { fileNameOf } from '../model/file-entry.js';
@@ -15,6 +14,7 @@ import { checkLz4, checkLzip, checkXzEnd } from './inspect-blocks.js';
 import { checkStream, isStream } from './inspect-stream.js';
 import { checkTarFile } from './inspect-tar.js';
 import { checkZip } from './inspect-zip.js';
+import { readAt } from './read-at.js';
 import { substituteOf, TEXT_BYTES } from './substitute.js';
 
 /** What the first bytes of a file say: an answer, or what the rest of it is to be looked through as. */
@@ -82,9 +82,8 @@ function sound(inspect: Inspect): Beginning {
 }
 
 /** As much of a file's beginning as `inspectBeginning` needs. */
-export function readBeginning({ fd, size }: OpenFile): Buffer {
-  const head = Buffer.alloc(Math.min(size, Math.max(TEXT_BYTES, MAGIC_BYTES)));
-  return head.subarray(0, readSync(fd, head, 0, head.length, 0));
+export function readBeginning(file: OpenFile): Buffer {
+  return readAt(file, 0, Math.max(TEXT_BYTES, MAGIC_BYTES));
 }
 
 /** Formats that are checked without unpacking them, and the parts of them that are compressed streams. */

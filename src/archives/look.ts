@@ -10,7 +10,7 @@ import { createContentsCheck, requireWhole } from './inspect-tar.js';
 import { isStream, unpack } from './inspect-stream.js';
 import type { StreamFormat } from './inspect-stream.js';
 import { checkFormat, hasCheck, inspectBeginning, readBeginning } from './inspect.js';
-import { readMetadata, readMetadataFromHead } from './member.js';
+import { HEAD_OUTPUT_BYTES, readMetadata, readMetadataFromHead } from './member.js';
 import { absent, readingOf } from './reading.js';
 import { createSearch, searchFor } from './search.js';
 import { TEXT_BYTES } from './substitute.js';
@@ -22,9 +22,6 @@ export interface LookOptions {
   readonly metadata: boolean;
   readonly inspect: Inspect;
 }
-
-/** Heads that unpack to more than this are left to `look`. */
-const HEAD_OUTPUT_BYTES = 8 * 1024 * 1024;
 
 /**
  * Looks at a file's first bytes, or at all of them (`whole`). Null if they do not suffice: ask `look`, which otherwise

@@ -1,4 +1,3 @@
-import { readSync } from 'node:fs';
 import { constants, gunzipSync } from 'node:zlib';
 import type { MetadataReading } from '../model/metadata.js';
 import { MAGIC_BYTES, formatOf } from './contents.js';
@@ -6,17 +5,20 @@ import type { Format } from './contents.js';
 import type { OpenFile } from './decompress.js';
 import { formatsOf } from './formats.js';
 import { describeRpm } from './metadata-rpm.js';
+import { readAt } from './read-at.js';
 import { absent, readingOf } from './reading.js';
 import { readDebian } from './read-debian.js';
-import { readTar } from './read-tar.js';
+import { isTar, readTar } from './read-tar.js';
 import { readRpm } from './rpm.js';
 import { createSearch, searchFor } from './search.js';
 import { createTarReader } from './tar.js';
 
+/** Formats that are read from several places of the file. */
+const NEEDS_FILE: readonly (Format | null)[] = ['zip', 'ar', 'rpm'];
 /** How much of a head is unpacked first. */
 const START_BYTES = 16 * 1024;
-/** Heads that unpack to more than this are left to `readMetadata`. */
-const HEAD_OUTPUT_BYTES = 8 * 1024 * 1024;
+/** Heads that unpack to more than this are left to who reads the file. */
+export const HEAD_OUTPUT_BYTES = 8 * 1024 * 1024;
 
 /**
  * Reads an archive's metadata from its first bytes, or from all of them (`whole`). Null if they do not suffice: ask
@@ -25,25 +27,12 @@ const HEAD_OUTPUT_BYTES = 8 * 1024 * 1024;
 export function readMetadataFromHead(fileName: string, head: Buffer, whole: boolean): MetadataReading | null {
   if (!whole && head.length < MAGIC_BYTES) return null;
   const format = formatOf(head);
-  switch (format) {
-    case 'gzip':
-      // Metadata is usually near the start; unpacking all of a long head costs a hundred times as much.
-      return (
-        (head.length > START_BYTES ? readGzipHead(fileName, head.subarray(0, START_BYTES), false) : null) ??
-        readGzipHead(fileName, head, whole)
-      );
-    case 'tar':
-      return readTarHead(fileName, head, whole);
-    case 'bzip2':
-    case 'xz':
-    case 'zstd':
-    case 'zip':
-    case 'ar':
-    case 'rpm':
-      return null;
-    default:
-      return unreadable(format);
-  }
+  if (format === 'tar') return readTarHead(fileName, head, whole);
+  if (format !== 'gzip') return isTar(format) || NEEDS_FILE.includes(format) ? null : unreadable(format);
+  // Metadata is usually near the start; unpacking all of a long head costs a hundred times as much.
+  const start = head.length > START_BYTES ? head.subarray(0, START_BYTES) : null;
+  const found = start === null ? null : readGzipHead(fileName, start, false);
+  return found ?? readGzipHead(fileName, head, whole);
 }
 
 /**
@@ -60,8 +49,8 @@ export async function readMetadata(fileName: string, file: OpenFile): Promise<Me
 }
 
 async function readContents(fileName: string, file: OpenFile): Promise<MetadataReading> {
-  const magic = Buffer.alloc(MAGIC_BYTES);
-  const format = formatOf(magic.subarray(0, readSync(file.fd, magic, 0, MAGIC_BYTES, 0)));
+  const format = formatOf(readAt(file, 0, MAGIC_BYTES));
+  if (isTar(format)) return readTar({ file, start: 0, end: file.size }, await searchFor(fileName, 'tar'));
   switch (format) {
     case 'rpm':
       return readingOf(describeRpm(readRpm(file)));
@@ -72,12 +61,6 @@ async function readContents(fileName: string, file: OpenFile): Promise<MetadataR
       const { readConda, readZip } = await import('./read-zip.js');
       return /\.conda$/i.test(fileName) ? readConda(fileName, file) : readZip(fileName, file);
     }
-    case 'tar':
-    case 'gzip':
-    case 'bzip2':
-    case 'xz':
-    case 'zstd':
-      return readTar({ file, start: 0, end: file.size }, await searchFor(fileName, 'tar'));
     default:
       return unreadable(format);
   }

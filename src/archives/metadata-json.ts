@@ -1,18 +1,19 @@
 import type { Metadata } from '../model/metadata.js';
 import { toMetadata } from './metadata.js';
+import { ownText, ownValue } from './own-value.js';
 
 /**
  * Reads the `package.json` of an npm package. Null without a usable name and version, or if it is private: npm never
  * packs that. Never throws.
  */
 export function parsePackageJson(bytes: Buffer): Metadata | null {
-  const read = readObject(bytes);
-  return read('private') === true ? null : toMetadata('npm', claimsOf(read));
+  const json = parseJson(bytes);
+  return ownValue(json, 'private') === true ? null : toMetadata('npm', claimsOf(json));
 }
 
 /** Reads the `package.json` of a Visual Studio Code extension, most of which are private for npm. Never throws. */
 export function parseExtensionJson(bytes: Buffer): Metadata | null {
-  return toMetadata('vsix', claimsOf(readObject(bytes)));
+  return toMetadata('vsix', claimsOf(parseJson(bytes)));
 }
 
 /**
@@ -20,44 +21,28 @@ export function parseExtensionJson(bytes: Buffer): Metadata | null {
  * version nor platform. Null without a build, which every conda package has. Never throws.
  */
 export function parseCondaIndex(bytes: Buffer): Metadata | null {
-  const read = readObject(bytes);
-  if (text(read('build')) === null) return null;
+  const json = parseJson(bytes);
+  if (ownText(json, 'build') === null) return null;
   return toMetadata('conda', {
-    name: text(read('name')),
-    version: text(read('version')),
-    platform: text(read('subdir')),
+    name: ownText(json, 'name'),
+    version: ownText(json, 'version'),
+    platform: ownText(json, 'subdir'),
   });
 }
 
-type Read = (key: string) => unknown;
-
-function claimsOf(read: Read) {
+function claimsOf(json: unknown) {
   return {
-    name: text(read('name')),
-    version: text(read('version')),
-    summary: text(read('description')),
-    homePage: text(read('homepage')),
+    name: ownText(json, 'name'),
+    version: ownText(json, 'version'),
+    summary: ownText(json, 'description'),
+    homePage: ownText(json, 'homepage'),
   };
 }
 
-/** The own properties of an object: the archive does not set those of a prototype. */
-function readObject(bytes: Buffer): Read {
-  const value = parseJson(bytes.toString('utf8'));
-  return (key): unknown => (isObject(value) ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined);
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function parseJson(json: string): unknown {
+function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(json.replace(/^\ufeff/, ''));
+    return JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, ''));
   } catch {
     return null;
   }
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' ? value : null;
 }

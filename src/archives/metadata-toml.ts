@@ -2,6 +2,7 @@ import { parse } from 'smol-toml';
 import type { Metadata } from '../model/metadata.js';
 import { decodeDocument } from './decode-text.js';
 import { toMetadata } from './metadata.js';
+import { ownText, ownValue } from './own-value.js';
 
 /**
  * Reads the `Cargo.toml` of a crate. Null without a usable name and version of its own: one that is inherited from a
@@ -9,15 +10,11 @@ import { toMetadata } from './metadata.js';
  */
 export function parseCargoToml(bytes: Buffer): Metadata | null {
   const table = ownValue(readToml(decodeDocument(bytes)), 'package');
-  const text = (key: string) => {
-    const value = ownValue(table, key);
-    return typeof value === 'string' ? value : null;
-  };
   return toMetadata('crate', {
-    name: text('name'),
-    version: text('version'),
-    summary: text('description'),
-    homePage: text('homepage'),
+    name: ownText(table, 'name'),
+    version: ownText(table, 'version'),
+    summary: ownText(table, 'description'),
+    homePage: ownText(table, 'homepage'),
   });
 }
 
@@ -27,9 +24,4 @@ function readToml(toml: string): unknown {
   } catch {
     return null;
   }
-}
-
-function ownValue(table: unknown, key: string): unknown {
-  if (typeof table !== 'object' || table === null) return null;
-  return Object.getOwnPropertyDescriptor(table, key)?.value;
 }

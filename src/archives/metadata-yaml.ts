@@ -16,12 +16,12 @@ const WANTED_LIMIT = 8192;
  */
 export function parseGem(bytes: Buffer): Metadata | null {
   const map = readMap(unpack(bytes));
-  const platform = valueOf(map, 'platform');
+  const [platform, word] = [valueOf(map, 'platform'), textOf(map, 'platform')];
   return toMetadata('gem', {
     name: textOf(map, 'name'),
     // `!ruby/object:Gem::Version`, an object of one field.
-    version: textOf(mapIn(map, 'version'), 'version'),
-    platform: isMap(platform) ? cpuAndSystem(platform) : withoutRuby(textOf(map, 'platform')),
+    version: textOf(valueOf(map, 'version'), 'version'),
+    platform: isMap(platform) ? cpuAndSystem(platform) : word === 'ruby' ? null : word,
     summary: textOf(map, 'summary'),
     homePage: textOf(map, 'homepage'),
   });
@@ -81,23 +81,15 @@ function wantedLines(yaml: string): string {
 }
 
 /** The value of a key that comes once. */
-function valueOf(map: YAMLMap | null, key: string): unknown {
-  const pairs = map?.items.filter((pair) => isScalar(pair.key) && pair.key.value === key) ?? [];
+function valueOf(map: unknown, key: string): unknown {
+  const items = isMap(map) ? map.items : [];
+  const pairs = items.filter((pair) => isScalar(pair.key) && pair.key.value === key);
   return pairs.length === 1 ? pairs[0]?.value : null;
 }
 
-function mapIn(map: YAMLMap | null, key: string): YAMLMap | null {
-  const value = valueOf(map, key);
-  return isMap(value) ? value : null;
-}
-
-function textOf(map: YAMLMap | null, key: string): string | null {
+function textOf(map: unknown, key: string): string | null {
   const value = valueOf(map, key) as Node | null;
   return isScalar(value) && typeof value.value === 'string' ? value.value : null;
-}
-
-function withoutRuby(platform: string | null): string | null {
-  return platform === 'ruby' ? null : platform;
 }
 
 /** `!ruby/object:Gem::Platform`, as old gems have it. */

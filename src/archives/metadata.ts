@@ -49,18 +49,13 @@ function isWord(text: string | null): text is string {
 
 /** Whether a text is an http or https address of printable ASCII without a user name. */
 function isWebAddress(text: string): boolean {
-  const isAddress = text.length <= ADDRESS_LIMIT && /^https?:\/\/[!-~]*$/i.test(text) && URL.canParse(text);
-  // The part before an @ makes one site look like another.
-  return isAddress && !hasUser(text);
+  if (text.length > ADDRESS_LIMIT || !/^https?:\/\/[!-~]*$/i.test(text) || !URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  // They make one site look like another.
+  return username === '' && password === '';
 }
 
 /** `http:` and `https` are equally long. */
 function withLowerScheme(address: string): string {
   return address.slice(0, 5).toLowerCase() + address.slice(5);
-}
-
-function hasUser(address: string): boolean {
-  if (!address.includes('@')) return false;
-  const { username, password } = new URL(address);
-  return username !== '' || password !== '';
 }

@@ -2,7 +2,9 @@ import type { MetadataReading } from '../model/metadata.js';
 import { MAGIC_BYTES, formatOf } from './contents.js';
 import type { Format } from './contents.js';
 import { decompress, fileChunks } from './decompress.js';
-import type { Compression, OpenFile } from './decompress.js';
+import type { OpenFile } from './decompress.js';
+import { isStream } from './inspect-stream.js';
+import type { StreamFormat } from './inspect-stream.js';
 import { readAt } from './read-at.js';
 import { readingOf } from './reading.js';
 import type { Search } from './search.js';
@@ -33,6 +35,6 @@ export async function readTar(part: FilePart, search: Search): Promise<MetadataR
 }
 
 /** Whether a file is a tar archive, or in a compression that may hold one. */
-function isTar(format: Format | null): format is 'tar' | Exclude<Compression, 'deflate'> {
-  return format !== null && ['tar', 'gzip', 'bzip2', 'xz', 'zstd'].includes(format);
+export function isTar(format: Format | null): format is 'tar' | StreamFormat {
+  return format !== null && (format === 'tar' || isStream(format));
 }

@@ -17,7 +17,7 @@ const TYPE = { int32: 4, int64: 5, string: 6, binary: 7, texts: 8, translated: 9
 /** Tags of the header (rpm's file tags manual), and of the signature header. */
 const TAG = {
   ...{ name: 1000, version: 1001, release: 1002, epoch: 1003, summary: 1004, url: 1020, arch: 1022 },
-  ...{ sourceRpm: 1044, compressor: 1125, payloadDigest: 5092, payloadDigestAlgorithm: 5093 },
+  ...{ sourceRpm: 1044, payloadDigest: 5092, payloadDigestAlgorithm: 5093 },
 } as const;
 const SIGNATURE_TAG = { size: 1000, md5: 1004, longSize: 270, sha1: 269, sha256: 273 } as const;
 /** Numbers of digests as in OpenPGP (RFC 9580 §9.5), and their names in Node. */
@@ -39,8 +39,6 @@ export interface Rpm {
   /** Where the main header begins, and where the payload does: the header ends there. */
   readonly headerStart: number;
   readonly payloadStart: number;
-  /** `gzip`, `xz`, `zstd`, `bzip2`, `lzma`; without one it is gzip. */
-  readonly compressor: string | null;
   readonly claims: RpmClaims;
 }
 
@@ -92,21 +90,19 @@ export function readRpm(file: OpenFile): Rpm {
     isSource: !main.entries.has(TAG.sourceRpm),
     headerStart,
     payloadStart: main.end,
-    compressor: textOf(main, TAG.compressor),
     claims: claimsOf(signature, main),
   };
 }
 
 function claimsOf(signature: Header, main: Header): RpmClaims {
   const algorithm = DIGESTS[numberOf(main, TAG.payloadDigestAlgorithm) ?? 8];
-  const digest = textOf(main, TAG.payloadDigest);
+  const digest = hexOf(textOf(main, TAG.payloadDigest));
   return {
     sizeBytes: numberOf(signature, SIGNATURE_TAG.longSize) ?? numberOf(signature, SIGNATURE_TAG.size),
     md5: binaryOf(signature, SIGNATURE_TAG.md5, 16),
     headerSha1: hexOf(textOf(signature, SIGNATURE_TAG.sha1)),
     headerSha256: hexOf(textOf(signature, SIGNATURE_TAG.sha256)),
-    payload:
-      algorithm === undefined || hexOf(digest) === null ? null : { algorithm, digest: hexOf(digest) ?? '' },
+    payload: algorithm === undefined || digest === null ? null : { algorithm, digest },
   };
 }
 

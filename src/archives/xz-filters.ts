@@ -16,9 +16,9 @@ export function createFilter(id: number, properties: Buffer): Filter {
   if (id === DELTA) return createDelta(properties);
   const branch = BRANCH_FILTERS[id];
   if (branch === undefined) throw unseen('uses a filter of xz that packsign does not know');
-  if (properties.length !== 0 && properties.length !== 4) throw damage('a header in its xz data is damaged');
   const start = properties.length === 4 ? properties.readUInt32LE() : 0;
-  if (start % branch.alignment !== 0) throw damage('a header in its xz data is damaged');
+  const isSound = properties.length === 0 || properties.length === 4;
+  if (!isSound || start % branch.alignment !== 0) throw damage('a header in its xz data is damaged');
   return createBranchFilter(branch.start(), start);
 }
 

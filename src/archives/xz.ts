@@ -196,11 +196,8 @@ function readIndex(input: ByteInput, blocks: Records): number {
   }
   const length = input.position() - start;
   const padding = summed.take((4 - (length % 4)) % 4);
-  if (padding.some((byte) => byte !== 0) || crc !== input.take(4).readUInt32LE()) {
-    throw damage('the end of its xz data is damaged');
-  }
-  if (count !== blocks.count || !records.digest.digest().equals(blocks.digest.digest())) {
-    throw damage('the end of its xz data is damaged');
-  }
+  const isSound = padding.every((byte) => byte === 0) && crc === input.take(4).readUInt32LE();
+  const isSame = count === blocks.count && records.digest.digest().equals(blocks.digest.digest());
+  if (!isSound || !isSame) throw damage('the end of its xz data is damaged');
   return input.position() - start;
 }

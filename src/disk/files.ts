@@ -70,6 +70,17 @@ export function readBounded(
   }
 }
 
+/** Reads a file from a position on, until the end or until `room` is full. */
+export function readAt(fd: number, position: number, room: Buffer): Buffer {
+  let length = 0;
+  while (length < room.length) {
+    const read = readSync(fd, room, length, room.length - length, position + length);
+    if (read === 0) break;
+    length += read;
+  }
+  return room.subarray(0, length);
+}
+
 /** What a path leads to, following links; null if to nothing. Throws FILE_UNREADABLE. */
 export function kindOf(path: string): 'file' | 'folder' | 'other' | null {
   try {
@@ -85,7 +96,7 @@ export function kindOf(path: string): 'file' | 'folder' | 'other' | null {
 function hasBytes(fd: number, bytes: Buffer): boolean {
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   for (let at = 0; at < bytes.length;) {
-    const length = readSync(fd, piece, 0, Math.min(PIECE_BYTES, bytes.length - at), at);
+    const { length } = readAt(fd, at, piece.subarray(0, bytes.length - at));
     if (length === 0 || piece.compare(bytes, at, at + length, 0, length) !== 0) return false;
     at += length;
   }

@@ -102,17 +102,13 @@ export function identityOf(stats: BigIntStats): FileIdentity {
 
 /** The identity of the file that a path leads to; null if there is none, or it cannot be read. */
 export function identityBehind(path: string): FileIdentity | null {
-  try {
-    return identityOf(statSync(path, { bigint: true }));
-  } catch {
-    return null;
-  }
+  return identityAtPath(path, statSync);
 }
 
 /** The identity of what is at a path, be it a link; null if there is nothing, or it cannot be read. */
-export function identityAtPath(path: string): FileIdentity | null {
+export function identityAtPath(path: string, look: typeof statSync = lstatSync): FileIdentity | null {
   try {
-    return identityOf(lstatSync(path, { bigint: true }));
+    return identityOf(look(path, { bigint: true }));
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 import { PacksignError } from '../errors.js';
 import { DATABASE_NAME } from './layout.js';
+import { orNull } from './or-null.js';
 
 /** Whether text is an address rather than a path. */
 export function isAddress(text: string): boolean {
@@ -24,12 +25,7 @@ export function databaseAddress(text: string): string {
 
 /** The same for an address in a database: null if `databaseAddress` refuses it. */
 export function namedAddress(text: string): string | null {
-  try {
-    return databaseAddress(text);
-  } catch (error) {
-    if (error instanceof PacksignError) return null;
-    throw error;
-  }
+  return orNull(() => databaseAddress(text));
 }
 
 /** The address of a file beside a database, or beside the files of a mirror. */

@@ -38,14 +38,6 @@ export interface Remembered {
   readonly chain: Chain;
 }
 
-/**
- * Whether the accepted database is so old that records of what happened since may be gone: then a database need not
- * account for anything.
- */
-export function isBeyondHistory({ Packsign: { Issued } }: Database, issued: Date): boolean {
-  return isOld(issued, Issued);
-}
-
 /** How a database continues the accepted one. */
 export interface Continuation {
   readonly breaks: readonly Break[];
@@ -53,14 +45,17 @@ export interface Continuation {
   readonly changes: readonly Warning[];
 }
 
-/** Compares with the accepted database; one that is very old need not be accounted for. */
+/**
+ * Compares with the accepted database. If that is so old that records of what happened since may be gone, a database need
+ * not account for anything.
+ */
 export function continuationOf(remembered: Remembered): (database: Database) => Continuation {
   const { issued, chain } = remembered;
   const code = 'FILE_REPLACED' as const;
   const date = formatInstant(issued);
   const message = `has other bytes than in the database of ${date}, which was accepted so long ago that nothing says why`;
   return (database) =>
-    isBeyondHistory(database, issued)
+    isOld(issued, database.Packsign.Issued)
       ? { breaks: [], changes: changedSince(database, chain).map((path) => ({ code, path, message })) }
       : { breaks: breaksIn(database, remembered), changes: newReasons(database, chain) };
 }

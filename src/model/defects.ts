@@ -1,7 +1,7 @@
 import type { Database } from './database.js';
-import type { FileEntries, FileEntry, NamedEntry } from './file-entry.js';
+import type { FileEntries, FileEntry } from './file-entry.js';
 import { isNamed } from './file-entry.js';
-import { packManVersion } from './package.js';
+import { packManVersion, wordsOf } from './package.js';
 import type { Package } from './package.js';
 
 /** What is wrong between the parts of a database, each of which is well-formed; null if nothing is. docs/FORMAT.md §3 to §6. */
@@ -27,19 +27,14 @@ function findWithheld(packages: readonly Package[], files: FileEntries): Package
   const isWithheld = ({ Yanked, Mutable }: FileEntry) => Yanked !== undefined || Mutable === true;
   const withheld = new Set<string>();
   files.forEach((entry) => {
-    if (isNamed(entry) && isWithheld(entry)) withheld.add(identityOf(entry));
+    if (isNamed(entry) && isWithheld(entry)) withheld.add(wordsOf(entry));
   });
   if (withheld.size === 0) return null;
   files.forEach((entry) => {
-    if (isNamed(entry) && !isWithheld(entry)) withheld.delete(identityOf(entry));
+    if (isNamed(entry) && !isWithheld(entry)) withheld.delete(wordsOf(entry));
   });
-  const isOne = (entry: Package) => entry['Download-URL'] !== undefined && withheld.has(identityOf(entry));
+  const isOne = (entry: Package) => entry['Download-URL'] !== undefined && withheld.has(wordsOf(entry));
   return packages.find(isOne) ?? null;
-}
-
-/** Name, version and flavor hold no spaces. */
-function identityOf({ Name, Version, Flavor }: Package | NamedEntry): string {
-  return `${Name} ${Version ?? ''} ${Flavor ?? ''}`;
 }
 
 /** What is wrong with keys and a threshold; null if nothing is. They are sorted, each once (docs/FORMAT.md §6). */

@@ -116,11 +116,8 @@ function changedPseudoPackages(published: Database | null, next: Database): read
 }
 
 function pseudoNames(database: Database | null): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const entry of database?.Packages ?? []) {
-    if (entry['Download-URL'] === undefined) names.add(entry.Name);
-  }
-  return names;
+  const pseudo = database?.Packages.filter((entry) => entry['Download-URL'] === undefined);
+  return new Set(pseudo?.map(({ Name }) => Name));
 }
 
 function maintained({ Maintainer, Description, Include, Packsign }: Database): Record<string, unknown> {

@@ -1,6 +1,7 @@
 import { foldPath } from './file-entry.js';
 import type { FileEntries, FileEntry } from './file-entry.js';
 import type { Database, Withdrawal } from './database.js';
+import { compareText } from './package.js';
 import { formatInstant } from './time.js';
 
 /** The most records that a database may have (docs/FORMAT.md §9). */
@@ -40,11 +41,11 @@ function defectBetween(before: Withdrawal, record: Withdrawal): string | null {
 
 /** Oldest first; records of one date by hash, then by reason. */
 export function compareRecords(a: Withdrawal, b: Withdrawal): number {
-  return a.Until.getTime() - b.Until.getTime() || compare(a.SHA256, b.SHA256) || compare(a.Reason, b.Reason);
-}
-
-function compare(a = '', b = ''): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return (
+    a.Until.getTime() - b.Until.getTime() ||
+    compareText(a.SHA256, b.SHA256) ||
+    compareText(a.Reason ?? '', b.Reason ?? '')
+  );
 }
 
 /** A listed path whose history says that it held other bytes, or was not mutable, and gives no reason; null if none is. */

@@ -60,8 +60,11 @@ function joinFiles(own: Database, adopted: Database): Map<string, FileEntry> {
   return files;
 }
 
+function isFinal(entry: FileEntry): boolean {
+  return entry.Mutable !== true;
+}
+
 function joinEntries(own: FileEntry, adopted: FileEntry): FileEntry {
-  const isFinal = (entry: FileEntry) => entry.Mutable !== true;
   const isNewer = !isFinal(own) && (isFinal(adopted) || adopted.Since > own.Since);
   const [entry, other] = isNewer ? [adopted, own] : [own, adopted];
   const Yanked = entry.Yanked ?? other.Yanked;
@@ -142,9 +145,8 @@ function joinedHistory(
 
 /** The hash that two final entries of one path disagree about: that of the adopted one. */
 function replacedBy(own: FileEntry | undefined, adopted: FileEntry | undefined): string | null {
-  const isFinal =
-    own !== undefined && adopted !== undefined && own.Mutable !== true && adopted.Mutable !== true;
-  return isFinal && own.SHA256 !== adopted.SHA256 ? adopted.SHA256 : null;
+  if (own === undefined || adopted === undefined || own.SHA256 === adopted.SHA256) return null;
+  return isFinal(own) && isFinal(adopted) ? adopted.SHA256 : null;
 }
 
 /** Each record once, and behind those that need a reason, a copy that shall get it. */

@@ -2,6 +2,7 @@ import type { Database } from './database.js';
 import { downloadUrl } from './entry.js';
 import { isNamed } from './file-entry.js';
 import type { FileEntries, FileEntry } from './file-entry.js';
+import { wordsOf } from './package.js';
 import type { Package } from './package.js';
 import type { Settings } from './settings.js';
 
@@ -50,8 +51,8 @@ export function keptAbsent(
   };
 }
 
-/** Why the settings yank a file that is not here: by its path, or by the name of its package. */
-function yankOf(path: string, { Name = '' }: FileEntry, { Packages }: Settings): string | undefined {
+/** Why the settings yank a file: by its path, or by the name of its package. */
+export function yankOf(path: string, { Name = '' }: FileEntry, { Packages }: Settings): string | undefined {
   const byPath = Packages?.get(path);
   return byPath?.Yanked ?? Packages?.get(byPath?.Name ?? Name)?.Yanked;
 }
@@ -67,7 +68,7 @@ function packagePaths({ Files, Packages }: Database, settings: Settings): Readon
     if (isNamed(entry) && entry.Yanked === undefined && entry.Mutable !== true)
       byUrl.set(downloadUrl(path, {}), path);
   }
-  const isSame = (entry: Package, path: string) => nameKey(Files.get(path) ?? {}) === nameKey(entry);
+  const isSame = (entry: Package, path: string) => wordsOf(Files.get(path) ?? {}) === wordsOf(entry);
   const pathOf = new Map<Package, string>();
   const left = new Set(byUrl.values());
   const take = (entry: Package, path: string) => {
@@ -85,8 +86,8 @@ function packagePaths({ Files, Packages }: Database, settings: Settings): Readon
   readings.sort((a, b) => (counts.get(b.base) ?? 0) - (counts.get(a.base) ?? 0));
   for (const { entry, path } of readings) take(entry, path);
   const unknown = Packages.filter((entry) => entry['Download-URL'] !== undefined && !pathOf.has(entry));
-  const paths = onlyOnes(left, (path) => nameKey(Files.get(path) ?? {}));
-  for (const [key, entry] of onlyOnes(unknown, nameKey)) {
+  const paths = onlyOnes(left, (path) => wordsOf(Files.get(path) ?? {}));
+  for (const [key, entry] of onlyOnes(unknown, wordsOf)) {
     const path = paths.get(key);
     if (path !== undefined) take(entry, path);
   }
@@ -116,8 +117,4 @@ function readingsOf(
     const path = byUrl.get(segments.slice(index).join('/'));
     return path === undefined ? [] : [{ entry, path, base: segments.slice(0, index).join('/') }];
   });
-}
-
-function nameKey({ Name, Version, Flavor }: Pick<FileEntry, 'Name' | 'Version' | 'Flavor'>): string {
-  return `${Name ?? ''} ${Version ?? ''} ${Flavor ?? ''}`;
 }

@@ -156,8 +156,7 @@ export function reasonFor(path: string, update: Update): string | null {
 /** Paths whose records a database drops, alters or invents: it must only add what `endings` says. */
 export function lostHistory(update: Update): readonly string[] {
   const { before: published, next, files } = update;
-  const due = new Map<string, Ending>();
-  for (const ending of endings(published, next.Files, files)) due.set(ending.path, ending);
+  const due = new Map(Array.from(endings(published, next.Files, files), (one) => [one.path, one]));
   const before = historyOf(published);
   const after = historyOf(next);
   const paths = new Set([...before.keys(), ...after.keys(), ...due.keys()]);

@@ -42,15 +42,22 @@ export function packManVersion(packages: readonly Package[]): '0.3' | '0.5' {
   return isNew ? '0.5' : '0.3';
 }
 
+/** Name, version and flavor, which hold no spaces, in one text. */
+export function wordsOf({
+  Name,
+  Version,
+  Flavor,
+}: Partial<Pick<Package, 'Name' | 'Version' | 'Flavor'>>): string {
+  return `${Name ?? ''} ${Version ?? ''} ${Flavor ?? ''}`;
+}
+
 /** Identifies a package: its address, or its name if it has no file. */
 export function addressOf(entry: Package): string {
   return entry['Download-URL'] ?? entry.Name;
 }
 
 export function byAddress(packages: readonly Package[]): ReadonlyMap<string, Package> {
-  const found = new Map<string, Package>();
-  for (const entry of packages) found.set(addressOf(entry), entry);
-  return found;
+  return new Map(packages.map((entry) => [addressOf(entry), entry]));
 }
 
 /** The order of `Packages`: Name, Version, Flavor, Download-URL, each in byte order. */

@@ -59,9 +59,7 @@ export function refuseChangedBytes(update: Update): void {
     throw new PacksignError(
       'BYTES_CHANGED',
       `the waiting database does not continue the history of ${lost.join(', ')}`,
-      {
-        hint: BUILD_AGAIN,
-      },
+      { hint: BUILD_AGAIN },
     );
   }
 
@@ -97,15 +95,10 @@ export function refuseStaleBuild(
 ): void {
   const { Previous = null, Issued } = next.Packsign;
   if (previous === null && Previous !== null) {
-    throw new PacksignError('STALE_BUILD', 'the waiting database continues one that is not published here', {
-      hint: 'name the one that it continues: packsign sign DIRECTORY --previous URL --key FILE',
-    });
+    const hint = 'name the one that it continues: packsign sign DIRECTORY --previous URL --key FILE';
+    throw staleBuild('the waiting database continues one that is not published here', hint);
   }
-  if (Previous !== previous) {
-    throw new PacksignError('STALE_BUILD', 'another database was published since this one was built', {
-      hint: BUILD_AGAIN,
-    });
-  }
+  if (Previous !== previous) throw staleBuild('another database was published since this one was built');
   if (Issued.getTime() - now.getTime() > AHEAD_LIMIT_MS) {
     throw new PacksignError(
       'CLOCK_BEHIND',
@@ -114,8 +107,10 @@ export function refuseStaleBuild(
     );
   }
   if (now.getTime() - Issued.getTime() > BUILD_AGE_LIMIT_MS) {
-    throw new PacksignError('STALE_BUILD', 'the waiting database was built more than a day ago', {
-      hint: BUILD_AGAIN,
-    });
+    throw staleBuild('the waiting database was built more than a day ago');
   }
+}
+
+function staleBuild(message: string, hint = BUILD_AGAIN): PacksignError {
+  return new PacksignError('STALE_BUILD', message, { hint });
 }

@@ -63,25 +63,17 @@ export function isComparable(version: string): boolean {
  * The rule for the versions of one package: semver if `isNpm` and all conform to it, or else PEP 440, or else semver if all
  * conform to that, or else the natural order.
  */
-export function ruleFor(
-  versions: readonly string[],
-  { isNpm, isSemver, isPython }: RuleTests & { readonly isNpm: boolean },
-): VersionRule {
+export function ruleFor(versions: readonly string[], { isNpm, isSemver, isPython }: RuleTests): VersionRule {
   const areSemver = versions.every(isSemver);
   const arePython = !(areSemver && isNpm) && versions.every(isPython);
   return areSemver && (isNpm || !arePython) ? 'semver' : arePython ? 'PEP 440' : 'natural';
 }
 
 export interface RuleTests {
+  readonly isNpm: boolean;
   readonly isSemver: (version: string) => boolean;
   readonly isPython: (version: string) => boolean;
 }
-
-/** The tests of this file. */
-const TESTS: RuleTests = {
-  isSemver: (version) => SEMVER.test(version),
-  isPython: (version) => parsePython(version) !== null,
-};
 
 const ORDERS: Readonly<Record<VersionRule, VersionOrder>> = {
   semver: compareSemver,
@@ -97,7 +89,9 @@ export function versionOrder(
   versions: readonly string[],
   { isNpm }: { readonly isNpm: boolean },
 ): VersionOrder {
-  const order = ORDERS[ruleFor(versions.filter(isComparable), { isNpm, ...TESTS })];
+  const isSemver = (version: string) => SEMVER.test(version);
+  const isPython = (version: string) => parsePython(version) !== null;
+  const order = ORDERS[ruleFor(versions.filter(isComparable), { isNpm, isSemver, isPython })];
   return (a, b) => {
     const [left, right] = [isComparable(a), isComparable(b)];
     return left && right ? order(a, b) : Number(left) - Number(right) || compareText(a, b);
@@ -183,18 +177,16 @@ function compareLists<T>(a: readonly T[], b: readonly T[], compare: (a: T, b: T)
   return a.length - b.length;
 }
 
-/** PEP 440: in a local version numbers are greater than words. */
-function compareLocal(a: string, b: string): number {
-  const [left, right] = [isNumber(a), isNumber(b)];
-  if (left && right) return compareDigits(a, b);
-  return Number(left) - Number(right) || compareText(a, b);
-}
-
-/** Semver: in a pre-release numbers are less than words. */
+/** Numbers by their value, and below words, as in a pre-release of semver. */
 function compareIdentifiers(a: string, b: string): number {
   const [left, right] = [isNumber(a), isNumber(b)];
   if (left && right) return compareDigits(plainNumber(a), plainNumber(b));
   return Number(right) - Number(left) || compareText(a, b);
+}
+
+/** PEP 440: in a local version numbers are greater than words. */
+function compareLocal(a: string, b: string): number {
+  return isNumber(a) === isNumber(b) ? compareIdentifiers(a, b) : compareIdentifiers(b, a);
 }
 
 function numbersOf(core: string | undefined): readonly Digits[] {

@@ -30,11 +30,7 @@ export function isPlaceAddress(text: string): boolean {
 
 /** Whether people can be told to report to an address: one by https, or `mailto:` and one mail address. */
 export function isNotifyAddress(text: string): boolean {
-  return text.startsWith('https:') ? isWebAddress(text) : isMailAddress(text);
-}
-
-function isMailAddress(text: string): boolean {
-  return MAIL_ADDRESS.test(text);
+  return text.startsWith('https:') ? isWebAddress(text) : MAIL_ADDRESS.test(text);
 }
 
 function isParsed(text: string): boolean {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { listFolder, readBounded } from '../disk/files.js';
@@ -28,7 +28,7 @@ export function findChecksums(directory: string): FoundChecksums {
  * keeps its signature of these very bytes in the folder of signatures, where nobody else puts any.
  */
 export function ownChecksums(directory: string, { sums, signature } = findChecksums(directory)): string[] {
-  if (Buffer.isBuffer(sums) && keptSignature(directory, sha256Of(sums)) !== null) {
+  if (Buffer.isBuffer(sums) && keptSignature(directory, hash('sha256', sums)) !== null) {
     return signature === 'odd' ? [CHECKSUMS_NAME] : [CHECKSUMS_NAME, CHECKSUMS_SIGNATURE_NAME];
   }
   return Buffer.isBuffer(signature) && isKept(directory, signature) ? [CHECKSUMS_SIGNATURE_NAME] : [];
@@ -59,8 +59,4 @@ function readRegular(path: string, limitBytes: number): Buffer | 'odd' | null {
   } catch {
     return 'odd';
   }
-}
-
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs';
-import { READ_FLAGS } from '../disk/files.js';
+import { closeSync, openSync } from 'node:fs';
+import { READ_FLAGS, readAt } from '../disk/files.js';
 
 const HEAD_BYTES = 64;
 const MACH_O = new Set(['feedface', 'feedfacf', 'cefaedfe', 'cffaedfe']);
@@ -16,7 +16,7 @@ const PE_OFFSET = 60;
 export function isProgram(path: string): boolean {
   const fd = openSync(path, READ_FLAGS);
   try {
-    const head = readAt(fd, 0, HEAD_BYTES);
+    const head = readAt(fd, 0, Buffer.alloc(HEAD_BYTES));
     return isScript(head) || isElf(head) || isMachO(head) || isPe(fd, head);
   } finally {
     closeSync(fd);
@@ -41,10 +41,5 @@ function isMachO(head: Buffer): boolean {
 
 function isPe(fd: number, head: Buffer): boolean {
   if (head.toString('latin1', 0, 2) !== 'MZ' || head.length < HEAD_BYTES) return false;
-  return readAt(fd, head.readUInt32LE(PE_OFFSET), 4).toString('latin1') === 'PE\0\0';
-}
-
-function readAt(fd: number, position: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  return bytes.subarray(0, readSync(fd, bytes, 0, length, position));
+  return readAt(fd, head.readUInt32LE(PE_OFFSET), Buffer.alloc(4)).toString('latin1') === 'PE\0\0';
 }

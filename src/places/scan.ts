@@ -81,9 +81,10 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
 }
 
 function makeWalk(directory: string, { globs, isListed, onFound }: ScanOptions): Walk {
+  const isIncluded = matcherOf(globs.include);
   return {
     directory,
-    isWanted: wantedBy(globs, isListed),
+    isWanted: (path) => isListed?.(path) === true || isIncluded(path),
     isExcluded: matcherOf(globs.exclude),
     ownChecksums: once(() => (globs.checksums === undefined ? [] : ownChecksums(directory))),
     onFound,
@@ -118,16 +119,13 @@ function inOrder({ files, rest, others, misnamed, folders, warnings }: Found): S
 export function rescan(
   directory: string,
   before: Scan,
-  {
-    globs,
-    isListed,
-    paths,
-  }: Pick<ScanOptions, 'globs' | 'isListed'> & { readonly paths: ReadonlySet<string> },
+  options: Pick<ScanOptions, 'globs' | 'isListed'> & { readonly paths: ReadonlySet<string> },
 ): Scan | null {
+  const { globs, paths } = options;
   if (before.warnings.some(isOfTwin)) return null;
   // Whose file one of them is depends on the other.
   if (globs.checksums === true && CHECKSUMS_NAMES.some((name) => paths.has(name))) return null;
-  const walk = makeWalk(directory, { globs, isListed });
+  const walk = makeWalk(directory, options);
   const linked = new Set<bigint>();
   for (const path of paths) {
     if (path.includes(REPLACEMENT) || before.folders.includes(path)) return null;
@@ -138,8 +136,7 @@ export function rescan(
   const hasOtherName = linked.size > 0 && files.some(({ identity }) => linked.has(identity.inode));
   if (hasOtherName || mayConflict(walk.files, { ...before, files })) return null;
   return inOrder({
-    folders: before.folders,
-    misnamed: before.misnamed,
+    ...before,
     files: files.concat(walk.files).sort(byPath),
     rest: before.rest.filter(isElsewhere).concat(walk.rest),
     others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
@@ -167,10 +164,7 @@ function lookAgain(walk: Walk, path: string, linked: Set<bigint>): boolean {
   const name = names.pop() ?? '';
   let folder: Folder = { path: '', hidden: false };
   for (const each of names) {
-    folder = {
-      path: folder.path === '' ? each : `${folder.path}/${each}`,
-      hidden: isHidden(folder, each),
-    };
+    folder = folderIn(folder, each);
     if (folder.path === STATE_FOLDER) return true;
     const kind = kindOf(walk, folder.path);
     // Files behind a link are not part of the directory.
@@ -197,11 +191,6 @@ function byPath(a: ScannedFile, b: ScannedFile): number {
   return a.path < b.path ? -1 : 1;
 }
 
-function wantedBy({ include }: Globs, isListed: ScanOptions['isListed']): (path: string) => boolean {
-  const isIncluded = matcherOf(include);
-  return (path) => isListed?.(path) === true || isIncluded(path);
-}
-
 interface Walk {
   readonly directory: string;
   readonly isWanted: (path: string) => boolean;
@@ -223,6 +212,12 @@ interface Folder {
   readonly hidden: boolean;
 }
 
+/** What a folder in a folder is to the walk. */
+function folderIn(folder: Folder, name: string): Folder {
+  const path = folder.path === '' ? name : `${folder.path}/${name}`;
+  return { path, hidden: isHidden(folder, name) };
+}
+
 function walkFolder(walk: Walk, folder: Folder): void {
   const entries = readFolder(walk, folder.path);
   if (entries === null) return;
@@ -230,9 +225,10 @@ function walkFolder(walk: Walk, folder: Folder): void {
   const isMisnamed = entries.some(({ name }) => name.includes(REPLACEMENT));
   const files: string[] = [];
   for (const entry of isMisnamed ? wellNamed(walk, folder) : entries) {
-    const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
+    const below = folderIn(folder, entry.name);
+    const { path } = below;
     if (entry.isDirectory()) {
-      if (path !== STATE_FOLDER) walkFolder(walk, { path, hidden: isHidden(folder, entry.name) });
+      if (path !== STATE_FOLDER) walkFolder(walk, below);
     } else if (isListable(walk, { folder, name: entry.name, path, kind: entry })) {
       files.push(path);
     }
@@ -285,7 +281,7 @@ function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): bool
     walk.rest.push({ path, reason: isLink ? 'link' : 'special' });
     if (!isWanted) return false;
     const what = isLink ? 'a symbolic link' : 'not a regular file';
-    warn(walk, { code: 'NOT_REGULAR', path, message: `${what}: left out` });
+    walk.warnings.push({ code: 'NOT_REGULAR', path, message: `${what}: left out` });
     return false;
   }
   if (!isWanted && !isProgramHere(walk, path)) return false;
@@ -293,7 +289,7 @@ function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): bool
   if (defect === null) return true;
   walk.others.push(path);
   walk.rest.push({ path, reason: 'name' });
-  warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: ${defect}` });
+  walk.warnings.push({ code: 'UNSAFE_NAME', path, message: `left out: ${defect}` });
   return false;
 }
 
@@ -337,11 +333,7 @@ function identityHere(walk: Walk, path: string): FileIdentity | null {
   try {
     return identityOf(lstatSync(`${walk.directory}/${path}`, { bigint: true }));
   } catch (error) {
-    // A file that vanished since we read the folder needs no warning.
-    if (systemCode(error) === 'ENOENT') return null;
-    walk.rest.push({ path, reason: 'unreadable' });
-    warn(walk, { code: 'UNREADABLE', path, message: `cannot be read: ${reasonOf(error)}` });
-    return null;
+    return warnOfUnreadable(walk, path, { what: '', error });
   }
 }
 
@@ -351,11 +343,16 @@ function readFolder(walk: Walk, path: string): readonly Dirent[] | null {
     return readdirSync(join(walk.directory, path), { withFileTypes: true });
   } catch (error) {
     if (path === '') throw directoryUnreadable(walk.directory, error);
-    if (systemCode(error) === 'ENOENT') return null;
-    walk.rest.push({ path, reason: 'unreadable' });
-    warn(walk, { code: 'UNREADABLE', path, message: `folder cannot be read: ${reasonOf(error)}` });
-    return null;
+    return warnOfUnreadable(walk, path, { what: 'folder ', error });
   }
+}
+
+/** What vanished since we read the folder needs no warning. */
+function warnOfUnreadable(walk: Walk, path: string, { what, error }: { what: string; error: unknown }): null {
+  if (systemCode(error) === 'ENOENT') return null;
+  walk.rest.push({ path, reason: 'unreadable' });
+  walk.warnings.push({ code: 'UNREADABLE', path, message: `${what}cannot be read: ${reasonOf(error)}` });
+  return null;
 }
 
 function directoryUnreadable(directory: string, error: unknown): PacksignError {
@@ -377,7 +374,11 @@ function dropConflicts(walk: Walk): void {
   for (const [path, other] of conflicts) {
     walk.others.push(path);
     walk.rest.push({ path, reason: 'case' });
-    warn(walk, { code: 'UNSAFE_NAME', path, message: `left out: differs from ${other} only in case` });
+    walk.warnings.push({
+      code: 'UNSAFE_NAME',
+      path,
+      message: `left out: differs from ${other} only in case`,
+    });
   }
 }
 
@@ -389,8 +390,4 @@ function isOfTwin({ code, path }: Warning): boolean {
 /** Whether one of these globs is about a file. */
 export function matches(path: string, globs: readonly string[]): boolean {
   return matcherOf(globs)(path);
-}
-
-function warn(walk: Walk, warning: Warning): void {
-  walk.warnings.push(warning);
 }

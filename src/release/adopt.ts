@@ -5,6 +5,7 @@ import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
 import { joinDatabases } from '../model/join.js';
 import type { Continued } from '../model/join.js';
+import { yankOf } from '../model/kept-entries.js';
 import type { Override, Settings } from '../model/settings.js';
 import type { SignedDatabase } from '../published/published.js';
 import { findAbsence } from './absent.js';
@@ -75,11 +76,10 @@ function withYanks(
   const Packages = new Map<string, Override>(settings.Packages);
   const warnings: Warning[] = [];
   for (const { path, sha256 } of files) {
-    const { Yanked, Name = '', SHA256 } = Files.get(path) ?? {};
-    const given = settings.Packages?.get(path);
-    const isYanked = given?.Yanked ?? settings.Packages?.get(given?.Name ?? Name)?.Yanked;
-    if (Yanked === undefined || SHA256 !== sha256 || isYanked !== undefined) continue;
-    Packages.set(path, { ...given, Yanked });
+    const entry = Files.get(path);
+    const Yanked = entry?.SHA256 === sha256 ? entry.Yanked : undefined;
+    if (entry === undefined || Yanked === undefined || yankOf(path, entry, settings) !== undefined) continue;
+    Packages.set(path, { ...Packages.get(path), Yanked });
     const message = `stays yanked (${Yanked}), which packsign.json does not say: say it there, or the next build lifts it`;
     warnings.push({ code: 'YANK_NOT_SET', path, message });
   }
@@ -90,8 +90,6 @@ export function nothingToJoin(adopt: string): PacksignError {
   return new PacksignError(
     'PREVIOUS_UNKNOWN',
     `nothing is published here that ${adopt} could be joined with`,
-    {
-      hint: `to continue it alone: packsign build DIRECTORY --previous ${adopt}`,
-    },
+    { hint: `to continue it alone: packsign build DIRECTORY --previous ${adopt}` },
   );
 }

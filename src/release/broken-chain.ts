@@ -2,6 +2,7 @@ import { PacksignError } from '../errors.js';
 import { breaksIn } from '../model/chain.js';
 import type { Break } from '../model/chain.js';
 import type { Warning } from '../model/finding.js';
+import { orNull } from '../model/or-null.js';
 import { SLACK_MS, formatInstant } from '../model/time.js';
 import { readNote, readNoteChain } from '../published/notes.js';
 import type { PublisherNote } from '../published/notes.js';
@@ -62,12 +63,7 @@ export function refuseEarlier(
 }
 
 function noteOf(folder: string, directory: string): PublisherNote | null {
-  try {
-    return readNote(folder, directory);
-  } catch (error) {
-    if (error instanceof PacksignError) return null;
-    throw error;
-  }
+  return orNull(() => readNote(folder, directory));
 }
 
 function warning(message: string): Warning {

@@ -1,3 +1,4 @@
+import { orError } from '../consume/or-error.js';
 import { PacksignError, reasonOf } from '../errors.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
@@ -180,20 +181,14 @@ async function collect(
 /** One signature file with the signatures of all these; a damaged file counts as none. */
 async function joined(files: readonly (Uint8Array | null)[]): Promise<Uint8Array | null> {
   const { joinSignatures, readSignatures } = await import('../pgp/signatures.js');
-  const packets = files.map((file) =>
-    orNull(() => Promise.resolve(file === null ? [] : readSignatures(file))),
-  );
+  const packets = files.map((file) => orNull(() => (file === null ? [] : readSignatures(file))));
   const all = (await Promise.all(packets)).flatMap((each) => each ?? []);
   return all.length === 0 ? null : joinSignatures(all);
 }
 
-async function orNull<T>(make: () => Promise<T>): Promise<T | null> {
-  try {
-    return await make();
-  } catch (error) {
-    if (error instanceof PacksignError) return null;
-    throw error;
-  }
+async function orNull<T>(make: () => Promise<T> | T): Promise<T | null> {
+  const made = await orError(make);
+  return made instanceof PacksignError ? null : made;
 }
 
 function warningsOf(

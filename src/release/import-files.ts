@@ -39,19 +39,18 @@ export async function findImported(
   const found: ImportedFile[] = [];
   for (const entry of entries) {
     const url = entry['Download-URL'];
-    const hasFile = typeof url === 'string' && url.trim() !== '';
-    found.push(hasFile ? await findOne(entry, paths.get(fileOf(url.trim())) ?? [], digestOf) : NO_FILE);
+    const name = typeof url === 'string' && url.trim() !== '' ? fileOf(url.trim()) : null;
+    const named = name === null ? null : { name, paths: paths.get(name) ?? [] };
+    found.push(named === null ? NO_FILE : await findOne(entry, named, digestOf));
   }
   return found;
 }
 
 async function findOne(
   entry: PackManPackage,
-  paths: readonly string[],
+  { name, paths }: { readonly name: string; readonly paths: readonly string[] },
   digestOf: (path: string) => Promise<Digest>,
 ): Promise<ImportedFile> {
-  const { 'Download-URL': url } = entry;
-  const name = fileOf(typeof url === 'string' ? url.trim() : '');
   const differences: (string | null)[] = [];
   for (const path of paths) differences.push(differenceOf(entry, await digestOf(path)));
   const right = Math.max(0, differences.indexOf(null));

@@ -11,10 +11,11 @@ import { decodeDraft } from '../format/database.js';
 import { databaseAddress, isAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import { DATABASE_NAME, KEYS_NAME, STATE_FOLDER } from '../model/layout.js';
+import { orNull } from '../model/or-null.js';
 import type { Settings } from '../model/settings.js';
 import { SLACK_MS } from '../model/time.js';
 import type { TrustEntry } from '../model/trust.js';
-import { openNetwork } from '../net/transport.js';
+import { withNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { addressPlace } from '../places/address.js';
@@ -107,13 +108,8 @@ async function findOne(published: Published, options: PredecessorOptions): Promi
 
 /** `Issued` of a database, verified or not; null if it has none, or one that no reader can have accepted yet. */
 function issuedIn(bytes: Buffer | null, now: Date): Date | null {
-  try {
-    const issued = bytes === null ? null : decodeDraft(bytes).Packsign.Issued;
-    return issued !== null && issued.getTime() <= now.getTime() + SLACK_MS ? issued : null;
-  } catch (error) {
-    if (error instanceof PacksignError) return null;
-    throw error;
-  }
+  const issued = bytes === null ? null : orNull(() => decodeDraft(bytes).Packsign.Issued);
+  return issued !== null && issued.getTime() <= now.getTime() + SLACK_MS ? issued : null;
 }
 
 export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous'> & {
@@ -189,8 +185,7 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
   const at = databaseAddress(address);
   const entry = findEntry(address, run.trust);
   const source = await sourceFor(directory, at, { ...options, entry });
-  const network = openNetwork(run.network);
-  try {
+  return await withNetwork(run.network, async (network) => {
     const request = { run: { ...run, trust: { kind: 'none' }, now: END_OF_TIME }, fresh: true, at } as const;
     const fetchAs = async (url: string): Promise<FetchedDatabase> => {
       let pins: Pins = source.pins;
@@ -210,9 +205,7 @@ async function fetchPredecessor(directory: string, options: FetchedPredecessor):
     const signed = signedOf(fetched);
     const offered = own.length > 0 ? null : await offeredKeys(network, fetched);
     return { signed, previous: signed.content.sha256(), keys: own, lastKeys: null, ...offered };
-  } finally {
-    network.close();
-  }
+  });
 }
 
 /**
@@ -265,9 +258,7 @@ function leastOf(fingerprints: readonly string[], { url, settings, entry }: Know
   throw new PacksignError(
     'NOT_PINNED',
     `nothing here says how many of the ${count} keys must have signed ${url}`,
-    {
-      hint: 'say so with --threshold, or "Threshold" in packsign.json',
-    },
+    { hint: 'say so with --threshold, or "Threshold" in packsign.json' },
   );
 }
 
@@ -306,9 +297,7 @@ function invalid(from: string, { code, message }: Pick<FetchedDatabase, 'code' |
   return new PacksignError(
     'PREVIOUS_INVALID',
     `${from} is not what its signers published: ${message ?? ''}${code === null ? '' : ` (${code})`}`,
-    {
-      hint: NOT_BUILT_UPON,
-    },
+    { hint: NOT_BUILT_UPON },
   );
 }
 

@@ -1,12 +1,13 @@
-import { closeSync, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { READ_FLAGS } from '../disk/files.js';
+import { READ_FLAGS, readAt } from '../disk/files.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { showName } from '../model/coverage.js';
 import { DATABASE_NAME, signaturePath } from '../model/layout.js';
+import { orNull } from '../model/or-null.js';
 import { compareText } from '../model/package.js';
 import { findSecret } from '../pgp/secret-material.js';
 import type { Secret } from '../pgp/secret-packets.js';
@@ -14,7 +15,7 @@ import type { Scan } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { isPublishedName } from '../published/read.js';
 import type { Run } from '../run.js';
-import { readAt, searchOpen } from '../workers/digest.js';
+import { isStill, searchOpen } from '../workers/digest.js';
 import { isRacy } from './facts-cache.js';
 import { openSearchedFiles } from './searched-files.js';
 import type { SearchedFiles } from './searched-files.js';
@@ -56,7 +57,7 @@ export async function refuseSecrets(
     const found = await searchOther(search, file);
     if (typeof found === 'string') secrets.set(file.path, found);
     else if (found !== null)
-      run.warn({ code: 'UNREADABLE', path: file.path, message: notSearched(found.reason) });
+      run.warn({ code: 'UNREADABLE', path: file.path, message: `${NOT_SEARCHED}: ${found.reason}` });
   }
   if (remember) store.save();
   const allowed = allowSecrets.map((given) => ({
@@ -72,9 +73,7 @@ export async function refuseSecrets(
   if (secrets.size > 0) throw refusal(secrets);
 }
 
-const notSearched = (reason: string): string =>
-  `cannot be read, and was not searched for secret keys: ${reason}`;
-
+const NOT_SEARCHED = 'cannot be read, and was not searched for secret keys';
 const NAMED_LIMIT = 20;
 
 function refusal(secrets: ReadonlyMap<string, Secret>): PacksignError {
@@ -138,8 +137,8 @@ async function searchOther(
     if (store.has(identity)) return null;
     const known = bytesOf(published, other.path);
     const found = known === null ? await searchFile(search, other.file, identity) : findSecret(known);
-    const isSame =
-      known === null || (other.path === DATABASE_NAME && isSameFile(published.identity(), identity));
+    const seen = known === null ? identity : other.path === DATABASE_NAME ? published.identity() : null;
+    const isSame = seen !== null && isSameIdentity(seen, identity);
     const isSure = found === null && isSame && !isRacy({ identity }, startedMs);
     store.add(isSure ? identity : null);
     return found;
@@ -149,20 +148,13 @@ async function searchOther(
   }
 }
 
-function isSameFile(a: FileIdentity | null, b: FileIdentity): boolean {
-  return a !== null && isSameIdentity(a, b);
-}
-
 /** Published files are read once, through the value; null for others, and if they are too large for it. */
 function bytesOf(published: Published, path: string): Buffer | null {
-  try {
+  return orNull(() => {
     if (isPublishedName(path)) return published.bytes(path);
     const sha256 = published.sha256();
     return sha256 !== null && path === signaturePath(sha256) ? published.signature() : null;
-  } catch (error) {
-    if (error instanceof PacksignError) return null;
-    throw error;
-  }
+  });
 }
 
 const BLOCK_BYTES = 256 * 1024;
@@ -186,8 +178,7 @@ async function searchFile(
       position += bytes.length;
       if (position % PAUSE_BYTES === 0) await setImmediate();
     }
-    const isStill = isSameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
-    if (search.found() === null && !isStill) throw new Error('it changed meanwhile');
+    if (search.found() === null && !isStill(fd, identity)) throw new Error('it changed meanwhile');
     return search.found();
   } finally {
     closeSync(fd);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { orError } from '../consume/or-error.js';
 import { takeLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { readDraft } from '../format/database.js';
@@ -21,7 +22,7 @@ import type { Settings } from '../model/settings.js';
 import { contentOf } from '../pgp/content.js';
 import { coverageIn } from '../places/coverage.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
-import type { Published, SignedDatabase } from '../published/published.js';
+import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
 import { continuedFrom, keeps } from './adopt.js';
@@ -32,7 +33,7 @@ import type { LeastPredecessor } from './current-predecessor.js';
 import { openCache } from './facts-cache.js';
 import { takeInventory } from './inventory.js';
 import { findAdopted, findPredecessorElsewhere } from './predecessor.js';
-import type { Predecessor } from './predecessor.js';
+import type { ElsewhereOptions, Predecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
 import type { Searchable } from './secrets.js';
@@ -105,12 +106,14 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   if (bytes === null) return await nothingWaits(published, options);
   const reading = readDraft(bytes);
   const { database } = reading;
-  const { signed, previous, lastKeys } = await findSignedPredecessor(published, database, options);
+  const signing = signers.map(({ certificate }) => certificate);
+  const context = { ...options, signing };
+  const { signed, previous, lastKeys } = await findSignedPredecessor(published, database, context);
   // A host that signs for another may have no published database; the other host compares before it publishes.
   const isAlone = withoutFiles && published.sha256() === null && options.previous === null;
   const follows = isAlone ? (database.Packsign.Previous ?? null) : previous;
   refuseStaleBuild(database, { previous: follows, now: run.now });
-  const adopted = await adoptedFor(published, signed, options);
+  const adopted = await findAdopted(published, signed, context);
   const continued = continuedFrom(signed, adopted, reasonsIn(database));
   const update = updateOf(continued?.database ?? null, database);
   if (signers.length > 0) await preflight(published, { signers, now: run.now });
@@ -162,31 +165,20 @@ async function nothingWaits(published: Published, options: SignOptions): Promise
 async function findSignedPredecessor(
   published: Published,
   database: Database,
-  options: SignOptions,
+  options: SignOptions & Pick<ElsewhereOptions, 'signing'>,
 ): Promise<Omit<Predecessor, 'keys'>> {
-  const { previous, signers } = options;
-  if (previous !== null) {
-    const signing = signers.map(({ certificate }) => certificate);
-    return await findPredecessorElsewhere(published, { ...options, previous, signing });
-  }
+  const { previous } = options;
+  if (previous !== null) return await findPredecessorElsewhere(published, { ...options, previous });
   const sha256 = published.sha256();
   const found = { previous: sha256, lastKeys: null };
   if (sha256 === null || !isFirst(database) || database.Packsign.Previous !== sha256) {
     return { ...found, signed: await published.verified() };
   }
-  const signed = await verifiedOrNull(published);
+  const signed = await orError(() => published.verified());
   // Files that change by design leave no record: then an ordinary database looks like a first one, and continues the last.
-  const isContinued = signed !== null && continues(signed.database, database);
+  const isContinued =
+    signed !== null && !(signed instanceof PacksignError) && continues(signed.database, database);
   return { ...found, signed: isContinued ? signed : null };
-}
-
-async function verifiedOrNull(published: Published): Promise<SignedDatabase | null> {
-  try {
-    return await published.verified();
-  } catch (error) {
-    if (error instanceof PacksignError) return null;
-    throw error;
-  }
 }
 
 function continues(published: Database, next: Database): boolean {
@@ -271,16 +263,6 @@ function keptUnaltered({ continued, isKept }: Comparison): (path: string, entry:
     const { Yanked: yankedBefore = Yanked, ...listed } = before;
     return Yanked === yankedBefore && isDeepStrictEqual(listed, entry);
   };
-}
-
-/** A database that the waiting one joined with the published one. */
-async function adoptedFor(
-  published: Published,
-  signed: SignedDatabase | null,
-  options: SignOptions,
-): Promise<SignedDatabase | null> {
-  const signing = options.signers.map(({ certificate }) => certificate);
-  return await findAdopted(published, signed, { ...options, signing });
 }
 
 /** The newest reason of each path: its maintainer gave them when it was built, and they are reviewed with it. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { orError } from '../consume/or-error.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
@@ -192,20 +193,17 @@ async function findRefusal(
   const absence = absenceRule(options.settings, options);
   const reading = { run: options.run, absence, remember: false };
   const approval = { ...reading, update, damaged, continued, searchable: inventory };
-  return (await orRefusal(() => requireApproval(published, approval))) ?? null;
+  return (await orError(() => requireApproval(published, approval))) ?? null;
 }
 
 /** What a function gives, or the error if it is one that status reports. */
 async function orRefusal<T>(
   make: () => T | Promise<T>,
-  isReported: (code: ErrorCode) => boolean = () => true,
+  isReported: (code: ErrorCode) => boolean,
 ): Promise<T | PacksignError> {
-  try {
-    return await make();
-  } catch (error) {
-    if (error instanceof PacksignError && isReported(error.code)) return error;
-    throw error;
-  }
+  const made = await orError(make);
+  if (made instanceof PacksignError && !isReported(made.code)) throw made;
+  return made;
 }
 
 function stateOf(

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { openSync } from 'node:fs';
-import { CHANGED, digestFile, failed, isStill, leave, readAt, searchOpen } from './digest.js';
+import { CHANGED, digestFile, failed, isStill, leave, searchOpen } from './digest.js';
 import type { Digested, DigestOptions, Hashed } from './digest.js';
-import { READ_FLAGS } from '../disk/files.js';
+import { READ_FLAGS, readAt } from '../disk/files.js';
 import { openLanes } from './lanes.js';
 import type { Filled, Lanes } from './lanes.js';
 import { lookAtHead } from '../archives/look.js';

@@ -1,7 +1,7 @@
 import { createHash, hash as hashOnce } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { reasonOf, systemCode } from '../errors.js';
-import { READ_FLAGS } from '../disk/files.js';
+import { READ_FLAGS, readAt } from '../disk/files.js';
 import { look, lookAtHead } from '../archives/look.js';
 import type { LookOptions } from '../archives/look.js';
 import type { Look } from '../model/inspection.js';
@@ -85,19 +85,14 @@ export function isStill(fd: number, identity: FileIdentity): boolean {
   return isSameIdentity(identityOf(fstatSync(fd, { bigint: true })), identity);
 }
 
-/** The start of a file, or all of it if it fits into a block. */
-function readHead(fd: number, size: number): Buffer {
-  if (block.length === 0) block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  return readAt(fd, 0, block.subarray(0, size));
-}
-
 /** The digests, and the metadata if the first bytes have it. */
 function digestOpen(fd: number, file: ScannedFile, options: DigestOptions): Digested {
   const size = Number(file.identity.size);
   try {
     // For a file that is read in one go, the check afterwards suffices.
     if (size >= BLOCK_BYTES && !isStill(fd, file.identity)) return CHANGED;
-    const head = readHead(fd, size);
+    if (block.length === 0) block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    const head = readAt(fd, 0, block.subarray(0, size));
     const isWhole = head.length === size;
     const seen = lookAtHead(file.path, head, { ...options, whole: isWhole });
     const search = options.secrets === true ? searchOpen(fd, size) : null;
@@ -158,17 +153,6 @@ function hashOn(fd: number, head: Buffer, options: Searched): Digests {
     size += bytes.length;
   }
   return { size, sha256: sha256.digest('hex'), md5: md5?.digest('hex') ?? null };
-}
-
-/** Reads a file from a position on, until the end or until `room` is full. */
-export function readAt(fd: number, position: number, room: Buffer): Buffer {
-  let length = 0;
-  while (length < room.length) {
-    const read = readSync(fd, room, length, room.length - length, position + length);
-    if (read === 0) break;
-    length += read;
-  }
-  return room.subarray(0, length);
 }
 
 export function failed(error: unknown): Digested {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
-import { readAt } from './digest.js';
+import { readAt } from '../disk/files.js';
 import { openThreads } from './threads.js';
 
 /** SHA-256 of open files while they are written, such as downloads. */

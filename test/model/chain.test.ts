@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { breaksIn, chainOf, changedSince, isBeyondHistory, newReasons } from '../../src/model/chain.js';
+import { breaksIn, chainOf, changedSince, newReasons } from '../../src/model/chain.js';
 import type { Database, Withdrawal } from '../../src/model/database.js';
 import type { FileEntry } from '../../src/model/file-entry.js';
 import { changeWithoutReason, defectOfHistory } from '../../src/model/history-rules.js';
-import { carryHistory, changedBytes, withoutOldRecords } from '../../src/model/ledger.js';
+import { carryHistory, changedBytes, isOld, withoutOldRecords } from '../../src/model/ledger.js';
 import { HASH_A, HASH_B, HASH_C, archive, databaseOf, date } from './databases.js';
 import { updateOf } from '../../src/model/update.js';
 import { compareFiles } from '../../src/model/file-difference.js';
@@ -31,7 +31,7 @@ function refusal(accepted: Database, next: Database): string | null {
   const defect = defectOfHistory(next) ?? (path === null ? null : `${path} changed without a reason`);
   if (defect !== null) return defect;
   const { Issued: issued } = accepted.Packsign;
-  if (isBeyondHistory(next, issued)) return null;
+  if (isOld(issued, next.Packsign.Issued)) return null;
   const breaks = breaksIn(next, { issued, chain: chainOf(accepted) });
   return breaks.length === 0 ? null : breaks.map(({ path, message }) => `${path} ${message}`).join('; ');
 }
