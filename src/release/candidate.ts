@@ -178,7 +178,12 @@ function assembleNext(directory: string, { predecessor, continued, inventory, op
     ...findResponsible({ settings, published, keys, signing }),
     issued: nextIssued(before?.Packsign.Issued ?? replaced, options.run.now),
     isMutable: unattended?.frozen === true ? wasMutable(published) : isMutable,
-    recall: recallEntries(rename ? null : made, { signed, settings: left.settings, under }),
+    // Entries of a database that is adopted were made under the settings of others.
+    recall: recallEntries(rename || adopted !== null ? null : made, {
+      signed,
+      settings: left.settings,
+      under,
+    }),
   };
   const damage = findDamage(directory, files, { ...options, published: before });
   const assembleWithout = (held: ReadonlySet<string>) => assemble(files, { ...context, held });

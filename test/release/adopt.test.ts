@@ -124,6 +124,16 @@ describe('build --adopt', () => {
     expectTaken([reader]);
   });
 
+  test('makes entries of the other database anew, under the settings here', async () => {
+    const tool = 'tool-1.0-linux-x64.tar.gz';
+    own.write('dist/packsign.json', JSON.stringify({ Mutable: ['tool-*'] }));
+    await good(own, RELEASE);
+    for (const at of [own, other]) at.write(`dist/${tool}`, sdist('tool', '1.0'));
+    await good(other, RELEASE);
+    await good(own, [...RELEASE, ...adopt(), '--allow-changed', tool, '--reason', 'built every night']);
+    expect(published(own).Files.get(tool)).toMatchObject({ Mutable: true });
+  });
+
   test('sign --adopt signs what build --adopt made, and plain sign does not', async () => {
     other.write('dist/other-1.0.tar.gz', sdist('other', '1.0'));
     await good(other, RELEASE);
