@@ -175,7 +175,7 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   // A runner that has nothing new still needs a database here to upload.
   const isElsewhere =
     predecessor.signed !== null && predecessor.signed.content.sha256() !== published.sha256();
-  const made = options.rehash ? null : readMadeEntries(options.run.stateFolder);
+  const made = readMadeEntries(options.run.stateFolder);
   const given = { signing, cache, inventory, made, renew: renew || isElsewhere, absence };
   return await makeCandidate(directory, predecessor, { ...options, ...given });
 }

@@ -52,7 +52,7 @@ export interface CandidateOptions {
   readonly absence: AbsenceRule;
   /** The files, if reading them has started. */
   readonly inventory?: StartedInventory;
-  /** The entries of the last build. */
+  /** The entries of the last build; `rehash` does not use them. */
   readonly made?: MadeEntries | null;
   /** Whether to read every file, and to name it, as if it were new. */
   readonly rehash?: boolean;

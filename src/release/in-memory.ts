@@ -38,7 +38,7 @@ export async function buildInMemory(published: Published, options: InMemoryOptio
   const predecessor = await findPredecessor(published, { ...options, signing });
   const absence = absenceRule(options.settings, options);
   const cache = openCache(run.stateFolder, { rehash, remember: false });
-  const made = rehash ? null : readMadeEntries(run.stateFolder);
+  const made = readMadeEntries(run.stateFolder);
   const given = { signing, cache, made, absence };
   return await makeCandidate(published.directory, predecessor, { ...options, ...given });
 }

@@ -49,8 +49,6 @@ export interface Inventory extends Searchable {
   readonly moving: ReadonlySet<string>;
   /** Published paths that are not among the files, in byte order. */
   readonly absent: readonly string[];
-  /** Paths that were read now, not taken from the cache. */
-  readonly fresh: ReadonlySet<string>;
   readonly hashed: number;
   readonly cached: number;
   /** Size of all files together. */
@@ -115,7 +113,7 @@ export function startInventory(directory: string, options: StartOptions): Starte
       const absent = missingIn(files, published);
       const moving = refuseUnreadable(directory, absent, { settings, unstable, warnings });
       return {
-        ...{ files, misnamed: scan.misnamed, secrets: all.secrets, warnings, moving, absent, fresh },
+        ...{ files, misnamed: scan.misnamed, secrets: all.secrets, warnings, moving, absent },
         others: scan.others.filter((path) => !isStayed.has(path)),
         rest: [
           ...scan.rest,
