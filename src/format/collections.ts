@@ -4,7 +4,7 @@ import { escapeText, indentAt } from './plist.js';
 import type { PlistDict, PlistValue } from './plist.js';
 import { rememberingTexts } from './remembered-texts.js';
 import { pass } from './shape.js';
-import type { Entry, EntryList, Reading, Shape } from './shape.js';
+import type { Entry, EntryList, Lines, Reading, Shape } from './shape.js';
 
 /** `list` says which of the long lists of a database this is. */
 export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape<readonly T[]> {
@@ -30,7 +30,7 @@ export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape
           });
           return isWhole ? items : undefined;
         },
-        write: (items) => wrapped(items, tags, writer()),
+        ...writersOf((items: readonly T[]) => wrapped(items, tags, writer())),
       };
     },
   };
@@ -80,14 +80,14 @@ export function mapOf<T>(
           });
           return isWhole ? items : undefined;
         },
-        write: (items) => {
+        ...writersOf((items: ReadonlyMap<string, T>) => {
           const writeItem = writer();
           return wrapped(
             Array.from(items),
             tags,
             ([name, item]) => begin + escapeText(name) + end + writeItem(item),
           );
-        },
+        }),
       };
     },
   };
@@ -114,19 +114,32 @@ export function tagsOf(name: 'array' | 'dict', level: number): Tags {
   };
 }
 
-/** How many members are put together at once: the many small pieces of each are garbage then. */
-const CHUNK = 256;
+function writersOf<T>(
+  writePieces: (items: T) => readonly string[],
+): Required<Pick<Lines<T>, 'write' | 'writePieces'>> {
+  return { writePieces, write: (items) => writePieces(items).join('') };
+}
 
-function wrapped<T>(items: readonly T[], { begin, end, empty }: Tags, write: (item: T) => string): string {
-  if (items.length === 0) return empty;
-  let lines = begin;
-  for (let from = 0; from < items.length; from += CHUNK) {
-    lines += items
-      .slice(from, from + CHUNK)
-      .map(write)
-      .join('');
+/** How many members make a piece. */
+const PIECE = 32;
+
+function wrapped<T>(
+  items: readonly T[],
+  { begin, end, empty }: Tags,
+  write: (item: T) => string,
+): readonly string[] {
+  if (items.length === 0) return [empty];
+  const pieces = [begin];
+  for (let from = 0; from < items.length; from += PIECE) {
+    pieces.push(
+      items
+        .slice(from, from + PIECE)
+        .map(write)
+        .join(''),
+    );
   }
-  return lines + end;
+  pieces.push(end);
+  return pieces;
 }
 
 interface Members<T> {

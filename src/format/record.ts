@@ -91,6 +91,13 @@ function linesOf<T extends object>(fields: Fields<T>, level: number, isOpen: boo
       }
       return lines + end;
     },
+    writePieces: (values) => {
+      const members = rows.flatMap(({ name, key, write, writePieces }) => {
+        const value = (values as Record<string, unknown>)[name];
+        return value === undefined ? [] : [key, ...(writePieces?.(value) ?? [write(value)])];
+      });
+      return [begin, ...members, end];
+    },
   };
 }
 

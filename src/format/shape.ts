@@ -18,6 +18,8 @@ export interface Lines<T> {
   readonly take: (reading: Reading) => T | undefined;
   /** Callers clean text before they write it: throws TypeError for what no canonical text can hold. */
   readonly write: (value: T) => string;
+  /** The same of a long value, in pieces: the text of a whole database would be one copy of it more. */
+  readonly writePieces?: (value: T) => readonly string[];
   /** For text between two tags. */
   readonly leaf?: Leaf<T>;
 }
@@ -83,13 +85,13 @@ export function checked<T>(shape: Shape<T>, rule: (value: T) => string | null): 
       return result;
     },
     at: (level) => {
-      const { take, write } = shape.at(level);
+      const { take, leaf: _, ...writers } = shape.at(level);
       return {
+        ...writers,
         take: (reading) => {
           const value = take(reading);
           return value === undefined || rule(value) !== null ? undefined : value;
         },
-        write,
       };
     },
   };

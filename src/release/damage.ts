@@ -2,6 +2,7 @@ import { PacksignError } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
+import { compareWithList } from '../model/compare-list.js';
 import { once } from '../model/once.js';
 import { shellWord } from '../model/shell.js';
 import type { Run } from '../run.js';
@@ -41,19 +42,19 @@ export function isListed(
   return published?.Files.get(path)?.SHA256 === sha256;
 }
 
-/** Finds damage in files with new bytes. */
+/** Finds damage in files with new bytes; the files are in byte order of their paths. */
 export function findDamage(
   directory: string,
   files: readonly FileFacts[],
   { run, published, allowDamaged = [] }: DamageOptions,
 ): Damage {
   const isNew = hasNewBytes(published);
+  const { unlisted } = compareWithList(files, published?.Files);
   const damaged = new Map<string, string>();
   let unseen = 0;
-  for (const file of files) {
-    // What is known of other files was not even parsed.
-    if (isListed(published, file) || file.inspection.kind === 'sound' || !isNew(file)) continue;
+  for (const file of unlisted) {
     const { inspection } = file;
+    if (inspection.kind === 'sound' || !isNew(file)) continue;
     if (inspection.kind === 'damaged') {
       const ofOthers = replaces(published, file.path) ? '; other bytes are published under its name' : '';
       damaged.set(file.path, `${inspection.reason}${ofOthers}`);

@@ -22,6 +22,7 @@ import type { Digested } from '../workers/digest.js';
 import { startHashing } from '../workers/hash.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
+import { compareWithList } from '../model/compare-list.js';
 import { hasNewBytes, isListed } from './damage.js';
 import { isRacy } from './facts-cache.js';
 import type { FactsCache } from './facts-cache.js';
@@ -103,14 +104,14 @@ export function startInventory(directory: string, options: StartOptions): Starte
       // A watch saves after it has published.
       if (unstable === undefined) cache.save();
       const yielding = yieldingTo(stayed, all.files);
-      const files = facts.filter((one) => one !== null && !yielding.has(one.path)) as FileFacts[];
+      const files = present(facts).filter(({ path }) => !yielding.has(path));
       const isStayed = new Set(stayed.map(({ path }) => path));
       const warnings = [
         ...scan.warnings.filter(({ path }) => path === null || !isStayed.has(path)),
         ...Array.from(yielding, twinWarning),
         ...leftOut(failed),
       ];
-      const absent = missingIn(files, published);
+      const { absent } = compareWithList(files, published?.Files);
       const moving = refuseUnreadable(directory, absent, { settings, unstable, warnings });
       return {
         ...{ files, misnamed: scan.misnamed, secrets: all.secrets, warnings, moving, absent },
@@ -159,11 +160,12 @@ function halfSeenFiles(
 ): readonly ScannedFile[] {
   if (settings.Inspect === 'ends') return [];
   const isNew = hasNewBytes(published);
-  return files.filter((file, index) => {
-    const known = facts[index] ?? null;
-    if (known === null || isListed(published, known) || fresh.has(file.path)) return false;
-    return isHalfSeen(known, settings) && isNew(known);
-  });
+  const { unlisted } = compareWithList(present(facts), published?.Files);
+  const half = unlisted.filter(
+    (known) => !fresh.has(known.path) && isHalfSeen(known, settings) && isNew(known),
+  );
+  const paths = new Set(half.map(({ path }) => path));
+  return paths.size === 0 ? [] : files.filter(({ path }) => paths.has(path));
 }
 
 /** Published files that a scan took for others: they stay listed while they lie here. */
@@ -342,13 +344,8 @@ function refuseUnreadable(
   return moving;
 }
 
-/** The published paths that are not among the files; both are in byte order. */
-function missingIn(files: readonly FileFacts[], published: Database | null): readonly string[] {
-  let next = 0;
-  return Array.from(published?.Files.keys() ?? []).filter((path) => {
-    while ((files[next]?.path ?? path) < path) next += 1;
-    return files[next]?.path !== path;
-  });
+function present(facts: readonly (FileFacts | null)[]): readonly FileFacts[] {
+  return facts.filter((one) => one !== null);
 }
 
 function isBelow(path: string, folder: string | null): boolean {
