@@ -2,7 +2,6 @@ import { takeText } from './elements.js';
 import { Misfit, readAt } from './misfit.js';
 import { escapeText, indentAt } from './plist.js';
 import type { PlistDict, PlistValue } from './plist.js';
-import { rememberingTexts } from './remembered-texts.js';
 import { pass } from './shape.js';
 import type { Entry, EntryList, Lines, Reading, Shape } from './shape.js';
 
@@ -16,7 +15,6 @@ export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape
     at: (level) => {
       const tags = tagsOf('array', level);
       const { take, write } = shape.at(level + 1);
-      const writer = list === null ? () => write : rememberingTexts(write);
       const takeItem = (reading: Reading): Entry<T> | undefined => {
         const value = take(reading);
         return value === undefined ? undefined : { key: '', value };
@@ -30,7 +28,7 @@ export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape
           });
           return isWhole ? items : undefined;
         },
-        ...writersOf((items: readonly T[]) => wrapped(items, tags, writer())),
+        ...writersOf((items: readonly T[]) => wrapped(items, tags, write)),
       };
     },
   };
@@ -60,7 +58,6 @@ export function mapOf<T>(
     at: (level) => {
       const tags = tagsOf('dict', level);
       const { take, write } = shape.at(level + 1);
-      const writer = list === null ? () => write : rememberingTexts(write);
       const [begin, end] = [`${indentAt(level + 1)}<key>`, '</key>\n'];
       const takeMember = (reading: Reading): Entry<T> | undefined => {
         const key = pass(reading, begin) ? takeText(reading, end) : undefined;
@@ -80,14 +77,9 @@ export function mapOf<T>(
           });
           return isWhole ? items : undefined;
         },
-        ...writersOf((items: ReadonlyMap<string, T>) => {
-          const writeItem = writer();
-          return wrapped(
-            Array.from(items),
-            tags,
-            ([name, item]) => begin + escapeText(name) + end + writeItem(item),
-          );
-        }),
+        ...writersOf((items: ReadonlyMap<string, T>) =>
+          wrapped(Array.from(items), tags, ([name, item]) => begin + escapeText(name) + end + write(item)),
+        ),
       };
     },
   };

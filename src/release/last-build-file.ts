@@ -8,15 +8,13 @@ import type { Fields, StateFile } from './state-file.js';
 export interface LastBuild {
   /** SHA-256 of the published database, its signature file and `keys.asc`, verified then. */
   readonly published: { readonly database: string; readonly signature: string; readonly keys: string };
-  /** Names the file of that database, which need not be read while it is still the same; null where it was touched too shortly before. */
-  readonly file: string | null;
   /** Names the settings, the cache with what it knows of every file, and the warnings of the scan; null where it does not know every one. */
   readonly inputs: string | null;
   /** What the build said. */
   readonly summary: Readonly<Record<string, unknown>>;
 }
 
-const FILE: StateFile<LastBuild> = { name: 'last-build', kind: 'packsign-build 5', isValid: isLastBuild };
+const FILE: StateFile<LastBuild> = { name: 'last-build', kind: 'packsign-build 6', isValid: isLastBuild };
 
 /** Null when there is none, or it is damaged. */
 export function readLastBuild(stateFolder: string): LastBuild | null {
@@ -29,11 +27,11 @@ export function writeLastBuild(stateFolder: string, lastBuild: LastBuild): void 
 
 function isLastBuild(value: unknown): value is LastBuild {
   if (!isRecord(value) || !isRecord(value['published']) || !isRecord(value['summary'])) return false;
-  const { published, file, inputs, summary } = value;
+  const { published, inputs, summary } = value;
   const hashes = [published['database'], published['signature'], published['keys']];
   return (
     hashes.every((hash) => typeof hash === 'string') &&
-    [file, inputs].every((text) => text === null || typeof text === 'string') &&
+    (inputs === null || typeof inputs === 'string') &&
     isSummary(summary)
   );
 }

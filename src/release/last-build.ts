@@ -1,6 +1,4 @@
-import { isRacy } from './facts-cache.js';
 import type { FactsCache } from './facts-cache.js';
-import { nameIdentity } from '../disk/identities.js';
 import { writeLastBuild } from './last-build-file.js';
 import type { LastBuild } from './last-build-file.js';
 import { hashInputs } from './state-file.js';
@@ -11,7 +9,6 @@ import { isRefreshDue } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { sha256Of } from '../verify/verify-database.js';
 import type { Published } from '../published/published.js';
-import { identifyDatabase } from '../published/read.js';
 
 /** What a build found out, for the next one that finds nothing changed. */
 export interface Summary {
@@ -32,15 +29,6 @@ export interface Inputs {
   readonly stateFolder: string;
   /** What the last build left. */
   readonly lastBuild: LastBuild | null;
-}
-
-/**
- * The hash of the published database, where its file is still the one that the last build read, untouched since; null
- * where it has to be read.
- */
-export function recallDatabase(directory: string, lastBuild: LastBuild | null): string | null {
-  const now = lastBuild?.file == null ? null : identifyDatabase(directory);
-  return now !== null && lastBuild?.file === nameIdentity(now) ? lastBuild.published.database : null;
 }
 
 /**
@@ -72,28 +60,9 @@ export function rememberBuild(published: Published, inputs: Inputs, summary: Omi
   writeLastBuild(inputs.stateFolder, {
     published: publishedNames(published),
     inputs: isWhole ? inputsName(inputs) : null,
-    file: null,
     // What was typed for one build says nothing about the next.
     summary: { ...summary, warnings: summary.warnings.filter(({ code }) => code !== 'NOT_DAMAGED') },
   });
-}
-
-/**
- * Remembers which file holds what the last build ended in, for the next `recallDatabase`: not one that was touched so
- * shortly before it was read that a later write could leave the same times behind. `startedMs`: the clock's time before
- * it was read.
- */
-export function rememberDatabase(
-  published: Published,
-  { lastBuild, stateFolder }: Inputs,
-  startedMs: number,
-): void {
-  // Known without reading it: remembered already.
-  if (recallDatabase(published.directory, lastBuild) !== null) return;
-  if (lastBuild?.published.database !== published.sha256()) return;
-  const identity = published.identity();
-  if (identity === null || isRacy({ identity }, startedMs)) return;
-  writeLastBuild(stateFolder, { ...lastBuild, file: nameIdentity(identity) });
 }
 
 /** Whether the cache, as it was written, knows these very files and no others. */

