@@ -28,7 +28,9 @@ export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape
           });
           return isWhole ? items : undefined;
         },
-        ...writersOf((items: readonly T[]) => wrapped(items, tags, write)),
+        ...writersOf<readonly T[]>((items, put) => {
+          writeMembers(items, { tags, write }, put);
+        }),
       };
     },
   };
@@ -77,9 +79,11 @@ export function mapOf<T>(
           });
           return isWhole ? items : undefined;
         },
-        ...writersOf((items: ReadonlyMap<string, T>) =>
-          wrapped(Array.from(items), tags, ([name, item]) => begin + escapeText(name) + end + write(item)),
-        ),
+        ...writersOf<ReadonlyMap<string, T>>((items, put) => {
+          const writeMember = ([name, item]: readonly [string, T]) =>
+            begin + escapeText(name) + end + write(item);
+          writeMembers(Array.from(items), { tags, write: writeMember }, put);
+        }),
       };
     },
   };
@@ -106,32 +110,42 @@ export function tagsOf(name: 'array' | 'dict', level: number): Tags {
   };
 }
 
-function writersOf<T>(
-  writePieces: (items: T) => readonly string[],
-): Required<Pick<Lines<T>, 'write' | 'writePieces'>> {
-  return { writePieces, write: (items) => writePieces(items).join('') };
+type WritePieces<T> = NonNullable<Lines<T>['writePieces']>;
+
+function writersOf<T>(writePieces: WritePieces<T>): Pick<Lines<T>, 'write' | 'writePieces'> {
+  return {
+    writePieces,
+    write: (items) => {
+      let lines = '';
+      writePieces(items, (piece) => (lines += piece));
+      return lines;
+    },
+  };
 }
 
 /** How many members make a piece. */
 const PIECE = 32;
 
-function wrapped<T>(
+/** Puts the lines of all members. */
+function writeMembers<T>(
   items: readonly T[],
-  { begin, end, empty }: Tags,
-  write: (item: T) => string,
-): readonly string[] {
-  if (items.length === 0) return [empty];
-  const pieces = [begin];
+  { tags: { begin, end, empty }, write }: { readonly tags: Tags; readonly write: (item: T) => string },
+  put: (piece: string) => void,
+): void {
+  if (items.length === 0) {
+    put(empty);
+    return;
+  }
+  put(begin);
   for (let from = 0; from < items.length; from += PIECE) {
-    pieces.push(
+    put(
       items
         .slice(from, from + PIECE)
         .map(write)
         .join(''),
     );
   }
-  pieces.push(end);
-  return pieces;
+  put(end);
 }
 
 interface Members<T> {

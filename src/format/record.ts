@@ -91,12 +91,16 @@ function linesOf<T extends object>(fields: Fields<T>, level: number, isOpen: boo
       }
       return lines + end;
     },
-    writePieces: (values) => {
-      const members = rows.flatMap(({ name, key, write, writePieces }) => {
+    writePieces: (values, put) => {
+      put(begin);
+      for (const { name, key, write, writePieces } of rows) {
         const value = (values as Record<string, unknown>)[name];
-        return value === undefined ? [] : [key, ...(writePieces?.(value) ?? [write(value)])];
-      });
-      return [begin, ...members, end];
+        if (value === undefined) continue;
+        put(key);
+        if (writePieces === undefined) put(write(value));
+        else writePieces(value, put);
+      }
+      put(end);
     },
   };
 }

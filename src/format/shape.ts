@@ -18,8 +18,8 @@ export interface Lines<T> {
   readonly take: (reading: Reading) => T | undefined;
   /** Callers clean text before they write it: throws TypeError for what no canonical text can hold. */
   readonly write: (value: T) => string;
-  /** The same of a long value, in pieces: the text of a whole database would be one copy of it more. */
-  readonly writePieces?: (value: T) => readonly string[];
+  /** The same of a long value, piece by piece: nobody has to hold the text of a whole database. */
+  readonly writePieces?: (value: T, put: (piece: string) => void) => void;
   /** For text between two tags. */
   readonly leaf?: Leaf<T>;
 }
