@@ -87,7 +87,7 @@ async function verifyLocal(
   const note = isDirectory ? noteOf(target, options) : null;
   const source = await localSource(note, { ...options, isDirectory });
   const answer = await verifyPlace(directoryPlace(database), source, { run });
-  const warnings = note === null ? [] : await lostFiles(target, answer.sha256);
+  const warnings = note === null ? [] : await lostFiles(target);
   const compares = answer.listed !== null && isDirectory && options.files !== false;
   const compared = compares ? await compareDirectory(target, answer.listed, run) : NOTHING_CHECKED;
   return verified({ answer, database }, options, { ...compared, warnings });
@@ -118,8 +118,8 @@ function noteOf(directory: string, options: VerifyOptions): PublisherNote | null
 }
 
 /** What the publisher's next build would put right. */
-async function lostFiles(directory: string, sha256: string | null): Promise<readonly Warning[]> {
-  const published = readPublished(directory, join(directory, STATE_FOLDER), { sha256 });
+async function lostFiles(directory: string): Promise<readonly Warning[]> {
+  const published = readPublished(directory, join(directory, STATE_FOLDER));
   const seen = await orError(() => seenWhole(published));
   // The verdict says what is wrong with a file that cannot be read; that must not end the command here.
   return seen instanceof PacksignError ? [] : seen.warnings;

@@ -112,7 +112,8 @@ export function tagsOf(name: 'array' | 'dict', level: number): Tags {
 
 type WritePieces<T> = NonNullable<Lines<T>['writePieces']>;
 
-function writersOf<T>(writePieces: WritePieces<T>): Pick<Lines<T>, 'write' | 'writePieces'> {
+/** Both ways to write a value, from one. */
+export function writersOf<T>(writePieces: WritePieces<T>): Pick<Lines<T>, 'write' | 'writePieces'> {
   return {
     writePieces,
     write: (items) => {

@@ -1,5 +1,5 @@
 import { passMember } from './canonical.js';
-import { asDict, tagsOf } from './collections.js';
+import { asDict, tagsOf, writersOf } from './collections.js';
 import { Misfit, readAt } from './misfit.js';
 import { indentAt } from './plist.js';
 import { pass } from './shape.js';
@@ -83,15 +83,7 @@ function linesOf<T extends object>(fields: Fields<T>, level: number, isOpen: boo
       while (isOpen && passMember(reading, level + 1, seen));
       return pass(reading, end) ? (result as T) : undefined;
     },
-    write: (values) => {
-      let lines = begin;
-      for (const { name, key, write } of rows) {
-        const value = (values as Record<string, unknown>)[name];
-        if (value !== undefined) lines += key + write(value);
-      }
-      return lines + end;
-    },
-    writePieces: (values, put) => {
+    ...writersOf<T>((values, put) => {
       put(begin);
       for (const { name, key, write, writePieces } of rows) {
         const value = (values as Record<string, unknown>)[name];
@@ -101,7 +93,7 @@ function linesOf<T extends object>(fields: Fields<T>, level: number, isOpen: boo
         else writePieces(value, put);
       }
       put(end);
-    },
+    }),
   };
 }
 

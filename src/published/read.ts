@@ -24,16 +24,9 @@ export function isPublishedName(path: string): path is PublishedName {
   return WRITTEN_NAMES.includes(path);
 }
 
-/**
- * A published directory, without reading anything yet. `sha256`: the hash of its database, if the caller knows that the
- * file has not changed since.
- */
-export function readPublished(
-  directory: string,
-  stateFolder: string,
-  { sha256 = null }: { readonly sha256?: string | null } = {},
-): Published {
-  return publishedOf({ directory, stateFolder }, { sha256 });
+/** A published directory, without reading anything yet. */
+export function readPublished(directory: string, stateFolder: string): Published {
+  return publishedOf({ directory, stateFolder }, {});
 }
 
 /** The identity of the published database's file. */
@@ -81,7 +74,6 @@ interface Known {
   readonly earlier?: Files;
   /** The file that the database in either of them came from. */
   readonly identity?: FileIdentity | null;
-  readonly sha256?: string | null;
   readonly verified?: Published['verified'] | null;
 }
 
@@ -110,7 +102,7 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
   };
   const file = (name: PublishedName) => read(name, PUBLISHED_LIMITS_BYTES[name]);
   const content = () => file(DATABASE_NAME)?.content ?? null;
-  const sha256 = () => (files.has(DATABASE_NAME) ? null : known.sha256) ?? content()?.sha256() ?? null;
+  const sha256 = () => content()?.sha256() ?? null;
   const certificates = async (name: PublishedName) => (await file(name)?.certificates()) ?? [];
   const published: Published = {
     ...place,
@@ -136,7 +128,6 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
       const isSameEvidence = !changed.some(([path]) => EVIDENCE.test(path));
       return publishedOf(place, {
         files: new Map([...files, ...changed]),
-        sha256: isOther ? null : (known.sha256 ?? null),
         identity: isOther ? null : identity,
         verified:
           signed === undefined ? (isSameEvidence ? published.verified : null) : () => Promise.resolve(signed),

@@ -26,20 +26,14 @@ export interface DamageOptions {
   readonly allowDamaged?: readonly string[] | undefined;
 }
 
-/** Whether a database lists the bytes of a file nowhere, under no path. */
-export function hasNewBytes(
+/** Files with bytes that a database lists under no path; they are in byte order of their paths. */
+export function withNewBytes<T extends Pick<FileFacts, 'path' | 'sha256'>>(
+  files: readonly T[],
   published: Database | null,
-): (file: Pick<FileFacts, 'path' | 'sha256'>) => boolean {
+): readonly T[] {
+  const { unlisted } = compareWithList(files, published?.Files);
   const hashes = once(() => new Set(Array.from(published?.Files.values() ?? [], ({ SHA256 }) => SHA256)));
-  return (file) => !isListed(published, file) && !hashes().has(file.sha256);
-}
-
-/** Whether a database lists these bytes under this path, as nearly always: this needs no table of all hashes. */
-export function isListed(
-  published: Database | null,
-  { path, sha256 }: Pick<FileFacts, 'path' | 'sha256'>,
-): boolean {
-  return published?.Files.get(path)?.SHA256 === sha256;
+  return unlisted.filter(({ sha256 }) => !hashes().has(sha256));
 }
 
 /** Finds damage in files with new bytes; the files are in byte order of their paths. */
@@ -48,16 +42,12 @@ export function findDamage(
   files: readonly FileFacts[],
   { run, published, allowDamaged = [] }: DamageOptions,
 ): Damage {
-  const isNew = hasNewBytes(published);
-  const { unlisted } = compareWithList(files, published?.Files);
   const damaged = new Map<string, string>();
   let unseen = 0;
-  for (const file of unlisted) {
-    const { inspection } = file;
-    if (inspection.kind === 'sound' || !isNew(file)) continue;
+  for (const { path, inspection } of withNewBytes(files, published)) {
     if (inspection.kind === 'damaged') {
-      const ofOthers = replaces(published, file.path) ? '; other bytes are published under its name' : '';
-      damaged.set(file.path, `${inspection.reason}${ofOthers}`);
+      const ofOthers = replaces(published, path) ? '; other bytes are published under its name' : '';
+      damaged.set(path, `${inspection.reason}${ofOthers}`);
     }
     if (inspection.kind === 'unseen') unseen += 1;
   }

@@ -23,7 +23,7 @@ import { startHashing } from '../workers/hash.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
 import { compareWithList } from '../model/compare-list.js';
-import { hasNewBytes, isListed } from './damage.js';
+import { withNewBytes } from './damage.js';
 import { isRacy } from './facts-cache.js';
 import type { FactsCache } from './facts-cache.js';
 import type { Searchable } from './secrets.js';
@@ -142,7 +142,8 @@ function factsToKeep(
   return files.map((file, index) => {
     const one = facts[index] ?? null;
     if (one === null || !fresh.has(file.path)) return one;
-    const isDamaged = one.inspection.kind === 'damaged' && !isListed(published, one);
+    const isListed = published?.Files.get(file.path)?.SHA256 === one.sha256;
+    const isDamaged = one.inspection.kind === 'damaged' && !isListed;
     return secrets.has(file.path) || isDamaged || isRacy(file, startedMs) ? null : one;
   });
 }
@@ -159,10 +160,8 @@ function halfSeenFiles(
   published: Database | null,
 ): readonly ScannedFile[] {
   if (settings.Inspect === 'ends') return [];
-  const isNew = hasNewBytes(published);
-  const { unlisted } = compareWithList(present(facts), published?.Files);
-  const half = unlisted.filter(
-    (known) => !fresh.has(known.path) && isHalfSeen(known, settings) && isNew(known),
+  const half = withNewBytes(present(facts), published).filter(
+    (known) => !fresh.has(known.path) && isHalfSeen(known, settings),
   );
   const paths = new Set(half.map(({ path }) => path));
   return paths.size === 0 ? [] : files.filter(({ path }) => paths.has(path));

@@ -27,7 +27,7 @@ import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
 import { continuedFrom, keeps } from './adopt.js';
 import { coSign } from './co-sign.js';
-import { findDamage, hasNewBytes } from './damage.js';
+import { findDamage, withNewBytes } from './damage.js';
 import type { Damage } from './damage.js';
 import type { LeastPredecessor } from './current-predecessor.js';
 import { openCache } from './facts-cache.js';
@@ -203,8 +203,8 @@ function searchWhole(directory: string, { settings, run, rehash }: SignOptions):
 
 /** Nobody here looks for damage in the files of another host. */
 function notLookedInto(database: Database, published: Database | null): Warning[] {
-  const isNew = hasNewBytes(published);
-  const files = Array.from(database.Files, ([path, { SHA256 }]) => ({ path, sha256: SHA256 })).filter(isNew);
+  const all = Array.from(database.Files, ([path, { SHA256 }]) => ({ path, sha256: SHA256 }));
+  const files = withNewBytes(all, published);
   if (files.length === 0) return [];
   const what = files.length === 1 ? 'a new file' : `${files.length} new files`;
   const message = `nobody looked for damage in ${what} here; the host that publishes does`;
