@@ -1,5 +1,5 @@
 // npm run soak [-- SECONDS]: the tests that find more the longer they run, 600 seconds unless told. A watch while releases come
-// and go, and real kills at every call of a publication. Prints what was done.
+// and go, real kills at every call of a publication, and fifty races for the lock. Prints what was done.
 import { installIfNeeded, runInstalled } from './tools.mjs';
 
 const [seconds = '600'] = process.argv.slice(2);
@@ -9,7 +9,7 @@ if (!/^[1-9]\d*$/.test(seconds)) {
 }
 installIfNeeded();
 const env = { ...process.env, PACKSIGN_SOAK_SECONDS: seconds };
-const tests = ['test/watch/soak.test.ts', 'test/faults/kill.test.ts'];
+const tests = ['test/watch/soak.test.ts', 'test/faults/kill.test.ts', 'test/faults/lock-race.test.ts'];
 process.exitCode = runInstalled('vitest/vitest.mjs', ['run', ...tests, '--disable-console-intercept'], {
   env,
 });

@@ -62,6 +62,7 @@ type Obstacle =
   | 'KEY_UNUSABLE'
   | 'LISTED_FILE_UNREADABLE'
   | 'LOCKED'
+  | 'LOCK_LOST'
   | 'NETWORK'
   | 'NETWORK_SLOW'
   | 'NETWORK_TIMEOUT'

@@ -31,7 +31,7 @@ export type { PublishedKeys, PublishKeysOptions } from './keys/publish-keys.js';
 export { serve } from './page/serve.js';
 export type { RunningServer, ServeOptions } from './page/serve.js';
 export { status } from './release/status.js';
-export type { Attention, SignerStatus, StatusResult, WaitingStatus } from './release/status.js';
+export type { Attention, LockStatus, SignerStatus, StatusResult, WaitingStatus } from './release/status.js';
 export { loadSettings } from './release/settings.js';
 export { sign } from './release/sign.js';
 export type { SignOptions, SignResult } from './release/sign.js';

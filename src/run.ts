@@ -4,6 +4,9 @@ import type { TrustPlace } from './model/trust.js';
 import { DIRECT_NETWORK } from './net/transport.js';
 import type { NetworkOptions } from './net/transport.js';
 
+/** Enough for most releases to end. */
+const LOCK_WAIT_MS = 5000;
+
 /** What a run of packsign gets from outside. The caller makes it once and passes it down. */
 export interface Run {
   /** The time for databases: the clock when the run began, or SOURCE_DATE_EPOCH. */
@@ -17,6 +20,8 @@ export interface Run {
   readonly trust: TrustPlace;
   /** The folder of working state of the directory: the lock, the cache. */
   readonly stateFolder: string;
+  /** How long to wait while another packsign holds the lock. */
+  readonly waitMs: number;
   /** Where this machine notes what it published; null for no notes. */
   readonly notesFolder: string | null;
   /** Gets the progress now and then. */
@@ -33,6 +38,7 @@ export function makeRun(given: Partial<Run> & Pick<Run, 'clock'>): Run {
     network: DIRECT_NETWORK,
     trust: { kind: 'none' },
     stateFolder: STATE_FOLDER,
+    waitMs: LOCK_WAIT_MS,
     notesFolder: null,
     progress: () => undefined,
     warn: () => undefined,

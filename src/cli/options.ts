@@ -37,6 +37,10 @@ const SETTING_OPTIONS: Readonly<Record<string, readonly [key: keyof Settings, op
 export const ALLOW_DAMAGED_OPTION = repeated('file to publish although it is damaged');
 export const REHASH_OPTION = flag('read every file, whatever the cache says');
 export const STATE_OPTION = single('folder of working state (default: DIRECTORY/.packsign)');
+/** For commands that take the lock. */
+export const WAIT_OPTION = single(
+  'how long to wait for another packsign at work here (default: 5s; 0: not at all)',
+);
 export const PASSPHRASE_OPTION = single('file with the passphrase, - for standard input');
 export const SIGNATURE_OPTION = single('the signature file, if it is not beside the database');
 
@@ -91,6 +95,7 @@ export function withKeys(yargs: Argv): Argv {
   return yargs
     .option('key', repeated('who signs: a key file, a GnuPG key, exec:COMMAND'))
     .option('certificate', repeated('certificate of the key that an exec:COMMAND signs with'))
+    .option('wait', WAIT_OPTION)
     .option('signer-timeout', single('how long one signature may take (default: 5 min)'))
     .option('passphrase-file', PASSPHRASE_OPTION)
     .option('deterministic', flag('leave out the random salt of signatures'))
@@ -194,6 +199,14 @@ export function signerTimeoutOf(values: Values): number {
   // A timer cannot wait any longer.
   const limitSeconds = 2_000_000;
   return secondsOf(text, { name: 'signer-timeout', example: '30s or 5min', limitSeconds }) * 1000;
+}
+
+/** How long to wait for the lock, in milliseconds; undefined without the option. Throws USAGE. */
+export function waitOf(values: Values): number | undefined {
+  const text = textOf(values, 'wait');
+  if (text === null) return undefined;
+  if (/^0s?$/.test(text)) return 0;
+  return secondsOf(text, { name: 'wait', example: '30s or 5min', limitSeconds: 2_000_000 }) * 1000;
 }
 
 /** Where a command works, and with which settings. */

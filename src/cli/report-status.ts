@@ -1,5 +1,5 @@
 import { formatInstant } from '../index.js';
-import type { SignerStatus, StatusResult, WaitingStatus, WatchEvent } from '../index.js';
+import type { LockStatus, SignerStatus, StatusResult, WaitingStatus, WatchEvent } from '../index.js';
 import type { Report } from './command.js';
 import { hintFor } from './hint.js';
 import type { Typed } from './hint.js';
@@ -13,7 +13,7 @@ import {
   uncoveredWords,
   warningLines,
 } from './report.js';
-import { count, formatInteger, groupFingerprint, harmless } from './terminal.js';
+import { count, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
 
 const EVENT_WORDS: Readonly<Record<Exclude<WatchEvent['event'], 'uncovered'>, string>> = {
   ready: 'watching',
@@ -103,6 +103,7 @@ export function reportStatus(
       ...{ waiting, attention },
       ...coverageJson(result.coverage),
       kept: result.kept,
+      lock: result.lock,
       warnings,
     },
     lines: [
@@ -111,6 +112,7 @@ export function reportStatus(
       ...signers.map(signerLine),
       ...(waiting === null ? [] : waitingLines(waiting, signers)),
       ...(difference === null ? [] : differenceLines(difference)),
+      ...(result.lock === null ? [] : lockLines(result.lock)),
       ...(message === null ? [] : message.split('\n').map((line) => `  ${harmless(line)}`)),
       ...(isRevoking ? [`  ${REVOCATION_HELD}`] : []),
       ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
@@ -124,6 +126,13 @@ export function reportStatus(
 function signerLine({ fingerprint, userId, expires }: SignerStatus): string {
   const life = expires === null ? '' : `, expires ${formatInstant(expires)}`;
   return `  key ${groupFingerprint(fingerprint)}  ${harmless(userId ?? '')}${life}`;
+}
+
+function lockLines({ path, pid, host, since, state }: LockStatus): string[] {
+  const owner = pid === null ? 'another packsign' : `packsign with process number ${pid} on ${host ?? ''}`;
+  const line = `  the lock of ${harmless(owner)} since ${formatInstant(since)}`;
+  if (state === 'dead') return [`${line} is left over: the next command that writes here takes it over`];
+  return [`${line} is held; if you are sure that it is gone: rm ${shown(path)}`];
 }
 
 function waitingLines(

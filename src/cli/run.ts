@@ -2,7 +2,7 @@ import { makeRun } from '../index.js';
 import type { Run } from '../index.js';
 import type { Session } from './command.js';
 import { notesFolder } from './folders.js';
-import { nowFor } from './options.js';
+import { nowFor, waitOf } from './options.js';
 import type { Place, Values } from './options.js';
 import { networkOf } from './network.js';
 import { placeOfTrust } from './remote.js';
@@ -21,11 +21,13 @@ export function runOf(values: Values, session: Session, { doing = 'at', place }:
   const { outside, progress } = session;
   // `makeRun` gives a signal that never comes. Only a command that runs until it is stopped asks for the real one, so
   // that for all others a signal ends the program.
+  const waitMs = waitOf(values);
   return makeRun({
     clock: outside.clock,
     network: networkOf(values, outside),
     trust: placeOfTrust(values, outside),
     stateFolder: place?.stateFolder ?? '',
+    ...(waitMs === undefined ? {} : { waitMs }),
     notesFolder: notesFolder(outside),
     progress: (done, of) => progress.say(`${doing} ${formatInteger(done)} of ${formatInteger(of)}`),
     warn: (warning) => session.notice(...warningLines([warning])),

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { PacksignError } from '../errors.js';
 import { decodeChain, encodeChain } from '../format/chain.js';
 import { Misfit } from '../format/misfit.js';
@@ -8,8 +7,7 @@ import type { TrustFile } from '../format/trust.js';
 import type { Chain } from '../model/chain.js';
 import type { TrustEntry } from '../model/trust.js';
 import { listFolder, makeFolder, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
-import { takeLock } from '../disk/lock.js';
-import type { Release } from '../disk/lock.js';
+import { withLock } from '../disk/lock.js';
 
 /** The file in the user's configuration folder. */
 export const STORE_NAME = 'trust.json';
@@ -33,8 +31,9 @@ export async function changeTrust(
   folder: string,
   change: (before: TrustFile) => Promise<TrustFile> | TrustFile,
 ): Promise<void> {
-  const release = await lock(folder);
-  try {
+  // A command for users of a database ends by a signal, and so does its waiting.
+  const { signal } = new AbortController();
+  await withLock({ stateFolder: folder, waitMs: LOCK_PATIENCE_MS, signal }, async () => {
     const before = readTrust(folder);
     try {
       const { entries, damaged } = await change(before);
@@ -44,9 +43,7 @@ export async function changeTrust(
       quietly(() => prune(folder, before));
       throw error;
     }
-  } finally {
-    release();
-  }
+  });
 }
 
 function rewrite(folder: string, before: Buffer, after: TrustFile): void {
@@ -76,19 +73,6 @@ function tooLarge(what: string, reason: string): PacksignError {
   return new PacksignError('TRUST_TOO_LARGE', `${what} cannot be remembered: ${reason}`, {
     hint: 'what was remembered before stays as it was; ask its maintainer what all that is',
   });
-}
-
-async function lock(folder: string): Promise<Release> {
-  const patience = performance.now() + LOCK_PATIENCE_MS;
-  for (;;) {
-    try {
-      return takeLock(folder);
-    } catch (error) {
-      const isBusy = error instanceof PacksignError && error.code === 'LOCKED';
-      if (!isBusy || performance.now() > patience) throw error;
-      await sleep(50);
-    }
-  }
 }
 
 /** What later databases have to continue. Throws TRUST_DAMAGED if the list is not whole, FILE_UNREADABLE. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -121,6 +122,19 @@ function readUpTo(
   }
 }
 
+/** The locks that the work at hand is done under; each check throws if its lock is lost. */
+const locks = new AsyncLocalStorage<readonly (() => void)[]>();
+
+/** Does work under a lock: before each change of a final name, `check` may refuse it. */
+export async function underLock<T>(check: () => void, work: () => Promise<T>): Promise<T> {
+  return await locks.run([...(locks.getStore() ?? []), check], work);
+}
+
+/** To be called before the change of a final name. Throws LOCK_LOST, FILE_UNWRITABLE. */
+export function requireHeld(): void {
+  for (const check of locks.getStore() ?? []) check();
+}
+
 export interface WriteOptions {
   /** Permissions of the file; 0o644 if not given. */
   readonly mode?: number;
@@ -133,9 +147,10 @@ export interface WriteOptions {
  * file, fsync, rename, fsync of the folder. Throws FILE_UNWRITABLE.
  */
 export function writeDurably(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
-  const temporary = join(dirname(path), `.packsign-${randomBytes(8).toString('hex')}.tmp`);
+  const temporary = temporaryIn(dirname(path));
   try {
     writeNew(temporary, bytes, options);
+    requireHeld();
     renameSync(temporary, path);
     if (options.isHint !== true) syncFolder(dirname(path));
   } catch (error) {
@@ -152,6 +167,7 @@ export function writeHint(path: string, bytes: Uint8Array): void {
 
 /** Writes a file that must not exist yet, durably. Throws FILE_EXISTS, FILE_UNWRITABLE. */
 export function createFile(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
+  requireHeld();
   try {
     writeNew(path, bytes, options);
     syncFolder(dirname(path));
@@ -164,6 +180,11 @@ export function createFile(path: string, bytes: Uint8Array, options: WriteOption
     removeQuietly(path);
     throw unwritable(path, error);
   }
+}
+
+/** A name for a temporary file, which a later run removes if this one cannot. */
+export function temporaryIn(folder: string): string {
+  return join(folder, `.packsign-${randomBytes(8).toString('hex')}.tmp`);
 }
 
 function writeNew(path: string, bytes: Uint8Array, { mode = 0o644, isHint = false }: WriteOptions): void {
@@ -194,6 +215,7 @@ export function makeFolder(path: string): void {
 
 /** Removes a file if it exists, durably. Throws FILE_UNWRITABLE. */
 export function removeDurably(path: string): void {
+  requireHeld();
   try {
     unlinkSync(path);
     syncFolder(dirname(path));
@@ -235,7 +257,7 @@ function syncFolder(folder: string): void {
 }
 
 /** Closes a file after its use. If both fail, throws the first error. */
-function closing<T>(fd: number, use: () => T): T {
+export function closing<T>(fd: number, use: () => T): T {
   let result: T;
   try {
     result = use();

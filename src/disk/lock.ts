@@ -1,183 +1,240 @@
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PacksignError, systemCode } from '../errors.js';
 import {
   listFolder,
   makeFolder,
   quietly,
-  readBounded,
   removeQuietly,
   removeTemporaries,
+  underLock,
   unwritable,
 } from './files.js';
+import {
+  beat,
+  claimPath,
+  disown,
+  giveUp,
+  isHeld,
+  isMine,
+  makeLockFile,
+  readLockFile,
+  timeOfDisk,
+  unusable,
+} from './lock-file.js';
+import type { LockFile, Made } from './lock-file.js';
 
-/** The process that holds the lock. `started` distinguishes it from a later one with the same number. */
-interface Owner {
-  readonly pid: number;
-  readonly started: string;
-  readonly host: string;
-  readonly boot: string;
+/** Where the lock is, and how long to wait for it. */
+export interface LockPlace {
+  readonly stateFolder: string;
+  readonly waitMs: number;
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
 }
 
-/** Releases the lock. Never throws, so that it hides no error; a later run takes over a lock that cannot be removed. */
-export type Release = () => void;
+/** A lock that this process holds. */
+export interface Held {
+  /** To be called before each change. Throws LOCK_LOST if another process took over, FILE_UNWRITABLE. */
+  readonly check: () => void;
+  /** Never throws, so that it hides no error; a later run takes over a lock that cannot be removed. */
+  readonly release: () => void;
+  /** What `check` threw, if the work went on without that file. */
+  readonly lost: () => PacksignError | null;
+}
 
-const OWNER_LIMIT_BYTES = 4096;
-/** Paths of locks that this process released and could not remove. */
-const leftBehind = new Set<string>();
+/** The lock in a folder of working state. */
+export interface LockStatus {
+  readonly path: string;
+  /** Null if its owner has not written who it is. */
+  readonly pid: number | null;
+  readonly host: string | null;
+  readonly since: Date;
+  readonly state: 'held' | 'dead';
+}
+
+const BEAT_MS = 5000;
+/** Longer than a process needs to take over; others only fail to get a lock that changes hands all the time. */
+const TURMOIL_MS = 5000;
 
 /**
- * Takes the one lock that all writing commands share, in the folder of working state. Takes over the lock of a dead
- * owner. Throws LOCKED while the owner lives, FILE_UNREADABLE, FILE_UNWRITABLE.
+ * Works under the one lock that all writing commands share. Takes over the lock of a dead owner. Throws LOCKED if its
+ * owner lives after the wait, LOCK_LOST, FILE_UNREADABLE, FILE_UNWRITABLE.
  */
-export function takeLock(stateFolder: string): Release {
+export async function withLock<T>(place: LockPlace, work: () => Promise<T>): Promise<T> {
+  const held = await takeLock(place);
+  try {
+    const result = await underLock(held.check, work);
+    const lost = held.lost();
+    if (lost !== null) throw lost;
+    return result;
+  } finally {
+    held.release();
+  }
+}
+
+/** For `withLock`, and for tests, which let time pass at each `step`. */
+export async function takeLock(
+  { stateFolder, waitMs, signal }: LockPlace,
+  step: () => void = () => undefined,
+): Promise<Held> {
   makeFolder(stateFolder);
-  const path = join(stateFolder, 'lock');
-  const mine = JSON.stringify(thisProcess());
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    if (claim(path, mine)) {
-      leftBehind.delete(path);
-      quietly(() => sweep(stateFolder));
-      return () => release(path, mine);
+  const lock = join(stateFolder, 'lock');
+  const beginMs = performance.now();
+  for (;;) {
+    const attempt = tryToTake(lock, { step, nowMs: () => timeOfDisk(stateFolder) });
+    if (attempt.kind === 'taken') return hold(stateFolder, attempt.made, step);
+    const patienceMs = attempt.kind === 'held' ? waitMs : Math.max(waitMs, TURMOIL_MS);
+    if (signal.aborted || performance.now() - beginMs >= patienceMs) {
+      throw locked(lock, attempt.kind === 'held' ? attempt.by : null);
     }
-    const owner = readOwner(path);
-    if (owner !== null && isHeld(path, owner)) throw locked(path, owner);
-    displace(path);
-  }
-  throw locked(path, readOwner(path));
-}
-
-// The file appears under its name only when complete: nobody reads half an owner.
-function claim(path: string, content: string): boolean {
-  const temporary = `${path}.${process.pid}`;
-  try {
-    // A file found is not a file made: it may be a link to another one (threat T35).
-    removeQuietly(temporary);
-    writeFileSync(temporary, content, { mode: 0o644, flag: 'wx' });
-    linkSync(temporary, path);
-    return true;
-  } catch (error) {
-    // ENOENT: the owner of the lock swept our temporary file.
-    if (systemCode(error) === 'EEXIST' || systemCode(error) === 'ENOENT') return false;
-    throw unwritable(path, error);
-  } finally {
-    removeQuietly(temporary);
+    // Processes that wait for the same lock should not all look at the same time.
+    await sleep(20 + Math.random() * 60, undefined, { signal }).catch(() => undefined);
   }
 }
 
-// Two processes may see the same dead owner: the first to rename it away wins. The other one may rename a living lock,
-// and puts it back.
-function displace(path: string): void {
-  const aside = `${path}.${process.pid}.dead`;
-  try {
-    renameSync(path, aside);
-    const owner = readOwner(aside);
-    if (owner !== null && isHeld(path, owner)) linkSync(aside, path);
-  } catch (error) {
-    // A lock that cannot be read may belong to a living process.
-    quietly(() => linkSync(aside, path));
-    if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'EEXIST') throw unwritable(path, error);
-  } finally {
-    removeQuietly(aside);
+/** The lock of a folder, for a command that writes nothing; null if there is none. Throws FILE_UNREADABLE. */
+export function lockStatus(stateFolder: string, clock: () => Date): LockStatus | null {
+  const file = readLockFile(join(stateFolder, 'lock'));
+  if (file === null) return null;
+  const { path, since, owner } = file;
+  const state = isHeld(file, () => clock().getTime()) ? 'held' : 'dead';
+  return { path, pid: owner?.pid ?? null, host: owner?.host ?? null, since, state };
+}
+
+type Attempt =
+  | { readonly kind: 'taken'; readonly made: Made }
+  | { readonly kind: 'held'; readonly by: LockFile }
+  /** The files changed meanwhile: look again. */
+  | { readonly kind: 'moved' };
+
+interface Circumstances {
+  readonly step: () => void;
+  readonly nowMs: () => number;
+}
+
+/**
+ * Makes the lock, or takes over that of a dead owner. Needs no hard links, only files that one process alone can make,
+ * and renames. Why only one process gets it: each lock and claim has a token of its own, and nobody replaces or removes
+ * the lock T but the one who made the claim `lock.T`. If the owner C of a claim is dead as well, `lock.C` is the claim
+ * on the claim, and so on. Who has made the last claim of such a chain looks at the rest of it again: a claim may have
+ * been free because the takeover is over. The claim becomes the new lock, so both have the same owner and token.
+ */
+function tryToTake(lock: string, { step, nowMs }: Circumstances): Attempt {
+  const dead: LockFile[] = [];
+  for (let path = lock; ;) {
+    if (dead.some((file) => file.path === path)) throw unusable(path, `${path} is a claim on itself`);
+    step();
+    const made = makeLockFile(path);
+    step();
+    if (made !== null) return confirm(lock, made, { dead, step, nowMs });
+    const found = readLockFile(path);
+    step();
+    if (found === null) return { kind: 'moved' };
+    if (isHeld(found, nowMs)) return { kind: 'held', by: found };
+    dead.push(found);
+    path = claimPath(lock, found.token);
   }
+}
+
+function confirm(
+  lock: string,
+  made: Made,
+  { dead, step, nowMs }: Circumstances & { readonly dead: readonly LockFile[] },
+): Attempt {
+  const isStillDead = (file: LockFile) => {
+    const now = readLockFile(file.path);
+    return now?.text === file.text && now.token === file.token && !isHeld(now, nowMs);
+  };
+  try {
+    if (dead.every(isStillDead) && isMine(lock, made)) {
+      step();
+      if (dead.length === 0) return { kind: 'taken', made };
+      renameSync(made.path, lock);
+      step();
+      for (const { path } of dead.slice(1)) removeQuietly(path);
+      return { kind: 'taken', made: { ...made, path: lock } };
+    }
+  } catch (error) {
+    giveUp(made);
+    if (systemCode(error) !== 'ENOENT') throw unwritable(lock, error);
+  }
+  if (dead.length === 0) release(lock, made);
+  else giveUp(made);
+  return { kind: 'moved' };
+}
+
+function hold(stateFolder: string, made: Made, step: () => void): Held {
+  const lock = made.path;
+  let lost: PacksignError | null = null;
+  const timer = setInterval(() => {
+    quietly(() => beat(made));
+  }, BEAT_MS);
+  // A process with nothing else to do ends.
+  timer.unref();
+  quietly(() => sweep(stateFolder, made));
+  return {
+    check: () => {
+      if (lost === null && isMine(lock, made)) return;
+      lost ??= lockLost(made);
+      throw lost;
+    },
+    release: () => {
+      clearInterval(timer);
+      step();
+      if (lost === null) release(lock, made);
+      else disown(made);
+    },
+    lost: () => lost,
+  };
+}
+
+function release(lock: string, made: Made): void {
+  let claim: Made | null = null;
+  try {
+    claim = makeLockFile(claimPath(lock, made.token));
+    // Another process believes that this one is dead, and may be about to replace the lock.
+    if (claim === null) {
+      disown(made);
+      return;
+    }
+  } catch {
+    // On a full disk, files can still be removed.
+  }
+  giveUp(made);
+  if (claim !== null) giveUp(claim);
 }
 
 /** Takes away what killed runs left in the folder of working state. */
-function sweep(stateFolder: string): void {
+function sweep(stateFolder: string, { path, token }: Made): void {
   removeTemporaries(stateFolder);
   for (const name of listFolder(stateFolder)) {
-    if (/^lock\.\d+(?:\.dead)?$/.test(name)) removeQuietly(join(stateFolder, name));
+    const file = join(stateFolder, name);
+    if (/^lock\.[0-9a-f]{32}$/.test(name) && file !== claimPath(path, token)) removeQuietly(file);
   }
 }
 
-function release(path: string, mine: string): void {
-  try {
-    if (readFileSync(path, 'utf8') === mine) unlinkSync(path);
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') leftBehind.add(path);
-  }
-}
-
-function isHeld(path: string, owner: Owner): boolean {
-  return isAlive(owner) && !(owner.pid === process.pid && leftBehind.has(path));
-}
-
-function isAlive(owner: Owner): boolean {
-  // Processes of another machine cannot be checked: respect their locks.
-  if (owner.host !== hostname()) return true;
-  if (owner.boot !== bootId()) return false;
-  return startOf(owner.pid) === owner.started && exists(owner.pid);
-}
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
-  }
-}
-
-function thisProcess(): Owner {
-  return { pid: process.pid, started: startOf(process.pid), host: hostname(), boot: bootId() };
-}
-
-// Field 22 of /proc/PID/stat, counted from the command's closing parenthesis; empty without /proc.
-function startOf(pid: number): string {
-  const stat = readIfThere(`/proc/${pid}/stat`) ?? '';
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-}
-
-function bootId(): string {
-  return (readIfThere('/proc/sys/kernel/random/boot_id') ?? '').trim();
-}
-
-/** Null if the lock names no owner. Throws FILE_UNREADABLE. */
-function readOwner(path: string): Owner | null {
-  const text = readLock(path);
-  try {
-    const value: unknown = JSON.parse(text);
-    return isOwner(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function readLock(path: string): string {
-  try {
-    return readBounded(path, OWNER_LIMIT_BYTES)?.toString() ?? '';
-  } catch (error) {
-    if (!(error instanceof PacksignError)) throw error;
-    const hint = `packsign did not make it; if no packsign is at work here, remove ${path}`;
-    throw new PacksignError(error.code, error.message, { hint, cause: error });
-  }
-}
-
-/** As `thisProcess` writes it: a number that is no process would never be found dead. */
-function isOwner(value: unknown): value is Owner {
-  if (typeof value !== 'object' || value === null) return false;
-  const { pid, started, host, boot } = value as Readonly<Record<string, unknown>>;
-  const isPid = typeof pid === 'number' && Number.isInteger(pid) && pid > 0 && pid < 2 ** 31;
-  return isPid && [started, boot].every((text) => typeof text === 'string') && isHostName(host);
-}
-
-function isHostName(host: unknown): boolean {
-  return typeof host === 'string' && /^[!-~]{1,255}$/.test(host);
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null;
-  }
-}
-
-function locked(path: string, owner: Owner | null): PacksignError {
-  const who =
-    owner === null ? 'another packsign' : `packsign with process number ${owner.pid} on ${owner.host}`;
-  return new PacksignError('LOCKED', `${who} is at work here`, {
-    hint: `wait until it is done; if you are sure that it is gone, remove ${path}`,
+function locked(lock: string, by: LockFile | null): PacksignError {
+  const since = by === null ? '' : ` since ${by.since.toISOString().slice(0, 19)}Z`;
+  return new PacksignError('LOCKED', `${nameOf(by)} has been at work here${since}`, {
+    hint: `wait until it is done; if you are sure that it is gone, remove ${lock}`,
   });
+}
+
+function lockLost({ path, token }: Made): PacksignError {
+  const by = readLockFile(path);
+  // With our token, it is still ours, but claimed.
+  const other = nameOf(by?.token === token ? null : by);
+  const message =
+    by === null
+      ? `somebody removed ${path} while packsign was at work`
+      : `${other} took over the work here, because this one stood still for too long`;
+  return new PacksignError('LOCK_LOST', message, {
+    hint: 'run the same command again: it finishes what is missing',
+  });
+}
+
+function nameOf(file: LockFile | null): string {
+  const { owner = null } = file ?? {};
+  return owner === null ? 'another packsign' : `packsign with process number ${owner.pid} on ${owner.host}`;
 }

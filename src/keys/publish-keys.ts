@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { makeFolder, removeDurably, removeTemporaries, writeDurably } from '../disk/files.js';
-import { takeLock } from '../disk/lock.js';
+import { withLock } from '../disk/lock.js';
+import type { LockPlace } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import { KEYS_NAME, PENDING_REVOCATIONS_NAME } from '../model/layout.js';
@@ -16,7 +17,7 @@ import type { Run } from '../run.js';
 export interface PublishKeysOptions {
   /** Certificates to add. */
   readonly certificates: readonly Certificate[];
-  readonly run: Pick<Run, 'stateFolder' | 'now'>;
+  readonly run: LockPlace & Pick<Run, 'now'>;
   /** Whether the trust page follows what is published. */
   readonly page?: boolean;
 }
@@ -42,8 +43,7 @@ export interface PublishedKeys {
 export async function publishKeys(directory: string, options: PublishKeysOptions): Promise<PublishedKeys> {
   const { run, certificates: fresh } = options;
   const { stateFolder } = run;
-  const unlock = takeLock(stateFolder);
-  try {
+  return await withLock(run, async () => {
     removeTemporaries(stateFolder);
     const { published } = await makeWhole(readPublished(directory, stateFolder), run);
     await published.verified();
@@ -61,9 +61,7 @@ export async function publishKeys(directory: string, options: PublishKeysOptions
     const added = fingerprints.filter((fingerprint) => !before.has(fingerprint));
     const unchanged = !isChanged && held === null;
     return { keys: join(directory, KEYS_NAME), fingerprints, added, unchanged, held, warnings };
-  } finally {
-    unlock();
-  }
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder, readBounded, writeDurably } from '../disk/files.js';
+import { makeFolder, readBounded, requireHeld, writeDurably } from '../disk/files.js';
 import { PacksignError, reasonOf } from '../errors.js';
 
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -48,6 +48,7 @@ export function writeTree(folder: string, tree: Tree): void {
 
 /** Removes a folder with everything in it; of a link, only the link. Throws FILE_UNWRITABLE. */
 export function removeTree(folder: string): void {
+  requireHeld();
   try {
     rmSync(folder, { recursive: true, force: true });
   } catch (cause) {

@@ -2,7 +2,8 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listFolder, readBounded, writeDurably } from '../disk/files.js';
-import { takeLock } from '../disk/lock.js';
+import { withLock } from '../disk/lock.js';
+import type { LockPlace } from '../disk/lock.js';
 import { PacksignError, reasonOf } from '../errors.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import type { Coverage } from '../model/coverage.js';
@@ -33,7 +34,7 @@ export interface PageOptions {
   readonly force: boolean;
   /** They say what is left out. */
   readonly settings: Settings;
-  readonly run: Pick<Run, 'stateFolder' | 'now'>;
+  readonly run: LockPlace & Pick<Run, 'now'>;
 }
 
 export interface PageResult {
@@ -54,8 +55,7 @@ export interface PageResult {
  * and writing.
  */
 export async function page(directory: string, options: PageOptions): Promise<PageResult> {
-  const unlock = takeLock(options.run.stateFolder);
-  try {
+  return await withLock(options.run, async () => {
     const { published } = await makeWhole(readPublished(directory, options.run.stateFolder), options.run);
     const shown = await shownOf(published);
     if (shown === null) {
@@ -69,9 +69,7 @@ export async function page(directory: string, options: PageOptions): Promise<Pag
     if (!options.force) requireOwnPage(directory, html);
     const coverage = coverageIn(directory, shown.database, globsOf(options.settings));
     return { ...putPage(directory, html, template), coverage };
-  } finally {
-    unlock();
-  }
+  });
 }
 
 /** The files that a page shows. */

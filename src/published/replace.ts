@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { listFolder, makeFolder, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 import { PacksignError, fromSystem, reasonOf } from '../errors.js';
@@ -109,7 +109,7 @@ export function writeKeyFiles(
     const path = join(published.directory, name);
     const before = published.bytes(name);
     if (before?.equals(bytes) === true) continue;
-    if (before === null) undo.push(() => rmSync(path, { force: true }));
+    if (before === null) undo.push(() => removeDurably(path));
     writeDurably(path, bytes);
     changes[name] = bytes;
   }
@@ -136,7 +136,7 @@ function writeSignature(
   const path = join(directory, name);
   const isNew = sha256() !== content.sha256() || known() === null;
   if (isNew && statSync(path, { throwIfNoEntry: false }) === undefined) {
-    undo.push(() => rmSync(path, { force: true }));
+    undo.push(() => removeDurably(path));
   }
   writeDurably(path, signature);
   return { [name]: signature };

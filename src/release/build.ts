@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { takeLock } from '../disk/lock.js';
+import { withLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { publishPendingRevocations } from '../keys/publish-keys.js';
 import { coverageAdvice, coverageOf } from '../model/coverage.js';
@@ -84,15 +84,10 @@ export interface BuildResult extends Omit<Summary, 'expires'> {
  * (cli contract, `build`). Throws what reading the directory, `makeCandidate` and `signAndPublish` throw, and WARNINGS.
  */
 export async function build(directory: string, options: BuildOptions): Promise<BuildResult> {
-  const { stateFolder } = options.run;
   const threads = openThreads();
+  const work = async () => await buildFrom(await begin(directory, options, threads));
   try {
-    const unlock = options.check ? () => undefined : takeLock(stateFolder);
-    try {
-      return await buildFrom(await begin(directory, options, threads));
-    } finally {
-      unlock();
-    }
+    return await (options.check ? work() : withLock(options.run, work));
   } finally {
     threads.stop();
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { orError } from '../consume/or-error.js';
-import { takeLock } from '../disk/lock.js';
+import { withLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { readDraft } from '../format/database.js';
 import { lintPublished } from '../keys/lint-published.js';
@@ -76,17 +76,14 @@ export interface SignResult {
  */
 export async function sign(directory: string, options: SignOptions): Promise<SignResult> {
   const { run, signers } = options;
-  const unlock = takeLock(run.stateFolder);
-  try {
+  return await withLock(run, async () => {
     const whole = await makeWhole(readPublished(directory, run.stateFolder), run);
     const { published, ...result } = await signWhole(whole.published, options);
     const certificates = signers.map(({ certificate }) => certificate);
     const lint = await lintPublished(published, { certificates, databaseExpires: null, now: run.now });
     for (const warning of lint) run.warn(warning);
     return { ...result, mended: whole.mended };
-  } finally {
-    unlock();
-  }
+  });
 }
 
 type Signed = Omit<SignResult, 'mended'> & { readonly published: Published };

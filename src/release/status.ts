@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { orError } from '../consume/or-error.js';
+import { lockStatus } from '../disk/lock.js';
+import type { LockStatus } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
@@ -25,6 +27,8 @@ import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
 import { requireApproval } from './policy.js';
 import { splitWaiting } from './waiting-signatures.js';
+
+export type { LockStatus };
 
 /** What needs a maintainer's attention. */
 export type Attention =
@@ -53,6 +57,8 @@ export interface StatusResult {
   readonly difference: Difference | null;
   /** Sorted; empty when all is well. */
   readonly attention: readonly Attention[];
+  /** The lock that a command which writes here would meet. */
+  readonly lock: LockStatus | null;
   /** Why a database cannot be made or published, and what to type. */
   readonly message: string | null;
   readonly hint: string | null;
@@ -103,6 +109,8 @@ export async function status(directory: string, options: InMemoryOptions): Promi
   const changes = found instanceof PacksignError ? untold(found) : await findChanges(published, options);
   const incomplete = [...seen.warnings, ...(await pageWarningsOf(published, settings))];
   const ofChecksums = await checksumWarnings(published, { checksums: settings.Checksums });
+  const lock = await orError(() => lockStatus(run.stateFolder, run.clock));
+  const obstacle = lock instanceof PacksignError ? lock : changes.refusal;
   const { Issued: issued = null, Expires: expires = null } =
     found === null || found instanceof PacksignError ? {} : found.database.Packsign;
   const attention = [
@@ -110,7 +118,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     waiting !== null && 'WAITING',
     isRevoking && 'REVOCATION_WAITS',
     (incomplete.length > 0 || isIncomplete(ofChecksums)) && 'PUBLICATION_INCOMPLETE',
-    changes.refusal?.code ?? false,
+    obstacle?.code ?? false,
     changes.difference !== null && 'UNSIGNED_CHANGES',
     isSoon(expires, now) && (expires <= now ? 'DATABASE_STALE' : 'EXPIRES_SOON'),
     ...signers.map(
@@ -127,8 +135,9 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     coverage: changes.coverage,
     kept: changes.kept,
     attention: needed,
-    message: changes.refusal?.message ?? null,
-    hint: changes.refusal?.hint ?? null,
+    lock: lock instanceof PacksignError ? null : lock,
+    message: obstacle?.message ?? null,
+    hint: obstacle?.hint ?? null,
     warnings: [...changes.warnings, ...incomplete, ...ofChecksums],
   };
 }

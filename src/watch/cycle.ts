@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { quietly } from '../disk/files.js';
-import { takeLock } from '../disk/lock.js';
+import { withLock } from '../disk/lock.js';
 import { PacksignError, fromSystem } from '../errors.js';
 import { absenceRule } from '../model/absence.js';
 import type { Absent, AbsenceRule } from '../model/absence.js';
@@ -151,16 +151,16 @@ async function runCycle(state: DirectoryState, context: Context): Promise<Cycle>
   let again: Cycle['again'] = 'no';
   try {
     if (state.kind === 'unreadable') throw state.error;
-    const unlock = takeLock(context.run.stateFolder);
-    try {
-      const run = { ...context.run, now: context.run.clock() };
-      const checksums = memory.accepted.Checksums === true;
-      again = await cycle(state, { ...context, run, checksums }, news);
-    } finally {
-      // The next run is only slower without the cache; that must not hide why this one failed.
-      quietly(() => context.cache.save());
-      unlock();
-    }
+    again = await withLock(context.run, async () => {
+      try {
+        const run = { ...context.run, now: context.run.clock() };
+        const checksums = memory.accepted.Checksums === true;
+        return await cycle(state, { ...context, run, checksums }, news);
+      } finally {
+        // The next run is only slower without the cache; that must not hide why this one failed.
+        quietly(() => context.cache.save());
+      }
+    });
   } catch (thrown) {
     // Others work in the directory too, and may take it away at any moment: that does not end the watch.
     const error = thrown instanceof PacksignError ? thrown : fromSystem(thrown);

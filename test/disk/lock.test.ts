@@ -1,28 +1,51 @@
-import { execFileSync } from 'node:child_process';
-import fs, { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs, {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { takeLock } from '../../src/disk/lock.js';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { removeDurably, writeDurably } from '../../src/disk/files.js';
+import { takeLock, withLock } from '../../src/disk/lock.js';
+import { thisProcess } from '../../src/disk/owner.js';
+import type { Owner } from '../../src/disk/owner.js';
 import { newPlace } from '../packsign.js';
+import { lockPlace } from './lock-place.js';
+
+const TOKENS = ['a', 'b', 'c'].map((letter) => letter.repeat(32));
+const [TOKEN = '', OTHER = '', THIRD = ''] = TOKENS;
+const ELSEWHERE = { namespace: 'pid:[1]' };
 
 let folder: string;
 const lock = () => join(folder, 'lock');
+const claim = (token: string) => `${lock()}.${token}`;
+const take = () => takeLock(lockPlace(folder));
+const code = (name: string) => expect.objectContaining({ code: name }) as Error;
 
 beforeEach(() => {
   folder = newPlace().path('state');
+  mkdirSync(folder, { recursive: true });
 });
 
 afterEach(() => {
-  vi.restoreAllMocks();
-  syncBuiltinESMExports();
+  recover();
 });
 
-/** Makes the disk refuse to remove or rename files, as a read-only one does. */
-function refuse(call: 'unlinkSync' | 'renameSync'): void {
+/** Makes the disk refuse a call, as a read-only one does. */
+function refuse(
+  call: 'unlinkSync' | 'renameSync' | 'openSync' | 'writeSync',
+  errno: 'EROFS' | 'ENOSPC' = 'EROFS',
+): void {
+  const words = { EROFS: 'read-only file system', ENOSPC: 'no space left on device' }[errno];
   vi.spyOn(fs, call).mockImplementation(() => {
-    throw Object.assign(new Error(`EROFS: read-only file system, ${call}`), { code: 'EROFS', syscall: call });
+    throw Object.assign(new Error(`${errno}: ${words}, ${call}`), { code: errno, syscall: call });
   });
   syncBuiltinESMExports();
 }
@@ -32,85 +55,394 @@ function recover(): void {
   syncBuiltinESMExports();
 }
 
-test('LOCKED: only one can hold the lock, until it is released', () => {
-  const release = takeLock(folder);
-  expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'LOCKED' }));
-  release();
-  expect(existsSync(lock())).toBe(false);
-  takeLock(folder)();
+/** Puts a lock or claim of another process there. */
+function put(path: string, more: Partial<Owner> & { token?: string } = {}, ageMs = 0): void {
+  const owner = { ...thisProcess(), since: '2026-11-27T00:00:00.000Z', token: TOKEN, ...more };
+  writeFileSync(path, JSON.stringify(owner));
+  age(path, ageMs);
+}
+
+function age(path: string, ageMs: number): void {
+  const seconds = (Date.now() - ageMs) / 1000;
+  utimesSync(path, seconds, seconds);
+}
+
+async function deadPid(): Promise<number> {
+  const child = spawn('true');
+  await once(child, 'exit');
+  return child.pid ?? 0;
+}
+
+describe('one process holds the lock', () => {
+  test('LOCKED: until it is released', async () => {
+    const held = await take();
+    await expect(take()).rejects.toThrow(code('LOCKED'));
+    held.release();
+    expect(readdirSync(folder)).toEqual([]);
+    (await take()).release();
+  });
+
+  test('the error names the owner, since when, and what to do', async () => {
+    put(lock(), { host: 'build-7', pid: process.pid });
+    await expect(take()).rejects.toThrow(
+      expect.objectContaining({
+        message: `packsign with process number ${process.pid} on build-7 has been at work here since 2026-11-27T00:00:00Z`,
+        hint: `wait until it is done; if you are sure that it is gone, remove ${lock()}`,
+      }),
+    );
+  });
+
+  test('another one waits for it', async () => {
+    const held = await take();
+    const waiting = takeLock(lockPlace(folder, { waitMs: 60_000 }));
+    setTimeout(held.release, 100);
+    (await waiting).release();
+  });
+
+  test('LOCKED: a signal ends the wait', async () => {
+    await take();
+    const stop = new AbortController();
+    const waiting = takeLock(lockPlace(folder, { waitMs: 600_000, signal: stop.signal }));
+    setTimeout(() => {
+      stop.abort();
+    }, 100);
+    await expect(waiting).rejects.toThrow(code('LOCKED'));
+  });
+
+  test('needs no hard links', async () => {
+    vi.spyOn(fs, 'linkSync').mockImplementation(() => {
+      throw new Error('EPERM');
+    });
+    syncBuiltinESMExports();
+    put(lock(), ELSEWHERE, 61_000);
+    (await take()).release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
-test('a lock that cannot be removed is not an error, and does not block the same process', () => {
-  const release = takeLock(folder);
-  refuse('unlinkSync');
-  release();
-  recover();
-  expect(existsSync(lock())).toBe(true);
-  const again = takeLock(folder);
-  expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'LOCKED' }));
-  again();
-  expect(readdirSync(folder)).toEqual([]);
+describe('a lock is believed', () => {
+  test.each([
+    ['of a living process, whatever its age and host name', { host: 'elsewhere' }, 3_600_000],
+    [
+      'of another pid namespace with the same host name, while there are signs of life',
+      { ...ELSEWHERE, pid: 2 ** 30 },
+      50_000,
+    ],
+    ['of another machine, while there are signs of life', { boot: 'x', host: 'elsewhere' }, 50_000],
+  ])('LOCKED: %s', async (_, more, ageMs) => {
+    put(lock(), more, ageMs);
+    await expect(take()).rejects.toThrow(code('LOCKED'));
+  });
+
+  test('LOCKED: its maker may be about to write it', async () => {
+    for (const text of ['', '{"pid":']) {
+      writeFileSync(lock(), text);
+      await expect(take()).rejects.toThrow(code('LOCKED'));
+    }
+  });
+
+  test.each([
+    ['whose process ended, at once and after a change of the host name', { started: '1', host: 'before' }, 0],
+    ['of another boot', { boot: 'x' }, 61_000],
+    ['of another namespace that gives no sign of life', ELSEWHERE, 61_000],
+    ['of a machine whose clock was a year ahead', ELSEWHERE, -31_536_000_000],
+  ])('but not one %s', async (_, more, ageMs) => {
+    put(lock(), more, ageMs);
+    const held = await take();
+    held.check();
+    held.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('but not one that its maker never wrote', async () => {
+    for (const text of ['', '{"pid":']) {
+      writeFileSync(lock(), text);
+      age(lock(), 11_000);
+      (await take()).release();
+      expect(readdirSync(folder)).toEqual([]);
+    }
+  });
+
+  test('its owner gives signs of life while it does nothing else', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const held = await take();
+    age(lock(), 61_000);
+    vi.advanceTimersByTime(5000);
+    expect(Date.now() - fs.statSync(lock()).mtimeMs).toBeLessThan(60_000);
+    held.release();
+    vi.useRealTimers();
+  });
+
+  test.each([
+    ['no number', { pid: '1' }],
+    ['half a process', { pid: 1.5 }],
+    ['every process', { pid: -1 }],
+    ['a host with control characters', { host: '\u001b[31m' }],
+    ['no boot', { boot: 5 }],
+    ['a path for a token', { token: '../../x' }],
+    ['no date', { since: 'now' }],
+  ])('S13: but not one whose owner is %s', async (_, more) => {
+    put(lock(), more as Partial<Owner>, 11_000);
+    (await take()).release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
-test('FILE_UNWRITABLE: the lock of a dead process cannot be taken over', () => {
-  takeLock(folder)();
-  writeFileSync(lock(), JSON.stringify({ pid: 1, started: 'never', host: hostname(), boot: 'x' }));
-  refuse('renameSync');
-  expect(() => takeLock(folder)).toThrow(
-    expect.objectContaining({
-      code: 'FILE_UNWRITABLE',
-      message: `cannot write ${lock()}: read-only file system (EROFS)`,
-    }),
-  );
+describe('only one takes over', () => {
+  beforeEach(() => {
+    put(lock(), ELSEWHERE, 61_000);
+  });
+
+  test('LOCKED: another one does', async () => {
+    put(claim(TOKEN), { token: OTHER });
+    await expect(take()).rejects.toThrow(code('LOCKED'));
+    expect(readdirSync(folder)).toEqual(['lock', `lock.${TOKEN}`]);
+  });
+
+  test('LOCKED: another one has made a claim and not written it', async () => {
+    writeFileSync(claim(TOKEN), '');
+    await expect(take()).rejects.toThrow(code('LOCKED'));
+  });
+
+  test('also after others that died while they did', async () => {
+    put(claim(TOKEN), { token: OTHER, pid: await deadPid() });
+    put(claim(OTHER), { token: THIRD, ...ELSEWHERE }, 61_000);
+    writeFileSync(claim(THIRD), '');
+    age(claim(THIRD), 11_000);
+    const held = await take();
+    expect(readdirSync(folder)).toEqual(['lock']);
+    held.check();
+    held.release();
+  });
+
+  test('who comes late, when the takeover is over, gives up', async () => {
+    // The claim is free again, but the lock is another one by now.
+    let steps = 0;
+    const late = takeLock(lockPlace(folder), () => {
+      steps += 1;
+      if (steps === 3) put(lock(), { token: OTHER });
+    });
+    await expect(late).rejects.toThrow(code('LOCKED'));
+    expect(JSON.parse(readFileSync(lock(), 'utf8'))).toMatchObject({ token: OTHER });
+    expect(readdirSync(folder)).toEqual(['lock']);
+  });
+
+  test('an owner that shows life again meanwhile keeps its lock', async () => {
+    let steps = 0;
+    const hasty = takeLock(lockPlace(folder), () => {
+      steps += 1;
+      if (steps === 3) age(lock(), 0);
+    });
+    await expect(hasty).rejects.toThrow(code('LOCKED'));
+    expect(readdirSync(folder)).toEqual(['lock']);
+  });
+
+  test('FILE_UNREADABLE: somebody copied the lock to its own claim', async () => {
+    put(claim(TOKEN), ELSEWHERE, 61_000);
+    await expect(take()).rejects.toThrow(code('FILE_UNREADABLE'));
+  });
+
+  test('claims on locks that are gone are swept', async () => {
+    put(claim(OTHER), ELSEWHERE);
+    writeFileSync(join(folder, '.packsign-0123456789abcdef.tmp'), '');
+    (await take()).release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
-test('a leftover that cannot be swept does not block the lock', () => {
-  fs.mkdirSync(join(folder, 'lock.7'), { recursive: true });
-  fs.mkdirSync(join(folder, '.packsign-0123456789abcdef.tmp'));
-  takeLock(folder)();
-  expect(existsSync(lock())).toBe(false);
+describe('LOCK_LOST: the owner was stopped for so long that another one took over', () => {
+  /** Works under the lock until another process takes over in the middle. */
+  const losing = (work: () => void) =>
+    withLock(lockPlace(folder), async () => {
+      await Promise.resolve();
+      put(lock(), { ...ELSEWHERE, token: OTHER, host: 'build-7', pid: 12 });
+      work();
+    });
+
+  test.each([
+    [
+      'replaces no file',
+      () => {
+        writeDurably(join(folder, 'file'), Buffer.from('mine'));
+      },
+    ],
+    [
+      'removes no file',
+      () => {
+        removeDurably(join(folder, 'file'));
+      },
+    ],
+  ])('it %s, and leaves the other lock alone', async (_, work) => {
+    writeFileSync(join(folder, 'file'), 'theirs');
+    await expect(losing(work)).rejects.toThrow(
+      expect.objectContaining({
+        code: 'LOCK_LOST',
+        message:
+          'packsign with process number 12 on build-7 took over the work here, because this one stood still for too long',
+      }),
+    );
+    expect(readFileSync(join(folder, 'file'), 'utf8')).toBe('theirs');
+    expect(readdirSync(folder)).toEqual(['file', 'lock']);
+    expect(JSON.parse(readFileSync(lock(), 'utf8'))).toMatchObject({ token: OTHER });
+  });
+
+  test('also if the work went on without the file', async () => {
+    const work = () => {
+      expect(() => {
+        writeDurably(join(folder, 'file'), Buffer.from('mine'));
+      }).toThrow(code('LOCK_LOST'));
+    };
+    await expect(losing(work)).rejects.toThrow(code('LOCK_LOST'));
+  });
+
+  test('also if another one is about to take over; then the lock is nobody’s', async () => {
+    const held = await take();
+    const { token } = JSON.parse(readFileSync(lock(), 'utf8')) as { token: string };
+    put(claim(token), { token: OTHER });
+    expect(held.check).toThrow(code('LOCK_LOST'));
+    fs.unlinkSync(claim(token));
+    expect(held.check).toThrow(code('LOCK_LOST'));
+    held.release();
+    age(lock(), 11_000);
+    (await take()).release();
+  });
+
+  test('a release does not remove a lock that another one is about to replace', async () => {
+    const held = await take();
+    const { token } = JSON.parse(readFileSync(lock(), 'utf8')) as { token: string };
+    put(claim(token), { token: OTHER });
+    held.release();
+    expect(readdirSync(folder)).toEqual(['lock', `lock.${token}`]);
+  });
+
+  test('work under another lock goes on', async () => {
+    const other = join(folder, 'other');
+    await withLock(lockPlace(other), async () => {
+      await expect(
+        losing(() => {
+          writeDurably(join(folder, 'file'), Buffer.from(''));
+        }),
+      ).rejects.toThrow();
+      writeDurably(join(other, 'file'), Buffer.from('mine'));
+    });
+    expect(readdirSync(other)).toEqual(['file']);
+  });
+
+  test('somebody removed the lock', async () => {
+    const held = await take();
+    fs.unlinkSync(lock());
+    expect(held.check).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('somebody removed') as string }),
+    );
+    held.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
-test('FILE_UNREADABLE: the lock is a folder', () => {
-  fs.mkdirSync(lock(), { recursive: true });
-  expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE' }));
-  expect(existsSync(lock())).toBe(true);
-});
+describe('a disk that fails', () => {
+  test('a lock that cannot be removed is not an error, and does not block the same process', async () => {
+    const held = await take();
+    refuse('unlinkSync');
+    held.release();
+    recover();
+    expect(existsSync(lock())).toBe(true);
+    const again = await take();
+    await expect(take()).rejects.toThrow(code('LOCKED'));
+    again.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
 
-test.each([
-  ['a folder', () => mkdirSync(lock())],
-  ['a pipe', () => execFileSync('mkfifo', [lock()])],
-  [
-    'larger than any of ours',
-    () => {
-      writeFileSync(lock(), Buffer.alloc(5000));
+  test.each(['openSync', 'renameSync'] as const)(
+    'FILE_UNWRITABLE: %s, where a dead lock is',
+    async (call) => {
+      put(lock(), ELSEWHERE, 61_000);
+      refuse(call);
+      await expect(take()).rejects.toThrow(
+        expect.objectContaining({
+          code: 'FILE_UNWRITABLE',
+          message: `cannot write ${lock()}: read-only file system (EROFS)`,
+        }),
+      );
+      recover();
+      (await take()).release();
+      expect(readdirSync(folder)).toEqual([]);
     },
-  ],
-])('S13: a lock that is %s is an error that says what to remove', (_, make) => {
-  takeLock(folder)();
-  make();
-  const hint = expect.stringContaining(`remove ${lock()}`) as string;
-  expect(() => takeLock(folder)).toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE', hint }));
+  );
+
+  test('FILE_UNWRITABLE: a full one, which leaves no empty lock', async () => {
+    refuse('writeSync', 'ENOSPC');
+    await expect(take()).rejects.toThrow(code('FILE_UNWRITABLE'));
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('a full one: the lock is released', async () => {
+    const held = await take();
+    refuse('writeSync', 'ENOSPC');
+    held.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('a leftover that cannot be swept does not block the lock', async () => {
+    mkdirSync(claim(OTHER));
+    mkdirSync(join(folder, '.packsign-0123456789abcdef.tmp'));
+    (await take()).release();
+    expect(existsSync(lock())).toBe(false);
+  });
 });
 
-test.each([
-  ['no number', { pid: '1' }],
-  ['half a process', { pid: 1.5 }],
-  ['every process', { pid: -1 }],
-  ['a host with control characters', { pid: 1, host: '\u001b[31m' }],
-  ['no boot', { pid: 1, boot: 5 }],
-])('S13: a lock whose owner is %s is nobody’s, and is taken over', (_, more) => {
-  takeLock(folder)();
-  writeFileSync(lock(), JSON.stringify({ started: '', host: 'elsewhere', boot: '', ...more }));
-  takeLock(folder)();
-  expect(existsSync(lock())).toBe(false);
-});
+describe('T35: a file found is not a file made', () => {
+  const MAKERS: readonly (readonly [string, (path: string) => void])[] = [
+    [
+      'a folder',
+      (path) => {
+        mkdirSync(path);
+      },
+    ],
+    [
+      'a pipe',
+      (path) => {
+        execFileSync('mkfifo', [path]);
+      },
+    ],
+    [
+      'a link',
+      (path) => {
+        symlinkSync(join(folder, 'mine'), path);
+      },
+    ],
+    [
+      'larger than any of ours',
+      (path) => {
+        writeFileSync(path, Buffer.alloc(5000));
+      },
+    ],
+  ];
 
-test('T35: a link in place of the file that becomes the lock is not followed', () => {
-  takeLock(folder)();
-  const mine = join(folder, 'mine');
-  writeFileSync(mine, 'mine');
-  symlinkSync(mine, `${lock()}.${process.pid}`);
-  takeLock(folder)();
-  expect(readFileSync(mine, 'utf8')).toBe('mine');
+  test.each(MAKERS)('FILE_UNREADABLE: a lock that is %s, with what to remove', async (_, make) => {
+    writeFileSync(join(folder, 'mine'), 'mine');
+    make(lock());
+    const hint = expect.stringContaining(`remove ${lock()}`) as string;
+    await expect(take()).rejects.toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE', hint }));
+    expect(readFileSync(join(folder, 'mine'), 'utf8')).toBe('mine');
+  });
+
+  test.each(MAKERS)('FILE_UNREADABLE: a claim that is %s, with what to remove', async (_, make) => {
+    writeFileSync(join(folder, 'mine'), 'mine');
+    put(lock(), ELSEWHERE, 61_000);
+    make(claim(TOKEN));
+    const hint = expect.stringContaining(`remove ${claim(TOKEN)}`) as string;
+    await expect(take()).rejects.toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE', hint }));
+    expect(readFileSync(join(folder, 'mine'), 'utf8')).toBe('mine');
+  });
+
+  test('a link that somebody puts in place of a lock is not written to', async () => {
+    const held = await take();
+    writeFileSync(join(folder, 'mine'), readFileSync(lock()));
+    age(join(folder, 'mine'), 61_000);
+    fs.unlinkSync(lock());
+    symlinkSync(join(folder, 'mine'), lock());
+    expect(held.check).toThrow();
+    held.release();
+    expect(Date.now() - fs.statSync(join(folder, 'mine')).mtimeMs).toBeGreaterThan(60_000);
+  });
 });

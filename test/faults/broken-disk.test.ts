@@ -102,7 +102,7 @@ describe('a clean-up that fails hides no error', () => {
     place.remove('dist/keys.gpg');
     const faults = [
       ['renameSync', 'packages.plist', 'EIO'],
-      ['rmSync', '', 'EROFS'],
+      ['unlinkSync', '', 'EROFS'],
     ] as const;
     expect(await failing([...BUILD, '--first'], ...faults)).toEqual(
       unwritable('dist/packages.plist', 'i/o error \\(EIO\\)'),

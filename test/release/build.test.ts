@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { decodeDatabase } from '../../src/format/database.js';
 import { takeLock } from '../../src/disk/lock.js';
+import { lockPlace } from '../disk/lock-place.js';
 import { codeOf, epoch, newKey, newPlace, npmTarball, sdist, transcript } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
 
@@ -429,14 +430,20 @@ describe('refusals of build', () => {
   });
 
   test('LOCKED: another packsign is at work', async () => {
-    const unlock = takeLock(place.path('dist/.packsign'));
+    const held = await takeLock(lockPlace(place.path('dist/.packsign')));
     try {
-      expect(await refusal(['build', 'dist'])).toEqual(['LOCKED', 2]);
-      expect(await refusal(['sign', 'dist', '--key', 'ann.asc'])).toEqual(['LOCKED', 2]);
+      for (const command of [
+        ['build', 'dist'],
+        ['sign', 'dist', '--key', 'ann.asc'],
+        ['page', 'dist'],
+        ['key', 'publish', 'dist', '--key', 'ann.asc'],
+      ]) {
+        expect(await refusal([...command, '--wait', '0'])).toEqual(['LOCKED', 2]);
+      }
       expect((await place.packsign(['build', 'dist', '--check'])).status).toBe(1);
       expect((await place.packsign(['diff', 'dist'])).status).toBe(0);
     } finally {
-      unlock();
+      held.release();
     }
     expect((await place.packsign(['build', 'dist'])).status).toBe(0);
   });

@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { takeLock } from '../../src/disk/lock.js';
+import { lockPlace } from '../disk/lock-place.js';
 import { newKey, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { given, needTools, skip } from '../tools.js';
@@ -691,13 +692,13 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
 
   test('LOCKED: it waits while another living process holds the lock', async () => {
     const { place, watching } = await watchOfOne();
-    const unlock = takeLock(place.path('dist/.packsign'));
+    const held = await takeLock(lockPlace(place.path('dist/.packsign')));
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     const error = await watching.until({ event: 'error', code: 'LOCKED' });
     expect(error.message).toContain(String(process.pid));
     await sleep(2000);
     expect(listed(place)).toEqual([A]);
-    unlock();
+    held.release();
     await watching.until({ event: 'signed', paths: [B] });
     expect(watching.lines.filter(({ code }) => code === 'LOCKED')).toHaveLength(1);
     await endWell(place, watching);

@@ -1,6 +1,6 @@
 import { PacksignError, openCertificates, publishKeys } from '../../index.js';
 import type { Command } from '../command.js';
-import { STATE_OPTION, keysOf, listOf, placeOf, repeated, withDirectory } from '../options.js';
+import { STATE_OPTION, WAIT_OPTION, keysOf, listOf, placeOf, repeated, withDirectory } from '../options.js';
 import { reportKeys } from '../report-keys.js';
 import { writingRun } from '../run.js';
 
@@ -12,7 +12,8 @@ export const keyPublishCommand: Command = {
     withDirectory(yargs)
       .option('key', repeated('key whose certificate is published (default: the key that signs)'))
       .option('certificate', repeated('file with certificates'))
-      .option('state', STATE_OPTION),
+      .option('state', STATE_OPTION)
+      .option('wait', WAIT_OPTION),
   run: async (values, session) => {
     const { outside } = session;
     const place = placeOf(values);

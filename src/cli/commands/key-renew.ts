@@ -5,6 +5,7 @@ import type { Command, Session } from '../command.js';
 import {
   PASSPHRASE_OPTION,
   STATE_OPTION,
+  WAIT_OPTION,
   life,
   lifeOf,
   placeOf,
@@ -88,7 +89,8 @@ function withChange(yargs: Argv): Argv {
   return withKeyFile(withDirectory(yargs))
     .option('output', single('write the changed key to another file'))
     .option('passphrase-file', PASSPHRASE_OPTION)
-    .option('state', STATE_OPTION);
+    .option('state', STATE_OPTION)
+    .option('wait', WAIT_OPTION);
 }
 
 function optionsFor(values: Values, session: Session): ChangeKeyOptions {

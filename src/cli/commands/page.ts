@@ -1,6 +1,15 @@
 import { page } from '../../index.js';
 import type { Command } from '../command.js';
-import { STATE_OPTION, flag, isSet, placeOf, single, textOf, withDirectory } from '../options.js';
+import {
+  STATE_OPTION,
+  WAIT_OPTION,
+  flag,
+  isSet,
+  placeOf,
+  single,
+  textOf,
+  withDirectory,
+} from '../options.js';
 import { reportPage } from '../report.js';
 import { writingRun } from '../run.js';
 
@@ -12,6 +21,7 @@ export const pageCommand: Command = {
   options: (yargs) =>
     withDirectory(yargs)
       .option('state', STATE_OPTION)
+      .option('wait', WAIT_OPTION)
       .option('template', single('folder with an index.eta and assets of your own'))
       .option('force', flag('overwrite a page that was edited by hand')),
   run: async (values, session) => {
