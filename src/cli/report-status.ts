@@ -130,9 +130,9 @@ function signerLine({ fingerprint, userId, expires }: SignerStatus): string {
 
 function lockLines({ path, pid, host, since, state }: LockStatus): string[] {
   const owner = pid === null ? 'another packsign' : `packsign with process number ${pid} on ${host ?? ''}`;
-  const line = `  the lock of ${harmless(owner)} since ${formatInstant(since)}`;
-  if (state === 'dead') return [`${line} is left over: the next command that writes here takes it over`];
-  return [`${line} is held; if you are sure that it is gone: rm ${shown(path)}`];
+  const work = `${harmless(owner)} has been at work here since ${formatInstant(since)}`;
+  if (state === 'dead') return [`  ${work}, and is gone: the next command that writes here takes over its lock`];
+  return [`  ${work}; if you are sure that it is gone: rm ${shown(path)}`];
 }
 
 function waitingLines(

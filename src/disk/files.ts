@@ -201,7 +201,7 @@ function writeNew(path: string, bytes: Uint8Array, { mode = 0o644, isHint = fals
 /** Makes a folder and those above it, durably. Throws FILE_UNWRITABLE. */
 export function makeFolder(path: string): void {
   try {
-    const first = mkdirSync(path, { recursive: true });
+    const first = mkdirRecursively(path);
     if (first === undefined) return;
     for (let folder = path; ; folder = dirname(folder)) {
       syncFolder(dirname(folder));
@@ -210,6 +210,17 @@ export function makeFolder(path: string): void {
     }
   } catch (error) {
     throw unwritable(path, error);
+  }
+}
+
+/** Returns the first folder that it made. */
+function mkdirRecursively(path: string): string | undefined {
+  try {
+    return mkdirSync(path, { recursive: true });
+  } catch (error) {
+    // On a read-only disk, Node says that there is no such folder. Without `recursive` it tells the truth.
+    if (systemCode(error) === 'ENOENT') mkdirSync(path);
+    throw error;
   }
 }
 

@@ -24,6 +24,7 @@ import {
   unusable,
 } from './lock-file.js';
 import type { LockFile, Made } from './lock-file.js';
+import { lifeOf } from './owner.js';
 
 /** Where the lock is, and how long to wait for it. */
 export interface LockPlace {
@@ -216,8 +217,12 @@ function sweep(stateFolder: string, { path, token }: Made): void {
 
 function locked(lock: string, by: LockFile | null): PacksignError {
   const since = by === null ? '' : ` since ${by.since.toISOString().slice(0, 19)}Z`;
+  const isHidden = by !== null && by.owner !== null && lifeOf(by.owner) === 'unknown';
+  const otherwise = isHidden
+    ? 'if it is gone, packsign takes over after a minute'
+    : `if you are sure that it is gone, remove ${lock}`;
   return new PacksignError('LOCKED', `${nameOf(by)} has been at work here${since}`, {
-    hint: `wait until it is done; if you are sure that it is gone, remove ${lock}`,
+    hint: `wait until it is done; ${otherwise}`,
   });
 }
 

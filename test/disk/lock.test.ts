@@ -92,6 +92,15 @@ describe('one process holds the lock', () => {
     );
   });
 
+  test('LOCKED: nobody need remove the lock of an owner that cannot be seen from here', async () => {
+    put(lock(), ELSEWHERE);
+    await expect(take()).rejects.toThrow(
+      expect.objectContaining({
+        hint: 'wait until it is done; if it is gone, packsign takes over after a minute',
+      }),
+    );
+  });
+
   test('another one waits for it', async () => {
     const held = await take();
     const waiting = takeLock(lockPlace(folder, { waitMs: 60_000 }));

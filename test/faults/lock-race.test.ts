@@ -33,7 +33,7 @@ interface Worker {
 
 /** A process that takes the lock in a folder, adds one to the counter beside it, and releases the lock. */
 function startWorker(folder: string, { by = [], delayMs, death }: Worker) {
-  const [command = '', ...args] = [...by, process.execPath, WORKER, MODULE, folder, `${delayMs}`, `${death}`];
+  const [command, ...args] = [...by, process.execPath, WORKER, MODULE, folder, `${delayMs}`, `${death}`];
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   children.add(child);
   let output = '';
