@@ -30,8 +30,9 @@ export interface Made {
 
 const LIMIT_BYTES = 4096;
 const TOKEN = /^[0-9a-f]{32}$/;
-/** How long a maker may take to write what it made, and how long an owner may be busy without a sign of life. */
-const UNWRITTEN_MS = 10_000;
+/** How long a maker may take to write what it made: less than others wait, and a slower one notices and begins anew. */
+const UNWRITTEN_MS = 3000;
+/** How long an owner may be busy without a sign of life. */
 const SILENT_MS = 60_000;
 /** Tokens of files that this process gave up and could not remove. */
 const leftBehind = new Set<string>();

@@ -166,7 +166,7 @@ describe('a lock is believed', () => {
   test('but not one that its maker never wrote', async () => {
     for (const text of ['', '{"pid":']) {
       writeFileSync(lock(), text);
-      age(lock(), 11_000);
+      age(lock(), 4000);
       (await take()).release();
       expect(readdirSync(folder)).toEqual([]);
     }
@@ -191,7 +191,7 @@ describe('a lock is believed', () => {
     ['a path for a token', { token: '../../x' }],
     ['no date', { since: 'now' }],
   ])('S13: but not one whose owner is %s', async (_, more) => {
-    put(lock(), more as Partial<Owner>, 11_000);
+    put(lock(), more as Partial<Owner>, 4000);
     (await take()).release();
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -217,7 +217,7 @@ describe('only one takes over', () => {
     put(claim(TOKEN), { token: OTHER, pid: await deadPid() });
     put(claim(OTHER), { token: THIRD, ...ELSEWHERE }, 61_000);
     writeFileSync(claim(THIRD), '');
-    age(claim(THIRD), 11_000);
+    age(claim(THIRD), 4000);
     const held = await take();
     expect(readdirSync(folder)).toEqual(['lock']);
     held.check();
@@ -312,7 +312,7 @@ describe('LOCK_LOST: the owner was stopped for so long that another one took ove
     fs.unlinkSync(claim(token));
     expect(held.check).toThrow(code('LOCK_LOST'));
     held.release();
-    age(lock(), 11_000);
+    age(lock(), 4000);
     (await take()).release();
   });
 
