@@ -131,7 +131,8 @@ function signerLine({ fingerprint, userId, expires }: SignerStatus): string {
 function lockLines({ path, pid, host, since, state }: LockStatus): string[] {
   const owner = pid === null ? 'another packsign' : `packsign with process number ${pid} on ${host ?? ''}`;
   const work = `${harmless(owner)} has been at work here since ${formatInstant(since)}`;
-  if (state === 'dead') return [`  ${work}, and is gone: the next command that writes here takes over its lock`];
+  if (state === 'dead')
+    return [`  ${work}, and is gone: the next command that writes here takes over its lock`];
   return [`  ${work}; if you are sure that it is gone: rm ${shown(path)}`];
 }
 
