@@ -179,7 +179,7 @@ export function differenceLines(difference: Difference, limit = LIST_LIMIT): str
       `      is  sha256 ${after.SHA256}, ${after.Size} bytes`,
     ]),
     ...limited([...difference.settings, ...difference.metadata], limit, ({ of, key, before, after }) => [
-      `  ~ ${of === '' ? '' : `${harmless(of)}: `}${key}: ${quoted(before)} → ${quoted(after)}`,
+      `  ~ ${of === '' ? '' : `${harmless(of)}: `}${key}: ${quoted(key, before)} → ${quoted(key, after)}`,
     ]),
     ...executableLines(difference, limit),
   ];
@@ -201,8 +201,22 @@ export function limited<T>(items: readonly T[], limit: number, show: (item: T) =
   return items.length > limit ? [...lines, `  … and ${formatInteger(items.length - limit)} more`] : lines;
 }
 
-function quoted(text: string | null): string {
-  return text === null ? 'nothing' : `"${harmless(text)}"`;
+const STRUCTURED = ['Signers', 'Trusts', 'Mirrors', 'Include', 'Prerequisites', 'User-install-skips'];
+
+function quoted(key: string, text: string | null): string {
+  if (text === null) return 'nothing';
+  return STRUCTURED.includes(key)
+    ? harmless(inWords(JSON.parse(text)))
+    : `"${harmless(text)}"`;
+}
+
+/** A value of several parts, which differences hold as JSON. */
+function inWords(value: unknown): string {
+  if (Array.isArray(value)) return value.map(inWords).join(', ');
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .map(([key, part]) => `${key} ${inWords(part)}`)
+    .join(', ');
 }
 
 /** How many paths a line names, unless the user asks for all. */

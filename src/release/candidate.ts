@@ -9,7 +9,7 @@ import type { Assembled } from '../model/assemble.js';
 import { coverageOf } from '../model/coverage.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
-import { diffDatabases } from '../model/diff.js';
+import { NO_DIFFERENCE, diffDatabases } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import { compareFiles } from '../model/file-difference.js';
 import type { Warning } from '../model/finding.js';
@@ -129,7 +129,7 @@ export async function makeCandidate(
     throw nothingToList(directory, { rest, warnings: inventory.warnings });
   }
   const files = before === published ? assembled.difference : compareFiles(published?.Files, whole.Files);
-  const unchanged = published !== null && isSameContent({ before: published, next: whole, files });
+  const unchanged = published !== null && isSameContent({ before: published, next: whole, files }, keys);
   const refreshDue =
     published !== null && (renew || isJoinDue(signed, adopted) || isRefreshDue(published.Packsign, run.now));
   const stays = unchanged && !refreshDue;
@@ -146,7 +146,9 @@ export async function makeCandidate(
     ...{ damaged: assembled.damaged, needsApproval: assembled.needsApproval, unseen: damage.unseen },
     predecessor: signed,
     coverage: coverageOf(rest, (path) => database.Files.has(path)),
-    difference: diffDatabases(before === published ? update : updateOf(published, database)),
+    difference: stays
+      ? NO_DIFFERENCE
+      : diffDatabases(before === published ? update : updateOf(published, database)),
     made: () => ({ database: content.sha256(), under, except: carried, warnings, entries }),
   };
 }
@@ -281,17 +283,30 @@ function maintainerWarnings({ Maintainer }: Database, settings: Settings): Warni
 }
 
 /**
- * Whether only `Issued`, `Expires` and `Previous` would differ: then nothing is published (docs/FORMAT.md §6). An
- * unchanged entry is the published value itself, so most of the two long lists need no deep comparison.
+ * Whether only `Issued`, `Expires` and `Previous` would differ, or signers would be named that `keys.asc` names already:
+ * then nothing is published (docs/FORMAT.md §6). An unchanged entry is the published value itself, so most of the two
+ * long lists need no deep comparison.
  */
-function isSameContent({ before, next, files: { added, withdrawn, replaced } }: Update): boolean {
+function isSameContent(
+  { before, next, files: { added, withdrawn, replaced } }: Update,
+  keys: readonly Certificate[],
+): boolean {
   return (
     added.length + withdrawn.length + replaced.length === 0 &&
     before?.Packages.length === next.Packages.length &&
     // Hand-written packages may share an address; only a deep comparison tells them apart.
     next.Packages.every((entry, index) => isDeepStrictEqual(before.Packages[index], entry)) &&
-    isDeepStrictEqual(lastingPart(before), lastingPart(next))
+    isDeepStrictEqual(lastingPart(before), lastingPart(withoutKnownSigners(next, before, keys)))
   );
+}
+
+/** The next database as if its signers were not known yet, where the one before was built so and they are its keys. */
+function withoutKnownSigners(next: Database, before: Database, keys: readonly Certificate[]): Database {
+  const { Maintainer: _1, Packsign, ...head } = next;
+  const { Signers, ...packsign } = Packsign;
+  const known = { Threshold: 1, Fingerprints: keys.map(({ fingerprint }) => fingerprint).sort() };
+  const isFirst = before.Packsign.Signers === undefined && isDeepStrictEqual(Signers, known);
+  return isFirst ? { ...head, Packsign: packsign } : next;
 }
 
 function lastingPart({ Packages: _1, Files: _2, Packsign, ...head }: Database): unknown {

@@ -210,7 +210,7 @@ describe('build', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ warnings: [{ path: 'x\u001b[2J\u009b-1.0.tar.gz' }] });
   });
 
-  test('NO_MAINTAINER: no maintainer is known yet, and naming one later changes the content', async () => {
+  test('NO_MAINTAINER: no maintainer is known yet; a build with a key names one', async () => {
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
@@ -227,6 +227,47 @@ describe('build', () => {
     expect(decodeDatabase(place.read('dist/packages.plist'))).toMatchObject({
       Maintainer: 'Ann <ann@example.org>',
       Packsign: { Signers: { Threshold: 1, Fingerprints: [ann.fingerprint] } },
+    });
+  });
+
+  describe('of a first database that was built before its signers were known', () => {
+    const publish = async (more: readonly string[] = []) => {
+      await place.packsign(['build', 'dist']);
+      expect((await place.packsign(['sign', 'dist', '--key', 'ann.asc', ...more])).status).toBe(0);
+    };
+
+    test.each([
+      ['with nothing else', {}],
+      ['with a maintainer in the settings', { Maintainer: 'Zoe <zoe@example.org>' }],
+    ])('changes nothing once it is signed, %s', async (_, settings) => {
+      place.write('dist/packsign.json', JSON.stringify(settings));
+      await publish();
+      expect((await place.json(['status', 'dist'])).value).toMatchObject({ ok: true, state: 'published' });
+      expect((await place.json([...RELEASE, '--check'])).value).toMatchObject({ ok: true, unchanged: true });
+      expect((await place.json(RELEASE)).value).toMatchObject({ unchanged: true, signed: false });
+      expect((await place.packsign(['diff', 'dist'])).stdout).toBe('no difference to what is published\n');
+      const watched = await place.packsign(['watch', 'dist', '--key', 'ann.asc', '--once', '--json']);
+      expect(watched.stdout).not.toContain('"signed"');
+    });
+
+    test('changes nothing with two keys either', async () => {
+      await publish(['--key', 'bob.asc']);
+      expect((await place.json(['status', 'dist'])).value).toMatchObject({ ok: true });
+    });
+
+    test('names them with the next change', async () => {
+      await publish();
+      place.write('dist/demo-1.1.tar.gz', sdist('demo', '1.1'));
+      await release();
+      const { Packsign } = decodeDatabase(place.read('dist/packages.plist'));
+      expect(Packsign.Signers).toEqual({ Threshold: 1, Fingerprints: [ann.fingerprint] });
+    });
+
+    test('is changed by settings that name other signers, which people read without JSON', async () => {
+      await publish();
+      const other = await place.packsign(['status', 'dist', '--signers', bob.fingerprint]);
+      expect(other.stdout).toContain(`~ Signers: nothing → Threshold 1, Fingerprints ${bob.fingerprint}\n`);
+      expect(other.status).toBe(1);
     });
   });
 
