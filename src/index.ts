@@ -19,7 +19,7 @@ export { checkKeyFiles, generateKeyFiles, showKey } from './keys/key-files.js';
 export type { GeneratedKey, GenerateOptions, ShowKeyOptions, ShownKey } from './keys/key-files.js';
 export { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from './keys/renew-files.js';
 export type { ChangeKeyOptions, ChangedKey, RevokeKeyOptions } from './keys/renew-files.js';
-export { openCertificates, openSigners } from './signers/open.js';
+export { nameKeys, openCertificates, openSigners } from './signers/open.js';
 export type { CertificateSources, SignerSources } from './signers/open.js';
 export type { SignedRelease, SignAndPublishOptions } from './release/sign-and-publish.js';
 export { exportDatabase } from './release/export.js';

@@ -228,15 +228,23 @@ export function placeOf(values: Values, { isAwaited = false }: { readonly isAwai
   return { directory, settings, stateFolder: textOf(values, 'state') ?? join(directory, STATE_FOLDER) };
 }
 
-/** The keys that sign: `--key`, else PACKSIGN_KEY, else the setting. */
+/** The keys that sign, and what names them. */
+export interface NamedKeys {
+  readonly by: '--key' | 'PACKSIGN_KEY' | 'Key';
+  readonly keys: readonly string[];
+}
+
+/** `--key`, else PACKSIGN_KEY, else the setting; null if none of them names a key. */
 export function keysOf(
   values: Values,
   { settings, outside }: { settings: Settings; outside: Outside },
-): readonly string[] {
-  const named = listOf(values, 'key');
-  if (named.length > 0) return named;
+): NamedKeys | null {
+  const typed = listOf(values, 'key');
+  if (typed.length > 0) return { by: '--key', keys: typed };
   const fromEnvironment = outside.environment['PACKSIGN_KEY'] ?? '';
-  return fromEnvironment === '' ? (settings.Key ?? []) : [fromEnvironment];
+  if (fromEnvironment !== '') return { by: 'PACKSIGN_KEY', keys: [fromEnvironment] };
+  const { Key: keys = [] } = settings;
+  return keys.length === 0 ? null : { by: 'Key', keys };
 }
 
 /** *Now* as `build` and `sign` write it: SOURCE_DATE_EPOCH if it is set. Throws USAGE. */

@@ -2,7 +2,6 @@ import { formatInstant } from '../index.js';
 import type { LockStatus, SignerStatus, StatusResult, WaitingStatus, WatchEvent } from '../index.js';
 import type { Report } from './command.js';
 import { hintFor } from './hint.js';
-import type { Typed } from './hint.js';
 import { REVOCATION_HELD } from './report-keys.js';
 import {
   coverageJson,
@@ -10,10 +9,12 @@ import {
   freshness,
   keptWords,
   remarkLines,
+  signingCommand,
   uncoveredWords,
   warningLines,
 } from './report.js';
 import { count, formatInteger, groupFingerprint, harmless, shown } from './terminal.js';
+import type { BuildReportOptions } from './report.js';
 
 const EVENT_WORDS: Readonly<Record<Exclude<WatchEvent['event'], 'uncovered'>, string>> = {
   ready: 'watching',
@@ -84,7 +85,7 @@ const INCOMPLETE = ['published, but files of the publication are missing or out 
 
 export function reportStatus(
   result: StatusResult,
-  { directory, verbose, typed = {} }: { directory: string; verbose: boolean; typed?: Typed },
+  { directory, verbose, typed, keyBy }: Omit<BuildReportOptions, 'check'>,
 ): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
   const isIncomplete = state === 'published' && attention.includes('PUBLICATION_INCOMPLETE');
@@ -93,7 +94,7 @@ export function reportStatus(
   // The message names damaged files already.
   const unsaid = warnings.filter(({ code }) => code !== 'DAMAGED' || !attention.includes(code));
   const command = usual ?? (isRevoking ? 'build' : null);
-  const hint = result.hint ?? (command === null ? null : `packsign ${command} DIRECTORY --key FILE`);
+  const hint = result.hint ?? (command === null ? null : signingCommand(command, keyBy));
   const next = hintFor(hint, { ...typed, directory });
   return {
     json: {

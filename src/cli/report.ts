@@ -15,6 +15,7 @@ import type {
 import type { Report } from './command.js';
 import { hintFor } from './hint.js';
 import type { Typed } from './hint.js';
+import type { NamedKeys } from './options.js';
 import { count, formatInteger, groupFingerprint, harmless, instants, shown } from './terminal.js';
 
 // What packsign tells maintainers after a success. Words: lower case, no full stop, no jokes.
@@ -27,11 +28,15 @@ export interface BuildReportOptions {
   readonly check: boolean;
   readonly verbose: boolean;
   readonly typed: Typed;
+  /** What names the key, if anything does. */
+  readonly keyBy: KeyBy;
 }
+
+type KeyBy = NamedKeys['by'] | null;
 
 export function reportBuild(
   result: BuildResult,
-  { directory, check, verbose, typed }: BuildReportOptions,
+  { directory, check, verbose, typed, keyBy }: BuildReportOptions,
 ): Report {
   const { database, sha256, issued, packages, files, bytes, hashed, cached } = result;
   const { ok, difference, coverage, unseen, kept, warnings, mended, unchanged, released } = result;
@@ -45,7 +50,9 @@ export function reportBuild(
     lines: [
       `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)${keptWords(kept)}${unseenWords(unseen)}`,
       ...differenceLines(difference),
-      ...(released === null ? buildOutcome(result, { directory, check, typed }) : releaseLines(released)),
+      ...(released === null
+        ? buildOutcome(result, { directory, check, typed, keyBy })
+        : releaseLines(released)),
     ],
     notices: [...mendedLines(mended), ...remarkLines({ warnings, coverage }, { verbose })],
     exitStatus: ok ? 0 : 1,
@@ -70,16 +77,31 @@ function mendedLines(paths: readonly string[]): string[] {
 
 function buildOutcome(
   { database, unchanged, refreshed }: BuildResult,
-  { directory, check, typed }: Omit<BuildReportOptions, 'verbose'>,
+  { directory, check, typed, keyBy }: Omit<BuildReportOptions, 'verbose'>,
 ): string[] {
   const path = harmless(database);
   if (unchanged) return [`${path} is up to date`];
   if (check && refreshed) return [`${harmless(join(directory, 'packages.plist'))} must be signed again`];
   if (check) return [`${path} would be written`];
-  return [
+  const hinted = (command: 'build' | 'sign') =>
+    `  ${hintFor(signingCommand(command, keyBy), { ...typed, directory }) ?? ''}`;
+  const lines = [
     `wrote ${path}; look at it with packsign diff ${shown(directory)}, publish it with`,
-    `  ${hintFor('packsign sign DIRECTORY --key FILE', { ...typed, directory }) ?? ''}`,
+    hinted('sign'),
   ];
+  if (keyBy === null || keyBy === '--key' || typed['sign'] === false) return lines;
+  const named = keyBy === 'Key' ? `"Key" in ${harmless(join(directory, 'packsign.json'))}` : keyBy;
+  return [
+    ...lines,
+    `it is not signed: build signs with the key of ${named} only if you type`,
+    hinted('build'),
+  ];
+}
+
+/** The command that signs: a key that is typed has to be typed again. */
+export function signingCommand(command: 'build' | 'sign', keyBy: KeyBy): string {
+  if (keyBy === null || keyBy === '--key') return `packsign ${command} DIRECTORY --key FILE`;
+  return command === 'build' ? 'packsign build DIRECTORY --sign' : 'packsign sign DIRECTORY';
 }
 
 /** Without a release nothing waited to be signed. */
@@ -205,9 +227,7 @@ const STRUCTURED = ['Signers', 'Trusts', 'Mirrors', 'Include', 'Prerequisites', 
 
 function quoted(key: string, text: string | null): string {
   if (text === null) return 'nothing';
-  return STRUCTURED.includes(key)
-    ? harmless(inWords(JSON.parse(text)))
-    : `"${harmless(text)}"`;
+  return STRUCTURED.includes(key) ? harmless(inWords(JSON.parse(text))) : `"${harmless(text)}"`;
 }
 
 /** A value of several parts, which differences hold as JSON. */

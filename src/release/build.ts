@@ -31,6 +31,7 @@ import { startInventory } from './inventory.js';
 import { readLastBuild } from './last-build-file.js';
 import { recallUnchanged, rememberBuild } from './last-build.js';
 import type { Summary } from './last-build.js';
+import { lookAtKeys } from './look-at-keys.js';
 import { findPredecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
@@ -49,11 +50,15 @@ export interface BuildOptions extends InMemoryOptions {
   readonly allowDamaged?: readonly string[];
   /** Signs and publishes at once; null leaves a waiting database. */
   readonly release: BuildRelease | null;
+  /** Names the keys by their bytes; null if only reading them tells whether they are those of the last build. */
+  readonly nameKeys?: () => readonly string[] | null;
 }
 
 /** Opens the keys only if there is something to sign. */
 export type BuildRelease = Omit<SignAndPublishOptions, 'signers' | 'run' | 'allowSecrets'> & {
   readonly signers: () => Promise<readonly Signer[]>;
+  /** Opens them without asking for a passphrase: a locked one may stay locked. */
+  readonly look: () => Promise<readonly Signer[]>;
 };
 
 export interface BuildResult extends Omit<Summary, 'expires'> {
@@ -129,6 +134,7 @@ async function buildFrom(start: Start): Promise<BuildResult> {
   const renew = (await published.pendingRevocations()).length > 0;
   const recalled = renew ? null : recall(start);
   if (recalled !== null) {
+    await lookAtKeys(published, inputs, options);
     // The cache knows every listed file, so none of them holds a secret.
     await refuseSecrets(published, { ...inputs.scan, secrets: new Map() }, secretsOptions(options));
     return await describeUnchanged(start, {

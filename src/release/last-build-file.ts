@@ -12,9 +12,16 @@ export interface LastBuild {
   readonly inputs: string | null;
   /** What the build said. */
   readonly summary: Readonly<Record<string, unknown>>;
+  /** Keys that are good for what is published, and when that ends; null if none have been looked at. */
+  readonly keys: KeysLookedAt | null;
 }
 
-const FILE: StateFile<LastBuild> = { name: 'last-build', kind: 'packsign-build 6', isValid: isLastBuild };
+export interface KeysLookedAt {
+  readonly name: string;
+  readonly until: string | null;
+}
+
+const FILE: StateFile<LastBuild> = { name: 'last-build', kind: 'packsign-build 7', isValid: isLastBuild };
 
 /** Null when there is none, or it is damaged. */
 export function readLastBuild(stateFolder: string): LastBuild | null {
@@ -27,17 +34,29 @@ export function writeLastBuild(stateFolder: string, lastBuild: LastBuild): void 
 
 function isLastBuild(value: unknown): value is LastBuild {
   if (!isRecord(value) || !isRecord(value['published']) || !isRecord(value['summary'])) return false;
-  const { published, inputs, summary } = value;
+  const { published, inputs, summary, keys } = value;
   const hashes = [published['database'], published['signature'], published['keys']];
   return (
     hashes.every((hash) => typeof hash === 'string') &&
     (inputs === null || typeof inputs === 'string') &&
-    isSummary(summary)
+    isSummary(summary) &&
+    (keys === null || isKeysLookedAt(keys))
   );
 }
 
+function isKeysLookedAt(value: unknown): value is KeysLookedAt {
+  return (
+    isRecord(value) &&
+    typeof value['name'] === 'string' &&
+    (value['until'] === null || isDate(value['until']))
+  );
+}
+
+function isDate(text: unknown): boolean {
+  return typeof text === 'string' && !Number.isNaN(Date.parse(text));
+}
+
 function isSummary({ issued, expires, packages, files, bytes, warnings }: Fields): boolean {
-  const isDate = (text: unknown) => typeof text === 'string' && !Number.isNaN(Date.parse(text));
   return (
     isDate(issued) &&
     (expires === null || isDate(expires)) &&

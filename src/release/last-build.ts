@@ -60,6 +60,7 @@ export function rememberBuild(published: Published, inputs: Inputs, summary: Omi
   writeLastBuild(inputs.stateFolder, {
     published: publishedNames(published),
     inputs: isWhole ? inputsName(inputs) : null,
+    keys: null,
     // What was typed for one build says nothing about the next.
     summary: { ...summary, warnings: summary.warnings.filter(({ code }) => code !== 'NOT_DAMAGED') },
   });

@@ -7,6 +7,28 @@ import type { Signer } from '../signers/signer.js';
 const TEST_BYTES = Buffer.from('packsign: can this key sign?\n');
 
 /**
+ * Checks that users have each key and that it may sign, without signing. Returns when that ends; null for never. Throws
+ * NO_KEY, KEY_NOT_PUBLISHED, the codes of keys.
+ */
+export async function requireSigners(
+  published: Published,
+  { signers, now }: { readonly signers: readonly Signer[]; readonly now: Date },
+): Promise<Date | null> {
+  if (signers.length === 0) throw noKey();
+  const { expiryOf, requireUsable } = await import('../pgp/certificates.js');
+  const known = await published.certificates();
+  const ends = signers.flatMap((signer) => {
+    const there = requirePublished(signer, known.length === 0 ? [signer.certificate] : known);
+    requireUsable(there, now, signer.signingKey);
+    return [there, signer.certificate].map(
+      (one) => expiryOf(one, now, signer.signingKey)?.getTime() ?? Infinity,
+    );
+  });
+  const first = Math.min(...ends);
+  return first === Infinity ? null : new Date(first);
+}
+
+/**
  * Signs a few bytes with each key and verifies them as users would, so that a key that cannot sign fails before the
  * hashing. Throws NO_KEY, KEY_NOT_PUBLISHED, SELF_CHECK_FAILED, the codes of keys and of signers.
  */
@@ -14,13 +36,11 @@ export async function preflight(
   published: Published,
   { signers, now }: { readonly signers: readonly Signer[]; readonly now: Date },
 ): Promise<void> {
-  if (signers.length === 0) throw noKey();
-  const { requireUsable } = await import('../pgp/certificates.js');
+  await requireSigners(published, { signers, now });
   const { verifySignatures } = await import('../pgp/signatures.js');
   const known = await published.certificates();
   for (const signer of signers) {
     const certificates = known.length === 0 ? [signer.certificate] : known;
-    requireUsable(requirePublished(signer, certificates), now, signer.signingKey);
     const signature = await signer.sign(TEST_BYTES, { date: now, deterministic: false });
     const [report] = await verifySignatures(TEST_BYTES, [signature], { certificates, now });
     if (report?.good === true) continue;

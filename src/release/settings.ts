@@ -1,9 +1,10 @@
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { kindOf, readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { checkSettings, decodeSettings } from '../format/settings.js';
 import { SETTINGS_NAME } from '../model/layout.js';
 import type { Settings } from '../model/settings.js';
+import { isKeyPath } from '../signers/open.js';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -21,10 +22,15 @@ export function loadSettings(
   const bytes = readBounded(join(directory, SETTINGS_NAME), LIMIT_BYTES);
   const fromFile = bytes === null ? {} : decodeSettings(bytes);
   const fromOptions = checkSettings(options, 'options');
-  const Key = fromFile.Key?.map((key) =>
-    kindOf(join(directory, key)) === null ? key : join(directory, key),
-  );
+  const Key = fromFile.Key?.map((key) => keyBeside(directory, key));
   return { ...fromFile, ...(Key === undefined ? {} : { Key }), ...fromOptions };
+}
+
+/** The path of a key file that the settings name as from their own directory; anything else is a key in GnuPG. */
+function keyBeside(directory: string, key: string): string {
+  if (isAbsolute(key)) return key;
+  const path = join(directory, key);
+  return isKeyPath(key) || kindOf(path) !== null ? path : key;
 }
 
 /** Throws DIRECTORY_UNREADABLE, FILE_UNREADABLE. */

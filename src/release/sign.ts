@@ -34,7 +34,7 @@ import { openCache } from './facts-cache.js';
 import { takeInventory } from './inventory.js';
 import { findAdopted, findPredecessorElsewhere } from './predecessor.js';
 import type { ElsewhereOptions, Predecessor } from './predecessor.js';
-import { preflight } from './preflight.js';
+import { preflight, requireSigners } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
 import type { Searchable } from './secrets.js';
 import { followPublication, opened, signAndPublish } from './sign-and-publish.js';
@@ -143,6 +143,8 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
 
 async function nothingWaits(published: Published, options: SignOptions): Promise<Signed> {
   if (published.sha256() !== null) {
+    const { signers, run } = options;
+    if (signers.length > 0) await requireSigners(published, { signers, now: run.now });
     const searchable = searchWhole(published.directory, options);
     await refuseSecrets(published, searchable, { ...options, remember: true });
     const { published: next, warnings } = await followPublication(published, opened(options));

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { kindOf, readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -20,10 +21,14 @@ export interface SignerSources extends CertificateSources, Circumstances {
   /** The passphrase that the user gave beforehand; null lets GnuPG ask. Never prompts. */
   readonly givenPassphrase: () => Promise<string | null>;
   readonly now: Date;
+  /** Whether to ask for no passphrase and to leave keys locked, because nothing has to be signed. */
+  readonly mayStayLocked?: boolean;
 }
 
 /** A key that a `--key` names (cli contract, "Keys"). */
 interface NamedKey {
+  /** All that decides about the key; null if something outside packsign does. */
+  readonly bytes: Uint8Array | null;
   readonly signer: (sources: SignerSources) => Promise<Signer>;
   readonly certificates: (sources: CertificateSources) => Promise<readonly Certificate[]>;
 }
@@ -55,7 +60,24 @@ export async function openCertificates(
   return certificates;
 }
 
-function namedKeys(keys: readonly string[], { certificates }: CertificateSources): readonly NamedKey[] {
+/**
+ * Names keys by their bytes, to tell them from others without reading them; null if one is not read from a file. Throws
+ * NO_KEY, FILE_UNREADABLE, USAGE.
+ */
+export function nameKeys(
+  keys: readonly string[],
+  sources: Pick<CertificateSources, 'certificates'>,
+): readonly string[] | null {
+  const names = namedKeys(keys, sources).map(({ bytes }) =>
+    bytes === null ? null : createHash('sha256').update(bytes).digest('hex'),
+  );
+  return names.every((name) => name !== null) ? names : null;
+}
+
+function namedKeys(
+  keys: readonly string[],
+  { certificates }: Pick<CertificateSources, 'certificates'>,
+): readonly NamedKey[] {
   const commands = keys.filter((key) => key.startsWith(COMMAND));
   if (commands.length !== certificates.length) {
     throw new PacksignError('USAGE', 'each exec: key needs one --certificate, and no other key takes one', {
@@ -82,15 +104,17 @@ function namedKey(key: string): NamedKey {
       hint: 'a fingerprint has 40 hex digits; shorter key ids can be forged',
     });
   }
-  if (isPath(key)) throw noFile(key);
+  if (isKeyPath(key)) throw noFile(key);
   return gnupgKey(key);
 }
 
 function keyInBytes(bytes: Uint8Array, label: string): NamedKey {
   return {
-    signer: async ({ passphrase, now }) => {
+    bytes,
+    signer: async ({ passphrase, givenPassphrase, mayStayLocked = false, now }) => {
       const { readSecretKey } = await import('./secret-key.js');
-      return await readSecretKey(bytes, { passphrase: () => passphrase(label), date: now });
+      const ask = mayStayLocked ? givenPassphrase : () => passphrase(label);
+      return await readSecretKey(bytes, { passphrase: ask, mayStayLocked, date: now });
     },
     certificates: async () => {
       if (isPublic(bytes)) return await readPublic(bytes);
@@ -102,6 +126,7 @@ function keyInBytes(bytes: Uint8Array, label: string): NamedKey {
 
 function gnupgKey(name: string): NamedKey {
   return {
+    bytes: null,
     signer: async (sources) => {
       const { gnupgSigner } = await import('./gnupg.js');
       const { givenPassphrase, now } = sources;
@@ -117,6 +142,7 @@ function gnupgKey(name: string): NamedKey {
 function commandKey(command: string, path: string): NamedKey {
   const certificates = async () => await readPublic(readKeyFile(path));
   return {
+    bytes: null,
     signer: async (sources) => {
       const [certificate, another] = await certificates();
       if (certificate === undefined || another !== undefined)
@@ -165,6 +191,6 @@ function isKeyId(key: string): boolean {
 }
 
 /** Do not ask GnuPG for what reads like a path: it would take any key with such a word in its user id. */
-function isPath(key: string): boolean {
+export function isKeyPath(key: string): boolean {
   return !key.includes('<') && (/[\\/]/.test(key) || /\.(?:asc|gpg|pgp|key|pem|sec|txt)$/i.test(key));
 }

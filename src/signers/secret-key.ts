@@ -24,6 +24,8 @@ export interface UnlockOptions {
   /** Asks for the passphrase of a locked key. Null if there is no one to ask. */
   readonly passphrase: () => Promise<string | null>;
   readonly date: Date;
+  /** Whether a locked key for which nobody gives a passphrase is good enough, because nothing has to be signed. */
+  readonly mayStayLocked?: boolean;
 }
 
 /** Secret key packets by fingerprint, locked ones still locked. */
@@ -42,13 +44,15 @@ export interface SecretKeyFile {
  * @throws {PacksignError} `KEY_MALFORMED`: not exactly one secret key. `KEY_EXPIRED`, `KEY_REVOKED`,
  * `KEY_NOT_YET_VALID`, `KEY_WEAK`, `KEY_UNUSABLE`: it cannot sign. `PASSPHRASE_NEEDED`, `PASSPHRASE_WRONG`.
  */
-export async function readSecretKey(bytes: Uint8Array, { passphrase, date }: UnlockOptions): Promise<Signer> {
+export async function readSecretKey(bytes: Uint8Array, options: UnlockOptions): Promise<Signer> {
+  const { passphrase, date, mayStayLocked = false } = options;
   const { certificate, secrets } = await openSecretKey(bytes);
   const status = chooseSigningKey(certificate, date, (key) => secretOf(key, secrets) !== null);
   const { key } = requireValid(certificate, status);
   const secret = secretOf(key, secrets);
   if (secret === null) throw malformed(KEY_FILE, 'holds no secret key that signs');
-  await unlock(secret, { fingerprint: key.fingerprint, passphrase });
+  const staysLocked = mayStayLocked && !secret.isDecrypted() && (await passphrase()) === null;
+  if (!staysLocked) await unlock(secret, { fingerprint: key.fingerprint, passphrase });
   return signerWith(secret, certificate, key);
 }
 

@@ -271,6 +271,76 @@ describe('build', () => {
     });
   });
 
+  describe('with a key that PACKSIGN_KEY or the settings name', () => {
+    const inSettings = () => {
+      place.write('dist/packsign.json', JSON.stringify({ Key: '../ann.asc' }));
+    };
+    const env = { PACKSIGN_KEY: 'ann.asc' };
+
+    test('signs with --sign, which --key means too', async () => {
+      expect((await place.json(['build', 'dist', '--sign'], { env })).value).toMatchObject({ signed: true });
+      place.remove('dist/packages.plist');
+      inSettings();
+      expect((await place.json(['build', 'dist', '--sign'])).value).toMatchObject({ signed: true });
+    });
+
+    test('does not sign without it, says so and what to type', async () => {
+      inSettings();
+      expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+        "$ packsign build dist
+        2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
+          + demo-1.0.tar.gz
+          + npm/left-pad-1.3.0.tgz
+        wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
+          packsign sign dist
+        it is not signed: build signs with the key of "Key" in dist/packsign.json only if you type
+          packsign build dist --sign
+        [0]"
+      `);
+      const { stdout } = await place.packsign(['build', 'dist'], { env });
+      expect(stdout).toContain('the key of PACKSIGN_KEY only if you type\n  packsign build dist --sign\n');
+      const status = await place.packsign(['status', 'dist']);
+      expect(status.stdout).toContain('next: packsign sign dist\n');
+      expect((await place.packsign(['sign', 'dist'])).status).toBe(0);
+      place.write('dist/demo-1.1.tar.gz', sdist('demo', '1.1'));
+      expect((await place.packsign(['status', 'dist'])).stdout).toContain(
+        'next: packsign build dist --sign\n',
+      );
+    });
+
+    test('--no-sign leaves a waiting database that names the signers, whatever names the key', async () => {
+      const run = await place.packsign([...RELEASE, '--no-sign']);
+      expect(run.stdout).not.toContain('it is not signed');
+      expect(decodeDatabase(place.read('dist/packages.unsigned.plist')).Packsign.Signers).toEqual({
+        Threshold: 1,
+        Fingerprints: [ann.fingerprint],
+      });
+    });
+
+    test('--key wins over PACKSIGN_KEY, which wins over the settings', async () => {
+      inSettings();
+      const both = { PACKSIGN_KEY: 'bob.asc' };
+      await place.packsign(['build', 'dist', '--sign', '--key', 'ann.asc'], { env: both });
+      expect(codeOf(await place.json(['build', 'dist', '--sign'], { env: both }))).toBe('KEY_NOT_PUBLISHED');
+      expect((await place.json(['build', 'dist', '--sign'])).status).toBe(0);
+    });
+
+    test('NO_KEY: --sign without any key, also where nothing would be written', async () => {
+      expect(await refusal(['build', 'dist', '--sign'])).toEqual(['NO_KEY', 2]);
+      expect(await refusal(['build', 'dist', '--sign', '--check'])).toEqual(['NO_KEY', 2]);
+      const { stderr } = await place.packsign(['build', 'dist', '--sign'], { env: { PACKSIGN_KEY: '' } });
+      expect(stderr).toContain('packsign build dist --key FILE');
+    });
+
+    test('NO_KEY: names the file where the settings look for it, not another of that name', async () => {
+      place.write('nokey.asc', ann.signing);
+      place.write('dist/packsign.json', JSON.stringify({ Key: 'nokey.asc' }));
+      const { stderr, status } = await place.packsign(['build', 'dist', '--sign']);
+      expect(stderr).toContain('there is no key file dist/nokey.asc');
+      expect(status).toBe(2);
+    });
+  });
+
   test('two keys make two signers', async () => {
     const { value } = await place.json([...RELEASE, '--key', 'bob.asc']);
     expect(value).toMatchObject({ signed: true });

@@ -94,7 +94,7 @@ describe('exec:', () => {
     const seen = readFileSync(place.path('env.txt'), 'utf8');
     expect(seen).toContain('OWN=kept');
     expect(seen).not.toMatch(/PACKSIGN_|secret words/);
-    expect((await place.json(['status', 'dist'], { env })).value['state']).toBe('changed');
+    expect((await place.json(['status', 'dist'], { env })).value['state']).toBe('published');
   });
 
   test('T26, SETTINGS_INVALID: packsign.json runs no command', async () => {

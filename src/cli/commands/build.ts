@@ -1,5 +1,13 @@
 import type { Argv } from 'yargs';
-import { PacksignError, build, importPackMan, once, openCertificates, openSigners } from '../../index.js';
+import {
+  PacksignError,
+  build,
+  importPackMan,
+  nameKeys,
+  once,
+  openCertificates,
+  openSigners,
+} from '../../index.js';
 import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
 import {
@@ -9,6 +17,7 @@ import {
   isSet,
   keysOf,
   listOf,
+  maybe,
   nowFor,
   placeOf,
   predecessorOf,
@@ -31,11 +40,13 @@ export const buildCommand: Command = {
   examples: [
     ['packsign build dist', 'write dist/packages.unsigned.plist, for a look with packsign diff'],
     ['packsign build dist --key key.asc', 'build, sign and publish dist/packages.plist'],
+    ['packsign build dist --sign', 'the same with the key that PACKSIGN_KEY or packsign.json names'],
     ['packsign build dist --check', 'exit 1 if something would change'],
     ['packsign build dist --import pimp.plist', 'continue a database that was made by hand for PackMan'],
   ],
   options: (yargs) =>
     withKeys(withDatabase(yargs))
+      .option('sign', maybe('sign and publish with --key, PACKSIGN_KEY or Key; --key alone means it too'))
       .option('check', flag('write nothing; exit 1 if something would change'))
       .option('strict', flag('fail if there are warnings, or files that are not covered'))
       .option('allow-damaged', ALLOW_DAMAGED_OPTION)
@@ -46,8 +57,9 @@ export const buildCommand: Command = {
     const place = imported === null ? typed : { ...typed, settings: imported.settings };
     const { directory } = place;
     const check = isSet(values, 'check');
-    const isReleased = listOf(values, 'key').length > 0 && !check;
+    const isReleased = mustSign(values, { place, session }) && !check;
     const signers = once(() => signersFor(values, { place, session }));
+    const look = () => signersFor(values, { place, session }, { mayStayLocked: true });
     const options = buildOptions(values, { place, session });
     const result = await build(directory, {
       ...options,
@@ -60,15 +72,42 @@ export const buildCommand: Command = {
       strict: isSet(values, 'strict'),
       allowSecrets: listOf(values, 'allow-secret'),
       allowDamaged: listOf(values, 'allow-damaged'),
-      release: isReleased ? { ...publishingOptions(values, place), signers } : null,
+      release: isReleased ? { ...publishingOptions(values, place), signers, look } : null,
+      nameKeys: () => namesOfKeys(values, { place, session }),
     });
     const warnings = [...(imported?.warnings ?? []), ...result.warnings];
     return reportBuild(
       { ...result, warnings },
-      { directory, check, verbose: isSet(values, 'verbose'), typed: values },
+      {
+        ...{ directory, check, verbose: isSet(values, 'verbose'), typed: values },
+        keyBy: keysOf(values, { settings: place.settings, outside: session.outside })?.by ?? null,
+      },
     );
   },
 };
+
+/** Whether the user asks for a signature: with `--sign`, or by typing a key. Throws NO_KEY. */
+function mustSign(values: Values, { place, session: { outside } }: Circumstances): boolean {
+  const by = keysOf(values, { settings: place.settings, outside })?.by ?? null;
+  const { sign = by === '--key' } = values;
+  if (sign !== true || by !== null) return sign === true;
+  throw new PacksignError('NO_KEY', 'no key to sign with', {
+    hint: 'name one: packsign build DIRECTORY --key FILE; or in PACKSIGN_KEY, or as "Key" in packsign.json',
+  });
+}
+
+/** Whether a passphrase is right shows only if the key is read, so then the keys have no names. */
+function namesOfKeys(
+  values: Values,
+  { place, session: { outside } }: Circumstances,
+): readonly string[] | null {
+  const { keys = [] } = keysOf(values, { settings: place.settings, outside }) ?? {};
+  const isGiven =
+    textOf(values, 'passphrase-file') !== null || outside.environment['PACKSIGN_PASSPHRASE'] !== undefined;
+  return keys.length === 0 || isGiven
+    ? null
+    : nameKeys(keys, { certificates: listOf(values, 'certificate') });
+}
 
 async function importFor(values: Values, { directory, settings }: Place): Promise<Imported | null> {
   const file = textOf(values, 'import');
@@ -101,8 +140,10 @@ interface Circumstances {
 export async function signersFor(
   values: Values,
   { place: { settings }, session: { outside, progress } }: Circumstances,
+  { mayStayLocked = false }: { readonly mayStayLocked?: boolean } = {},
 ): Promise<readonly Signer[]> {
-  return await openSigners(keysOf(values, { settings, outside }), {
+  return await openSigners(keysOf(values, { settings, outside })?.keys ?? [], {
+    mayStayLocked,
     ...passphraseSource(outside, textOf(values, 'passphrase-file')),
     certificates: listOf(values, 'certificate'),
     environment: outside.environment,
@@ -136,7 +177,7 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
     run: writingRun(values, session, { place, doing: 'hashing' }),
     signing: async () => {
       // Reads certificates and unlocks nothing: a key names the person responsible if nothing else does.
-      const keys = keysOf(values, { settings, outside });
+      const { keys = [] } = keysOf(values, { settings, outside }) ?? {};
       const certificates = listOf(values, 'certificate');
       // Only --certificate tells with whose key a command signs.
       const known = certificates.length > 0 ? keys : keys.filter((key) => !key.startsWith('exec:'));

@@ -19,7 +19,8 @@ export const keyPublishCommand: Command = {
     const place = placeOf(values);
     const { directory, settings } = place;
     const files = listOf(values, 'certificate');
-    const keys = files.length > 0 ? listOf(values, 'key') : keysOf(values, { settings, outside });
+    const keys =
+      files.length > 0 ? listOf(values, 'key') : (keysOf(values, { settings, outside })?.keys ?? []);
     const { environment } = outside;
     const certificates = await openCertificates([...keys, ...files], { certificates: [], environment });
     if (certificates.length === 0) {

@@ -1,6 +1,6 @@
 import { status } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, placeOf } from '../options.js';
+import { isSet, keysOf, placeOf } from '../options.js';
 import { reportStatus } from '../report-status.js';
 import { buildOptions, withPreview } from './build.js';
 
@@ -14,6 +14,7 @@ export const statusCommand: Command = {
       directory: place.directory,
       verbose: isSet(values, 'verbose'),
       typed: values,
+      keyBy: keysOf(values, { settings: place.settings, outside: session.outside })?.by ?? null,
     });
   },
 };
