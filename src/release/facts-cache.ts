@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { FileFacts } from '../model/entry.js';
 import type { Look } from '../model/inspection.js';
 import { readBounded, writeHint } from '../disk/files.js';
+import { orNull } from '../model/or-null.js';
 import { identitiesBytes, identitiesIn, isIdentityAt, sizeAt, writeIdentity } from '../disk/identities.js';
 import type { FileIdentities } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
@@ -86,9 +87,10 @@ export function openCache(stateFolder: string, { rehash, remember }: CacheOption
       loaded = takePlace(rowsOf(files, observed), entries());
     },
     save: () => {
-      if (remember && loaded !== null && loaded !== EMPTY && loaded.checksum === null) {
-        loaded = saveEntries(stateFolder, loaded);
-      }
+      if (!remember || loaded === null || loaded === EMPTY || loaded.checksum !== null) return;
+      const entries = loaded;
+      // Without it, the next run only reads the files again.
+      loaded = orNull(() => saveEntries(stateFolder, entries)) ?? entries;
     },
     checksum: () => entries().checksum,
   };

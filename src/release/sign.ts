@@ -80,8 +80,11 @@ export async function sign(directory: string, options: SignOptions): Promise<Sig
     const whole = await makeWhole(readPublished(directory, run.stateFolder), run);
     const { published, ...result } = await signWhole(whole.published, options);
     const certificates = signers.map(({ certificate }) => certificate);
-    const lint = await lintPublished(published, { certificates, databaseExpires: null, now: run.now });
-    for (const warning of lint) run.warn(warning);
+    const context = { certificates, databaseExpires: null, now: run.now };
+    const lint = await orError(() => lintPublished(published, context));
+    // What is published stays so, whatever can be said about its keys.
+    if (!(lint instanceof PacksignError)) for (const warning of lint) run.warn(warning);
+    else if (result.released === null) throw lint;
     return { ...result, mended: whole.mended };
   });
 }
