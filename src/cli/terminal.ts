@@ -33,7 +33,14 @@ export function groupFingerprint(fingerprint: string): string {
 }
 
 /** Text as one word that people can paste into a shell: a path, or an address from elsewhere. */
-export function shown(word: string): string {
+export function shown(word: string, platform = process.platform): string {
   const text = harmless(word);
+  if (platform === 'win32') return shownOnWindows(text);
   return /^[\w./@+~=,:-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`;
+}
+
+/** Double quotes serve cmd.exe and PowerShell, but PowerShell acts on some characters between them. */
+function shownOnWindows(text: string): string {
+  if (/^[\w./\\@+~=:-]+$/.test(text)) return text;
+  return /[$`"\u201c-\u201e]/.test(text) ? `'${text.replace(/['\u2018-\u201b]/g, '$&$&')}'` : `"${text}"`;
 }

@@ -10,7 +10,6 @@ import {
   openSync,
   readSync,
   readdirSync,
-  renameSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -18,6 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
+import { renameOver } from './rename.js';
 
 /** Flags to open a file that something else may have replaced: follow no link, wait for no pipe. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -151,7 +151,7 @@ export function writeDurably(path: string, bytes: Uint8Array, options: WriteOpti
   try {
     writeNew(temporary, bytes, options);
     requireHeld();
-    renameSync(temporary, path);
+    renameOver(temporary, path);
     if (options.isHint !== true) syncFolder(dirname(path));
   } catch (error) {
     throw unwritable(path, error);

@@ -8,7 +8,7 @@ export interface ChildOptions {
   readonly timeoutMs: number;
   /** Bytes for standard input. */
   readonly input?: Uint8Array;
-  /** Text for descriptor 4: the only way in which a passphrase leaves the process (threat T19). */
+  /** A line before them: the only way in which a passphrase leaves the process (threat T19). */
   readonly secret?: string | null;
 }
 
@@ -18,8 +18,6 @@ export interface ChildOutcome {
   readonly stdout: Buffer;
   /** Foreign text. */
   readonly stderr: string;
-  /** What the program wrote to descriptor 3. */
-  readonly report: string;
   readonly trouble: 'missing' | 'not-started' | 'timeout' | 'too-much-output' | null;
 }
 
@@ -28,15 +26,16 @@ const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /**
  * Runs a program without a shell and waits until it ends. The program shares the terminal and gets the environment
- * without packsign's own variables, which may hold a key or a passphrase. Never throws.
+ * without packsign's own variables, which may hold a key or a passphrase. It gets the three usual descriptors alone,
+ * because Windows passes on no others. Never throws.
  */
 export async function runChild(argv: readonly string[], options: ChildOptions): Promise<ChildOutcome> {
   const [program = '', ...args] = argv;
   const child = spawn(program, args, {
     env: withoutOwn(options.environment),
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
-  const chunks: Output['chunks'] = [[], [], []];
+  const chunks: Output['chunks'] = [[], []];
   const end = await new Promise<Pick<ChildOutcome, 'status' | 'trouble'>>((resolve) => {
     const timer = setTimeout(() => stop('timeout'), options.timeoutMs);
     // Children of a killed program may hold the pipes open for ever, so do not wait for it to close them.
@@ -53,24 +52,20 @@ export async function runChild(argv: readonly string[], options: ChildOptions): 
     });
     connect(child, options, { chunks, overflow: () => stop('too-much-output') });
   });
-  const [stdout, stderr, report] = chunks;
-  return { ...end, stdout: Buffer.concat(stdout), stderr: textOf(stderr), report: textOf(report) };
+  const [stdout, stderr] = chunks;
+  return { ...end, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') };
 }
 
-type Pipes = readonly [Writable, Readable, Readable, Readable, Writable];
+type Pipes = readonly [Writable, Readable, Readable];
 
 /** None if this process may open no more files: Node then makes no streams, whatever its types say. */
 function pipesOf(child: ChildProcess): Partial<Pipes> {
   return (child.stdio as unknown as Pipes | undefined) ?? [];
 }
 
-function textOf(chunks: readonly Buffer[]): string {
-  return Buffer.concat(chunks).toString('utf8');
-}
-
 interface Output {
-  /** Of standard output, standard error and descriptor 3. */
-  readonly chunks: readonly [Buffer[], Buffer[], Buffer[]];
+  /** Of standard output and standard error. */
+  readonly chunks: readonly [Buffer[], Buffer[]];
   readonly overflow: () => void;
 }
 
@@ -78,8 +73,8 @@ function connect(child: ChildProcess, { input, secret }: ChildOptions, { chunks,
   const pipes = pipesOf(child);
   // A program that ends early breaks our pipes; its exit status says enough.
   for (const stream of pipes) stream?.on('error', () => undefined);
+  if (secret != null) pipes[0]?.write(`${secret}\n`);
   pipes[0]?.end(input ?? new Uint8Array());
-  pipes[4]?.end(secret == null ? '' : `${secret}\n`);
   for (const [index, parts] of chunks.entries()) {
     let size = 0;
     pipes[index + 1]?.on('data', (chunk: Buffer) => {

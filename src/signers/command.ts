@@ -36,16 +36,22 @@ export function commandSigner(command: string, options: CommandSignerOptions): S
 
 const HINT = "--key 'exec:sqop sign key.asc' --certificate cert.asc";
 
-/** Splits a command into words as a shell does, with quotes and backslashes, and does nothing else. Throws USAGE. */
-export function splitCommand(command: string): readonly string[] {
+/**
+ * Splits a command into words as a shell does, with quotes and backslashes, and does nothing else. On Windows, where
+ * paths have backslashes, each stands for itself. Throws USAGE.
+ */
+export function splitCommand(command: string, platform = process.platform): readonly string[] {
   const words: string[] = [];
-  const word = /\s*((?:[^\s'"\\]|\\[^]|'[^']*'|"(?:[^"\\]|\\[^])*")+)/y;
+  const isWindows = platform === 'win32';
+  const word = isWindows
+    ? /\s*((?:[^\s'"]|'[^']*'|"[^"]*")+)/y
+    : /\s*((?:[^\s'"\\]|\\[^]|'[^']*'|"(?:[^"\\]|\\[^])*")+)/y;
   const text = command.trim();
   while (word.lastIndex < text.length) {
     const found = word.exec(text)?.[1];
     if (found === undefined)
       throw new PacksignError('USAGE', 'the command after exec: has an open quote', { hint: HINT });
-    words.push(unquoted(found));
+    words.push(isWindows ? found.replace(/'([^']*)'|"([^"]*)"/g, '$1$2') : unquoted(found));
   }
   if (words.length > 0) return words;
   throw new PacksignError('USAGE', 'missing command after exec:', { hint: HINT });

@@ -2,16 +2,18 @@ import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import type { ChildOutcome } from './child.js';
 
-/** One line of GnuPG's status descriptor: a keyword and its arguments, whole tokens (threat T13). */
+/** One status line, which GnuPG writes among its messages: a keyword and its arguments, whole tokens (threat T13). */
 export interface StatusLine {
   readonly keyword: string;
   readonly args: readonly string[];
 }
 
-export function readStatus(report: string): readonly StatusLine[] {
-  return report.split('\n').flatMap((line) => {
+const MARK = '[GNUPG:]';
+
+export function readStatus(messages: string): readonly StatusLine[] {
+  return messages.split(/\r?\n/).flatMap((line) => {
     const [mark, keyword = '', ...args] = line.split(' ');
-    return mark === '[GNUPG:]' && keyword !== '' ? [{ keyword, args }] : [];
+    return mark === MARK && keyword !== '' ? [{ keyword, args }] : [];
   });
 }
 
@@ -81,7 +83,7 @@ export function gnupgError(outcome: ChildOutcome, what: string): PacksignError {
       hint: 'look for a passphrase prompt, or give it longer with --signer-timeout 10min',
     });
   }
-  const number = errorNumber(readStatus(outcome.report));
+  const number = errorNumber(readStatus(outcome.stderr));
   const { code, message, hint } = DIAGNOSES.find(({ numbers }) => numbers.includes(number ?? -1)) ?? {
     code: 'GNUPG_FAILED',
     message: `gpg ${what}${lastWords(outcome)}`,
@@ -97,6 +99,6 @@ export function errorNumber(lines: readonly StatusLine[]): number | null {
 }
 
 function lastWords({ stderr }: ChildOutcome): string {
-  const last = stderr.trim().split('\n').at(-1) ?? '';
+  const last = stderr.split(/\r?\n/).findLast((line) => line.trim() !== '' && !line.startsWith(MARK)) ?? '';
   return last === '' ? '' : `: ${last.replace(/^gpg: /, '')}`;
 }

@@ -80,7 +80,8 @@ const HASH_NAMES: ReadonlyMap<number, string> = new Map([
   [enums.hash.sha384, 'SHA384'],
 ]);
 
-const LOOPBACK = ['--pinentry-mode', 'loopback', '--passphrase-fd', '4'];
+/** GnuPG takes the first line of standard input for the passphrase, and the rest for what it signs. */
+const LOOPBACK = ['--pinentry-mode', 'loopback', '--passphrase-fd', '0'];
 
 /** Each option overrides a setting that gpg.conf may have. If another setting spoils the signature, the check fails. */
 function signingArguments(
@@ -98,7 +99,7 @@ function signingArguments(
 
 /** Checks for exit status 0 and exactly one signature, by the right key (threat T13). */
 function requireSigned(outcome: ChildOutcome, key: CertificateKey): void {
-  const lines = readStatus(outcome.report);
+  const lines = readStatus(outcome.stderr);
   const created = lines.filter(({ keyword }) => keyword === 'SIG_CREATED');
   const refused = lines.some(({ keyword }) => ['INV_SGNR', 'FAILURE', 'ERROR'].includes(keyword));
   if (outcome.trouble !== null || outcome.status !== 0 || refused || created.length === 0) {
@@ -155,7 +156,7 @@ const NO_SECRET_KEY = 17;
 const NO_PUBLIC_KEY = 9;
 
 function notFound(outcome: ChildOutcome, { named, kind }: { named: KeyName; kind: string }): PacksignError {
-  const number = errorNumber(readStatus(outcome.report));
+  const number = errorNumber(readStatus(outcome.stderr));
   if (outcome.trouble !== null || (number !== NO_SECRET_KEY && number !== NO_PUBLIC_KEY)) {
     return gnupgError(outcome, 'could not list keys');
   }
@@ -170,7 +171,7 @@ function readListing(listing: string): readonly ListedKey[] {
   const keys: { fingerprint: string; held: Set<string> }[] = [];
   let record = '';
   let token = '';
-  for (const line of listing.split('\n')) {
+  for (const line of listing.split(/\r?\n/)) {
     const fields = line.split(':');
     const [type = ''] = fields;
     if (['sec', 'pub', 'ssb', 'sub'].includes(type)) [record, token] = [type, fields[14] ?? ''];
@@ -208,7 +209,7 @@ async function askGpg(args: readonly string[], { environment }: Environment): Pr
 }
 
 async function gpg(args: readonly string[], options: ChildOptions): Promise<ChildOutcome> {
-  const common = ['--batch', '--no-tty', '--status-fd', '3', '--no-auto-check-trustdb'];
+  const common = ['--batch', '--no-tty', '--status-fd', '2', '--no-auto-check-trustdb'];
   const environment = { ...options.environment, LC_ALL: 'C', LANGUAGE: undefined };
   return await runChild(['gpg', ...common, ...args], { ...options, environment });
 }

@@ -213,6 +213,20 @@ describe('splitCommand', () => {
     ["a''b 'x'\"y\"z ''", ['ab', 'xyz', '']],
     ['a $HOME `x` ; | >b', ['a', '$HOME', '`x`', ';', '|', '>b']],
   ])('%s', (text, words) => {
-    expect(splitCommand(text)).toEqual(words);
+    expect(splitCommand(text, 'linux')).toEqual(words);
+  });
+
+  test.each<readonly [string, readonly string[]]>([
+    ['C:\\Tools\\sqop.exe sign D:\\keys\\key.asc', ['C:\\Tools\\sqop.exe', 'sign', 'D:\\keys\\key.asc']],
+    ['"C:\\Program Files\\sqop.exe" x', ['C:\\Program Files\\sqop.exe', 'x']],
+    ["'C:\\Program Files\\sqop.exe' x", ['C:\\Program Files\\sqop.exe', 'x']],
+    ['"C:\\dir\\" \\\\host\\share ""', ['C:\\dir\\', '\\\\host\\share', '']],
+    ['%HOME% $HOME & x', ['%HOME%', '$HOME', '&', 'x']],
+  ])('on Windows, where a backslash stands for itself: %s', (text, words) => {
+    expect(splitCommand(text, 'win32')).toEqual(words);
+  });
+
+  test.each(['"C:\\dir', "O'Neil"])('USAGE: an open quote on Windows: %s', (text) => {
+    expect(() => splitCommand(text, 'win32')).toThrow('open quote');
   });
 });

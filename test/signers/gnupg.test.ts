@@ -330,17 +330,31 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect(await refusal(primary, env)).toMatch(/^SELF_CHECK_FAILED\n/);
   });
 
+  test('a gpg whose lines end as on Windows signs, and says why it does not', async () => {
+    const lines = `"$@" 2>ERR; code=$?; sed 's/$/\\r/' ERR >&2; exit $code`;
+    const list = `REAL "$@" 2>ERR >OUT; code=$?; sed 's/$/\\r/' OUT; sed 's/$/\\r/' ERR >&2; exit $code`;
+    const files = newPlace();
+    const script = `case "$*" in *--list-*) ${list};; *) REAL ${lines};; esac`;
+    const path = fakeGpg(script.replaceAll('ERR', files.path('err')).replaceAll('OUT', files.path('out')));
+    const env = { ...key.env, PATH: path };
+    const place = placeWithArchive();
+    expect((await place.json(['build', 'dist', '--key', key.primary], { env })).value).toMatchObject({
+      signed: true,
+    });
+    expect(await refusal('nobody@example.org', env)).toMatch(/^NO_KEY\n/);
+  });
+
   test.each<readonly [string, string, string]>([
     [
       'that writes nothing and reports success',
-      'echo "[GNUPG:] SIG_CREATED D 22 8 00 1 FPR" >&3',
+      'echo "[GNUPG:] SIG_CREATED D 22 8 00 1 FPR" >&2',
       'SIGNER_FAILED',
     ],
-    ['that reports no signature', 'exec REAL "$@" 3>/dev/null', 'GNUPG_FAILED'],
+    ['that reports no signature', 'exec REAL "$@" 2>/dev/null', 'GNUPG_FAILED'],
     ['that signs and exits with status 2', 'REAL "$@"; exit 2', 'GNUPG_FAILED'],
     [
       'that writes its status without a space',
-      'echo "[GNUPG:]SIG_CREATED D 22 8 00 1 FPR" >&3',
+      'echo "[GNUPG:]SIG_CREATED D 22 8 00 1 FPR" >&2',
       'GNUPG_FAILED',
     ],
     ['that signs other bytes', 'echo other | REAL "$@"', 'SELF_CHECK_FAILED'],
