@@ -341,10 +341,11 @@ export function reportExport(exported: ExportedDatabase, format: 'sha256sums' | 
   return { json, lines: format === 'json' ? [JSON.stringify(json, instants, 2)] : sums, exitStatus: 0 };
 }
 
-export function reportInit(path: string): Report {
+export function reportInit(path: string, keyBy: KeyBy): Report {
+  const next = hintFor(signingCommand('build', keyBy), { directory: dirname(path) }) ?? '';
   return {
     json: { settings: path },
-    lines: [`wrote ${harmless(path)}; next: packsign build ${shown(dirname(path))} --key FILE`],
+    lines: [`wrote ${harmless(path)}; next: ${next}`],
     exitStatus: 0,
   };
 }

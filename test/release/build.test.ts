@@ -317,6 +317,11 @@ describe('build', () => {
       });
     });
 
+    test('init that names a key says to sign with it', async () => {
+      const { stdout } = await place.packsign(['init', 'dist', '--key', '../ann.asc']);
+      expect(stdout).toBe('wrote dist/packsign.json; next: packsign build dist --sign\n');
+    });
+
     test('--key wins over PACKSIGN_KEY, which wins over the settings', async () => {
       inSettings();
       const both = { PACKSIGN_KEY: 'bob.asc' };

@@ -234,7 +234,7 @@ describe('what is lost or outdated is put right, by build and by sign', () => {
       'packsign: warning: SHA256SUMS: was not written: a signature is missing; packsign sign --key FILE adds one (CHECKSUMS_NOT_WRITTEN)\n',
     );
     expect((await place.packsign(['status', 'dist'])).status).toBe(1);
-    await succeed(['sign', 'dist', '--key', 'bob.asc']);
+    expect(codeOf(await place.json(['sign', 'dist', '--key', 'bob.asc']))).toBe('KEY_NOT_PUBLISHED');
     expect(place.has(SUMS)).toBe(false);
     await succeed(['sign', 'dist', '--key', 'ann.asc']);
     expect(await goodSigners()).toEqual([ann.fingerprint]);

@@ -27,7 +27,8 @@ export const initCommand: Command = {
     const directory = textOf(values, 'directory') ?? '.';
     const force = isSet(values, 'force');
     checkInit(directory, { force });
-    return reportInit(init(directory, await answersFor(values, outside), { force }));
+    const answers = await answersFor(values, outside);
+    return reportInit(init(directory, answers, { force }), answers.key === null ? null : 'Key');
   },
 };
 
