@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -71,6 +72,8 @@ export function newPlace(): Place {
     write: (name, bytes) => {
       mkdirSync(dirname(path(name)), { recursive: true });
       writeFileSync(path(name), bytes);
+      // As packsign itself writes a key: it warns of one that others can read.
+      if (isSecretKey(Buffer.from(bytes))) chmodSync(path(name), 0o600);
       return path(name);
     },
     read: (name) => readFileSync(path(name)),
@@ -79,6 +82,11 @@ export function newPlace(): Place {
     remove: (name) => rmSync(path(name), { recursive: true }),
     snapshot: (name = 'dist') => snapshotOf(path(name)),
   };
+}
+
+/** Armored, or binary: a packet of the type 5. */
+function isSecretKey(bytes: Buffer): boolean {
+  return bytes.includes('-----BEGIN PGP PRIVATE KEY BLOCK') || [0x94, 0x95, 0xc5].includes(bytes[0] ?? 0);
 }
 
 function answerOf(run: Run): Answer {

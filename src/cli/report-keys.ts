@@ -10,9 +10,9 @@ export const REVOCATION_HELD =
   'a revocation waits until a database is published that does not depend on the revoked key';
 
 export function reportGenerated(key: GeneratedKey): Report {
-  const { fingerprint, secret, signing, certificate, revocation, expires } = key;
+  const { fingerprint, secret, signing, certificate, revocation, expires, warnings } = key;
   return {
-    json: { fingerprint, secret, signing, certificate, revocation, expires },
+    json: { fingerprint, secret, signing, certificate, revocation, expires, warnings },
     lines: [
       `made the key ${groupFingerprint(fingerprint)}`,
       `  ${harmless(signing)}  signs releases: put it on the machine that does`,
@@ -22,6 +22,7 @@ export function reportGenerated(key: GeneratedKey): Report {
       expires === null ? '  it does not expire' : `  it expires at ${formatInstant(expires)}`,
       `next: packsign build DIRECTORY --key ${shown(signing)}`,
     ],
+    notices: warningLines(warnings),
     exitStatus: 0,
   };
 }
@@ -46,12 +47,12 @@ export function reportKeys(result: PublishedKeys): Report {
 
 /** For `key extend`, `key rotate` and `key revoke`. */
 export function reportChangedKey(
-  { fingerprint, signingKey, expires, files, published }: ChangedKey,
+  { fingerprint, signingKey, expires, files, resumed, published }: ChangedKey,
   { directory, file }: { directory: string; file: string },
 ): Report {
   const { keys = null, held = null, warnings = [] } = published ?? {};
   return {
-    json: { fingerprint, signingKey, expires, files, keys, held },
+    json: { fingerprint, signingKey, expires, files, resumed, keys, held },
     lines: [
       groupFingerprint(fingerprint),
       ...(signingKey === null
@@ -60,6 +61,7 @@ export function reportChangedKey(
             `  signs with ${groupFingerprint(signingKey)}`,
             expires === null ? '  does not expire' : `  expires at ${formatInstant(expires)}`,
           ]),
+      ...(resumed ? ['  an earlier run made that subkey and did not finish: this one made no other'] : []),
       ...files.map((path) => `  wrote ${harmless(path)}`),
       keys === null
         ? `it is not in ${harmless(join(directory, 'keys.asc'))}; next: packsign key publish DIRECTORY --key ${harmless(file)}`

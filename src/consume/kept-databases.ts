@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import { SECRET } from '../disk/access.js';
 import { listFolder, makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 
 /** A database from the cache, with its signature. It is verified again each time. */
@@ -28,8 +29,8 @@ export function keepDatabase(
 ): void {
   try {
     makeFolder(folder);
-    writeDurably(join(folder, `${sha256}.asc`), signature, { mode: 0o600 });
-    writeDurably(join(folder, `${sha256}.plist`), bytes, { mode: 0o600 });
+    writeDurably(join(folder, `${sha256}.asc`), signature, { mode: SECRET });
+    writeDurably(join(folder, `${sha256}.plist`), bytes, { mode: SECRET });
   } catch {
     // A full disk or a read-only home must not refuse a good database.
   }

@@ -6,6 +6,7 @@ import { TRUST_LIMIT_BYTES, decodeEntry, decodeTrust, encodeEntry, encodeTrust }
 import type { TrustFile } from '../format/trust.js';
 import type { Chain } from '../model/chain.js';
 import type { TrustEntry } from '../model/trust.js';
+import { SECRET } from '../disk/access.js';
 import { listFolder, makeFolder, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
 
@@ -50,7 +51,7 @@ function rewrite(folder: string, before: Buffer, after: TrustFile): void {
   const bytes = encodeTrust(after);
   if (bytes.equals(before)) return;
   requireReadable(after.entries, bytes);
-  writeDurably(join(folder, STORE_NAME), bytes, { mode: 0o600 });
+  writeDurably(join(folder, STORE_NAME), bytes, { mode: SECRET });
   prune(folder, after);
 }
 
@@ -95,7 +96,7 @@ function damagedInventory(path: string, reason: string): PacksignError {
 /** To be called before the store refers to the list, so that no reference dangles. */
 export function writeAcceptedChain(folder: string, sha256: string, chain: Chain): void {
   makeFolder(join(folder, INVENTORY_FOLDER));
-  writeDurably(inventoryPath(folder, sha256), Buffer.from(encodeChain(chain)), { mode: 0o600 });
+  writeDurably(inventoryPath(folder, sha256), Buffer.from(encodeChain(chain)), { mode: SECRET });
 }
 
 function inventoryPath(folder: string, sha256: string): string {

@@ -1,9 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
-  fchmodSync,
   fstatSync,
   fsyncSync,
   mkdirSync,
@@ -14,16 +12,20 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
+import { SECRET, accessOf, giveAccess } from './access.js';
+import type { Access } from './access.js';
 import { renameOver } from './rename.js';
+import { removeQuietly, removeTemporariesOnce, temporaryPath } from './temporaries.js';
+
+export { removeQuietly, removeTemporaries } from './temporaries.js';
 
 /** Flags to open a file that something else may have replaced: follow no link, wait for no pipe. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const PIECE_BYTES = 256 * 1024;
-const TEMPORARY = /^\.packsign-[0-9a-f]{16}\.tmp$/;
 
 export interface ReadCodes {
   /** Thrown if it is not a regular file. */
@@ -136,22 +138,26 @@ export function requireHeld(): void {
 }
 
 export interface WriteOptions {
-  /** Permissions of the file; 0o644 if not given. */
+  /** Permissions of a new file: `PUBLIC` or `SECRET`; those of the umask if not given. */
   readonly mode?: number;
+  /** A file whose permissions and owner a new file gets; a secret gets only the owner. */
+  readonly like?: string;
   /** Whether a crash may lose the file: waiting for the disk takes as long as writing. */
   readonly isHint?: boolean;
 }
 
 /**
  * Replaces a file. At every instant, and after a crash, the name has the old bytes or all of the new ones: temporary
- * file, fsync, rename, fsync of the folder. Throws FILE_UNWRITABLE.
+ * file, fsync, rename, fsync of the folder. All but a secret keep their permissions, and where the system allows it their
+ * owner and group. Throws FILE_UNWRITABLE.
  */
 export function writeDurably(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
-  const temporary = temporaryIn(dirname(path));
+  const temporary = temporaryPath(dirname(path));
   try {
-    writeNew(temporary, bytes, options);
+    writeNew(temporary, bytes, { ...options, path });
     requireHeld();
     renameOver(temporary, path);
+    removeTemporariesOnce(dirname(path));
     if (options.isHint !== true) syncFolder(dirname(path));
   } catch (error) {
     throw unwritable(path, error);
@@ -165,37 +171,32 @@ export function writeHint(path: string, bytes: Uint8Array): void {
   writeDurably(path, bytes, { isHint: true });
 }
 
-/** Writes a file that must not exist yet, durably. Throws FILE_EXISTS, FILE_UNWRITABLE. */
-export function createFile(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
-  requireHeld();
-  try {
-    writeNew(path, bytes, options);
-    syncFolder(dirname(path));
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST') {
-      throw new PacksignError('FILE_EXISTS', `${path} exists`, {
-        hint: 'move it away or choose another name',
-      });
-    }
-    removeQuietly(path);
-    throw unwritable(path, error);
-  }
+interface Writing extends WriteOptions {
+  /** The name that the file gets. */
+  readonly path: string;
 }
 
-/** A name for a temporary file, which a later run removes if this one cannot. */
-export function temporaryIn(folder: string): string {
-  return join(folder, `.packsign-${randomBytes(8).toString('hex')}.tmp`);
-}
-
-function writeNew(path: string, bytes: Uint8Array, { mode = 0o644, isHint = false }: WriteOptions): void {
-  const fd = openSync(path, 'wx', mode);
+/** Writes a file under a temporary name. It has its permissions before it gets its own. */
+export function writeNew(
+  temporary: string,
+  bytes: Uint8Array,
+  { path, isHint = false, ...options }: Writing,
+): void {
+  const access = accessFor(path, options);
+  const fd = openSync(temporary, 'wx', access === null ? 0o644 : SECRET);
   closing(fd, () => {
     let written = 0;
     while (written < bytes.length) written += writeSync(fd, bytes, written);
-    // The mode of a secret is exact; other files follow the umask.
-    if (mode === 0o600) fchmodSync(fd, mode);
+    if (access !== null) giveAccess(fd, access, path);
     if (!isHint) fsyncSync(fd);
   });
+}
+
+/** Null leaves it to the umask. */
+function accessFor(path: string, { mode, like }: Pick<WriteOptions, 'mode' | 'like'>): Access | null {
+  const model = like === undefined ? null : accessOf(like);
+  if (mode === SECRET) return { mode, owner: model?.owner ?? null };
+  return accessOf(path) ?? model ?? (mode === undefined ? null : { mode, owner: null });
 }
 
 /** Makes a folder and those above it, durably. Throws FILE_UNWRITABLE. */
@@ -235,13 +236,6 @@ export function removeDurably(path: string): void {
   }
 }
 
-/** Removes the temporary files that a killed run left in a folder. */
-export function removeTemporaries(folder: string, names: readonly string[] = listFolder(folder)): void {
-  for (const name of names) {
-    if (TEMPORARY.test(name)) removeDurably(join(folder, name));
-  }
-}
-
 /** Names in a folder; none if there is no such folder. Throws DIRECTORY_UNREADABLE. */
 export function listFolder(folder: string): string[] {
   try {
@@ -255,7 +249,7 @@ export function listFolder(folder: string): string[] {
 }
 
 /** Makes changes of names in a folder survive a crash. */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   const fd = openSync(folder, 'r');
   closing(fd, () => {
     try {
@@ -287,11 +281,6 @@ export function quietly(tidyUp: () => void): void {
   } catch {
     // The next run sweeps leftovers.
   }
-}
-
-/** Removes a file of our own, which may have been renamed or never made. */
-export function removeQuietly(path: string): void {
-  quietly(() => unlinkSync(path));
 }
 
 function unreadable(path: string, error: unknown): PacksignError {

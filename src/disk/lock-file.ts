@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants, existsSync, fstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
-import { READ_FLAGS, closing, quietly, readAt, removeQuietly, temporaryIn, unwritable } from './files.js';
+import { READ_FLAGS, closing, quietly, readAt, removeQuietly, unwritable } from './files.js';
+import { temporaryPath } from './temporaries.js';
 import { lifeOf, thisProcess } from './owner.js';
 import type { Owner } from './owner.js';
 
@@ -94,7 +95,7 @@ export function isHeld(file: LockFile, nowMs: () => number): boolean {
 
 /** The date of a file that is made now. Throws FILE_UNWRITABLE. */
 export function timeOfDisk(folder: string): number {
-  const path = temporaryIn(folder);
+  const path = temporaryPath(folder);
   try {
     const fd = openSync(path, 'wx');
     return closing(fd, () => fstatSync(fd).mtimeMs);

@@ -208,7 +208,7 @@ function release(lock: string, made: Made): void {
 
 /** Takes away what killed runs left in the folder of working state. */
 function sweep(stateFolder: string, { path, token }: Made): void {
-  removeTemporaries(stateFolder);
+  removeTemporaries(stateFolder, { isLocked: true });
   for (const name of listFolder(stateFolder)) {
     const file = join(stateFolder, name);
     if (/^lock\.[0-9a-f]{32}$/.test(name) && file !== claimPath(path, token)) removeQuietly(file);

@@ -1,8 +1,13 @@
 import { join } from 'node:path';
-import { createFile, kindOf, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
+import { SECRET } from '../disk/access.js';
+import { createFiles, takeBackHalf } from '../disk/create.js';
+import { kindOf, readBounded, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
+import type { Warning } from '../model/finding.js';
 import { KEYS_NAME } from '../model/layout.js';
+import { shellWord } from '../model/shell.js';
 import { readCertificateFile } from '../published/read.js';
+import { exposedKeyWarnings } from '../signers/key-file.js';
 import { KEY_FILE_LIMIT_BYTES, openCertificates } from '../signers/open.js';
 import type { CertificateSources } from '../signers/open.js';
 import type { KeyDescription } from './describe.js';
@@ -20,6 +25,7 @@ export interface GenerateOptions extends Omit<GenerateKeyOptions, 'date'> {
 export interface GeneratedKey extends KeyForms<string> {
   readonly fingerprint: string;
   readonly expires: Date | null;
+  readonly warnings: readonly Warning[];
 }
 
 /** The paths of a key's four files. */
@@ -33,39 +39,47 @@ export function keyFiles(output: string): KeyForms<string> {
   };
 }
 
-/** Checks for existing files before anyone is asked for a passphrase. Throws FILE_EXISTS. */
+/**
+ * Checks for existing files before anyone is asked for a passphrase, and takes back what a killed run left of a key. Throws
+ * FILE_EXISTS.
+ */
 export function checkKeyFiles(output: string): void {
-  const existing = Object.values(keyFiles(output)).find((path) => kindOf(path) !== null);
-  if (existing === undefined) return;
-  throw new PacksignError('FILE_EXISTS', `${existing} exists`, {
-    hint: 'packsign never overwrites a key: choose another name with --output FILE',
+  const paths = Object.values(keyFiles(output));
+  const isCertain = takeBackHalf(paths);
+  const existing = paths.filter((path) => kindOf(path) !== null);
+  if (existing.length === 0) return;
+  const [only = '', ...more] = existing;
+  throw new PacksignError('FILE_EXISTS', `${only} exists`, {
+    hint: isCertain
+      ? 'packsign never overwrites a key: choose another name with --output FILE'
+      : `a run that was interrupted may have left it: rm ${[only, ...more].map(shellWord).join(' ')}, unless they are yours`,
   });
 }
 
-/**
- * Writes those of a key's files that are given, the secret key first: it can make the others again. Writes all of them
- * or none, unless `replace` is set. Gives their paths. Throws FILE_EXISTS, FILE_UNWRITABLE.
- */
-export function writeKeyFiles(
-  output: string,
-  forms: Partial<KeyForms<Uint8Array>>,
-  { replace }: { readonly replace: boolean },
-): readonly string[] {
-  const files = keyFiles(output);
-  const written: string[] = [];
-  try {
-    for (const form of ['secret', 'signing', 'revocation', 'certificate'] as const) {
-      const bytes = forms[form];
-      if (bytes === undefined) continue;
-      const write = replace ? writeDurably : createFile;
-      write(files[form], bytes, { mode: form === 'certificate' ? 0o644 : 0o600 });
-      written.push(files[form]);
-    }
-  } catch (error) {
-    if (!replace) for (const path of written) quietly(() => removeDurably(path));
-    throw error;
-  }
-  return written;
+const FORMS = ['secret', 'signing', 'revocation', 'certificate'] as const;
+
+/** The bytes of a key's files, the secret key first: it can make the others again. */
+function filesOf(output: string, forms: Partial<KeyForms<Uint8Array>>) {
+  const paths = keyFiles(output);
+  return FORMS.flatMap((form) => {
+    const bytes = forms[form];
+    const mode = form === 'certificate' ? {} : { mode: SECRET };
+    return bytes === undefined ? [] : [{ path: paths[form], bytes, ...mode }];
+  });
+}
+
+/** Writes those of a new key's files that are given, all of them or none. Gives their paths. Throws FILE_EXISTS, FILE_UNWRITABLE. */
+export function createKeyFiles(output: string, forms: Partial<KeyForms<Uint8Array>>): readonly string[] {
+  const files = filesOf(output, forms);
+  createFiles(files);
+  return files.map(({ path }) => path);
+}
+
+/** Replaces those of a key's files that are given; root leaves them to their owner. Throws FILE_UNWRITABLE. */
+export function replaceKeyFiles(output: string, forms: Partial<KeyForms<Uint8Array>>): readonly string[] {
+  const files = filesOf(output, forms);
+  for (const { path, bytes, ...options } of files) writeDurably(path, bytes, { ...options, like: output });
+  return files.map(({ path }) => path);
 }
 
 /** Makes a key and writes its four files, or none of them. Throws FILE_EXISTS, FILE_UNWRITABLE. */
@@ -74,9 +88,11 @@ export async function generateKeyFiles(options: GenerateOptions): Promise<Genera
   checkKeyFiles(output);
   const { generateKey } = await import('./generate.js');
   const key = await generateKey({ ...options, date: now });
-  writeKeyFiles(output, key, { replace: false });
+  createKeyFiles(output, key);
+  const files = keyFiles(output);
+  const warnings = [files.secret, files.signing, files.revocation].flatMap(exposedKeyWarnings);
   const expires = expiresInSeconds === null ? null : new Date(now.getTime() + expiresInSeconds * 1000);
-  return { fingerprint: key.fingerprint, ...keyFiles(output), expires };
+  return { fingerprint: key.fingerprint, ...files, expires, warnings };
 }
 
 export interface ShownKey extends Omit<KeyDescription, 'certificate'> {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { makeFolder, removeDurably, removeTemporaries, writeDurably } from '../disk/files.js';
+import { makeFolder, removeDurably, writeDurably } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
 import type { LockPlace } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
@@ -41,27 +41,32 @@ export interface PublishedKeys {
  * (docs/FORMAT.md §1). Removes nothing. Throws KEYS_MALFORMED, PREVIOUS_INVALID, FOREIGN_DATABASE.
  */
 export async function publishKeys(directory: string, options: PublishKeysOptions): Promise<PublishedKeys> {
+  return await withLock(options.run, () => publishKeysLocked(directory, options));
+}
+
+/** The same for a caller that has the lock. */
+export async function publishKeysLocked(
+  directory: string,
+  options: PublishKeysOptions,
+): Promise<PublishedKeys> {
   const { run, certificates: fresh } = options;
   const { stateFolder } = run;
-  return await withLock(run, async () => {
-    removeTemporaries(stateFolder);
-    const { published } = await makeWhole(readPublished(directory, stateFolder), run);
-    await published.verified();
-    const { mergeCertificates } = await import('../pgp/certificates.js');
-    const known = await published.certificates();
-    const wanted = await mergeCertificates(known, [...(await published.pendingRevocations()), ...fresh]);
-    const held = await troubleWith(published, wanted);
-    const now = held === null ? wanted : await withoutFreshRevocations(published, fresh);
-    const { changes, isChanged } = await writeKeys(published, now);
-    if (held === null) removeDurably(join(stateFolder, PENDING_REVOCATIONS_NAME));
-    else await keepPending(stateFolder, wanted);
-    const warnings = await followPage(published.with(changes), options);
-    const before = new Set(known.map(({ fingerprint }) => fingerprint));
-    const fingerprints = now.map(({ fingerprint }) => fingerprint).sort();
-    const added = fingerprints.filter((fingerprint) => !before.has(fingerprint));
-    const unchanged = !isChanged && held === null;
-    return { keys: join(directory, KEYS_NAME), fingerprints, added, unchanged, held, warnings };
-  });
+  const { published } = await makeWhole(readPublished(directory, stateFolder), run);
+  await published.verified();
+  const { mergeCertificates } = await import('../pgp/certificates.js');
+  const known = await published.certificates();
+  const wanted = await mergeCertificates(known, [...(await published.pendingRevocations()), ...fresh]);
+  const held = await troubleWith(published, wanted);
+  const now = held === null ? wanted : await withoutFreshRevocations(published, fresh);
+  const { changes, isChanged } = await writeKeys(published, now);
+  if (held === null) removeDurably(join(stateFolder, PENDING_REVOCATIONS_NAME));
+  else await keepPending(stateFolder, wanted);
+  const warnings = await followPage(published.with(changes), options);
+  const before = new Set(known.map(({ fingerprint }) => fingerprint));
+  const fingerprints = now.map(({ fingerprint }) => fingerprint).sort();
+  const added = fingerprints.filter((fingerprint) => !before.has(fingerprint));
+  const unchanged = !isChanged && held === null;
+  return { keys: join(directory, KEYS_NAME), fingerprints, added, unchanged, held, warnings };
 }
 
 /**

@@ -1,16 +1,19 @@
 import { join } from 'node:path';
-import { readBounded } from '../disk/files.js';
+import { kindOf, readBounded } from '../disk/files.js';
+import { withLock } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_NAME } from '../model/layout.js';
 import { once } from '../model/once.js';
+import { shellWord } from '../model/shell.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { readCertificateFile } from '../published/read.js';
 import type { Run } from '../run.js';
-import { KEY_FILE_LIMIT_BYTES } from '../signers/open.js';
+import { openKeyWarnings } from '../signers/key-file.js';
+import { KEY_FILE_LIMIT_BYTES, openCertificates } from '../signers/open.js';
 import type { UnlockOptions } from '../signers/secret-key.js';
 import type { CheckedBackup } from './backup.js';
-import { checkKeyFiles, writeKeyFiles } from './key-files.js';
-import { publishKeys } from './publish-keys.js';
+import { checkKeyFiles, createKeyFiles, keyFiles, replaceKeyFiles } from './key-files.js';
+import { publishKeysLocked } from './publish-keys.js';
 import type { PublishedKeys } from './publish-keys.js';
 import type { RevocationReason } from './make-self-signature.js';
 import type { RenewedKey } from './renew.js';
@@ -35,6 +38,8 @@ export interface ChangedKey {
   readonly expires: Date | null;
   /** Files that were written, the whole secret key first. */
   readonly files: readonly string[];
+  /** Whether an earlier run had made the subkey that signs now, and this one finished it. */
+  readonly resumed: boolean;
   /** Null if the directory does not publish this key: the user has to publish it. */
   readonly published: PublishedKeys | null;
 }
@@ -47,12 +52,18 @@ export async function extendKeyFile(
   return await changeKey(options, (bytes, unlocking) => extendKey(bytes, { ...options, ...unlocking }));
 }
 
-/** Gives a key a new signing subkey. Throws the codes of `changeKey` and KEY_REVOKED. */
+/** Gives a key a new signing subkey, or goes on where an earlier run had made one. Throws the codes of `changeKey` and KEY_REVOKED. */
 export async function rotateKeyFile(
   options: ChangeKeyOptions & { readonly expires: Date | null; readonly oldExpires: Date | null },
 ): Promise<ChangedKey> {
-  const { rotateKey } = await import('./renew.js');
-  return await changeKey(options, (bytes, unlocking) => rotateKey(bytes, { ...options, ...unlocking }));
+  const { keepKey, rotateKey } = await import('./renew.js');
+  let resumed = false;
+  const changed = await changeKey(options, async (bytes, unlocking) => {
+    resumed = await isHalfRotated(bytes, options);
+    const change = resumed ? keepKey : rotateKey;
+    return await change(bytes, { ...options, ...unlocking });
+  });
+  return { ...changed, resumed };
 }
 
 export interface RevokeKeyOptions extends ChangeKeyOptions {
@@ -86,32 +97,103 @@ export async function revokeKeyFile(options: RevokeKeyOptions): Promise<ChangedK
 /** Tries out a backup in memory. Throws NO_KEY, KEY_MALFORMED, KEY_UNUSABLE, and for passphrases. */
 export async function checkBackupFile(
   file: string,
-  { passphrase, run: { now } }: Pick<ChangeKeyOptions, 'passphrase' | 'run'>,
+  { passphrase, run: { now, warn } }: Pick<ChangeKeyOptions, 'passphrase' | 'run'>,
 ): Promise<CheckedBackup> {
+  for (const warning of openKeyWarnings(file)) warn(warning);
   const { checkBackup } = await import('./backup.js');
   return await checkBackup(readKeyFile(file), { passphrase: once(() => passphrase(file)), date: now });
 }
 
 /**
- * Reads the key, changes it, tries the changed key out, writes its files, refreshes `keys.asc`. Throws NO_KEY,
- * KEY_MALFORMED, KEY_UNUSABLE, PASSPHRASE_NEEDED, PASSPHRASE_WRONG, FILE_EXISTS, FILE_UNWRITABLE, the codes of
+ * Reads the key, changes it, tries the changed key out, writes its files, refreshes `keys.asc`. Has the lock of the
+ * directory before it changes anything, so that nothing is half done because another packsign is at work there. Throws
+ * NO_KEY, KEY_MALFORMED, KEY_UNUSABLE, PASSPHRASE_NEEDED, PASSPHRASE_WRONG, FILE_EXISTS, FILE_UNWRITABLE, the codes of
  * `publishKeys`.
  */
-async function changeKey(
-  options: ChangeKeyOptions,
-  change: (bytes: Uint8Array, unlocking: UnlockOptions) => Promise<RenewedKey>,
-): Promise<ChangedKey> {
+async function changeKey(options: ChangeKeyOptions, change: ChangeKey): Promise<ChangedKey> {
   const { file, output, run } = options;
-  const bytes = readKeyFile(file);
+  const passphrase = once(() => options.passphrase(file));
+  const { openSecretKey } = await import('../signers/secret-key.js');
+  const { certificate, secrets } = await openSecretKey(readKeyFile(file));
   if (output !== null) checkKeyFiles(output);
-  const unlocking = { passphrase: once(() => options.passphrase(file)), date: run.now };
-  const key = await change(bytes, unlocking);
-  const { secret, signing, armored: certificate } = key;
+  for (const warning of output === null ? [] : openKeyWarnings(file)) run.warn(warning);
+  // Nobody else waits while a person types.
+  if (secrets.get(certificate.fingerprint)?.isDecrypted() === false) await passphrase();
+  const isPublished = (await publishedForm(certificate, options)) !== null;
+  const work = async () => {
+    const key = await change(readKeyFile(file), { passphrase, date: run.now });
+    return await finishChange(key, { ...options, passphrase });
+  };
+  return await (isPublished ? withLock(run, work) : work());
+}
+
+type ChangeKey = (bytes: Uint8Array, unlocking: UnlockOptions) => Promise<RenewedKey>;
+
+async function finishChange(
+  { certificate, secret, signing, armored }: RenewedKey,
+  options: Omit<ChangeKeyOptions, 'passphrase'> & Pick<UnlockOptions, 'passphrase'>,
+): Promise<ChangedKey> {
+  const { file, output, passphrase, run } = options;
   const { checkBackup } = await import('./backup.js');
-  await checkBackup(secret, unlocking);
-  const forms = { secret, signing, certificate };
-  const files = writeKeyFiles(output ?? file, forms, { replace: output === null });
-  return await publishChanged(key.certificate, options, files);
+  await checkBackup(secret, { passphrase, date: run.now });
+  const forms = { secret, signing, certificate: armored };
+  const files = output === null ? replaceKeyFiles(file, forms) : createKeyFiles(output, forms);
+  try {
+    return await publishChanged(certificate, options, files);
+  } catch (error) {
+    throw error instanceof PacksignError ? unpublished(error, options) : error;
+  }
+}
+
+/** The key is changed, and only its publication failed: says how to go on. */
+function unpublished(
+  error: PacksignError,
+  { output, directory }: Pick<ChangeKeyOptions, 'output' | 'directory'>,
+): PacksignError {
+  const next =
+    output === null
+      ? 'the key is changed already, and the same command again publishes it'
+      : `the changed key is there already; publish it: packsign key publish ${shellWord(directory)} --key ${shellWord(output)}`;
+  const hint = error.hint === null ? next : `${error.hint}; ${next}`;
+  return new PacksignError(error.code, error.message, { hint, cause: error });
+}
+
+/** The key as the directory publishes it; null if it does not. */
+async function publishedForm(
+  { fingerprint }: Certificate,
+  { directory }: Pick<ChangeKeyOptions, 'directory'>,
+): Promise<Certificate | null> {
+  const known = (await readCertificateFile(join(directory, KEYS_NAME))) ?? [];
+  return known.find((one) => one.fingerprint === fingerprint) ?? null;
+}
+
+/**
+ * Whether an earlier run gave the key its newest subkey and did not finish: what is published, or a file beside the key,
+ * does not have it yet.
+ */
+async function isHalfRotated(bytes: Uint8Array, options: ChangeKeyOptions): Promise<boolean> {
+  const { readSecretCertificate } = await import('../signers/secret-key.js');
+  const { revocationAt, signingSubkeys } = await import('../pgp/key-status.js');
+  const key = await readSecretCertificate(bytes);
+  const newest = signingSubkeys(key).find((subkey) => revocationAt(subkey, options.run.now) === null);
+  if (newest === undefined) return false;
+  const { signing, certificate } = keyFiles(options.file);
+  const beside = options.output === null ? [signing, certificate] : [];
+  const others = [
+    await publishedForm(key, options),
+    ...(await Promise.all(beside.map(certificatesIn))).flat(),
+  ];
+  return others.some(
+    (other) =>
+      other?.fingerprint === key.fingerprint &&
+      !other.subkeys.some(({ fingerprint }) => fingerprint === newest.fingerprint),
+  );
+}
+
+/** None if they cannot be read: such a file is replaced. */
+async function certificatesIn(path: string): Promise<readonly Certificate[]> {
+  if (kindOf(path) !== 'file') return [];
+  return await openCertificates([path], { certificates: [], environment: {} }).catch(() => []);
 }
 
 async function publishRevocation(bytes: Uint8Array, options: RevokeKeyOptions): Promise<ChangedKey> {
@@ -124,25 +206,26 @@ async function publishRevocation(bytes: Uint8Array, options: RevokeKeyOptions): 
       hint: 'name the directory that publishes the key: packsign key revoke FILE DIR',
     });
   }
-  return await publishChanged(certificate, options, []);
+  return await withLock(options.run, () => publishChanged(certificate, options, []));
 }
 
 async function publishChanged(
   certificate: Certificate,
-  { directory, page, run }: ChangeKeyOptions,
+  options: Pick<ChangeKeyOptions, 'directory' | 'page' | 'run'>,
   files: readonly string[],
 ): Promise<ChangedKey> {
+  const { directory, page, run } = options;
   const { expiryOf, signingStatus } = await import('../pgp/certificates.js');
-  const { fingerprint } = certificate;
   const status = signingStatus(certificate, run.now);
-  const known = (await readCertificateFile(join(directory, KEYS_NAME))) ?? [];
-  const isPublished = known.some((one) => one.fingerprint === fingerprint);
+  const isPublished = (await publishedForm(certificate, options)) !== null;
+  const publishing = { certificates: [certificate], page, run };
   return {
-    fingerprint,
+    fingerprint: certificate.fingerprint,
     signingKey: status.kind === 'valid' ? status.key.fingerprint : null,
     expires: expiryOf(certificate, run.now),
     files,
-    published: isPublished ? await publishKeys(directory, { certificates: [certificate], page, run }) : null,
+    resumed: false,
+    published: isPublished ? await publishKeysLocked(directory, publishing) : null,
   };
 }
 

@@ -62,6 +62,16 @@ export async function extendKey(
 }
 
 /**
+ * A key as it is, which an earlier run changed: to write its other forms.
+ *
+ * @throws {PacksignError} as `extendKey`.
+ */
+export async function keepKey(bytes: Uint8Array, options: UnlockOptions): Promise<RenewedKey> {
+  const key = await openWhole(bytes, options);
+  return await finish(key.anatomy, key);
+}
+
+/**
  * Adds a new signing subkey. Revokes the old ones as superseded, or lets them expire at `oldExpires`.
  *
  * @throws {PacksignError} as `extendKey`.

@@ -30,6 +30,7 @@ export type WarningCode =
   | 'EVIDENCE_INCOMPLETE'
   | 'FILE_REPLACED'
   | 'HISTORY_BROKEN'
+  | 'KEY_FILE_OPEN'
   | 'MASS_REMOVAL'
   | 'NAME_MISMATCH'
   | 'NOT_ASCII'

@@ -1,7 +1,8 @@
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder, readBounded, requireHeld, writeDurably } from '../disk/files.js';
+import { readBounded, removeTemporaries, requireHeld } from '../disk/files.js';
 import { PacksignError, reasonOf } from '../errors.js';
+import { makePublishedFolder, writePublished } from '../published/write.js';
 
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -36,13 +37,15 @@ function isThere(file: string, bytes: Uint8Array): boolean {
   return readBounded(file, FILE_LIMIT_BYTES)?.equals(bytes) === true;
 }
 
-/** Writes files below a folder, except those that already have these bytes. Throws FILE_UNWRITABLE. */
-export function writeTree(folder: string, tree: Tree): void {
+/** Writes files below a folder of a published directory, except those that already have these bytes. Throws FILE_UNWRITABLE. */
+export function writeTree(directory: string, folder: string, tree: Tree): void {
+  for (const name of new Set(Array.from(tree.keys(), (path) => dirname(path))))
+    removeTemporaries(join(directory, folder, name), { isLocked: true });
   for (const [path, bytes] of tree) {
-    const file = join(folder, path);
-    if (isThere(file, bytes)) continue;
-    makeFolder(dirname(file));
-    writeDurably(file, bytes);
+    const name = join(folder, path);
+    if (isThere(join(directory, name), bytes)) continue;
+    makePublishedFolder(directory, dirname(name));
+    writePublished(directory, name, bytes);
   }
 }
 

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { listFolder, readBounded, writeDurably } from '../disk/files.js';
+import { listFolder, readBounded } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
 import type { LockPlace } from '../disk/lock.js';
 import { PacksignError, reasonOf } from '../errors.js';
@@ -17,6 +17,7 @@ import { globsOf } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { incompleteWarning, makeWhole } from '../published/whole.js';
+import { writePublished } from '../published/write.js';
 import type { Run } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { hasTree, readTree, removeTree, writeTree } from './assets.js';
@@ -249,8 +250,8 @@ function putPage(directory: string, html: string, template: Template): Omit<Page
   const path = join(directory, PAGE_NAME);
   const bytes = Buffer.from(html, 'utf8');
   const written = readPage(directory) !== html;
-  writeTree(join(directory, assets), template.assets);
-  if (written) writeDurably(path, bytes);
+  writeTree(directory, assets, template.assets);
+  if (written) writePublished(directory, PAGE_NAME, bytes);
   removeOldAssets(directory, assets);
   return { page: path, assets: join(directory, assets), sha256: sha256Of(bytes), written };
 }

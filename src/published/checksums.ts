@@ -1,11 +1,10 @@
-import { join } from 'node:path';
-import { writeDurably } from '../disk/files.js';
 import { checksumsText, listsChecksums } from '../model/checksums.js';
 import type { Database } from '../model/database.js';
 import { CHECKSUMS_NAME, CHECKSUMS_SIGNATURE_NAME } from '../model/layout.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
 import { findChecksums, keptSignature, ownChecksums } from '../places/own-checksums.js';
+import { writePublished } from './write.js';
 
 /** `SHA256SUMS` as it should be, compared with what is there. */
 export interface Checksums {
@@ -54,8 +53,8 @@ function isCutShort(sums: Buffer | 'odd', bytes: Buffer): boolean {
 /** Writes what differs. Throws FILE_UNWRITABLE. */
 export function writeChecksums(directory: string, { bytes }: Content, signature: Uint8Array): void {
   const { sums, signature: before } = findChecksums(directory);
-  if (!isSame(sums, bytes)) writeDurably(join(directory, CHECKSUMS_NAME), bytes);
-  if (!isSame(before, signature)) writeDurably(join(directory, CHECKSUMS_SIGNATURE_NAME), signature);
+  if (!isSame(sums, bytes)) writePublished(directory, CHECKSUMS_NAME, bytes);
+  if (!isSame(before, signature)) writePublished(directory, CHECKSUMS_SIGNATURE_NAME, signature);
 }
 
 function isSame(found: Buffer | 'odd' | null, bytes: Uint8Array): boolean {

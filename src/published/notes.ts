@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PacksignError, reasonOf } from '../errors.js';
 import { isSha256 } from '../model/file-entry.js';
 import { formatInstant, parseInstant } from '../model/time.js';
+import { SECRET } from '../disk/access.js';
 import {
   kindOf,
   listFolder,
@@ -86,10 +87,10 @@ export function writeNote(
   const chainName = chainNameFor(real, note.sha256);
   const isNoted = kindOf(join(folder, chainName)) !== null;
   // Before the note that refers to it.
-  if (!isNoted) writeDurably(join(folder, chainName), Buffer.from(encodeChain(chain())), { mode: 0o600 });
+  if (!isNoted) writeDurably(join(folder, chainName), Buffer.from(encodeChain(chain())), { mode: SECRET });
   const content = { directory: real, ...note, issued: formatInstant(note.issued) };
   const bytes = Buffer.from(`${JSON.stringify(content, null, 2)}\n`);
-  writeDurably(join(folder, nameFor(real)), bytes, { mode: 0o600 });
+  writeDurably(join(folder, nameFor(real)), bytes, { mode: SECRET });
   if (!isNoted) quietly(() => removeOldChains(folder, real, chainName));
 }
 

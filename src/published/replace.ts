@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { listFolder, makeFolder, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
+import { listFolder, quietly, readBounded, removeDurably } from '../disk/files.js';
 import { PacksignError, fromSystem, reasonOf } from '../errors.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import {
@@ -16,6 +16,7 @@ import {
 import { contentOf } from '../pgp/content.js';
 import { findChecksums, keptSignature } from '../places/own-checksums.js';
 import type { FileChanges, Published, SignedDatabase } from './published.js';
+import { makePublishedFolder, writePublished } from './write.js';
 
 /** The certificates in the two forms of `keys.asc` and `keys.gpg`. */
 export interface KeyFiles {
@@ -63,7 +64,7 @@ export async function replacePublished(
     });
     // The database must not depend on them.
     if (checksums !== null) quietly(() => keepChecksumSignature(published, checksums, undo));
-    writeDurably(join(directory, DATABASE_NAME), bytes);
+    writePublished(directory, DATABASE_NAME, bytes);
     next = next.with({ [DATABASE_NAME]: bytes, ...writeCopy(published, signed.signature) }, signed);
     next = await follow(next);
     return next.with(clearAway(next, now), signed);
@@ -110,7 +111,7 @@ export function writeKeyFiles(
     const before = published.bytes(name);
     if (before?.equals(bytes) === true) continue;
     if (before === null) undo.push(() => removeDurably(path));
-    writeDurably(path, bytes);
+    writePublished(published.directory, name, bytes);
     changes[name] = bytes;
   }
   return changes;
@@ -131,20 +132,20 @@ function writeSignature(
   { content, signature }: SignedContent,
   undo: (() => void)[],
 ): FileChanges {
-  makeFolder(join(directory, SIGNATURES_FOLDER));
+  makePublishedFolder(directory, SIGNATURES_FOLDER);
   const name = signaturePath(content.sha256());
   const path = join(directory, name);
   const isNew = sha256() !== content.sha256() || known() === null;
   if (isNew && statSync(path, { throwIfNoEntry: false }) === undefined) {
     undo.push(() => removeDurably(path));
   }
-  writeDurably(path, signature);
+  writePublished(directory, name, signature);
   return { [name]: signature };
 }
 
 function writeCopy(published: Published, signature: Uint8Array): FileChanges {
   if (published.bytes(SIGNATURE_COPY_NAME)?.equals(signature) !== true) {
-    writeDurably(join(published.directory, SIGNATURE_COPY_NAME), signature);
+    writePublished(published.directory, SIGNATURE_COPY_NAME, signature);
   }
   return { [SIGNATURE_COPY_NAME]: signature };
 }
@@ -153,7 +154,7 @@ function writeCopy(published: Published, signature: Uint8Array): FileChanges {
 export function addSignatures(published: Published, signed: SignedDatabase): Published {
   const { signature } = signed;
   const name = signaturePath(signed.content.sha256());
-  writeDurably(join(published.directory, name), signature);
+  writePublished(published.directory, name, signature);
   return published.with({ [name]: signature, ...writeCopy(published, signature) }, signed);
 }
 
@@ -165,8 +166,8 @@ export function writeUnsigned(
 ): FileChanges {
   // Signatures that were collected before are over other bytes.
   if (signatures === null) removeDurably(join(directory, UNSIGNED_SIGNATURES_NAME));
-  writeDurably(join(directory, UNSIGNED_NAME), bytes);
-  if (signatures !== null) writeDurably(join(directory, UNSIGNED_SIGNATURES_NAME), signatures);
+  writePublished(directory, UNSIGNED_NAME, bytes);
+  if (signatures !== null) writePublished(directory, UNSIGNED_SIGNATURES_NAME, signatures);
   return { [UNSIGNED_NAME]: bytes, [UNSIGNED_SIGNATURES_NAME]: signatures };
 }
 

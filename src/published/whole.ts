@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { makeFolder, removeTemporaries, writeDurably } from '../disk/files.js';
+import { removeTemporaries } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import {
@@ -16,6 +16,7 @@ import { sha256Of } from '../verify/verify-database.js';
 import type { Published } from './published.js';
 import { clearAway } from './replace.js';
 import { verdictUnder } from './verified.js';
+import { makePublishedFolder, writePublished } from './write.js';
 
 /**
  * The lost or outdated files of a publication, with their correct bytes (docs/FORMAT.md §1): the signature file, from its
@@ -76,12 +77,12 @@ export async function makeWhole(
   { now, others }: { readonly now: Date; readonly others?: readonly string[] },
 ): Promise<MadeWhole> {
   const { directory } = published;
-  removeTemporaries(directory, others);
-  removeTemporaries(join(directory, SIGNATURES_FOLDER));
+  removeTemporaries(directory, { isLocked: true, ...(others === undefined ? {} : { names: others }) });
+  removeTemporaries(join(directory, SIGNATURES_FOLDER), { isLocked: true });
   const repairs = await repairsOf(published);
   for (const [path, bytes] of Object.entries(repairs)) {
-    makeFolder(dirname(join(directory, path)));
-    writeDurably(join(directory, path), bytes);
+    makePublishedFolder(directory, dirname(path));
+    writePublished(directory, path, bytes);
   }
   const mended = Object.keys(repairs);
   const whole = mended.length === 0 ? published : published.with(repairs);

@@ -158,8 +158,13 @@ function saveEntries(stateFolder: string, entries: Entries): Entries {
   const lines = encodeLines(entries.lines());
   const measures = Buffer.from(`${count} ${paths.length}\n`);
   const { bytes, checksum } = seal(KIND, measures, numbers, paths, lines);
-  writeHint(join(stateFolder, NAME), bytes);
-  return { ...entries, checksum };
+  try {
+    writeHint(join(stateFolder, NAME), bytes);
+    return { ...entries, checksum };
+  } catch {
+    // The next run hashes the files once more.
+    return entries;
+  }
 }
 
 function encodeLines(lines: readonly string[]): Buffer {

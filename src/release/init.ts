@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { createFile, kindOf, writeDurably } from '../disk/files.js';
+import { createFile } from '../disk/create.js';
+import { kindOf, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { checkSettings } from '../format/settings.js';
 import { SETTINGS_NAME } from '../model/layout.js';

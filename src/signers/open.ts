@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { kindOf, readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
+import type { Warning } from '../model/finding.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { openKeyWarnings } from './key-file.js';
 import type { Circumstances, Signer } from './signer.js';
 
 export const KEY_FILE_LIMIT_BYTES = 1024 * 1024;
@@ -23,6 +25,8 @@ export interface SignerSources extends CertificateSources, Circumstances {
   readonly now: Date;
   /** Whether to ask for no passphrase and to leave keys locked, because nothing has to be signed. */
   readonly mayStayLocked?: boolean;
+  /** Gets a warning for each secret key file that other users can read. */
+  readonly warn?: (warning: Warning) => void;
 }
 
 /** A key that a `--key` names (cli contract, "Keys"). */
@@ -93,7 +97,7 @@ function namedKeys(
 function namedKey(key: string): NamedKey {
   if (key.trimStart().startsWith(SECRET_ARMOR))
     return keyInBytes(Buffer.from(key), 'the key in PACKSIGN_KEY');
-  if (kindOf(key) === 'file') return keyInBytes(readKeyFile(key), key);
+  if (kindOf(key) === 'file') return keyInFile(key);
   if (!isName(key)) {
     throw new PacksignError('NO_KEY', 'the given key is neither a file nor an armored secret key', {
       hint: KEY_HINT,
@@ -106,6 +110,18 @@ function namedKey(key: string): NamedKey {
   }
   if (isKeyPath(key)) throw noFile(key);
   return gnupgKey(key);
+}
+
+function keyInFile(path: string): NamedKey {
+  const named = keyInBytes(readKeyFile(path), path);
+  return {
+    ...named,
+    signer: async (sources) => {
+      const signer = await named.signer(sources);
+      for (const warning of openKeyWarnings(path)) sources.warn?.(warning);
+      return signer;
+    },
+  };
 }
 
 function keyInBytes(bytes: Uint8Array, label: string): NamedKey {

@@ -109,7 +109,7 @@ describe('a clean-up that fails hides no error', () => {
     );
   });
 
-  test('when it removes a half-written key', async () => {
+  test('when it takes back half of a key', async () => {
     const generate = [
       'key',
       'generate',
@@ -120,7 +120,7 @@ describe('a clean-up that fails hides no error', () => {
       'e.asc',
     ];
     expect(
-      await failing(generate, ['fsyncSync', 'e.pub.asc', 'EIO'], ['unlinkSync', '.asc', 'EROFS']),
+      await failing(generate, ['linkSync', 'e.pub.asc', 'EIO'], ['unlinkSync', '.asc', 'EROFS']),
     ).toEqual(unwritable('e.pub.asc', 'i/o error \\(EIO\\)'));
   });
 

@@ -31,7 +31,7 @@ import {
   withSettings,
 } from '../options.js';
 import type { Place, Values } from '../options.js';
-import { reportBuild } from '../report.js';
+import { reportBuild, warningLines } from '../report.js';
 import { writingRun } from '../run.js';
 import { passphraseSource } from '../secrets.js';
 import { harmless } from '../terminal.js';
@@ -139,7 +139,7 @@ interface Circumstances {
 
 export async function signersFor(
   values: Values,
-  { place: { settings }, session: { outside, progress } }: Circumstances,
+  { place: { settings }, session: { outside, progress, notice } }: Circumstances,
   { mayStayLocked = false }: { readonly mayStayLocked?: boolean } = {},
 ): Promise<readonly Signer[]> {
   return await openSigners(keysOf(values, { settings, outside })?.keys ?? [], {
@@ -153,6 +153,7 @@ export async function signersFor(
       outside.stderr.write(`${harmless(line)}\n`);
     },
     now: nowFor(outside),
+    warn: (warning) => notice(...warningLines([warning])),
   });
 }
 
