@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openDigests } from '../workers/growing-digest.js';
 import type { GrowingDigests } from '../workers/growing-digest.js';
 import { digestListed } from '../workers/digest-listed.js';
-import { findPartialFiles, openPartialFile } from './partial-file.js';
+import { dropPartialFile, findPartialFiles, openPartialFile } from './partial-file.js';
 import type { PartialFile } from './partial-file.js';
 import { PacksignError } from '../errors.js';
 import { namedAddress } from '../model/address.js';
@@ -145,6 +145,7 @@ async function place(
 ): Promise<DownloadedFile | Finding> {
   const { database, options } = placing;
   if (await isThere(wanted, options.output)) {
+    dropPartialFile(placing.left, wanted.entry.SHA256);
     placing.onBytes(wanted.entry.Size);
     return got(wanted, { output: options.output, from: null });
   }

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PacksignError, systemCode } from '../errors.js';
 import { listFolder, makeFolder, quietly, removeQuietly, unwritable } from '../disk/files.js';
+import { isRunning } from '../disk/temporaries.js';
 import type { GrowingDigests } from '../workers/growing-digest.js';
 
 /** A file while it is downloaded: it gets its name only when its bytes are known to be right. */
@@ -43,24 +44,31 @@ const writePart = promisify(write);
 /** Partial files that earlier runs left in a folder, by the SHA-256 of the whole file. Throws DIRECTORY_UNREADABLE, FILE_UNWRITABLE. */
 export function findPartialFiles(folder: string): ReadonlyMap<string, string> {
   makeFolder(folder);
-  const names = listFolder(folder);
-  return new Map(
-    names.flatMap((name) => {
-      const [, sha256 = '', pid = ''] = NAME.exec(name) ?? [];
-      return sha256 === '' || isAlive(Number(pid)) ? [] : [[sha256, join(folder, name)] as const];
-    }),
-  );
+  const found = new Map<string, string>();
+  for (const name of listFolder(folder)) {
+    const [, sha256 = '', pid = ''] = NAME.exec(name) ?? [];
+    // A run that is still alive keeps its own partial file.
+    if (sha256 === '' || isRunning(Number(pid))) continue;
+    const [longer, shorter] = bySize(join(folder, name), found.get(sha256));
+    found.set(sha256, longer);
+    if (shorter !== undefined) removeQuietly(shorter);
+  }
+  return found;
 }
 
-/** A run that is still alive keeps its own partial file. */
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
-  }
+function bySize(path: string, other: string | undefined): readonly [string, string | undefined] {
+  const isLonger = other !== undefined && sizeOf(other) > sizeOf(path);
+  return isLonger ? [other, path] : [path, other];
+}
+
+function sizeOf(path: string): number {
+  return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Removes the partial file of a file that is there: a run was killed when it had given the name. */
+export function dropPartialFile(left: ReadonlyMap<string, string>, sha256: string): void {
+  const path = left.get(sha256);
+  if (path !== undefined) removeQuietly(path);
 }
 
 export interface PartialFileOptions {

@@ -7,7 +7,15 @@ import type { TrustFile } from '../format/trust.js';
 import type { Chain } from '../model/chain.js';
 import type { TrustEntry } from '../model/trust.js';
 import { SECRET } from '../disk/access.js';
-import { listFolder, makeFolder, quietly, readBounded, removeDurably, writeDurably } from '../disk/files.js';
+import {
+  listFolder,
+  makeFolder,
+  quietly,
+  readBounded,
+  removeDurably,
+  removeTemporaries,
+  writeDurably,
+} from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
 
 /** The file in the user's configuration folder. */
@@ -109,6 +117,7 @@ function prune(folder: string, { entries, damaged }: TrustFile): void {
     ...entries.map(({ accepted }) => accepted?.sha256 ?? ''),
     ...damaged.flatMap(({ text }) => text.match(/[0-9a-f]{64}/g) ?? []),
   ];
+  removeTemporaries(join(folder, INVENTORY_FOLDER), { isLocked: true });
   const kept = new Set(hashes.map((sha256) => `${sha256}.txt`));
   for (const name of listFolder(join(folder, INVENTORY_FOLDER))) {
     if (name.endsWith('.txt') && !kept.has(name)) removeDurably(join(folder, INVENTORY_FOLDER, name));

@@ -18,7 +18,7 @@ import type { ErrorCode } from '../errors.js';
 import { SECRET, accessOf, giveAccess } from './access.js';
 import type { Access } from './access.js';
 import { renameOver } from './rename.js';
-import { removeQuietly, removeTemporariesOnce, temporaryPath } from './temporaries.js';
+import { rememberSwept, removeNewTemporaries, removeQuietly, temporaryPath } from './temporaries.js';
 
 export { removeQuietly, removeTemporaries } from './temporaries.js';
 
@@ -153,11 +153,12 @@ export interface WriteOptions {
  */
 export function writeDurably(path: string, bytes: Uint8Array, options: WriteOptions = {}): void {
   const temporary = temporaryPath(dirname(path));
+  removeNewTemporaries(dirname(path));
   try {
     writeNew(temporary, bytes, { ...options, path });
     requireHeld();
     renameOver(temporary, path);
-    removeTemporariesOnce(dirname(path));
+    rememberSwept(dirname(path));
     if (options.isHint !== true) syncFolder(dirname(path));
   } catch (error) {
     throw unwritable(path, error);

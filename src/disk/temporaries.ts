@@ -9,8 +9,8 @@ import { systemCode } from '../errors.js';
 const NAME = /^\.packsign-([0-9a-f]{6})([0-9a-f]{4})[0-9a-f]{6}\.tmp$/;
 /** No write takes as long. */
 const OLD_MS = 10 * 60 * 1000;
-/** Folders that this process has swept. */
-const swept = new Set<string>();
+/** When a folder was changed last, as this process left it: nobody else has been there since. */
+const swept = new Map<string, number>();
 
 /** A new path in a folder. Its name says who makes the file, so that a later run can tell whether that process is dead. */
 export function temporaryPath(folder: string): string {
@@ -27,13 +27,22 @@ export interface SweepOptions {
 
 /** Removes the temporary files that killed runs left in a folder. Never throws: no work depends on it. */
 export function removeTemporaries(folder: string, options: SweepOptions = {}): void {
-  swept.add(folder);
   for (const path of leftTemporaries(folder, options)) removeQuietly(path);
+  rememberSwept(folder);
 }
 
-/** The same, once in a process. */
-export function removeTemporariesOnce(folder: string): void {
-  if (!swept.has(folder)) removeTemporaries(folder);
+/** The same, if anybody else has changed the folder meanwhile: to list a large one takes time. */
+export function removeNewTemporaries(folder: string): void {
+  if (swept.get(folder) !== changedMs(folder)) removeTemporaries(folder);
+}
+
+/** To be called after a change by this process. */
+export function rememberSwept(folder: string): void {
+  swept.set(folder, changedMs(folder));
+}
+
+function changedMs(folder: string): number {
+  return statsOf(folder)?.mtimeMs ?? 0;
 }
 
 /** Paths of the temporary files that killed runs left in a folder. */
@@ -51,7 +60,7 @@ function isLeft(folder: string, name: string, isLocked: boolean): boolean {
   if (stats === null || !isOurs(stats)) return false;
   if (where === here()) return !isAtWork(Number.parseInt(pid, 16));
   // The time of the folder is that of its last change, by the clock of its own machine.
-  return isLocked || (statsOf(folder)?.mtimeMs ?? 0) - stats.mtimeMs > OLD_MS;
+  return isLocked || changedMs(folder) - stats.mtimeMs > OLD_MS;
 }
 
 /** A file found is not a file made (threat T35): a regular file of this user, of which a key file may be a second name. */

@@ -57,9 +57,10 @@ export async function rotateKeyFile(
   options: ChangeKeyOptions & { readonly expires: Date | null; readonly oldExpires: Date | null },
 ): Promise<ChangedKey> {
   const { keepKey, rotateKey } = await import('./renew.js');
+  const going = await withOutputMade(options);
   let resumed = false;
-  const changed = await changeKey(options, async (bytes, unlocking) => {
-    resumed = await isHalfRotated(bytes, options);
+  const changed = await changeKey(going, async (bytes, unlocking) => {
+    resumed = await isHalfRotated(bytes, going);
     const change = resumed ? keepKey : rotateKey;
     return await change(bytes, { ...options, ...unlocking });
   });
@@ -188,6 +189,17 @@ async function isHalfRotated(bytes: Uint8Array, options: ChangeKeyOptions): Prom
       other?.fingerprint === key.fingerprint &&
       !other.subkeys.some(({ fingerprint }) => fingerprint === newest.fingerprint),
   );
+}
+
+/** If an earlier run made the output and could not publish it, its key is the one that goes on. */
+async function withOutputMade<T extends ChangeKeyOptions>(options: T): Promise<T> {
+  const { file, output } = options;
+  if (output === null) return options;
+  const [[key], [made]] = await Promise.all([certificatesIn(file), certificatesIn(output)]);
+  if (made === undefined || made.fingerprint !== key?.fingerprint) return options;
+  const going = { ...options, file: output, output: null };
+  // A public key there is a file like any other: it exists.
+  return (await isHalfRotated(readKeyFile(output), going).catch(() => false)) ? going : options;
 }
 
 /** None if they cannot be read: such a file is replaced. */
