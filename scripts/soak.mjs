@@ -9,7 +9,9 @@ if (!/^[1-9]\d*$/.test(seconds)) {
 }
 installIfNeeded();
 const env = { ...process.env, PACKSIGN_SOAK_SECONDS: seconds };
-const tests = ['test/watch/soak.test.ts', 'test/faults/kill.test.ts', 'test/faults/lock-race.test.ts'];
+const tests = ['watch/soak', 'faults/kill', 'faults/lock-race', 'faults/commands'].map(
+  (name) => `test/${name}.test.ts`,
+);
 process.exitCode = runInstalled('vitest/vitest.mjs', ['run', ...tests, '--disable-console-intercept'], {
   env,
 });

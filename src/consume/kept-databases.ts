@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { SECRET } from '../disk/access.js';
-import { listFolder, makeFolder, readBounded, removeDurably, writeDurably } from '../disk/files.js';
+import {
+  listFolder,
+  makeFolder,
+  readBounded,
+  removeDurably,
+  removeTemporaries,
+  writeDurably,
+} from '../disk/files.js';
 
 /** A database from the cache, with its signature. It is verified again each time. */
 export interface KeptDatabase {
@@ -39,6 +46,7 @@ export function keepDatabase(
 /** Removes everything but these databases from the cache. */
 export function forgetDatabases(folder: string, needed: ReadonlySet<string>): void {
   try {
+    removeTemporaries(folder);
     for (const name of listFolder(folder)) {
       const [sha256 = ''] = name.split('.');
       if (/^[0-9a-f]{64}\.(?:plist|asc)$/.test(name) && !needed.has(sha256))

@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Workshop } from '../real.js';
@@ -29,10 +38,17 @@ export function makeLanes(workshop: Workshop, start: string): Promise<readonly [
 
 /** A lane with a copy of `start` as its directory, and an empty home. */
 export function makeLane(workshop: Workshop, start: string): Lane {
+  const machine = mkdtempSync(join(workshop.folder, 'machine-'));
+  cpSync(start, join(machine, 'dist'), { recursive: true, preserveTimestamps: true });
+  mkdirSync(join(machine, 'home'));
+  return makeLaneOf(workshop, machine);
+}
+
+/** A lane with a copy of a folder that holds a directory `dist` and a home. */
+export function makeLaneOf(workshop: Workshop, machine: string): Lane {
   const folder = mkdtempSync(join(workshop.folder, 'lane-'));
   const [directory, home] = [join(folder, 'dist'), join(folder, 'home')];
-  cpSync(start, directory, { recursive: true, preserveTimestamps: true });
-  mkdirSync(home);
+  cpSync(machine, folder, { recursive: true, preserveTimestamps: true });
   const first = mkdtempSync(join(workshop.folder, 'start-'));
   cpSync(folder, first, { recursive: true, preserveTimestamps: true });
   return {
@@ -53,11 +69,18 @@ function makeAlike(folder: string, from: string): void {
   for (const [path, bytes] of entriesIn(folder)) {
     const there = wanted.get(path);
     const isSame = there === null ? bytes === null : bytes !== null && there?.equals(bytes) === true;
-    if (isSame) wanted.delete(path);
+    const isOneName = there === null || (there !== undefined && lstatSync(join(from, path)).nlink === 1);
+    if (isSame && isOneName) wanted.delete(path);
     else rmSync(join(folder, path), { recursive: true, force: true });
   }
+  const names = new Map<number, string>();
   for (const path of wanted.keys()) {
-    cpSync(join(from, path), join(folder, path), { recursive: true, preserveTimestamps: true });
+    const { ino, nlink } = lstatSync(join(from, path));
+    const known = nlink > 1 ? names.get(ino) : undefined;
+    // Two names of one file stay that.
+    if (known !== undefined) linkSync(known, join(folder, path));
+    else cpSync(join(from, path), join(folder, path), { recursive: true, preserveTimestamps: true });
+    names.set(ino, join(folder, path));
   }
 }
 
