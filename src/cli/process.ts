@@ -1,3 +1,4 @@
+import { reasonOf } from '../index.js';
 import { forgetRelativeFolders } from './environment.js';
 import { BUG_STATUS, reportFailure } from './failure.js';
 import { main } from './main.js';
@@ -25,6 +26,8 @@ function stopWith(status: number): void {
 }
 process.on('SIGINT', () => stopWith(INTERRUPTED_STATUS));
 process.on('SIGTERM', () => stopWith(TERMINATED_STATUS));
+// The terminal is gone. Node takes this signal back from nohup, and does not say so.
+process.on('SIGHUP', () => stopWith(TERMINATED_STATUS));
 
 // After an uncaught error, in a socket's event for instance, we cannot trust anything to be whole.
 function endWith(error: unknown): void {
@@ -36,10 +39,14 @@ process.on('beforeExit', () => {
   if (!hasAnswered) endWith(new Error(`packsign ${argv[0] ?? ''} ended before it had an answer`));
 });
 
-// A reader may stop early: packsign diff | head.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(hasAnswered ? process.exitCode : UNDONE_STATUS);
-  stderr.write(`packsign: error: cannot write to standard output: ${error.message}\n`);
+  // A reader may stop early: packsign diff | head. But a watch that nobody hears has failed.
+  if (error.code === 'EPIPE' && !isAwaited) process.exit(hasAnswered ? process.exitCode : UNDONE_STATUS);
+  stderr.write(`packsign: error: cannot write to standard output: ${reasonOf(error)}\n`);
+  // It may have published, and must not be taken for a command that failed to.
+  if (process.exitCode === 0) {
+    stderr.write('packsign: hint: the command itself succeeded; only its answer is lost\n');
+  }
   process.exit(UNDONE_STATUS);
 });
 // The command succeeds or fails whether or not anybody reads its messages.
@@ -59,6 +66,8 @@ async function run(): Promise<void> {
     },
   });
   hasAnswered = true;
+  // What was stopped in the middle may keep threads busy; do not wait for them.
+  if (stop.signal.aborted) stdout.write('', () => process.exit());
 }
 
 // The handler of uncaught exceptions takes a rejection.

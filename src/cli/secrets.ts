@@ -1,6 +1,5 @@
 import { on } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { buffer } from 'node:stream/consumers';
 import { PacksignError, once, reasonOf } from '../index.js';
 import { readTyped } from './prompt.js';
 import { canAsk } from './streams.js';
@@ -55,7 +54,7 @@ function needed(): PacksignError {
 }
 
 async function givenPassphrase({ stdin, environment }: Outside, file: string | null): Promise<string | null> {
-  if (file === '-') return firstLine((await buffer(stdin)).toString());
+  if (file === '-') return firstLine(await readAll(stdin));
   if (file !== null) return firstLine(readPassphraseFile(file));
   return environment['PACKSIGN_PASSPHRASE'] ?? null;
 }
@@ -73,12 +72,27 @@ function firstLine(lines: string): string {
   return lines.replace(/\r?\n[^]*$/, '');
 }
 
+/** Far more than keys and passphrases take. */
+const INPUT_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/** All of standard input, which may be endless. Throws FILE_UNREADABLE. */
+async function readAll(stdin: Outside['stdin']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stdin) {
+    chunks.push(Buffer.from(chunk));
+    size += chunk.length;
+    if (size > INPUT_LIMIT_BYTES) throw new PacksignError('FILE_UNREADABLE', 'standard input does not end');
+  }
+  return Buffer.concat(chunks).toString();
+}
+
 const ARMOR_END = /^-----END PGP [A-Z ]+-----[\t\r ]*$/m;
 
 /** Reads a key that the user pastes, up to its last line; without a terminal, all of the input. Throws KEYS_MALFORMED. */
 export async function readPasted(outside: Outside): Promise<string> {
   const { stdin, stderr } = outside;
-  if (!canAsk(outside)) return `${(await buffer(stdin)).toString().trim()}\n`;
+  if (!canAsk(outside)) return `${(await readAll(stdin)).trim()}\n`;
   stderr.write('paste the public key, with its first and last line:\n');
   let pasted = '';
   for await (const [chunk] of on(stdin, 'data', { close: ['end'] }) as AsyncIterable<[Buffer | string]>) {

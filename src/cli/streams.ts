@@ -9,7 +9,7 @@ export interface Outside {
   readonly clock: () => Date;
   /** Acts as SIGINT does: for Ctrl-C while the terminal sends no signal for it. */
   readonly interrupt: () => void;
-  /** Subscribes to SIGINT and SIGTERM, which otherwise end the program. */
+  /** Subscribes to SIGINT, SIGTERM and SIGHUP, which otherwise end the program. */
   readonly stopSignal: () => AbortSignal;
 }
 

@@ -799,7 +799,7 @@ describe.concurrent('time', { timeout: 4 * PATIENCE_MS }, () => {
 });
 
 describe.concurrent('the end of a watch', { timeout: 4 * PATIENCE_MS }, () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)(
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     '%s in the middle of a cycle: the cycle ends, exit 0',
     async (signal) => {
       const { place, watching } = await watchOfOne();

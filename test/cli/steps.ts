@@ -1,0 +1,55 @@
+import { serve } from '../consume/scene.js';
+import { newKey, newPlace, sdist } from '../packsign.js';
+import type { Place } from '../packsign.js';
+
+/** A place in which the steps work, and the address that its directory is served at. */
+export async function prepare(): Promise<{ readonly place: Place; readonly url: string }> {
+  const place = newPlace();
+  const { url } = await serve(place.path('dist'));
+  place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  place.write('bob.asc', (await newKey('Bob')).secret);
+  return { place, url };
+}
+
+/** The words of a step, with the address in its place. */
+export function wordsOf(args: readonly string[], url: string): readonly string[] {
+  return args.map((word) => (word === 'URL' ? url : word));
+}
+
+const BOB = ['--key', 'bob.asc'];
+const FROM = ['--keys', 'dist/keys.asc'];
+
+/** Each command once, one after the other in one place; for `serve`, which never ends, see test/page/serve.test.ts. */
+export const STEPS: readonly (readonly [name: string, args: readonly string[], input?: string])[] = [
+  ['init', ['init', 'dist', '--maintainer', 'Ann <ann@example.org>']],
+  [
+    'key generate',
+    [
+      ...['key', 'generate', '--user-id', 'Ann <ann@example.org>', '--passphrase-file', '-'],
+      ...['--output', 'ann.asc'],
+    ],
+    'a long passphrase\n',
+  ],
+  ['key show', ['key', 'show', 'ann.asc']],
+  ['key check-backup', ['key', 'check-backup', 'ann.asc', '--passphrase-file', '-'], 'a long passphrase\n'],
+  ['build', ['build', 'dist', ...BOB]],
+  ['diff', ['diff', 'dist']],
+  ['status', ['status', 'dist']],
+  ['sign', ['sign', 'dist', ...BOB]],
+  ['page', ['page', 'dist']],
+  ['export', ['export', 'dist']],
+  ['verify', ['verify', 'dist', ...FROM]],
+  ['list', ['list', 'dist', ...FROM]],
+  ['key publish', ['key', 'publish', 'dist', '--certificate', 'ann.pub.asc']],
+  ['trust add', ['trust', 'add', 'URL', ...FROM, '--threshold', '1', '--name', 'ours']],
+  ['trust list', ['trust', 'list']],
+  ['trust refresh', ['trust', 'refresh', 'ours']],
+  ['trust accept', ['trust', 'accept', 'ours']],
+  ['trust export', ['trust', 'export']],
+  ['get', ['get', 'demo', '--output', 'downloads']],
+  ['trust remove', ['trust', 'remove', 'ours']],
+  ['key extend', ['key', 'extend', 'bob.asc', 'dist', '--expires', '3y']],
+  ['key rotate', ['key', 'rotate', 'bob.asc', 'dist']],
+  ['watch', ['watch', 'dist', ...BOB, '--once']],
+  ['key revoke', ['key', 'revoke', 'bob.asc', '--output', 'gone.asc', '--reason', 'retired']],
+];
