@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Warning } from './model/finding.js';
 import { STATE_FOLDER } from './model/layout.js';
 import type { TrustPlace } from './model/trust.js';
@@ -13,7 +14,7 @@ export interface Run {
   readonly now: Date;
   /** The real clock, for the cache and for a watch. */
   readonly clock: () => Date;
-  /** Stops a watch or a server. */
+  /** Stops a watch. What has begun to publish goes on to its end. */
   readonly signal: AbortSignal;
   readonly network: NetworkOptions;
   /** What the user trusts. */
@@ -28,6 +29,12 @@ export interface Run {
   readonly progress: (done: number, of: number) => void;
   /** Gets warnings for people that no result has. */
   readonly warn: (warning: Warning) => void;
+}
+
+/** Between long steps: lets signals and events have their turn. Throws the reason of the signal once the run is stopped. */
+export async function pause({ signal }: Pick<Run, 'signal'>): Promise<void> {
+  await setImmediate();
+  signal.throwIfAborted();
 }
 
 /** A run with defaults: it trusts nothing, keeps no notes and reports no progress. */

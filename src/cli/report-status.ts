@@ -34,7 +34,9 @@ export function reportEvent(watchEvent: WatchEvent, { directory }: { directory: 
   const { at, code, paths, withdrawn, message, warnings } = event;
   const hint = hintFor(event.hint, { directory });
   const isTrouble = ['held', 'refused', 'error'].includes(event.event);
-  const about = event.event === 'ready' ? ` ${harmless(directory)}` : pathSummary(paths, withdrawn);
+  const all = event.total > paths.length ? ` (${formatInteger(event.total)} in all)` : '';
+  const about =
+    event.event === 'ready' ? ` ${harmless(directory)}` : `${pathSummary(paths, withdrawn)}${all}`;
   const why = message === null ? '' : ` (${harmless(message.split('\n')[0] ?? '')})`;
   const took = tookMs === null || isTrouble ? '' : `, ${formatInteger(tookMs)} ms`;
   const line = `${formatInstant(at)} ${EVENT_WORDS[watchEvent.event]}${about}${code === null ? '' : ` ${code}`}${why}${took}`;
@@ -48,8 +50,9 @@ export function reportEvent(watchEvent: WatchEvent, { directory }: { directory: 
 }
 
 function reportUncovered({ tookMs: _, ...event }: WatchEvent): Report {
-  const { at, paths, message, hint } = event;
-  const words = [...uncoveredWords(paths), message, hint].filter((each) => each !== null);
+  const { at, paths, total, message, hint } = event;
+  const all = total > paths.length ? `${formatInteger(total)} files in all are not` : null;
+  const words = [...uncoveredWords(paths), all, message, hint].filter((each) => each !== null);
   return { json: event, lines: [`${formatInstant(at)} ${words.join('; ')}`], exitStatus: 0 };
 }
 

@@ -26,6 +26,7 @@ import type { Content } from '../pgp/content.js';
 import { matcherOf } from '../places/matcher.js';
 import type { Scan } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
+import { pause } from '../run.js';
 import type { Run } from '../run.js';
 import { nothingToList } from './absent.js';
 import { continuedFrom, filesToList, isJoinDue } from './adopt.js';
@@ -123,21 +124,25 @@ export async function makeCandidate(
     options.inventory === undefined
       ? await takeInventory(directory, { ...options, ...unattended, published: before })
       : await options.inventory.finish(before);
+  await pause(run);
   const assembled = assembleNext(directory, { predecessor, continued, inventory, options });
   const { whole, rest, held, kept, under, damage, entries } = assembled;
   if (whole.Files.size === 0 && held.size === 0 && !mayBeEmpty(published, absence)) {
     throw nothingToList(directory, { rest, warnings: inventory.warnings });
   }
   const files = before === published ? assembled.difference : compareFiles(published?.Files, whole.Files);
+  await pause(run);
   const unchanged = published !== null && isSameContent({ before: published, next: whole, files }, keys);
   const refreshDue =
     published !== null && (renew || isJoinDue(signed, adopted) || isRefreshDue(published.Packsign, run.now));
   const stays = unchanged && !refreshDue;
+  await pause(run);
   const next =
     signed !== null && stays
       ? { database: whole, content: signed.content, reading: null }
       : written(withoutOldRecords(whole), signed);
   const { database, content } = next;
+  await pause(run);
   const update = stays ? { before, next: whole, files: assembled.difference } : updateOf(before, database);
   const warnings = byPath([...assembled.warnings, ...maintainerWarnings(database, settings)]);
   const carried = [...held, ...kept];

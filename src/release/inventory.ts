@@ -17,6 +17,7 @@ import { globsOf, matches, scanDirectory } from '../places/scan.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
 import type { Secret } from '../pgp/secret-packets.js';
 import { NO_LOOK } from '../model/inspection.js';
+import { pause } from '../run.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
 import { startHashing } from '../workers/hash.js';
@@ -71,9 +72,12 @@ export async function takeInventory(
   options: InventoryOptions & { readonly published: Database | null },
 ): Promise<Inventory> {
   const threads = openThreads();
+  const { signal } = options.run;
+  signal.addEventListener('abort', threads.stop);
   try {
     return await startInventory(directory, { ...options, threads }).finish(options.published);
   } finally {
+    signal.removeEventListener('abort', threads.stop);
     threads.stop();
   }
 }
@@ -281,7 +285,16 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
       ? null
       : startHashing(
           files,
-          { directory, md5: wantsMd5, metadata: true, inspect, secrets: true, needs, threads },
+          {
+            directory,
+            md5: wantsMd5,
+            metadata: true,
+            inspect,
+            secrets: true,
+            needs,
+            threads,
+            pause: () => pause(run),
+          },
           take,
         );
   const finish = async () => {

@@ -20,6 +20,7 @@ import { writeNote } from '../published/notes.js';
 import type { Published } from '../published/published.js';
 import { replacePublished, writeUnsigned } from '../published/replace.js';
 import type { KeyFiles, SignedContent } from '../published/replace.js';
+import { pause } from '../run.js';
 import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
 import { brokenChainWarning, refuseEarlier } from './broken-chain.js';
@@ -41,6 +42,8 @@ export interface SignAndPublishOptions extends SigningNow {
   readonly page?: boolean;
   /** Whether `SHA256SUMS` and its signature do. */
   readonly checksums?: boolean;
+  /** Runs the step that publishes; see `Interruption`. */
+  readonly whole?: <T>(step: () => Promise<T>) => Promise<T>;
 }
 
 /** The same for one database. */
@@ -91,7 +94,7 @@ export async function signAndPublish(
   context: SigningContext,
 ): Promise<Outcome> {
   const { content, database, continued, update, damaged } = candidate;
-  const { run, signers: signing, collected = null, elsewhere = false } = context;
+  const { run, signers: signing, collected = null, elsewhere = false, whole = atOnce } = context;
   const { directory } = published;
   await requireApproval(published, { ...context, continued, update, damaged, remember: true });
   if (signing.length === 0 && collected === null) throw noKey();
@@ -101,6 +104,7 @@ export async function signAndPublish(
   const keys = await keysFor(published, candidate, signing);
   const threshold = thresholdOf(database);
   if (keys.isNew && !elsewhere && threshold > signing.length) throw nobodyKnown(directory);
+  await pause(run);
   const waiting = collected === null ? null : splitWaiting(collected);
   const common = { database, certificates: keys.certificates, keepUnknown: keys.isNew && elsewhere };
   const { signature, signers } = await collectSignatures(
@@ -109,6 +113,7 @@ export async function signAndPublish(
   );
   const isPublished = signers.length >= threshold && !elsewhere;
   const by = { ...common, signers, collected: waiting?.checksums ?? null };
+  await pause(run);
   const checksums = await checksumsFor(directory, by, { ...context, isPublished });
   const warnings = notListed(signers, database);
   const follow = async (fresh: Published) => {
@@ -118,18 +123,23 @@ export async function signAndPublish(
     return followed.published;
   };
   const signed = { database, content, signature, reading: candidate.reading };
-  const next = isPublished
-    ? await replacePublished(published, { signed, keys, checksums }, { now: run.now, follow })
-    : published.with(
-        writeUnsigned(
-          published,
-          content.bytes,
-          joinWaiting({ database: signature, checksums: checksums?.signature ?? waiting?.checksums ?? null }),
-        ),
-      );
+  const publish = async () => {
+    if (isPublished) {
+      return await replacePublished(published, { signed, keys, checksums }, { now: run.now, follow });
+    }
+    const sums = checksums?.signature ?? waiting?.checksums ?? null;
+    const signatures = joinWaiting({ database: signature, checksums: sums });
+    return published.with(writeUnsigned(published, content.bytes, signatures));
+  };
+  const next = await whole(publish);
   const keysWritten = keys.isNew && isPublished ? keys.certificates : null;
   const outcome = { published: isPublished, keysWritten, warnings };
   return { published: next, release: releaseOf(directory, { database, content, signers }, outcome) };
+}
+
+/** Nothing interrupts a command that nobody waits to stop. */
+async function atOnce<T>(step: () => Promise<T>): Promise<T> {
+  return await step();
 }
 
 /** Signs the checksums too if the settings ask for it, or if others have signed them already. */

@@ -6,6 +6,8 @@ import { systemCode } from '../errors.js';
 export interface ChildOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs: number;
+  /** Ends the program, as the time does. */
+  readonly signal?: AbortSignal | undefined;
   /** Bytes for standard input. */
   readonly input?: Uint8Array;
   /** A line before them: the only way in which a passphrase leaves the process (threat T19). */
@@ -38,16 +40,23 @@ export async function runChild(argv: readonly string[], options: ChildOptions): 
   const chunks: Output['chunks'] = [[], []];
   const end = await new Promise<Pick<ChildOutcome, 'status' | 'trouble'>>((resolve) => {
     const timer = setTimeout(() => stop('timeout'), options.timeoutMs);
+    const abort = () => stop('timeout');
+    if (options.signal?.aborted === true) setImmediate(abort);
+    options.signal?.addEventListener('abort', abort);
     // Children of a killed program may hold the pipes open for ever, so do not wait for it to close them.
     const stop = (trouble: ChildOutcome['trouble']) => {
-      clearTimeout(timer);
+      settle();
       child.kill('SIGKILL');
       for (const stream of pipesOf(child)) stream?.destroy();
       resolve({ status: null, trouble });
     };
     child.on('error', (error) => stop(systemCode(error) === 'ENOENT' ? 'missing' : 'not-started'));
-    child.on('close', (status) => {
+    const settle = () => {
       clearTimeout(timer);
+      options.signal?.removeEventListener('abort', abort);
+    };
+    child.on('close', (status) => {
+      settle();
       resolve({ status, trouble: null });
     });
     connect(child, options, { chunks, overflow: () => stop('too-much-output') });

@@ -34,6 +34,8 @@ export interface Circumstances {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** How long one signature may take. */
   readonly timeoutMs: number;
+  /** Ends the program. */
+  readonly signal?: AbortSignal;
   /** Gets what the program prints for people, a line at a time. Foreign text. */
   readonly onNotice: (line: string) => void;
 }

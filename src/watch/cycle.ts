@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { quietly } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
 import { PacksignError, fromSystem } from '../errors.js';
@@ -20,7 +19,6 @@ import {
 import { refreshDate } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { ownChecksums } from '../places/own-checksums.js';
-import { globsOf, scanDirectory } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
@@ -31,8 +29,11 @@ import type { MadeEntries } from '../release/entry-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
 import { followPublication, opened, signAndPublish } from '../release/sign-and-publish.js';
 import type { SignAndPublishOptions } from '../release/sign-and-publish.js';
+import { pause } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
-import { frozen, settingsDiffer } from './frozen-settings.js';
+import { frozen, scanAnew, settingsDiffer } from './frozen-settings.js';
+import { makeInterruption } from './interruption.js';
+import type { Interruption } from './interruption.js';
 import { isSameDatabase, lacksSome, predecessorOf, putBack, readLast } from './last-published.js';
 import type { Last } from './last-published.js';
 import {
@@ -44,23 +45,21 @@ import {
   settingsHeld,
   signedNotice,
 } from './notices.js';
+import { considerSettings } from './offered-settings.js';
+import type { KnownSettings } from './offered-settings.js';
 import { trackRecentRemovals } from './recent-removals.js';
 import type { RecentRemovals } from './recent-removals.js';
 import type { Notice } from './notices.js';
 import type { DirectoryState } from './stability.js';
-import {
-  EDITING_MS,
-  nothingSaid,
-  onceEach,
-  sayUncovered,
-  unsaid,
-  unsaidApproval,
-  unsaidOfFollowers,
-} from './unsaid.js';
+import { EDITING_MS, nothingSaid, onceEach, sayUncovered, unsaid, unsaidOfFollowers } from './unsaid.js';
 import type { Said } from './unsaid.js';
 
 export interface Cycle {
   readonly news: readonly Notice[];
+  /** Files that somebody is writing. */
+  readonly writing: ReadonlySet<string>;
+  /** Whether it failed before it came to all files. */
+  readonly isCut: boolean;
   /** `Issued` of the database that is published now. */
   readonly issued: Date | null;
   /** Whether to try the same again without a change here, and when. */
@@ -76,7 +75,8 @@ export interface CycleOptions extends SignAndPublishOptions {
 }
 
 export interface Cycles {
-  readonly take: (state: DirectoryState) => Promise<Cycle>;
+  /** Null if the signal of the run ended it. */
+  readonly take: (state: DirectoryState) => Promise<Cycle | null>;
   /** The settings that cycles use. */
   readonly settings: () => Settings;
   /** What the last publication lists; null while nothing is published. */
@@ -89,28 +89,27 @@ export interface Cycles {
   readonly refreshDate: () => Date | null;
 }
 
-interface Memory extends Said {
+interface Memory extends Said, KnownSettings {
   last: Last | null;
   /** The directory as the last cycle left it, so that we need not read unchanged files again. */
   seen: Published | null;
   /** The entries of the last publication. */
   made: MadeEntries | null;
-  /** The settings that a person started with or signed. */
-  accepted: Settings;
-  /** Other settings that are in packsign.json now, and whether a person has published since then. */
-  offered: { readonly settings: Settings; readonly signed: boolean } | null;
   /** The database that is signed here and waits for the signatures of others. */
   waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
+  /** Files that somebody was writing in the last cycle. */
+  writing: ReadonlySet<string>;
   /** What was withdrawn within an hour. */
   readonly removals: RecentRemovals;
   /** Whether `SHA256SUMS` was packsign's own when the last cycle ended. */
   ownsChecksums: boolean;
 }
 
-type Context = CycleOptions & {
-  readonly directory: string;
-  readonly memory: Memory;
-};
+type Context = CycleOptions &
+  Pick<Interruption, 'whole'> & {
+    readonly directory: string;
+    readonly memory: Memory;
+  };
 
 /** How long we keep a database that waits for signatures as it is. */
 const REBUILD_MS = 12 * 60 * 60 * 1000;
@@ -121,6 +120,7 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     ...{ last: null, seen: null, made: null, offered: null, waiting: null },
     accepted: options.settings(),
     ...nothingSaid(),
+    writing: new Set(),
     removals: trackRecentRemovals(() => options.run.clock().getTime()),
     ownsChecksums: false,
   };
@@ -145,42 +145,58 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
   };
 }
 
-async function runCycle(state: DirectoryState, context: Context): Promise<Cycle> {
-  const { memory } = context;
+async function runCycle(state: DirectoryState, given: Omit<Context, 'whole'>): Promise<Cycle | null> {
+  const { memory } = given;
+  const { signal } = given.run;
+  const { end, whole } = makeInterruption(signal);
+  const context = { ...given, whole };
   const news: Notice[] = [];
-  let again: Cycle['again'] = 'no';
+  let [again, isCut]: [Cycle['again'], boolean] = ['no', false];
   try {
     if (state.kind === 'unreadable') throw state.error;
     again = await withLock(context.run, async () => {
       try {
         const run = { ...context.run, now: context.run.clock() };
         const checksums = memory.accepted.Checksums === true;
-        return await cycle(state, { ...context, run, checksums }, news);
+        return await end(cycle(state, { ...context, run, checksums }, news));
       } finally {
         // The next run is only slower without the cache; that must not hide why this one failed.
         quietly(() => context.cache.save());
       }
     });
   } catch (thrown) {
+    const isWaiting = thrown instanceof PacksignError && thrown.code === 'LOCKED';
+    if (signal.aborted && (isWaiting || thrown === signal.reason)) return null;
     // Others work in the directory too, and may take it away at any moment: that does not end the watch.
     const error = thrown instanceof PacksignError ? thrown : fromSystem(thrown);
     if (error === null) throw thrown;
     news.push(noticeOf(error));
+    isCut = true;
     if (state.kind === 'seen' && error.code !== 'NOTHING_TO_LIST') {
       again = error.exitStatus === 1 ? 'later' : 'soon';
     }
   }
   memory.ownsChecksums =
     memory.accepted.Checksums === true && ownChecksums(context.directory).includes(CHECKSUMS_NAME);
-  return { news, issued: memory.last?.signed.database.Packsign.Issued ?? null, again };
+  return {
+    news,
+    writing: memory.writing,
+    isCut,
+    issued: memory.last?.signed.database.Packsign.Issued ?? null,
+    again,
+  };
 }
 
 type Seen = DirectoryState & { kind: 'seen' };
 
 async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cycle['again']> {
-  const { directory, memory, run } = context;
+  const { directory, memory, run, whole } = context;
+  await pause(run);
   const found = memory.seen?.again() ?? readPublished(directory, run.stateFolder);
-  const { published, mended } = await makeWhole(found, { now: run.now, others: state.scan.others });
+  const { published, mended } = await whole(() =>
+    makeWhole(found, { now: run.now, others: state.scan.others }),
+  );
+  await pause(run);
   memory.seen = published;
   const before = memory.last;
   const isLost = before !== null && lacksSome(before, published);
@@ -188,7 +204,7 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   const byOthers = before !== null && memory.last !== null && !isSameDatabase(memory.last, before);
   if (before === null && memory.last !== null) memory.removals.start(memory.last.signed.database);
   if (byOthers) memory.removals.forget();
-  news.push(...considerSettings(context, { byOthers }), ...openNotices(state.longOpen));
+  news.push(...considerSettings(context.settings, memory, byOthers), ...openNotices(state.longOpen));
   const candidate = await makeHolding(state, context, news);
   const again = sayUncovered(candidate, context, news) ? 'no' : 'soon';
   const { last } = memory;
@@ -241,12 +257,14 @@ async function keepPublished(
   context: Context,
   { published, last, candidate, isLost, mended, news, warnings }: Keeping,
 ): Promise<Cycle['again']> {
-  const { memory, run } = context;
+  const { memory, run, whole } = context;
   memory.made = candidate.made();
-  const there = isLost ? await putBack(published, last, run) : published;
+  const there = isLost ? await whole(() => putBack(published, last, run)) : published;
   const stillSince = new Date(run.now.getTime() - EDITING_MS);
   // The last publication is verified, so do not read it again for its checksums.
-  const followed = await followPublication(there.with({}, last.signed), { ...opened(context), stillSince });
+  const followed = await whole(() =>
+    followPublication(there.with({}, last.signed), { ...opened(context), stillSince }),
+  );
   const { published: next, page, checksums } = followed;
   memory.seen = next;
   warnings.push(...unsaidOfFollowers(followed.warnings, memory));
@@ -314,28 +332,6 @@ function stillWaits(
   );
 }
 
-/** Changed settings wait until a person signs with them; until then cycles use the accepted ones. */
-function considerSettings(
-  { settings, memory }: Context,
-  { byOthers }: { byOthers: boolean },
-): readonly Notice[] {
-  let current: Settings;
-  try {
-    current = settings();
-  } catch (error) {
-    if (error instanceof PacksignError) return [noticeOf(error)];
-    throw error;
-  }
-  if (memory.last === null) memory.accepted = current;
-  if (isDeepStrictEqual(current, memory.accepted)) {
-    memory.offered = null;
-    return [];
-  }
-  const isKnown = isDeepStrictEqual(current, memory.offered?.settings);
-  memory.offered = { settings: current, signed: byOthers || (isKnown && memory.offered?.signed === true) };
-  return memory.offered.signed ? [] : [settingsHeld()];
-}
-
 /** The settings may change while it runs, and what the user typed does not. */
 function absenceOf({ memory, absent }: Context): AbsenceRule {
   return absenceRule(memory.accepted, { absent, previous: null });
@@ -373,15 +369,8 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
     const settings = frozen(memory.accepted, published, candidate.database);
     candidate = await makeWith(settings, { ...state, frozen: true });
   }
-  news.push(...heldNotices(unsaidApproval(candidate, state.unstable, memory), published));
+  news.push(...heldNotices(candidate.needsApproval, published));
+  memory.writing = new Set([...state.unstable, ...candidate.inventory.moving]);
   memory.removals.refuse(candidate.update, absenceOf(context));
   return candidate;
-}
-
-/** Scans again with settings that may include or exclude other files. Files that are new to us count as unstable. */
-function scanAnew(directory: string, { scan, unstable }: Seen, settings: Settings): Unattended {
-  const again = scanDirectory(directory, { globs: globsOf(settings) });
-  const known = new Set(scan.files.map(({ path }) => path));
-  const fresh = again.files.flatMap(({ path }) => (known.has(path) ? [] : [path]));
-  return { scan: again, unstable: new Set([...unstable, ...fresh]) };
 }

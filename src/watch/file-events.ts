@@ -168,6 +168,7 @@ async function rewatch(state: State): Promise<void> {
   await new Promise<void>((resolve) => {
     watcher.once('ready', resolve);
     watcher.once('error', () => resolve());
+    state.options.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   // Events are missing from the time before the watch was in place; there may have been a write.
   state.heard.forget();

@@ -10,15 +10,19 @@ import { damageHint } from '../release/damage.js';
 export interface Notice {
   readonly event: 'signed' | 'refreshed' | 'unchanged' | 'uncovered' | 'held' | 'refused' | 'error';
   readonly code: string | null;
-  /** The files that it is about, sorted. */
+  /** The files that it is about, sorted. News name only those that are new in it. */
   readonly paths: readonly string[];
   /** Those of them that are no longer listed. */
   readonly withdrawn: readonly string[];
   readonly message: string | null;
-  /** What no signature covers, where that has changed; else null. */
+  /** What no signature covers, as far as it is new; null for other events. */
   readonly uncovered: readonly Uncovered[] | null;
   /** What to type next. */
   readonly hint: string | null;
+  /** How many files it is about in all; null for as many as there are paths. */
+  readonly total: number | null;
+  /** What is wrong with each file, where that may differ; else empty. */
+  readonly reasons: ReadonlyMap<string, string>;
   /** Remarks that keep no file out. */
   readonly warnings: readonly Warning[];
 }
@@ -37,6 +41,8 @@ export const SILENT = {
   message: null,
   uncovered: null,
   hint: null,
+  total: null,
+  reasons: new Map<string, string>(),
   warnings: [],
 } as const;
 
@@ -67,7 +73,8 @@ export function heldNotices(held: readonly Warning[], published: Database | null
       event: code === 'BYTES_CHANGED' ? 'refused' : 'held',
       code,
       paths,
-      message: messageOf(same),
+      message: same[0]?.message ?? null,
+      reasons: new Map(same.map(({ path, message }) => [path ?? '', message])),
       hint: code === 'DAMAGED' ? damageHint(paths, published) : (HELD_HINTS[code] ?? null),
     };
   });
@@ -80,25 +87,19 @@ export function openNotices(paths: readonly string[]): Notice[] {
   return [{ ...SILENT, event: 'held', code: 'FILE_OPEN', paths, message }];
 }
 
-/** How many files a message gives a reason for. */
-const REASON_LIMIT = 5;
-
-/** The reason of all; where they differ, that of each file. */
-function messageOf(held: readonly Warning[]): string | null {
-  const messages = new Set(held.map(({ message }) => message));
-  if (messages.size < 2) return held[0]?.message ?? null;
-  const reasons = held.slice(0, REASON_LIMIT).map(({ path, message }) => `${path ?? ''}: ${message}`);
-  const more = held.length - reasons.length;
-  return [...reasons, ...(more > 0 ? [`… and ${more} more`] : [])].join('; ');
+/** `ends early` of `damaged: ends early: the last 5 MB are missing`; empty for anything else. */
+export function kindOfDamage(message: string): string {
+  return message.startsWith('damaged: ') ? (message.split(/[:;,]/)[1] ?? '') : '';
 }
 
-export function uncoveredNotice(uncovered: readonly Uncovered[]): Notice {
+/** `uncovered`: those that are new since the last such notice; none once everything is covered. */
+export function uncoveredNotice(uncovered: readonly Uncovered[], total: number): Notice {
   const paths = uncovered.map(({ path }) => path);
   const about =
     paths.length === 0
       ? { message: 'every file here is covered or excluded now' }
       : { hint: coverageAdvice(uncovered) };
-  return { ...SILENT, event: 'uncovered', paths, uncovered, ...about };
+  return { ...SILENT, event: 'uncovered', paths, uncovered, total, ...about };
 }
 
 export function nothingToList({ warnings }: BuiltCandidate): Notice {

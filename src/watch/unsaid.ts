@@ -1,6 +1,5 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Uncovered } from '../model/coverage.js';
 import type { Warning } from '../model/finding.js';
 import type { BuiltCandidate } from '../release/candidate.js';
@@ -12,8 +11,6 @@ import type { Notice } from './notices.js';
 export interface Said {
   /** Warnings about files left out. */
   said: ReadonlySet<string>;
-  /** Damaged files, with the kind of damage. */
-  damaged: ReadonlyMap<string, string>;
   /** What is not covered. */
   uncovered: readonly Uncovered[];
   /** The last warnings about the page and the checksums, as JSON. */
@@ -24,7 +21,7 @@ export interface Said {
 export const EDITING_MS = 2000;
 
 export function nothingSaid(): Said {
-  return { said: new Set(), damaged: new Map(), uncovered: [], saidOfFollowers: '[]' };
+  return { said: new Set(), uncovered: [], saidOfFollowers: '[]' };
 }
 
 /** Each cycle finds the same again. */
@@ -55,34 +52,7 @@ export function unsaid({ database, needsApproval, warnings }: BuiltCandidate, me
 }
 
 /**
- * What a person has to decide, without damage that we have named already. While somebody goes on writing a damaged file,
- * it stays named, so that an upload with several pauses is reported once.
- */
-export function unsaidApproval(
-  { needsApproval, inventory }: BuiltCandidate,
-  unstable: ReadonlySet<string>,
-  memory: Said,
-): Warning[] {
-  const before = memory.damaged;
-  const writing = new Set([...unstable, ...inventory.moving]);
-  const damaged = new Map(Array.from(before).filter(([path]) => writing.has(path)));
-  const fresh = needsApproval.filter(({ code, path, message }) => {
-    if (code !== 'DAMAGED' || path === null) return true;
-    const kind = kindOf(message);
-    damaged.set(path, kind);
-    return before.get(path) !== kind;
-  });
-  memory.damaged = damaged;
-  return fresh;
-}
-
-/** `ends early` of `damaged: ends early: the last 5 MB are missing`. */
-function kindOf(message: string): string {
-  return message.split(/[:;,]/)[1] ?? '';
-}
-
-/**
- * Says what is not covered whenever that changes. False if a file is so young that somebody may still be writing it under
+ * Says what is not covered as soon as it is new, and once everything is. False if a file is so young that somebody may still be writing it under
  * the name of an upload: then ask again soon.
  */
 export function sayUncovered(
@@ -95,7 +65,9 @@ export function sayUncovered(
   const isYoung = (path: string) =>
     Math.abs(run.now.getTime() - changedMs(join(directory, path))) < EDITING_MS;
   const told = uncovered.filter(({ path }) => said.has(path) || !isYoung(path));
-  if (!isDeepStrictEqual(told, memory.uncovered)) news.push(uncoveredNotice(told));
+  const fresh = told.filter(({ path }) => !said.has(path));
+  const isNowCovered = told.length === 0 && said.size > 0;
+  if (fresh.length > 0 || isNowCovered) news.push(uncoveredNotice(fresh, told.length));
   memory.uncovered = told;
   return told.length === uncovered.length;
 }

@@ -8,6 +8,9 @@ import { makeCycles } from './cycle.js';
 import type { Cycle, CycleOptions, Cycles } from './cycle.js';
 import { openFileEvents } from './file-events.js';
 import type { FileEventsOptions } from './file-events.js';
+import { makeInterruption } from './interruption.js';
+import { makeTeller } from './news.js';
+import type { News } from './news.js';
 import { SILENT } from './notices.js';
 import type { Notice } from './notices.js';
 import { openForWriting } from './open-files.js';
@@ -20,7 +23,7 @@ export interface WatchOptions extends Omit<CycleOptions, 'cache'>, Omit<FileEven
   readonly once: boolean;
 }
 
-export interface WatchEvent extends Omit<Notice, 'event'> {
+export interface WatchEvent extends Omit<News, 'event'> {
   readonly event: Notice['event'] | 'ready' | 'stopped';
   readonly at: Date;
   /** `Issued` of the database that is published now. */
@@ -34,20 +37,33 @@ const RETRY_MS = { shortest: 500, longest: 60_000 } as const;
 
 /**
  * Keeps a directory's database signed (cli contract, `watch`): runs a cycle at once, then one whenever changed files are
- * stable, and before the database expires. Ends by `signal`, or with `once`. Before the first cycle it throws what would
+ * stable, and before the database expires. Ends by `signal`, with what it does unless it publishes, or with `once`. Before the first cycle it throws what would
  * keep it from ever signing: the codes of `preflight`, SETTINGS_INVALID.
  */
 export async function* watch(
   directory: string,
   options: WatchOptions,
 ): AsyncGenerator<WatchEvent, void, void> {
+  const { signal } = options.run;
+  try {
+    yield* watchUntilStopped(directory, options);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+  }
+}
+
+async function* watchUntilStopped(
+  directory: string,
+  options: WatchOptions,
+): AsyncGenerator<WatchEvent, void, void> {
   const { run, signers, poll, once, onFallback } = options;
   const { clock, stateFolder, signal } = run;
   const published = readPublished(directory, stateFolder);
-  await preflight(published, { signers, now: clock() });
+  const { end } = makeInterruption(signal);
+  await end(preflight(published, { signers, now: clock() }));
   const certificates = signers.map(({ certificate }) => certificate);
   const lint = { certificates, databaseExpires: null, now: clock() };
-  for (const warning of await lintPublished(published, lint)) run.warn(warning);
+  for (const warning of await end(lintPublished(published, lint))) run.warn(warning);
   const cache = openCache(stateFolder, { rehash: false, remember: true });
   const cycles = makeCycles(directory, { ...options, cache });
   const timing = makeTiming(cycles, clock);
@@ -55,7 +71,7 @@ export async function* watch(
   const scrubber = startScrub(directory, { ...cycles, cache, run });
   const take = async (state: DirectoryState) => {
     const taken = await cycles.take(state);
-    return { ...taken, news: [...taken.news, ...scrubber.news()] };
+    return taken && { ...taken, news: [...taken.news, ...scrubber.news()] };
   };
   try {
     const ofPage = options.page === true ? await pageFileNames() : [];
@@ -131,34 +147,25 @@ export async function* watchCycles(
   states: AsyncIterable<DirectoryState>,
   { cycles, timing, clock }: CycleLoop,
 ): AsyncGenerator<WatchEvent, void, void> {
-  let known: ReadonlySet<string> = new Set();
+  const tell = makeTeller();
   let issued: Date | null = null;
   let isFirst = true;
   for await (const state of states) {
     const beganMs = clock().getTime();
     const taken = await cycles.take(state);
+    if (taken === null) break;
     timing.took(taken);
     if (state.kind === 'seen') state.ended?.();
     issued = taken.issued;
     const tookMs = clock().getTime() - beganMs;
-    // Report a trouble that lasts once, not in every cycle.
-    const fresh = taken.news.filter((news) => !isTrouble(news) || !known.has(keyOf(news)));
-    known = new Set(taken.news.filter(isTrouble).map(keyOf));
-    for (const news of fresh) yield { ...news, at: clock(), issued, tookMs };
+    for (const news of tell(taken)) yield { ...news, at: clock(), issued, tookMs };
     if (isFirst) yield bare('ready', { at: clock(), issued });
     isFirst = false;
   }
   yield bare('stopped', { at: clock(), issued });
 }
 
-function isTrouble({ event }: Notice): boolean {
-  return event === 'held' || event === 'refused' || event === 'error';
-}
-
-function keyOf({ event, code, paths, message }: Notice): string {
-  return JSON.stringify([event, code, paths.length > 0 ? paths : message]);
-}
-
 function bare(event: 'ready' | 'stopped', { at, issued }: { at: Date; issued: Date | null }): WatchEvent {
-  return { ...SILENT, event, at, issued, tookMs: null };
+  const { reasons: _, ...silent } = SILENT;
+  return { ...silent, event, at, issued, total: 0, tookMs: null };
 }

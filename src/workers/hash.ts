@@ -17,7 +17,10 @@ const WORTH_SHARING_US = 20_000;
 /** Gets each result as it comes, in any order. */
 export type DigestListener = (digested: Digested, index: number) => void;
 
-export type HashOptions = DigestOptions & Pick<PlanOptions, 'needs'>;
+export interface HashOptions extends DigestOptions, Pick<PlanOptions, 'needs'> {
+  /** Called between batches on this thread. */
+  readonly pause?: () => Promise<unknown>;
+}
 
 /** Files that are being hashed. */
 export interface Hashing {
@@ -39,7 +42,7 @@ export function startHashing(
   options: HashOptions & { readonly threads: Threads },
   onDigested: DigestListener = () => undefined,
 ): Hashing {
-  const { threads } = options;
+  const { threads, pause = setImmediate } = options;
   const hasLarge = files.some(isLarge);
   const isShared = threads.count > 1 && costUs(files) >= WORTH_SHARING_US;
   const results = new Array<Digested>(files.length);
@@ -55,7 +58,7 @@ export function startHashing(
   for (const each of working) each.catch(() => undefined);
   return {
     finish: async () => {
-      if (others === 0 || !hasLarge) await doTasks(work, { take, pause: setImmediate });
+      if (others === 0 || !hasLarge) await doTasks(work, { take, pause });
       await Promise.all(working);
       return results;
     },

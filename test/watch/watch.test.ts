@@ -30,13 +30,21 @@ function news(event: Notice['event'], more: Partial<Notice> = {}): Notice {
     message: null,
     uncovered: null,
     hint: null,
+    total: null,
+    reasons: new Map(),
     warnings: [],
     ...more,
   };
 }
 
 function cycle(...all: readonly Notice[]): Cycle {
-  return { news: all, issued: BEGIN, again: 'no' };
+  return {
+    news: all,
+    writing: new Set(),
+    isCut: all.some(({ event }) => event === 'error'),
+    issued: BEGIN,
+    again: 'no',
+  };
 }
 
 async function* scripted(count: number): AsyncGenerator<DirectoryState, void, void> {
@@ -79,10 +87,19 @@ describe('the loop', () => {
       message: null,
       uncovered: null,
       hint: null,
+      total: 0,
       warnings: [],
     };
     expect(events).toEqual([
-      { ...bare, event: 'signed', at: after(3), issued: BEGIN, paths: ['a-1.0.tar.gz'], tookMs: 1000 },
+      {
+        ...bare,
+        event: 'signed',
+        at: after(3),
+        issued: BEGIN,
+        paths: ['a-1.0.tar.gz'],
+        total: 1,
+        tookMs: 1000,
+      },
       { ...bare, event: 'ready', at: after(4), issued: BEGIN, tookMs: null },
       { ...bare, event: 'stopped', at: after(5), issued: BEGIN, tookMs: null },
     ]);
@@ -109,8 +126,50 @@ describe('the loop', () => {
     expect(words(events)).toEqual([
       'held NAME_MISMATCH a-1.0.tar.gz',
       'ready',
-      'held NAME_MISMATCH a-1.0.tar.gz b-1.0.tar.gz',
+      'held NAME_MISMATCH b-1.0.tar.gz',
       'held NAME_MISMATCH a-1.0.tar.gz',
+      'stopped',
+    ]);
+  });
+
+  test('names only what is new in a trouble, with its own reason, and counts the rest', async () => {
+    const paths = Array.from({ length: 110 }, (_, index) => `a-${index}.tar.gz`);
+    const reasons = new Map(paths.map((path) => [path, `damaged: ends early: ${path}`]));
+    const held = news('held', { code: 'DAMAGED', paths, reasons });
+    const more = {
+      paths: [...paths, 'b-1.0.tar.gz'],
+      reasons: new Map([...reasons, ['b-1.0.tar.gz', 'why b']]),
+    };
+    const events = await eventsOf([cycle(held), cycle(news('held', { code: 'DAMAGED', ...more }))]);
+    expect(events[2]).toMatchObject({ paths: ['b-1.0.tar.gz'], total: 111, message: 'why b' });
+  });
+
+  test('says nothing when a trouble only gets smaller, nor again after a cycle that failed', async () => {
+    const held = (...paths: readonly string[]) => news('held', { code: 'NAME_MISMATCH', paths });
+    const locked = news('error', { code: 'LOCKED' });
+    const all = [held('a', 'b'), held('b'), locked, held('b')].map((one) => cycle(one));
+    expect(words(await eventsOf(all))).toEqual([
+      'held NAME_MISMATCH a b',
+      'ready',
+      'error LOCKED',
+      'stopped',
+    ]);
+  });
+
+  test('says an error once, whatever time its text holds', async () => {
+    const behind = (text: string) =>
+      news('error', { code: 'CLOCK_BEHIND', message: `the clock is ${text} behind` });
+    const at = (text: string) => news('error', { code: 'NETWORK', message: `no answer since ${text}` });
+    const all = [
+      behind('5 seconds'),
+      behind('1 minute'),
+      at('2026-11-27T00:00:01Z'),
+      at('2026-11-27T00:00:02Z'),
+    ];
+    expect(words(await eventsOf(all.map((one) => cycle(one))))).toEqual([
+      'error CLOCK_BEHIND',
+      'ready',
+      'error NETWORK',
       'stopped',
     ]);
   });
@@ -176,7 +235,8 @@ describe('a cycle without a change is due', () => {
   function scene(refreshDate: () => Date | null = () => null) {
     const clock = { ms: BEGIN.getTime() };
     const timing = makeTiming({ refreshDate }, () => new Date(clock.ms));
-    const took = (again: Cycle['again']) => timing.took({ news: [], issued: null, again });
+    const took = (again: Cycle['again']) =>
+      timing.took({ news: [], writing: new Set(), isCut: false, issued: null, again });
     return { clock, timing, took, inMs: () => timing.dueMs() - clock.ms };
   }
 

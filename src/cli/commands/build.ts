@@ -135,11 +135,13 @@ export function withPreview(yargs: Argv): Argv {
 interface Circumstances {
   readonly place: Place;
   readonly session: Session;
+  /** Ends a program that signs. */
+  readonly signal?: AbortSignal;
 }
 
 export async function signersFor(
   values: Values,
-  { place: { settings }, session: { outside, progress, notice } }: Circumstances,
+  { place: { settings }, session: { outside, progress, notice }, signal }: Circumstances,
   { mayStayLocked = false }: { readonly mayStayLocked?: boolean } = {},
 ): Promise<readonly Signer[]> {
   return await openSigners(keysOf(values, { settings, outside })?.keys ?? [], {
@@ -148,6 +150,7 @@ export async function signersFor(
     certificates: listOf(values, 'certificate'),
     environment: outside.environment,
     timeoutMs: signerTimeoutOf(values),
+    ...(signal === undefined ? {} : { signal }),
     onNotice: (line) => {
       progress.rest();
       outside.stderr.write(`${harmless(line)}\n`);

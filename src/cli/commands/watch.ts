@@ -33,7 +33,11 @@ export const watchCommand: Command = {
     const { outside, print } = session;
     const place = placeOf(values, { isAwaited: true });
     const { directory } = place;
-    const signers = await signersFor(values, { place, session });
+    const stopped = new AbortController();
+    const signers = await signersFor(values, { place, session, signal: stopped.signal });
+    // While it asks for a passphrase, a signal ends the program.
+    const signal = outside.stopSignal();
+    signal.addEventListener('abort', () => stopped.abort());
     const once = isSet(values, 'once');
     const server = isSet(values, 'serve')
       ? await serve(directory, { host: '127.0.0.1', port: portOf(values), live: true })
@@ -48,7 +52,7 @@ export const watchCommand: Command = {
       signers,
       run: {
         ...runOf(values, session, { place, doing: 'hashing' }),
-        signal: outside.stopSignal(),
+        signal,
         warn: (warning) => tell(...warningLines([warning])),
       },
       settings: () => placeOf(values, { isAwaited: true }).settings,
