@@ -310,10 +310,17 @@ describe.concurrent('the directory itself', { timeout: 4 * PATIENCE_MS }, () => 
     await endWell(place, watching);
   });
 
-  test('not there yet: the watch waits for it, and does not make it', async () => {
+  test('DIRECTORY_UNREADABLE: never there, probably a typing error', async () => {
+    const { place } = await watchedPlace();
+    const { status, stderr } = await place.packsign(['watch', 'nowhere', ...KEY]);
+    expect([status, stderr.split('\n')[0]]).toEqual([2, 'packsign: error: there is no directory nowhere']);
+    expect(place.has('nowhere')).toBe(false);
+  });
+
+  test('not there yet: with --wait-for-directory the watch waits for it, and does not make it', async () => {
     const { place } = await watchedPlace();
     rmSync(place.path('dist'), { recursive: true });
-    const watching = startWatch(place, KEY);
+    const watching = startWatch(place, [...KEY, '--wait-for-directory']);
     await watching.until({ event: 'error', code: 'DIRECTORY_UNREADABLE' });
     await watching.until({ event: 'ready' });
     await sleep(1000);

@@ -26,12 +26,13 @@ export const watchCommand: Command = {
   options: (yargs) =>
     withKeys(withSettings(withDirectory(yargs)))
       .option('once', flag('end when everything there is signed'))
+      .option('wait-for-directory', flag('wait for a directory that is not there yet'))
       .option('poll', flag('look on a timer: for network file systems'))
       .option('serve', flag('show the directory in a browser meanwhile; pages reload themselves'))
       .option('port', single('port for --serve (default: any free one)')),
   run: async (values, session) => {
     const { outside, print } = session;
-    const place = placeOf(values, { isAwaited: true });
+    const place = placeOf(values, { isAwaited: isSet(values, 'wait-for-directory') });
     const { directory } = place;
     const stopped = new AbortController();
     const signers = await signersFor(values, { place, session, signal: stopped.signal });
