@@ -2,6 +2,7 @@
 const REFUSALS = [
   // Policy: packsign publishes nothing.
   'BYTES_CHANGED',
+  'CLOCK_DOUBTFUL',
   'DAMAGED',
   'EXPIRES_AFTER_KEY',
   'FILE_DIFFERS',

@@ -95,7 +95,7 @@ export { makeRun } from './run.js';
 export type { Run } from './run.js';
 export { formatBytes } from './model/bytes.js';
 export { harmless } from './model/text.js';
-export { formatInstant, parseInstant } from './model/time.js';
+export { SLACK_MS, formatInstant, parseInstant } from './model/time.js';
 export { DIRECT_NETWORK } from './net/transport.js';
 export type { NetworkOptions } from './net/transport.js';
 export { once } from './model/once.js';

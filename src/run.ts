@@ -1,4 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
+import { steadyTime } from './disk/steady-time.js';
+import type { SteadyTime } from './disk/steady-time.js';
+import type { ClockReading } from './model/clock.js';
 import type { Warning } from './model/finding.js';
 import { STATE_FOLDER } from './model/layout.js';
 import type { TrustPlace } from './model/trust.js';
@@ -12,6 +15,12 @@ const LOCK_WAIT_MS = 5000;
 export interface Run {
   /** The time for databases: the clock when the run began, or SOURCE_DATE_EPOCH. */
   readonly now: Date;
+  /** Where `now` is from: the clock, which evidence may speak against; one that a person vouches for (`--trust-clock`); no clock. */
+  readonly nowFrom: 'clock' | 'trusted clock' | 'given date';
+  /** The clock that nobody can set, when `now` was read. */
+  readonly steady: SteadyTime;
+  /** Of a watch: the last reading of both clocks that nothing spoke against; null if there is none. */
+  readonly since: ClockReading | null;
   /** The real clock, for the cache and for a watch. */
   readonly clock: () => Date;
   /** Stops a watch. What has begun to publish goes on to its end. */
@@ -41,6 +50,9 @@ export async function pause({ signal }: Pick<Run, 'signal'>): Promise<void> {
 export function makeRun(given: Partial<Run> & Pick<Run, 'clock'>): Run {
   return {
     now: given.clock(),
+    nowFrom: given.now === undefined ? 'clock' : 'given date',
+    steady: steadyTime(),
+    since: null,
     signal: new AbortController().signal,
     network: DIRECT_NETWORK,
     trust: { kind: 'none' },

@@ -51,7 +51,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   format: ['model', 'errors'],
   archives: ['model'],
   // The value that is made at the edge and handed down.
-  run: ['net', 'model'],
+  run: ['net', 'disk', 'model'],
   places: ['disk', 'net', 'model', 'errors'],
   net: ['errors'],
   disk: ['errors'],

@@ -98,6 +98,7 @@ export function withKeys(yargs: Argv): Argv {
     .option('wait', WAIT_OPTION)
     .option('signer-timeout', single('how long one signature may take (default: 5 min)'))
     .option('passphrase-file', PASSPHRASE_OPTION)
+    .option('trust-clock', flag('take the clock of this machine as right, whatever speaks against it'))
     .option('deterministic', flag('leave out the random salt of signatures'))
     .option('allow-secret', repeated('file that may hold a secret: a published key for tests'));
 }
@@ -245,6 +246,11 @@ export function keysOf(
   if (fromEnvironment !== '') return { by: 'PACKSIGN_KEY', keys: [fromEnvironment] };
   const { Key: keys = [] } = settings;
   return keys.length === 0 ? null : { by: 'Key', keys };
+}
+
+/** Whether the date of what is written is from the user, and not from the clock. */
+export function isDateGiven({ environment }: Outside): boolean {
+  return (environment['SOURCE_DATE_EPOCH'] ?? '') !== '';
 }
 
 /** *Now* as `build` and `sign` write it: SOURCE_DATE_EPOCH if it is set. Throws USAGE. */

@@ -1,8 +1,8 @@
-import { makeRun } from '../index.js';
+import { PacksignError, SLACK_MS, formatInstant, makeRun } from '../index.js';
 import type { Run } from '../index.js';
 import type { Session } from './command.js';
 import { notesFolder } from './folders.js';
-import { nowFor, waitOf } from './options.js';
+import { isDateGiven, isSet, nowFor, waitOf } from './options.js';
 import type { Place, Values } from './options.js';
 import { networkOf } from './network.js';
 import { placeOfTrust } from './remote.js';
@@ -24,6 +24,7 @@ export function runOf(values: Values, session: Session, { doing = 'at', place }:
   const waitMs = waitOf(values);
   return makeRun({
     clock: outside.clock,
+    nowFrom: isSet(values, 'trust-clock') ? 'trusted clock' : 'clock',
     network: networkOf(values, outside),
     trust: placeOfTrust(values, outside),
     stateFolder: place?.stateFolder ?? '',
@@ -36,5 +37,18 @@ export function runOf(values: Values, session: Session, { doing = 'at', place }:
 
 /** The run of a command that writes: *now* may be SOURCE_DATE_EPOCH. */
 export function writingRun(values: Values, session: Session, options: RunOptions = {}): Run {
-  return { ...runOf(values, session, options), now: nowFor(session.outside) };
+  const { outside } = session;
+  const run = runOf(values, session, options);
+  if (!isDateGiven(outside)) return run;
+  if (isSet(values, 'trust-clock')) {
+    const message =
+      '--trust-clock is about the clock of this machine, and SOURCE_DATE_EPOCH gives another date';
+    throw new PacksignError('USAGE', message, { hint: 'unset SOURCE_DATE_EPOCH' });
+  }
+  const now = nowFor(outside);
+  if (now.getTime() > run.now.getTime() + SLACK_MS) {
+    const message = `SOURCE_DATE_EPOCH is ${formatInstant(now)}, which is in the future: readers refuse a database that is dated so`;
+    run.warn({ code: 'DATED_AHEAD', path: null, message });
+  }
+  return { ...run, now, nowFrom: 'given date' };
 }

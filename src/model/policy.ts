@@ -4,7 +4,7 @@ import { changeWithoutReason, defectOfHistory } from './history-rules.js';
 import { lostHistory, unexplained } from './ledger.js';
 import type { Unexplained } from './ledger.js';
 import type { Update } from './update.js';
-import { formatInstant, wholeSeconds } from './time.js';
+import { SLACK_MS, formatInstant, wholeSeconds } from './time.js';
 
 /** How far `Issued` may run ahead of the clock, so that each database is later than the last. */
 const AHEAD_LIMIT_MS = 5 * 60 * 1000;
@@ -18,15 +18,20 @@ const BUILD_AGAIN = 'build again: packsign build DIRECTORY';
 export function nextIssued(last: Date | null, now: Date): Date {
   const clock = wholeSeconds(now).getTime();
   const issued = Math.max(clock, (last?.getTime() ?? -Infinity) + 1000);
-  if (issued > clock + AHEAD_LIMIT_MS) {
-    const before = last === null ? '' : formatInstant(last);
-    throw new PacksignError(
-      'CLOCK_BEHIND',
-      `the published database was issued at ${before}, this machine's clock says ${formatInstant(now)}`,
-      { hint: 'set the clock; if the published date is wrong, wait until it has passed' },
-    );
-  }
+  if (last !== null && issued > clock + AHEAD_LIMIT_MS) throw clockBehind(last, now);
   return new Date(issued);
+}
+
+export function clockBehind(last: Date, now: Date): PacksignError {
+  const wayOut =
+    last.getTime() > now.getTime() + SLACK_MS
+      ? 'if it is right, replace the database, which no reader with a right clock took: packsign build DIRECTORY --key KEY --trust-clock'
+      : 'if it is right, wait a few minutes';
+  return new PacksignError(
+    'CLOCK_BEHIND',
+    `the published database was issued at ${formatInstant(last)}, this machine's clock says ${formatInstant(now)}`,
+    { hint: `set the clock: timedatectl set-ntp true, or date with the right time; ${wayOut}` },
+  );
 }
 
 /** When a third of a database's validity is left: time to sign again (threat T20). Null means never. */

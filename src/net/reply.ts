@@ -34,4 +34,6 @@ export type Reply =
 export interface Absent {
   readonly kind: 'absent';
   readonly isForbidden: boolean;
+  /** Of the answer over HTTP. */
+  readonly headers?: Readonly<Record<string, string>>;
 }

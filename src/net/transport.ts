@@ -161,7 +161,9 @@ async function read(
     return await follow(at.href, { ...request, from: 0 }, means);
   }
   if (statusCode === 304 && typeof request.etag === 'string') return { kind: 'unchanged' };
-  if (ABSENT.has(statusCode)) return { kind: 'absent', isForbidden: statusCode === FORBIDDEN };
+  if (ABSENT.has(statusCode)) {
+    return { kind: 'absent', isForbidden: statusCode === FORBIDDEN, headers: plainHeaders(headers) };
+  }
   throw refusalOf(at, statusCode, headers);
 }
 

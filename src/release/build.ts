@@ -25,6 +25,7 @@ import { makeCandidate } from './candidate.js';
 import type { BuiltCandidate } from './candidate.js';
 import { checksumWarnings, mendChecksums } from './checksums.js';
 import { openCache } from './facts-cache.js';
+import { continuedNow } from './from-future.js';
 import type { InMemoryOptions } from './in-memory.js';
 import { readMadeEntries, writeMadeEntries } from './entry-cache.js';
 import { startInventory } from './inventory.js';
@@ -165,9 +166,15 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   // Other threads read files while this one loads OpenPGP.js.
   const inventory = startInventory(directory, { ...options, scan, cache, threads });
   const signing = await options.signing();
-  const predecessor = await findPredecessor(published, { ...options, signing });
+  const isSigning = options.release !== null && !options.check;
+  const found = await findPredecessor(published, { ...options, signing });
+  const address = options.settings.Database ?? found.signed?.database.Packsign.Database ?? null;
+  const predecessor = options.check
+    ? found
+    : await continuedNow(found, { run: options.run, address, isSigning });
+  const isFuture = predecessor.signed !== found.signed;
   // Try the keys first, so that a bad passphrase fails before the hashing.
-  if (options.release !== null && !options.check) {
+  if (options.release !== null && isSigning) {
     await preflight(published, { signers: await options.release.signers(), now: options.run.now });
   }
   const absence = absenceRule(options.settings, options);
@@ -175,7 +182,7 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   const isElsewhere =
     predecessor.signed !== null && predecessor.signed.content.sha256() !== published.sha256();
   const made = readMadeEntries(options.run.stateFolder);
-  const given = { signing, cache, inventory, made, renew: renew || isElsewhere, absence };
+  const given = { signing, cache, inventory, made, renew: renew || isElsewhere || isFuture, absence };
   return await makeCandidate(directory, predecessor, { ...options, ...given });
 }
 

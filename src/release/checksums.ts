@@ -15,6 +15,7 @@ import type { SignedContent } from '../published/replace.js';
 import { incompleteWarning } from '../published/whole.js';
 import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
+import { requireClock } from './clock-evidence.js';
 import { collectSignatures, countSignatures } from './collect-signatures.js';
 import type { CollectedSignatures } from './collect-signatures.js';
 
@@ -128,6 +129,10 @@ async function mend(
   // Open a key only if a signature is missing.
   const found = await orNull(() => collect(checksums, by, nobody));
   const isWhole = by.signers.every((signer) => found?.signers.includes(signer) === true);
+  if (!isWhole) {
+    const address = signed.database.Packsign.Database ?? null;
+    await requireClock({ run: signing.run, address, isSigning: true });
+  }
   const { signature, signers } = isWhole && found !== null ? found : await collect(checksums, by, signing);
   keepChecksumSignature(published, { content: checksums.content, signature });
   const missing = thresholdOf(signed.database) - signers.length;

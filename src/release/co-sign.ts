@@ -3,6 +3,7 @@ import { PacksignError } from '../errors.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import type { Published } from '../published/published.js';
 import { addSignatures } from '../published/replace.js';
+import { requireClock } from './clock-evidence.js';
 import { collectSignatures } from './collect-signatures.js';
 import { preflight } from './preflight.js';
 import { coSignChecksums } from './checksums.js';
@@ -24,6 +25,7 @@ export async function coSign(published: Published, options: SignAndPublishOption
   }
   await preflight(published, { signers: signing, now: run.now });
   const { database, content } = before;
+  await requireClock({ run, address: database.Packsign.Database ?? null, isSigning: signing.length > 0 });
   const certificates = await published.certificates();
   const { signature, signers, added } = await collectSignatures(
     { content, database, certificates, collected: before.signature, keepUnknown: false },

@@ -24,6 +24,7 @@ import { startHashing } from '../workers/hash.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
 import { compareWithList } from '../model/compare-list.js';
+import { newestOf } from './clock-evidence.js';
 import { withNewBytes } from './damage.js';
 import { isRacy } from './facts-cache.js';
 import type { FactsCache } from './facts-cache.js';
@@ -119,6 +120,7 @@ export function startInventory(directory: string, options: StartOptions): Starte
       const moving = refuseUnreadable(directory, absent, { settings, unstable, warnings });
       return {
         ...{ files, misnamed: scan.misnamed, secrets: all.secrets, warnings, moving, absent },
+        newest: newestOf(scan.files),
         others: scan.others.filter((path) => !isStayed.has(path)),
         rest: [
           ...scan.rest,

@@ -5,6 +5,7 @@ import { READ_FLAGS, readAt } from '../disk/files.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
+import type { ClockEvidence } from '../model/clock.js';
 import { showName } from '../model/coverage.js';
 import { DATABASE_NAME, signaturePath } from '../model/layout.js';
 import { orNull } from '../model/or-null.js';
@@ -25,6 +26,8 @@ import { typedPath } from './typed-path.js';
 export interface Searchable extends Pick<Scan, 'others' | 'misnamed'> {
   /** Path → the secret in it. */
   readonly secrets: ReadonlyMap<string, Secret>;
+  /** The file that was changed last; null or absent if that is not known. */
+  readonly newest?: ClockEvidence['newest'];
 }
 
 export interface SecretsOptions {

@@ -25,6 +25,7 @@ import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
 import { brokenChainWarning, refuseEarlier } from './broken-chain.js';
 import type { Candidate } from './candidate.js';
+import { requireClock } from './clock-evidence.js';
 import { mendChecksums, signChecksums } from './checksums.js';
 import type { ChecksumSigning, MendedChecksums, SignedBy } from './checksums.js';
 import { collectSignatures } from './collect-signatures.js';
@@ -98,6 +99,9 @@ export async function signAndPublish(
   const { directory } = published;
   await requireApproval(published, { ...context, continued, update, damaged, remember: true });
   if (signing.length === 0 && collected === null) throw noKey();
+  const { newest = null } = context.searchable;
+  const address = database.Packsign.Database ?? null;
+  await requireClock({ run, address, newest, isSigning: signing.length > 0 });
   refuseEarlier(published, candidate, run);
   const broken = brokenChainWarning(published, candidate, run);
   if (broken !== null) run.warn(broken);

@@ -26,12 +26,14 @@ import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
 import { continuedFrom, keeps } from './adopt.js';
+import { newestOf } from './clock-evidence.js';
 import { coSign } from './co-sign.js';
 import { findDamage, withNewBytes } from './damage.js';
 import type { Damage } from './damage.js';
 import type { LeastPredecessor } from './current-predecessor.js';
 import { openCache } from './facts-cache.js';
 import { takeInventory } from './inventory.js';
+import { continuedNow } from './from-future.js';
 import { findAdopted, findPredecessorElsewhere } from './predecessor.js';
 import type { ElsewhereOptions, Predecessor } from './predecessor.js';
 import { preflight, requireSigners } from './preflight.js';
@@ -108,12 +110,16 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
   const { database } = reading;
   const signing = signers.map(({ certificate }) => certificate);
   const context = { ...options, signing };
-  const { signed, previous, lastKeys } = await findSignedPredecessor(published, database, context);
+  const found = await findSignedPredecessor(published, database, context);
+  const { previous, lastKeys } = found;
   // A host that signs for another may have no published database; the other host compares before it publishes.
   const isAlone = withoutFiles && published.sha256() === null && options.previous === null;
   const follows = isAlone ? (database.Packsign.Previous ?? null) : previous;
   refuseStaleBuild(database, { previous: follows, now: run.now });
-  const adopted = await findAdopted(published, signed, context);
+  const before = new Date(database.Packsign.Issued.getTime() - 1000);
+  const asked = { run, address: database.Packsign.Database ?? null, isSigning: signers.length > 0, before };
+  const foundAdopted = await findAdopted(published, found.signed, context);
+  const { signed, adopted } = await continuedNow({ ...found, adopted: foundAdopted }, asked);
   const continued = continuedFrom(signed, adopted, reasonsIn(database));
   const update = updateOf(continued?.database ?? null, database);
   if (signers.length > 0) await preflight(published, { signers, now: run.now });
@@ -200,7 +206,7 @@ function searchWhole(directory: string, { settings, run, rehash }: SignOptions):
   const { files, others, misnamed } = scanDirectory(directory, { globs: globsOf(settings) });
   const cache = openCache(run.stateFolder, { rehash, remember: false });
   const unknown = files.flatMap((file) => (cache.knows(file) ? [] : [file.path]));
-  return { others: [...others, ...unknown], misnamed, secrets: new Map() };
+  return { others: [...others, ...unknown], misnamed, secrets: new Map(), newest: newestOf(files) };
 }
 
 /** Nobody here looks for damage in the files of another host. */

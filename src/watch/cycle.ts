@@ -25,12 +25,15 @@ import { makeWhole } from '../published/whole.js';
 import { makeCandidate } from '../release/candidate.js';
 import type { BuiltCandidate, Unattended } from '../release/candidate.js';
 import type { FactsCache } from '../release/facts-cache.js';
+import { continuedNow } from '../release/from-future.js';
 import type { MadeEntries } from '../release/entry-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
 import { followPublication, opened, signAndPublish } from '../release/sign-and-publish.js';
 import type { SignAndPublishOptions } from '../release/sign-and-publish.js';
 import { pause } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
+import { trackClock } from './clock.js';
+import type { WatchClock } from './clock.js';
 import { frozen, scanAnew, settingsDiffer } from './frozen-settings.js';
 import { makeInterruption } from './interruption.js';
 import type { Interruption } from './interruption.js';
@@ -109,6 +112,7 @@ type Context = CycleOptions &
   Pick<Interruption, 'whole'> & {
     readonly directory: string;
     readonly memory: Memory;
+    readonly clock: WatchClock;
   };
 
 /** How long we keep a database that waits for signatures as it is. */
@@ -125,7 +129,7 @@ export function makeCycles(directory: string, options: CycleOptions): Cycles {
     ownsChecksums: false,
   };
   const run = { ...options.run, warn: onceEach(options.run.warn) };
-  const context = { ...options, run, directory, memory };
+  const context = { ...options, run, directory, memory, clock: trackClock(run) };
   const database = () => memory.last?.signed.database ?? null;
   return {
     take: (state) => runCycle(state, context),
@@ -156,9 +160,11 @@ async function runCycle(state: DirectoryState, given: Omit<Context, 'whole'>): P
     if (state.kind === 'unreadable') throw state.error;
     again = await withLock(context.run, async () => {
       try {
-        const run = { ...context.run, now: context.run.clock() };
+        const run = context.clock.read();
         const checksums = memory.accepted.Checksums === true;
-        return await end(cycle(state, { ...context, run, checksums }, news));
+        const next = await end(cycle(state, { ...context, run, checksums }, news));
+        context.clock.went();
+        return next;
       } finally {
         // The next run is only slower without the cache; that must not hide why this one failed.
         quietly(() => context.cache.save());
@@ -173,7 +179,7 @@ async function runCycle(state: DirectoryState, given: Omit<Context, 'whole'>): P
     news.push(noticeOf(error));
     isCut = true;
     if (state.kind === 'seen' && error.code !== 'NOTHING_TO_LIST') {
-      again = error.exitStatus === 1 ? 'later' : 'soon';
+      again = error.exitStatus === 1 && error.code !== 'CLOCK_DOUBTFUL' ? 'later' : 'soon';
     }
   }
   memory.ownsChecksums =
@@ -200,7 +206,7 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   memory.seen = published;
   const before = memory.last;
   const isLost = before !== null && lacksSome(before, published);
-  if (!isLost) memory.last = await readLast(before, published);
+  if (!isLost) memory.last = await readLast(before, published, run.now);
   const byOthers = before !== null && memory.last !== null && !isSameDatabase(memory.last, before);
   if (before === null && memory.last !== null) memory.removals.start(memory.last.signed.database);
   if (byOthers) memory.removals.forget();
@@ -340,11 +346,14 @@ function absenceOf({ memory, absent }: Context): AbsenceRule {
 /** Makes the next database without the changes that a person has to approve, and adds notices about those. */
 async function makeHolding(state: Seen, context: Context, news: Notice[]): Promise<BuiltCandidate> {
   const { directory, memory } = context;
-  const predecessor = await predecessorOf(memory.last);
+  const found = await predecessorOf(memory.last);
+  const address = memory.accepted.Database ?? found.signed?.database.Packsign.Database ?? null;
+  const predecessor = await continuedNow(found, { run: context.run, address, isSigning: true });
   const makeWith = (settings: Settings, unattended: Unattended) =>
     makeCandidate(directory, predecessor, {
       ...context,
       ...{ settings, unattended, allowed: new Map<string, string>(), made: memory.made },
+      renew: predecessor.signed !== found.signed,
       absence: absenceOf(context),
       signing: context.signers.map(({ certificate }) => certificate),
     });

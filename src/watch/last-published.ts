@@ -1,4 +1,5 @@
 import { PacksignError } from '../errors.js';
+import { isFromFuture } from '../model/dated-back.js';
 import { KEYS_NAME } from '../model/layout.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { isSamePublication } from '../published/read.js';
@@ -25,11 +26,13 @@ export function lacksSome(last: Last, published: Published): boolean {
 }
 
 /** What is published; verified, unless it is the last publication. Throws PREVIOUS_INVALID. */
-export async function readLast(last: Last | null, published: Published): Promise<Last | null> {
+export async function readLast(last: Last | null, published: Published, now: Date): Promise<Last | null> {
   if (last !== null && isSamePublication(last.published, published)) return last;
   const signed = await published.verified();
   if (signed === null) return null;
-  if (last !== null && signed.database.Packsign.Issued < last.signed.database.Packsign.Issued) {
+  // A database from the future may be followed by one of today.
+  const before = last !== null && !isFromFuture(last.signed.database, now) ? last.signed.database : null;
+  if (before !== null && signed.database.Packsign.Issued < before.Packsign.Issued) {
     const message = 'the database here is older than the last one that was published';
     throw new PacksignError('PREVIOUS_INVALID', message, {
       hint: 'put the newer one back; to continue from the old one, restart packsign watch DIRECTORY',

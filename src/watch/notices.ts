@@ -27,8 +27,11 @@ export interface Notice {
   readonly warnings: readonly Warning[];
 }
 
+/** Their messages hold the time. */
+const OF_THE_CLOCK: readonly string[] = ['CLOCK_BEHIND', 'CLOCK_DOUBTFUL'];
+
 export function noticeOf({ code, message, hint, exitStatus }: PacksignError): Notice {
-  const isWaiting = ['NOTHING_TO_LIST', 'CLOCK_BEHIND'].includes(code);
+  const isWaiting = ['NOTHING_TO_LIST', ...OF_THE_CLOCK].includes(code);
   const event = isWaiting ? 'held' : exitStatus === 1 ? 'refused' : 'error';
   return { ...SILENT, event, code, message, hint };
 }

@@ -166,7 +166,11 @@ async function outcome(
     }: BuildResult = await build(directory, {
       ...{ rehash, check: how === 'check', strict: false, first: false, previous: null, absent: 'withdraw' },
       settings: loadSettings(directory),
-      run: { ...makeRun({ clock: () => new Date(Date.now() + (isLate ? 5000 : 0)), stateFolder }), now },
+      run: {
+        ...makeRun({ clock: () => new Date(Date.now() + (isLate ? 5000 : 0)), stateFolder }),
+        now,
+        nowFrom: 'given date',
+      },
       signing: () => Promise.resolve(signers.map(({ certificate }) => certificate)),
       allowed: new Map(isAllowed ? NAMES.map((path) => [path, 'as it pleases']) : []),
       release: how === 'publish' ? release : null,
