@@ -67,6 +67,7 @@ describe.runIf(hasFaketime)('a database from the future', () => {
     const place = await publishedAhead();
     const watching = startWatch(place, KEY);
     await watching.until({ event: 'held', code: 'CLOCK_BEHIND' });
+    await watching.until({ event: 'ready' });
     expect(await watching.during(4000)).toEqual([]);
     const build = ['build', 'dist', '--key', 'key.asc', '--trust-clock'];
     expect((await place.packsign(build)).status).toBe(0);
