@@ -95,7 +95,7 @@ test('repairs nothing to fit a keys.asc that somebody replaced', async () => {
   for (const args of [...WRITERS, ...LOOKERS]) await place.packsign(args);
   expect(place.snapshot()).toEqual(spoilt);
   const { status, value } = await place.json(['sign', 'dist', '--key', 'ann.asc']);
-  expect([status, value]).toMatchObject([1, { error: { code: 'PREVIOUS_INVALID' } }]);
+  expect([status, value]).toMatchObject([1, { error: { code: 'KEY_NOT_PUBLISHED' } }]);
 });
 
 test('does not invent a signature file without its copy', async () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 
-const HINTS = ['entries', 'facts', 'last-build', 'scrub', 'searched'];
+const HINTS = ['clock', 'entries', 'facts', 'last-build', 'scrub', 'searched'];
 
 /** A directory in which no hint can be read or written, because a folder has its name. */
 async function withoutHints(): Promise<Place> {

@@ -903,7 +903,11 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
     place.write('dist/packages.plist', 'not a database');
     expect((await once(place))[0]).toBe(2);
     rmSync(place.path('dist'), { recursive: true });
-    expect(await once(place)).toEqual([2, 'error DIRECTORY_UNREADABLE', 'ready', 'stopped']);
+    const watch = ['watch', 'dist', ...KEY, '--once'];
+    expect(await place.json(watch)).toMatchObject({
+      status: 2,
+      value: { error: { code: 'DIRECTORY_UNREADABLE' } },
+    });
     expect(place.has('dist')).toBe(false);
   });
 
