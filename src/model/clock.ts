@@ -62,10 +62,10 @@ export function judgeClock(now: ClockReading, { noted, since, newest }: ClockEvi
 }
 
 /**
- * A server's date was right when it answered, and a cache may hand the answer out long afterwards. So a date in the
- * future shows a clock that is behind, whoever sent it. A date in the past shows one that is ahead only if no cache made
- * it old: caches often keep answers for hours, and few for more than a day without saying how long (`Age`). A date that
- * fits speaks for the clock, because a cached one would fit a wrong clock only by chance.
+ * A cache can make a server's date old, but not early. So a date later than the clock means that the clock is behind. An
+ * earlier one means that the clock is ahead, unless a cache kept the answer: caches often do so for hours, but rarely for
+ * more than a day without saying so (`Age`). A date that fits speaks for the clock: a cached one would fit a wrong clock
+ * only by chance.
  */
 export function judgeServed({ wallMs }: ClockReading, served: ServedTime): ClockJudgement {
   const { dateMs, ageMs, isCached } = served;

@@ -39,8 +39,8 @@ export async function requireClock(context: ClockContext): Promise<void> {
 
 /**
  * The same, and tells whether the clock is certainly right, so that it may outweigh a published date: a person says so,
- * or the server does, over https. Over http, whoever sets the clock of this machine through the network could also answer
- * for the server. The note only shows that the clock has not moved.
+ * or the server does, over https. Plain http does not count: an attacker who can set this clock over the network can also
+ * answer for the server. The note only shows that the clock has not moved.
  */
 export async function isClockConfirmed(context: ClockContext): Promise<boolean> {
   const { run, address } = context;
