@@ -17,6 +17,7 @@ export function makeInterruption(signal: AbortSignal): Interruption {
         };
       });
       signal.addEventListener('abort', stop);
+      if (signal.aborted) stop();
       try {
         return await Promise.race([work, stopped]);
       } finally {

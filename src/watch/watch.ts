@@ -44,11 +44,17 @@ export async function* watch(
   directory: string,
   options: WatchOptions,
 ): AsyncGenerator<WatchEvent, void, void> {
-  const { signal } = options.run;
+  const { signal, clock } = options.run;
+  let last: WatchEvent | null = null;
   try {
-    yield* watchUntilStopped(directory, options);
+    for await (const event of watchUntilStopped(directory, options)) {
+      last = event;
+      yield event;
+    }
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
+    // Before the first cycle, or between two.
+    if (last?.event !== 'stopped') yield bare('stopped', { at: clock(), issued: last?.issued ?? null });
   }
 }
 

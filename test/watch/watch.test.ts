@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
 import type { DirectoryState } from '../../src/watch/stability.js';
 import type { Cycle } from '../../src/watch/cycle.js';
+import { makeInterruption } from '../../src/watch/interruption.js';
 import type { Notice } from '../../src/watch/notices.js';
 import { makeTiming, watchCycles } from '../../src/watch/watch.js';
 import type { WatchEvent } from '../../src/watch/watch.js';
@@ -296,4 +297,11 @@ describe('a cycle without a change is due', () => {
     clock.ms -= 3_600_000;
     expect(inMs()).toBeLessThanOrEqual(60_000);
   });
+});
+
+test('a signal that came before the work ends it too', async () => {
+  const signal = AbortSignal.abort(new Error('stopped'));
+  const { end } = makeInterruption(signal);
+  const endless = new Promise<never>(() => undefined);
+  await expect(end(endless)).rejects.toThrow('stopped');
 });
