@@ -5,6 +5,10 @@ import { systemCode } from '../errors.js';
 
 export interface ChildOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Variables that it gets besides. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Whether it gets a process group of its own, without the terminal, which ends with it, and with this process. */
+  readonly isGroup?: boolean;
   readonly timeoutMs: number;
   /** Ends the program, as the time does. */
   readonly signal?: AbortSignal | undefined;
@@ -26,43 +30,89 @@ export interface ChildOutcome {
 /** Far more than a signature, a key listing or an exported certificate takes. */
 const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
 
+/** What a program wrote before its end is here after this time, even if another one holds its pipes open. */
+const LINGER_MS = 250;
+
 /**
  * Runs a program without a shell and waits until it ends. The program shares the terminal and gets the environment
  * without packsign's own variables, which may hold a key or a passphrase. It gets the three usual descriptors alone,
  * because Windows passes on no others. Never throws.
  */
 export async function runChild(argv: readonly string[], options: ChildOptions): Promise<ChildOutcome> {
-  const [program = '', ...args] = argv;
-  const child = spawn(program, args, {
-    env: withoutOwn(options.environment),
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const child = start(argv, options);
   const chunks: Output['chunks'] = [[], []];
-  const end = await new Promise<Pick<ChildOutcome, 'status' | 'trouble'>>((resolve) => {
-    const timer = setTimeout(() => stop('timeout'), options.timeoutMs);
-    const abort = () => stop('timeout');
-    if (options.signal?.aborted === true) setImmediate(abort);
-    options.signal?.addEventListener('abort', abort);
-    // Children of a killed program may hold the pipes open for ever, so do not wait for it to close them.
-    const stop = (trouble: ChildOutcome['trouble']) => {
-      settle();
-      child.kill('SIGKILL');
-      for (const stream of pipesOf(child)) stream?.destroy();
-      resolve({ status: null, trouble });
-    };
-    child.on('error', (error) => stop(systemCode(error) === 'ENOENT' ? 'missing' : 'not-started'));
-    const settle = () => {
-      clearTimeout(timer);
-      options.signal?.removeEventListener('abort', abort);
-    };
-    child.on('close', (status) => {
-      settle();
-      resolve({ status, trouble: null });
-    });
-    connect(child, options, { chunks, overflow: () => stop('too-much-output') });
-  });
+  const end = child === null ? NOT_STARTED : await endOf(child, options, chunks);
   const [stdout, stderr] = chunks;
   return { ...end, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') };
+}
+
+const HAS_GROUPS = process.platform !== 'win32';
+
+type End = Pick<ChildOutcome, 'status' | 'trouble'>;
+
+const NOT_STARTED: End = { status: null, trouble: 'not-started' };
+
+/** Null where Node throws instead of an event, for instance if the path leads through a file. */
+function start([program = '', ...args]: readonly string[], options: ChildOptions): ChildProcess | null {
+  try {
+    return spawn(program, args, {
+      env: { ...withoutOwn(options.environment), ...options.variables },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: options.isGroup === true && HAS_GROUPS,
+    });
+  } catch {
+    return null;
+  }
+}
+
+async function endOf(child: ChildProcess, options: ChildOptions, chunks: Output['chunks']): Promise<End> {
+  const { signal, timeoutMs, isGroup = false } = options;
+  const kill = () => killAll(child, isGroup);
+  if (isGroup) process.on('exit', kill);
+  return await new Promise<End>((resolve) => {
+    let lingering: NodeJS.Timeout | undefined;
+    const settle = (end: End) => {
+      clearTimeout(timer);
+      clearTimeout(lingering);
+      signal?.removeEventListener('abort', abort);
+      process.off('exit', kill);
+      for (const stream of pipesOf(child)) stream?.destroy();
+      resolve(end);
+    };
+    // Children of a killed program may hold the pipes open for ever, so do not wait for it to close them.
+    const stop = (trouble: ChildOutcome['trouble']) => {
+      kill();
+      child.unref();
+      settle({ status: null, trouble });
+    };
+    const timer = setTimeout(() => stop('timeout'), timeoutMs);
+    const abort = () => stop('timeout');
+    if (signal?.aborted === true) setImmediate(abort);
+    signal?.addEventListener('abort', abort);
+    child.on('error', (error) => stop(systemCode(error) === 'ENOENT' ? 'missing' : 'not-started'));
+    child.on('exit', (status) => {
+      clearTimeout(timer);
+      // Reads what is there once more, however busy this process was.
+      const read = () => setImmediate(settle, { status, trouble: null });
+      lingering = setTimeout(read, LINGER_MS);
+    });
+    child.on('close', (status) => settle({ status, trouble: null }));
+    connect(child, options, { chunks, overflow: () => stop('too-much-output') });
+  });
+}
+
+/** Nothing if it has ended: its number may be that of another by then. */
+function killAll(child: ChildProcess, isGroup: boolean): void {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (!isGroup || !HAS_GROUPS || child.pid === undefined) {
+    child.kill('SIGKILL');
+    return;
+  }
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It runs as another user, or has just ended.
+  }
 }
 
 type Pipes = readonly [Writable, Readable, Readable];
@@ -98,7 +148,7 @@ function withoutOwn(environment: ChildOptions['environment']): Record<string, st
   return Object.fromEntries(
     // An empty search path would mean the current directory, which may be a download (threat T37).
     Object.entries(environment).filter(
-      ([name, value]) => !name.startsWith('PACKSIGN_') && !(name === 'PATH' && value === ''),
+      ([name, value]) => !/^PACKSIGN_/i.test(name) && !(name === 'PATH' && value === ''),
     ),
   );
 }

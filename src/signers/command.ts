@@ -34,13 +34,24 @@ export function commandSigner(command: string, options: CommandSignerOptions): S
   });
 }
 
-const HINT = "--key 'exec:sqop sign key.asc' --certificate cert.asc";
+/** Where the user typed a command, for messages. */
+export interface TypedAt {
+  readonly after: string;
+  /** An example. */
+  readonly hint: string;
+}
+
+const AT_KEY: TypedAt = { after: 'exec:', hint: "--key 'exec:sqop sign key.asc' --certificate cert.asc" };
 
 /**
  * Splits a command into words as a shell does, with quotes and backslashes, and does nothing else. On Windows, where
  * paths have backslashes, each stands for itself. Throws USAGE.
  */
-export function splitCommand(command: string, platform = process.platform): readonly string[] {
+export function splitCommand(
+  command: string,
+  { after, hint }: TypedAt = AT_KEY,
+  platform = process.platform,
+): readonly string[] {
   const words: string[] = [];
   const isWindows = platform === 'win32';
   const word = isWindows
@@ -50,11 +61,11 @@ export function splitCommand(command: string, platform = process.platform): read
   while (word.lastIndex < text.length) {
     const found = word.exec(text)?.[1];
     if (found === undefined)
-      throw new PacksignError('USAGE', 'the command after exec: has an open quote', { hint: HINT });
+      throw new PacksignError('USAGE', `the command after ${after} has an open quote`, { hint });
     words.push(isWindows ? found.replace(/'([^']*)'|"([^"]*)"/g, '$1$2') : unquoted(found));
   }
   if (words.length > 0) return words;
-  throw new PacksignError('USAGE', 'missing command after exec:', { hint: HINT });
+  throw new PacksignError('USAGE', `missing command after ${after}`, { hint });
 }
 
 function unquoted(word: string): string {
@@ -64,21 +75,26 @@ function unquoted(word: string): string {
   });
 }
 
-// Messages name only the program: its arguments may hold secrets of the user.
-function requireSuccess({ trouble, status }: ChildOutcome, program: string): void {
-  if (trouble === 'timeout') {
+function requireSuccess(outcome: ChildOutcome, program: string): void {
+  if (outcome.trouble === 'timeout') {
     throw new PacksignError('SIGNER_TIMED_OUT', `${program} did not sign in time`, {
       hint: 'give it longer with --signer-timeout 10min',
     });
   }
-  if (trouble === null && status === 0) return;
+  const failure = failureOf(outcome, program);
+  if (failure === null) return;
+  throw new PacksignError('SIGNER_FAILED', failure, { hint: 'nothing was signed; see its output above' });
+}
+
+/** What went wrong; null for nothing. Names only the program: its arguments may hold secrets of the user. */
+export function failureOf({ trouble, status }: ChildOutcome, program: string): string | null {
+  if (trouble === null && status === 0) return null;
   const ended = status === null ? 'was ended by a signal' : `ended with status ${status}`;
   const message = {
     missing: `there is no program ${program}`,
     'not-started': `${program} could not be started`,
-    'too-much-output': `${program} wrote more than a signature`,
+    timeout: `${program} did not end in time`,
+    'too-much-output': `${program} wrote more than 4 MiB, and was ended`,
   };
-  throw new PacksignError('SIGNER_FAILED', trouble === null ? `${program} ${ended}` : message[trouble], {
-    hint: 'nothing was signed; see its output above',
-  });
+  return trouble === null ? `${program} ${ended}` : message[trouble];
 }

@@ -131,6 +131,7 @@ describe('exec:', () => {
       ! packsign: hint: nothing was signed; see its output above
       [2]"
     `);
+    expect(await refusal(place, 'exec:./ann.asc/x')).toMatch(/^SIGNER_FAILED\n/);
     expect(await refusal(place, 'exec:./nowhere')).toMatchInlineSnapshot(`
       "SIGNER_FAILED
       $ packsign build dist --key exec:./nowhere --certificate ann.pub.asc
@@ -166,6 +167,15 @@ describe('exec:', () => {
       [1]"
     `);
     expect(await refusal(place, command('ann.asc other'))).toMatch(/^SELF_CHECK_FAILED\n/);
+  });
+
+  test('signs, even if the command leaves a process that holds its pipes open', async () => {
+    const place = newScene();
+    const script = `#!/bin/sh\nsleep 1000 &\necho $! > pid\nexec ${process.execPath} 'sign it.mjs' ann.asc\n`;
+    chmodSync(place.write('leaving', script), 0o755);
+    const args = ['build', 'dist', '--key', 'exec:./leaving', '--certificate', 'ann.pub.asc'];
+    expect((await place.json(args)).value).toMatchObject({ signed: true });
+    process.kill(Number(place.text('pid')));
   });
 
   test('SIGNER_TIMED_OUT, even if a child of the command still holds the pipe', async () => {
@@ -213,7 +223,7 @@ describe('splitCommand', () => {
     ["a''b 'x'\"y\"z ''", ['ab', 'xyz', '']],
     ['a $HOME `x` ; | >b', ['a', '$HOME', '`x`', ';', '|', '>b']],
   ])('%s', (text, words) => {
-    expect(splitCommand(text, 'linux')).toEqual(words);
+    expect(splitCommand(text, undefined, 'linux')).toEqual(words);
   });
 
   test.each<readonly [string, readonly string[]]>([
@@ -223,10 +233,10 @@ describe('splitCommand', () => {
     ['"C:\\dir\\" \\\\host\\share ""', ['C:\\dir\\', '\\\\host\\share', '']],
     ['%HOME% $HOME & x', ['%HOME%', '$HOME', '&', 'x']],
   ])('on Windows, where a backslash stands for itself: %s', (text, words) => {
-    expect(splitCommand(text, 'win32')).toEqual(words);
+    expect(splitCommand(text, undefined, 'win32')).toEqual(words);
   });
 
   test.each(['"C:\\dir', "O'Neil"])('USAGE: an open quote on Windows: %s', (text) => {
-    expect(() => splitCommand(text, 'win32')).toThrow('open quote');
+    expect(() => splitCommand(text, undefined, 'win32')).toThrow('open quote');
   });
 });
