@@ -75,6 +75,9 @@ export type {
   TrustOptions,
   TrustRun,
 } from './consume/trust.js';
+export { openHooks } from './watch/hooks.js';
+export type { Hooks, HooksOptions, Occasion } from './watch/hooks.js';
+export { isPublication, isTrouble } from './watch/news.js';
 export { watch } from './watch/watch.js';
 export type { WatchEvent, WatchOptions } from './watch/watch.js';
 export type { CheckedSignature, TrustedDatabase } from './verify/verify-database.js';

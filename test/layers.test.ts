@@ -26,7 +26,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     'errors',
   ],
   watch: [
-    ...['release', 'keys', 'page', 'published', 'verify', 'pgp', 'run'],
+    ...['release', 'keys', 'page', 'published', 'signers', 'verify', 'pgp', 'run'],
     ...['places', 'disk', 'model', 'errors'],
   ],
   release: [

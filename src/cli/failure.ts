@@ -27,11 +27,25 @@ export function reportFailure(error: unknown, failing: Failing): number {
   return reportError(known, failing);
 }
 
+/** What `--json` prints of a failure. */
+export function failureJson(error: unknown, typed: Typed): { readonly error: FailureJson } {
+  const known = error instanceof PacksignError ? error : fromSystem(error);
+  if (known === null) return { error: { code: 'BUG', message: 'internal error', hint: null } };
+  const { code, message, hint } = known;
+  return { error: { code, message, hint: hintFor(hint, typed) } };
+}
+
+interface FailureJson {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
 function reportError(error: PacksignError, failing: Failing): number {
   const { stdout, stderr, argv } = failing;
-  const { code, message } = error;
-  const hint = hintFor(error.hint, failing.typed);
-  if (argv.includes('--json')) stdout.write(`${harmlessJson({ error: { code, message, hint } })}\n`);
+  const json = failureJson(error, failing.typed);
+  const { code, message, hint } = json.error;
+  if (argv.includes('--json')) stdout.write(`${harmlessJson(json)}\n`);
   // A message may have several lines; `harmless` would escape the line ends.
   const [first = '', ...more] = message.split('\n').map(harmless);
   const label = canColor(failing, stderr) ? '\u001b[31merror:\u001b[39m' : 'error:';
@@ -59,10 +73,9 @@ function firstItems(lines: readonly string[]): readonly string[] {
 }
 
 /** Prints a stack with the names and lines of the sources. */
-function reportBug(error: unknown, { stdout, stderr, argv }: Failing): number {
+function reportBug(error: unknown, { stdout, stderr, argv, typed }: Failing): number {
   const stack = error instanceof Error ? readableStack(error.stack ?? error.message) : String(error);
-  const bug = { code: 'BUG', message: 'internal error', hint: null };
-  if (argv.includes('--json')) stdout.write(`${harmlessJson({ error: bug })}\n`);
+  if (argv.includes('--json')) stdout.write(`${harmlessJson(failureJson(error, typed))}\n`);
   stderr.write(
     `packsign: error: this is a bug in packsign ${version()} on Node ${process.versions.node}\n${stack}\n` +
       'packsign: hint: please report it with the text above: https://www.npmjs.com/package/packsign\n',

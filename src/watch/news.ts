@@ -44,7 +44,18 @@ export function makeTeller(): (found: Found) => readonly News[] {
   };
 }
 
-export function isTrouble({ event }: Pick<Notice, 'event'>): boolean {
+/** Whether files of the publication were written: a new database, or what somebody removed or damaged. */
+export function isPublication({
+  event,
+  message,
+}: {
+  readonly event: string;
+  readonly message: string | null;
+}): boolean {
+  return event === 'signed' || event === 'refreshed' || (event === 'unchanged' && message !== null);
+}
+
+export function isTrouble({ event }: { readonly event: string }): boolean {
   return event === 'held' || event === 'refused' || event === 'error';
 }
 

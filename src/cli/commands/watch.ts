@@ -1,5 +1,7 @@
-import { serve, watch } from '../../index.js';
-import type { Command } from '../command.js';
+import { isPublication, serve, watch } from '../../index.js';
+import type { Hooks } from '../../index.js';
+import type { Command, Report, Session } from '../command.js';
+import { HOOK_OPTIONS, hooksOf, tellFailure, tellHooks } from '../hooks.js';
 import {
   absentOf,
   flag,
@@ -11,6 +13,7 @@ import {
   withKeys,
   withSettings,
 } from '../options.js';
+import type { Values } from '../options.js';
 import { reportEvent, statusAfter } from '../report-status.js';
 import { warningLines } from '../report.js';
 import { runOf } from '../run.js';
@@ -22,59 +25,80 @@ export const watchCommand: Command = {
     ['packsign watch dist --key key.asc', 'sign every complete file in dist, until stopped'],
     ['packsign watch dist --key key.asc --once', 'sign what is there and end, for cron'],
     ['packsign watch dist --key key.asc --serve', 'the same with a preview that follows'],
+    [`packsign watch dist --on-failure 'mail -s packsign you@example.org'`, 'mail what goes wrong'],
   ],
   options: (yargs) =>
     withKeys(withSettings(withDirectory(yargs)))
       .option('once', flag('end when everything there is signed'))
       .option('wait-for-directory', flag('wait for a directory that is not there yet'))
       .option('poll', flag('look on a timer: for network file systems'))
+      .options(HOOK_OPTIONS)
       .option('serve', flag('show the directory in a browser meanwhile; pages reload themselves'))
       .option('port', single('port for --serve (default: any free one)')),
   run: async (values, session) => {
-    const { outside, print } = session;
-    const place = placeOf(values, { isAwaited: isSet(values, 'wait-for-directory') });
-    const { directory } = place;
     const stopped = new AbortController();
-    const signers = await signersFor(values, { place, session, signal: stopped.signal });
-    // While it asks for a passphrase, a signal ends the program.
-    const signal = outside.stopSignal();
-    signal.addEventListener('abort', () => stopped.abort());
-    const once = isSet(values, 'once');
-    const server = isSet(values, 'serve')
-      ? await serve(directory, { host: '127.0.0.1', port: portOf(values), live: true })
-      : null;
-    const tell = (...lines: readonly string[]) => {
-      if (!isSet(values, 'quiet')) for (const line of lines) outside.stderr.write(`${line}\n`);
-    };
-    // Standard output is for events alone.
-    if (server !== null) tell(`packsign: serving ${server.url}`);
-    const events = watch(directory, {
-      ...publishingOptions(values, place),
-      signers,
-      run: {
-        ...runOf(values, session, { place, doing: 'hashing' }),
-        signal,
-        warn: (warning) => tell(...warningLines([warning])),
-      },
-      settings: () => placeOf(values, { isAwaited: true }).settings,
-      absent: absentOf(values),
-      poll: isSet(values, 'poll'),
-      once,
-      onFallback: (reason) => {
-        outside.stderr.write(`packsign: warning: ${harmless(reason)}: looking on a timer from now on\n`);
-      },
-    });
-    let exitStatus: 0 | 1 | 2 = 0;
+    const hooks = hooksOf(values, session, stopped.signal);
     try {
-      for await (const event of events) {
-        print(reportEvent(event, { directory }));
-        const isPutBack = event.event === 'unchanged' && event.message !== null;
-        if (isPutBack || event.event === 'signed' || event.event === 'refreshed') server?.tellChange();
-        if (once) exitStatus = statusAfter(event, exitStatus);
-      }
+      return await watchWith(hooks, { values, session, stopped });
+    } catch (error) {
+      tellFailure(hooks, error, values);
+      throw error;
     } finally {
-      await server?.close();
+      await hooks.ended();
     }
-    return { json: null, lines: [], exitStatus };
   },
 };
+
+interface Watching {
+  readonly values: Values;
+  readonly session: Session;
+  readonly stopped: AbortController;
+}
+
+async function watchWith(hooks: Hooks, { values, session, stopped }: Watching): Promise<Report> {
+  const { outside, print } = session;
+  const place = placeOf(values, { isAwaited: isSet(values, 'wait-for-directory') });
+  const { directory } = place;
+  const signers = await signersFor(values, { place, session, signal: stopped.signal });
+  // While it asks for a passphrase, a signal ends the program.
+  const signal = outside.stopSignal();
+  signal.addEventListener('abort', () => stopped.abort());
+  const once = isSet(values, 'once');
+  const server = isSet(values, 'serve')
+    ? await serve(directory, { host: '127.0.0.1', port: portOf(values), live: true })
+    : null;
+  const tell = (...lines: readonly string[]) => {
+    if (!isSet(values, 'quiet')) for (const line of lines) outside.stderr.write(`${line}\n`);
+  };
+  // Standard output is for events alone.
+  if (server !== null) tell(`packsign: serving ${server.url}`);
+  const events = watch(directory, {
+    ...publishingOptions(values, place),
+    signers,
+    run: {
+      ...runOf(values, session, { place, doing: 'hashing' }),
+      signal,
+      warn: (warning) => tell(...warningLines([warning])),
+    },
+    settings: () => placeOf(values, { isAwaited: true }).settings,
+    absent: absentOf(values),
+    poll: isSet(values, 'poll'),
+    once,
+    onFallback: (reason) => {
+      outside.stderr.write(`packsign: warning: ${harmless(reason)}: looking on a timer from now on\n`);
+    },
+  });
+  let exitStatus: 0 | 1 | 2 = 0;
+  try {
+    for await (const event of events) {
+      const report = reportEvent(event, { directory });
+      print(report);
+      tellHooks(hooks, event, report);
+      if (isPublication(event)) server?.tellChange();
+      if (once) exitStatus = statusAfter(event, exitStatus);
+    }
+  } finally {
+    await server?.close();
+  }
+  return { json: null, lines: [], exitStatus };
+}

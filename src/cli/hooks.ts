@@ -1,0 +1,51 @@
+import { resolve } from 'node:path';
+import type { Options } from 'yargs';
+import { isPublication, isTrouble, openHooks } from '../index.js';
+import type { Hooks, WatchEvent } from '../index.js';
+import type { Report, Session } from './command.js';
+import { failureJson } from './failure.js';
+import { isSet, single, textOf } from './options.js';
+import type { Values } from './options.js';
+import { warningLines } from './report.js';
+import { harmless, harmlessJson } from './terminal.js';
+
+/** Only the command line names commands: packsign.json may come with the directory (threat T26). */
+export const HOOK_OPTIONS: Readonly<Record<string, Options>> = {
+  'on-publish': single('command to run after each publication, with the event on standard input'),
+  'on-failure': single(
+    'command to run when something is held, refused or fails, with the event on standard input',
+  ),
+};
+
+/** The commands that the user typed. Throws USAGE. */
+export function hooksOf(values: Values, { outside, progress }: Session, signal: AbortSignal): Hooks {
+  const say = (line: string) => {
+    progress.rest();
+    outside.stderr.write(`${line}\n`);
+  };
+  return openHooks({
+    commands: {
+      '--on-publish': textOf(values, 'on-publish'),
+      '--on-failure': textOf(values, 'on-failure'),
+    },
+    directory: resolve(textOf(values, 'directory') ?? '.'),
+    environment: outside.environment,
+    signal,
+    onOutput: (line) => say(harmless(line)),
+    warn: (warning) => {
+      if (!isSet(values, 'quiet')) for (const line of warningLines([warning])) say(line);
+    },
+  });
+}
+
+export function tellHooks(hooks: Hooks, watchEvent: WatchEvent, { json }: Report): void {
+  const hook = isPublication(watchEvent) ? '--on-publish' : isTrouble(watchEvent) ? '--on-failure' : null;
+  const { event, code } = watchEvent;
+  if (hook !== null) hooks.tell({ hook, event, code, json: harmlessJson(json) });
+}
+
+/** Tells of what ends the watch. */
+export function tellFailure(hooks: Hooks, error: unknown, values: Values): void {
+  const json = failureJson(error, values);
+  hooks.tell({ hook: '--on-failure', event: 'error', code: json.error.code, json: harmlessJson(json) });
+}
