@@ -1,4 +1,4 @@
-import { reasonOf } from '../index.js';
+import { PacksignError, reasonOf } from '../index.js';
 import { forgetRelativeFolders } from './environment.js';
 import { BUG_STATUS, reportFailure } from './failure.js';
 import { main } from './main.js';
@@ -14,6 +14,7 @@ const argv = process.argv.slice(2);
 const stop = new AbortController();
 let isAwaited = false;
 let hasAnswered = false;
+let isUnheard = false;
 
 // Until the command has answered, every other end of this process is a failure (threat T40).
 process.exitCode = BUG_STATUS;
@@ -42,18 +43,24 @@ process.on('beforeExit', () => {
 stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader may stop early: packsign diff | head. But a watch that nobody hears has failed.
   if (error.code === 'EPIPE' && !isAwaited) process.exit(hasAnswered ? process.exitCode : UNDONE_STATUS);
-  stderr.write(`packsign: error: cannot write to standard output: ${reasonOf(error)}\n`);
+  // A watch says more until it has ended.
+  if (isUnheard) return;
+  isUnheard = true;
+  const message = `cannot write to standard output: ${reasonOf(error)}`;
+  stderr.write(`packsign: error: ${message}\n`);
   // It may have published, and must not be taken for a command that failed to.
   if (process.exitCode === 0) {
     stderr.write('packsign: hint: the command itself succeeded; only its answer is lost\n');
   }
-  process.exit(UNDONE_STATUS);
+  if (!isAwaited || hasAnswered) process.exit(UNDONE_STATUS);
+  // It ends as by a signal, so that its commands end with it.
+  stop.abort(new PacksignError('FILE_UNWRITABLE', message));
 });
 // The command succeeds or fails whether or not anybody reads its messages.
 stderr.on('error', () => undefined);
 
 async function run(): Promise<void> {
-  process.exitCode = await main(argv, {
+  const status = await main(argv, {
     stdin,
     stdout,
     stderr,
@@ -65,6 +72,7 @@ async function run(): Promise<void> {
       return stop.signal;
     },
   });
+  process.exitCode = isUnheard ? UNDONE_STATUS : status;
   hasAnswered = true;
   // What was stopped in the middle may keep threads busy; do not wait for them.
   if (stop.signal.aborted) stdout.write('', () => process.exit());

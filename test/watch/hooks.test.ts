@@ -111,15 +111,24 @@ describe.concurrent('--on-publish', { timeout: 4 * PATIENCE_MS }, () => {
     }
   });
 
-  test('ends with a watch that nobody hears any more', async () => {
+  test('ends with a watch that nobody hears any more, which is a failure', async () => {
     const place = await newScene();
-    const through = ['sh', '-c', '"$@" | head -n 2', 'sh'] as const;
-    const watching = startWatch(place, [...KEY, '--on-publish', ENDLESS], { through });
+    const through = ['sh', '-c', '{ "$@"; echo $? > status; } | head -n 2', 'sh'] as const;
+    const args = [...KEY, '--on-publish', ENDLESS, '--on-failure', NOTE];
+    const watching = startWatch(place, args, { through });
     await eventually('it runs', () => place.has('pid') && place.text('pid').endsWith('\n'));
     await watching.until({ event: 'ready' });
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     await watching.ended();
+    expect(place.text('status')).toBe('2\n');
     await eventually('what it started has ended', () => !isAlive(place));
+    expect(watching.stderr()).toMatch(/^packsign: error: cannot write to standard output: /);
+    expect(watching.stderr()).toContain(
+      '--on-publish: not run for one event, as the watch ends (HOOK_DROPPED)',
+    );
+    expect(watching.stderr()).toContain(
+      '--on-failure: not run for one event, as the watch ends (HOOK_DROPPED)',
+    );
   });
 
   test.each([
@@ -208,6 +217,15 @@ describe.concurrent('--on-failure', { timeout: 4 * PATIENCE_MS }, () => {
       { error: { code: 'NO_KEY' } },
     ]);
   });
+});
+
+test('a watch that nobody hears runs --on-failure, and fails', { timeout: 4 * PATIENCE_MS }, async () => {
+  const place = await newScene();
+  const through = ['sh', '-c', '{ "$@"; echo $? > status; } >/dev/full', 'sh'] as const;
+  const watching = startWatch(place, [...KEY, '--on-failure', NOTE], { through });
+  await watching.ended();
+  expect(place.text('status')).toBe('2\n');
+  expect(abouts(place)).toEqual(['error FILE_UNWRITABLE']);
 });
 
 test.each(['On-publish', 'On-failure', 'on-publish', 'on-failure', 'OnPublish'])(

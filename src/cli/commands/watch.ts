@@ -1,4 +1,4 @@
-import { isPublication, serve, watch } from '../../index.js';
+import { PacksignError, isPublication, serve, watch } from '../../index.js';
 import type { Hooks } from '../../index.js';
 import type { Command, Report, Session } from '../command.js';
 import { HOOK_OPTIONS, hooksOf, tellFailure, tellHooks } from '../hooks.js';
@@ -39,7 +39,11 @@ export const watchCommand: Command = {
     const stopped = new AbortController();
     const hooks = hooksOf(values, session, stopped.signal);
     try {
-      return await watchWith(hooks, { values, session, stopped });
+      const report = await watchWith(hooks, { values, session, stopped });
+      // A signal says no more than that it came; standard output that nobody reads is a failure.
+      const { reason } = stopped.signal as { readonly reason: unknown };
+      if (reason instanceof PacksignError) tellFailure(hooks, reason, values);
+      return report;
     } catch (error) {
       tellFailure(hooks, error, values);
       throw error;
@@ -62,7 +66,7 @@ async function watchWith(hooks: Hooks, { values, session, stopped }: Watching): 
   const signers = await signersFor(values, { place, session, signal: stopped.signal });
   // While it asks for a passphrase, a signal ends the program.
   const signal = outside.stopSignal();
-  signal.addEventListener('abort', () => stopped.abort());
+  signal.addEventListener('abort', () => stopped.abort(signal.reason));
   const once = isSet(values, 'once');
   const server = isSet(values, 'serve')
     ? await serve(directory, { host: '127.0.0.1', port: portOf(values), live: true })
