@@ -92,6 +92,7 @@ async function endOf(child: ChildProcess, options: ChildOptions, chunks: Output[
     child.on('error', (error) => stop(systemCode(error) === 'ENOENT' ? 'missing' : 'not-started'));
     child.on('exit', (status) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
       // Reads what is there once more, however busy this process was.
       const read = () => setImmediate(settle, { status, trouble: null });
       lingering = setTimeout(read, LINGER_MS);

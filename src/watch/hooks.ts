@@ -69,24 +69,26 @@ export function openHooks(options: HooksOptions): Hooks {
   // What is wrong with a command is wrong with it at every event.
   const context = { ...options, over: endAfter(options.signal), warn: onceEach(options.warn) };
   const waiting: Occasion[] = [];
-  let working: Promise<void> | null = null;
-  const work = async () => {
+  let isWorking = false;
+  let work = Promise.resolve();
+  const workOff = async () => {
+    isWorking = true;
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const argv = argvs[next.hook] ?? [];
-      if (context.over.aborted) dropForEnd([next, ...waiting.splice(0)], context);
+      if (context.over.aborted) dropForEnd([next, ...waiting.splice(0)], options);
       else await runHook(argv, next, context);
     }
-    working = null;
+    isWorking = false;
   };
   return {
     tell: (occasion) => {
       if (argvs[occasion.hook] === null) return;
       waiting.push(occasion);
       if (waiting.length > QUEUE_LIMIT) dropOldest(waiting, context);
-      working ??= work();
+      if (!isWorking) work = workOff();
     },
     ended: async () => {
-      await working;
+      await work;
     },
   };
 }
@@ -166,7 +168,7 @@ function dropOldest(waiting: Occasion[], { warn }: Context): void {
   }
 }
 
-function dropForEnd(dropped: readonly Occasion[], { warn }: Context): void {
+function dropForEnd(dropped: readonly Occasion[], { warn }: HooksOptions): void {
   for (const name of HOOKS) {
     const count = dropped.filter(({ hook }) => hook === name).length;
     const events = count === 1 ? 'one event' : `${count} events`;

@@ -5,7 +5,16 @@ import { openHooks } from '../../src/watch/hooks.js';
 import type { HooksOptions, Occasion } from '../../src/watch/hooks.js';
 import { newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
-import { PATIENCE_MS, drop, endAll, eventually, expectSound, startWatch, watchedPlace } from './watching.js';
+import {
+  PATIENCE_MS,
+  drop,
+  endAll,
+  eventually,
+  expectSound,
+  sleep,
+  startWatch,
+  watchedPlace,
+} from './watching.js';
 
 afterAll(endAll);
 
@@ -294,6 +303,17 @@ describe('the queue', () => {
         message: '--on-publish: more than 100 events wait for their commands; it is not run for the oldest',
       },
     ]);
+  });
+
+  test('HOOK_DROPPED: says each time that nothing runs any more once the watch has stopped', async () => {
+    const place = newPlace();
+    const { hooks, warnings } = hooksOf(place, { signal: AbortSignal.abort() });
+    await sleep(1500);
+    for (let times = 0; times < 2; times += 1) hooks.tell(occasion('--on-publish', 'signed'));
+    await hooks.ended();
+    const message = '--on-publish: not run for one event, as the watch ends';
+    const dropped = { code: 'HOOK_DROPPED', path: null, message };
+    expect(warnings).toEqual([dropped, dropped]);
   });
 
   test('HOOK_TIMED_OUT: a command that takes too long is killed with what it started, and the next runs', async () => {
