@@ -120,15 +120,20 @@ export class PacksignError extends Error {
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const [code, call] = [systemCode(error), callOf(error)];
+  if (code === 'EDQUOT') return 'disk quota exceeded (EDQUOT)';
   // As Node writes it: `EACCES: permission denied, open '/x'`.
   const end = call === null ? -1 : error.message.indexOf(`, ${call}`);
   if (code === null || end === -1 || !error.message.startsWith(`${code}: `)) return error.message;
   return `${error.message.slice(code.length + 2, end)} (${code})`;
 }
 
+/** EDQUOT on Linux and on macOS: Node has no name for it, and says UNKNOWN or `Unknown system error -122`. */
+const ERRNOS_OF_QUOTA: readonly unknown[] = [-122, -69];
+
 /** The `code` of a Node system error (`ENOENT`), or null. */
 export function systemCode(error: unknown): string | null {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+  if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return null;
+  return 'errno' in error && ERRNOS_OF_QUOTA.includes(error.errno) ? 'EDQUOT' : error.code;
 }
 
 const WRITING =
