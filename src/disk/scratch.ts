@@ -1,17 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { quietly } from './files.js';
+import { leftTemporaries, temporaryPath } from './temporaries.js';
 
 /**
  * Makes temporary files in a folder that nobody else can read, and removes them after `use`, which gets the folder and
- * the path of each.
+ * the path of each, and those that killed runs left.
  */
 export async function withFiles<K extends string, T>(
   files: Readonly<Record<K, Uint8Array>>,
   use: (folder: string, paths: Readonly<Record<K, string>>) => Promise<T>,
 ): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'packsign-'));
+  for (const left of leftTemporaries(tmpdir(), { areFolders: true })) removeFolder(left);
+  const folder = temporaryPath(tmpdir());
+  mkdirSync(folder, { mode: 0o700 });
   try {
     const paths = Object.entries<Uint8Array>(files).map(([name, bytes]) => {
       const path = join(folder, name);
@@ -20,6 +23,12 @@ export async function withFiles<K extends string, T>(
     });
     return await use(folder, Object.fromEntries(paths) as Record<K, string>);
   } finally {
-    quietly(() => rmSync(folder, { recursive: true, force: true }));
+    removeFolder(folder);
   }
+}
+
+function removeFolder(folder: string): void {
+  quietly(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
 }

@@ -23,6 +23,8 @@ export interface SweepOptions {
   readonly isLocked?: boolean;
   /** Names in the folder, if known. */
   readonly names?: readonly string[];
+  /** Whether folders are meant in place of files. */
+  readonly areFolders?: boolean;
 }
 
 /** Removes the temporary files that killed runs left in a folder. Never throws: no work depends on it. */
@@ -45,20 +47,24 @@ function changedMs(folder: string): number {
   return statsOf(folder)?.mtimeMs ?? 0;
 }
 
-/** Paths of the temporary files that killed runs left in a folder. */
-export function leftTemporaries(
-  folder: string,
-  { isLocked = false, names = namesIn(folder) }: SweepOptions = {},
-): readonly string[] {
-  return names.filter((name) => isLeft(folder, name, isLocked)).map((name) => join(folder, name));
+/** Paths of the temporary files, or folders, that killed runs left in a folder. */
+export function leftTemporaries(folder: string, options: SweepOptions = {}): readonly string[] {
+  const { names = namesIn(folder) } = options;
+  return names.filter((name) => isLeft(folder, name, options)).map((name) => join(folder, name));
 }
 
-function isLeft(folder: string, name: string, isLocked: boolean): boolean {
+function isLeft(
+  folder: string,
+  name: string,
+  { isLocked = false, areFolders = false }: SweepOptions,
+): boolean {
   const [, pid = '', where = ''] = NAME.exec(name) ?? [];
   if (pid === '') return false;
   const stats = statsOf(join(folder, name));
-  if (stats === null || !isOurs(stats)) return false;
-  if (where === here()) return !isAtWork(Number.parseInt(pid, 16));
+  if (stats === null || !(areFolders ? isOurFolder(stats) : isOurs(stats))) return false;
+  // A folder is in use for longer than a write, also by this process.
+  const isUsed = areFolders ? isRunning : isAtWork;
+  if (where === here()) return !isUsed(Number.parseInt(pid, 16));
   // The time of the folder is that of its last change, by the clock of its own machine.
   return isLocked || changedMs(folder) - stats.mtimeMs > OLD_MS;
 }
@@ -67,6 +73,11 @@ function isLeft(folder: string, name: string, isLocked: boolean): boolean {
 function isOurs(stats: Stats): boolean {
   const own = process.geteuid?.() ?? 0;
   return stats.isFile() && stats.nlink <= 2 && (stats.uid === own || own === 0);
+}
+
+/** One that nobody else can write in, not even for root. */
+function isOurFolder(stats: Stats): boolean {
+  return stats.isDirectory() && stats.uid === (process.geteuid?.() ?? 0) && (stats.mode & 0o77) === 0;
 }
 
 // Files are written without pause: while this process sweeps, it is writing none.

@@ -17,7 +17,7 @@ import type { Run } from '../run.js';
 export interface PublishKeysOptions {
   /** Certificates to add. */
   readonly certificates: readonly Certificate[];
-  readonly run: LockPlace & Pick<Run, 'now'>;
+  readonly run: LockPlace & Pick<Run, 'now' | 'notesFolder'>;
   /** Whether the trust page follows what is published. */
   readonly page?: boolean;
 }

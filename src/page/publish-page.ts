@@ -35,7 +35,7 @@ export interface PageOptions {
   readonly force: boolean;
   /** They say what is left out. */
   readonly settings: Settings;
-  readonly run: LockPlace & Pick<Run, 'now'>;
+  readonly run: LockPlace & Pick<Run, 'now' | 'notesFolder'>;
 }
 
 export interface PageResult {

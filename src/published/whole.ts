@@ -12,6 +12,7 @@ import {
 } from '../model/layout.js';
 import { dearmorOnly, isBinary } from '../pgp/armor.js';
 import { CERTIFICATE_FILE } from '../pgp/origin.js';
+import type { Run } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
 import type { Published } from './published.js';
 import { clearAway } from './replace.js';
@@ -74,11 +75,13 @@ export interface MadeWhole {
  */
 export async function makeWhole(
   published: Published,
-  { now, others }: { readonly now: Date; readonly others?: readonly string[] },
+  { now, notesFolder, others }: Pick<Run, 'now' | 'notesFolder'> & { readonly others?: readonly string[] },
 ): Promise<MadeWhole> {
   const { directory } = published;
   removeTemporaries(directory, { isLocked: true, ...(others === undefined ? {} : { names: others }) });
   removeTemporaries(join(directory, SIGNATURES_FOLDER), { isLocked: true });
+  // Other directories have their notes there too, and locks of their own.
+  if (notesFolder !== null) removeTemporaries(notesFolder);
   const repairs = await repairsOf(published);
   for (const [path, bytes] of Object.entries(repairs)) {
     makePublishedFolder(directory, dirname(path));

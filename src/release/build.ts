@@ -120,7 +120,7 @@ async function begin(directory: string, options: BuildOptions, threads: Threads)
     const all = [...warnings, ...(await checksumWarnings(published, { checksums }))];
     return { ...common, published, mended: [], warnings: all };
   }
-  const { published: whole, mended } = await makeWhole(found, { now: run.now, others: scan.others });
+  const { published: whole, mended } = await makeWhole(found, { ...run, others: scan.others });
   if (release !== null) {
     return { ...common, mended, published: await publishPendingRevocations(whole), warnings: [] };
   }

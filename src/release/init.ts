@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createFile } from '../disk/create.js';
+import { createFile, takeBackHalf } from '../disk/create.js';
 import { kindOf, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { checkSettings } from '../format/settings.js';
@@ -21,6 +21,7 @@ const SCHEMA = 'https://unpkg.com/packsign/templates/packsign.schema.json';
 export function checkInit(directory: string, { force }: { force: boolean }): string {
   requireDirectory(directory);
   const path = join(directory, SETTINGS_NAME);
+  takeBackHalf([path]);
   if (!force && kindOf(path) !== null) {
     throw new PacksignError('FILE_EXISTS', `${path} exists`, {
       hint: 'edit it, or overwrite it with --force',

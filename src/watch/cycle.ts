@@ -199,9 +199,7 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   const { directory, memory, run, whole } = context;
   await pause(run);
   const found = memory.seen?.again() ?? readPublished(directory, run.stateFolder);
-  const { published, mended } = await whole(() =>
-    makeWhole(found, { now: run.now, others: state.scan.others }),
-  );
+  const { published, mended } = await whole(() => makeWhole(found, { ...run, others: state.scan.others }));
   await pause(run);
   memory.seen = published;
   const before = memory.last;
