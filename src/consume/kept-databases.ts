@@ -43,7 +43,7 @@ export function keepDatabase(
   }
 }
 
-/** Removes everything but these databases from the cache. */
+/** Removes everything but these databases from the cache, and what killed runs left there. Never throws. */
 export function forgetDatabases(folder: string, needed: ReadonlySet<string>): void {
   try {
     removeTemporaries(folder);

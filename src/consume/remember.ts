@@ -4,9 +4,8 @@ import type { AcceptedNote, TrustEntry, TrustPlace, TrustStore } from '../model/
 import { sha256Of } from '../verify/verify-database.js';
 import type { TrustedDatabase, Verdict } from '../verify/verify-database.js';
 import type { CurrentKeys } from './current-keys.js';
-import { forgetDatabases, keepDatabase, readKept } from './kept-databases.js';
+import { keepDatabase, readKept } from './kept-databases.js';
 import type { KeptDatabase } from './kept-databases.js';
-import { trustedIn } from './sources.js';
 import type { Verifying, Source } from './sources.js';
 import { storedCertificates } from './stored-certificates.js';
 import { changeTrust, writeAcceptedChain } from './trust-store.js';
@@ -37,39 +36,27 @@ export async function remember(
   const { trust } = run;
   if (entry === null || trust.kind !== 'store') return decided.verdict;
   const wasKept = keptOf(source, trust) !== null;
-  const outcome = { verdict: decided.verdict, isNew: false };
-  await changeTrust(trust.folder, async (before) => {
+  let { verdict } = decided;
+  await changeTrust(trust, async (before) => {
     const stored = before.entries.find(({ url }) => url === entry.url);
     // Removed meanwhile: it stays removed.
     if (stored === undefined || stored.fingerprints.length === 0) return before;
     const now = isSame(stored, entry) ? decided : await decideAgain(stored);
-    outcome.verdict = now.verdict;
+    ({ verdict } = now);
     const after = await updated(stored, { ...decided, ...now }, run.now);
-    const { accepted } = after;
-    const { database } = now.verdict;
-    outcome.isNew = accepted !== null && accepted.sha256 !== stored.accepted?.sha256;
-    if (outcome.isNew && accepted !== null && database !== null) {
-      // Under the lock, since what no entry refers to is swept under it.
-      writeAcceptedChain(trust.folder, accepted.sha256, chainOf(database));
-    }
+    const { database, sha256 } = verdict;
+    const isNew = sha256 !== stored.accepted?.sha256;
+    // Under the lock, since what no entry refers to is swept under it.
+    if (isNew && database !== null) writeAcceptedChain(trust.folder, sha256, chainOf(database));
+    if (database !== null && (isNew || !wasKept)) keep(decided, trust, sha256);
     return { ...before, entries: before.entries.map((one) => (one === stored ? after : one)) };
   });
-  const { verdict, isNew } = outcome;
-  if (verdict.database !== null && (isNew || !wasKept)) {
-    keep(decided, { trust, sha256: verdict.sha256, isNew });
-  }
   return verdict;
 }
 
-function keep(
-  { bytes, signature }: Decided,
-  { trust, sha256, isNew }: { readonly trust: TrustStore; readonly sha256: string; readonly isNew: boolean },
-): void {
-  if (trust.cacheFolder === null || signature === null) return;
-  keepDatabase(trust.cacheFolder, sha256, { bytes, signature });
-  if (!isNew) return;
-  const needed = trustedIn(trust).entries.map(({ accepted }) => accepted?.sha256 ?? '');
-  forgetDatabases(trust.cacheFolder, new Set(needed));
+function keep({ bytes, signature }: Decided, { cacheFolder }: TrustStore, sha256: string): void {
+  if (cacheFolder === null || signature === null) return;
+  keepDatabase(cacheFolder, sha256, { bytes, signature });
 }
 
 /** Whether nothing changed that a verdict depends on. */

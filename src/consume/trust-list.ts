@@ -70,7 +70,7 @@ export type Removed = Trusted | (Pick<DamagedEntry, 'name' | 'url'> & { readonly
 export async function trustRemove(target: string, place: TrustStore): Promise<Removed> {
   const [key, wanted] = keyFor(target);
   let removed: TrustEntry | DamagedEntry | null = null;
-  await changeTrust(place.folder, ({ entries, damaged }) => {
+  await changeTrust(place, ({ entries, damaged }) => {
     removed = [...entries, ...damaged].find((entry) => entry[key] === wanted) ?? null;
     if (removed === null) throw notTrusted(target);
     return {

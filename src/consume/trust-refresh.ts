@@ -123,7 +123,7 @@ async function pinMore(
   { url, name }: TrustEntry,
   place: TrustStore,
 ): Promise<void> {
-  await changeTrust(place.folder, async (before) => {
+  await changeTrust(place, async (before) => {
     const stored = before.entries.find((entry) => entry.url === url);
     if (stored === undefined) throw notTrusted(name);
     const fingerprints = [...new Set([...stored.fingerprints, ...pinsOf(added).fingerprints])];

@@ -5,7 +5,7 @@ import { Misfit } from '../format/misfit.js';
 import { TRUST_LIMIT_BYTES, decodeEntry, decodeTrust, encodeEntry, encodeTrust } from '../format/trust.js';
 import type { TrustFile } from '../format/trust.js';
 import type { Chain } from '../model/chain.js';
-import type { TrustEntry } from '../model/trust.js';
+import type { TrustEntry, TrustStore } from '../model/trust.js';
 import { SECRET } from '../disk/access.js';
 import {
   listFolder,
@@ -17,12 +17,15 @@ import {
   writeDurably,
 } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
+import { forgetDatabases } from './kept-databases.js';
 
 /** The file in the user's configuration folder. */
 export const STORE_NAME = 'trust.json';
 const INVENTORY_FOLDER = 'inventory';
 const INVENTORY_LIMIT_BYTES = 320 * 1024 * 1024;
 const LOCK_PATIENCE_MS = 10_000;
+
+type Change = (before: TrustFile) => Promise<TrustFile> | TrustFile;
 
 /** Reads the databases that a user trusts; none if there is no store. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
 export function readTrust(folder: string): TrustFile {
@@ -33,26 +36,33 @@ export function readTrust(folder: string): TrustFile {
 
 /**
  * Replaces the content of the store by the result of `change`, one process at a time, atomically; equal content writes
- * nothing. Throws TRUST_DAMAGED, TRUST_TOO_LARGE, LOCKED, FILE_UNWRITABLE, and what `change` throws; then the store stays
- * as it was.
+ * nothing. Afterwards nothing lies beside it that no entry refers to. Throws TRUST_DAMAGED, TRUST_TOO_LARGE, LOCKED,
+ * FILE_UNWRITABLE, and what `change` throws; then the store stays as it was.
  */
 export async function changeTrust(
-  folder: string,
-  change: (before: TrustFile) => Promise<TrustFile> | TrustFile,
+  store: TrustStore,
+  change: Change,
+  waitMs = LOCK_PATIENCE_MS,
 ): Promise<void> {
+  const { folder } = store;
   // A command for users of a database ends by a signal, and so does its waiting.
   const { signal } = new AbortController();
-  await withLock({ stateFolder: folder, waitMs: LOCK_PATIENCE_MS, signal }, async () => {
-    const before = readTrust(folder);
+  await withLock({ stateFolder: folder, waitMs, signal }, async () => {
+    let current = readTrust(folder);
     try {
-      const { entries, damaged } = await change(before);
-      const sorted = [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
-      rewrite(folder, encodeTrust(before), { entries: sorted, damaged });
-    } catch (error) {
-      quietly(() => prune(folder, before));
-      throw error;
+      const { entries, damaged } = await change(current);
+      const after = { entries: [...entries].sort((a, b) => (a.name < b.name ? -1 : 1)), damaged };
+      rewrite(folder, encodeTrust(current), after);
+      current = after;
+    } finally {
+      quietly(() => prune(store, current));
     }
   });
+}
+
+/** Takes away what killed runs left, for a command that has nothing to change. Never throws. */
+export async function sweepTrust(store: TrustStore): Promise<void> {
+  await changeTrust(store, (before) => before, 0).catch(() => undefined);
 }
 
 function rewrite(folder: string, before: Buffer, after: TrustFile): void {
@@ -60,7 +70,6 @@ function rewrite(folder: string, before: Buffer, after: TrustFile): void {
   if (bytes.equals(before)) return;
   requireReadable(after.entries, bytes);
   writeDurably(join(folder, STORE_NAME), bytes, { mode: SECRET });
-  prune(folder, after);
 }
 
 /** What is written can be read again: limits and rules are those of reading (threat T31). */
@@ -111,12 +120,13 @@ function inventoryPath(folder: string, sha256: string): string {
   return join(folder, INVENTORY_FOLDER, `${sha256}.txt`);
 }
 
-/** Removes lists that no entry refers to any more; a damaged entry may refer to any hash in its text. */
-function prune(folder: string, { entries, damaged }: TrustFile): void {
+/** Removes lists and kept databases that no entry refers to any more; a damaged entry may refer to any hash in its text. */
+function prune({ folder, cacheFolder }: TrustStore, { entries, damaged }: TrustFile): void {
   const hashes = [
     ...entries.map(({ accepted }) => accepted?.sha256 ?? ''),
     ...damaged.flatMap(({ text }) => text.match(/[0-9a-f]{64}/g) ?? []),
   ];
+  if (cacheFolder !== null) forgetDatabases(cacheFolder, new Set(hashes));
   removeTemporaries(join(folder, INVENTORY_FOLDER), { isLocked: true });
   const kept = new Set(hashes.map((sha256) => `${sha256}.txt`));
   for (const name of listFolder(join(folder, INVENTORY_FOLDER))) {

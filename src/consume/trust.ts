@@ -16,7 +16,7 @@ import { damagedEntry, trustedIn } from './sources.js';
 import { storedCertificates } from './stored-certificates.js';
 import { chooseGrounds, examine } from './trust-grounds.js';
 import type { GroundsOptions } from './trust-grounds.js';
-import { changeTrust, writeAcceptedChain } from './trust-store.js';
+import { changeTrust, sweepTrust, writeAcceptedChain } from './trust-store.js';
 
 /** A run that may write a trust store. */
 export type TrustRun = Run & { readonly trust: TrustStore };
@@ -69,7 +69,10 @@ export async function trustAdd(address: string, options: TrustAddOptions): Promi
   const suspect = damaged.find((entry) => entry.url === url);
   if (suspect !== undefined) throw damagedEntry(suspect, options.run.trust);
   const existing = entries.find((entry) => entry.url === url);
-  if (existing !== undefined && (isPinned(existing) || options.blindly)) throw exists(existing);
+  if (existing !== undefined && (isPinned(existing) || options.blindly)) {
+    await sweepTrust(options.run.trust);
+    throw exists(existing);
+  }
   const others = [...entries.filter((entry) => entry !== existing), ...damaged];
   const name = chooseName(options.name ?? existing?.name ?? null, { url, entries: others });
   return await withNetwork(options.run.network, async (network) => {
@@ -139,16 +142,15 @@ async function store(
     refreshed: null,
     accepted: note,
   };
-  await changeTrust(place.folder, ({ entries, damaged }) => {
+  await changeTrust(place, ({ entries, damaged }) => {
     const others = entries.filter((one) => one.url !== url || isPinned(one));
     const existing = others.find((one) => one.url === url || one.name === name);
     if (existing !== undefined) throw exists(existing);
     const suspect = damaged.find((one) => one.url === url || one.name === name);
     if (suspect !== undefined) throw damagedEntry(suspect, place);
     if (trusted !== null && note !== null) writeAcceptedChain(place.folder, note.sha256, chainOf(trusted));
+    if (note !== null && bytes !== null && signature !== null && place.cacheFolder !== null)
+      keepDatabase(place.cacheFolder, note.sha256, { bytes, signature });
     return { entries: [...others, entry], damaged };
   });
-  if (note !== null && bytes !== null && signature !== null && place.cacheFolder !== null) {
-    keepDatabase(place.cacheFolder, note.sha256, { bytes, signature });
-  }
 }
