@@ -191,7 +191,10 @@ async function isHalfRotated(bytes: Uint8Array, options: ChangeKeyOptions): Prom
   );
 }
 
-/** If an earlier run made the output and could not publish it, its key is the one that goes on. */
+/**
+ * If an earlier run made the output and could not publish it, its key is the one that goes on. If it had published it, what
+ * follows a publication is finished. Throws FILE_EXISTS then.
+ */
 async function withOutputMade<T extends ChangeKeyOptions>(options: T): Promise<T> {
   const { file, output } = options;
   if (output === null) return options;
@@ -199,7 +202,15 @@ async function withOutputMade<T extends ChangeKeyOptions>(options: T): Promise<T
   if (made === undefined || made.fingerprint !== key?.fingerprint) return options;
   const going = { ...options, file: output, output: null };
   // A public key there is a file like any other: it exists.
-  return (await isHalfRotated(readKeyFile(output), going).catch(() => false)) ? going : options;
+  if (await isHalfRotated(readKeyFile(output), going).catch(() => false)) return going;
+  const isMade = made.subkeys.length > key.subkeys.length;
+  if (!isMade || (await publishedForm(made, options)) === null) return options;
+  const { directory, page, run } = options;
+  await withLock(run, () => publishKeysLocked(directory, { certificates: [], page, run }));
+  const again = ['packsign', 'key', 'rotate', output, directory].map(shellWord).join(' ');
+  throw new PacksignError('FILE_EXISTS', `${output} exists: its new subkey is published already`, {
+    hint: `nothing is left to do; for one more subkey: ${again}`,
+  });
 }
 
 /** None if they cannot be read: such a file is replaced. */
