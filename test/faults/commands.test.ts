@@ -15,17 +15,17 @@ const LATER = KEY_MADE + 200;
 /** npm run soak */
 const IS_SOAK = process.env['PACKSIGN_SOAK_SECONDS'] !== undefined;
 /** Of the failures of each command, npm test tries about so many. */
-const SAMPLE = 12;
+const SAMPLE = 5;
 
 type Errors = readonly Extract<Fault, { kind: 'fail' }>['error'][];
 
 /** The errors of each call when a disk is full, broken or not writable, or lacks what others can. */
 const ERRORS: Readonly<Record<string, Errors>> = {
-  write: ['ENOSPC', 'EIO'],
+  write: ['ENOSPC', 'EIO', 'EDQUOT'],
   fsync: ['EIO', 'ENOSPC'],
   rename: ['EACCES', 'EROFS'],
   open: ['EACCES', 'EMFILE', 'EROFS'],
-  mkdir: ['EACCES', 'ENOSPC'],
+  mkdir: ['EACCES', 'ENOSPC', 'EDQUOT'],
   link: ['ENOSPC', 'EPERM'],
   unlink: ['EACCES', 'EROFS'],
   fchmod: ['EPERM', 'EIO'],
@@ -34,11 +34,11 @@ const ERRORS: Readonly<Record<string, Errors>> = {
 interface Writing {
   readonly name: string;
   readonly args: (lane: Lane) => readonly string[];
-  readonly prepare?: (lane: Lane) => Promise<unknown>;
+  readonly prepare?: (lane: Lane) => unknown;
   /** The error of the same command when a run had done everything already. */
   readonly done?: string;
-  /** What works in the same folders next, where a run that has nothing to do would not. */
-  readonly next?: (lane: Lane) => readonly string[];
+  /** Whether a waiting database is what it makes. */
+  readonly waits?: boolean;
 }
 
 const keyOf = (lane: Lane, name = 'key.asc') => join(lane.folder, 'keys', name);
@@ -51,42 +51,97 @@ const generate = (path: string) => [
   ...['key', 'generate', '--user-id', 'New <new@example.org>', '--no-passphrase', '--output', path],
 ];
 
-const buildAll = (lane: Lane) => {
-  add(lane.directory, 'viper');
-  return ['build', lane.directory, '--key', keyOf(lane)];
-};
+const build = (lane: Lane) => ['build', lane.directory, '--key', keyOf(lane)];
+
+async function trust(lane: Lane): Promise<void> {
+  await succeed(lane, trustAdd(lane));
+}
+
+/** Another machine published past this one. */
+async function publishElsewhere(lane: Lane): Promise<void> {
+  const other = join(lane.folder, 'other');
+  cpSync(lane.directory, other, { recursive: true, preserveTimestamps: true });
+  add(other, 'python');
+  await succeed(lane, ['build', other, '--key', keyOf(lane)], LATER - 50);
+  await succeed(lane, build(lane), LATER - 40);
+  add(lane.directory, 'python');
+}
+
+/** A database for PackMan, made by hand. */
+function writeForeign(lane: Lane): void {
+  const entry = '<key>Name</key><string>adder</string><key>Version</key><string>1.0</string>';
+  const packages = `<key>Packages</key><array><dict>${entry}<key>Download-URL</key><string>adder-1.0.tar.gz</string><key>Description</key><string>bites</string></dict></array>`;
+  writeFileSync(
+    join(lane.folder, 'old.plist'),
+    `<?xml version="1.0" encoding="UTF-8"?>\n<plist version="1.0"><dict><key>Maintainer</key><string>Jack</string>${packages}</dict></plist>\n`,
+  );
+}
+
+/** The directory begins anew without a file that readers know. */
+async function beginAnew(lane: Lane): Promise<void> {
+  for (const name of readdirSync(lane.directory))
+    if (/^(?:packages|keys|boa|signatures|SHA256SUMS)/.test(name))
+      rmSync(join(lane.directory, name), { recursive: true });
+  await succeed(lane, [...build(lane), '--first'], LATER - 40);
+}
 
 const COMMANDS: readonly Writing[] = [
-  { name: 'build', args: (lane) => ['build', lane.directory, '--key', keyOf(lane)] },
+  { name: 'build', args: (lane) => ['build', lane.directory], waits: true },
+  { name: 'build --key', args: build },
+  {
+    name: 'build --key of a yank',
+    args: build,
+    prepare: (lane) => {
+      const yank = '{ "Page": true, "Packages": { "boa-1.0.tar.gz": { "Yanked": "bites" } } }';
+      writeFileSync(join(lane.directory, 'packsign.json'), yank);
+    },
+  },
+  {
+    name: 'build --import',
+    args: (lane) => [...build(lane), '--import', join(lane.folder, 'old.plist')],
+    prepare: (lane) => {
+      for (const name of readdirSync(lane.directory))
+        if (!name.endsWith('.gz')) rmSync(join(lane.directory, name), { recursive: true });
+      writeForeign(lane);
+    },
+  },
+  {
+    name: 'build --adopt',
+    args: (lane) => [...build(lane), '--adopt', join(lane.folder, 'other', 'packages.plist')],
+    prepare: publishElsewhere,
+  },
   {
     name: 'sign',
     args: (lane) => ['sign', lane.directory, '--key', keyOf(lane)],
     prepare: (lane) => succeed(lane, ['build', lane.directory], LATER),
     done: 'NOTHING_TO_SIGN',
-    next: buildAll,
   },
   {
-    name: 'watch',
-    args: (lane) => ['watch', lane.directory, '--once', '--key', keyOf(lane)],
-    next: buildAll,
+    name: 'sign --co-sign',
+    args: (lane) => ['sign', lane.directory, '--co-sign', '--key', keyOf(lane, 'new.asc')],
+    prepare: async (lane) => {
+      await succeed(lane, generate(keyOf(lane, 'new.asc')), KEY_MADE);
+      const certificate = keyOf(lane, 'new.pub.asc');
+      await succeed(lane, ['key', 'publish', lane.directory, '--certificate', certificate], LATER - 10);
+    },
+    done: 'NOTHING_TO_SIGN',
   },
+  { name: 'watch', args: (lane) => ['watch', lane.directory, '--once', '--key', keyOf(lane)] },
   {
     name: 'page',
     args: (lane) => ['page', lane.directory],
     prepare: async (lane) => {
-      await succeed(lane, ['build', lane.directory, '--key', keyOf(lane)], LATER);
+      await succeed(lane, build(lane), LATER);
       for (const name of ['index.html', 'assets']) rmSync(join(lane.directory, name), { recursive: true });
     },
   },
   {
     name: 'init',
     args: (lane) => ['init', lane.directory, '--maintainer', 'Ann <ann@example.org>'],
-    prepare: async (lane) => {
+    prepare: (lane) => {
       rmSync(join(lane.directory, 'packsign.json'));
-      return Promise.resolve();
     },
     done: 'FILE_EXISTS',
-    next: buildAll,
   },
   { name: 'key generate', args: (lane) => generate(keyOf(lane, 'new.asc')), done: 'FILE_EXISTS' },
   { name: 'key rotate', args: (lane) => ['key', 'rotate', keyOf(lane), lane.directory] },
@@ -94,7 +149,6 @@ const COMMANDS: readonly Writing[] = [
     name: 'key rotate --output',
     args: (lane) => ['key', 'rotate', keyOf(lane), lane.directory, '--output', keyOf(lane, 'new.asc')],
     done: 'FILE_EXISTS',
-    next: (lane) => ['key', 'extend', keyOf(lane, 'new.asc'), lane.directory],
   },
   { name: 'key extend', args: (lane) => ['key', 'extend', keyOf(lane), lane.directory] },
   {
@@ -106,30 +160,41 @@ const COMMANDS: readonly Writing[] = [
     args: (lane) => ['key', 'publish', lane.directory, '--certificate', keyOf(lane, 'new.pub.asc')],
     prepare: (lane) => succeed(lane, generate(keyOf(lane, 'new.asc')), KEY_MADE),
   },
-  {
-    name: 'trust add',
-    args: trustAdd,
-    done: 'TRUST_EXISTS',
-    next: () => ['trust', 'remove', 'shop'],
-  },
+  { name: 'trust add', args: trustAdd, done: 'TRUST_EXISTS' },
   {
     name: 'trust refresh',
     args: () => ['trust', 'refresh', 'shop'],
     prepare: async (lane) => {
-      await succeed(lane, trustAdd(lane));
-      await succeed(lane, ['build', lane.directory, '--key', keyOf(lane)], LATER);
+      await trust(lane);
+      await succeed(lane, build(lane), LATER);
+    },
+  },
+  {
+    name: 'trust accept',
+    args: () => ['trust', 'accept', 'shop', '--yes'],
+    prepare: async (lane) => {
+      await trust(lane);
+      await beginAnew(lane);
     },
   },
   {
     name: 'trust remove',
     args: () => ['trust', 'remove', 'shop'],
-    prepare: (lane) => succeed(lane, trustAdd(lane)),
+    prepare: trust,
     done: 'NOT_TRUSTED',
+  },
+  {
+    name: 'list',
+    args: () => ['list', 'shop'],
+    prepare: async (lane) => {
+      await trust(lane);
+      await succeed(lane, build(lane), LATER);
+    },
   },
   {
     name: 'get',
     args: (lane) => ['get', 'adder', 'boa', '--from', 'shop', '--output', join(lane.folder, 'out')],
-    prepare: (lane) => succeed(lane, trustAdd(lane)),
+    prepare: trust,
   },
 ];
 
@@ -224,7 +289,11 @@ function expectToSayWhy({ status, stdout, stderr }: Run): void {
 }
 
 /** What is there is sound; the same command succeeds or had done everything; nothing is left over. Once for each state. */
-async function expectToGoOn(lane: Lane, { args, done, next }: Writing, seen: Set<string>): Promise<void> {
+async function expectToGoOn(
+  lane: Lane,
+  { args, done, waits = false }: Writing,
+  seen: Set<string>,
+): Promise<void> {
   const state = stateOf(lane.folder);
   if (seen.has(state)) return;
   seen.add(state);
@@ -241,8 +310,7 @@ async function expectToGoOn(lane: Lane, { args, done, next }: Writing, seen: Set
   }
   await expectSound(lane, lane.directory);
   expectWholeKeys(lane);
-  if (next !== undefined) await succeed(lane, next(lane), LATER + 2);
-  expect(leftoversIn(lane.folder)).toEqual([]);
+  expect(leftoversIn(lane.folder, waits)).toEqual([]);
 }
 
 /** Contents by path, without the names of temporary files, and without what is random or a mere hint. */
@@ -269,12 +337,9 @@ async function subkeysIn(lane: Lane, path: string): Promise<number> {
   return shown.subkeys.length;
 }
 
-function leftoversIn(folder: string): readonly string[] {
-  return (
-    readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      // The next database that is kept sweeps the cache.
-      .filter((path) => !path.startsWith('home/.cache/'))
-      .filter((path) => /\.tmp$|\.part$|unsigned|(?:^|\/)lock(?:$|\.)/.test(path))
-      .sort()
-  );
+function leftoversIn(folder: string, waits: boolean): readonly string[] {
+  const left = waits ? /\.tmp$|\.part$|(?:^|\/)lock(?:$|\.)/ : /\.tmp$|\.part$|unsigned|(?:^|\/)lock(?:$|\.)/;
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => left.test(path))
+    .sort();
 }
