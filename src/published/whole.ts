@@ -12,7 +12,6 @@ import {
 } from '../model/layout.js';
 import { dearmorOnly, isBinary } from '../pgp/armor.js';
 import { CERTIFICATE_FILE } from '../pgp/origin.js';
-import type { Run } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
 import type { Published } from './published.js';
 import { clearAway } from './replace.js';
@@ -62,6 +61,14 @@ export function isIncomplete(warnings: readonly Warning[]): boolean {
   return warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
 }
 
+interface Writing {
+  readonly now: Date;
+  /** Where this machine notes what it published; null for no notes. */
+  readonly notesFolder: string | null;
+  /** The unlisted files of the directory, if known. */
+  readonly others?: readonly string[];
+}
+
 export interface MadeWhole {
   readonly published: Published;
   /** Paths of the repaired files. */
@@ -70,12 +77,11 @@ export interface MadeWhole {
 
 /**
  * Finishes a run that ended after the commit point, and repairs files that were lost since. The command itself sees to
- * what follows a publication (page, revocations). `others`: the unlisted files of the directory, if known. Throws
- * FILE_UNWRITABLE, KEYS_MALFORMED.
+ * what follows a publication (page, revocations). Throws FILE_UNWRITABLE, KEYS_MALFORMED.
  */
 export async function makeWhole(
   published: Published,
-  { now, notesFolder, others }: Pick<Run, 'now' | 'notesFolder'> & { readonly others?: readonly string[] },
+  { now, notesFolder, others }: Writing,
 ): Promise<MadeWhole> {
   const { directory } = published;
   removeTemporaries(directory, { isLocked: true, ...(others === undefined ? {} : { names: others }) });
