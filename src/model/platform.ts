@@ -199,9 +199,17 @@ function named<K extends keyof Part>(parts: readonly Partial<Part>[], key: K): r
  * `linux-amd64` does, `py3-none-any`, `all` and `noarch` do not. A word that the table does not know counts as one.
  */
 export function namesSystem(platform: string): boolean {
+  const known = namingSystem.get(platform);
+  if (known !== undefined) return known;
   const { systems, architectures, isForeign } = readPlatform(platform);
-  return systems.length > 0 || architectures.length > 0 || isForeign;
+  const names = systems.length > 0 || architectures.length > 0 || isForeign;
+  if (namingSystem.size < MOST_KNOWN) namingSystem.set(platform, names);
+  return names;
 }
+
+/** Thousands of files share a few platforms, and each is asked for twice. */
+const namingSystem = new Map<string, boolean>();
+const MOST_KNOWN = 1024;
 
 /** What a program runs on; null where it does not matter. */
 export interface Machine {

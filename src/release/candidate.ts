@@ -140,7 +140,7 @@ export async function makeCandidate(
   const next =
     signed !== null && stays
       ? { database: whole, content: signed.content, reading: null }
-      : written(withoutOldRecords(whole), signed);
+      : await written(withoutOldRecords(whole), { signed, run });
   const { database, content } = next;
   await pause(run);
   const update = stays ? { before, next: whole, files: assembled.difference } : updateOf(before, database);
@@ -240,11 +240,12 @@ function mayBeEmpty(published: Database | null, { absent, isTyped }: AbsenceRule
 }
 
 /** The bytes of a database, and what the strict reader makes of them: that is what policies decide on, and keys sign. */
-function written(
+async function written(
   database: Database,
-  signed: SignedDatabase | null,
-): Pick<Candidate, 'content' | 'database' | 'reading'> {
+  { signed, run }: { readonly signed: SignedDatabase | null; readonly run: Run },
+): Promise<Pick<Candidate, 'content' | 'database' | 'reading'>> {
   const content = contentOf(encodeDatabase(database));
+  await pause(run);
   const share = signed?.reading == null ? null : sharingWith(signed.reading);
   const reading = readDraft(content.bytes, share);
   return { content, reading, database: reading.database };

@@ -21,6 +21,8 @@ export interface Heard extends Arrivals {
   readonly hear: (event: string, path: string) => void;
   /** Counts an event of any kind: the system queues only so many, and drops the rest silently. */
   readonly count: () => void;
+  /** Whether so many events came that their names no longer matter: the next look is a full one. */
+  readonly isFlooded: () => boolean;
   /** Notes that something may have changed which no event named. */
   readonly doubt: () => void;
 }
@@ -46,6 +48,7 @@ export function makeArrivals(isListening: (folders: readonly string[]) => boolea
       count += 1;
       counted += 1;
     },
+    isFlooded: () => count >= FLOOD && counted >= FLOOD,
     doubt: () => {
       isDoubtful = true;
     },

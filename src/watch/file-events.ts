@@ -182,12 +182,18 @@ function listen(state: State, directory: string, { watcher, doubt, lose }: Folde
   watcher.on('raw', (event: string, base: unknown, details: unknown) => {
     const path = pathOf(base, details);
     state.heard.count();
-    if (path !== null && isOwn(directory, path)) return;
-    if (path !== null && state.options.isOwn?.(nameIn(directory, path)) === true) return;
     // The system reports a change of a watched folder itself under the folder's name, as if it were a file in it.
     const isOfFolder = path !== null && basename(path) === basename(dirname(path));
-    if (path === null || isOfFolder) state.heard.doubt();
     if (isOfFolder && event === 'rename') lose(dirname(path));
+    // Node hands over all events of a burst in one go, and no signal has its turn in between. Without a watch it drops
+    // them; another one begins when they are over.
+    if (state.heard.isFlooded()) {
+      if (state.isReady) rewatchNext(state);
+      return;
+    }
+    if (path !== null && isOwn(directory, path)) return;
+    if (path !== null && state.options.isOwn?.(nameIn(directory, path)) === true) return;
+    if (path === null || isOfFolder) state.heard.doubt();
     const name = path === null ? null : nameIn(directory, path);
     if (name !== null) state.heard.hear(event, name);
     state.bell.ring();
