@@ -91,6 +91,8 @@ export function withSettings(yargs: Argv): Argv {
     .option('state', STATE_OPTION);
 }
 
+export const TRUST_CLOCK_OPTION = flag('take the clock of this machine as right, whatever speaks against it');
+
 export function withKeys(yargs: Argv): Argv {
   return yargs
     .option('key', repeated('who signs: a key file, a GnuPG key, exec:COMMAND'))
@@ -98,7 +100,7 @@ export function withKeys(yargs: Argv): Argv {
     .option('wait', WAIT_OPTION)
     .option('signer-timeout', single('how long one signature may take (default: 5 min)'))
     .option('passphrase-file', PASSPHRASE_OPTION)
-    .option('trust-clock', flag('take the clock of this machine as right, whatever speaks against it'))
+    .option('trust-clock', TRUST_CLOCK_OPTION)
     .option('deterministic', flag('leave out the random salt of signatures'))
     .option('allow-secret', repeated('file that may hold a secret: a published key for tests'));
 }

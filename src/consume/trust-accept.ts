@@ -3,6 +3,7 @@ import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { isAddress } from '../model/address.js';
 import { chainOf } from '../model/chain.js';
+import { isAhead } from '../model/dated-back.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import { withNetwork } from '../net/transport.js';
 import { directoryPlace } from '../places/directory.js';
@@ -48,7 +49,7 @@ export async function trustAccept(
   };
   const isRemote = isAddress(target) || findEntry(target, run.trust) !== null;
   const answer = isRemote ? await acceptRemote(target, request) : await acceptDirectory(target, request);
-  if (answer.status === 'refused') throw refusedAs(answer);
+  if (answer.status === 'refused') throw refusedAs(answer, run.now);
   const { trusted, sha256, accepted } = answer;
   if (trusted === null || sha256 === null) {
     const why = `no key is pinned for ${target}: nothing holds it to what it said before`;
@@ -88,8 +89,10 @@ async function acceptDirectory(directory: string, request: PlaceRequest): Promis
   return answer;
 }
 
-function refusedAs({ code, message }: PlaceVerdict): PacksignError {
-  const isOld = code === 'DATABASE_ROLLED_BACK' || code === 'DATABASE_FORKED';
+function refusedAs({ code, message, accepted }: PlaceVerdict, now: Date): PacksignError {
+  // The message has the way out of one from the future.
+  const isForgettable = accepted !== null && isAhead(accepted.issued, now);
+  const isOld = (code === 'DATABASE_ROLLED_BACK' && !isForgettable) || code === 'DATABASE_FORKED';
   const hint = 'this cannot be accepted: its maintainer has to build and sign anew, which dates it later';
   return new PacksignError(code ?? 'HISTORY_BROKEN', message ?? '', isOld ? { hint } : {});
 }

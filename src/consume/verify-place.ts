@@ -26,6 +26,7 @@ import type { CurrentKeys } from './current-keys.js';
 import { pinsOf, readArmored } from './pins.js';
 import type { PinnedBy } from './pins.js';
 import { keptOf, remember } from './remember.js';
+import { isAhead } from '../model/dated-back.js';
 import { acceptedOf, withKeysOf } from './sources.js';
 import type { Verifying, PlaceRequest, Source } from './sources.js';
 
@@ -248,19 +249,38 @@ function unproven(answer: PlaceVerdict): PlaceVerdict {
 
 function answerOf(
   { status, code, message, sha256, signatures, database, changes }: Verdict,
-  { place, source: { entry } }: Verifying,
+  verifying: Verifying,
 ) {
-  const wayOut = `; if its maintainer says that it is meant so: packsign trust accept ${shellWord(entry?.name ?? dirname(place.database))}`;
+  const { entry } = verifying.source;
   const hasVanished = code === 'SIGNATURE_MISSING' && entry?.accepted != null;
   return {
     ...{ status, code, sha256, signatures, changes, listed: database, trusted: database },
     message: hasVanished
       ? 'the last accepted database was signed, and these bytes have no signature'
-      : code === 'HISTORY_BROKEN'
-        ? `${message}${wayOut}`
-        : message,
+      : message === null
+        ? null
+        : `${message}${wayOut(code, verifying)}`,
     notify: database === null ? (entry?.accepted?.notify ?? null) : (database.Packsign.Notify ?? null),
   };
+}
+
+/** What the user can do about a database that does not follow the accepted one. */
+function wayOut(code: Verdict['code'], { place, source: { entry }, request }: Verifying): string {
+  if (code === 'HISTORY_BROKEN') {
+    const target = shellWord(entry?.name ?? dirname(place.database));
+    return `; if its maintainer says that it is meant so: packsign trust accept ${target}`;
+  }
+  const last = entry?.accepted?.issued ?? null;
+  if (code !== 'DATABASE_ROLLED_BACK' || entry === null || last === null) return '';
+  return isAhead(last, request.run.now) ? `; that one is from the future: ${forgetting(entry)}` : '';
+}
+
+/** How to trust a database again without what was accepted of it. */
+function forgetting({ name, url, fingerprints, threshold }: TrustEntry): string {
+  const pins = fingerprints.map((fingerprint) => ` --fingerprint ${fingerprint}`).join('');
+  const [called, least] = [` --name ${shellWord(name)}`, ` --threshold ${threshold}`];
+  const again = `packsign trust add ${shellWord(url)}${called}${pins}${least}`;
+  return `if this clock is right, forget it with packsign trust remove ${shellWord(name)}, then type ${again}`;
 }
 
 const NOTHING_FOUND = {

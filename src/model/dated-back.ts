@@ -5,7 +5,12 @@ const SECOND_MS = 1000;
 
 /** Whether no reader with a right clock takes a database yet (docs/FORMAT.md §8 step 7). */
 export function isFromFuture({ Packsign: { Issued } }: Database, now: Date): boolean {
-  return Issued.getTime() > now.getTime() + SLACK_MS;
+  return isAhead(Issued, now);
+}
+
+/** Whether a database of this date is one from the future. */
+export function isAhead(issued: Date, now: Date): boolean {
+  return issued.getTime() > now.getTime() + SLACK_MS;
 }
 
 /**

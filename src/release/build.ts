@@ -166,12 +166,12 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   // Other threads read files while this one loads OpenPGP.js.
   const inventory = startInventory(directory, { ...options, scan, cache, threads });
   const signing = await options.signing();
-  const isSigning = options.release !== null && !options.check;
+  const { check: isCheck } = options;
+  const isSigning = options.release !== null && !isCheck;
   const found = await findPredecessor(published, { ...options, signing });
   const address = options.settings.Database ?? found.signed?.database.Packsign.Database ?? null;
-  const predecessor = options.check
-    ? found
-    : await continuedNow(found, { run: options.run, address, isSigning });
+  const asked = { run: options.run, address, isSigning: isSigning || isCheck, isCheck };
+  const predecessor = await continuedNow(found, asked);
   const isFuture = predecessor.signed !== found.signed;
   // Try the keys first, so that a bad passphrase fails before the hashing.
   if (options.release !== null && isSigning) {

@@ -27,6 +27,8 @@ export interface ClockContext {
   readonly newest?: ClockEvidence['newest'];
   /** Whether a key is about to sign: only then a server is asked. */
   readonly isSigning: boolean;
+  /** Whether it only tells what signing would do, and writes nothing. */
+  readonly isCheck?: boolean;
 }
 
 /**
@@ -78,14 +80,14 @@ function judgeHere({ run, newest = null }: Pick<ClockContext, 'run' | 'newest'>)
 
 /** Whether a server says that the clock is right. */
 async function settleClock(context: ClockContext, here: ClockJudgement): Promise<boolean> {
-  const { run, address, isSigning } = context;
+  const { run, address, isSigning, isCheck = false } = context;
   const isAsked = here.kind !== 'right' && isSigning && run.nowFrom === 'clock' && address !== null;
   const served = isAsked ? await askServer(address, run) : null;
   const answer = served?.kind === 'unknown' ? null : served;
   const judgement = answer ?? here;
   if (judgement.kind === 'doubtful') throw doubtful(judgement, context);
   const isSure = answer !== null || run.nowFrom === 'trusted clock';
-  const isNoted = isSigning || run.nowFrom === 'trusted clock';
+  const isNoted = !isCheck && (isSigning || run.nowFrom === 'trusted clock');
   if (isNoted && run.nowFrom !== 'given date') note(run, isSure ? null : readState(run.stateFolder, FILE));
   return answer !== null;
 }

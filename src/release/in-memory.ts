@@ -9,6 +9,7 @@ import type { BuiltCandidate } from './candidate.js';
 import { openCache } from './facts-cache.js';
 import { readMadeEntries } from './entry-cache.js';
 import type { LeastPredecessor } from './current-predecessor.js';
+import { continuedNow } from './from-future.js';
 import { findPredecessor } from './predecessor.js';
 
 /** How the next database is made. */
@@ -31,14 +32,17 @@ export interface InMemoryOptions extends LeastPredecessor {
   readonly absent: Absent | null;
 }
 
-/** Makes the next database for commands that write nothing. Throws as `findPredecessor` and `makeCandidate`. */
+/** Makes the next database for commands that write nothing. Throws as `findPredecessor`, `continuedNow`, `makeCandidate`. */
 export async function buildInMemory(published: Published, options: InMemoryOptions): Promise<BuiltCandidate> {
   const { run, rehash } = options;
   const signing = await options.signing();
-  const predecessor = await findPredecessor(published, { ...options, signing });
+  const found = await findPredecessor(published, { ...options, signing });
+  const address = options.settings.Database ?? found.signed?.database.Packsign.Database ?? null;
+  const predecessor = await continuedNow(found, { run, address, isSigning: true, isCheck: true });
+  const renew = predecessor.signed !== found.signed;
   const absence = absenceRule(options.settings, options);
   const cache = openCache(run.stateFolder, { rehash, remember: false });
   const made = readMadeEntries(run.stateFolder);
-  const given = { signing, cache, made, absence };
+  const given = { signing, cache, made, absence, renew };
   return await makeCandidate(published.directory, predecessor, { ...options, ...given });
 }

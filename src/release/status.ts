@@ -9,11 +9,13 @@ import { lintPublished } from '../keys/lint-published.js';
 import { withPendingRevocations } from '../keys/publish-keys.js';
 import { absenceRule } from '../model/absence.js';
 import { thresholdOf } from '../model/database.js';
+import { isFromFuture } from '../model/dated-back.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
 import type { Settings } from '../model/settings.js';
+import { formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Published, SignedDatabase } from '../published/published.js';
@@ -110,7 +112,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
   const incomplete = [...seen.warnings, ...(await pageWarningsOf(published, settings))];
   const ofChecksums = await checksumWarnings(published, { checksums: settings.Checksums });
   const lock = await orError(() => lockStatus(run.stateFolder, run.clock));
-  const obstacle = lock instanceof PacksignError ? lock : changes.refusal;
+  const obstacle = lock instanceof PacksignError ? lock : (changes.refusal ?? ofFuture(found, now));
   const { Issued: issued = null, Expires: expires = null } =
     found === null || found instanceof PacksignError ? {} : found.database.Packsign;
   const attention = [
@@ -225,6 +227,14 @@ function stateOf(
   const { Expires } = found.database.Packsign;
   if (Expires !== undefined && Expires <= now) return 'stale';
   return changes.isChanged ? 'changed' : 'published';
+}
+
+/** A database that no reader takes yet, and that the next one replaces. */
+function ofFuture(found: SignedDatabase | null | PacksignError, now: Date): PacksignError | null {
+  if (found === null || found instanceof PacksignError || !isFromFuture(found.database, now)) return null;
+  const message = `the published database was issued at ${formatInstant(found.database.Packsign.Issued)}, in the future: readers refuse it`;
+  const hint = 'replace it: packsign build DIRECTORY --key KEY --trust-clock';
+  return new PacksignError('DATABASE_FROM_FUTURE', message, { hint });
 }
 
 function isSoon(date: Date | null, now: Date): date is Date {

@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { trustAccept } from '../../src/index.js';
 import type { TrustAcceptOptions } from '../../src/index.js';
+import { wholeSeconds } from '../../src/model/time.js';
 import { makeRun } from '../../src/run.js';
 import { epoch, newKey, newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -35,10 +36,10 @@ async function anew(later = 5, options: PublishOptions = {}): Promise<void> {
 
 const yes: TrustAcceptOptions['confirm'] = () => Promise.resolve(true);
 
-async function accept(confirm = yes): Promise<unknown> {
+async function accept(confirm = yes, clock = () => new Date()): Promise<unknown> {
   const folders = { folder: reader.place.path('config'), cacheFolder: reader.place.path('cache') };
   const trust = { kind: 'store', ...folders } as const;
-  const run = { ...makeRun({ clock: () => new Date(), network: HASTY }), trust };
+  const run = { ...makeRun({ clock, network: HASTY }), trust };
   return await trustAccept('ann', { run, confirm });
 }
 
@@ -100,6 +101,28 @@ describe('trust accept', () => {
   test('an old database stays an old one', async () => {
     await anew(-5);
     await expect(accept()).rejects.toMatchObject({ code: 'DATABASE_ROLLED_BACK', exitStatus: 1 });
+  });
+
+  test('a database from the future, accepted under a wrong clock: how to forget it is said', async () => {
+    const now = wholeSeconds(new Date());
+    const ahead = minutes(now, 365 * 24 * 60);
+    const archives = { 'demo-1.0.tar.gz': DEMO, 'other-2.0.tar.gz': OTHER };
+    const entry = () => JSON.parse(JSON.stringify(reader.store())) as unknown;
+    await publish(place, known.ann, { archives, issued: ahead });
+    await accept(yes, () => ahead);
+    const before = entry();
+    await publish(place, known.ann, { archives, issued: now });
+    const says =
+      /from the future: .*packsign trust remove ann, then type packsign trust add .* --name ann --fingerprint [0-9A-F]{40} --threshold 1$/;
+    expect(await reader.fetch('ann')).toMatchObject({
+      ...{ status: 'refused', code: 'DATABASE_ROLLED_BACK' },
+      message: expect.stringMatching(says) as string,
+    });
+    await expect(accept()).rejects.toMatchObject({
+      ...{ code: 'DATABASE_ROLLED_BACK', hint: null },
+      message: expect.stringMatching(says) as string,
+    });
+    expect(entry()).toEqual(before);
   });
 
   test('another key, or another database of one instant, is no matter of history', async () => {

@@ -229,6 +229,26 @@ describe.runIf(hasFaketime)('a published database from the future', () => {
     expect((await place.packsign([...RELEASE])).stdout).toContain('up to date');
   });
 
+  test('is judged by diff, status and build --check as by build, and they note nothing', async () => {
+    await release();
+    await releaseUnnoticed('+1y');
+    const before = place.snapshot();
+    const seen = [
+      ['diff', 'dist'],
+      ['status', 'dist'],
+      ['build', 'dist', '--check'],
+    ];
+    for (const line of seen) {
+      const behind = await place.packsign(line);
+      expect(behind.stdout + behind.stderr, line.join(' ')).toContain('set the clock');
+      const trusted = await place.packsign([...line, '--trust-clock']);
+      expect(trusted.stdout + trusted.stderr, line.join(' ')).not.toContain('set the clock');
+      expect(trusted.status).toBe(line[0] === 'diff' ? 0 : 1);
+    }
+    expect(place.snapshot()).toEqual(before);
+    expect((await place.packsign([...RELEASE, '--trust-clock'])).status).toBe(0);
+  });
+
   test('is replaced in two steps too', async () => {
     await release();
     const verify = await readerOf();

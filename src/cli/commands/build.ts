@@ -13,6 +13,7 @@ import type { Command, Session } from '../command.js';
 import {
   ALLOW_DAMAGED_OPTION,
   REHASH_OPTION,
+  TRUST_CLOCK_OPTION,
   flag,
   isSet,
   keysOf,
@@ -129,7 +130,9 @@ function withDatabase(yargs: Argv): Argv {
 
 /** Options of a command that makes it in memory, and writes nothing. */
 export function withPreview(yargs: Argv): Argv {
-  return withDatabase(yargs).option('key', repeated('key that is going to sign'));
+  return withDatabase(yargs)
+    .option('key', repeated('key that is going to sign'))
+    .option('trust-clock', TRUST_CLOCK_OPTION);
 }
 
 interface Circumstances {
