@@ -16,7 +16,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PacksignError, systemCode } from '../errors.js';
 import { listFolder, makeFolder, quietly, removeQuietly, unwritable } from '../disk/files.js';
-import { isRunning } from '../disk/temporaries.js';
+import { timeOfDisk } from '../disk/lock-file.js';
+import { MARK, lifeOfMaker, makerMark } from '../disk/maker.js';
 import type { GrowingDigests } from '../workers/growing-digest.js';
 
 /** A file while it is downloaded: it gets its name only when its bytes are known to be right. */
@@ -38,7 +39,9 @@ export interface PartialFile {
   readonly remove: () => void;
 }
 
-const NAME = /^\.packsign-([0-9a-f]{64})\.(\d+)\.[0-9a-f]+\.part$/;
+const NAME = new RegExp(`^\\.packsign-([0-9a-f]{64})\\.(${MARK})\\.[0-9a-f]+\\.part$`);
+/** How long a run that cannot be seen from here may take for its next bytes. */
+const SILENT_MS = 60_000;
 const writePart = promisify(write);
 
 /** Partial files that earlier runs left in a folder, by the SHA-256 of the whole file. Throws DIRECTORY_UNREADABLE, FILE_UNWRITABLE. */
@@ -46,14 +49,21 @@ export function findPartialFiles(folder: string): ReadonlyMap<string, string> {
   makeFolder(folder);
   const found = new Map<string, string>();
   for (const name of listFolder(folder)) {
-    const [, sha256 = '', pid = ''] = NAME.exec(name) ?? [];
-    // A run that is still alive keeps its own partial file.
-    if (sha256 === '' || isRunning(Number(pid))) continue;
+    const [, sha256 = '', mark = ''] = NAME.exec(name) ?? [];
+    if (sha256 === '' || isGrowing(folder, name, mark)) continue;
     const [longer, shorter] = bySize(join(folder, name), found.get(sha256));
     found.set(sha256, longer);
     if (shorter !== undefined) removeQuietly(shorter);
   }
   return found;
+}
+
+/** Whether the run that made a partial file may still be at work on it. */
+function isGrowing(folder: string, name: string, mark: string): boolean {
+  const life = lifeOfMaker(mark);
+  if (life !== 'unknown') return life === 'alive';
+  const stats = lstatSync(join(folder, name), { throwIfNoEntry: false });
+  return stats !== undefined && Math.abs(timeOfDisk(folder) - stats.mtimeMs) <= SILENT_MS;
 }
 
 function bySize(path: string, other: string | undefined): readonly [string, string | undefined] {
@@ -90,7 +100,7 @@ export function openPartialFile(
   { sha256, size, left, digests }: PartialFileOptions,
 ): PartialFile {
   const newPath = () =>
-    join(folder, `.packsign-${sha256}.${process.pid}.${randomBytes(4).toString('hex')}.part`);
+    join(folder, `.packsign-${sha256}.${makerMark()}.${randomBytes(4).toString('hex')}.part`);
   const part = { fd: -1, path: newPath() };
   return orUnwritable(part.path, () => {
     // Not even a link that leads nowhere may have the name.

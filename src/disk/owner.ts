@@ -1,6 +1,6 @@
-import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { systemCode } from '../errors.js';
+import { bootId, pidNamespace, procText } from './proc.js';
 
 /** A process, described so that others can find out whether it lives. */
 export interface Owner {
@@ -17,16 +17,18 @@ export interface Owner {
 export function thisProcess(): Owner {
   const { pid } = process;
   const stat = statOf('self');
-  const boot = orEmpty(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
-  const namespace = orEmpty(() => readlinkSync('/proc/self/ns/pid'));
+  const [boot, namespace] = [bootId(), pidNamespace()];
   // A container may see the /proc of another namespace, in which its number means another process.
   const isTold = stat?.pid === pid && boot !== '' && namespace !== '';
   const told = isTold ? { started: stat.started, boot, namespace } : { started: '', boot: '', namespace: '' };
   return { pid, ...told, host: hostname().replace(/[^!-~]/g, '?') || 'unknown' };
 }
 
-/** Whether a process lives; unknown if this one cannot see it. */
-export function lifeOf(owner: Owner): 'alive' | 'dead' | 'unknown' {
+/** Unknown if this process cannot see the other one. */
+export type Life = 'alive' | 'dead' | 'unknown';
+
+/** Whether a process lives. */
+export function lifeOf(owner: Owner): Life {
   const here = thisProcess();
   if (owner.boot !== here.boot || owner.namespace !== here.namespace) return 'unknown';
   if (here.namespace === '') {
@@ -58,17 +60,9 @@ interface Stat {
 
 /** Fields 1, 3 and 22 of /proc/PID/stat. The second one, the command, may contain anything. */
 function statOf(pid: number | 'self'): Stat | null {
-  const stat = orEmpty(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  const stat = procText(`${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, started] = [fields[0], fields[19]];
   if (state === undefined || started === undefined) return null;
   return { pid: Number.parseInt(stat, 10), state, started };
-}
-
-function orEmpty(read: () => string): string {
-  try {
-    return read();
-  } catch {
-    return '';
-  }
 }

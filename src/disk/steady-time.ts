@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { bootId, procText } from './proc.js';
 
 /** The time of a clock that nobody can set: it only counts on from the start that `boot` names. */
 export interface SteadyTime {
@@ -12,12 +12,8 @@ const THIS_PROCESS = randomUUID();
 
 /** Since the machine started, suspensions included, as Linux shows it; elsewhere since this process did. */
 export function steadyTime(): SteadyTime {
-  try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const upMs = Number.parseFloat(readFileSync('/proc/uptime', 'utf8')) * 1000;
-    if (boot !== '' && Number.isFinite(upMs)) return { boot, upMs };
-  } catch {
-    // Not Linux, or /proc is hidden.
-  }
+  const boot = bootId();
+  const upMs = Number.parseFloat(procText('uptime')) * 1000;
+  if (boot !== '' && Number.isFinite(upMs)) return { boot, upMs };
   return { boot: THIS_PROCESS, upMs: performance.now() };
 }

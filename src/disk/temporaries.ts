@@ -1,12 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { lstatSync, readFileSync, readlinkSync, readdirSync, unlinkSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { systemCode } from '../errors.js';
+import { MARK, lifeOfMaker, makerMark } from './maker.js';
 
-/** The process that made the file, where it runs, and something random. */
-const NAME = /^\.packsign-([0-9a-f]{6})([0-9a-f]{4})[0-9a-f]{6}\.tmp$/;
+/** The process that made the file, and something random. */
+const NAME = new RegExp(`^\\.packsign-(${MARK})[0-9a-f]{6}\\.tmp$`);
 /** No write takes as long. */
 const OLD_MS = 10 * 60 * 1000;
 /** When a folder was changed last, as this process left it: nobody else has been there since. */
@@ -14,8 +13,7 @@ const swept = new Map<string, number>();
 
 /** A new path in a folder. Its name says who makes the file, so that a later run can tell whether that process is dead. */
 export function temporaryPath(folder: string): string {
-  const pid = process.pid.toString(16).padStart(6, '0').slice(-6);
-  return join(folder, `.packsign-${pid}${here()}${randomBytes(3).toString('hex')}.tmp`);
+  return join(folder, `.packsign-${makerMark()}${randomBytes(3).toString('hex')}.tmp`);
 }
 
 export interface SweepOptions {
@@ -58,13 +56,13 @@ function isLeft(
   name: string,
   { isLocked = false, areFolders = false }: SweepOptions,
 ): boolean {
-  const [, pid = '', where = ''] = NAME.exec(name) ?? [];
-  if (pid === '') return false;
-  const stats = statsOf(join(folder, name));
-  if (stats === null || !(areFolders ? isOurFolder(stats) : isOurs(stats))) return false;
-  // A folder is in use for longer than a write, also by this process.
-  const isUsed = areFolders ? isRunning : isAtWork;
-  if (where === here()) return !isUsed(Number.parseInt(pid, 16));
+  const mark = NAME.exec(name)?.[1];
+  const stats = mark === undefined ? null : statsOf(join(folder, name));
+  if (mark === undefined || stats === null || !(areFolders ? isOurFolder(stats) : isOurs(stats))) return false;
+  // Files are written without pause: while this process sweeps, it is writing none. A folder is in use for longer.
+  if (mark === makerMark()) return !areFolders;
+  const life = lifeOfMaker(mark);
+  if (life !== 'unknown') return life === 'dead';
   // The time of the folder is that of its last change, by the clock of its own machine.
   return isLocked || changedMs(folder) - stats.mtimeMs > OLD_MS;
 }
@@ -80,54 +78,12 @@ function isOurFolder(stats: Stats): boolean {
   return stats.isDirectory() && stats.uid === (process.geteuid?.() ?? 0) && (stats.mode & 0o77) === 0;
 }
 
-// Files are written without pause: while this process sweeps, it is writing none.
-function isAtWork(pid: number): boolean {
-  return pid !== process.pid && isRunning(pid);
-}
-
-/** Whether a process of this machine runs. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
-  }
-}
-
 /** Of the file itself, not of what a link leads to; null if there is none that can be looked at. */
 export function statsOf(path: string): Stats | null {
   try {
     return lstatSync(path);
   } catch {
     return null;
-  }
-}
-
-let place: string | null = null;
-
-/** Where process numbers mean the same: this machine since it started, or this container. */
-function here(): string {
-  place ??= createHash('sha256')
-    .update([hostname(), bootId(), processNamespace()].join(' '))
-    .digest('hex')
-    .slice(0, 4);
-  return place;
-}
-
-function bootId(): string {
-  return orNothing(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'));
-}
-
-function processNamespace(): string {
-  return orNothing(() => readlinkSync('/proc/self/ns/pid'));
-}
-
-function orNothing(read: () => string): string {
-  try {
-    return read();
-  } catch {
-    return '';
   }
 }
 

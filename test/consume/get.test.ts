@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { enums } from 'openpgp';
+import { deadMark } from '../disk/marks.js';
 import { newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { day, fingerprint, forgeKey } from '../pgp/forge.js';
@@ -81,7 +82,7 @@ describe('downloads', () => {
       [Buffer.alloc(4_000_000), [undefined]],
     ] as const) {
       // As a run that was killed leaves it: its process number is nobody's any more.
-      const name = `downloads/.packsign-${sha256(BIG)}.${2 ** 22 + 1}.00.part`;
+      const name = `downloads/.packsign-${sha256(BIG)}.${deadMark()}.00.part`;
       reader.place.write(name, left);
       site.requests.length = 0;
       await reader.get(['big']);
@@ -102,7 +103,7 @@ describe('downloads', () => {
     await expect(reader.get(['big'])).rejects.toMatchObject({ code: 'NETWORK', exitStatus: 2 });
     const names = readdirSync(reader.place.path('downloads'));
     expect(names).toHaveLength(1);
-    expect(names[0]).toMatch(/^\.packsign-[0-9a-f]{64}\.\d+\.[0-9a-f]+\.part$/);
+    expect(names[0]).toMatch(/^\.packsign-[0-9a-f]{64}\.[0-9a-f]{20}\.[0-9a-f]+\.part$/);
   });
 
   test('do not touch a file that is there', async () => {

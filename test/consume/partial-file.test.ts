@@ -13,11 +13,13 @@ import {
   readlinkSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TestContext } from 'vitest';
+import { deadMark, elsewhere } from '../disk/marks.js';
 import { certificateFile, people, sha256 } from '../threats/scene.js';
 import type { People } from '../threats/scene.js';
 import { skip } from '../tools.js';
@@ -31,7 +33,9 @@ let site: Site;
 const BYTES = Buffer.alloc(300_000, 'as signed ');
 const NAME = 'big-1.0.tar.gz';
 /** The process number is nobody's. */
-const PART = `downloads/.packsign-${sha256(BYTES)}.${2 ** 22 + 1}.00.part`;
+const PART = `downloads/.packsign-${sha256(BYTES)}.${deadMark()}.00.part`;
+/** The same on another machine, or in another container, that shares the folder. */
+const PART_ELSEWHERE = PART.replace(deadMark(), elsewhere(deadMark()));
 const TARGET = `downloads/${NAME}`;
 const DONE = { packages: [{ from: expect.stringMatching(/^http/) as string }], findings: [] };
 const REFUSED = { code: 'FILE_EXISTS', hint: 'move it away, or name another folder with --output DIR' };
@@ -103,6 +107,25 @@ function write(path: string, { mode = 0o644, uid = null }: { mode?: number; uid?
   if (uid !== null) chownSync(path, uid, 65534);
   chmodSync(path, mode);
 }
+
+describe('the partial file of a run that cannot be seen from here', () => {
+  test('is left to it, because it may still be at work', async () => {
+    write(at(PART_ELSEWHERE), {});
+    expect(await reader.get(['big'])).toMatchObject(DONE);
+    expect(ranges()).toEqual([null]);
+    expectDelivered();
+    expect(lstatSync(at(PART_ELSEWHERE)).size).toBe(100_000);
+  });
+
+  test('is continued once it is silent for a minute, as after a container was killed', async () => {
+    write(at(PART_ELSEWHERE), {});
+    const seconds = Date.now() / 1000 - 70;
+    utimesSync(at(PART_ELSEWHERE), seconds, seconds);
+    expect(await reader.get(['big'])).toMatchObject(DONE);
+    expect(ranges()).toEqual(['bytes=100000-']);
+    expect(readdirSync(at('downloads'))).toEqual([NAME]);
+  });
+});
 
 describe('T35: a file found is not a file made', () => {
   test('our own partial file is continued, and delivered with the rights of a new one', async () => {

@@ -253,7 +253,7 @@ describe('only one takes over', () => {
 
   test('claims on locks that are gone are swept', async () => {
     put(claim(OTHER), ELSEWHERE);
-    writeFileSync(join(folder, '.packsign-0123456789abcdef.tmp'), '');
+    writeFileSync(join(folder, '.packsign-0123456789abcdef0123456789.tmp'), '');
     (await take()).release();
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -393,7 +393,7 @@ describe('a disk that fails', () => {
 
   test('a leftover that cannot be swept does not block the lock', async () => {
     mkdirSync(claim(OTHER));
-    mkdirSync(join(folder, '.packsign-0123456789abcdef.tmp'));
+    mkdirSync(join(folder, '.packsign-0123456789abcdef0123456789.tmp'));
     (await take()).release();
     expect(existsSync(lock())).toBe(false);
   });

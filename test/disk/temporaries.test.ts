@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   linkSync,
@@ -14,7 +15,11 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { makerMark } from '../../src/disk/maker.js';
+import { thisProcess } from '../../src/disk/owner.js';
 import { removeTemporaries, temporaryPath } from '../../src/disk/temporaries.js';
+import { skip } from '../tools.js';
+import { elsewhere, markOf } from './marks.js';
 
 let folder: string;
 let child: ChildProcess | null = null;
@@ -35,13 +40,8 @@ function left(change: (name: string) => string = (name) => name): string {
   return path;
 }
 
-const madeBy = (pid: number) => (name: string) =>
-  name.replace(/-[0-9a-f]{6}/, `-${pid.toString(16).padStart(6, '0')}`);
-const elsewhere = (name: string) =>
-  name.replace(
-    /^(\.packsign-.{6})(.)/,
-    (_, start: string, digit: string) => start + (digit === '0' ? '1' : '0'),
-  );
+const madeBy = (pid: number) => (name: string) => name.replace(makerMark(), markOf(pid));
+const madeElsewhere = (name: string) => name.replace(makerMark(), elsewhere(makerMark()));
 
 function dead(): Promise<number> {
   const process = spawn('true');
@@ -61,14 +61,22 @@ describe('a temporary file is swept', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  test('if another process has the number of its maker by now', (context) => {
+    if (thisProcess().started === '') skip(context, 'no /proc tells when a process started');
+    child = spawn('sleep', ['60']);
+    left(madeBy(child.pid ?? 0));
+    removeTemporaries(folder);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   test('if it was made on another machine, and this process has the lock', () => {
-    left(elsewhere);
+    left(madeElsewhere);
     removeTemporaries(folder, { isLocked: true });
     expect(readdirSync(folder)).toEqual([]);
   });
 
   test('if it was made on another machine, long before the last change of the folder', () => {
-    const path = left(elsewhere);
+    const path = left(madeElsewhere);
     const old = lstatSync(path).mtimeMs / 1000 - 3600;
     utimesSync(path, old, old);
     removeTemporaries(folder);
@@ -77,16 +85,19 @@ describe('a temporary file is swept', () => {
 });
 
 describe('a temporary file stays', () => {
-  test('if its process is at work, also under the lock of another folder', () => {
-    child = spawn('sleep', ['60']);
-    const path = left(madeBy(child.pid ?? 0));
+  test('if its process is at work, also under the lock of another folder', async () => {
+    const code = `import { makerMark } from './dist/src/disk/maker.js'; console.log(makerMark()); setTimeout(() => {}, 60_000);`;
+    const maker = spawn(process.execPath, ['--input-type=module', '-e', code]);
+    child = maker;
+    const [mark] = (await once(maker.stdout, 'data')) as [Buffer];
+    const path = left((name) => name.replace(makerMark(), mark.toString().trim()));
     removeTemporaries(folder);
     removeTemporaries(folder, { isLocked: true });
     expect(existsSync(path)).toBe(true);
   });
 
   test('if it was made on another machine a moment ago', () => {
-    const path = left(elsewhere);
+    const path = left(madeElsewhere);
     removeTemporaries(folder);
     expect(existsSync(path)).toBe(true);
   });
@@ -102,7 +113,8 @@ describe('a temporary file stays', () => {
   });
 
   test('if it only looks like one', () => {
-    const names = ['.packsign-0123.tmp', 'x.packsign-0123456789abcdef.tmp', '.packsign-0123456789abcdeF.tmp'];
+    const NAME = '.packsign-0123456789abcdef0123456789.tmp';
+    const names = ['.packsign-0123.tmp', `x${NAME}`, NAME.replace('f', 'F')];
     for (const name of names) writeFileSync(join(folder, name), '');
     removeTemporaries(folder, { isLocked: true });
     expect(readdirSync(folder).sort()).toEqual([...names].sort());

@@ -282,7 +282,7 @@ async function killForReal(start: string, { verb, at }: Publishing): Promise<voi
 /** What a killed run left, without names of temporary files, the owner of the lock and mere hints. */
 function stateOf(directory: string): string {
   const files = Object.entries(contentsOf(directory)).map(([path, hash]) => {
-    const name = path.replace(/-[0-9a-f]{16}\.tmp$/, '-X.tmp').replace(/lock\.[0-9a-f]{32}/, 'lock.N');
+    const name = path.replace(/-[0-9a-f]{26}\.tmp$/, '-X.tmp').replace(/lock\.[0-9a-f]{32}/, 'lock.N');
     return `${name} ${/^\.packsign\/(?:lock|facts|searched|.*tmp$)/.test(name) ? '' : hash}`;
   });
   const folders = readdirSync(directory, { recursive: true, withFileTypes: true })

@@ -97,7 +97,13 @@ function layTraps(place: Place, secretKey: string): void {
 
 const PRIVATE = [
   ...['packsign.json', 'packages.unsigned.plist', 'packages.unsigned.plist.asc', '.hidden/x', '.htpasswd'],
-  ...['.packsign-0123456789abcdef.tmp', '.packsign/keys.held.asc', 'key.asc~', '#key.asc#', 'ada.rev.asc'],
+  ...[
+    '.packsign-0123456789abcdef0123456789.tmp',
+    '.packsign/keys.held.asc',
+    'key.asc~',
+    '#key.asc#',
+    'ada.rev.asc',
+  ],
   // Copies, and names that a file system without case, or without dots and spaces at the end, takes for the same.
   ...[
     'packsign.json.bak',

@@ -607,8 +607,8 @@ describe('after a crash past the commit point', () => {
     place.write('dist/packages.plist.asc', stale);
     place.write('dist/packages.unsigned.plist', place.read('dist/packages.plist'));
     place.write('dist/packages.unsigned.plist.asc', stale);
-    place.write('dist/.packsign-0123456789abcdef.tmp', 'half');
-    place.write('dist/signatures/.packsign-0123456789abcdef.tmp', 'half');
+    place.write('dist/.packsign-0123456789abcdef0123456789.tmp', 'half');
+    place.write('dist/signatures/.packsign-0123456789abcdef0123456789.tmp', 'half');
     expect((await place.json(['verify', 'dist'])).value).toMatchObject({ status: 'authentic' });
     expect(await place.json(SIGN)).toMatchObject({
       status: 0,

@@ -134,7 +134,7 @@ describe('hints', () => {
     ['', 'keys.gpg'],
     ['', 'packages.unsigned.plist'],
     ['', 'packages.unsigned.plist.asc'],
-    ['', '.packsign-0123456789abcdef.tmp'],
+    ['', '.packsign-0123456789abcdef0123456789.tmp'],
     ['', 'signatures'],
     ['', OWN],
     ['signatures', 'anything.asc'],
