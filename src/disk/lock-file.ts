@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { constants, existsSync, fstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { basename } from 'node:path';
+import { constants, fstatSync, lstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { READ_FLAGS, closing, quietly, readAt, removeQuietly, unwritable } from './files.js';
 import { temporaryPath } from './temporaries.js';
@@ -11,9 +11,11 @@ import type { Owner } from './owner.js';
 export interface LockFile {
   readonly path: string;
   readonly text: string;
-  /** Null if its maker has not written it yet, or never will. */
+  /** Null if it does not say, or not as this version of packsign does. */
   readonly owner: Owner | null;
-  /** Names this one file, and the claim on it; if its maker wrote none, made from its name, content and date. */
+  /** Whether its maker is done, and left it because somebody had claimed it. */
+  readonly isGivenUp: boolean;
+  /** Names this one file, and the claim on it; if it holds none, made from its name, content and date. */
   readonly token: string;
   readonly since: Date;
   /** By the clock of the file system, as every date here: those of the machines that share a disk may differ. */
@@ -72,14 +74,14 @@ export function readLockFile(path: string): LockFile | null {
   // Opened anew each time, because only that makes a network file system ask for the present date.
   const { text, writtenMs } = closing(found, () => read(found, path));
   const told = parse(text);
-  if (told !== null) return { path, text, writtenMs, ...told };
+  const token = isText(told.token) && TOKEN.test(told.token) ? told.token : null;
+  const since = new Date(isText(told.since) ? told.since : Number.NaN);
+  const owner = token === null || Number.isNaN(since.getTime()) ? null : ownerOf(told);
   return {
-    path,
-    text,
-    writtenMs,
-    owner: null,
-    token: tokenFrom(path, text, writtenMs),
-    since: new Date(writtenMs),
+    ...{ path, text, writtenMs, owner },
+    isGivenUp: told.isGivenUp === true,
+    token: token ?? tokenFrom(path, text, writtenMs),
+    since: owner === null ? new Date(writtenMs) : since,
   };
 }
 
@@ -87,8 +89,9 @@ export function readLockFile(path: string): LockFile | null {
 export function isHeld(file: LockFile, nowMs: () => number): boolean {
   // A date far ahead is no sign of life either: the clock was wrong.
   const isRecent = (limitMs: number) => Math.abs(nowMs() - file.writtenMs) <= limitMs;
-  if (file.owner === null) return isRecent(UNWRITTEN_MS);
-  if (leftBehind.has(file.token)) return false;
+  if (file.isGivenUp || leftBehind.has(file.token)) return false;
+  // What this version cannot read may be the lock of a newer one.
+  if (file.owner === null) return isRecent(file.text === '' ? UNWRITTEN_MS : SILENT_MS);
   const life = lifeOf(file.owner);
   return life === 'unknown' ? isRecent(SILENT_MS) : life === 'alive';
 }
@@ -117,8 +120,18 @@ export function beat(made: Made): boolean {
  */
 export function isMine(lock: string, made: Made): boolean {
   if (!beat(made)) return false;
-  const isClaimed = [made.token, made.emptyToken].some((token) => existsSync(claimPath(lock, token)));
-  return !isClaimed && readLockFile(made.path)?.text === made.text;
+  // Others may have seen it before it was written.
+  if (isClaimed(lock, made.token) || isClaimed(lock, made.emptyToken)) return false;
+  return readLockFile(made.path)?.text === made.text;
+}
+
+/** Whether a process has claimed the file with a token. Throws FILE_UNWRITABLE. */
+export function isClaimed(lock: string, token: string): boolean {
+  try {
+    return lstatSync(claimPath(lock, token), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw unwritable(lock, error);
+  }
 }
 
 /** Removes a file that this process made, unless another one is in its place. Never throws. */
@@ -130,10 +143,16 @@ export function giveUp({ path, text, token }: Made): void {
   });
 }
 
-/** Makes a file one that nobody owns, without removing it: another process may be about to replace it. Never throws. */
-export function disown(made: Made): void {
+/**
+ * Makes a file one that nobody owns, without removing it: another process may be about to replace it. The token stays the
+ * one that was claimed, so that nobody can make a second claim. Never throws.
+ */
+export function disown(lock: string, made: Made): void {
   leftBehind.add(made.token);
-  quietly(() => overwrite(made, ' '.repeat(made.text.length)));
+  quietly(() => {
+    const token = isClaimed(lock, made.emptyToken) ? made.emptyToken : made.token;
+    overwrite(made, JSON.stringify({ isGivenUp: true, token }).padEnd(made.text.length));
+  });
 }
 
 /** Others replace a file and never write into it, so this never overwrites theirs. */
@@ -162,10 +181,11 @@ function open(path: string, flags: number): number | null {
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT') return null;
+    if (code === 'ENOTDIR') throw unusable(dirname(path), `${dirname(path)} is not a folder`);
     if (code === 'ELOOP') throw unusable(path, `${path} is a link`);
     if (code === 'EISDIR' || code === 'ENXIO') throw unusable(path, `${path} is not a regular file`);
     if ((flags & constants.O_RDWR) !== 0) throw unwritable(path, error);
-    throw unusable(path, `cannot read ${path}: ${reasonOf(error)}`);
+    throw unreadable(path, error);
   }
 }
 
@@ -176,8 +196,15 @@ function read(fd: number, path: string): { readonly text: string; readonly writt
   try {
     return { text: readAt(fd, 0, Buffer.alloc(LIMIT_BYTES)).toString(), writtenMs: stats.mtimeMs };
   } catch (error) {
-    throw unusable(path, `cannot read ${path}: ${reasonOf(error)}`);
+    throw unreadable(path, error);
   }
+}
+
+/** It may be the lock of another user, whose files are for nobody else to read. */
+function unreadable(path: string, error: unknown): PacksignError {
+  return new PacksignError('FILE_UNREADABLE', `cannot read ${path}: ${reasonOf(error)}`, {
+    hint: `if no packsign is at work here, remove ${path}`,
+  });
 }
 
 /** What cannot be a lock is not taken over: a file found is not a file made (threat T35). */
@@ -194,22 +221,22 @@ function tokenFrom(path: string, text: string, writtenMs: number): string {
     .slice(0, 32);
 }
 
-type Told = Pick<LockFile, 'owner' | 'token' | 'since'>;
+type Told = Readonly<Partial<Record<keyof Owner | 'since' | 'token' | 'isGivenUp', unknown>>>;
+
+function parse(text: string): Told {
+  try {
+    return (JSON.parse(text) as Told | null) ?? {};
+  } catch {
+    return {};
+  }
+}
 
 /** Null unless it is as `makeLockFile` writes it: a number that is no process would never be found dead. */
-function parse(text: string): Told | null {
-  try {
-    const value = JSON.parse(text) as Readonly<Record<string, unknown>> | null;
-    const { pid, started, boot, namespace, host, since, token } = value ?? {};
-    const isPid = typeof pid === 'number' && Number.isInteger(pid) && pid > 0 && pid < 2 ** 31;
-    const date = new Date(typeof since === 'string' ? since : Number.NaN);
-    if (!isPid || !isText(started) || !isText(boot) || !isText(namespace)) return null;
-    if (!isText(host) || !/^[!-~]{1,255}$/.test(host) || Number.isNaN(date.getTime())) return null;
-    if (!isText(token) || !TOKEN.test(token)) return null;
-    return { owner: { pid, started, boot, namespace, host }, since: date, token };
-  } catch {
-    return null;
-  }
+function ownerOf({ pid, started, boot, namespace, host }: Told): Owner | null {
+  const isPid = typeof pid === 'number' && Number.isInteger(pid) && pid > 0 && pid < 2 ** 31;
+  if (!isPid || !isText(started) || !isText(boot) || !isText(namespace)) return null;
+  if (!isText(host) || !/^[!-~]{1,255}$/.test(host)) return null;
+  return { pid, started, boot, namespace, host };
 }
 
 function isText(value: unknown): value is string {

@@ -16,6 +16,7 @@ import {
   claimPath,
   disown,
   giveUp,
+  isClaimed,
   isHeld,
   isMine,
   makeLockFile,
@@ -157,11 +158,10 @@ function confirm(
       return { kind: 'taken', made: { ...made, path: lock } };
     }
   } catch (error) {
-    giveUp(made);
+    release(lock, made);
     if (systemCode(error) !== 'ENOENT') throw unwritable(lock, error);
   }
-  if (dead.length === 0) release(lock, made);
-  else giveUp(made);
+  release(lock, made);
   return { kind: 'moved' };
 }
 
@@ -183,26 +183,24 @@ function hold(stateFolder: string, made: Made, step: () => void): Held {
     release: () => {
       clearInterval(timer);
       step();
-      if (lost === null) release(lock, made);
-      else disown(made);
+      release(lock, made);
     },
     lost: () => lost,
   };
 }
 
+/** Removes a lock or claim of this process, unless another one may be about to replace it. Never throws. */
 function release(lock: string, made: Made): void {
-  let claim: Made | null = null;
+  let [claim, isFree]: [Made | null, boolean] = [null, true];
   try {
     claim = makeLockFile(claimPath(lock, made.token));
-    // Another process believes that this one is dead, and may be about to replace the lock.
-    if (claim === null) {
-      disown(made);
-      return;
-    }
+    // Another process may believe that this one is dead.
+    isFree = claim !== null && !isClaimed(lock, made.emptyToken);
   } catch {
     // On a full disk, files can still be removed.
   }
-  giveUp(made);
+  if (isFree) giveUp(made);
+  else disown(lock, made);
   if (claim !== null) giveUp(claim);
 }
 
@@ -217,7 +215,7 @@ function sweep(stateFolder: string, { path, token }: Made): void {
 
 function locked(lock: string, by: LockFile | null): PacksignError {
   const since = by === null ? '' : ` since ${by.since.toISOString().slice(0, 19)}Z`;
-  const isHidden = by !== null && by.owner !== null && lifeOf(by.owner) === 'unknown';
+  const isHidden = by !== null && (by.owner === null || lifeOf(by.owner) === 'unknown');
   const otherwise = isHidden
     ? 'if it is gone, packsign takes over after a minute'
     : `if you are sure that it is gone, remove ${lock}`;

@@ -13,7 +13,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { removeDurably, writeDurably } from '../../src/disk/files.js';
-import { takeLock, withLock } from '../../src/disk/lock.js';
+import { lockStatus, takeLock, withLock } from '../../src/disk/lock.js';
+import { readLockFile } from '../../src/disk/lock-file.js';
 import { thisProcess } from '../../src/disk/owner.js';
 import type { Owner } from '../../src/disk/owner.js';
 import { newPlace } from '../packsign.js';
@@ -40,10 +41,12 @@ afterEach(() => {
 
 /** Makes the disk refuse a call, as a read-only one does. */
 function refuse(
-  call: 'unlinkSync' | 'renameSync' | 'openSync' | 'writeSync',
-  errno: 'EROFS' | 'ENOSPC' = 'EROFS',
+  call: 'unlinkSync' | 'renameSync' | 'openSync' | 'writeSync' | 'lstatSync',
+  errno: 'EROFS' | 'ENOSPC' | 'EIO' = 'EROFS',
 ): void {
-  const words = { EROFS: 'read-only file system', ENOSPC: 'no space left on device' }[errno];
+  const words = { EROFS: 'read-only file system', ENOSPC: 'no space left on device', EIO: 'i/o error' }[
+    errno
+  ];
   vi.spyOn(fs, call).mockImplementation(() => {
     throw Object.assign(new Error(`${errno}: ${words}, ${call}`), { code: errno, syscall: call });
   });
@@ -144,11 +147,26 @@ describe('a lock is believed', () => {
   });
 
   test('LOCKED: its maker may be about to write it', async () => {
-    for (const text of ['', '{"pid":']) {
-      writeFileSync(lock(), text);
-      await expect(take()).rejects.toThrow(code('LOCKED'));
-    }
+    writeFileSync(lock(), '');
+    await expect(take()).rejects.toThrow(code('LOCKED'));
   });
+
+  test.each(['{"version":2,"process":"12"}', '{"pid":', '5'])(
+    'LOCKED: %s may be that of a newer packsign, while there are signs of life',
+    async (text) => {
+      writeFileSync(lock(), text);
+      age(lock(), 50_000);
+      await expect(take()).rejects.toThrow(
+        expect.objectContaining({
+          code: 'LOCKED',
+          hint: 'wait until it is done; if it is gone, packsign takes over after a minute',
+        }),
+      );
+      age(lock(), 61_000);
+      (await take()).release();
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
 
   test.each([
     ['whose process ended, at once and after a change of the host name', { started: '1', host: 'before' }, 0],
@@ -164,12 +182,10 @@ describe('a lock is believed', () => {
   });
 
   test('but not one that its maker never wrote', async () => {
-    for (const text of ['', '{"pid":']) {
-      writeFileSync(lock(), text);
-      age(lock(), 4000);
-      (await take()).release();
-      expect(readdirSync(folder)).toEqual([]);
-    }
+    writeFileSync(lock(), '');
+    age(lock(), 4000);
+    (await take()).release();
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   test('its owner gives signs of life while it does nothing else', async () => {
@@ -191,7 +207,7 @@ describe('a lock is believed', () => {
     ['a path for a token', { token: '../../x' }],
     ['no date', { since: 'now' }],
   ])('S13: but not one whose owner is %s', async (_, more) => {
-    put(lock(), more as Partial<Owner>, 4000);
+    put(lock(), more as Partial<Owner>, 61_000);
     (await take()).release();
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -312,8 +328,54 @@ describe('LOCK_LOST: the owner was stopped for so long that another one took ove
     fs.unlinkSync(claim(token));
     expect(held.check).toThrow(code('LOCK_LOST'));
     held.release();
-    age(lock(), 4000);
     (await take()).release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('a lock given up while it was claimed has no second claim', async () => {
+    const held = await take();
+    const { token } = JSON.parse(readFileSync(lock(), 'utf8')) as { token: string };
+    put(claim(token), { token: OTHER });
+    held.release();
+    age(lock(), 61_000);
+    await expect(take()).rejects.toThrow(code('LOCKED'));
+    expect(readdirSync(folder)).toEqual(['lock', `lock.${token}`]);
+  });
+
+  test('nor has one that was claimed before its slow maker wrote it', async () => {
+    const { writeSync } = fs;
+    let token = '';
+    vi.spyOn(fs, 'writeSync').mockImplementationOnce((fd, text) => {
+      token = readLockFile(lock())?.token ?? '';
+      put(claim(token), { token: OTHER });
+      return writeSync(fd, text);
+    });
+    syncBuiltinESMExports();
+    await expect(take()).rejects.toThrow(code('LOCKED'));
+    expect(readdirSync(folder)).toEqual(['lock', `lock.${token}`]);
+  });
+
+  test('a claim that is claimed in turn is not removed by its owner when it wakes up', async () => {
+    put(lock(), ELSEWHERE, 61_000);
+    let steps = 0;
+    const slow = takeLock(lockPlace(folder), () => {
+      steps += 1;
+      if (steps !== 5) return;
+      const { token } = JSON.parse(readFileSync(claim(TOKEN), 'utf8')) as { token: string };
+      put(claim(token), { token: OTHER });
+    });
+    await expect(slow).rejects.toThrow(code('LOCKED'));
+    expect(readdirSync(folder)).toContain(`lock.${TOKEN}`);
+    expect(readdirSync(folder)).toHaveLength(3);
+  });
+
+  test('FILE_UNWRITABLE: who cannot look whether the lock is claimed writes nothing', async () => {
+    const held = await take();
+    refuse('lstatSync', 'EIO');
+    expect(held.check).toThrow(code('FILE_UNWRITABLE'));
+    recover();
+    held.check();
+    held.release();
   });
 
   test('a release does not remove a lock that another one is about to replace', async () => {
@@ -442,6 +504,16 @@ describe('T35: a file found is not a file made', () => {
     const hint = expect.stringContaining(`remove ${claim(TOKEN)}`) as string;
     await expect(take()).rejects.toThrow(expect.objectContaining({ code: 'FILE_UNREADABLE', hint }));
     expect(readFileSync(join(folder, 'mine'), 'utf8')).toBe('mine');
+  });
+
+  test('FILE_UNREADABLE: the folder of working state is a file', () => {
+    writeFileSync(join(folder, 'file'), '');
+    expect(() => lockStatus(join(folder, 'file'), () => new Date())).toThrow(
+      expect.objectContaining({
+        message: `${join(folder, 'file')} is not a folder`,
+        hint: expect.stringContaining(`remove ${join(folder, 'file')}`) as string,
+      }),
+    );
   });
 
   test('a link that somebody puts in place of a lock is not written to', async () => {

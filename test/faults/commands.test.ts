@@ -316,7 +316,9 @@ async function expectToGoOn(
 /** Contents by path, without the names of temporary files, and without what is random or a mere hint. */
 function stateOf(folder: string): string {
   const files = Object.entries(contentsOf(folder)).map(([path, hash]) => {
-    const name = path.replace(/-[0-9a-f]{26}\.tmp$/, '-X.tmp').replace(/\.[0-9a-f]{20}\.[0-9a-f]+\.part$/, '.part');
+    const name = path
+      .replace(/-[0-9a-f]{26}\.tmp$/, '-X.tmp')
+      .replace(/\.[0-9a-f]{20}\.[0-9a-f]+\.part$/, '.part');
     const isHint = /\.packsign\/|\.tmp$/.test(name);
     return `${name.replace(/lock\.\d+/, 'lock.N')} ${isHint ? '' : hash}`;
   });

@@ -29,12 +29,15 @@ interface Worker {
   readonly delayMs: number;
   /** The chance to be killed at each step. */
   readonly death: number;
+  /** The chance to stand still at each step for so long that others believe it dead. */
+  readonly stall?: number;
 }
 
 /** A process that takes the lock in a folder, adds one to the counter beside it, and releases the lock. */
-function startWorker(folder: string, { by = [], delayMs, death }: Worker) {
-  const [command, ...args] = [...by, process.execPath, WORKER, MODULE, folder, `${delayMs}`, `${death}`];
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+function startWorker(folder: string, { by = [], delayMs, death, stall = 0 }: Worker) {
+  const numbers = [delayMs, death, stall].map(String);
+  const command = [...by, process.execPath, WORKER, MODULE, folder, ...numbers];
+  const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
   children.add(child);
   let output = '';
   child.stdout.on('data', (bytes: Buffer) => {
@@ -73,6 +76,34 @@ const ELSEWHERE = JSON.stringify({
   ...{ since: '2026-11-27T00:00:00.000Z', token: 'a'.repeat(32) },
 });
 
+const canUnshare = given(
+  spawnSync('unshare', [...UNSHARE.slice(1), 'true']).status === 0,
+  'no pid namespace can be made here',
+);
+
+/** Starts all processes at once in each of the rounds, and looks at what each said. */
+async function race(
+  name: string,
+  { dead, ...worker }: Worker & { readonly dead: string | null },
+  look: (said: readonly string[], round: ReturnType<typeof newFolder>) => unknown,
+): Promise<void> {
+  const counts: Record<string, number> = {};
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const made = newFolder();
+    if (dead !== null) putDead(join(made.folder, 'lock'), dead);
+    const workers = Array.from({ length: PROCESSES }, () => startWorker(made.folder, worker));
+    const said = await Promise.all(workers.map(({ ended }) => ended));
+    await look(said, made);
+    for (const words of said) {
+      const end = words.trim().split('\n').at(-1) ?? '';
+      const key = end === '' || end === 'inside' ? `killed ${end}`.trim() : end;
+      counts[key] = (counts[key] ?? 0) + 1;
+    }
+  }
+  if (ROUNDS > 1)
+    console.log(`${name}: ${ROUNDS} rounds of ${PROCESSES} processes, ${JSON.stringify(counts)}`);
+}
+
 describe(`${PROCESSES} processes at once, delayed at every step`, () => {
   test.each([
     ['without a lock', null],
@@ -80,17 +111,11 @@ describe(`${PROCESSES} processes at once, delayed at every step`, () => {
     ['on a lock that was never written', ''],
   ])(
     'take turns, %s',
-    async (_, text) => {
-      for (let round = 0; round < ROUNDS; round += 1) {
-        const { folder, count, left } = newFolder();
-        if (text !== null) putDead(join(folder, 'lock'), text);
-        const workers = Array.from({ length: PROCESSES }, () =>
-          startWorker(folder, { delayMs: 8, death: 0 }),
-        );
-        const said = await Promise.all(workers.map(({ ended }) => ended));
+    async (name, dead) => {
+      await race(name, { dead, delayMs: 8, death: 0 }, (said, { count, left }) => {
         expect(said).toEqual(said.map(() => 'inside\ndone\n'));
         expect([count(), left()]).toEqual([PROCESSES, []]);
-      }
+      });
     },
     ROUNDS * LONG_MS,
   );
@@ -98,26 +123,31 @@ describe(`${PROCESSES} processes at once, delayed at every step`, () => {
   test(
     'take turns while some of them are killed at any step',
     async () => {
-      for (let round = 0; round < ROUNDS; round += 1) {
-        const { folder, count } = newFolder();
-        putDead(join(folder, 'lock'), ELSEWHERE);
-        const workers = Array.from({ length: PROCESSES }, () =>
-          startWorker(folder, { delayMs: 8, death: 0.04 }),
-        );
-        const said = await Promise.all(workers.map(({ ended }) => ended));
+      const worker = { dead: ELSEWHERE, delayMs: 8, death: 0.04 };
+      await race('while some are killed', worker, async (said, { folder, count }) => {
         expect(said.join('')).not.toContain('two writers');
         expect(count()).toBe(said.filter((words) => words.includes('inside')).length);
         (await takeLock(lockPlace(folder, { waitMs: LONG_MS }))).release();
-      }
+      });
+    },
+    ROUNDS * LONG_MS,
+  );
+
+  test.runIf(canUnshare)(
+    'lose no change while some stand still at any step, and others in other pid namespaces believe them dead',
+    async () => {
+      const worker = { by: UNSHARE, dead: ELSEWHERE, delayMs: 8, death: 0, stall: 0.04 };
+      await race('while some stand still', worker, async (said, { folder, count }) => {
+        // Who lost the lock is inside until it notices.
+        const ends = said.map((words) => words.replace(/^inside\n|two writers\n/g, ''));
+        expect(ends.filter((end) => !/^(?:inside\n)?(?:done|LOCK_LOST)\n$/.test(end))).toEqual([]);
+        expect(count()).toBe(ends.filter((end) => end.includes('done')).length);
+        (await takeLock(lockPlace(folder, { waitMs: LONG_MS }))).release();
+      });
     },
     ROUNDS * LONG_MS,
   );
 });
-
-const canUnshare = given(
-  spawnSync('unshare', [...UNSHARE.slice(1), 'true']).status === 0,
-  'no pid namespace can be made here',
-);
 
 describe.runIf(canUnshare)('an owner in another pid namespace', () => {
   /** Holds the lock until its standard input ends. */
