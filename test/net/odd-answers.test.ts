@@ -6,6 +6,7 @@ import { fetchDatabase } from '../../src/index.js';
 import { PacksignError } from '../../src/errors.js';
 import { openNetwork } from '../../src/net/transport.js';
 import { makeRun } from '../../src/run.js';
+import { deadMark } from '../disk/marks.js';
 import { HASTY, listen, newReader, publish, sendFile, serve } from '../consume/scene.js';
 import type { Reader, Site } from '../consume/scene.js';
 import { newPlace } from '../packsign.js';
@@ -189,7 +190,7 @@ describe('what an earlier run left of a file is continued, or begun anew', () =>
   ];
 
   test.each(cases)('after %s', async (_, answer) => {
-    reader.place.write(`downloads/.packsign-${sha256(BIG)}.${2 ** 22 + 1}.00.part`, BIG.subarray(0, 40_000));
+    reader.place.write(`downloads/.packsign-${sha256(BIG)}.${deadMark()}.00.part`, BIG.subarray(0, 40_000));
     const odd: Odd = (bytes) => (request, response) => {
       const isFirst = request.headers.range === 'bytes=40000-';
       if (isFirst) raw(`HTTP/1.1 ${answer(bytes)}`)(bytes)(request, response);

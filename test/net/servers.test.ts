@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { deadMark } from '../disk/marks.js';
 import { answer, newReader, packsign, packsignProcess, publish, serve } from '../consume/scene.js';
 import { newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -90,7 +91,7 @@ function newUser(environment: Readonly<Record<string, string>> = {}): User {
 
 /** What an earlier run that was killed left of a file: its process number is nobody's any more. */
 function leavePart(place: Place, bytes: Uint8Array, count: number): void {
-  place.write(`out/.packsign-${sha256(bytes)}.${2 ** 22 + 1}.00.part`, bytes.subarray(0, count));
+  place.write(`out/.packsign-${sha256(bytes)}.${deadMark()}.00.part`, bytes.subarray(0, count));
 }
 
 function expectFiles(place: Place, paths: readonly string[]): void {
