@@ -1,10 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makerMark } from '../../src/disk/maker.js';
 import { withFiles } from '../../src/disk/scratch.js';
 import { temporaryPath } from '../../src/disk/temporaries.js';
+import { deadMark, elsewhere } from './marks.js';
 
 const before = process.env['TMPDIR'];
 let folder: string;
@@ -19,16 +20,13 @@ afterEach(() => {
   else process.env['TMPDIR'] = before;
 });
 
-/** What a run left that was killed while it used its files. */
-function leftBy(pid: number, mode = 0o700): string {
-  const number = pid.toString(16).padStart(6, '0');
-  const path = temporaryPath(folder).replace(/packsign-[0-9a-f]{6}/, `packsign-${number}`);
+/** What a run has there while it uses its files, or left when it was killed. */
+function leftBy(mark: string, mode = 0o700): string {
+  const path = temporaryPath(folder).replace(makerMark(), mark);
   mkdirSync(path, { mode });
   writeFileSync(join(path, 'keyring'), 'keys');
   return path;
 }
-
-const dead = () => spawnSync('true').pid;
 
 async function use(): Promise<void> {
   await withFiles({ signature: Buffer.from('bytes') }, (made, { signature }) => {
@@ -38,19 +36,19 @@ async function use(): Promise<void> {
 }
 
 test('leaves nothing, and takes away what a killed run left', async () => {
-  leftBy(dead());
+  leftBy(deadMark());
   await use();
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('leaves alone what runs at work use, also in this process', async () => {
-  const used = [leftBy(process.pid), leftBy(process.ppid)];
+test('leaves alone what this process uses, and what a process that it cannot see may use', async () => {
+  const used = [leftBy(makerMark()), leftBy(elsewhere(deadMark()))];
   await use();
   expect(used.map((path) => existsSync(path))).toEqual([true, true]);
 });
 
 test('T35: leaves alone a folder that others can write in', async () => {
-  const open = leftBy(dead(), 0o755);
+  const open = leftBy(deadMark(), 0o755);
   await use();
   expect(existsSync(open)).toBe(true);
 });
