@@ -58,7 +58,8 @@ function isLeft(
 ): boolean {
   const mark = NAME.exec(name)?.[1];
   const stats = mark === undefined ? null : statsOf(join(folder, name));
-  if (mark === undefined || stats === null || !(areFolders ? isOurFolder(stats) : isOurs(stats))) return false;
+  if (mark === undefined || stats === null || !(areFolders ? isOurFolder(stats) : isOurs(stats)))
+    return false;
   // Files are written without pause: while this process sweeps, it is writing none. A folder is in use for longer.
   if (mark === makerMark()) return !areFolders;
   const life = lifeOfMaker(mark);

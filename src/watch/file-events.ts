@@ -165,10 +165,15 @@ async function rewatch(state: State): Promise<void> {
   state.watcher = watcher;
   state.isWatched = folders.isWatched;
   listen(state, directory, folders);
+  const { signal } = state.options;
   await new Promise<void>((resolve) => {
-    watcher.once('ready', resolve);
-    watcher.once('error', () => resolve());
-    state.options.signal.addEventListener('abort', () => resolve(), { once: true });
+    const settle = () => {
+      signal.removeEventListener('abort', settle);
+      resolve();
+    };
+    watcher.once('ready', settle);
+    watcher.once('error', settle);
+    signal.addEventListener('abort', settle);
   });
   // Events are missing from the time before the watch was in place; there may have been a write.
   state.heard.forget();
