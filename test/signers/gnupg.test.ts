@@ -369,12 +369,13 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     locked.home.killAgent();
     const place = placeWithArchive();
     const log = place.path('children');
+    const variables = place.path('variables');
     const env = {
       ...locked.env,
       PACKSIGN_PASSPHRASE: PASSPHRASE,
       PACKSIGN_KEY: 'bea@example.org',
       PATH: fakeGpg(
-        `{ echo "$*"; cat /proc/[0-9]*/cmdline; env; } >> ${log} 2>/dev/null | tr '\\0' ' '; exec REAL "$@"`,
+        `env >> ${variables}; { echo "$*"; cat /proc/[0-9]*/cmdline; } >> ${log} 2>/dev/null; exec REAL "$@"`,
       ),
     };
     expect((await place.packsign(['build', 'dist'], { env })).status).toBe(0);
@@ -382,9 +383,10 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     expect([run.status, run.stderr]).toEqual([0, '']);
     const seen = readFileSync(log, 'latin1');
     expect(seen).toContain('--detach-sign');
-    expect(seen).toContain(`GNUPGHOME=${locked.home.folder}`);
-    expect(seen).not.toContain(PASSPHRASE);
-    expect(seen).not.toContain('PACKSIGN_');
+    const environment = readFileSync(variables, 'utf8');
+    expect(environment).toContain(`GNUPGHOME=${locked.home.folder}`);
+    expect(environment).not.toContain('PACKSIGN_');
+    expect(seen + environment).not.toContain(PASSPHRASE);
   });
 
   /** A PATH on which `gpg` is this script; REAL becomes the path of the real one. */
