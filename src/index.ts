@@ -78,6 +78,10 @@ export type {
 export { openHooks } from './watch/hooks.js';
 export type { Hooks, HooksOptions, Occasion } from './watch/hooks.js';
 export { isPublication, isTrouble } from './watch/news.js';
+export { planPublication, publish } from './upload/publish.js';
+export type { PublishOptions, PublishedTo } from './upload/publish.js';
+export type { Plan } from './upload/plan.js';
+export { parseDestination } from './model/destination.js';
 export { watch } from './watch/watch.js';
 export type { WatchEvent, WatchOptions } from './watch/watch.js';
 export type { CheckedSignature, TrustedDatabase } from './verify/verify-database.js';

@@ -14,6 +14,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   cli: ['index'],
   index: [
     'watch',
+    'upload',
     'release',
     'consume',
     'keys',
@@ -28,6 +29,10 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   watch: [
     ...['release', 'keys', 'page', 'published', 'signers', 'verify', 'pgp', 'run'],
     ...['places', 'disk', 'model', 'errors'],
+  ],
+  upload: [
+    ...['release', 'consume', 'keys', 'published', 'verify', 'workers', 'pgp', 'run'],
+    ...['places', 'disk', 'net', 'model', 'errors'],
   ],
   release: [
     ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'pgp', 'format', 'run'],

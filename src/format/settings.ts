@@ -125,6 +125,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     Exclude: optional(listOf(plain)),
     Mutable: optional(listOf(plain)),
     Trusts: optional(listOf(trust)),
+    Publish: optional(listOf(filled)),
     Page: optional(flag),
     Checksums: optional(flag),
     Inspect: optional(inspect),

@@ -33,6 +33,8 @@ export interface Settings {
   /** Globs of files that get other bytes under their names by design. */
   readonly Mutable?: readonly string[];
   readonly Trusts?: readonly TrustSetting[];
+  /** Where `publish` sends the directory. */
+  readonly Publish?: readonly string[];
   readonly Page?: boolean;
   /** True writes `SHA256SUMS` and `SHA256SUMS.asc`. */
   readonly Checksums?: boolean;

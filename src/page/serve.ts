@@ -1,16 +1,7 @@
-import {
-  ASSETS_FOLDER,
-  DATABASE_NAME,
-  KEYRING_NAME,
-  KEYS_NAME,
-  PAGE_NAME,
-  SETTINGS_NAME,
-  SIGNATURE_COPY_NAME,
-  UNSIGNED_NAME,
-} from '../model/layout.js';
+import { PAGE_NAME, SETTINGS_NAME, UNSIGNED_NAME } from '../model/layout.js';
+import { webFileOf } from '../model/web-file.js';
 import { startServer } from '../net/server.js';
 import type { Resource, RunningServer } from '../net/server.js';
-import { isReleaseName } from '../model/release-names.js';
 import { scanDirectory } from '../places/scan.js';
 import { openBelow } from './served-file.js';
 
@@ -42,7 +33,7 @@ async function findResource(directory: string, path: string): Promise<Resource |
   const name = path === '' || path.endsWith('/') ? `${path}${PAGE_NAME}` : path;
   if (isPrivate(name)) return null;
   const file = await openBelow(directory, name, isPrivate);
-  return file === null ? null : { ...file, type: typeOf(name), cacheControl: cachingOf(name) };
+  return file === null ? null : { ...file, ...webFileOf(name) };
 }
 
 /** Files that packsign writes for itself; longer names are copies of them. */
@@ -60,36 +51,4 @@ function isPrivate(path: string): boolean {
       .replace(/[. ]+$/, '');
     return name.startsWith('.') || PRIVATE_NAME.test(name) || OWN_NAMES.some((own) => name.startsWith(own));
   });
-}
-
-const TYPES: readonly (readonly [pattern: RegExp, type: string])[] = [
-  [/\.html$/, 'text/html; charset=utf-8'],
-  [/\.css$/, 'text/css; charset=utf-8'],
-  [/\.m?js$/, 'text/javascript; charset=utf-8'],
-  [/\.svg$/, 'image/svg+xml'],
-  [/\.txt$/, 'text/plain; charset=utf-8'],
-  [/\.json$/, 'application/json'],
-  [/\.plist$/, 'application/x-plist'],
-  [/^keys\.(?:asc|gpg)$/, 'application/pgp-keys'],
-  [/\.asc$/, 'application/pgp-signature'],
-  [/\.(?:tar\.gz|tgz|taz|tar\.z)$/i, 'application/gzip'],
-  [/\.(?:tar\.bz2|tbz2|tar\.bz)$/i, 'application/x-bzip2'],
-  [/\.(?:tar\.xz|txz)$/i, 'application/x-xz'],
-  [/\.tar\.zst$/i, 'application/zstd'],
-  [/\.tar$/i, 'application/x-tar'],
-  [/\.(?:zip|whl|egg)$/i, 'application/zip'],
-];
-
-function typeOf(name: string): string {
-  return TYPES.find(([pattern]) => pattern.test(name))?.[1] ?? 'application/octet-stream';
-}
-
-/** Clients ask again for files that publications replace, and keep the others for ever. */
-const REPLACED = new Set([DATABASE_NAME, SIGNATURE_COPY_NAME, KEYS_NAME, KEYRING_NAME, PAGE_NAME]);
-
-function cachingOf(name: string): string {
-  const isAsset = new RegExp(`^${ASSETS_FOLDER}/packsign-[0-9a-f]{12}/`).test(name);
-  return !REPLACED.has(name) && (isAsset || isReleaseName(name))
-    ? 'public, max-age=31536000, immutable'
-    : 'no-cache';
 }

@@ -14,6 +14,7 @@ const keyRevoke = async () => (await import('./key-renew.js')).keyRevokeCommand;
 const build = async () => (await import('./build.js')).buildCommand;
 const diff = async () => (await import('./diff.js')).diffCommand;
 const sign = async () => (await import('./sign.js')).signCommand;
+const publish = async () => (await import('./publish.js')).publishCommand;
 const watch = async () => (await import('./watch.js')).watchCommand;
 const status = async () => (await import('./status.js')).statusCommand;
 const page = async () => (await import('./page.js')).pageCommand;
@@ -41,6 +42,7 @@ const MAINTAIN: readonly Row[] = [
   ['build [directory]', 'hash every file, write the database; --key signs it', build],
   ['diff [directory]', 'show what the next database would change', diff],
   ['sign [directory]', 'sign the waiting database and publish it', sign],
+  ['publish [directory] [destinations..]', 'copy what is signed to where readers fetch it', publish],
   ['watch [directory]', 'keep the database signed while releases land', watch],
   ['status [directory]', 'say what state a directory is in and what to do next', status],
   ['page [directory]', 'write the page that people copy key and address from', page],

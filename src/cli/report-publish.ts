@@ -1,0 +1,107 @@
+import { PacksignError, formatBytes } from '../index.js';
+import type { Plan, PublishedTo } from '../index.js';
+import type { Report } from './command.js';
+import { LIST_LIMIT, coverageJson, remarkLines } from './report.js';
+import { count, harmless } from './terminal.js';
+
+// What packsign says about publications to other places.
+
+/** What came of one destination. */
+export interface Attempt {
+  readonly destination: string;
+  readonly outcome: PublishedTo | PacksignError;
+}
+
+export function reportPublished(
+  attempts: readonly Attempt[],
+  { verbose }: { readonly verbose: boolean },
+): Report {
+  const [only] = attempts;
+  if (attempts.length === 1 && only?.outcome instanceof PacksignError) throw only.outcome;
+  const errors = attempts.flatMap(({ outcome }) => (outcome instanceof PacksignError ? [outcome] : []));
+  // It is the same directory for all of them.
+  const coverage =
+    attempts.flatMap(({ outcome }) => (outcome instanceof PacksignError ? [] : outcome.coverage))[0] ?? null;
+  return {
+    json: {
+      ok: errors.length === 0,
+      destinations: attempts.map(({ destination, outcome }) =>
+        outcome instanceof PacksignError
+          ? { destination, error: { code: outcome.code, message: outcome.message, hint: outcome.hint } }
+          : jsonOf(outcome),
+      ),
+    },
+    lines: attempts.flatMap(({ outcome }) =>
+      outcome instanceof PacksignError ? [] : publishedLines(outcome),
+    ),
+    notices: [...attempts.flatMap(errorLines), ...remarkLines({ warnings: [], coverage }, { verbose })],
+    exitStatus: errors.some(({ exitStatus }) => exitStatus === 2) ? 2 : errors.length > 0 ? 1 : 0,
+  };
+}
+
+function errorLines({ destination, outcome }: Attempt): string[] {
+  if (!(outcome instanceof PacksignError)) return [];
+  return [
+    `packsign: error: ${harmless(destination)}: ${harmless(outcome.message)}`,
+    ...(outcome.hint === null ? [] : [`packsign: hint: ${harmless(outcome.hint)}`]),
+  ];
+}
+
+function jsonOf({ coverage, ...published }: PublishedTo): object {
+  return { ...published, ...coverageJson(coverage) };
+}
+
+function publishedLines({
+  destination,
+  status,
+  files,
+  written,
+  bytes,
+  removed,
+  readBack,
+}: PublishedTo): string[] {
+  const where = harmless(destination);
+  const gone = removed === 0 ? '' : `, removed ${count(removed, 'file')}`;
+  const what =
+    status !== 'published'
+      ? `${where} is up to date: ${count(files, 'file')}`
+      : `published to ${where}: wrote ${count(written, 'file')}, ${formatBytes(bytes)}${gone}; ${count(files, 'file')} listed`;
+  return [
+    what,
+    `read back from ${harmless(readBack.from)}: the database and ${count(readBack.files, 'file')}, as signed`,
+  ];
+}
+
+export interface Planned {
+  readonly destination: string;
+  readonly plan: Plan;
+}
+
+export function reportPlans(plans: readonly Planned[]): Report {
+  return {
+    json: {
+      destinations: plans.map(({ destination, plan }) => ({
+        destination,
+        steps: plan.steps.map(({ name, writes, removes }) => ({
+          name,
+          writes: writes.map(({ path, size, sha256 }) => ({ path, size, sha256 })),
+          removes,
+        })),
+      })),
+    },
+    lines: plans.flatMap(planLines),
+    exitStatus: 0,
+  };
+}
+
+function planLines({ destination, plan }: Planned): string[] {
+  if (plan.steps.length === 0) return [`${harmless(destination)} is up to date`];
+  return [
+    `${harmless(destination)}, in this order:`,
+    ...plan.steps.flatMap(({ name, writes, removes }) => {
+      const paths = [...writes.map(({ path }) => path), ...removes];
+      const more = paths.length > LIST_LIMIT ? [`    and ${paths.length - LIST_LIMIT} more`] : [];
+      return [`  ${name}:`, ...paths.slice(0, LIST_LIMIT).map((path) => `    ${harmless(path)}`), ...more];
+    }),
+  ];
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { PUBLIC, accessOf, giveAccess } from './access.js';
+import { READ_FLAGS, removeQuietly, requireHeld, syncFolder, unwritable } from './files.js';
+import { renameOver } from './rename.js';
+import { temporaryPath } from './temporaries.js';
+
+const BLOCK_BYTES = 1024 * 1024;
+
+export interface Copying {
+  readonly from: string;
+  readonly to: string;
+  /** Files of other bytes are not copied. */
+  readonly sha256: string;
+  /** A file whose permissions and owner a new file gets. */
+  readonly like: string;
+}
+
+/**
+ * Copies a file durably, if its bytes are the expected ones: temporary file, fsync, rename, fsync of the folder. False,
+ * with nothing written, if they are not. Throws FILE_UNWRITABLE, and the system's errors of reading.
+ */
+export async function copyDurably({ from, to, sha256, like }: Copying): Promise<boolean> {
+  const temporary = temporaryPath(dirname(to));
+  const source = await open(from, READ_FLAGS);
+  try {
+    if (
+      (await writeHashed(source.createReadStream({ highWaterMark: BLOCK_BYTES, autoClose: false }), {
+        temporary,
+        to,
+        like,
+      })) !== sha256
+    )
+      return false;
+    requireHeld();
+    renameOver(temporary, to);
+    syncFolder(dirname(to));
+    return true;
+  } finally {
+    removeQuietly(temporary);
+    await source.close();
+  }
+}
+
+/** SHA-256 of what was written. */
+async function writeHashed(
+  blocks: AsyncIterable<Buffer>,
+  { temporary, to, like }: Pick<Copying, 'to' | 'like'> & { readonly temporary: string },
+): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    const target = await open(temporary, 'wx', 0o600);
+    try {
+      for await (const block of blocks) {
+        hash.update(block);
+        for (let at = 0; at < block.length;) at += (await target.write(block, at)).bytesWritten;
+      }
+      giveAccess(target.fd, accessOf(to) ?? accessOf(like) ?? { mode: PUBLIC, owner: null }, to);
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+  } catch (error) {
+    throw unwritable(to, error);
+  }
+  return hash.digest('hex');
+}

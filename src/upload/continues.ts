@@ -1,0 +1,130 @@
+import { PacksignError } from '../errors.js';
+import { chainOf, continuationOf } from '../model/chain.js';
+import type { Database } from '../model/database.js';
+import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import { KEYS_NAME, signaturePath } from '../model/layout.js';
+import { shellWord } from '../model/shell.js';
+import { formatInstant } from '../model/time.js';
+import { readCertificates } from '../pgp/certificates.js';
+import type { Certificate } from '../pgp/certificates.js';
+import { contentOf } from '../pgp/content.js';
+import type { Place } from '../places/place.js';
+import { END_OF_TIME } from '../published/verified.js';
+import { verifyAndRead } from '../verify/verify-database.js';
+import { withoutRevocations } from '../keys/revocation.js';
+import type { Outbound } from './outbound.js';
+
+/** The database that a destination has, with what lies beside it. Nothing of it is verified. */
+export interface Found {
+  readonly bytes: Buffer;
+  readonly sha256: string;
+  readonly etag: string | null;
+  readonly signature: Buffer | null;
+  /** The file `keys.asc`. */
+  readonly keys: Buffer | null;
+}
+
+/** What the destination has from before. */
+export interface Predecessor {
+  readonly found: Found;
+  /** Verified as one of ours; null if only our journal says so. */
+  readonly database: Database | null;
+}
+
+/** Null if there is no database. */
+export async function findAt(place: Place): Promise<Found | null> {
+  const read = await place.readDatabase({
+    limitBytes: DATABASE_LIMIT_BYTES,
+    tooLarge: 'DATABASE_TOO_LARGE',
+    fresh: true,
+  });
+  if (read.kind !== 'found') return null;
+  const sha256 = contentOf(read.bytes).sha256();
+  const beside = async (path: string, limitBytes: number) => {
+    const file = await place.readBeside(path, { limitBytes, tooLarge: 'DATABASE_TOO_LARGE', fresh: true });
+    return file.kind === 'found' ? file.bytes : null;
+  };
+  const signature = await beside(signaturePath(sha256), SIGNATURE_LIMIT_BYTES);
+  return { ...read, sha256, signature, keys: await beside(KEYS_NAME, KEYS_LIMIT_BYTES) };
+}
+
+export interface Claims {
+  readonly destination: string;
+  /** SHA-256 of the database that this machine last put there; null if it never did. */
+  readonly last: string | null;
+}
+
+/**
+ * Requires that our database continues the one at the destination, so that no reader goes backwards (threat T33). Throws
+ * DESTINATION_NEWER, DESTINATION_FORKED, DESTINATION_FOREIGN.
+ */
+export async function requireContinued(
+  outbound: Outbound,
+  found: Found,
+  { destination, last }: Claims,
+): Promise<Predecessor> {
+  const { signed, directory } = outbound;
+  if (found.sha256 === signed.content.sha256()) return { found, database: signed.database };
+  const verdict = await verdictOn(found, outbound.certificates);
+  if (typeof verdict === 'string') {
+    if (found.sha256 === last) return { found, database: null };
+    throw new PacksignError(
+      'DESTINATION_FOREIGN',
+      `the database at ${destination} is somebody else's: ${verdict}`,
+      {
+        hint: 'look at it, and publish to another place; if it is an old one of yours, remove its packages.plist by hand',
+      },
+    );
+  }
+  const ours = signed.database;
+  const [ourDate, theirDate] = [ours.Packsign.Issued, verdict.Packsign.Issued];
+  const order = ourDate.getTime() - theirDate.getTime();
+  if (order > 0 && continues(ours, verdict)) return { found, database: verdict };
+  const [here, there] = [formatInstant(ourDate), formatInstant(theirDate)];
+  const again = `packsign publish ${shellWord(directory)} ${shellWord(destination)} --adopt --key FILE`;
+  if (order < 0 && continues(verdict, ours)) {
+    throw new PacksignError(
+      'DESTINATION_NEWER',
+      `${destination} has a later database, of ${there}; the one in ${directory} is of ${here}`,
+      { hint: `take its entries over, sign and publish: ${again}` },
+    );
+  }
+  throw new PacksignError(
+    'DESTINATION_FORKED',
+    `${destination} has a database of ${there} that the one in ${directory}, of ${here}, does not continue: another machine published`,
+    { hint: `join both, sign and publish: ${again}` },
+  );
+}
+
+function continues(database: Database, before: Database): boolean {
+  const remembered = { issued: before.Packsign.Issued, chain: chainOf(before) };
+  return continuationOf(remembered)(database).breaks.length === 0;
+}
+
+/** The database if our keys have signed it, also those that are revoked by now; else why not. */
+async function verdictOn(
+  { bytes, signature }: Found,
+  certificates: readonly Certificate[],
+): Promise<Database | string> {
+  if (signature === null) return 'it has no signature';
+  const before = await Promise.all(certificates.map(withoutRevocations));
+  return await databaseUnder(before, { bytes, signature });
+}
+
+/** The database, verified against these certificates; else why it is refused. */
+export async function databaseUnder(
+  certificates: readonly Certificate[],
+  { bytes, signature }: Pick<Found, 'bytes' | 'signature'>,
+): Promise<Database | string> {
+  const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
+  const { verdict } = await verifyAndRead(
+    { bytes, signature, certificates },
+    { pins: { fingerprints, threshold: 'own' }, now: END_OF_TIME, accepted: null, url: null },
+  );
+  return verdict.status === 'refused' ? verdict.message : verdict.database;
+}
+
+/** The certificates beside a database; none if they cannot be read. */
+export async function certificatesOf({ keys }: Found): Promise<readonly Certificate[]> {
+  return keys === null ? [] : await readCertificates(keys).catch(() => []);
+}

@@ -1,0 +1,26 @@
+import { withoutRevocations } from '../keys/revocation.js';
+import { KEYRING_NAME, KEYS_NAME } from '../model/layout.js';
+import { encodeCertificates, mergeCertificates } from '../pgp/certificates.js';
+import { sha256Of } from '../verify/verify-database.js';
+import { certificatesOf, databaseUnder } from './continues.js';
+import type { Predecessor } from './continues.js';
+import type { Item, Outbound } from './outbound.js';
+
+/**
+ * The key files that have to lie at a destination while its database is replaced (docs/FORMAT.md §1, steps 1 and 5): both
+ * the database of before and the new one verify against them. They are ours, unless those revoke a key on which the one of
+ * before rests; then they hold what both have, without our revocations, which follow at the end.
+ */
+export async function earlyKeys(outbound: Outbound, before: Predecessor | null): Promise<readonly Item[]> {
+  if (before === null || before.found.sha256 === outbound.signed.content.sha256()) return outbound.keys;
+  if (typeof (await databaseUnder(outbound.certificates, before.found)) !== 'string') return outbound.keys;
+  const ours = await Promise.all(outbound.certificates.map(withoutRevocations));
+  const { armored, binary } = encodeCertificates(
+    await mergeCertificates(await certificatesOf(before.found), ours),
+  );
+  return [item(KEYS_NAME, armored), item(KEYRING_NAME, binary)];
+}
+
+function item(path: string, bytes: Uint8Array): Item {
+  return { path, bytes, size: bytes.length, sha256: sha256Of(bytes) };
+}

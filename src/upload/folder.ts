@@ -1,0 +1,100 @@
+import { lstatSync } from 'node:fs';
+import { dirname, join, posix, resolve } from 'node:path';
+import { inParallel } from '../consume/parallel.js';
+import { copyDurably } from '../disk/copy.js';
+import { kindOf, listFolder, removeDurably, removeTemporaries } from '../disk/files.js';
+import { withLock } from '../disk/lock.js';
+import { PacksignError } from '../errors.js';
+import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
+import { shellWord } from '../model/shell.js';
+import { directoryPlace } from '../places/directory.js';
+import { makePublishedFolder, writePublished } from '../published/write.js';
+import type { Run } from '../run.js';
+import { digestListed } from '../workers/digest-listed.js';
+import { changed } from './remote.js';
+import type { Listing, Outgoing, Remote, Stored, Writing } from './remote.js';
+
+const STREAMS = 4;
+
+/** A folder as a destination: another disk, a mounted host. Writers take turns as in any published directory. */
+export function folderRemote(folder: string, { run }: { readonly run: Run }): Remote {
+  return {
+    destination: folder,
+    name: resolve(folder),
+    place: directoryPlace(join(folder, DATABASE_NAME)),
+    list: () => Promise.resolve(listingOf(folder)),
+    write: async (files, writing) => {
+      await inParallel(files, STREAMS, async (file) => {
+        await writeFile(folder, file, writing);
+        writing.onWritten(file);
+      });
+    },
+    remove: (paths) => {
+      for (const path of paths) removeDurably(join(folder, path));
+      return Promise.resolve();
+    },
+    differing: async (files) => {
+      const listed = new Map(
+        files.map(({ path, size, sha256 }) => [path, { Size: size, SHA256: sha256, Since: run.now }]),
+      );
+      const found = await digestListed(folder, listed);
+      return files.flatMap(({ path, sha256 }) => {
+        const file = found.get(path);
+        return file?.kind === 'digested' && file.sha256 === sha256 ? [] : [path];
+      });
+    },
+    alone: async (work) => await alone(folder, run, work),
+    close: () => undefined,
+  };
+}
+
+async function alone<T>(folder: string, run: Run, work: () => Promise<T>): Promise<T> {
+  if (kindOf(folder) !== 'folder') {
+    throw new PacksignError('DESTINATION_FAILED', `there is no folder ${folder}`, {
+      hint: `mount its disk, or make it: mkdir -p ${shellWord(folder)}`,
+    });
+  }
+  return await withLock({ ...run, stateFolder: join(folder, STATE_FOLDER) }, async () => {
+    for (const below of ['', ...foldersIn(folder)]) {
+      removeTemporaries(join(folder, below), { isLocked: true });
+    }
+    return await work();
+  });
+}
+
+async function writeFile(folder: string, file: Outgoing, { directory }: Writing): Promise<void> {
+  const { path, sha256, bytes } = file;
+  makePublishedFolder(folder, dirname(path));
+  if (bytes !== null) {
+    writePublished(folder, path, bytes);
+    return;
+  }
+  const like = join(folder, DATABASE_NAME);
+  const isSame = await copyDurably({ from: join(directory, path), to: join(folder, path), sha256, like });
+  if (!isSame) throw changed(directory, path);
+}
+
+/** Every regular file, except hidden ones. */
+function listingOf(folder: string): Listing {
+  const listing = new Map<string, Stored>();
+  for (const below of ['', ...foldersIn(folder)]) {
+    for (const name of visibleIn(join(folder, below))) {
+      const stats = lstatSync(join(folder, below, name), { throwIfNoEntry: false });
+      if (stats?.isFile() === true) listing.set(posix.join(below, name), { size: stats.size, etag: null });
+    }
+  }
+  return listing;
+}
+
+/** All folders below a folder, except hidden ones; links are not followed. */
+function foldersIn(folder: string, below = ''): readonly string[] {
+  return visibleIn(join(folder, below)).flatMap((name) => {
+    const path = posix.join(below, name);
+    const isFolder = lstatSync(join(folder, path), { throwIfNoEntry: false })?.isDirectory() === true;
+    return isFolder ? [path, ...foldersIn(folder, path)] : [];
+  });
+}
+
+function visibleIn(folder: string): readonly string[] {
+  return listFolder(folder).filter((name) => !name.startsWith('.'));
+}

@@ -1,0 +1,21 @@
+import { parseDestination } from '../model/destination.js';
+import type { Run } from '../run.js';
+import { folderRemote } from './folder.js';
+import type { Remote } from './remote.js';
+
+export interface RemoteOptions {
+  readonly run: Run;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Opens a destination; makes no connection before it is used. Throws USAGE. */
+export function openRemote(text: string, options: RemoteOptions): Remote {
+  const destination = parseDestination(text);
+  switch (destination.kind) {
+    case 'folder':
+      return folderRemote(destination.path, options);
+    case 'rsync':
+    case 'bucket':
+      throw new Error('not yet');
+  }
+}

@@ -1,0 +1,224 @@
+import { join } from 'node:path';
+import { compareDirectory } from '../consume/compare.js';
+import { listFolder, readBounded } from '../disk/files.js';
+import { identityBehind } from '../disk/identities.js';
+import { PacksignError } from '../errors.js';
+import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import { coverageOf } from '../model/coverage.js';
+import type { Coverage } from '../model/coverage.js';
+import type { Finding } from '../model/finding.js';
+import {
+  ASSETS_FOLDER,
+  CHECKSUMS_NAMES,
+  DATABASE_NAME,
+  KEYRING_NAME,
+  KEYS_NAME,
+  PAGE_NAME,
+  SIGNATURES_FOLDER,
+  SIGNATURE_COPY_NAME,
+  isOwnPath,
+  signaturePath,
+} from '../model/layout.js';
+import { isCompanion } from '../model/release-names.js';
+import type { Settings } from '../model/settings.js';
+import { shellWord } from '../model/shell.js';
+import { formatInstant } from '../model/time.js';
+import type { Certificate } from '../pgp/certificates.js';
+import { globsOf, scanDirectory } from '../places/scan.js';
+import type { ScannedFile } from '../places/scan.js';
+import type { SignedDatabase } from '../published/published.js';
+import { readPublished } from '../published/read.js';
+import { seenWhole } from '../published/whole.js';
+import { refuseSecrets } from '../release/secrets.js';
+import type { Run } from '../run.js';
+import { sha256Of } from '../verify/verify-database.js';
+import { hashFiles } from '../workers/hash.js';
+
+/** A file of the directory, or bytes that belong at a path of it. */
+export interface Item {
+  /** Relative to the database. */
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** Null for the file that lies at this path. */
+  readonly bytes: Uint8Array | null;
+}
+
+/** A signed directory, as it goes out. */
+export interface Outbound {
+  readonly directory: string;
+  readonly signed: SignedDatabase;
+  readonly certificates: readonly Certificate[];
+  /** The listed files that lie here. */
+  readonly listed: readonly Item[];
+  /** The paths of those that do not: they have to lie at the destination. */
+  readonly absent: readonly string[];
+  readonly keys: readonly Item[];
+  /** Signatures of databases and checksums, the current one among them. */
+  readonly signatures: readonly Item[];
+  readonly database: Item;
+  /** The copy of the signature, and checksums. */
+  readonly copies: readonly Item[];
+  /** What accompanies listed files, and what is not covered if it goes along. */
+  readonly companions: readonly Item[];
+  readonly page: readonly Item[];
+  readonly coverage: Coverage;
+}
+
+export interface OutboundOptions {
+  readonly settings: Settings;
+  readonly run: Run;
+  /** Whether files that nothing covers go along. */
+  readonly withUncovered: boolean;
+  readonly allowSecrets: readonly string[];
+  /** Whether the listed files were looked at just now, so that they need not be read before they are sent. */
+  readonly isJustBuilt: boolean;
+}
+
+const PAGE_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Reads a signed directory, and checks it: what goes out verifies here first, and holds no secret. Throws NOT_PUBLISHED,
+ * PREVIOUS_INVALID, FOREIGN_DATABASE, DATABASE_STALE, FILE_ALTERED, SECRET_IN_DIRECTORY, DIRECTORY_UNREADABLE.
+ */
+export async function readOutbound(directory: string, options: OutboundOptions): Promise<Outbound> {
+  const { run } = options;
+  const { published } = await seenWhole(readPublished(directory, run.stateFolder));
+  const signed = await published.verified();
+  if (signed === null) throw notPublished(directory);
+  requireFresh(signed, { directory, now: run.now });
+  const { Files } = signed.database;
+  const absent = options.isJustBuilt
+    ? absentIn(directory, signed)
+    : await absentAfterReading(directory, signed, run);
+  const isAbsent = new Set(absent);
+  const item = (path: string, limitBytes: number) =>
+    itemOf(path, readBounded(join(directory, path), limitBytes));
+  const own = (...names: readonly Parameters<typeof published.bytes>[0][]) =>
+    names.flatMap((name) => itemOf(name, published.bytes(name)));
+  const others = otherFiles(directory, signed, options);
+  const assets = others.own.filter((path) => path === PAGE_NAME || path.startsWith(`${ASSETS_FOLDER}/`));
+  const current = signaturePath(signed.content.sha256());
+  const kept = listFolder(join(directory, SIGNATURES_FOLDER))
+    .map((name) => `${SIGNATURES_FOLDER}/${name}`)
+    .filter((path) => isOwnPath(path) && path !== current);
+  const companions = await digested(directory, others.companions);
+  const sent = [...others.companions.map(({ path }) => path), ...assets];
+  await refuseSecrets(
+    published,
+    { others: sent, misnamed: [], secrets: new Map() },
+    { run, allowSecrets: options.allowSecrets, remember: false },
+  );
+  return {
+    ...{ directory, signed, companions, absent, coverage: others.coverage },
+    certificates: await published.certificates(),
+    listed: Array.from(Files).flatMap(([path, { Size: size, SHA256: sha256 }]) =>
+      isAbsent.has(path) ? [] : [{ path, size, sha256, bytes: null }],
+    ),
+    keys: own(KEYS_NAME, KEYRING_NAME),
+    signatures: [
+      ...itemOf(current, signed.signature),
+      ...kept.flatMap((path) => item(path, SIGNATURE_LIMIT_BYTES)),
+    ],
+    database: { ...describe(signed.content.bytes), path: DATABASE_NAME },
+    copies: [
+      ...own(SIGNATURE_COPY_NAME),
+      ...CHECKSUMS_NAMES.filter((name) => others.own.includes(name)).flatMap((name) =>
+        item(name, DATABASE_LIMIT_BYTES),
+      ),
+    ],
+    page: assets.flatMap((path) => item(path, PAGE_LIMIT_BYTES)),
+  };
+}
+
+function notPublished(directory: string): PacksignError {
+  return new PacksignError('NOT_PUBLISHED', `nothing is signed in ${directory}`, {
+    hint: `sign it first: packsign build ${shellWord(directory)} --key FILE`,
+  });
+}
+
+function requireFresh(
+  { database }: SignedDatabase,
+  { directory, now }: { readonly directory: string; readonly now: Date },
+): void {
+  const { Expires } = database.Packsign;
+  if (Expires === undefined || Expires > now) return;
+  const message = `the database in ${directory} expired at ${formatInstant(Expires)}: readers would warn of it`;
+  const hint = `sign it anew: packsign build ${shellWord(directory)} --key FILE`;
+  throw new PacksignError('DATABASE_STALE', message, { hint });
+}
+
+function absentIn(directory: string, { database }: SignedDatabase): readonly string[] {
+  return Array.from(database.Files.keys()).filter((path) => identityBehind(join(directory, path)) === null);
+}
+
+async function absentAfterReading(
+  directory: string,
+  { database }: SignedDatabase,
+  run: Run,
+): Promise<readonly string[]> {
+  const { findings } = await compareDirectory(directory, database, run);
+  const altered = findings.filter(({ kind }) => kind === 'altered');
+  if (altered.length > 0) throw alteredError(directory, altered);
+  return findings.filter(({ kind }) => kind === 'missing').map(({ path }) => path);
+}
+
+function alteredError(directory: string, altered: readonly Finding[]): PacksignError {
+  const [first] = altered;
+  const more = altered.length > 1 ? `, and ${altered.length - 1} more` : '';
+  return new PacksignError(
+    'FILE_ALTERED',
+    `${first?.path ?? ''} in ${directory} has other bytes than were signed${more}: nothing was published`,
+    { hint: `see all of it: packsign verify ${shellWord(directory)}` },
+  );
+}
+
+interface Others {
+  readonly coverage: Coverage;
+  readonly companions: readonly ScannedFile[];
+  /** Paths of packsign's own files. */
+  readonly own: readonly string[];
+}
+
+/** The files beside the listed ones that go along. */
+function otherFiles(
+  directory: string,
+  { database: { Files } }: SignedDatabase,
+  { settings, withUncovered }: OutboundOptions,
+): Others {
+  const isListed = (path: string) => Files.has(path);
+  const { rest, others } = scanDirectory(directory, {
+    globs: { ...globsOf(settings), checksums: true },
+    isListed,
+  });
+  const paths = rest
+    .filter(({ path, reason }) => reason === 'kind' && !isListed(path))
+    .map(({ path }) => path)
+    .filter((path) => withUncovered || isCompanion(path, isListed));
+  const named = new Set(paths);
+  return {
+    coverage: coverageOf(rest, isListed),
+    companions: paths.flatMap((path) => {
+      const identity = identityBehind(join(directory, path));
+      return identity === null ? [] : [{ path, identity }];
+    }),
+    own: others.filter((path) => !named.has(path) && (isOwnPath(path) || CHECKSUMS_NAMES.includes(path))),
+  };
+}
+
+async function digested(directory: string, files: readonly ScannedFile[]): Promise<readonly Item[]> {
+  const results = await hashFiles(files, { directory, md5: false, metadata: false, inspect: 'none' });
+  return results.map((result, index) => {
+    const path = files[index]?.path ?? '';
+    if (result.kind === 'digested') return { path, size: result.size, sha256: result.sha256, bytes: null };
+    throw new PacksignError('FILE_UNREADABLE', `${join(directory, path)} ${result.message}`);
+  });
+}
+
+function itemOf(path: string, bytes: Uint8Array | null): readonly Item[] {
+  return bytes === null ? [] : [{ path, ...describe(bytes) }];
+}
+
+function describe(bytes: Uint8Array): Omit<Item, 'path'> {
+  return { bytes, size: bytes.length, sha256: sha256Of(bytes) };
+}

@@ -1,0 +1,241 @@
+import { join } from 'node:path';
+import { makeFolder, writeHint } from '../disk/files.js';
+import { withFiles } from '../disk/scratch.js';
+import { PacksignError } from '../errors.js';
+import { DATABASE_NAME, KEYS_NAME, SIGNATURES_FOLDER, signaturePath } from '../model/layout.js';
+import type { Coverage } from '../model/coverage.js';
+import { formatInstant } from '../model/time.js';
+import { pause } from '../run.js';
+import { findAt, requireContinued } from './continues.js';
+import type { Found, Predecessor } from './continues.js';
+import { earlyKeys } from './early-keys.js';
+import { readJournal, writeJournal } from './journal.js';
+import type { Journal } from './journal.js';
+import { openRemote } from './open.js';
+import type { RemoteOptions } from './open.js';
+import { readOutbound } from './outbound.js';
+import type { Outbound, OutboundOptions } from './outbound.js';
+import { othersOf, planOf } from './plan.js';
+import type { Plan } from './plan.js';
+import { readBack } from './read-back.js';
+import type { ReadBack } from './read-back.js';
+import { raced } from './remote.js';
+import type { Outgoing, Remote } from './remote.js';
+
+export interface PublishOptions extends OutboundOptions, RemoteOptions {
+  /** Whether to write nothing, and read everything back. */
+  readonly isCheck: boolean;
+  /** Where readers fetch what lies at the destination; null reads it back the way it was written. */
+  readonly url: string | null;
+  /** How old a file that is gone has to be before it is removed, in milliseconds; null removes nothing. */
+  readonly keepOldMs: number | null;
+  /** How long to wait for caches that still have the database of before, in milliseconds. */
+  readonly patienceMs: number;
+  /**
+   * Joins a database that the directory does not continue, and signs: gets the path of its file, with its signature and
+   * keys beside it. Null refuses such a database.
+   */
+  readonly adopt: ((database: string) => Promise<unknown>) | null;
+}
+
+/** What was done at one destination. */
+export interface PublishedTo {
+  readonly destination: string;
+  readonly status: 'published' | 'unchanged' | 'checked';
+  /** SHA-256 of the database that is there now. */
+  readonly sha256: string;
+  readonly issued: Date;
+  readonly files: number;
+  /** Files that were written, and their bytes. */
+  readonly written: number;
+  readonly bytes: number;
+  readonly removed: number;
+  readonly coverage: Coverage;
+  /** Where it was read back, and how many files. */
+  readonly readBack: ReadBack;
+}
+
+/** Another machine may win as often as that before we give up. */
+const ROUNDS = 5;
+
+/**
+ * Publishes a signed directory to a destination: whole or not at all, in the order of docs/FORMAT.md §1, never backwards;
+ * then reads it back as a reader would. Whatever ends it, the next call goes on. Throws USAGE, what `readOutbound` throws,
+ * DESTINATION_NEWER, DESTINATION_FORKED, DESTINATION_FOREIGN, DESTINATION_RACED, DESTINATION_FAILED, DESTINATION_DIFFERS,
+ * FILE_MISSING, LOCKED.
+ */
+export async function publish(
+  directory: string,
+  destination: string,
+  options: PublishOptions,
+): Promise<PublishedTo> {
+  const remote = openRemote(destination, options);
+  try {
+    const done = options.isCheck
+      ? await wholeOf(directory, options)
+      : await remote.alone(() => rounds(directory, remote, options));
+    const checked = await readBack(done.outbound, { remote, sent: done.sent, ...options });
+    const { signed } = done.outbound;
+    return {
+      ...{ destination, sha256: signed.content.sha256(), issued: signed.database.Packsign.Issued },
+      status: options.isCheck ? 'checked' : done.sent.length + done.removed === 0 ? 'unchanged' : 'published',
+      files: signed.database.Files.size,
+      written: options.isCheck ? 0 : done.sent.length,
+      bytes: options.isCheck ? 0 : done.sent.reduce((sum, { size }) => sum + size, 0),
+      removed: done.removed,
+      coverage: done.outbound.coverage,
+      readBack: checked,
+    };
+  } finally {
+    remote.close();
+  }
+}
+
+/** What a publication would do, and in which order. Writes nothing. */
+export async function planPublication(
+  directory: string,
+  destination: string,
+  options: PublishOptions,
+): Promise<Plan> {
+  const remote = openRemote(destination, options);
+  try {
+    return (await prepare(await readOutbound(directory, options), remote, options)).plan;
+  } finally {
+    remote.close();
+  }
+}
+
+/** Everything, as if it had been sent just now. */
+async function wholeOf(directory: string, options: PublishOptions): Promise<Done> {
+  const outbound = await readOutbound(directory, options);
+  const items = [...outbound.listed, ...othersOf(outbound)];
+  return { outbound, removed: 0, sent: items.map((item) => ({ ...item, over: 'anything' })) };
+}
+
+interface Done {
+  readonly outbound: Outbound;
+  readonly sent: readonly Outgoing[];
+  readonly removed: number;
+}
+
+/** Builds upon what others publish meanwhile. */
+async function rounds(directory: string, remote: Remote, options: PublishOptions): Promise<Done> {
+  let outbound = await readOutbound(directory, options);
+  for (let round = 1; ; round += 1) {
+    try {
+      return await carryOut(await prepare(outbound, remote, options), remote, options);
+    } catch (error) {
+      const code = error instanceof PacksignError ? error.code : null;
+      const isBehind = code === 'DESTINATION_NEWER' || code === 'DESTINATION_FORKED';
+      if (round >= ROUNDS || !(code === 'DESTINATION_RACED' || (isBehind && options.adopt !== null)))
+        throw error;
+      if (isBehind) {
+        await adoptFrom(remote, options);
+        outbound = await readOutbound(directory, options);
+      }
+    }
+  }
+}
+
+/** Joins the database at the destination, which `build` reads from a folder. */
+async function adoptFrom({ place }: Remote, { adopt }: PublishOptions): Promise<void> {
+  const found = await findAt(place);
+  if (found === null) return;
+  await withFiles({ [DATABASE_NAME]: found.bytes }, async (folder, paths) => {
+    makeFolder(join(folder, SIGNATURES_FOLDER));
+    if (found.signature !== null) writeHint(join(folder, signaturePath(found.sha256)), found.signature);
+    if (found.keys !== null) writeHint(join(folder, KEYS_NAME), found.keys);
+    await adopt?.(paths[DATABASE_NAME]);
+  });
+}
+
+interface Prepared {
+  readonly outbound: Outbound;
+  readonly found: Found | null;
+  readonly journal: Journal;
+  readonly plan: Plan;
+}
+
+async function prepare(outbound: Outbound, remote: Remote, options: PublishOptions): Promise<Prepared> {
+  const { destination, name, place } = remote;
+  const journal = readJournal(options.run.stateFolder, name);
+  const found = await findAt(place);
+  const before: Predecessor | null =
+    found === null ? null : await requireContinued(outbound, found, { destination, last: journal.last });
+  const plan = planOf(outbound, {
+    ...{ before, journal, listing: await remote.list(), earlyKeys: await earlyKeys(outbound, before) },
+    ...{ keepOldMs: options.keepOldMs, now: options.run.now },
+  });
+  return { outbound, found, journal, plan };
+}
+
+/** Does the steps of a plan. What was done is in the journal after each step, for the next run. */
+async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOptions): Promise<Done> {
+  const { outbound, found, plan } = prepared;
+  const { stateFolder } = run;
+  requireComplete(plan, outbound, remote);
+  let journal = beginning(prepared, run.now);
+  const note = (change: Partial<Journal>) => {
+    journal = { ...journal, ...change };
+    writeJournal(stateFolder, journal);
+  };
+  const sent: Outgoing[] = [];
+  const due = plan.steps.reduce((sum, { writes }) => sum + writes.length, 0);
+  for (const step of plan.steps) {
+    await pause(run);
+    if (step.name === 'database') await requireUnchanged(found, remote);
+    const written: Record<string, string> = {};
+    try {
+      await remote.write(step.writes, {
+        directory: outbound.directory,
+        onWritten: (file) => {
+          sent.push(file);
+          written[file.path] = file.sha256;
+          run.progress(sent.length, due);
+        },
+      });
+    } finally {
+      note({ sent: { ...journal.sent, ...written } });
+    }
+    await remote.remove(step.removes);
+    if (step.name === 'database') note({ last: outbound.database.sha256 });
+  }
+  const others = Object.fromEntries(othersOf(outbound).map(({ path, sha256 }) => [path, sha256]));
+  const removed = plan.steps.flatMap(({ removes }) => removes);
+  note({ others, sent: {}, last: outbound.database.sha256, missed: without(journal.missed, removed) });
+  return { outbound, sent, removed: removed.length };
+}
+
+/** Throws FILE_MISSING. */
+function requireComplete({ lost }: Plan, { directory }: Outbound, { destination }: Remote): void {
+  if (lost.length === 0) return;
+  const more = lost.length > 1 ? `, and ${lost.length - 1} more` : '';
+  throw new PacksignError(
+    'FILE_MISSING',
+    `${lost[0] ?? ''} is listed, but lies neither in ${directory} nor at ${destination}${more}: nothing was published`,
+    { hint: 'put it back, or build again with --absent withdraw' },
+  );
+}
+
+/** The journal with what is missed from now on. */
+function beginning({ journal, plan, found }: Prepared, now: Date): Journal {
+  const isOurs = journal.last === (found?.sha256 ?? null);
+  const missed = plan.missed.map((path) => [path, journal.missed[path] ?? formatInstant(now)] as const);
+  return {
+    ...journal,
+    last: found?.sha256 ?? null,
+    sent: isOurs ? journal.sent : {},
+    missed: Object.fromEntries(missed),
+  };
+}
+
+function without(record: Readonly<Record<string, string>>, paths: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).filter(([path]) => !paths.includes(path)));
+}
+
+/** Right before the database is replaced: whether it is still the one that ours continues. Throws DESTINATION_RACED. */
+async function requireUnchanged(found: Found | null, { place, destination }: Remote): Promise<void> {
+  const now = await findAt(place);
+  if (now?.sha256 === found?.sha256) return;
+  throw raced(destination);
+}

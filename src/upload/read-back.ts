@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fetchSource } from '../consume/fetch.js';
+import { orError } from '../consume/or-error.js';
+import { inParallel } from '../consume/parallel.js';
+import { sourceUnder } from '../consume/sources.js';
+import { hashingSink, streamFile } from '../consume/stream-file.js';
+import { PacksignError } from '../errors.js';
+import { databaseAddress } from '../model/address.js';
+import { DATABASE_NAME } from '../model/layout.js';
+import { shellWord } from '../model/shell.js';
+import { formatInstant } from '../model/time.js';
+import { withNetwork } from '../net/transport.js';
+import type { Network } from '../net/transport.js';
+import type { Run } from '../run.js';
+import type { Outbound } from './outbound.js';
+import type { Outgoing, Remote } from './remote.js';
+
+/** What was read back after a publication. */
+export interface ReadBack {
+  /** The address or destination that was asked. */
+  readonly from: string;
+  /** How many files, apart from the database. */
+  readonly files: number;
+}
+
+export interface ReadBackOptions {
+  readonly remote: Remote;
+  /** The files to look at, apart from the database. */
+  readonly sent: readonly Outgoing[];
+  readonly url: string | null;
+  readonly patienceMs: number;
+  readonly run: Run;
+}
+
+/** Something that is not there as it was published. */
+interface Difference {
+  readonly path: string;
+  readonly what: string;
+  /** What asks for it again later may be told something else: a cache may lag. */
+  readonly file: Outgoing | null;
+}
+
+const STREAMS = 8;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10_000;
+
+/**
+ * Reads what was published as a reader would: through the public address, else the way it was written. Waits for caches
+ * that still have what was there before. Throws DESTINATION_DIFFERS, NETWORK and the like.
+ */
+export async function readBack(outbound: Outbound, options: ReadBackOptions): Promise<ReadBack> {
+  const { remote, url, sent, run, patienceMs } = options;
+  const files = sent.filter(({ path }) => path !== DATABASE_NAME);
+  const from = url ?? remote.destination;
+  const deadline = performance.now() + patienceMs;
+  const look = async (due: readonly Outgoing[], network: Network | null) =>
+    network === null || url === null
+      ? await lookAtRemote(outbound, due, remote)
+      : await lookAtAddress(outbound, due, { network, url, run });
+  const untilSame = async (network: Network | null): Promise<ReadBack> => {
+    let due = files;
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+      const differences = await look(due, network);
+      if (differences.length === 0) return { from, files: files.length };
+      // Only caches on the way to an address change their mind.
+      if (url === null || performance.now() + waitMs > deadline)
+        throw differs(outbound, differences, { from, remote });
+      due = differences.flatMap(({ file }) => file ?? []);
+      await sleep(waitMs, undefined, { signal: run.signal });
+    }
+  };
+  return url === null ? await untilSame(null) : await withNetwork(run.network, untilSame);
+}
+
+async function lookAtRemote(
+  { signed, directory }: Outbound,
+  files: readonly Outgoing[],
+  { place, differing }: Remote,
+): Promise<readonly Difference[]> {
+  const { bytes, path } = { bytes: signed.content.bytes, path: DATABASE_NAME };
+  const read = await place.readDatabase({ limitBytes: bytes.length, tooLarge: 'DESTINATION_DIFFERS' });
+  const isSame = read.kind === 'found' && read.bytes.equals(bytes);
+  const others = new Set(await differing(files, directory));
+  return [
+    ...(isSame ? [] : [{ path, what: 'is another one', file: null }]),
+    ...files.flatMap((file) =>
+      others.has(file.path) ? [{ path: file.path, what: 'has other bytes', file }] : [],
+    ),
+  ];
+}
+
+interface Address {
+  readonly network: Network;
+  readonly url: string;
+  readonly run: Run;
+}
+
+async function lookAtAddress(
+  { signed, certificates }: Outbound,
+  files: readonly Outgoing[],
+  { network, url, run }: Address,
+): Promise<readonly Difference[]> {
+  const address = databaseAddress(url);
+  // As a stranger, who knows only the address and the keys.
+  const stranger: Run = { ...run, trust: { kind: 'none' } };
+  const fetched = await orError(() =>
+    fetchSource(network, sourceUnder(address, certificates), { run: stranger, at: address }),
+  );
+  const { Files } = signed.database;
+  const differences = await inParallel(files, STREAMS, async (file): Promise<readonly Difference[]> => {
+    const { path, size, sha256 } = file;
+    const entry = Files.get(path) ?? { Size: size, SHA256: sha256, Since: run.now };
+    const answer = await streamFile(network, { path, entry }, { places: [address], sink: hashingSink() });
+    if (answer.kind === 'good') return [];
+    const what =
+      answer.kind === 'failed'
+        ? `cannot be read: ${answer.error.message}`
+        : answer.kind === 'missing'
+          ? 'is not there'
+          : 'has other bytes';
+    return [{ path, what, file }];
+  });
+  return [...databaseDifference(fetched, signed.content.sha256()), ...differences.flat()];
+}
+
+function databaseDifference(
+  fetched: Awaited<ReturnType<typeof fetchSource>> | PacksignError,
+  sha256: string,
+): readonly Difference[] {
+  const path = DATABASE_NAME;
+  const file = null;
+  if (fetched instanceof PacksignError) return [{ path, what: `cannot be read: ${fetched.message}`, file }];
+  if (fetched.sha256 === sha256 && fetched.trusted !== null) return [];
+  const { trusted, message } = fetched;
+  const what =
+    trusted === null
+      ? `is refused: ${message ?? ''}`
+      : `is still the one of ${formatInstant(trusted.Packsign.Issued)}, perhaps from a cache`;
+  return [{ path, what, file }];
+}
+
+function differs(
+  { directory }: Outbound,
+  differences: readonly Difference[],
+  { from, remote }: { readonly from: string; readonly remote: Remote },
+): PacksignError {
+  const [first] = differences;
+  const more = differences.length > 1 ? `, and ${differences.length - 1} more files differ` : '';
+  const check = `packsign publish ${shellWord(directory)} ${shellWord(remote.destination)} --check`;
+  return new PacksignError(
+    'DESTINATION_DIFFERS',
+    `${from} does not give what was published: ${first?.path ?? ''} ${first?.what ?? ''}${more}`,
+    { hint: `empty the caches on the way, then look again: ${check}` },
+  );
+}

@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import { PacksignError } from '../errors.js';
+import type { Place } from '../places/place.js';
+
+/** A file that lies at a destination. */
+export interface Stored {
+  readonly size: number;
+  /** The store's name for its bytes; null where stores have none. */
+  readonly etag: string | null;
+}
+
+/** Path → file. */
+export type Listing = ReadonlyMap<string, Stored>;
+
+/** A file to write. */
+export interface Outgoing {
+  /** Relative to the database. */
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** Null for the file that lies at this path in the directory. */
+  readonly bytes: Uint8Array | null;
+  /** What may be replaced, where a store can compare: the file with this ETag, `nothing`, or `anything`. */
+  readonly over: { readonly etag: string } | 'nothing' | 'anything';
+}
+
+export interface Writing {
+  /** The directory in which the files lie. */
+  readonly directory: string;
+  /** Called after each file that is there whole. */
+  readonly onWritten: (file: Outgoing) => void;
+}
+
+/** A destination that is open. What goes wrong there throws DESTINATION_FAILED, NETWORK and the like. */
+export interface Remote {
+  /** As the user wrote it. */
+  readonly destination: string;
+  /** The same wherever it is written from: absolute, with its host. */
+  readonly name: string;
+  /** Reads what is published there, the way it is written. */
+  readonly place: Place;
+  readonly list: () => Promise<Listing>;
+  /**
+   * Writes files, each whole or not at all, in any order. Throws DESTINATION_RACED if something else lies there than may
+   * be replaced, FILE_ALTERED if a file of the directory has other bytes.
+   */
+  readonly write: (files: readonly Outgoing[], writing: Writing) => Promise<void>;
+  readonly remove: (paths: readonly string[]) => Promise<void>;
+  /** Which of these files do not lie there with these bytes. Reads them. */
+  readonly differing: (files: readonly Outgoing[], directory: string) => Promise<readonly string[]>;
+  /** Does work while no other packsign publishes there, as far as the destination can keep others out. Throws LOCKED. */
+  readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly close: () => void;
+}
+
+/** Somebody else published there meanwhile. */
+export function raced(destination: string): PacksignError {
+  return new PacksignError(
+    'DESTINATION_RACED',
+    `somebody else publishes to ${destination} at the same time`,
+    {
+      hint: 'publish again: the same command builds upon what is there then',
+    },
+  );
+}
+
+/** A file of the directory is not what was signed any more. */
+export function changed(directory: string, path: string): PacksignError {
+  return new PacksignError('FILE_ALTERED', `${join(directory, path)} changed while it was published`, {
+    hint: 'build and sign again, then publish',
+  });
+}
