@@ -7,10 +7,13 @@ import type { Network } from '../net/transport.js';
 import { coverageIn } from '../places/coverage.js';
 import { NO_GLOBS } from '../places/scan.js';
 import type { Run } from '../run.js';
+import type { TrustedDatabase } from '../verify/verify-database.js';
 import { digestListed } from '../workers/digest-listed.js';
 import type { FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
+import { rereadUntil } from './reread.js';
 import { hashingSink, streamFile } from './stream-file.js';
+import type { Streamed } from './stream-file.js';
 
 /** How many files are downloaded at once. */
 export const STREAMS = 8;
@@ -51,39 +54,64 @@ export async function compareDirectory(
   return { ...compared, uncovered, companions, findings: sorted([...compared.findings, ...unlisted]) };
 }
 
+export interface RemoteOptions {
+  readonly run: Run;
+  /** Reads the database once more. */
+  readonly again: () => Promise<FetchedDatabase>;
+}
+
 /**
- * Reads every file of a database over the network, and compares it (docs/FORMAT.md §8 step 11). Before a file is called
- * altered or missing, `again` reads the database once more: a new one may be published by now.
+ * Reads every file of a database over the network, and compares it (docs/FORMAT.md §8 step 11). A file that a publication
+ * replaces meanwhile is held to the database that lists it then.
  */
 export async function compareRemote(
   network: Network,
   { trusted, from }: FetchedDatabase,
-  { run, again }: { readonly run: Run; readonly again: () => Promise<FetchedDatabase> },
+  { run, again }: RemoteOptions,
 ): Promise<Comparison> {
   const listed: FileEntries = trusted?.Files ?? new Map<string, FileEntry>();
   let done = 0;
-  const streamed = new Map(
-    await inParallel(Array.from(listed), STREAMS, async ([path, entry]) => {
+  const entries = new Map(listed);
+  const stream = async (paths: readonly string[]): Promise<readonly (readonly [string, Streamed])[]> =>
+    await inParallel(paths, STREAMS, async (path) => {
+      const entry = entries.get(path);
+      if (entry === undefined) return [path, WITHDRAWN] as const;
       const answer = await streamFile(network, { path, entry }, { places: [from], sink: hashingSink() });
       done += 1;
-      run.progress(done, listed.size);
+      run.progress(Math.min(done, listed.size), listed.size);
       return [path, answer] as const;
-    }),
-  );
-  const isBad = Array.from(streamed.values()).some(({ kind }) => kind === 'altered' || kind === 'missing');
-  const now = isBad ? ((await again()).trusted ?? trusted) : trusted;
+    });
+  const streamed = new Map(await stream(Array.from(listed.keys())));
+  const bad = () => Array.from(entries.keys()).filter((path) => isBad(streamed.get(path)));
+  // What is replaced all the time is not waited for.
+  for (let round = 0; round < ROUNDS && bad().length > 0; round += 1) {
+    const isOther = (path: string, { Files }: TrustedDatabase) =>
+      Files.get(path)?.SHA256 !== entries.get(path)?.SHA256;
+    const now = await rereadUntil((database) => bad().some((path) => isOther(path, database)), again, run);
+    if (now === null) break;
+    const due = bad().filter((path) => isOther(path, now));
+    for (const path of due) {
+      const entry = now.Files.get(path);
+      if (entry === undefined) entries.delete(path);
+      else entries.set(path, entry);
+    }
+    for (const [path, answer] of await stream(due)) streamed.set(path, answer);
+  }
   const { files, findings } = comparison(listed, (path) => {
     const answer = streamed.get(path) ?? { kind: 'missing' };
     if (answer.kind === 'failed') throw answer.error;
     if (answer.kind === 'good') return null;
     return { kind: answer.kind, found: answer.kind === 'altered' ? answer.found : null };
   });
-  // A file for which a newer database has other bytes was replaced while we read.
-  const isCurrent = (path: string) => now?.Files.get(path)?.SHA256 === listed.get(path)?.SHA256;
-  return {
-    files,
-    findings: sorted(findings.filter(({ kind, path }) => kind === 'yanked' || isCurrent(path))),
-  };
+  return { files, findings: sorted(findings) };
+}
+
+const ROUNDS = 3;
+/** A file that a later database no longer lists is nothing to complain of. */
+const WITHDRAWN = { kind: 'good', from: '' } as const;
+
+function isBad(answer: Streamed | undefined): boolean {
+  return answer?.kind === 'altered' || answer?.kind === 'missing';
 }
 
 function comparison(

@@ -1,6 +1,7 @@
 import { lstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
+import type { TrustedDatabase } from '../verify/verify-database.js';
 import { openDigests } from '../workers/growing-digest.js';
 import type { GrowingDigests } from '../workers/growing-digest.js';
 import { digestListed } from '../workers/digest-listed.js';
@@ -18,6 +19,7 @@ import type { FetchedDatabase } from './fetch.js';
 import { orError } from './or-error.js';
 import type { Tolerance } from './outcome.js';
 import { inParallel } from './parallel.js';
+import { rereadUntil } from './reread.js';
 import type { FetchOptions } from './sources.js';
 import { streamFile } from './stream-file.js';
 import type { Streamed, WantedFile } from './stream-file.js';
@@ -151,11 +153,12 @@ async function place(
   }
   const first = await attempt(network, wanted, placing);
   if (!('kind' in first) || database.trusted === null) return first;
-  // The maintainer may have published a new database while we read: ask once before we blame the bytes.
-  const again = await fetchThrough(network, database.url, { ...options, fresh: true });
-  const entry = again.trusted?.Files.get(wanted.path);
-  if (entry === undefined || entry.SHA256 === wanted.entry.SHA256) return first;
-  return await attempt(network, { ...wanted, entry }, placing);
+  const again = () => fetchThrough(network, database.url, { ...options, fresh: true });
+  const entryIn = ({ Files }: TrustedDatabase) => Files.get(wanted.path);
+  const isOther = (now: TrustedDatabase) => entryIn(now)?.SHA256 !== wanted.entry.SHA256;
+  const now = await rereadUntil(isOther, again, options.run);
+  const entry = now === null ? undefined : entryIn(now);
+  return entry === undefined ? first : await attempt(network, { ...wanted, entry }, placing);
 }
 
 /** Whether the file is there already, with the right bytes. Throws FILE_EXISTS for other bytes. */

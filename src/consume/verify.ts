@@ -1,13 +1,17 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lockStatus } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
+import { orNull } from '../model/or-null.js';
 import { withNetwork } from '../net/transport.js';
 import { directoryPlace } from '../places/directory.js';
 import { readNote, readNoteChain } from '../published/notes.js';
 import type { PublisherNote } from '../published/notes.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
+import type { Run } from '../run.js';
 import { compareDirectory, compareRemote } from './compare.js';
 import type { DirectoryComparison } from './compare.js';
 import type { DiskOptions } from './disk-database.js';
@@ -16,6 +20,7 @@ import { orError } from './or-error.js';
 import { isAccepted, withFindings } from './outcome.js';
 import type { Decision, Tolerance } from './outcome.js';
 import { choosePins, isNaming } from './pins.js';
+import { REREADS } from './reread.js';
 import type { Source } from './sources.js';
 import { kindOfTarget } from './target.js';
 import { verifyPlace } from './verify-place.js';
@@ -86,11 +91,25 @@ async function verifyLocal(
   const database = isDirectory ? join(target, DATABASE_NAME) : target;
   const note = isDirectory ? noteOf(target, options) : null;
   const source = await localSource(note, { ...options, isDirectory });
-  const answer = await verifyPlace(directoryPlace(database), source, { run });
   const warnings = note === null ? [] : await lostFiles(target);
-  const compares = answer.listed !== null && isDirectory && options.files !== false;
-  const compared = compares ? await compareDirectory(target, answer.listed, run) : NOTHING_CHECKED;
-  return verified({ answer, database }, options, { ...compared, warnings });
+  for (let reread = 0; ; reread += 1) {
+    const answer = await verifyPlace(directoryPlace(database), source, { run });
+    const compares = answer.listed !== null && isDirectory && options.files !== false;
+    const compared = compares ? await compareDirectory(target, answer.listed, run) : NOTHING_CHECKED;
+    const isBad = compared.findings.some(({ kind }) => kind === 'altered' || kind === 'missing');
+    if (isBad && reread < REREADS && isBeingWritten(target, answer, run)) {
+      await sleep(run.network.backOffMs * 2 ** reread);
+      continue;
+    }
+    return verified({ answer, database }, options, { ...compared, warnings });
+  }
+}
+
+/** Whether somebody publishes in a directory, or did while its files were read. */
+function isBeingWritten(directory: string, { sha256 }: PlaceVerdict, { clock }: Run): boolean {
+  const stateFolder = join(directory, STATE_FOLDER);
+  const isLocked = orNull(() => lockStatus(stateFolder, clock))?.state === 'held';
+  return isLocked || orNull(() => readPublished(directory, stateFolder).sha256()) !== sha256;
 }
 
 /** A directory or a file, under the keys that the user named, else those of this machine's note. */
