@@ -20,7 +20,7 @@ export function parseDestination(text: string): Destination {
   if (scheme === 's3') return bucketIn(text);
   if (scheme === 'rsync') return daemonIn(text);
   if (scheme !== undefined) throw unwritable(text, scheme);
-  const [, host = '', path = ''] = /^([^/:]*(?:\[[^\]]*\])?):(.*)$/s.exec(text) ?? [];
+  const [, host = '', path = ''] = /^((?:[^/:[]|\[[^\]]*\])*):(.*)$/s.exec(text) ?? [];
   // A single letter is a drive of Windows.
   if (host.length <= 1) return { kind: 'folder', path: text };
   if (path.startsWith(':')) return { kind: 'rsync', host: null, path: path.slice(1), target: text };

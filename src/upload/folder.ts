@@ -1,5 +1,5 @@
-import { lstatSync } from 'node:fs';
-import { dirname, join, posix, resolve } from 'node:path';
+import { lstatSync, realpathSync } from 'node:fs';
+import { dirname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import { inParallel } from '../consume/parallel.js';
 import { copyDurably } from '../disk/copy.js';
 import { kindOf, listFolder, removeDurably, removeTemporaries } from '../disk/files.js';
@@ -16,8 +16,13 @@ import type { Listing, Outgoing, Remote, Stored, Writing } from './remote.js';
 
 const STREAMS = 4;
 
-/** A folder as a destination: another disk, a mounted host. Writers take turns as in any published directory. */
-export function folderRemote(folder: string, { run }: { readonly run: Run }): Remote {
+/** A folder as a destination: another disk, a mounted host. Writers take turns as in any published directory. Throws USAGE. */
+export function folderRemote(folder: string, directory: string, { run }: { readonly run: Run }): Remote {
+  if (isBelow(folder, directory)) {
+    throw new PacksignError('USAGE', `${folder} is part of ${directory}, which is published to it`, {
+      hint: 'name another folder',
+    });
+  }
   return {
     destination: folder,
     name: resolve(folder),
@@ -97,4 +102,18 @@ function foldersIn(folder: string, below = ''): readonly string[] {
 
 function visibleIn(folder: string): readonly string[] {
   return listFolder(folder).filter((name) => !name.startsWith('.'));
+}
+
+/** Whether a folder is another one, or lies in it. */
+function isBelow(folder: string, directory: string): boolean {
+  const path = relative(realOf(directory), realOf(folder));
+  return path === '' || (path !== '..' && !path.startsWith(`..${sep}`) && !isAbsolute(path));
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
 }

@@ -8,12 +8,12 @@ export interface RemoteOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Opens a destination; makes no connection before it is used. Throws USAGE. */
-export function openRemote(text: string, options: RemoteOptions): Remote {
+/** Opens a destination of a directory; makes no connection before it is used. Throws USAGE. */
+export function openRemote(text: string, directory: string, options: RemoteOptions): Remote {
   const destination = parseDestination(text);
   switch (destination.kind) {
     case 'folder':
-      return folderRemote(destination.path, options);
+      return folderRemote(destination.path, directory, options);
     case 'rsync':
     case 'bucket':
       throw new Error('not yet');

@@ -135,7 +135,8 @@ function removable(
   if (keepOldMs === null) return [];
   return missed.filter((path) => {
     const until = History?.get(path)?.at(-1)?.Until ?? parseInstant(journal.missed[path] ?? '') ?? now;
-    return now.getTime() - until.getTime() >= keepOldMs;
+    // A database that follows another within a second is dated a little ahead.
+    return Math.max(0, now.getTime() - until.getTime()) >= keepOldMs;
   });
 }
 

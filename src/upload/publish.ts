@@ -69,7 +69,7 @@ export async function publish(
   destination: string,
   options: PublishOptions,
 ): Promise<PublishedTo> {
-  const remote = openRemote(destination, options);
+  const remote = openRemote(destination, directory, options);
   try {
     const done = options.isCheck
       ? await wholeOf(directory, options)
@@ -97,7 +97,7 @@ export async function planPublication(
   destination: string,
   options: PublishOptions,
 ): Promise<Plan> {
-  const remote = openRemote(destination, options);
+  const remote = openRemote(destination, directory, options);
   try {
     return (await prepare(await readOutbound(directory, options), remote, options)).plan;
   } finally {

@@ -1,0 +1,284 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { codeOf, newKey, newPlace, sdist } from '../packsign.js';
+import type { Answer, Place, TestKey } from '../packsign.js';
+
+/** A directory that is signed here, and published to a folder. */
+let ann: TestKey;
+let here: Place;
+
+beforeAll(async () => {
+  ann = await newKey('Ann');
+});
+
+beforeEach(async () => {
+  here = newPlace();
+  mkdirSync(here.path('www'));
+  here.write('ann.asc', ann.signing);
+  here.write('dist/packsign.json', '{ "Page": true, "Checksums": true }');
+  for (const name of ['a', 'b']) here.write(`dist/${name}-1.0.tar.gz`, sdist(name, '1.0'));
+  here.write('dist/a-1.0.tar.gz.sig', 'a signature of somebody');
+  here.write('dist/notes.txt', 'nothing that a database lists');
+  await build(here);
+});
+
+async function build(at: Place, ...more: readonly string[]): Promise<void> {
+  const { status, value } = await at.json(['build', 'dist', '--key', 'ann.asc', ...more]);
+  expect(status, JSON.stringify(value['error'])).toBe(0);
+}
+
+const publish = (...more: readonly string[]) => here.json(['publish', 'dist', 'www', ...more]);
+
+interface Published {
+  readonly status: string;
+  readonly written: number;
+  readonly removed: number;
+  readonly files: number;
+}
+
+/** What was done at the first destination. */
+async function published(...more: readonly string[]): Promise<Published> {
+  const answer = await publish(...more);
+  expect(answer.status, JSON.stringify(answer.value)).toBe(0);
+  return (answer.value['destinations'] as [Published])[0];
+}
+
+async function planned(
+  ...more: readonly string[]
+): Promise<readonly (readonly [step: string, ...paths: string[]])[]> {
+  const { value } = await publish('--plan', ...more);
+  const [{ steps }] = value['destinations'] as [
+    { steps: { name: string; writes: { path: string }[]; removes: string[] }[] },
+  ];
+  return steps.map(({ name, writes, removes }) => [name, ...writes.map(({ path }) => path), ...removes]);
+}
+
+async function verified(): Promise<Answer> {
+  return await here.json(['verify', 'www', '--fingerprint', ann.fingerprint]);
+}
+
+const refusedWith = async (code: string, ...more: readonly string[]) => {
+  const before = here.snapshot('www');
+  const answer = await publish(...more);
+  expect([answer.status, codeOf(answer)]).toEqual([1, code]);
+  expect(here.snapshot('www')).toEqual(before);
+  return answer.run.stderr;
+};
+
+describe('publish to a folder', () => {
+  test('copies everything that readers fetch, and nothing else', async () => {
+    expect(await published()).toMatchObject({ status: 'published', files: 2, removed: 0 });
+    const sent = Object.keys(here.snapshot('www')).filter((path) => !path.startsWith('assets/'));
+    const signatures = readdirSync(here.path('dist/signatures')).map((name) => `signatures/${name}`);
+    expect(sent).toEqual(
+      [
+        ...['SHA256SUMS', 'SHA256SUMS.asc', 'a-1.0.tar.gz', 'a-1.0.tar.gz.sig', 'b-1.0.tar.gz', 'index.html'],
+        ...['keys.asc', 'keys.gpg', 'packages.plist', 'packages.plist.asc', ...signatures],
+      ].sort(),
+    );
+    expect((await verified()).value).toMatchObject({ ok: true, status: 'authentic', uncovered: [] });
+  });
+
+  test('writes nothing where all is there, and says what no signature covers', async () => {
+    await published();
+    const before = here.snapshot('www');
+    const { run, value } = await publish();
+    expect(value).toMatchObject({
+      ok: true,
+      destinations: [{ status: 'unchanged', written: 0, uncovered: [{ path: 'notes.txt' }] }],
+    });
+    expect(run.stderr).toContain('1 file here is not covered: notes.txt');
+    expect(here.snapshot('www')).toEqual(before);
+  });
+
+  test('sends what no signature covers only if asked to', async () => {
+    await published();
+    expect(await published('--with-uncovered')).toMatchObject({ written: 1 });
+    expect(here.text('www/notes.txt')).toBe('nothing that a database lists');
+  });
+
+  test('prints the steps in the order that readers need', async () => {
+    const [signature = ''] = readdirSync(here.path('dist/signatures')).map((name) => `signatures/${name}`);
+    const steps = await planned();
+    expect(steps.map(([name]) => name)).toEqual([
+      'files',
+      'keys',
+      'signatures',
+      'database',
+      'copies',
+      'companions',
+      'page',
+    ]);
+    expect(steps[0]).toEqual(['files', 'a-1.0.tar.gz', 'b-1.0.tar.gz']);
+    expect(steps[2]).toContain(signature);
+    expect(here.snapshot('www')).toEqual({});
+  });
+
+  test('replaces other bytes of a file right before the database that lists them', async () => {
+    await published();
+    here.write('dist/b-1.0.tar.gz', sdist('b', '1.0', 'x = 2\n'));
+    here.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await build(here, '--allow-changed', 'b-1.0.tar.gz', '--reason', 'packed again');
+    const names = (await planned()).map(([name, ...paths]) =>
+      name.includes('files') ? `${name} ${paths.join()}` : name,
+    );
+    expect(names.slice(0, 4)).toEqual([
+      'files c-1.0.tar.gz',
+      'signatures',
+      'replaced files b-1.0.tar.gz',
+      'database',
+    ]);
+    expect(await published()).toMatchObject({ status: 'published', files: 3 });
+    expect(here.read('www/b-1.0.tar.gz')).toEqual(here.read('dist/b-1.0.tar.gz'));
+    expect((await verified()).status).toBe(0);
+  });
+
+  test('leaves files that are gone, removes them with --delete once they are old, and never those of others', async () => {
+    await published();
+    here.write('www/theirs-1.0.tar.gz', 'somebody put it there');
+    for (const name of ['b-1.0.tar.gz', 'a-1.0.tar.gz.sig']) here.remove(`dist/${name}`);
+    await build(here, '--absent', 'withdraw');
+    expect(await published()).toMatchObject({ removed: 0 });
+    expect(await published('--delete')).toMatchObject({ removed: 0 });
+    expect(await published('--delete', '--keep-old', '0')).toMatchObject({ removed: 2 });
+    const left = ['a-1.0.tar.gz', 'b-1.0.tar.gz', 'a-1.0.tar.gz.sig', 'theirs-1.0.tar.gz'].filter((name) =>
+      here.has(`www/${name}`),
+    );
+    expect(left).toEqual(['a-1.0.tar.gz', 'theirs-1.0.tar.gz']);
+  });
+
+  test('goes on with what a killed run sent', async () => {
+    await published();
+    here.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await build(here);
+    const before = here.read('www/packages.plist');
+    here.write('www/.packsign/lock', '');
+    here.write('www/c-1.0.tar.gz', sdist('c', '1.0').subarray(0, 100));
+    expect(await published()).toMatchObject({ status: 'published' });
+    expect(here.read('www/packages.plist').equals(before)).toBe(false);
+    expect((await verified()).status).toBe(0);
+  });
+});
+
+describe('publish refuses', () => {
+  test('files that are not what was signed', async () => {
+    here.write('dist/b-1.0.tar.gz', sdist('b', '1.0', 'x = 2\n'));
+    expect(await refusedWith('FILE_ALTERED')).toContain(
+      'b-1.0.tar.gz in dist has other bytes than were signed',
+    );
+  });
+
+  test('a directory that is not signed, or has expired', async () => {
+    here.remove('dist/packages.plist');
+    const answer = await publish();
+    expect([answer.status, codeOf(answer)]).toEqual([2, 'NOT_PUBLISHED']);
+    await build(here, '--validity', '1 second', '--first');
+    await new Promise((done) => setTimeout(done, 1100));
+    await refusedWith('DATABASE_STALE');
+  });
+
+  test('a listed file that lies neither here nor there', async () => {
+    await published();
+    here.remove('dist/b-1.0.tar.gz');
+    // It is there: nothing is missing.
+    expect(await published()).toMatchObject({ status: 'unchanged' });
+    here.remove('www/b-1.0.tar.gz');
+    await refusedWith('FILE_MISSING');
+  });
+
+  test('a secret that would go along', async () => {
+    here.write('dist/a-1.0.tar.gz.pem', ann.secret);
+    await refusedWith('SECRET_IN_DIRECTORY');
+  });
+
+  test('to go backwards, and says how to join both', async () => {
+    await published();
+    const old = here.snapshot('dist');
+    here.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await build(here);
+    await published();
+    here.remove('dist');
+    for (const [name, hex] of Object.entries(old)) here.write(`dist/${name}`, Buffer.from(hex, 'hex'));
+    expect(await refusedWith('DESTINATION_NEWER')).toContain('packsign publish dist www --adopt --key FILE');
+  });
+
+  test('a database that does not continue the one there, and joins it with --adopt', async () => {
+    await published();
+    const other = newPlace();
+    other.write('ann.asc', ann.signing);
+    for (const [name, hex] of Object.entries(here.snapshot('dist')))
+      other.write(`dist/${name}`, Buffer.from(hex, 'hex'));
+    other.write('dist/other-1.0.tar.gz', sdist('other', '1.0'));
+    await build(other);
+    expect((await other.json(['publish', 'dist', here.path('www')])).status).toBe(0);
+    here.write('dist/own-1.0.tar.gz', sdist('own', '1.0'));
+    await build(here);
+    await refusedWith('DESTINATION_FORKED');
+    expect(await published('--adopt', '--key', 'ann.asc')).toMatchObject({ files: 4 });
+    expect((await verified()).value).toMatchObject({ ok: true, files: { checked: 4 } });
+  });
+
+  test("somebody else's database", async () => {
+    const bob = await newKey('Bob');
+    const other = newPlace();
+    other.write('ann.asc', bob.signing);
+    other.write('dist/x-1.0.tar.gz', sdist('x', '1.0'));
+    await build(other);
+    expect((await other.json(['publish', 'dist', here.path('www')])).status).toBe(0);
+    await refusedWith('DESTINATION_FOREIGN');
+    await refusedWith('DESTINATION_FOREIGN', '--adopt', '--key', 'ann.asc');
+  });
+
+  test.each([
+    ['github', 'https://github.com/ann/tool/releases', /has no folders/],
+    ['an address', 'https://example.org/dist/', /cannot be written to through https/],
+    ['an option', '-e=sh', /begins with a dash/],
+    ['a line', 'a\nb', /is no destination/],
+  ])('what is no destination: %s', async (_, destination, words) => {
+    here.write('dist/packsign.json', JSON.stringify({ Publish: [destination] }));
+    const answer = await here.json(['publish', 'dist']);
+    expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
+    expect(answer.run.stderr).toMatch(words);
+  });
+
+  test.each(['dist', 'dist/below'])('the directory itself, or a folder in it: %s', async (folder) => {
+    mkdirSync(here.path('dist/below'));
+    const answer = await here.json(['publish', 'dist', folder]);
+    expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
+  });
+
+  test('a folder that is not there: its disk may not be mounted', async () => {
+    const answer = await here.json(['publish', 'dist', 'nowhere']);
+    expect([answer.status, codeOf(answer)]).toEqual([2, 'DESTINATION_FAILED']);
+    expect(here.has('nowhere')).toBe(false);
+  });
+});
+
+describe('publish --check', () => {
+  test('reads everything back, and writes nothing', async () => {
+    await published();
+    expect(await published('--check')).toMatchObject({ status: 'checked' });
+    here.write('www/a-1.0.tar.gz', sdist('a', '1.0', 'x = 3\n'));
+    const answer = await publish('--check');
+    expect([answer.status, codeOf(answer)]).toEqual([1, 'DESTINATION_DIFFERS']);
+    expect(answer.run.stderr).toContain('a-1.0.tar.gz has other bytes');
+  });
+});
+
+describe('several destinations', () => {
+  test('come from packsign.json; one that fails keeps no other waiting', async () => {
+    mkdirSync(here.path('mirror'));
+    here.write(
+      'dist/packsign.json',
+      JSON.stringify({ Publish: [here.path('nowhere'), here.path('mirror')] }),
+    );
+    const { status, value, run } = await here.json(['publish', 'dist']);
+    expect(status).toBe(2);
+    expect(value).toMatchObject({
+      ok: false,
+      destinations: [{ error: { code: 'DESTINATION_FAILED' } }, { status: 'published' }],
+    });
+    expect(run.stderr).toContain('there is no folder');
+    expect(here.has('mirror/packages.plist')).toBe(true);
+  });
+});
