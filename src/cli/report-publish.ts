@@ -6,6 +6,17 @@ import { count, harmless } from './terminal.js';
 
 // What packsign says about publications to other places.
 
+/** A report of a publication behind that of what was made for it. What both say of the directory is said once. */
+export function joined(first: Report, then: Report): Report {
+  const notices = first.notices ?? [];
+  return {
+    json: { ...first.json, ...then.json },
+    lines: [...first.lines, ...then.lines],
+    notices: [...notices, ...(then.notices ?? []).filter((line) => !notices.includes(line))],
+    exitStatus: first.exitStatus === 0 ? then.exitStatus : first.exitStatus,
+  };
+}
+
 /** What came of one destination. */
 export interface Attempt {
   readonly destination: string;
@@ -16,8 +27,6 @@ export function reportPublished(
   attempts: readonly Attempt[],
   { verbose }: { readonly verbose: boolean },
 ): Report {
-  const [only] = attempts;
-  if (attempts.length === 1 && only?.outcome instanceof PacksignError) throw only.outcome;
   const errors = attempts.flatMap(({ outcome }) => (outcome instanceof PacksignError ? [outcome] : []));
   // It is the same directory for all of them.
   const coverage =

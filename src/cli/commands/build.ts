@@ -32,6 +32,8 @@ import {
   withSettings,
 } from '../options.js';
 import type { Place, Values } from '../options.js';
+import { destinationsOf, publishEach, publishOptions } from '../destinations.js';
+import { joined, reportPublished } from '../report-publish.js';
 import { reportBuild, warningLines } from '../report.js';
 import { writingRun } from '../run.js';
 import { passphraseSource } from '../secrets.js';
@@ -49,6 +51,7 @@ export const buildCommand: Command = {
     withKeys(withDatabase(yargs))
       .option('sign', maybe('sign and publish with --key, PACKSIGN_KEY or Key; --key alone means it too'))
       .option('check', flag('write nothing; exit 1 if something would change'))
+      .option('publish', flag('then publish to the destinations of Publish in packsign.json'))
       .option('strict', flag('fail if there are warnings, or files that are not covered'))
       .option('allow-damaged', ALLOW_DAMAGED_OPTION)
       .option('import', single('take over a database made for PackMan; packsign.json gets its texts')),
@@ -59,6 +62,7 @@ export const buildCommand: Command = {
     const { directory } = place;
     const check = isSet(values, 'check');
     const isReleased = mustSign(values, { place, session }) && !check;
+    const destinations = isSet(values, 'publish') ? destinationsAfter(values, { place, isReleased }) : [];
     const signers = once(() => signersFor(values, { place, session }));
     const look = () => signersFor(values, { place, session }, { mayStayLocked: true });
     const options = buildOptions(values, { place, session });
@@ -77,15 +81,33 @@ export const buildCommand: Command = {
       nameKeys: () => namesOfKeys(values, { place, session }),
     });
     const warnings = [...(imported?.warnings ?? []), ...result.warnings];
-    return reportBuild(
+    const verbose = isSet(values, 'verbose');
+    const report = reportBuild(
       { ...result, warnings },
       {
-        ...{ directory, check, verbose: isSet(values, 'verbose'), typed: values },
+        ...{ directory, check, verbose, typed: values },
         keyBy: keysOf(values, { settings: place.settings, outside: session.outside })?.by ?? null,
       },
     );
+    if (destinations.length === 0 || !result.ok) return report;
+    const publishing = { ...publishOptions(values, { place, session }), isJustBuilt: true };
+    return joined(
+      report,
+      reportPublished(await publishEach(directory, destinations, publishing), { verbose }),
+    );
   },
 };
+
+/** Where the result is published to. Throws USAGE. */
+function destinationsAfter(
+  values: Values,
+  { place, isReleased }: { readonly place: Place; readonly isReleased: boolean },
+): readonly string[] {
+  if (isReleased) return destinationsOf(values, place);
+  throw new PacksignError('USAGE', '--publish sends what is signed, and this build signs nothing', {
+    hint: 'packsign build DIRECTORY --key FILE --publish',
+  });
+}
 
 /** Whether the user asks for a signature: with `--sign`, or by typing a key. Throws NO_KEY. */
 function mustSign(values: Values, { place, session: { outside } }: Circumstances): boolean {

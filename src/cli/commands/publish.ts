@@ -1,21 +1,10 @@
-import { PacksignError, build, once, parseDestination, planPublication, publish } from '../../index.js';
-import type { PublishOptions, PublishedTo } from '../../index.js';
+import { PacksignError, build, once, parseDestination, planPublication } from '../../index.js';
 import type { Command, Session } from '../command.js';
-import {
-  flag,
-  isSet,
-  listOf,
-  placeOf,
-  secondsOf,
-  single,
-  textOf,
-  withKeys,
-  withSettings,
-} from '../options.js';
+import { flag, isSet, listOf, placeOf, single, textOf, withKeys, withSettings } from '../options.js';
 import type { Place, Values } from '../options.js';
 import { reportPlans, reportPublished } from '../report-publish.js';
-import type { Attempt, Planned } from '../report-publish.js';
-import { writingRun } from '../run.js';
+import type { Planned } from '../report-publish.js';
+import { destinationsOf, publishEach, publishOptions } from '../destinations.js';
 import { buildOptions, publishingOptions, signersFor } from './build.js';
 
 export const publishCommand: Command = {
@@ -47,7 +36,8 @@ export const publishCommand: Command = {
     const place = placeOf(values);
     const { directory } = place;
     const destinations = destinationsOf(values, place);
-    const options = publishOptions(values, { place, session });
+    const adopt = isSet(values, 'adopt') ? adopter(values, { place, session }) : null;
+    const options = publishOptions(values, { place, session }, adopt);
     if (isSet(values, 'plan')) {
       const plans: Planned[] = [];
       for (const destination of destinations) {
@@ -55,13 +45,9 @@ export const publishCommand: Command = {
       }
       return reportPlans(plans);
     }
-    const attempts: Attempt[] = [];
-    for (const destination of destinations) {
-      attempts.push({
-        destination,
-        outcome: await outcomeOf(() => publish(directory, destination, options)),
-      });
-    }
+    const attempts = await publishEach(directory, destinations, options);
+    const [only] = attempts;
+    if (attempts.length === 1 && only?.outcome instanceof PacksignError) throw only.outcome;
     return reportPublished(attempts, { verbose: isSet(values, 'verbose') });
   },
 };
@@ -73,53 +59,9 @@ function withDirectoryFirst(values: Values): Values {
   return { ...values, directory: '.', destinations: [first, ...listOf(values, 'destinations')] };
 }
 
-function destinationsOf(values: Values, { directory, settings }: Place): readonly string[] {
-  const typed = listOf(values, 'destinations');
-  const destinations = typed.length > 0 ? typed : (settings.Publish ?? []);
-  for (const one of destinations) parseDestination(one);
-  if (destinations.length > 0) return destinations;
-  throw new PacksignError('USAGE', `nothing says where ${directory} is published to`, {
-    hint: 'packsign publish DIRECTORY DESTINATION, or "Publish" in packsign.json',
-  });
-}
-
-/** An error that the user can do something about does not keep the other destinations waiting. */
-async function outcomeOf(work: () => Promise<PublishedTo>): Promise<PublishedTo | PacksignError> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof PacksignError) return error;
-    throw error;
-  }
-}
-
 interface Circumstances {
   readonly place: Place;
   readonly session: Session;
-}
-
-function publishOptions(values: Values, circumstances: Circumstances): PublishOptions {
-  const { place, session } = circumstances;
-  const { settings } = place;
-  const url = textOf(values, 'url') ?? settings.Database ?? 'none';
-  return {
-    settings,
-    run: writingRun(values, session, { place, doing: 'publishing' }),
-    environment: session.outside.environment,
-    withUncovered: isSet(values, 'with-uncovered'),
-    allowSecrets: listOf(values, 'allow-secret'),
-    isJustBuilt: false,
-    isCheck: isSet(values, 'check'),
-    url: url === 'none' ? null : url,
-    keepOldMs: isSet(values, 'delete') ? msOf(values, 'keep-old', '30d') : null,
-    patienceMs: msOf(values, 'cache-wait', '1min'),
-    adopt: isSet(values, 'adopt') ? adopter(values, circumstances) : null,
-  };
-}
-
-function msOf(values: Values, name: string, example: string): number {
-  const text = textOf(values, name) ?? example;
-  return /^0[a-z]*$/.test(text) ? 0 : secondsOf(text, { name, example }) * 1000;
 }
 
 /** Builds upon a database that another machine published, and signs. */
