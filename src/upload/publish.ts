@@ -203,7 +203,9 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
   const others = Object.fromEntries(othersOf(outbound).map(({ path, sha256 }) => [path, sha256]));
   const removed = plan.steps.flatMap(({ removes }) => removes);
   note({ others, sent: {}, last: outbound.database.sha256, missed: without(journal.missed, removed) });
-  return { outbound, sent, removed: removed.length };
+  // Key files may be sent twice.
+  const last = new Map(sent.map((file) => [file.path, file]));
+  return { outbound, sent: Array.from(last.values()), removed: removed.length };
 }
 
 /** Throws FILE_MISSING. */

@@ -150,6 +150,8 @@ function differs(
   return new PacksignError(
     'DESTINATION_DIFFERS',
     `${from} does not give what was published: ${first?.path ?? ''} ${first?.what ?? ''}${more}`,
-    { hint: `empty the caches on the way, then look again: ${check}` },
+    {
+      hint: `${from === remote.destination ? 'publish it again' : 'empty the caches on the way'}, then look again: ${check}`,
+    },
   );
 }

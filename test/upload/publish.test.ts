@@ -53,6 +53,12 @@ async function planned(
   return steps.map(({ name, writes, removes }) => [name, ...writes.map(({ path }) => path), ...removes]);
 }
 
+/** The fingerprint of the subkey that signs. */
+function subkeyOf(shown: Record<string, unknown>): string {
+  const [subkey] = shown['subkeys'] as [{ fingerprint: string }];
+  return subkey.fingerprint;
+}
+
 async function verified(): Promise<Answer> {
   return await here.json(['verify', 'www', '--fingerprint', ann.fingerprint]);
 }
@@ -131,6 +137,27 @@ describe('publish to a folder', () => {
     expect(await published()).toMatchObject({ status: 'published', files: 3 });
     expect(here.read('www/b-1.0.tar.gz')).toEqual(here.read('dist/b-1.0.tar.gz'));
     expect((await verified()).status).toBe(0);
+  });
+
+  test('publishes a revocation behind the database that no longer rests on the revoked key', async () => {
+    here.write('whole.asc', ann.secret);
+    await published();
+    const old = subkeyOf((await here.json(['key', 'show', 'whole.asc'])).value);
+    for (const args of [
+      ['key', 'rotate', 'whole.asc', 'dist'],
+      ['key', 'revoke', 'whole.asc', 'dist', '--subkey', old, '--reason', 'compromised'],
+      ['build', 'dist', '--key', 'whole.asc'],
+    ]) {
+      const { status, run } = await here.json(args);
+      expect(status, run.stderr).toBe(0);
+    }
+    const steps = (await planned()).map(([name]) => name);
+    expect(steps.slice(0, 3)).toEqual(['keys', 'signatures', 'database']);
+    expect(steps.slice(-1)).toEqual(['revocations']);
+    expect(await published()).toMatchObject({ status: 'published' });
+    expect(here.read('www/keys.asc')).toEqual(here.read('dist/keys.asc'));
+    expect((await verified()).status).toBe(0);
+    expect(await published()).toMatchObject({ status: 'unchanged' });
   });
 
   test('leaves files that are gone, removes them with --delete once they are old, and never those of others', async () => {
