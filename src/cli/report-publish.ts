@@ -48,6 +48,30 @@ export function reportPublished(
   };
 }
 
+/** The event of an upload beside a watch. */
+export function reportUpload({ destination, outcome }: Attempt, at: string): Report {
+  if (outcome instanceof PacksignError) {
+    const { code, message, hint } = outcome;
+    return {
+      json: { event: 'unpublished', at, destination, code, message, hint },
+      lines: [],
+      notices: [
+        `${at} not published to ${harmless(destination)} ${code} (${harmless(message.split('\n')[0] ?? '')})`,
+        ...(hint === null ? [] : [`packsign: hint: ${harmless(hint)}`]),
+      ],
+      exitStatus: 0,
+    };
+  }
+  const { sha256, written, bytes, removed } = outcome;
+  return {
+    json: { event: 'published', at, destination, sha256, written, bytes, removed },
+    lines: [
+      `${at} published to ${harmless(destination)}: wrote ${count(written, 'file')}, ${formatBytes(bytes)}`,
+    ],
+    exitStatus: 0,
+  };
+}
+
 function errorLines({ destination, outcome }: Attempt): string[] {
   if (!(outcome instanceof PacksignError)) return [];
   return [

@@ -1,6 +1,7 @@
 import { PacksignError, isPublication, serve, watch } from '../../index.js';
 import type { Hooks } from '../../index.js';
 import type { Command, Report, Session } from '../command.js';
+import { followerFor } from '../follower.js';
 import { HOOK_OPTIONS, hooksOf, tellFailure, tellHooks } from '../hooks.js';
 import {
   absentOf,
@@ -33,6 +34,7 @@ export const watchCommand: Command = {
       .option('wait-for-directory', flag('wait for a directory that is not there yet'))
       .option('poll', flag('look on a timer: for network file systems'))
       .options(HOOK_OPTIONS)
+      .option('publish', flag('publish what is signed to the destinations of Publish in packsign.json'))
       .option('serve', flag('show the directory in a browser meanwhile; pages reload themselves'))
       .option('port', single('port for --serve (default: any free one)')),
   run: async (values, session) => {
@@ -93,15 +95,25 @@ async function watchWith(hooks: Hooks, { values, session, stopped }: Watching): 
     },
   });
   let exitStatus: 0 | 1 | 2 = 0;
+  const worse = (status: 0 | 1 | 2) => {
+    if (once) exitStatus = Math.max(exitStatus, status) as 0 | 1 | 2;
+  };
+  const follower = isSet(values, 'publish')
+    ? followerFor(values, { place, session, signal, once, hooks, onStatus: worse })
+    : null;
   try {
     for await (const event of events) {
       const report = reportEvent(event, { directory });
       print(report);
       tellHooks(hooks, event, report);
       if (isPublication(event)) server?.tellChange();
+      if (!once && (isPublication(event) || event.event === 'ready')) follower?.tell();
       if (once) exitStatus = statusAfter(event, exitStatus);
     }
+    // What an earlier run could not publish goes out too.
+    if (once) follower?.tell();
   } finally {
+    await follower?.ended();
     await server?.close();
   }
   return { json: null, lines: [], exitStatus };

@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Publishes beside a watch, which never waits for it. */
+export interface Follower {
+  /** Something was signed. What is signed while an upload runs goes out with the next one, all at once. */
+  readonly tell: () => void;
+  /** Waits until all is published; once the signal has come, no longer than a second. */
+  readonly ended: () => Promise<void>;
+}
+
+export interface FollowerOptions {
+  /** Publishes to all destinations; false if one of them has to be tried again. */
+  readonly publish: () => Promise<boolean>;
+  /** Whether each upload is tried only once. */
+  readonly once: boolean;
+  readonly signal: AbortSignal;
+}
+
+const RETRY_MS = { shortest: 1000, longest: 60_000 } as const;
+const LAST_MS = 1000;
+
+export function follow({ publish, once, signal }: FollowerOptions): Follower {
+  let isDue = false;
+  let isWorking = false;
+  let work = Promise.resolve();
+  const workOff = async () => {
+    isWorking = true;
+    let waitMs: number = RETRY_MS.shortest;
+    while (isDue && !signal.aborted) {
+      isDue = false;
+      if ((await publish()) || once) {
+        waitMs = RETRY_MS.shortest;
+        continue;
+      }
+      isDue = true;
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+      waitMs = Math.min(2 * waitMs, RETRY_MS.longest);
+    }
+    isWorking = false;
+  };
+  return {
+    tell: () => {
+      isDue = true;
+      if (!isWorking) work = workOff();
+    },
+    ended: async () => {
+      const over = new AbortController();
+      const stopped = untilAborted(signal, over.signal).then(() =>
+        sleep(LAST_MS, undefined, { signal: over.signal }),
+      );
+      await Promise.race([work, stopped.catch(() => undefined)]);
+      over.abort();
+    },
+  };
+}
+
+function untilAborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: over });
+  });
+}
