@@ -39,9 +39,7 @@ describe('watch --publish', () => {
     expect(events.map(({ event }) => event)).toContain('published');
     expect(here.read('www/packages.plist')).toEqual(here.read('dist/packages.plist'));
     here.remove('www/packages.plist');
-    expect((await watched()).events).toContainEqual(
-      expect.objectContaining({ event: 'published' }),
-    );
+    expect((await watched()).events).toContainEqual(expect.objectContaining({ event: 'published' }));
   });
 
   test('--once fails if a destination fails, signs all the same, and runs --on-failure', async () => {
