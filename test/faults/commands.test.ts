@@ -41,6 +41,7 @@ interface Writing {
   readonly waits?: boolean;
 }
 
+const wwwOf = (lane: Lane) => join(lane.folder, 'www');
 const keyOf = (lane: Lane, name = 'key.asc') => join(lane.folder, 'keys', name);
 const addressOf = (lane: Lane) => `file://${lane.directory}/`;
 const trustAdd = (lane: Lane) => [
@@ -159,6 +160,15 @@ const COMMANDS: readonly Writing[] = [
     name: 'key publish',
     args: (lane) => ['key', 'publish', lane.directory, '--certificate', keyOf(lane, 'new.pub.asc')],
     prepare: (lane) => succeed(lane, generate(keyOf(lane, 'new.asc')), KEY_MADE),
+  },
+  {
+    name: 'publish',
+    args: (lane) => ['publish', lane.directory, wwwOf(lane)],
+    prepare: async (lane) => {
+      mkdirSync(wwwOf(lane));
+      await succeed(lane, ['publish', lane.directory, wwwOf(lane)], LATER);
+      await succeed(lane, build(lane), LATER);
+    },
   },
   { name: 'trust add', args: trustAdd, done: 'TRUST_EXISTS' },
   {
@@ -298,6 +308,7 @@ async function expectToGoOn(
   if (seen.has(state)) return;
   seen.add(state);
   await expectSound(lane, lane.directory);
+  await expectReadable(lane);
   expectWholeKeys(lane);
   const [command, verb, file = '', directory] = args(lane);
   const published =
@@ -309,8 +320,17 @@ async function expectToGoOn(
     expect(await subkeysIn(lane, output), 'subkeys').toBe(published + 1);
   }
   await expectSound(lane, lane.directory);
+  await expectReadable(lane);
   expectWholeKeys(lane);
   expect(leftoversIn(lane.folder, waits)).toEqual([]);
+}
+
+/** Readers of what is published elsewhere miss nothing. What is there before its database harms nobody. */
+async function expectReadable(lane: Lane): Promise<void> {
+  const www = wwwOf(lane);
+  if (!existsSync(join(www, 'packages.plist'))) return;
+  const { status, stdout } = await packsign(lane, ['verify', www, '--keys', join(www, 'keys.asc')]);
+  expect(status, stdout).toBe(0);
 }
 
 /** Contents by path, without the names of temporary files, and without what is random or a mere hint. */
