@@ -84,6 +84,8 @@ export { planPublication, publish } from './upload/publish.js';
 export type { PublishOptions, PublishedTo } from './upload/publish.js';
 export type { Plan } from './upload/plan.js';
 export { parseDestination } from './model/destination.js';
+export type { Destination } from './model/destination.js';
+export { webFileOf } from './model/web-file.js';
 export { watch } from './watch/watch.js';
 export type { WatchEvent, WatchOptions } from './watch/watch.js';
 export type { CheckedSignature, TrustedDatabase } from './verify/verify-database.js';

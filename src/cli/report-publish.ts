@@ -3,6 +3,7 @@ import type { Plan, PublishedTo } from '../index.js';
 import type { Report } from './command.js';
 import { LIST_LIMIT, coverageJson, remarkLines } from './report.js';
 import { count, harmless } from './terminal.js';
+import { toolLines } from './tool-lines.js';
 
 // What packsign says about publications to other places.
 
@@ -110,7 +111,16 @@ export interface Planned {
   readonly plan: Plan;
 }
 
-export function reportPlans(plans: readonly Planned[]): Report {
+/** Lines to paste should be all there, as far as people can look them over. */
+const PASTED_LIMIT = 200;
+
+export interface PlanReportOptions {
+  readonly directory: string;
+  /** All files in place of the first few. */
+  readonly verbose: boolean;
+}
+
+export function reportPlans(plans: readonly Planned[], options: PlanReportOptions): Report {
   return {
     json: {
       destinations: plans.map(({ destination, plan }) => ({
@@ -122,19 +132,31 @@ export function reportPlans(plans: readonly Planned[]): Report {
         })),
       })),
     },
-    lines: plans.flatMap(planLines),
+    lines: plans.flatMap((planned) => planLines(planned, options)),
     exitStatus: 0,
   };
 }
 
-function planLines({ destination, plan }: Planned): string[] {
-  if (plan.steps.length === 0) return [`${harmless(destination)} is up to date`];
+function planLines({ destination, plan }: Planned, { directory, verbose }: PlanReportOptions): string[] {
+  const where = harmless(destination);
+  if (plan.steps.length === 0) return [`${where} is up to date`];
+  const few = (lines: readonly string[], indent: string, most = LIST_LIMIT) => {
+    const limit = verbose ? Infinity : most;
+    return [
+    ...lines.slice(0, limit).map((line) => `${indent}${harmless(line)}`),
+    ...(lines.length > limit
+      ? [`${indent}… and ${count(lines.length - limit, 'more line')} with --verbose`]
+      : []),
+  ];
   return [
-    `${harmless(destination)}, in this order:`,
-    ...plan.steps.flatMap(({ name, writes, removes }) => {
-      const paths = [...writes.map(({ path }) => path), ...removes];
-      const more = paths.length > LIST_LIMIT ? [`    and ${paths.length - LIST_LIMIT} more`] : [];
-      return [`  ${name}:`, ...paths.slice(0, LIST_LIMIT).map((path) => `    ${harmless(path)}`), ...more];
-    }),
+    `${where}, in this order:`,
+    ...plan.steps.flatMap(({ name, writes, removes }) => [
+      `  ${name}:`,
+      ...few([...writes.map(({ path }) => path), ...removes], '    '),
+    ]),
+    ...toolLines(directory, destination, plan).flatMap(({ tool, lines }) => [
+      `the same with ${tool}:`,
+      ...few(lines, '', PASTED_LIMIT),
+    ]),
   ];
 }

@@ -43,7 +43,7 @@ export const publishCommand: Command = {
       for (const destination of destinations) {
         plans.push({ destination, plan: await planPublication(directory, destination, options) });
       }
-      return reportPlans(plans);
+      return reportPlans(plans, { directory, verbose: isSet(values, 'verbose') });
     }
     const attempts = await publishEach(directory, destinations, options);
     const [only] = attempts;

@@ -1,0 +1,65 @@
+import { parseDestination, webFileOf } from '../index.js';
+import type { Destination, Plan } from '../index.js';
+import { shown } from './terminal.js';
+
+type Step = Plan['steps'][number];
+type Write = Step['writes'][number];
+
+/** The same steps for rclone, and for the AWS command line where the destination is a bucket; none where only packsign can do them. */
+export function toolLines(
+  directory: string,
+  destination: string,
+  { steps }: Plan,
+): readonly { readonly tool: string; readonly lines: readonly string[] }[] {
+  // Key files without the revocations in them lie nowhere on this disk.
+  if (steps.length === 0 || steps.some(({ name }) => name === 'revocations')) return [];
+  const parsed = parseDestination(destination);
+  const rclone = {
+    tool: 'rclone',
+    lines: steps.flatMap((step) => rcloneLines(step, { directory, to: rcloneName(parsed) })),
+  };
+  if (parsed.kind !== 'bucket') return [rclone];
+  const to = `s3://${parsed.bucket}/${parsed.prefix}`;
+  return [
+    rclone,
+    { tool: 'the AWS command line', lines: steps.flatMap((step) => awsLines(step, { directory, to })) },
+  ];
+}
+
+/** As rclone writes it; REMOTE is the name that the user gave it there. */
+function rcloneName(destination: Destination): string {
+  if (destination.kind === 'folder') return destination.path;
+  return `REMOTE:${destination.kind === 'bucket' ? `${destination.bucket}/${destination.prefix}` : destination.path}`;
+}
+
+interface Places {
+  readonly directory: string;
+  readonly to: string;
+}
+
+function rcloneLines({ writes, removes }: Step, { directory, to }: Places): readonly string[] {
+  const groups = new Map<string, readonly Write[]>();
+  for (const write of writes) {
+    const { cacheControl } = webFileOf(write.path);
+    groups.set(cacheControl, [...(groups.get(cacheControl) ?? []), write]);
+  }
+  return [
+    ...Array.from(groups).flatMap(([cacheControl, files]) => [
+      `rclone copy --no-traverse --ignore-times --header-upload 'Cache-Control: ${cacheControl}' --files-from-raw - ${shown(directory)} ${shown(to)} <<'END'`,
+      ...files.map(({ path }) => path),
+      'END',
+    ]),
+    ...removes.map((path) => `rclone deletefile ${shown(`${to.replace(/([^:/])$/, '$1/')}${path}`)}`),
+  ];
+}
+
+function awsLines({ writes, removes }: Step, { directory, to }: Places): readonly string[] {
+  return [
+    ...writes.map(({ path }) => {
+      const { type, cacheControl } = webFileOf(path);
+      const headers = `--content-type '${type}' --cache-control '${cacheControl}'`;
+      return `aws s3 cp ${headers} ${shown(`${directory}/${path}`)} ${shown(to + path)}`;
+    }),
+    ...removes.map((path) => `aws s3 rm ${shown(to + path)}`),
+  ];
+}
