@@ -143,11 +143,12 @@ function planLines({ destination, plan }: Planned, { directory, verbose }: PlanR
   const few = (lines: readonly string[], indent: string, most = LIST_LIMIT) => {
     const limit = verbose ? Infinity : most;
     return [
-    ...lines.slice(0, limit).map((line) => `${indent}${harmless(line)}`),
-    ...(lines.length > limit
-      ? [`${indent}… and ${count(lines.length - limit, 'more line')} with --verbose`]
-      : []),
-  ];
+      ...lines.slice(0, limit).map((line) => `${indent}${harmless(line)}`),
+      ...(lines.length > limit
+        ? [`${indent}… and ${count(lines.length - limit, 'more line')} with --verbose`]
+        : []),
+    ];
+  };
   return [
     `${where}, in this order:`,
     ...plan.steps.flatMap(({ name, writes, removes }) => [
