@@ -39,13 +39,13 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...['places', 'disk', 'net', 'model', 'errors'],
   ],
   consume: [
-    ...['published', 'signers', 'verify', 'workers', 'pgp', 'format', 'run'],
-    ...['places', 'disk', 'net', 'model', 'errors'],
+    ...['published', 'verify', 'workers', 'pgp', 'format', 'run'],
+    ...['places', 'programs', 'disk', 'net', 'model', 'errors'],
   ],
   keys: ['page', 'published', 'signers', 'pgp', 'run', 'disk', 'model', 'errors'],
   page: ['published', 'verify', 'pgp', 'run', 'places', 'disk', 'net', 'model', 'errors'],
   published: ['verify', 'pgp', 'places', 'format', 'disk', 'model', 'errors'],
-  signers: ['pgp', 'disk', 'model', 'errors'],
+  signers: ['pgp', 'programs', 'disk', 'model', 'errors'],
   workers: ['pgp', 'archives', 'places', 'disk', 'model', 'errors'],
   // What runs in the browser of somebody who reads the trust page.
   'page/browser': ['verify.ts', 'model'],
@@ -58,6 +58,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   // The value that is made at the edge and handed down.
   run: ['net', 'disk', 'model'],
   places: ['disk', 'net', 'model', 'errors'],
+  programs: ['errors'],
   net: ['errors'],
   disk: ['errors'],
   model: ['errors'],

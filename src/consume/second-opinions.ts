@@ -1,5 +1,5 @@
-import { runChild } from '../signers/child.js';
-import type { ChildOutcome } from '../signers/child.js';
+import { runChild } from '../programs/child.js';
+import type { ChildOutcome } from '../programs/child.js';
 
 /** What another OpenPGP program says about a signature. */
 export interface SecondOpinion {

@@ -1,6 +1,6 @@
 import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import type { ChildOutcome } from './child.js';
+import type { ChildOutcome } from '../programs/child.js';
 
 /** One status line, which GnuPG writes among its messages: a keyword and its arguments, whole tokens (threat T13). */
 export interface StatusLine {
