@@ -32,7 +32,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   upload: [
     ...['release', 'consume', 'keys', 'published', 'verify', 'workers', 'pgp', 'run'],
-    ...['places', 'disk', 'net', 'model', 'errors'],
+    ...['places', 'programs', 'disk', 'net', 'model', 'errors'],
   ],
   release: [
     ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'pgp', 'format', 'run'],

@@ -1,12 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { quietly } from './files.js';
 import { leftTemporaries, temporaryPath } from './temporaries.js';
 
 /**
  * Makes temporary files in a folder that nobody else can read, and removes them after `use`, which gets the folder and
- * the path of each, and those that killed runs left.
+ * the path of each, and those that killed runs left. A name may have folders.
  */
 export async function withFiles<K extends string, T>(
   files: Readonly<Record<K, Uint8Array>>,
@@ -18,6 +18,7 @@ export async function withFiles<K extends string, T>(
   try {
     const paths = Object.entries<Uint8Array>(files).map(([name, bytes]) => {
       const path = join(folder, name);
+      mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
       return [name, path] as const;
     });

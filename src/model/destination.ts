@@ -23,6 +23,7 @@ export function parseDestination(text: string): Destination {
   const [, host = '', path = ''] = /^((?:[^/:[]|\[[^\]]*\])*):(.*)$/s.exec(text) ?? [];
   // A single letter is a drive of Windows.
   if (host.length <= 1) return { kind: 'folder', path: text };
+  requireHost(text, host);
   if (path.startsWith(':')) return { kind: 'rsync', host: null, path: path.slice(1), target: text };
   return { kind: 'rsync', host, path, target: text };
 }
@@ -40,9 +41,19 @@ function bucketIn(text: string): Destination {
 }
 
 function daemonIn(text: string): Destination {
-  const [, path] = /^rsync:\/\/[^/]+\/([^/]+(?:\/.*)?)$/is.exec(text) ?? [];
+  const [, host = '', path] = /^rsync:\/\/([^/]+)\/([^/]+(?:\/.*)?)$/is.exec(text) ?? [];
   if (path === undefined) throw refusal(text, 'names no module', 'rsync://HOST/MODULE/PATH');
+  requireHost(text, host.replace(/:\d+$/, ''));
   return { kind: 'rsync', host: null, path, target: text };
+}
+
+/** Programs would take a host with a dash for an option, and a shell would act on other signs (threat T37). */
+function requireHost(text: string, host: string): void {
+  if (
+    /^(?:[\p{L}\p{N}_][\p{L}\p{N}_.+-]*@)?(?:[\p{L}\p{N}_][\p{L}\p{N}_.-]*|\[[\da-f:.%\w]+\])$/iu.test(host)
+  )
+    return;
+  throw refusal(text, 'has a host that is none', 'USER@HOST:PATH');
 }
 
 /** Says why it cannot be written to, where people would expect it. */

@@ -16,6 +16,8 @@ export interface ChildOptions {
   readonly input?: Uint8Array;
   /** A line before them: the only way in which a passphrase leaves the process (threat T19). */
   readonly secret?: string | null;
+  /** How much it may print; enough for a signature, a key listing or an exported certificate unless given. */
+  readonly outputLimitBytes?: number;
 }
 
 export interface ChildOutcome {
@@ -27,7 +29,6 @@ export interface ChildOutcome {
   readonly trouble: 'missing' | 'not-started' | 'timeout' | 'too-much-output' | null;
 }
 
-/** Far more than a signature, a key listing or an exported certificate takes. */
 const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /** What a program wrote before its end is here after this time, even if another one holds its pipes open. */
@@ -129,7 +130,8 @@ interface Output {
   readonly overflow: () => void;
 }
 
-function connect(child: ChildProcess, { input, secret }: ChildOptions, { chunks, overflow }: Output): void {
+function connect(child: ChildProcess, options: ChildOptions, { chunks, overflow }: Output): void {
+  const { input, secret, outputLimitBytes = OUTPUT_LIMIT_BYTES } = options;
   const pipes = pipesOf(child);
   // A program that ends early breaks our pipes; its exit status says enough.
   for (const stream of pipes) stream?.on('error', () => undefined);
@@ -139,13 +141,14 @@ function connect(child: ChildProcess, { input, secret }: ChildOptions, { chunks,
     let size = 0;
     pipes[index + 1]?.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= OUTPUT_LIMIT_BYTES) parts.push(chunk);
+      if (size <= outputLimitBytes) parts.push(chunk);
       else overflow();
     });
   }
 }
 
-function withoutOwn(environment: ChildOptions['environment']): Record<string, string | undefined> {
+/** What programs get of the environment. */
+export function withoutOwn(environment: ChildOptions['environment']): Record<string, string | undefined> {
   return Object.fromEntries(
     // An empty search path would mean the current directory, which may be a download (threat T37).
     Object.entries(environment).filter(

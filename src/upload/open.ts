@@ -2,6 +2,7 @@ import { parseDestination } from '../model/destination.js';
 import type { Run } from '../run.js';
 import { folderRemote } from './folder.js';
 import type { Remote } from './remote.js';
+import { rsyncRemote } from './rsync.js';
 
 export interface RemoteOptions {
   readonly run: Run;
@@ -15,6 +16,7 @@ export function openRemote(text: string, directory: string, options: RemoteOptio
     case 'folder':
       return folderRemote(destination.path, directory, options);
     case 'rsync':
+      return rsyncRemote(destination, options);
     case 'bucket':
       throw new Error('not yet');
   }

@@ -16,7 +16,11 @@ export const publishCommand: Command = {
   options: (yargs) =>
     withKeys(withSettings(yargs))
       .positional('directory', { type: 'string', default: '.', describe: 'the signed directory' })
-      .positional('destinations', { type: 'string', array: true, describe: 'a folder' })
+      .positional('destinations', {
+        type: 'string',
+        array: true,
+        describe: 'a folder, HOST:PATH, rsync://HOST/MODULE/PATH',
+      })
       .option('plan', flag('print what would be done, in order; write nothing'))
       .option('check', flag('write nothing; read everything back, exit 1 if anything differs'))
       .option(

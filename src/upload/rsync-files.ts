@@ -1,0 +1,156 @@
+import { dirname } from 'node:path';
+import { withFiles } from '../disk/scratch.js';
+import type { Outgoing, Writing } from './remote.js';
+import { localFolder } from './rsync-call.js';
+import type { Rsync } from './rsync-call.js';
+import { parseChanges } from './rsync-output.js';
+import type { Found } from './rsync-output.js';
+import { requireUnaltered } from './unaltered.js';
+
+/** Half-sent files, in a folder of that name beside their own, from which rsync goes on. */
+const PARTIAL_FOLDER = '.rsync-partial';
+/** One run of rsync is not much longer than that, so that the journal and the progress keep up. */
+const BATCH_BYTES = 256 * 1024 * 1024;
+const BATCH_FILES = 1000;
+
+export interface Sending extends Writing {
+  /** Folders that are there already. */
+  readonly folders: ReadonlySet<string>;
+}
+
+/**
+ * Sends files. New ones are for everybody to read, whatever the umask there; others keep their permissions. Their time is
+ * that of the transfer: with the one they have here, a server could call a replaced file not modified.
+ */
+export async function sendTo(rsync: Rsync, files: readonly Outgoing[], sending: Sending): Promise<void> {
+  for (const batch of batchesOf(files)) {
+    await fromDisk(batch, sending.directory, async (folder) => {
+      try {
+        await transfer(rsync, batch, { folder, folders: sending.folders });
+      } catch (error) {
+        const differing = await differingFrom(rsync, batch, folder).catch(() => null);
+        if (differing !== null) {
+          for (const file of batch) if (!differing.includes(file.path)) sending.onWritten(file);
+        }
+        throw error;
+      }
+    });
+    for (const file of batch) sending.onWritten(file);
+  }
+}
+
+async function transfer(
+  rsync: Rsync,
+  files: readonly Outgoing[],
+  { folder, folders }: Pick<Sending, 'folders'> & { readonly folder: string },
+): Promise<void> {
+  const isNew = files[0]?.over === 'nothing';
+  const newFolders = isNew ? foldersOf(files).filter((path) => !folders.has(path)) : [];
+  await rsync.call({
+    verb: 'write to',
+    options: [
+      ...['--checksum', `--partial-dir=${PARTIAL_FOLDER}`],
+      ...(isNew ? ['--perms', '--chmod=D755,F644', '--omit-dir-times'] : []),
+      // Killed, packsign reads no more, and that ends rsync too.
+      ...['--progress', '--outbuf=N'],
+    ],
+    ...{ from: localFolder(folder), to: rsync.folder },
+    paths: [...newFolders, ...files.map(({ path }) => path)],
+  });
+}
+
+/** Which of these files do not lie there with these bytes. */
+export async function differingAt(
+  rsync: Rsync,
+  files: readonly Outgoing[],
+  directory: string,
+): Promise<readonly string[]> {
+  const differing: string[] = [];
+  for (const alike of groupsOf(files, ({ bytes }) => String(bytes === null))) {
+    await fromDisk(alike, directory, async (folder) => {
+      differing.push(...(await differingFrom(rsync, alike, folder)));
+    });
+  }
+  return differing;
+}
+
+async function differingFrom(
+  rsync: Rsync,
+  files: readonly Outgoing[],
+  folder: string,
+): Promise<readonly string[]> {
+  const { stdout } = await rsync.call({
+    verb: 'read',
+    options: ['--dry-run', '--checksum', '--out-format=%i %n'],
+    ...{ from: localFolder(folder), to: rsync.folder, paths: files.map(({ path }) => path) },
+  });
+  return parseChanges(stdout.toString('latin1'));
+}
+
+/** Removes named files and empty folders, and nothing else: rsync misses them in an empty folder. */
+export async function removeAt(rsync: Rsync, paths: readonly string[]): Promise<void> {
+  if (paths.length === 0) return;
+  await withFiles({}, async (empty) => {
+    await rsync.call({
+      ...{ verb: 'remove files at', options: ['--delete-missing-args'], from: localFolder(empty) },
+      ...{ to: rsync.folder, paths },
+      // It tells that they are missing here.
+      isFine: ({ status }) => status === 24,
+    });
+  });
+}
+
+/** Removes what earlier runs left half-sent: whatever is needed has been sent by now. */
+export async function removePartials(rsync: Rsync, { files, folders }: Found): Promise<void> {
+  const isPartial = (path: string) => path.split('/').includes(PARTIAL_FOLDER);
+  await removeAt(rsync, Array.from(files.keys()).filter(isPartial));
+  await removeAt(rsync, Array.from(folders).filter(isPartial));
+}
+
+/** Puts files into a folder for rsync to read: bytes into a temporary one. Throws FILE_ALTERED. */
+async function fromDisk(
+  files: readonly Outgoing[],
+  directory: string,
+  use: (folder: string) => Promise<void>,
+): Promise<void> {
+  const staged = files.flatMap(({ path, bytes }) => (bytes === null ? [] : [[path, bytes] as const]));
+  if (staged.length > 0) {
+    await withFiles(Object.fromEntries(staged), use);
+    return;
+  }
+  const requireStill = await requireUnaltered(files, directory);
+  await use(directory);
+  requireStill();
+}
+
+/** Files that are sent in one go: alike in where they are and whether they are new. */
+function batchesOf(files: readonly Outgoing[]): readonly (readonly Outgoing[])[] {
+  const alike = groupsOf(files, ({ bytes, over }) => `${bytes === null} ${over === 'nothing'}`);
+  return alike.flatMap((group) => {
+    const batches: Outgoing[][] = [];
+    let size = BATCH_BYTES;
+    for (const file of group) {
+      if (size + file.size > BATCH_BYTES || (batches.at(-1)?.length ?? 0) >= BATCH_FILES) {
+        batches.push([]);
+        size = 0;
+      }
+      batches.at(-1)?.push(file);
+      size += file.size;
+    }
+    return batches;
+  });
+}
+
+function groupsOf<T>(items: readonly T[], nameOf: (item: T) => string): readonly (readonly T[])[] {
+  const names = Array.from(new Set(items.map(nameOf)));
+  return names.map((name) => items.filter((item) => nameOf(item) === name));
+}
+
+/** The folders of files, outermost first; never `.`, of which rsync would send all that is in it. */
+function foldersOf(files: readonly Outgoing[]): readonly string[] {
+  const above = (path: string): readonly string[] => {
+    const folder = dirname(path);
+    return folder === '.' ? [] : [...above(folder), folder];
+  };
+  return Array.from(new Set(files.flatMap(({ path }) => above(path))));
+}

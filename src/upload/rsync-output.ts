@@ -1,0 +1,51 @@
+import { PacksignError } from '../errors.js';
+import { oneLine } from '../model/text.js';
+import type { Stored } from './remote.js';
+
+// What rsync prints, in the C locale.
+
+/** What lies below a folder. */
+export interface Found {
+  readonly files: ReadonlyMap<string, Stored>;
+  readonly folders: ReadonlySet<string>;
+}
+
+const LINE = /^([-dlbcpsD])[-rwxsStT]{9}[+.@]? +([\d,.' ]+) \d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d (.+)$/;
+
+/** Reads what `rsync --list-only` prints. Throws DESTINATION_FAILED. */
+export function parseListing(text: string, destination: string): Found {
+  const files = new Map<string, Stored>();
+  const folders = new Set<string>();
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const [, kind, size = '', name = ''] = LINE.exec(line) ?? [];
+    if (kind === undefined) {
+      throw new PacksignError(
+        'DESTINATION_FAILED',
+        `cannot read what rsync lists at ${destination}: ${oneLine(line, 200)}`,
+        { hint: 'packsign needs rsync 3.1 or newer: rsync --version' },
+      );
+    }
+    const path = unescaped(name);
+    if (kind === '-') files.set(path, { size: Number(size.replace(/\D/g, '')), etag: null });
+    if (kind === 'd') folders.add(path);
+  }
+  return { files, folders };
+}
+
+/** Reads lines of `--out-format=%i %n`: the paths of files that are other ones there. */
+export function parseChanges(text: string): readonly string[] {
+  return text.split('\n').flatMap((line) => {
+    const [, name] = /^[<>c][fLDS]\S* (.+)$/.exec(line) ?? [];
+    return name === undefined ? [] : [unescaped(name)];
+  });
+}
+
+/** Rsync writes bytes that it does not print as `\#ooo`. */
+function unescaped(name: string): string {
+  if (!name.includes('\\#')) return name;
+  const bytes = name.replace(/\\#([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}

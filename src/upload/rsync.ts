@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DATABASE_LIMIT_BYTES } from '../model/database.js';
+import { DATABASE_NAME } from '../model/layout.js';
+import type { RemoteOptions } from './open.js';
+import { raced } from './remote.js';
+import type { Outgoing, Remote } from './remote.js';
+import { rsyncAt } from './rsync-call.js';
+import type { Rsync, RsyncTarget } from './rsync-call.js';
+import { lacksFolder } from './rsync-failure.js';
+import { differingAt, removeAt, removePartials, sendTo } from './rsync-files.js';
+import { parseListing } from './rsync-output.js';
+import type { Found } from './rsync-output.js';
+import { rsyncPlace } from './rsync-place.js';
+import { withSshLock } from './ssh-lock.js';
+import type { Check } from './ssh-lock.js';
+
+/** How long another machine may need between its last look at the database and its own, at least. */
+const RACE_MS = 1000;
+
+/**
+ * A folder at a host, through ssh or a daemon of rsync. Through ssh, writers take turns. A daemon, and a host that runs no
+ * commands, has no locks: the database is read again once every other writer who had seen the one of before must be done.
+ */
+export function rsyncRemote(target: RsyncTarget, { run, environment }: RemoteOptions): Remote {
+  const rsync = rsyncAt(target, environment);
+  const place = rsyncPlace(rsync);
+  let there: Found | null = null;
+  let check: Check | null = null;
+  return {
+    destination: target.target,
+    name: rsync.folder,
+    place,
+    list: async () => {
+      there = await listingAt(rsync);
+      return withoutHidden(there);
+    },
+    write: async (files, writing) => {
+      await check?.();
+      const beginMs = performance.now();
+      await sendTo(rsync, files, { ...writing, folders: there?.folders ?? new Set() });
+      const database = files.find(({ path }) => path === DATABASE_NAME);
+      if (check !== null || database === undefined) return;
+      await sleep(Math.max(RACE_MS, 4 * (performance.now() - beginMs)));
+      await requireWinner(database, rsync, place);
+    },
+    remove: async (paths) => {
+      await check?.();
+      await removeAt(rsync, paths);
+    },
+    differing: async (files, directory) => await differingAt(rsync, files, directory),
+    alone: async (work) =>
+      await withSshLock({ target, environment, run }, async (held) => {
+        check = held;
+        const result = await work();
+        if (there !== null) await removePartials(rsync, there);
+        return result;
+      }),
+    close: () => undefined,
+  };
+}
+
+async function listingAt(rsync: Rsync): Promise<Found | null> {
+  const outcome = await rsync.call({
+    ...{ verb: 'list', options: ['--recursive', '--list-only'], from: rsync.folder, to: null, paths: null },
+    isFine: lacksFolder,
+  });
+  return lacksFolder(outcome) ? null : parseListing(outcome.stdout.toString('latin1'), rsync.target.target);
+}
+
+/** Files that have a name which a published one may have. */
+function withoutHidden(there: Found | null): Found['files'] {
+  return new Map(Array.from(there?.files ?? []).filter(([path]) => !/(?:^|\/)\./.test(path)));
+}
+
+/** Throws DESTINATION_RACED. */
+async function requireWinner({ bytes }: Outgoing, { target }: Rsync, place: Remote['place']): Promise<void> {
+  const read = await place.readDatabase({ limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' });
+  if (read.kind === 'found' && bytes !== null && read.bytes.equals(bytes)) return;
+  throw raced(target.target);
+}

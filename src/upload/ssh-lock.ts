@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PacksignError } from '../errors.js';
+import { shellWord } from '../model/shell.js';
+import { startTalk } from '../programs/talk.js';
+import type { Talk } from '../programs/talk.js';
+import type { Run } from '../run.js';
+import type { RemoteOptions } from './open.js';
+import { folderAtHost } from './rsync-call.js';
+import type { RsyncTarget } from './rsync-call.js';
+import { failed } from './rsync-failure.js';
+import { LOCK_FOLDER, lockScript } from './ssh-lock-script.js';
+
+/** Throws LOCK_LOST or DESTINATION_FAILED unless the lock is still ours. To be called before each change. */
+export type Check = () => Promise<void>;
+
+export interface LockOptions {
+  readonly target: RsyncTarget;
+  readonly environment: RemoteOptions['environment'];
+  readonly run: Run;
+}
+
+const BEAT_MS = 5000;
+const RETRY_MS = 500;
+/** Somebody may have to type a password. */
+const LOGIN_MS = 120_000;
+const ANSWER_MS = 60_000;
+/** What ssh says if it could not connect; a program that it starts has another status. */
+const SSH_FAILED = 255;
+
+/**
+ * Does work under a lock at the host: a shell there holds it for as long as the one connection lasts. `work` gets null
+ * where there is none to have: at a daemon, and at a host that runs no commands. Throws LOCKED, DESTINATION_FAILED.
+ */
+export async function withSshLock<T>(
+  options: LockOptions,
+  work: (check: Check | null) => Promise<T>,
+): Promise<T> {
+  const talk = await talkTo(options);
+  if (talk === null) return await work(null);
+  const { target } = options;
+  const beat = setInterval(() => {
+    talk.ask('hold', ANSWER_MS).catch(() => undefined);
+  }, BEAT_MS);
+  beat.unref();
+  try {
+    await take(talk, options);
+    return await work(async () => {
+      const answer = await talk.ask('hold', ANSWER_MS);
+      if (answer === null) throw connectionLost(target);
+      if (answer !== 'held') throw lockLost(target);
+    });
+  } finally {
+    clearInterval(beat);
+    await talk.end();
+  }
+}
+
+/** A shell at the host that knows what to do; null if none starts. */
+async function talkTo({ target, environment }: LockOptions): Promise<Talk | null> {
+  if (target.host === null) return null;
+  const argv = [...remoteShell(environment['RSYNC_RSH']), ...wordsForHost(target.host), 'exec sh'];
+  const talk = startTalk(argv, environment);
+  const greeting = await talk.ask(lockScript(folderAtHost(target.path)), LOGIN_MS);
+  if (greeting === 'ready') return talk;
+  const outcome = await talk.end();
+  const attempt = { program: argv[0] ?? '', verb: 'write to', target };
+  if (greeting === 'failed' || outcome.trouble !== null || outcome.status === SSH_FAILED) {
+    throw failed(outcome, attempt);
+  }
+  return null;
+}
+
+async function take(talk: Talk, { target, run }: LockOptions): Promise<void> {
+  const beginMs = performance.now();
+  for (;;) {
+    const answer = await talk.ask('hold', ANSWER_MS);
+    if (answer === 'held') return;
+    if (answer === null) throw connectionLost(target);
+    if (performance.now() - beginMs >= run.waitMs) throw locked(target);
+    await sleep(RETRY_MS * (0.5 + Math.random()));
+  }
+}
+
+/** The command of RSYNC_RSH in words, as rsync reads it: blanks and quotes, and a doubled quote for itself. */
+export function remoteShell(command = ''): readonly string[] {
+  const words = Array.from(command.matchAll(/(?:'(?:[^']|'')*'|"(?:[^"]|"")*"|[^\s'"])+/g), ([word]) =>
+    word.replace(/'((?:[^']|'')*)'|"((?:[^"]|"")*)"/g, (_, single?: string, double?: string) =>
+      single === undefined ? (double ?? '').replaceAll('""', '"') : single.replaceAll("''", "'"),
+    ),
+  );
+  return words.length > 0 ? words : ['ssh'];
+}
+
+function wordsForHost(host: string): readonly string[] {
+  const at = host.lastIndexOf('@');
+  const user = at === -1 ? [] : ['-l', host.slice(0, at)];
+  return [...user, host.slice(at + 1).replace(/^\[|\]$/g, '')];
+}
+
+function locked({ target, host, path }: RsyncTarget): PacksignError {
+  const remove = `ssh ${host ?? ''} rm -r ${shellWord(`${folderAtHost(path)}/${LOCK_FOLDER}`)}`;
+  return new PacksignError('LOCKED', `another packsign publishes to ${target}`, {
+    hint: `wait until it is done; if it is gone, packsign takes over after two minutes, or: ${remove}`,
+  });
+}
+
+function lockLost({ target }: RsyncTarget): PacksignError {
+  return new PacksignError(
+    'LOCK_LOST',
+    `another packsign publishes to ${target} by now, because this one stood still for too long`,
+    { hint: 'publish again: it goes on where it ended' },
+  );
+}
+
+function connectionLost({ target, host }: RsyncTarget): PacksignError {
+  return new PacksignError('DESTINATION_FAILED', `the connection that holds the lock at ${target} broke`, {
+    hint: `publish again: it goes on where it ended; if that happens often, try: ssh ${host ?? ''}`,
+  });
+}
