@@ -1,10 +1,19 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toolPath } from '../tools.js';
 import type { Program } from '../tools.js';
@@ -25,6 +34,8 @@ export interface Starting {
 
 export interface ServerPlan {
   readonly program: Program | 'node';
+  /** As root, servers run as nobody; this one runs as root. */
+  readonly keepsUser?: boolean;
   /** How many ports it listens at; one unless it says otherwise. */
   readonly portCount?: number;
   /** Files to write into its home. */
@@ -37,24 +48,49 @@ const NOBODY = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) for (const pid of familyOf(child)) kill(pid, 'SIGKILL');
 });
+
+/** A server and the processes that it started, also those in sessions of their own, as far as /proc knows them. */
+function familyOf(child: ChildProcess): readonly number[] {
+  const descendants = (pid: number): readonly number[] => {
+    try {
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+      return [pid, ...children.map(Number).flatMap(descendants)];
+    } catch {
+      return [pid];
+    }
+  };
+  const hasEnded = child.exitCode !== null || child.signalCode !== null;
+  return child.pid === undefined || hasEnded ? [] : descendants(child.pid);
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
 
 /** Starts a server and waits until it listens. */
 export async function startServer(plan: ServerPlan): Promise<RunningServer> {
   const home = mkdtempSync(join(tmpdir(), 'server-'));
+  const user: typeof NOBODY = plan.keepsUser === true ? {} : NOBODY;
   const ports = await freePorts(plan.portCount ?? 1);
   for (const [name, text] of Object.entries(plan.files?.({ home, ports }) ?? {})) {
     writeFileSync(join(home, name), text);
   }
   for (const folder of [home, join(home, 'tmp')]) {
     mkdirSync(folder, { recursive: true });
-    if (NOBODY.uid !== undefined) chownSync(folder, NOBODY.uid, NOBODY.gid);
+    if (user.uid !== undefined) chownSync(folder, user.uid, user.gid);
   }
-  const program = plan.program === 'node' ? process.execPath : (toolPath(plan.program) ?? plan.program);
+  const known = plan.program === 'node' ? process.execPath : (toolPath(plan.program) ?? plan.program);
+  // sshd, which starts itself again, wants its whole path. Others may not be the first in PATH that may be started.
+  const program = plan.program === 'sshd' ? wholePath(known) : known;
   const log: Buffer[] = [];
   const child = spawn(program, plan.args({ home, ports }), {
-    ...NOBODY,
+    ...user,
     cwd: home,
     env: { PATH: process.env['PATH'], HOME: home, TMPDIR: join(home, 'tmp') },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -63,8 +99,11 @@ export async function startServer(plan: ServerPlan): Promise<RunningServer> {
   const ended = new Promise<void>((done) => child.once('close', () => done()));
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => log.push(text));
   const stop = async () => {
-    child.kill('SIGTERM');
-    const killed = sleep(5_000, undefined, { ref: false }).then(() => child.kill('SIGKILL'));
+    const family = familyOf(child);
+    for (const pid of family) kill(pid, 'SIGTERM');
+    const killed = sleep(5_000, undefined, { ref: false }).then(() =>
+      family.map((pid) => kill(pid, 'SIGKILL')),
+    );
     await Promise.race([ended, killed.then(() => ended)]);
     running.delete(child);
     rmSync(home, { recursive: true, force: true });
@@ -80,6 +119,11 @@ export async function startServer(plan: ServerPlan): Promise<RunningServer> {
     }
   }
   return { ports, stop };
+}
+
+function wholePath(program: string): string {
+  const folders = program.includes('/') ? [] : (process.env['PATH'] ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path)) ?? program;
 }
 
 async function freePorts(count: number): Promise<readonly number[]> {
