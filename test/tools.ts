@@ -3,8 +3,9 @@ import type { TestContext } from 'vitest';
 import PACKAGES from './programs.json' with { type: 'json' };
 
 /**
- * A program that some tests need and a machine may lack; `python3:x` is the module x of Python. programs.json names
- * the Debian package of each for .ci/run, so a test can only ask for a program that continuous integration installs.
+ * A program that some tests need and a machine may lack; `python3:x` is the module x of Python, and
+ * `/usr/bin/python3:x` of the Python of the system, for what only the system installs. programs.json
+ * names the Debian package of each for .ci/run, so a test can only ask for what continuous integration installs.
  */
 export type Program = keyof typeof PACKAGES;
 
