@@ -1,11 +1,9 @@
 import { resolve } from 'node:path';
-import type { Destination } from '../model/destination.js';
 import { runChild } from '../programs/child.js';
 import type { ChildOutcome } from '../programs/child.js';
 import { PacksignError } from '../errors.js';
 import { failed } from './rsync-failure.js';
-
-export type RsyncTarget = Extract<Destination, { readonly kind: 'rsync' }>;
+import type { RsyncTarget } from './rsync-failure.js';
 
 /** One run of rsync. */
 export interface Call {

@@ -1,8 +1,10 @@
 import { PacksignError } from '../errors.js';
+import type { Destination } from '../model/destination.js';
 import { shellWord } from '../model/shell.js';
 import { oneLine } from '../model/text.js';
 import type { ChildOutcome } from '../programs/child.js';
-import type { RsyncTarget } from './rsync-call.js';
+
+export type RsyncTarget = Extract<Destination, { readonly kind: 'rsync' }>;
 
 export interface Attempt {
   readonly program: string;

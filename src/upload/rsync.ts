@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME } from '../model/layout.js';
-import type { RemoteOptions } from './open.js';
 import { raced } from './remote.js';
 import type { Outgoing, Remote } from './remote.js';
 import { rsyncAt } from './rsync-call.js';
-import type { Rsync, RsyncTarget } from './rsync-call.js';
+import type { Rsync } from './rsync-call.js';
 import { lacksFolder } from './rsync-failure.js';
+import type { RsyncTarget } from './rsync-failure.js';
 import { differingAt, removeAt, removePartials, sendTo } from './rsync-files.js';
 import { parseListing } from './rsync-output.js';
 import type { Found } from './rsync-output.js';
 import { rsyncPlace } from './rsync-place.js';
 import { withSshLock } from './ssh-lock.js';
-import type { Check } from './ssh-lock.js';
+import type { Check, LockOptions } from './ssh-lock.js';
 
 /** How long another machine may need between its last look at the database and its own, at least. */
 const RACE_MS = 1000;
@@ -21,7 +21,7 @@ const RACE_MS = 1000;
  * A folder at a host, through ssh or a daemon of rsync. Through ssh, writers take turns. A daemon, and a host that runs no
  * commands, has no locks: the database is read again once every other writer who had seen the one of before must be done.
  */
-export function rsyncRemote(target: RsyncTarget, { run, environment }: RemoteOptions): Remote {
+export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<LockOptions, 'target'>): Remote {
   const rsync = rsyncAt(target, environment);
   const place = rsyncPlace(rsync);
   let there: Found | null = null;

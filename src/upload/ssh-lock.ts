@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PacksignError } from '../errors.js';
 import { shellWord } from '../model/shell.js';
+import type { ChildOptions } from '../programs/child.js';
 import { startTalk } from '../programs/talk.js';
 import type { Talk } from '../programs/talk.js';
 import type { Run } from '../run.js';
-import type { RemoteOptions } from './open.js';
 import { folderAtHost } from './rsync-call.js';
-import type { RsyncTarget } from './rsync-call.js';
 import { failed } from './rsync-failure.js';
+import type { RsyncTarget } from './rsync-failure.js';
 import { LOCK_FOLDER, lockScript } from './ssh-lock-script.js';
 
 /** Throws LOCK_LOST or DESTINATION_FAILED unless the lock is still ours. To be called before each change. */
@@ -15,7 +15,7 @@ export type Check = () => Promise<void>;
 
 export interface LockOptions {
   readonly target: RsyncTarget;
-  readonly environment: RemoteOptions['environment'];
+  readonly environment: ChildOptions['environment'];
   readonly run: Run;
 }
 
