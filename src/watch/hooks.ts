@@ -1,6 +1,6 @@
 import type { Warning, WarningCode } from '../model/finding.js';
-import { runChild } from '../signers/child.js';
-import type { ChildOutcome } from '../signers/child.js';
+import { runChild } from '../programs/child.js';
+import type { ChildOutcome } from '../programs/child.js';
 import { failureOf, splitCommand } from '../signers/command.js';
 import { onceEach } from './unsaid.js';
 
