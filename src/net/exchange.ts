@@ -1,5 +1,5 @@
 import { request as httpRequest } from 'node:http';
-import type { IncomingMessage, RequestOptions } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { systemCode } from '../errors.js';
 import type { Agents } from './agents.js';
@@ -17,11 +17,25 @@ export interface ExchangeOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** When the headers of the answer have to be there, on the clock of `performance`. */
   readonly deadline: number;
+  /** GET without a body if it is left out. */
+  readonly upload?: Upload;
 }
 
+/** A request that is no plain GET. */
+export interface Upload {
+  readonly method: string;
+  /** Its bytes, from the beginning each time that it is called; the headers say how many. Null for none. */
+  readonly body: (() => AsyncIterable<Uint8Array>) | null;
+  readonly patienceMs: number;
+}
+
+/** What connections hold of a body that was sent, and how fast a server has to take it. */
+const HELD_BYTES = 4 * 1024 * 1024;
+const LEAST_BYTES_PER_MS = 16;
+
 /**
- * Sends one GET and waits for the headers of its answer. Throws NETWORK, NETWORK_TIMEOUT, and USAGE for a proxy that
- * packsign cannot use.
+ * Sends one request and waits for the headers of its answer. Throws NETWORK, NETWORK_TIMEOUT, USAGE for a proxy that
+ * packsign cannot use, and what its body throws.
  */
 export async function exchange(at: URL, options: ExchangeOptions): Promise<IncomingMessage> {
   const proxy = proxyFor(at, options.proxies);
@@ -51,10 +65,12 @@ async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): P
       resolve({ kind: 'failed', error, wasKept: request.reusedSocket && isClosed });
       request.destroy();
     };
-    const alarm = setTimeout(
-      () => fail(timeoutError(at, proxy)),
-      Math.max(1, options.deadline - performance.now()),
-    );
+    let alarm: NodeJS.Timeout | undefined;
+    const wait = (ms: number) => {
+      clearTimeout(alarm);
+      alarm = setTimeout(() => fail(timeoutError(at, proxy)), Math.max(1, ms));
+    };
+    wait(options.deadline - performance.now());
     let interim = 0;
     request.on('information', () => {
       interim += 1;
@@ -73,14 +89,50 @@ async function sendOnce(at: URL, proxy: URL | null, options: ExchangeOptions): P
       }
       hasAnswered = true;
       clearTimeout(alarm);
+      // A connection in the middle of a body that nobody wants is of no more use.
+      response.once('end', () => request.writableEnded || request.destroy());
       resolve({ kind: 'answered', response });
     });
-    request.end();
+    const { upload } = options;
+    if (upload === undefined) request.end();
+    else sendBody(request, upload, { wait, hasEnded: () => hasAnswered }).catch(fail);
   });
 }
 
-function requestOptions(at: URL, proxy: URL | null, { agents, headers }: ExchangeOptions): RequestOptions {
-  const common = { maxHeaderSize: HEADER_LIMIT_BYTES, headers };
+/** A server that takes nothing for as long as we are patient, besides what the connection still holds, is silent. */
+async function sendBody(
+  request: ClientRequest,
+  { body, patienceMs }: Upload,
+  { wait, hasEnded }: { readonly wait: (ms: number) => void; readonly hasEnded: () => boolean },
+): Promise<void> {
+  let sent = 0;
+  for await (const chunk of body?.() ?? []) {
+    // It may refuse before it has read everything.
+    if (hasEnded() || request.destroyed) return;
+    sent += chunk.length;
+    const isTaken = request.write(chunk);
+    wait(patienceMs + Math.min(sent, HELD_BYTES) / LEAST_BYTES_PER_MS);
+    if (!isTaken) await drained(request);
+  }
+  request.end();
+}
+
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      request.off('drain', done).off('close', done);
+      resolve();
+    };
+    request.on('drain', done).on('close', done);
+  });
+}
+
+function requestOptions(
+  at: URL,
+  proxy: URL | null,
+  { agents, headers, upload }: ExchangeOptions,
+): RequestOptions {
+  const common = { maxHeaderSize: HEADER_LIMIT_BYTES, headers, method: upload?.method ?? 'GET' };
   const direct = { ...common, ...hostOf(at), path: `${at.pathname}${at.search}` };
   if (at.protocol === 'https:') return { ...direct, agent: agents.httpsVia(proxy) };
   if (proxy === null) return { ...direct, agent: agents.http };

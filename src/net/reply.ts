@@ -7,6 +7,23 @@ export interface Request {
   readonly fresh?: boolean;
 }
 
+/** A request that is sent to one address as it is. */
+export interface Sending {
+  readonly method: string;
+  /** Of a request with a body, `content-length` among them. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The bytes of its body, from the beginning each time that it is called; null for none. */
+  readonly body?: (() => AsyncIterable<Uint8Array>) | null;
+}
+
+/** Whatever a server answers. Its body is read, or `cancel` called. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly cancel: () => void;
+}
+
 export type Reply =
   | {
       readonly kind: 'found';

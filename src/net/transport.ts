@@ -5,12 +5,13 @@ import type { Agents } from './agents.js';
 import { bodyOf, cancel } from './body.js';
 import { exchange } from './exchange.js';
 import { networkError } from './failure.js';
+import type { Prospect } from './failure.js';
 import { openFile } from './file.js';
 import { makePatience } from './patience.js';
 import type { Patience, Pauses } from './patience.js';
 import { NO_PROXIES } from './proxy.js';
 import type { ProxySettings } from './proxy.js';
-import type { Reply, Request } from './reply.js';
+import type { Answer, Reply, Request, Sending } from './reply.js';
 
 /** How the network is reached. Environment and terminal are the caller's. */
 export interface NetworkOptions extends Pauses {
@@ -25,6 +26,11 @@ export interface NetworkOptions extends Pauses {
 export interface Network extends Pick<Patience, 'retrying'> {
   /** One attempt. Throws NETWORK, NETWORK_TIMEOUT, REDIRECT_REFUSED, FILE_UNREADABLE, USAGE. */
   readonly get: (url: string, request?: Request) => Promise<Reply>;
+  /**
+   * One attempt at a request of any method, to one address: its answer is the caller's to judge, also a redirection.
+   * Throws NETWORK, NETWORK_TIMEOUT, USAGE, and what the body throws.
+   */
+  readonly send: (url: string, request: Sending) => Promise<Answer>;
   readonly close: () => void;
 }
 
@@ -56,6 +62,21 @@ export function openNetwork(options: NetworkOptions): Network {
       if (new URL(url).protocol === 'file:') return await openFile(url, request);
       await patience.turn();
       return await follow(url, request, { agents: open(), options });
+    },
+    send: async (url, { method, headers, body = null }) => {
+      const { patienceMs, proxies } = options;
+      await patience.turn();
+      const at = new URL(url);
+      const response = await exchange(at, {
+        ...{ agents: open(), proxies, headers: { ...headersFor({}, null), ...headers } },
+        ...{ deadline: performance.now() + patienceMs, upload: { method, body, patienceMs } },
+      });
+      return {
+        status: response.statusCode ?? 0,
+        headers: plainHeaders(response.headers),
+        body: bodyOf(response, { at, patienceMs }),
+        cancel: () => cancel(response),
+      };
     },
     retrying: patience.retrying,
     close: () => agents?.close(),
@@ -172,11 +193,12 @@ function refusalOf(at: URL, status: number, headers: IncomingMessage['headers'])
     const hint = 'put its name and password into ~/.netrc, or the header into PACKSIGN_AUTHORIZATION';
     return networkError(`${at.href} answers 401: it asks who you are`, hint);
   }
-  return networkError(`${at.href} answers ${status}`, null, {
-    isFinal: !PASSING.has(status),
-    isThrottling: THROTTLING.has(status),
-    waitMs: waitOf(headers),
-  });
+  return networkError(`${at.href} answers ${status}`, null, prospectFor(status, headers));
+}
+
+/** What the status of an answer says about another attempt. */
+export function prospectFor(status: number, headers: IncomingMessage['headers']): Prospect {
+  return { isFinal: !PASSING.has(status), isThrottling: THROTTLING.has(status), waitMs: waitOf(headers) };
 }
 
 /** `Retry-After`: seconds or a date (RFC 9110, section 10.2.3), which is one of the server's clock. */
