@@ -31,7 +31,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...['places', 'disk', 'model', 'errors'],
   ],
   upload: [
-    ...['release', 'consume', 'keys', 'published', 'verify', 'workers', 'pgp', 'run'],
+    ...['release', 'consume', 'keys', 'published', 'verify', 'workers', 'pgp', 'archives', 'run'],
     ...['places', 'programs', 'disk', 'net', 'model', 'errors'],
   ],
   release: [

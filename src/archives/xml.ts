@@ -35,17 +35,17 @@ interface Open {
 
 /**
  * The elements of a small XML file, three levels of them, in the order of their ends. Null if it is not well-formed, has
- * a DTD, or is far larger or deeper than metadata is. It takes time in proportion to its length, and never throws.
+ * a DTD, is deeper than metadata is, or has more elements than the limit. It takes time in proportion to its length, and never throws.
  */
-export function readXml(bytes: Buffer): readonly XmlElement[] | null {
+export function readXml(bytes: Buffer, limit = ELEMENT_LIMIT): readonly XmlElement[] | null {
   try {
-    return readElements(decodeDocument(bytes));
+    return readElements(decodeDocument(bytes), limit);
   } catch {
     return null;
   }
 }
 
-function readElements(xml: string): readonly XmlElement[] {
+function readElements(xml: string, limit: number): readonly XmlElement[] {
   const done: XmlElement[] = [];
   const open: Open[] = [];
   let at = 0;
@@ -53,7 +53,7 @@ function readElements(xml: string): readonly XmlElement[] {
     const next = xml.indexOf('<', at);
     const end = next < 0 ? xml.length : next;
     if (end > at) addText(open, decodeEntities(xml.slice(at, end)));
-    at = end === xml.length ? end : readMarkup({ xml, at: end, open, done });
+    at = end === xml.length ? end : readMarkup({ xml, at: end, open, done, limit });
   }
   if (open.length > 0 || done.length === 0) throw new Error('it ends too early');
   return done;
@@ -64,6 +64,7 @@ interface Place {
   readonly at: number;
   readonly open: Open[];
   readonly done: XmlElement[];
+  readonly limit: number;
 }
 
 /** Reads what begins with `<`, and returns where it ends. */
@@ -85,7 +86,7 @@ function readMarkup(place: Place): number {
   return END.lastIndex;
 }
 
-function readStart({ xml, at, open, done }: Place): number {
+function readStart({ xml, at, open, done, limit }: Place): number {
   const [, name] = match(START, xml, at) ?? [];
   if (name === undefined) throw new Error('neither a start nor an end');
   const attributes = new Map<string, string>();
@@ -100,7 +101,7 @@ function readStart({ xml, at, open, done }: Place): number {
   if (closing === null) throw new Error('a start without its end');
   const parent = open.at(-1);
   // One root.
-  if ((parent === undefined && done.length > 0) || open.length > DEPTH_LIMIT || done.length > ELEMENT_LIMIT) {
+  if ((parent === undefined && done.length > 0) || open.length > DEPTH_LIMIT || done.length > limit) {
     throw new Error('too much of it');
   }
   const path =

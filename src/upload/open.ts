@@ -1,5 +1,6 @@
 import { parseDestination } from '../model/destination.js';
 import type { Run } from '../run.js';
+import { bucketRemote } from './bucket.js';
 import { folderRemote } from './folder.js';
 import type { Remote } from './remote.js';
 import { rsyncRemote } from './rsync.js';
@@ -18,6 +19,6 @@ export function openRemote(text: string, directory: string, options: RemoteOptio
     case 'rsync':
       return rsyncRemote(destination, options);
     case 'bucket':
-      throw new Error('not yet');
+      return bucketRemote({ ...destination, destination: text }, options);
   }
 }

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { inParallel } from '../consume/parallel.js';
+import { PacksignError, reasonOf } from '../errors.js';
+import { DATABASE_NAME } from '../model/layout.js';
+import { openNetwork } from '../net/transport.js';
+import type { Place, Read, ReadLimits } from '../places/place.js';
+import type { RemoteOptions } from './open.js';
+import type { Outgoing, Remote } from './remote.js';
+import { listKeys, plainEtag } from './s3/list.js';
+import { isAbsent, isThere, makeConditions, putFile } from './s3/put.js';
+import { storeSettings } from './s3/settings.js';
+import { openStore, wholeBody } from './s3/store.js';
+import type { Store } from './s3/store.js';
+
+const STREAMS = 8;
+
+export interface BucketAddress {
+  readonly destination: string;
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+/** A bucket of an S3-compatible store as a destination. */
+export function bucketRemote(at: BucketAddress, { run, environment }: RemoteOptions): Remote {
+  const { destination, bucket, prefix } = at;
+  const settings = storeSettings(environment);
+  const network = openNetwork({
+    ...run.network,
+    authorizationFor: () => null,
+    ...(settings.authorities === null ? {} : { authorities: authoritiesIn(settings.authorities) }),
+  });
+  const store = openStore({ destination, bucket, settings, network, clock: run.clock });
+  const conditions = makeConditions();
+  return {
+    destination,
+    name: store.urlOf(prefix),
+    place: bucketPlace(store, at),
+    list: async () => await listKeys(store, prefix),
+    write: async (files, { directory, onWritten }) => {
+      const write = async (file: Outgoing) => {
+        await putFile(store, file, { destination, directory, prefix, conditions });
+        onWritten(file);
+      };
+      const isNew = ({ over }: Outgoing) => over === 'nothing';
+      for (const file of files.filter((one) => !isNew(one))) await write(file);
+      await whileGood(files.filter(isNew), write);
+    },
+    remove: async (paths) => {
+      await whileGood(paths, async (path) => {
+        await store.ask(
+          { doing: `remove ${path}`, method: 'DELETE', key: `${prefix}${path}`, expects: isAbsent },
+          wholeBody,
+        );
+      });
+    },
+    differing: async (files) => {
+      const there = await inParallel(files, STREAMS, (file) => isThere(store, file, prefix));
+      return files.flatMap(({ path }, index) => (there[index] === true ? [] : [path]));
+    },
+    alone: async (work) => await work(),
+    close: network.close,
+  };
+}
+
+function authoritiesIn(file: string): () => readonly string[] {
+  return () => {
+    try {
+      return [readFileSync(file, 'utf8')];
+    } catch (error) {
+      throw new PacksignError(
+        'FILE_UNREADABLE',
+        `cannot read the TLS authorities in ${file}: ${reasonOf(error)}`,
+        {
+          hint: 'AWS_CA_BUNDLE, or ca_bundle in ~/.aws/config, names a file of certificates in PEM',
+          cause: error,
+        },
+      );
+    }
+  };
+}
+
+/** Work for each item, several at a time. After a failure nothing is begun, and what has begun comes to its end. */
+async function whileGood<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let failure: unknown = null;
+  await inParallel(items, STREAMS, async (item) => {
+    if (failure === null) await work(item).catch((error: unknown) => (failure ??= error));
+  });
+  if (failure !== null) throw failure as Error;
+}
+
+function bucketPlace(store: Store, { destination, prefix }: BucketAddress): Place {
+  const nameOf = (path: string) => `${destination.replace(/\/+$/, '')}/${path}`;
+  const read = async (path: string, { limitBytes, tooLarge }: ReadLimits): Promise<Read> => {
+    const ask = { doing: `read ${path}`, method: 'GET', key: `${prefix}${path}`, expects: isAbsent } as const;
+    const outcome = await store.ask(ask, async (answer) => ({
+      bytes: await wholeBody(answer, limitBytes, () => {
+        throw new PacksignError(
+          tooLarge,
+          `${nameOf(path)} has more than the ${limitBytes} bytes that are read of it`,
+        );
+      }),
+      etag: plainEtag(answer.headers['etag'] ?? ''),
+    }));
+    return outcome.kind === 'done'
+      ? { kind: 'found', ...outcome.value }
+      : { kind: 'absent', isForbidden: false };
+  };
+  return {
+    ...{ database: nameOf(DATABASE_NAME), mayLag: false, nameOf },
+    readDatabase: async (request) => await read(DATABASE_NAME, request),
+    readBeside: read,
+  };
+}

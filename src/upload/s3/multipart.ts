@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { readXml } from '../../archives/xml.js';
+import { PacksignError } from '../../errors.js';
+import type { Outgoing } from '../remote.js';
+import { plainEtag } from './list.js';
+import { blocksOf } from './source.js';
+import { wholeBody } from './store.js';
+import type { Ask, Outcome, Store } from './store.js';
+
+/** Files above it are written in parts. */
+export const SINGLE_LIMIT_BYTES = 64 * 1024 * 1024;
+const PART_BYTES = 16 * 1024 * 1024;
+const PART_LIMIT = 10_000;
+/** Parts are held in memory while they are sent. */
+const HELD_BYTES = 64 * 1024 * 1024;
+
+export interface Parts {
+  readonly key: string;
+  readonly directory: string;
+  /** Of the file: its type and the like. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sends the request with which the file takes its place, under its condition. */
+  readonly finish: (
+    send: (last: Pick<Ask, 'headers' | 'expects'>) => Promise<Outcome<unknown>>,
+  ) => Promise<Outcome<unknown>>;
+}
+
+/** Writes a large file in parts. Whatever goes wrong, none of them stay; the file is there whole, or not at all. */
+export async function writeInParts(store: Store, file: Outgoing, parts: Parts): Promise<Outcome<unknown>> {
+  const { key, headers } = parts;
+  const doing = `write ${file.path}`;
+  const begun = await store.ask({ doing, method: 'POST', key, query: { uploads: '' }, headers }, wholeBody);
+  const uploadId =
+    begun.kind === 'done' ? elementIn(begun.value, 'InitiateMultipartUploadResult/UploadId') : null;
+  if (uploadId === null) throw noMultipart(doing);
+  const upload = { doing, key, query: { uploadId } };
+  let outcome: Outcome<unknown> | null = null;
+  try {
+    const etags = await sendParts(store, upload, { file, parts });
+    outcome = await parts.finish((last) => complete(store, { ...upload, ...last }, etags));
+    return outcome;
+  } finally {
+    if (outcome?.kind !== 'done') {
+      // What went wrong is said already.
+      await store.ask({ ...upload, method: 'DELETE', expects: () => true }, wholeBody).catch(() => undefined);
+    }
+  }
+}
+
+type Upload = Pick<Ask, 'doing' | 'key'> & { readonly query: { readonly uploadId: string } };
+
+/** The ETags of the parts, in order. */
+async function sendParts(
+  store: Store,
+  { query, ...upload }: Upload,
+  { file, parts }: { readonly file: Outgoing; readonly parts: Parts },
+): Promise<readonly string[]> {
+  const partBytes = Math.max(PART_BYTES, Math.ceil(file.size / PART_LIMIT));
+  const limit = Math.max(1, Math.floor(HELD_BYTES / partBytes));
+  const etags: string[] = [];
+  const sending = new Set<Promise<unknown>>();
+  const send = async (bytes: Uint8Array, number: number) => {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const body = { length: bytes.length, sha256, read: () => piecesOf(bytes) };
+    const part = { ...upload, query: { ...query, partNumber: String(number) }, body };
+    const outcome = await store.ask({ ...part, method: 'PUT' }, async (answer) => {
+      await wholeBody(answer);
+      return plainEtag(answer.headers['etag'] ?? '');
+    });
+    if (outcome.kind !== 'done' || outcome.value === null) throw noMultipart(upload.doing);
+    etags[number - 1] = outcome.value;
+  };
+  let failure: unknown = null;
+  try {
+    let number = 0;
+    for await (const bytes of blocksOf(file, parts.directory, partBytes)) {
+      number += 1;
+      const one: Promise<unknown> = send(bytes, number)
+        .catch((error: unknown) => (failure ??= error))
+        .finally(() => sending.delete(one));
+      sending.add(one);
+      if (sending.size >= limit) await Promise.race(sending);
+      if (failure !== null) break;
+    }
+  } finally {
+    // No part arrives after the upload was given up.
+    await Promise.all(sending);
+  }
+  if (failure !== null) throw failure as Error;
+  return etags;
+}
+
+const PIECE_BYTES = 256 * 1024;
+
+async function* piecesOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    yield await Promise.resolve(bytes.subarray(at, at + PIECE_BYTES));
+  }
+}
+
+async function complete(
+  store: Store,
+  ask: Omit<Ask, 'method' | 'body'>,
+  etags: readonly string[],
+): Promise<Outcome<unknown>> {
+  const list = etags.map(
+    (etag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>"${escaped(etag)}"</ETag></Part>`,
+  );
+  const bytes = Buffer.from(
+    `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${list.join('')}</CompleteMultipartUpload>`,
+  );
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const body = { length: bytes.length, sha256, read: () => piecesOf(bytes) };
+  return await store.ask({ ...ask, method: 'POST', body }, async (answer) => {
+    const text = await wholeBody(answer);
+    // A store that takes long says 200 before it knows.
+    if (elementIn(text, 'CompleteMultipartUploadResult/ETag') === null) throw noMultipart(ask.doing);
+  });
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+function elementIn(xml: Buffer, wanted: string): string | null {
+  const text = readXml(xml)?.find(({ path }) => path === wanted)?.text ?? '';
+  return text === '' ? null : text;
+}
+
+function noMultipart(doing: string): PacksignError {
+  return new PacksignError(
+    'DESTINATION_FAILED',
+    `cannot ${doing}: the store does not put its parts together`,
+    {
+      hint: 'publish again; if it stays, ask whoever runs the store',
+    },
+  );
+}

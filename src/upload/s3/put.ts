@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { webFileOf } from '../../model/web-file.js';
+import { raced } from '../remote.js';
+import type { Outgoing } from '../remote.js';
+import type { Refusal } from './failure.js';
+import { SINGLE_LIMIT_BYTES, writeInParts } from './multipart.js';
+import { blocksOf } from './source.js';
+import { wholeBody } from './store.js';
+import type { Ask, Outcome, Store } from './store.js';
+
+export interface Putting {
+  readonly destination: string;
+  readonly directory: string;
+  readonly prefix: string;
+  readonly conditions: Conditions;
+}
+
+/** Whether the store compares before it writes, as far as we know. Found out by trying. */
+export interface Conditions {
+  readonly areOffered: () => boolean;
+  readonly areMissing: () => void;
+}
+
+export function makeConditions(): Conditions {
+  let areOffered = true;
+  return {
+    areOffered: () => areOffered,
+    areMissing: () => {
+      areOffered = false;
+    },
+  };
+}
+
+/** Writes a file, if what it replaces is what it may replace. Throws DESTINATION_RACED, FILE_ALTERED, DESTINATION_FAILED. */
+export async function putFile(store: Store, file: Outgoing, putting: Putting): Promise<void> {
+  const { directory, prefix, destination } = putting;
+  const { type, cacheControl } = webFileOf(file.path);
+  const [key, doing] = [`${prefix}${file.path}`, `write ${file.path}`];
+  const headers = { 'content-type': type, 'cache-control': cacheControl };
+  const finish = (send: Last) => underCondition(file, send, putting);
+  const body = { length: file.size, sha256: file.sha256, read: () => blocksOf(file, directory) };
+  const outcome =
+    file.size > SINGLE_LIMIT_BYTES
+      ? await writeInParts(store, file, { key, directory, headers, finish })
+      : await finish((last) =>
+          store.ask(
+            {
+              doing,
+              key,
+              body,
+              method: 'PUT',
+              expects: last.expects,
+              headers: { ...headers, ...last.headers },
+            },
+            wholeBody,
+          ),
+        );
+  if (outcome.kind === 'done') return;
+  // Somebody may have written the very same, or we have, and did not hear of it.
+  if (await isThere(store, file, prefix)) return;
+  throw raced(destination);
+}
+
+type Final = Required<Pick<Ask, 'headers' | 'expects'>>;
+type Last = (final: Final) => Promise<Outcome<unknown>>;
+
+async function underCondition(
+  { over }: Outgoing,
+  send: Last,
+  { conditions }: Putting,
+): Promise<Outcome<unknown>> {
+  const plain: Final = { headers: {}, expects: isLost };
+  if (over === 'anything' || !conditions.areOffered()) return await send(plain);
+  const headers = over === 'nothing' ? { 'if-none-match': '*' } : { 'if-match': `"${over.etag}"` };
+  const outcome = await send({ headers, expects: (refusal) => isLost(refusal) || isUnknown(refusal) });
+  if (outcome.kind === 'done' || !isUnknown(outcome.refusal)) return outcome;
+  const again = await send(plain);
+  if (again.kind === 'done') conditions.areMissing();
+  return again;
+}
+
+/** Something else lies there by now, or the upload has ended already. */
+function isLost(refusal: Refusal): boolean {
+  const { status, code } = refusal;
+  return status === 412 || isAbsent(refusal) || (status === 409 && code === 'ConditionalRequestConflict');
+}
+
+export function isAbsent({ status, code }: Refusal): boolean {
+  return status === 404 && code !== 'NoSuchBucket';
+}
+
+/** Stores that cannot compare say so, each in its own words. */
+function isUnknown({ status, code }: Refusal): boolean {
+  return (
+    status === 501 ||
+    (status === 400 && /^(?:NotImplemented|Invalid(?:Argument|Request)|Unsupported)/.test(code))
+  );
+}
+
+/** Whether a file lies there with its bytes. Reads it. */
+export async function isThere(store: Store, file: Outgoing, prefix: string): Promise<boolean> {
+  const { path, size, sha256 } = file;
+  const outcome = await store.ask(
+    {
+      ...{ doing: `read ${path}`, method: 'GET', key: `${prefix}${path}`, expects: isAbsent },
+    },
+    async ({ headers, body, cancel }) => {
+      if (Number(headers['content-length'] ?? size) !== size) {
+        cancel();
+        return false;
+      }
+      const hash = createHash('sha256');
+      let length = 0;
+      for await (const chunk of body) {
+        hash.update(chunk);
+        length += chunk.length;
+        if (length > size) return false;
+      }
+      return hash.digest('hex') === sha256;
+    },
+  );
+  return outcome.kind === 'done' && outcome.value;
+}

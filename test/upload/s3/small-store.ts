@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A bucket `bucket` in memory that speaks enough of S3 for what Swift cannot do. It checks hashes, not signatures. */
+
+export interface Asked {
+  readonly method: string;
+  readonly key: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingMessage['headers'];
+}
+
+export interface Told {
+  readonly status: number;
+  readonly code?: string;
+  readonly extra?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface SmallStore {
+  readonly url: string;
+  readonly objects: Map<string, { readonly bytes: Buffer; readonly headers: IncomingMessage['headers'] }>;
+  /** Uploads in parts that have neither ended nor been given up. */
+  readonly uploads: Map<string, Map<number, Buffer>>;
+  readonly asked: Asked[];
+  /** Answers in the place of the store, or cuts the connection; null leaves it to the store. */
+  meddle: (asked: Asked) => Told | 'cut' | null;
+  /** Called when an answer is ready, before it is sent: true cuts the connection instead. */
+  cutAfter: (asked: Asked) => boolean;
+  pageKeys: number;
+  readonly stop: () => Promise<void>;
+}
+
+const xml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+export const etagOf = (bytes: Buffer) => `"${createHash('md5').update(bytes).digest('hex')}"`;
+
+export async function startSmallStore(): Promise<SmallStore> {
+  const objects: SmallStore['objects'] = new Map();
+  const uploads: SmallStore['uploads'] = new Map();
+  const store = { objects, uploads, asked: [] as Asked[], pageKeys: 1000 };
+  const server = createServer((request, response) => void handle(request, response));
+  const own: SmallStore = {
+    ...store,
+    url: '',
+    meddle: () => null,
+    cutAfter: () => false,
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = request;
+    const { pathname, searchParams: query } = new URL(url, 'http://store');
+    const key = decodeURIComponent(pathname.replace(/^\/bucket\/?/, ''));
+    const asked = { method, key, query, headers };
+    own.asked.push(asked);
+    const told = own.meddle(asked);
+    if (told === 'cut') request.socket.destroy();
+    const chunks: Buffer[] = [];
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    const body = Buffer.concat(chunks);
+    const answer = told === 'cut' ? null : (told ?? act(asked, body));
+    if (answer === null || own.cutAfter(asked)) {
+      request.socket.destroy();
+      return;
+    }
+    const { status, code, extra = '', headers: more = {} } = answer;
+    response.writeHead(status, { 'content-type': 'application/xml', ...more });
+    const text =
+      code === undefined ? '' : `<Error><Code>${code}</Code><Message>by the test</Message>${extra}</Error>`;
+    response.end('body' in answer ? answer.body : text);
+  }
+
+  function act(
+    { method, key, query, headers }: Asked,
+    body: Buffer,
+  ): Told & { readonly body?: Buffer | string } {
+    const sha256 = createHash('sha256').update(body).digest('hex');
+    if (headers['x-amz-content-sha256'] !== sha256) return { status: 400, code: 'XAmzContentSHA256Mismatch' };
+    const there = objects.get(key);
+    if (method === 'GET' && key === '') return { status: 200, body: listOf(query) };
+    if (method === 'GET') {
+      if (there === undefined) return { status: 404, code: 'NoSuchKey' };
+      return { status: 200, headers: { etag: etagOf(there.bytes) }, body: there.bytes };
+    }
+    const uploadId = query.get('uploadId') ?? '';
+    if (method === 'DELETE') {
+      if (uploadId === '') objects.delete(key);
+      else uploads.delete(uploadId);
+      return { status: 204 };
+    }
+    if (method === 'POST' && query.has('uploads')) {
+      const id = `upload ${uploads.size + 1}`;
+      uploads.set(id, new Map());
+      return {
+        status: 200,
+        body: `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
+      };
+    }
+    const parts = uploads.get(uploadId);
+    if (uploadId !== '' && parts === undefined) return { status: 404, code: 'NoSuchUpload' };
+    if (method === 'PUT' && parts !== undefined) {
+      parts.set(Number(query.get('partNumber')), body);
+      return { status: 200, headers: { etag: etagOf(body) } };
+    }
+    const etag = there === undefined ? null : etagOf(there.bytes);
+    const { 'if-match': match, 'if-none-match': none } = headers;
+    if ((none === '*' && etag !== null) || (match !== undefined && match !== etag)) {
+      return { status: 412, code: 'PreconditionFailed' };
+    }
+    const bytes =
+      parts === undefined
+        ? body
+        : Buffer.concat([...parts].sort(([a], [b]) => a - b).map(([, part]) => part));
+    objects.set(key, { bytes, headers });
+    uploads.delete(uploadId);
+    const done = '<CompleteMultipartUploadResult><ETag>"x-2"</ETag></CompleteMultipartUploadResult>';
+    return { status: 200, headers: { etag: etagOf(bytes) }, body: parts === undefined ? '' : done };
+  }
+
+  function listOf(query: URLSearchParams): string {
+    const keys = [...objects.keys()].filter((key) => key.startsWith(query.get('prefix') ?? '')).sort();
+    const from = Number(query.get('continuation-token') ?? 0);
+    const to = from + Math.min(own.pageKeys, Number(query.get('max-keys') ?? 1000));
+    const contents = keys.slice(from, to).map((key) => {
+      const { bytes } = objects.get(key) ?? { bytes: Buffer.of() };
+      return `<Contents><Key>${encodeURIComponent(key).replaceAll('%2F', '/').replaceAll('%20', '+')}</Key><Size>${bytes.length}</Size><ETag>${xml(etagOf(bytes))}</ETag></Contents>`;
+    });
+    const more = to < keys.length;
+    return `<?xml version="1.0"?>\n<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>${more}</IsTruncated>${more ? `<NextContinuationToken>${to}</NextContinuationToken>` : ''}${contents.join('')}</ListBucketResult>`;
+  }
+
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return Object.assign(own, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+}
