@@ -4,11 +4,13 @@ import { PacksignError, reasonOf } from '../errors.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import { openNetwork } from '../net/transport.js';
 import type { Place, Read, ReadLimits } from '../places/place.js';
-import type { RemoteOptions } from './open.js';
+import type { Run } from '../run.js';
 import type { Outgoing, Remote } from './remote.js';
 import { listKeys, plainEtag } from './s3/list.js';
+import { SINGLE_LIMIT_BYTES } from './s3/multipart.js';
 import { isAbsent, isThere, makeConditions, putFile } from './s3/put.js';
 import { storeSettings } from './s3/settings.js';
+import type { Environment } from './s3/settings.js';
 import { openStore, wholeBody } from './s3/store.js';
 import type { Store } from './s3/store.js';
 
@@ -21,7 +23,10 @@ export interface BucketAddress {
 }
 
 /** A bucket of an S3-compatible store as a destination. */
-export function bucketRemote(at: BucketAddress, { run, environment }: RemoteOptions): Remote {
+export function bucketRemote(
+  at: BucketAddress,
+  { run, environment }: { readonly run: Run; readonly environment: Environment },
+): Remote {
   const { destination, bucket, prefix } = at;
   const settings = storeSettings(environment);
   const network = openNetwork({
@@ -41,9 +46,13 @@ export function bucketRemote(at: BucketAddress, { run, environment }: RemoteOpti
         await putFile(store, file, { destination, directory, prefix, conditions });
         onWritten(file);
       };
-      const isNew = ({ over }: Outgoing) => over === 'nothing';
-      for (const file of files.filter((one) => !isNew(one))) await write(file);
-      await whileGood(files.filter(isNew), write);
+      // One after another in the order given: what is replaced, and what takes much memory.
+      const isAlone = ({ over, size }: Outgoing) => over !== 'nothing' || size > SINGLE_LIMIT_BYTES;
+      for (const file of files.filter(isAlone)) await write(file);
+      await whileGood(
+        files.filter((file) => !isAlone(file)),
+        write,
+      );
     },
     remove: async (paths) => {
       await whileGood(paths, async (path) => {

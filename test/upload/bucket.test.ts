@@ -193,22 +193,19 @@ describe('a bucket', () => {
     place.write('dist/demo-1.1.tar.gz', sdist('demo', '1.1'));
     await build();
     const before = new Map(store.objects);
-    for (let at = 1, isCut = true; isCut; at += 1) {
+    for (let at = 1; ; at += 1) {
       store.objects.clear();
       for (const [key, object] of before) store.objects.set(key, object);
       forget();
       let count = 0;
-      isCut = false;
-      store.meddle = () => {
-        count += 1;
-        isCut ||= count >= at;
-        return count >= at ? { status: 403, code: 'AccessDenied' } : null;
-      };
-      const first = await publish();
+      store.meddle = () => ((count += 1) >= at ? { status: 403, code: 'AccessDenied' } : null);
+      const { status } = await publish();
+      const isCut = count >= at;
       store.meddle = () => null;
-      expect(first.status).toBe(isCut ? 2 : 0);
+      expect(status).toBe(isCut ? 2 : 0);
       await published();
       expectSame();
+      if (!isCut) break;
     }
   });
 
@@ -240,7 +237,8 @@ describe('a bucket', () => {
       const { status, stdout, stderr } = await publish({}, '--verbose');
       expect([status, stdout, stderr]).toEqual([2, '', expect.stringContaining(words)]);
       expect(stderr).toContain('(DESTINATION_FAILED)');
-      expect(stderr).not.toMatch(/nobody.may|\u001b\[31m/);
+      expect(stderr).not.toContain('nobody+may');
+      expect(stderr).not.toContain('\u001b[31m');
     }
   });
 

@@ -12,7 +12,7 @@ export const SINGLE_LIMIT_BYTES = 64 * 1024 * 1024;
 const PART_BYTES = 16 * 1024 * 1024;
 const PART_LIMIT = 10_000;
 /** Parts are held in memory while they are sent. */
-const HELD_BYTES = 64 * 1024 * 1024;
+const HELD_BYTES = 48 * 1024 * 1024;
 
 export interface Parts {
   readonly key: string;

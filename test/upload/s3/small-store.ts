@@ -40,7 +40,9 @@ export async function startSmallStore(): Promise<SmallStore> {
   const objects: SmallStore['objects'] = new Map();
   const uploads: SmallStore['uploads'] = new Map();
   const store = { objects, uploads, asked: [] as Asked[], pageKeys: 1000 };
-  const server = createServer((request, response) => void handle(request, response));
+  const server = createServer(
+    (request, response) => void handle(request, response).catch(() => request.socket.destroy()),
+  );
   const own: SmallStore = {
     ...store,
     url: '',
