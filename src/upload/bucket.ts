@@ -8,7 +8,7 @@ import type { Run } from '../run.js';
 import type { Outgoing, Remote } from './remote.js';
 import { listKeys, plainEtag } from './s3/list.js';
 import { SINGLE_LIMIT_BYTES } from './s3/multipart.js';
-import { isAbsent, isThere, makeConditions, putFile } from './s3/put.js';
+import { findSame, isAbsent, makeConditions, putFile } from './s3/put.js';
 import { storeSettings } from './s3/settings.js';
 import type { Environment } from './s3/settings.js';
 import { openStore, wholeBody } from './s3/store.js';
@@ -36,17 +36,26 @@ export function bucketRemote(
   });
   const store = openStore({ destination, bucket, settings, network, clock: run.clock });
   const conditions = makeConditions();
+  /** Path → ETag of what we have written since the list was made: some files are written twice. */
+  const own = new Map<string, string | null>();
   return {
     destination,
     name: store.urlOf(prefix),
     place: bucketPlace(store, at),
-    list: async () => await listKeys(store, prefix),
+    list: async () => {
+      own.clear();
+      return await listKeys(store, prefix);
+    },
     write: async (files, { directory, onWritten }) => {
       const write = async (file: Outgoing) => {
-        await putFile(store, file, { destination, directory, prefix, conditions });
+        const etag = own.get(file.path);
+        const over = etag === undefined ? file.over : etag === null ? 'anything' : { etag };
+        const putting = { destination, directory, prefix, conditions };
+        own.set(file.path, await putFile(store, { ...file, over }, putting));
         onWritten(file);
       };
-      // One after another in the order given: what is replaced, and what takes much memory.
+      // One after another: what is replaced, in the order given, so that of two machines that replace the same files one
+      // stops at the first; and what takes much memory.
       const isAlone = ({ over, size }: Outgoing) => over !== 'nothing' || size > SINGLE_LIMIT_BYTES;
       for (const file of files.filter(isAlone)) await write(file);
       await whileGood(
@@ -63,8 +72,8 @@ export function bucketRemote(
       });
     },
     differing: async (files) => {
-      const there = await inParallel(files, STREAMS, (file) => isThere(store, file, prefix));
-      return files.flatMap(({ path }, index) => (there[index] === true ? [] : [path]));
+      const there = await inParallel(files, STREAMS, (file) => findSame(store, file, prefix));
+      return files.flatMap(({ path }, index) => (there[index] === null ? [path] : []));
     },
     alone: async (work) => await work(),
     close: network.close,

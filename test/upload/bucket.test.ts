@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { makeRun } from '../../src/run.js';
+import { bucketRemote } from '../../src/upload/bucket.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, Run, TestKey } from '../packsign.js';
 import { startSmallStore } from './s3/small-store.js';
@@ -130,6 +132,29 @@ describe('a bucket', () => {
     store.meddle = ({ headers }) => ('if-none-match' in headers || 'if-match' in headers ? told : null);
     await published();
     expectSame();
+  });
+
+  test('gets a file twice in one publication only over what we wrote', async () => {
+    const write = async (text: string, meanwhile = '') => {
+      if (meanwhile !== '') store.objects.set('keys.asc', { bytes: Buffer.from(meanwhile), headers: {} });
+      const bytes = Buffer.from(text);
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      const file = { path: 'keys.asc', size: bytes.length, sha256, bytes, over: 'nothing' } as const;
+      await remote.write([file], { directory: 'dist', onWritten: () => undefined });
+    };
+    const environment = {
+      AWS_ACCESS_KEY_ID: 'id',
+      AWS_SECRET_ACCESS_KEY: SECRET,
+      AWS_ENDPOINT_URL: store.url,
+    };
+    const run = makeRun({ clock: () => new Date() });
+    const at = { destination: 's3://bucket', bucket: 'bucket', prefix: '' };
+    const remote = bucketRemote(at, { run, environment });
+    await write('additions');
+    await write('additions and revocations');
+    expect(store.objects.get('keys.asc')?.bytes.toString()).toBe('additions and revocations');
+    await expect(write('more', 'of somebody else')).rejects.toMatchObject({ code: 'DESTINATION_RACED' });
+    remote.close();
   });
 
   test('whose answer was lost is asked again, and takes its own write for ours', async () => {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { webFileOf } from '../../model/web-file.js';
 import { raced } from '../remote.js';
-import type { Outgoing } from '../remote.js';
+import type { Outgoing, Stored } from '../remote.js';
 import type { Refusal } from './failure.js';
+import { plainEtag } from './list.js';
 import { SINGLE_LIMIT_BYTES, writeInParts } from './multipart.js';
 import { blocksOf } from './source.js';
 import { wholeBody } from './store.js';
@@ -31,8 +32,11 @@ export function makeConditions(): Conditions {
   };
 }
 
-/** Writes a file, if what it replaces is what it may replace. Throws DESTINATION_RACED, FILE_ALTERED, DESTINATION_FAILED. */
-export async function putFile(store: Store, file: Outgoing, putting: Putting): Promise<void> {
+/**
+ * Writes a file, if what it replaces is what it may replace. Returns its ETag, null if the store does not say.
+ * Throws DESTINATION_RACED, FILE_ALTERED, DESTINATION_FAILED.
+ */
+export async function putFile(store: Store, file: Outgoing, putting: Putting): Promise<string | null> {
   const { directory, prefix, destination } = putting;
   const { type, cacheControl } = webFileOf(file.path);
   const [key, doing] = [`${prefix}${file.path}`, `write ${file.path}`];
@@ -52,12 +56,16 @@ export async function putFile(store: Store, file: Outgoing, putting: Putting): P
               expects: last.expects,
               headers: { ...headers, ...last.headers },
             },
-            wholeBody,
+            async (answer) => {
+              await wholeBody(answer);
+              return answer.headers['etag'];
+            },
           ),
         );
-  if (outcome.kind === 'done') return;
+  if (outcome.kind === 'done') return typeof outcome.value === 'string' ? plainEtag(outcome.value) : null;
   // Somebody may have written the very same, or we have, and did not hear of it.
-  if (await isThere(store, file, prefix)) return;
+  const same = await findSame(store, file, prefix);
+  if (same !== null) return same.etag;
   throw raced(destination);
 }
 
@@ -97,8 +105,12 @@ function isUnknown({ status, code }: Refusal): boolean {
   );
 }
 
-/** Whether a file lies there with its bytes. Reads it. */
-export async function isThere(store: Store, file: Outgoing, prefix: string): Promise<boolean> {
+/** A file that lies there with its bytes; null if it does not. Reads it. */
+export async function findSame(
+  store: Store,
+  file: Outgoing,
+  prefix: string,
+): Promise<Pick<Stored, 'etag'> | null> {
   const { path, size, sha256 } = file;
   const outcome = await store.ask(
     {
@@ -107,17 +119,17 @@ export async function isThere(store: Store, file: Outgoing, prefix: string): Pro
     async ({ headers, body, cancel }) => {
       if (Number(headers['content-length'] ?? size) !== size) {
         cancel();
-        return false;
+        return null;
       }
       const hash = createHash('sha256');
       let length = 0;
       for await (const chunk of body) {
         hash.update(chunk);
         length += chunk.length;
-        if (length > size) return false;
+        if (length > size) return null;
       }
-      return hash.digest('hex') === sha256;
+      return hash.digest('hex') === sha256 ? { etag: plainEtag(headers['etag'] ?? '') } : null;
     },
   );
-  return outcome.kind === 'done' && outcome.value;
+  return outcome.kind === 'done' ? outcome.value : null;
 }
