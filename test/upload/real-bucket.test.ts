@@ -1,0 +1,123 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startServer } from '../net/servers.js';
+import { newKey, newPlace, sdist } from '../packsign.js';
+import type { Place, Run, TestKey } from '../packsign.js';
+import { startMiddleman } from '../servers/middleman.js';
+import type { Middleman } from '../servers/middleman.js';
+import { S3_LOGIN, swift } from '../servers/swift.js';
+import { hasTools } from '../tools.js';
+
+const running: { readonly stop: () => Promise<void> }[] = [];
+
+afterAll(async () => {
+  for (const server of running.toReversed()) await server.stop();
+});
+
+describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', () => {
+  let ann: TestKey;
+  let middleman: Middleman;
+  let place: Place;
+  let count = 0;
+  let address = '';
+
+  beforeAll(async () => {
+    ann = await newKey('Ann');
+    const server = await startServer(swift);
+    running.push(server);
+    middleman = await startMiddleman(server.ports[3] ?? 0);
+    running.push(middleman);
+  });
+
+  beforeEach(async () => {
+    middleman.mishaps.clear();
+    count += 1;
+    address = `s3://bucket-${count}/a b/ü+~`;
+    await makeBucket(`bucket-${count}`);
+    place = await release(newPlace(), 'demo', '1.0');
+  });
+
+  const environment = () => ({
+    ...{ AWS_ACCESS_KEY_ID: S3_LOGIN.accessKey, AWS_SECRET_ACCESS_KEY: S3_LOGIN.secretKey },
+    ...{ AWS_REGION: S3_LOGIN.region, AWS_ENDPOINT_URL: middleman.url },
+  });
+
+  function publish(from: Place, ...args: readonly string[]): Promise<Run> {
+    return from.packsign(['publish', 'dist', address, ...args], { env: environment() });
+  }
+
+  async function release(at: Place, name: string, version: string): Promise<Place> {
+    at.write('ann.asc', ann.signing);
+    at.write(`dist/${name}-${version}.tar.gz`, sdist(name, version));
+    expect(await at.packsign(['build', 'dist', '--key', 'ann.asc', '--absent', 'keep'])).toMatchObject({
+      status: 0,
+    });
+    return at;
+  }
+
+  async function makeBucket(name: string): Promise<void> {
+    const { accessKey, region, secretKey } = S3_LOGIN;
+    await promisify(execFile)('curl', [
+      ...['-sf', '-X', 'PUT', '--aws-sigv4', `aws:amz:${region}:s3`, '--user', `${accessKey}:${secretKey}`],
+      ...['-H', 'x-amz-content-sha256: UNSIGNED-PAYLOAD', `${middleman.url}/${name}`],
+    ]);
+  }
+
+  test('holds what was signed, and is up to date then', async () => {
+    expect(await publish(place)).toMatchObject({ status: 0, stderr: '' });
+    expect((await publish(place)).stdout).toContain('is up to date');
+    expect(await publish(place, '--check')).toMatchObject({ status: 0 });
+    await release(place, 'demo', '1.1');
+    expect(await publish(place)).toMatchObject({ status: 0, stderr: '' });
+    expect(middleman.passed.some(({ headers, status }) => 'if-match' in headers && status === 200)).toBe(
+      true,
+    );
+    expect(middleman.passed.filter(({ status }) => status === 501)).toEqual([]);
+  });
+
+  test('does not give way to a wrong secret', async () => {
+    const { status, stderr } = await place.packsign(['publish', 'dist', address], {
+      env: { ...environment(), AWS_SECRET_ACCESS_KEY: 'wrong' },
+    });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('the secret key is wrong')]);
+  });
+
+  test('cut off before or after any request, it has everything at the latest after the next publication', async () => {
+    for (const mishap of ['cut-before', 'cut-after', 503] as const) {
+      address = `s3://bucket-${count}/${mishap}`;
+      for (let at = 1; ; at += 3) {
+        const from = middleman.passed.length;
+        middleman.mishaps.set(from + at, mishap);
+        await release(place, 'demo', `${at}.${mishap === 503 ? 2 : mishap.length}`);
+        const { status, stderr } = await publish(place);
+        if (status !== 0) expect(await publish(place), stderr).toMatchObject({ status: 0 });
+        expect(await publish(place, '--check')).toMatchObject({ status: 0 });
+        if (middleman.passed.length - from < at + 3) break;
+        if (at > 12) break;
+      }
+    }
+  });
+
+  test('on which two machines publish at once has the files of both in the end', async () => {
+    expect(await publish(place)).toMatchObject({ status: 0 });
+    const other = newPlace();
+    const adopting = ['--adopt', '--key', 'ann.asc'];
+    other.write('ann.asc', ann.signing);
+    for (let round = 1; round <= 3; round += 1) {
+      await release(place, 'left', `${round}.0`);
+      await release(other, 'right', `${round}.0`);
+      const both = await Promise.all([publish(place, ...adopting), publish(other, ...adopting)]);
+      expect(
+        both.map(({ status }) => status),
+        both.map(({ stderr }) => stderr).join(),
+      ).toEqual([0, 0]);
+    }
+    expect(await publish(place, ...adopting)).toMatchObject({ status: 0 });
+    const listed = place.text('dist/packages.plist');
+    for (const name of ['left', 'right']) {
+      for (const round of [1, 2, 3]) expect(listed).toContain(`<key>${name}-${round}.0.tar.gz</key>`);
+    }
+    expect(await publish(place, '--check')).toMatchObject({ status: 0 });
+  });
+});
