@@ -58,13 +58,11 @@ export function bucketRemote(
       // stops at the first; and what takes much memory.
       const isAlone = ({ over, size }: Outgoing) => over !== 'nothing' || size > SINGLE_LIMIT_BYTES;
       for (const file of files.filter(isAlone)) await write(file);
-      await whileGood(
-        files.filter((file) => !isAlone(file)),
-        write,
-      );
+      const others = files.filter((file) => !isAlone(file));
+      await inParallel(others, STREAMS, write);
     },
     remove: async (paths) => {
-      await whileGood(paths, async (path) => {
+      await inParallel(paths, STREAMS, async (path) => {
         await store.ask(
           { doing: `remove ${path}`, method: 'DELETE', key: `${prefix}${path}`, expects: isAbsent },
           wholeBody,
@@ -95,15 +93,6 @@ function authoritiesIn(file: string): () => readonly string[] {
       );
     }
   };
-}
-
-/** Work for each item, several at a time. After a failure nothing is begun, and what has begun comes to its end. */
-async function whileGood<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let failure: unknown = null;
-  await inParallel(items, STREAMS, async (item) => {
-    if (failure === null) await work(item).catch((error: unknown) => (failure ??= error));
-  });
-  if (failure !== null) throw failure as Error;
 }
 
 function bucketPlace(store: Store, { destination, prefix }: BucketAddress): Place {

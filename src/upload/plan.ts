@@ -54,7 +54,7 @@ export function planOf(outbound: Outbound, options: PlanOptions): Plan {
   const isOurs = journal.last === (before?.found.sha256 ?? null);
   const { sent, others }: Pick<Journal, 'sent' | 'others'> = isOurs ? journal : { sent: {}, others: {} };
   const has = ({ path, size, sha256 }: Item, known: string | undefined) =>
-    listing.get(path)?.size === size && (known === sha256 || sent[path] === sha256);
+    listing.get(path)?.size === size && (sent[path] ?? known) === sha256;
   const dueListed = outbound.listed.filter((item) => !has(item, listedBefore.get(item.path)?.SHA256));
   const dueOthers = (items: readonly Item[]) => items.filter((item) => !has(item, others[item.path]));
   const outgoing = (item: Item): Outgoing => ({ ...item, over: overOf(listing, item.path) });

@@ -185,6 +185,8 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
     await pause(run);
     if (step.name === 'database') await requireUnchanged(found, remote);
     const written: Record<string, string> = {};
+    // A killed run may have replaced them or not.
+    note({ sent: { ...journal.sent, ...allUnknown(step.writes.map(({ path }) => path)) } });
     try {
       await remote.write(step.writes, {
         directory: outbound.directory,
@@ -221,14 +223,18 @@ function requireComplete({ lost }: Plan, { directory }: Outbound, { destination 
 
 /** The journal with what is missed from now on. */
 function beginning({ journal, plan, found }: Prepared, now: Date): Journal {
-  const isOurs = journal.last === (found?.sha256 ?? null);
   const missed = plan.missed.map((path) => [path, journal.missed[path] ?? formatInstant(now)] as const);
-  return {
-    ...journal,
-    last: found?.sha256 ?? null,
-    sent: isOurs ? journal.sent : {},
-    missed: Object.fromEntries(missed),
-  };
+  const begun = { ...journal, last: found?.sha256 ?? null, missed: Object.fromEntries(missed) };
+  if (journal.last === begun.last) return begun;
+  // Somebody else published there since: what lies there is unknown, but some of it we may remove.
+  return { ...begun, sent: {}, others: allUnknown(Object.keys(journal.others)) };
+}
+
+/** In place of a hash that we cannot know. */
+const UNKNOWN = '';
+
+function allUnknown(paths: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(paths.map((path) => [path, UNKNOWN]));
 }
 
 function without(record: Readonly<Record<string, string>>, paths: readonly string[]): Record<string, string> {

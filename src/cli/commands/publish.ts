@@ -10,8 +10,10 @@ import { buildOptions, publishingOptions, signersFor } from './build.js';
 export const publishCommand: Command = {
   examples: [
     ['packsign publish dist /mnt/www/dist', 'copy what is signed to another disk or a mounted host'],
-    ['packsign publish dist --plan /mnt/www/dist', 'print the steps, and do nothing'],
-    ['packsign publish dist --check /mnt/www/dist', 'read everything back, for cron'],
+    ['packsign publish dist www.example.org:/srv/dist', 'to a host, by rsync through ssh'],
+    ['packsign publish dist s3://BUCKET/dist', 'to an S3-compatible store, set up as for the AWS tools'],
+    ['packsign publish dist /mnt/www/dist --plan', 'print the steps, and do nothing'],
+    ['packsign publish dist /mnt/www/dist --check', 'read everything back, for cron'],
   ],
   options: (yargs) =>
     withKeys(withSettings(yargs))
@@ -19,7 +21,7 @@ export const publishCommand: Command = {
       .positional('destinations', {
         type: 'string',
         array: true,
-        describe: 'a folder, HOST:PATH, rsync://HOST/MODULE/PATH',
+        describe: 'a folder, HOST:PATH, rsync://HOST/MODULE/PATH, s3://BUCKET/PREFIX',
       })
       .option('plan', flag('print what would be done, in order; write nothing'))
       .option('check', flag('write nothing; read everything back, exit 1 if anything differs'))
