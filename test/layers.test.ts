@@ -28,7 +28,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   watch: [
     ...['release', 'keys', 'page', 'published', 'signers', 'verify', 'pgp', 'run'],
-    ...['places', 'disk', 'model', 'errors'],
+    ...['places', 'programs', 'disk', 'model', 'errors'],
   ],
   upload: [
     ...['release', 'consume', 'keys', 'published', 'verify', 'workers', 'pgp', 'archives', 'run'],
