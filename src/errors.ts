@@ -116,10 +116,11 @@ export class PacksignError extends Error {
     this.code = code;
     this.hint = details.hint ?? null;
   }
+}
 
-  get exitStatus(): 1 | 2 {
-    return REFUSALS.some((code) => code === this.code) ? 1 : 2;
-  }
+/** How the command line ends: with 1 if packsign refuses, with 2 if it cannot go on. */
+export function exitStatusOf({ code }: Pick<PacksignError, 'code'>): 1 | 2 {
+  return REFUSALS.some((refusal) => refusal === code) ? 1 : 2;
 }
 
 /** The reason of any error, for a message that names the file; of a system error, its words and code. */

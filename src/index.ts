@@ -3,7 +3,7 @@
  * caller. A failure that the user can do something about is a `PacksignError` with a code. A result that may say no has
  * `ok`, which is true exactly where the command line with the same options ends with 0; every other call throws for a no.
  */
-export { PacksignError, fromSystem, reasonOf } from './errors.js';
+export { PacksignError, exitStatusOf, fromSystem, reasonOf } from './errors.js';
 export type { ErrorCode } from './errors.js';
 
 export { build } from './release/build.js';

@@ -1,4 +1,4 @@
-import { PacksignError, fromSystem } from '../index.js';
+import { PacksignError, exitStatusOf, fromSystem } from '../index.js';
 import { hintFor } from './hint.js';
 import type { Typed } from './hint.js';
 import { LIST_LIMIT } from './report.js';
@@ -55,7 +55,7 @@ function reportError(error: PacksignError, failing: Failing): number {
   const isVerbose = argv.includes('--verbose');
   for (const line of isVerbose ? indented : firstItems(indented)) stderr.write(`${line}\n`);
   if (hint !== null) stderr.write(`packsign: hint: ${harmless(hint)}\n`);
-  return error.exitStatus;
+  return exitStatusOf(error);
 }
 
 /** The first few items of a list, and the first few of the lines below each, which are indented deeper. */

@@ -1,4 +1,4 @@
-import { PacksignError, follow, formatInstant } from '../index.js';
+import { PacksignError, exitStatusOf, follow, formatInstant } from '../index.js';
 import type { Follower, Hooks } from '../index.js';
 import type { Session } from './command.js';
 import { destinationsOf, publishEach, publishOptions } from './destinations.js';
@@ -37,7 +37,7 @@ export function followerFor(
       for (const attempt of attempts) {
         const { destination, outcome } = attempt;
         const isError = outcome instanceof PacksignError;
-        onStatus(isError ? outcome.exitStatus : 0);
+        onStatus(isError ? exitStatusOf(outcome) : 0);
         // Before the first database there is nothing to send.
         const code = isError ? outcome.code : null;
         const gist = isError ? outcome.message : outcome.sha256;

@@ -1,4 +1,4 @@
-import { PacksignError, formatBytes } from '../index.js';
+import { PacksignError, exitStatusOf, formatBytes } from '../index.js';
 import type { Plan, PublishedTo } from '../index.js';
 import type { Report } from './command.js';
 import { LIST_LIMIT, coverageJson, remarkLines } from './report.js';
@@ -45,7 +45,7 @@ export function reportPublished(
       outcome instanceof PacksignError ? [] : publishedLines(outcome),
     ),
     notices: [...attempts.flatMap(errorLines), ...remarkLines({ warnings: [], coverage }, { verbose })],
-    exitStatus: errors.some(({ exitStatus }) => exitStatus === 2) ? 2 : errors.length > 0 ? 1 : 0,
+    exitStatus: errors.some((error) => exitStatusOf(error) === 2) ? 2 : errors.length > 0 ? 1 : 0,
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PacksignError } from '../errors.js';
+import { PacksignError, exitStatusOf } from '../errors.js';
 import { addressesBeside } from '../model/address.js';
 import type { FileEntry } from '../model/file-entry.js';
 import { encodingName, networkError } from '../net/failure.js';
@@ -69,7 +69,7 @@ async function streamFrom(network: Network, from: string, streaming: Streaming):
     const progress = () => Math.floor(streaming.sink.length() / PROGRESS_BYTES);
     return await network.retrying(() => streamOnce(network, from, streaming), progress);
   } catch (error) {
-    if (error instanceof PacksignError && error.exitStatus === 2 && error.code !== 'FILE_UNWRITABLE') {
+    if (error instanceof PacksignError && exitStatusOf(error) === 2 && error.code !== 'FILE_UNWRITABLE') {
       return { kind: 'failed', error };
     }
     throw error;

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readBounded } from '../disk/files.js';
-import { PacksignError } from '../errors.js';
+import { PacksignError, exitStatusOf } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
@@ -104,7 +104,7 @@ async function refusing<T>(
   try {
     return await carryOut();
   } catch (error) {
-    if (!(error instanceof PacksignError) || error.exitStatus === 2) throw error;
+    if (!(error instanceof PacksignError) || exitStatusOf(error) === 2) throw error;
     return refusal(source, { code: error.code, message: error.message, sha256 });
   }
 }

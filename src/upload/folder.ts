@@ -85,7 +85,9 @@ function listingOf(folder: string): Listing {
   for (const below of ['', ...foldersIn(folder)]) {
     for (const name of visibleIn(join(folder, below))) {
       const stats = lstatSync(join(folder, below, name), { throwIfNoEntry: false });
-      if (stats?.isFile() === true) listing.set(posix.join(below, name), { size: stats.size, etag: null });
+      if (stats?.isFile() !== true) continue;
+      const { size, mtimeMs: modifiedMs } = stats;
+      listing.set(posix.join(below, name), { size, modifiedMs, etag: null });
     }
   }
   return listing;

@@ -1,4 +1,5 @@
 import type { Database } from '../model/database.js';
+import { DATABASE_NAME } from '../model/layout.js';
 import { compareText } from '../model/package.js';
 import { parseInstant } from '../model/time.js';
 import type { Predecessor } from './continues.js';
@@ -55,7 +56,11 @@ export function planOf(outbound: Outbound, options: PlanOptions): Plan {
   const { sent, others }: Pick<Journal, 'sent' | 'others'> = isOurs ? journal : { sent: {}, others: {} };
   const has = ({ path, size, sha256 }: Item, known: string | undefined) =>
     listing.get(path)?.size === size && (sent[path] ?? known) === sha256;
-  const dueListed = outbound.listed.filter((item) => !has(item, listedBefore.get(item.path)?.SHA256));
+  // What came after the database there may be from another machine that was killed before it wrote its own.
+  const settledMs = listing.get(DATABASE_NAME)?.modifiedMs ?? -Infinity;
+  const knownOf = ({ path }: Item) =>
+    (listing.get(path)?.modifiedMs ?? Infinity) <= settledMs ? listedBefore.get(path)?.SHA256 : others[path];
+  const dueListed = outbound.listed.filter((item) => !has(item, knownOf(item)));
   const dueOthers = (items: readonly Item[]) => items.filter((item) => !has(item, others[item.path]));
   const outgoing = (item: Item): Outgoing => ({ ...item, over: overOf(listing, item.path) });
   // What is there under the name has to stay until the last moment: readers of the database of before want it.

@@ -202,12 +202,19 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
     await remote.remove(step.removes);
     if (step.name === 'database') note({ last: outbound.database.sha256 });
   }
-  const others = Object.fromEntries(othersOf(outbound).map(({ path, sha256 }) => [path, sha256]));
+  // What is put back under a database that stays is younger than that.
+  const isSame = !plan.steps.some(({ name }) => name === 'database');
+  const putBack = isSame ? { ...journal.others, ...hashesOf(sent) } : {};
+  const others = { ...putBack, ...hashesOf(othersOf(outbound)) };
   const removed = plan.steps.flatMap(({ removes }) => removes);
   note({ others, sent: {}, last: outbound.database.sha256, missed: without(journal.missed, removed) });
   // Key files may be sent twice.
   const last = new Map(sent.map((file) => [file.path, file]));
   return { outbound, sent: Array.from(last.values()), removed: removed.length };
+}
+
+function hashesOf(items: readonly Pick<Outgoing, 'path' | 'sha256'>[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(items.map(({ path, sha256 }) => [path, sha256]));
 }
 
 /** Throws FILE_MISSING. */

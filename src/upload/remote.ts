@@ -5,6 +5,8 @@ import type { Place } from '../places/place.js';
 /** A file that lies at a destination. */
 export interface Stored {
   readonly size: number;
+  /** When it was written, by the clock of the destination. */
+  readonly modifiedMs: number;
   /** The store's name for its bytes; null where stores have none. */
   readonly etag: string | null;
 }

@@ -56,7 +56,7 @@ export function rsyncAt(
     const outcome = await runChild(
       ['rsync', ...always, ...options, ...byName, '--', from, ...(to === null ? [] : [to])],
       {
-        environment: { ...environment, LC_ALL: 'C' },
+        environment: { ...environment, LC_ALL: 'C', TZ: 'UTC' },
         timeoutMs: LONGEST_MS,
         outputLimitBytes: OUTPUT_LIMIT_BYTES,
         // Without the dot, a name that begins with `#` would be a comment.

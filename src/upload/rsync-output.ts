@@ -2,7 +2,7 @@ import { PacksignError } from '../errors.js';
 import { oneLine } from '../model/text.js';
 import type { Stored } from './remote.js';
 
-// What rsync prints, in the C locale.
+// What rsync prints, in the C locale and in UTC.
 
 /** What lies below a folder. */
 export interface Found {
@@ -10,7 +10,7 @@ export interface Found {
   readonly folders: ReadonlySet<string>;
 }
 
-const LINE = /^([-dlbcpsD])[-rwxsStT]{9}[+.@]? +([\d,.' ]+) \d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d (.+)$/;
+const LINE = /^([-dlbcpsD])[-rwxsStT]{9}[+.@]? +([\d,.' ]+) (\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d) (.+)$/;
 
 /** Reads what `rsync --list-only` prints. Throws DESTINATION_FAILED. */
 export function parseListing(text: string, destination: string): Found {
@@ -18,7 +18,7 @@ export function parseListing(text: string, destination: string): Found {
   const folders = new Set<string>();
   for (const line of text.split('\n')) {
     if (line === '') continue;
-    const [, kind, size = '', name = ''] = LINE.exec(line) ?? [];
+    const [, kind, size = '', date = '', name = ''] = LINE.exec(line) ?? [];
     if (kind === undefined) {
       throw new PacksignError(
         'DESTINATION_FAILED',
@@ -27,7 +27,10 @@ export function parseListing(text: string, destination: string): Found {
       );
     }
     const path = unescaped(name);
-    if (kind === '-') files.set(path, { size: Number(size.replace(/\D/g, '')), etag: null });
+    if (kind === '-') {
+      const modifiedMs = Date.parse(`${date.replaceAll('/', '-').replace(' ', 'T')}Z`);
+      files.set(path, { size: Number(size.replace(/\D/g, '')), modifiedMs, etag: null });
+    }
     if (kind === 'd') folders.add(path);
   }
   return { files, folders };

@@ -1,6 +1,6 @@
 import { quietly } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
-import { PacksignError, fromSystem } from '../errors.js';
+import { PacksignError, exitStatusOf, fromSystem } from '../errors.js';
 import { absenceRule } from '../model/absence.js';
 import type { Absent, AbsenceRule } from '../model/absence.js';
 import type { Database } from '../model/database.js';
@@ -179,7 +179,7 @@ async function runCycle(state: DirectoryState, given: Omit<Context, 'whole'>): P
     news.push(noticeOf(error));
     isCut = true;
     if (state.kind === 'seen' && error.code !== 'NOTHING_TO_LIST') {
-      again = error.exitStatus === 1 && error.code !== 'CLOCK_DOUBTFUL' ? 'later' : 'soon';
+      again = exitStatusOf(error) === 1 && error.code !== 'CLOCK_DOUBTFUL' ? 'later' : 'soon';
     }
   }
   memory.ownsChecksums =

@@ -1,3 +1,4 @@
+import { exitStatusOf } from '../errors.js';
 import type { PacksignError } from '../errors.js';
 import { coverageAdvice } from '../model/coverage.js';
 import type { Uncovered } from '../model/coverage.js';
@@ -30,9 +31,9 @@ export interface Notice {
 /** Their messages hold the time. */
 const OF_THE_CLOCK: readonly string[] = ['CLOCK_BEHIND', 'CLOCK_DOUBTFUL'];
 
-export function noticeOf({ code, message, hint, exitStatus }: PacksignError): Notice {
+export function noticeOf({ code, message, hint }: PacksignError): Notice {
   const isWaiting = ['NOTHING_TO_LIST', ...OF_THE_CLOCK].includes(code);
-  const event = isWaiting ? 'held' : exitStatus === 1 ? 'refused' : 'error';
+  const event = isWaiting ? 'held' : exitStatusOf({ code }) === 1 ? 'refused' : 'error';
   return { ...SILENT, event, code, message, hint };
 }
 

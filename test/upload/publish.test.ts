@@ -174,6 +174,21 @@ describe('publish to a folder', () => {
     expect(left).toEqual(['a-1.0.tar.gz', 'theirs-1.0.tar.gz']);
   });
 
+  test('replaces what another machine wrote that was killed before it wrote its database', async () => {
+    await published();
+    here.write('www/b-1.0.tar.gz', sdist('b', '1.0', 'x = 2\n'));
+    here.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await build(here);
+    await published();
+    expect(here.read('www/b-1.0.tar.gz')).toEqual(here.read('dist/b-1.0.tar.gz'));
+    // The same without a new database, and once it is put back there is no more to do.
+    here.write('www/b-1.0.tar.gz', sdist('b', '1.0', 'x = 2\n'));
+    expect(await published()).toMatchObject({ status: 'published', written: 1 });
+    for (let each = 0; each < 2; each += 1) {
+      expect(await published()).toMatchObject({ status: 'unchanged', written: 0 });
+    }
+  });
+
   test('goes on with what a killed run sent', async () => {
     await published();
     here.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));

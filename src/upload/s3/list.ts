@@ -57,10 +57,11 @@ function pageFrom(body: Buffer): Page | null {
     if (contents !== 'Contents') continue;
     if (name !== undefined) entry[name] = text;
     else {
-      const { Key = '', Size = '', ETag = '' } = entry;
+      const { Key = '', Size = '', ETag = '', LastModified = '' } = entry;
+      const modifiedMs = Date.parse(LastModified);
       const key = isEncoded ? decoded(Key) : Key;
-      if (key === null || !/^\d{1,15}$/.test(Size)) return null;
-      files.push([key, { size: Number(Size), etag: plainEtag(ETag) }]);
+      if (key === null || !/^\d{1,15}$/.test(Size) || Number.isNaN(modifiedMs)) return null;
+      files.push([key, { size: Number(Size), modifiedMs, etag: plainEtag(ETag) }]);
       entry = {};
     }
   }

@@ -130,7 +130,7 @@ export async function startSmallStore(): Promise<SmallStore> {
     const to = from + Math.min(own.pageKeys, Number(query.get('max-keys') ?? 1000));
     const contents = keys.slice(from, to).map((key) => {
       const { bytes } = objects.get(key) ?? { bytes: Buffer.of() };
-      return `<Contents><Key>${encodeURIComponent(key).replaceAll('%2F', '/').replaceAll('%20', '+')}</Key><Size>${bytes.length}</Size><ETag>${xml(etagOf(bytes))}</ETag></Contents>`;
+      return `<Contents><Key>${encodeURIComponent(key).replaceAll('%2F', '/').replaceAll('%20', '+')}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>${bytes.length}</Size><ETag>${xml(etagOf(bytes))}</ETag></Contents>`;
     });
     const more = to < keys.length;
     return `<?xml version="1.0"?>\n<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>${more}</IsTruncated>${more ? `<NextContinuationToken>${to}</NextContinuationToken>` : ''}${contents.join('')}</ListBucketResult>`;
