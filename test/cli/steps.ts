@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { serve } from '../consume/scene.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -7,6 +8,7 @@ export async function prepare(): Promise<{ readonly place: Place; readonly url: 
   const place = newPlace();
   const { url } = await serve(place.path('dist'));
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+  mkdirSync(place.path('www'));
   place.write('bob.asc', (await newKey('Bob')).secret);
   return { place, url };
 }
@@ -36,6 +38,7 @@ export const STEPS: readonly (readonly [name: string, args: readonly string[], i
   ['diff', ['diff', 'dist']],
   ['status', ['status', 'dist']],
   ['sign', ['sign', 'dist', ...BOB]],
+  ['publish', ['publish', 'dist', 'www']],
   ['page', ['page', 'dist']],
   ['export', ['export', 'dist']],
   ['verify', ['verify', 'dist', ...FROM]],
