@@ -5,7 +5,15 @@
 // The folder `trust` beside the downloads keeps the trusted key and the last accepted database, so that later runs
 // refuse an older or a substituted database.
 import { join } from 'node:path';
-import { PacksignError, fetchDatabase, fetchFile, makeRun, trustAdd, trustList } from 'packsign';
+import {
+  PacksignError,
+  exitStatusOf,
+  fetchDatabase,
+  fetchFile,
+  makeRun,
+  trustAdd,
+  trustList,
+} from 'packsign';
 
 const [address, keys, name, folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: trust-and-get.mjs ADDRESS KEYS PACKAGE FOLDER');
@@ -45,5 +53,5 @@ try {
 } catch (error) {
   if (!(error instanceof PacksignError)) throw error;
   console.log(`${error.code}: ${error.message}`);
-  process.exitCode = error.exitStatus;
+  process.exitCode = exitStatusOf(error);
 }

@@ -1,4 +1,5 @@
-import { PacksignError, parseDestination, publish } from '../index.js';
+import { resolve } from 'node:path';
+import { PacksignError, fromSystem, parseDestination, publish } from '../index.js';
 import type { PublishOptions, PublishedTo } from '../index.js';
 import type { Session } from './command.js';
 import { isSet, listOf, secondsOf, textOf } from './options.js';
@@ -9,7 +10,11 @@ import { writingRun } from './run.js';
 /** Destinations as typed, else those of the settings. Throws USAGE. */
 export function destinationsOf(values: Values, { directory, settings }: Place): readonly string[] {
   const typed = listOf(values, 'destinations');
-  const destinations = typed.length > 0 ? typed : (settings.Publish ?? []);
+  // As other paths in a file: from where it lies.
+  const set = (settings.Publish ?? []).map((one) =>
+    parseDestination(one).kind === 'folder' ? resolve(directory, one) : one,
+  );
+  const destinations = typed.length > 0 ? typed : set;
   for (const one of destinations) parseDestination(one);
   if (destinations.length > 0) return destinations;
   throw new PacksignError('USAGE', `nothing says where ${directory} is published to`, {
@@ -37,7 +42,8 @@ async function outcomeOf(work: () => Promise<PublishedTo>): Promise<PublishedTo 
   try {
     return await work();
   } catch (error) {
-    if (error instanceof PacksignError) return error;
+    const known = error instanceof PacksignError ? error : fromSystem(error);
+    if (known !== null) return known;
     throw error;
   }
 }

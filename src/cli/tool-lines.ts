@@ -43,11 +43,14 @@ function rcloneLines({ writes, removes }: Step, { directory, to }: Places): read
     const { cacheControl } = webFileOf(write.path);
     groups.set(cacheControl, [...(groups.get(cacheControl) ?? []), write]);
   }
+  // No name of a file may end the list.
+  let end = 'END';
+  while (writes.some(({ path }) => path === end)) end += '_';
   return [
     ...Array.from(groups).flatMap(([cacheControl, files]) => [
-      `rclone copy --no-traverse --ignore-times --header-upload 'Cache-Control: ${cacheControl}' --files-from-raw - ${shown(directory)} ${shown(to)} <<'END'`,
+      `rclone copy --no-traverse --ignore-times --header-upload 'Cache-Control: ${cacheControl}' --files-from-raw - ${shown(directory)} ${shown(to)} <<'${end}'`,
       ...files.map(({ path }) => path),
-      'END',
+      end,
     ]),
     ...removes.map((path) => `rclone deletefile ${shown(`${to.replace(/([^:/])$/, '$1/')}${path}`)}`),
   ];

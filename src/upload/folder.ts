@@ -4,7 +4,7 @@ import { inParallel } from '../consume/parallel.js';
 import { copyDurably } from '../disk/copy.js';
 import { kindOf, listFolder, removeDurably, removeTemporaries } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
-import { PacksignError } from '../errors.js';
+import { PacksignError, systemCode } from '../errors.js';
 import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
 import { shellWord } from '../model/shell.js';
 import { directoryPlace } from '../places/directory.js';
@@ -69,14 +69,41 @@ async function alone<T>(folder: string, run: Run, work: () => Promise<T>): Promi
 
 async function writeFile(folder: string, file: Outgoing, { directory }: Writing): Promise<void> {
   const { path, sha256, bytes } = file;
+  requireNoLink(folder, path);
   makePublishedFolder(folder, dirname(path));
   if (bytes !== null) {
     writePublished(folder, path, bytes);
     return;
   }
   const like = join(folder, DATABASE_NAME);
-  const isSame = await copyDurably({ from: join(directory, path), to: join(folder, path), sha256, like });
+  const isSame = await copyDurably({
+    from: join(directory, path),
+    to: join(folder, path),
+    sha256,
+    like,
+  }).catch((error: unknown) => {
+    // Somebody took it away.
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return false;
+    throw error;
+  });
   if (!isSame) throw changed(directory, path);
+}
+
+/** What lies behind a link is not part of the destination. */
+function requireNoLink(folder: string, path: string): void {
+  const above = path.split('/').map((_, index, parts) => parts.slice(0, index).join('/'));
+  const link = above.find(
+    (below) =>
+      below !== '' && lstatSync(join(folder, below), { throwIfNoEntry: false })?.isSymbolicLink() === true,
+  );
+  if (link === undefined) return;
+  throw new PacksignError(
+    'DESTINATION_FAILED',
+    `${join(folder, link)} is a link, behind which packsign writes nothing`,
+    {
+      hint: 'replace it by a folder, or mount the other one there',
+    },
+  );
 }
 
 /** Every regular file, except hidden ones. */

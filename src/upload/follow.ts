@@ -23,25 +23,40 @@ export function follow({ publish, once, signal }: FollowerOptions): Follower {
   let isDue = false;
   let isWorking = false;
   let work = Promise.resolve();
+  const attempt = async (): Promise<boolean> => {
+    try {
+      return await publish();
+    } catch (error) {
+      // A signal ends an upload in the middle; the next one goes on.
+      if (!signal.aborted) throw error;
+      return true;
+    }
+  };
   const workOff = async () => {
     isWorking = true;
     let waitMs: number = RETRY_MS.shortest;
-    while (isDue && !signal.aborted) {
-      isDue = false;
-      if ((await publish()) || once) {
-        waitMs = RETRY_MS.shortest;
-        continue;
+    try {
+      while (isDue && !signal.aborted) {
+        isDue = false;
+        if ((await attempt()) || once) {
+          waitMs = RETRY_MS.shortest;
+          continue;
+        }
+        isDue = true;
+        await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+        waitMs = Math.min(2 * waitMs, RETRY_MS.longest);
       }
-      isDue = true;
-      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-      waitMs = Math.min(2 * waitMs, RETRY_MS.longest);
+    } finally {
+      isWorking = false;
     }
-    isWorking = false;
   };
   return {
     tell: () => {
       isDue = true;
-      if (!isWorking) work = workOff();
+      if (isWorking) return;
+      work = workOff();
+      // Told by `ended`.
+      work.catch(() => undefined);
     },
     ended: async () => {
       const over = new AbortController();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { compareDirectory } from '../consume/compare.js';
-import { listFolder, readBounded } from '../disk/files.js';
+import { readBounded } from '../disk/files.js';
 import { identityBehind } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
@@ -24,6 +24,7 @@ import type { Settings } from '../model/settings.js';
 import { shellWord } from '../model/shell.js';
 import { formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { ownChecksums } from '../places/own-checksums.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
 import type { ScannedFile } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
@@ -99,11 +100,11 @@ export async function readOutbound(directory: string, options: OutboundOptions):
   const others = otherFiles(directory, signed, options);
   const assets = others.own.filter((path) => path === PAGE_NAME || path.startsWith(`${ASSETS_FOLDER}/`));
   const current = signaturePath(signed.content.sha256());
-  const kept = listFolder(join(directory, SIGNATURES_FOLDER))
-    .map((name) => `${SIGNATURES_FOLDER}/${name}`)
-    .filter((path) => isOwnPath(path) && path !== current);
+  // The scan has found regular files alone: behind a link, something else may lie.
+  const kept = others.own.filter((path) => path.startsWith(`${SIGNATURES_FOLDER}/`) && path !== current);
+  const copies = others.own.filter((path) => CHECKSUMS_NAMES.includes(path));
   const companions = await digested(directory, others.companions);
-  const sent = [...others.companions.map(({ path }) => path), ...assets];
+  const sent = [...others.companions.map(({ path }) => path), ...assets, ...kept, ...copies];
   await refuseSecrets(
     published,
     { others: sent, misnamed: [], secrets: new Map() },
@@ -118,18 +119,24 @@ export async function readOutbound(directory: string, options: OutboundOptions):
     keys: own(KEYS_NAME, KEYRING_NAME),
     signatures: [
       ...itemOf(current, signed.signature),
-      ...kept.flatMap((path) => item(path, SIGNATURE_LIMIT_BYTES)),
+      ...kept.flatMap((path) => item(path, SIGNATURE_LIMIT_BYTES)).filter(isSignature),
     ],
     database: { ...describe(signed.content.bytes), path: DATABASE_NAME },
-    copies: [
-      ...own(SIGNATURE_COPY_NAME),
-      ...CHECKSUMS_NAMES.filter((name) => others.own.includes(name)).flatMap((name) =>
-        item(name, DATABASE_LIMIT_BYTES),
-      ),
-    ],
+    copies: [...own(SIGNATURE_COPY_NAME), ...copies.flatMap((path) => item(path, DATABASE_LIMIT_BYTES))],
     page: assets.flatMap((path) => item(path, PAGE_LIMIT_BYTES)),
   };
 }
+
+/** Readers look for signatures in that folder, and for nothing else. */
+function isSignature({ bytes }: Item): boolean {
+  return (
+    Buffer.from(bytes ?? [])
+      .subarray(0, SIGNATURE_BEGINS.length)
+      .toString('latin1') === SIGNATURE_BEGINS
+  );
+}
+
+const SIGNATURE_BEGINS = '-----BEGIN PGP SIGNATURE-----';
 
 function notPublished(directory: string): PacksignError {
   return new PacksignError('NOT_PUBLISHED', `nothing is signed in ${directory}`, {
@@ -196,13 +203,14 @@ function otherFiles(
     .map(({ path }) => path)
     .filter((path) => withUncovered || isCompanion(path, isListed));
   const named = new Set(paths);
+  const sums = ownChecksums(directory);
   return {
     coverage: coverageOf(rest, isListed),
     companions: paths.flatMap((path) => {
       const identity = identityBehind(join(directory, path));
       return identity === null ? [] : [{ path, identity }];
     }),
-    own: others.filter((path) => !named.has(path) && (isOwnPath(path) || CHECKSUMS_NAMES.includes(path))),
+    own: others.filter((path) => !named.has(path) && (isOwnPath(path) || sums.includes(path))),
   };
 }
 

@@ -139,9 +139,12 @@ function removable(
 ): readonly string[] {
   if (keepOldMs === null) return [];
   return missed.filter((path) => {
-    const until = History?.get(path)?.at(-1)?.Until ?? parseInstant(journal.missed[path] ?? '') ?? now;
+    // A path of the history may have been mutable since, and then nothing but the journal says when it went.
+    const dates = [History?.get(path)?.at(-1)?.Until, parseInstant(journal.missed[path] ?? '')];
+    const until = Math.max(...dates.map((date) => date?.getTime() ?? -Infinity));
+    if (until === -Infinity) return false;
     // A database that follows another within a second is dated a little ahead.
-    return Math.max(0, now.getTime() - until.getTime()) >= keepOldMs;
+    return Math.max(0, now.getTime() - until) >= keepOldMs;
   });
 }
 

@@ -6,6 +6,7 @@ import { DATABASE_NAME, KEYS_NAME, SIGNATURES_FOLDER, signaturePath } from '../m
 import type { Coverage } from '../model/coverage.js';
 import { formatInstant } from '../model/time.js';
 import { pause } from '../run.js';
+import { sha256Of } from '../verify/verify-database.js';
 import { findAt, requireContinued } from './continues.js';
 import type { Found, Predecessor } from './continues.js';
 import { earlyKeys } from './early-keys.js';
@@ -14,7 +15,7 @@ import type { Journal } from './journal.js';
 import { openRemote } from './open.js';
 import type { RemoteOptions } from './open.js';
 import { readOutbound } from './outbound.js';
-import type { Outbound, OutboundOptions } from './outbound.js';
+import type { Item, Outbound, OutboundOptions } from './outbound.js';
 import { othersOf, planOf } from './plan.js';
 import type { Plan } from './plan.js';
 import { readBack } from './read-back.js';
@@ -72,9 +73,13 @@ export async function publish(
   const remote = openRemote(destination, directory, options);
   try {
     const done = options.isCheck
-      ? await wholeOf(directory, options)
+      ? await wholeOf(directory, remote, options)
       : await remote.alone(() => rounds(directory, remote, options));
-    const checked = await readBack(done.outbound, { remote, sent: done.sent, ...options });
+    const doubt = (paths: readonly string[]) => {
+      const journal = readJournal(options.run.stateFolder, remote.name);
+      writeJournal(options.run.stateFolder, { ...journal, sent: { ...journal.sent, ...allUnknown(paths) } });
+    };
+    const checked = await readBack(done.outbound, { ...options, remote, doubt, sent: done.sent });
     const { signed } = done.outbound;
     return {
       ...{ destination, sha256: signed.content.sha256(), issued: signed.database.Packsign.Issued },
@@ -106,9 +111,17 @@ export async function planPublication(
 }
 
 /** Everything, as if it had been sent just now. */
-async function wholeOf(directory: string, options: PublishOptions): Promise<Done> {
+async function wholeOf(directory: string, remote: Remote, options: PublishOptions): Promise<Done> {
   const outbound = await readOutbound(directory, options);
-  const items = [...outbound.listed, ...othersOf(outbound)];
+  const { absent, signed } = outbound;
+  const listing = absent.length === 0 ? null : await remote.list();
+  const elsewhere = absent.flatMap((path): Item[] => {
+    const entry = signed.database.Files.get(path);
+    if (entry === undefined) return [];
+    if (listing?.get(path)?.size !== entry.Size) throw lacks(remote, path, directory);
+    return [{ path, size: entry.Size, sha256: entry.SHA256, bytes: null }];
+  });
+  const items = [...outbound.listed, ...elsewhere, ...othersOf(outbound)];
   return { outbound, removed: 0, sent: items.map((item) => ({ ...item, over: 'anything' })) };
 }
 
@@ -149,6 +162,22 @@ async function adoptFrom({ place }: Remote, { adopt }: PublishOptions): Promise<
   });
 }
 
+/** The journal with what was read at the destination in place of what it says of that. */
+function withFound(journal: Journal, found: Found | null): Journal {
+  if (found === null) return journal;
+  const hashOf = (bytes: Buffer | null) => (bytes === null ? UNKNOWN : sha256Of(bytes));
+  const read = { [KEYS_NAME]: hashOf(found.keys), [signaturePath(found.sha256)]: hashOf(found.signature) };
+  const { sent, others } = journal;
+  return { ...journal, sent: { ...sent, ...onlyIn(sent, read) }, others: { ...others, ...read } };
+}
+
+function onlyIn(
+  record: Readonly<Record<string, string>>,
+  other: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(other).filter(([path]) => path in record));
+}
+
 interface Prepared {
   readonly outbound: Outbound;
   readonly found: Found | null;
@@ -163,7 +192,12 @@ async function prepare(outbound: Outbound, remote: Remote, options: PublishOptio
   const before: Predecessor | null =
     found === null ? null : await requireContinued(outbound, found, { destination, last: journal.last });
   const plan = planOf(outbound, {
-    ...{ before, journal, listing: await remote.list(), earlyKeys: await earlyKeys(outbound, before) },
+    ...{
+      before,
+      journal: withFound(journal, found),
+      listing: await remote.list(),
+      earlyKeys: await earlyKeys(outbound, before),
+    },
     ...{ keepOldMs: options.keepOldMs, now: options.run.now },
   });
   return { outbound, found, journal, plan };
@@ -215,6 +249,12 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
 
 function hashesOf(items: readonly Pick<Outgoing, 'path' | 'sha256'>[]): Readonly<Record<string, string>> {
   return Object.fromEntries(items.map(({ path, sha256 }) => [path, sha256]));
+}
+
+function lacks({ destination }: Remote, path: string, directory: string): PacksignError {
+  return new PacksignError('DESTINATION_DIFFERS', `${path} is listed, and is not at ${destination}`, {
+    hint: `it is not in ${directory} either: put it back there and publish, or build again with --absent withdraw`,
+  });
 }
 
 /** Throws FILE_MISSING. */

@@ -30,6 +30,8 @@ export interface ReadBackOptions {
   readonly url: string | null;
   readonly patienceMs: number;
   readonly run: Run;
+  /** Gets the paths of files that are not as they were published: they have to be sent again. */
+  readonly doubt: (paths: readonly string[]) => void;
 }
 
 /** Something that is not there as it was published. */
@@ -49,7 +51,7 @@ const LONGEST_WAIT_MS = 10_000;
  * that still have what was there before. Throws DESTINATION_DIFFERS, NETWORK and the like.
  */
 export async function readBack(outbound: Outbound, options: ReadBackOptions): Promise<ReadBack> {
-  const { remote, url, sent, run, patienceMs } = options;
+  const { remote, url, sent, run, patienceMs, doubt } = options;
   const files = sent.filter(({ path }) => path !== DATABASE_NAME);
   const from = url ?? remote.destination;
   const deadline = performance.now() + patienceMs;
@@ -63,8 +65,10 @@ export async function readBack(outbound: Outbound, options: ReadBackOptions): Pr
       const differences = await look(due, network);
       if (differences.length === 0) return { from, files: files.length };
       // Only caches on the way to an address change their mind.
-      if (url === null || performance.now() + waitMs > deadline)
+      if (url === null || performance.now() + waitMs > deadline) {
+        doubt(differences.map(({ path }) => path));
         throw differs(outbound, differences, { from, remote });
+      }
       due = differences.flatMap(({ file }) => file ?? []);
       await sleep(waitMs, undefined, { signal: run.signal });
     }

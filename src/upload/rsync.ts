@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { kindOf } from '../disk/files.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import { raced } from './remote.js';
@@ -47,7 +49,13 @@ export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<Lock
       await check?.();
       await removeAt(rsync, paths);
     },
-    differing: async (files, directory) => await differingAt(rsync, files, directory),
+    differing: async (files, directory) => {
+      // It compares only with what lies here.
+      const here = files.filter(
+        ({ path, bytes }) => bytes !== null || kindOf(join(directory, path)) === 'file',
+      );
+      return await differingAt(rsync, here, directory);
+    },
     alone: async (work) =>
       await withSshLock({ target, environment, run }, async (held) => {
         check = held;

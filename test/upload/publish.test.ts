@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { codeOf, newKey, newPlace, sdist } from '../packsign.js';
 import type { Answer, Place, TestKey } from '../packsign.js';
@@ -228,6 +228,27 @@ describe('publish refuses', () => {
     await refusedWith('FILE_MISSING');
   });
 
+  test('a secret under the name of a signature, and whatever else lies there', async () => {
+    const name = (digit: string) => `signatures/${digit.repeat(64)}.asc`;
+    here.write('elsewhere', 'nothing that anybody signed');
+    symlinkSync(here.path('elsewhere'), here.path(`dist/${name('a')}`));
+    here.write(`dist/${name('c')}`, 'no signature');
+    await published();
+    expect([name('a'), name('c')].filter((path) => here.has(`www/${path}`))).toEqual([]);
+    here.write(`dist/${name('b')}`, ann.secret);
+    await refusedWith('SECRET_IN_DIRECTORY');
+  });
+
+  test('to write behind a link at the destination', async () => {
+    mkdirSync(here.path('out'));
+    symlinkSync('../out', here.path('www/sub'));
+    here.write('dist/sub/d-1.0.tar.gz', sdist('d', '1.0'));
+    await build(here);
+    const answer = await publish();
+    expect([answer.status, codeOf(answer)]).toEqual([2, 'DESTINATION_FAILED']);
+    expect([readdirSync(here.path('out')), here.has('www/packages.plist')]).toEqual([[], false]);
+  });
+
   test('a secret that would go along', async () => {
     here.write('dist/a-1.0.tar.gz.pem', ann.secret);
     await refusedWith('SECRET_IN_DIRECTORY');
@@ -304,6 +325,11 @@ describe('publish --check', () => {
     const answer = await publish('--check');
     expect([answer.status, codeOf(answer)]).toEqual([1, 'DESTINATION_DIFFERS']);
     expect(answer.run.stderr).toContain('a-1.0.tar.gz has other bytes');
+    // What differs is sent again.
+    expect(await published()).toMatchObject({ written: 1 });
+    expect(await published('--check')).toMatchObject({ status: 'checked' });
+    for (const name of ['www/b-1.0.tar.gz', 'dist/b-1.0.tar.gz']) here.remove(name);
+    expect(codeOf(await publish('--check'))).toBe('DESTINATION_DIFFERS');
   });
 });
 
