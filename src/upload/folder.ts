@@ -11,7 +11,7 @@ import { directoryPlace } from '../places/directory.js';
 import { makePublishedFolder, writePublished } from '../published/write.js';
 import type { Run } from '../run.js';
 import { digestListed } from '../workers/digest-listed.js';
-import { changed } from './remote.js';
+import { behindLink, changed } from './remote.js';
 import type { Listing, Outgoing, Remote, Stored, Writing } from './remote.js';
 
 const STREAMS = 4;
@@ -97,13 +97,7 @@ function requireNoLink(folder: string, path: string): void {
       below !== '' && lstatSync(join(folder, below), { throwIfNoEntry: false })?.isSymbolicLink() === true,
   );
   if (link === undefined) return;
-  throw new PacksignError(
-    'DESTINATION_FAILED',
-    `${join(folder, link)} is a link, behind which packsign writes nothing`,
-    {
-      hint: 'replace it by a folder, or mount the other one there',
-    },
-  );
+  throw behindLink(join(folder, link));
 }
 
 /** Every regular file, except hidden ones. */

@@ -66,6 +66,13 @@ export function raced(destination: string): PacksignError {
   );
 }
 
+/** What lies behind a link is not part of the destination. */
+export function behindLink(link: string): PacksignError {
+  return new PacksignError('DESTINATION_FAILED', `${link} is a link, behind which packsign writes nothing`, {
+    hint: 'replace it by a folder, or mount the other one there',
+  });
+}
+
 /** A file of the directory is not what was signed any more. */
 export function changed(directory: string, path: string): PacksignError {
   return new PacksignError('FILE_ALTERED', `${join(directory, path)} changed while it was published`, {

@@ -8,6 +8,8 @@ import type { Stored } from './remote.js';
 export interface Found {
   readonly files: ReadonlyMap<string, Stored>;
   readonly folders: ReadonlySet<string>;
+  /** Symbolic links. */
+  readonly links: ReadonlySet<string>;
 }
 
 const LINE = /^([-dlbcpsD])[-rwxsStT]{9}[+.@]? +([\d,.' ]+) (\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d) (.+)$/;
@@ -16,6 +18,7 @@ const LINE = /^([-dlbcpsD])[-rwxsStT]{9}[+.@]? +([\d,.' ]+) (\d{4}\/\d\d\/\d\d \
 export function parseListing(text: string, destination: string): Found {
   const files = new Map<string, Stored>();
   const folders = new Set<string>();
+  const links = new Set<string>();
   for (const line of text.split('\n')) {
     if (line === '') continue;
     const [, kind, size = '', date = '', name = ''] = LINE.exec(line) ?? [];
@@ -32,8 +35,9 @@ export function parseListing(text: string, destination: string): Found {
       files.set(path, { size: Number(size.replace(/\D/g, '')), modifiedMs, etag: null });
     }
     if (kind === 'd') folders.add(path);
+    if (kind === 'l') links.add(path.replace(/ -> .*$/s, ''));
   }
-  return { files, folders };
+  return { files, folders, links };
 }
 
 /** Reads lines of `--out-format=%i %n`: the paths of files that are other ones there. */

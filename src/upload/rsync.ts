@@ -1,9 +1,9 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kindOf } from '../disk/files.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME } from '../model/layout.js';
-import { raced } from './remote.js';
+import { behindLink, raced } from './remote.js';
 import type { Outgoing, Remote } from './remote.js';
 import { rsyncAt } from './rsync-call.js';
 import type { Rsync } from './rsync-call.js';
@@ -37,6 +37,7 @@ export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<Lock
       return withoutHidden(there);
     },
     write: async (files, writing) => {
+      for (const { path } of files) requireNoLink(path, there, rsync);
       await check?.();
       const beginMs = performance.now();
       await sendTo(rsync, files, { ...writing, folders: there?.folders ?? new Set() });
@@ -78,6 +79,13 @@ async function listingAt(rsync: Rsync): Promise<Found | null> {
 /** Files that have a name which a published one may have. */
 function withoutHidden(there: Found | null): Found['files'] {
   return new Map(Array.from(there?.files ?? []).filter(([path]) => !/(?:^|\/)\./.test(path)));
+}
+
+/** Rsync would replace it by a folder. Throws DESTINATION_FAILED. */
+function requireNoLink(path: string, there: Found | null, { target }: Rsync): void {
+  for (let above = dirname(path); above !== '.'; above = dirname(above)) {
+    if (there?.links.has(above) === true) throw behindLink(`${above} at ${target.target}`);
+  }
 }
 
 /** Throws DESTINATION_RACED. */

@@ -6,6 +6,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -219,6 +220,17 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
     const answer = await here.json(['publish', 'dist', site.destination], { env: { ...site.env, PATH } });
     expect([answer.status, codeOf(answer)]).toEqual([1, 'FILE_ALTERED']);
     expect(readFileSync(join(site.folder, 'packages.plist'))).toEqual(before);
+  });
+
+  testOfFiles('writes nothing behind a link, and leaves the link', async () => {
+    mkdirSync(site.folder, { recursive: true });
+    mkdirSync(here.path('out'));
+    symlinkSync('../out', join(site.folder, 'sub'));
+    const answer = await publish();
+    expect([answer.status, codeOf(answer)]).toEqual([2, 'DESTINATION_FAILED']);
+    expect(answer.run.stderr).toContain('sub at');
+    expect(readdirSync(here.path('out'))).toEqual([]);
+    expect(readdirSync(site.folder)).toEqual(['sub']);
   });
 
   test('what is too large for a database is not taken for none', async () => {
