@@ -48,7 +48,7 @@ async function outcomeOf(work: () => Promise<PublishedTo>): Promise<PublishedTo 
   }
 }
 
-interface Circumstances {
+export interface Circumstances {
   readonly place: Place;
   readonly session: Session;
 }

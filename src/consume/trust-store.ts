@@ -36,7 +36,7 @@ export function readTrust(folder: string): TrustFile {
 
 /**
  * Replaces the content of the store by the result of `change`, one process at a time, atomically; equal content writes
- * nothing. Afterwards nothing lies beside it that no entry refers to. Throws TRUST_DAMAGED, TRUST_TOO_LARGE, LOCKED,
+ * nothing. Then removes the files beside it that no entry needs any more. Throws TRUST_DAMAGED, TRUST_TOO_LARGE, LOCKED,
  * FILE_UNWRITABLE, and what `change` throws; then the store stays as it was.
  */
 export async function changeTrust(

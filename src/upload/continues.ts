@@ -14,7 +14,7 @@ import { verifyAndRead } from '../verify/verify-database.js';
 import { withoutRevocations } from '../keys/revocation.js';
 import type { Outbound } from './outbound.js';
 
-/** The database that a destination has, with what lies beside it. Nothing of it is verified. */
+/** The database at a destination, with its signature and keys. None of it is verified. */
 export interface Found {
   readonly bytes: Buffer;
   readonly sha256: string;

@@ -1,9 +1,9 @@
 import { withoutRevocations } from '../keys/revocation.js';
 import { KEYRING_NAME, KEYS_NAME } from '../model/layout.js';
 import { encodeCertificates, mergeCertificates } from '../pgp/certificates.js';
-import { sha256Of } from '../verify/verify-database.js';
 import { certificatesOf, databaseUnder } from './continues.js';
 import type { Predecessor } from './continues.js';
+import { itemOf } from './outbound.js';
 import type { Item, Outbound } from './outbound.js';
 
 /**
@@ -18,9 +18,5 @@ export async function earlyKeys(outbound: Outbound, before: Predecessor | null):
   const { armored, binary } = encodeCertificates(
     await mergeCertificates(await certificatesOf(before.found), ours),
   );
-  return [item(KEYS_NAME, armored), item(KEYRING_NAME, binary)];
-}
-
-function item(path: string, bytes: Uint8Array): Item {
-  return { path, bytes, size: bytes.length, sha256: sha256Of(bytes) };
+  return [...itemOf(KEYS_NAME, armored), ...itemOf(KEYRING_NAME, binary)];
 }

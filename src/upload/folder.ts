@@ -6,6 +6,7 @@ import { kindOf, listFolder, removeDurably, removeTemporaries } from '../disk/fi
 import { withLock } from '../disk/lock.js';
 import { PacksignError, systemCode } from '../errors.js';
 import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
+import { foldersOf } from '../model/file-entry.js';
 import { shellWord } from '../model/shell.js';
 import { directoryPlace } from '../places/directory.js';
 import { makePublishedFolder, writePublished } from '../published/write.js';
@@ -91,10 +92,8 @@ async function writeFile(folder: string, file: Outgoing, { directory }: Writing)
 
 /** What lies behind a link is not part of the destination. */
 function requireNoLink(folder: string, path: string): void {
-  const above = path.split('/').map((_, index, parts) => parts.slice(0, index).join('/'));
-  const link = above.find(
-    (below) =>
-      below !== '' && lstatSync(join(folder, below), { throwIfNoEntry: false })?.isSymbolicLink() === true,
+  const link = foldersOf(path).find(
+    (above) => lstatSync(join(folder, above), { throwIfNoEntry: false })?.isSymbolicLink() === true,
   );
   if (link === undefined) return;
   throw behindLink(join(folder, link));
@@ -127,7 +126,7 @@ function visibleIn(folder: string): readonly string[] {
   return listFolder(folder).filter((name) => !name.startsWith('.'));
 }
 
-/** Whether a folder is another one, or lies in it. */
+/** Whether a folder is the directory, or somewhere below it. */
 function isBelow(folder: string, directory: string): boolean {
   const path = relative(realOf(directory), realOf(folder));
   return path === '' || (path !== '..' && !path.startsWith(`..${sep}`) && !isAbsolute(path));

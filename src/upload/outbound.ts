@@ -223,7 +223,8 @@ async function digested(directory: string, files: readonly ScannedFile[]): Promi
   });
 }
 
-function itemOf(path: string, bytes: Uint8Array | null): readonly Item[] {
+/** None if there is no such file. */
+export function itemOf(path: string, bytes: Uint8Array | null): readonly Item[] {
   return bytes === null ? [] : [{ path, ...describe(bytes) }];
 }
 

@@ -117,7 +117,7 @@ function isThere(
   return listing.get(path)?.size === entry?.Size && listedBefore.get(path)?.SHA256 === entry?.SHA256;
 }
 
-/** What lies there, was put there by us or listed by a database of ours, and goes out no more. */
+/** Files at the destination that we put there, or that a database of ours listed, and that we no longer have. */
 function missedOf(outbound: Outbound, { before, listing, journal }: PlanOptions): readonly string[] {
   const { Files, Packsign } = outbound.signed.database;
   const stays = new Set([...pathsOf(outbound), ...Files.keys()]);

@@ -273,7 +273,7 @@ function beginning({ journal, plan, found }: Prepared, now: Date): Journal {
   const missed = plan.missed.map((path) => [path, journal.missed[path] ?? formatInstant(now)] as const);
   const begun = { ...journal, last: found?.sha256 ?? null, missed: Object.fromEntries(missed) };
   if (journal.last === begun.last) return begun;
-  // Somebody else published there since: what lies there is unknown, but some of it we may remove.
+  // Somebody else has published there since. We no longer know the bytes of our files, but may still remove them.
   return { ...begun, sent: {}, others: allUnknown(Object.keys(journal.others)) };
 }
 

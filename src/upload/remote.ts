@@ -43,8 +43,8 @@ export interface Remote {
   readonly place: Place;
   readonly list: () => Promise<Listing>;
   /**
-   * Writes files, each whole or not at all, in any order. Throws DESTINATION_RACED if something else lies there than may
-   * be replaced, FILE_ALTERED if a file of the directory has other bytes.
+   * Writes files, each whole or not at all, in any order. Throws DESTINATION_RACED if a file there is not
+   * the one that may be replaced, FILE_ALTERED if a file of the directory has other bytes.
    */
   readonly write: (files: readonly Outgoing[], writing: Writing) => Promise<void>;
   readonly remove: (paths: readonly string[]) => Promise<void>;

@@ -1,5 +1,5 @@
-import { dirname } from 'node:path';
 import { withFiles } from '../disk/scratch.js';
+import { foldersOf } from '../model/file-entry.js';
 import type { Outgoing, Writing } from './remote.js';
 import { localFolder } from './rsync-call.js';
 import type { Rsync } from './rsync-call.js';
@@ -45,7 +45,7 @@ async function transfer(
   { folder, folders }: Pick<Sending, 'folders'> & { readonly folder: string },
 ): Promise<void> {
   const isNew = files[0]?.over === 'nothing';
-  const newFolders = isNew ? foldersOf(files).filter((path) => !folders.has(path)) : [];
+  const newFolders = isNew ? foldersAbove(files).filter((path) => !folders.has(path)) : [];
   await rsync.call({
     verb: 'write to',
     options: [
@@ -147,10 +147,6 @@ function groupsOf<T>(items: readonly T[], nameOf: (item: T) => string): readonly
 }
 
 /** The folders of files, outermost first; never `.`, of which rsync would send all that is in it. */
-function foldersOf(files: readonly Outgoing[]): readonly string[] {
-  const above = (path: string): readonly string[] => {
-    const folder = dirname(path);
-    return folder === '.' ? [] : [...above(folder), folder];
-  };
-  return Array.from(new Set(files.flatMap(({ path }) => above(path))));
+function foldersAbove(files: readonly Outgoing[]): readonly string[] {
+  return Array.from(new Set(files.flatMap(({ path }) => [...foldersOf(path)].reverse())));
 }

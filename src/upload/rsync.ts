@@ -1,7 +1,8 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kindOf } from '../disk/files.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
+import { foldersOf } from '../model/file-entry.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import { behindLink, raced } from './remote.js';
 import type { Outgoing, Remote } from './remote.js';
@@ -83,9 +84,8 @@ function withoutHidden(there: Found | null): Found['files'] {
 
 /** Rsync would replace it by a folder. Throws DESTINATION_FAILED. */
 function requireNoLink(path: string, there: Found | null, { target }: Rsync): void {
-  for (let above = dirname(path); above !== '.'; above = dirname(above)) {
-    if (there?.links.has(above) === true) throw behindLink(`${above} at ${target.target}`);
-  }
+  const link = foldersOf(path).find((above) => there?.links.has(above) === true);
+  if (link !== undefined) throw behindLink(`${link} at ${target.target}`);
 }
 
 /** Throws DESTINATION_RACED. */

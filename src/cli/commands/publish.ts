@@ -1,10 +1,11 @@
 import { PacksignError, build, once, parseDestination, planPublication } from '../../index.js';
-import type { Command, Session } from '../command.js';
+import type { Command } from '../command.js';
 import { flag, isSet, listOf, placeOf, single, textOf, withKeys, withSettings } from '../options.js';
-import type { Place, Values } from '../options.js';
+import type { Values } from '../options.js';
 import { reportPlans, reportPublished } from '../report-publish.js';
 import type { Planned } from '../report-publish.js';
 import { destinationsOf, publishEach, publishOptions } from '../destinations.js';
+import type { Circumstances } from '../destinations.js';
 import { buildOptions, publishingOptions, signersFor } from './build.js';
 
 export const publishCommand: Command = {
@@ -63,11 +64,6 @@ function withDirectoryFirst(values: Values): Values {
   const first = textOf(values, 'directory') ?? '.';
   if (parseDestination(first).kind === 'folder') return values;
   return { ...values, directory: '.', destinations: [first, ...listOf(values, 'destinations')] };
-}
-
-interface Circumstances {
-  readonly place: Place;
-  readonly session: Session;
 }
 
 /** Builds upon a database that another machine published, and signs. */

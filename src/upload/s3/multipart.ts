@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readXml } from '../../archives/xml.js';
 import { PacksignError } from '../../errors.js';
+import { sha256Of } from '../../verify/verify-database.js';
 import type { Outgoing } from '../remote.js';
 import { plainEtag } from './list.js';
 import { blocksOf } from './source.js';
@@ -60,7 +60,7 @@ async function sendParts(
   const etags: string[] = [];
   const sending = new Set<Promise<unknown>>();
   const send = async (bytes: Uint8Array, number: number) => {
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const sha256 = sha256Of(bytes);
     const body = { length: bytes.length, sha256, read: () => piecesOf(bytes) };
     const part = { ...upload, query: { ...query, partNumber: String(number) }, body };
     const outcome = await store.ask({ ...part, method: 'PUT' }, async (answer) => {
@@ -109,7 +109,7 @@ async function complete(
   const bytes = Buffer.from(
     `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${list.join('')}</CompleteMultipartUpload>`,
   );
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const sha256 = sha256Of(bytes);
   const body = { length: bytes.length, sha256, read: () => piecesOf(bytes) };
   return await store.ask({ ...ask, method: 'POST', body }, async (answer) => {
     const text = await wholeBody(answer);
@@ -132,7 +132,7 @@ function noMultipart(doing: string): PacksignError {
     'DESTINATION_FAILED',
     `cannot ${doing}: the store does not put its parts together`,
     {
-      hint: 'publish again; if it stays, ask whoever runs the store',
+      hint: 'publish again; if that does not help, ask whoever runs the store',
     },
   );
 }

@@ -87,7 +87,7 @@ async function underCondition(
   return again;
 }
 
-/** Something else lies there by now, or the upload has ended already. */
+/** The file there has been replaced meanwhile, or the upload has already ended. */
 function isLost(refusal: Refusal): boolean {
   const { status, code } = refusal;
   return status === 412 || isAbsent(refusal) || (status === 409 && code === 'ConditionalRequestConflict');
@@ -105,7 +105,7 @@ function isUnknown({ status, code }: Refusal): boolean {
   );
 }
 
-/** A file that lies there with its bytes; null if it does not. Reads it. */
+/** The file at the store, if it has these bytes; else null. Reads it. */
 export async function findSame(
   store: Store,
   file: Outgoing,
