@@ -13,6 +13,8 @@ export interface LockFile {
   readonly text: string;
   /** Null if it does not say, or not as this version of packsign does. */
   readonly owner: Owner | null;
+  /** Whether its maker wrote all of it. */
+  readonly isWhole: boolean;
   /** Whether its maker is done, and left it because somebody had claimed it. */
   readonly isGivenUp: boolean;
   /** Names this one file, and the claim on it; if it holds none, made from its name, content and date. */
@@ -33,7 +35,7 @@ export interface Made {
 
 const LIMIT_BYTES = 4096;
 const TOKEN = /^[0-9a-f]{32}$/;
-/** How long a maker may take to write what it made: less than others wait, and a slower one notices and begins anew. */
+/** How long a maker may take to write what it made, which is one call: less than others wait, and a slower one notices and begins anew. */
 const UNWRITTEN_MS = 3000;
 /** How long an owner may be busy without a sign of life. */
 const SILENT_MS = 60_000;
@@ -79,6 +81,7 @@ export function readLockFile(path: string): LockFile | null {
   const owner = token === null || Number.isNaN(since.getTime()) ? null : ownerOf(told);
   return {
     ...{ path, text, writtenMs, owner },
+    isWhole: told !== UNTOLD,
     isGivenUp: told.isGivenUp === true,
     token: token ?? tokenFrom(path, text, writtenMs),
     since: owner === null ? new Date(writtenMs) : since,
@@ -91,7 +94,7 @@ export function isHeld(file: LockFile, nowMs: () => number): boolean {
   const isRecent = (limitMs: number) => Math.abs(nowMs() - file.writtenMs) <= limitMs;
   if (file.isGivenUp || leftBehind.has(file.token)) return false;
   // What this version cannot read may be the lock of a newer one.
-  if (file.owner === null) return isRecent(file.text === '' ? UNWRITTEN_MS : SILENT_MS);
+  if (file.owner === null) return isRecent(file.isWhole ? SILENT_MS : UNWRITTEN_MS);
   const life = lifeOf(file.owner);
   return life === 'unknown' ? isRecent(SILENT_MS) : life === 'alive';
 }
@@ -223,11 +226,13 @@ function tokenFrom(path: string, text: string, writtenMs: number): string {
 
 type Told = Readonly<Partial<Record<keyof Owner | 'since' | 'token' | 'isGivenUp', unknown>>>;
 
+const UNTOLD: Told = {};
+
 function parse(text: string): Told {
   try {
-    return (JSON.parse(text) as Told | null) ?? {};
+    return (JSON.parse(text) as Told | null) ?? UNTOLD;
   } catch {
-    return {};
+    return UNTOLD;
   }
 }
 

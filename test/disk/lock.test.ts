@@ -151,7 +151,7 @@ describe('a lock is believed', () => {
     await expect(take()).rejects.toThrow(code('LOCKED'));
   });
 
-  test.each(['{"version":2,"process":"12"}', '{"pid":', '5'])(
+  test.each(['{"version":2,"process":"12"}', '5'])(
     'LOCKED: %s may be that of a newer packsign, while there are signs of life',
     async (text) => {
       writeFileSync(lock(), text);
@@ -181,8 +181,8 @@ describe('a lock is believed', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('but not one that its maker never wrote', async () => {
-    writeFileSync(lock(), '');
+  test.each(['', '{"pid":12', '{"'])('but not one whose maker wrote no more than %j', async (text) => {
+    writeFileSync(lock(), text);
     age(lock(), 4000);
     (await take()).release();
     expect(readdirSync(folder)).toEqual([]);

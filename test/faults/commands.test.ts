@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reasonOf } from '../../src/errors.js';
 import { KEY_MADE, contentsOf, makeWorkshop, packsign, succeed, writeSdist } from '../real.js';
@@ -339,10 +339,20 @@ function stateOf(folder: string): string {
     const name = path
       .replace(/-[0-9a-f]{26}\.tmp$/, '-X.tmp')
       .replace(/\.[0-9a-f]{20}\.[0-9a-f]+\.part$/, '.part');
+    if (basename(path) === 'lock') return `${name} ${isJson(readFileSync(join(folder, path), 'utf8'))}`;
     const isHint = /\.packsign\/|\.tmp$/.test(name);
     return `${name.replace(/lock\.\d+/, 'lock.N')} ${isHint ? '' : hash}`;
   });
   return JSON.stringify(files.sort());
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function expectWholeKeys({ folder }: Lane): void {
