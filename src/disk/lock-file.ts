@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { READ_FLAGS, closing, quietly, readAt, removeQuietly, unwritable } from './files.js';
 import { temporaryPath } from './temporaries.js';
-import { lifeOf, thisProcess } from './owner.js';
+import { lifeOf, readOwner, thisProcess } from './owner.js';
 import type { Owner } from './owner.js';
 
 /** A lock, or the claim of somebody who takes one over, as a process found it. */
@@ -78,7 +78,7 @@ export function readLockFile(path: string): LockFile | null {
   const told = parse(text);
   const token = isText(told.token) && TOKEN.test(told.token) ? told.token : null;
   const since = new Date(isText(told.since) ? told.since : Number.NaN);
-  const owner = token === null || Number.isNaN(since.getTime()) ? null : ownerOf(told);
+  const owner = token === null || Number.isNaN(since.getTime()) ? null : readOwner(told);
   return {
     ...{ path, text, writtenMs, owner },
     isWhole: told !== UNTOLD,
@@ -234,14 +234,6 @@ function parse(text: string): Told {
   } catch {
     return UNTOLD;
   }
-}
-
-/** Null unless it is as `makeLockFile` writes it: a number that is no process would never be found dead. */
-function ownerOf({ pid, started, boot, namespace, host }: Told): Owner | null {
-  const isPid = typeof pid === 'number' && Number.isInteger(pid) && pid > 0 && pid < 2 ** 31;
-  if (!isPid || !isText(started) || !isText(boot) || !isText(namespace)) return null;
-  if (!isText(host) || !/^[!-~]{1,255}$/.test(host)) return null;
-  return { pid, started, boot, namespace, host };
 }
 
 function isText(value: unknown): value is string {

@@ -24,6 +24,19 @@ export function thisProcess(): Owner {
   return { pid, ...told, host: hostname().replace(/[^!-~]/g, '?') || 'unknown' };
 }
 
+/** Null unless it is as `thisProcess` makes it: a number that is no process would never be found dead. */
+export function readOwner(told: Readonly<Partial<Record<keyof Owner, unknown>>>): Owner | null {
+  const { pid, started, boot, namespace, host } = told;
+  const isPid = typeof pid === 'number' && Number.isInteger(pid) && pid > 0 && pid < 2 ** 31;
+  if (!isPid || !isText(started) || !isText(boot) || !isText(namespace)) return null;
+  if (!isText(host) || !/^[!-~]{1,255}$/.test(host)) return null;
+  return { pid, started, boot, namespace, host };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
 /** Unknown if this process cannot see the other one. */
 export type Life = 'alive' | 'dead' | 'unknown';
 

@@ -1,16 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { inParallel } from '../consume/parallel.js';
+import { steadyTime } from '../disk/steady-time.js';
 import { PacksignError, reasonOf } from '../errors.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import { openNetwork } from '../net/transport.js';
+import type { Network } from '../net/transport.js';
 import type { Place, Read, ReadLimits } from '../places/place.js';
 import type { Run } from '../run.js';
 import type { Outgoing, Remote } from './remote.js';
 import { listKeys, plainEtag } from './s3/list.js';
+import { withBucketLock } from './s3/lock.js';
+import type { Check } from './s3/lock.js';
 import { SINGLE_LIMIT_BYTES } from './s3/multipart.js';
 import { findSame, isAbsent, makeConditions, putFile } from './s3/put.js';
 import { storeSettings } from './s3/settings.js';
-import type { Environment } from './s3/settings.js';
+import type { Environment, StoreSettings } from './s3/settings.js';
 import { openStore, wholeBody } from './s3/store.js';
 import type { Store } from './s3/store.js';
 
@@ -22,22 +26,21 @@ export interface BucketAddress {
   readonly prefix: string;
 }
 
-/** A bucket of an S3-compatible store as a destination. */
+/** A bucket of an S3-compatible store as a destination. Writers take turns where the store compares before it writes. */
 export function bucketRemote(
   at: BucketAddress,
   { run, environment }: { readonly run: Run; readonly environment: Environment },
 ): Remote {
   const { destination, bucket, prefix } = at;
   const settings = storeSettings(environment);
-  const network = openNetwork({
-    ...run.network,
-    authorizationFor: () => null,
-    ...(settings.authorities === null ? {} : { authorities: authoritiesIn(settings.authorities) }),
-  });
+  const network = networkTo(settings, run);
   const store = openStore({ destination, bucket, settings, network, clock: run.clock });
   const conditions = makeConditions();
   /** Path → ETag of what we have written since the list was made: some files are written twice. */
   const own = new Map<string, string | null>();
+  const nowMs = () => steadyTime().upMs;
+  let held: Check | null = null;
+  const check = async () => await held?.();
   return {
     destination,
     name: store.urlOf(prefix),
@@ -50,19 +53,19 @@ export function bucketRemote(
       const write = async (file: Outgoing) => {
         const etag = own.get(file.path);
         const over = etag === undefined ? file.over : etag === null ? 'anything' : { etag };
-        const putting = { destination, directory, prefix, conditions };
+        const putting = { destination, directory, prefix, conditions, check };
         own.set(file.path, await putFile(store, { ...file, over }, putting));
         onWritten(file);
       };
-      // One after another: what is replaced, in the order given, so that of two machines that replace the same files one
-      // stops at the first; and what takes much memory.
-      const isAlone = ({ over, size }: Outgoing) => over !== 'nothing' || size > SINGLE_LIMIT_BYTES;
-      for (const file of files.filter(isAlone)) await write(file);
-      const others = files.filter((file) => !isAlone(file));
+      // One after another: what takes much memory.
+      const large = files.filter(({ size }) => size > SINGLE_LIMIT_BYTES);
+      for (const file of large) await write(file);
+      const others = files.filter((file) => !large.includes(file));
       await inParallel(others, STREAMS, write);
     },
     remove: async (paths) => {
       await inParallel(paths, STREAMS, async (path) => {
+        await check();
         await store.ask(
           { doing: `remove ${path}`, method: 'DELETE', key: `${prefix}${path}`, expects: isAbsent },
           wholeBody,
@@ -73,9 +76,21 @@ export function bucketRemote(
       const there = await inParallel(files, STREAMS, (file) => findSame(store, file, prefix));
       return files.flatMap(({ path }, index) => (there[index] === null ? [path] : []));
     },
-    alone: async (work) => await work(),
+    alone: async (work) =>
+      await withBucketLock({ store, destination, prefix, conditions, run, nowMs }, async (own) => {
+        held = own;
+        return await work();
+      }),
     close: network.close,
   };
+}
+
+function networkTo({ authorities }: StoreSettings, run: Run): Network {
+  return openNetwork({
+    ...run.network,
+    authorizationFor: () => null,
+    ...(authorities === null ? {} : { authorities: authoritiesIn(authorities) }),
+  });
 }
 
 function authoritiesIn(file: string): () => readonly string[] {

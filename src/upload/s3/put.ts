@@ -14,6 +14,8 @@ export interface Putting {
   readonly directory: string;
   readonly prefix: string;
   readonly conditions: Conditions;
+  /** Called right before a file takes its place. */
+  readonly check: () => Promise<void>;
 }
 
 /** Whether the store compares before it writes, as far as we know. Found out by trying. */
@@ -75,8 +77,9 @@ type Last = (final: Final) => Promise<Outcome<unknown>>;
 async function underCondition(
   { over }: Outgoing,
   send: Last,
-  { conditions }: Putting,
+  { conditions, check }: Putting,
 ): Promise<Outcome<unknown>> {
+  await check();
   const plain: Final = { headers: {}, expects: isLost };
   if (over === 'anything' || !conditions.areOffered()) return await send(plain);
   const headers = over === 'nothing' ? { 'if-none-match': '*' } : { 'if-match': `"${over.etag}"` };
@@ -88,7 +91,7 @@ async function underCondition(
 }
 
 /** The file there has been replaced meanwhile, or the upload has already ended. */
-function isLost(refusal: Refusal): boolean {
+export function isLost(refusal: Refusal): boolean {
   const { status, code } = refusal;
   return status === 412 || isAbsent(refusal) || (status === 409 && code === 'ConditionalRequestConflict');
 }
@@ -98,7 +101,7 @@ export function isAbsent({ status, code }: Refusal): boolean {
 }
 
 /** Stores that cannot compare say so, each in its own words. */
-function isUnknown({ status, code }: Refusal): boolean {
+export function isUnknown({ status, code }: Refusal): boolean {
   return (
     status === 501 ||
     (status === 400 && /^(?:NotImplemented|Invalid(?:Argument|Request)|Unsupported)/.test(code))

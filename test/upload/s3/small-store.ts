@@ -21,7 +21,15 @@ export interface Told {
 
 export interface SmallStore {
   readonly url: string;
-  readonly objects: Map<string, { readonly bytes: Buffer; readonly headers: IncomingMessage['headers'] }>;
+  readonly objects: Map<
+    string,
+    {
+      readonly bytes: Buffer;
+      readonly headers: IncomingMessage['headers'];
+      /** When it was written; now unless told. */
+      readonly modified?: Date;
+    }
+  >;
   /** Uploads in parts that have neither ended nor been given up. */
   readonly uploads: Map<string, Map<number, Buffer>>;
   readonly asked: Asked[];
@@ -87,7 +95,12 @@ export async function startSmallStore(): Promise<SmallStore> {
     if (method === 'GET' && key === '') return { status: 200, body: listOf(query) };
     if (method === 'GET') {
       if (there === undefined) return { status: 404, code: 'NoSuchKey' };
-      return { status: 200, headers: { etag: etagOf(there.bytes) }, body: there.bytes };
+      const modified = (there.modified ?? new Date()).toUTCString();
+      return {
+        status: 200,
+        headers: { etag: etagOf(there.bytes), 'last-modified': modified },
+        body: there.bytes,
+      };
     }
     const uploadId = query.get('uploadId') ?? '';
     if (method === 'DELETE') {
