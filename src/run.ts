@@ -9,7 +9,7 @@ import { DIRECT_NETWORK } from './net/transport.js';
 import type { NetworkOptions } from './net/transport.js';
 
 /** Enough for most releases to end. */
-const LOCK_WAIT_MS = 5000;
+export const LOCK_WAIT_MS = 5000;
 
 /** What a run of packsign gets from outside. The caller makes it once and passes it down. */
 export interface Run {

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import type { PinOptions, Tolerance, TrustPlace, TrustStore } from '../index.js';
 import { cacheFolder, trustFolder } from './folders.js';
-import { flag, isSet, listOf, numberOf, repeated, single, textOf } from './options.js';
+import { flag, isSet, listOf, numberOf, repeated, single, textOf, waitOf } from './options.js';
 import type { Values } from './options.js';
 import type { Outside } from './streams.js';
 
@@ -41,11 +41,13 @@ export function toleranceOf(values: Values): Required<Tolerance> {
   };
 }
 
-export function storeOf(outside: Outside): TrustStore {
-  return { kind: 'store', folder: trustFolder(outside), cacheFolder: cacheFolder(outside) };
+export function storeOf(values: Values, outside: Outside): TrustStore {
+  const waitMs = waitOf(values);
+  const store = { kind: 'store', folder: trustFolder(outside), cacheFolder: cacheFolder(outside) } as const;
+  return waitMs === undefined ? store : { ...store, waitMs };
 }
 
 export function placeOfTrust(values: Values, outside: Outside): TrustPlace {
   const file = textOf(values, 'trust');
-  return file === null ? storeOf(outside) : { kind: 'bundle', file };
+  return file === null ? storeOf(values, outside) : { kind: 'bundle', file };
 }

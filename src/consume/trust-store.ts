@@ -17,13 +17,13 @@ import {
   writeDurably,
 } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
+import { LOCK_WAIT_MS } from '../run.js';
 import { forgetDatabases } from './kept-databases.js';
 
 /** The file in the user's configuration folder. */
 export const STORE_NAME = 'trust.json';
 const INVENTORY_FOLDER = 'inventory';
 const INVENTORY_LIMIT_BYTES = 320 * 1024 * 1024;
-const LOCK_PATIENCE_MS = 10_000;
 
 type Change = (before: TrustFile) => Promise<TrustFile> | TrustFile;
 
@@ -42,7 +42,7 @@ export function readTrust(folder: string): TrustFile {
 export async function changeTrust(
   store: TrustStore,
   change: Change,
-  waitMs = LOCK_PATIENCE_MS,
+  waitMs = store.waitMs ?? LOCK_WAIT_MS,
 ): Promise<void> {
   const { folder } = store;
   // A command for users of a database ends by a signal, and so does its waiting.

@@ -17,6 +17,8 @@ export type TrustPlace =
       readonly folder: string;
       /** Keeps fetched databases here, so that asking for changes takes one small request; null keeps none. */
       readonly cacheFolder: string | null;
+      /** How long a change waits for another process; without it, as long as any command. */
+      readonly waitMs?: number;
     }
   | { readonly kind: 'bundle'; readonly file: string }
   | { readonly kind: 'none' };

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { takeLock } from '../../src/disk/lock.js';
+import { lockPlace } from '../disk/lock-place.js';
 import { newPlace } from '../packsign.js';
 import type { Place, Run } from '../packsign.js';
 import { fingerprint } from '../pgp/forge.js';
@@ -40,6 +42,22 @@ beforeAll(async () => {
 
 beforeEach(() => {
   user = newPlace();
+});
+
+test('LOCKED: trust waits for another process as long as --wait says', async () => {
+  user.write('ann.asc', certificateFile(known.ann));
+  const held = await takeLock(lockPlace(user.path('config/packsign')));
+  const add = ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann'];
+  const expectLocked = async (args: readonly string[]) => {
+    const { status, stderr } = await packsign(user, [...args, '--wait', '0']);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('has been at work here')]);
+  };
+  await expectLocked(add);
+  user.write(STORE, real);
+  await expectLocked(['trust', 'remove', 'ann']);
+  const waiting = packsign(user, ['trust', 'remove', 'ann', '--wait', '5min']);
+  held.release();
+  expect((await waiting).status).toBe(0);
 });
 
 type Value = Record<string, unknown>;

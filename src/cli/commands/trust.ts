@@ -10,7 +10,7 @@ import {
 } from '../../index.js';
 import type { AskFailure, TrustRun } from '../../index.js';
 import type { Command, Session } from '../command.js';
-import { flag, isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
+import { WAIT_OPTION, flag, isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
 import type { Values } from '../options.js';
 import { readTyped } from '../prompt.js';
 import { TIMEOUT_OPTION, placeOfTrust, storeOf } from '../remote.js';
@@ -54,7 +54,8 @@ export const trustAddCommand: Command = {
         single('how many of the keys must sign (default: all; with --via, as many as it says)'),
       )
       .option('name', single('what you call it'))
-      .option('timeout', TIMEOUT_OPTION),
+      .option('timeout', TIMEOUT_OPTION)
+      .option('wait', WAIT_OPTION),
   run: async (values, session) => {
     const keys = textOf(values, 'keys');
     const pasted = keys === '-' ? Buffer.from(await readPasted(session.outside)) : null;
@@ -75,7 +76,7 @@ export const trustAddCommand: Command = {
 
 /** A run with the user's own store. */
 function trustRun(values: Values, session: Session): TrustRun {
-  return { ...runOf(values, session), trust: storeOf(session.outside) };
+  return { ...runOf(values, session), trust: storeOf(values, session.outside) };
 }
 
 /** Asks at a terminal. Without one, the author of the command line has already decided. */
@@ -102,9 +103,10 @@ export const trustListCommand: Command = {
 
 export const trustRemoveCommand: Command = {
   examples: [['packsign trust remove example.org-dist', 'forget its keys and its last database']],
-  options: (yargs) => yargs.positional('db', { type: 'string', describe: 'name or address' }),
+  options: (yargs) =>
+    yargs.positional('db', { type: 'string', describe: 'name or address' }).option('wait', WAIT_OPTION),
   run: async (values, { outside }) =>
-    reportRemoved(await trustRemove(textOf(values, 'db') ?? '', storeOf(outside))),
+    reportRemoved(await trustRemove(textOf(values, 'db') ?? '', storeOf(values, outside))),
 };
 
 export const trustRefreshCommand: Command = {
@@ -116,7 +118,8 @@ export const trustRefreshCommand: Command = {
     yargs
       .positional('db', DATABASES)
       .option('pin', repeated('primary fingerprint to pin, of those that are proposed'))
-      .option('timeout', TIMEOUT_OPTION),
+      .option('timeout', TIMEOUT_OPTION)
+      .option('wait', WAIT_OPTION),
   run: async (values, session) => {
     const run = trustRun(values, session);
     const named = listOf(values, 'db');
@@ -153,7 +156,8 @@ export const trustAcceptCommand: Command = {
         describe: 'name or address of a trusted database, or a directory',
       })
       .option('yes', flag('accept what it says, without a question'))
-      .option('timeout', TIMEOUT_OPTION),
+      .option('timeout', TIMEOUT_OPTION)
+      .option('wait', WAIT_OPTION),
   run: async (values, session) => {
     const target = textOf(values, 'target') ?? '';
     session.progress.say(`looking at ${target}`);
@@ -178,7 +182,7 @@ export const trustExportCommand: Command = {
   options: (yargs) => yargs.positional('db', DATABASES),
   run: async (values, { outside }) => {
     const named = listOf(values, 'db');
-    const damaged = named.length > 0 ? [] : await trustDamage(storeOf(outside));
-    return reportBundle(trustExport(named, storeOf(outside)), damaged);
+    const damaged = named.length > 0 ? [] : await trustDamage(storeOf(values, outside));
+    return reportBundle(trustExport(named, storeOf(values, outside)), damaged);
   },
 };
