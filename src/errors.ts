@@ -114,9 +114,18 @@ export class PacksignError extends Error {
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause });
     this.code = code;
-    this.hint = details.hint ?? null;
+    this.hint = details.hint ?? HINTS[systemCode(details.cause) ?? ''] ?? null;
   }
 }
+
+const ROOM_HINT = 'make room on that disk, then run the same command again';
+
+/** What to do about a system error, where nobody said anything better. */
+const HINTS: Readonly<Record<string, string>> = {
+  ENOSPC: ROOM_HINT,
+  EDQUOT: ROOM_HINT,
+  EMFILE: 'allow more open files, as with ulimit -n 4096, then run the same command again',
+};
 
 /** How the command line ends: with 1 if packsign refuses, with 2 if it cannot go on. */
 export function exitStatusOf({ code }: Pick<PacksignError, 'code'>): 1 | 2 {

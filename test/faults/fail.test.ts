@@ -85,6 +85,7 @@ async function failEverywhere(start: string, at: number): Promise<void> {
     }
     if (result.status !== 0 && contentsOf(directory)['packages.plist'] === before['packages.plist']) {
       expect(published(directory)).toEqual(before);
+      if (result.stderr.includes('ENOSPC')) expect(result.stderr).toContain('hint: make room on that disk');
     } else {
       // It failed after the commit point, where packsign takes nothing back.
       expect(readFileSync(join(directory, 'packages.plist')).equals(outcome)).toBe(true);
