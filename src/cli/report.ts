@@ -76,10 +76,12 @@ function mendedLines(paths: readonly string[]): string[] {
 }
 
 function buildOutcome(
-  { database, unchanged, refreshed }: BuildResult,
+  { database, unchanged, refreshed, ok }: BuildResult,
   { directory, check, typed, keyBy }: Omit<BuildReportOptions, 'verbose'>,
 ): string[] {
   const path = harmless(database);
+  if (unchanged && !ok)
+    return [`${path} is up to date, but files of the publication are missing or out of date`];
   if (unchanged) return [`${path} is up to date`];
   if (check && refreshed) return [`${harmless(join(directory, 'packages.plist'))} must be signed again`];
   if (check) return [`${path} would be written`];

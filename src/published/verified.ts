@@ -51,7 +51,11 @@ export async function requireVerified(published: Published): Promise<SignedDatab
     });
   }
   const why = verdict.message ?? 'it has no signature';
-  throw new PacksignError('PREVIOUS_INVALID', `${path} does not verify against ${KEYS_NAME}: ${why}`, {
-    hint: 'restore it from a backup or the published site; packsign build DIRECTORY --first starts anew and loses its history',
+  const isKeyless = published.bytes(KEYS_NAME) === null;
+  const message = isKeyless
+    ? `${path} cannot be verified: ${KEYS_NAME} is missing`
+    : `${path} does not verify against ${KEYS_NAME}: ${why}`;
+  throw new PacksignError('PREVIOUS_INVALID', message, {
+    hint: `restore ${isKeyless ? KEYS_NAME : 'it'} from a backup or the published site; packsign build DIRECTORY --first starts anew and loses its history`,
   });
 }

@@ -28,15 +28,20 @@ async function repairsOf(published: Published): Promise<Readonly<Record<string, 
   if (sha256 === null) return {};
   const copy = published.bytes(SIGNATURE_COPY_NAME);
   const own = published.signature();
-  const signature = own ?? copy;
+  const isGood = async (signature: Buffer | null) => {
+    const verdict = await verdictUnder(published, await published.certificates(), signature);
+    return verdict?.status !== 'refused';
+  };
+  // A crash of the machine may leave an empty file.
+  const isLost = own === null || (copy !== null && !copy.equals(own) && !(await isGood(own)));
+  const signature = isLost ? copy : own;
   const ring = await ringOf(published);
   const repairs: Record<string, Uint8Array> = {};
-  if (own === null && signature !== null) repairs[signaturePath(sha256)] = signature;
+  if (isLost && signature !== null) repairs[signaturePath(sha256)] = signature;
   if (signature !== null && copy?.equals(signature) !== true) repairs[SIGNATURE_COPY_NAME] = signature;
   if (ring !== null && published.bytes(KEYRING_NAME)?.equals(ring) !== true) repairs[KEYRING_NAME] = ring;
   if (Object.keys(repairs).length === 0) return {};
-  const verdict = await verdictUnder(published, await published.certificates(), signature);
-  return verdict?.status === 'refused' ? {} : repairs;
+  return (await isGood(signature)) ? repairs : {};
 }
 
 /** For commands that write nothing: the directory as `makeWhole` would leave it, and what is wrong with it now. */

@@ -15,7 +15,7 @@ import { globsOf, scanDirectory } from '../places/scan.js';
 import type { Scan } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
 import { removeUnsigned, writeUnsigned } from '../published/replace.js';
-import { isIncomplete, makeWhole, seenWhole } from '../published/whole.js';
+import { isIncomplete, makeWhole } from '../published/whole.js';
 import type { Signer } from '../signers/signer.js';
 import { warmUpToHash } from '../workers/hash.js';
 import { openThreads } from '../workers/threads.js';
@@ -23,7 +23,7 @@ import type { Threads } from '../workers/threads.js';
 import { refuseRemovals } from './absent.js';
 import { makeCandidate } from './candidate.js';
 import type { BuiltCandidate } from './candidate.js';
-import { checksumWarnings, mendChecksums } from './checksums.js';
+import { mendChecksums } from './checksums.js';
 import { openCache } from './facts-cache.js';
 import { continuedNow } from './from-future.js';
 import type { InMemoryOptions } from './in-memory.js';
@@ -37,6 +37,7 @@ import { findPredecessor } from './predecessor.js';
 import { preflight } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
 import type { SecretsOptions } from './secrets.js';
+import { seenPublication } from './seen-publication.js';
 import { followPublication, signAndPublish, writePublisherNote } from './sign-and-publish.js';
 import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
 
@@ -114,17 +115,19 @@ async function begin(directory: string, options: BuildOptions, threads: Threads)
   });
   const inputs = { settings, scan, cache, stateFolder, lastBuild };
   const common = { inputs, threads, options };
-  const { Checksums: checksums } = settings;
   if (check) {
-    const { published, warnings } = await seenWhole(found);
-    const all = [...warnings, ...(await checksumWarnings(published, { checksums }))];
-    return { ...common, published, mended: [], warnings: all };
+    return { ...common, ...(await seenPublication(found, settings)), mended: [] };
   }
   const { published: whole, mended } = await makeWhole(found, { ...run, others: scan.others });
   if (release !== null) {
     return { ...common, mended, published: await publishPendingRevocations(whole), warnings: [] };
   }
-  const signing = { checksums, run, signers: () => Promise.resolve([]), deterministic: false };
+  const signing = {
+    checksums: settings.Checksums,
+    run,
+    signers: () => Promise.resolve([]),
+    deterministic: false,
+  };
   const { written, warnings } = await mendChecksums(whole, signing);
   return { ...common, published: whole, mended: written ? [...mended, CHECKSUMS_NAME] : mended, warnings };
 }

@@ -14,20 +14,19 @@ import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
-import type { Settings } from '../model/settings.js';
 import { formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
-import { isIncomplete, seenWhole } from '../published/whole.js';
+import { isIncomplete } from '../published/whole.js';
 import type { BuiltCandidate } from './candidate.js';
-import { checksumWarnings } from './checksums.js';
 import { countSignatures } from './collect-signatures.js';
 import type { SignedContent } from './collect-signatures.js';
 import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
 import { requireApproval } from './policy.js';
+import { seenPublication } from './seen-publication.js';
 import { splitWaiting } from './waiting-signatures.js';
 
 export type { LockStatus };
@@ -98,7 +97,7 @@ const SOON_MS = 14 * 24 * 60 * 60 * 1000;
 export async function status(directory: string, options: InMemoryOptions): Promise<StatusResult> {
   const { run, settings } = options;
   const { now } = run;
-  const seen = await seenWhole(readPublished(directory, run.stateFolder));
+  const seen = await seenPublication(readPublished(directory, run.stateFolder), settings);
   const { published } = seen;
   const keys = await published.certificates();
   const signers = await Promise.all(keys.map((key) => signerStatus(key, now)));
@@ -109,8 +108,6 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     (code) => code === 'PREVIOUS_INVALID' || code === 'FOREIGN_DATABASE',
   );
   const changes = found instanceof PacksignError ? untold(found) : await findChanges(published, options);
-  const incomplete = [...seen.warnings, ...(await pageWarningsOf(published, settings))];
-  const ofChecksums = await checksumWarnings(published, { checksums: settings.Checksums });
   const lock = await orError(() => lockStatus(run.stateFolder, run.clock));
   const obstacle = lock instanceof PacksignError ? lock : (changes.refusal ?? ofFuture(found, now));
   const { Issued: issued = null, Expires: expires = null } =
@@ -119,7 +116,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     found === null && 'NOT_PUBLISHED',
     waiting !== null && 'WAITING',
     isRevoking && 'REVOCATION_WAITS',
-    (incomplete.length > 0 || isIncomplete(ofChecksums)) && 'PUBLICATION_INCOMPLETE',
+    (isIncomplete(seen.warnings) || isPageOld(seen.warnings)) && 'PUBLICATION_INCOMPLETE',
     obstacle?.code ?? false,
     changes.difference !== null && 'UNSIGNED_CHANGES',
     isSoon(expires, now) && (expires <= now ? 'DATABASE_STALE' : 'EXPIRES_SOON'),
@@ -140,15 +137,13 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     lock: lock instanceof PacksignError ? null : lock,
     message: obstacle?.message ?? null,
     hint: obstacle?.hint ?? null,
-    warnings: [...changes.warnings, ...incomplete, ...ofChecksums],
+    warnings: [...changes.warnings, ...seen.warnings],
   };
 }
 
-/** What is missing or out of date of a trust page that follows what is published. */
-async function pageWarningsOf(published: Published, { Page = false }: Settings): Promise<readonly Warning[]> {
-  if (!Page) return [];
-  const { pageWarnings } = await import('../page/publish-page.js');
-  return pageWarnings(published);
+/** Whether the page is of another database, and packsign leaves it alone. */
+function isPageOld(warnings: readonly Warning[]): boolean {
+  return warnings.some(({ code }) => code === 'PAGE_EDITED');
 }
 
 /** What the files here would change in what is published. */

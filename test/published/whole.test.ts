@@ -42,6 +42,7 @@ const LOSSES: readonly (readonly [what: string, file: () => string, spoil: (file
   ['the copy lost', () => 'packages.plist.asc', (file) => place.remove(file)],
   ['a copy of something else', () => 'packages.plist.asc', (file) => place.write(file, 'other')],
   ['the signature file lost', signatureFile, (file) => place.remove(file)],
+  ['the signature file empty', signatureFile, (file) => place.write(file, '')],
   ['the folder of signatures lost', signatureFile, () => place.remove('dist/signatures')],
 ];
 
@@ -75,13 +76,38 @@ describe.each(LOSSES)('%s', (_, fileOf, spoil) => {
   });
 });
 
-test('status names a lost page, and the next command that publishes repairs it', async () => {
+test('status and build --check name a lost page, and the next command that publishes repairs it', async () => {
   place.remove('dist/index.html');
   const answer = await place.json(['status', 'dist']);
   expect(answer.value['attention']).toEqual(['PUBLICATION_INCOMPLETE']);
   expect(answer.run.stderr).toContain('index.html: is missing or out of date');
+  const check = await place.json(['build', 'dist', '--check']);
+  expect([check.status, check.value['ok']]).toEqual([1, false]);
+  expect(check.run.stderr).toContain('index.html: is missing or out of date');
   expect((await place.packsign(RELEASE)).status).toBe(0);
-  expect((await place.json(['status', 'dist'])).status).toBe(0);
+  for (const args of [['status'], ['build', '--check']])
+    expect((await place.packsign([...args, 'dist'])).status).toBe(0);
+});
+
+test('build --check does not call a directory up to date and end with 1', async () => {
+  place.remove('dist/keys.gpg');
+  const { status, stdout } = await place.packsign(['build', 'dist', '--check']);
+  expect([status, stdout]).toEqual([
+    1,
+    expect.stringContaining('packages.plist is up to date, but files of the publication are missing'),
+  ]);
+});
+
+test.each(
+  [...WRITERS.filter(([command]) => command !== 'key'), ...LOOKERS.slice(0, 3)].map(
+    (args) => [args.join(' '), args] as const,
+  ),
+)('a lost keys.asc is what %s names, and what has to be restored', async (_, args) => {
+  place.remove('dist/keys.asc');
+  const { status, stdout, stderr } = await place.packsign(args);
+  expect(status).toBe(1);
+  expect(stdout + stderr).toContain('packages.plist cannot be verified: keys.asc is missing');
+  expect(stdout + stderr).toContain('restore keys.asc from a backup');
 });
 
 test('the command says what it repaired', async () => {
