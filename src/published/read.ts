@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { readBounded } from '../disk/files.js';
 import { identityBehind, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
+import { PacksignError } from '../errors.js';
 import { KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import {
   DATABASE_NAME,
@@ -103,7 +104,13 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
   const file = (name: PublishedName) => read(name, PUBLISHED_LIMITS_BYTES[name]);
   const content = () => file(DATABASE_NAME)?.content ?? null;
   const sha256 = () => content()?.sha256() ?? null;
-  const certificates = async (name: PublishedName) => (await file(name)?.certificates()) ?? [];
+  const certificates = async (name: PublishedName) => {
+    try {
+      return (await file(name)?.certificates()) ?? [];
+    } catch (error) {
+      throw damaged(join(place.directory, name), error);
+    }
+  };
   const published: Published = {
     ...place,
     ...{ content, sha256 },
@@ -135,6 +142,13 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
     },
   };
   return published;
+}
+
+/** Names the file in which there are no certificates. */
+function damaged(path: string, error: unknown): unknown {
+  if (!(error instanceof PacksignError) || error.code !== 'KEYS_MALFORMED') return error;
+  const hint = error.hint ?? 'restore it from a backup or the published site';
+  return new PacksignError(error.code, `${path}: ${error.message}`, { hint, cause: error });
 }
 
 /** A view of the same memory. */

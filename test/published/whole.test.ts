@@ -115,6 +115,17 @@ test('the command says what it repaired', async () => {
   expect((await place.packsign(RELEASE)).stderr).toBe('packsign: put back keys.gpg\n');
 });
 
+test.each([...WRITERS, ...LOOKERS.slice(0, 3)].map((args) => [args.join(' '), args] as const))(
+  'a damaged keys.asc is what %s names, and what has to be restored',
+  async (_, args) => {
+    place.write('dist/keys.asc', '');
+    const { status, stderr } = await place.packsign(args);
+    expect(status).toBe(2);
+    expect(stderr).toContain('dist/keys.asc: certificate file');
+    expect(stderr).toContain('hint: restore it from a backup or the published site');
+  },
+);
+
 test('repairs nothing to fit a keys.asc that somebody replaced', async () => {
   place.write('dist/keys.asc', bob.certificate);
   const spoilt = place.snapshot();
