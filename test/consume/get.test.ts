@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createServer as createSecureServer } from 'node:https';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { enums } from 'openpgp';
@@ -72,6 +73,36 @@ describe('downloads', () => {
     expect(from).toBeGreaterThan(0);
     expect(from).toBeLessThanOrEqual(1_000_000);
     expect(reader.place.read('downloads/big-1.0.tar.gz').equals(BIG)).toBe(true);
+  });
+
+  test('of a run that was killed go on in the next one, which leaves nothing else', async () => {
+    await publish(place, known.ann, { archives: { 'big-1.0.tar.gz': BIG } });
+    reader.place.write('ann.asc', certificateFile(known.ann));
+    const downloads = reader.place.path('downloads');
+    const hasPart = () =>
+      existsSync(downloads) &&
+      readdirSync(downloads).some(
+        (name) => name.endsWith('.part') && statSync(join(downloads, name)).size > 0,
+      );
+    site.tricks.set('big-1.0.tar.gz', (_, response) => {
+      response.writeHead(200, { 'content-length': BIG.length });
+      response.write(BIG.subarray(0, 1_000_000));
+      const timer = setInterval(() => {
+        if (!hasPart()) return;
+        clearInterval(timer);
+        process.kill(Number(reader.place.text('pid')), 'SIGKILL');
+      }, 20);
+    });
+    const get = ['get', 'big', '--from', site.url, '--keys', 'ann.asc', '--output', 'downloads'];
+    const byNumber = ['sh', '-c', 'echo $$ > pid; exec "$0" "$@"', process.execPath];
+    await packsignProcess(reader.place, get, { by: byNumber });
+    expect(hasPart()).toBe(true);
+    site.tricks.delete('big-1.0.tar.gz');
+    site.requests.length = 0;
+    expect((await packsignProcess(reader.place, get, { by: [process.execPath] })).status).toBe(0);
+    const asked = site.requests.filter(({ path }) => path === 'big-1.0.tar.gz');
+    expect(asked.map(({ headers }) => headers.range)).toEqual([expect.stringMatching(/^bytes=[1-9]\d*-$/)]);
+    expect(readdirSync(downloads)).toEqual(['big-1.0.tar.gz']);
   });
 
   test('go on in a later run, and begin anew where what was left is not right', async () => {
