@@ -6,16 +6,19 @@ import { leftTemporaries, temporaryPath } from './temporaries.js';
 
 /**
  * Makes temporary files in a folder that nobody else can read, and removes them after `use`, which gets the folder and
- * the path of each, and those that killed runs left. A name may have folders.
+ * the path of each, or when this process exits; and those that killed runs left. A name may have folders.
  */
 export async function withFiles<K extends string, T>(
   files: Readonly<Record<K, Uint8Array>>,
   use: (folder: string, paths: Readonly<Record<K, string>>) => Promise<T>,
+  parent = tmpdir(),
 ): Promise<T> {
-  for (const left of leftTemporaries(tmpdir(), { areFolders: true })) removeFolder(left);
-  const folder = temporaryPath(tmpdir());
-  mkdirSync(folder, { mode: 0o700 });
+  for (const left of leftTemporaries(parent, { areFolders: true })) removeFolder(left);
+  const folder = temporaryPath(parent);
+  const remove = () => removeFolder(folder);
+  process.on('exit', remove);
   try {
+    mkdirSync(folder, { mode: 0o700 });
     const paths = Object.entries<Uint8Array>(files).map(([name, bytes]) => {
       const path = join(folder, name);
       mkdirSync(dirname(path), { recursive: true });
@@ -24,7 +27,8 @@ export async function withFiles<K extends string, T>(
     });
     return await use(folder, Object.fromEntries(paths) as Record<K, string>);
   } finally {
-    removeFolder(folder);
+    process.off('exit', remove);
+    remove();
   }
 }
 

@@ -72,14 +72,19 @@ export async function publish(
 ): Promise<PublishedTo> {
   const remote = openRemote(destination, directory, options);
   try {
-    const done = options.isCheck
-      ? await wholeOf(directory, remote, options)
-      : await remote.alone(() => rounds(directory, remote, options));
     const doubt = (paths: readonly string[]) => {
       const journal = readJournal(options.run.stateFolder, remote.name);
       writeJournal(options.run.stateFolder, { ...journal, sent: { ...journal.sent, ...allUnknown(paths) } });
     };
-    const checked = await readBack(done.outbound, { ...options, remote, doubt, sent: done.sent });
+    const look = async (done: Done) =>
+      [done, await readBack(done.outbound, { ...options, remote, doubt, sent: done.sent })] as const;
+    const work = () => rounds(directory, remote, options);
+    // What is read back the way it was written is read before somebody else may publish, but no cache keeps others out.
+    const [done, checked] = options.isCheck
+      ? await look(await wholeOf(directory, remote, options))
+      : options.url === null
+        ? await remote.alone(async () => await look(await work()))
+        : await look(await remote.alone(work));
     const { signed } = done.outbound;
     return {
       ...{ destination, sha256: signed.content.sha256(), issued: signed.database.Packsign.Issued },

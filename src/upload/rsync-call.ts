@@ -43,7 +43,7 @@ const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
  */
 export function rsyncAt(
   target: RsyncTarget,
-  environment: Readonly<Record<string, string | undefined>>,
+  environmentOf: () => Readonly<Record<string, string | undefined>>,
 ): Rsync {
   const folder = folderOf(target);
   const always = [
@@ -56,7 +56,7 @@ export function rsyncAt(
     const outcome = await runChild(
       ['rsync', ...always, ...options, ...byName, '--', from, ...(to === null ? [] : [to])],
       {
-        environment: { ...environment, LC_ALL: 'C', TZ: 'UTC' },
+        environment: { ...environmentOf(), LC_ALL: 'C', TZ: 'UTC' },
         timeoutMs: LONGEST_MS,
         outputLimitBytes: OUTPUT_LIMIT_BYTES,
         // Without the dot, a name that begins with `#` would be a comment.

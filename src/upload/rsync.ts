@@ -15,7 +15,7 @@ import { parseListing } from './rsync-output.js';
 import type { Found } from './rsync-output.js';
 import { rsyncPlace } from './rsync-place.js';
 import { withSshLock } from './ssh-lock.js';
-import type { Check, LockOptions } from './ssh-lock.js';
+import type { Held, LockOptions } from './ssh-lock.js';
 
 /** How long another machine may need between its last look at the database and its own, at least. */
 const RACE_MS = 1000;
@@ -25,10 +25,10 @@ const RACE_MS = 1000;
  * commands, has no locks: the database is read again once every other writer who had seen the one of before must be done.
  */
 export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<LockOptions, 'target'>): Remote {
-  const rsync = rsyncAt(target, environment);
+  let held: Held = { check: null, environment };
+  const rsync = rsyncAt(target, () => held.environment);
   const place = rsyncPlace(rsync);
   let there: Found | null = null;
-  let check: Check | null = null;
   return {
     destination: target.target,
     name: rsync.folder,
@@ -39,16 +39,16 @@ export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<Lock
     },
     write: async (files, writing) => {
       for (const { path } of files) requireNoLink(path, there, rsync);
-      await check?.();
+      await held.check?.();
       const beginMs = performance.now();
       await sendTo(rsync, files, { ...writing, folders: there?.folders ?? new Set() });
       const database = files.find(({ path }) => path === DATABASE_NAME);
-      if (check !== null || database === undefined) return;
+      if (held.check !== null || database === undefined) return;
       await sleep(Math.max(RACE_MS, 4 * (performance.now() - beginMs)));
       await requireWinner(database, rsync, place);
     },
     remove: async (paths) => {
-      await check?.();
+      await held.check?.();
       await removeAt(rsync, paths);
     },
     differing: async (files, directory) => {
@@ -59,8 +59,8 @@ export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<Lock
       return await differingAt(rsync, here, directory);
     },
     alone: async (work) =>
-      await withSshLock({ target, environment, run }, async (held) => {
-        check = held;
+      await withSshLock({ target, environment, run }, async (given) => {
+        held = given;
         const result = await work();
         if (there !== null) await removePartials(rsync, there);
         return result;

@@ -9,9 +9,19 @@ import { folderAtHost } from './rsync-call.js';
 import { failed } from './rsync-failure.js';
 import type { RsyncTarget } from './rsync-failure.js';
 import { LOCK_FOLDER, lockScript } from './ssh-lock-script.js';
+import { NOT_SHARED, withSharing } from './ssh-sharing.js';
+import type { Sharing } from './ssh-sharing.js';
 
 /** Throws LOCK_LOST or DESTINATION_FAILED unless the lock is still ours. To be called before each change. */
 export type Check = () => Promise<void>;
+
+/** What work under a lock gets. */
+export interface Held {
+  /** Null where there is no lock to have. */
+  readonly check: Check | null;
+  /** For rsync, which then goes through the connection of the lock. */
+  readonly environment: ChildOptions['environment'];
+}
 
 export interface LockOptions {
   readonly target: RsyncTarget;
@@ -26,43 +36,56 @@ const LOGIN_MS = 120_000;
 const ANSWER_MS = 60_000;
 /** What ssh says if it could not connect; a program that it starts has another status. */
 const SSH_FAILED = 255;
+/** It says so in the folder for temporary files of a few systems. */
+const SOCKET_TROUBLE = /^(?:unix_listener|muxserver_listen)\b/m;
 
 /**
- * Does work under a lock at the host: a shell there holds it for as long as the one connection lasts. `work` gets null
- * where there is none to have: at a daemon, and at a host that runs no commands. Throws LOCKED, DESTINATION_FAILED.
+ * Does work under a lock at the host: a shell there holds it for as long as its connection lasts, which rsync shares.
+ * There is no lock at a daemon, and at a host that runs no commands. Throws LOCKED, DESTINATION_FAILED.
  */
-export async function withSshLock<T>(
-  options: LockOptions,
-  work: (check: Check | null) => Promise<T>,
-): Promise<T> {
-  const talk = await talkTo(options);
-  if (talk === null) return await work(null);
-  const { target } = options;
-  const beat = setInterval(() => {
-    talk.ask('hold', ANSWER_MS).catch(() => undefined);
-  }, BEAT_MS);
-  beat.unref();
-  try {
-    await take(talk, options);
-    return await work(async () => {
-      const answer = await talk.ask('hold', ANSWER_MS);
-      if (answer === null) throw connectionLost(target);
-      if (answer !== 'held') throw lockLost(target);
-    });
-  } finally {
-    clearInterval(beat);
-    await talk.end();
-  }
+export async function withSshLock<T>(options: LockOptions, work: (held: Held) => Promise<T>): Promise<T> {
+  const { target, environment } = options;
+  if (target.host === null) return await work({ check: null, environment });
+  const command = [remoteShell(environment['RSYNC_RSH']), wordsForHost(target.host)] as const;
+  return await withSharing(command, environment, async (sharing) => {
+    const talk = await talkTo(options, { command, sharing });
+    if (talk === null) return await work({ check: null, environment });
+    const own = environment['RSYNC_RSH'] ?? '';
+    const RSYNC_RSH = [own.trim() === '' ? 'ssh' : own, ...sharing.using].join(' ');
+    const beat = setInterval(() => {
+      talk.ask('hold', ANSWER_MS).catch(() => undefined);
+    }, BEAT_MS);
+    beat.unref();
+    try {
+      await take(talk, options);
+      const check: Check = async () => {
+        const answer = await talk.ask('hold', ANSWER_MS);
+        if (answer === null) throw connectionLost(target);
+        if (answer !== 'held') throw lockLost(target);
+      };
+      return await work({ check, environment: { ...environment, RSYNC_RSH } });
+    } finally {
+      clearInterval(beat);
+      await talk.end();
+    }
+  });
+}
+
+interface Shell {
+  readonly command: Parameters<typeof withSharing>[0];
+  readonly sharing: Sharing;
 }
 
 /** A shell at the host that knows what to do; null if none starts. */
-async function talkTo({ target, environment }: LockOptions): Promise<Talk | null> {
-  if (target.host === null) return null;
-  const argv = [...remoteShell(environment['RSYNC_RSH']), ...wordsForHost(target.host), 'exec sh'];
+async function talkTo(options: LockOptions, { command, sharing }: Shell): Promise<Talk | null> {
+  const { target, environment } = options;
+  const argv = [...command[0], ...sharing.making, ...command[1], 'exec sh'];
   const talk = startTalk(argv, environment);
   const greeting = await talk.ask(lockScript(folderAtHost(target.path)), LOGIN_MS);
   if (greeting === 'ready') return talk;
   const outcome = await talk.end();
+  const mayMakeSocket = sharing.making.length === 0 || !SOCKET_TROUBLE.test(outcome.stderr);
+  if (!mayMakeSocket) return await talkTo(options, { command, sharing: NOT_SHARED });
   const attempt = { program: argv[0] ?? '', verb: 'write to', target };
   if (greeting === 'failed' || outcome.trouble !== null || outcome.status === SSH_FAILED) {
     throw failed(outcome, attempt);

@@ -319,7 +319,11 @@ describe.runIf(hasTool('varnishd') && hasTool('busybox'))('varnish', () => {
       }
     });
     await new Promise<void>((done) => front.listen(0, '127.0.0.1', done));
-    running.push({ ports: [], stop: () => new Promise((done) => void front.close(() => done())) });
+    running.push({
+      ports: [],
+      log: () => '',
+      stop: () => new Promise((done) => void front.close(() => done())),
+    });
     const url = `http://127.0.0.1:${(front.address() as AddressInfo).port}/`;
     const reader = newReader();
     await reader.trust(url, { keys: certificateFile(known.ann) });

@@ -23,6 +23,8 @@ import type { Program } from '../tools.js';
 export interface RunningServer {
   /** The ports that it was given, in order. */
   readonly ports: readonly number[];
+  /** What it has printed. */
+  readonly log: () => string;
   readonly stop: () => Promise<void>;
 }
 
@@ -118,7 +120,7 @@ export async function startServer(plan: ServerPlan): Promise<RunningServer> {
       await sleep(50);
     }
   }
-  return { ports, stop };
+  return { ports, stop, log: () => Buffer.concat(log).toString() };
 }
 
 function wholePath(program: string): string {
