@@ -1,13 +1,17 @@
 import { mkdirSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunningServer } from '../../src/page/serve.js';
 import { serve } from '../../src/page/serve.js';
 import { newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
+import { HOSTS, canServeSsh, startSshd } from '../servers/ssh.js';
+import type { SshServer } from '../servers/ssh.js';
+import { hasTool } from '../tools.js';
 
-/** How many publications run over the readers; `npm run soak` has as many as the contract. */
-const PUBLICATIONS = process.env['PACKSIGN_SOAK_SECONDS'] === undefined ? 15 : 200;
+/** `npm run soak` has as many publications over the readers as the contract. */
+const IS_SOAK = process.env['PACKSIGN_SOAK_SECONDS'] !== undefined;
 
+let sshd: SshServer | null = null;
 let here: Place;
 let server: RunningServer;
 
@@ -29,13 +33,27 @@ beforeEach(async () => {
   for (const name of ['a', 'b']) here.write(`dist/${name}-1.0.tar.gz`, sdist(name, '1.0'));
   here.write('dist/latest.yml', 'version: 0\n');
   await good('build', 'dist', '--key', 'ann.asc');
-  await good('publish', 'dist', 'www');
   server = await serve(here.path('www'), { host: '127.0.0.1', port: 0, live: false });
 });
 
 afterEach(async () => {
   await server.close();
 });
+
+afterAll(async () => {
+  await sshd?.stop();
+});
+
+/** The destination `www`, and what packsign needs to get there. */
+interface Site {
+  readonly destination: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+async function overSsh(): Promise<Site> {
+  sshd ??= await startSshd();
+  return { destination: `${HOSTS.welcome}:${here.path('www')}`, env: { RSYNC_RSH: sshd.command } };
+}
 
 async function good(...args: readonly string[]): Promise<void> {
   const { status, stderr } = await here.packsign(args);
@@ -53,8 +71,17 @@ async function change(round: number): Promise<void> {
     more.push('--allow-changed', 'b-1.0.tar.gz', '--reason', `packed again for the time ${round}`);
   }
   if (round % 4 === 3) here.remove(`dist/c${round - 1}-1.0.tar.gz`);
-  if (round % 5 === 2) await good('key', 'rotate', 'ann.asc', 'dist');
+  if (round % 5 === 2) await changeKey(round % 10 === 2);
   await good('build', 'dist', '--key', 'ann.asc', ...more);
+}
+
+/** Signs with another subkey from now on, and may call the one of before stolen. */
+async function changeKey(isStolen: boolean): Promise<void> {
+  const { signsWith } = (await here.json(['key', 'show', 'ann.asc'])).value;
+  await good('key', 'rotate', 'ann.asc', 'dist');
+  if (!isStolen) return;
+  const which = ['--subkey', String(signsWith), '--reason', 'compromised'];
+  await good('key', 'revoke', 'ann.asc', 'dist', ...which);
 }
 
 /** Verifies without pause until it is told to stop, and gives everything that was not right. */
@@ -85,29 +112,34 @@ function startReading(target: string, ...more: readonly string[]) {
   };
 }
 
+const SITES: readonly (readonly [name: string, publications: number, open: () => Promise<Site>])[] = [
+  ['a folder', IS_SOAK ? 200 : 15, () => Promise.resolve({ destination: 'www', env: {} })],
+  ...(canServeSsh() && hasTool('rsync') ? [['a host through ssh', IS_SOAK ? 200 : 4, overSsh] as const] : []),
+];
+
 describe('while publications run over them', () => {
-  test(
-    'readers of the folder and of its web server refuse nothing',
-    async () => {
-      const readers = [startReading('www'), startReading(server.url, '--files')];
-      for (let round = 1; round <= PUBLICATIONS; round += 1) {
-        await change(round);
-        const { status, stderr } = await here.process([
-          'publish',
-          'dist',
-          'www',
-          '--delete',
-          '--keep-old',
-          '0',
-        ]);
+  test.each(SITES)(
+    'readers of %s, and of its web server, refuse nothing',
+    async (_, publications, open) => {
+      const { destination, env } = await open();
+      const publish = async () => {
+        const args = ['publish', 'dist', destination, '--delete', '--keep-old', '0'];
+        const { status, stderr } = await here.process(args, { env });
         expect(status, stderr).toBe(0);
+      };
+      await publish();
+      const readers = [startReading('www'), startReading(server.url, '--files')];
+      for (let round = 1; round <= publications; round += 1) {
+        await change(round);
+        await publish();
       }
       for (const { stop } of readers) {
         const { wrong, count } = await stop();
+        if (IS_SOAK) console.info(`soak: ${publications} publications to ${destination}, ${count} reads`);
         expect(wrong).toEqual([]);
         expect(count).toBeGreaterThan(1);
       }
     },
-    1000 * 1000,
+    3000 * 1000,
   );
 });

@@ -256,9 +256,11 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
   });
 
   test(
-    'two machines lose nothing: every file of both is there in the end',
+    'two machines lose nothing, also if one is killed: every file of both is there in the end',
     async () => {
-      here.write('dist/packsign.json', '{ "Absent": "keep" }');
+      const settings = { Absent: 'keep', Mutable: ['latest.yml'], Include: ['latest.yml'] };
+      here.write('dist/packsign.json', JSON.stringify(settings));
+      here.write('dist/latest.yml', 'none\n');
       await build(here);
       await published();
       const other = newPlace();
@@ -266,21 +268,32 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
       for (const [name, hex] of Object.entries(here.snapshot())) {
         other.write(`dist/${name}`, Buffer.from(hex, 'hex'));
       }
-      const release = async (at: Place, name: string) => {
+      const args = ['publish', 'dist', site.destination, '--adopt', '--key', 'ann.asc', '--wait', '150s'];
+      const release = async (at: Place, name: string, isKilled: boolean) => {
         at.write(`dist/${name}.tar.gz`, sdist(name.slice(0, 1), name.slice(2)));
+        at.write('dist/latest.yml', `${name}\n`);
         await build(at, '--wait', '60s');
-        const args = ['publish', 'dist', site.destination, '--adopt', '--key', 'ann.asc', '--wait', '100s'];
+        if (isKilled) await at.process(args, { env: site.env, by: killedWithin(3) });
         const { status, stderr } = await at.process(args, { env: site.env });
         expect(status, stderr).toBe(0);
       };
       for (let round = 1; round <= ROUNDS; round += 1) {
-        await Promise.all([release(here, `x-${round}`), release(other, `y-${round}`)]);
+        await Promise.all([
+          release(here, `x-${round}`, round % 2 === 1),
+          release(other, `y-${round}`, false),
+        ]);
       }
-      await expectWhole(here, site.folder, 3 + 2 * ROUNDS);
+      await expectWhole(here, site.folder, 4 + 2 * ROUNDS);
     },
-    900 * 1000,
+    1800 * 1000,
   );
 });
+
+/** Runs a program that is killed at a random moment. */
+function killedWithin(seconds: number): readonly string[] {
+  const kill = `(sleep ${(seconds * Math.random()).toFixed(2)}; kill -9 $$) </dev/null >/dev/null 2>&1 &`;
+  return ['sh', '-c', `${kill} exec "$@"`, 'sh', process.execPath];
+}
 
 describe.runIf(hasServers())('a host through ssh', () => {
   beforeEach(async () => {
