@@ -4,6 +4,7 @@ import { withFiles } from '../disk/scratch.js';
 import { PacksignError } from '../errors.js';
 import { DATABASE_NAME, KEYS_NAME, SIGNATURES_FOLDER, signaturePath } from '../model/layout.js';
 import type { Coverage } from '../model/coverage.js';
+import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { formatInstant } from '../model/time.js';
 import { pause } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
@@ -295,7 +296,8 @@ function without(record: Readonly<Record<string, string>>, paths: readonly strin
 
 /** Right before the database is replaced: whether it is still the one that ours continues. Throws DESTINATION_RACED. */
 async function requireUnchanged(found: Found | null, { place, destination }: Remote): Promise<void> {
-  const now = await findAt(place);
-  if (now?.sha256 === found?.sha256) return;
+  const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE', fresh: true } as const;
+  const now = await place.readDatabase(limits);
+  if ((now.kind === 'found' ? sha256Of(now.bytes) : undefined) === found?.sha256) return;
   throw raced(destination);
 }
