@@ -164,21 +164,24 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
     expect(await published()).toMatchObject({ status: 'unchanged', written: 0 });
   });
 
-  test('replaces bytes of the same size, keeps permissions, and removes named files alone', async () => {
-    await published();
-    const neighbours = ['sub/deep/d-1.0.tar.gz2', 'sub/deep/d-1.0Xtar.gz', 'mine.txt'];
-    for (const name of neighbours) writeFileSync(join(site.folder, name), name);
-    chmodSync(join(site.folder, 'a-1.0.tar.gz'), 0o640);
-    here.write('dist/a-1.0.tar.gz', sdist('a', '1.0', 'x = 2\n'));
-    here.remove('dist/sub/deep/d-1.0.tar.gz');
-    await build(here, '--allow-changed', 'a-1.0.tar.gz', '--reason', 'broken', '--absent', 'withdraw');
-    expect(await published('--delete', '--keep-old', '0')).toMatchObject({ removed: 1 });
-    await expectWhole(here, site.folder, 2);
-    const left = everythingIn(site.folder);
-    expect(left).not.toContain('sub/deep/d-1.0.tar.gz');
-    expect(left).toEqual(expect.arrayContaining(neighbours));
-    expect(statSync(join(site.folder, 'a-1.0.tar.gz')).mode & 0o777).toBe(0o640);
-  });
+  testOfFiles(
+    'replaces bytes of the same size, keeps permissions, and removes named files alone',
+    async () => {
+      await published();
+      const neighbours = ['sub/deep/d-1.0.tar.gz2', 'sub/deep/d-1.0Xtar.gz', 'mine.txt'];
+      for (const name of neighbours) writeFileSync(join(site.folder, name), name);
+      chmodSync(join(site.folder, 'a-1.0.tar.gz'), 0o640);
+      here.write('dist/a-1.0.tar.gz', sdist('a', '1.0', 'x = 2\n'));
+      here.remove('dist/sub/deep/d-1.0.tar.gz');
+      await build(here, '--allow-changed', 'a-1.0.tar.gz', '--reason', 'broken', '--absent', 'withdraw');
+      expect(await published('--delete', '--keep-old', '0')).toMatchObject({ removed: 1 });
+      await expectWhole(here, site.folder, 2);
+      const left = everythingIn(site.folder);
+      expect(left).not.toContain('sub/deep/d-1.0.tar.gz');
+      expect(left).toEqual(expect.arrayContaining(neighbours));
+      expect(statSync(join(site.folder, 'a-1.0.tar.gz')).mode & 0o777).toBe(0o640);
+    },
+  );
 
   test('killed at a call of rsync, the next one completes', { timeout: 600_000 }, async () => {
     for (const call of KILLS) {
