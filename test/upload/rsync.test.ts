@@ -272,12 +272,17 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
         other.write(`dist/${name}`, Buffer.from(hex, 'hex'));
       }
       const args = ['publish', 'dist', site.destination, '--adopt', '--key', 'ann.asc', '--wait', '150s'];
+      const tries = name === 'a daemon' ? 4 : 1;
       const release = async (at: Place, name: string, isKilled: boolean) => {
         at.write(`dist/${name}.tar.gz`, sdist(name.slice(0, 1), name.slice(2)));
         at.write('dist/latest.yml', `${name}\n`);
         await build(at, '--wait', '60s');
         if (isKilled) await at.process(args, { env: site.env, by: killedWithin(3) });
-        const { status, stderr } = await at.process(args, { env: site.env });
+        let { status, stderr } = await at.process(args, { env: site.env });
+        // Without turns, who wins may find the other one's mutable file beside his database.
+        for (let again = 1; again < tries && status === 1; again += 1) {
+          ({ status, stderr } = await at.process(args, { env: site.env }));
+        }
         expect(status, stderr).toBe(0);
       };
       for (let round = 1; round <= ROUNDS; round += 1) {
