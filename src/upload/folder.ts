@@ -11,9 +11,9 @@ import { shellWord } from '../model/shell.js';
 import { directoryPlace } from '../places/directory.js';
 import { makePublishedFolder, writePublished } from '../published/write.js';
 import type { Run } from '../run.js';
-import { digestListed } from '../workers/digest-listed.js';
 import { behindLink, changed } from './remote.js';
 import type { Listing, Outgoing, Remote, Stored, Writing } from './remote.js';
+import { differingIn } from './unaltered.js';
 
 const STREAMS = 4;
 
@@ -39,16 +39,7 @@ export function folderRemote(folder: string, directory: string, { run }: { reado
       for (const path of paths) removeDurably(join(folder, path));
       return Promise.resolve();
     },
-    differing: async (files) => {
-      const listed = new Map(
-        files.map(({ path, size, sha256 }) => [path, { Size: size, SHA256: sha256, Since: run.now }]),
-      );
-      const found = await digestListed(folder, listed);
-      return files.flatMap(({ path, sha256 }) => {
-        const file = found.get(path);
-        return file?.kind === 'digested' && file.sha256 === sha256 ? [] : [path];
-      });
-    },
+    differing: async (files) => await differingIn(folder, files),
     alone: async (work) => await alone(folder, run, work),
     close: () => undefined,
   };

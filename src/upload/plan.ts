@@ -36,11 +36,17 @@ export interface Plan {
   readonly missed: readonly string[];
 }
 
-export interface PlanOptions {
+/** What is known of a destination before anything there is read but its database. */
+export interface Known {
   readonly before: Predecessor | null;
-  readonly earlyKeys: readonly Item[];
   readonly listing: Listing;
   readonly journal: Journal;
+}
+
+export interface PlanOptions extends Known {
+  readonly earlyKeys: readonly Item[];
+  /** Paths of the doubtful files that have other bytes there. */
+  readonly differing: ReadonlySet<string>;
   /** How old a file that is gone has to be before it is removed, in milliseconds; null removes nothing. */
   readonly keepOldMs: number | null;
   readonly now: Date;
@@ -48,23 +54,21 @@ export interface PlanOptions {
 
 /** What has to be done, and in which order, so that readers never see half of it. */
 export function planOf(outbound: Outbound, options: PlanOptions): Plan {
-  const { before, listing, journal } = options;
-  const { Files } = outbound.signed.database;
-  const listedBefore = before?.database?.Files ?? new Map<never, never>();
-  // Somebody else who published since may have replaced what we know of.
-  const isOurs = journal.last === (before?.found.sha256 ?? null);
-  const { sent, others }: Pick<Journal, 'sent' | 'others'> = isOurs ? journal : { sent: {}, others: {} };
-  const has = ({ path, size, sha256 }: Item, known: string | undefined) =>
-    listing.get(path)?.size === size && (sent[path] ?? known) === sha256;
-  // What came after the database there may be from another machine that was killed before it wrote its own.
-  const settledMs = listing.get(DATABASE_NAME)?.modifiedMs ?? -Infinity;
-  const knownOf = ({ path }: Item) =>
-    (listing.get(path)?.modifiedMs ?? Infinity) <= settledMs ? listedBefore.get(path)?.SHA256 : others[path];
-  const dueListed = outbound.listed.filter((item) => !has(item, knownOf(item)));
-  const dueOthers = (items: readonly Item[]) => items.filter((item) => !has(item, others[item.path]));
+  const { before, listing, differing } = options;
+  const { sent, others } = ownJournal(options);
+  const isThere = ({ path, size }: Item) => listing.get(path)?.size === size && !differing.has(path);
+  const dueListed = outbound.listed.filter((item) => !isThere(item));
+  const dueOthers = (items: readonly Item[]) =>
+    items.filter(
+      ({ path, size, sha256 }) => listing.get(path)?.size !== size || (sent[path] ?? others[path]) !== sha256,
+    );
   const outgoing = (item: Item): Outgoing => ({ ...item, over: overOf(listing, item.path) });
   // What is there under the name has to stay until the last moment: readers of the database of before want it.
-  const [replaced, fresh] = divided(dueListed, ({ path }) => listing.has(path) && listedBefore.has(path));
+  const listedBefore = before?.database?.Files;
+  const [replaced, fresh] = divided(
+    dueListed,
+    ({ path }) => listing.has(path) && listedBefore?.has(path) === true,
+  );
   const isSame = before?.found.sha256 === outbound.database.sha256;
   const late = isSameKeys(options.earlyKeys, outbound.keys) ? [] : outbound.keys;
   const writes: Partial<Record<Step['name'], readonly Item[]>> = {
@@ -85,7 +89,7 @@ export function planOf(outbound: Outbound, options: PlanOptions): Plan {
   });
   return {
     steps: steps.filter(({ writes: due, removes }) => due.length + removes.length > 0),
-    lost: outbound.absent.filter((path) => !isThere(path, { Files, listing, listedBefore })),
+    lost: absentItems(outbound).flatMap((item) => (isThere(item) ? [] : [item.path])),
     missed,
   };
 }
@@ -104,17 +108,39 @@ function isSameKeys(a: readonly Item[], b: readonly Item[]): boolean {
   return a.every(({ path, sha256 }) => b.some((one) => one.path === path && one.sha256 === sha256));
 }
 
-/** Whether a listed file that does not lie here lies at the destination, as the verified database there says. */
-function isThere(
-  path: string,
-  {
-    Files,
-    listing,
-    listedBefore,
-  }: Pick<Database, 'Files'> & { listing: Listing; listedBefore: Database['Files'] },
-): boolean {
-  const entry = Files.get(path);
-  return listing.get(path)?.size === entry?.Size && listedBefore.get(path)?.SHA256 === entry?.SHA256;
+/** What the journal says of files there. Somebody else who published since may have replaced them. */
+function ownJournal({ before, journal }: Known): Pick<Journal, 'sent' | 'others'> {
+  return journal.last === (before?.found.sha256 ?? null) ? journal : { sent: {}, others: {} };
+}
+
+/**
+ * Whether a listed file is known to be at the destination. What is older than the database there is as that says, if our
+ * journal says no other. What is younger may be from another machine that was killed before it wrote its own; a bucket
+ * has too much to read again what this machine sent.
+ */
+function isKnown({ path, sha256 }: Item, known: Known): boolean {
+  const { before, listing } = known;
+  const { sent, others } = ownJournal(known);
+  const stored = listing.get(path);
+  const isSettled = (stored?.modifiedMs ?? Infinity) <= (listing.get(DATABASE_NAME)?.modifiedMs ?? -Infinity);
+  if (isSettled) return (sent[path] ?? before?.database?.Files.get(path)?.SHA256) === sha256;
+  return stored?.etag != null && (sent[path] ?? others[path]) === sha256;
+}
+
+/** Listed files of which the destination has to be asked for the bytes: it has some as large. */
+export function doubtfulOf(outbound: Outbound, known: Known): readonly Item[] {
+  return [...outbound.listed, ...absentItems(outbound)].filter(
+    (item) => known.listing.get(item.path)?.size === item.size && !isKnown(item, known),
+  );
+}
+
+/** The listed files that do not lie here. */
+export function absentItems({ absent, signed }: Outbound): readonly Item[] {
+  const { Files } = signed.database;
+  return absent.flatMap((path) => {
+    const entry = Files.get(path);
+    return entry === undefined ? [] : [{ path, size: entry.Size, sha256: entry.SHA256, bytes: null }];
+  });
 }
 
 /** Files at the destination that we put there, or that a database of ours listed, and that we no longer have. */

@@ -16,8 +16,8 @@ import type { Journal } from './journal.js';
 import { openRemote } from './open.js';
 import type { RemoteOptions } from './open.js';
 import { readOutbound } from './outbound.js';
-import type { Item, Outbound, OutboundOptions } from './outbound.js';
-import { othersOf, planOf } from './plan.js';
+import type { Outbound, OutboundOptions } from './outbound.js';
+import { absentItems, doubtfulOf, othersOf, planOf } from './plan.js';
 import type { Plan } from './plan.js';
 import { readBack } from './read-back.js';
 import type { ReadBack } from './read-back.js';
@@ -119,14 +119,10 @@ export async function planPublication(
 /** Everything, as if it had been sent just now. */
 async function wholeOf(directory: string, remote: Remote, options: PublishOptions): Promise<Done> {
   const outbound = await readOutbound(directory, options);
-  const { absent, signed } = outbound;
-  const listing = absent.length === 0 ? null : await remote.list();
-  const elsewhere = absent.flatMap((path): Item[] => {
-    const entry = signed.database.Files.get(path);
-    if (entry === undefined) return [];
-    if (listing?.get(path)?.size !== entry.Size) throw lacks(remote, path, directory);
-    return [{ path, size: entry.Size, sha256: entry.SHA256, bytes: null }];
-  });
+  const elsewhere = absentItems(outbound);
+  const listing = elsewhere.length === 0 ? null : await remote.list();
+  const lacking = elsewhere.find(({ path, size }) => listing?.get(path)?.size !== size);
+  if (lacking !== undefined) throw lacks(remote, lacking.path, directory);
   const items = [...outbound.listed, ...elsewhere, ...othersOf(outbound)];
   return { outbound, removed: 0, sent: items.map((item) => ({ ...item, over: 'anything' })) };
 }
@@ -197,13 +193,12 @@ async function prepare(outbound: Outbound, remote: Remote, options: PublishOptio
   const found = await findAt(place);
   const before: Predecessor | null =
     found === null ? null : await requireContinued(outbound, found, { destination, last: journal.last });
+  const known = { before, journal: withFound(journal, found), listing: await remote.list() };
+  const doubtful = doubtfulOf(outbound, known).map((item) => ({ ...item, over: 'anything' as const }));
   const plan = planOf(outbound, {
-    ...{
-      before,
-      journal: withFound(journal, found),
-      listing: await remote.list(),
-      earlyKeys: await earlyKeys(outbound, before),
-    },
+    ...known,
+    differing: new Set(await remote.differing(doubtful, outbound.directory)),
+    earlyKeys: await earlyKeys(outbound, before),
     ...{ keepOldMs: options.keepOldMs, now: options.run.now },
   });
   return { outbound, found, journal, plan };

@@ -3,9 +3,11 @@ import { foldersOf } from '../model/file-entry.js';
 import type { Outgoing, Writing } from './remote.js';
 import { localFolder } from './rsync-call.js';
 import type { Rsync } from './rsync-call.js';
+import { lacksFolder } from './rsync-failure.js';
 import { parseChanges } from './rsync-output.js';
 import type { Found } from './rsync-output.js';
-import { requireUnaltered } from './unaltered.js';
+import { selecting } from './rsync-place.js';
+import { differingIn, requireUnaltered } from './unaltered.js';
 
 /** Half-sent files, in a folder of that name beside their own, from which rsync goes on. */
 const PARTIAL_FOLDER = '.rsync-partial';
@@ -69,6 +71,21 @@ export async function differingAt(
   for (const alike of groupsOf(files, ({ bytes }) => String(bytes === null))) {
     await fromDisk(alike, directory, async (folder) => {
       differing.push(...(await differingFrom(rsync, alike, folder)));
+    });
+  }
+  return differing;
+}
+
+/** The same for files that do not lie here, by fetching them. */
+export async function differingFetched(rsync: Rsync, files: readonly Outgoing[]): Promise<readonly string[]> {
+  const differing: string[] = [];
+  for (const batch of batchesOf(files)) {
+    await withFiles({}, async (folder) => {
+      await rsync.call({
+        ...{ verb: 'read', options: selecting(batch.map(({ path }) => path)), from: rsync.folder },
+        ...{ to: localFolder(folder), paths: null, isFine: lacksFolder },
+      });
+      differing.push(...(await differingIn(folder, batch)));
     });
   }
   return differing;

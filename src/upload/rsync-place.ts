@@ -75,11 +75,19 @@ async function requireAbsent(
   }
 }
 
-/** Options that name files, of which none need be there. */
-function selecting(paths: readonly string[]): readonly string[] {
+/** Options that name files, of which none need be there. Daemons of rsync 3.5 find nothing by a list of names. */
+export function selecting(paths: readonly string[]): readonly string[] {
   const folders = paths.flatMap((path) => {
     const parts = path.split('/');
     return parts.slice(1).map((_, index) => `${parts.slice(0, index + 1).join('/')}/`);
   });
-  return ['--recursive', ...[...folders, ...paths].map((path) => `--include=/${path}`), '--exclude=*'];
+  return [
+    '--recursive',
+    ...[...folders, ...paths].map((path) => `--include=/${asPattern(path)}`),
+    '--exclude=*',
+  ];
+}
+
+function asPattern(path: string): string {
+  return /[*?[]/.test(path) ? path.replace(/[*?[\\]/g, '\\$&') : path;
 }

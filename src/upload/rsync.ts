@@ -10,7 +10,7 @@ import { rsyncAt } from './rsync-call.js';
 import type { Rsync } from './rsync-call.js';
 import { lacksFolder } from './rsync-failure.js';
 import type { RsyncTarget } from './rsync-failure.js';
-import { differingAt, removeAt, removePartials, sendTo } from './rsync-files.js';
+import { differingAt, differingFetched, removeAt, removePartials, sendTo } from './rsync-files.js';
 import { parseListing } from './rsync-output.js';
 import type { Found } from './rsync-output.js';
 import { rsyncPlace } from './rsync-place.js';
@@ -53,10 +53,13 @@ export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<Lock
     },
     differing: async (files, directory) => {
       // It compares only with what lies here.
-      const here = files.filter(
-        ({ path, bytes }) => bytes !== null || kindOf(join(directory, path)) === 'file',
+      const isHere = ({ path, bytes }: Outgoing) =>
+        bytes !== null || kindOf(join(directory, path)) === 'file';
+      const elsewhere = await differingFetched(
+        rsync,
+        files.filter((file) => !isHere(file)),
       );
-      return await differingAt(rsync, here, directory);
+      return [...elsewhere, ...(await differingAt(rsync, files.filter(isHere), directory))];
     },
     alone: async (work) =>
       await withSshLock({ target, environment, run }, async (given) => {

@@ -10,19 +10,25 @@ import type { Outgoing } from './remote.js';
  */
 export async function requireUnaltered(files: readonly Outgoing[], directory: string): Promise<() => void> {
   const identities = files.map(({ path }) => [path, identityAtPath(join(directory, path))] as const);
-  const since = new Date(0);
-  const listed = new Map(
-    files.map(({ path, size, sha256 }) => [path, { Size: size, SHA256: sha256, Since: since }]),
-  );
-  const found = await digestListed(directory, listed);
-  for (const { path, sha256 } of files) {
-    const file = found.get(path);
-    if (file?.kind !== 'digested' || file.sha256 !== sha256) throw changed(directory, path);
-  }
+  const [altered] = await differingIn(directory, files);
+  if (altered !== undefined) throw changed(directory, altered);
   return () => {
     for (const [path, before] of identities) {
       const now = identityAtPath(join(directory, path));
       if (before === null || now === null || !isSameIdentity(before, now)) throw changed(directory, path);
     }
   };
+}
+
+/** Which of these files do not lie in a folder with these bytes. */
+export async function differingIn(folder: string, files: readonly Outgoing[]): Promise<readonly string[]> {
+  const since = new Date(0);
+  const listed = new Map(
+    files.map(({ path, size, sha256 }) => [path, { Size: size, SHA256: sha256, Since: since }]),
+  );
+  const found = await digestListed(folder, listed);
+  return files.flatMap(({ path, sha256 }) => {
+    const file = found.get(path);
+    return file?.kind === 'digested' && file.sha256 === sha256 ? [] : [path];
+  });
 }

@@ -59,6 +59,13 @@ function subkeyOf(shown: Record<string, unknown>): string {
   return subkey.fingerprint;
 }
 
+/** Gives a file other bytes, and leaves it as large as it is. */
+function alter(path: string): void {
+  const bytes = here.read(path);
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  here.write(path, bytes);
+}
+
 async function verified(): Promise<Answer> {
   return await here.json(['verify', 'www', '--fingerprint', ann.fingerprint]);
 }
@@ -189,6 +196,21 @@ describe('publish to a folder', () => {
     }
   });
 
+  test('does not believe its own journal about a file that somebody else may have overwritten', async () => {
+    await published();
+    here.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));
+    await build(here);
+    const signature = readdirSync(here.path('dist/signatures')).find(
+      (name) => !here.has(`www/signatures/${name}`),
+    );
+    mkdirSync(here.path(`www/signatures/${signature ?? ''}`));
+    expect((await publish()).status).not.toBe(0);
+    here.remove(`www/signatures/${signature ?? ''}`);
+    alter('www/c-1.0.tar.gz');
+    await published();
+    expect((await verified()).value).toMatchObject({ ok: true, files: { checked: 3, ok: 3 } });
+  });
+
   test('goes on with what a killed run sent', async () => {
     await published();
     here.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));
@@ -226,6 +248,16 @@ describe('publish refuses', () => {
     expect(await published()).toMatchObject({ status: 'unchanged' });
     here.remove('www/b-1.0.tar.gz');
     await refusedWith('FILE_MISSING');
+  });
+
+  test('a listed file that lies only there, where a killed machine overwrote it', async () => {
+    await published();
+    here.remove('dist/b-1.0.tar.gz');
+    const bytes = here.read('www/b-1.0.tar.gz');
+    alter('www/b-1.0.tar.gz');
+    await refusedWith('FILE_MISSING');
+    here.write('www/b-1.0.tar.gz', bytes);
+    expect(await published()).toMatchObject({ status: 'unchanged' });
   });
 
   test('a secret under the name of a signature, and whatever else lies there', async () => {

@@ -183,6 +183,21 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
     },
   );
 
+  testOfFiles('reads listed files that lie only there, if they may be others', async () => {
+    await published();
+    here.remove('dist/a-1.0.tar.gz');
+    expect(await published('--check')).toMatchObject({ status: 'checked' });
+    const file = join(site.folder, 'a-1.0.tar.gz');
+    const bytes = readFileSync(file);
+    writeFileSync(file, Buffer.alloc(bytes.length));
+    utimesSync(file, new Date(), new Date(Date.now() + 10_000));
+    expect(codeOf(await publish())).toBe('FILE_MISSING');
+    expect(codeOf(await publish('--check'))).toBe('DESTINATION_DIFFERS');
+    writeFileSync(file, bytes);
+    utimesSync(file, new Date(), new Date(Date.now() + 10_000));
+    expect(await published()).toMatchObject({ status: 'unchanged' });
+  });
+
   test('killed at a call of rsync, the next one completes', { timeout: 600_000 }, async () => {
     for (const call of KILLS) {
       rmSync(site.folder, { recursive: true, force: true });
