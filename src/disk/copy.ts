@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PUBLIC, accessOf, giveAccess } from './access.js';
-import { READ_FLAGS, removeQuietly, requireHeld, syncFolder, unwritable } from './files.js';
+import { READ_FLAGS, removeQuietly, requireHeld, syncFolder, unreadable, unwritable } from './files.js';
 import { renameOver } from './rename.js';
 import { temporaryPath } from './temporaries.js';
 
@@ -19,14 +20,14 @@ export interface Copying {
 
 /**
  * Copies a file durably, if its bytes are the expected ones: temporary file, fsync, rename, fsync of the folder. False,
- * with nothing written, if they are not. Throws FILE_UNWRITABLE, and the system's errors of reading.
+ * with nothing written, if they are not. Throws FILE_UNWRITABLE, FILE_UNREADABLE, and the system's errors of opening the source.
  */
 export async function copyDurably({ from, to, sha256, like }: Copying): Promise<boolean> {
   const temporary = temporaryPath(dirname(to));
   const source = await open(from, READ_FLAGS);
   try {
     if (
-      (await writeHashed(source.createReadStream({ highWaterMark: BLOCK_BYTES, autoClose: false }), {
+      (await writeHashed(blocksOf(source, from), {
         temporary,
         to,
         like,
@@ -34,12 +35,25 @@ export async function copyDurably({ from, to, sha256, like }: Copying): Promise<
     )
       return false;
     requireHeld();
-    renameOver(temporary, to);
-    syncFolder(dirname(to));
+    try {
+      renameOver(temporary, to);
+      syncFolder(dirname(to));
+    } catch (error) {
+      throw unwritable(to, error);
+    }
     return true;
   } finally {
     removeQuietly(temporary);
     await source.close();
+  }
+}
+
+/** Throws FILE_UNREADABLE: what cannot be read must not pass for what cannot be written. */
+async function* blocksOf(source: FileHandle, path: string): AsyncGenerator<Buffer> {
+  try {
+    yield* source.createReadStream({ highWaterMark: BLOCK_BYTES, autoClose: false });
+  } catch (error) {
+    throw unreadable(path, error);
   }
 }
 

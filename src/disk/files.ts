@@ -284,7 +284,8 @@ export function quietly(tidyUp: () => void): void {
   }
 }
 
-function unreadable(path: string, error: unknown): PacksignError {
+/** The error of a failed read. */
+export function unreadable(path: string, error: unknown): PacksignError {
   return new PacksignError('FILE_UNREADABLE', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
 }
 

@@ -11,7 +11,7 @@ import { shellWord } from '../model/shell.js';
 import { directoryPlace } from '../places/directory.js';
 import { makePublishedFolder, writePublished } from '../published/write.js';
 import type { Run } from '../run.js';
-import { behindLink, changed } from './remote.js';
+import { behindLink, changed, inTheWay } from './remote.js';
 import type { Listing, Outgoing, Remote, Stored, Writing } from './remote.js';
 import { differingIn } from './unaltered.js';
 
@@ -61,7 +61,7 @@ async function alone<T>(folder: string, run: Run, work: () => Promise<T>): Promi
 
 async function writeFile(folder: string, file: Outgoing, { directory }: Writing): Promise<void> {
   const { path, sha256, bytes } = file;
-  requireNoLink(folder, path);
+  requireRoom(folder, path);
   makePublishedFolder(folder, dirname(path));
   if (bytes !== null) {
     writePublished(folder, path, bytes);
@@ -81,13 +81,16 @@ async function writeFile(folder: string, file: Outgoing, { directory }: Writing)
   if (!isSame) throw changed(directory, path);
 }
 
-/** What lies behind a link is not part of the destination. */
-function requireNoLink(folder: string, path: string): void {
-  const link = foldersOf(path).find(
-    (above) => lstatSync(join(folder, above), { throwIfNoEntry: false })?.isSymbolicLink() === true,
-  );
-  if (link === undefined) return;
-  throw behindLink(join(folder, link));
+/** What lies behind a link is not part of the destination, and a file is no folder. Throws DESTINATION_FAILED. */
+function requireRoom(folder: string, path: string): void {
+  const at = (below: string) => lstatSync(join(folder, below), { throwIfNoEntry: false });
+  for (const above of [...foldersOf(path)].reverse()) {
+    const stats = at(above);
+    if (stats === undefined) return;
+    if (stats.isSymbolicLink()) throw behindLink(join(folder, above));
+    if (!stats.isDirectory()) throw inTheWay(join(folder, above), 'file');
+  }
+  if (at(path)?.isDirectory() === true) throw inTheWay(join(folder, path), 'folder');
 }
 
 /** Every regular file, except hidden ones. */

@@ -73,6 +73,14 @@ export function behindLink(link: string): PacksignError {
   });
 }
 
+/** Something at the destination has the name of something else that belongs there. */
+export function inTheWay(path: string, is: 'file' | 'folder'): PacksignError {
+  const wanted = is === 'file' ? 'folder' : 'file';
+  return new PacksignError('DESTINATION_FAILED', `${path} is a ${is}, and a ${wanted} belongs there`, {
+    hint: 'move it away, then publish again',
+  });
+}
+
 /** A file of the directory is not what was signed any more. */
 export function changed(directory: string, path: string): PacksignError {
   return new PacksignError('FILE_ALTERED', `${join(directory, path)} changed while it was published`, {

@@ -4,7 +4,7 @@ import { kindOf } from '../disk/files.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { foldersOf } from '../model/file-entry.js';
 import { DATABASE_NAME } from '../model/layout.js';
-import { behindLink, raced } from './remote.js';
+import { behindLink, inTheWay, raced } from './remote.js';
 import type { Outgoing, Remote } from './remote.js';
 import { rsyncAt } from './rsync-call.js';
 import type { Rsync } from './rsync-call.js';
@@ -38,7 +38,7 @@ export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<Lock
       return withoutHidden(there);
     },
     write: async (files, writing) => {
-      for (const { path } of files) requireNoLink(path, there, rsync);
+      for (const { path } of files) requireRoom(path, there, rsync);
       await held.check?.();
       const beginMs = performance.now();
       await sendTo(rsync, files, { ...writing, folders: there?.folders ?? new Set() });
@@ -85,10 +85,14 @@ function withoutHidden(there: Found | null): Found['files'] {
   return new Map(Array.from(there?.files ?? []).filter(([path]) => !/(?:^|\/)\./.test(path)));
 }
 
-/** Rsync would replace it by a folder. Throws DESTINATION_FAILED. */
-function requireNoLink(path: string, there: Found | null, { target }: Rsync): void {
+/** Rsync would replace a link or a file by a folder. Throws DESTINATION_FAILED. */
+function requireRoom(path: string, there: Found | null, { target }: Rsync): void {
+  const at = (below: string) => `${below} at ${target.target}`;
   const link = foldersOf(path).find((above) => there?.links.has(above) === true);
-  if (link !== undefined) throw behindLink(`${link} at ${target.target}`);
+  if (link !== undefined) throw behindLink(at(link));
+  const file = foldersOf(path).find((above) => there?.files.has(above) === true);
+  if (file !== undefined) throw inTheWay(at(file), 'file');
+  if (there?.folders.has(path) === true) throw inTheWay(at(path), 'folder');
 }
 
 /** Throws DESTINATION_RACED. */

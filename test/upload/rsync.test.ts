@@ -183,6 +183,18 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
     },
   );
 
+  testOfFiles('replaces no folder by a file, and no file by a folder', async () => {
+    for (const path of ['sub', 'a-1.0.tar.gz/in']) {
+      const [name = ''] = path.split('/');
+      const file = here.write(`www/${path}`, 'somebody put it there');
+      const answer = await publish();
+      expect(codeOf(answer)).toBe('DESTINATION_FAILED');
+      expect(answer.run.stderr).toMatch(new RegExp(`${name} at \\S* is a (?:file|folder), and a `));
+      expect(readFileSync(file, 'utf8')).toBe('somebody put it there');
+      here.remove(`www/${name}`);
+    }
+  });
+
   testOfFiles('reads listed files that lie only there, if they may be others', async () => {
     await published();
     here.remove('dist/a-1.0.tar.gz');
