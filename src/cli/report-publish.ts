@@ -140,12 +140,12 @@ export function reportPlans(plans: readonly Planned[], options: PlanReportOption
 function planLines({ destination, plan }: Planned, { directory, verbose }: PlanReportOptions): string[] {
   const where = harmless(destination);
   if (plan.steps.length === 0) return [`${where} is up to date`];
-  const few = (lines: readonly string[], indent: string, most = LIST_LIMIT) => {
-    const limit = verbose ? Infinity : most;
+  const few = (lines: readonly string[]) => {
+    const limit = verbose ? Infinity : LIST_LIMIT;
     return [
-      ...lines.slice(0, limit).map((line) => `${indent}${harmless(line)}`),
+      ...lines.slice(0, limit).map((line) => `    ${harmless(line)}`),
       ...(lines.length > limit
-        ? [`${indent}… and ${count(lines.length - limit, 'more line')} with --verbose`]
+        ? [`    … and ${count(lines.length - limit, 'more line')} with --verbose`]
         : []),
     ];
   };
@@ -153,11 +153,13 @@ function planLines({ destination, plan }: Planned, { directory, verbose }: PlanR
     `${where}, in this order:`,
     ...plan.steps.flatMap(({ name, writes, removes }) => [
       `  ${name}:`,
-      ...few([...writes.map(({ path }) => path), ...removes], '    '),
+      ...few([...writes.map(({ path }) => path), ...removes]),
     ]),
-    ...toolLines(directory, destination, plan).flatMap(({ tool, lines }) => [
-      `the same with ${tool}:`,
-      ...few(lines, '', PASTED_LIMIT),
-    ]),
+    ...toolLines(directory, destination, plan).flatMap(({ tool, lines }) =>
+      // Half of them would do something else.
+      lines.length > PASTED_LIMIT && !verbose
+        ? [`the same with ${tool}: ${count(lines.length, 'line')} with --verbose`]
+        : [`the same with ${tool}:`, ...lines.map(harmless)],
+    ),
   ];
 }

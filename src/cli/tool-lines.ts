@@ -1,6 +1,6 @@
 import { parseDestination, webFileOf } from '../index.js';
 import type { Destination, Plan } from '../index.js';
-import { shown } from './terminal.js';
+import { harmless, shown } from './terminal.js';
 
 type Step = Plan['steps'][number];
 type Write = Step['writes'][number];
@@ -13,23 +13,31 @@ export function toolLines(
 ): readonly { readonly tool: string; readonly lines: readonly string[] }[] {
   // Key files without the revocations in them lie nowhere on this disk.
   if (steps.length === 0 || steps.some(({ name }) => name === 'revocations')) return [];
+  // A terminal does not show some characters as they are, so nobody could paste them.
+  if (harmless(directory) !== directory || harmless(destination) !== destination) return [];
+  const from = asFolder(directory);
   const parsed = parseDestination(destination);
   const rclone = {
     tool: 'rclone',
-    lines: steps.flatMap((step) => rcloneLines(step, { directory, to: rcloneName(parsed) })),
+    lines: steps.flatMap((step) => rcloneLines(step, { directory: from, to: rcloneName(parsed) })),
   };
   if (parsed.kind !== 'bucket') return [rclone];
   const to = `s3://${parsed.bucket}/${parsed.prefix}`;
   return [
     rclone,
-    { tool: 'the AWS command line', lines: steps.flatMap((step) => awsLines(step, { directory, to })) },
+    { tool: 'the AWS command line', lines: steps.flatMap((step) => awsLines(step, { directory: from, to })) },
   ];
 }
 
 /** As rclone writes it; REMOTE is the name that the user gave it there. */
 function rcloneName(destination: Destination): string {
-  if (destination.kind === 'folder') return destination.path;
+  if (destination.kind === 'folder') return asFolder(destination.path);
   return `REMOTE:${destination.kind === 'bucket' ? `${destination.bucket}/${destination.prefix}` : destination.path}`;
+}
+
+/** A path that passes for no option, and for no name of a remote before a colon. */
+function asFolder(path: string): string {
+  return /^-|^[^/]*:/.test(path) ? `./${path}` : path;
 }
 
 interface Places {

@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { codeOf, newKey, newPlace, sdist } from '../packsign.js';
 import type { Answer, Place, TestKey } from '../packsign.js';
@@ -125,6 +126,39 @@ describe('publish to a folder', () => {
     expect(steps[0]).toEqual(['files', 'a-1.0.tar.gz', 'b-1.0.tar.gz']);
     expect(steps[2]).toContain(signature);
     expect(here.snapshot('www')).toEqual({});
+  });
+
+  test.each(['-x', 'a:b', "it's a $(dir)"])(
+    'prints lines for rclone that can be pasted: from %s',
+    async (name) => {
+      renameSync(here.path('dist'), here.path(name));
+      mkdirSync(here.path('w:w'));
+      const plan = await here.packsign(['publish', `./${name}`, './w:w', '--plan']);
+      expect(plan.status, plan.stderr).toBe(0);
+      const lines = plan.stdout.split('the same with rclone:\n')[1] ?? '';
+      // The shell takes them apart; each copy gets one folder to read from, and one to write to.
+      writeFileSync(
+        here.path('rclone'),
+        '#!/bin/sh\nwhile [ "$1" != - ]; do shift; done\nshift\nwhile read -r path; do mkdir -p "$2/$(dirname "$path")"; cp -- "$1/$path" "$2/$path"; done\n',
+        { mode: 0o755 },
+      );
+      execFileSync('sh', ['-c', lines], {
+        cwd: here.root,
+        env: { ...process.env, PATH: `${here.root}:${process.env['PATH'] ?? ''}` },
+      });
+      expect((await here.json(['verify', './w:w', '--fingerprint', ann.fingerprint])).status).toBe(0);
+    },
+  );
+
+  test('prints lines to paste all or not at all', async () => {
+    for (let each = 0; each < 210; each += 1)
+      here.write(`dist/n${each}-1.0.tar.gz`, sdist(`n${each}`, '1.0'));
+    await build(here);
+    const { stdout } = await here.packsign(['publish', 'dist', 'www', '--plan']);
+    expect(stdout).toMatch(/the same with rclone: \d+ lines with --verbose/);
+    expect(stdout).not.toContain('rclone copy');
+    const { stdout: all } = await here.packsign(['publish', 'dist', 'www', '--plan', '--verbose']);
+    expect(all).toContain('n99-1.0.tar.gz\nEND');
   });
 
   test('replaces other bytes of a file right before the database that lists them', async () => {
@@ -281,6 +315,25 @@ describe('publish refuses', () => {
     expect([readdirSync(here.path('out')), here.has('www/packages.plist')]).toEqual([[], false]);
   });
 
+  test('to replace a folder by a file, or a file by a folder', async () => {
+    here.write('dist/sub/d-1.0.tar.gz', sdist('d', '1.0'));
+    await build(here);
+    const words: readonly (readonly [path: string, text: string])[] = [
+      ['www/sub', 'www/sub is a file, and a folder belongs there'],
+      ['www/b-1.0.tar.gz/in', 'www/b-1.0.tar.gz is a folder, and a file belongs there'],
+      ['www/packages.plist.asc/in', 'www/packages.plist.asc is a folder, and a file belongs there'],
+    ];
+    for (const [path, text] of words) {
+      here.remove('www');
+      mkdirSync(here.path('www'));
+      here.write(path, 'somebody put it there');
+      const answer = await publish();
+      expect([answer.status, codeOf(answer)]).toEqual([2, 'DESTINATION_FAILED']);
+      expect(answer.run.stderr).toContain(text);
+      expect(here.text(path)).toBe('somebody put it there');
+    }
+  });
+
   test('a secret that would go along', async () => {
     here.write('dist/a-1.0.tar.gz.pem', ann.secret);
     await refusedWith('SECRET_IN_DIRECTORY');
@@ -334,6 +387,26 @@ describe('publish refuses', () => {
     const answer = await here.json(['publish', 'dist']);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
     expect(answer.run.stderr).toMatch(words);
+  });
+
+  test.each([
+    ['--check --plan', '--check does nothing with --plan'],
+    ['--adopt --plan --key ann.asc', '--adopt does nothing with --plan'],
+    ['--plan --url https://example.org', '--url does nothing with --plan'],
+    ['--adopt --check --key ann.asc', '--adopt does nothing with --check'],
+    ['--delete --check', '--delete does nothing with --check'],
+    ['--wait 1s --check', '--wait does nothing with --check'],
+    ['--keep-old 3d', '--keep-old does nothing without --delete'],
+    ['--cache-wait 3s', '--cache-wait does nothing without an address'],
+    ['--url none --cache-wait 3s', '--cache-wait does nothing without an address'],
+    ['--key ann.asc', '--key does nothing without --adopt'],
+    ['--validity 3d', '--validity does nothing without --adopt'],
+    ['--adopt', 'no key to sign with'],
+  ])('options of which one does nothing: %s', async (options, words) => {
+    const answer = await publish(...options.split(' '));
+    expect(answer.status).toBe(2);
+    expect(answer.run.stderr).toContain(words);
+    expect(here.snapshot('www')).toEqual({});
   });
 
   test.each(['dist', 'dist/below'])('the directory itself, or a folder in it: %s', async (folder) => {

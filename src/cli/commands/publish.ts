@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { PacksignError, build, once, parseDestination, planPublication } from '../../index.js';
 import type { Command } from '../command.js';
-import { flag, isSet, listOf, placeOf, single, textOf, withKeys, withSettings } from '../options.js';
+import { refuseNeedless } from '../needless.js';
+import { flag, isSet, keysOf, listOf, placeOf, single, textOf, withKeys, withSettings } from '../options.js';
 import type { Values } from '../options.js';
 import { reportPlans, reportPublished } from '../report-publish.js';
 import type { Planned } from '../report-publish.js';
@@ -31,12 +33,12 @@ export const publishCommand: Command = {
         single('where readers fetch it (default: Database in packsign.json; none: read it back as written)'),
       )
       .option('delete', flag('remove what was published before and is gone, once it is old'))
-      .option('keep-old', single('how long such files stay with --delete', { default: '30d' }))
+      .option('keep-old', single('how long such files stay with --delete (default: 30d)'))
       .option('with-uncovered', flag('send files that no signature covers too'))
       .option('adopt', flag('join what another machine published there, sign, publish'))
       .option(
         'cache-wait',
-        single('how long to wait for caches that have the database of before', { default: '1min' }),
+        single('how long to wait for caches that have the database of before (default: 1min)'),
       ),
   run: async (typed, session) => {
     const values = withDirectoryFirst(typed);
@@ -45,6 +47,7 @@ export const publishCommand: Command = {
     const destinations = destinationsOf(values, place);
     const adopt = isSet(values, 'adopt') ? adopter(values, { place, session }) : null;
     const options = publishOptions(values, { place, session }, adopt);
+    refuseNeedless(values, options);
     if (isSet(values, 'plan')) {
       const plans: Planned[] = [];
       for (const destination of destinations) {
@@ -69,6 +72,12 @@ function withDirectoryFirst(values: Values): Values {
 /** Builds upon a database that another machine published, and signs. */
 function adopter(values: Values, circumstances: Circumstances): (database: string) => Promise<unknown> {
   const { place } = circumstances;
+  const { settings } = place;
+  if (keysOf(values, { settings, outside: circumstances.session.outside }) === null) {
+    throw new PacksignError('NO_KEY', 'no key to sign with, and --adopt signs what it joins', {
+      hint: `name one: --key FILE, or in PACKSIGN_KEY, or as "Key" in ${join(place.directory, 'packsign.json')}`,
+    });
+  }
   const signers = once(() => signersFor(values, circumstances));
   return async (database) =>
     await build(place.directory, {
