@@ -84,6 +84,8 @@ const EVIDENCE = new RegExp(`^(?:${DATABASE_NAME}|${KEYS_NAME}|${SIGNATURES_FOLD
 function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known: Known): Published {
   const { files = new Map<string, Loaded | null>(), earlier } = known;
   let { identity = null } = known;
+  const folderOf = (path: string) =>
+    path === PENDING_REVOCATIONS_NAME ? place.stateFolder : place.directory;
   const load = (path: string, limitBytes: number): Loaded | null => {
     const before = earlier?.get(path) ?? null;
     // Keep no outdated database in memory.
@@ -91,8 +93,7 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
     const isDatabase = path === DATABASE_NAME;
     const start = isDatabase ? identifyDatabase(place.directory) : null;
     if (before !== null && isDatabase && isSameFile(identity, start)) return before;
-    const folder = path === PENDING_REVOCATIONS_NAME ? place.stateFolder : place.directory;
-    const bytes = readBounded(join(folder, path), limitBytes, { before: before?.bytes ?? null });
+    const bytes = readBounded(join(folderOf(path), path), limitBytes, { before: before?.bytes ?? null });
     if (isDatabase) identity = isSameFile(start, identifyDatabase(place.directory)) ? start : null;
     if (bytes === null) return null;
     return bytes === before?.bytes ? before : loaded(bytes);
@@ -104,13 +105,7 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
   const file = (name: PublishedName) => read(name, PUBLISHED_LIMITS_BYTES[name]);
   const content = () => file(DATABASE_NAME)?.content ?? null;
   const sha256 = () => content()?.sha256() ?? null;
-  const certificates = async (name: PublishedName) => {
-    try {
-      return (await file(name)?.certificates()) ?? [];
-    } catch (error) {
-      throw damaged(join(place.directory, name), error);
-    }
-  };
+  const certificates = (name: PublishedName) => certificatesOf(file(name), join(folderOf(name), name));
   const published: Published = {
     ...place,
     ...{ content, sha256 },
@@ -144,11 +139,15 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
   return published;
 }
 
-/** Names the file in which there are no certificates. */
-function damaged(path: string, error: unknown): unknown {
-  if (!(error instanceof PacksignError) || error.code !== 'KEYS_MALFORMED') return error;
-  const hint = error.hint ?? 'restore it from a backup or the published site';
-  return new PacksignError(error.code, `${path}: ${error.message}`, { hint, cause: error });
+/** Throws KEYS_MALFORMED, with the file in which there are none. */
+async function certificatesOf(file: Loaded | null, path: string): Promise<readonly Certificate[]> {
+  try {
+    return (await file?.certificates()) ?? [];
+  } catch (error) {
+    if (!(error instanceof PacksignError) || error.code !== 'KEYS_MALFORMED') throw error;
+    const hint = error.hint ?? 'restore it from a backup or the published site';
+    throw new PacksignError(error.code, `${path}: ${error.message}`, { hint, cause: error });
+  }
 }
 
 /** A view of the same memory. */
