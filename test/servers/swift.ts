@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import type { ServerPlan } from '../net/servers.js';
 
 /** The region, and somebody who may do everything. */
@@ -52,6 +54,24 @@ export const swift: ServerPlan = {
   // -B: it leaves no compiled file in the folder of the tests.
   args: ({ home, ports }) => ['-B', resolve('test/servers/swift_server.py'), home, ...ports.map(String)],
 };
+
+/** What packsign needs in its environment to write there. */
+export function environmentFor(address: string): NodeJS.ProcessEnv {
+  const { accessKey, region, secretKey } = S3_LOGIN;
+  return {
+    ...{ AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey },
+    ...{ AWS_REGION: region, AWS_ENDPOINT_URL: address },
+  };
+}
+
+export async function makeBucket(url: string, { isPublic = false } = {}): Promise<void> {
+  const { accessKey, region, secretKey } = S3_LOGIN;
+  await promisify(execFile)('curl', [
+    ...['-sf', '-X', 'PUT', '--aws-sigv4', `aws:amz:${region}:s3`, '--user', `${accessKey}:${secretKey}`],
+    ...(isPublic ? ['-H', 'x-amz-acl: public-read'] : []),
+    ...['-H', 'x-amz-content-sha256: UNSIGNED-PAYLOAD', url],
+  ]);
+}
 
 function configuration(
   home: string,

@@ -2,16 +2,19 @@ import { mkdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunningServer } from '../../src/page/serve.js';
 import { serve } from '../../src/page/serve.js';
+import { startServer } from '../net/servers.js';
 import { newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { HOSTS, canServeSsh, startSshd } from '../servers/ssh.js';
 import type { SshServer } from '../servers/ssh.js';
-import { hasTool } from '../tools.js';
+import { environmentFor, makeBucket, swift } from '../servers/swift.js';
+import { hasTool, hasTools } from '../tools.js';
 
 /** `npm run soak` has as many publications over the readers as the contract. */
 const IS_SOAK = process.env['PACKSIGN_SOAK_SECONDS'] !== undefined;
 
 let sshd: SshServer | null = null;
+let store: Awaited<ReturnType<typeof startServer>> | null = null;
 let here: Place;
 let server: RunningServer;
 
@@ -42,17 +45,36 @@ afterEach(async () => {
 
 afterAll(async () => {
   await sshd?.stop();
+  await store?.stop();
 });
 
-/** The destination `www`, and what packsign needs to get there. */
+/** A destination, what packsign needs to get there, and where readers fetch what lies there. */
 interface Site {
   readonly destination: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly targets: readonly [string, string];
+}
+
+function inFolder(): Promise<Site> {
+  return Promise.resolve({ destination: 'www', env: {}, targets: ['www', server.url] });
 }
 
 async function overSsh(): Promise<Site> {
   sshd ??= await startSshd();
-  return { destination: `${HOSTS.welcome}:${here.path('www')}`, env: { RSYNC_RSH: sshd.command } };
+  return {
+    destination: `${HOSTS.welcome}:${here.path('www')}`,
+    env: { RSYNC_RSH: sshd.command },
+    targets: ['www', server.url],
+  };
+}
+
+/** Readers of a bucket need no key of the store. */
+async function inBucket(): Promise<Site> {
+  store ??= await startServer(swift);
+  const address = `http://127.0.0.1:${store.ports[3] ?? 0}`;
+  await makeBucket(`${address}/shop`, { isPublic: true });
+  const files = `${address}/v1/AUTH_test/shop/dist/`;
+  return { destination: 's3://shop/dist', env: environmentFor(address), targets: [files, files] };
 }
 
 async function good(...args: readonly string[]): Promise<void> {
@@ -113,22 +135,23 @@ function startReading(target: string, ...more: readonly string[]) {
 }
 
 const SITES: readonly (readonly [name: string, publications: number, open: () => Promise<Site>])[] = [
-  ['a folder', IS_SOAK ? 200 : 15, () => Promise.resolve({ destination: 'www', env: {} })],
+  ['a folder', IS_SOAK ? 200 : 15, inFolder],
   ...(canServeSsh() && hasTool('rsync') ? [['a host through ssh', IS_SOAK ? 200 : 4, overSsh] as const] : []),
+  ...(hasTools('/usr/bin/python3:swift', 'curl') ? [['a bucket', IS_SOAK ? 200 : 4, inBucket] as const] : []),
 ];
 
 describe('while publications run over them', () => {
   test.each(SITES)(
-    'readers of %s, and of its web server, refuse nothing',
+    'readers of %s refuse nothing',
     async (_, publications, open) => {
-      const { destination, env } = await open();
+      const { destination, env, targets } = await open();
       const publish = async () => {
         const args = ['publish', 'dist', destination, '--delete', '--keep-old', '0'];
         const { status, stderr } = await here.process(args, { env });
         expect(status, stderr).toBe(0);
       };
       await publish();
-      const readers = [startReading('www'), startReading(server.url, '--files')];
+      const readers = [startReading(targets[0]), startReading(targets[1], '--files')];
       for (let round = 1; round <= publications; round += 1) {
         await change(round);
         await publish();

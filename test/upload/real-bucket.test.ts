@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startServer } from '../net/servers.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, Run, TestKey } from '../packsign.js';
 import { startMiddleman } from '../servers/middleman.js';
 import type { Middleman } from '../servers/middleman.js';
-import { S3_LOGIN, swift } from '../servers/swift.js';
+import { environmentFor, makeBucket, swift } from '../servers/swift.js';
 import { hasTools } from '../tools.js';
 
 /** How often two machines publish at the same time; `npm run soak` has as many rounds as the contract. */
@@ -37,14 +35,11 @@ describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', 
     middleman.mishaps.clear();
     count += 1;
     address = `s3://bucket-${count}/a b/ü+~`;
-    await makeBucket(`bucket-${count}`);
+    await makeBucket(`${middleman.url}/bucket-${count}`);
     place = await release(newPlace(), 'demo', '1.0');
   });
 
-  const environment = () => ({
-    ...{ AWS_ACCESS_KEY_ID: S3_LOGIN.accessKey, AWS_SECRET_ACCESS_KEY: S3_LOGIN.secretKey },
-    ...{ AWS_REGION: S3_LOGIN.region, AWS_ENDPOINT_URL: middleman.url },
-  });
+  const environment = () => environmentFor(middleman.url);
 
   function publish(from: Place, ...args: readonly string[]): Promise<Run> {
     return from.packsign(['publish', 'dist', address, ...args], { env: environment() });
@@ -57,14 +52,6 @@ describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', 
       status: 0,
     });
     return at;
-  }
-
-  async function makeBucket(name: string): Promise<void> {
-    const { accessKey, region, secretKey } = S3_LOGIN;
-    await promisify(execFile)('curl', [
-      ...['-sf', '-X', 'PUT', '--aws-sigv4', `aws:amz:${region}:s3`, '--user', `${accessKey}:${secretKey}`],
-      ...['-H', 'x-amz-content-sha256: UNSIGNED-PAYLOAD', `${middleman.url}/${name}`],
-    ]);
   }
 
   test('holds what was signed, and is up to date then', async () => {
