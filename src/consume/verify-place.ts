@@ -89,8 +89,9 @@ export async function verifyPlace(
           ? null
           : await decide({ ...obtained, signature, content }, verifying);
       });
-      if (answer !== null) return answer;
-      await sleep(request.run.network.backOffMs * 2 ** attempt);
+      const mayBeOver = answer?.status === 'refused' && attempt < REREADS;
+      if (answer !== null && !(mayBeOver && (await isReplaced(content, verifying)))) return answer;
+      if (answer === null) await sleep(request.run.network.backOffMs * 2 ** attempt);
     }
   });
 }
@@ -107,6 +108,13 @@ async function refusing<T>(
     if (!(error instanceof PacksignError) || exitStatusOf(error) === 2) throw error;
     return refusal(source, { code: error.code, message: error.message, sha256 });
   }
+}
+
+/** Whether another database is there by now: keys that speak against this one may have come with that. */
+async function isReplaced({ bytes }: Content, { place }: Verifying): Promise<boolean> {
+  const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE', fresh: true } as const;
+  const read = await place.readDatabase(limits).catch(() => null);
+  return read?.kind === 'found' && !read.bytes.equals(bytes);
 }
 
 interface Obtained {

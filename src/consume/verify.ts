@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { kindOf } from '../disk/files.js';
 import { lockStatus } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
-import { DATABASE_NAME, STATE_FOLDER } from '../model/layout.js';
+import { DATABASE_NAME, PUBLISHING_NAME, STATE_FOLDER } from '../model/layout.js';
 import { orNull } from '../model/or-null.js';
 import { withNetwork } from '../net/transport.js';
 import { directoryPlace } from '../places/directory.js';
@@ -109,7 +110,8 @@ async function verifyLocal(
 function isBeingWritten(directory: string, { sha256 }: PlaceVerdict, { clock }: Run): boolean {
   const stateFolder = join(directory, STATE_FOLDER);
   const isLocked = orNull(() => lockStatus(stateFolder, clock))?.state === 'held';
-  return isLocked || orNull(() => readPublished(directory, stateFolder).sha256()) !== sha256;
+  if (isLocked || orNull(() => kindOf(join(directory, PUBLISHING_NAME))) !== null) return true;
+  return orNull(() => readPublished(directory, stateFolder).sha256()) !== sha256;
 }
 
 /** A directory or a file, under the keys that the user named, else those of this machine's note. */

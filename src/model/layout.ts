@@ -15,6 +15,8 @@ export const PAGE_NAME = 'index.html';
 export const ASSETS_FOLDER = 'assets';
 export const SETTINGS_NAME = 'packsign.json';
 export const STATE_FOLDER = '.packsign';
+/** Beside a published database while somebody publishes there from elsewhere: a folder at a host, an object in a bucket. */
+export const PUBLISHING_NAME = '.packsign-publish';
 /** In the folder of working state: certificates with revocations, to publish with the next database. */
 export const PENDING_REVOCATIONS_NAME = 'keys.held.asc';
 

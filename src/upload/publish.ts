@@ -216,9 +216,14 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
   };
   const sent: Outgoing[] = [];
   const due = plan.steps.reduce((sum, { writes }) => sum + writes.length, 0);
+  // Only once: between a replaced file and the database, readers wait.
+  let isStillSame = false;
   for (const step of plan.steps) {
     await pause(run);
-    if (step.name === 'database') await requireUnchanged(found, remote);
+    if (step.name === 'replaced files' || step.name === 'database') {
+      if (!isStillSame) await requireUnchanged(found, remote);
+      isStillSame = true;
+    }
     const written: Record<string, string> = {};
     // A killed run may have replaced them or not.
     note({ sent: { ...journal.sent, ...allUnknown(step.writes.map(({ path }) => path)) } });
@@ -289,7 +294,7 @@ function without(record: Readonly<Record<string, string>>, paths: readonly strin
   return Object.fromEntries(Object.entries(record).filter(([path]) => !paths.includes(path)));
 }
 
-/** Right before the database is replaced: whether it is still the one that ours continues. Throws DESTINATION_RACED. */
+/** Before readers see anything else under the database: whether it is still the one that ours continues. Throws DESTINATION_RACED. */
 async function requireUnchanged(found: Found | null, { place, destination }: Remote): Promise<void> {
   const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE', fresh: true } as const;
   const now = await place.readDatabase(limits);

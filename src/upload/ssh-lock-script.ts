@@ -1,11 +1,10 @@
-/** In the published folder, hidden. The highest number in it is the lock; dead ones are overbid. */
-export const LOCK_FOLDER = '.packsign-publish';
+import { PUBLISHING_NAME } from '../model/layout.js';
 
 /**
  * What a POSIX shell at the host does: says `ready`, then answers each line with `held`, `busy` or, once it was held and
- * is not any more, `lost`; and gives the lock back at the end of its input. A lock is dead if it was not touched for a
- * minute by the clock there. Who makes the next number has it, if then the one before is still there and dead: else
- * somebody took over and was done meanwhile.
+ * is not any more, `lost`; and gives the lock back at the end of its input. The lock is the highest number in a folder; it
+ * is dead if it was not touched for a minute by the clock there. Who makes the next number has it, if then the one before
+ * is still there and dead: else somebody took over and was done meanwhile.
  */
 export function lockScript(folder: string): string {
   return SCRIPT.replaceAll('FOLDER', () => `'${folder.replaceAll("'", `'\\''`)}'`);
@@ -14,25 +13,25 @@ export function lockScript(folder: string): string {
 const SCRIPT = `
 top() {
   n=0
-  for one in ${LOCK_FOLDER}/*; do
+  for one in ${PUBLISHING_NAME}/*; do
     one=\${one##*/}
     case $one in *[!0-9]*) ;; *) [ "$one" -le "$n" ] || n=$one ;; esac
   done
 }
-dead() { [ -n "$(find ${LOCK_FOLDER}/$1 -prune -mmin +1 2>/dev/null)" ]; }
+dead() { [ -n "$(find ${PUBLISHING_NAME}/$1 -prune -mmin +1 2>/dev/null)" ]; }
 take() {
-  mkdir ${LOCK_FOLDER} 2>/dev/null
+  mkdir ${PUBLISHING_NAME} 2>/dev/null
   top
   old=$n
   [ "$old" -eq 0 ] || dead "$old" || return 1
-  mkdir ${LOCK_FOLDER}/$((old + 1)) 2>/dev/null || return 1
+  mkdir ${PUBLISHING_NAME}/$((old + 1)) 2>/dev/null || return 1
   mine=$((old + 1))
   top
   if [ "$n" -eq "$mine" ]; then
     [ "$old" -gt 0 ] || return 0
-    dead "$old" && rmdir ${LOCK_FOLDER}/$old && return 0
+    dead "$old" && rmdir ${PUBLISHING_NAME}/$old && return 0
   fi
-  rmdir ${LOCK_FOLDER}/$mine
+  rmdir ${PUBLISHING_NAME}/$mine
   mine=
   return 1
 }
@@ -44,9 +43,9 @@ serve() {
   trap '' HUP PIPE
   umask 022
   cd FOLDER 2>/dev/null || { mkdir FOLDER && cd FOLDER; } || { echo 'packsign failed'; return; }
-  mkdir ${LOCK_FOLDER} 2>/dev/null
-  if [ ! -w ${LOCK_FOLDER} ]; then
-    mkdir ${LOCK_FOLDER}
+  mkdir ${PUBLISHING_NAME} 2>/dev/null
+  if [ ! -w ${PUBLISHING_NAME} ]; then
+    mkdir ${PUBLISHING_NAME}
     echo 'packsign failed'
     return
   fi
@@ -56,15 +55,15 @@ serve() {
     if [ -z "$mine" ]; then
       if take; then echo 'packsign held'; else echo 'packsign busy'; fi
     elif holds; then
-      touch ${LOCK_FOLDER}/$mine
+      touch ${PUBLISHING_NAME}/$mine
       echo 'packsign held'
     else
       echo 'packsign lost'
       return
     fi
   done
-  [ -n "$mine" ] && holds && rmdir ${LOCK_FOLDER}/$mine
-  rmdir ${LOCK_FOLDER} 2>/dev/null
+  [ -n "$mine" ] && holds && rmdir ${PUBLISHING_NAME}/$mine
+  rmdir ${PUBLISHING_NAME} 2>/dev/null
 }
 serve
 exit

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PacksignError } from '../errors.js';
+import { PUBLISHING_NAME } from '../model/layout.js';
 import { shellWord } from '../model/shell.js';
 import type { ChildOptions } from '../programs/child.js';
 import { startTalk } from '../programs/talk.js';
@@ -8,7 +9,7 @@ import type { Run } from '../run.js';
 import { folderAtHost } from './rsync-call.js';
 import { failed } from './rsync-failure.js';
 import type { RsyncTarget } from './rsync-failure.js';
-import { LOCK_FOLDER, lockScript } from './ssh-lock-script.js';
+import { lockScript } from './ssh-lock-script.js';
 import { NOT_SHARED, withSharing } from './ssh-sharing.js';
 import type { Sharing } from './ssh-sharing.js';
 
@@ -121,7 +122,7 @@ function wordsForHost(host: string): readonly string[] {
 }
 
 function locked({ target, host, path }: RsyncTarget): PacksignError {
-  const remove = `ssh ${host ?? ''} rm -r ${shellWord(`${folderAtHost(path)}/${LOCK_FOLDER}`)}`;
+  const remove = `ssh ${host ?? ''} rm -r ${shellWord(`${folderAtHost(path)}/${PUBLISHING_NAME}`)}`;
   return new PacksignError('LOCKED', `another packsign publishes to ${target}`, {
     hint: `wait until it is done; if it is gone, packsign takes over after two minutes, or: ${remove}`,
   });

@@ -63,7 +63,14 @@ describe('the shortcut of a build in which nothing changed', () => {
     const place = await remembered();
     const signatures = `dist/signatures/${String((await place.json(BUILD)).value['sha256'])}.asc`;
     const good = place.read(signatures);
-    place.write(signatures, good.toString().replace(/\n[A-Za-z0-9+/]{4}/, '\nAAAA'));
+    const damage = () => {
+      place.write(signatures, good.toString().replace(/\n[A-Za-z0-9+/]{4}/, '\nAAAA'));
+    };
+    damage();
+    expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true });
+    expect(place.read(signatures).equals(good)).toBe(true);
+    damage();
+    place.write('dist/packages.plist.asc', place.read(signatures));
     expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'PREVIOUS_INVALID' } });
     place.remove(signatures);
     place.remove('dist/packages.plist.asc');

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { PUBLISHING_NAME } from '../../src/model/layout.js';
 import { makeRun } from '../../src/run.js';
 import { bucketRemote } from '../../src/upload/bucket.js';
-import { LOCK_NAME } from '../../src/upload/s3/lock.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, Run, TestKey } from '../packsign.js';
 import { startSmallStore } from './s3/small-store.js';
@@ -62,7 +62,7 @@ const isFile = ({ key, method }: Asked) => method === 'PUT' && key.includes('dem
 /** But those of the lock. */
 const writes = () =>
   store.asked.filter(
-    ({ method, key }) => ['PUT', 'POST', 'DELETE'].includes(method) && !key.endsWith(`/${LOCK_NAME}`),
+    ({ method, key }) => ['PUT', 'POST', 'DELETE'].includes(method) && !key.endsWith(`/${PUBLISHING_NAME}`),
   );
 
 /** What a reader may fetch is what the directory has, and nothing else lies there. */
@@ -228,7 +228,13 @@ describe('a bucket', () => {
       for (const [key, object] of before) store.objects.set(key, object);
       forget();
       let count = 0;
-      store.meddle = () => ((count += 1) >= at ? { status: 403, code: 'AccessDenied' } : null);
+      store.meddle = (asked) => {
+        // All is done when the lock is given back, and the next one takes it over.
+        if (asked.method === 'DELETE' && asked.key.endsWith(PUBLISHING_NAME)) {
+          return count >= at - 1 ? { status: 403, code: 'AccessDenied' } : null;
+        }
+        return (count += 1) >= at ? { status: 403, code: 'AccessDenied' } : null;
+      };
       const { status } = await publish();
       const isCut = count >= at;
       store.meddle = () => null;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { lifeOf, readOwner, thisProcess } from '../../disk/owner.js';
 import type { Owner } from '../../disk/owner.js';
 import { PacksignError } from '../../errors.js';
+import { PUBLISHING_NAME } from '../../model/layout.js';
 import { shellWord } from '../../model/shell.js';
 import { pause } from '../../run.js';
 import type { Run } from '../../run.js';
@@ -13,8 +14,6 @@ import type { Conditions } from './put.js';
 import { wholeBody } from './store.js';
 import type { Ask, Outcome, Store } from './store.js';
 
-/** Beside the database, hidden. */
-export const LOCK_NAME = '.packsign-publish';
 const LIMIT_BYTES = 4096;
 const BEAT_MS = 15_000;
 /** An owner writes only while it has been heard of that lately: others need as long again to believe that it is gone. */
@@ -168,7 +167,7 @@ interface LockObject {
 }
 
 function lockObject({ store, prefix }: LockOptions): LockObject {
-  const [key, doing] = [`${prefix}${LOCK_NAME}`, 'take the lock'];
+  const [key, doing] = [`${prefix}${PUBLISHING_NAME}`, 'take the lock'];
   const write: LockObject['write'] = async (text, headers = {}) => {
     const bytes = Buffer.from(text);
     const read = async function* () {
@@ -232,7 +231,7 @@ function told(text: string): Readonly<Partial<Record<keyof Owner | 'token', unkn
 }
 
 function locked({ destination }: LockOptions): PacksignError {
-  const lock = `${destination.replace(/\/+$/, '')}/${LOCK_NAME}`;
+  const lock = `${destination.replace(/\/+$/, '')}/${PUBLISHING_NAME}`;
   return new PacksignError('LOCKED', `another packsign publishes to ${destination}`, {
     hint: `wait until it is done; if it is gone, packsign takes over after a minute (--wait 90s), or: aws s3 rm ${shellWord(lock)}`,
   });

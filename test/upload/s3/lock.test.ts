@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { thisProcess } from '../../../src/disk/owner.js';
+import { PUBLISHING_NAME } from '../../../src/model/layout.js';
 import { openNetwork } from '../../../src/net/transport.js';
 import { makeRun } from '../../../src/run.js';
-import { LOCK_NAME, withBucketLock } from '../../../src/upload/s3/lock.js';
+import { withBucketLock } from '../../../src/upload/s3/lock.js';
 import type { Check } from '../../../src/upload/s3/lock.js';
 import { makeConditions } from '../../../src/upload/s3/put.js';
 import { storeSettings } from '../../../src/upload/s3/settings.js';
@@ -42,7 +43,7 @@ function lock<T>(
   return withBucketLock({ store, destination, prefix: 'a b/', conditions, run, nowMs: () => upMs }, work);
 }
 
-const key = `a b/${LOCK_NAME}`;
+const key = `a b/${PUBLISHING_NAME}`;
 const lockThere = () => small.objects.get(key)?.bytes.toString() ?? null;
 
 /** A lock of somebody else. */
@@ -82,7 +83,7 @@ describe('the lock of a bucket', () => {
     const before = lockThere();
     await expect(lock(taken)).rejects.toMatchObject({
       code: 'LOCKED',
-      hint: expect.stringContaining(`aws s3 rm 's3://bucket/a b/${LOCK_NAME}'`) as string,
+      hint: expect.stringContaining(`aws s3 rm 's3://bucket/a b/${PUBLISHING_NAME}'`) as string,
     });
     expect(lockThere()).toBe(before);
   });
