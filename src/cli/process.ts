@@ -1,3 +1,5 @@
+import { closeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { PacksignError, reasonOf } from '../index.js';
 import { forgetRelativeFolders } from './environment.js';
 import { BUG_STATUS, reportFailure } from './failure.js';
@@ -38,6 +40,11 @@ process.on('uncaughtException', endWith);
 // Node has nothing left to wait for, and would end without a message.
 process.on('beforeExit', () => {
   if (!hasAnswered) endWith(new Error(`packsign ${argv[0] ?? ''} ended before it had an answer`));
+});
+
+// At its end Node gives each terminal its modes back. If the terminal is gone it aborts, and the core may hold a secret key.
+process.on('exit', () => {
+  for (const { isTTY, fd } of [stdin, stdout, stderr]) if (isTTY && !isatty(fd)) closeSync(fd);
 });
 
 stdout.on('error', (error: NodeJS.ErrnoException) => {

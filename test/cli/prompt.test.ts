@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -153,6 +155,19 @@ describe.skipIf(!hasTool('script'))('a question at a terminal', () => {
       const { status, seen } = await asked(asking, { typing });
       expect([status, seen]).toEqual([INTERRUPTED, expect.not.stringMatching(/error|bug|hint/)]);
     });
+  });
+
+  test('a terminal that goes away at a question ends the program without a core', async () => {
+    const line = [process.execPath, resolve('dist/bin/packsign.js'), ...GENERATE].map((word) => `'${word}'`);
+    const lines = `trap : HUP; ${line.join(' ')}; echo $? > ended`;
+    const child = spawn('script', ['-qec', lines, '/dev/null'], { cwd: place.root });
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (chunk.includes('empty for none')) child.kill('SIGKILL');
+    });
+    await expect.poll(() => place.has('ended') && place.text('ended'), { timeout: 30_000 }).toBeTruthy();
+    // What it notices first depends on the system: the signal, or that nobody can answer.
+    expect(['143\n', '2\n']).toContain(place.text('ended'));
+    place.remove('ended');
   });
 
   test('packsign accepts a passphrase and never shows it', async () => {
