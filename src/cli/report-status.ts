@@ -84,7 +84,8 @@ const STATES: Readonly<Record<StatusResult['state'], readonly [string, 'build' |
   foreign: ['packages.plist was not made by packsign', null],
 };
 
-const INCOMPLETE = ['published, but files of the publication are missing or out of date', 'build'] as const;
+const INCOMPLETE = 'published, but files of the publication are missing or out of date';
+const UNKNOWN = 'published; what waits to be signed is unknown';
 
 export function reportStatus(
   result: StatusResult,
@@ -92,7 +93,11 @@ export function reportStatus(
 ): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
   const isIncomplete = state === 'published' && attention.includes('PUBLICATION_INCOMPLETE');
-  const [words, usual] = isIncomplete ? INCOMPLETE : STATES[state];
+  const isUnknown = state === 'changed' && difference === null;
+  const [stateWords, stateNext] = STATES[state];
+  const words = isIncomplete ? INCOMPLETE : isUnknown ? UNKNOWN : stateWords;
+  const isRepairable = isIncomplete && warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
+  const usual = isRepairable ? 'build' : stateNext;
   const isRevoking = attention.includes('REVOCATION_WAITS');
   // The message names damaged files already.
   const unsaid = warnings.filter(({ code }) => code !== 'DAMAGED' || !attention.includes(code));

@@ -109,18 +109,24 @@ export async function mendPage(
     const shown = await shownOf(published);
     return shown === null ? PAGE_AS_IT_WAS : await mend(published.directory, shown, { template, stillSince });
   } catch (error) {
-    if (!(error instanceof PacksignError)) throw error;
-    const warning = pageWarning('PAGE_NOT_WRITTEN', `was not written: ${error.message}`);
-    return { ...PAGE_AS_IT_WAS, warnings: [warning] };
+    return { ...PAGE_AS_IT_WAS, warnings: [notWritten(error)] };
   }
+}
+
+function notWritten(error: unknown): Warning {
+  if (!(error instanceof PacksignError)) throw error;
+  return pageWarning('PAGE_NOT_WRITTEN', `was not written: ${error.message}`);
 }
 
 /** Warnings about a missing or outdated page, for commands that write nothing. */
 export function pageWarnings(published: Published): readonly Warning[] {
-  const template = readTemplate(null);
-  const condition = publishedCondition(published, template);
-  if (condition === 'own') return leftAlone(MADE_WITH_TEMPLATE).warnings;
-  return condition === 'due' ? [incompleteWarning(PAGE_NAME)] : [];
+  try {
+    const condition = publishedCondition(published, readTemplate(null));
+    if (condition === 'own') return leftAlone(MADE_WITH_TEMPLATE).warnings;
+    return condition === 'due' ? [incompleteWarning(PAGE_NAME)] : [];
+  } catch (error) {
+    return [notWritten(error)];
+  }
 }
 
 /** Right as well if there is nothing to show. */

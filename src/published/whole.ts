@@ -61,9 +61,18 @@ export function incompleteWarning(path: string): Warning {
   return { code: 'PUBLICATION_INCOMPLETE', path, message };
 }
 
-/** Whether the next command that writes has something to repair. */
+const INCOMPLETE: readonly Warning['code'][] = [
+  'PUBLICATION_INCOMPLETE',
+  // The next command leaves these alone: a person has to act.
+  'CHECKSUMS_NOT_OURS',
+  'CHECKSUMS_OUTDATED',
+  'PAGE_EDITED',
+  'PAGE_NOT_WRITTEN',
+];
+
+/** Whether files of a publication are missing, out of date or not packsign's. */
 export function isIncomplete(warnings: readonly Warning[]): boolean {
-  return warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
+  return warnings.some(({ code }) => INCOMPLETE.includes(code));
 }
 
 interface Writing {

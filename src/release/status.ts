@@ -116,7 +116,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     found === null && 'NOT_PUBLISHED',
     waiting !== null && 'WAITING',
     isRevoking && 'REVOCATION_WAITS',
-    (isIncomplete(seen.warnings) || isPageOld(seen.warnings)) && 'PUBLICATION_INCOMPLETE',
+    isIncomplete(seen.warnings) && 'PUBLICATION_INCOMPLETE',
     obstacle?.code ?? false,
     changes.difference !== null && 'UNSIGNED_CHANGES',
     isSoon(expires, now) && (expires <= now ? 'DATABASE_STALE' : 'EXPIRES_SOON'),
@@ -139,11 +139,6 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     hint: obstacle?.hint ?? null,
     warnings: [...changes.warnings, ...seen.warnings],
   };
-}
-
-/** Whether the page is of another database, and packsign leaves it alone. */
-function isPageOld(warnings: readonly Warning[]): boolean {
-  return warnings.some(({ code }) => code === 'PAGE_EDITED');
 }
 
 /** What the files here would change in what is published. */

@@ -228,6 +228,21 @@ describe('a page that follows publications', () => {
     expect(run.stderr).toContain('was made with --template and left alone');
     expect(place.text('dist/index.html')).toBe(page);
   });
+
+  it.each([
+    ['status', 'dist'],
+    ['build', 'dist', '--check'],
+  ])('a folder in its place needs attention: %s %s', async (...command) => {
+    const place = await published({ Page: true });
+    place.remove('dist/index.html');
+    mkdirSync(place.path('dist/index.html'));
+    const run = await place.packsign(command, { env: THEN });
+    expect([run.status, run.stdout]).toEqual([
+      1,
+      expect.stringContaining('files of the publication are missing'),
+    ]);
+    expect(run.stderr).toContain('index.html: was not written: dist/index.html is not a regular file');
+  });
 });
 
 describe('hostile content on the page (T18)', () => {

@@ -268,7 +268,15 @@ describe('CHECKSUMS_NOT_OURS: what somebody else wrote is left alone, and said',
     expect(place.snapshot()).toMatchObject(before);
     expect(await succeed(['build', 'dist'])).toMatch(warned);
     expect(await succeed(RELEASE)).toMatch(warned);
-    expect(await succeed(['status', 'dist'])).toMatch(warned);
+    for (const command of [
+      ['status', 'dist'],
+      ['build', 'dist', '--check'],
+    ]) {
+      const { status, stdout, stderr } = await place.packsign(command);
+      expect([status, stderr]).toEqual([1, expect.stringMatching(warned)]);
+      expect(stdout).toContain('but files of the publication are missing or out of date');
+      expect(stdout).not.toContain('next:');
+    }
     place.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));
     expect(await succeed(RELEASE)).toMatch(warned);
     expect(place.snapshot()).toMatchObject(before);
@@ -334,8 +342,12 @@ describe('CHECKSUMS_OUTDATED: the setting was taken away', () => {
     expect(await succeed(RELEASE)).not.toContain('CHECKSUMS');
     const before = place.text(SUMS);
     place.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));
-    for (const command of [RELEASE, RELEASE, ['build', 'dist'], ['sign', 'dist'], ['status', 'dist']])
-      expect(await succeed(command)).toMatch(/^packsign: warning: SHA256SUMS: .* \(CHECKSUMS_OUTDATED\)$/m);
+    const warned = /^packsign: warning: SHA256SUMS: .* \(CHECKSUMS_OUTDATED\)$/m;
+    for (const command of [RELEASE, RELEASE, ['build', 'dist'], ['sign', 'dist']])
+      expect(await succeed(command)).toMatch(warned);
+    const { status, stdout, stderr } = await place.packsign(['status', 'dist']);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(warned)]);
+    expect(stdout).toContain('files of the publication are missing or out of date');
     expect(place.text(SUMS)).toBe(before);
     place.remove(SUMS);
     place.remove(SIGNATURE);

@@ -51,6 +51,12 @@ describe('a build that has nothing to sign', () => {
     expect(codeOf(whole)).toBe(code);
   });
 
+  test('does not say in status that changes wait, if a wrong key hides whether they do', async () => {
+    const { status, stdout } = await place.packsign(['status', 'dist', '--key', 'nosuch.asc']);
+    expect([status, stdout]).toEqual([1, expect.stringContaining('there is no key file nosuch.asc')]);
+    expect(stdout).toMatch(/^dist: published; what waits to be signed is unknown$/m);
+  });
+
   test('looks again at a key file with other bytes', async () => {
     const args = [...BUILD, '--key', 'signs.asc'];
     for (let time = 0; time < 2; time += 1) expect((await place.json(args)).status).toBe(0);
