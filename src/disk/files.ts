@@ -211,7 +211,11 @@ export function makeFolder(path: string): void {
       if (folder.length <= first.length) return;
     }
   } catch (error) {
-    throw unwritable(path, error);
+    if (systemCode(error) !== 'EEXIST') throw unwritable(path, error);
+    throw new PacksignError('FILE_UNWRITABLE', `${path} is not a folder`, {
+      cause: error,
+      hint: `packsign needs a folder there: move ${path} away, or remove it`,
+    });
   }
 }
 

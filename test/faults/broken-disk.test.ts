@@ -155,7 +155,7 @@ describe('names what is in the place of a file or folder of packsign', () => {
         place.remove('dist/.packsign');
         place.write('dist/.packsign', '');
       },
-      'cannot write dist/.packsign: file already exists (EEXIST)',
+      'dist/.packsign is not a folder',
     ],
     [
       'the lock is a folder',
