@@ -75,21 +75,21 @@ interface Held {
 }
 
 async function takeLock(options: LockOptions, token: string): Promise<Held | null> {
-  const { conditions, run } = options;
+  const { conditions, run, nowMs } = options;
   const lock = lockObject(options);
-  const beginMs = performance.now();
+  const beginMs = nowMs();
   for (;;) {
     const outcome = await tryToTake(lock, token);
     if (outcome === 'unknown') return null;
     if (outcome !== 'busy') {
       if (outcome.etag !== null && (await lock.isGuarded(textOf(token, 0)))) {
-        return hold(lock, { token, etag: outcome.etag }, options);
+        return hold(lock, { token, etag: outcome.etag, heardMs: beginMs }, options);
       }
       conditions.areMissing();
       await lock.remove();
       return null;
     }
-    if (performance.now() - beginMs >= run.waitMs) throw locked(options);
+    if (nowMs() - beginMs >= run.waitMs) throw locked(options);
     await sleep(RETRY_MS * (0.5 + Math.random()));
     await pause(run);
   }
@@ -112,29 +112,32 @@ async function tryToTake(lock: LockObject, token: string): Promise<Attempt> {
 
 function hold(
   lock: LockObject,
-  { token, ...first }: { readonly token: string; readonly etag: string },
+  { token, ...first }: { readonly token: string; readonly etag: string; readonly heardMs: number },
   options: LockOptions,
 ): Held {
   const { nowMs } = options;
-  let etag = first.etag;
+  let { etag, heardMs } = first;
   let count = 0;
-  let heardMs = nowMs();
   let isLost = false;
+  const isFresh = () => !isLost && nowMs() - heardMs <= FRESH_MS;
   const beatOnce = async () => {
     if (isLost) return;
     const startMs = nowMs();
     const text = textOf(token, (count += 1));
     const outcome = await lock.write(text, { 'if-match': `"${etag}"` });
     const now = outcome.kind === 'done' ? { text, etag: outcome.value } : await lock.read();
-    // The answer to a sign of life may have been lost: the next one was refused then.
     if (now?.etag == null || tokenIn(now.text) !== token) isLost = true;
-    else [etag, heardMs] = [now.etag, startMs];
+    else {
+      etag = now.etag;
+      // The answer to the one before may have been lost. This one was refused then, and nobody has heard of us.
+      if (now.text === text) heardMs = startMs;
+    }
   };
   let last: Promise<void> = Promise.resolve();
   const beat = () => (last = last.catch(() => undefined).then(beatOnce));
   const check = async () => {
-    if (!isLost && nowMs() - heardMs > FRESH_MS) await beat();
-    if (isLost) throw lockLost(options);
+    for (let tries = 0; tries < 2 && !isFresh(); tries += 1) await beat();
+    if (!isFresh()) throw lockLost(options);
   };
   return {
     beat,

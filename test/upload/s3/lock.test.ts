@@ -163,6 +163,32 @@ describe('the lock of a bucket', () => {
     expect(lockThere()).toBeNull();
   });
 
+  test('LOCK_LOST: another took over before its maker knew that it had it', async () => {
+    // The second write of its maker asks whether the store compares.
+    let writes = 0;
+    small.cutAfter = (asked) => {
+      if (isWrite(asked) && (writes += 1) === 2) {
+        put({ boot: 'x' });
+        upMs += 2 * MINUTE;
+      }
+      return false;
+    };
+    await expect(lock(taken)).rejects.toMatchObject({ code: 'LOCK_LOST' });
+    expect(lockThere()).toContain('"other"');
+  });
+
+  test('is no sign of life where it is found as it was left: its owner writes it again', async () => {
+    await lock(async (check) => {
+      // A sign of life that arrived, long ago, and whose answer did not.
+      const text = (lockThere() ?? '').replace('"count":0', '"count":99');
+      small.objects.set(key, { bytes: Buffer.from(text), headers: {} });
+      upMs += 2 * MINUTE;
+      await check?.();
+      expect(lockThere()).toContain('"count":2');
+    });
+    expect(lockThere()).toBeNull();
+  });
+
   test('that another has by now is not removed at the end of the work', async () => {
     await lock(async () => {
       put({ boot: 'x' });
