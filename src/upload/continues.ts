@@ -70,9 +70,9 @@ export async function requireContinued(
     if (found.sha256 === last) return { found, database: null };
     throw new PacksignError(
       'DESTINATION_FOREIGN',
-      `the database at ${destination} is somebody else's: ${verdict}`,
+      `the database at ${destination} is somebody else's, or damaged: ${verdict}`,
       {
-        hint: 'look at it, and publish to another place; if it is an old one of yours, remove its packages.plist by hand',
+        hint: 'look at it, and publish to another place; if it was yours, remove its packages.plist by hand, then publish again',
       },
     );
   }

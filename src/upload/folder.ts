@@ -20,9 +20,13 @@ const STREAMS = 4;
 /** A folder as a destination: another disk, a mounted host. Writers take turns as in any published directory. Throws USAGE. */
 export function folderRemote(folder: string, directory: string, { run }: { readonly run: Run }): Remote {
   if (isBelow(folder, directory)) {
-    throw new PacksignError('USAGE', `${folder} is part of ${directory}, which is published to it`, {
-      hint: 'name another folder',
-    });
+    throw new PacksignError(
+      'USAGE',
+      `${folder} lies in ${directory}, or is it: it cannot be published there`,
+      {
+        hint: 'name a folder outside of it',
+      },
+    );
   }
   return {
     destination: folder,
@@ -46,7 +50,13 @@ export function folderRemote(folder: string, directory: string, { run }: { reado
 }
 
 async function alone<T>(folder: string, run: Run, work: () => Promise<T>): Promise<T> {
-  if (kindOf(folder) !== 'folder') {
+  const kind = kindOf(folder);
+  if (kind !== null && kind !== 'folder') {
+    throw new PacksignError('DESTINATION_FAILED', `${folder} is no folder`, {
+      hint: 'name the folder in which the database shall lie',
+    });
+  }
+  if (kind === null) {
     throw new PacksignError('DESTINATION_FAILED', `there is no folder ${folder}`, {
       hint: `mount its disk, or make it: mkdir -p ${shellWord(folder)}`,
     });

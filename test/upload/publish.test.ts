@@ -377,6 +377,20 @@ describe('publish refuses', () => {
     await refusedWith('DESTINATION_FOREIGN', '--adopt', '--key', 'ann.asc');
   });
 
+  test('one that is damaged, which may have been ours', async () => {
+    here.write('www/packages.plist', 'x');
+    const { run } = await here.json(['publish', 'dist', 'www']);
+    expect(run.stderr).toMatch(/somebody else's, or damaged: .*\n.*if it was yours, remove/);
+    expect(here.read('www/packages.plist').toString()).toBe('x');
+  });
+
+  test('a file in place of a folder', async () => {
+    here.write('www/packages.plist', 'x');
+    const { status, run } = await here.json(['publish', 'dist', 'www/packages.plist']);
+    expect(status).toBe(2);
+    expect(run.stderr).toMatch(/www.packages\.plist is no folder/);
+  });
+
   test.each([
     ['github', 'https://github.com/ann/tool/releases', /has no folders/],
     ['an address', 'https://example.org/dist/', /cannot be written to through https/],
