@@ -3,7 +3,7 @@ import type { Plan, PublishedTo } from '../index.js';
 import type { Report } from './command.js';
 import { LIST_LIMIT, coverageJson, remarkLines } from './report.js';
 import { count, harmless } from './terminal.js';
-import { toolLines } from './tool-lines.js';
+import { toolLines, whyNoLines } from './tool-lines.js';
 
 // What packsign says about publications to other places.
 
@@ -149,6 +149,7 @@ function planLines({ destination, plan }: Planned, { directory, verbose }: PlanR
         : []),
     ];
   };
+  const why = whyNoLines(directory, destination, plan);
   return [
     `${where}, in this order:`,
     ...plan.steps.flatMap(({ name, writes, removes }) => [
@@ -161,5 +162,6 @@ function planLines({ destination, plan }: Planned, { directory, verbose }: PlanR
         ? [`the same with ${tool}: ${count(lines.length, 'line')} with --verbose`]
         : [`the same with ${tool}:`, ...lines.map(harmless)],
     ),
+    ...(why === null ? [] : [`no lines for other tools: ${why}`]),
   ];
 }

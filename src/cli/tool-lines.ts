@@ -5,16 +5,26 @@ import { harmless, shown } from './terminal.js';
 type Step = Plan['steps'][number];
 type Write = Step['writes'][number];
 
-/** The same steps for rclone, and for the AWS command line where the destination is a bucket; none where only packsign can do them. */
+/** Why no other tool can do the steps by lines to paste; null if it can. */
+export function whyNoLines(directory: string, destination: string, { steps }: Plan): string | null {
+  // Key files without the revocations in them lie nowhere on this disk.
+  if (steps.some(({ name }) => name === 'revocations'))
+    return 'only packsign can publish a revocation in two steps';
+  const paths = steps.flatMap(({ writes, removes }) => [...writes.map(({ path }) => path), ...removes]);
+  const isShown = (text: string) => harmless(text) === text;
+  return [directory, destination, ...paths].every(isShown)
+    ? null
+    : 'a name has characters that a terminal does not show, so nobody could paste it';
+}
+
+/** The same steps for rclone, and for the AWS command line where the destination is a bucket; none where `whyNoLines` says so. */
 export function toolLines(
   directory: string,
   destination: string,
-  { steps }: Plan,
+  plan: Plan,
 ): readonly { readonly tool: string; readonly lines: readonly string[] }[] {
-  // Key files without the revocations in them lie nowhere on this disk.
-  if (steps.length === 0 || steps.some(({ name }) => name === 'revocations')) return [];
-  // A terminal does not show some characters as they are, so nobody could paste them.
-  if (harmless(directory) !== directory || harmless(destination) !== destination) return [];
+  if (whyNoLines(directory, destination, plan) !== null) return [];
+  const { steps } = plan;
   const from = asFolder(directory);
   const parsed = parseDestination(destination);
   const rclone = {

@@ -161,6 +161,13 @@ describe('publish to a folder', () => {
     expect(all).toContain('n99-1.0.tar.gz\nEND');
   });
 
+  test('says why it has no lines to paste', async () => {
+    mkdirSync(here.path('w\u202ew'));
+    const { stdout } = await here.packsign(['publish', 'dist', 'w\u202ew', '--plan']);
+    expect(stdout).toMatch(/no lines for other tools: a name has characters that a terminal does not show/);
+    expect(stdout).not.toContain('the same with');
+  });
+
   test('replaces other bytes of a file right before the database that lists them', async () => {
     await published();
     here.write('dist/b-1.0.tar.gz', sdist('b', '1.0', 'x = 2\n'));
