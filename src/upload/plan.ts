@@ -1,4 +1,5 @@
 import type { Database } from '../model/database.js';
+import { foldPath } from '../model/file-entry.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import { compareText } from '../model/package.js';
 import { parseInstant } from '../model/time.js';
@@ -146,7 +147,8 @@ export function absentItems({ absent, signed }: Outbound): readonly Item[] {
 /** Files at the destination that we put there, or that a database of ours listed, and that we no longer have. */
 function missedOf(outbound: Outbound, { before, listing, journal }: PlanOptions): readonly string[] {
   const { Files, Packsign } = outbound.signed.database;
-  const stays = new Set([...pathsOf(outbound), ...Files.keys()]);
+  // A destination that ignores case has one file where two names differ by nothing else.
+  const stays = new Set(Array.from([...pathsOf(outbound), ...Files.keys()], foldPath));
   const ours = new Set([
     ...Object.keys(journal.others),
     ...Object.keys(journal.missed),
@@ -154,7 +156,7 @@ function missedOf(outbound: Outbound, { before, listing, journal }: PlanOptions)
     ...(Packsign.History?.keys() ?? []),
   ]);
   return Array.from(ours)
-    .filter((path) => listing.has(path) && !stays.has(path))
+    .filter((path) => listing.has(path) && !stays.has(foldPath(path)))
     .sort();
 }
 

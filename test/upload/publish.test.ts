@@ -222,6 +222,17 @@ describe('publish to a folder', () => {
     expect(left).toEqual(['a-1.0.tar.gz', 'theirs-1.0.tar.gz']);
   });
 
+  test('leaves a file whose name differs from a listed one by case alone: the destination may ignore that', async () => {
+    here.write('dist/Demo-1.0.tar.gz', sdist('demo', '1.0'));
+    await build(here);
+    await published();
+    here.remove('dist/Demo-1.0.tar.gz');
+    here.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+    await build(here, '--absent', 'withdraw');
+    expect(await published('--delete', '--keep-old', '0')).toMatchObject({ removed: 0 });
+    expect(here.has('www/Demo-1.0.tar.gz')).toBe(true);
+  });
+
   test('replaces what another machine wrote that was killed before it wrote its database', async () => {
     await published();
     here.write('www/b-1.0.tar.gz', sdist('b', '1.0', 'x = 2\n'));
