@@ -135,7 +135,7 @@ function startReading(target: string, ...more: readonly string[]) {
 }
 
 const SITES: readonly (readonly [name: string, publications: number, open: () => Promise<Site>])[] = [
-  ['a folder', IS_SOAK ? 200 : 15, inFolder],
+  ['a folder', IS_SOAK ? 200 : 10, inFolder],
   ...(canServeSsh() && hasTool('rsync') ? [['a host through ssh', IS_SOAK ? 200 : 4, overSsh] as const] : []),
   ...(hasTools('/usr/bin/python3:swift', 'curl') ? [['a bucket', IS_SOAK ? 200 : 4, inBucket] as const] : []),
 ];
