@@ -22,9 +22,9 @@ export function folderRemote(folder: string, directory: string, { run }: { reado
   if (isBelow(folder, directory)) {
     throw new PacksignError(
       'USAGE',
-      `${folder} lies in ${directory}, or is it: it cannot be published there`,
+      `cannot publish ${directory} to ${folder}: that is the same folder, or inside it`,
       {
-        hint: 'name a folder outside of it',
+        hint: 'name a folder outside it',
       },
     );
   }

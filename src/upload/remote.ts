@@ -55,6 +55,18 @@ export interface Remote {
   readonly close: () => void;
 }
 
+/** Throws LOCK_LOST or DESTINATION_FAILED unless the lock there is still ours. To be called before each change. */
+export type Check = () => Promise<void>;
+
+/** Another publisher believed this one dead. */
+export function lockLost(destination: string): PacksignError {
+  return new PacksignError(
+    'LOCK_LOST',
+    `another packsign publishes to ${destination} by now, because this one stood still for too long`,
+    { hint: 'publish again: it goes on where it ended' },
+  );
+}
+
 /** Somebody else published there meanwhile. */
 export function raced(destination: string): PacksignError {
   return new PacksignError(

@@ -6,15 +6,14 @@ import type { ChildOptions } from '../programs/child.js';
 import { startTalk } from '../programs/talk.js';
 import type { Talk } from '../programs/talk.js';
 import type { Run } from '../run.js';
+import { lockLost } from './remote.js';
+import type { Check } from './remote.js';
 import { folderAtHost } from './rsync-call.js';
 import { failed } from './rsync-failure.js';
 import type { RsyncTarget } from './rsync-failure.js';
 import { lockScript } from './ssh-lock-script.js';
 import { NOT_SHARED, withSharing } from './ssh-sharing.js';
 import type { Sharing } from './ssh-sharing.js';
-
-/** Throws LOCK_LOST or DESTINATION_FAILED unless the lock is still ours. To be called before each change. */
-export type Check = () => Promise<void>;
 
 /** What work under a lock gets. */
 export interface Held {
@@ -62,7 +61,7 @@ export async function withSshLock<T>(options: LockOptions, work: (held: Held) =>
       const check: Check = async () => {
         const answer = await talk.ask('hold', ANSWER_MS);
         if (answer === null) throw connectionLost(target);
-        if (answer !== 'held') throw lockLost(target);
+        if (answer !== 'held') throw lockLost(target.target);
       };
       return await work({ check, environment: { ...environment, RSYNC_RSH } });
     } finally {
@@ -126,14 +125,6 @@ function locked({ target, host, path }: RsyncTarget): PacksignError {
   return new PacksignError('LOCKED', `another packsign publishes to ${target}`, {
     hint: `wait until it is done; if it is gone, packsign takes over after two minutes, or: ${remove}`,
   });
-}
-
-function lockLost({ target }: RsyncTarget): PacksignError {
-  return new PacksignError(
-    'LOCK_LOST',
-    `another packsign publishes to ${target} by now, because this one stood still for too long`,
-    { hint: 'publish again: it goes on where it ended' },
-  );
 }
 
 function connectionLost({ target, host }: RsyncTarget): PacksignError {

@@ -7,8 +7,10 @@ import { PUBLISHING_NAME } from '../../model/layout.js';
 import { shellWord } from '../../model/shell.js';
 import { pause } from '../../run.js';
 import type { Run } from '../../run.js';
-import { sha256Of } from '../../verify/verify-database.js';
+import { lockLost } from '../remote.js';
+import type { Check } from '../remote.js';
 import { plainEtag } from './list.js';
+import { bodyOf } from './multipart.js';
 import { isAbsent, isLost, isUnknown } from './put.js';
 import type { Conditions } from './put.js';
 import { wholeBody } from './store.js';
@@ -22,9 +24,6 @@ const SILENT_MS = 60_000;
 const RETRY_MS = 500;
 /** Locks that this process does not need any more, whether or not it could remove them. */
 const ended = new Set<string>();
-
-/** Throws LOCK_LOST unless the lock is still ours. To be called before each change. */
-export type Check = () => Promise<void>;
 
 export interface LockOptions {
   readonly store: Store;
@@ -137,7 +136,7 @@ function hold(
   const beat = () => (last = last.catch(() => undefined).then(beatOnce));
   const check = async () => {
     for (let tries = 0; tries < 2 && !isFresh(); tries += 1) await beat();
-    if (!isFresh()) throw lockLost(options);
+    if (!isFresh()) throw lockLost(options.destination);
   };
   return {
     beat,
@@ -172,11 +171,7 @@ interface LockObject {
 function lockObject({ store, prefix }: LockOptions): LockObject {
   const [key, doing] = [`${prefix}${PUBLISHING_NAME}`, 'take the lock'];
   const write: LockObject['write'] = async (text, headers = {}) => {
-    const bytes = Buffer.from(text);
-    const read = async function* () {
-      yield await Promise.resolve(bytes);
-    };
-    const body = { length: bytes.length, sha256: sha256Of(bytes), read };
+    const body = bodyOf(Buffer.from(text));
     const all = { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers };
     const expects: Ask['expects'] = (refusal) => isLost(refusal) || isUnknown(refusal);
     return await store.ask({ doing, method: 'PUT', key, headers: all, body, expects }, async (answer) => {
@@ -238,12 +233,4 @@ function locked({ destination }: LockOptions): PacksignError {
   return new PacksignError('LOCKED', `another packsign publishes to ${destination}`, {
     hint: `wait until it is done; if it is gone, packsign takes over after a minute (--wait 90s), or: aws s3 rm ${shellWord(lock)}`,
   });
-}
-
-function lockLost({ destination }: LockOptions): PacksignError {
-  return new PacksignError(
-    'LOCK_LOST',
-    `another packsign publishes to ${destination} by now, because this one stood still for too long`,
-    { hint: 'publish again: it goes on where it ended' },
-  );
 }

@@ -5,7 +5,7 @@ import type { Outgoing } from '../remote.js';
 import { plainEtag } from './list.js';
 import { blocksOf } from './source.js';
 import { wholeBody } from './store.js';
-import type { Ask, Outcome, Store } from './store.js';
+import type { Ask, Body, Outcome, Store } from './store.js';
 
 /** Files above it are written in parts. */
 export const SINGLE_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -60,8 +60,7 @@ async function sendParts(
   const etags: string[] = [];
   const sending = new Set<Promise<unknown>>();
   const send = async (bytes: Uint8Array, number: number) => {
-    const sha256 = sha256Of(bytes);
-    const body = { length: bytes.length, sha256, read: () => piecesOf(bytes) };
+    const body = bodyOf(bytes);
     const part = { ...upload, query: { ...query, partNumber: String(number) }, body };
     const outcome = await store.ask({ ...part, method: 'PUT' }, async (answer) => {
       await wholeBody(answer);
@@ -92,6 +91,11 @@ async function sendParts(
 
 const PIECE_BYTES = 256 * 1024;
 
+/** Bytes that are in memory, as the body of a request. */
+export function bodyOf(bytes: Uint8Array): Body {
+  return { length: bytes.length, sha256: sha256Of(bytes), read: () => piecesOf(bytes) };
+}
+
 async function* piecesOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
     yield await Promise.resolve(bytes.subarray(at, at + PIECE_BYTES));
@@ -109,8 +113,7 @@ async function complete(
   const bytes = Buffer.from(
     `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${list.join('')}</CompleteMultipartUpload>`,
   );
-  const sha256 = sha256Of(bytes);
-  const body = { length: bytes.length, sha256, read: () => piecesOf(bytes) };
+  const body = bodyOf(bytes);
   return await store.ask({ ...ask, method: 'POST', body }, async (answer) => {
     const text = await wholeBody(answer);
     // A store that takes long says 200 before it knows.
@@ -132,7 +135,7 @@ function noMultipart(doing: string): PacksignError {
     'DESTINATION_FAILED',
     `cannot ${doing}: the store does not put its parts together`,
     {
-      hint: 'publish again; if that does not help, ask whoever runs the store',
+      hint: 'publish again; if it keeps failing, ask the people who run the store',
     },
   );
 }

@@ -4,7 +4,7 @@ import { PUBLISHING_NAME } from '../../../src/model/layout.js';
 import { openNetwork } from '../../../src/net/transport.js';
 import { makeRun } from '../../../src/run.js';
 import { withBucketLock } from '../../../src/upload/s3/lock.js';
-import type { Check } from '../../../src/upload/s3/lock.js';
+import type { Check } from '../../../src/upload/remote.js';
 import { makeConditions } from '../../../src/upload/s3/put.js';
 import { storeSettings } from '../../../src/upload/s3/settings.js';
 import { openStore } from '../../../src/upload/s3/store.js';
