@@ -6,6 +6,7 @@ import { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import { KEYS_NAME } from '../model/layout.js';
 import { shellWord } from '../model/shell.js';
+import { inFile } from '../pgp/origin.js';
 import { readCertificateFile } from '../published/read.js';
 import { exposedKeyWarnings } from '../signers/key-file.js';
 import { KEY_FILE_LIMIT_BYTES, openCertificates } from '../signers/open.js';
@@ -114,7 +115,7 @@ export async function showKey(name: string, options: ShowKeyOptions): Promise<Sh
     readBounded(name, KEY_FILE_LIMIT_BYTES) ??
     (await openCertificates([name], { certificates: [], environment }))[0]?.binary ??
     new Uint8Array();
-  const { certificate, ...description } = await describeKey(bytes, now);
+  const { certificate, ...description } = await inFile(name, () => describeKey(bytes, now));
   const published = (await readCertificateFile(join(directory, KEYS_NAME))) ?? [];
   const lint = await lintAll([certificate], { published, databaseExpires: null, now });
   return { ...description, lint };

@@ -6,6 +6,7 @@ import { KEYS_NAME } from '../model/layout.js';
 import { once } from '../model/once.js';
 import { shellWord } from '../model/shell.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { inFile } from '../pgp/origin.js';
 import { readCertificateFile } from '../published/read.js';
 import type { Run } from '../run.js';
 import { openKeyWarnings } from '../signers/key-file.js';
@@ -102,7 +103,9 @@ export async function checkBackupFile(
 ): Promise<CheckedBackup> {
   for (const warning of openKeyWarnings(file)) warn(warning);
   const { checkBackup } = await import('./backup.js');
-  return await checkBackup(readKeyFile(file), { passphrase: once(() => passphrase(file)), date: now });
+  return await inFile(file, () =>
+    checkBackup(readKeyFile(file), { passphrase: once(() => passphrase(file)), date: now }),
+  );
 }
 
 /**
@@ -115,7 +118,7 @@ async function changeKey(options: ChangeKeyOptions, change: ChangeKey): Promise<
   const { file, output, run } = options;
   const passphrase = once(() => options.passphrase(file));
   const { openSecretKey } = await import('../signers/secret-key.js');
-  const { certificate, secrets } = await openSecretKey(readKeyFile(file));
+  const { certificate, secrets } = await inFile(file, () => openSecretKey(readKeyFile(file)));
   if (output !== null) checkKeyFiles(output);
   for (const warning of output === null ? [] : openKeyWarnings(file)) run.warn(warning);
   // Nobody else waits while a person types.

@@ -16,6 +16,7 @@ import { once } from '../model/once.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
+import { inFile } from '../pgp/origin.js';
 import { PUBLISHED_LIMITS_BYTES } from './published.js';
 import type { Published, PublishedName } from './published.js';
 import { requireVerified } from './verified.js';
@@ -50,7 +51,7 @@ export async function readCertificateFile(
   only: ReadonlySet<string> | null = null,
 ): Promise<readonly Certificate[] | null> {
   const bytes = readBounded(path, KEYS_LIMIT_BYTES);
-  return bytes === null ? null : await certificatesIn(bytes, only);
+  return bytes === null ? null : await inFile(path, () => certificatesIn(bytes, only));
 }
 
 /** A file, with what we make of its bytes at most once. */
@@ -142,11 +143,11 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
 /** Throws KEYS_MALFORMED, with the file in which there are none. */
 async function certificatesOf(file: Loaded | null, path: string): Promise<readonly Certificate[]> {
   try {
-    return (await file?.certificates()) ?? [];
+    return await inFile(path, async () => (await file?.certificates()) ?? []);
   } catch (error) {
     if (!(error instanceof PacksignError) || error.code !== 'KEYS_MALFORMED') throw error;
     const hint = error.hint ?? 'restore it from a backup or the published site';
-    throw new PacksignError(error.code, `${path}: ${error.message}`, { hint, cause: error });
+    throw new PacksignError(error.code, error.message, { hint, cause: error });
   }
 }
 

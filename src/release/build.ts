@@ -34,7 +34,7 @@ import { recallUnchanged, rememberBuild } from './last-build.js';
 import type { Summary } from './last-build.js';
 import { lookAtKeys } from './look-at-keys.js';
 import { findPredecessor } from './predecessor.js';
-import { preflight } from './preflight.js';
+import { preflight, requireCertificates } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
 import type { SecretsOptions } from './secrets.js';
 import { seenPublication } from './seen-publication.js';
@@ -176,6 +176,7 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   const asked = { run: options.run, address, isSigning: isSigning || isCheck, isCheck };
   const predecessor = await continuedNow(found, asked);
   const isFuture = predecessor.signed !== found.signed;
+  if (!isSigning) await requireCertificates(published, { certificates: signing, now: options.run.now });
   // Try the keys first, so that a bad passphrase fails before the hashing.
   if (options.release !== null && isSigning) {
     await preflight(published, { signers: await options.release.signers(), now: options.run.now });

@@ -11,6 +11,7 @@ import { readMadeEntries } from './entry-cache.js';
 import type { LeastPredecessor } from './current-predecessor.js';
 import { continuedNow } from './from-future.js';
 import { findPredecessor } from './predecessor.js';
+import { requireCertificates } from './preflight.js';
 
 /** How the next database is made. */
 export interface InMemoryOptions extends LeastPredecessor {
@@ -36,6 +37,7 @@ export interface InMemoryOptions extends LeastPredecessor {
 export async function buildInMemory(published: Published, options: InMemoryOptions): Promise<BuiltCandidate> {
   const { run, rehash } = options;
   const signing = await options.signing();
+  await requireCertificates(published, { certificates: signing, now: run.now });
   const found = await findPredecessor(published, { ...options, signing });
   const address = options.settings.Database ?? found.signed?.database.Packsign.Database ?? null;
   const predecessor = await continuedNow(found, { run, address, isSigning: true, isCheck: true });

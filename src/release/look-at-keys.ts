@@ -1,15 +1,16 @@
+import type { Certificate } from '../pgp/certificates.js';
 import type { Published } from '../published/published.js';
 import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
 import { writeLastBuild } from './last-build-file.js';
 import type { Inputs } from './last-build.js';
-import { requireSigners } from './preflight.js';
+import { requireCertificates, requireSigners } from './preflight.js';
 import { hashInputs } from './state-file.js';
 
 export interface KeyLook {
   readonly run: Pick<Run, 'now'>;
   readonly check: boolean;
-  readonly signing: () => Promise<unknown>;
+  readonly signing: () => Promise<readonly Certificate[]>;
   readonly release: { readonly look: () => Promise<readonly Signer[]> } | null;
   readonly nameKeys?: () => readonly string[] | null;
 }
@@ -28,9 +29,10 @@ export async function lookAtKeys(
   // A build that signs needs secret keys, and published ones.
   const name = names === null ? null : hashInputs([release !== null, names]);
   if (name !== null && lastBuild?.keys?.name === name && isAhead(lastBuild.keys.until, now)) return;
-  if (release === null) await signing();
   const ends =
-    release === null ? null : await requireSigners(published, { signers: await release.look(), now });
+    release === null
+      ? await requireCertificates(published, { certificates: await signing(), now })
+      : await requireSigners(published, { signers: await release.look(), now });
   if (check || name === null || lastBuild === null) return;
   writeLastBuild(stateFolder, { ...lastBuild, keys: { name, until: ends?.toISOString() ?? null } });
 }

@@ -20,11 +20,33 @@ export async function requireSigners(
   const ends = signers.flatMap((signer) => {
     const there = requirePublished(signer, known.length === 0 ? [signer.certificate] : known);
     requireUsable(there, now, signer.signingKey);
-    return [there, signer.certificate].map(
-      (one) => expiryOf(one, now, signer.signingKey)?.getTime() ?? Infinity,
-    );
+    return [there, signer.certificate].map((one) => expiryOf(one, now, signer.signingKey));
   });
-  const first = Math.min(...ends);
+  return earliest(ends);
+}
+
+/**
+ * Checks what can be checked about the keys that are going to sign by their certificates alone, for commands that need
+ * no secret key. Returns when that ends; null for never. Throws KEY_NOT_PUBLISHED, the codes of keys.
+ */
+export async function requireCertificates(
+  published: Published,
+  { certificates, now }: { readonly certificates: readonly Certificate[]; readonly now: Date },
+): Promise<Date | null> {
+  if (certificates.length === 0) return null;
+  const { expiryOf, requireUsable } = await import('../pgp/certificates.js');
+  const known = await published.certificates();
+  const ends = certificates.map((certificate) => {
+    const there = known.find(({ fingerprint }) => fingerprint === certificate.fingerprint);
+    if (there === undefined && known.length > 0) throw notPublished(certificate.fingerprint, 'is not in');
+    requireUsable(there ?? certificate, now);
+    return expiryOf(there ?? certificate, now);
+  });
+  return earliest(ends);
+}
+
+function earliest(dates: readonly (Date | null)[]): Date | null {
+  const first = Math.min(...dates.map((date) => date?.getTime() ?? Infinity));
   return first === Infinity ? null : new Date(first);
 }
 
@@ -66,9 +88,13 @@ export function requirePublished(signer: Signer, certificates: readonly Certific
   const isThere = keys.some(({ fingerprint }) => fingerprint === signer.signingKey);
   if (published !== undefined && isThere) return published;
   const trouble = published === undefined ? 'is not in' : 'signs with a subkey that is not in';
-  throw new PacksignError(
+  throw notPublished(signer.fingerprint, trouble);
+}
+
+function notPublished(fingerprint: string, trouble: string): PacksignError {
+  return new PacksignError(
     'KEY_NOT_PUBLISHED',
-    `the key ${signer.fingerprint} ${trouble} the published ${KEYS_NAME}`,
+    `the key ${fingerprint} ${trouble} the published ${KEYS_NAME}`,
     { hint: 'users could not verify it; publish it first: packsign key publish DIRECTORY --key FILE' },
   );
 }

@@ -3,6 +3,7 @@ import { kindOf, readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import type { Certificate } from '../pgp/certificates.js';
+import { inFile } from '../pgp/origin.js';
 import { openKeyWarnings } from './key-file.js';
 import type { Circumstances, Signer } from './signer.js';
 
@@ -130,12 +131,12 @@ function keyInBytes(bytes: Uint8Array, label: string): NamedKey {
     signer: async ({ passphrase, givenPassphrase, mayStayLocked = false, now }) => {
       const { readSecretKey } = await import('./secret-key.js');
       const ask = mayStayLocked ? givenPassphrase : () => passphrase(label);
-      return await readSecretKey(bytes, { passphrase: ask, mayStayLocked, date: now });
+      return await inFile(label, () => readSecretKey(bytes, { passphrase: ask, mayStayLocked, date: now }));
     },
     certificates: async () => {
-      if (isPublic(bytes)) return await readPublic(bytes);
+      if (isPublic(bytes)) return await inFile(label, () => readPublic(bytes));
       const { readSecretCertificate } = await import('./secret-key.js');
-      return [await readSecretCertificate(bytes)];
+      return [await inFile(label, () => readSecretCertificate(bytes))];
     },
   };
 }
@@ -156,7 +157,7 @@ function gnupgKey(name: string): NamedKey {
 }
 
 function commandKey(command: string, path: string): NamedKey {
-  const certificates = async () => await readPublic(readKeyFile(path));
+  const certificates = async () => await inFile(path, () => readPublic(readKeyFile(path)));
   return {
     bytes: null,
     signer: async (sources) => {

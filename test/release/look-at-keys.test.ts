@@ -51,6 +51,28 @@ describe('a build that has nothing to sign', () => {
     expect(codeOf(whole)).toBe(code);
   });
 
+  // A machine that only looks may have the public key alone.
+  test.each([
+    ['the secret key', 'signs.asc', undefined],
+    ['its public half', 'public.asc', undefined],
+    ['a key that users do not have', 'bob.asc', 'KEY_NOT_PUBLISHED'],
+    ['its public half', 'bob.pub.asc', 'KEY_NOT_PUBLISHED'],
+    ['no key at all', 'dist/packages.plist.asc', 'KEYS_MALFORMED'],
+  ])('is previewed with the same look at the keys: %s (%s)', async (_, key, code) => {
+    const check = [...BUILD, '--check', '--key', key];
+    for (const args of [check, [...check, '--rehash'], ['diff', 'dist', '--key', key]])
+      expect(codeOf(await place.json(args)), args.join(' ')).toBe(code);
+    const { value } = await place.json(['status', 'dist', '--key', key]);
+    expect(value).toMatchObject({ attention: ['EXPIRES_SOON', code].filter((one) => one !== undefined) });
+  });
+
+  test('names the file in which a key is not what it should be', async () => {
+    for (const key of ['public.asc', 'dist/packages.plist.asc']) {
+      const { stderr } = await place.packsign([...BUILD, '--key', key]);
+      expect(stderr).toContain(`packsign: error: ${key}: `);
+    }
+  });
+
   test('does not say in status that changes wait, if a wrong key hides whether they do', async () => {
     const { status, stdout } = await place.packsign(['status', 'dist', '--key', 'nosuch.asc']);
     expect([status, stdout]).toEqual([1, expect.stringContaining('there is no key file nosuch.asc')]);
