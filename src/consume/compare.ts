@@ -37,7 +37,7 @@ export async function compareDirectory(
   { progress }: Run,
 ): Promise<DirectoryComparison> {
   const { Files } = database;
-  const results = await digestListed(directory, Files, progress);
+  const results = await digestListed(directory, Files, { onProgress: progress });
   const compared = comparison(Files, (path, entry) => {
     const found = results.get(path) ?? { kind: 'missing' };
     if (found.kind === 'missing') return { kind: 'missing', found: null };

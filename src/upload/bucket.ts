@@ -5,9 +5,10 @@ import { PacksignError, reasonOf } from '../errors.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
-import type { Place, Read, ReadLimits } from '../places/place.js';
+import type { DatabaseRequest, Place, Read, ReadLimits } from '../places/place.js';
 import type { Run } from '../run.js';
-import type { Check, Outgoing, Remote } from './remote.js';
+import type { Check, Listing, Outgoing, Remote } from './remote.js';
+import type { Refusal } from './s3/failure.js';
 import { listKeys, plainEtag } from './s3/list.js';
 import { withBucketLock } from './s3/lock.js';
 import { SINGLE_LIMIT_BYTES } from './s3/multipart.js';
@@ -15,7 +16,7 @@ import { findSame, isAbsent, makeConditions, putFile } from './s3/put.js';
 import { storeSettings } from './s3/settings.js';
 import type { Environment, StoreSettings } from './s3/settings.js';
 import { openStore, wholeBody } from './s3/store.js';
-import type { Store } from './s3/store.js';
+import type { Ask, Store } from './s3/store.js';
 
 const STREAMS = 8;
 
@@ -39,6 +40,7 @@ export function bucketRemote(
   const own = new Map<string, string | null>();
   const nowMs = () => steadyTime().upMs;
   let held: Check | null = null;
+  const lister = listerOf(store, prefix);
   const check = async () => await held?.();
   return {
     destination,
@@ -46,7 +48,7 @@ export function bucketRemote(
     place: bucketPlace(store, at),
     list: async () => {
       own.clear();
-      return await listKeys(store, prefix);
+      return await lister.list();
     },
     write: async (files, { directory, onWritten }) => {
       const write = async (file: Outgoing) => {
@@ -78,9 +80,35 @@ export function bucketRemote(
     alone: async (work) =>
       await withBucketLock({ store, destination, prefix, conditions, run, nowMs }, async (own) => {
         held = own;
-        return await work();
+        return await lister.ahead(work);
       }),
     close: network.close,
+  };
+}
+
+interface Lister {
+  readonly list: () => Promise<Listing>;
+  /** Asks for the first list at once, while the work begins: it may come in many pages. */
+  readonly ahead: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+function listerOf(store: Store, prefix: string): Lister {
+  let early: Promise<Listing> | null = null;
+  return {
+    list: async () => {
+      const listing = early ?? listKeys(store, prefix);
+      early = null;
+      return await listing;
+    },
+    ahead: async (work) => {
+      early = listKeys(store, prefix);
+      const ended = early.catch(() => undefined);
+      try {
+        return await work();
+      } finally {
+        await ended;
+      }
+    },
   };
 }
 
@@ -109,10 +137,20 @@ function authoritiesIn(file: string): () => readonly string[] {
   };
 }
 
+type FileRequest = ReadLimits & Pick<DatabaseRequest, 'etag'>;
+
+function isUnchanged({ status }: Refusal): boolean {
+  return status === 304;
+}
+
 function bucketPlace(store: Store, { destination, prefix }: BucketAddress): Place {
   const nameOf = (path: string) => `${destination.replace(/\/+$/, '')}/${path}`;
-  const read = async (path: string, { limitBytes, tooLarge }: ReadLimits): Promise<Read> => {
-    const ask = { doing: `read ${path}`, method: 'GET', key: `${prefix}${path}`, expects: isAbsent } as const;
+  const read = async (path: string, { limitBytes, tooLarge, etag }: FileRequest): Promise<Read> => {
+    const ask: Ask = {
+      ...{ doing: `read ${path}`, method: 'GET', key: `${prefix}${path}` },
+      ...(typeof etag === 'string' ? { headers: { 'if-none-match': `"${etag}"` } } : {}),
+      expects: (refusal) => isAbsent(refusal) || isUnchanged(refusal),
+    };
     const outcome = await store.ask(ask, async (answer) => ({
       bytes: await wholeBody(answer, limitBytes, () => {
         throw new PacksignError(
@@ -122,9 +160,8 @@ function bucketPlace(store: Store, { destination, prefix }: BucketAddress): Plac
       }),
       etag: plainEtag(answer.headers['etag'] ?? ''),
     }));
-    return outcome.kind === 'done'
-      ? { kind: 'found', ...outcome.value }
-      : { kind: 'absent', isForbidden: false };
+    if (outcome.kind === 'done') return { kind: 'found', ...outcome.value };
+    return isUnchanged(outcome.refusal) ? { kind: 'unchanged' } : { kind: 'absent', isForbidden: false };
   };
   return {
     ...{ database: nameOf(DATABASE_NAME), mayLag: false, nameOf },

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
-import { compareDirectory } from '../consume/compare.js';
 import { readBounded } from '../disk/files.js';
 import { identityBehind } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { coverageOf } from '../model/coverage.js';
 import type { Coverage } from '../model/coverage.js';
-import type { Finding } from '../model/finding.js';
+import type { FileEntry } from '../model/file-entry.js';
 import {
   ASSETS_FOLDER,
   CHECKSUMS_NAMES,
@@ -30,9 +29,11 @@ import type { ScannedFile } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
+import { openCache } from '../release/facts-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
 import type { Run } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
+import { digestListed } from '../workers/digest-listed.js';
 import { hashFiles } from '../workers/hash.js';
 
 /** A file of the directory, or bytes that belong at a path of it. */
@@ -74,6 +75,8 @@ export interface OutboundOptions {
   readonly allowSecrets: readonly string[];
   /** Whether the listed files were looked at just now, so that they need not be read before they are sent. */
   readonly isJustBuilt: boolean;
+  /** Whether to write nothing, and read everything, here and there. */
+  readonly isCheck: boolean;
 }
 
 const PAGE_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -91,7 +94,7 @@ export async function readOutbound(directory: string, options: OutboundOptions):
   const { Files } = signed.database;
   const absent = options.isJustBuilt
     ? absentIn(directory, signed)
-    : await absentAfterReading(directory, signed, run);
+    : await absentAfterReading(directory, signed, options);
   const isAbsent = new Set(absent);
   const item = (path: string, limitBytes: number) =>
     itemOf(path, readBounded(join(directory, path), limitBytes));
@@ -159,23 +162,33 @@ function absentIn(directory: string, { database }: SignedDatabase): readonly str
   return Array.from(database.Files.keys()).filter((path) => identityBehind(join(directory, path)) === null);
 }
 
+/**
+ * Does not read files that have not changed since a build read them: whatever is sent is hashed on its way out. Throws
+ * FILE_ALTERED.
+ */
 async function absentAfterReading(
   directory: string,
-  { database }: SignedDatabase,
-  run: Run,
+  { database: { Files } }: SignedDatabase,
+  { run, isCheck }: Pick<OutboundOptions, 'run' | 'isCheck'>,
 ): Promise<readonly string[]> {
-  const { findings } = await compareDirectory(directory, database, run);
-  const altered = findings.filter(({ kind }) => kind === 'altered');
+  const cache = openCache(run.stateFolder, { rehash: isCheck, remember: false });
+  const isKnown = (file: ScannedFile, { SHA256 }: FileEntry) => cache.find(file)?.sha256 === SHA256;
+  const found = await digestListed(directory, Files, { onProgress: run.progress, isKnown });
+  const altered = Array.from(Files).flatMap(([path, { Size, SHA256 }]) => {
+    const file = found.get(path);
+    const isGood = file?.kind === 'digested' && file.size === Size && file.sha256 === SHA256;
+    return isGood || file === undefined || file.kind === 'missing' ? [] : [path];
+  });
   if (altered.length > 0) throw alteredError(directory, altered);
-  return findings.filter(({ kind }) => kind === 'missing').map(({ path }) => path);
+  return Array.from(Files.keys()).filter((path) => (found.get(path)?.kind ?? 'missing') === 'missing');
 }
 
-function alteredError(directory: string, altered: readonly Finding[]): PacksignError {
+function alteredError(directory: string, altered: readonly string[]): PacksignError {
   const [first] = altered;
   const more = altered.length > 1 ? `, and ${altered.length - 1} more` : '';
   return new PacksignError(
     'FILE_ALTERED',
-    `${first?.path ?? ''} in ${directory} has other bytes than were signed${more}: nothing was published`,
+    `${first ?? ''} in ${directory} has other bytes than were signed${more}: nothing was published`,
     { hint: `see all of it: packsign verify ${shellWord(directory)}` },
   );
 }

@@ -25,8 +25,6 @@ import { raced } from './remote.js';
 import type { Outgoing, Remote } from './remote.js';
 
 export interface PublishOptions extends OutboundOptions, RemoteOptions {
-  /** Whether to write nothing, and read everything back. */
-  readonly isCheck: boolean;
   /** Where readers fetch what lies at the destination; null reads it back the way it was written. */
   readonly url: string | null;
   /** How old a file that is gone has to be before it is removed, in milliseconds; null removes nothing. */
@@ -297,7 +295,8 @@ function without(record: Readonly<Record<string, string>>, paths: readonly strin
 /** Before readers see anything else under the database: whether it is still the one that ours continues. Throws DESTINATION_RACED. */
 async function requireUnchanged(found: Found | null, { place, destination }: Remote): Promise<void> {
   const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE', fresh: true } as const;
-  const now = await place.readDatabase(limits);
+  const now = await place.readDatabase({ ...limits, etag: found?.etag ?? null });
+  if (now.kind === 'unchanged') return;
   if ((now.kind === 'found' ? sha256Of(now.bytes) : undefined) === found?.sha256) return;
   throw raced(destination);
 }

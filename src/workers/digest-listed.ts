@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { systemCode } from '../errors.js';
-import type { FileEntries } from '../model/file-entry.js';
+import type { FileEntries, FileEntry } from '../model/file-entry.js';
 import { hashFiles } from './hash.js';
 import { identityOf } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
@@ -13,6 +13,12 @@ export type FoundFile =
   /** Not the file; `found` says what it is. */
   | { readonly kind: 'other'; readonly found: string };
 
+export interface DigestOptions {
+  readonly onProgress?: (done: number, of: number) => void;
+  /** Which files need not be read, because they are known to be as listed. */
+  readonly isKnown?: (file: ScannedFile, entry: FileEntry) => boolean;
+}
+
 /**
  * Hashes the files that a database lists: regular files, reached without a link out of the directory
  * (docs/FORMAT.md §8 step 11). Does not read files of a different size.
@@ -20,17 +26,19 @@ export type FoundFile =
 export async function digestListed(
   directory: string,
   listed: FileEntries,
-  onProgress: (done: number, of: number) => void = () => undefined,
+  { onProgress = () => undefined, isKnown = () => false }: DigestOptions = {},
 ): Promise<ReadonlyMap<string, FoundFile>> {
   const results = new Map<string, FoundFile>();
   const files: ScannedFile[] = [];
   const isInside = insideOf(directory);
-  for (const [path, { Size }] of listed) {
+  for (const [path, entry] of listed) {
+    const { Size, SHA256 } = entry;
     const found = look(directory, path, isInside);
     if ('kind' in found) results.set(path, found);
     else if (Number(found.identity.size) !== Size) {
       results.set(path, { kind: 'other', found: `${found.identity.size.toString()} bytes` });
-    } else files.push(found);
+    } else if (isKnown(found, entry)) results.set(path, { kind: 'digested', size: Size, sha256: SHA256 });
+    else files.push(found);
   }
   let done = 0;
   const digested = await hashFiles(files, { directory, md5: false, metadata: false, inspect: 'none' }, () => {

@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { identityBehind } from '../../src/disk/identities.js';
+import { NOT_INSPECTED, NOT_READ } from '../../src/model/inspection.js';
+import { openCache } from '../../src/release/facts-cache.js';
+import { sha256Of } from '../../src/verify/verify-database.js';
 import { codeOf, newKey, newPlace, sdist } from '../packsign.js';
 import type { Answer, Place, TestKey } from '../packsign.js';
 
@@ -282,6 +286,24 @@ describe('publish refuses', () => {
     expect(await refusedWith('FILE_ALTERED')).toContain(
       'b-1.0.tar.gz in dist has other bytes than were signed',
     );
+  });
+
+  test('with --check, also files that look as if nobody had touched them since the build', async () => {
+    await published();
+    const path = 'b-1.0.tar.gz';
+    const sha256 = sha256Of(here.read(`dist/${path}`));
+    alter(`dist/${path}`);
+    const identity = identityBehind(here.path(`dist/${path}`));
+    if (identity === null) throw new Error('the file is there');
+    const cache = openCache(here.path('dist/.packsign'), { rehash: false, remember: true });
+    const facts = { path, size: Number(identity.size), sha256, md5: null };
+    cache.keep([{ path, identity }], [{ ...facts, reading: NOT_READ, inspection: NOT_INSPECTED }]);
+    cache.save();
+    expect(await published()).toMatchObject({ status: 'unchanged' });
+    await refusedWith('FILE_ALTERED', '--check');
+    // Nor does it leave the directory.
+    here.remove(`www/${path}`);
+    await refusedWith('FILE_ALTERED');
   });
 
   test('a directory that is not signed, or has expired', async () => {
