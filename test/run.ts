@@ -20,6 +20,7 @@ export interface Surroundings {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly input?: string;
+  readonly progressEveryMs?: number;
 }
 
 let last: Promise<unknown> = Promise.resolve();
@@ -37,7 +38,10 @@ export async function runHere(args: readonly string[], surroundings: Surrounding
 /** Variables that Node, or the C library, reads when a process starts. */
 const OF_A_PROCESS = /^(?:NODE_|LD_|UV_|TZ$|TMPDIR$|FORCE_COLOR$)/;
 
-async function runAlone(args: readonly string[], { cwd, env, input = '' }: Surroundings): Promise<Run> {
+async function runAlone(
+  args: readonly string[],
+  { cwd, env, input = '', progressEveryMs = 10_000 }: Surroundings,
+): Promise<Run> {
   const tooLate = Object.keys(env).filter((name) => OF_A_PROCESS.test(name));
   if (tooLate.length > 0) throw new Error(`${tooLate.join(', ')}: only a process of its own sees that`);
   const [stdout, stderr] = [captured(), captured()];
@@ -50,6 +54,7 @@ async function runAlone(args: readonly string[], { cwd, env, input = '' }: Surro
       stderr: stderr.stream,
       environment: env,
       clock: () => new Date(),
+      progressEveryMs,
       interrupt: () => undefined,
       stopSignal: () => new AbortController().signal,
     });

@@ -12,6 +12,8 @@ import { checkPadding, gzipFault } from './gzip.js';
 export interface OpenFile {
   readonly fd: number;
   readonly size: number;
+  /** Gets how far the file has been read. */
+  readonly reach?: (at: number) => void;
 }
 
 export type Compression = 'deflate' | 'gzip' | 'bzip2' | 'xz' | 'zstd';
@@ -27,6 +29,7 @@ export function* fileChunks(file: OpenFile, start: number, end: number): Generat
     if (bytes === 0) return;
     yield buffer.subarray(0, bytes);
     at += bytes;
+    file.reach?.(at);
   }
 }
 

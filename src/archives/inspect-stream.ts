@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Format } from './contents.js';
 import { decompress, fileChunks } from './decompress.js';
 import type { Compression, OpenFile } from './decompress.js';
@@ -9,6 +10,8 @@ const GIB = 1024 * MIB;
 /** Bounds of docs/FORMAT.md §5. Unpacking bzip2 takes ten times as long. */
 const BZIP2_LIMIT_BYTES = 256 * MIB;
 const LIMIT_BYTES = 4 * GIB;
+/** So many unpacked bytes may keep this thread from everything else. */
+const TURN_BYTES = 2 * MIB;
 const RATIO = 200;
 const RATIO_SPARE_BYTES = 64 * MIB;
 
@@ -32,10 +35,15 @@ export async function* unpack({ file, start, end, compression }: Stream): AsyncG
   const limitBytes = compression === 'bzip2' ? BZIP2_LIMIT_BYTES : LIMIT_BYTES;
   const ratioBytes = RATIO * (end - start) + RATIO_SPARE_BYTES;
   let bytes = 0;
+  let turn = 0;
   for await (const piece of decompress(compression, fileChunks(file, start, end))) {
     bytes += piece.length;
     if (bytes > ratioBytes) throw unseen('unpacks to more than 200 times its size');
     if (bytes > limitBytes) throw unseen(`unpacks to more than ${limitBytes / MIB} MiB`);
+    if (bytes >= turn + TURN_BYTES) {
+      turn = bytes;
+      await setImmediate();
+    }
     yield piece;
   }
 }

@@ -63,7 +63,7 @@ export function publishOptions(
   const url = textOf(values, 'url') ?? settings.Database ?? 'none';
   return {
     settings,
-    run: writingRun(values, session, { place, doing: 'publishing' }),
+    run: writingRun(values, session, { place }),
     environment: session.outside.environment,
     withUncovered: isSet(values, 'with-uncovered'),
     allowSecrets: listOf(values, 'allow-secret'),

@@ -46,13 +46,15 @@ async function parsedBy(argv: readonly string[]): Promise<Chosen | string> {
 async function carryOut({ command, values }: Chosen, outside: Outside): Promise<number> {
   const quiet = values['quiet'] === true;
   const json = values['json'] === true;
-  const progress = makeProgress(outside, { quiet: quiet || json });
+  const progress = makeProgress(outside, { quiet });
   const warn = (lines: readonly string[]) => {
-    progress.rest();
     const isShown = (line: string) => !quiet || line.startsWith('packsign: error:');
-    for (const line of lines.filter(isShown)) outside.stderr.write(`${line}\n`);
+    progress.aside(() => {
+      for (const line of lines.filter(isShown)) outside.stderr.write(`${line}\n`);
+    });
   };
   const print = (report: Report) => {
+    progress.rest();
     warn(report.notices ?? []);
     if (json && report.json !== null) outside.stdout.write(`${harmlessJson(report.json)}\n`);
     if (!json && !quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);

@@ -73,6 +73,7 @@ async function run(): Promise<void> {
     stderr,
     environment: process.env,
     clock: () => new Date(),
+    progressEveryMs: 10_000,
     interrupt: () => stopWith(INTERRUPTED_STATUS),
     stopSignal: () => {
       isAwaited = true;

@@ -1,55 +1,121 @@
+import { formatBytes } from '../index.js';
+import type { Work } from '../index.js';
 import { canAnimate, canColor } from './streams.js';
 import type { Outside } from './streams.js';
 
-/** A spinner for work that takes long. */
+/** What packsign says on stderr while work takes long: one line that moves on a terminal, else a line now and then. */
 export interface Progress {
-  /** Whether there is a terminal to show it. */
-  readonly isShown: boolean;
-  /** Shows this text, unless the work ends within a moment. */
-  readonly say: (text: string) => void;
-  /** Hides the spinner until the next `say`. */
+  /** Shows a work, or a text, in place of the last one. */
+  readonly say: (what: Work | string) => void;
+  /** Shows nothing until the next `say`: before a question, and when the work is over. */
   readonly rest: () => void;
+  /** Writes to the same terminal meanwhile. */
+  readonly aside: (write: () => void) => void;
 }
 
-const SILENT: Progress = { isShown: false, say: () => undefined, rest: () => undefined };
-/** Work that ends sooner is not worth a spinner, nor loading one. */
-const PATIENCE_MS = 400;
+const SILENT: Progress = { say: () => undefined, rest: () => undefined, aside: (write) => write() };
+/** Work that ends sooner is not worth a line, nor loading a spinner. */
+const PATIENCE_MS = 150;
+/** How often the line of a terminal changes. */
+const TICK_MS = 100;
 
 interface Spinner {
   text: string;
   readonly start: () => unknown;
+  readonly clear: () => unknown;
   readonly stop: () => unknown;
 }
 
-/** A spinner on stderr; a silent one if stderr is no terminal. */
 export function makeProgress(outside: Outside, { quiet }: { quiet: boolean }): Progress {
-  if (quiet || !canAnimate(outside)) return SILENT;
-  let shown: string | null = null;
-  let timer: NodeJS.Timeout | null = null;
+  if (quiet) return SILENT;
+  return canAnimate(outside) ? onTerminal(outside) : inLog(outside);
+}
+
+function onTerminal(outside: Outside): Progress {
+  const { stderr } = outside;
+  let line: Line | null = null;
   let spinner: Spinner | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  // A longer line would wrap, and one that wraps is not cleared.
+  const text = () => (line?.() ?? '').slice(0, Math.max(0, (stderr.columns ?? 0) - 4));
   const begin = async () => {
     const { default: ora } = await import('ora');
-    const color = canColor(outside, outside.stderr) && 'cyan';
     // With `discardStdin` ora would swallow Ctrl-C.
-    spinner ??= ora({ stream: outside.stderr, discardStdin: false, color });
-    if (shown === null) return;
-    spinner.text = shown;
-    spinner.start();
+    spinner ??= ora({ stream: stderr, discardStdin: false, color: canColor(outside, stderr) && 'cyan' });
+    if (line === null || timer === null) return;
+    clearTimeout(timer);
+    const shown = spinner;
+    const tick = () => (shown.text = text());
+    tick();
+    shown.start();
+    timer = setInterval(tick, TICK_MS);
   };
   return {
-    isShown: true,
-    say: (text) => {
-      shown = text;
-      if (spinner !== null) spinner.text = text;
+    say: (what) => {
+      line = lineOf(what);
       timer ??= setTimeout(() => {
         begin().catch(() => undefined);
       }, PATIENCE_MS);
     },
     rest: () => {
-      shown = null;
+      line = null;
       if (timer !== null) clearTimeout(timer);
       timer = null;
       spinner?.stop();
     },
+    aside: (write) => {
+      spinner?.clear();
+      write();
+    },
   };
+}
+
+function inLog({ stderr, progressEveryMs }: Outside): Progress {
+  let line: Line | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  const tell = () => {
+    if (line !== null) stderr.write(`packsign: ${line()}\n`);
+  };
+  return {
+    ...SILENT,
+    say: (what) => {
+      line = lineOf(what);
+      timer ??= setInterval(tell, progressEveryMs).unref();
+    },
+    rest: () => {
+      line = null;
+    },
+  };
+}
+
+type Line = () => string;
+
+/** The speed is that of the last few seconds. */
+const WINDOW_MS = 10_000;
+/** Before that, a speed says nothing. */
+const KNOWN_MS = 1000;
+
+function lineOf(what: Work | string): Line {
+  if (typeof what === 'string') return () => what;
+  const { doing, bytes, done, had = () => 0 } = what;
+  const samples = [{ atMs: performance.now(), done: done() }];
+  return () => {
+    const now = { atMs: performance.now(), done: done() };
+    samples.push(now);
+    while (samples.length > 2 && now.atMs - (samples[1]?.atMs ?? 0) > WINDOW_MS) samples.shift();
+    const [first = now] = samples;
+    const all = had() + now.done;
+    const tookMs = now.atMs - first.atMs;
+    const perSecond = tookMs < KNOWN_MS ? 0 : ((now.done - first.done) / tookMs) * 1000;
+    const speed =
+      perSecond <= 0 ? '' : `, ${formatBytes(perSecond)}/s, ${timeLeft((bytes - all) / perSecond)}`;
+    return `${doing} ${formatBytes(all)} of ${formatBytes(bytes)}${speed}`;
+  };
+}
+
+/** `40 s left`, `3 min left`. */
+function timeLeft(seconds: number): string {
+  const [value, unit] =
+    seconds < 100 ? [seconds, 's'] : seconds < 6000 ? [seconds / 60, 'min'] : [seconds / 3600, 'h'];
+  return `${Math.max(1, Math.ceil(value))} ${unit} left`;
 }

@@ -7,17 +7,14 @@ import type { Place, Values } from './options.js';
 import { networkOf } from './network.js';
 import { placeOfTrust } from './remote.js';
 import { warningLines } from './report.js';
-import { formatInteger } from './terminal.js';
 
 export interface RunOptions {
-  /** What the spinner says: `hashing 200 of 1,000`. */
-  readonly doing?: string;
   /** Where a command works, for those that work on a directory. */
   readonly place?: Pick<Place, 'stateFolder'>;
 }
 
 /** The run of a command that decides on what others published: by the real clock. */
-export function runOf(values: Values, session: Session, { doing = 'at', place }: RunOptions = {}): Run {
+export function runOf(values: Values, session: Session, { place }: RunOptions = {}): Run {
   const { outside, progress } = session;
   // `makeRun` gives a signal that never comes. Only a command that runs until it is stopped asks for the real one, so
   // that for all others a signal ends the program.
@@ -30,7 +27,10 @@ export function runOf(values: Values, session: Session, { doing = 'at', place }:
     stateFolder: place?.stateFolder ?? '',
     ...(waitMs === undefined ? {} : { waitMs }),
     notesFolder: notesFolder(outside),
-    progress: (done, of) => progress.say(`${doing} ${formatInteger(done)} of ${formatInteger(of)}`),
+    progress: (work) => {
+      if (work === null) progress.rest();
+      else progress.say(work);
+    },
     warn: (warning) => session.notice(...warningLines([warning])),
   });
 }

@@ -7,6 +7,8 @@ export interface Outside {
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: () => Date;
+  /** How often a long work is told of where no terminal shows it. */
+  readonly progressEveryMs: number;
   /** Acts as SIGINT does: for Ctrl-C while the terminal sends no signal for it. */
   readonly interrupt: () => void;
   /** Subscribes to SIGINT, SIGTERM and SIGHUP, which otherwise end the program. */

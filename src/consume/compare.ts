@@ -34,10 +34,10 @@ export type DirectoryComparison = Comparison & Coverage;
 export async function compareDirectory(
   directory: string,
   database: Database,
-  { progress }: Run,
+  run: Run,
 ): Promise<DirectoryComparison> {
   const { Files } = database;
-  const results = await digestListed(directory, Files, { onProgress: progress });
+  const results = await digestListed(directory, Files, run);
   const compared = comparison(Files, (path, entry) => {
     const found = results.get(path) ?? { kind: 'missing' };
     if (found.kind === 'missing') return { kind: 'missing', found: null };
@@ -71,14 +71,15 @@ export async function compareRemote(
 ): Promise<Comparison> {
   const listed: FileEntries = trusted?.Files ?? new Map<string, FileEntry>();
   let done = 0;
+  const sink = () => hashingSink((bytes) => (done += bytes));
+  const bytes = Array.from(listed.values()).reduce((sum, { Size }) => sum + Size, 0);
+  run.progress({ doing: 'checking', bytes, done: () => Math.min(done, bytes) });
   const entries = new Map(listed);
   const stream = async (paths: readonly string[]): Promise<readonly (readonly [string, Streamed])[]> =>
     await inParallel(paths, STREAMS, async (path) => {
       const entry = entries.get(path);
       if (entry === undefined) return [path, WITHDRAWN] as const;
-      const answer = await streamFile(network, { path, entry }, { places: [from], sink: hashingSink() });
-      done += 1;
-      run.progress(Math.min(done, listed.size), listed.size);
+      const answer = await streamFile(network, { path, entry }, { places: [from], sink: sink() });
       return [path, answer] as const;
     });
   const streamed = new Map(await stream(Array.from(listed.keys())));
@@ -97,6 +98,7 @@ export async function compareRemote(
     }
     for (const [path, answer] of await stream(due)) streamed.set(path, answer);
   }
+  run.progress(null);
   const { files, findings } = comparison(listed, (path) => {
     const answer = streamed.get(path) ?? { kind: 'missing' };
     if (answer.kind === 'failed') throw answer.error;

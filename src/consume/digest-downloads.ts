@@ -6,7 +6,7 @@ import type { DigestedFile } from '../model/lookup.js';
 import type { ScannedFile } from '../places/scan.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
-import { hashFiles } from '../workers/hash.js';
+import { hashFiles, totalBytes } from '../workers/hash.js';
 
 /** A file that a user named, as it was when we first looked at it. */
 export interface Download {
@@ -43,13 +43,21 @@ export async function digestDownloads(
   { progress }: Run,
 ): Promise<readonly DigestedFile[]> {
   const digested: DigestedFile[] = [];
+  const bytes = totalBytes(downloads.map(({ file }) => file));
+  let before = 0;
+  // One work over all of them.
+  const show: Run['progress'] = (work) => {
+    const already = before;
+    if (work !== null) progress({ ...work, bytes, done: () => already + work.done() });
+  };
   for (const { path, folder, file } of downloads) {
     const onlySha256 = { md5: false, metadata: false, inspect: 'none' } as const;
-    const [found] = await hashFiles([file], { directory: folder, ...onlySha256 });
+    const [found] = await hashFiles([file], { directory: folder, ...onlySha256 }, { progress: show });
     if (found?.kind !== 'digested') throw undigested(path, found);
     digested.push({ name: basename(path), size: found.size, sha256: found.sha256 });
-    progress(digested.length, downloads.length);
+    before += found.size;
   }
+  progress(null);
   return digested;
 }
 

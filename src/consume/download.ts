@@ -12,6 +12,7 @@ import { namedAddress } from '../model/address.js';
 import { fileNameOf } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import type { Network } from '../net/transport.js';
+import { UNSEEN } from '../run.js';
 import { STREAMS, expectation } from './compare.js';
 import type { Suspect } from './report.js';
 import { fetchThrough } from './fetch.js';
@@ -35,25 +36,8 @@ export interface GetOptions extends FetchOptions, Required<Omit<Tolerance, 'stri
   readonly platform: string | null;
   /** Whether a file with other bytes is kept as `NAME.UNVERIFIED`. */
   readonly keepUnverified: boolean;
-  readonly onProgress?: (progress: GetProgress) => void;
   /** Called with each database that is not good enough, and with files that differ from what was signed: for a report. */
   readonly onSuspect?: (suspect: Suspect) => void;
-}
-
-export interface GetProgress {
-  readonly files: number;
-  readonly ofFiles: number;
-  readonly bytes: number;
-  readonly ofBytes: number;
-  /** The downloads in progress, in the order in which they began. */
-  readonly active: readonly FileProgress[];
-}
-
-export interface FileProgress {
-  /** Path in the database. */
-  readonly path: string;
-  readonly bytes: number;
-  readonly ofBytes: number;
 }
 
 /** A file that has its name, and the bytes that were signed. */
@@ -89,14 +73,17 @@ export async function download(
 ): Promise<Downloaded> {
   const wanted = Array.from(new Map(chosen.map((one) => [one.path, one])).values());
   const left = findPartialFiles(options.output);
-  const digests = openDigests(bytesOf(wanted));
-  const progress = progressOf(wanted, options);
-  const answers = await inParallel(wanted, STREAMS, async (one) => {
-    const onBytes = (count: number) => progress.add(one, count);
-    const answer = await orError(() => place(network, one, { database, options, left, digests, onBytes }));
-    progress.finish(one);
-    return answer;
-  }).finally(digests.stop);
+  const bytes = bytesOf(wanted);
+  const digests = openDigests(bytes);
+  const here = { done: 0, had: 0 };
+  const { progress } = options.run;
+  progress({ doing: 'downloading', bytes, done: () => here.done, had: () => here.had });
+  const answers = await inParallel(wanted, STREAMS, async (one) =>
+    orError(() => place(network, one, { database, options, left, digests, here })),
+  ).finally(() => {
+    progress(null);
+    digests.stop();
+  });
   const failed = answers.find((answer) => answer instanceof PacksignError);
   if (failed !== undefined) throw failed;
   return {
@@ -109,34 +96,13 @@ function bytesOf(wanted: readonly WantedFile[]): number {
   return wanted.reduce((sum, { entry }) => sum + entry.Size, 0);
 }
 
-/** Counts files and bytes for the caller. */
-function progressOf(wanted: readonly WantedFile[], { onProgress = () => undefined }: GetOptions) {
-  const active = new Map<string, FileProgress>();
-  const ofBytes = bytesOf(wanted);
-  const done = { files: 0, bytes: 0 };
-  const tell = () => {
-    onProgress({ ...done, ofFiles: wanted.length, ofBytes, active: Array.from(active.values()) });
-  };
-  return {
-    add: ({ path, entry }: WantedFile, count: number) => {
-      done.bytes += count;
-      active.set(path, { path, bytes: (active.get(path)?.bytes ?? 0) + count, ofBytes: entry.Size });
-      tell();
-    },
-    finish: ({ path }: WantedFile) => {
-      done.files += 1;
-      active.delete(path);
-      tell();
-    },
-  };
-}
-
 interface Download {
   readonly database: FetchedDatabase;
   readonly options: GetOptions;
   readonly left: ReadonlyMap<string, string>;
   readonly digests: GrowingDigests;
-  readonly onBytes: (count: number) => void;
+  /** The bytes of all files that are here: those that came, and those that were here before. */
+  readonly here: { done: number; had: number };
 }
 
 /** Downloads one file. A finding says that no place has it as it was signed. */
@@ -148,7 +114,7 @@ async function place(
   const { database, options } = placing;
   if (await isThere(wanted, options.output)) {
     dropPartialFile(placing.left, wanted.entry.SHA256);
-    placing.onBytes(wanted.entry.Size);
+    placing.here.had += wanted.entry.Size;
     return got(wanted, { output: options.output, from: null });
   }
   const first = await attempt(network, wanted, placing);
@@ -166,7 +132,7 @@ async function isThere({ path, entry }: WantedFile, output: string): Promise<boo
   const name = fileNameOf(path);
   const stats = lstatSync(join(output, name), { throwIfNoEntry: false });
   if (stats === undefined) return false;
-  const found = (await digestListed(output, new Map([[name, entry]]))).get(name);
+  const found = (await digestListed(output, new Map([[name, entry]]), UNSEEN)).get(name);
   const isGood = found?.kind === 'digested' && found.sha256 === entry.SHA256 && found.size === entry.Size;
   if (isGood && !isStrange(stats)) return true;
   const what = isGood
@@ -190,18 +156,21 @@ async function attempt(
   wanted: WantedFile,
   placing: Download,
 ): Promise<DownloadedFile | Finding> {
-  const { options, left, digests, onBytes, database } = placing;
+  const { options, left, digests, here, database } = placing;
   const { SHA256: sha256, Size: size } = wanted.entry;
   const part = openPartialFile(options.output, { sha256, size, left, digests });
-  onBytes(part.length());
+  let had = part.length();
+  here.had += had;
   const sink: PartialFile = {
     ...part,
     write: async (bytes) => {
       await part.write(bytes);
-      onBytes(bytes.length);
+      here.done += bytes.length;
     },
     restart: () => {
-      onBytes(-part.length());
+      here.had -= had;
+      here.done -= part.length() - had;
+      had = 0;
       part.restart();
     },
   };

@@ -114,8 +114,8 @@ function endedEarly(from: string, bytes: number, ofBytes: number): PacksignError
   return networkError(`${from} ended after ${bytes} of ${ofBytes} bytes`, 'try again', { isFinal: false });
 }
 
-/** A sink that only hashes. */
-export function hashingSink(): Sink {
+/** A sink that only hashes. `onBytes` gets how many bytes came; fewer than none, when it begins anew. */
+export function hashingSink(onBytes: (count: number) => void): Sink {
   let hash = createHash('sha256');
   let length = 0;
   return {
@@ -124,10 +124,12 @@ export function hashingSink(): Sink {
     write: (bytes) => {
       hash.update(bytes);
       length += bytes.length;
+      onBytes(bytes.length);
       return Promise.resolve();
     },
     restart: () => {
       hash = createHash('sha256');
+      onBytes(-length);
       length = 0;
     },
   };

@@ -16,13 +16,14 @@ export interface Copying {
   readonly sha256: string;
   /** A file whose permissions and owner a new file gets. */
   readonly like: string;
+  readonly onBytes: (count: number) => void;
 }
 
 /**
  * Copies a file durably, if its bytes are the expected ones: temporary file, fsync, rename, fsync of the folder. False,
  * with nothing written, if they are not. Throws FILE_UNWRITABLE, FILE_UNREADABLE, and the system's errors of opening the source.
  */
-export async function copyDurably({ from, to, sha256, like }: Copying): Promise<boolean> {
+export async function copyDurably({ from, to, sha256, like, onBytes }: Copying): Promise<boolean> {
   const temporary = temporaryPath(dirname(to));
   const source = await open(from, READ_FLAGS);
   try {
@@ -31,6 +32,7 @@ export async function copyDurably({ from, to, sha256, like }: Copying): Promise<
         temporary,
         to,
         like,
+        onBytes,
       })) !== sha256
     )
       return false;
@@ -60,7 +62,7 @@ async function* blocksOf(source: FileHandle, path: string): AsyncGenerator<Buffe
 /** SHA-256 of what was written. */
 async function writeHashed(
   blocks: AsyncIterable<Buffer>,
-  { temporary, to, like }: Pick<Copying, 'to' | 'like'> & { readonly temporary: string },
+  { temporary, to, like, onBytes }: Pick<Copying, 'to' | 'like' | 'onBytes'> & { readonly temporary: string },
 ): Promise<string> {
   const hash = createHash('sha256');
   try {
@@ -69,6 +71,7 @@ async function writeHashed(
       for await (const block of blocks) {
         hash.update(block);
         for (let at = 0; at < block.length;) at += (await target.write(block, at)).bytesWritten;
+        onBytes(block.length);
       }
       giveAccess(target.fd, accessOf(to) ?? accessOf(like) ?? { mode: PUBLIC, owner: null }, to);
       await target.sync();

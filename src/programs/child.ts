@@ -18,6 +18,8 @@ export interface ChildOptions {
   readonly secret?: string | null;
   /** How much it may print; enough for a signature, a key listing or an exported certificate unless given. */
   readonly outputLimitBytes?: number;
+  /** Gets what it prints on standard output, as it comes. */
+  readonly onOutput?: ((text: string) => void) | undefined;
 }
 
 export interface ChildOutcome {
@@ -137,6 +139,7 @@ function connect(child: ChildProcess, options: ChildOptions, { chunks, overflow 
   for (const stream of pipes) stream?.on('error', () => undefined);
   if (secret != null) pipes[0]?.write(`${secret}\n`);
   pipes[0]?.end(input ?? new Uint8Array());
+  pipes[1]?.on('data', (chunk: Buffer) => options.onOutput?.(chunk.toString('latin1')));
   for (const [index, parts] of chunks.entries()) {
     let size = 0;
     pipes[index + 1]?.on('data', (chunk: Buffer) => {

@@ -20,7 +20,8 @@ import { NO_LOOK } from '../model/inspection.js';
 import { pause } from '../run.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
-import { startHashing } from '../workers/hash.js';
+import { bytesIn, newByteCount } from '../workers/byte-count.js';
+import { startHashing, totalBytes } from '../workers/hash.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
 import { compareWithList } from '../model/compare-list.js';
@@ -39,8 +40,6 @@ export interface InventoryOptions {
   /** Files that must not be read yet. */
   readonly unstable?: ReadonlySet<string> | undefined;
 }
-
-const PROGRESS_FILES = 100;
 
 /** The files of a directory with their present bytes. */
 export interface Inventory extends Searchable {
@@ -264,12 +263,7 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const unknown = scanned.flatMap((file, index) => (facts[index] === null ? [{ file, index }] : []));
   const failed = new Map<string, Failed>();
   const secrets = new Map<string, Secret>();
-  let done = 0;
-  let isAwaited = false;
-  const tell = () => {
-    // Until then, the user may be at a passphrase prompt on the same terminal.
-    if (isAwaited) run.progress(done, unknown.length);
-  };
+  const counted = newByteCount();
   const take = (result: Digested, at: number) => {
     const { file: { path } = { path: '' }, index = 0 } = unknown[at] ?? {};
     if (result.kind === 'failed') failed.set(path, result);
@@ -278,8 +272,6 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
       if (secret !== null) secrets.set(path, secret);
       facts[index] = { path, size, sha256, md5, ...(look ?? NO_LOOK) };
     }
-    done += 1;
-    if (done % PROGRESS_FILES === 0 || done === unknown.length) tell();
   };
   const files = unknown.map(({ file }) => file);
   const hashing =
@@ -289,6 +281,7 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
           files,
           {
             directory,
+            counted,
             md5: wantsMd5,
             metadata: true,
             inspect,
@@ -300,9 +293,14 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
           take,
         );
   const finish = async () => {
-    isAwaited = true;
-    if (done > 0) tell();
-    await hashing?.finish();
+    if (hashing === null) return;
+    // Before that, the user may be at a passphrase prompt on the same terminal.
+    run.progress({ doing: 'hashing', bytes: totalBytes(files), done: () => bytesIn(counted) });
+    try {
+      await hashing.finish();
+    } finally {
+      run.progress(null);
+    }
   };
   return { files: scanned, facts, fresh: new Set(files.map(({ path }) => path)), failed, secrets, finish };
 }

@@ -7,6 +7,7 @@ import { openNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { DatabaseRequest, Place, Read, ReadLimits } from '../places/place.js';
 import type { Run } from '../run.js';
+import { bytesOf } from './remote.js';
 import type { Check, Listing, Outgoing, Remote } from './remote.js';
 import type { Refusal } from './s3/failure.js';
 import { listKeys, plainEtag } from './s3/list.js';
@@ -50,11 +51,11 @@ export function bucketRemote(
       own.clear();
       return await lister.list();
     },
-    write: async (files, { directory, onWritten }) => {
+    write: async (files, { directory, onBytes, onWritten }) => {
       const write = async (file: Outgoing) => {
         const etag = own.get(file.path);
         const over = etag === undefined ? file.over : etag === null ? 'anything' : { etag };
-        const putting = { destination, directory, prefix, conditions, check };
+        const putting = { destination, directory, prefix, onBytes, conditions, check };
         own.set(file.path, await putFile(store, { ...file, over }, putting));
         onWritten(file);
       };
@@ -73,10 +74,7 @@ export function bucketRemote(
         );
       });
     },
-    differing: async (files) => {
-      const there = await inParallel(files, STREAMS, (file) => findSame(store, file, prefix));
-      return files.flatMap(({ path }, index) => (there[index] === null ? [path] : []));
-    },
+    differing: async (files) => await differingIn(store, files, { prefix, run }),
     alone: async (work) =>
       await withBucketLock({ store, destination, prefix, conditions, run, nowMs }, async (own) => {
         held = own;
@@ -110,6 +108,20 @@ function listerOf(store: Store, prefix: string): Lister {
       }
     },
   };
+}
+
+/** Reads files at the store. */
+async function differingIn(
+  store: Store,
+  files: readonly Outgoing[],
+  { prefix, run }: { readonly prefix: string; readonly run: Run },
+): Promise<readonly string[]> {
+  let done = 0;
+  const onBytes = (count: number) => (done += count);
+  run.progress({ doing: 'comparing', bytes: bytesOf(files), done: () => done });
+  const there = await inParallel(files, STREAMS, (file) => findSame(store, file, { prefix, onBytes }));
+  run.progress(null);
+  return files.flatMap(({ path }, index) => (there[index] === null ? [path] : []));
 }
 
 function networkTo({ authorities }: StoreSettings, run: Run): Network {

@@ -43,7 +43,7 @@ export function folderRemote(folder: string, directory: string, { run }: { reado
       for (const path of paths) removeDurably(join(folder, path));
       return Promise.resolve();
     },
-    differing: async (files) => await differingIn(folder, files),
+    differing: async (files) => await differingIn(folder, files, run),
     alone: async (work) => await alone(folder, run, work),
     close: () => undefined,
   };
@@ -69,12 +69,13 @@ async function alone<T>(folder: string, run: Run, work: () => Promise<T>): Promi
   });
 }
 
-async function writeFile(folder: string, file: Outgoing, { directory }: Writing): Promise<void> {
+async function writeFile(folder: string, file: Outgoing, { directory, onBytes }: Writing): Promise<void> {
   const { path, sha256, bytes } = file;
   requireRoom(folder, path);
   makePublishedFolder(folder, dirname(path));
   if (bytes !== null) {
     writePublished(folder, path, bytes);
+    onBytes(bytes.length);
     return;
   }
   const like = join(folder, DATABASE_NAME);
@@ -83,6 +84,7 @@ async function writeFile(folder: string, file: Outgoing, { directory }: Writing)
     to: join(folder, path),
     sha256,
     like,
+    onBytes,
   }).catch((error: unknown) => {
     // Somebody took it away.
     if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return false;

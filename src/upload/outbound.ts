@@ -106,7 +106,7 @@ export async function readOutbound(directory: string, options: OutboundOptions):
   // The scan has found regular files alone: behind a link, something else may lie.
   const kept = others.own.filter((path) => path.startsWith(`${SIGNATURES_FOLDER}/`) && path !== current);
   const copies = others.own.filter((path) => CHECKSUMS_NAMES.includes(path));
-  const companions = await digested(directory, others.companions);
+  const companions = await digested(directory, others.companions, run);
   const sent = [...others.companions.map(({ path }) => path), ...assets, ...kept, ...copies];
   await refuseSecrets(
     published,
@@ -173,7 +173,7 @@ async function absentAfterReading(
 ): Promise<readonly string[]> {
   const cache = openCache(run.stateFolder, { rehash: isCheck, remember: false });
   const isKnown = (file: ScannedFile, { SHA256 }: FileEntry) => cache.find(file)?.sha256 === SHA256;
-  const found = await digestListed(directory, Files, { onProgress: run.progress, isKnown });
+  const found = await digestListed(directory, Files, { ...run, isKnown });
   const altered = Array.from(Files).flatMap(([path, { Size, SHA256 }]) => {
     const file = found.get(path);
     const isGood = file?.kind === 'digested' && file.size === Size && file.sha256 === SHA256;
@@ -227,8 +227,12 @@ function otherFiles(
   };
 }
 
-async function digested(directory: string, files: readonly ScannedFile[]): Promise<readonly Item[]> {
-  const results = await hashFiles(files, { directory, md5: false, metadata: false, inspect: 'none' });
+async function digested(
+  directory: string,
+  files: readonly ScannedFile[],
+  run: Run,
+): Promise<readonly Item[]> {
+  const results = await hashFiles(files, { directory, md5: false, metadata: false, inspect: 'none' }, run);
   return results.map((result, index) => {
     const path = files[index]?.path ?? '';
     if (result.kind === 'digested') return { path, size: result.size, sha256: result.sha256, bytes: null };

@@ -21,7 +21,7 @@ import { absentItems, doubtfulOf, othersOf, planOf } from './plan.js';
 import type { Plan } from './plan.js';
 import { readBack } from './read-back.js';
 import type { ReadBack } from './read-back.js';
-import { raced } from './remote.js';
+import { bytesOf, raced } from './remote.js';
 import type { Outgoing, Remote } from './remote.js';
 
 export interface PublishOptions extends OutboundOptions, RemoteOptions {
@@ -90,12 +90,13 @@ export async function publish(
       status: options.isCheck ? 'checked' : done.sent.length + done.removed === 0 ? 'unchanged' : 'published',
       files: signed.database.Files.size,
       written: options.isCheck ? 0 : done.sent.length,
-      bytes: options.isCheck ? 0 : done.sent.reduce((sum, { size }) => sum + size, 0),
+      bytes: options.isCheck ? 0 : bytesOf(done.sent),
       removed: done.removed,
       coverage: done.outbound.coverage,
       readBack: checked,
     };
   } finally {
+    options.run.progress(null);
     remote.close();
   }
 }
@@ -213,7 +214,13 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
     writeJournal(stateFolder, journal);
   };
   const sent: Outgoing[] = [];
-  const due = plan.steps.reduce((sum, { writes }) => sum + writes.length, 0);
+  const bytes = plan.steps.reduce((sum, { writes }) => sum + bytesOf(writes), 0);
+  let done: number | null = null;
+  const onBytes = (count: number) => {
+    // Before that, rsync may ask for a password.
+    if (done === null) run.progress({ doing: 'uploading', bytes, done: () => done ?? 0 });
+    done = (done ?? 0) + count;
+  };
   // Only once: between a replaced file and the database, readers wait.
   let isStillSame = false;
   for (const step of plan.steps) {
@@ -228,10 +235,10 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
     try {
       await remote.write(step.writes, {
         directory: outbound.directory,
+        onBytes,
         onWritten: (file) => {
           sent.push(file);
           written[file.path] = file.sha256;
-          run.progress(sent.length, due);
         },
       });
     } finally {
@@ -240,6 +247,7 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
     await remote.remove(step.removes);
     if (step.name === 'database') note({ last: outbound.database.sha256 });
   }
+  run.progress(null);
   // What is put back under a database that stays is younger than that.
   const isSame = !plan.steps.some(({ name }) => name === 'database');
   const putBack = isSame ? { ...journal.others, ...hashesOf(sent) } : {};

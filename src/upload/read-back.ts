@@ -13,6 +13,7 @@ import { withNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Run } from '../run.js';
 import type { Outbound } from './outbound.js';
+import { bytesOf } from './remote.js';
 import type { Outgoing, Remote } from './remote.js';
 
 /** What was read back after a publication. */
@@ -111,10 +112,13 @@ async function lookAtAddress(
     fetchSource(network, sourceUnder(address, certificates), { run: stranger, at: address }),
   );
   const { Files } = signed.database;
+  let done = 0;
+  run.progress({ doing: 'reading back', bytes: bytesOf(files), done: () => done });
+  const sink = () => hashingSink((count) => (done += count));
   const differences = await inParallel(files, STREAMS, async (file): Promise<readonly Difference[]> => {
     const { path, size, sha256 } = file;
     const entry = Files.get(path) ?? { Size: size, SHA256: sha256, Since: run.now };
-    const answer = await streamFile(network, { path, entry }, { places: [address], sink: hashingSink() });
+    const answer = await streamFile(network, { path, entry }, { places: [address], sink: sink() });
     if (answer.kind === 'good') return [];
     const what =
       answer.kind === 'failed'
@@ -124,6 +128,7 @@ async function lookAtAddress(
           : 'has other bytes';
     return [{ path, what, file }];
   });
+  run.progress(null);
   return [...databaseDifference(fetched, signed.content.sha256()), ...differences.flat()];
 }
 

@@ -29,6 +29,8 @@ export interface Outgoing {
 export interface Writing {
   /** The directory in which the files lie. */
   readonly directory: string;
+  /** Gets how many more bytes are there; fewer than none, when some have to be sent again. */
+  readonly onBytes: (count: number) => void;
   /** Called after each file that is there whole. */
   readonly onWritten: (file: Outgoing) => void;
 }
@@ -53,6 +55,11 @@ export interface Remote {
   /** Does work while no other packsign publishes there, as far as the destination can keep others out. Throws LOCKED. */
   readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
   readonly close: () => void;
+}
+
+/** How many bytes files have together. */
+export function bytesOf(files: readonly Pick<Outgoing, 'size'>[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** Throws LOCK_LOST or DESTINATION_FAILED unless the lock there is still ours. To be called before each change. */

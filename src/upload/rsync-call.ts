@@ -15,6 +15,8 @@ export interface Call {
   readonly to: string | null;
   /** The paths that it is about, relative to both sides; null for what the options say. */
   readonly paths: readonly string[] | null;
+  /** Gets what it prints, as it comes. */
+  readonly onOutput?: (text: string) => void;
   /** Whether an outcome that is no success will do. */
   readonly isFine?: (outcome: ChildOutcome) => boolean;
 }
@@ -51,7 +53,7 @@ export function rsyncAt(
     ...(/^[\w./@:%+=,~-]*$/.test(target.path) ? [] : ['-s']),
     ...(target.host === null ? [`--contimeout=${CONNECT_SECONDS}`, '--no-motd'] : []),
   ];
-  const call = async ({ verb, options, from, to, paths, isFine }: Call): Promise<ChildOutcome> => {
+  const call = async ({ verb, options, from, to, paths, isFine, onOutput }: Call): Promise<ChildOutcome> => {
     const byName = paths === null ? [] : ['--relative', '--no-implied-dirs', '--files-from=-', '--from0'];
     const outcome = await runChild(
       ['rsync', ...always, ...options, ...byName, '--', from, ...(to === null ? [] : [to])],
@@ -59,6 +61,7 @@ export function rsyncAt(
         environment: { ...environmentOf(), LC_ALL: 'C', TZ: 'UTC' },
         timeoutMs: LONGEST_MS,
         outputLimitBytes: OUTPUT_LIMIT_BYTES,
+        onOutput,
         // Without the dot, a name that begins with `#` would be a comment.
         input: Buffer.from((paths ?? []).map((path) => `./${path}\0`).join('')),
       },

@@ -1,10 +1,11 @@
 import { withFiles } from '../disk/scratch.js';
 import { foldersOf } from '../model/file-entry.js';
+import { UNSEEN } from '../run.js';
 import type { Outgoing, Writing } from './remote.js';
 import { localFolder } from './rsync-call.js';
 import type { Rsync } from './rsync-call.js';
 import { lacksFolder } from './rsync-failure.js';
-import { parseChanges } from './rsync-output.js';
+import { parseChanges, parseProgress } from './rsync-output.js';
 import type { Found } from './rsync-output.js';
 import { selecting } from './rsync-place.js';
 import { differingIn, requireUnaltered } from './unaltered.js';
@@ -26,9 +27,14 @@ export interface Sending extends Writing {
  */
 export async function sendTo(rsync: Rsync, files: readonly Outgoing[], sending: Sending): Promise<void> {
   for (const batch of batchesOf(files)) {
+    let shown = 0;
+    const reach = (bytes: number) => {
+      sending.onBytes(bytes - shown);
+      shown = bytes;
+    };
     await fromDisk(batch, sending.directory, async (folder) => {
       try {
-        await transfer(rsync, batch, { folder, folders: sending.folders });
+        await transfer(rsync, batch, { folder, folders: sending.folders, reach });
       } catch (error) {
         const differing = await differingFrom(rsync, batch, folder).catch(() => null);
         if (differing !== null) {
@@ -37,6 +43,7 @@ export async function sendTo(rsync: Rsync, files: readonly Outgoing[], sending: 
         throw error;
       }
     });
+    reach(batch.reduce((sum, { size }) => sum + size, 0));
     for (const file of batch) sending.onWritten(file);
   }
 }
@@ -44,7 +51,11 @@ export async function sendTo(rsync: Rsync, files: readonly Outgoing[], sending: 
 async function transfer(
   rsync: Rsync,
   files: readonly Outgoing[],
-  { folder, folders }: Pick<Sending, 'folders'> & { readonly folder: string },
+  {
+    folder,
+    folders,
+    reach,
+  }: Pick<Sending, 'folders'> & { readonly folder: string; readonly reach: (bytes: number) => void },
 ): Promise<void> {
   const isNew = files[0]?.over === 'nothing';
   const newFolders = isNew ? foldersAbove(files).filter((path) => !folders.has(path)) : [];
@@ -54,8 +65,12 @@ async function transfer(
       ...['--checksum', `--partial-dir=${PARTIAL_FOLDER}`],
       ...(isNew ? ['--perms', '--chmod=D755,F644', '--omit-dir-times'] : []),
       // Killed, packsign reads no more, and that ends rsync too.
-      ...['--progress', '--outbuf=N'],
+      ...['--info=progress2', '--outbuf=N'],
     ],
+    onOutput: (text) => {
+      const bytes = parseProgress(text);
+      if (bytes !== null) reach(bytes);
+    },
     ...{ from: localFolder(folder), to: rsync.folder },
     paths: [...newFolders, ...files.map(({ path }) => path)],
   });
@@ -85,7 +100,7 @@ export async function differingFetched(rsync: Rsync, files: readonly Outgoing[])
         ...{ verb: 'read', options: selecting(batch.map(({ path }) => path)), from: rsync.folder },
         ...{ to: localFolder(folder), paths: null, isFine: lacksFolder },
       });
-      differing.push(...(await differingIn(folder, batch)));
+      differing.push(...(await differingIn(folder, batch, UNSEEN)));
     });
   }
   return differing;

@@ -48,6 +48,12 @@ export function parseChanges(text: string): readonly string[] {
   });
 }
 
+/** Reads what `--info=progress2` prints: how many bytes of all files are there by now; null if this says nothing about it. */
+export function parseProgress(text: string): number | null {
+  const [, bytes = null] = Array.from(text.matchAll(/([\d,.']+) +\d+%/g)).at(-1) ?? [];
+  return bytes === null ? null : Number(bytes.replace(/\D/g, ''));
+}
+
 /** Rsync writes bytes that it does not print as `\#ooo`. */
 function unescaped(name: string): string {
   if (!name.includes('\\#')) return name;

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { identityAtPath, isSameIdentity } from '../disk/identities.js';
 import { digestListed } from '../workers/digest-listed.js';
+import { UNSEEN } from '../run.js';
+import type { Run } from '../run.js';
 import { changed } from './remote.js';
 import type { Outgoing } from './remote.js';
 
@@ -10,7 +12,7 @@ import type { Outgoing } from './remote.js';
  */
 export async function requireUnaltered(files: readonly Outgoing[], directory: string): Promise<() => void> {
   const identities = files.map(({ path }) => [path, identityAtPath(join(directory, path))] as const);
-  const [altered] = await differingIn(directory, files);
+  const [altered] = await differingIn(directory, files, UNSEEN);
   if (altered !== undefined) throw changed(directory, altered);
   return () => {
     for (const [path, before] of identities) {
@@ -21,12 +23,16 @@ export async function requireUnaltered(files: readonly Outgoing[], directory: st
 }
 
 /** Which of these files do not lie in a folder with these bytes. */
-export async function differingIn(folder: string, files: readonly Outgoing[]): Promise<readonly string[]> {
+export async function differingIn(
+  folder: string,
+  files: readonly Outgoing[],
+  run: Pick<Run, 'progress'>,
+): Promise<readonly string[]> {
   const since = new Date(0);
   const listed = new Map(
     files.map(({ path, size, sha256 }) => [path, { Size: size, SHA256: sha256, Since: since }]),
   );
-  const found = await digestListed(folder, listed);
+  const found = await digestListed(folder, listed, run);
   return files.flatMap(({ path, sha256 }) => {
     const file = found.get(path);
     return file?.kind === 'digested' && file.sha256 === sha256 ? [] : [path];

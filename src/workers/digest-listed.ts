@@ -5,6 +5,7 @@ import type { FileEntries, FileEntry } from '../model/file-entry.js';
 import { hashFiles } from './hash.js';
 import { identityOf } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
+import type { Run } from '../run.js';
 
 /** What is at the path of a listed file. */
 export type FoundFile =
@@ -13,8 +14,7 @@ export type FoundFile =
   /** Not the file; `found` says what it is. */
   | { readonly kind: 'other'; readonly found: string };
 
-export interface DigestOptions {
-  readonly onProgress?: (done: number, of: number) => void;
+export interface DigestOptions extends Pick<Run, 'progress'> {
   /** Which files need not be read, because they are known to be as listed. */
   readonly isKnown?: (file: ScannedFile, entry: FileEntry) => boolean;
 }
@@ -26,7 +26,7 @@ export interface DigestOptions {
 export async function digestListed(
   directory: string,
   listed: FileEntries,
-  { onProgress = () => undefined, isKnown = () => false }: DigestOptions = {},
+  { progress, isKnown = () => false }: DigestOptions,
 ): Promise<ReadonlyMap<string, FoundFile>> {
   const results = new Map<string, FoundFile>();
   const files: ScannedFile[] = [];
@@ -40,11 +40,8 @@ export async function digestListed(
     } else if (isKnown(found, entry)) results.set(path, { kind: 'digested', size: Size, sha256: SHA256 });
     else files.push(found);
   }
-  let done = 0;
-  const digested = await hashFiles(files, { directory, md5: false, metadata: false, inspect: 'none' }, () => {
-    done += 1;
-    onProgress(done, files.length);
-  });
+  const onlySha256 = { md5: false, metadata: false, inspect: 'none' } as const;
+  const digested = await hashFiles(files, { directory, ...onlySha256 }, { progress });
   for (const [index, { path }] of files.entries()) {
     const result = digested[index];
     if (result === undefined || (result.kind === 'failed' && result.code === 'GONE')) continue;

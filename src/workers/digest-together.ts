@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { openSync } from 'node:fs';
-import { CHANGED, digestFile, failed, isStill, leave, searchOpen } from './digest.js';
+import { countBytes } from './byte-count.js';
+import { CHANGED, digestFile, failed, isStill, leave, searchOpen, weightOf } from './digest.js';
 import type { Digested, DigestOptions, Hashed } from './digest.js';
 import { READ_FLAGS, readAt } from '../disk/files.js';
 import { openLanes } from './lanes.js';
@@ -99,6 +100,7 @@ function readPart(reading: Reading, options: DigestOptions): Filled {
     if (bytes.length < length) return giveUp(reading, CHANGED);
     if (position === 0) reading.look = lookAtHead(file.path, bytes, { ...options, whole: length === size });
     sha256.update(bytes);
+    countBytes(options.counted, length * weightOf(reading.look));
     reading.search?.take(bytes);
     reading.position += length;
     reading.isOver = reading.position === size;

@@ -7,6 +7,8 @@ import type { LookOptions } from '../archives/look.js';
 import type { Look } from '../model/inspection.js';
 import { identityOf, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
+import { countBytes } from './byte-count.js';
+import type { ByteCount } from './byte-count.js';
 import { startSecretSearch } from '../pgp/secret-material.js';
 import type { SecretSearch } from '../pgp/secret-material.js';
 import type { Secret } from '../pgp/secret-packets.js';
@@ -36,6 +38,8 @@ export type Hashed = Extract<Digested, { kind: 'digested' }>;
 
 export interface DigestOptions extends LookOptions {
   readonly directory: string;
+  /** Counts the bytes that are read; one that is looked at again later counts half each time. */
+  readonly counted?: ByteCount | undefined;
   readonly md5: boolean;
   /** Whether to look for secrets in the file; not if not given. */
   readonly secrets?: boolean | undefined;
@@ -66,7 +70,7 @@ export function digestFile(file: ScannedFile, options: DigestOptions): Digested 
 export function leave(
   fd: number,
   file: ScannedFile,
-  { digested, options }: { digested: Digested; options: LookOptions },
+  { digested, options }: { digested: Digested; options: DigestOptions },
 ): Digested | Promise<Digested> {
   if (digested.kind === 'digested' && digested.look === null) {
     return lookFurther(fd, file, { digested, options });
@@ -97,7 +101,11 @@ function digestOpen(fd: number, file: ScannedFile, options: DigestOptions): Dige
     const seen = lookAtHead(file.path, head, { ...options, whole: isWhole });
     const search = options.secrets === true ? searchOpen(fd, size) : null;
     const isShort = isWhole && size <= ONE_SHOT_BYTES;
-    const digests = isShort ? hashWhole(head, options, search) : hashOn(fd, head, { ...options, search });
+    const weight = weightOf(seen);
+    const digests = isShort
+      ? hashWhole(head, options, search)
+      : hashOn(fd, head, { ...options, search, weight });
+    if (isShort) countBytes(options.counted, size * weight);
     if (digests.size !== size || !isStill(fd, file.identity)) return CHANGED;
     return { kind: 'digested', ...digests, look: seen, secret: search?.found() ?? null };
   } catch (error) {
@@ -109,16 +117,29 @@ function digestOpen(fd: number, file: ScannedFile, options: DigestOptions): Dige
 async function lookFurther(
   fd: number,
   file: ScannedFile,
-  { digested, options }: { digested: Hashed; options: LookOptions },
+  { digested, options }: { digested: Hashed; options: DigestOptions },
 ): Promise<Digested> {
+  const size = Number(file.identity.size);
+  let seen = 0;
+  const reach = (at: number) => {
+    if (at <= seen) return;
+    countBytes(options.counted, (at - seen) / 2);
+    seen = at;
+  };
   try {
-    const found = await look(file.path, { fd, size: Number(file.identity.size) }, options);
+    const found = await look(file.path, { fd, size, reach }, options);
+    reach(size);
     return isStill(fd, file.identity) ? { ...digested, look: found } : CHANGED;
   } catch (error) {
     return failed(error);
   } finally {
     closeSync(fd);
   }
+}
+
+/** How much a byte counts while it is hashed: half, if the file is read again for a further look. */
+export function weightOf(seen: Look | null): number {
+  return seen === null ? 0.5 : 1;
 }
 
 type Digests = Pick<Hashed, 'size' | 'sha256' | 'md5'>;
@@ -140,7 +161,7 @@ function hashWhole(bytes: Buffer, { md5 }: DigestOptions, search: SecretSearch |
   };
 }
 
-type Searched = DigestOptions & { readonly search: SecretSearch | null };
+type Searched = DigestOptions & { readonly search: SecretSearch | null; readonly weight: number };
 
 function hashOn(fd: number, head: Buffer, options: Searched): Digests {
   const sha256 = createHash('sha256');
@@ -150,6 +171,7 @@ function hashOn(fd: number, head: Buffer, options: Searched): Digests {
     sha256.update(bytes);
     md5?.update(bytes);
     options.search?.take(bytes);
+    countBytes(options.counted, bytes.length * options.weight);
     size += bytes.length;
   }
   return { size, sha256: sha256.digest('hex'), md5: md5?.digest('hex') ?? null };

@@ -12,7 +12,7 @@ export interface HashTask extends Pick<DigestOptions, 'md5' | 'metadata'> {
 }
 
 /** What all tasks have in common. */
-export type CommonOptions = Pick<DigestOptions, 'directory' | 'inspect' | 'secrets'>;
+export type CommonOptions = Pick<DigestOptions, 'directory' | 'inspect' | 'secrets' | 'counted'>;
 
 /** All tasks, for several threads that share them. An object for each of many files would cost more than hashing it. */
 export interface HashWork {
@@ -29,13 +29,15 @@ export interface HashWork {
 
 const PATH_END = '\0';
 
-/** How many results go into one message, and how many files to hash between pauses. */
+/** How many results go into one message, and how many files to hash between pauses; fewer if they are long. */
 const BATCH_FILES = 512;
+/** So many bytes take about as long as another file. */
+const FILE_BYTES = 64 * 1024;
 
 export function packTasks(
   files: readonly ScannedFile[],
   tasks: readonly HashTask[],
-  { directory, inspect, secrets }: CommonOptions,
+  { directory, inspect, secrets, counted }: CommonOptions,
 ): HashWork {
   const identities = identitiesIn(new SharedArrayBuffer(identitiesBytes(files.length)));
   files.forEach(({ identity }, index) => {
@@ -43,7 +45,7 @@ export function packTasks(
   });
   const paths = files.map(({ path }) => path).join(PATH_END);
   const taken = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  return { kind: 'hash', options: { directory, inspect, secrets }, paths, identities, tasks, taken };
+  return { kind: 'hash', options: { directory, inspect, secrets, counted }, paths, identities, tasks, taken };
 }
 
 /** What a thread sends back. */
@@ -72,7 +74,7 @@ export async function doTasks(work: HashWork, { take, pause }: TaskTaker): Promi
       // An `await` without a promise costs as much as opening a file.
       take(digested instanceof Promise ? await digested : digested, files[at++] ?? 0);
     }
-    done += files.length;
+    done += found.reduce((sum, { identity }) => sum + 1 + Number(identity.size) / FILE_BYTES, 0);
     if (done < BATCH_FILES) continue;
     await pause();
     done = 0;

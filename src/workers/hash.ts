@@ -1,11 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
+import { bytesIn, newByteCount } from './byte-count.js';
 import type { DigestOptions, Digested } from './digest.js';
 import { isLarge, planTasks } from './hash-plan.js';
 import type { PlanOptions } from './hash-plan.js';
 import { doTasks, packTasks } from './hash-tasks.js';
 import type { Results } from './hash-tasks.js';
 import type { ScannedFile } from '../places/scan.js';
+import { UNSEEN } from '../run.js';
+import type { Run } from '../run.js';
 import { openThreads } from './threads.js';
 import type { Threads } from './threads.js';
 
@@ -44,7 +47,8 @@ export function startHashing(
 ): Hashing {
   const { threads, pause = setImmediate } = options;
   const hasLarge = files.some(isLarge);
-  const isShared = threads.count > 1 && costUs(files) >= WORTH_SHARING_US;
+  // A large file would keep this thread from everything else, even where there is no other processor.
+  const isShared = (threads.count > 1 || hasLarge) && costUs(files) >= WORTH_SHARING_US;
   const results = new Array<Digested>(files.length);
   const tasks = planTasks(files, { ...options, threads: isShared ? threads.count : 1 });
   const take = (digested: Digested, index: number) => {
@@ -68,15 +72,22 @@ export function startHashing(
 /** Hashes files and waits for the results. */
 export async function hashFiles(
   files: readonly ScannedFile[],
-  options: HashOptions,
-  onDigested?: DigestListener,
+  options: Omit<HashOptions, 'counted'>,
+  { progress }: Pick<Run, 'progress'> = UNSEEN,
 ): Promise<readonly Digested[]> {
   const threads = openThreads();
+  const counted = newByteCount();
+  progress({ doing: 'checking', bytes: totalBytes(files), done: () => bytesIn(counted) });
   try {
-    return await startHashing(files, { ...options, threads }, onDigested).finish();
+    return await startHashing(files, { ...options, counted, threads }).finish();
   } finally {
+    progress(null);
     threads.stop();
   }
+}
+
+export function totalBytes(files: readonly ScannedFile[]): number {
+  return files.reduce((sum, { identity }) => sum + Number(identity.size), 0);
 }
 
 function costUs(files: readonly ScannedFile[]): number {

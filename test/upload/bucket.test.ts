@@ -145,7 +145,7 @@ describe('a bucket', () => {
       const bytes = Buffer.from(text);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const file = { path: 'keys.asc', size: bytes.length, sha256, bytes, over: 'nothing' } as const;
-      await remote.write([file], { directory: 'dist', onWritten: () => undefined });
+      await remote.write([file], { directory: 'dist', onBytes: () => undefined, onWritten: () => undefined });
     };
     const environment = {
       AWS_ACCESS_KEY_ID: 'id',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseChanges, parseListing } from '../../src/upload/rsync-output.js';
+import { parseChanges, parseListing, parseProgress } from '../../src/upload/rsync-output.js';
 
 describe('what rsync lists', () => {
   test('has files with their sizes, grouped or not, and folders', () => {
@@ -29,6 +29,14 @@ describe('what rsync lists', () => {
       expect(() => parseListing(`${line}\n`, 'x')).toThrow('cannot read what rsync lists');
     },
   );
+});
+
+test.each([
+  ['\r         32,768   0%    0.00kB/s    0:00:00  \r  1,234,567  42%  146.38kB/s    0:00:08  ', 1_234_567],
+  ['      1234567 100%  1.10GB/s    0:00:00 (xfr#3, to-chk=0/4)', 1_234_567],
+  ['./\n', null],
+])('the bytes that are there are the last ones that it prints: %j', (text, bytes) => {
+  expect(parseProgress(text)).toBe(bytes);
 });
 
 test('changes are files that would be sent, whatever else differs', () => {

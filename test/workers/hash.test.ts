@@ -17,6 +17,7 @@ import {
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Work } from '../../src/run.js';
 import { digestFiles } from '../../src/workers/digest-together.js';
 import type { Digested } from '../../src/workers/digest.js';
 import { hashFiles, startHashing, warmUpToHash } from '../../src/workers/hash.js';
@@ -85,17 +86,19 @@ describe('hashing', () => {
   ])('gives the digests of %s in the order of the files', async (_name, sizes) => {
     const contents = write(sizes);
     for (const md5 of [true, false]) {
-      const heard: number[] = [];
+      const works: (Work | null)[] = [];
       const results = await hashFiles(
         scan(),
         { directory, md5, metadata: true, inspect: 'none' as const },
-        (_digested, index) => heard.push(index),
+        { progress: (work) => works.push(work) },
       );
       expect(results).toEqual(
         contents.map((bytes) => expect.objectContaining(expected(bytes, md5)) as object),
       );
       expect(results.every((result) => result.kind === 'digested' && result.look !== null)).toBe(true);
-      expect(heard.sort((a, b) => a - b)).toEqual(contents.map((_bytes, index) => index));
+      const bytes = sizes.reduce((sum, size) => sum + size, 0);
+      expect(works).toMatchObject([{ doing: 'checking', bytes }, null]);
+      expect(works[0]?.done()).toBe(bytes);
     }
   });
 

@@ -203,7 +203,7 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
   const { settings } = place;
   return {
     settings,
-    run: writingRun(values, session, { place, doing: 'hashing' }),
+    run: writingRun(values, session, { place }),
     signing: async () => {
       // Reads certificates and unlocks nothing: a key names the person responsible if nothing else does.
       const { keys = [] } = keysOf(values, { settings, outside }) ?? {};

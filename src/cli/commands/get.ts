@@ -1,14 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
-import { PacksignError, formatBytes, get } from '../../index.js';
-import type { GetProgress, Suspect } from '../../index.js';
+import { PacksignError, get } from '../../index.js';
+import type { Suspect } from '../../index.js';
 import type { Command } from '../command.js';
 import { flag, isSet, listOf, single, textOf } from '../options.js';
 import { pinsOf, toleranceOf, withTrust } from '../remote.js';
 import { withReportFile, writeReportFile } from '../report-file.js';
 import { reportGot } from '../report-trust.js';
 import { runOf } from '../run.js';
-import type { Outside } from '../streams.js';
-import { harmless } from '../terminal.js';
 
 const PACKAGES = {
   type: 'string',
@@ -45,7 +43,6 @@ export const getCommand: Command = {
         allowPre: isSet(values, 'pre'),
         platform: textOf(values, 'platform'),
         keepUnverified: isSet(values, 'keep-unverified'),
-        ...(progress.isShown ? { onProgress: (state) => progress.say(bars(state, outside)) } : {}),
         onSuspect: (suspect) => suspects.push(suspect),
       });
       const report = reportGot(result);
@@ -57,24 +54,3 @@ export const getCommand: Command = {
     }
   },
 };
-
-const BAR_WIDTH = 20;
-/** Columns for the numbers beside a bar and a name. */
-const NUMBERS_WIDTH = 30;
-
-/** One line for the whole download, and one for each file that it is fetching. */
-function bars({ files, ofFiles, bytes, ofBytes, active }: GetProgress, { stderr }: Outside): string {
-  const total = `${bar(bytes, ofBytes)} ${files} of ${ofFiles}, ${formatBytes(bytes)} of ${formatBytes(ofBytes)}`;
-  const width = Math.max(0, (stderr.columns ?? 0) - BAR_WIDTH - NUMBERS_WIDTH);
-  const lines = active.map((file) => {
-    const name = harmless(file.path);
-    const shown = name.length > width ? `…${name.slice(name.length - width + 1)}` : name;
-    return `  ${bar(file.bytes, file.ofBytes)} ${formatBytes(file.bytes)} of ${formatBytes(file.ofBytes)}  ${shown}`;
-  });
-  return ofFiles === 1 || width === 0 ? total : [total, ...lines].join('\n');
-}
-
-function bar(done: number, of: number): string {
-  const filled = of === 0 ? BAR_WIDTH : Math.min(BAR_WIDTH, Math.floor((BAR_WIDTH * done) / of));
-  return `[${'#'.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}]`;
-}

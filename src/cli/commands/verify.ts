@@ -36,7 +36,8 @@ export const verifyCommand: Command = {
         flag('for maintainers: an address as newcomers see it, with every mirror, gpgv and sqv'),
       ),
   run: async (values, session) => {
-    const run = runOf(values, session, { doing: 'checking files:' });
+    const run = runOf(values, session);
+    session.progress.say('looking at the database');
     const targets = listOf(values, 'targets');
     if (isSet(values, 'as-stranger')) return await runAudit(targets, { run, session });
     const options = {

@@ -82,7 +82,7 @@ async function watchWith(hooks: Hooks, { values, session, stopped }: Watching): 
     ...publishingOptions(values, place),
     signers,
     run: {
-      ...runOf(values, session, { place, doing: 'hashing' }),
+      ...runOf(values, session, { place }),
       signal,
       warn: (warning) => tell(...warningLines([warning])),
     },

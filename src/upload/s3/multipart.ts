@@ -17,6 +17,7 @@ const HELD_BYTES = 48 * 1024 * 1024;
 export interface Parts {
   readonly key: string;
   readonly directory: string;
+  readonly onBytes: (count: number) => void;
   /** Of the file: its type and the like. */
   readonly headers: Readonly<Record<string, string>>;
   /** Sends the request with which the file takes its place, under its condition. */
@@ -60,7 +61,7 @@ async function sendParts(
   const etags: string[] = [];
   const sending = new Set<Promise<unknown>>();
   const send = async (bytes: Uint8Array, number: number) => {
-    const body = bodyOf(bytes);
+    const body = counted(bodyOf(bytes), parts.onBytes);
     const part = { ...upload, query: { ...query, partNumber: String(number) }, body };
     const outcome = await store.ask({ ...part, method: 'PUT' }, async (answer) => {
       await wholeBody(answer);
@@ -87,6 +88,21 @@ async function sendParts(
   }
   if (failure !== null) throw failure as Error;
   return etags;
+}
+
+/** A body whose bytes are counted as they go out; anew if they have to be sent again. */
+export function counted(body: Body, onBytes: (count: number) => void): Body {
+  let sent = 0;
+  const read = async function* (): AsyncIterable<Uint8Array> {
+    onBytes(-sent);
+    sent = 0;
+    for await (const block of body.read()) {
+      yield block;
+      sent += block.length;
+      onBytes(block.length);
+    }
+  };
+  return { ...body, read };
 }
 
 const PIECE_BYTES = 256 * 1024;

@@ -4,7 +4,7 @@ import { raced } from '../remote.js';
 import type { Outgoing, Stored } from '../remote.js';
 import type { Refusal } from './failure.js';
 import { plainEtag } from './list.js';
-import { SINGLE_LIMIT_BYTES, writeInParts } from './multipart.js';
+import { SINGLE_LIMIT_BYTES, counted, writeInParts } from './multipart.js';
 import { blocksOf } from './source.js';
 import { wholeBody } from './store.js';
 import type { Ask, Outcome, Store } from './store.js';
@@ -13,6 +13,7 @@ export interface Putting {
   readonly destination: string;
   readonly directory: string;
   readonly prefix: string;
+  readonly onBytes: (count: number) => void;
   readonly conditions: Conditions;
   /** Called right before a file takes its place. */
   readonly check: () => Promise<void>;
@@ -39,15 +40,16 @@ export function makeConditions(): Conditions {
  * Throws DESTINATION_RACED, FILE_ALTERED, DESTINATION_FAILED.
  */
 export async function putFile(store: Store, file: Outgoing, putting: Putting): Promise<string | null> {
-  const { directory, prefix, destination } = putting;
+  const { directory, prefix, destination, onBytes } = putting;
   const { type, cacheControl } = webFileOf(file.path);
   const [key, doing] = [`${prefix}${file.path}`, `write ${file.path}`];
   const headers = { 'content-type': type, 'cache-control': cacheControl };
   const finish = (send: Last) => underCondition(file, send, putting);
-  const body = { length: file.size, sha256: file.sha256, read: () => blocksOf(file, directory) };
+  const plain = { length: file.size, sha256: file.sha256, read: () => blocksOf(file, directory) };
+  const body = counted(plain, onBytes);
   const outcome =
     file.size > SINGLE_LIMIT_BYTES
-      ? await writeInParts(store, file, { key, directory, headers, finish })
+      ? await writeInParts(store, file, { key, directory, headers, finish, onBytes })
       : await finish((last) =>
           store.ask(
             {
@@ -66,7 +68,7 @@ export async function putFile(store: Store, file: Outgoing, putting: Putting): P
         );
   if (outcome.kind === 'done') return typeof outcome.value === 'string' ? plainEtag(outcome.value) : null;
   // Somebody may have written the very same, or we have, and did not hear of it.
-  const same = await findSame(store, file, prefix);
+  const same = await findSame(store, file, { prefix });
   if (same !== null) return same.etag;
   throw raced(destination);
 }
@@ -112,7 +114,10 @@ export function isUnknown({ status, code }: Refusal): boolean {
 export async function findSame(
   store: Store,
   file: Outgoing,
-  prefix: string,
+  {
+    prefix,
+    onBytes = () => undefined,
+  }: { readonly prefix: string; readonly onBytes?: (count: number) => void },
 ): Promise<Pick<Stored, 'etag'> | null> {
   const { path, size, sha256 } = file;
   const outcome = await store.ask(
@@ -129,6 +134,7 @@ export async function findSame(
       for await (const chunk of body) {
         hash.update(chunk);
         length += chunk.length;
+        onBytes(chunk.length);
         if (length > size) return null;
       }
       return hash.digest('hex') === sha256 ? { etag: plainEtag(headers['etag'] ?? '') } : null;

@@ -1,0 +1,86 @@
+import { truncateSync } from 'node:fs';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { serve } from '../consume/scene.js';
+import { newKey, newPlace } from '../packsign.js';
+import type { Place } from '../packsign.js';
+import { atTerminal } from '../terminal.js';
+import { hasTool } from '../tools.js';
+
+const MIB = 1024 * 1024;
+const SIGN = ['build', 'dist', '--key', 'key.asc'];
+const OFTEN = { progressEveryMs: 2 };
+
+let place: Place;
+
+beforeEach(async () => {
+  place = newPlace();
+  place.write('key.asc', (await newKey('Ann')).secret);
+});
+
+/** One large file, of which the disk holds nothing. */
+function writeLarge(bytes: number): void {
+  truncateSync(place.write('dist/lantern-1.0.img', 'x'), bytes);
+}
+
+/** The lines of work, without the figures. */
+function worksIn(stderr: string): readonly string[] {
+  const lines = stderr
+    .split('\n')
+    .flatMap((line) => /^packsign: ([a-z ]+) [\d.]+ \w+ of /.exec(line)?.[1] ?? []);
+  return Array.from(new Set(lines)).sort();
+}
+
+describe.runIf(hasTool('script'))('at a terminal', () => {
+  test('bytes count inside one large file, on one line, which is cleared at the end', async () => {
+    writeLarge(1024 * MIB);
+    const { status, seen } = await atTerminal(place, SIGN);
+    expect(status).toBe(0);
+    const figures = Array.from(seen.matchAll(/hashing ([\d.]+ \w+) of 1\.1 GB/g), ([, figure]) => figure);
+    expect(new Set(figures).size).toBeGreaterThan(2);
+    const after = seen.slice(seen.lastIndexOf('hashing'));
+    expect(after).toContain('\u001b[0K');
+    expect(after).toContain('\u001b[?25h');
+  });
+
+  test('--quiet shows nothing that moves', async () => {
+    writeLarge(256 * MIB);
+    const { status, seen } = await atTerminal(place, [...SIGN, '--quiet']);
+    expect([status, seen.trim()]).toEqual([0, '']);
+  });
+});
+
+describe('without a terminal', () => {
+  test('a long work is told of now and then, on standard error alone', async () => {
+    writeLarge(256 * MIB);
+    const { value, run } = await place.json(SIGN, OFTEN);
+    expect(value['ok']).toBe(true);
+    expect(run.stderr).toMatch(/^packsign: hashing [\d.]+ \w+ of 268 MB$/m);
+    expect(run.stderr).not.toContain('\u001b');
+  });
+
+  test('--quiet says nothing of it, and a short work is not worth a line', async () => {
+    writeLarge(64 * MIB);
+    expect((await place.packsign([...SIGN, '--quiet'], OFTEN)).stderr).toBe('');
+    expect((await place.packsign([...SIGN, '--rehash'], { progressEveryMs: 600_000 })).stderr).toBe('');
+  });
+
+  test('files that are checked, uploaded and downloaded count as well', async () => {
+    const { url } = await serve(place.path('dist'));
+    writeLarge(96 * MIB);
+    place.write('www/x', '');
+    const worksOf = async (...args: string[]) => {
+      const { status, stderr } = await place.packsign(args, OFTEN);
+      expect([status, worksIn(stderr).length > 0 ? '' : stderr]).toEqual([0, '']);
+      return worksIn(stderr);
+    };
+    expect(await worksOf(...SIGN)).toEqual(['hashing']);
+    expect(await worksOf('verify', 'dist')).toEqual(['checking']);
+    expect(await worksOf('publish', 'dist', 'www')).toEqual(['checking', 'uploading']);
+    const keys = ['--keys', 'dist/keys.asc'];
+    expect(await worksOf('verify', url, '--files', ...keys)).toEqual(['checking']);
+    expect(await worksOf('get', 'lantern-1.0.img', '--from', url, ...keys)).toEqual(['downloading']);
+    expect(await worksOf('verify', 'lantern-1.0.img', '--database', 'dist/packages.plist', ...keys)).toEqual([
+      'checking',
+    ]);
+  });
+});
