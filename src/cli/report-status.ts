@@ -85,6 +85,7 @@ const STATES: Readonly<Record<StatusResult['state'], readonly [string, 'build' |
 };
 
 const INCOMPLETE = 'published, but files of the publication are missing or out of date';
+const LOST = 'packages.plist is missing';
 const UNKNOWN = 'published; what waits to be signed is unknown';
 
 export function reportStatus(
@@ -95,7 +96,8 @@ export function reportStatus(
   const isIncomplete = state === 'published' && attention.includes('PUBLICATION_INCOMPLETE');
   const isUnknown = state === 'changed' && difference === null;
   const [stateWords, stateNext] = STATES[state];
-  const words = isIncomplete ? INCOMPLETE : isUnknown ? UNKNOWN : stateWords;
+  const isLost = state === 'unsigned' && attention.includes('PREVIOUS_UNKNOWN');
+  const words = isLost ? LOST : isIncomplete ? INCOMPLETE : isUnknown ? UNKNOWN : stateWords;
   const isRepairable = isIncomplete && warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
   const usual = isRepairable ? 'build' : stateNext;
   const isRevoking = attention.includes('REVOCATION_WAITS');

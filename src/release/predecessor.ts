@@ -10,7 +10,7 @@ import { PacksignError } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
 import { databaseAddress, isAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
-import { DATABASE_NAME, KEYS_NAME, STATE_FOLDER } from '../model/layout.js';
+import { DATABASE_NAME, KEYS_NAME, SIGNATURE_COPY_NAME, STATE_FOLDER } from '../model/layout.js';
 import { orNull } from '../model/or-null.js';
 import type { Settings } from '../model/settings.js';
 import { SLACK_MS } from '../model/time.js';
@@ -20,6 +20,7 @@ import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { addressPlace } from '../places/address.js';
 import { contentOf } from '../pgp/content.js';
+import { readNote } from '../published/notes.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { END_OF_TIME } from '../published/verified.js';
@@ -102,8 +103,26 @@ async function findOne(published: Published, options: PredecessorOptions): Promi
       { hint: `continue it with --previous ${settings.Database}, or begin anew with --first` },
     );
   }
+  if (sha256 === null) refuseLost(published, options.run);
   const signed = await published.verified();
   return { signed, previous: sha256, keys, lastKeys: null };
+}
+
+/**
+ * A database that was published here and is gone is no reason to begin anew: users would miss its history. A directory
+ * that somebody emptied begins anew all the same. Throws PREVIOUS_UNKNOWN.
+ */
+export function refuseLost(published: Published, { notesFolder }: Pick<Run, 'notesFolder'>): void {
+  const isNoted = () =>
+    notesFolder !== null && orNull(() => readNote(notesFolder, published.directory)) !== null;
+  // The copy follows the database, and keys are there before it.
+  const wasHere =
+    published.bytes(SIGNATURE_COPY_NAME) !== null || (published.bytes(KEYS_NAME) !== null && isNoted());
+  if (!wasHere) return;
+  const path = join(published.directory, DATABASE_NAME);
+  throw new PacksignError('PREVIOUS_UNKNOWN', `${path} is missing, and was published before`, {
+    hint: 'restore it from a backup or the published site; packsign build DIRECTORY --first starts anew and loses its history',
+  });
 }
 
 /** `Issued` of a database, verified or not; null if it has none, or one that no reader can have accepted yet. */

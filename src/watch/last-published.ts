@@ -4,6 +4,7 @@ import { KEYS_NAME } from '../model/layout.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { isSamePublication } from '../published/read.js';
 import { replacePublished } from '../published/replace.js';
+import { refuseLost } from '../release/predecessor.js';
 import type { Predecessor } from '../release/predecessor.js';
 import type { Run } from '../run.js';
 
@@ -25,13 +26,16 @@ export function lacksSome(last: Last, published: Published): boolean {
   return sha256 === last.published.sha256() && !isWhole;
 }
 
-/** What is published; verified, unless it is the last publication. Throws PREVIOUS_INVALID. */
-export async function readLast(last: Last | null, published: Published, now: Date): Promise<Last | null> {
+/** What is published; verified, unless it is the last publication. Throws PREVIOUS_INVALID, PREVIOUS_UNKNOWN. */
+export async function readLast(last: Last | null, published: Published, run: Run): Promise<Last | null> {
   if (last !== null && isSamePublication(last.published, published)) return last;
   const signed = await published.verified();
-  if (signed === null) return null;
+  if (signed === null) {
+    refuseLost(published, run);
+    return null;
+  }
   // A database from the future may be followed by one of today.
-  const before = last !== null && !isFromFuture(last.signed.database, now) ? last.signed.database : null;
+  const before = last !== null && !isFromFuture(last.signed.database, run.now) ? last.signed.database : null;
   if (before !== null && signed.database.Packsign.Issued < before.Packsign.Issued) {
     const message = 'the database here is older than the last one that was published';
     throw new PacksignError('PREVIOUS_INVALID', message, {

@@ -279,9 +279,9 @@ describe('build', () => {
 
     test('signs with --sign, which --key means too', async () => {
       expect((await place.json(['build', 'dist', '--sign'], { env })).value).toMatchObject({ signed: true });
-      place.remove('dist/packages.plist');
       inSettings();
-      expect((await place.json(['build', 'dist', '--sign'])).value).toMatchObject({ signed: true });
+      const anew = ['build', 'dist', '--sign', '--first'];
+      expect((await place.json(anew)).value).toMatchObject({ signed: true });
     });
 
     test('does not sign without it, says so and what to type', async () => {
@@ -589,6 +589,44 @@ describe('refusals of build', () => {
     const more = ['--database-url', 'https://example.org/packages.plist'];
     expect(await refusal([...RELEASE, ...more])).toEqual(['PREVIOUS_UNKNOWN', 2]);
     expect((await place.packsign([...RELEASE, ...more, '--first'])).status).toBe(0);
+  });
+
+  describe('PREVIOUS_UNKNOWN: a database that was published and is lost', () => {
+    const LOST = 'dist/packages.plist is missing, and was published before';
+    const commands = [
+      ['status', 'dist'],
+      ['diff', 'dist'],
+      ['build', 'dist', '--check'],
+      ['build', 'dist'],
+      RELEASE,
+      ['watch', 'dist', '--key', 'ann.asc', '--once'],
+    ];
+
+    test.each([
+      ['on the machine that published', 'dist/packages.plist.asc'],
+      ['on another machine', 'state'],
+    ])('is no reason to begin anew, %s', async (_, alsoLost) => {
+      await release(epoch('2026-10-01'));
+      place.remove('dist/packages.plist');
+      place.remove(alsoLost);
+      const before = place.snapshot('dist');
+      for (const command of commands) {
+        const { status, stdout, stderr } = await place.packsign(command);
+        expect([stdout + stderr, status]).toEqual([
+          expect.stringContaining(LOST),
+          command[0] === 'status' ? 1 : 2,
+        ]);
+      }
+      expect(place.snapshot('dist')).toEqual(before);
+      expect((await place.packsign([...RELEASE, '--first'])).status).toBe(0);
+    });
+
+    test('counts no longer in a directory that somebody emptied', async () => {
+      await release(epoch('2026-10-01'));
+      place.remove('dist');
+      place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+      expect((await place.packsign(RELEASE)).status).toBe(0);
+    });
   });
 
   test('--previous continues a database from another place', async () => {
