@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readBounded } from '../disk/files.js';
+import { kindOf, readBounded } from '../disk/files.js';
 import { identityBehind, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
@@ -13,6 +13,7 @@ import {
   signaturePath,
 } from '../model/layout.js';
 import { once } from '../model/once.js';
+import { shellWord } from '../model/shell.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
@@ -52,6 +53,18 @@ export async function readCertificateFile(
 ): Promise<readonly Certificate[] | null> {
   const bytes = readBounded(path, KEYS_LIMIT_BYTES);
   return bytes === null ? null : await inFile(path, () => certificatesIn(bytes, only));
+}
+
+/** Says what to do about a folder in the place of a published file. */
+function readOwn(path: string, limitBytes: number, before: Buffer | null): Buffer | null {
+  try {
+    return readBounded(path, limitBytes, { before });
+  } catch (error) {
+    if (!(error instanceof PacksignError) || kindOf(path) !== 'folder') throw error;
+    const away = `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`;
+    const hint = `a file of packsign belongs there: ${away}, then run the same command again`;
+    throw new PacksignError(error.code, error.message, { hint, cause: error });
+  }
 }
 
 /** A file, with what we make of its bytes at most once. */
@@ -94,7 +107,7 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
     const isDatabase = path === DATABASE_NAME;
     const start = isDatabase ? identifyDatabase(place.directory) : null;
     if (before !== null && isDatabase && isSameFile(identity, start)) return before;
-    const bytes = readBounded(join(folderOf(path), path), limitBytes, { before: before?.bytes ?? null });
+    const bytes = readOwn(join(folderOf(path), path), limitBytes, before?.bytes ?? null);
     if (isDatabase) identity = isSameFile(start, identifyDatabase(place.directory)) ? start : null;
     if (bytes === null) return null;
     return bytes === before?.bytes ? before : loaded(bytes);

@@ -572,6 +572,9 @@ describe('refusals of build', () => {
   test('FILE_UNREADABLE: something else is in the place of a file', async () => {
     mkdirSync(place.path('dist/packages.plist'));
     expect(await refusal(['build', 'dist'])).toEqual(['FILE_UNREADABLE', 2]);
+    expect((await place.packsign(['status', 'dist'])).stderr).toContain(
+      'hint: a file of packsign belongs there: mv dist/packages.plist dist/packages.plist.old',
+    );
     place.remove('dist/packages.plist');
     mkdirSync(place.path('dist/packsign.json'));
     expect(await refusal(['build', 'dist'])).toEqual(['FILE_UNREADABLE', 2]);
