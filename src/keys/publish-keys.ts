@@ -61,7 +61,7 @@ export async function publishKeysLocked(
   const { changes, isChanged } = await writeKeys(published, now);
   if (held === null) removeDurably(join(stateFolder, PENDING_REVOCATIONS_NAME));
   else await keepPending(stateFolder, wanted);
-  const warnings = await followPage(published.with(changes), options);
+  const { warnings } = await followPage(published.with(changes), options);
   const before = new Set(known.map(({ fingerprint }) => fingerprint));
   const fingerprints = now.map(({ fingerprint }) => fingerprint).sort();
   const added = fingerprints.filter((fingerprint) => !before.has(fingerprint));

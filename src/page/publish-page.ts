@@ -119,11 +119,19 @@ function notWritten(error: unknown): Warning {
 }
 
 /** Warnings about a missing or outdated page, for commands that write nothing. */
-export function pageWarnings(published: Published): readonly Warning[] {
+export async function pageWarnings(published: Published): Promise<readonly Warning[]> {
   try {
-    const condition = publishedCondition(published, readTemplate(null));
+    const template = readTemplate(null);
+    const condition = publishedCondition(published, template);
+    if (condition === 'right') return [];
     if (condition === 'own') return leftAlone(MADE_WITH_TEMPLATE).warnings;
-    return condition === 'due' ? [incompleteWarning(PAGE_NAME)] : [];
+    if (condition === 'edited') {
+      // What is wrong with the database is said elsewhere.
+      const shown = await shownOf(published).catch(() => null);
+      const isCut = shown !== null && isCutShort(published.directory, await makePage(shown, template));
+      if (!isCut) return leftAlone(EDITED).warnings;
+    }
+    return [incompleteWarning(PAGE_NAME)];
   } catch (error) {
     return [notWritten(error)];
   }
@@ -154,7 +162,7 @@ async function mend(
   if (condition === 'own') return leftAlone(MADE_WITH_TEMPLATE);
   const html = await makePage(shown, template);
   if (condition === 'edited') {
-    if (!isCutShort(directory, html)) return leftAlone('was edited by hand and left alone');
+    if (!isCutShort(directory, html)) return leftAlone(EDITED);
     const written = statSync(join(directory, PAGE_NAME), { throwIfNoEntry: false })?.mtime ?? new Date(0);
     if (stillSince !== null && written > stillSince) return { ...PAGE_AS_IT_WAS, again: true };
   }
@@ -162,6 +170,7 @@ async function mend(
   return { ...PAGE_AS_IT_WAS, written: true };
 }
 
+const EDITED = 'was edited by hand and left alone: run packsign page --force, or set "Page" to false';
 const MADE_WITH_TEMPLATE = 'was made with --template and left alone: run packsign page --template DIR';
 
 function leftAlone(message: string): MendedPage {

@@ -9,10 +9,11 @@ import type { Database } from '../model/database.js';
 import { NO_DIFFERENCE } from '../model/diff.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
-import { CHECKSUMS_NAME, DATABASE_NAME, SETTINGS_NAME, UNSIGNED_NAME } from '../model/layout.js';
+import { CHECKSUMS_NAME, DATABASE_NAME, PAGE_NAME, SETTINGS_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { once } from '../model/once.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
 import type { Scan } from '../places/scan.js';
+import { followPage } from '../page/follow-page.js';
 import { readPublished } from '../published/read.js';
 import { removeUnsigned, writeUnsigned } from '../published/replace.js';
 import { isIncomplete, makeWhole } from '../published/whole.js';
@@ -128,8 +129,14 @@ async function begin(directory: string, options: BuildOptions, threads: Threads)
     signers: () => Promise.resolve([]),
     deterministic: false,
   };
-  const { written, warnings } = await mendChecksums(whole, signing);
-  return { ...common, published: whole, mended: written ? [...mended, CHECKSUMS_NAME] : mended, warnings };
+  const sums = await mendChecksums(whole, signing);
+  const ofPage = await followPage(whole, { page: settings.Page === true });
+  return {
+    ...common,
+    published: whole,
+    mended: [...mended, ...(sums.written ? [CHECKSUMS_NAME] : []), ...(ofPage.written ? [PAGE_NAME] : [])],
+    warnings: [...sums.warnings, ...ofPage.warnings],
+  };
 }
 
 async function buildFrom(start: Start): Promise<BuildResult> {

@@ -13,7 +13,7 @@ export async function seenPublication(
   { Page = false, Checksums: checksums }: Settings,
 ): Promise<{ readonly published: Published; readonly warnings: readonly Warning[] }> {
   const { published, warnings } = await seenWhole(found);
-  const ofPage = Page ? (await import('../page/publish-page.js')).pageWarnings(published) : [];
+  const ofPage = Page ? await (await import('../page/publish-page.js')).pageWarnings(published) : [];
   return {
     published,
     warnings: [...warnings, ...ofPage, ...(await checksumWarnings(published, { checksums }))],

@@ -204,6 +204,28 @@ describe('a page that follows publications', () => {
     place.write('dist/index.html', `${page}<!-- mine -->`);
     expect((await place.packsign(build, { env: THEN })).stderr).toContain('edited by hand and left alone');
     expect(place.text('dist/index.html')).toContain('mine');
+    // What writes nothing says the same.
+    for (const command of [
+      ['status', 'dist'],
+      ['build', 'dist', '--check'],
+    ]) {
+      const run = await place.packsign(command, { env: THEN });
+      expect([run.status, run.stderr]).toEqual([
+        1,
+        expect.stringContaining('edited by hand and left alone: run packsign page --force'),
+      ]);
+    }
+  });
+
+  it('is repaired by a build without a key, too', async () => {
+    const place = await published({ Page: true });
+    const page = place.text('dist/index.html');
+    place.write('dist/index.html', page.slice(0, 300));
+    const check = await place.packsign(['build', 'dist', '--check'], { env: THEN });
+    expect(check.stderr).toContain('index.html: is missing or out of date');
+    const run = await place.packsign(['build', 'dist'], { env: THEN });
+    expect([run.status, run.stderr]).toEqual([0, 'packsign: put back index.html\n']);
+    expect(place.text('dist/index.html')).toBe(page);
   });
 
   it('is repaired by the next signature after a run that was killed before the page', async () => {
