@@ -30,8 +30,8 @@ export function reportPublished(
 ): Report {
   const errors = attempts.flatMap(({ outcome }) => (outcome instanceof PacksignError ? [outcome] : []));
   // It is the same directory for all of them.
-  const coverage =
-    attempts.flatMap(({ outcome }) => (outcome instanceof PacksignError ? [] : outcome.coverage))[0] ?? null;
+  const [done] = attempts.flatMap(({ outcome }) => (outcome instanceof PacksignError ? [] : outcome));
+  const remarks = { warnings: done?.warnings ?? [], coverage: done?.coverage ?? null };
   return {
     json: {
       ok: errors.length === 0,
@@ -44,7 +44,7 @@ export function reportPublished(
     lines: attempts.flatMap(({ outcome }) =>
       outcome instanceof PacksignError ? [] : publishedLines(outcome),
     ),
-    notices: [...attempts.flatMap(errorLines), ...remarkLines({ warnings: [], coverage }, { verbose })],
+    notices: [...attempts.flatMap(errorLines), ...remarkLines(remarks, { verbose })],
     exitStatus: errors.some((error) => exitStatusOf(error) === 2) ? 2 : errors.length > 0 ? 1 : 0,
   };
 }

@@ -9,6 +9,7 @@ import { lintPublished } from '../keys/lint-published.js';
 import { withPendingRevocations } from '../keys/publish-keys.js';
 import { absenceRule } from '../model/absence.js';
 import { thresholdOf } from '../model/database.js';
+import type { Database } from '../model/database.js';
 import { isFromFuture } from '../model/dated-back.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
@@ -109,9 +110,12 @@ export async function status(directory: string, options: InMemoryOptions): Promi
   );
   const changes = found instanceof PacksignError ? untold(found) : await findChanges(published, options);
   const lock = await orError(() => lockStatus(run.stateFolder, run.clock));
-  const obstacle = lock instanceof PacksignError ? lock : (changes.refusal ?? ofFuture(found, now));
-  const { Issued: issued = null, Expires: expires = null } =
-    found === null || found instanceof PacksignError ? {} : found.database.Packsign;
+  const database = found === null || found instanceof PacksignError ? null : found.database;
+  const obstacle =
+    lock instanceof PacksignError
+      ? lock
+      : (changes.refusal ?? (database === null ? null : ofFuture(database, now)));
+  const { Issued: issued = null, Expires: expires = null } = database?.Packsign ?? {};
   const attention = [
     found === null && 'NOT_PUBLISHED',
     waiting !== null && 'WAITING',
@@ -220,9 +224,9 @@ function stateOf(
 }
 
 /** A database that no reader takes yet, and that the next one replaces. */
-function ofFuture(found: SignedDatabase | null | PacksignError, now: Date): PacksignError | null {
-  if (found === null || found instanceof PacksignError || !isFromFuture(found.database, now)) return null;
-  const message = `the published database was issued at ${formatInstant(found.database.Packsign.Issued)}, in the future: readers refuse it`;
+export function ofFuture(database: Database, now: Date): PacksignError | null {
+  if (!isFromFuture(database, now)) return null;
+  const message = `the published database was issued at ${formatInstant(database.Packsign.Issued)}, in the future: readers refuse it`;
   const hint = 'replace it: packsign build DIRECTORY --key KEY --trust-clock';
   return new PacksignError('DATABASE_FROM_FUTURE', message, { hint });
 }

@@ -1,5 +1,6 @@
 import { PacksignError } from '../errors.js';
-import { chainOf, continuationOf } from '../model/chain.js';
+import { breaksIn, chainOf, continuationOf } from '../model/chain.js';
+import { isFromFuture } from '../model/dated-back.js';
 import type { Database } from '../model/database.js';
 import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { KEYS_NAME, signaturePath } from '../model/layout.js';
@@ -52,6 +53,7 @@ export interface Claims {
   readonly destination: string;
   /** SHA-256 of the database that this machine last put there; null if it never did. */
   readonly last: string | null;
+  readonly now: Date;
 }
 
 /**
@@ -61,7 +63,7 @@ export interface Claims {
 export async function requireContinued(
   outbound: Outbound,
   found: Found,
-  { destination, last }: Claims,
+  { destination, last, now }: Claims,
 ): Promise<Predecessor> {
   const { signed, directory } = outbound;
   if (found.sha256 === signed.content.sha256()) return { found, database: signed.database };
@@ -79,6 +81,7 @@ export async function requireContinued(
   const ours = signed.database;
   const [ourDate, theirDate] = [ours.Packsign.Issued, verdict.Packsign.Issued];
   const order = ourDate.getTime() - theirDate.getTime();
+  if (replacesFuture(ours, verdict, { found, last, now })) return { found, database: verdict };
   if (order > 0 && continues(ours, verdict)) return { found, database: verdict };
   const [here, there] = [formatInstant(ourDate), formatInstant(theirDate)];
   const again = `packsign publish ${shellWord(directory)} ${shellWord(destination)} --adopt --key FILE`;
@@ -94,6 +97,22 @@ export async function requireContinued(
     `${destination} has a database of ${there} that the one in ${directory}, of ${here}, does not continue: another machine published`,
     { hint: `join both, sign and publish: ${again}` },
   );
+}
+
+/**
+ * Whether ours takes the place of one from the future, which no reader with a right clock has: it was built upon that, or
+ * lists or records all that this machine put there. Records from the future have other dates by now.
+ */
+function replacesFuture(
+  ours: Database,
+  before: Database,
+  { found, last, now }: Pick<Claims, 'last' | 'now'> & { readonly found: Found },
+): boolean {
+  if (!isFromFuture(before, now)) return false;
+  if (ours.Packsign.Previous === found.sha256) return true;
+  const { files, records } = chainOf(before);
+  const chain = { files, records: records.filter(({ Until }) => Until <= now) };
+  return last === found.sha256 && breaksIn(ours, { issued: new Date(0), chain }).length === 0;
 }
 
 function continues(database: Database, before: Database): boolean {

@@ -30,7 +30,7 @@ export function folderRemote(folder: string, directory: string, { run }: { reado
   }
   return {
     destination: folder,
-    name: resolve(folder),
+    name: realOf(folder),
     place: directoryPlace(join(folder, DATABASE_NAME)),
     list: () => Promise.resolve(listingOf(folder)),
     write: async (files, writing) => {

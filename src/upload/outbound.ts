@@ -6,6 +6,7 @@ import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.j
 import { coverageOf } from '../model/coverage.js';
 import type { Coverage } from '../model/coverage.js';
 import type { FileEntry } from '../model/file-entry.js';
+import type { Warning } from '../model/finding.js';
 import {
   ASSETS_FOLDER,
   CHECKSUMS_NAMES,
@@ -28,9 +29,10 @@ import { globsOf, scanDirectory } from '../places/scan.js';
 import type { ScannedFile } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
-import { seenWhole } from '../published/whole.js';
 import { openCache } from '../release/facts-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
+import { seenPublication } from '../release/seen-publication.js';
+import { ofFuture } from '../release/status.js';
 import type { Run } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { digestListed } from '../workers/digest-listed.js';
@@ -65,6 +67,8 @@ export interface Outbound {
   readonly companions: readonly Item[];
   readonly page: readonly Item[];
   readonly coverage: Coverage;
+  /** What the publication in the directory lacks. */
+  readonly warnings: readonly Warning[];
 }
 
 export interface OutboundOptions {
@@ -83,11 +87,14 @@ const PAGE_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /**
  * Reads a signed directory, and checks it: what goes out verifies here first, and holds no secret. Throws NOT_PUBLISHED,
- * PREVIOUS_INVALID, FOREIGN_DATABASE, DATABASE_STALE, FILE_ALTERED, SECRET_IN_DIRECTORY, DIRECTORY_UNREADABLE.
+ * PREVIOUS_INVALID, FOREIGN_DATABASE, DATABASE_STALE, DATABASE_FROM_FUTURE, FILE_ALTERED, SECRET_IN_DIRECTORY, DIRECTORY_UNREADABLE.
  */
 export async function readOutbound(directory: string, options: OutboundOptions): Promise<Outbound> {
   const { run } = options;
-  const { published } = await seenWhole(readPublished(directory, run.stateFolder));
+  const { published, warnings } = await seenPublication(
+    readPublished(directory, run.stateFolder),
+    options.settings,
+  );
   const signed = await published.verified();
   if (signed === null) throw notPublished(directory);
   requireFresh(signed, { directory, now: run.now });
@@ -114,7 +121,7 @@ export async function readOutbound(directory: string, options: OutboundOptions):
     { run, allowSecrets: options.allowSecrets, remember: false },
   );
   return {
-    ...{ directory, signed, companions, absent, coverage: others.coverage },
+    ...{ directory, signed, companions, absent, coverage: others.coverage, warnings },
     certificates: await published.certificates(),
     listed: Array.from(Files).flatMap(([path, { Size: size, SHA256: sha256 }]) =>
       isAbsent.has(path) ? [] : [{ path, size, sha256, bytes: null }],
@@ -151,6 +158,8 @@ function requireFresh(
   { database }: SignedDatabase,
   { directory, now }: { readonly directory: string; readonly now: Date },
 ): void {
+  const fault = ofFuture(database, now);
+  if (fault !== null) throw fault;
   const { Expires } = database.Packsign;
   if (Expires === undefined || Expires > now) return;
   const message = `the database in ${directory} expired at ${formatInstant(Expires)}: readers would warn of it`;

@@ -5,6 +5,7 @@ import { PacksignError } from '../errors.js';
 import { DATABASE_NAME, KEYS_NAME, SIGNATURES_FOLDER, signaturePath } from '../model/layout.js';
 import type { Coverage } from '../model/coverage.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
+import type { Warning } from '../model/finding.js';
 import { formatInstant } from '../model/time.js';
 import { pause } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
@@ -51,6 +52,8 @@ export interface PublishedTo {
   readonly bytes: number;
   readonly removed: number;
   readonly coverage: Coverage;
+  /** What the publication in the directory lacks. */
+  readonly warnings: readonly Warning[];
   /** Where it was read back, and how many files. */
   readonly readBack: ReadBack;
 }
@@ -93,6 +96,7 @@ export async function publish(
       bytes: options.isCheck ? 0 : bytesOf(done.sent),
       removed: done.removed,
       coverage: done.outbound.coverage,
+      warnings: done.outbound.warnings,
       readBack: checked,
     };
   } finally {
@@ -191,7 +195,9 @@ async function prepare(outbound: Outbound, remote: Remote, options: PublishOptio
   const journal = readJournal(options.run.stateFolder, name);
   const found = await findAt(place);
   const before: Predecessor | null =
-    found === null ? null : await requireContinued(outbound, found, { destination, last: journal.last });
+    found === null
+      ? null
+      : await requireContinued(outbound, found, { destination, last: journal.last, now: options.run.now });
   const known = { before, journal: withFound(journal, found), listing: await remote.list() };
   const doubtful = doubtfulOf(outbound, known).map((item) => ({ ...item, over: 'anything' as const }));
   const plan = planOf(outbound, {

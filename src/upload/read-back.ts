@@ -6,6 +6,7 @@ import { sourceUnder } from '../consume/sources.js';
 import { hashingSink, streamFile } from '../consume/stream-file.js';
 import { PacksignError } from '../errors.js';
 import { databaseAddress } from '../model/address.js';
+import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import { shellWord } from '../model/shell.js';
 import { formatInstant } from '../model/time.js';
@@ -83,7 +84,10 @@ async function lookAtRemote(
   { place, differing }: Remote,
 ): Promise<readonly Difference[]> {
   const { bytes, path } = { bytes: signed.content.bytes, path: DATABASE_NAME };
-  const read = await place.readDatabase({ limitBytes: bytes.length, tooLarge: 'DESTINATION_DIFFERS' });
+  const read = await place.readDatabase({
+    limitBytes: DATABASE_LIMIT_BYTES,
+    tooLarge: 'DESTINATION_DIFFERS',
+  });
   const isSame = read.kind === 'found' && read.bytes.equals(bytes);
   const others = new Set(await differing(files, directory));
   return [

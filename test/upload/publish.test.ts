@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { identityBehind } from '../../src/disk/identities.js';
 import { NOT_INSPECTED, NOT_READ } from '../../src/model/inspection.js';
@@ -33,6 +33,15 @@ async function build(at: Place, ...more: readonly string[]): Promise<void> {
 }
 
 const publish = (...more: readonly string[]) => here.json(['publish', 'dist', 'www', ...more]);
+
+/** Signs as a machine does whose clock is a year ahead. */
+async function inAYear(): Promise<void> {
+  here.write('dist/c-1.0.tar.gz', sdist('c', '1.0'));
+  const SOURCE_DATE_EPOCH = String(Math.floor(Date.now() / 1000) + 365 * 24 * 60 * 60);
+  const command = ['build', 'dist', '--key', 'ann.asc'];
+  const { status, stderr } = await here.packsign(command, { env: { SOURCE_DATE_EPOCH } });
+  expect(status, stderr).toBe(0);
+}
 
 interface Published {
   readonly status: string;
@@ -315,6 +324,13 @@ describe('publish refuses', () => {
     await refusedWith('DATABASE_STALE');
   });
 
+  test('a database from the future, which no reader would take', async () => {
+    const before = here.snapshot('www');
+    await inAYear();
+    for (const more of [[], ['--check'], ['--plan']]) await refusedWith('DATABASE_FROM_FUTURE', ...more);
+    expect(here.snapshot('www')).toEqual(before);
+  });
+
   test('a listed file that lies neither here nor there', async () => {
     await published();
     here.remove('dist/b-1.0.tar.gz');
@@ -476,7 +492,59 @@ describe('publish refuses', () => {
   });
 });
 
+describe('a database from the future at the destination', () => {
+  const rebuilt = async (name: string) => {
+    here.write(`dist/${name}-1.0.tar.gz`, sdist(name, '1.0'));
+    await build(here, '--trust-clock');
+  };
+
+  test('is replaced by the one that was built upon it, once the clock is right', async () => {
+    await published();
+    await inAYear();
+    cpSync(here.path('dist'), here.path('www'), { recursive: true });
+    await rebuilt('d');
+    expect(await published()).toMatchObject({ status: 'published', files: 4 });
+    expect(await published('--check')).toMatchObject({ status: 'checked' });
+  });
+
+  test('of another machine is left alone by one that was not', async () => {
+    await published();
+    cpSync(here.path('dist'), here.path('earlier'), { recursive: true });
+    await inAYear();
+    cpSync(here.path('dist'), here.path('www'), { recursive: true });
+    here.remove('dist');
+    renameSync(here.path('earlier'), here.path('dist'));
+    await refusedWith('DESTINATION_NEWER');
+  });
+});
+
+test('a directory that lacks a page or checksums is published, and says so', async () => {
+  for (const name of ['index.html', 'SHA256SUMS']) here.remove(`dist/${name}`);
+  const { stderr, status } = await here.packsign(['publish', 'dist', 'www']);
+  expect(status).toBe(0);
+  for (const name of ['index.html', 'SHA256SUMS']) {
+    expect(stderr).toContain('(PUBLICATION_INCOMPLETE)');
+    expect(stderr).toContain(name);
+    expect(here.has(`www/${name}`)).toBe(false);
+  }
+});
+
+test('a folder has one journal, whatever link leads to it', async () => {
+  await published();
+  symlinkSync(here.path('www'), here.path('link'));
+  const { value } = await here.json(['publish', 'dist', 'link']);
+  expect(value).toMatchObject({ destinations: [{ status: 'unchanged', written: 0 }] });
+});
+
 describe('publish --check', () => {
+  test('says that a larger database is another one', async () => {
+    await published();
+    here.write('www/packages.plist', Buffer.alloc(1_000_000, 'x'));
+    const answer = await publish('--check');
+    expect([answer.status, codeOf(answer)]).toEqual([1, 'DESTINATION_DIFFERS']);
+    expect(answer.run.stderr).toContain('packages.plist is another one');
+  });
+
   test('reads everything back, and writes nothing', async () => {
     await published();
     expect(await published('--check')).toMatchObject({ status: 'checked' });
