@@ -1,4 +1,4 @@
-// node scripts/screenshots.mjs: takes the screenshots docs/*.png again, of a small database. Needs chromium; run npm run build first.
+// node scripts/screenshots.mjs: takes the screenshots docs/page*.png again, of a small database. Needs chromium; run npm run build first.
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,9 @@ const PACKAGES = {
   'lantern-1.2': 'Reads the lamp, keeps the flame',
   'tide-tables-3.0rc2': 'Höhe der Flut, for every day of the year',
 };
+const PROGRAMS = ['linux-amd64', 'linux-arm64', 'macos-arm64', 'windows-amd64'].map(
+  (platform) => `lantern-1.2-${platform}`,
+);
 const SETTINGS = {
   Maintainer: 'Ada Lovelace <ada@example.org>',
   Description: 'Lanterns, lamps and the tools of the harbour',
@@ -41,6 +44,11 @@ function makeSite() {
     mkdirSync(join(root, name));
     const info = `Metadata-Version: 2.1\nName: ${project}\nVersion: ${version}\nSummary: ${summary}\n\n`;
     writeFileSync(join(root, name, 'PKG-INFO'), info);
+    spawnSync('tar', ['-czf', join(dist, `${name}.tar.gz`), '-C', root, name]);
+  }
+  for (const name of PROGRAMS) {
+    mkdirSync(join(root, name));
+    writeFileSync(join(root, name, 'lantern'), name);
     spawnSync('tar', ['-czf', join(dist, `${name}.tar.gz`), '-C', root, name]);
   }
   writeFileSync(join(dist, 'packsign.json'), JSON.stringify(SETTINGS));

@@ -235,25 +235,32 @@ const ENDINGS: readonly (readonly [pattern: RegExp, systems: readonly System[]])
   [/\.ipa$/i, ['ios']],
 ];
 
+interface PlacedFile {
+  readonly path: string;
+  readonly platform: string | undefined;
+}
+
+/** What a file is for, by its platform and the ending of its path. */
+export function targetOf({ path, platform }: PlacedFile): Platform {
+  const target = readPlatform(platform ?? '');
+  if (target.systems.length > 0) return target;
+  return { ...target, systems: ENDINGS.find(([pattern]) => pattern.test(path))?.[1] ?? [] };
+}
+
 /** How a file goes with a machine: made for it, for every one, or for another. */
 export type Fit = 'made' | 'everywhere' | 'other';
 
-/** Whether a file is for a machine, by its platform and the ending of its path. */
-export function fitOf(
-  { path, platform }: { path: string; platform: string | undefined },
-  machine: Machine,
-): Fit {
-  const { systems, architectures, libcs, isForeign } = readPlatform(platform ?? '');
-  const itsSystems =
-    systems.length > 0 ? systems : (ENDINGS.find(([pattern]) => pattern.test(path))?.[1] ?? []);
+/** Whether a file is for a machine. */
+export function fitOf(file: PlacedFile, machine: Machine): Fit {
+  const { systems, architectures, libcs, isForeign } = targetOf(file);
+  const { platform = '' } = file;
   if (isForeign) return 'other';
-  if (itsSystems.length === 0 && architectures.length === 0) return 'everywhere';
+  if (systems.length === 0 && architectures.length === 0) return 'everywhere';
   const isFor = <T>(named: readonly T[], own: T | null) =>
     named.length === 0 || own === null || named.includes(own);
-  const hasLevel =
-    architectures.length === 0 || levelOf(platform ?? '', machine.architecture) <= machine.level;
-  const runs = isFor(itsSystems, machine.system) && isFor(architectures, machine.architecture) && hasLevel;
-  return runs && libcFits(libcs, { machine, isModule: /musllinux/i.test(platform ?? '') }) ? 'made' : 'other';
+  const hasLevel = architectures.length === 0 || levelOf(platform, machine.architecture) <= machine.level;
+  const runs = isFor(systems, machine.system) && isFor(architectures, machine.architecture) && hasLevel;
+  return runs && libcFits(libcs, { machine, isModule: /musllinux/i.test(platform) }) ? 'made' : 'other';
 }
 
 /** A program for musl is linked statically as a rule, and then runs with glibc as well; the reverse is not so. */

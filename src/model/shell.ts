@@ -3,6 +3,5 @@
  * characters that a shell acts on (threat T18). For text without control characters.
  */
 export function shellWord(text: string): string {
-  // In an address, %27 means a single quote, the only character that ends single quotes.
-  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", '%27')}'`;
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

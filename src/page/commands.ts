@@ -1,15 +1,19 @@
+import { checkLine } from '../model/checksums.js';
+import { fileNameOf } from '../model/file-entry.js';
 import { shellWord } from '../model/shell.js';
 
-/** One way to check the database with a program. */
+/** One way to check with a program. */
 export interface CommandLine {
   readonly id: string;
   readonly title: string;
   readonly about: string;
   /** The lines to paste. */
   readonly lines: readonly string[];
-  /** What the program prints if all is well. */
+  /** Whether they are for a shell. */
+  readonly isShell: boolean;
+  /** What the program prints if all is well; `…` stands for any text. */
   readonly good: readonly string[];
-  /** What it prints if not. */
+  /** Lines that it prints if not. */
   readonly bad: readonly string[];
   readonly note: string | null;
 }
@@ -19,7 +23,8 @@ export interface CommandSource {
   readonly url: string | null;
   readonly fingerprints: readonly string[];
   readonly threshold: number;
-  readonly userId: string;
+  /** The one user id of the one key; null if there are several. */
+  readonly userId: string | null;
 }
 
 /** Stands for an address that only the browser knows. No address looks like it. */
@@ -28,9 +33,19 @@ export const PLACEHOLDER = 'ADDRESS-OF-THIS-PAGE';
 /** The lines that users paste. Text from the database is quoted for a shell. */
 export function commandsFor(source: CommandSource): readonly CommandLine[] {
   const url = source.url ?? `${PLACEHOLDER}/packages.plist`;
-  const beside = (name: string) => shellWord(url.replace(/[^/]*$/, name));
-  const fetch = `curl -fsSL -o packages.plist ${shellWord(url)} -o packages.plist.asc ${beside('packages.plist.asc')} -o keys.asc ${beside('keys.asc')}`;
-  return [packsign(source, url), gpg(source, fetch), sq(source, fetch), packman(url)];
+  return [packsign(source, url), gpg(source, url), gpgv(source, url), sq(source, url), packman(url)];
+}
+
+/** The address of a file beside a database. */
+export function besideUrl(url: string, name: string): string {
+  return url.replace(/[?#].*$/, '').replace(/[^/]*$/, name);
+}
+
+/** A line that fetches the database, its signature and its keys. */
+function fetching(url: string, keys: 'keys.asc' | 'keys.gpg'): string {
+  const beside = ['packages.plist.asc', keys].map((name) => ` -o ${name} ${shellWord(besideUrl(url, name))}`);
+  // -g: brackets and braces in an address mean themselves.
+  return `curl -gfsSL -o packages.plist ${shellWord(url)}${beside.join('')}`;
 }
 
 function packsign({ fingerprints, threshold }: CommandSource, url: string): CommandLine {
@@ -43,39 +58,79 @@ function packsign({ fingerprints, threshold }: CommandSource, url: string): Comm
     about:
       'Remembers the key, and says whether what you get is signed by it, complete, current and unchanged.',
     lines: [`packsign trust add ${shellWord(url)}${pins}${least}`, `packsign verify ${shellWord(url)}`],
-    good: ['trusted from now on', `authentic (🔒 closed padlock): ${url}`],
+    isShell: true,
+    good: ['trusted from now on; …', `authentic (🔒 closed padlock): ${url}`],
     bad: [
-      'packsign: error: keys.asc … does not hold …',
-      `refused (refusal): ${url}: no good signature by a trusted key (SIGNATURE_INVALID)`,
+      `packsign: error: ${url} was not added: …`,
+      `unauthenticated (🔓 open padlock): ${url}: …`,
+      `refused (refusal): ${url}: …`,
     ],
     note: 'Anything but authentic means: do not use it. Stale means signed, but no longer current.',
   };
 }
 
-function gpg({ threshold, userId }: CommandSource, fetch: string): CommandLine {
-  const from = threshold > 1 ? `${threshold} different keys of this page` : `"${userId}"`;
+const UNDATED = 'does not know that the database expires.';
+
+/** Which keys must have signed, where a program leaves that to its user. */
+function counted(threshold: number): string {
+  return threshold > 1 ? ` There must be good signatures by ${threshold} different keys of this page.` : '';
+}
+
+function gpg({ fingerprints, threshold, userId }: CommandSource, url: string): CommandLine {
   return {
     id: 'gpg',
     title: 'GnuPG',
     about:
       'Says who signed the database. Compare the fingerprint that it prints with the one above, every digit.',
-    lines: [fetch, 'gpg --import keys.asc', 'gpg --verify packages.plist.asc packages.plist'],
-    good: [`gpg: Good signature from ${from}`, 'Primary key fingerprint: the one above'],
+    lines: [
+      fetching(url, 'keys.asc'),
+      'gpg --import keys.asc',
+      'gpg --verify packages.plist.asc packages.plist',
+    ],
+    isShell: true,
+    good: [
+      `gpg: Good signature from "${userId ?? '…'}"`,
+      `Primary key fingerprint: ${fingerprints.length === 1 ? grouped(fingerprints[0] ?? '') : '…'}`,
+    ],
     bad: ['gpg: BAD signature from …', "gpg: Can't check signature: No public key"],
-    note: 'gpg warns that the key is not certified with a trusted signature until you have told it that you compared the fingerprint. gpg does not know that the database expires.',
+    note: `gpg warns that the key is not certified with a trusted signature until you have told it that you compared the fingerprint. It ${UNDATED}${counted(threshold)}`,
   };
 }
 
-function sq({ fingerprints: [first = ''], threshold }: CommandSource, fetch: string): CommandLine {
+/** As gpg prints it. */
+function grouped(fingerprint: string): string {
+  return fingerprint.replace(/.{4}(?=.)/g, '$& ').replace(/^.{24}/, '$& ');
+}
+
+function gpgv({ fingerprints, threshold }: CommandSource, url: string): CommandLine {
+  return {
+    id: 'gpgv',
+    title: 'gpgv',
+    about:
+      'Part of GnuPG, and on every Debian and Ubuntu. It imports nothing. Compare the fingerprint at the end of the line VALIDSIG with the one above, every digit.',
+    lines: [
+      fetching(url, 'keys.gpg'),
+      'gpgv --status-fd 1 --keyring ./keys.gpg packages.plist.asc packages.plist',
+    ],
+    isShell: true,
+    good: [`[GNUPG:] VALIDSIG … ${fingerprints.length === 1 ? (fingerprints[0] ?? '') : '…'}`],
+    bad: ['gpgv: BAD signature from …', "gpgv: Can't check signature: No public key"],
+    note: `gpgv ${UNDATED}${counted(threshold)}`,
+  };
+}
+
+function sq({ fingerprints, threshold }: CommandSource, url: string): CommandLine {
   const least = threshold > 1 ? ` -n ${threshold}` : '';
   return {
     id: 'sq',
     title: 'Sequoia',
-    about: 'Says which keys signed the database.',
-    lines: [fetch, `sqv${least} --keyring keys.asc packages.plist.asc packages.plist`],
-    good: threshold > 1 ? [first, `… ${threshold} fingerprints of this page`] : [first],
-    bad: ['Message has been manipulated', 'or nothing, or another fingerprint'],
-    note: 'The same with sq 1: sq verify --signer-file=keys.asc --signature-file=packages.plist.asc packages.plist',
+    about:
+      'Says which keys signed the database. Compare each fingerprint that it prints with those above, every digit.',
+    lines: [fetching(url, 'keys.asc'), `sqv${least} --keyring keys.asc packages.plist.asc packages.plist`],
+    isShell: true,
+    good: fingerprints.length === 1 ? fingerprints : ['…'],
+    bad: ['Message has been manipulated', 'Missing key …'],
+    note: `The same with sq 1: sq verify --signer-file=keys.asc --signature-file=packages.plist.asc packages.plist. Sequoia ${UNDATED}`,
   };
 }
 
@@ -85,8 +140,25 @@ function packman(url: string): CommandLine {
     title: 'PackMan',
     about: 'Open this address as a database in Package Manager.',
     lines: [url],
+    isShell: false,
     good: ['The packages are listed.'],
     bad: ['PackMan cannot tell you: it checks no signature, and compares nothing but MD5.'],
     note: 'Check the database in one of the other ways before you install from it: PackMan executes what a database tells it to.',
+  };
+}
+
+/** A line that compares one download with its hash. */
+export function checkCommand({ path, sha256 }: { path: string; sha256: string }): CommandLine {
+  const name = fileNameOf(path);
+  return {
+    id: 'sha256sum',
+    title: 'sha256sum',
+    about:
+      'Part of coreutils, which every Linux has. Type this where the download is, with the hash and the name of your file from the list below.',
+    lines: [checkLine(sha256, path)],
+    isShell: true,
+    good: [`${name}: OK`],
+    bad: [`${name}: FAILED`],
+    note: 'On macOS, type shasum -a 256 -c in place of sha256sum -c. On Windows, type certutil -hashfile FILE SHA256, and compare all 64 digits. These programs check no signature: they say that your file is the one on this page, and nothing about who made the page.',
   };
 }

@@ -10,7 +10,8 @@ import type { Package } from '../model/package.js';
 import { cleanText, oneLine } from '../model/text.js';
 import { formatInstant } from '../model/time.js';
 import { versionOrder } from '../model/version.js';
-import { commandsFor } from './commands.js';
+import { besideUrl, checkCommand, commandsFor } from './commands.js';
+import { byPlatform } from './platforms.js';
 import { qrCode } from './qr.js';
 import { latestChanges } from './recent-changes.js';
 
@@ -63,7 +64,7 @@ const LONG = 200;
 
 /** What a template shows. All texts are plain: the template escapes them. Addresses are http, https or mailto. */
 export function pageView(source: PageSource) {
-  const { database, sha256, keys, armored, assets } = source;
+  const { database, sha256, armored, assets } = source;
   const { Maintainer, Packsign } = database;
   const url = ownAddress(database);
   const rows = rowsOf(database);
@@ -86,14 +87,21 @@ export function pageView(source: PageSource) {
     threshold,
     armored,
     qr: qrCode(qrText(url, fingerprints)),
-    commands: commandsFor({ url, fingerprints, threshold, userId: firstUserId(keys) }),
+    commands: commandsFor({ url, fingerprints, threshold, userId: onlyUserId(shown) }),
+    /** How to compare one file, with the first of the list as an example; null if there is none. */
+    check: checkOf(rows),
     trusts: (Packsign.Trusts ?? []).map(trustView),
     changes: latestChanges(database),
     packages: database.Packages.length.toLocaleString('en-US'),
     files: database.Files.size.toLocaleString('en-US'),
     bytes: formatBytes(Array.from(database.Files.values()).reduce((sum, { Size }) => sum + Size, 0)),
-    /** Browsers lay out the groups one by one as they come into view. */
-    groups: inGroups(rows),
+    platforms: byPlatform(rows).map((platform) => ({
+      ...platform,
+      files: counted(platform.rows.length),
+      /** Browsers lay out the groups one by one as they come into view. */
+      groups: inGroups(platform.rows),
+    })),
+    fullGroup: GROUP_ROWS,
     isLong: rows.length > LONG,
   };
 }
@@ -140,11 +148,6 @@ function qrText(url: string | null, fingerprints: readonly string[]): string {
   return fingerprints.length === 1 ? `OPENPGP4FPR:${list}` : list;
 }
 
-/** The address of a file beside a database. */
-function besideUrl(url: string, name: string): string {
-  return url.replace(/[?#].*$/, '').replace(/[^/]*$/, name);
-}
-
 function keyView({ fingerprint, userIds, created, expires }: PageKey, id: string) {
   return {
     ...identified(fingerprint, id),
@@ -160,14 +163,22 @@ function identified(fingerprint: string, id: string) {
   return { id, fingerprint, halves: [groups.slice(0, 5), groups.slice(5)] };
 }
 
-function firstUserId(keys: readonly PageKey[]): string {
-  return shorten(cleanText(keys[0]?.userIds[0] ?? ''), TITLE_LENGTH);
+/** What gpg certainly prints: of several user ids or keys, it chooses. */
+function onlyUserId(keys: readonly PageKey[]): string | null {
+  const [userId = '', ...others] = keys.flatMap(({ userIds }) => userIds);
+  // Other characters depend on the language of the terminal.
+  return others.length === 0 && /^[ -[\]-~]{1,80}$/.test(userId) ? userId : null;
+}
+
+function checkOf(rows: readonly Row[]) {
+  const row = rows.find(({ sha256, yanked }) => sha256 !== null && yanked === null);
+  return row === undefined ? null : checkCommand({ path: row.path, sha256: row.sha256 ?? '' });
 }
 
 function trustView({ URL: address, Fingerprints, Threshold = 1, Maintainer }: Trust, index: number) {
   const url = safeAddress(namedAddress(address) ?? '') ?? '';
   const id = `trust-${index + 1}`;
-  const [packsign] = commandsFor({ url, fingerprints: Fingerprints, threshold: Threshold, userId: '' });
+  const [packsign] = commandsFor({ url, fingerprints: Fingerprints, threshold: Threshold, userId: null });
   return {
     id,
     url,
@@ -249,6 +260,10 @@ function pseudoRow({ Name, Version, Description }: Package): Row {
     sha256: null,
     yanked: null,
   };
+}
+
+function counted(files: number): string {
+  return files === 1 ? '1 file' : `${files.toLocaleString('en-US')} files`;
 }
 
 function inGroups(rows: readonly Row[]): readonly (readonly Row[])[] {

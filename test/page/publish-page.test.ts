@@ -42,7 +42,7 @@ describe('packsign page', () => {
     const html = await pageOf(place);
     const at = 'https://example.org/dist';
     expect(html).toContain(
-      `curl -fsSL -o packages.plist ${at}/packages.plist -o packages.plist.asc ${at}/packages.plist.asc -o keys.asc ${at}/keys.asc`,
+      `curl -gfsSL -o packages.plist ${at}/packages.plist -o packages.plist.asc ${at}/packages.plist.asc -o keys.asc ${at}/keys.asc`,
     );
     expect(html).toContain(`packsign trust add ${at}/packages.plist --fingerprint ${key.fingerprint}`);
     expect(place.text('dist/packages.plist')).toContain(`<string>${at}/packages.plist</string>`);
@@ -96,11 +96,26 @@ describe('packsign page', () => {
   });
 
   it('names each file by its path, once as a link', async () => {
-    const html = await pageOf(await published());
+    const html = (await pageOf(await published())).split('<div id="list">')[1]!;
     const hash = /<code>([0-9a-f]{64})<\/code>/.exec(html)![1]!;
     expect(html.split(hash)).toHaveLength(2);
     expect(html.split('<a href="lantern-1.0.tar.gz">lantern-1.0.tar.gz</a>')).toHaveLength(2);
     expect(html.split('lantern-1.0.tar.gz')).toHaveLength(3);
+  });
+
+  it('says nothing of flavors and installers, which only PackMan knows', async () => {
+    const place = await published({ Packages: { 'lantern-1.0.tar.gz': { Flavor: 'installer' } } });
+    const html = await pageOf(place);
+    expect(place.text('dist/packages.plist')).toContain('<string>installer</string>');
+    expect(html).not.toMatch(/flavor|installer/i);
+  });
+
+  it('has an icon of its own, which is no closed padlock', async () => {
+    const place = await published();
+    const [, icon = ''] = /<link rel="icon" href="([^"]+)" type="image\/svg\+xml">/.exec(
+      await pageOf(place),
+    )!;
+    expect(place.text(`dist/${icon}`)).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="/);
   });
 
   it('leaves a page alone that was edited by hand, unless the user forces it', async () => {
@@ -304,7 +319,7 @@ describe('hostile content on the page (T18)', () => {
   it('cannot escape the quotes of a line that people paste', () => {
     const [line] = /packsign trust add [^\n]+/.exec(html)!;
     expect(line).toBe(
-      `packsign trust add &#39;https://example.org/$(id);%27%60x%60/packages.plist&#39; --fingerprint ${key.fingerprint}`,
+      `packsign trust add &#39;https://example.org/$(id);&#39;\\&#39;&#39;%60x%60/packages.plist&#39; --fingerprint ${key.fingerprint}`,
     );
   });
 

@@ -1,3 +1,4 @@
+import { checkLine } from '../../model/checksums.js';
 import { fileNameOf } from '../../model/file-entry.js';
 import { downloadedName } from '../../model/lookup.js';
 import { make, maybe } from './elements.js';
@@ -62,6 +63,8 @@ function filter(groups: readonly Group[], wanted: string): string {
     body.hidden = left === 0;
     found += left;
   }
+  for (const platform of document.querySelectorAll<HTMLElement>('.platform'))
+    platform.hidden = platform.querySelector('tbody:not([hidden])') === null;
   if (words.length === 0) return '';
   return found === 0 ? 'Nothing found' : `${found.toLocaleString('en-US')} found`;
 }
@@ -87,6 +90,10 @@ function growRow(row: HTMLTableRowElement): void {
   if (hash === null || path === null) return;
   hash.after(
     makeButton('Copy', `Copy the SHA-256 of ${path}`, { copy: '', text: hash.textContent }),
+    makeButton('sha256sum', `Copy a line for sha256sum that checks ${path}`, {
+      copy: '',
+      text: checkLine(hash.textContent, path),
+    }),
     makeButton('Check a file', `Check a file against ${path}`, { check: path }),
   );
 }

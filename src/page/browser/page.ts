@@ -6,6 +6,7 @@ import { watchKeys } from './keys.js';
 import { growList } from './list.js';
 import { messageOf } from './messages.js';
 import type { Answer, FileRequest, Request, Verified } from './messages.js';
+import { orderPlatforms } from './platforms.js';
 
 // Makes the trust page interactive. Without this script the page still has all its texts.
 
@@ -19,6 +20,8 @@ document.addEventListener('DOMContentLoaded', () => {
   tellAges(new Date());
   enableCopying();
   growList();
+  orderPlatforms().catch(reportError);
+  openForPrint();
   watchKeys(trusted, base);
   followChanges();
   if (location.protocol === 'file:') {
@@ -41,12 +44,25 @@ document.addEventListener('DOMContentLoaded', () => {
 /** Fills in the address of a database that gives none, which only the browser knows. */
 function fillAddresses(): void {
   if (!location.protocol.startsWith('http')) return;
-  const word = 'ADDRESS-OF-THIS-PAGE';
-  onText(document.querySelectorAll('#address, details pre'), (text) =>
-    text.replaceAll(new RegExp(`${word}(/[\\w.]+)`, 'g'), (_, name: string) =>
-      shellWord(`${base.replace(/\/$/, '')}${name}`),
-    ),
-  );
+  const fill = (places: string, write: (address: string) => string) =>
+    onText(document.querySelectorAll(places), (text) =>
+      text.replaceAll(/ADDRESS-OF-THIS-PAGE\/([\w.]+)/g, (_, name: string) => write(`${base}${name}`)),
+    );
+  fill('.shell', shellWord);
+  fill('#address, details pre', (address) => address);
+}
+
+/** Opens everything for paper: not every browser's style sheets can. */
+function openForPrint(): void {
+  let opened: readonly HTMLDetailsElement[] = [];
+  const open = (isOpen: boolean) => {
+    for (const details of opened) details.open = isOpen;
+  };
+  addEventListener('beforeprint', () => {
+    opened = Array.from(document.querySelectorAll<HTMLDetailsElement>('details:not([open])'));
+    open(true);
+  });
+  addEventListener('afterprint', () => open(false));
 }
 
 const DAY_MS = 86_400_000;
