@@ -120,7 +120,7 @@ function gpgv({ fingerprints, threshold }: CommandSource, url: string): CommandL
 }
 
 function sq({ fingerprints, threshold }: CommandSource, url: string): CommandLine {
-  const least = threshold > 1 ? ` -n ${threshold}` : '';
+  const [least, sqLeast] = threshold > 1 ? [` -n ${threshold}`, ` --signatures=${threshold}`] : ['', ''];
   return {
     id: 'sq',
     title: 'Sequoia',
@@ -130,7 +130,7 @@ function sq({ fingerprints, threshold }: CommandSource, url: string): CommandLin
     isShell: true,
     good: fingerprints.length === 1 ? fingerprints : ['…'],
     bad: ['Message has been manipulated', 'Missing key …'],
-    note: `The same with sq 1: sq verify --signer-file=keys.asc --signature-file=packages.plist.asc packages.plist. Sequoia ${UNDATED}`,
+    note: `Sequoia ${UNDATED} The same with sq 1: sq verify${sqLeast} --signer-file=keys.asc --signature-file=packages.plist.asc packages.plist`,
   };
 }
 

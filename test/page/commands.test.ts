@@ -6,7 +6,7 @@ import { python, startServer } from '../net/servers.js';
 import type { RunningServer } from '../net/servers.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
-import { hasTools } from '../tools.js';
+import { hasTools, skip } from '../tools.js';
 import { hasBrowser, useBrowser, visit } from './browser/browser.js';
 
 /** The lines that the page prints, run in a shell against a real server. */
@@ -70,6 +70,11 @@ function hasLine(printed: string, line: string): boolean {
   return new RegExp(source).test(printed);
 }
 
+function toolVersion(program: string): string {
+  const { error, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
+  return error === undefined ? stdout : '';
+}
+
 const TITLES = ['packsign', 'GnuPG', 'gpgv', 'Sequoia', 'sha256sum'];
 const TOOLS = ['curl', 'gpg', 'gpgv', 'python3', 'sha256sum', 'sqv'] as const;
 
@@ -95,11 +100,11 @@ describe.runIf(hasTools(...TOOLS))('the lines of the trust page', () => {
   afterAll(() => server.stop());
 
   /** Publishes two files in the folder that the server serves; returns the page. */
-  async function publish(database: string | null, { signers = [ada] } = {}): Promise<string> {
+  async function publish(database: string | null, { signers = [ada], settings = {} } = {}): Promise<string> {
     const directory = `www/${FOLDER}`;
     place.remove(directory);
-    const settings = { Page: true, ...(database === null ? {} : { Database: database }) };
-    place.write(`${directory}/packsign.json`, JSON.stringify(settings));
+    const own = database === null ? {} : { Database: database };
+    place.write(`${directory}/packsign.json`, JSON.stringify({ Page: true, ...own, ...settings }));
     place.write(`${directory}/lantern-1.0.tar.gz`, sdist('lantern', '1.0'));
     place.write(`${directory}/sub/lamp-2.0-linux-amd64.tar.gz`, sdist('lamp', '2.0'));
     const keys = signers.flatMap((signer, index) => {
@@ -170,6 +175,28 @@ describe.runIf(hasTools(...TOOLS))('the lines of the trust page', () => {
       expectGood(await page.content());
     },
   );
+
+  it('trust the databases that the maintainer vouches for', async () => {
+    const html = await publish(site, {
+      settings: { Trusts: [{ URL: `${site}/`, Fingerprints: [ada.fingerprint], Maintainer: 'Ada' }] },
+    });
+    const [, line = ''] = /<pre id="trust-1"[^>]*>([^<]*)</.exec(html) ?? [];
+    const { status, printed } = paste(textOf(line));
+    expect([status, printed]).toEqual([0, expect.stringContaining('trusted from now on')]);
+  });
+
+  it('have the same for sq 1', async (context) => {
+    const html = await publish(site);
+    const [, line = ''] = /The same with sq 1: ([^<]*)/.exec(html) ?? [];
+    expect(line).toMatch(/^sq verify /);
+    if (!/^sq [1-9]/.test(toolVersion('sq'))) skip(context, 'sq 1 or newer is not installed');
+    const fetch = waysOn(html)
+      .find(({ title }) => title === 'Sequoia')!
+      .lines.split('\n')[0]!;
+    expect(paste(`${fetch}\n${line}`).status).toBe(0);
+    alter();
+    expect(paste(`${fetch}\n${line}`).status).not.toBe(0);
+  });
 
   it('find good what two keys signed', async () => {
     expectGood(await publish(site, { signers: [ada, mallory] }));
