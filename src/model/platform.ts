@@ -175,6 +175,18 @@ export interface Platform {
 
 /** Reads a `Platform` of docs/FORMAT.md §5. */
 export function readPlatform(platform: string): Platform {
+  const known = readPlatforms.get(platform);
+  if (known !== undefined) return known;
+  const read = readWords(platform);
+  if (readPlatforms.size < MOST_KNOWN) readPlatforms.set(platform, read);
+  return read;
+}
+
+/** Thousands of files share a few platforms, and each is asked for several times. */
+const readPlatforms = new Map<string, Platform>();
+const MOST_KNOWN = 1024;
+
+function readWords(platform: string): Platform {
   const words = platform.match(WORDS) ?? [];
   const parts = words.flatMap((word) =>
     MEANINGS.flatMap(([pattern, meaning]) => (pattern.test(word) ? [meaning] : [])),
@@ -199,17 +211,9 @@ function named<K extends keyof Part>(parts: readonly Partial<Part>[], key: K): r
  * `linux-amd64` does, `py3-none-any`, `all` and `noarch` do not. A word that the table does not know counts as one.
  */
 export function namesSystem(platform: string): boolean {
-  const known = namingSystem.get(platform);
-  if (known !== undefined) return known;
   const { systems, architectures, isForeign } = readPlatform(platform);
-  const names = systems.length > 0 || architectures.length > 0 || isForeign;
-  if (namingSystem.size < MOST_KNOWN) namingSystem.set(platform, names);
-  return names;
+  return systems.length > 0 || architectures.length > 0 || isForeign;
 }
-
-/** Thousands of files share a few platforms, and each is asked for twice. */
-const namingSystem = new Map<string, boolean>();
-const MOST_KNOWN = 1024;
 
 /** What a program runs on; null where it does not matter. */
 export interface Machine {
