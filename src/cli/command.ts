@@ -1,4 +1,4 @@
-import type { Argv } from 'yargs';
+import type { OptionTable, PositionalTable } from './option.js';
 import type { Values } from './options.js';
 import type { Progress } from './progress.js';
 import type { Outside } from './streams.js';
@@ -30,14 +30,30 @@ export interface Listed {
   readonly usage: string;
   /** One line. */
   readonly summary: string;
-  readonly group: 'maintain' | 'trust';
+  readonly group: 'maintain' | 'trust' | 'shell';
   readonly load: () => Promise<Command>;
 }
 
 /** One command of the program. */
 export interface Command {
-  /** Command lines, and what each does. */
+  /** Command lines, the most likely one first, and what each does. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
-  readonly options: (yargs: Argv) => Argv;
+  readonly positionals?: PositionalTable;
+  readonly options: OptionTable;
   readonly run: (values: Values, session: Session) => Promise<Report>;
+}
+
+/** The words that call a command: `key generate`. */
+export function wordsOf({ usage }: Pick<Listed, 'usage'>): readonly string[] {
+  return usage.split(' ').filter((word) => /^[a-z]/.test(word));
+}
+
+/** The first of these words. */
+export function familyOf(listed: Pick<Listed, 'usage'>): string {
+  return wordsOf(listed)[0] ?? '';
+}
+
+/** The command that a command line begins with; null if it begins with none. */
+export function namedIn(argv: readonly string[], commands: readonly Listed[]): Listed | null {
+  return commands.find((command) => wordsOf(command).every((word, index) => argv[index] === word)) ?? null;
 }

@@ -1,20 +1,19 @@
 import { resolve } from 'node:path';
-import type { Options } from 'yargs';
 import { isPublication, isTrouble, openHooks } from '../index.js';
 import type { Hooks, WatchEvent } from '../index.js';
 import type { Report, Session } from './command.js';
 import { failureJson } from './failure.js';
-import { isSet, single, textOf } from './options.js';
+import { single } from './option.js';
+import type { OptionTable } from './option.js';
+import { isSet, textOf } from './options.js';
 import type { Values } from './options.js';
 import { warningLines } from './report.js';
 import { harmless, harmlessJson } from './terminal.js';
 
 /** Only the command line names commands: packsign.json may come with the directory (threat T26). */
-export const HOOK_OPTIONS: Readonly<Record<string, Options>> = {
-  'on-publish': single('command to run after each publication, with the event on standard input'),
-  'on-failure': single(
-    'command to run when something is held, refused or fails, with the event on standard input',
-  ),
+export const HOOK_OPTIONS: OptionTable = {
+  'on-publish': single('COMMAND', 'command to run after each publication'),
+  'on-failure': single('COMMAND', 'command to run when a file is held or refused, or watch fails'),
 };
 
 /** The commands that the user typed. Throws USAGE. */

@@ -32,10 +32,11 @@ function withoutColor(outside: Outside): Outside {
 }
 
 /** The answer to a question that needs no command, without loading anything. */
-function quickAnswer([word = '', ...more]: readonly string[]): string | null {
-  if (more.length > 0) return null;
-  if (['--help', '-h', 'help'].includes(word)) return overview(COMMANDS);
-  return word === '--version' ? `${version()}\n` : null;
+function quickAnswer(argv: readonly string[]): string | null {
+  if (argv.length === 1 && argv[0] === '--version') return `${version()}\n`;
+  const isForHelp = argv.some((word) => ['--help', '-h'].includes(word));
+  const isAlone = argv.every((word) => word.startsWith('-'));
+  return (isForHelp && isAlone) || (argv.length === 1 && argv[0] === 'help') ? overview(COMMANDS) : null;
 }
 
 async function parsedBy(argv: readonly string[]): Promise<Chosen | string> {

@@ -1,109 +1,88 @@
 import { join } from 'node:path';
-import type { Argv, Options } from 'yargs';
 import { ABSENT, PacksignError, STATE_FOLDER, loadSettings, parseDuration, parseInstant } from '../index.js';
 import type { Absent, InMemoryOptions, LeastPredecessor, Settings } from '../index.js';
+import { choice, flag, maybe, onUntilRefused, positional, rare, repeated, single } from './option.js';
+import type { Option, OptionTable } from './option.js';
 import type { Outside } from './streams.js';
 
 /** Options of every command. */
-export const COMMON_OPTIONS: Readonly<Record<string, Options>> = {
-  json: flag('print one JSON object'),
+export const COMMON_OPTIONS: OptionTable = {
+  json: flag('print one JSON object, for programs'),
   quiet: flag('print nothing but errors'),
-  verbose: flag('show error codes and more'),
-  color: flag('use colours on a terminal', true),
+  verbose: flag('show everything, and the codes of errors'),
+  color: onUntilRefused('use colours on a terminal, or not: --no-color'),
 };
 
 /** The options that replace a setting, and its key in packsign.json. */
-const SETTING_OPTIONS: Readonly<Record<string, readonly [key: keyof Settings, option: Options]>> = {
-  maintainer: ['Maintainer', single('name and address of the person responsible')],
-  description: ['Description', single('what the database is')],
-  'base-url': ['Base-URL', single('where the files can be fetched')],
-  'database-url': ['Database', single('where the database itself is published')],
-  notify: ['Notify', single('mailto: or https: address offered when a check fails')],
-  mirrors: ['Mirrors', repeated('other addresses of the same files')],
-  validity: ['Validity', single('how long a database stays fresh: "180 days", "none"')],
-  signers: ['Signers', repeated('primary fingerprint of somebody who signs')],
-  threshold: ['Threshold', single('how many of them must sign')],
+const SETTING_OPTIONS: Readonly<Record<string, readonly [key: keyof Settings, option: Option]>> = {
+  maintainer: ['Maintainer', single('TEXT', 'name and address of the person responsible')],
+  description: ['Description', single('TEXT', 'what the database is')],
+  'base-url': ['Base-URL', single('ADDRESS', 'where the files can be fetched')],
+  'database-url': ['Database', single('ADDRESS', 'where the database itself is published')],
+  notify: ['Notify', single('ADDRESS', 'mailto: or https: address offered when a check fails')],
+  mirrors: ['Mirrors', repeated('ADDRESS', 'another address of the same files')],
+  validity: ['Validity', single('TIME', 'how long a database stays fresh, like "180 days", or none')],
+  signers: ['Signers', repeated('FINGERPRINT', 'primary fingerprint of somebody who signs')],
+  threshold: ['Threshold', single('NUMBER', 'how many of them must sign')],
   'pack-man': ['PackMan', maybe('write MD5 sums for PackMan clients')],
   checksums: ['Checksums', maybe('write SHA256SUMS and SHA256SUMS.asc, for people without packsign')],
-  settle: ['Settle', single('how long a file must stay unchanged before watch lists it')],
-  absent: ['Absent', single('listed files that are not here: ask before most of them go, withdraw, or keep')],
-  inspect: ['Inspect', single('how far new files are looked through for damage: whole, ends')],
-  include: ['Include', repeated('glob of files to list, whatever their names are')],
-  mutable: ['Mutable', repeated('glob of files that get other bytes by design, as latest.yml does')],
-  exclude: ['Exclude', repeated('glob of files to leave out')],
+  settle: ['Settle', single('TIME', 'how long a file must stay unchanged before watch lists it')],
+  absent: ['Absent', choice(ABSENT, 'what happens to listed files that are not here')],
+  inspect: ['Inspect', choice(['whole', 'ends'], 'how much of a new file is searched for damage')],
+  include: ['Include', repeated('GLOB', 'files to list, whatever their names are')],
+  mutable: ['Mutable', repeated('GLOB', 'files whose bytes change by design, like latest.yml')],
+  exclude: ['Exclude', repeated('GLOB', 'files to leave out')],
 };
 
 /** Options that several commands share. */
-export const ALLOW_DAMAGED_OPTION = repeated('file to publish although it is damaged');
-export const REHASH_OPTION = flag('read every file, whatever the cache says');
-export const STATE_OPTION = single('folder of working state (default: DIRECTORY/.packsign)');
+export const ALLOW_DAMAGED_OPTION = repeated('PATH', 'file to publish although it is damaged');
+export const REHASH_OPTION = flag('read every file again, even if unchanged');
+export const STATE_OPTION = single('FOLDER', 'folder of working state (default: DIRECTORY/.packsign)');
 /** For commands that take the lock. */
-export const WAIT_OPTION = single(
-  'how long to wait for another packsign at work here (default: 5s; 0: not at all)',
-);
-export const PASSPHRASE_OPTION = single('file with the passphrase, - for standard input');
-export const SIGNATURE_OPTION = single('the signature file, if it is not beside the database');
+export const WAIT_OPTION = single('TIME', 'how long to wait for another packsign here (default: 5s)');
+export const PASSPHRASE_OPTION = single('FILE', 'file with the passphrase, - for standard input');
+export const SIGNATURE_OPTION = single('FILE', 'the signature file, if it is not beside the database');
+export const TRUST_CLOCK_OPTION = flag('trust the clock of this machine, whatever speaks against it');
 
-/** `--previous`, and what it must be at least. */
-export function withPrevious(yargs: Argv): Argv {
-  return yargs
-    .option('previous', single('file or address of the published packages.plist, if it is not here'))
-    .option('adopt', single('file or address of a second database to join with the one before'))
-    .option('allow-stale', flag('build upon a database of --previous that has expired'))
-    .option('not-before', single('date or SHA-256 of the oldest database that --previous may be'));
-}
+/** For a command that works in a directory. */
+export const DIRECTORY = {
+  directory: positional('FOLDER', 'directory of the files', { default: '.' }),
+};
 
-/** An option that is on or off. */
-export function flag(describe: string, isOn = false): Options {
-  return { type: 'boolean', default: isOn, describe };
-}
+/** Where the database comes from that the next one continues. */
+export const PREVIOUS_OPTIONS: OptionTable = {
+  previous: single('FILE', 'file or address of the database to continue'),
+  ...rare({
+    adopt: single('FILE', 'file or address of a second one to join with it'),
+    'allow-stale': flag('continue a database of --previous that has expired'),
+    'not-before': single('DATE', 'date or SHA-256 of the oldest database that --previous may be'),
+  }),
+};
 
-/** An option that is on, off, or neither. */
-export function maybe(describe: string): Options {
-  return { type: 'boolean', describe };
-}
+/** What packsign.json says too, and the folder of working state. */
+export const SETTINGS_OPTIONS: OptionTable = rare({
+  ...Object.fromEntries(
+    Object.entries(SETTING_OPTIONS).map(([name, [, option]]) => [
+      name,
+      { ...option, group: 'Settings, instead of those in packsign.json:' },
+    ]),
+  ),
+  state: STATE_OPTION,
+});
 
-/** An option with one value. Given twice, it is an error and no array. */
-export function single(describe: string, more: Options = {}): Options {
-  return { ...more, type: 'string', describe, requiresArg: true, coerce: refuseTwice };
-}
-
-/** An option that may be given several times. */
-export function repeated(describe: string): Options {
-  return { type: 'string', array: true, describe, requiresArg: true };
-}
-
-function refuseTwice(value: unknown): unknown {
-  if (!Array.isArray(value)) return value;
-  const values = value.map(String).join(', ');
-  throw new PacksignError('USAGE', `an option that takes one value was given twice: ${values}`);
-}
-
-export function withDirectory(yargs: Argv): Argv {
-  return yargs.positional('directory', { type: 'string', default: '.', describe: 'directory of the files' });
-}
-
-export function withSettings(yargs: Argv): Argv {
-  const options = Object.entries(SETTING_OPTIONS).map(([name, [, option]]) => [name, option] as const);
-  return yargs
-    .options(Object.fromEntries(options))
-    .group(Object.keys(SETTING_OPTIONS), 'Settings, as in packsign.json:')
-    .option('state', STATE_OPTION);
-}
-
-export const TRUST_CLOCK_OPTION = flag('take the clock of this machine as right, whatever speaks against it');
-
-export function withKeys(yargs: Argv): Argv {
-  return yargs
-    .option('key', repeated('who signs: a key file, a GnuPG key, exec:COMMAND'))
-    .option('certificate', repeated('certificate of the key that an exec:COMMAND signs with'))
-    .option('wait', WAIT_OPTION)
-    .option('signer-timeout', single('how long one signature may take (default: 5 min)'))
-    .option('passphrase-file', PASSPHRASE_OPTION)
-    .option('trust-clock', TRUST_CLOCK_OPTION)
-    .option('deterministic', flag('leave out the random salt of signatures'))
-    .option('allow-secret', repeated('file that may hold a secret: a published key for tests'));
-}
+/** The keys that sign, and how they do. */
+export const KEY_OPTIONS: OptionTable = {
+  key: repeated('KEY', 'key file, GnuPG key or exec:COMMAND that signs'),
+  'passphrase-file': PASSPHRASE_OPTION,
+  ...rare({
+    certificate: repeated('FILE', 'certificate of the key that an exec:COMMAND signs with'),
+    wait: WAIT_OPTION,
+    'signer-timeout': single('TIME', 'how long one signature may take (default: 5min)'),
+    'trust-clock': TRUST_CLOCK_OPTION,
+    deterministic: flag('leave the random salt out of signatures'),
+    'allow-secret': repeated('PATH', 'file that may hold a secret, like a public test key'),
+  }),
+};
 
 /** The options of a command line by name, as yargs reads them. */
 export type Values = Readonly<Record<string, unknown>>;
@@ -185,8 +164,8 @@ export function secondsOf(text: string, { name, example, limitSeconds = Infinity
 }
 
 /** An option that takes the life of a key. */
-export function life(describe: string): Options {
-  return single(`${describe}: 2y, 180 days, none`, { default: '2y' });
+export function life(describe: string): Option {
+  return single('TIME', `${describe}: 2y, 180 days, none`, { default: '2y' });
 }
 
 /** The life of a key in whole seconds; null for one that never ends. Throws USAGE. */

@@ -2,8 +2,12 @@ import yargs from 'yargs';
 import type { Argv } from 'yargs';
 import { PacksignError } from '../index.js';
 import type { Command, Listed } from './command.js';
+import { familyOf, namedIn, wordsOf } from './command.js';
+import { examplesText } from './help.js';
+import { mistakeIn } from './mistake.js';
 import { COMMON_OPTIONS } from './options.js';
 import type { Values } from './options.js';
+import { shown } from './terminal.js';
 import { version } from './version.js';
 
 /** The command that a command line calls, with its options. */
@@ -14,27 +18,27 @@ export interface Chosen {
 
 /** Reads a command line. Returns a text to print if it asks for help or the version. Throws USAGE. */
 export async function parse(argv: readonly string[], commands: readonly Listed[]): Promise<Chosen | string> {
-  const chosen: Chosen[] = [];
-  const choose = (choice: Chosen) => chosen.push(choice);
   // The command nearly always comes first; then we load only that one.
-  const named = commands.find((command) => wordsOf(command).every((word, index) => argv[index] === word));
+  const listed = namedIn(argv, commands);
+  const named = listed === null ? null : await loaded(listed);
+  const chosen: Chosen[] = [];
+  const circumstances = { argv, choose: (choice: Chosen) => chosen.push(choice) };
   const program =
-    named === undefined
-      ? programOfAll(await Promise.all(commands.map(loaded)), choose)
-      : programOf(await loaded(named), choose);
-  const rest = named === undefined ? argv : argv.slice(wordsOf(named).length);
+    named === null
+      ? programOfAll(await Promise.all(commands.map(loaded)), circumstances)
+      : programOf(named, circumstances);
+  const rest = named === null ? argv : argv.slice(wordsOf(named).length);
 
   let output = '';
-  await program.parseAsync(
-    [...rest],
-    {},
-    (error: Error | undefined | null, _values: unknown, text: string) => {
-      if (error instanceof PacksignError) throw error;
-      if (error !== undefined && error !== null) throw usage(error.message, { argv, commands });
-      output = text;
-    },
-  );
-  return chosen[0] ?? `${output}\n`;
+  let failure: string | null = null;
+  await program.parseAsync([...rest], {}, (error: Error | undefined | null, _: unknown, text: string) => {
+    failure = error?.message ?? null;
+    output = text;
+  });
+  const [choice] = chosen;
+  failure ??= choice === undefined ? null : givenTwice(choice);
+  if (failure !== null) throw await usageError(failure, { argv, commands, named });
+  return choice ?? `${output}\n`;
 }
 
 interface Loaded extends Listed {
@@ -45,45 +49,45 @@ async function loaded(listed: Listed): Promise<Loaded> {
   return { ...listed, command: await listed.load() };
 }
 
-/** The words that call a command: `key generate`. */
-function wordsOf({ usage }: Listed): readonly string[] {
-  return usage.split(' ').filter((word) => /^[a-z]/.test(word));
+interface Circumstances {
+  readonly argv: readonly string[];
+  readonly choose: (choice: Chosen) => void;
 }
 
-type Choose = (choice: Chosen) => void;
-
-function programOf(listed: Loaded, choose: Choose): Argv {
+function programOf(listed: Loaded, circumstances: Circumstances): Argv {
   const words = wordsOf(listed).join(' ');
-  return addCommand(configured(`packsign ${words}`), listed.usage.replace(words, '$0'), {
-    ...listed,
-    choose,
-  });
+  const own = { ...listed, usage: listed.usage.replace(words, '$0') };
+  return addCommand(configured(`packsign ${words}`), own, circumstances);
 }
 
-function programOfAll(commands: readonly Loaded[], choose: Choose): Argv {
-  const program = configured('packsign')
-    .demandCommand(1, 'missing command')
-    .completion('completion', 'print a completion script for bash or zsh');
-  const families = new Map<string, Loaded[]>();
-  for (const command of commands) {
-    const [family = ''] = wordsOf(command);
-    families.set(family, [...(families.get(family) ?? []), command]);
-  }
-  for (const [family, members] of families) {
+function programOfAll(commands: readonly Loaded[], circumstances: Circumstances): Argv {
+  const program = configured('packsign').demandCommand(1, 'missing command');
+  for (const family of new Set(commands.map(familyOf))) {
+    const members = commands.filter((command) => familyOf(command) === family);
     const [first] = members;
     if (first !== undefined && wordsOf(first).length === 1) {
-      addCommand(program, first.usage, { ...first, choose });
+      addCommand(program, first, circumstances);
       continue;
     }
     program.command(family, `commands about ${family}s`, (own) => {
-      for (const command of members) {
-        addCommand(own, command.usage.slice(family.length + 1), { ...command, choose });
+      for (const member of members) {
+        addCommand(own, { ...member, usage: member.usage.slice(family.length + 1) }, circumstances);
       }
-      return own.demandCommand(1, `missing command after ${family}`).strict();
+      return withCommon(own).demandCommand(1, `missing command after ${family}`).strict();
     });
   }
   return program;
 }
+
+/** Words of the help, in plain English. */
+const STRINGS = {
+  'Positionals:': 'Arguments:',
+  'Show help': 'show this help',
+  'Show version number': 'show the version',
+  array: 'values',
+  boolean: 'flag',
+  string: 'value',
+};
 
 function configured(name: string): Argv {
   return yargs()
@@ -99,8 +103,8 @@ function configured(name: string): Argv {
       'camel-case-expansion': false,
     })
     .detectLocale(false)
+    .updateStrings(STRINGS)
     .options(COMMON_OPTIONS)
-    .group([...Object.keys(COMMON_OPTIONS), 'help', 'version'], 'Options of every command:')
     .strict()
     .version(version())
     .help()
@@ -109,28 +113,78 @@ function configured(name: string): Argv {
     .exitProcess(false);
 }
 
+function withCommon(program: Argv, more: readonly string[] = []): Argv {
+  const names = [...Object.keys(COMMON_OPTIONS), 'help', ...more, 'version'];
+  return program.group(names, 'Options of every command:');
+}
+
 function addCommand(
   program: Argv,
-  usage: string,
-  { summary, command, choose }: Loaded & { readonly choose: Choose },
+  { usage, summary, command }: Loaded,
+  { argv, choose }: Circumstances,
 ): Argv {
+  const { examples, positionals = {}, options } = command;
   const describe = (own: Argv) => {
-    for (const [line, meaning] of command.examples) own.example(line, meaning);
-    return command.options(own);
+    own.epilogue(`Examples:\n${examplesText(examples)}`);
+    for (const [name, { default: value, ...positional }] of Object.entries(positionals)) {
+      own.positional(name, { ...positional, ...(value === undefined ? {} : { default: value }) });
+    }
+    for (const [name, option] of Object.entries(options)) own.option(name, { group: 'Options:', ...option });
+    const rarer = Object.values(options).filter((option) => option.hidden === true).length;
+    // Without --help there is nothing that --all could mean.
+    if (rarer === 0 || !argv.some((word) => ['--help', '-h'].includes(word))) return withCommon(own);
+    own.showHidden('all', `with --help: show ${rarer} rarer options too`);
+    return withCommon(own, ['all']);
   };
   return program.command(usage, summary, describe, (values: Values) => choose({ command, values }));
 }
 
-function usage(
-  message: string,
-  { argv, commands }: { argv: readonly string[]; commands: readonly Listed[] },
-): PacksignError {
-  const word = argv.find((text) => !text.startsWith('-')) ?? '';
-  if (word !== '' && !commands.some((command) => command.usage.split(' ')[0] === word)) {
-    return new PacksignError('USAGE', `there is no command ${word}`, {
-      hint: 'packsign --help lists the commands',
-    });
+/** What is wrong if an option with one value was given twice; null if none was. */
+function givenTwice({ command: { options }, values }: Chosen): string | null {
+  for (const [name, { array = false }] of Object.entries(options)) {
+    const value = values[name];
+    if (!array && Array.isArray(value)) return `--${name} was given more than once: ${value.join(', ')}`;
   }
-  const text = message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '');
-  return new PacksignError('USAGE', text, { hint: `packsign ${word === '' ? '' : `${word} `}--help` });
+  return null;
+}
+
+interface Reading {
+  readonly argv: readonly string[];
+  readonly commands: readonly Listed[];
+  readonly named: Loaded | null;
+}
+
+async function usageError(failure: string, { argv, commands, named }: Reading): Promise<PacksignError> {
+  const mistake = mistakeIn(argv, { commands, named });
+  const [family = ''] = argv.filter((word) => commands.some((command) => familyOf(command) === word));
+  const words = named === null ? [family].filter((word) => word !== '') : wordsOf(named);
+  const help = ['packsign', ...words, '--help'].join(' ');
+  const hint = mistake?.corrected == null ? null : await hintFor(mistake.corrected, commands);
+  return new PacksignError('USAGE', mistake?.message ?? plain(failure, named), { hint: hint ?? help });
+}
+
+/** The corrected command line if packsign takes it; else what is to be done about the rest of it. */
+async function hintFor(argv: readonly string[], commands: readonly Listed[]): Promise<string | null> {
+  try {
+    await parse(argv, commands);
+  } catch (error) {
+    return error instanceof PacksignError ? error.hint : null;
+  }
+  return ['packsign', ...argv].map((word) => shown(word)).join(' ');
+}
+
+/** Messages of yargs, and what packsign says. */
+const PLAIN: readonly (readonly [theirs: RegExp, ours: string])[] = [
+  [/^Missing required argument: (.*)$/, '--$1 is missing'],
+  [/^Not enough arguments following: (.*)$/, '--$1 needs a value'],
+  [/^Unknown arguments?: (.*)$/, 'too many arguments: $1'],
+];
+
+/** What is wrong, in packsign's words. */
+function plain(failure: string, named: Loaded | null): string {
+  const [, got] = /^Not enough non-option arguments: got (\d+)/.exec(failure) ?? [];
+  if (got === undefined) return PLAIN.reduce((text, [theirs, ours]) => text.replace(theirs, ours), failure);
+  const [name = ''] = (named?.usage.match(/<[^>]*>/g) ?? []).slice(Number(got));
+  const { describe = '' } = named?.command.positionals?.[name.replace(/\W/g, '')] ?? {};
+  return `missing ${name}: ${describe}`;
 }

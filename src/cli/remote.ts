@@ -1,29 +1,25 @@
-import type { Argv } from 'yargs';
 import type { PinOptions, Tolerance, TrustPlace, TrustStore } from '../index.js';
 import { cacheFolder, trustFolder } from './folders.js';
-import { flag, isSet, listOf, numberOf, repeated, single, textOf, waitOf } from './options.js';
+import { flag, rare, repeated, single } from './option.js';
+import type { OptionTable } from './option.js';
+import { isSet, listOf, numberOf, textOf, waitOf } from './options.js';
 import type { Values } from './options.js';
 import type { Outside } from './streams.js';
 
-export const TIMEOUT_OPTION = single('how long a server may be silent or slow (default: 30s)');
+export const TIMEOUT_OPTION = single('TIME', 'how long a server may be silent or slow (default: 30s)');
 
 /** Options of every command that decides whether a database is authentic. */
-export function withTrust(yargs: Argv): Argv {
-  return yargs
-    .option('keys', single('file of certificates; all keys in it are pinned'))
-    .option('fingerprint', repeated('primary fingerprint to insist on'))
-    .option('threshold', single('how many pinned keys must have signed (default: 1)'))
-    .option('trust', single('file made by packsign trust export, in place of what you trust'))
-    .option('timeout', TIMEOUT_OPTION)
-    .option('allow-stale', flag('accept an expired database'))
-    .option('allow-unauthenticated', flag('accept a database not signed by a key that you trust'));
-}
-
-/** The same for a command that takes one database, wherever it is. */
-export function withTarget(yargs: Argv): Argv {
-  const describe = 'directory, database file, address, or name of a trusted database';
-  return withTrust(yargs.positional('target', { type: 'string', default: '.', describe }));
-}
+export const TRUST_OPTIONS: OptionTable = {
+  keys: single('FILE', 'file of certificates; all keys in it are pinned'),
+  fingerprint: repeated('FINGERPRINT', 'primary fingerprint to insist on'),
+  'allow-stale': flag('accept an expired database'),
+  'allow-unauthenticated': flag('accept a database without a trusted signature'),
+  ...rare({
+    threshold: single('NUMBER', 'how many pinned keys must have signed (default: 1)'),
+    trust: single('FILE', 'file made by packsign trust export, in place of what you trust'),
+    timeout: TIMEOUT_OPTION,
+  }),
+};
 
 export function pinsOf(values: Values): PinOptions {
   return {

@@ -1,16 +1,14 @@
-import type { Argv } from 'yargs';
 import { reportOf, saveReport } from '../index.js';
 import type { Suspect } from '../index.js';
-import { single, textOf } from './options.js';
+import { single } from './option.js';
+import { textOf } from './options.js';
 import type { Values } from './options.js';
 import type { Outside } from './streams.js';
 import { harmless } from './terminal.js';
 import { version } from './version.js';
 
 /** For every command that may reject what a maintainer published. */
-export function withReportFile(yargs: Argv): Argv {
-  return yargs.option('report', single('write what is wrong to this file, for the maintainer'));
-}
+export const REPORT_OPTION = single('FILE', 'write what is wrong to this file, for the maintainer');
 
 /**
  * Writes what is wrong to the file that `--report` names. Returns a line that says so; none without the option, or if

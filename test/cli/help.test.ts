@@ -6,30 +6,63 @@ import { codeOf, newPlace, transcript } from '../packsign.js';
 const place = newPlace();
 const NAMES = COMMANDS.map(({ usage }) => usage.replace(/ [[<].*$/, '').split(' '));
 
-/** The lines that a terminal of 80 columns wraps, if every character is one column wide. */
-function tooWide(text: string): readonly string[] {
-  return text.split('\n').filter((line) => Array.from(line).length > 80);
+/** The lines that a terminal of 80 columns and 40 lines wraps or scrolls away. */
+function beyondTerminal(text: string): readonly string[] {
+  const lines = text.trimEnd().split('\n');
+  return [...lines.filter((line) => Array.from(line).length > 80), ...lines.slice(40)];
 }
 
 describe('help', () => {
-  test('lists every command in its group, within 80 columns', async () => {
+  test('lists every command in its group', async () => {
     const { stdout, stderr, status } = await place.packsign(['--help']);
-    expect([status, stderr, tooWide(stdout)]).toEqual([0, '', []]);
+    expect([status, stderr, beyondTerminal(stdout)]).toEqual([0, '', []]);
     const words = stdout.replace(/\s+/g, ' ');
-    for (const { usage, summary } of COMMANDS) expect(words).toContain(` ${usage} ${summary} `);
+    for (const { usage, summary, group } of COMMANDS) {
+      const [name = ''] = usage.split(/ [[<]/);
+      expect(words).toContain(group === 'shell' ? `packsign ${name} ` : ` ${name} ${summary} `);
+    }
     expect(stdout.indexOf('For maintainers:')).toBeLessThan(stdout.indexOf('For users'));
   });
 
-  test.each(['-h', 'help'])('is also what packsign %s prints', async (word) => {
-    expect((await place.packsign([word])).stdout).toBe((await place.packsign(['--help'])).stdout);
+  test.each(['-h', 'help', '--help --all', '--json -h'])('is also what packsign %s prints', async (words) => {
+    expect((await place.packsign(words.split(' '))).stdout).toBe((await place.packsign(['--help'])).stdout);
   });
 
-  test.each(NAMES)('of %s %s has an example, within 80 columns', async (...name) => {
+  test.each(NAMES)('of %s %s fits a terminal of 80 × 40, and has examples', async (...name) => {
     const words = name.filter((word) => typeof word === 'string');
     const { stdout, stderr, status } = await place.packsign([...words, '--help']);
-    expect([status, stderr, tooWide(stdout)]).toEqual([0, '', []]);
-    expect(stdout).toContain(`Examples:\n  packsign ${words.join(' ')} `);
+    expect([status, stderr, beyondTerminal(stdout)]).toEqual([0, '', []]);
+    expect(stdout).toContain(`Examples:\n  packsign ${words.join(' ')}`);
     expect(stdout).toContain('--json');
+  });
+
+  test.each(['key', 'trust'])('of the commands about a %s fits it too', async (family) => {
+    const { stdout, status } = await place.packsign([family, '--help']);
+    expect([status, beyondTerminal(stdout)]).toEqual([0, []]);
+  });
+
+  test.each(COMMANDS)(
+    'of $usage with --all has the rarer options too, and says so without',
+    async (listed) => {
+      const words = listed.usage.replace(/ [[<].*$/, '').split(' ');
+      const { options, examples } = await listed.load();
+      const names = Object.keys(options);
+      const rarer = names.filter((name) => options[name]?.hidden === true);
+      const shownBy = async (...more: readonly string[]) =>
+        (await place.packsign([...words, ...more])).stdout;
+      const all = await shownBy('--help', '--all');
+      for (const name of names) expect(all).toMatch(new RegExp(`^ +--${name} `, 'm'));
+      const usual = await shownBy('-h');
+      for (const name of rarer) expect(usual).not.toMatch(new RegExp(`^ +--${name} `, 'm'));
+      expect(usual.includes(`--help: show ${rarer.length} rarer`)).toBe(rarer.length > 0);
+      // A line that is broken cannot be pasted.
+      for (const [line] of examples) expect(usual).toContain(`\n  ${line}`);
+    },
+  );
+
+  test('--all means nothing else', async () => {
+    const { status, stderr } = await place.packsign(['build', 'dist', '--all']);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('packsign build has no option --all\n')]);
   });
 
   test('fails with a message if it cannot be written', () => {
@@ -92,19 +125,19 @@ describe('USAGE', () => {
     expect(transcript(await place.packsign(['biuld']))).toMatchInlineSnapshot(`
       "$ packsign biuld
       ! packsign: error: there is no command biuld
-      ! packsign: hint: packsign --help lists the commands
+      ! packsign: hint: packsign build
       [2]"
     `);
     expect(transcript(await place.packsign(['build', '--chekc']))).toMatchInlineSnapshot(`
       "$ packsign build --chekc
-      ! packsign: error: unknown argument: chekc
-      ! packsign: hint: packsign build --help
+      ! packsign: error: packsign build has no option --chekc
+      ! packsign: hint: packsign build --check
       [2]"
     `);
     expect(transcript(await place.packsign(['build', '--maintainer', 'Ann', '--maintainer', 'Bob'])))
       .toMatchInlineSnapshot(`
       "$ packsign build --maintainer Ann --maintainer Bob
-      ! packsign: error: an option that takes one value was given twice: Ann, Bob
+      ! packsign: error: --maintainer was given more than once: Ann, Bob
       ! packsign: hint: packsign build --help
       [2]"
     `);

@@ -249,11 +249,11 @@ test('NOTHING_TO_LIST only where nothing was listed; then an empty list must be 
   expect(published(empty).Files.size).toBe(0);
 });
 
-test('SETTINGS_INVALID: any other word', async () => {
+test('USAGE: any other word', async () => {
   expect(transcript(await place.packsign([...RELEASE, '--absent', 'forget']))).toMatchInlineSnapshot(`
     "$ packsign build dist --key ann.asc --absent forget
-    ! packsign: error: options: Absent: expected "ask", "withdraw" or "keep"
-    ! packsign: hint: templates/packsign.schema.json and the README list every key
+    ! packsign: error: --absent must be ask, withdraw or keep, not "forget"
+    ! packsign: hint: packsign build --help
     [2]"
   `);
   settings({ Absent: true });

@@ -26,7 +26,7 @@ function cronCommand(): string {
 let help: string;
 
 beforeAll(async () => {
-  help = (await newPlace().packsign(['watch', '--help'])).stdout;
+  help = (await newPlace().packsign(['watch', '--help', '--all'])).stdout;
 });
 
 describe.each([

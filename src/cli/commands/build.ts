@@ -1,4 +1,3 @@
-import type { Argv } from 'yargs';
 import {
   PacksignError,
   build,
@@ -10,26 +9,24 @@ import {
 } from '../../index.js';
 import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
+import { flag, maybe, rare, repeated, single } from '../option.js';
+import type { OptionTable } from '../option.js';
 import {
   ALLOW_DAMAGED_OPTION,
+  DIRECTORY,
+  KEY_OPTIONS,
+  PREVIOUS_OPTIONS,
   REHASH_OPTION,
+  SETTINGS_OPTIONS,
   TRUST_CLOCK_OPTION,
-  flag,
   isSet,
   keysOf,
   listOf,
-  maybe,
   nowFor,
   placeOf,
   predecessorOf,
-  repeated,
   signerTimeoutOf,
-  single,
   textOf,
-  withDirectory,
-  withKeys,
-  withPrevious,
-  withSettings,
 } from '../options.js';
 import type { Place, Values } from '../options.js';
 import { destinationsOf, publishEach, publishOptions } from '../destinations.js';
@@ -39,22 +36,43 @@ import { writingRun } from '../run.js';
 import { passphraseSource } from '../secrets.js';
 import { harmless } from '../terminal.js';
 
+/** Options of every command that makes the next database. */
+const DATABASE_OPTIONS: OptionTable = {
+  ...PREVIOUS_OPTIONS,
+  'allow-changed': repeated('PATH', 'file whose bytes may change; needs a --reason'),
+  reason: repeated('TEXT', 'why they change, for users to read'),
+  rehash: REHASH_OPTION,
+  ...rare({ first: flag('start a new history, whatever is published here') }),
+  ...SETTINGS_OPTIONS,
+};
+
+/** Options of a command that makes it in memory, and writes nothing. */
+export const PREVIEW_OPTIONS: OptionTable = {
+  key: repeated('KEY', 'key that is going to sign'),
+  ...DATABASE_OPTIONS,
+  ...rare({ 'trust-clock': TRUST_CLOCK_OPTION }),
+};
+
 export const buildCommand: Command = {
   examples: [
-    ['packsign build dist', 'write dist/packages.unsigned.plist, for a look with packsign diff'],
-    ['packsign build dist --key key.asc', 'build, sign and publish dist/packages.plist'],
-    ['packsign build dist --sign', 'the same with the key that PACKSIGN_KEY or packsign.json names'],
+    ['packsign build dist --key key.asc', 'hash all files, sign dist/packages.plist'],
+    ['packsign build dist', 'the same unsigned, for packsign diff dist'],
+    ['packsign build dist --sign', 'sign with PACKSIGN_KEY or packsign.json'],
     ['packsign build dist --check', 'exit 1 if something would change'],
-    ['packsign build dist --import pimp.plist', 'continue a database that was made by hand for PackMan'],
   ],
-  options: (yargs) =>
-    withKeys(withDatabase(yargs))
-      .option('sign', maybe('sign and publish with --key, PACKSIGN_KEY or Key; --key alone means it too'))
-      .option('check', flag('write nothing; exit 1 if something would change'))
-      .option('publish', flag('then publish to the destinations of Publish in packsign.json'))
-      .option('strict', flag('fail if there are warnings, or files that are not covered'))
-      .option('allow-damaged', ALLOW_DAMAGED_OPTION)
-      .option('import', single('take over a database made for PackMan; packsign.json gets its texts')),
+  positionals: DIRECTORY,
+  options: {
+    ...KEY_OPTIONS,
+    sign: maybe('sign with the key of PACKSIGN_KEY or packsign.json'),
+    check: flag('write nothing; exit 1 if something would change'),
+    publish: flag('then publish to Publish in packsign.json'),
+    strict: flag('fail on warnings, and on files left out'),
+    ...DATABASE_OPTIONS,
+    ...rare({
+      'allow-damaged': ALLOW_DAMAGED_OPTION,
+      import: single('FILE', 'take over a database made for PackMan; packsign.json gets its texts'),
+    }),
+  },
   run: async (values, session) => {
     const typed = placeOf(values);
     const imported = await importFor(values, typed);
@@ -137,24 +155,6 @@ async function importFor(values: Values, { directory, settings }: Place): Promis
   if (file === null) return null;
   const allowed = allowedChanges(values);
   return await importPackMan(directory, { file, settings, allowed, write: !isSet(values, 'check') });
-}
-
-/** Options of every command that makes the next database. */
-function withDatabase(yargs: Argv): Argv {
-  return withSettings(
-    withPrevious(withDirectory(yargs))
-      .option('allow-changed', repeated('file whose bytes may change; one --reason for each'))
-      .option('reason', repeated('why they change, for the history'))
-      .option('first', flag('start a new history, whatever is published here'))
-      .option('rehash', REHASH_OPTION),
-  );
-}
-
-/** Options of a command that makes it in memory, and writes nothing. */
-export function withPreview(yargs: Argv): Argv {
-  return withDatabase(yargs)
-    .option('key', repeated('key that is going to sign'))
-    .option('trust-clock', TRUST_CLOCK_OPTION);
 }
 
 interface Circumstances {

@@ -2,30 +2,30 @@ import { setFlagsFromString } from 'node:v8';
 import { PacksignError, get } from '../../index.js';
 import type { Suspect } from '../../index.js';
 import type { Command } from '../command.js';
-import { flag, isSet, listOf, single, textOf } from '../options.js';
-import { pinsOf, toleranceOf, withTrust } from '../remote.js';
-import { withReportFile, writeReportFile } from '../report-file.js';
+import { flag, positionals, rare, single } from '../option.js';
+import { isSet, listOf, textOf } from '../options.js';
+import { TRUST_OPTIONS, pinsOf, toleranceOf } from '../remote.js';
+import { REPORT_OPTION, writeReportFile } from '../report-file.js';
 import { reportGot } from '../report-trust.js';
 import { runOf } from '../run.js';
-
-const PACKAGES = {
-  type: 'string',
-  array: true,
-  describe: 'NAME, NAME==VERSION, or the path of a file',
-} as const;
 
 export const getCommand: Command = {
   examples: [
     ['packsign get demo', 'the newest release from a database that you trust'],
     ['packsign get demo==1.2 --from example.org --output downloads', 'a version from one of them'],
   ],
-  options: (yargs) =>
-    withReportFile(withTrust(yargs.positional('packages', PACKAGES)))
-      .option('from', single('address or name of the database (default: all that you trust)'))
-      .option('output', single('folder for the files', { default: '.' }))
-      .option('platform', single('for another machine than this, like linux-arm64 or windows'))
-      .option('pre', flag('take a pre-release if it is the newest (default: only if there is nothing else)'))
-      .option('keep-unverified', flag('keep a file with other bytes as NAME.UNVERIFIED')),
+  positionals: { packages: positionals('PACKAGE', 'NAME, NAME==VERSION, or the path of a file') },
+  options: {
+    from: single('DATABASE', 'address or name of the database (default: all that you trust)'),
+    output: single('FOLDER', 'folder for the files', { default: '.' }),
+    platform: single('PLATFORM', 'for another machine than this, like linux-arm64 or windows'),
+    pre: flag('take a pre-release if it is the newest (default: only if there is nothing else)'),
+    ...TRUST_OPTIONS,
+    ...rare({
+      'keep-unverified': flag('keep a file with other bytes as NAME.UNVERIFIED'),
+      report: REPORT_OPTION,
+    }),
+  },
   run: async (values, session) => {
     const { outside, progress, print } = session;
     const suspects: Suspect[] = [];

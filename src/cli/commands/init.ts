@@ -1,28 +1,31 @@
 import { PacksignError, checkInit, init } from '../../index.js';
 import type { InitAnswers } from '../../index.js';
 import type { Command } from '../command.js';
-import { flag, isSet, single, textOf, withDirectory } from '../options.js';
+import { flag, single } from '../option.js';
+import type { Takes } from '../option.js';
+import { DIRECTORY, isSet, textOf } from '../options.js';
 import type { Values } from '../options.js';
 import { reportInit } from '../report.js';
 import { readTyped } from '../prompt.js';
 import { canAsk } from '../streams.js';
 import type { Outside } from '../streams.js';
 
-/** Option, answer, and the question for the user. */
+/** Option, answer, the question for the user, and what the option takes. */
 const QUESTIONS = [
-  ['maintainer', 'maintainer', 'maintainer, as NAME <ADDRESS>'],
-  ['description', 'description', 'description of the database'],
-  ['base-url', 'baseUrl', 'address where the files can be fetched'],
-  ['database-url', 'databaseUrl', 'address of the database itself'],
-  ['key', 'key', 'key that signs'],
-] as const satisfies readonly (readonly [string, keyof InitAnswers, string])[];
+  ['maintainer', 'maintainer', 'maintainer, as NAME <ADDRESS>', 'TEXT'],
+  ['description', 'description', 'description of the database', 'TEXT'],
+  ['base-url', 'baseUrl', 'address where the files can be fetched', 'ADDRESS'],
+  ['database-url', 'databaseUrl', 'address of the database itself', 'ADDRESS'],
+  ['key', 'key', 'key that signs', 'KEY'],
+] as const satisfies readonly (readonly [string, keyof InitAnswers, string, Takes])[];
 
 export const initCommand: Command = {
   examples: [['packsign init dist --maintainer "Ada <ada@example.org>"', 'write dist/packsign.json']],
-  options: (yargs) =>
-    withDirectory(yargs)
-      .options(Object.fromEntries(QUESTIONS.map(([name, , question]) => [name, single(question)])))
-      .option('force', flag('overwrite the file')),
+  positionals: DIRECTORY,
+  options: {
+    ...Object.fromEntries(QUESTIONS.map(([name, , question, takes]) => [name, single(takes, question)])),
+    force: flag('overwrite the file'),
+  },
   run: async (values, { outside }) => {
     const directory = textOf(values, 'directory') ?? '.';
     const force = isSet(values, 'force');

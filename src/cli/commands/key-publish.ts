@@ -1,6 +1,7 @@
 import { PacksignError, openCertificates, publishKeys } from '../../index.js';
 import type { Command } from '../command.js';
-import { STATE_OPTION, WAIT_OPTION, keysOf, listOf, placeOf, repeated, withDirectory } from '../options.js';
+import { rare, repeated } from '../option.js';
+import { DIRECTORY, STATE_OPTION, WAIT_OPTION, keysOf, listOf, placeOf } from '../options.js';
 import { reportKeys } from '../report-keys.js';
 import { writingRun } from '../run.js';
 
@@ -8,12 +9,12 @@ export const keyPublishCommand: Command = {
   examples: [
     ['packsign key publish dist --key new.pub.asc', 'add a key, or what is new in one, to dist/keys.asc'],
   ],
-  options: (yargs) =>
-    withDirectory(yargs)
-      .option('key', repeated('key whose certificate is published (default: the key that signs)'))
-      .option('certificate', repeated('file with certificates'))
-      .option('state', STATE_OPTION)
-      .option('wait', WAIT_OPTION),
+  positionals: DIRECTORY,
+  options: {
+    key: repeated('KEY', 'key whose certificate is published (default: the key that signs)'),
+    certificate: repeated('FILE', 'file with certificates'),
+    ...rare({ state: STATE_OPTION, wait: WAIT_OPTION }),
+  },
   run: async (values, session) => {
     const { outside } = session;
     const place = placeOf(values);

@@ -1,22 +1,31 @@
-import type { Argv } from 'yargs';
 import { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from '../../index.js';
 import type { ChangeKeyOptions } from '../../index.js';
 import type { Command, Session } from '../command.js';
+import { choice, positional, rare, single } from '../option.js';
+import type { OptionTable } from '../option.js';
 import {
+  DIRECTORY,
   PASSPHRASE_OPTION,
   STATE_OPTION,
   WAIT_OPTION,
   life,
   lifeOf,
   placeOf,
-  single,
   textOf,
-  withDirectory,
 } from '../options.js';
 import type { Values } from '../options.js';
 import { reportBackup, reportChangedKey } from '../report-keys.js';
 import { writingRun } from '../run.js';
 import { passphraseSource } from '../secrets.js';
+
+const KEY_FILE = { file: positional('KEY', 'file of the whole secret key') };
+const KEY_AND_DIRECTORY = { ...KEY_FILE, ...DIRECTORY };
+
+const CHANGE_OPTIONS: OptionTable = {
+  output: single('FILE', 'write the changed key to another file'),
+  'passphrase-file': PASSPHRASE_OPTION,
+  ...rare({ state: STATE_OPTION, wait: WAIT_OPTION }),
+};
 
 const REASONS = ['superseded', 'retired', 'compromised', 'unspecified'] as const;
 
@@ -25,7 +34,8 @@ export const keyExtendCommand: Command = {
     ['packsign key extend packsign-key.asc dist', 'two more years, from now on'],
     ['packsign key extend packsign-key.asc dist --expires 90d', 'ninety days'],
   ],
-  options: (yargs) => withChange(yargs).option('expires', life('when it ends, counted from now')),
+  positionals: KEY_AND_DIRECTORY,
+  options: { expires: life('when it ends, counted from now'), ...CHANGE_OPTIONS },
   run: async (values, session) => {
     const options = optionsFor(values, session);
     const expires = expiryFrom(values, 'expires', options.run.now);
@@ -38,10 +48,12 @@ export const keyRotateCommand: Command = {
     ['packsign key rotate packsign-key.asc dist', 'supersede the old subkey at once'],
     ['packsign key rotate packsign-key.asc dist --old-expires 30d', 'let it sign for another 30 days'],
   ],
-  options: (yargs) =>
-    withChange(yargs)
-      .option('expires', life('when the new subkey ends, counted from now'))
-      .option('old-expires', single('let the old one expire then, in place of superseding it')),
+  positionals: KEY_AND_DIRECTORY,
+  options: {
+    expires: life('when the new subkey ends, counted from now'),
+    'old-expires': single('TIME', 'let the old one expire then, in place of superseding it'),
+    ...CHANGE_OPTIONS,
+  },
   run: async (values, session) => {
     const options = optionsFor(values, session);
     const expires = expiryFrom(values, 'expires', options.run.now);
@@ -56,11 +68,13 @@ export const keyRevokeCommand: Command = {
     ['packsign key revoke packsign-key.asc dist --reason retired', 'what it signed stays good'],
     ['packsign key revoke packsign-key.rev.asc dist', 'with the certificate made for the worst case'],
   ],
-  options: (yargs) =>
-    withChange(yargs)
-      .option('reason', single('why', { choices: REASONS }))
-      .option('message', single('the same in words, for people'))
-      .option('subkey', single('fingerprint of the subkey to revoke, in place of the whole key')),
+  positionals: KEY_AND_DIRECTORY,
+  options: {
+    reason: choice(REASONS, 'why'),
+    message: single('TEXT', 'the same in words, for people'),
+    subkey: single('FINGERPRINT', 'fingerprint of the subkey to revoke, in place of the whole key'),
+    ...CHANGE_OPTIONS,
+  },
   run: async (values, session) => {
     const options = optionsFor(values, session);
     const named = textOf(values, 'reason');
@@ -73,25 +87,14 @@ export const keyRevokeCommand: Command = {
 
 export const keyCheckBackupCommand: Command = {
   examples: [['packsign key check-backup /media/usb/packsign-key.asc', 'unlock it and let it sign']],
-  options: (yargs) => withKeyFile(yargs).option('passphrase-file', PASSPHRASE_OPTION),
+  positionals: KEY_FILE,
+  options: { 'passphrase-file': PASSPHRASE_OPTION },
   run: async (values, session) => {
     const { passphrase } = passphraseSource(session.outside, textOf(values, 'passphrase-file'));
     const run = writingRun(values, session);
     return reportBackup(await checkBackupFile(textOf(values, 'file') ?? '', { passphrase, run }));
   },
 };
-
-function withKeyFile(yargs: Argv): Argv {
-  return yargs.positional('file', { type: 'string', describe: 'file of the whole secret key' });
-}
-
-function withChange(yargs: Argv): Argv {
-  return withKeyFile(withDirectory(yargs))
-    .option('output', single('write the changed key to another file'))
-    .option('passphrase-file', PASSPHRASE_OPTION)
-    .option('state', STATE_OPTION)
-    .option('wait', WAIT_OPTION);
-}
 
 function optionsFor(values: Values, session: Session): ChangeKeyOptions {
   const place = placeOf(values);

@@ -1,6 +1,7 @@
 import { PacksignError, checkKeyFiles, generateKeyFiles, showKey } from '../../index.js';
 import type { Command } from '../command.js';
-import { PASSPHRASE_OPTION, flag, isSet, life, lifeOf, nowFor, single, textOf } from '../options.js';
+import { flag, onUntilRefused, positional, single } from '../option.js';
+import { PASSPHRASE_OPTION, isSet, life, lifeOf, nowFor, textOf } from '../options.js';
 import { reportGenerated, reportKey } from '../report-keys.js';
 import { newPassphrase } from '../secrets.js';
 
@@ -15,22 +16,21 @@ export const keyGenerateCommand: Command = {
       'for a machine where nobody can type',
     ],
   ],
-  options: (yargs) =>
-    yargs
-      .option('user-id', single('NAME <ADDRESS> of the person responsible', { demandOption: true }))
-      .option('output', single('file of the whole secret key', { default: 'packsign-key.asc' }))
-      .option('expires', life('how long it lives'))
-      .option('rsa', flag('RSA 4096 in place of Ed25519'))
-      .option('passphrase', flag('lock it; --no-passphrase leaves it unlocked', true))
-      .option('passphrase-file', PASSPHRASE_OPTION),
+  options: {
+    'user-id': single('TEXT', 'NAME <ADDRESS> of the person responsible', { demandOption: true }),
+    output: single('FILE', 'file of the whole secret key', { default: 'packsign-key.asc' }),
+    expires: life('how long it lives'),
+    rsa: flag('RSA 4096 in place of Ed25519'),
+    passphrase: onUntilRefused('lock it, or not: --no-passphrase'),
+    'passphrase-file': PASSPHRASE_OPTION,
+  },
   run: async (values, { outside }) => {
     const output = textOf(values, 'output') ?? '';
     checkKeyFiles(output);
     const userId = (textOf(values, 'user-id') ?? '').trim();
     if (userId === '') throw new PacksignError('USAGE', '--user-id must be NAME <ADDRESS>');
-    const passphrase = isSet(values, 'passphrase')
-      ? await newPassphrase(outside, textOf(values, 'passphrase-file'))
-      : null;
+    const passphrase =
+      values['passphrase'] === false ? null : await newPassphrase(outside, textOf(values, 'passphrase-file'));
     const key = await generateKeyFiles({
       userId,
       output,
@@ -48,10 +48,10 @@ export const keyShowCommand: Command = {
     ['packsign key show dist/keys.asc', 'what people are told to trust'],
     ['packsign key show key.asc --directory dist', 'and whether dist publishes it as it is'],
   ],
-  options: (yargs) =>
-    yargs
-      .positional('key', { type: 'string', describe: 'secret or public key file, or a GnuPG key' })
-      .option('directory', single('directory with the keys.asc to compare it with', { default: '.' })),
+  positionals: { key: positional('KEY', 'secret or public key file, or a GnuPG key') },
+  options: {
+    directory: single('FOLDER', 'directory with the keys.asc to compare it with', { default: '.' }),
+  },
   run: async (values, { outside: { clock, environment } }) => {
     const directory = textOf(values, 'directory') ?? '.';
     return reportKey(await showKey(textOf(values, 'key') ?? '', { now: clock(), environment, directory }));

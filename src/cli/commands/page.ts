@@ -1,15 +1,7 @@
 import { page } from '../../index.js';
 import type { Command } from '../command.js';
-import {
-  STATE_OPTION,
-  WAIT_OPTION,
-  flag,
-  isSet,
-  placeOf,
-  single,
-  textOf,
-  withDirectory,
-} from '../options.js';
+import { flag, rare, single } from '../option.js';
+import { DIRECTORY, STATE_OPTION, WAIT_OPTION, isSet, placeOf, textOf } from '../options.js';
 import { reportPage } from '../report.js';
 import { writingRun } from '../run.js';
 
@@ -18,12 +10,12 @@ export const pageCommand: Command = {
     ['packsign page dist', 'write dist/index.html for the database there'],
     ['packsign page dist --template my-page', 'the same from index.eta and the files in my-page'],
   ],
-  options: (yargs) =>
-    withDirectory(yargs)
-      .option('state', STATE_OPTION)
-      .option('wait', WAIT_OPTION)
-      .option('template', single('folder with an index.eta and assets of your own'))
-      .option('force', flag('overwrite a page that was edited by hand')),
+  positionals: DIRECTORY,
+  options: {
+    template: single('FOLDER', 'folder with an index.eta and assets of your own'),
+    force: flag('overwrite a page that was edited by hand'),
+    ...rare({ state: STATE_OPTION, wait: WAIT_OPTION }),
+  },
   run: async (values, session) => {
     const place = placeOf(values);
     const result = await page(place.directory, {

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { PacksignError, build, once, parseDestination, planPublication } from '../../index.js';
 import type { Command } from '../command.js';
 import { refuseNeedless } from '../needless.js';
-import { flag, isSet, keysOf, listOf, placeOf, single, textOf, withKeys, withSettings } from '../options.js';
+import { flag, positional, positionals, rare, single } from '../option.js';
+import { KEY_OPTIONS, SETTINGS_OPTIONS, isSet, keysOf, listOf, placeOf, textOf } from '../options.js';
 import type { Values } from '../options.js';
 import { reportPlans, reportPublished } from '../report-publish.js';
 import type { Planned } from '../report-publish.js';
@@ -12,34 +13,33 @@ import { buildOptions, publishingOptions, signersFor } from './build.js';
 
 export const publishCommand: Command = {
   examples: [
-    ['packsign publish dist /mnt/www/dist', 'copy what is signed to another disk or a mounted host'],
+    ['packsign publish dist /mnt/www/dist', 'copy what is signed to a folder'],
     ['packsign publish dist www.example.org:/srv/dist', 'to a host, by rsync through ssh'],
-    ['packsign publish dist s3://BUCKET/dist', 'to an S3-compatible store, set up as for the AWS tools'],
+    ['packsign publish dist s3://BUCKET/dist', 'to a bucket, set up as for the AWS tools'],
     ['packsign publish dist /mnt/www/dist --plan', 'print the steps, and do nothing'],
     ['packsign publish dist /mnt/www/dist --check', 'read everything back, for cron'],
   ],
-  options: (yargs) =>
-    withKeys(withSettings(yargs))
-      .positional('directory', { type: 'string', default: '.', describe: 'the signed directory' })
-      .positional('destinations', {
-        type: 'string',
-        array: true,
-        describe: 'a folder, HOST:PATH, rsync://HOST/MODULE/PATH, s3://BUCKET/PREFIX',
-      })
-      .option('plan', flag('print what would be done, in order; write nothing'))
-      .option('check', flag('write nothing; read everything back, exit 1 if anything differs'))
-      .option(
-        'url',
-        single('where readers fetch it (default: Database in packsign.json; none: read it back as written)'),
-      )
-      .option('delete', flag('remove what was published before and is gone, once it is old'))
-      .option('keep-old', single('how long such files stay with --delete (default: 30d)'))
-      .option('with-uncovered', flag('send files that no signature covers too'))
-      .option('adopt', flag('join what another machine published there, sign, publish'))
-      .option(
-        'cache-wait',
-        single('how long to wait for caches that have the database of before (default: 1min)'),
-      ),
+  positionals: {
+    directory: positional('FOLDER', 'the signed directory', { default: '.' }),
+    destinations: positionals(
+      'DESTINATION',
+      'a folder, HOST:PATH, rsync://HOST/MODULE/PATH, s3://BUCKET/PREFIX',
+    ),
+  },
+  options: {
+    plan: flag('print the steps in order; write nothing'),
+    check: flag('read everything back; exit 1 if anything differs'),
+    url: single('ADDRESS', 'where readers fetch it (default: Database in packsign.json), or none'),
+    delete: flag('remove what is no longer listed, once it is old'),
+    'keep-old': single('TIME', 'how long such files stay with --delete (default: 30d)'),
+    'with-uncovered': flag('send files that no signature covers too'),
+    ...rare({
+      adopt: flag('join what another machine published there, sign, publish'),
+      ...KEY_OPTIONS,
+      'cache-wait': single('TIME', 'how long to wait for caches that keep an older copy (default: 1min)'),
+    }),
+    ...SETTINGS_OPTIONS,
+  },
   run: async (typed, session) => {
     const values = withDirectoryFirst(typed);
     const place = placeOf(values);

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { serve } from '../../index.js';
 import type { Command } from '../command.js';
-import { portOf, single, textOf, withDirectory } from '../options.js';
+import { single } from '../option.js';
+import { DIRECTORY, portOf, textOf } from '../options.js';
 import { reportServing } from '../report.js';
 
 export const serveCommand: Command = {
@@ -9,10 +10,11 @@ export const serveCommand: Command = {
     ['packsign serve dist', 'look at the page of dist in a browser'],
     ['packsign serve dist --port 8080', 'the same at http://localhost:8080/'],
   ],
-  options: (yargs) =>
-    withDirectory(yargs)
-      .option('port', single('port to listen at (default: any free one)'))
-      .option('host', single('address to listen at (default: 127.0.0.1, this machine alone)')),
+  positionals: DIRECTORY,
+  options: {
+    port: single('PORT', 'port to listen at (default: any free one)'),
+    host: single('ADDRESS', 'address to listen at (default: 127.0.0.1, this machine alone)'),
+  },
   run: async (values, { outside, print }) => {
     const directory = textOf(values, 'directory') ?? '.';
     const host = textOf(values, 'host') ?? '127.0.0.1';

@@ -1,17 +1,17 @@
 import { sign } from '../../index.js';
 import type { Command } from '../command.js';
+import { flag, rare } from '../option.js';
 import {
   ALLOW_DAMAGED_OPTION,
+  DIRECTORY,
+  KEY_OPTIONS,
+  PREVIOUS_OPTIONS,
   REHASH_OPTION,
-  flag,
+  SETTINGS_OPTIONS,
   isSet,
   listOf,
   placeOf,
   predecessorOf,
-  withDirectory,
-  withKeys,
-  withPrevious,
-  withSettings,
 } from '../options.js';
 import { reportSign } from '../report.js';
 import { writingRun } from '../run.js';
@@ -25,12 +25,16 @@ export const signCommand: Command = {
     ['packsign sign dist', 'publish what was signed elsewhere'],
     ['packsign sign dist --co-sign --key key.asc', 'add a signature to what is published'],
   ],
-  options: (yargs) =>
-    withKeys(withSettings(withPrevious(withDirectory(yargs))))
-      .option('rehash', REHASH_OPTION)
-      .option('allow-damaged', ALLOW_DAMAGED_OPTION)
-      .option('without-files', flag('sign on a host that does not have the files, publish elsewhere'))
-      .option('co-sign', flag('add a signature to what is published')),
+  positionals: DIRECTORY,
+  options: {
+    ...KEY_OPTIONS,
+    'co-sign': flag('add a signature to what is published'),
+    'without-files': flag('sign on a host that does not have the files, publish elsewhere'),
+    rehash: REHASH_OPTION,
+    ...PREVIOUS_OPTIONS,
+    ...SETTINGS_OPTIONS,
+    ...rare({ 'allow-damaged': ALLOW_DAMAGED_OPTION }),
+  },
   run: async (values, session) => {
     const place = placeOf(values);
     const coSign = isSet(values, 'co-sign');

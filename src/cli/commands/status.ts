@@ -1,12 +1,13 @@
 import { status } from '../../index.js';
 import type { Command } from '../command.js';
-import { isSet, keysOf, placeOf } from '../options.js';
+import { DIRECTORY, isSet, keysOf, placeOf } from '../options.js';
 import { reportStatus } from '../report-status.js';
-import { buildOptions, withPreview } from './build.js';
+import { PREVIEW_OPTIONS, buildOptions } from './build.js';
 
 export const statusCommand: Command = {
   examples: [['packsign status dist', 'exit 1 if anything needs attention']],
-  options: withPreview,
+  positionals: DIRECTORY,
+  options: PREVIEW_OPTIONS,
   run: async (values, session) => {
     const place = placeOf(values);
     const result = await status(place.directory, buildOptions(values, { place, session }));

@@ -10,7 +10,8 @@ import {
 } from '../../index.js';
 import type { AskFailure, TrustRun } from '../../index.js';
 import type { Command, Session } from '../command.js';
-import { WAIT_OPTION, flag, isSet, listOf, numberOf, repeated, single, textOf } from '../options.js';
+import { flag, positional, positionals, rare, repeated, single } from '../option.js';
+import { WAIT_OPTION, isSet, listOf, numberOf, textOf } from '../options.js';
 import type { Values } from '../options.js';
 import { readTyped } from '../prompt.js';
 import { TIMEOUT_OPTION, placeOfTrust, storeOf } from '../remote.js';
@@ -30,7 +31,7 @@ import { readPasted } from '../secrets.js';
 import { canAsk } from '../streams.js';
 import { harmless } from '../terminal.js';
 
-const DATABASES = { type: 'string', array: true, describe: 'names or addresses (default: all)' } as const;
+const DATABASES = { db: positionals('DATABASE', 'names or addresses (default: all)') };
 
 export const trustAddCommand: Command = {
   examples: [
@@ -42,20 +43,19 @@ export const trustAddCommand: Command = {
       'because one you trust vouches for it',
     ],
   ],
-  options: (yargs) =>
-    yargs
-      .positional('url', { type: 'string', describe: 'address of the database, or of its directory' })
-      .option('keys', single('file of certificates, - for standard input; all keys in it are pinned'))
-      .option('fingerprint', repeated('primary fingerprint to pin; its key is fetched'))
-      .option('blindly', flag('pin nothing: the padlock stays open'))
-      .option('via', single('name of a trusted database that vouches for this one'))
-      .option(
-        'threshold',
-        single('how many of the keys must sign (default: all; with --via, as many as it says)'),
-      )
-      .option('name', single('what you call it'))
-      .option('timeout', TIMEOUT_OPTION)
-      .option('wait', WAIT_OPTION),
+  positionals: { url: positional('ADDRESS', 'address of the database, or of its directory') },
+  options: {
+    keys: single('FILE', 'file of certificates, - for standard input; all keys in it are pinned'),
+    fingerprint: repeated('FINGERPRINT', 'primary fingerprint to pin; its key is fetched'),
+    blindly: flag('pin nothing: the padlock stays open'),
+    via: single('DATABASE', 'name of a trusted database that vouches for this one'),
+    threshold: single(
+      'NUMBER',
+      'how many of the keys must sign (default: all; with --via, as many as it says)',
+    ),
+    name: single('NAME', 'what you call it'),
+    ...rare({ timeout: TIMEOUT_OPTION, wait: WAIT_OPTION }),
+  },
   run: async (values, session) => {
     const keys = textOf(values, 'keys');
     const pasted = keys === '-' ? Buffer.from(await readPasted(session.outside)) : null;
@@ -94,7 +94,7 @@ async function confirmed(
 
 export const trustListCommand: Command = {
   examples: [['packsign trust list', 'names, addresses, fingerprints']],
-  options: (yargs) => yargs.option('trust', single('file made by packsign trust export')),
+  options: { trust: single('FILE', 'file made by packsign trust export') },
   run: async (values, { outside }) => {
     const place = placeOfTrust(values, outside);
     return reportTrusted(await trustList(place), await trustDamage(place));
@@ -103,8 +103,8 @@ export const trustListCommand: Command = {
 
 export const trustRemoveCommand: Command = {
   examples: [['packsign trust remove example.org-dist', 'forget its keys and its last database']],
-  options: (yargs) =>
-    yargs.positional('db', { type: 'string', describe: 'name or address' }).option('wait', WAIT_OPTION),
+  positionals: { db: positional('DATABASE', 'name or address') },
+  options: rare({ wait: WAIT_OPTION }),
   run: async (values, { outside }) =>
     reportRemoved(await trustRemove(textOf(values, 'db') ?? '', storeOf(values, outside))),
 };
@@ -114,12 +114,11 @@ export const trustRefreshCommand: Command = {
     ['packsign trust refresh', 'every database that you trust'],
     ['packsign trust refresh example.org-dist --pin 0123…CDEF', 'pin a key that it proposes'],
   ],
-  options: (yargs) =>
-    yargs
-      .positional('db', DATABASES)
-      .option('pin', repeated('primary fingerprint to pin, of those that are proposed'))
-      .option('timeout', TIMEOUT_OPTION)
-      .option('wait', WAIT_OPTION),
+  positionals: DATABASES,
+  options: {
+    pin: repeated('FINGERPRINT', 'primary fingerprint to pin, of those that are proposed'),
+    ...rare({ timeout: TIMEOUT_OPTION, wait: WAIT_OPTION }),
+  },
   run: async (values, session) => {
     const run = trustRun(values, session);
     const named = listOf(values, 'db');
@@ -149,15 +148,13 @@ export const trustAcceptCommand: Command = {
     ['packsign trust accept example.org-dist', 'after its maintainer began anew, and told you so'],
     ['packsign trust accept dist', 'a directory that this machine publishes'],
   ],
-  options: (yargs) =>
-    yargs
-      .positional('target', {
-        type: 'string',
-        describe: 'name or address of a trusted database, or a directory',
-      })
-      .option('yes', flag('accept what it says, without a question'))
-      .option('timeout', TIMEOUT_OPTION)
-      .option('wait', WAIT_OPTION),
+  positionals: {
+    target: positional('TARGET', 'name or address of a trusted database, or a directory'),
+  },
+  options: {
+    yes: flag('accept what it says, without a question'),
+    ...rare({ timeout: TIMEOUT_OPTION, wait: WAIT_OPTION }),
+  },
   run: async (values, session) => {
     const target = textOf(values, 'target') ?? '';
     session.progress.say(`looking at ${target}`);
@@ -179,7 +176,8 @@ export const trustExportCommand: Command = {
   examples: [
     ['packsign trust export > trust.json', 'packsign get demo --trust trust.json uses it elsewhere'],
   ],
-  options: (yargs) => yargs.positional('db', DATABASES),
+  positionals: DATABASES,
+  options: {},
   run: async (values, { outside }) => {
     const named = listOf(values, 'db');
     const damaged = named.length > 0 ? [] : await trustDamage(storeOf(values, outside));

@@ -1,40 +1,39 @@
 import { PacksignError, areFiles, audit, verify, verifyFiles } from '../../index.js';
 import type { Run } from '../../index.js';
 import type { Command, Report, Session } from '../command.js';
-import { SIGNATURE_OPTION, flag, isSet, listOf, maybe, single, textOf } from '../options.js';
-import { pinsOf, toleranceOf, withTrust } from '../remote.js';
-import { withReportFile, writeReportFile } from '../report-file.js';
+import { flag, maybe, positionals, rare, single } from '../option.js';
+import { SIGNATURE_OPTION, isSet, listOf, textOf } from '../options.js';
+import { TRUST_OPTIONS, pinsOf, toleranceOf } from '../remote.js';
+import { REPORT_OPTION, writeReportFile } from '../report-file.js';
 import { reportFiles } from '../report-files.js';
 import { reportAudit } from '../report-trust.js';
 import { reportVerify } from '../report-verify.js';
 import { runOf } from '../run.js';
 
-const TARGETS = {
-  type: 'string',
-  array: true,
-  default: ['.'],
-  describe: 'downloaded files; or one directory, database file (*.plist), address, or trusted name',
-} as const;
+const TARGETS = 'downloaded files; or one directory, database file (*.plist), address, or trusted name';
 
 export const verifyCommand: Command = {
   examples: [
-    ['packsign verify lantern-0.9.tar.gz', 'check a download against all databases that you trust'],
+    ['packsign verify lantern-0.9.tar.gz', 'check a download against all that you trust'],
     ['packsign verify dist', 'check a directory that this machine published'],
     ['packsign verify dist --fingerprint 0123…CDEF', 'check it against a key that you know'],
-    ['packsign verify packages.plist --keys maintainer.asc', 'check one file, with its signature beside it'],
     ['packsign verify https://example.org/dist --files', 'check a trusted database and all it lists'],
   ],
-  options: (yargs) =>
-    withReportFile(withTrust(yargs.positional('targets', TARGETS)))
-      .option('signature', SIGNATURE_OPTION)
-      .option('database', single('database file to look downloaded files up in'))
-      .option('from', single('address or name of the database for that (default: all that you trust)'))
-      .option('files', maybe('check the files too (default for directories; not for addresses)'))
-      .option('strict', flag('unlisted and yanked files fail too'))
-      .option(
-        'as-stranger',
-        flag('for maintainers: an address as newcomers see it, with every mirror, gpgv and sqv'),
+  positionals: { targets: positionals('TARGET', TARGETS, { default: ['.'] }) },
+  options: {
+    ...TRUST_OPTIONS,
+    from: single('DATABASE', 'where to look downloads up (default: all that you trust)'),
+    files: maybe('check all that a database lists (default for directories)'),
+    strict: flag('unlisted and yanked files fail too'),
+    ...rare({
+      report: REPORT_OPTION,
+      signature: SIGNATURE_OPTION,
+      database: single('FILE', 'database file to look downloads up in'),
+      'as-stranger': flag(
+        'for maintainers: check an address as newcomers see it, with every mirror, gpgv and sqv',
       ),
+    }),
+  },
   run: async (values, session) => {
     const run = runOf(values, session);
     session.progress.say('looking at the database');

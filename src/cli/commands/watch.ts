@@ -3,17 +3,8 @@ import type { Hooks } from '../../index.js';
 import type { Command, Report, Session } from '../command.js';
 import { followerFor } from '../follower.js';
 import { HOOK_OPTIONS, hooksOf, tellFailure, tellHooks } from '../hooks.js';
-import {
-  absentOf,
-  flag,
-  isSet,
-  placeOf,
-  portOf,
-  single,
-  withDirectory,
-  withKeys,
-  withSettings,
-} from '../options.js';
+import { flag, rare, single } from '../option.js';
+import { DIRECTORY, KEY_OPTIONS, SETTINGS_OPTIONS, absentOf, isSet, placeOf, portOf } from '../options.js';
 import type { Values } from '../options.js';
 import { reportEvent, statusAfter } from '../report-status.js';
 import { warningLines } from '../report.js';
@@ -23,20 +14,25 @@ import { publishingOptions, signersFor } from './build.js';
 
 export const watchCommand: Command = {
   examples: [
-    ['packsign watch dist --key key.asc', 'sign every complete file in dist, until stopped'],
+    ['packsign watch dist --key key.asc', 'sign what is complete, until stopped'],
     ['packsign watch dist --key key.asc --once', 'sign what is there and end, for cron'],
-    ['packsign watch dist --key key.asc --serve', 'the same with a preview that follows'],
+    ['packsign watch dist --key key.asc --serve', 'with a preview that follows'],
     [`packsign watch dist --on-failure 'mail -s packsign you@example.org'`, 'mail what goes wrong'],
   ],
-  options: (yargs) =>
-    withKeys(withSettings(withDirectory(yargs)))
-      .option('once', flag('end when everything there is signed'))
-      .option('wait-for-directory', flag('wait for a directory that is not there yet'))
-      .option('poll', flag('look on a timer: for network file systems'))
-      .options(HOOK_OPTIONS)
-      .option('publish', flag('publish what is signed to the destinations of Publish in packsign.json'))
-      .option('serve', flag('show the directory in a browser meanwhile; pages reload themselves'))
-      .option('port', single('port for --serve (default: any free one)')),
+  positionals: DIRECTORY,
+  options: {
+    ...KEY_OPTIONS,
+    once: flag('end when everything there is signed'),
+    publish: flag('publish what is signed to Publish in packsign.json'),
+    ...HOOK_OPTIONS,
+    serve: flag('show the directory in a browser meanwhile'),
+    port: single('PORT', 'port for --serve (default: any free one)'),
+    ...rare({
+      'wait-for-directory': flag('wait for a directory that is not there yet'),
+      poll: flag('look on a timer: for network file systems'),
+    }),
+    ...SETTINGS_OPTIONS,
+  },
   run: async (values, session) => {
     const stopped = new AbortController();
     const hooks = hooksOf(values, session, stopped.signal);
