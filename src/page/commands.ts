@@ -32,8 +32,12 @@ export const PLACEHOLDER = 'ADDRESS-OF-THIS-PAGE';
 
 /** The lines that users paste. Text from the database is quoted for a shell. */
 export function commandsFor(source: CommandSource): readonly CommandLine[] {
-  const url = source.url ?? `${PLACEHOLDER}/packages.plist`;
+  const url = addressOr(source.url);
   return [packsign(source, url), gpg(source, url), gpgv(source, url), sq(source, url), packman(url)];
+}
+
+function addressOr(url: string | null): string {
+  return url ?? `${PLACEHOLDER}/packages.plist`;
 }
 
 /** The address of a file beside a database. */
@@ -43,9 +47,14 @@ export function besideUrl(url: string, name: string): string {
 
 /** A line that fetches the database, its signature and its keys. */
 function fetching(url: string, keys: 'keys.asc' | 'keys.gpg'): string {
-  const beside = ['packages.plist.asc', keys].map((name) => ` -o ${name} ${shellWord(besideUrl(url, name))}`);
-  // -g: brackets and braces in an address mean themselves.
-  return `curl -gfsSL -o packages.plist ${shellWord(url)}${beside.join('')}`;
+  return `${CURL} -o packages.plist ${shellWord(url)}${beside(url, ['packages.plist.asc', keys])}`;
+}
+
+/** -g: brackets and braces in an address mean themselves. */
+const CURL = 'curl -gfsSL';
+
+function beside(url: string, names: readonly string[]): string {
+  return names.map((name) => ` -o ${name} ${shellWord(besideUrl(url, name))}`).join('');
 }
 
 function packsign({ fingerprints, threshold }: CommandSource, url: string): CommandLine {
@@ -148,7 +157,7 @@ function packman(url: string): CommandLine {
 }
 
 /** A line that compares one download with its hash. */
-export function checkCommand({ path, sha256 }: { path: string; sha256: string }): CommandLine {
+export function checkCommand(path: string, sha256: string): CommandLine {
   const name = fileNameOf(path);
   return {
     id: 'sha256sum',
@@ -160,5 +169,24 @@ export function checkCommand({ path, sha256 }: { path: string; sha256: string })
     good: [`${name}: OK`],
     bad: [`${name}: FAILED`],
     note: 'On macOS, type shasum -a 256 -c in place of sha256sum -c. On Windows, type certutil -hashfile FILE SHA256, and compare all 64 digits. These programs check no signature: they say that your file is the one on this page, and nothing about who made the page.',
+  };
+}
+
+/** Lines that compare all downloads with `SHA256SUMS`. */
+export function sumsCommand(path: string, address: string | null): CommandLine {
+  const names = ['SHA256SUMS', 'SHA256SUMS.asc', 'keys.gpg'];
+  return {
+    id: 'sums',
+    title: 'sha256sum and gpgv, for many files',
+    about:
+      'Type this in a folder with your downloads, in folders below it if the names in the list below have folders. Compare the fingerprint at the end of the line VALIDSIG with the one above, every digit.',
+    lines: [
+      `${CURL}${beside(addressOr(address), names)}`,
+      'gpgv --status-fd 1 --keyring ./keys.gpg SHA256SUMS.asc SHA256SUMS && sha256sum --check --ignore-missing SHA256SUMS',
+    ],
+    isShell: true,
+    good: ['[GNUPG:] VALIDSIG …', `${path}: OK`],
+    bad: ['gpgv: BAD signature from …', `${path}: FAILED`],
+    note: 'With coreutils alone, leave out gpgv: then the lines only compare your downloads with a list that anybody may have made. The list does not expire, and nothing tells an old one from the current one.',
   };
 }

@@ -10,9 +10,11 @@ import type { Coverage } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
 import type { Settings } from '../model/settings.js';
-import { ASSETS_FOLDER, DATABASE_NAME, KEYS_NAME, PAGE_NAME } from '../model/layout.js';
+import { checksumsText } from '../model/checksums.js';
+import { ASSETS_FOLDER, CHECKSUMS_NAME, DATABASE_NAME, KEYS_NAME, PAGE_NAME } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { coverageIn } from '../places/coverage.js';
+import { findChecksums, ownChecksums } from '../places/own-checksums.js';
 import { globsOf } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
@@ -79,6 +81,15 @@ interface Shown {
   readonly sha256: string;
   readonly armored: Uint8Array;
   readonly certificates: readonly Certificate[];
+  /** SHA-256 of the `SHA256SUMS` that is there; null if packsign wrote none, or it lacks its signature. */
+  readonly sums: string | null;
+}
+
+function sumsIn(directory: string): string | null {
+  const found = findChecksums(directory);
+  const { sums, signature } = found;
+  if (!Buffer.isBuffer(sums) || !Buffer.isBuffer(signature)) return null;
+  return ownChecksums(directory, found).includes(CHECKSUMS_NAME) ? sha256Of(sums) : null;
 }
 
 /** Null if nothing is published. Throws PREVIOUS_INVALID. */
@@ -90,6 +101,7 @@ async function shownOf(published: Published): Promise<Shown | null> {
     sha256: signed.content.sha256(),
     armored: published.bytes(KEYS_NAME) ?? new Uint8Array(),
     certificates: await published.certificates(),
+    sums: sumsIn(published.directory),
   };
 }
 
@@ -142,7 +154,8 @@ function publishedCondition(published: Published, template: Template): Condition
   const sha256 = published.sha256();
   const armored = published.bytes(KEYS_NAME);
   if (sha256 === null || armored === null) return 'right';
-  return conditionOf(published.directory, stampOf({ sha256, armored }, template), template);
+  const sums = sumsIn(published.directory);
+  return conditionOf(published.directory, stampOf({ sha256, armored, sums }, template), template);
 }
 
 /** The files of a page, relative to the directory. */
@@ -192,7 +205,7 @@ function conditionOf(directory: string, wanted: Stamp, template: Template): Cond
   if (present === null) return 'due';
   const stamp = readStamp(present);
   if (stamp === null) return 'edited';
-  const isCurrent = stamp.database === wanted.database && stamp.keys === wanted.keys;
+  const isCurrent = (['database', 'keys', 'sums'] as const).every((name) => stamp[name] === wanted[name]);
   if (stamp.own) return isCurrent ? 'right' : 'own';
   const isWhole = () => hasTree(join(directory, assetsFolder(template)), template.assets);
   return isCurrent && stamp.template === wanted.template && isWhole() ? 'right' : 'due';
@@ -244,10 +257,11 @@ function assetsFolder({ sha256 }: Template): string {
 
 /** Throws TEMPLATE_INVALID. */
 async function makePage(shown: Shown, template: Template): Promise<string> {
-  const { database, sha256, armored, certificates } = shown;
+  const { database, sha256, armored, certificates, sums } = shown;
   const source = {
     database,
     sha256,
+    hasSums: sums === hashOf(checksumsText(database)),
     assets: assetsFolder(template),
     keys: await pageKeys(certificates, database.Packsign.Issued),
     armored: Buffer.from(armored).toString('utf8').trim(),
@@ -292,8 +306,9 @@ function readPage(directory: string): string | null {
   return readBounded(join(directory, PAGE_NAME), DATABASE_LIMIT_BYTES)?.toString('utf8') ?? null;
 }
 
-function stampOf({ sha256, armored }: Pick<Shown, 'sha256' | 'armored'>, template: Template): Stamp {
-  return { database: sha256, keys: sha256Of(armored), template: template.sha256, own: template.own };
+function stampOf(shown: Pick<Shown, 'sha256' | 'armored' | 'sums'>, template: Template): Stamp {
+  const { sha256, armored, sums } = shown;
+  return { database: sha256, keys: sha256Of(armored), sums, template: template.sha256, own: template.own };
 }
 
 // Removes earlier versions. Other files in the folder are not packsign's.

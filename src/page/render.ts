@@ -9,6 +9,8 @@ export interface Stamp {
   readonly database: string;
   /** Of `keys.asc`. */
   readonly keys: string;
+  /** Of `SHA256SUMS`; null if there is none. */
+  readonly sums: string | null;
   /** Of the template with its assets. */
   readonly template: string;
   /** Whether the template is the user's own. */
@@ -16,13 +18,13 @@ export interface Stamp {
 }
 
 const STAMP =
-  /<!-- packsign page: database ([0-9a-f]{64}), keys ([0-9a-f]{64}), (own )?template ([0-9a-f]{64}), rest ([0-9a-f]{64}) -->\n$/;
+  /<!-- packsign page: database ([0-9a-f]{64}), keys ([0-9a-f]{64}), (?:sums ([0-9a-f]{64}), )?(own )?template ([0-9a-f]{64}), rest ([0-9a-f]{64}) -->\n$/;
 
 /** The trust page as HTML: the same source and template always give the same bytes. */
 export function renderPage(template: string, source: PageSource, stamp: Stamp): string {
   const html = fillTemplate(template, pageView(source));
-  const { database, keys, own } = stamp;
-  const made = `database ${database}, keys ${keys}, ${own ? 'own ' : ''}template ${stamp.template}`;
+  const { database, keys, sums, own } = stamp;
+  const made = `database ${database}, keys ${keys}, ${sums === null ? '' : `sums ${sums}, `}${own ? 'own ' : ''}template ${stamp.template}`;
   return `${html}<!-- packsign page: ${made}, rest ${hashOf(html)} -->\n`;
 }
 
@@ -30,9 +32,9 @@ export function renderPage(template: string, source: PageSource, stamp: Stamp): 
 export function readStamp(html: string): Stamp | null {
   const match = STAMP.exec(html);
   if (match === null) return null;
-  const [, database = '', keys = '', own, template = '', rest = ''] = match;
+  const [, database = '', keys = '', sums = null, own, template = '', rest = ''] = match;
   return hashOf(html.slice(0, match.index)) === rest
-    ? { database, keys, template, own: own !== undefined }
+    ? { database, keys, sums, template, own: own !== undefined }
     : null;
 }
 

@@ -10,7 +10,8 @@ import type { Package } from '../model/package.js';
 import { cleanText, oneLine } from '../model/text.js';
 import { formatInstant } from '../model/time.js';
 import { versionOrder } from '../model/version.js';
-import { besideUrl, checkCommand, commandsFor } from './commands.js';
+import { besideUrl, checkCommand, commandsFor, sumsCommand } from './commands.js';
+import type { CommandLine } from './commands.js';
 import { byPlatform } from './platforms.js';
 import { qrCode } from './qr.js';
 import { latestChanges } from './recent-changes.js';
@@ -19,6 +20,8 @@ import { latestChanges } from './recent-changes.js';
 export interface PageSource {
   readonly database: Database;
   readonly sha256: string;
+  /** Whether its `SHA256SUMS` is published as well. */
+  readonly hasSums: boolean;
   readonly keys: readonly PageKey[];
   /** `keys.asc`. */
   readonly armored: string;
@@ -88,8 +91,8 @@ export function pageView(source: PageSource) {
     armored,
     qr: qrCode(qrText(url, fingerprints)),
     commands: commandsFor({ url, fingerprints, threshold, userId: onlyUserId(shown) }),
-    /** How to compare one file, with the first of the list as an example; null if there is none. */
-    check: checkOf(rows),
+    /** How to compare downloads, with the first of the list as an example; none if there is none. */
+    checks: checksOf(rows, source),
     trusts: (Packsign.Trusts ?? []).map(trustView),
     changes: latestChanges(database),
     packages: database.Packages.length.toLocaleString('en-US'),
@@ -170,9 +173,11 @@ function onlyUserId(keys: readonly PageKey[]): string | null {
   return others.length === 0 && /^[ -[\]-~]{1,80}$/.test(userId) ? userId : null;
 }
 
-function checkOf(rows: readonly Row[]) {
+function checksOf(rows: readonly Row[], { database, hasSums }: PageSource): readonly CommandLine[] {
   const row = rows.find(({ sha256, yanked }) => sha256 !== null && yanked === null);
-  return row === undefined ? null : checkCommand({ path: row.path, sha256: row.sha256 ?? '' });
+  if (row === undefined) return [];
+  const { path, sha256 } = row;
+  return [checkCommand(path, sha256 ?? ''), ...(hasSums ? [sumsCommand(path, ownAddress(database))] : [])];
 }
 
 function trustView({ URL: address, Fingerprints, Threshold = 1, Maintainer }: Trust, index: number) {

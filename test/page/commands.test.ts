@@ -76,6 +76,8 @@ function toolVersion(program: string): string {
 }
 
 const TITLES = ['packsign', 'GnuPG', 'gpgv', 'Sequoia', 'sha256sum'];
+/** Beside those, where SHA256SUMS is published. */
+const MANY = 'sha256sum and gpgv, for many files';
 const TOOLS = ['curl', 'gpg', 'gpgv', 'python3', 'sha256sum', 'sqv'] as const;
 
 describe.runIf(hasTools(...TOOLS))('the lines of the trust page', () => {
@@ -122,9 +124,11 @@ describe.runIf(hasTools(...TOOLS))('the lines of the trust page', () => {
   /** Pastes the lines of a way into a shell with an empty HOME, beside the downloads. */
   function paste(lines: string, { home = newFolder(), altered = false } = {}): Outcome {
     const cwd = newFolder();
+    mkdirSync(join(cwd, 'sub'));
     for (const name of ['lantern-1.0.tar.gz', 'sub/lamp-2.0-linux-amd64.tar.gz']) {
       const bytes = place.read(`www/${FOLDER}/${name}`);
-      writeFileSync(join(cwd, basename(name)), altered ? bytes.subarray(1) : bytes);
+      for (const path of [name, basename(name)])
+        writeFileSync(join(cwd, path), altered ? bytes.subarray(1) : bytes);
     }
     const env = { PATH: `${place.path('bin')}:${process.env['PATH'] ?? ''}`, HOME: home, LC_ALL: 'C' };
     const { status, stdout, stderr } = spawnSync('sh', ['-c', lines], { cwd, env, encoding: 'utf8' });
@@ -136,9 +140,9 @@ describe.runIf(hasTools(...TOOLS))('the lines of the trust page', () => {
     place.write(database, place.text(database).replace('lantern', 'lanterm'));
   }
 
-  function expectGood(html: string): void {
+  function expectGood(html: string, titles: readonly string[] = TITLES): void {
     const ways = waysOn(html);
-    expect(ways.map(({ title }) => title)).toEqual(TITLES);
+    expect(ways.map(({ title }) => title)).toEqual(titles);
     for (const { title, lines, good, bad } of ways) {
       const { status, printed } = paste(lines);
       expect([title, status], printed).toEqual([title, 0]);
@@ -196,6 +200,21 @@ describe.runIf(hasTools(...TOOLS))('the lines of the trust page', () => {
     expect(paste(`${fetch}\n${line}`).status).toBe(0);
     alter();
     expect(paste(`${fetch}\n${line}`).status).not.toBe(0);
+  });
+
+  it('compare many files where SHA256SUMS is published, and know an altered one of either', async () => {
+    const html = await publish(null, { settings: { Database: site, Checksums: true } });
+    expectGood(html, [...TITLES, MANY]);
+    const { lines, good, bad } = waysOn(html).find(({ title }) => title === MANY)!;
+    const download = paste(lines, { altered: true });
+    place.write(`www/${FOLDER}/SHA256SUMS`, `${place.text(`www/${FOLDER}/SHA256SUMS`)}# more\n`);
+    const list = paste(lines);
+    expect([download.status, list.status], download.printed + list.printed).toEqual([1, 1]);
+    expect(bad.map((line) => [hasLine(download.printed, line), hasLine(list.printed, line)])).toEqual([
+      [false, true],
+      [true, false],
+    ]);
+    expect(good.filter((line) => hasLine(list.printed, line))).toEqual([]);
   });
 
   it('find good what two keys signed', async () => {

@@ -254,6 +254,31 @@ describe('a page that follows publications', () => {
     expect(place.has('dist/packages.unsigned.plist')).toBe(false);
   });
 
+  it('has lines for SHA256SUMS as long as that of its database is there', async () => {
+    const place = await published({ Page: true });
+    const build = ['build', 'dist', '--key', 'key.asc'];
+    const hasLines = () => place.text('dist/index.html').includes('sha256sum --check --ignore-missing');
+    const run = async (date: string, ...args: readonly string[]) => {
+      const { status, stderr } = await place.packsign([...build, ...args], { env: epoch(date) });
+      expect([status, stderr]).toEqual([0, expect.not.stringContaining('index.html')]);
+    };
+    expect(hasLines()).toBe(false);
+    await run('2026-03-01T12:00:00Z', '--checksums');
+    expect(hasLines()).toBe(true);
+    place.remove('dist/SHA256SUMS.asc');
+    await run('2026-03-01T12:00:00Z');
+    expect(hasLines()).toBe(false);
+    await run('2026-03-01T12:00:00Z', '--checksums');
+    expect(hasLines()).toBe(true);
+    place.write('dist/lantern-1.1.tar.gz', sdist('lantern', '1.1'));
+    // The old list stays, and is of the old database.
+    await run('2026-03-02T12:00:00Z');
+    expect([place.has('dist/SHA256SUMS'), hasLines()]).toEqual([true, false]);
+    expect(
+      (await place.packsign([...build, '--check'], { env: epoch('2026-03-02T12:00:00Z') })).stderr,
+    ).not.toContain('index.html');
+  });
+
   it('gives no warning about a template of the user while the page shows the database', async () => {
     const place = await published({ Page: true });
     mkdirSync(place.path('mine'));
