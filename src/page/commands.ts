@@ -116,16 +116,21 @@ function gpgv({ fingerprints, threshold }: CommandSource, url: string): CommandL
     id: 'gpgv',
     title: 'gpgv',
     about:
-      'Part of GnuPG, and on every Debian and Ubuntu. It imports nothing. Compare the fingerprint at the end of the line VALIDSIG with the one above, every digit.',
+      'Part of GnuPG. It imports nothing. Compare the fingerprint at the end of the line VALIDSIG with the one above, every digit.',
     lines: [
       fetching(url, 'keys.gpg'),
       'gpgv --status-fd 1 --keyring ./keys.gpg packages.plist.asc packages.plist',
     ],
     isShell: true,
-    good: [`[GNUPG:] VALIDSIG … ${fingerprints.length === 1 ? (fingerprints[0] ?? '') : '…'}`],
+    good: [validSignature({ fingerprints })],
     bad: ['gpgv: BAD signature from …', "gpgv: Can't check signature: No public key"],
     note: `gpgv ${UNDATED}${counted(threshold)}`,
   };
+}
+
+/** gpgv's line about a good signature, which ends with the fingerprint of the primary key. */
+function validSignature({ fingerprints }: Pick<CommandSource, 'fingerprints'>): string {
+  return `[GNUPG:] VALIDSIG … ${fingerprints.length === 1 ? (fingerprints[0] ?? '') : '…'}`;
 }
 
 function sq({ fingerprints, threshold }: CommandSource, url: string): CommandLine {
@@ -173,7 +178,7 @@ export function checkCommand(path: string, sha256: string): CommandLine {
 }
 
 /** Lines that compare all downloads with `SHA256SUMS`. */
-export function sumsCommand(path: string, address: string | null): CommandLine {
+export function sumsCommand(path: string, source: Omit<CommandSource, 'userId'>): CommandLine {
   const names = ['SHA256SUMS', 'SHA256SUMS.asc', 'keys.gpg'];
   return {
     id: 'sums',
@@ -181,12 +186,12 @@ export function sumsCommand(path: string, address: string | null): CommandLine {
     about:
       'Type this in a folder with your downloads, in folders below it if the names in the list below have folders. Compare the fingerprint at the end of the line VALIDSIG with the one above, every digit.',
     lines: [
-      `${CURL}${beside(addressOr(address), names)}`,
+      `${CURL}${beside(addressOr(source.url), names)}`,
       'gpgv --status-fd 1 --keyring ./keys.gpg SHA256SUMS.asc SHA256SUMS && sha256sum --check --ignore-missing SHA256SUMS',
     ],
     isShell: true,
-    good: ['[GNUPG:] VALIDSIG …', `${path}: OK`],
+    good: [validSignature(source), `${path}: OK`],
     bad: ['gpgv: BAD signature from …', `${path}: FAILED`],
-    note: 'With coreutils alone, leave out gpgv: then the lines only compare your downloads with a list that anybody may have made. The list does not expire, and nothing tells an old one from the current one.',
+    note: `With coreutils alone, leave out gpgv: then the lines only compare your downloads with a list that anybody may have made. The list does not expire, and nothing tells an old one from the current one.${counted(source.threshold)}`,
   };
 }

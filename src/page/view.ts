@@ -92,7 +92,7 @@ export function pageView(source: PageSource) {
     qr: qrCode(qrText(url, fingerprints)),
     commands: commandsFor({ url, fingerprints, threshold, userId: onlyUserId(shown) }),
     /** How to compare downloads, with the first of the list as an example; none if there is none. */
-    checks: checksOf(rows, source),
+    checks: checksOf(rows, source.hasSums ? { url, fingerprints, threshold } : null),
     trusts: (Packsign.Trusts ?? []).map(trustView),
     changes: latestChanges(database),
     packages: database.Packages.length.toLocaleString('en-US'),
@@ -173,11 +173,14 @@ function onlyUserId(keys: readonly PageKey[]): string | null {
   return others.length === 0 && /^[ -[\]-~]{1,80}$/.test(userId) ? userId : null;
 }
 
-function checksOf(rows: readonly Row[], { database, hasSums }: PageSource): readonly CommandLine[] {
+function checksOf(
+  rows: readonly Row[],
+  sums: Parameters<typeof sumsCommand>[1] | null,
+): readonly CommandLine[] {
   const row = rows.find(({ sha256, yanked }) => sha256 !== null && yanked === null);
   if (row === undefined) return [];
   const { path, sha256 } = row;
-  return [checkCommand(path, sha256 ?? ''), ...(hasSums ? [sumsCommand(path, ownAddress(database))] : [])];
+  return [checkCommand(path, sha256 ?? ''), ...(sums === null ? [] : [sumsCommand(path, sums)])];
 }
 
 function trustView({ URL: address, Fingerprints, Threshold = 1, Maintainer }: Trust, index: number) {

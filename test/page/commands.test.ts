@@ -112,7 +112,14 @@ describe.runIf(hasTools(...TOOLS))('the lines of the trust page', () => {
     const keys = signers.flatMap((signer, index) => {
       return ['--key', place.write(`key-${index}.asc`, signer.signing)];
     });
-    const run = await place.packsign(['build', directory, '--first', ...keys]);
+    const run = await place.packsign([
+      'build',
+      directory,
+      '--first',
+      '--threshold',
+      String(signers.length),
+      ...keys,
+    ]);
     expect(run.status, run.stderr).toBe(0);
     return place.text(`${directory}/index.html`);
   }
@@ -217,8 +224,12 @@ describe.runIf(hasTools(...TOOLS))('the lines of the trust page', () => {
     expect(good.filter((line) => hasLine(list.printed, line))).toEqual([]);
   });
 
-  it('find good what two keys signed', async () => {
-    expectGood(await publish(site, { signers: [ada, mallory] }));
+  it('find good what two keys signed, and say how many must have, where a program does not count', async () => {
+    const html = await publish(site, { signers: [ada, mallory], settings: { Checksums: true } });
+    expectGood(html, [...TITLES, MANY]);
+    expect(html.split('There must be good signatures by 2 different keys')).toHaveLength(4);
+    expect(html).toContain('sqv -n 2 ');
+    expect(html).toContain('sq verify --signatures=2 ');
   });
 
   it('fail for an altered database and download, as the page says that failure looks', async () => {

@@ -2,7 +2,7 @@ import jsqr from 'jsqr';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { TestKey } from '../packsign.js';
-import { hasBrowser, useBrowser, visit } from './browser/browser.js';
+import { hasBrowser, useBrowser, verdictOf, visit } from './browser/browser.js';
 import type { Visit } from './browser/browser.js';
 
 describe.runIf(hasBrowser)('the QR code on the page', () => {
@@ -26,7 +26,10 @@ describe.runIf(hasBrowser)('the QR code on the page', () => {
   }
 
   /** What a camera reads on the screen. */
-  async function scan({ page }: Visit): Promise<string | null> {
+  async function scan(there: Visit): Promise<string | null> {
+    const { page } = there;
+    // Its text moves the code while the browser takes the picture.
+    await verdictOf(there);
     const picture = await page.locator('.qr svg').screenshot();
     const blank = await page.context().newPage();
     const { data, width, height } = await blank.evaluate(async (bytes) => {
