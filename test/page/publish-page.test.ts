@@ -112,10 +112,11 @@ describe('packsign page', () => {
 
   it('has an icon of its own, which is no closed padlock', async () => {
     const place = await published();
-    const [, icon = ''] = /<link rel="icon" href="([^"]+)" type="image\/svg\+xml">/.exec(
-      await pageOf(place),
-    )!;
+    const html = await pageOf(place);
+    const [, icon = ''] = /<link rel="icon" href="([^"]+)" type="image\/svg\+xml">/.exec(html)!;
+    const [, shackle = ''] = /class="shackle" d="([^"]+)"/.exec(html)!;
     expect(place.text(`dist/${icon}`)).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="/);
+    expect(place.text(`dist/${icon}`)).not.toContain(shackle);
   });
 
   it('leaves a page alone that was edited by hand, unless the user forces it', async () => {
