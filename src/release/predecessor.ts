@@ -9,7 +9,7 @@ import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
 import { databaseAddress, isAddress } from '../model/address.js';
-import { thresholdOf } from '../model/database.js';
+import { DATABASE_LIMIT_BYTES, thresholdOf } from '../model/database.js';
 import { DATABASE_NAME, KEYS_NAME, SIGNATURE_COPY_NAME, STATE_FOLDER } from '../model/layout.js';
 import { orNull } from '../model/or-null.js';
 import type { Settings } from '../model/settings.js';
@@ -89,21 +89,22 @@ export async function findAdopted(
 
 async function findOne(published: Published, options: PredecessorOptions): Promise<Predecessor> {
   const { first, previous, settings } = options;
-  if (previous !== null) return await findPredecessorElsewhere(published, { ...options, previous });
+  const elsewhere = previous === null ? null : await orNothing(published, { ...options, previous });
+  if (elsewhere !== null) return elsewhere;
   const keys = await published.certificates();
   const sha256 = published.sha256();
-  if (first) {
+  if (first && previous === null) {
     const replaced = issuedIn(published.bytes(DATABASE_NAME), options.run.now);
     return { signed: null, previous: sha256, replaced, keys, lastKeys: null };
   }
-  if (sha256 === null && settings.Database !== undefined) {
+  if (sha256 === null && settings.Database !== undefined && !first) {
     throw new PacksignError(
       'PREVIOUS_UNKNOWN',
       `nothing is published here, but "Database" says ${settings.Database}`,
       { hint: `continue it with --previous ${settings.Database}, or begin anew with --first` },
     );
   }
-  if (sha256 === null) refuseLost(published, options.run);
+  if (sha256 === null && !first) refuseLost(published, options.run);
   const signed = await published.verified();
   return { signed, previous: sha256, keys, lastKeys: null };
 }
@@ -125,6 +126,39 @@ export function refuseLost(published: Published, { notesFolder }: Pick<Run, 'not
   });
 }
 
+/**
+ * The database of another place. Null if nothing was published there yet, and `--first` says that this may be: so a
+ * runner begins and goes on with the same command. A user who gives `--not-before` knows that there is one.
+ */
+async function orNothing(
+  published: Published,
+  options: PredecessorOptions & { readonly previous: string },
+): Promise<Elsewhere | null> {
+  const { first, previous, notBefore = null } = options;
+  try {
+    return await findPredecessorElsewhere(published, options);
+  } catch (error) {
+    const isMissing = error instanceof PacksignError && error.code === 'PREVIOUS_UNKNOWN';
+    if (!isMissing || !first || notBefore !== null) throw error;
+    if (await isNothingAt(databaseAddress(previous), options.run)) return null;
+    const hint = 'only a 404 says so, from a site that is not trusted yet; --first begins without --previous';
+    throw new PacksignError('PREVIOUS_UNKNOWN', `nothing says that ${previous} is new`, {
+      hint,
+      cause: error,
+    });
+  }
+}
+
+/** Whether there never was a database, as far as anybody can tell: a login page and a 403 are no such answer. */
+async function isNothingAt(url: string, { network, trust }: Run): Promise<boolean> {
+  if (findEntry(url, trust) !== null) return false;
+  return await withNetwork(network, async (opened) => {
+    const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' } as const;
+    const read = await addressPlace(opened, url).readDatabase({ ...limits, fresh: true, pastCaches: true });
+    return read.kind === 'absent' && !read.isForbidden;
+  });
+}
+
 /** `Issued` of a database, verified or not; null if it has none, or one that no reader can have accepted yet. */
 function issuedIn(bytes: Buffer | null, now: Date): Date | null {
   const issued = bytes === null ? null : orNull(() => decodeDraft(bytes).Packsign.Issued);
@@ -137,7 +171,7 @@ export type ElsewhereOptions = Omit<PredecessorOptions, 'first' | 'previous'> & 
 
 /**
  * Reads a database from another place and verifies it before anything is built upon it. Throws PREVIOUS_INVALID,
- * DATABASE_STALE, DATABASE_ROLLED_BACK, FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
+ * DATABASE_STALE, DATABASE_ROLLED_BACK, PREVIOUS_UNKNOWN, FILE_UNREADABLE, NOT_PINNED, KEYS_MALFORMED, FOREIGN_DATABASE, TRUST_DAMAGED, NETWORK and the like.
  */
 export async function findPredecessorElsewhere(
   published: Published,
@@ -304,8 +338,8 @@ function signedOf({ trusted, bytes, signature, code, message, from }: FetchedDat
     return { database: trusted, content: contentOf(bytes), signature, reading: null };
   }
   if (code === 'DATABASE_MISSING') {
-    throw new PacksignError('FILE_UNREADABLE', message ?? `there is no database at ${from}`, {
-      hint: 'if nothing was ever published there, begin with packsign build DIRECTORY --first',
+    throw new PacksignError('PREVIOUS_UNKNOWN', message ?? `there is no database at ${from}`, {
+      hint: 'if nothing was ever published there, say so with packsign build DIRECTORY --first',
     });
   }
   if (code === 'DATABASE_ROLLED_BACK') throw rolledBack(from, `was refused: ${message ?? ''}`);

@@ -76,7 +76,37 @@ test('refuses a database if nothing says whose it is', async () => {
 
 test('treats a missing database as an error, not as a start', async () => {
   place.remove('dist/packages.plist');
-  await expectRefusal('FILE_UNREADABLE', previous(['--key', 'ann.asc']));
+  await expectRefusal('PREVIOUS_UNKNOWN', previous(['--key', 'ann.asc']));
+  const first = ['--first', '--key', 'ann.asc'];
+  for (const least of ['2026-01-01', sha256(DEMO)]) {
+    await expectRefusal('PREVIOUS_UNKNOWN', previous([...first, '--not-before', least]));
+  }
+  site.tricks.set('packages.plist', (_, response) => void response.writeHead(500).end());
+  await expectRefusal('NETWORK', previous(first));
+  site.tricks.set('packages.plist', (_, response) => void response.end('<html>come back later</html>'));
+  await expectRefusal('PREVIOUS_UNKNOWN', previous(first));
+  site.tricks.set('packages.plist', (_, response) => void response.writeHead(403).end());
+  await expectRefusal('PREVIOUS_UNKNOWN', previous(first));
+});
+
+test('--first begins if nothing was published there yet, then goes on; what the hint says', async () => {
+  const published = place.read('dist/packages.plist');
+  place.remove('dist/packages.plist');
+  const first = previous(['--first', '--key', 'ann.asc']);
+  const refused = await machine.packsign(previous(['--key', 'ann.asc']));
+  expect(refused.stderr).toContain('packsign build dist --first --previous ');
+  expect((await answer(machine, first)).status).toBe(0);
+  expect(next().Packsign.Previous).toBeUndefined();
+  const begun = machine.read('dist/packages.plist');
+  // Nothing is published there yet, so it goes on from what is here.
+  expect((await answer(machine, first)).value['unchanged']).toBe(true);
+  expect(machine.read('dist/packages.plist')).toEqual(begun);
+  const other = newPlace();
+  other.write('ann.asc', known.ann.armor());
+  other.write('dist/demo-1.0.tar.gz', DEMO);
+  place.write('dist/packages.plist', published);
+  expect((await answer(other, first)).status).toBe(0);
+  expect(decodeDatabase(other.read('dist/packages.plist')).Packsign.Previous).toBe(sha256(published));
 });
 
 test('checks the database against what the user trusts and last accepted', async () => {

@@ -42,7 +42,7 @@ const DATABASE_OPTIONS: OptionTable = {
   'allow-changed': repeated('PATH', 'file whose bytes may change; needs a --reason'),
   reason: repeated('TEXT', 'why they change, for users to read'),
   rehash: REHASH_OPTION,
-  ...rare({ first: flag('start a new history, whatever is published here') }),
+  ...rare({ first: flag('start a new history; with --previous, only if nothing is published there') }),
   ...SETTINGS_OPTIONS,
 };
 
