@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { parse as decodePlist } from 'plist';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -9,6 +10,8 @@ import { PATIENCE_MS, drop, listed, watchedPlace } from './watching.js';
 
 const PROGRAM = resolve('dist/bin/packsign.js');
 const UNIT = readFileSync('templates/packsign.service', 'utf8');
+const ONCE = readFileSync('templates/packsign-once.conf', 'utf8');
+const PLIST = readFileSync('templates/packsign.plist', 'utf8');
 const CRON = readFileSync('templates/packsign.cron', 'utf8');
 
 /** Values of a directive, in order. */
@@ -29,12 +32,25 @@ beforeAll(async () => {
   help = (await newPlace().packsign(['watch', '--help', '--all'])).stdout;
 });
 
+/** The drop-in empties the list of commands first. */
+function onceCommand(): string {
+  const [first, command, ...more] = Array.from(ONCE.matchAll(/^ExecStart=(.*)$/gm), ([, value]) => value);
+  expect([first, more]).toEqual(['', []]);
+  return command!;
+}
+
+function launchdCommand(): string {
+  return (decodePlist(PLIST) as unknown as { ProgramArguments: readonly string[] }).ProgramArguments.join(' ');
+}
+
 describe.each([
   ['templates/packsign.service', () => valuesOf('ExecStart')[0]!],
+  ['templates/packsign-once.conf', onceCommand],
   ['templates/packsign.cron', cronCommand],
+  ['templates/packsign.plist', launchdCommand],
 ])('%s', (_name, command) => {
   test('uses options that packsign watch has', () => {
-    expect(command()).toContain('packsign watch /srv/releases/dist ');
+    expect(command()).toMatch(/packsign watch \/(?:srv|Users\/you)\/releases\/dist /);
     const options = command().match(/--[a-z-]+/g) ?? [];
     expect(options).toContain('--key');
     for (const option of options) expect(help).toMatch(new RegExp(` ${option} `));
@@ -54,6 +70,17 @@ describe('the systemd unit', () => {
       encoding: 'utf8',
     });
     expect([status, stdout + stderr]).toEqual([0, '']);
+  });
+
+  test.runIf(hasTool('systemd-analyze'))('is started by the timer, and ends once it has signed', () => {
+    const place = newPlace();
+    const start = `ExecStart=${process.execPath} ${PROGRAM}`;
+    place.write('packsign.service', UNIT.replace(/^ExecStart=\S+/m, start));
+    place.write('packsign.service.d/once.conf', ONCE.replace(/^ExecStart=\S+/m, start));
+    const timer = place.write('packsign.timer', readFileSync('templates/packsign.timer', 'utf8'));
+    const verified = spawnSync('systemd-analyze', ['verify', '--man=no', timer], { encoding: 'utf8' });
+    expect([verified.status, verified.stdout + verified.stderr]).toEqual([0, '']);
+    expect(onceCommand()).toBe(`${valuesOf('ExecStart')[0]!} --once`);
   });
 
   test.runIf(hasTool('systemd-analyze'))('exposes little of the machine', (context) => {
