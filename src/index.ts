@@ -15,6 +15,8 @@ export type { DiffResult } from './release/diff.js';
 export type { InMemoryOptions } from './release/in-memory.js';
 export { checkInit, init } from './release/init.js';
 export type { InitAnswers } from './release/init.js';
+export { CI_SERVICES, initCi } from './release/init-ci.js';
+export type { CiService, WorkflowAnswers } from './release/init-ci.js';
 export { checkKeyFiles, generateKeyFiles, showKey } from './keys/key-files.js';
 export type { GeneratedKey, GenerateOptions, ShowKeyOptions, ShownKey } from './keys/key-files.js';
 export { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from './keys/renew-files.js';

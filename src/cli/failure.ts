@@ -78,7 +78,7 @@ function reportBug(error: unknown, { stdout, stderr, argv, typed }: Failing): nu
   if (argv.includes('--json')) stdout.write(`${harmlessJson(failureJson(error, typed))}\n`);
   stderr.write(
     `packsign: error: this is a bug in packsign ${version()} on Node ${process.versions.node}\n${stack}\n` +
-      'packsign: hint: please report it with the text above: https://www.npmjs.com/package/packsign\n',
+      'packsign: hint: please report it with the text above, where you got packsign from\n',
   );
   return BUG_STATUS;
 }

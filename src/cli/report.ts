@@ -352,6 +352,17 @@ export function reportInit(path: string, keyBy: KeyBy): Report {
   };
 }
 
+export function reportInitCi(path: string): Report {
+  return {
+    json: { workflow: path },
+    lines: [
+      `wrote ${harmless(path)}; look at its DIRECTORY, ADDRESS and DESTINATION, and at the command that builds`,
+      'next: store the key that signs as the secret PACKSIGN_KEY, as docs/CI.md says',
+    ],
+    exitStatus: 0,
+  };
+}
+
 /** How long a database is fresh, after the words that say when it was issued or published. */
 export function freshness(expires: Date | null = null): string {
   return expires === null ? '' : `, fresh until ${formatInstant(expires)}`;

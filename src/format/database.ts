@@ -89,7 +89,7 @@ function explain(text: string, shape: Shape<Database>): PacksignError {
     return new PacksignError(
       'FORMAT_UNKNOWN',
       `the database has format ${format}, this packsign reads ${FORMAT}`,
-      { hint: 'install a newer packsign: npm install --global packsign@latest' },
+      { hint: 'install a newer packsign, from where you got this one' },
     );
   }
   const reason = reasonOf(document, shape);

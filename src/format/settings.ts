@@ -147,7 +147,7 @@ export function checkSettings(value: unknown, where: string = FILE_NAME): Settin
   } catch (error) {
     if (!(error instanceof Misfit)) throw error;
     throw new PacksignError('SETTINGS_INVALID', `${where}: ${error.describe()}`, {
-      hint: 'templates/packsign.schema.json and the README list every key',
+      hint: 'docs/SETTINGS.md and templates/packsign.schema.json list every key',
     });
   }
 }

@@ -15,8 +15,6 @@ export interface InitAnswers {
   readonly key: string | null;
 }
 
-const SCHEMA = 'https://unpkg.com/packsign/templates/packsign.schema.json';
-
 /** Makes the checks of `init` before it asks its questions. Throws FILE_EXISTS, DIRECTORY_UNREADABLE. */
 export function checkInit(directory: string, { force }: { force: boolean }): string {
   requireDirectory(directory);
@@ -35,7 +33,6 @@ export function init(directory: string, answers: InitAnswers, { force }: { force
   const path = checkInit(directory, { force });
   const settings = Object.fromEntries(
     Object.entries({
-      $schema: SCHEMA,
       Maintainer: answers.maintainer,
       Description: answers.description ?? '',
       'Base-URL': answers.baseUrl,

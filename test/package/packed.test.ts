@@ -120,7 +120,7 @@ describe('the packed package', () => {
     expect(verified.stdout).toContain('authentic');
   });
 
-  it('is a library with types, which takes the programs of the README', () => {
+  it('is a library with types, which takes the programs of docs/LIBRARY.md', () => {
     const program = `import { PacksignError, makeRun, verify } from 'packsign';
 import type { VerifyResult } from 'packsign';
 
@@ -141,9 +141,9 @@ try {
 }
 `;
     writeFileSync(join(consumer, 'program.mts'), program);
-    const readme = programsOfReadme();
-    expect(readme).toHaveLength(2);
-    const compiled = compile('program.mts', ...readme);
+    const documented = programsOfDocument();
+    expect(documented).toHaveLength(2);
+    const compiled = compile('program.mts', ...documented);
     expect(compiled.status, compiled.stdout).toBe(0);
     expect(inConsumer(process.execPath, ['program.mjs'])).toMatchObject({
       status: 0,
@@ -152,15 +152,15 @@ try {
   });
 });
 
-/** Writes the programs of the README into the consumer's folder, with what they take as given. Returns their names. */
-function programsOfReadme(): readonly string[] {
+/** Writes the programs of docs/LIBRARY.md into the consumer's folder, with what they take as given. Returns their names. */
+function programsOfDocument(): readonly string[] {
   const given = `declare const [database, signature, keys]: readonly Uint8Array[];
 declare const FINGERPRINT: string;
 declare const file: File;
 `;
-  const programs = readFileSync('README.md', 'utf8').matchAll(/^```js\n(.*?)^```$/gms);
+  const programs = readFileSync('docs/LIBRARY.md', 'utf8').matchAll(/^```js\n(.*?)^```$/gms);
   return Array.from(programs, ([, text = ''], index) => {
-    const name = `readme-${index}.mts`;
+    const name = `documented-${index}.mts`;
     writeFileSync(join(consumer, name), `${text}${text.includes('FINGERPRINT') ? given : ''}`);
     return name;
   });

@@ -505,7 +505,7 @@ describe('refusals of build', () => {
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: packsign.json: Maintainr: is not a setting; did you mean "Maintainer"?
-      ! packsign: hint: templates/packsign.schema.json and the README list every key
+      ! packsign: hint: docs/SETTINGS.md and templates/packsign.schema.json list every key
       [2]"
     `);
     place.write('dist/packsign.json', 'Maintainer: Ann');
@@ -837,7 +837,7 @@ describe('init', () => {
       status: 0,
       value: { settings: 'dist/packsign.json' },
     });
-    expect(place.text('dist/packsign.json')).toContain('$schema');
+    expect(place.text('dist/packsign.json')).toContain('Description');
   });
 
   test('DIRECTORY_UNREADABLE and SETTINGS_INVALID', async () => {

@@ -1,11 +1,11 @@
-import { PacksignError, checkInit, init } from '../../index.js';
-import type { InitAnswers } from '../../index.js';
+import { CI_SERVICES, PacksignError, checkInit, init, initCi } from '../../index.js';
+import type { InitAnswers, WorkflowAnswers } from '../../index.js';
 import type { Command } from '../command.js';
-import { flag, single } from '../option.js';
+import { choice, flag, single } from '../option.js';
 import type { Takes } from '../option.js';
 import { DIRECTORY, isSet, textOf } from '../options.js';
 import type { Values } from '../options.js';
-import { reportInit } from '../report.js';
+import { reportInit, reportInitCi } from '../report.js';
 import { readTyped } from '../prompt.js';
 import { canAsk } from '../streams.js';
 import type { Outside } from '../streams.js';
@@ -20,20 +20,44 @@ const QUESTIONS = [
 ] as const satisfies readonly (readonly [string, keyof InitAnswers, string, Takes])[];
 
 export const initCommand: Command = {
-  examples: [['packsign init dist --maintainer "Ada <ada@example.org>"', 'write dist/packsign.json']],
+  examples: [
+    ['packsign init dist --maintainer "Ada <ada@example.org>"', 'write dist/packsign.json'],
+    ['packsign init --ci github', 'write a workflow that signs and publishes each release'],
+  ],
   positionals: DIRECTORY,
   options: {
     ...Object.fromEntries(QUESTIONS.map(([name, , question, takes]) => [name, single(takes, question)])),
+    ci: choice(CI_SERVICES, 'write a workflow for this service instead'),
     force: flag('overwrite the file'),
   },
   run: async (values, { outside }) => {
     const directory = textOf(values, 'directory') ?? '.';
     const force = isSet(values, 'force');
+    const service = CI_SERVICES.find((name) => name === textOf(values, 'ci'));
+    if (service !== undefined)
+      return reportInitCi(initCi(service, workflowAnswers(directory, values), { force }));
     checkInit(directory, { force });
     const answers = await answersFor(values, outside);
     return reportInit(init(directory, answers, { force }), answers.key === null ? null : 'Key');
   },
 };
+
+/** A workflow signs the new files alone, and not the whole checkout, which is the current folder. */
+function workflowAnswers(directory: string, values: Values): WorkflowAnswers {
+  const needless = QUESTIONS.map(([name]) => name).find(
+    (name) => name !== 'base-url' && textOf(values, name) !== null,
+  );
+  if (needless !== undefined) {
+    throw new PacksignError(
+      'USAGE',
+      `--${needless} is for packsign.json, and --ci writes only the workflow`,
+      {
+        hint: `leave out --${needless}`,
+      },
+    );
+  }
+  return { directory: directory === '.' ? null : directory, baseUrl: textOf(values, 'base-url') };
+}
 
 async function answersFor(values: Values, outside: Outside): Promise<InitAnswers> {
   const answers: Record<string, string | null> = {};
