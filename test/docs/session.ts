@@ -62,7 +62,7 @@ function shell(home: string): Session {
     printed += chunk.toString('latin1');
     notify();
   });
-  void ended.then(() => notify());
+  child.on('close', () => notify());
   return {
     run: async (command) => {
       printed = '';
