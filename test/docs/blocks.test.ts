@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { checkSettings } from '../../src/format/settings.js';
 import { newPlace } from '../packsign.js';
 import PROGRAMS from '../programs.json' with { type: 'json' };
 import { needTools } from '../tools.js';
@@ -99,6 +100,12 @@ test('every block says what it is, and no command is outside of one', () => {
       document,
     ).toBe(null);
   }
+});
+
+test('every block of JSON is a packsign.json that packsign takes', () => {
+  const blocks = DOCUMENTS.flatMap(blocksOf).filter(({ language }) => language === 'json');
+  expect(blocks.length).toBeGreaterThan(1);
+  for (const { text } of blocks) expect(() => checkSettings(JSON.parse(text)), text).not.toThrow();
 });
 
 test('the picture in README.md is of the run that it shows', () => {
