@@ -31,19 +31,12 @@ export function runScript(name, args, options = {}) {
   return run(process.execPath, [join(ROOT, 'scripts', name), ...args], options);
 }
 
-/**
- * Installs the packages of the lock file, unless they were installed since it changed. `npm install --global` of a git
- * repository needs it too: npm tells the npm that prepares the clone to install globally, so the compiler is missing.
- */
+/** Installs the packages of the lock file, unless they were installed since it changed. */
 export function installIfNeeded() {
   // npm writes this file at the end of every installation.
   const installed = changedMs(join(ROOT, 'node_modules/.package-lock.json'));
   if (installed >= changedMs(join(ROOT, 'package-lock.json'))) return;
-  const isGlobal = /^npm_config_(?:global|location|prefix|local_prefix)$/i;
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !isGlobal.test(name)));
-  // Without scripts, or `prepare` would compile what the caller is about to compile.
-  const args = ['ci', '--no-audit', '--no-fund', '--include=dev', '--ignore-scripts'];
-  const status = runNpm(args, { env });
+  const status = runNpm(['ci', '--no-audit', '--no-fund']);
   if (status !== 0) process.exit(status);
 }
 

@@ -7,7 +7,7 @@ import KNOWN from './addresses.json' with { type: 'json' };
 const PATTERNS: readonly RegExp[] = [
   /\b[a-z][a-z0-9+.-]*:\/\/(?:[^\s/@"'`<>]*@)?([a-z0-9.-]*[a-z0-9])/gi, // the host of an address
   /\b((?:[a-z0-9-]+\.)+(?:com|org|net|io))\b/gi, // a host alone
-  /\b(?:npx|(?:npm|pnpm|yarn|pip3?|brew|apt(?:-get)?|dnf|gem|cargo|docker) (?:install|i|add|exec|dlx|pull)) (?:--?[a-z-]+ )*([@\w./:+-]*\w)/g,
+  /\b(?:npx|(?:npm|pnpm|yarn|pip3?|brew|apt(?:-get)?|dnf|gem|cargo|docker) (?:install|i|add|exec|dlx|pull)) (?:--?[a-z-]+ )*([@\w./][@\w./:+-]*)/g,
   /^ *-? *(?:uses|image): *(\S+)/gm,
   /^FROM (\S+)/gm,
 ];
@@ -58,7 +58,7 @@ test('the address of the project is the one in package.json, wherever it is writ
   const { repository } = JSON.parse(readFileSync('package.json', 'utf8')) as { repository: { url: string } };
   const wrong = shipped()
     .filter((path) => !path.startsWith('dist/'))
-    .flatMap((path) => readFileSync(path, 'utf8').match(/git\+https?:[^\s"'`]+/g) ?? [])
+    .flatMap((path) => readFileSync(path, 'utf8').match(/git\+https?:[^\s"'`)]+/g) ?? [])
     .filter((address) => address !== repository.url);
   expect(wrong).toEqual([]);
 });

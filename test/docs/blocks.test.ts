@@ -77,7 +77,7 @@ test('only these commands are not run, for a reason', () => {
   expect(left).toMatchInlineSnapshot(`
     [
       "README.md: npm run demo     # makes and signs a directory from scratch, and checks it with gpg and sq if installed: they install and test this project itself; continuous integration runs both",
-      "README.md: npm install --global git+https://packsign.example/packsign.git: it fetches from the address of the project; a test installs from a local repository instead",
+      "README.md: npm install --global "$(npm pack --silent git+https://packsign.example/packsign.git)": it fetches from the address of the project; a test installs from a local repository instead",
       "docs/CI.md: install -m 700 -d ~/.ssh && echo "$KNOWN_HOST" > ~/.ssh/known_hosts && (umask 077; echo "$SSH_KEY" > ~/.ssh/id_ed25519): it replaces the keys of ssh",
       "docs/OPERATIONS.md: cp packsign.service /etc/systemd/system/: they change the services of this machine",
       "docs/PUBLISHING.md: packsign publish dist www.example.org:/srv/www/dist    # rsync through ssh; rsync://HOST/MODULE for a daemon: they need a host and a bucket of yours; test/upload and test/servers use real ones",

@@ -107,7 +107,7 @@ describe.each(['github', 'gitlab'] as const)('init --ci %s', (service) => {
     const { repository } = JSON.parse(readFileSync('package.json', 'utf8')) as {
       repository: { url: string };
     };
-    expect(text).toContain(`npm install --global ${repository.url}\n`);
+    expect(text).toContain(`npm install --global "$(npm pack --silent ${repository.url})"\n`);
     const place = newPlace();
     expect((await place.packsign(['init', '--ci', service])).status).toBe(0);
     expect(place.text(PATHS[service])).toBe(text);

@@ -40,7 +40,9 @@ function onceCommand(): string {
 }
 
 function launchdCommand(): string {
-  return (decodePlist(PLIST) as unknown as { ProgramArguments: readonly string[] }).ProgramArguments.join(' ');
+  return (decodePlist(PLIST) as unknown as { ProgramArguments: readonly string[] }).ProgramArguments.join(
+    ' ',
+  );
 }
 
 describe.each([
