@@ -112,6 +112,7 @@ export { SLACK_MS, formatInstant, parseInstant } from './model/time.js';
 export { DIRECT_NETWORK } from './net/transport.js';
 export type { NetworkOptions } from './net/transport.js';
 export { nearestOf } from './model/nearest.js';
+export { keptPackages, trustedNames } from './consume/kept-names.js';
 export { once } from './model/once.js';
 export type { CheckedBackup } from './keys/backup.js';
 export type { Certificate } from './pgp/certificates.js';

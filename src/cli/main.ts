@@ -14,6 +14,11 @@ export async function main(argv: readonly string[], given: Outside): Promise<num
   const outside = argv.includes('--no-color') ? withoutColor(given) : given;
   let typed: Typed = {};
   try {
+    if (argv[0] === '--complete') {
+      const { complete } = await import('./complete.js');
+      outside.stdout.write(await complete(argv.slice(1), outside));
+      return 0;
+    }
     const parsed = quickAnswer(argv) ?? (await parsedBy(argv));
     if (typeof parsed === 'string') {
       outside.stdout.write(parsed);

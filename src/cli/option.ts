@@ -28,13 +28,13 @@ interface Accepted {
   /** Not for an option that is on or off, and for one with choices. */
   readonly takes?: Takes;
   readonly array?: boolean;
+  readonly choices?: readonly string[];
 }
 
 /** One option of a command. */
 export interface Option extends Accepted {
   readonly type: 'boolean' | 'string';
   readonly default?: string;
-  readonly choices?: readonly string[];
   readonly requiresArg?: boolean;
   readonly demandOption?: boolean;
   readonly group?: string;
@@ -95,7 +95,7 @@ export function repeated(takes: Takes, describe: string): Option {
 export function positional(
   takes: Takes,
   describe: string,
-  more: Pick<Positional, 'default'> = {},
+  more: Pick<Positional, 'default' | 'choices'> = {},
 ): Positional {
   return { ...more, type: 'string', takes, describe };
 }

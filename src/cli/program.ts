@@ -126,8 +126,15 @@ function addCommand(
   const { examples, positionals = {}, options } = command;
   const describe = (own: Argv) => {
     own.epilogue(`Examples:\n${examplesText(examples)}`);
-    for (const [name, { default: value, ...positional }] of Object.entries(positionals)) {
-      own.positional(name, { ...positional, ...(value === undefined ? {} : { default: value }) });
+    for (const [name, { type, describe: text, array = false, default: value }] of Object.entries(
+      positionals,
+    )) {
+      own.positional(name, {
+        type,
+        describe: text,
+        array,
+        ...(value === undefined ? {} : { default: value }),
+      });
     }
     for (const [name, option] of Object.entries(options)) own.option(name, { group: 'Options:', ...option });
     const rarer = Object.values(options).filter((option) => option.hidden === true).length;

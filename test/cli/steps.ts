@@ -23,6 +23,7 @@ const FROM = ['--keys', 'dist/keys.asc'];
 
 /** Each command once, one after the other in one place; for `serve`, which never ends, see test/page/serve.test.ts. */
 export const STEPS: readonly (readonly [name: string, args: readonly string[], input?: string])[] = [
+  ['completion', ['completion', 'zsh']],
   ['init', ['init', 'dist', '--maintainer', 'Ann <ann@example.org>']],
   [
     'key generate',

@@ -30,6 +30,8 @@ const trustExport = async () => (await import('./trust.js')).trustExportCommand;
 const list = async () => (await import('./list.js')).listCommand;
 const get = async () => (await import('./get.js')).getCommand;
 
+const completion = async () => (await import('./completion.js')).completionCommand;
+
 const MAINTAIN: readonly Row[] = [
   ['init [directory]', 'write packsign.json, the settings of a directory', init],
   ['key generate', 'make an OpenPGP key for signing releases', keyGenerate],
@@ -62,9 +64,17 @@ const TRUST: readonly Row[] = [
   ['get <packages..>', 'download packages, exactly as they were signed', get],
 ];
 
+const SHELL: readonly Row[] = [
+  ['completion <shell>', 'print what makes bash, zsh or fish complete packsign', completion],
+];
+
 function listed(group: Listed['group'], rows: readonly Row[]): readonly Listed[] {
   return rows.map(([usage, summary, load]) => ({ usage, summary, group, load }));
 }
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Listed[] = [...listed('maintain', MAINTAIN), ...listed('trust', TRUST)];
+export const COMMANDS: readonly Listed[] = [
+  ...listed('maintain', MAINTAIN),
+  ...listed('trust', TRUST),
+  ...listed('shell', SHELL),
+];
