@@ -41,7 +41,7 @@ export function installIfNeeded() {
 }
 
 /**
- * Compiles to dist/, bundles the code for browsers, and removes what an earlier compilation left there. It keeps this order so
+ * Compiles to dist/, bundles the code for browsers, writes the man pages, and removes what an earlier compilation left there. It keeps this order so
  * that programs which run the old dist/ meanwhile never find it empty. Returns the compiler's exit status.
  */
 export function compile() {
@@ -50,6 +50,8 @@ export function compile() {
   if (status !== 0) return status;
   const bundled = runScript('bundle.mjs', []);
   if (bundled !== 0) return bundled;
+  const described = runScript('man.mjs', []);
+  if (described !== 0) return described;
   const dist = join(ROOT, 'dist');
   const kept = run(process.execPath, [join(dist, 'bin/compile-code.js')]);
   if (kept !== 0) return kept;
