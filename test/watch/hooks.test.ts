@@ -262,7 +262,7 @@ test('USAGE: an empty command, an open quote, a command given twice', async () =
   expect(await usage('--on-publish', "curl 'x")).toContain(
     'the command after --on-publish has an open quote',
   );
-  expect(await usage('--on-publish', 'true', '--on-publish', 'true')).toContain('was given twice');
+  expect(await usage('--on-publish', 'true', '--on-publish', 'true')).toContain('was given more than once');
 });
 
 describe('the queue', () => {
