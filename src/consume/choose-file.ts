@@ -2,6 +2,7 @@ import { PacksignError } from '../errors.js';
 import { fileNameOf, isNamed } from '../model/file-entry.js';
 import type { FileEntry, NamedEntry } from '../model/file-entry.js';
 import { plainName } from '../model/file-name.js';
+import { nearestOf } from '../model/nearest.js';
 import { shellWord } from '../model/shell.js';
 import { compareNatural, isComparable, plainVersion } from '../model/version.js';
 import { filesFor, machineFor, machineName, ofEachKind } from './choose-platform.js';
@@ -55,7 +56,7 @@ export async function findFile(
     const meant = version === undefined ? mutable : ofVersion(mutable, version);
     throw meant.length > 0 && (named.length === 0 || version !== undefined)
       ? onlyMutable(wanted, meant, options)
-      : notFound(wanted, { named, place: options.place });
+      : notFound(wanted, { named, place: options.place, known: all.map(({ entry }) => entry.Name) });
   }
   const machine = machineFor(options.platform);
   const fitting = filesFor(candidates, machine);
@@ -180,11 +181,14 @@ function highest(
 
 export function notFound(
   wanted: string,
-  { named, place }: { named: readonly NamedFile[]; place: string },
+  { named, place, known = [] }: { named: readonly NamedFile[]; place: string; known?: readonly string[] },
 ): PacksignError {
   const isYanked = named.some(({ entry }) => entry.Yanked !== undefined);
+  const near = nearestOf(wanted.replace(/==.*$/, ''), known);
   const what =
-    named.length === 0 ? `there is no package ${wanted}` : `there is no ${wanted}, only ${versionsOf(named)}`;
+    named.length === 0
+      ? `there is no package ${wanted}${near === null ? '' : `; did you mean "${near}"?`}`
+      : `there is no ${wanted}, only ${versionsOf(named)}`;
   return new PacksignError('PACKAGE_NOT_FOUND', what, {
     hint: isYanked
       ? 'packsign downloads a yanked version only if you name it: NAME==VERSION'

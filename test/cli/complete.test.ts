@@ -168,6 +168,14 @@ describe('what packsign offers', () => {
   });
 });
 
+test('a package that is not there is answered with the one most like it', async () => {
+  const { status, stderr } = await place.packsign(['get', 'lantren']);
+  expect([status, stderr]).toEqual([
+    2,
+    expect.stringContaining('there is no package lantren; did you mean "lantern"?'),
+  ]);
+});
+
 test('a shell that packsign does not know is named with those that it knows', async () => {
   const { status, stderr } = await place.packsign(['completion', 'bsh']);
   expect(status).toBe(2);
