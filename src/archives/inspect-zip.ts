@@ -1,7 +1,10 @@
+import type { Member } from '../model/member.js';
 import type { OpenFile } from './decompress.js';
 import { damage, unseen } from './fault.js';
 import type { Part } from './inspect-parts.js';
 import { readAt } from './read-at.js';
+import { zipMember } from './zip-member.js';
+import type { PlacedMember } from './zip-member.js';
 
 const MIB = 1024 * 1024;
 /** No directory that is longer is read. */
@@ -33,9 +36,10 @@ interface Directory {
 
 /**
  * Checks the directory of a zip, and that each member is in its place. Between the last member and the directory there
- * may be a signature (as in Android packages). Gives the archives inside a conda package. Throws `damage` or `unseen`.
+ * may be a signature (as in Android packages). Gives the archives inside a conda package. `seen` gets every member. Throws
+ * `damage` or `unseen`.
  */
-export function checkZip(file: OpenFile, fileName: string): readonly Part[] {
+export function checkZip(file: OpenFile, fileName: string, seen?: (member: Member) => void): readonly Part[] {
   const directory = findDirectory(file);
   if (directory.bytes > DIRECTORY_LIMIT_BYTES) throw unseen('has a directory of more than 128 MiB');
   const bytes = readAt(file, directory.start, directory.bytes);
@@ -45,8 +49,10 @@ export function checkZip(file: OpenFile, fileName: string): readonly Part[] {
   while (at + ENTRY_BYTES <= bytes.length && bytes.readUInt32LE(at) === ENTRY) {
     const end = at + ENTRY_BYTES + variableBytes(bytes, at + 28, 3);
     if (end > bytes.length) throw damage(BROKEN);
-    const part = checkMember(file, bytes.subarray(at, end), directory);
-    if (part !== null) parts.push(part);
+    const entry = bytes.subarray(at, end);
+    const part = checkMember(file, entry, directory);
+    if (part.isStored) parts.push(part);
+    seen?.(zipMember(file, entry, part));
     at = end;
     count += 1;
   }
@@ -141,7 +147,7 @@ function isEntry(file: OpenFile, at: number): boolean {
   return magic.length === 4 && magic.readUInt32LE(0) === ENTRY;
 }
 
-function checkMember(file: OpenFile, entry: Buffer, { start, prefixBytes }: Directory): Part | null {
+function checkMember(file: OpenFile, entry: Buffer, { start, prefixBytes }: Directory): PlacedMember {
   const { packedBytes, offset } = memberPlace(entry);
   const at = offset + prefixBytes;
   const local = readAt(file, at, LOCAL_BYTES);
@@ -151,7 +157,8 @@ function checkMember(file: OpenFile, entry: Buffer, { start, prefixBytes }: Dire
   const from = at + LOCAL_BYTES + variableBytes(local, 26, 2);
   if (from + packedBytes > start) throw damage('a member is longer than the room for it');
   const name = entry.toString('utf8', ENTRY_BYTES, ENTRY_BYTES + entry.readUInt16LE(28));
-  return entry.readUInt16LE(10) === 0 ? { name, start: from, size: packedBytes } : null;
+  const isStored = entry.readUInt16LE(10) === 0;
+  return { name, start: from, size: packedBytes, headerAt: at, isStored };
 }
 
 function memberPlace(entry: Buffer): { packedBytes: number; offset: number } {

@@ -1,3 +1,5 @@
+import type { Member } from '../model/member.js';
+
 /** Limits of docs/FORMAT.md §9 on how much of an archive is read to find its metadata. */
 export const MEMBER_LIMIT_BYTES = 1024 * 1024;
 export const MEMBER_COUNT_LIMIT = 100_000;
@@ -8,6 +10,11 @@ const USTAR = Buffer.from('ustar\0');
 const REGULAR_TYPES: readonly string[] = ['\0', '0', '7'];
 /** Links, devices, folders and pipes: no contents follow, even if the size field says so. */
 const EMPTY_TYPES = '123456';
+/** Of what the header describes; all others are files. */
+const KINDS: Readonly<Record<string, Member['kind']>> = {
+  ...{ 1: 'hard link', 2: 'symbolic link', 3: 'special', 4: 'special', 5: 'folder', 6: 'special' },
+};
+const VOLUME_LABEL = 'V';
 const MORE: TarStep = { kind: 'more' };
 const STOPPED: TarStep = { kind: 'stopped' };
 
@@ -20,12 +27,14 @@ export type TarStep =
   | { readonly kind: 'end' }
   | { readonly kind: 'limit' | 'damaged'; readonly reason: string };
 
-/** Sees the members of an archive that are regular files. */
+/** Sees the members of an archive; if it has no `seen`, those that are regular files. */
 export interface TarVisitor {
   /** Whether the visitor wants the bytes of a file; paths are as in the archive. */
   readonly wants: (path: string) => boolean;
   /** Gets the first `MEMBER_LIMIT_BYTES` of a wanted file, valid during the call; says whether to stop. */
   readonly found: (path: string, bytes: Uint8Array) => 'more' | 'stop';
+  /** Gets every member, of any kind, before its bytes. */
+  readonly seen?: (member: Member) => void;
 }
 
 /** Reads a tar archive in chunks. */
@@ -52,6 +61,10 @@ interface Override {
   readonly size?: number;
   /** A sparse file's bytes are not its contents. */
   readonly sparse?: true;
+  /** The name that a sparse file is unpacked under. */
+  readonly sparsePath?: string;
+  readonly target?: string;
+  readonly modifiedMs?: number;
 }
 
 const NO_OVERRIDE: Override = {};
@@ -178,6 +191,7 @@ function readExtension(state: State, header: Header): TarStep {
   if (size > MEMBER_LIMIT_BYTES) return limit('1 MiB of one header');
   return take(state, header, (bytes) => {
     if (type === 'L') state.next = { ...state.next, path: readText(bytes, 0, bytes.length) };
+    if (type === 'K') state.next = { ...state.next, target: readText(bytes, 0, bytes.length) };
     if (type === 'L' || type === 'K') return MORE;
     const override = readPax(bytes);
     if (override === null) return damaged('an extended header is broken');
@@ -192,8 +206,10 @@ function readMember(state: State, header: Header): TarStep {
   if (state.members > state.limits.members) return limit(`${MEMBER_COUNT_LIMIT} members`);
   const { chunk, at, type } = header;
   const { visitor } = state;
-  const { path = readPath(chunk, at), size = header.size, sparse } = { ...state.everywhere, ...state.next };
+  const override = { ...state.everywhere, ...state.next };
+  const { path = readPath(chunk, at), size = header.size, sparse } = override;
   state.next = NO_OVERRIDE;
+  if (type !== VOLUME_LABEL) visitor.seen?.(memberOf(header, path, override));
   if (EMPTY_TYPES.includes(type)) return MORE;
   if (type === 'S') state.sparseMap = chunk[at + 482] === 1;
   if (!REGULAR_TYPES.includes(type) || sparse === true || path.endsWith('/') || !visitor.wants(path)) {
@@ -203,6 +219,20 @@ function readMember(state: State, header: Header): TarStep {
   return take(state, { ...header, size }, (bytes) =>
     visitor.found(path, bytes) === 'stop' ? STOPPED : MORE,
   );
+}
+
+function memberOf({ chunk, at, type }: Header, path: string, override: Override): Member {
+  const { sparsePath, target, modifiedMs } = override;
+  const kind = KINDS[type] ?? (path.endsWith('/') ? 'folder' : 'file');
+  const isLink = kind === 'symbolic link' || kind === 'hard link';
+  const seconds = readNumber(chunk, at + 136, 12);
+  return {
+    names: sparsePath === undefined ? [path] : [sparsePath, path],
+    kind,
+    target: isLink ? (target ?? readText(chunk, at + 157, 100)) : null,
+    mode: readNumber(chunk, at + 100, 8),
+    modifiedMs: modifiedMs ?? (seconds === null ? null : seconds * 1000),
+  };
 }
 
 /** Hands the bytes of a member to `done`, now if the chunk has them, or else later. */
@@ -304,7 +334,7 @@ function readText(chunk: Buffer, start: number, width: number): string {
 
 /** Reads records `LENGTH KEY=VALUE\n`, where LENGTH counts the whole record. Null if they are malformed. */
 function readPax(bytes: Buffer): Override | null {
-  const found: { path?: string; size?: number; sparse?: true } = {};
+  const found: { -readonly [Key in keyof Override]: Override[Key] } = {};
   for (let at = 0; at < bytes.length && bytes[at] !== 0;) {
     const space = bytes.indexOf(0x20, at);
     const digits = space - at > 0 && space - at <= 7 ? bytes.toString('latin1', at, space) : '';
@@ -316,6 +346,9 @@ function readPax(bytes: Buffer): Override | null {
     if (key.startsWith('GNU.sparse.')) found.sparse = true;
     // An empty value revokes one of a global header.
     if (key === 'path' && value !== '') found.path = value;
+    if (key === 'GNU.sparse.name' && value !== '') found.sparsePath = value;
+    if (key === 'linkpath' && value !== '') found.target = value;
+    if (key === 'mtime' && /^\d{1,15}(?:\.\d*)?$/.test(value)) found.modifiedMs = Number(value) * 1000;
     if (key === 'size' && value !== '') {
       const size = /^\d{1,16}$/.test(value) ? sound(Number(value)) : null;
       if (size === null) return null;

@@ -11,6 +11,11 @@ export function formatInstant(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
+/** The same for milliseconds from elsewhere; the latest date that there is for all beyond it. */
+export function formatTime(ms: number): string {
+  return formatInstant(new Date(Math.min(ms, LATEST_MS)));
+}
+
 /** Whether a document can hold a date: of whole seconds, in the years 1970 to 9999 (docs/FORMAT.md §2). */
 export function isInstant(date: Date): boolean {
   const time = date.getTime();

@@ -23,6 +23,8 @@ export interface InMemoryOptions extends LeastPredecessor {
   readonly signing: () => Promise<readonly Certificate[]>;
   /** File path → the maintainer's reason to let its bytes change. */
   readonly allowed: ReadonlyMap<string, string>;
+  /** Files that may be listed although they are damaged, as typed; none if not given. */
+  readonly allowDamaged?: readonly string[];
   /** Starts a new history and ignores the published database. */
   readonly first: boolean;
   /** The file or address of a database published elsewhere, which this directory continues. */

@@ -8,13 +8,20 @@ export interface Member {
   readonly path: string;
   readonly text?: string;
   readonly type?: string;
+  readonly mode?: number;
+  /** In seconds since 1970. */
+  readonly modified?: number;
+  readonly target?: string;
 }
 
 export function tar(...members: readonly Member[]): Buffer {
-  const blocks = members.flatMap(({ path, text = '', type = '0' }) => {
+  const blocks = members.flatMap(({ path, text = '', type = '0', mode, modified, target = '' }) => {
     const bytes = Buffer.from(text);
     const block = Buffer.alloc(512);
     block.write(path, 0);
+    if (mode !== undefined) block.write(mode.toString(8).padStart(7, '0'), 100);
+    if (modified !== undefined) block.write(modified.toString(8).padStart(11, '0'), 136);
+    block.write(target, 157);
     block.write(bytes.length.toString(8).padStart(11, '0'), 124);
     block.write(`        ${type}`, 148);
     block.write('ustar\x0000', 257, 'latin1');
@@ -35,8 +42,13 @@ export interface ZipMember extends Member {
   /** The contents as they are in the file, deflated, or stored. */
   readonly bytes?: Buffer;
   readonly stored?: Buffer;
-  readonly mode?: number;
   readonly claimedSize?: number;
+  /** Date and time as MS-DOS writes them. */
+  readonly dosDate?: number;
+  /** The name before the contents, if it is another of the same length. */
+  readonly ownPath?: string;
+  /** Fields behind the name in the directory. */
+  readonly extra?: Buffer;
 }
 
 export function zip(...members: readonly ZipMember[]): Buffer {
@@ -50,19 +62,25 @@ export function zip(...members: readonly ZipMember[]): Buffer {
     stored,
     bytes = stored ?? deflateRawSync(text),
     claimedSize = text.length,
+    dosDate = 0,
+    ownPath = path,
+    extra = Buffer.alloc(0),
   } of members) {
     const name = Buffer.from(path);
     const fields = Buffer.alloc(26);
     fields.writeUInt16LE(20, 0);
     fields.writeUInt16LE(stored === undefined ? 8 : 0, 4);
+    fields.writeUInt16LE(dosDate, 8);
     fields.writeUInt32LE(bytes.length, 14);
     fields.writeUInt32LE(claimedSize, 18);
     fields.writeUInt16LE(name.length, 22);
     const tail = Buffer.alloc(14);
     tail.writeUInt32LE((mode << 16) >>> 0, 6);
     tail.writeUInt32LE(offset, 10);
-    directory.push(Buffer.from('PK\x01\x02\x14\x03', 'latin1'), fields, tail, name);
-    pieces.push(Buffer.from('PK\x03\x04', 'latin1'), fields, name, bytes);
+    const own = Buffer.from(fields);
+    fields.writeUInt16LE(extra.length, 24);
+    directory.push(Buffer.from('PK\x01\x02\x14\x03', 'latin1'), fields, tail, name, extra);
+    pieces.push(Buffer.from('PK\x03\x04', 'latin1'), own, Buffer.from(ownPath), bytes);
     offset += 30 + name.length + bytes.length;
   }
   const end = Buffer.alloc(22);

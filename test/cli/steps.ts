@@ -38,6 +38,7 @@ export const STEPS: readonly (readonly [name: string, args: readonly string[], i
   ['build', ['build', 'dist', ...BOB]],
   ['diff', ['diff', 'dist']],
   ['status', ['status', 'dist']],
+  ['lint', ['lint', 'dist']],
   ['sign', ['sign', 'dist', ...BOB]],
   ['publish', ['publish', 'dist', 'www']],
   ['page', ['page', 'dist']],

@@ -13,6 +13,7 @@ const keyRotate = async () => (await import('./key-renew.js')).keyRotateCommand;
 const keyRevoke = async () => (await import('./key-renew.js')).keyRevokeCommand;
 const build = async () => (await import('./build.js')).buildCommand;
 const diff = async () => (await import('./diff.js')).diffCommand;
+const lint = async () => (await import('./lint.js')).lintCommand;
 const sign = async () => (await import('./sign.js')).signCommand;
 const publish = async () => (await import('./publish.js')).publishCommand;
 const watch = async () => (await import('./watch.js')).watchCommand;
@@ -43,6 +44,7 @@ const MAINTAIN: readonly Row[] = [
   ['key revoke <file> [directory]', 'revoke a key or a subkey, and publish that', keyRevoke],
   ['build [directory]', 'hash every file, write the database; --key signs it', build],
   ['diff [directory]', 'show what the next database would change', diff],
+  ['lint [directory]', 'say what you may want to mend before you sign', lint],
   ['sign [directory]', 'sign the waiting database and publish it', sign],
   ['publish [directory] [destinations..]', 'copy what is signed to where readers fetch it', publish],
   ['watch [directory]', 'keep the database signed while releases land', watch],

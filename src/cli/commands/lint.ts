@@ -1,0 +1,46 @@
+import { PacksignError, lint, once } from '../../index.js';
+import type { Command } from '../command.js';
+import { flag, rare, repeated } from '../option.js';
+import { ALLOW_DAMAGED_OPTION, DIRECTORY, isSet, listOf, placeOf } from '../options.js';
+import { reportLint } from '../report-lint.js';
+import { writingRun } from '../run.js';
+import { sarifOf } from '../sarif.js';
+import { PREVIEW_OPTIONS, buildOptions } from './build.js';
+
+export const lintCommand: Command = {
+  examples: [
+    ['packsign lint dist', 'exit 1 if there is an error or a warning; notes do not count'],
+    ['packsign lint dist --key key.asc', 'and what verifiers say of the key that is going to sign'],
+    ['packsign lint dist --sarif > lint.sarif', 'for code hosts, which show it beside the files'],
+  ],
+  positionals: DIRECTORY,
+  options: {
+    ...PREVIEW_OPTIONS,
+    sarif: flag('print SARIF 2.1.0 in place of sentences'),
+    ...rare({
+      'allow-damaged': ALLOW_DAMAGED_OPTION,
+      'allow-secret': repeated('PATH', 'file that may hold a secret: a published key for tests'),
+    }),
+  },
+  run: async (values, session) => {
+    const isSarif = isSet(values, 'sarif');
+    const other = ['json', 'quiet'].find((name) => isSet(values, name));
+    if (isSarif && other !== undefined)
+      throw new PacksignError('USAGE', `--sarif prints something else than --${other}: type one of them`);
+    const place = placeOf(values);
+    const { directory } = place;
+    const options = buildOptions(values, { place, session });
+    const signing = once(options.signing);
+    // A key that is typed must be there; one that the settings name may be on another machine.
+    if (listOf(values, 'key').length > 0) await signing();
+    const result = await lint(directory, {
+      ...options,
+      signing,
+      run: writingRun(values, session, { place }),
+      allowDamaged: listOf(values, 'allow-damaged'),
+      allowSecrets: listOf(values, 'allow-secret'),
+    });
+    const report = reportLint(result, { directory, verbose: isSet(values, 'verbose') });
+    return isSarif ? { ...report, lines: [sarifOf(result, directory)] } : report;
+  },
+};
