@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { relative, resolve, sep } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { ruleOf } from '../index.js';
 import type { DirectoryFinding, LintResult } from '../index.js';
 import { hintFor } from './hint.js';
@@ -9,7 +8,8 @@ import { version } from './version.js';
 
 /**
  * A lint as SARIF 2.1.0 (OASIS), with what code hosts ask for: rules with help, a place for each result, and fingerprints
- * by which they know a finding again. Places are relative to the current folder, which is the repository there.
+ * by which they know a finding again. Places are relative to the current folder, which is
+ * the repository there; those of a directory elsewhere to that directory.
  */
 export function sarifOf({ findings }: LintResult, directory: string): string {
   const codes = Array.from(new Set(findings.map(({ code }) => code))).sort();
@@ -63,14 +63,10 @@ function textOf(text: string): string {
 
 /** The file; for a finding about the whole, the one that a person changes. */
 function uriOf({ path, code }: DirectoryFinding, directory: string): string {
-  const file = resolve(directory, path ?? (code.startsWith('KEY') ? 'keys.asc' : 'packsign.json'));
-  const near = relative('', file);
-  return /^\.\.(?:[\\/]|$)/.test(near)
-    ? pathToFileURL(file).href
-    : near
-        .split(sep)
-        .map((part) => encodeURIComponent(part))
-        .join('/');
+  const name = path ?? (code.startsWith('KEY') ? 'keys.asc' : 'packsign.json');
+  const near = relative('', resolve(directory, name));
+  const isBelow = !isAbsolute(near) && !/^\.\.(?:[\\/]|$)/.test(near);
+  return (isBelow ? near : name).split(sep).map(encodeURIComponent).join('/');
 }
 
 /** The same for the same finding the next time, whatever numbers and dates it mentions. */

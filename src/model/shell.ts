@@ -8,7 +8,8 @@ export function shellWord(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** The same for the path of a file; null for one with characters that nobody could paste. */
-export function shellPath(path: string): string | null {
-  return harmless(path) !== path || /['\ufffd]/.test(path) ? null : shellWord(path);
+/** The same for a file of a directory; null for one with characters that nobody could paste. */
+export function shellPath(directory: string, path: string): string | null {
+  const file = `${directory.replace(/\/+$/, '')}/${path}`;
+  return harmless(file) !== file || /['\ufffd]/.test(file) ? null : shellWord(file);
 }

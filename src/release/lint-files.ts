@@ -18,10 +18,17 @@ export async function lintFiles(
   const { database, run } = context;
   const listed = files.filter(({ path }) => database.Files.has(path));
   const findings: DirectoryFinding[] = [];
-  for (const [index, file] of listed.entries()) {
-    await pause(run);
-    findings.push(...(await lintFile(file, context)));
-    run.progress(index + 1, listed.length);
+  let done = 0;
+  const bytes = listed.reduce((sum, { size }) => sum + size, 0);
+  run.progress({ doing: 'looking into', bytes, done: () => done });
+  try {
+    for (const file of listed) {
+      await pause(run);
+      findings.push(...(await lintFile(file, context)));
+      done += file.size;
+    }
+  } finally {
+    run.progress(null);
   }
   return findings;
 }
@@ -38,7 +45,7 @@ async function lintFile(
     const archive = await lintArchive(facts, { fd, size }, context);
     if (mtimeMs <= context.run.now.getTime() + SLACK_MS) return archive;
     const message = `it was changed at ${formatTime(mtimeMs)}`;
-    const file = shellPath(`${directory}/${path}`);
+    const file = shellPath(directory, path);
     const hint = `touch ${file ?? 'it'}; if the date is right, the clock of this machine is not`;
     return [findingOf({ code: 'DATED_AHEAD', path, message, hint }), ...archive];
   } finally {

@@ -26,11 +26,13 @@ import { requireCertificates } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
 import { seenPublication } from './seen-publication.js';
 
+/** How the next database is made, and what it may hold. */
 export interface LintOptions extends InMemoryOptions {
   /** Paths that may hold a secret: published keys for tests. */
   readonly allowSecrets?: readonly string[];
 }
 
+/** What `lint` found in a directory. */
 export interface LintResult {
   /** Whether there is neither an error nor a warning. */
   readonly ok: boolean;
@@ -161,7 +163,7 @@ function renamingOf(path: string, directory: string): string | null {
     .replace(/[^A-Za-z0-9._+~=@,!-]+/g, '-')
     .replace(/^[^A-Za-z0-9_]+/, '');
   const better = folder + name;
-  const [from, to] = [shellPath(`${directory}/${path}`), shellPath(`${directory}/${better}`)];
+  const [from, to] = [shellPath(directory, path), shellPath(directory, better)];
   const isBetter = better !== path && isSafePath(better);
   return isBetter && from !== null && to !== null ? `mv -n ${from} ${to}` : null;
 }

@@ -139,6 +139,16 @@ describe('lint --sarif', () => {
     );
   });
 
+  test('a directory elsewhere has places relative to itself', async () => {
+    const [place, other] = [newPlace(), newDist()];
+    const { stdout } = await place.packsign(['lint', other.path('dist'), '--sarif']);
+    const uris = (JSON.parse(stdout) as Log).runs[0]!.results.map(
+      ({ locations }) => locations[0]!.physicalLocation.artifactLocation.uri,
+    );
+    expect(uris).toContain('a/evil-1.0.tar');
+    expect(uris.filter((uri) => /^(?:[a-z]+:|\/|\.\.)/.test(uri))).toEqual([]);
+  });
+
   test('is valid without a finding, and never mixed with something else', async () => {
     const place = newPlace();
     place.write(

@@ -236,7 +236,8 @@ describe('settings', () => {
     ]);
   });
 
-  test('say whether what PackMan cannot do is a warning, a note, or nothing', async () => {
+  test('say whether what PackMan cannot do is a warning, a note, or nothing', async (context) => {
+    needTools(context, 'xz');
     const place = newDist();
     place.write('dist/my-tool-1.0.tar.gz', source('my-tool', '1.0'));
     place.write('dist/demo-2.0.tar.xz', spawnSync('xz', ['-c'], { input: tar({ path: 'x' }) }).stdout);
@@ -253,7 +254,8 @@ describe('settings', () => {
     expect((await lintOf(place, '--no-pack-man')).codes).toEqual([]);
   });
 
-  test('of packages, as PackMan takes them', async () => {
+  test('of packages, as PackMan takes them', async (context) => {
+    needTools(context, 'bzip2');
     const Packages = {
       'tool-1.0.tar.bz2': { Flavor: 'binary' },
       demo: { 'Install-command': 'make', Prerequisites: [{ Name: 'gone' }] },

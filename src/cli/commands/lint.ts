@@ -3,7 +3,6 @@ import type { Command } from '../command.js';
 import { flag, rare, repeated } from '../option.js';
 import { ALLOW_DAMAGED_OPTION, DIRECTORY, isSet, listOf, placeOf } from '../options.js';
 import { reportLint } from '../report-lint.js';
-import { writingRun } from '../run.js';
 import { sarifOf } from '../sarif.js';
 import { PREVIEW_OPTIONS, buildOptions } from './build.js';
 
@@ -36,7 +35,6 @@ export const lintCommand: Command = {
     const result = await lint(directory, {
       ...options,
       signing,
-      run: writingRun(values, session, { place }),
       allowDamaged: listOf(values, 'allow-damaged'),
       allowSecrets: listOf(values, 'allow-secret'),
     });
