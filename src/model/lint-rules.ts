@@ -241,7 +241,7 @@ const OTHER_RULES = {
   SECRET_IN_DIRECTORY: { level: 'error', summary: 'a secret is about to be published', hint: null },
   TOP_FOLDER: {
     level: 'warning',
-    summary: 'a source archive does not unpack into a folder with its own name and version',
+    summary: 'an archive does not unpack into a folder with its own name and version',
     hint: 'pack it again from a folder with the name of the file',
   },
   UNCOVERED: { level: 'warning', summary: 'no signature covers a file', hint: null },

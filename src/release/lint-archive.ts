@@ -5,7 +5,7 @@ import { reasonOf } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { FileFacts } from '../model/entry.js';
 import { fileNameOf } from '../model/file-entry.js';
-import { isArchiveName } from '../model/file-name.js';
+import { isArchiveName, namesAgree, splitFileName } from '../model/file-name.js';
 import { MEMBER_RULES, findingOf } from '../model/lint-rules.js';
 import type { DirectoryFinding } from '../model/lint-rules.js';
 import type { Member } from '../model/member.js';
@@ -51,15 +51,28 @@ export async function lintArchive(
   });
   // Damage is said already.
   if (unread !== null) return inspection.kind === 'damaged' ? found : [...found, notLookedInto(path, unread)];
-  const stem = endingsCutOff(fileNameOf(path));
-  const [top = stem, ...others] = rules.tops();
-  const isSdist = reading.kind === 'found' && reading.metadata.kind === 'sdist';
-  if (isSdist && (top !== stem || others.length > 0)) {
-    const message = `it holds ${[top, ...others].join(' and ')}, not ${stem} alone`;
-    return [...found, findingOf({ code: 'TOP_FOLDER', path, message })];
-  }
+  const top = isRooted ? null : topFinding(path, rules.tops(), reading);
+  if (top !== null) return [...found, top];
   const message = `there is no ${folder ?? ''}/setup.py in it`;
   return hasSetup ? found : [...found, packManFinding({ code: 'PACKMAN_FOLDER', path, message }, settings)];
+}
+
+/** Whether an archive unpacks into something else than its name says; a source package must have a folder of its own. */
+function topFinding(
+  path: string,
+  [top = '', ...others]: readonly string[],
+  reading: FileFacts['reading'],
+): DirectoryFinding | null {
+  const stem = endingsCutOff(fileNameOf(path));
+  if (reading.kind === 'found' && reading.metadata.kind === 'sdist') {
+    if (top === stem && others.length === 0) return null;
+    const message = `it holds ${[top, ...others].join(' and ')}, not ${stem} alone`;
+    return findingOf({ code: 'TOP_FOLDER', path, message });
+  }
+  const outside = splitFileName(path);
+  const inside = reading.kind === 'absent' && others.length === 0 ? splitFileName(`${top}.tar`) : null;
+  if (outside === null || inside === null || namesAgree(inside, outside)) return null;
+  return findingOf({ code: 'TOP_FOLDER', path, message: `it holds ${top}`, level: 'note' });
 }
 
 /** Why not all members could be read; null if they were, or it is no archive. */

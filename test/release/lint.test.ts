@@ -134,6 +134,17 @@ describe('archives', () => {
     ]);
   });
 
+  test('TOP_FOLDER: any other archive whose only folder is another release', async () => {
+    const place = newDist({ PackMan: false });
+    place.write('dist/c-1.1.tar.gz', tarball({ path: 'c-1.0/Makefile' }));
+    place.write('dist/d-1.1-linux-amd64.tar.gz', tarball({ path: 'd-1.1/d' }));
+    place.write('dist/e-1.1.tar.gz', tarball({ path: 'bin/e' }));
+    place.write('dist/f-1.1.tar.gz', tarball({ path: 'f-1.0/f' }, { path: 'README' }));
+    const { findings, status } = await lintOf(place);
+    expect(status).toBe(0);
+    expect(findings).toMatchObject([{ code: 'TOP_FOLDER', path: 'c-1.1.tar.gz', message: 'it holds c-1.0' }]);
+  });
+
   test('NAME_MISMATCH: a wheel that is another package inside', async () => {
     const place = newDist();
     const text = 'Metadata-Version: 2.1\nName: inner\nVersion: 1.0\n\n';
