@@ -271,7 +271,11 @@ export const LINT_RULES: ReadonlyMap<string, LintRule> = new Map(
 /** The rule of any code. Other commands have more; what they say is enough. */
 export function ruleOf(code: string): LintRule {
   return (
-    LINT_RULES.get(code) ?? { level: 'warning', summary: 'packsign refuses this, or warns of it', hint: null }
+    LINT_RULES.get(code) ?? {
+      level: 'warning',
+      summary: 'packsign build refuses this, or warns of it',
+      hint: null,
+    }
   );
 }
 
