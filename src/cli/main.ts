@@ -1,12 +1,15 @@
 import { COMMANDS } from './commands/all.js';
 import type { Report } from './command.js';
 import { reportFailure } from './failure.js';
+import { knownOf } from './hint.js';
 import type { Typed } from './hint.js';
 import { overview } from './help.js';
 import type { Chosen } from './program.js';
 import { makeProgress } from './progress.js';
+import { canColor } from './streams.js';
 import type { Outside } from './streams.js';
 import { harmlessJson } from './terminal.js';
+import { inColour } from './verdict-colour.js';
 import { version } from './version.js';
 
 /** Runs packsign with the arguments after its name, and returns the exit status. Nothing here or below ends the process. */
@@ -27,8 +30,14 @@ export async function main(argv: readonly string[], given: Outside): Promise<num
     typed = parsed.values;
     return await carryOut(parsed, outside);
   } catch (error) {
-    return reportFailure(error, { ...outside, argv, typed });
+    return reportFailure(error, { ...outside, argv, typed: await knownOf(typed, outside) });
   }
+}
+
+/** Only the first line is ours alone: others may begin with names from elsewhere. */
+function coloured([first, ...others]: readonly string[], outside: Outside): readonly string[] {
+  if (first === undefined) return [];
+  return canColor(outside, outside.stdout) ? [inColour(first), ...others] : [first, ...others];
 }
 
 /** --no-color sets NO_COLOR, so that everything else asks for that alone. */
@@ -63,7 +72,8 @@ async function carryOut({ command, values }: Chosen, outside: Outside): Promise<
     progress.rest();
     warn(report.notices ?? []);
     if (json && report.json !== null) outside.stdout.write(`${harmlessJson(report.json)}\n`);
-    if (!json && !quiet) for (const line of report.lines) outside.stdout.write(`${line}\n`);
+    if (!json && !quiet)
+      for (const line of coloured(report.lines, outside)) outside.stdout.write(`${line}\n`);
   };
   try {
     const notice = (...lines: readonly string[]) => warn(lines);

@@ -114,7 +114,9 @@ function openHint({ files, failures }: VerifyFilesResult): string {
     return `say whose file it is: packsign verify ${path} --from ${shown(where.name ?? where.database)}`;
   }
   const target = failures[0]?.target ?? 'NAME';
-  return `try again, or ask one database alone: packsign verify ${path} --from NAME; packsign trust remove ${target} forgets this one`;
+  const other = files[0]?.asked.find(({ status }) => status !== 'refused');
+  const alone = other === undefined ? 'NAME' : shown(other.name ?? other.database);
+  return `try again, or ask one database alone: packsign verify ${path} --from ${alone}; packsign trust remove ${shown(target)} forgets this one`;
 }
 
 function adviceLines({ status, code, files, suspects }: VerifyFilesResult): string[] {

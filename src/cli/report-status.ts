@@ -28,11 +28,14 @@ const EVENT_WORDS: Readonly<Record<Exclude<WatchEvent['event'], 'uncovered'>, st
 };
 
 /** One line for each event: when, what, how long it took. */
-export function reportEvent(watchEvent: WatchEvent, { directory }: { directory: string }): Report {
+export function reportEvent(
+  watchEvent: WatchEvent,
+  { directory, typed }: Pick<BuildReportOptions, 'directory' | 'typed'>,
+): Report {
   if (watchEvent.event === 'uncovered') return reportUncovered(watchEvent);
   const { tookMs, ...event } = watchEvent;
   const { at, code, paths, withdrawn, message, warnings } = event;
-  const hint = hintFor(event.hint, { directory });
+  const hint = hintFor(event.hint, { ...typed, directory });
   const isTrouble = ['held', 'refused', 'error'].includes(event.event);
   const all = event.total > paths.length ? ` (${formatInteger(event.total)} in all)` : '';
   const about =

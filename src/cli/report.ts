@@ -4,7 +4,6 @@ import type {
   BuildResult,
   Certificate,
   Coverage,
-  DiffResult,
   Difference,
   ExportedDatabase,
   PageResult,
@@ -43,7 +42,7 @@ export function reportBuild(
   return {
     json: {
       ...{ ok, database, sha256, issued, packages, files, bytes, hashed, cached },
-      ...changesJson(difference, directory),
+      ...changesJson(difference),
       ...coverageJson(coverage),
       ...{ unseen, kept, warnings, signed: released?.published ?? false, unchanged },
     },
@@ -161,36 +160,9 @@ function firstKeysLines(keys: readonly Certificate[], database: string): string[
   ];
 }
 
-export function reportDiff(
-  result: DiffResult,
-  { directory, verbose }: { directory: string; verbose: boolean },
-): Report {
-  const { difference, coverage, waiting, database, warnings } = result;
-  const { metadata, settings, executable } = difference;
-  const lines = differenceLines(difference, Infinity);
-  const where = waiting
-    ? `${harmless(database)} waits`
-    : 'nothing waits; this is what packsign build would make';
-  return {
-    json: {
-      ...{ database, waiting },
-      ...changesJson(difference, directory),
-      ...{ metadata, settings, executable, warnings },
-      ...coverageJson(coverage),
-    },
-    lines: lines.length === 0 ? ['no difference to what is published'] : [where, ...lines],
-    notices: remarkLines({ warnings, coverage }, { verbose }),
-    exitStatus: 0,
-  };
-}
-
-function changesJson({ added, withdrawn, changed }: Difference, directory: string): object {
-  const joined = (paths: readonly string[]) => paths.map((path) => join(directory, path)).sort();
-  return {
-    added: joined(added),
-    withdrawn: joined(withdrawn),
-    changed: joined(changed.map(({ path }) => path)),
-  };
+/** Paths relative to the directory, as in every other list. */
+export function changesJson({ added, withdrawn, changed }: Difference): object {
+  return { added, withdrawn, changed: changed.map(({ path }) => path) };
 }
 
 export function differenceLines(difference: Difference, limit = LIST_LIMIT): string[] {

@@ -56,7 +56,7 @@ export async function findFile(
     const meant = version === undefined ? mutable : ofVersion(mutable, version);
     throw meant.length > 0 && (named.length === 0 || version !== undefined)
       ? onlyMutable(wanted, meant, options)
-      : notFound(wanted, { named, place: options.place, known: all.map(({ entry }) => entry.Name) });
+      : notFound(wanted, { named, known: files, place: options.place, from: options.from });
   }
   const machine = machineFor(options.platform);
   const fitting = filesFor(candidates, machine);
@@ -119,7 +119,7 @@ function linesOf(files: readonly NamedFile[]): readonly string[] {
   return files.map(({ path, entry }) => `  ${path}  ${[entry.Version, entry.Platform].join('  ').trimEnd()}`);
 }
 
-function commandFor(wanted: string, { from }: FindOptions): string {
+function commandFor(wanted: string, { from }: Pick<FindOptions, 'from'>): string {
   return `packsign get ${shellWord(wanted)}${from === null ? '' : ` --from ${shellWord(from)}`}`;
 }
 
@@ -179,20 +179,33 @@ function highest(
   return files.filter((file) => compare(file, best) === 0);
 }
 
-export function notFound(
-  wanted: string,
-  { named, place, known = [] }: { named: readonly NamedFile[]; place: string; known?: readonly string[] },
-): PacksignError {
+interface Missing {
+  readonly named: readonly NamedFile[];
+  /** Every file that there is, by its path. */
+  readonly known: ReadonlyMap<string, FileEntry>;
+  readonly place: string;
+  readonly from?: string | null;
+}
+
+/** What people may type: names of packages, and paths. */
+function wordsFor(known: ReadonlyMap<string, FileEntry>): readonly string[] {
+  return Array.from(known).flatMap(([path, { Name }]) => (Name === undefined ? [path] : [Name, path]));
+}
+
+export function notFound(wanted: string, { named, known, place, from = null }: Missing): PacksignError {
   const isYanked = named.some(({ entry }) => entry.Yanked !== undefined);
-  const near = nearestOf(wanted.replace(/==.*$/, ''), known);
   const what =
-    named.length === 0
-      ? `there is no package ${wanted}${near === null ? '' : `; did you mean "${near}"?`}`
-      : `there is no ${wanted}, only ${versionsOf(named)}`;
-  return new PacksignError('PACKAGE_NOT_FOUND', what, {
-    hint: isYanked
-      ? 'packsign downloads a yanked version only if you name it: NAME==VERSION'
-      : `packsign list ${shellWord(place)} shows what there is`,
+    named.length === 0 ? `there is no package ${wanted}` : `there is no ${wanted}, only ${versionsOf(named)}`;
+  const [one] = named;
+  const near = named.length > 0 ? null : nearestOf(wanted.replace(/==.*$/, ''), wordsFor(known));
+  const list = `packsign list ${shellWord(place)} shows what there is`;
+  return new PacksignError('PACKAGE_NOT_FOUND', near === null ? what : `${what}; did you mean "${near}"?`, {
+    hint:
+      isYanked && one !== undefined
+        ? `packsign downloads a yanked version only if you name it: ${commandFor(`${one.entry.Name}==${one.entry.Version}`, { from })}`
+        : near === null
+          ? list
+          : `${commandFor(near, { from })}; ${list}`,
   });
 }
 

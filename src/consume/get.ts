@@ -150,8 +150,9 @@ export async function fetchFile(
 ): Promise<DownloadedFile> {
   const { path } = options;
   const all = { ...options, from: null, allowUnauthenticated: false, allowPre: false, platform: null };
-  const entry = filesOf(database, all).get(path);
-  if (entry === undefined) throw notFound(path, { named: [], place: placeOf(database) });
+  const known = filesOf(database, all);
+  const entry = known.get(path);
+  if (entry === undefined) throw notFound(path, { named: [], known, place: placeOf(database) });
   const choice = { database, chosen: [{ path, entry }] };
   const { packages, findings } = await withNetwork(options.run.network, (network) =>
     download(network, choice, all),

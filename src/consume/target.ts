@@ -1,6 +1,7 @@
 import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { isAddress } from '../model/address.js';
+import { shellWord } from '../model/shell.js';
 import type { TrustPlace } from '../model/trust.js';
 import { findEntry, trustedIn } from './sources.js';
 
@@ -66,7 +67,7 @@ export function areFiles(targets: readonly string[], options: TargetOptions): bo
   if (database !== null || from !== null) {
     const option = database === null ? '--from' : '--database';
     const message = `${option} says where to look files up, and ${first.target} is ${what}`;
-    const hint = `packsign verify FILE ${option} ${database ?? from ?? ''}`;
+    const hint = `verify it by itself: packsign verify ${shellWord(first.target)}`;
     throw new PacksignError('USAGE', message, { hint });
   }
   return false;

@@ -1,4 +1,4 @@
-import { PacksignError, reasonOf } from '../errors.js';
+import { PacksignError } from '../errors.js';
 import { ABSENT } from '../model/absence.js';
 import type { Absent } from '../model/absence.js';
 import { databaseAddress } from '../model/address.js';
@@ -12,6 +12,7 @@ import { listOf, mapOf } from './collections.js';
 import { PACKAGE_FIELDS, TRUST_FIELDS } from './database-shape.js';
 import { flag, integer, text } from './elements.js';
 import { fromJson, jsonText } from './json.js';
+import { faultIn } from './json-fault.js';
 import { Misfit } from './misfit.js';
 import { optional, record } from './record.js';
 import { checked } from './shape.js';
@@ -134,9 +135,9 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
   LENIENT,
 );
 
-/** The settings in the bytes of a `packsign.json`. Throws SETTINGS_INVALID. */
-export function decodeSettings(bytes: Uint8Array): Settings {
-  return checkSettings(parse(bytes));
+/** The settings in the bytes of a `packsign.json`, which errors call `where`. Throws SETTINGS_INVALID. */
+export function decodeSettings(bytes: Uint8Array, where: string = FILE_NAME): Settings {
+  return checkSettings(parse(bytes, where), where);
 }
 
 /** The same for a value made from options; `where` names it in errors. Throws SETTINGS_INVALID. */
@@ -152,13 +153,31 @@ export function checkSettings(value: unknown, where: string = FILE_NAME): Settin
   }
 }
 
-function parse(bytes: Uint8Array): unknown {
+function parse(bytes: Uint8Array, where: string): unknown {
+  const text = textOf(bytes, where);
   try {
-    return JSON.parse(jsonText(bytes));
-  } catch (error) {
-    throw new PacksignError('SETTINGS_INVALID', `${FILE_NAME} is not JSON: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    return JSON.parse(text);
+  } catch (cause) {
+    const fault = faultIn(text);
+    const number = `  ${fault.line} | `;
+    // Of a long line, what leads to the fault.
+    const shown = fault.text.slice(Math.max(0, fault.column - SHOWN_COLUMNS), fault.column + SHOWN_COLUMNS);
+    const mark = ' '.repeat(Math.min(fault.column, SHOWN_COLUMNS) - 1 + number.length);
+    throw new PacksignError(
+      'SETTINGS_INVALID',
+      `${where}, line ${fault.line}, column ${fault.column}: ${fault.what}\n${number}${shown.replaceAll('\t', ' ')}\n${mark}^`,
+      { cause },
+    );
+  }
+}
+
+const SHOWN_COLUMNS = 60;
+
+function textOf(bytes: Uint8Array, where: string): string {
+  try {
+    return jsonText(bytes);
+  } catch (cause) {
+    throw new PacksignError('SETTINGS_INVALID', `${where} is not JSON: it is not text in UTF-8`, { cause });
   }
 }
 

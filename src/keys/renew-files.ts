@@ -229,7 +229,7 @@ async function publishRevocation(bytes: Uint8Array, options: RevokeKeyOptions): 
   const certificate = await applyRevocation(bytes, (await readCertificateFile(keys)) ?? []);
   if (certificate === null) {
     throw new PacksignError('KEY_NOT_PUBLISHED', `${file} revokes none of the keys in ${keys}`, {
-      hint: 'name the directory that publishes the key: packsign key revoke FILE DIR',
+      hint: `name the directory that publishes the key: packsign key revoke ${shellWord(file)} DIR`,
     });
   }
   return await withLock(options.run, () => publishChanged(certificate, options, []));

@@ -3,6 +3,7 @@ import { PacksignError } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
 import { absenceRule } from '../model/absence.js';
 import { diffDatabases } from '../model/diff.js';
+import type { FileEntry } from '../model/file-entry.js';
 import type { Difference } from '../model/diff.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Continued } from '../model/join.js';
@@ -25,6 +26,8 @@ export interface DiffResult {
   /** Whether that is a waiting database, and not one made in memory. */
   readonly waiting: boolean;
   readonly difference: Difference;
+  /** The entries of the files that come and go, by their paths. */
+  readonly files: ReadonlyMap<string, FileEntry>;
   readonly coverage: Coverage;
   readonly warnings: readonly Warning[];
 }
@@ -46,6 +49,7 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
       database: unchanged ? join(directory, DATABASE_NAME) : path,
       waiting: false,
       difference,
+      files: entriesOf(update),
       coverage,
       warnings: [...warnings, ...removal, ...seen.warnings],
     };
@@ -55,7 +59,21 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
   const difference = diffDatabases(update);
   const coverage = coverageIn(directory, update.next, globsOf(options.settings));
   const removal = removalWarning(continuedFrom(signed, null, options.allowed), update, options);
-  return { database: path, waiting: true, difference, coverage, warnings: [...removal, ...seen.warnings] };
+  const files = entriesOf(update);
+  return {
+    database: path,
+    waiting: true,
+    difference,
+    files,
+    coverage,
+    warnings: [...removal, ...seen.warnings],
+  };
+}
+
+function entriesOf({ before, next, files }: Update): ReadonlyMap<string, FileEntry> {
+  const gone = files.withdrawn.map((path) => [path, before?.Files.get(path)] as const);
+  const came = files.added.map((path) => [path, next.Files.get(path)] as const);
+  return new Map([...gone, ...came].flatMap(([path, entry]) => (entry === undefined ? [] : [[path, entry]])));
 }
 
 /** That the difference withdraws more than may be published without a word; the difference itself names the files. */

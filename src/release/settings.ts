@@ -1,8 +1,11 @@
-import { isAbsolute, join } from 'node:path';
-import { kindOf, readBounded } from '../disk/files.js';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { kindOf, listFolder, readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { checkSettings, decodeSettings } from '../format/settings.js';
 import { SETTINGS_NAME } from '../model/layout.js';
+import { nearestOf } from '../model/nearest.js';
+import { orNull } from '../model/or-null.js';
+import { shellWord } from '../model/shell.js';
 import type { Settings } from '../model/settings.js';
 import { isKeyPath } from '../signers/open.js';
 
@@ -19,8 +22,9 @@ export function loadSettings(
   { isAwaited = false }: { readonly isAwaited?: boolean } = {},
 ): Settings {
   if (!isAwaited) requireDirectory(directory);
-  const bytes = readBounded(join(directory, SETTINGS_NAME), LIMIT_BYTES);
-  const fromFile = bytes === null ? {} : decodeSettings(bytes);
+  const path = join(directory, SETTINGS_NAME);
+  const bytes = readBounded(path, LIMIT_BYTES);
+  const fromFile = bytes === null ? {} : decodeSettings(bytes, path);
   const fromOptions = checkSettings(options, 'options');
   const Key = fromFile.Key?.map((key) => keyBeside(directory, key));
   return { ...fromFile, ...(Key === undefined ? {} : { Key }), ...fromOptions };
@@ -36,7 +40,13 @@ function keyBeside(directory: string, key: string): string {
 /** Throws DIRECTORY_UNREADABLE, FILE_UNREADABLE. */
 export function requireDirectory(directory: string): void {
   if (kindOf(directory) === 'folder') return;
-  throw new PacksignError('DIRECTORY_UNREADABLE', `there is no directory ${directory}`, {
-    hint: 'name the directory that holds the archives',
+  const above = dirname(directory);
+  const others = (orNull(() => listFolder(above)) ?? []).filter(
+    (name) => kindOf(join(above, name)) === 'folder',
+  );
+  const near = nearestOf(basename(directory), others);
+  const meant = near === null ? '' : `; did you mean ${join(above, near)}?`;
+  throw new PacksignError('DIRECTORY_UNREADABLE', `there is no directory ${directory}${meant}`, {
+    hint: `name the directory that holds the files, or make it: mkdir -p ${shellWord(directory)}`,
   });
 }

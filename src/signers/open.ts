@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
-import { kindOf, readBounded } from '../disk/files.js';
+import { basename, dirname, join } from 'node:path';
+import { kindOf, listFolder, readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
+import { nearestOf } from '../model/nearest.js';
+import { orNull } from '../model/or-null.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { inFile } from '../pgp/origin.js';
 import { openKeyWarnings } from './key-file.js';
@@ -195,7 +198,10 @@ function readKeyFile(path: string): Uint8Array {
 }
 
 function noFile(path: string): PacksignError {
-  return new PacksignError('NO_KEY', `there is no key file ${path}`, { hint: KEY_HINT });
+  const folder = dirname(path);
+  const near = nearestOf(basename(path), (orNull(() => listFolder(folder)) ?? []).filter(isKeyPath));
+  const meant = near === null ? '' : `; did you mean ${join(folder, near)}?`;
+  return new PacksignError('NO_KEY', `there is no key file ${path}${meant}`, { hint: KEY_HINT });
 }
 
 // A damaged key from the environment must not be taken for a name and printed (threat T19).

@@ -12,7 +12,7 @@ import { chooseHash } from '../pgp/hash.js';
 import { chooseSigningKey } from '../pgp/key-status.js';
 import { KEY_FILE, malformed } from '../pgp/origin.js';
 import { withOthers } from '../pgp/other-signatures.js';
-import { publicPacketOf, readSecretKeyPacket, signPacket } from '../pgp/packet-objects.js';
+import { fingerprintOf, publicPacketOf, readSecretKeyPacket, signPacket } from '../pgp/packet-objects.js';
 import { joinPackets, splitPackets, TAG } from '../pgp/packets.js';
 import { POLICY } from '../pgp/policy.js';
 import { requireValid } from '../pgp/usable.js';
@@ -105,19 +105,22 @@ export async function publicComponentsOf({ primary, users, subkeys }: Components
 /** The packets of a secret key file, unchanged. Throws `KEY_MALFORMED`. */
 export function secretComponentsOf(bytes: Uint8Array): Components {
   if (bytes.length > CERTIFICATES_LIMIT_BYTES) throw malformed(KEY_FILE, 'is larger than 1 MiB');
-  if (Buffer.from(bytes).toString('latin1').trimStart().startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----')) {
-    throw publicKeyGiven();
-  }
-  const binary = isBinary(bytes) ? bytes : dearmorOnly(bytes, 'PRIVATE KEY BLOCK', KEY_FILE);
+  const isPublic = Buffer.from(bytes)
+    .toString('latin1')
+    .trimStart()
+    .startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----');
+  const label = isPublic ? 'PUBLIC KEY BLOCK' : 'PRIVATE KEY BLOCK';
+  const binary = isBinary(bytes) ? bytes : dearmorOnly(bytes, label, KEY_FILE);
   const [anatomy, another] = splitComponents(splitPackets(binary, KEY_FILE), KEY_FILE);
+  const { tag, body } = anatomy.primary.packet;
+  if (tag !== TAG.secretKey) throw publicKeyGiven(fingerprintOf(body));
   if (another !== undefined)
     throw malformed(KEY_FILE, 'holds more than one key', 'export the one key into its own file');
-  if (anatomy.primary.packet.tag !== TAG.secretKey) throw publicKeyGiven();
   return anatomy;
 }
 
-function publicKeyGiven(): PacksignError {
-  const hint = 'signing needs the secret key: gpg --armor --export-secret-keys KEY';
+function publicKeyGiven(fingerprint: string): PacksignError {
+  const hint = `signing needs the secret key; if GnuPG has it: --key ${fingerprint}`;
   return malformed(KEY_FILE, 'holds a public key', hint);
 }
 

@@ -4,6 +4,7 @@ import { coverageAdvice } from '../model/coverage.js';
 import type { Uncovered } from '../model/coverage.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
+import { shellWord } from '../model/shell.js';
 import type { BuiltCandidate } from '../release/candidate.js';
 import { damageHint } from '../release/damage.js';
 
@@ -79,7 +80,10 @@ export function heldNotices(held: readonly Warning[], published: Database | null
       paths,
       message: same[0]?.message ?? null,
       reasons: new Map(same.map(({ path, message }) => [path ?? '', message])),
-      hint: code === 'DAMAGED' ? damageHint(paths, published) : (HELD_HINTS[code] ?? null),
+      hint:
+        code === 'DAMAGED'
+          ? damageHint(paths, published)
+          : (HELD_HINTS[code]?.replace('PATH', shellWord(paths[0] ?? 'PATH')) ?? null),
     };
   });
 }

@@ -27,3 +27,32 @@ test('an option that the hint has already stays as it is', () => {
     'packsign build dist --absent withdraw --previous u; or packsign build dist --previous URL --absent ask',
   );
 });
+
+test('it names the keys that were typed, with what they need', () => {
+  const typed = { directory: 'dist', key: ['my key.asc'], 'passphrase-file': 'pass' };
+  expect(hintFor('packsign sign DIRECTORY --key FILE', typed)).toBe(
+    "packsign sign dist --key 'my key.asc' --passphrase-file pass",
+  );
+  expect(hintFor('packsign key show KEY says it', typed)).toBe("packsign key show 'my key.asc' says it");
+  expect(hintFor('packsign trust add https://x --keys FILE', { keys: 'ann.asc' })).toBe(
+    'packsign trust add https://x --keys ann.asc',
+  );
+});
+
+test('where the settings name the key, nothing has to be typed', () => {
+  const typed = { directory: 'dist', signsWith: ['k.asc'] };
+  expect(hintFor('packsign build DIRECTORY --key KEY --trust-clock', typed)).toBe(
+    'packsign build dist --sign --trust-clock',
+  );
+  expect(hintFor('packsign sign DIRECTORY --key FILE', typed)).toBe('packsign sign dist');
+  expect(hintFor('packsign key publish DIRECTORY --key FILE', typed)).toBe(
+    'packsign key publish dist --key k.asc',
+  );
+});
+
+test('a build that was to sign is followed by one that signs', () => {
+  const typed = { directory: 'dist', check: false, key: ['k.asc'] };
+  expect(hintFor('packsign build DIRECTORY --first', typed)).toBe('packsign build dist --first --key k.asc');
+  const signing = { directory: 'dist', 'co-sign': false, key: ['k.asc'] };
+  expect(hintFor('packsign build DIRECTORY', signing)).toBe('packsign build dist');
+});

@@ -62,8 +62,8 @@ describe('build --adopt', () => {
     own.remove('dist/b-1.0.tar.gz');
     const { value } = await good(own, [...RELEASE, ...adopt()]);
     expect(value).toMatchObject({
-      added: ['dist/other-1.0.tar.gz'],
-      withdrawn: ['dist/a-1.0.tar.gz'],
+      added: ['other-1.0.tar.gz'],
+      withdrawn: ['a-1.0.tar.gz'],
       kept: 2,
     });
     const { Files, Packages } = published(own);

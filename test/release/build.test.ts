@@ -144,8 +144,8 @@ describe('build', () => {
       issued: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string,
       packages: 3,
       files: 3,
-      added: ['dist/a-1.0.tar.gz', 'dist/b-1.0.tar.gz'],
-      withdrawn: ['dist/npm/left-pad-1.3.0.tgz'],
+      added: ['a-1.0.tar.gz', 'b-1.0.tar.gz'],
+      withdrawn: ['npm/left-pad-1.3.0.tgz'],
       changed: [],
       signed: false,
       unchanged: false,
@@ -195,7 +195,7 @@ describe('build', () => {
       ! packsign: error: 2 files are damaged, so nothing new is published:
       !   junk-1.0.tar.gz: ends early: the rest of the gzip data is missing
       !   nothing.tar.gz: ends early: the rest of the gzip data is missing
-      ! packsign: hint: upload them again; if it has to be so: packsign build dist --allow-damaged junk-1.0.tar.gz --allow-damaged nothing.tar.gz --key KEY
+      ! packsign: hint: upload them again; if it has to be so: packsign build dist --allow-damaged junk-1.0.tar.gz --allow-damaged nothing.tar.gz --key ann.asc
       [1]"
     `);
   });
@@ -504,7 +504,7 @@ describe('refusals of build', () => {
     expect(await refusal(['build', 'dist'])).toEqual(['SETTINGS_INVALID', 2]);
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
-      ! packsign: error: packsign.json: Maintainr: is not a setting; did you mean "Maintainer"?
+      ! packsign: error: dist/packsign.json: Maintainr: is not a setting; did you mean "Maintainer"?
       ! packsign: hint: docs/SETTINGS.md and templates/packsign.schema.json list every key
       [2]"
     `);
@@ -643,7 +643,7 @@ describe('refusals of build', () => {
     const answer = await elsewhere.json([...args, '--absent', 'withdraw']);
     expect(answer).toMatchObject({
       status: 0,
-      value: { withdrawn: ['dist/demo-1.0.tar.gz', 'dist/npm/left-pad-1.3.0.tgz'] },
+      value: { withdrawn: ['demo-1.0.tar.gz', 'npm/left-pad-1.3.0.tgz'] },
     });
     const { Packsign } = decodeDatabase(elsewhere.read('dist/packages.plist'));
     expect(Array.from(Packsign.History?.keys() ?? [])).toEqual(['demo-1.0.tar.gz', 'npm/left-pad-1.3.0.tgz']);
@@ -769,8 +769,10 @@ describe('diff', () => {
     expect(transcript(await place.packsign(['diff', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign diff dist
       nothing waits; this is what packsign build would make
-        + new-1.0.tar.gz
-        - npm/left-pad-1.3.0.tgz
+        new
+          + new-1.0.tar.gz  1.0, 3.1 kB
+        left-pad
+          - npm/left-pad-1.3.0.tgz  1.3.0, 2.1 kB
         ! demo-1.0.tar.gz has other bytes
             was sha256 <sha256>, 3095 bytes, since <date>
             is  sha256 <sha256>, 3095 bytes
@@ -793,7 +795,7 @@ describe('diff', () => {
     expect(value).toMatchObject({
       database: 'dist/packages.unsigned.plist',
       waiting: false,
-      added: ['dist/demo-1.0.tar.gz', 'dist/npm/left-pad-1.3.0.tgz'],
+      added: ['demo-1.0.tar.gz', 'npm/left-pad-1.3.0.tgz'],
       withdrawn: [],
       changed: [],
     });

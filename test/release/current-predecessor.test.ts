@@ -47,7 +47,7 @@ function upload(from: Place): void {
 describe('a runner that has only the new file', () => {
   test('keeps all old entries, adds one, and has nothing to do when it runs again', async () => {
     const { status, value } = await build();
-    expect([status, value['added'], value['withdrawn']]).toEqual([0, ['dist/new-1.0.tar.gz'], []]);
+    expect([status, value['added'], value['withdrawn']]).toEqual([0, ['new-1.0.tar.gz'], []]);
     expect(listed(machine)).toEqual(['demo-1.0.tar.gz', 'new-1.0.tar.gz', 'sub/other-2.0.tar.gz']);
     const before = machine.snapshot();
     // Before the upload, and after it.

@@ -55,7 +55,7 @@ async function isBelieved(place: Place, args: readonly string[] = []): Promise<b
   place.write('dist/new-1.0.tar.gz', sdist('new', '1.0'));
   const { value, run } = await place.json([...BUILD, ...args]);
   expect(value, run.stderr).toMatchObject({
-    added: expect.arrayContaining(['dist/new-1.0.tar.gz']) as unknown,
+    added: expect.arrayContaining(['new-1.0.tar.gz']) as unknown,
   });
   return JSON.stringify(value['warnings']).includes('as the note says');
 }

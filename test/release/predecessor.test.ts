@@ -48,7 +48,7 @@ function next(): ReturnType<typeof decodeDatabase> {
 
 test('continues a database that the present key signed', async () => {
   const { status, value } = await answer(machine, previous(['--key', 'ann.asc']));
-  expect([status, value['withdrawn']]).toEqual([0, ['dist/sub/other-2.0.tar.gz']]);
+  expect([status, value['withdrawn']]).toEqual([0, ['sub/other-2.0.tar.gz']]);
   const { Files, Packsign } = next();
   expect(Packsign.Previous).toBe(sha256(place.read('dist/packages.plist')));
   expect(Files.get('demo-1.0.tar.gz')?.Since).toEqual(ISSUED);

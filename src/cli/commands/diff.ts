@@ -1,7 +1,7 @@
 import { diff } from '../../index.js';
 import type { Command } from '../command.js';
 import { DIRECTORY, isSet, placeOf } from '../options.js';
-import { reportDiff } from '../report.js';
+import { reportDiff } from '../report-diff.js';
 import { PREVIEW_OPTIONS, buildOptions } from './build.js';
 
 export const diffCommand: Command = {
@@ -11,6 +11,6 @@ export const diffCommand: Command = {
   run: async (values, session) => {
     const place = placeOf(values);
     const result = await diff(place.directory, buildOptions(values, { place, session }));
-    return reportDiff(result, { directory: place.directory, verbose: isSet(values, 'verbose') });
+    return reportDiff(result, { verbose: isSet(values, 'verbose') });
   },
 };

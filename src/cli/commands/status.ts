@@ -1,5 +1,6 @@
 import { status } from '../../index.js';
 import type { Command } from '../command.js';
+import { knownOf } from '../hint.js';
 import { DIRECTORY, isSet, keysOf, placeOf } from '../options.js';
 import { reportStatus } from '../report-status.js';
 import { PREVIEW_OPTIONS, buildOptions } from './build.js';
@@ -14,7 +15,7 @@ export const statusCommand: Command = {
     return reportStatus(result, {
       directory: place.directory,
       verbose: isSet(values, 'verbose'),
-      typed: values,
+      typed: await knownOf(values, session.outside),
       keyBy: keysOf(values, { settings: place.settings, outside: session.outside })?.by ?? null,
     });
   },

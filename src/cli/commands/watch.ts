@@ -6,6 +6,7 @@ import { HOOK_OPTIONS, hooksOf, tellFailure, tellHooks } from '../hooks.js';
 import { flag, rare, single } from '../option.js';
 import { DIRECTORY, KEY_OPTIONS, SETTINGS_OPTIONS, absentOf, isSet, placeOf, portOf } from '../options.js';
 import type { Values } from '../options.js';
+import { knownOf } from '../hint.js';
 import { reportEvent, statusAfter } from '../report-status.js';
 import { warningLines } from '../report.js';
 import { runOf } from '../run.js';
@@ -61,6 +62,7 @@ async function watchWith(hooks: Hooks, { values, session, stopped }: Watching): 
   const { outside, print } = session;
   const place = placeOf(values, { isAwaited: isSet(values, 'wait-for-directory') });
   const { directory } = place;
+  const typed = await knownOf(values, outside);
   const signers = await signersFor(values, { place, session, signal: stopped.signal });
   // While it asks for a passphrase, a signal ends the program.
   const signal = outside.stopSignal();
@@ -99,7 +101,7 @@ async function watchWith(hooks: Hooks, { values, session, stopped }: Watching): 
     : null;
   try {
     for await (const event of events) {
-      const report = reportEvent(event, { directory });
+      const report = reportEvent(event, { directory, typed });
       print(report);
       tellHooks(hooks, event, report);
       if (isPublication(event)) server?.tellChange();
