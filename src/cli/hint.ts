@@ -42,7 +42,7 @@ export function hintFor(hint: string | null, typed: Typed): string | null {
 
 /** The directory of a command, also of one that takes other targets too. */
 function directoryOf({ directory, targets, target }: Typed): string | null {
-  const [only, ...more] = Array.isArray(targets) ? targets : [];
+  const [only, ...more] = wordsOf(targets);
   const named = [directory, target, more.length === 0 ? only : null].find((one) => typeof one === 'string');
   return named === undefined || /:\/\/|\.plist$/i.test(named) ? null : named;
 }

@@ -8,6 +8,7 @@ export interface JsonFault {
 }
 
 const TOKEN =
+  // eslint-disable-next-line no-control-regex
   /[{}[\]:,]|"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"|(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])/y;
 const BLANK = /[ \t\r\n]*/y;
 
