@@ -5,25 +5,16 @@ import type { ClockReading } from './model/clock.js';
 import type { Warning } from './model/finding.js';
 import { STATE_FOLDER } from './model/layout.js';
 import type { TrustPlace } from './model/trust.js';
+import { UNSEEN } from './model/work.js';
+import type { Shown } from './model/work.js';
 import { DIRECT_NETWORK } from './net/transport.js';
 import type { NetworkOptions } from './net/transport.js';
 
 /** Enough for most releases to end. */
 export const LOCK_WAIT_MS = 5000;
 
-/** Work over many bytes, for whoever shows how far it is. */
-export interface Work {
-  /** `hashing`, `downloading`. */
-  readonly doing: string;
-  readonly bytes: number;
-  /** How many of them are done by now. */
-  readonly done: () => number;
-  /** How many were there from the start, and say nothing about how fast it goes. */
-  readonly had?: () => number;
-}
-
 /** What a run of packsign gets from outside. The caller makes it once and passes it down. */
-export interface Run {
+export interface Run extends Shown {
   /** The time for databases: the clock when the run began, or SOURCE_DATE_EPOCH. */
   readonly now: Date;
   /** Where `now` is from: the clock, which evidence may speak against; one that a person vouches for (`--trust-clock`); no clock. */
@@ -45,14 +36,9 @@ export interface Run {
   readonly waitMs: number;
   /** Where this machine notes what it published; null for no notes. */
   readonly notesFolder: string | null;
-  /** Gets the work that begins, and null when it is over. */
-  readonly progress: (work: Work | null) => void;
   /** Gets warnings for people that no result has. */
   readonly warn: (warning: Warning) => void;
 }
-
-/** For work that is part of another one, which is shown. */
-export const UNSEEN: Pick<Run, 'progress'> = { progress: () => undefined };
 
 /** Between long steps: lets signals and events have their turn. Throws the reason of the signal once the run is stopped. */
 export async function pause({ signal }: Pick<Run, 'signal'>): Promise<void> {

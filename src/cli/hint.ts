@@ -58,14 +58,17 @@ function withKey(command: string, typed: Typed): string {
 /** A key needs them as much as its own name. */
 const WITH_KEY = ['key', 'certificate', 'passphrase-file'] as const;
 const KEY_WORD = /--key (?:FILE|KEY)\b/;
+/** Not where a hint asks for another key than the one that was typed. */
+const KEY_OF_COMMAND = new RegExp(`(?<=packsign [^;,]*)${KEY_WORD.source}`);
 
 function withPaths(hint: string, typed: Typed): string {
   const named: Typed = wordsOf(typed['key']).length > 0 ? typed : { key: typed.signsWith };
   const keys = WITH_KEY.flatMap((name) => options(name, named[name]));
-  const [key] = [...wordsOf(named['key']), ...wordsOf(typed['file'])];
+  // It shows files; a key of GnuPG is none.
+  const [key] = [...wordsOf(named['key']), ...wordsOf(typed['file'])].filter((word) => /[\\/.]/.test(word));
   const [path] = wordsOf(typed['allow-changed']);
   const known: readonly (readonly [placeholder: RegExp, words: string | undefined])[] = [
-    [KEY_WORD, keys.length === 0 ? undefined : keys.join(' ')],
+    [KEY_OF_COMMAND, keys.length === 0 ? undefined : keys.join(' ')],
     [/--keys FILE\b/, options('keys', typed['keys'])[0]],
     [/(?<=packsign key show )KEY\b/, key === undefined ? key : shown(key)],
     [/(?<=--allow-changed )PATH\b/, path === undefined ? path : shown(path)],

@@ -12,7 +12,7 @@ import { namedAddress } from '../model/address.js';
 import { fileNameOf } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import type { Network } from '../net/transport.js';
-import { UNSEEN } from '../run.js';
+import { UNSEEN } from '../model/work.js';
 import { STREAMS, expectation } from './compare.js';
 import type { Suspect } from './report.js';
 import { fetchThrough } from './fetch.js';

@@ -1,6 +1,6 @@
 import { withFiles } from '../disk/scratch.js';
 import { foldersOf } from '../model/file-entry.js';
-import { UNSEEN } from '../run.js';
+import { UNSEEN } from '../model/work.js';
 import type { Outgoing, Writing } from './remote.js';
 import { localFolder } from './rsync-call.js';
 import type { Rsync } from './rsync-call.js';

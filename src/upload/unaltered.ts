@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { identityAtPath, isSameIdentity } from '../disk/identities.js';
 import { digestListed } from '../workers/digest-listed.js';
-import { UNSEEN } from '../run.js';
+import { UNSEEN } from '../model/work.js';
 import type { Run } from '../run.js';
 import { changed } from './remote.js';
 import type { Outgoing } from './remote.js';

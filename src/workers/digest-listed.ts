@@ -5,7 +5,7 @@ import type { FileEntries, FileEntry } from '../model/file-entry.js';
 import { hashFiles } from './hash.js';
 import { identityOf } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
-import type { Run } from '../run.js';
+import type { Shown } from '../model/work.js';
 
 /** What is at the path of a listed file. */
 export type FoundFile =
@@ -14,7 +14,7 @@ export type FoundFile =
   /** Not the file; `found` says what it is. */
   | { readonly kind: 'other'; readonly found: string };
 
-export interface DigestOptions extends Pick<Run, 'progress'> {
+export interface DigestOptions extends Shown {
   /** Which files need not be read, because they are known to be as listed. */
   readonly isKnown?: (file: ScannedFile, entry: FileEntry) => boolean;
 }

@@ -7,8 +7,8 @@ import type { PlanOptions } from './hash-plan.js';
 import { doTasks, packTasks } from './hash-tasks.js';
 import type { Results } from './hash-tasks.js';
 import type { ScannedFile } from '../places/scan.js';
-import { UNSEEN } from '../run.js';
-import type { Run } from '../run.js';
+import { UNSEEN } from '../model/work.js';
+import type { Shown } from '../model/work.js';
 import { openThreads } from './threads.js';
 import type { Threads } from './threads.js';
 
@@ -73,7 +73,7 @@ export function startHashing(
 export async function hashFiles(
   files: readonly ScannedFile[],
   options: Omit<HashOptions, 'counted'>,
-  { progress }: Pick<Run, 'progress'> = UNSEEN,
+  { progress }: Shown = UNSEEN,
 ): Promise<readonly Digested[]> {
   const threads = openThreads();
   const counted = newByteCount();

@@ -244,7 +244,7 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
     await build(here);
     const other = here.write('other', sdist('e', '1.0', 'x = 2\n'));
     const target = here.path('dist/e-1.0.tar.gz');
-    const action = `case "$*" in *"--progress"*) cp '${target}' '${target}.1'; cp '${other}' '${target}' ;; esac`;
+    const action = `case "$*" in *"--info=progress2"*) cp '${target}' '${target}.1'; cp '${other}' '${target}' ;; esac`;
     // The third call writes: the database, its signature and the listing are read before.
     const PATH = wrapped(here, 4, action);
     const answer = await here.json(['publish', 'dist', site.destination], { env: { ...site.env, PATH } });
@@ -282,7 +282,7 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
     await here.json(['publish', 'dist', site.destination], { env: { ...site.env, PATH } });
     const calls = here.text('calls').split('\n');
     expect(calls.filter((call) => call.includes('--list-only'))).toHaveLength(1);
-    expect(calls.filter((call) => call.includes('--progress'))).toHaveLength(5);
+    expect(calls.filter((call) => call.includes('--info=progress2'))).toHaveLength(5);
   });
 
   test(

@@ -76,7 +76,7 @@ function whileWriting(action: string): void {
   const marker = here.path('done');
   instead(
     'rsync',
-    `case "$*" in *--progress*) if [ ! -e '${marker}' ]; then touch '${marker}'; ${action}; fi ;; esac`,
+    `case "$*" in *--info=progress2*) if [ ! -e '${marker}' ]; then touch '${marker}'; ${action}; fi ;; esac`,
   );
 }
 

@@ -17,7 +17,7 @@ import {
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Work } from '../../src/run.js';
+import type { Work } from '../../src/model/work.js';
 import { digestFiles } from '../../src/workers/digest-together.js';
 import type { Digested } from '../../src/workers/digest.js';
 import { hashFiles, startHashing, warmUpToHash } from '../../src/workers/hash.js';

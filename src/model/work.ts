@@ -1,0 +1,18 @@
+/** Work over many bytes, for whoever shows how far it is. */
+export interface Work {
+  /** `hashing`, `downloading`. */
+  readonly doing: string;
+  readonly bytes: number;
+  /** How many of them are done by now. */
+  readonly done: () => number;
+  /** How many were there from the start, and say nothing about how fast it goes. */
+  readonly had?: () => number;
+}
+
+export interface Shown {
+  /** Gets the work that begins, and null when it is over. */
+  readonly progress: (work: Work | null) => void;
+}
+
+/** For work that is part of another one, which is shown. */
+export const UNSEEN: Shown = { progress: () => undefined };
