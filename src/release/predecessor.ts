@@ -88,7 +88,7 @@ export async function findAdopted(
 }
 
 async function findOne(published: Published, options: PredecessorOptions): Promise<Predecessor> {
-  const { first, previous, settings } = options;
+  const { first, previous } = options;
   const elsewhere = previous === null ? null : await orNothing(published, { ...options, previous });
   if (elsewhere !== null) return elsewhere;
   const keys = await published.certificates();
@@ -97,23 +97,26 @@ async function findOne(published: Published, options: PredecessorOptions): Promi
     const replaced = issuedIn(published.bytes(DATABASE_NAME), options.run.now);
     return { signed: null, previous: sha256, replaced, keys, lastKeys: null };
   }
-  if (sha256 === null && settings.Database !== undefined && !first) {
-    throw new PacksignError(
-      'PREVIOUS_UNKNOWN',
-      `nothing is published here, but "Database" says ${settings.Database}`,
-      { hint: `continue it with --previous ${settings.Database}, or begin anew with --first` },
-    );
-  }
-  if (sha256 === null && !first) refuseLost(published, options.run);
+  if (sha256 === null && !first) requireBeginning(published, options);
   const signed = await published.verified();
   return { signed, previous: sha256, keys, lastKeys: null };
 }
 
 /**
- * A database that was published here and is gone is no reason to begin anew: users would miss its history. A directory
- * that somebody emptied begins anew all the same. Throws PREVIOUS_UNKNOWN.
+ * A database that is elsewhere, or was published here and is gone, is no reason to begin anew: users would miss its
+ * history. A directory that somebody emptied begins anew all the same. Throws PREVIOUS_UNKNOWN.
  */
-export function refuseLost(published: Published, { notesFolder }: Pick<Run, 'notesFolder'>): void {
+export function requireBeginning(
+  published: Published,
+  { settings, run: { notesFolder } }: Pick<PredecessorOptions, 'settings' | 'run'>,
+): void {
+  if (settings.Database !== undefined) {
+    const message = `nothing is published here, but "Database" says ${settings.Database}`;
+    const continued = `packsign build DIRECTORY --previous ${settings.Database}`;
+    throw new PacksignError('PREVIOUS_UNKNOWN', message, {
+      hint: `continue it: ${continued}; or begin anew: packsign build DIRECTORY --first`,
+    });
+  }
   const isNoted = () =>
     notesFolder !== null && orNull(() => readNote(notesFolder, published.directory)) !== null;
   // The copy follows the database, and keys are there before it.

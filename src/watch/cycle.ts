@@ -204,7 +204,7 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   memory.seen = published;
   const before = memory.last;
   const isLost = before !== null && lacksSome(before, published);
-  if (!isLost) memory.last = await readLast(before, published, run);
+  if (!isLost) memory.last = await readLast(before, published, { settings: memory.accepted, run });
   const byOthers = before !== null && memory.last !== null && !isSameDatabase(memory.last, before);
   if (before === null && memory.last !== null) memory.removals.start(memory.last.signed.database);
   if (byOthers) memory.removals.forget();

@@ -1,10 +1,11 @@
 import { PacksignError } from '../errors.js';
 import { isFromFuture } from '../model/dated-back.js';
 import { KEYS_NAME } from '../model/layout.js';
+import type { Settings } from '../model/settings.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { isSamePublication } from '../published/read.js';
 import { replacePublished } from '../published/replace.js';
-import { refuseLost } from '../release/predecessor.js';
+import { requireBeginning } from '../release/predecessor.js';
 import type { Predecessor } from '../release/predecessor.js';
 import type { Run } from '../run.js';
 
@@ -27,11 +28,15 @@ export function lacksSome(last: Last, published: Published): boolean {
 }
 
 /** What is published; verified, unless it is the last publication. Throws PREVIOUS_INVALID, PREVIOUS_UNKNOWN. */
-export async function readLast(last: Last | null, published: Published, run: Run): Promise<Last | null> {
+export async function readLast(
+  last: Last | null,
+  published: Published,
+  { settings, run }: { readonly settings: Settings; readonly run: Run },
+): Promise<Last | null> {
   if (last !== null && isSamePublication(last.published, published)) return last;
   const signed = await published.verified();
   if (signed === null) {
-    refuseLost(published, run);
+    requireBeginning(published, { settings, run });
     return null;
   }
   // A database from the future may be followed by one of today.

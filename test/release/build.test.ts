@@ -591,6 +591,9 @@ describe('refusals of build', () => {
   test('PREVIOUS_UNKNOWN: does not start a database with an address anew by accident', async () => {
     const more = ['--database-url', 'https://example.org/packages.plist'];
     expect(await refusal([...RELEASE, ...more])).toEqual(['PREVIOUS_UNKNOWN', 2]);
+    const watched = await place.packsign(['watch', 'dist', '--key', 'ann.asc', '--once', ...more]);
+    expect([watched.status, watched.stderr]).toEqual([2, expect.stringContaining('build dist --first')]);
+    expect(place.has('dist/packages.plist')).toBe(false);
     expect((await place.packsign([...RELEASE, ...more, '--first'])).status).toBe(0);
   });
 
