@@ -11,13 +11,17 @@ import { shellWord } from '../model/shell.js';
 import { directoryPlace } from '../places/directory.js';
 import { makePublishedFolder, writePublished } from '../published/write.js';
 import type { Run } from '../run.js';
+import { readJournal } from './journal.js';
 import { behindLink, changed, inTheWay } from './remote.js';
 import type { Listing, Outgoing, Remote, Stored, Writing } from './remote.js';
 import { differingIn } from './unaltered.js';
 
 const STREAMS = 4;
 
-/** A folder as a destination: another disk, a mounted host. Writers take turns as in any published directory. Throws USAGE. */
+/**
+ * A folder as a destination: another disk, a mounted host. Writers take turns as in any published directory. Throws USAGE,
+ * DESTINATION_FAILED.
+ */
 export function folderRemote(folder: string, directory: string, { run }: { readonly run: Run }): Remote {
   if (isBelow(folder, directory)) {
     throw new PacksignError(
@@ -28,6 +32,7 @@ export function folderRemote(folder: string, directory: string, { run }: { reado
       },
     );
   }
+  requireFolder(folder, run);
   return {
     destination: folder,
     name: realOf(folder),
@@ -49,18 +54,28 @@ export function folderRemote(folder: string, directory: string, { run }: { reado
   };
 }
 
-async function alone<T>(folder: string, run: Run, work: () => Promise<T>): Promise<T> {
+/**
+ * An unmounted disk is missing, or leaves an empty folder, in which `.packsign` is missing too. Throws DESTINATION_FAILED.
+ */
+function requireFolder(folder: string, { stateFolder }: Run): void {
   const kind = kindOf(folder);
-  if (kind !== null && kind !== 'folder') {
-    throw new PacksignError('DESTINATION_FAILED', `${folder} is no folder`, {
-      hint: 'name the folder in which the database shall lie',
-    });
+  const fail = (message: string, hint: string) => new PacksignError('DESTINATION_FAILED', message, { hint });
+  const name = shellWord(folder);
+  if (kind === null)
+    throw fail(`there is no folder ${folder}`, `mount its disk, or make it: mkdir -p ${name}`);
+  if (kind !== 'folder') {
+    throw fail(`${folder} is no folder`, 'name the folder in which the database shall lie');
   }
-  if (kind === null) {
-    throw new PacksignError('DESTINATION_FAILED', `there is no folder ${folder}`, {
-      hint: `mount its disk, or make it: mkdir -p ${shellWord(folder)}`,
-    });
-  }
+  const wasHere = readJournal(stateFolder, realOf(folder)).last !== null;
+  if (!wasHere || listFolder(folder).length > 0) return;
+  const emptied = `mkdir ${shellWord(join(folder, STATE_FOLDER))}`;
+  throw fail(
+    `${folder} is empty, though packsign published there before`,
+    `mount its disk; if somebody emptied it on purpose: ${emptied}`,
+  );
+}
+
+async function alone<T>(folder: string, run: Run, work: () => Promise<T>): Promise<T> {
   return await withLock({ ...run, stateFolder: join(folder, STATE_FOLDER) }, async () => {
     for (const below of ['', ...foldersIn(folder)]) {
       removeTemporaries(join(folder, below), { isLocked: true });

@@ -10,7 +10,7 @@ export interface RemoteOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Opens a destination of a directory; makes no connection before it is used. Throws USAGE. */
+/** Opens a destination of a directory; makes no connection before it is used. Throws USAGE, DESTINATION_FAILED. */
 export function openRemote(text: string, directory: string, options: RemoteOptions): Remote {
   const destination = parseDestination(text);
   switch (destination.kind) {

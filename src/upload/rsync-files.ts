@@ -1,7 +1,7 @@
 import { withFiles } from '../disk/scratch.js';
 import { foldersOf } from '../model/file-entry.js';
 import { UNSEEN } from '../model/work.js';
-import type { Outgoing, Writing } from './remote.js';
+import type { Outgoing, Stored, Writing } from './remote.js';
 import { localFolder } from './rsync-call.js';
 import type { Rsync } from './rsync-call.js';
 import { lacksFolder } from './rsync-failure.js';
@@ -12,6 +12,8 @@ import { differingIn, requireUnaltered } from './unaltered.js';
 
 /** Half-sent files, in a folder of that name beside their own, from which rsync goes on. */
 const PARTIAL_FOLDER = '.rsync-partial';
+/** `.NAME.XXXXXX`, under which rsync receives a file. */
+const TEMPORARY = /(?<=^|\/)\.([^/]+)\.[A-Za-z0-9]{6}$/;
 /** One run of rsync is not much longer than that, so that the journal and the progress keep up. */
 const BATCH_BYTES = 256 * 1024 * 1024;
 const BATCH_FILES = 1000;
@@ -132,10 +134,25 @@ export async function removeAt(rsync: Rsync, paths: readonly string[]): Promise<
   });
 }
 
-/** Removes what earlier runs left half-sent: whatever is needed has been sent by now. */
-export async function removePartials(rsync: Rsync, { files, folders }: Found): Promise<void> {
+/**
+ * Removes what earlier runs left half-sent: whatever is needed has been sent by now. An rsync that was killed there left
+ * its temporary file beside the one that it was for; `before` spares one that somebody may be writing.
+ */
+export async function removePartials(
+  rsync: Rsync,
+  { files, folders }: Found,
+  { sent, before }: { readonly sent: ReadonlySet<string>; readonly before: number },
+): Promise<void> {
   const isPartial = (path: string) => path.split('/').includes(PARTIAL_FOLDER);
-  await removeAt(rsync, Array.from(files.keys()).filter(isPartial));
+  const isTemporary = (path: string, { modifiedMs }: Stored) => {
+    const whole = path.replace(TEMPORARY, '$1');
+    return whole !== path && (files.has(whole) || sent.has(whole)) && modifiedMs < before;
+  };
+  const left = Array.from(files).filter(([path, stored]) => isPartial(path) || isTemporary(path, stored));
+  await removeAt(
+    rsync,
+    left.map(([path]) => path),
+  );
   await removeAt(rsync, Array.from(folders).filter(isPartial));
 }
 

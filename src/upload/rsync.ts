@@ -19,6 +19,8 @@ import type { Held, LockOptions } from './ssh-lock.js';
 
 /** How long another machine may need between its last look at the database and its own, at least. */
 const RACE_MS = 1000;
+/** Where writers do not take turns, a younger temporary file may be in use. */
+const OTHERS_MS = 60 * 60 * 1000;
 
 /**
  * A folder at a host, through ssh or a daemon of rsync. Through ssh, writers take turns. A daemon, and a host that runs no
@@ -29,6 +31,7 @@ export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<Lock
   const rsync = rsyncAt(target, () => held.environment);
   const place = rsyncPlace(rsync);
   let there: Found | null = null;
+  const sent = new Set<string>();
   return {
     destination: target.target,
     name: rsync.folder,
@@ -42,6 +45,7 @@ export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<Lock
       await held.check?.();
       const beginMs = performance.now();
       await sendTo(rsync, files, { ...writing, folders: there?.folders ?? new Set() });
+      for (const { path } of files) sent.add(path);
       const database = files.find(({ path }) => path === DATABASE_NAME);
       if (held.check !== null || database === undefined) return;
       await sleep(Math.max(RACE_MS, 4 * (performance.now() - beginMs)));
@@ -65,7 +69,8 @@ export function rsyncRemote(target: RsyncTarget, { run, environment }: Omit<Lock
       await withSshLock({ target, environment, run }, async (given) => {
         held = given;
         const result = await work();
-        if (there !== null) await removePartials(rsync, there);
+        const before = held.check === null ? run.now.getTime() - OTHERS_MS : Infinity;
+        if (there !== null) await removePartials(rsync, there, { sent, before });
         return result;
       }),
     close: () => undefined,

@@ -577,3 +577,17 @@ describe('several destinations', () => {
     expect(here.has('mirror/packages.plist')).toBe(true);
   });
 });
+
+test('a folder that is missing, or empty as under an unmounted disk, is said so, and stays as it is', async () => {
+  await published();
+  here.remove('www');
+  for (const how of [['--check'], ['--plan'], []]) {
+    expect((await publish(...how)).run.stderr).toContain('mount its disk, or make it: mkdir -p www');
+  }
+  mkdirSync(here.path('www'));
+  const { status, run } = await publish();
+  expect([status, run.stderr]).toEqual([2, expect.stringContaining('on purpose: mkdir www/.packsign')]);
+  expect(readdirSync(here.path('www'))).toEqual([]);
+  mkdirSync(here.path('www/.packsign'));
+  expect(await published()).toMatchObject({ status: 'published' });
+});

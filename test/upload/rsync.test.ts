@@ -237,6 +237,20 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
     },
   );
 
+  testOfFiles('removes the temporary file of an rsync that was killed there, and no other', async () => {
+    await published();
+    const names = ['.e-1.0.tar.gz.AbC123', '.other.AbC123'];
+    const before = new Date(Date.now() - 2 * 60 * 60 * 1000);
+    for (const name of names) {
+      writeFileSync(join(site.folder, name), 'half');
+      utimesSync(join(site.folder, name), before, before);
+    }
+    here.write('dist/e-1.0.tar.gz', sdist('e', '1.0'));
+    await build(here);
+    await published();
+    expect(names.map((name) => existsSync(join(site.folder, name)))).toEqual([false, true]);
+  });
+
   testOfFiles('a file that changes while it is sent ends the publication before the database', async () => {
     await published();
     const before = readFileSync(join(site.folder, 'packages.plist'));
