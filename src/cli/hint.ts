@@ -21,8 +21,8 @@ export async function knownOf(values: Typed, outside: Outside): Promise<Typed> {
 const RELEASING = /packsign (?:build|sign) DIRECTORY[^;,]*/g;
 /** Options without which such a command would go on from another database, or judge absent files otherwise. */
 const CARRIED = ['previous', 'adopt', 'absent'] as const;
-/** An option of `build` alone, whatever its value. */
-const BUILDS = 'check';
+/** What yargs calls the command that was typed, beside its options. */
+const NAME = '$0';
 
 /**
  * A hint with the words that the user typed, and with the options that its commands need as much as the one before.
@@ -92,7 +92,7 @@ function signingOptions(command: string, typed: Typed): string {
   const signs = wordsOf(typed['key']).length > 0 || typed['sign'] === true;
   if (
     !signs ||
-    !(BUILDS in typed) ||
+    typed[NAME] !== 'packsign build' ||
     !command.startsWith('packsign build') ||
     /--(?:key|sign|no-sign)\b/.test(command)
   )

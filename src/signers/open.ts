@@ -198,8 +198,11 @@ function readKeyFile(path: string): Uint8Array {
 }
 
 function noFile(path: string): PacksignError {
+  if (kindOf(path) === 'folder')
+    return new PacksignError('NO_KEY', `${path} is a folder, not a key file`, { hint: KEY_HINT });
   const folder = dirname(path);
-  const near = nearestOf(basename(path), (orNull(() => listFolder(folder)) ?? []).filter(isKeyPath));
+  const isKeyFile = (name: string) => isKeyPath(name) && kindOf(join(folder, name)) === 'file';
+  const near = nearestOf(basename(path), (orNull(() => listFolder(folder)) ?? []).filter(isKeyFile));
   const meant = near === null ? '' : `; did you mean ${join(folder, near)}?`;
   return new PacksignError('NO_KEY', `there is no key file ${path}${meant}`, { hint: KEY_HINT });
 }

@@ -184,7 +184,7 @@ describe('names what is in the place of a file or folder of packsign', () => {
         place.remove('key.asc');
         mkdirSync(place.path('key.asc'));
       },
-      'there is no key file key.asc',
+      'key.asc is a folder, not a key file',
     ],
   ])('%s', async (_, prepare, message) => {
     prepare();

@@ -324,7 +324,7 @@ describe('key revoke', () => {
     expect(transcript(await place.packsign(['key', 'revoke', 'bob.rev', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign key revoke bob.rev dist
       ! packsign: error: bob.rev revokes none of the keys in dist/keys.asc
-      ! packsign: hint: name the directory that publishes the key: packsign key revoke FILE DIR
+      ! packsign: hint: name the directory that publishes the key: packsign key revoke bob.rev DIR
       [1]"
     `);
   });

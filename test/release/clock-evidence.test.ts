@@ -203,7 +203,7 @@ describe.runIf(hasFaketime)('a published database from the future', () => {
     const { status, stderr } = await place.packsign([...RELEASE]);
     expect([status, stderr]).toEqual([
       2,
-      expect.stringContaining('packsign build dist --key KEY --trust-clock'),
+      expect.stringContaining('packsign build dist --key key.asc --trust-clock'),
     ]);
     const http = await dated(0);
     const answer = await place.json([...RELEASE, '--database-url', `${http}packages.plist`]);

@@ -444,7 +444,7 @@ describe('T8, KEY_NOT_PUBLISHED: a signature must verify with the published cert
     expect(transcript(await place.packsign(['build', 'dist', '--key', 'bob.asc']))).toMatchInlineSnapshot(`
       "$ packsign build dist --key bob.asc
       ! packsign: error: the key <fingerprint> is not in the published keys.asc
-      ! packsign: hint: users could not verify it; publish it first: packsign key publish dist --key FILE
+      ! packsign: hint: users could not verify it; publish it first: packsign key publish dist --key bob.asc
       [1]"
     `);
   });

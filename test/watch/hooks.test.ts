@@ -22,7 +22,7 @@ const KEY = ['--key', 'key.asc', '--settle', '300ms'] as const;
 const A = 'a-1.0.tar.gz';
 const B = 'b-1.0.tar.gz';
 /** Notes each run in a file, in the order of the runs. */
-const NOTE = `sh -c 'echo "$PACKSIGN_EVENT $PACKSIGN_CODE $(cat)" >> log'`;
+const NOTE = `sh -c 'printf "%s\\n" "$PACKSIGN_EVENT $PACKSIGN_CODE $(cat)" >> log'`;
 /** Runs until it is killed, with a child, and notes the number of the child. */
 const ENDLESS = `sh -c 'trap "" TERM INT HUP; sleep 1000 & echo $! > pid; wait; sleep 1000'`;
 
@@ -30,8 +30,8 @@ const ENDLESS = `sh -c 'trap "" TERM INT HUP; sleep 1000 & echo $! > pid; wait; 
 function runs(place: Place): readonly { readonly about: string; readonly json: string }[] {
   const lines = place.has('log') ? place.text('log').split('\n').slice(0, -1) : [];
   return lines.map((line) => {
-    const [about = '', json = ''] = line.split(/ +(?=\{)/);
-    return { about, json };
+    const begin = line.indexOf('{');
+    return { about: line.slice(0, begin).trimEnd(), json: line.slice(begin) };
   });
 }
 

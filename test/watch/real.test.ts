@@ -1004,7 +1004,7 @@ test(
     expect(calm(watching.stderr())).toBe(
       [
         '<date> refused a-1.0.tar.gz BYTES_CHANGED (other bytes than before: sha256 was <sha256>, is <sha256>)',
-        'packsign: hint: give the new bytes a new version and name, or say why: packsign build dist --allow-changed PATH --reason TEXT --key KEY',
+        'packsign: hint: give the new bytes a new version and name, or say why: packsign build dist --allow-changed a-1.0.tar.gz --reason TEXT --key key.asc',
         'packsign: warning: odd\\u{1b}[31m-2.0.tar.gz: left out: a name may hold letters, digits and . _ + ~ = @ , ! - and begins with a letter, digit or _ (UNSAFE_NAME)',
         '',
       ].join('\n'),
