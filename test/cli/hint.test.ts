@@ -51,8 +51,8 @@ test('where the settings name the key, nothing has to be typed', () => {
 });
 
 test('a build that was to sign is followed by one that signs', () => {
-  const typed = { directory: 'dist', check: false, key: ['k.asc'] };
+  const typed = { $0: 'packsign build', directory: 'dist', key: ['k.asc'] };
   expect(hintFor('packsign build DIRECTORY --first', typed)).toBe('packsign build dist --first --key k.asc');
-  const signing = { directory: 'dist', 'co-sign': false, key: ['k.asc'] };
+  const signing = { directory: 'dist', $0: 'packsign sign', key: ['k.asc'] };
   expect(hintFor('packsign build DIRECTORY', signing)).toBe('packsign build dist');
 });

@@ -94,7 +94,7 @@ test('--first begins if nothing was published there yet, then goes on; what the 
   place.remove('dist/packages.plist');
   const first = previous(['--first', '--key', 'ann.asc']);
   const refused = await machine.packsign(previous(['--key', 'ann.asc']));
-  expect(refused.stderr).toContain('packsign build dist --first --previous ');
+  expect(refused.stderr).toContain('packsign build dist --first --key ann.asc --previous ');
   expect((await answer(machine, first)).status).toBe(0);
   expect(next().Packsign.Previous).toBeUndefined();
   const begun = machine.read('dist/packages.plist');

@@ -494,7 +494,7 @@ describe('EXPIRES_AFTER_KEY', () => {
     expect(transcript(await place.packsign(RELEASE))).toMatchInlineSnapshot(`
       "$ packsign build dist --key ann.asc
       ! packsign: error: the database would outlive the key that signs it, which expires at <date>
-      ! packsign: hint: extend the key, or shorten "Validity": packsign build dist --validity "29 days"
+      ! packsign: hint: extend the key, or shorten "Validity": packsign build dist --validity "29 days" --key ann.asc
       [1]"
     `);
     await succeed([...RELEASE, '--validity', '29 days']);
