@@ -31,7 +31,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...['places', 'programs', 'disk', 'model', 'errors'],
   ],
   upload: [
-    ...['release', 'consume', 'keys', 'published', 'verify', 'workers', 'pgp', 'archives', 'run'],
+    ...['release', 'consume', 'keys', 'published', 'verify', 'workers', 'stores', 'pgp', 'archives', 'run'],
     ...['places', 'programs', 'disk', 'net', 'model', 'errors'],
   ],
   release: [
@@ -47,6 +47,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   published: ['verify', 'pgp', 'places', 'format', 'disk', 'model', 'errors'],
   signers: ['pgp', 'programs', 'disk', 'model', 'errors'],
   workers: ['pgp', 'archives', 'places', 'disk', 'model', 'errors'],
+  stores: ['archives', 'run', 'disk', 'net', 'model', 'errors'],
   // What runs in the browser of somebody who reads the trust page.
   'page/browser': ['verify.ts', 'model'],
   // The door for those who only verify, in browsers too, and the room behind it.

@@ -1,23 +1,22 @@
-import { readFileSync } from 'node:fs';
 import { inParallel } from '../consume/parallel.js';
 import { steadyTime } from '../disk/steady-time.js';
-import { PacksignError, reasonOf } from '../errors.js';
+import { PacksignError } from '../errors.js';
 import { DATABASE_NAME } from '../model/layout.js';
-import { openNetwork } from '../net/transport.js';
-import type { Network } from '../net/transport.js';
 import type { DatabaseRequest, Place, Read, ReadLimits } from '../places/place.js';
 import type { Run } from '../run.js';
 import { bytesOf } from './remote.js';
-import type { Check, Listing, Outgoing, Remote } from './remote.js';
-import type { Refusal } from './s3/failure.js';
-import { listKeys, plainEtag } from './s3/list.js';
+import type { Listing } from '../model/listing.js';
+import type { Check, Outgoing, Remote } from './remote.js';
+import type { Refusal } from '../stores/failure.js';
+import { listKeys, plainEtag } from '../stores/list.js';
 import { withBucketLock } from './s3/lock.js';
 import { SINGLE_LIMIT_BYTES } from './s3/multipart.js';
 import { findSame, isAbsent, makeConditions, putFile } from './s3/put.js';
-import { storeSettings } from './s3/settings.js';
-import type { Environment, StoreSettings } from './s3/settings.js';
-import { openStore, wholeBody } from './s3/store.js';
-import type { Ask, Store } from './s3/store.js';
+import { networkTo } from '../stores/network.js';
+import { storeSettings } from '../stores/settings.js';
+import type { Environment } from '../stores/settings.js';
+import { openStore, wholeBody } from '../stores/store.js';
+import type { Ask, Store } from '../stores/store.js';
 
 const STREAMS = 8;
 
@@ -122,31 +121,6 @@ async function differingIn(
   const there = await inParallel(files, STREAMS, (file) => findSame(store, file, { prefix, onBytes }));
   run.progress(null);
   return files.flatMap(({ path }, index) => (there[index] === null ? [path] : []));
-}
-
-function networkTo({ authorities }: StoreSettings, run: Run): Network {
-  return openNetwork({
-    ...run.network,
-    authorizationFor: () => null,
-    ...(authorities === null ? {} : { authorities: authoritiesIn(authorities) }),
-  });
-}
-
-function authoritiesIn(file: string): () => readonly string[] {
-  return () => {
-    try {
-      return [readFileSync(file, 'utf8')];
-    } catch (error) {
-      throw new PacksignError(
-        'FILE_UNREADABLE',
-        `cannot read the TLS authorities in ${file}: ${reasonOf(error)}`,
-        {
-          hint: 'AWS_CA_BUNDLE, or ca_bundle in ~/.aws/config, names a file of certificates in PEM',
-          cause: error,
-        },
-      );
-    }
-  };
 }
 
 type FileRequest = ReadLimits & Pick<DatabaseRequest, 'etag'>;

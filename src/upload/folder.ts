@@ -13,7 +13,8 @@ import { makePublishedFolder, writePublished } from '../published/write.js';
 import type { Run } from '../run.js';
 import { readJournal } from './journal.js';
 import { behindLink, changed, inTheWay } from './remote.js';
-import type { Listing, Outgoing, Remote, Stored, Writing } from './remote.js';
+import type { Listing, Stored } from '../model/listing.js';
+import type { Outgoing, Remote, Writing } from './remote.js';
 import { differingIn } from './unaltered.js';
 
 const STREAMS = 4;

@@ -6,7 +6,8 @@ import { parseInstant } from '../model/time.js';
 import type { Predecessor } from './continues.js';
 import type { Journal } from './journal.js';
 import type { Item, Outbound } from './outbound.js';
-import type { Listing, Outgoing } from './remote.js';
+import type { Listing } from '../model/listing.js';
+import type { Outgoing } from './remote.js';
 
 /** The steps of a publication, in their order (docs/FORMAT.md §1). What one step writes may be written in any order. */
 export const STEP_NAMES = [

@@ -1,18 +1,7 @@
 import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
+import type { Listing } from '../model/listing.js';
 import type { Place } from '../places/place.js';
-
-/** A file that lies at a destination. */
-export interface Stored {
-  readonly size: number;
-  /** When it was written, by the clock of the destination. */
-  readonly modifiedMs: number;
-  /** The store's name for its bytes; null where stores have none. */
-  readonly etag: string | null;
-}
-
-/** Path → file. */
-export type Listing = ReadonlyMap<string, Stored>;
 
 /** A file to write. */
 export interface Outgoing {

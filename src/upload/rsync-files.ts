@@ -1,7 +1,8 @@
 import { withFiles } from '../disk/scratch.js';
 import { foldersOf } from '../model/file-entry.js';
 import { UNSEEN } from '../model/work.js';
-import type { Outgoing, Stored, Writing } from './remote.js';
+import type { Stored } from '../model/listing.js';
+import type { Outgoing, Writing } from './remote.js';
 import { localFolder } from './rsync-call.js';
 import type { Rsync } from './rsync-call.js';
 import { lacksFolder } from './rsync-failure.js';

@@ -1,6 +1,6 @@
 import { PacksignError } from '../errors.js';
 import { oneLine } from '../model/text.js';
-import type { Stored } from './remote.js';
+import type { Stored } from '../model/listing.js';
 
 // What rsync prints, in the C locale and in UTC.
 

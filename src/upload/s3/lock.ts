@@ -9,12 +9,12 @@ import { pause } from '../../run.js';
 import type { Run } from '../../run.js';
 import { lockLost } from '../remote.js';
 import type { Check } from '../remote.js';
-import { plainEtag } from './list.js';
+import { plainEtag } from '../../stores/list.js';
 import { bodyOf } from './multipart.js';
 import { isAbsent, isLost, isUnknown } from './put.js';
 import type { Conditions } from './put.js';
-import { wholeBody } from './store.js';
-import type { Ask, Outcome, Store } from './store.js';
+import { wholeBody } from '../../stores/store.js';
+import type { Ask, Outcome, Store } from '../../stores/store.js';
 
 const LIMIT_BYTES = 4096;
 const BEAT_MS = 15_000;

@@ -2,10 +2,10 @@ import { readXml } from '../../archives/xml.js';
 import { PacksignError } from '../../errors.js';
 import { sha256Of } from '../../verify/verify-database.js';
 import type { Outgoing } from '../remote.js';
-import { plainEtag } from './list.js';
+import { plainEtag } from '../../stores/list.js';
 import { blocksOf } from './source.js';
-import { wholeBody } from './store.js';
-import type { Ask, Body, Outcome, Store } from './store.js';
+import { wholeBody } from '../../stores/store.js';
+import type { Ask, Body, Outcome, Store } from '../../stores/store.js';
 
 /** Files above it are written in parts. */
 export const SINGLE_LIMIT_BYTES = 64 * 1024 * 1024;

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { webFileOf } from '../../model/web-file.js';
 import { raced } from '../remote.js';
-import type { Outgoing, Stored } from '../remote.js';
-import type { Refusal } from './failure.js';
-import { plainEtag } from './list.js';
+import type { Stored } from '../../model/listing.js';
+import type { Outgoing } from '../remote.js';
+import type { Refusal } from '../../stores/failure.js';
+import { plainEtag } from '../../stores/list.js';
 import { SINGLE_LIMIT_BYTES, counted, writeInParts } from './multipart.js';
 import { blocksOf } from './source.js';
-import { wholeBody } from './store.js';
-import type { Ask, Outcome, Store } from './store.js';
+import { wholeBody } from '../../stores/store.js';
+import type { Ask, Outcome, Store } from '../../stores/store.js';
 
 export interface Putting {
   readonly destination: string;

@@ -6,8 +6,8 @@ import { makeRun } from '../../../src/run.js';
 import { withBucketLock } from '../../../src/upload/s3/lock.js';
 import type { Check } from '../../../src/upload/remote.js';
 import { makeConditions } from '../../../src/upload/s3/put.js';
-import { storeSettings } from '../../../src/upload/s3/settings.js';
-import { openStore } from '../../../src/upload/s3/store.js';
+import { storeSettings } from '../../../src/stores/settings.js';
+import { openStore } from '../../../src/stores/store.js';
 import { startSmallStore } from './small-store.js';
 import type { Asked, SmallStore } from './small-store.js';
 

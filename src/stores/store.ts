@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { PacksignError } from '../../errors.js';
-import type { Answer, Sending } from '../../net/reply.js';
-import type { Network } from '../../net/transport.js';
+import { PacksignError } from '../errors.js';
+import type { Answer, Sending } from '../net/reply.js';
+import type { Network } from '../net/transport.js';
 import { explained, refusalFrom } from './failure.js';
 import type { Refusal } from './failure.js';
 import { makeSign } from './sign.js';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { DIRECT_NETWORK, openNetwork } from '../../../src/net/transport.js';
-import { openStore } from '../../../src/upload/s3/store.js';
-import type { StoreSettings } from '../../../src/upload/s3/settings.js';
+import { DIRECT_NETWORK, openNetwork } from '../../src/net/transport.js';
+import { openStore } from '../../src/stores/store.js';
+import type { StoreSettings } from '../../src/stores/settings.js';
 
 function addressIn(bucket: string, more: Partial<StoreSettings> = {}): string {
   const credentials = { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: null };

@@ -1,7 +1,7 @@
-import { readXml } from '../../archives/xml.js';
-import { PacksignError } from '../../errors.js';
-import { networkError } from '../../net/failure.js';
-import { prospectFor } from '../../net/transport.js';
+import { readXml } from '../archives/xml.js';
+import { PacksignError } from '../errors.js';
+import { networkError } from '../net/failure.js';
+import { prospectFor } from '../net/transport.js';
 
 /** What a store answers that does not do what it was asked. */
 export interface Refusal {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { PacksignError } from '../../../src/errors.js';
-import { storeSettings } from '../../../src/upload/s3/settings.js';
-import { newPlace } from '../../packsign.js';
-import type { Place } from '../../packsign.js';
+import { PacksignError } from '../../src/errors.js';
+import { storeSettings } from '../../src/stores/settings.js';
+import { newPlace } from '../packsign.js';
+import type { Place } from '../packsign.js';
 
 let place: Place;
 

@@ -1,6 +1,6 @@
-import { readXml } from '../../archives/xml.js';
-import { PacksignError } from '../../errors.js';
-import type { Listing, Stored } from '../remote.js';
+import { readXml } from '../archives/xml.js';
+import { PacksignError } from '../errors.js';
+import type { Listing, Stored } from '../model/listing.js';
 import { wholeBody } from './store.js';
 import type { Store } from './store.js';
 

@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
-import { readBounded } from '../../disk/files.js';
-import { PacksignError } from '../../errors.js';
-import { shellWord } from '../../model/shell.js';
+import { readBounded } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
+import { shellWord } from '../model/shell.js';
 import { readIni } from './ini.js';
 import type { Sections } from './ini.js';
 
