@@ -1,4 +1,3 @@
-import { readSync } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import * as zlib from 'node:zlib';
@@ -10,7 +9,8 @@ import { checkPadding, gzipFault } from './gzip.js';
 
 /** A file that is open for reading, and stays open. */
 export interface OpenFile {
-  readonly fd: number;
+  /** Fills the room with the bytes from there on, or some of them; gives how many, 0 only at the end. Throws if that fails. */
+  readonly read: (room: Buffer, at: number) => number;
   readonly size: number;
   /** Gets how far the file has been read. */
   readonly reach?: (at: number) => void;
@@ -25,7 +25,7 @@ const AHEAD_CHUNKS = 8;
 export function* fileChunks(file: OpenFile, start: number, end: number): Generator<Buffer> {
   for (let at = start; at < Math.min(end, file.size);) {
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at, file.size - at));
-    const bytes = readSync(file.fd, buffer, 0, buffer.length, at);
+    const bytes = file.read(buffer, at);
     if (bytes === 0) return;
     yield buffer.subarray(0, bytes);
     at += bytes;

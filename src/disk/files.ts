@@ -84,6 +84,11 @@ export function readAt(fd: number, position: number, room: Buffer): Buffer {
   return room.subarray(0, length);
 }
 
+/** Reads of an open file, at any place: as many bytes as there are at once. Throws what the system says. */
+export function readerOf(fd: number): (room: Buffer, at: number) => number {
+  return (room, at) => readSync(fd, room, 0, room.length, at);
+}
+
 /** What a path leads to, following links; null if to nothing. Throws FILE_UNREADABLE. */
 export function kindOf(path: string): 'file' | 'folder' | 'other' | null {
   try {

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { READ_FLAGS } from '../disk/files.js';
+import { READ_FLAGS, readerOf } from '../disk/files.js';
 import { reasonOf } from '../errors.js';
 import type { FileFacts } from '../model/entry.js';
 import { findingOf } from '../model/lint-rules.js';
@@ -42,7 +42,7 @@ async function lintFile(
   if (typeof fd !== 'number') return [notLookedInto(path, fd.reason)];
   try {
     const { size, mtimeMs } = fstatSync(fd);
-    const archive = await lintArchive(facts, { fd, size }, context);
+    const archive = await lintArchive(facts, { read: readerOf(fd), size }, context);
     if (mtimeMs <= context.run.now.getTime() + SLACK_MS) return archive;
     const message = `it was changed at ${formatTime(mtimeMs)}`;
     const file = shellPath(directory, path);

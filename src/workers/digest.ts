@@ -1,7 +1,7 @@
 import { createHash, hash as hashOnce } from 'node:crypto';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { reasonOf, systemCode } from '../errors.js';
-import { READ_FLAGS, readAt } from '../disk/files.js';
+import { READ_FLAGS, readAt, readerOf } from '../disk/files.js';
 import { look, lookAtHead } from '../archives/look.js';
 import type { LookOptions } from '../archives/look.js';
 import type { Look } from '../model/inspection.js';
@@ -127,7 +127,7 @@ async function lookFurther(
     seen = at;
   };
   try {
-    const found = await look(file.path, { fd, size, reach }, options);
+    const found = await look(file.path, { read: readerOf(fd), size, reach }, options);
     reach(size);
     return isStill(fd, file.identity) ? { ...digested, look: found } : CHANGED;
   } catch (error) {

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readerOf } from '../../src/disk/files.js';
 import { readMetadata, readMetadataFromHead } from '../../src/archives/member.js';
 import type { MetadataReading } from '../../src/model/metadata.js';
 import { hasTool, hasTools } from '../tools.js';
@@ -29,7 +30,7 @@ async function read(name: string, bytes: Buffer): Promise<string> {
   const path = join(folder, 'file');
   writeFileSync(path, bytes);
   const fd = openSync(path, 'r');
-  const reading = await readMetadata(name, { fd, size: bytes.length });
+  const reading = await readMetadata(name, { read: readerOf(fd), size: bytes.length });
   closeSync(fd);
   const early = readMetadataFromHead(name, bytes, true);
   if (early !== null) expect(early).toEqual(reading);

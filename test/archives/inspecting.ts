@@ -2,6 +2,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { readerOf } from '../../src/disk/files.js';
 import { look, lookAtHead } from '../../src/archives/look.js';
 import type { Inspect } from '../../src/model/inspection.js';
 
@@ -17,7 +18,7 @@ export async function inspect(name: string, bytes: Buffer | string, how: Inspect
     const { size } = fstatSync(fd);
     const options = { metadata: true, inspect: how };
     const whole = size <= HEAD_BYTES;
-    const seen = await look(name, { fd, size }, options);
+    const seen = await look(name, { read: readerOf(fd), size }, options);
     const early = lookAtHead(name, Buffer.from(bytes).subarray(0, HEAD_BYTES), { ...options, whole });
     if (early !== null) expect(early).toEqual(seen);
     const { inspection } = seen;

@@ -16,6 +16,7 @@ import { deflateRawSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TestContext } from 'vitest';
+import { readerOf } from '../../src/disk/files.js';
 import { readMetadata, readMetadataFromHead } from '../../src/archives/member.js';
 import type { MetadataReading } from '../../src/model/metadata.js';
 import { hasTool, needTools } from '../tools.js';
@@ -48,7 +49,7 @@ async function tryFile(name: string, bytes: Buffer | string): Promise<Tried> {
   syncBuiltinESMExports();
   try {
     const { size } = fstatSync(fd);
-    const reading = await readMetadata(name, { fd, size });
+    const reading = await readMetadata(name, { read: readerOf(fd), size });
     expect(fstatSync(fd).size, 'the file is still open').toBe(size);
     return { reading, readBytes };
   } finally {
@@ -373,7 +374,7 @@ describe('hostile and damaged archives', () => {
       const path = join(folder, String((files += 1)));
       writeFileSync(path, bytes);
       const fd = openSync(path, 'r');
-      const reading = await readMetadata('d-1.tar', { fd, size: bytes.length });
+      const reading = await readMetadata('d-1.tar', { read: readerOf(fd), size: bytes.length });
       closeSync(fd);
       return brief(reading);
     });
@@ -463,7 +464,7 @@ describe('hostile and damaged archives', () => {
 
   it('a file that cannot be read rejects', async () => {
     const fd = openSync(folder, 'r');
-    await expect(readMetadata('demo-1.0.tar.gz', { fd, size: 100 })).rejects.toMatchObject({
+    await expect(readMetadata('demo-1.0.tar.gz', { read: readerOf(fd), size: 100 })).rejects.toMatchObject({
       syscall: 'read',
     });
     closeSync(fd);

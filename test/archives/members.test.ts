@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { readerOf } from '../../src/disk/files.js';
 import { readMembers } from '../../src/archives/members.js';
 import type { Member } from '../../src/model/member.js';
 import { ar, tar, zip } from './packages.js';
@@ -21,7 +22,7 @@ async function membersOf(name: string, bytes: Uint8Array): Promise<Seen> {
   const members: Member[] = [];
   try {
     const { size } = fstatSync(fd);
-    const end = await readMembers(name, { fd, size }, (member) => void members.push(member));
+    const end = await readMembers(name, { read: readerOf(fd), size }, (member) => void members.push(member));
     return { members, end };
   } catch (error) {
     return { members, end: error instanceof Error ? error.message : '' };

@@ -2,6 +2,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
+import { readerOf } from '../../src/disk/files.js';
 import type { OpenFile } from '../../src/archives/decompress.js';
 
 export interface Member {
@@ -164,7 +165,7 @@ export function withFile<Result>(bytes: Uint8Array, use: (file: OpenFile) => Res
     writeFileSync(path, bytes);
     const fd = openSync(path, 'r');
     try {
-      return use({ fd, size: bytes.length });
+      return use({ read: readerOf(fd), size: bytes.length });
     } finally {
       closeSync(fd);
     }
