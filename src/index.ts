@@ -39,6 +39,8 @@ export type { RunningServer, ServeOptions } from './page/serve.js';
 export { status } from './release/status.js';
 export type { Attention, LockStatus, SignerStatus, StatusResult, WaitingStatus } from './release/status.js';
 export { loadSettings } from './release/settings.js';
+export { openObjects } from './release/open-objects.js';
+export type { Objects, ObjectsOptions } from './release/open-objects.js';
 export { sign } from './release/sign.js';
 export type { SignOptions, SignResult } from './release/sign.js';
 export { verify } from './consume/verify.js';

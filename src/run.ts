@@ -9,6 +9,7 @@ import { UNSEEN } from './model/work.js';
 import type { Shown } from './model/work.js';
 import { DIRECT_NETWORK } from './net/transport.js';
 import type { NetworkOptions } from './net/transport.js';
+import type { Objects } from './places/objects.js';
 
 /** Enough for most releases to end. */
 export const LOCK_WAIT_MS = 5000;
@@ -32,6 +33,8 @@ export interface Run extends Shown {
   readonly trust: TrustPlace;
   /** The folder of working state of the directory: the lock, the cache. */
   readonly stateFolder: string;
+  /** The files of the directory, if they lie in a bucket; null if they lie in it. */
+  readonly objects: Objects | null;
   /** How long to wait while another packsign holds the lock. */
   readonly waitMs: number;
   /** Where this machine notes what it published; null for no notes. */
@@ -57,6 +60,7 @@ export function makeRun(given: Partial<Run> & Pick<Run, 'clock'>): Run {
     network: DIRECT_NETWORK,
     trust: { kind: 'none' },
     stateFolder: STATE_FOLDER,
+    objects: null,
     waitMs: LOCK_WAIT_MS,
     notesFolder: null,
     ...UNSEEN,

@@ -35,8 +35,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...['places', 'programs', 'disk', 'net', 'model', 'errors'],
   ],
   release: [
-    ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'pgp', 'archives', 'format'],
-    ...['run', 'places', 'disk', 'net', 'model', 'errors'],
+    ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'stores', 'pgp', 'archives'],
+    ...['format', 'run', 'places', 'disk', 'net', 'model', 'errors'],
   ],
   consume: [
     ...['published', 'verify', 'workers', 'pgp', 'format', 'run'],
@@ -57,7 +57,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   format: ['model', 'errors'],
   archives: ['model'],
   // The value that is made at the edge and handed down.
-  run: ['net', 'disk', 'model'],
+  run: ['places', 'net', 'disk', 'model'],
   places: ['disk', 'net', 'model', 'errors'],
   programs: ['errors'],
   net: ['errors'],

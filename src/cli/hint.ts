@@ -37,14 +37,24 @@ export function hintFor(hint: string | null, typed: Typed): string | null {
   if (directory === null) return named;
   return directory === '.'
     ? named.replaceAll(' DIRECTORY', '')
-    : named.replaceAll('DIRECTORY', () => shown(directory));
+    : named.replaceAll('DIRECTORY', () => directory);
 }
 
-/** The directory of a command, also of one that takes other targets too. */
-function directoryOf({ directory, targets, target }: Typed): string | null {
+/** What was typed, about a directory; for the files of a bucket it stays as it was typed. */
+export function typedIn(typed: Typed, directory: string): Typed {
+  return isBucket(typed['directory']) ? typed : { ...typed, directory };
+}
+
+function isBucket(word: unknown): boolean {
+  return typeof word === 'string' && /^s3:/i.test(word);
+}
+
+/** The directory of a command, also of one that takes other targets too, as a word of the command line. */
+function directoryOf({ directory, targets, target, state }: Typed): string | null {
   const [only, ...more] = wordsOf(targets);
   const named = [directory, target, more.length === 0 ? only : null].find((one) => typeof one === 'string');
-  return named === undefined || /:\/\/|\.plist$/i.test(named) ? null : named;
+  if (named !== undefined && isBucket(named)) return [shown(named), ...options('state', state)].join(' ');
+  return named === undefined || /:\/\/|\.plist$/i.test(named) ? null : shown(named);
 }
 
 /** Where the settings or the environment name the key, the command needs no other word for it. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ABSENT, PacksignError, STATE_FOLDER, loadSettings, parseDuration, parseInstant } from '../index.js';
-import type { Absent, InMemoryOptions, LeastPredecessor, Settings } from '../index.js';
+import type { Absent, InMemoryOptions, LeastPredecessor, Objects, Settings } from '../index.js';
 import { choice, flag, maybe, onUntilRefused, positional, rare, repeated, single } from './option.js';
 import type { Option, OptionTable } from './option.js';
 import type { Outside } from './streams.js';
@@ -196,6 +196,8 @@ export interface Place {
   readonly directory: string;
   readonly settings: Settings;
   readonly stateFolder: string;
+  /** The files, if they lie in a bucket. */
+  readonly objects?: Objects;
 }
 
 /** The directory that the user named, its packsign.json, and the options over it. With `isAwaited` it need not exist yet. */

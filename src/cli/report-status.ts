@@ -1,7 +1,7 @@
 import { formatInstant } from '../index.js';
 import type { LockStatus, SignerStatus, StatusResult, WaitingStatus, WatchEvent } from '../index.js';
 import type { Report } from './command.js';
-import { hintFor } from './hint.js';
+import { hintFor, typedIn } from './hint.js';
 import { REVOCATION_HELD } from './report-keys.js';
 import {
   coverageJson,
@@ -35,7 +35,7 @@ export function reportEvent(
   if (watchEvent.event === 'uncovered') return reportUncovered(watchEvent);
   const { tookMs, ...event } = watchEvent;
   const { at, code, paths, withdrawn, message, warnings } = event;
-  const hint = hintFor(event.hint, { ...typed, directory });
+  const hint = hintFor(event.hint, typedIn(typed, directory));
   const isTrouble = ['held', 'refused', 'error'].includes(event.event);
   const all = event.total > paths.length ? ` (${formatInteger(event.total)} in all)` : '';
   const about =
@@ -108,7 +108,7 @@ export function reportStatus(
   const unsaid = warnings.filter(({ code }) => code !== 'DAMAGED' || !attention.includes(code));
   const command = usual ?? (isRevoking ? 'build' : null);
   const hint = result.hint ?? (command === null ? null : signingCommand(command, keyBy));
-  const next = hintFor(hint, { ...typed, directory });
+  const next = hintFor(hint, typedIn(typed, directory));
   return {
     json: {
       ...{ ok: result.ok, state, issued, expires },

@@ -12,7 +12,7 @@ import type {
   Warning,
 } from '../index.js';
 import type { Report } from './command.js';
-import { hintFor } from './hint.js';
+import { hintFor, typedIn } from './hint.js';
 import type { Typed } from './hint.js';
 import type { NamedKeys } from './options.js';
 import { count, formatInteger, groupFingerprint, harmless, instants, shown } from './terminal.js';
@@ -85,9 +85,9 @@ function buildOutcome(
   if (check && refreshed) return [`${harmless(join(directory, 'packages.plist'))} must be signed again`];
   if (check) return [`${path} would be written`];
   const hinted = (command: 'build' | 'sign') =>
-    `  ${hintFor(signingCommand(command, keyBy), { ...typed, directory }) ?? ''}`;
+    `  ${hintFor(signingCommand(command, keyBy), typedIn(typed, directory)) ?? ''}`;
   const lines = [
-    `wrote ${path}; look at it with packsign diff ${shown(directory)}, publish it with`,
+    `wrote ${path}; look at it with ${hintFor('packsign diff DIRECTORY', typedIn(typed, directory)) ?? ''}, publish it with`,
     hinted('sign'),
   ];
   if (keyBy === null || keyBy === '--key' || typed['sign'] === false) return lines;

@@ -10,7 +10,7 @@ import { warningLines } from './report.js';
 
 export interface RunOptions {
   /** Where a command works, for those that work on a directory. */
-  readonly place?: Pick<Place, 'stateFolder'>;
+  readonly place?: Pick<Place, 'stateFolder' | 'objects'>;
 }
 
 /** The run of a command that decides on what others published: by the real clock. */
@@ -25,6 +25,7 @@ export function runOf(values: Values, session: Session, { place }: RunOptions = 
     network: networkOf(values, outside),
     trust: placeOfTrust(values, outside),
     stateFolder: place?.stateFolder ?? '',
+    objects: place?.objects ?? null,
     ...(waitMs === undefined ? {} : { waitMs }),
     notesFolder: notesFolder(outside),
     progress: (work) => {

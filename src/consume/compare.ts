@@ -47,7 +47,7 @@ export async function compareDirectory(
     return { kind: 'altered', found: expectation({ SHA256, Size }) };
   });
   // Also what can never be listed, such as links: people fetch and run those too.
-  const { uncovered, companions } = coverageIn(directory, database, NO_GLOBS);
+  const { uncovered, companions } = coverageIn(directory, database, { globs: NO_GLOBS });
   const unlisted = uncovered.map(({ path }) => {
     return { kind: 'unlisted', path, expected: null, found: null } as const;
   });

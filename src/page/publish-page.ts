@@ -70,7 +70,7 @@ export async function page(directory: string, options: PageOptions): Promise<Pag
     const template = readTemplate(options.template);
     const html = await makePage(shown, template);
     if (!options.force) requireOwnPage(directory, html);
-    const coverage = coverageIn(directory, shown.database, globsOf(options.settings));
+    const coverage = coverageIn(directory, shown.database, { globs: globsOf(options.settings) });
     return { ...putPage(directory, html, template), coverage };
   });
 }

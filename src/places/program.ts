@@ -16,11 +16,20 @@ const PE_OFFSET = 60;
 export function isProgram(path: string): boolean {
   const fd = openSync(path, READ_FLAGS);
   try {
-    const head = readAt(fd, 0, Buffer.alloc(HEAD_BYTES));
-    return isScript(head) || isElf(head) || isMachO(head) || isPe(fd, head);
+    return isProgramIn((at, length) => readAt(fd, at, Buffer.alloc(length)));
   } finally {
     closeSync(fd);
   }
+}
+
+/** The same, for a file of which a beginning is known: a Windows program has its own header in its first kilobytes. */
+export function isProgramHead(bytes: Buffer): boolean {
+  return isProgramIn((at, length) => bytes.subarray(at, at + length));
+}
+
+function isProgramIn(read: (at: number, length: number) => Buffer): boolean {
+  const head = read(0, HEAD_BYTES);
+  return isScript(head) || isElf(head) || isMachO(head) || isPe(head, read);
 }
 
 /** A Rust source may begin with the attribute `#![...]`. */
@@ -39,7 +48,7 @@ function isMachO(head: Buffer): boolean {
   return magic === MACH_O_UNIVERSAL && head.length >= 8 && head.readUInt32BE(4) < JAVA_VERSION;
 }
 
-function isPe(fd: number, head: Buffer): boolean {
+function isPe(head: Buffer, read: (at: number, length: number) => Buffer): boolean {
   if (head.toString('latin1', 0, 2) !== 'MZ' || head.length < HEAD_BYTES) return false;
-  return readAt(fd, head.readUInt32LE(PE_OFFSET), Buffer.alloc(4)).toString('latin1') === 'PE\0\0';
+  return read(head.readUInt32LE(PE_OFFSET), 4).toString('latin1') === 'PE\0\0';
 }

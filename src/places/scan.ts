@@ -1,10 +1,10 @@
 import { lstatSync, readdirSync } from 'node:fs';
-import type { BigIntStats, Dirent } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { showName } from '../model/coverage.js';
 import type { Uncovered } from '../model/coverage.js';
-import { defectOfPath, foldPath, foldersOf, isSafePath } from '../model/file-entry.js';
+import { defectOfPath } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
 import {
   ASSETS_FOLDER,
@@ -80,12 +80,41 @@ export function scanDirectory(directory: string, options: ScanOptions): Scan {
   return inOrder(walk);
 }
 
-function makeWalk(directory: string, { globs, isListed, onFound }: ScanOptions): Walk {
+/** What the scan of a bucket knows of its objects. */
+export interface ListedObjects {
+  /** Path → identity. */
+  readonly objects: ReadonlyMap<string, FileIdentity>;
+  /** Whether an object is a program; asked of those that are not listed for their names. */
+  readonly isProgram: (path: string) => boolean;
+}
+
+/** Finds the files to list among the objects of a bucket, by the rules of a directory. The directory has packsign's own. */
+export function scanObjects(
+  directory: string,
+  { objects, isProgram }: ListedObjects,
+  options: ScanOptions,
+): Scan {
+  const walk: Walk = { ...makeWalk(directory, options), isProgram };
+  for (const [path, identity] of objects) {
+    const names = path.split('/');
+    const name = names.pop() ?? '';
+    const folder = names.reduce(folderIn, { path: '', hidden: false });
+    const kind = { isFile: () => true, isSymbolicLink: () => false };
+    if (isListable(walk, { folder, name, path, kind })) walk.files.push({ path, identity });
+  }
+  walk.files.sort(byPath);
+  dropConflicts(walk);
+  // Whoever reads the bucket has them already.
+  return { ...inOrder(walk), others: [] };
+}
+
+export function makeWalk(directory: string, { globs, isListed, onFound }: ScanOptions): Walk {
   const isIncluded = matcherOf(globs.include);
   return {
     directory,
     isWanted: (path) => isListed?.(path) === true || isIncluded(path),
     isExcluded: matcherOf(globs.exclude),
+    isProgram: (path) => isProgram(`${directory}/${path}`),
     ownChecksums: once(() => (globs.checksums === undefined ? [] : ownChecksums(directory))),
     onFound,
     files: [],
@@ -100,7 +129,7 @@ function makeWalk(directory: string, { globs, isListed, onFound }: ScanOptions):
 type Found = Pick<Walk, 'files' | 'rest' | 'others' | 'warnings'> & Pick<Scan, 'folders' | 'misnamed'>;
 
 /** The files are in order already. */
-function inOrder({ files, rest, others, misnamed, folders, warnings }: Found): Scan {
+export function inOrder({ files, rest, others, misnamed, folders, warnings }: Found): Scan {
   return {
     folders,
     misnamed,
@@ -111,90 +140,15 @@ function inOrder({ files, rest, others, misnamed, folders, warnings }: Found): S
   };
 }
 
-/**
- * Updates a scan after changes under these paths alone; all other paths stay as they were. Null means that a full scan
- * has to run: some of the paths are folders, differ only in case, are no UTF-8, are files with a second name in the
- * directory, or are checksums.
- */
-export function rescan(
-  directory: string,
-  before: Scan,
-  options: Pick<ScanOptions, 'globs' | 'isListed'> & { readonly paths: ReadonlySet<string> },
-): Scan | null {
-  const { globs, paths } = options;
-  if (before.warnings.some(isOfTwin)) return null;
-  // Whose file one of them is depends on the other.
-  if (globs.checksums === true && CHECKSUMS_NAMES.some((name) => paths.has(name))) return null;
-  const walk = makeWalk(directory, options);
-  const linked = new Set<bigint>();
-  for (const path of paths) {
-    if (path.includes(REPLACEMENT) || before.folders.includes(path)) return null;
-    if (!lookAgain(walk, path, linked)) return null;
-  }
-  const isElsewhere = ({ path }: { readonly path: string | null }) => path === null || !paths.has(path);
-  const files = before.files.filter(isElsewhere);
-  const hasOtherName = linked.size > 0 && files.some(({ identity }) => linked.has(identity.inode));
-  if (hasOtherName || mayConflict(walk.files, { ...before, files })) return null;
-  return inOrder({
-    ...before,
-    files: files.concat(walk.files).sort(byPath),
-    rest: before.rest.filter(isElsewhere).concat(walk.rest),
-    others: before.others.filter((path) => !paths.has(path)).concat(walk.others),
-    warnings: before.warnings.filter(isElsewhere).concat(walk.warnings),
-  });
-}
-
-/** Whether any of these files may differ only in case from another one, or from a folder. */
-function mayConflict(files: readonly ScannedFile[], others: Pick<Scan, 'files' | 'folders'>): boolean {
-  const folded = new Set(files.map(({ path }) => foldPath(path)));
-  const above = new Set(files.flatMap(({ path }) => foldersOf(foldPath(path))));
-  return (
-    folded.size < files.length ||
-    others.files.some(({ path }) => folded.has(foldPath(path)) || above.has(foldPath(path))) ||
-    [...others.folders.map(foldPath), ...above].some((folder) => folded.has(folder))
-  );
-}
-
-/**
- * Takes up what is under a path now, as a walk would. False if only a walk can tell. `linked` collects files that have
- * several names.
- */
-function lookAgain(walk: Walk, path: string, linked: Set<bigint>): boolean {
-  const names = path.split('/');
-  const name = names.pop() ?? '';
-  let folder: Folder = { path: '', hidden: false };
-  for (const each of names) {
-    folder = folderIn(folder, each);
-    if (folder.path === STATE_FOLDER) return true;
-    const kind = kindOf(walk, folder.path);
-    // Files behind a link are not part of the directory.
-    if (kind !== 'folder') return kind !== 'unknown';
-  }
-  const kind = kindOf(walk, path);
-  if (kind === 'folder' || kind === 'unknown') return false;
-  if (kind === 'nothing') return true;
-  if (kind.nlink > 1n) linked.add(kind.ino);
-  if (isListable(walk, { folder, name, path, kind })) takeFiles(walk, [path]);
-  return true;
-}
-
-function kindOf(walk: Walk, path: string): BigIntStats | 'folder' | 'nothing' | 'unknown' {
-  try {
-    const stats = lstatSync(`${walk.directory}/${path}`, { bigint: true, throwIfNoEntry: false });
-    return stats?.isDirectory() === true ? 'folder' : (stats ?? 'nothing');
-  } catch {
-    return 'unknown';
-  }
-}
-
-function byPath(a: ScannedFile, b: ScannedFile): number {
+export function byPath(a: ScannedFile, b: ScannedFile): number {
   return a.path < b.path ? -1 : 1;
 }
 
-interface Walk {
+export interface Walk {
   readonly directory: string;
   readonly isWanted: (path: string) => boolean;
   readonly isExcluded: (path: string) => boolean;
+  readonly isProgram: (path: string) => boolean;
   /** The names of checksums that packsign wrote. */
   readonly ownChecksums: () => readonly string[];
   readonly onFound: ScanOptions['onFound'];
@@ -206,14 +160,14 @@ interface Walk {
   readonly warnings: Warning[];
 }
 
-interface Folder {
+export interface Folder {
   readonly path: string;
   /** Inside a folder whose files are not listed, but may hold a secret key. */
   readonly hidden: boolean;
 }
 
 /** What a folder in a folder is to the walk. */
-function folderIn(folder: Folder, name: string): Folder {
+export function folderIn(folder: Folder, name: string): Folder {
   const path = folder.path === '' ? name : `${folder.path}/${name}`;
   return { path, hidden: isHidden(folder, name) };
 }
@@ -237,7 +191,7 @@ function walkFolder(walk: Walk, folder: Folder): void {
 }
 
 /** Stands in a decoded name for bytes that are no UTF-8. */
-const REPLACEMENT = '\ufffd';
+export const REPLACEMENT = '\ufffd';
 
 /** The entries of a folder whose names are UTF-8. Collects the others, which cannot be opened under their names. */
 function wellNamed(walk: Walk, folder: Folder): readonly FolderItem[] {
@@ -270,7 +224,7 @@ interface FolderEntry {
 }
 
 /** Whether to list a file. Collects the others, and warns of those that only their name or their kind excludes. */
-function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
+export function isListable(walk: Walk, { folder, name, path, kind }: FolderEntry): boolean {
   if (isHidden(folder, name) || isOwn(walk, path) || walk.isExcluded(path)) {
     if (kind.isFile()) walk.others.push(path);
     return false;
@@ -302,7 +256,7 @@ function isOwn(walk: Walk, path: string): boolean {
 /** Whether a file is listed for its contents. Collects it if not. */
 function isProgramHere(walk: Walk, path: string): boolean {
   try {
-    if (isProgram(`${walk.directory}/${path}`)) return true;
+    if (walk.isProgram(path)) return true;
     walk.rest.push({ path, reason: 'kind' });
   } catch (error) {
     // A file that vanished since we read the folder needs no word.
@@ -317,7 +271,7 @@ function isHidden(folder: Folder, name: string): boolean {
   return folder.hidden || name.startsWith('.');
 }
 
-function takeFiles(walk: Walk, paths: readonly string[]): void {
+export function takeFiles(walk: Walk, paths: readonly string[]): void {
   walk.onFound?.(walk.files.length + paths.length);
   const identities = identitiesIn(new ArrayBuffer(identitiesBytes(paths.length)));
   paths.forEach((path, index) => {
@@ -380,11 +334,6 @@ function dropConflicts(walk: Walk): void {
       message: `left out: differs from ${other} only in case`,
     });
   }
-}
-
-/** Whether a path is left out only because of another path. */
-function isOfTwin({ code, path }: Warning): boolean {
-  return code === 'UNSAFE_NAME' && path !== null && isSafePath(path);
 }
 
 /** Whether one of these globs is about a file. */

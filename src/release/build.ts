@@ -11,7 +11,8 @@ import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { CHECKSUMS_NAME, DATABASE_NAME, PAGE_NAME, SETTINGS_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { once } from '../model/once.js';
-import { globsOf, scanDirectory } from '../places/scan.js';
+import { scanFiles } from '../places/objects.js';
+import { globsOf } from '../places/scan.js';
 import type { Scan } from '../places/scan.js';
 import { followPage } from '../page/follow-page.js';
 import { readPublished } from '../published/read.js';
@@ -110,7 +111,7 @@ async function begin(directory: string, options: BuildOptions, threads: Threads)
   const lastBuild = rehash ? null : readLastBuild(stateFolder);
   const found = readPublished(directory, stateFolder);
   const cache = openCache(stateFolder, { rehash, remember: !check });
-  const scan = scanDirectory(directory, {
+  const scan = scanFiles(directory, run, {
     globs: globsOf(settings),
     onFound: cache.size() === 0 ? (count) => warmUpToHash(threads, count) : undefined,
   });

@@ -57,7 +57,10 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
   const signed = options.first ? null : await published.verified();
   const update = updateOf(signed?.database ?? null, decodeDraft(bytes));
   const difference = diffDatabases(update);
-  const coverage = coverageIn(directory, update.next, globsOf(options.settings));
+  const coverage = coverageIn(directory, update.next, {
+    globs: globsOf(options.settings),
+    objects: options.run.objects,
+  });
   const removal = removalWarning(continuedFrom(signed, null, options.allowed), update, options);
   const files = entriesOf(update);
   return {

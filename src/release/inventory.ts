@@ -13,7 +13,8 @@ import { compareText } from '../model/package.js';
 import type { Settings } from '../model/settings.js';
 import { identityAtPath } from '../disk/identities.js';
 import { ownChecksums } from '../places/own-checksums.js';
-import { globsOf, matches, scanDirectory } from '../places/scan.js';
+import { scanFiles } from '../places/objects.js';
+import { globsOf, matches } from '../places/scan.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
 import type { Secret } from '../pgp/secret-packets.js';
 import { NO_LOOK } from '../model/inspection.js';
@@ -21,7 +22,8 @@ import { pause } from '../run.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
 import { bytesIn, newByteCount } from '../workers/byte-count.js';
-import { startHashing, totalBytes } from '../workers/hash.js';
+import { totalBytes } from '../workers/hash.js';
+import { startHashingFiles } from '../workers/hash-files.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
 import { compareWithList } from '../model/compare-list.js';
@@ -91,20 +93,20 @@ type StartOptions = InventoryOptions & { readonly threads: Threads };
 export function startInventory(directory: string, options: StartOptions): StartedInventory {
   const { settings, cache, unstable, threads, run } = options;
   const startedMs = run.clock().getTime();
-  const scan = options.scan ?? scanDirectory(directory, { globs: globsOf(settings) });
+  const scan = options.scan ?? scanFiles(directory, run, { globs: globsOf(settings) });
   const scanned = unstable === undefined ? scan.files : scan.files.filter(({ path }) => !unstable.has(path));
   const started = startReading(directory, scanned, options);
   return {
     finish: async (published) => {
       await started.finish();
-      const stayed = stayedFiles(directory, scan.rest, published);
+      const stayed = stayedFiles(directory, scan.rest, { run, published });
       const half = halfSeenFiles(started, settings, published);
       const again = [...stayed, ...half];
       const all = again.length === 0 ? started : await joined(started, { directory, again, options });
       const { facts, fresh, failed } = all;
       // Stop the threads: building the database needs their memory.
       threads.stop();
-      cache.keep(all.files, factsToKeep(all, published, startedMs));
+      cache.keep(all.files, factsToKeep(all, published, { ...run, startedMs }));
       // A watch saves after it has published.
       if (unstable === undefined) cache.save();
       const yielding = yieldingTo(stayed, all.files);
@@ -116,7 +118,7 @@ export function startInventory(directory: string, options: StartOptions): Starte
         ...leftOut(failed),
       ];
       const { absent } = compareWithList(files, published?.Files);
-      const moving = refuseUnreadable(directory, absent, { settings, unstable, warnings });
+      const moving = refuseUnreadable(directory, absent, { settings, unstable, warnings, run });
       return {
         ...{ files, misnamed: scan.misnamed, secrets: all.secrets, warnings, moving, absent },
         newest: newestOf(scan.files),
@@ -142,14 +144,16 @@ export function startInventory(directory: string, options: StartOptions): Starte
 function factsToKeep(
   { files, facts, fresh, secrets }: Omit<Reading, 'finish'>,
   published: Database | null,
-  startedMs: number,
+  { startedMs, objects }: Pick<Run, 'objects'> & { readonly startedMs: number },
 ): readonly (FileFacts | null)[] {
+  // The store names the bytes of an object, whenever they were written.
+  const mayBeRacy = objects === null;
   return files.map((file, index) => {
     const one = facts[index] ?? null;
     if (one === null || !fresh.has(file.path)) return one;
     const isListed = published?.Files.get(file.path)?.SHA256 === one.sha256;
     const isDamaged = one.inspection.kind === 'damaged' && !isListed;
-    return secrets.has(file.path) || isDamaged || isRacy(file, startedMs) ? null : one;
+    return secrets.has(file.path) || isDamaged || (mayBeRacy && isRacy(file, startedMs)) ? null : one;
   });
 }
 
@@ -176,11 +180,12 @@ function halfSeenFiles(
 function stayedFiles(
   directory: string,
   rest: readonly Uncovered[],
-  published: Database | null,
+  { run: { objects }, published }: { readonly run: Run; readonly published: Database | null },
 ): readonly ScannedFile[] {
+  const look = objects?.identityOf ?? ((path: string) => identityAtPath(join(directory, path)));
   return rest.flatMap(({ path, reason }) => {
     const isStayed = (reason === 'kind' || reason === 'case') && published?.Files.has(path) === true;
-    const identity = isStayed ? identityAtPath(join(directory, path)) : null;
+    const identity = isStayed ? look(path) : null;
     return identity === null ? [] : [{ path, identity }];
   });
 }
@@ -277,17 +282,11 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const hashing =
     files.length === 0
       ? null
-      : startHashing(
+      : startHashingFiles(
           files,
           {
-            directory,
-            counted,
-            md5: wantsMd5,
-            metadata: true,
-            inspect,
-            secrets: true,
-            needs,
-            threads,
+            ...{ directory, counted, md5: wantsMd5, metadata: true, inspect, secrets: true, needs, threads },
+            objects: run.objects,
             pause: () => pause(run),
           },
           take,
@@ -320,7 +319,7 @@ function unreadable(failed: ReadonlyMap<string, Failed>): readonly Uncovered[] {
   );
 }
 
-type Found = Pick<InventoryOptions, 'settings' | 'unstable'> & Pick<Inventory, 'warnings'>;
+type Found = Pick<InventoryOptions, 'settings' | 'unstable' | 'run'> & Pick<Inventory, 'warnings'>;
 
 /**
  * Withdraws a published file only if it is gone or excluded: a disk error must not withdraw it. Gives those that only
@@ -329,7 +328,7 @@ type Found = Pick<InventoryOptions, 'settings' | 'unstable'> & Pick<Inventory, '
 function refuseUnreadable(
   directory: string,
   absent: readonly string[],
-  { settings, warnings, unstable }: Found,
+  { settings, warnings, unstable, run }: Found,
 ): ReadonlySet<string> {
   const moving = new Set<string>();
   for (const path of absent) {
@@ -338,7 +337,7 @@ function refuseUnreadable(
     if (CHECKSUMS_NAMES.includes(path) && ownChecksums(directory).includes(path)) continue;
     const trouble = warnings.find((warning) => warning.path === path || isBelow(path, warning.path));
     const isMoving = trouble === undefined || trouble.code === 'CHANGED_WHILE_READ';
-    const presence = presenceOf(join(directory, path));
+    const presence = presenceOf(directory, path, run);
     if (presence === 'gone') continue;
     if (unstable !== undefined && isMoving && presence === 'file') {
       moving.add(path);
@@ -364,9 +363,10 @@ function isBelow(path: string, folder: string | null): boolean {
   return folder !== null && path.startsWith(`${folder}/`);
 }
 
-function presenceOf(path: string): 'file' | 'gone' | 'unknown' {
+function presenceOf(directory: string, path: string, { objects }: Run): 'file' | 'gone' | 'unknown' {
+  if (objects !== null) return objects.identityOf(path) === null ? 'gone' : 'file';
   try {
-    return lstatSync(path).isFile() ? 'file' : 'unknown';
+    return lstatSync(join(directory, path)).isFile() ? 'file' : 'unknown';
   } catch (error) {
     return ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '') ? 'gone' : 'unknown';
   }

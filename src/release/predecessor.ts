@@ -108,8 +108,14 @@ async function findOne(published: Published, options: PredecessorOptions): Promi
  */
 export function requireBeginning(
   published: Published,
-  { settings, run: { notesFolder } }: Pick<PredecessorOptions, 'settings' | 'run'>,
+  { settings, run: { notesFolder, objects } }: Pick<PredecessorOptions, 'settings' | 'run'>,
 ): void {
+  if (objects !== null && objects.identityOf(DATABASE_NAME) !== null) {
+    const message = `nothing is published in ${published.directory}, but a database lies at ${objects.address}`;
+    throw new PacksignError('PREVIOUS_UNKNOWN', message, {
+      hint: 'use the folder of the machine that made it; or continue it: --previous ADDRESS, where readers fetch it; or begin anew: --first',
+    });
+  }
   if (settings.Database !== undefined) {
     const message = `nothing is published here, but "Database" says ${settings.Database}`;
     const continued = `packsign build DIRECTORY --previous ${settings.Database}`;

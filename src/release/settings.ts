@@ -40,6 +40,12 @@ function keyBeside(directory: string, key: string): string {
 /** Throws DIRECTORY_UNREADABLE, FILE_UNREADABLE. */
 export function requireDirectory(directory: string): void {
   if (kindOf(directory) === 'folder') return;
+  if (/^s3:/i.test(directory)) {
+    const message = `this command works on a directory, not on ${directory}`;
+    throw new PacksignError('DIRECTORY_UNREADABLE', message, {
+      hint: 'build, diff, sign and status read the files of a bucket: packsign build s3://BUCKET/PREFIX --state FOLDER',
+    });
+  }
   const above = dirname(directory);
   const others = (orNull(() => listFolder(above)) ?? []).filter(
     (name) => kindOf(join(above, name)) === 'folder',

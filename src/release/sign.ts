@@ -21,7 +21,8 @@ import { refuseStaleBuild } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
 import { contentOf } from '../pgp/content.js';
 import { coverageIn } from '../places/coverage.js';
-import { globsOf, scanDirectory } from '../places/scan.js';
+import { scanFiles } from '../places/objects.js';
+import { globsOf } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { makeWhole } from '../published/whole.js';
@@ -142,7 +143,7 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
     { ...options, searchable, absence, collected, elsewhere: withoutFiles },
   );
   const difference = diffDatabases(adopted === null ? update : updateOf(signed?.database ?? null, database));
-  const coverage = withoutFiles ? null : coverageIn(directory, database, globsOf(options.settings));
+  const coverage = withoutFiles ? null : coverageIn(directory, database, placed(options));
   const warnings = [
     ...[...needless, ...release.warnings],
     ...(withoutFiles ? notLookedInto(database, continued?.database ?? null) : []),
@@ -159,7 +160,7 @@ async function nothingWaits(published: Published, options: SignOptions): Promise
     const { published: next, warnings } = await followPublication(published, opened(options));
     const signed = options.withoutFiles ? null : await published.verified();
     const coverage =
-      signed === null ? null : coverageIn(published.directory, signed.database, globsOf(options.settings));
+      signed === null ? null : coverageIn(published.directory, signed.database, placed(options));
     return { published: next, released: null, difference: null, coverage, warnings };
   }
   throw new PacksignError(
@@ -203,10 +204,14 @@ function isFirst({ Files, Packsign: { Issued, History } }: Database): boolean {
 
 /** Where a secret may be in a directory whose files are not hashed: the cache knows those that were looked through. */
 function searchWhole(directory: string, { settings, run, rehash }: SignOptions): Searchable {
-  const { files, others, misnamed } = scanDirectory(directory, { globs: globsOf(settings) });
+  const { files, others, misnamed } = scanFiles(directory, run, { globs: globsOf(settings) });
   const cache = openCache(run.stateFolder, { rehash, remember: false });
   const unknown = files.flatMap((file) => (cache.knows(file) ? [] : [file.path]));
   return { others: [...others, ...unknown], misnamed, secrets: new Map(), newest: newestOf(files) };
+}
+
+function placed({ settings, run: { objects } }: SignOptions) {
+  return { globs: globsOf(settings), objects };
 }
 
 /** Nobody here looks for damage in the files of another host. */

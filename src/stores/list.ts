@@ -1,4 +1,6 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { readXml } from '../archives/xml.js';
+import type { FileIdentity } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
 import type { Listing, Stored } from '../model/listing.js';
 import { wholeBody } from './store.js';
@@ -68,6 +70,18 @@ function pageFrom(body: Buffer): Page | null {
   const next = of('NextContinuationToken');
   if (of('IsTruncated') !== 'true') return { files, next: null };
   return next === '' ? null : { files, next };
+}
+
+/** Identifies a version of an object by ETag, size and time. One without an ETag is never known again. */
+export function identityOfObject({ etag, size, modifiedMs }: Stored): FileIdentity {
+  const name = createHash('sha256')
+    .update(etag ?? randomUUID())
+    .digest();
+  const modified = BigInt(modifiedMs) * 1_000_000n;
+  return {
+    ...{ device: name.readBigInt64LE(0), inode: name.readBigInt64LE(8) },
+    ...{ size: BigInt(size), modified, changed: modified },
+  };
 }
 
 /** Without quotes, in which some stores put it and some do not. */

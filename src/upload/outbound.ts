@@ -213,13 +213,16 @@ interface Others {
 function otherFiles(
   directory: string,
   { database: { Files } }: SignedDatabase,
-  { settings, withUncovered }: OutboundOptions,
+  { settings, withUncovered, run: { objects } }: OutboundOptions,
 ): Others {
   const isListed = (path: string) => Files.has(path);
-  const { rest, others } = scanDirectory(directory, {
+  const scan = scanDirectory(directory, {
     globs: { ...globsOf(settings), checksums: true },
     isListed,
   });
+  const { others } = scan;
+  // Of files that lie in a bucket, those that do not are packsign's own.
+  const rest = objects === null ? scan.rest : [];
   const paths = rest
     .filter(({ path, reason }) => reason === 'kind' && !isListed(path))
     .map(({ path }) => path)

@@ -6,7 +6,7 @@ import { parseInstant } from '../model/time.js';
 import type { Predecessor } from './continues.js';
 import type { Journal } from './journal.js';
 import type { Item, Outbound } from './outbound.js';
-import type { Listing } from '../model/listing.js';
+import type { Listing, Stored } from '../model/listing.js';
 import type { Outgoing } from './remote.js';
 
 /** The steps of a publication, in their order (docs/FORMAT.md §1). What one step writes may be written in any order. */
@@ -43,6 +43,8 @@ export interface Known {
   readonly before: Predecessor | null;
   readonly listing: Listing;
   readonly journal: Journal;
+  /** Whether this very object was hashed at the store, with that result. */
+  readonly isHashed: (path: string, stored: Stored, sha256: string) => boolean;
 }
 
 export interface PlanOptions extends Known {
@@ -124,6 +126,7 @@ function isKnown({ path, sha256 }: Item, known: Known): boolean {
   const { before, listing } = known;
   const { sent, others } = ownJournal(known);
   const stored = listing.get(path);
+  if (stored !== undefined && known.isHashed(path, stored, sha256)) return true;
   const isSettled = (stored?.modifiedMs ?? Infinity) <= (listing.get(DATABASE_NAME)?.modifiedMs ?? -Infinity);
   if (isSettled) return (sent[path] ?? before?.database?.Files.get(path)?.SHA256) === sha256;
   return stored?.etag != null && (sent[path] ?? others[path]) === sha256;

@@ -7,6 +7,9 @@ import type { Coverage } from '../model/coverage.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
 import { formatInstant } from '../model/time.js';
+import type { Stored } from '../model/listing.js';
+import { openCache } from '../release/facts-cache.js';
+import { identityOfObject } from '../stores/list.js';
 import { pause } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { findAt, requireContinued } from './continues.js';
@@ -198,7 +201,12 @@ async function prepare(outbound: Outbound, remote: Remote, options: PublishOptio
     found === null
       ? null
       : await requireContinued(outbound, found, { destination, last: journal.last, now: options.run.now });
-  const known = { before, journal: withFound(journal, found), listing: await remote.list() };
+  const cache = openCache(options.run.stateFolder, { rehash: options.isCheck, remember: false });
+  const known = {
+    ...{ before, journal: withFound(journal, found), listing: await remote.list() },
+    isHashed: (path: string, stored: Stored, sha256: string) =>
+      stored.etag !== null && cache.find({ path, identity: identityOfObject(stored) })?.sha256 === sha256,
+  };
   const doubtful = doubtfulOf(outbound, known).map((item) => ({ ...item, over: 'anything' as const }));
   const plan = planOf(outbound, {
     ...known,

@@ -1,7 +1,8 @@
 // Row `Watch` of 20,000 files: 1.3 times slower without it.
 import { isDeepStrictEqual } from 'node:util';
 import { PacksignError } from '../errors.js';
-import { rescan, scanDirectory } from '../places/scan.js';
+import { rescan } from '../places/rescan.js';
+import { scanDirectory } from '../places/scan.js';
 import type { Globs, Scan, ScanOptions } from '../places/scan.js';
 import type { FileEvents } from './file-events.js';
 import { stampDirectory } from './stamps.js';

@@ -3,6 +3,8 @@ import type { Digested } from './digest.js';
 import { hashFurther } from './growing-digest.js';
 import type { HashStep } from './growing-digest.js';
 import { doTasks } from './hash-tasks.js';
+import { doObjects } from './hash-objects.js';
+import type { ObjectsWork } from './hash-objects.js';
 import type { HashWork, Results } from './hash-tasks.js';
 
 /** Sends results as they come, and null at the end. */
@@ -20,9 +22,11 @@ async function hash(work: HashWork, send: (results: Results | null) => void): Pr
 }
 
 // The thread that started this one ends it. An error ends it too, and reaches that thread.
-parentPort?.on('message', (work: HashWork | HashStep) => {
+parentPort?.on('message', (work: HashWork | HashStep | ObjectsWork) => {
   // eslint-disable-next-line @typescript-eslint/no-floating-promises
   if (work.kind === 'hash') hash(work, (results) => parentPort?.postMessage(results));
+  // eslint-disable-next-line @typescript-eslint/no-floating-promises
+  else if (work.kind === 'objects') doObjects(work, (message) => parentPort?.postMessage(message));
   else {
     const answer = hashFurther(work);
     if (work.isLast) parentPort?.postMessage({ id: work.id, answer });

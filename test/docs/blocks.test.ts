@@ -81,6 +81,7 @@ test('only these commands are not run, for a reason', () => {
       "docs/CI.md: install -m 700 -d ~/.ssh && echo "$KNOWN_HOST" > ~/.ssh/known_hosts && (umask 077; echo "$SSH_KEY" > ~/.ssh/id_ed25519): it replaces the keys of ssh",
       "docs/OPERATIONS.md: cp packsign.service /etc/systemd/system/: they change the services of this machine",
       "docs/PUBLISHING.md: packsign publish dist www.example.org:/srv/www/dist    # rsync through ssh; rsync://HOST/MODULE for a daemon: they need a host and a bucket of yours; test/upload and test/servers use real ones",
+      "docs/SCALE.md: mkdir own: they need a bucket of yours; test/cli/bucket and test/upload/real-bucket use a store",
       "docs/WATCHING.md: packsign watch dist --key key.asc --on-failure "mail -s 'releases: something is wrong' you@example.org": it waits for releases until it is stopped; test/watch/hooks does it",
     ]
   `);

@@ -50,7 +50,7 @@ test('every file is listed, own, a companion, hidden, excluded or named with the
   );
   const listed = paths.filter((path) => path !== 'late.zip');
   const database = databaseOf(Object.fromEntries(listed.map((path) => [path, archive()])));
-  expect(coverageIn(dist, database, globs)).toEqual({
+  expect(coverageIn(dist, database, { globs })).toEqual({
     uncovered: [
       { path: 'a-1.0.tar.gz', reason: 'case' },
       { path: 'a-1.0.tar.gz.asc', reason: 'kind' },

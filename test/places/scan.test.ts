@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { rescan, scanDirectory } from '../../src/places/scan.js';
+import { rescan } from '../../src/places/rescan.js';
+import { scanDirectory } from '../../src/places/scan.js';
 
 let dist = '';
 let outside = '';

@@ -65,12 +65,19 @@ export function environmentFor(address: string): NodeJS.ProcessEnv {
 }
 
 export async function makeBucket(url: string, { isPublic = false } = {}): Promise<void> {
+  await put(url, isPublic ? ['-H', 'x-amz-acl: public-read'] : []);
+}
+
+/** Puts a file there, by curl. */
+export async function putObject(url: string, file: string): Promise<void> {
+  await put(url, ['-T', file]);
+}
+
+async function put(url: string, args: readonly string[]): Promise<void> {
   const { accessKey, region, secretKey } = S3_LOGIN;
-  await promisify(execFile)('curl', [
-    ...['-sf', '-X', 'PUT', '--aws-sigv4', `aws:amz:${region}:s3`, '--user', `${accessKey}:${secretKey}`],
-    ...(isPublic ? ['-H', 'x-amz-acl: public-read'] : []),
-    ...['-H', 'x-amz-content-sha256: UNSIGNED-PAYLOAD', url],
-  ]);
+  const who = ['--aws-sigv4', `aws:amz:${region}:s3`, '--user', `${accessKey}:${secretKey}`];
+  const unsigned = ['-H', 'x-amz-content-sha256: UNSIGNED-PAYLOAD'];
+  await promisify(execFile)('curl', ['-sf', '-X', 'PUT', ...who, ...unsigned, ...args, url]);
 }
 
 function configuration(

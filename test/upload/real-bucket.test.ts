@@ -1,10 +1,12 @@
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startServer } from '../net/servers.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, Run, TestKey } from '../packsign.js';
 import { startMiddleman } from '../servers/middleman.js';
 import type { Middleman } from '../servers/middleman.js';
-import { environmentFor, makeBucket, swift } from '../servers/swift.js';
+import { environmentFor, makeBucket, putObject, swift } from '../servers/swift.js';
 import { hasTools } from '../tools.js';
 
 const IS_SOAK = process.env['PACKSIGN_SOAK_SECONDS'] !== undefined;
@@ -54,6 +56,24 @@ describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', 
     });
     return at;
   }
+
+  test('has its files hashed where they lie, and gets the database of a local build', async () => {
+    const bucket = `${middleman.url}/bucket-${count}`;
+    place.write('big.gz', gzipSync(randomBytes(9_000_000), { level: 1 }));
+    place.write('twin/lantern-1.0.gz', place.read('big.gz'));
+    place.write('twin/demo-1.0.tar.gz', place.read('dist/demo-1.0.tar.gz'));
+    await putObject(`${bucket}/x/lantern-1.0.gz`, place.path('big.gz'));
+    await putObject(`${bucket}/x/demo-1.0.tar.gz`, place.path('dist/demo-1.0.tar.gz'));
+    place.write('own/packsign.json', '{}');
+    const how = ['--key', 'ann.asc', '--deterministic', '--maintainer', 'Ann', '--first'];
+    const env = { ...environment(), SOURCE_DATE_EPOCH: String(Math.floor(Date.now() / 1000)) };
+    const there = ['build', `s3://bucket-${count}/x`, '--state', 'own', ...how];
+    expect(await place.packsign(there, { env })).toMatchObject({ status: 0, stderr: '' });
+    expect(await place.packsign(['build', 'twin', ...how], { env })).toMatchObject({ status: 0 });
+    expect(place.read('own/packages.plist').equals(place.read('twin/packages.plist'))).toBe(true);
+    const again = await place.packsign(there.slice(0, -1), { env });
+    expect(again.stdout).toContain('(0 hashed, 2 known)');
+  });
 
   test('holds what was signed, and is up to date then', async () => {
     expect(await publish(place)).toMatchObject({ status: 0, stderr: '' });

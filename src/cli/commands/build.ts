@@ -9,6 +9,7 @@ import {
 } from '../../index.js';
 import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
 import type { Command, Session } from '../command.js';
+import { BUCKET_OPTIONS, inPlace } from '../bucket.js';
 import { flag, maybe, rare, repeated, single } from '../option.js';
 import type { OptionTable } from '../option.js';
 import {
@@ -23,7 +24,6 @@ import {
   keysOf,
   listOf,
   nowFor,
-  placeOf,
   predecessorOf,
   signerTimeoutOf,
   textOf,
@@ -44,6 +44,7 @@ const DATABASE_OPTIONS: OptionTable = {
   rehash: REHASH_OPTION,
   ...rare({ first: flag('start a new history; with --previous, only if nothing is published there') }),
   ...SETTINGS_OPTIONS,
+  ...BUCKET_OPTIONS,
 };
 
 /** Options of a command that makes it in memory, and writes nothing. */
@@ -73,47 +74,50 @@ export const buildCommand: Command = {
       import: single('FILE', 'take over a database made for PackMan; packsign.json gets its texts'),
     }),
   },
-  run: async (values, session) => {
-    const typed = placeOf(values);
-    const imported = await importFor(values, typed);
-    const place = imported === null ? typed : { ...typed, settings: imported.settings };
-    const { directory } = place;
-    const check = isSet(values, 'check');
-    const isReleased = mustSign(values, { place, session }) && !check;
-    const destinations = isSet(values, 'publish') ? destinationsAfter(values, { place, isReleased }) : [];
-    const signers = once(() => signersFor(values, { place, session }));
-    const look = () => signersFor(values, { place, session }, { mayStayLocked: true });
-    const options = buildOptions(values, { place, session });
-    const result = await build(directory, {
-      ...options,
-      // An imported database starts a new history, which names the hash of what is published here as its predecessor.
-      first: options.first || imported !== null,
-      signing: isReleased
-        ? async () => (await signers()).map(({ certificate }) => certificate)
-        : options.signing,
-      check,
-      strict: isSet(values, 'strict'),
-      allowSecrets: listOf(values, 'allow-secret'),
-      allowDamaged: listOf(values, 'allow-damaged'),
-      release: isReleased ? { ...publishingOptions(values, place), signers, look } : null,
-      nameKeys: () => namesOfKeys(values, { place, session }),
-    });
-    const warnings = [...(imported?.warnings ?? []), ...result.warnings];
-    const verbose = isSet(values, 'verbose');
-    const report = reportBuild(
-      { ...result, warnings },
-      {
-        ...{ directory, check, verbose, typed: values },
-        keyBy: keysOf(values, { settings: place.settings, outside: session.outside })?.by ?? null,
-      },
-    );
-    if (destinations.length === 0 || !result.ok) return report;
-    const publishing = { ...publishOptions(values, { place, session }), isJustBuilt: true };
-    return joined(
-      report,
-      reportPublished(await publishEach(directory, destinations, publishing), { verbose }),
-    );
-  },
+  run: async (values, session) =>
+    await inPlace(values, session, async (typed) => {
+      const imported = await importFor(values, typed);
+      const place = imported === null ? typed : { ...typed, settings: imported.settings };
+      const { directory } = place;
+      const check = isSet(values, 'check');
+      const isReleased = mustSign(values, { place, session }) && !check;
+      const destinations = [
+        ...(place.objects !== undefined && isReleased ? [place.objects.address] : []),
+        ...(isSet(values, 'publish') ? destinationsAfter(values, { place, isReleased }) : []),
+      ];
+      const signers = once(() => signersFor(values, { place, session }));
+      const look = () => signersFor(values, { place, session }, { mayStayLocked: true });
+      const options = buildOptions(values, { place, session });
+      const result = await build(directory, {
+        ...options,
+        // An imported database starts a new history, which names the hash of what is published here as its predecessor.
+        first: options.first || imported !== null,
+        signing: isReleased
+          ? async () => (await signers()).map(({ certificate }) => certificate)
+          : options.signing,
+        check,
+        strict: isSet(values, 'strict'),
+        allowSecrets: listOf(values, 'allow-secret'),
+        allowDamaged: listOf(values, 'allow-damaged'),
+        release: isReleased ? { ...publishingOptions(values, place), signers, look } : null,
+        nameKeys: () => namesOfKeys(values, { place, session }),
+      });
+      const warnings = [...(imported?.warnings ?? []), ...result.warnings];
+      const verbose = isSet(values, 'verbose');
+      const report = reportBuild(
+        { ...result, warnings },
+        {
+          ...{ directory, check, verbose, typed: values },
+          keyBy: keysOf(values, { settings: place.settings, outside: session.outside })?.by ?? null,
+        },
+      );
+      if (destinations.length === 0 || !result.ok) return report;
+      const publishing = { ...publishOptions(values, { place, session }), isJustBuilt: true };
+      return joined(
+        report,
+        reportPublished(await publishEach(directory, destinations, publishing), { verbose }),
+      );
+    }),
 };
 
 /** Where the result is published to. Throws USAGE. */

@@ -1,6 +1,7 @@
 import { diff } from '../../index.js';
 import type { Command } from '../command.js';
-import { DIRECTORY, isSet, placeOf } from '../options.js';
+import { inPlace } from '../bucket.js';
+import { DIRECTORY, isSet } from '../options.js';
 import { reportDiff } from '../report-diff.js';
 import { PREVIEW_OPTIONS, buildOptions } from './build.js';
 
@@ -8,9 +9,9 @@ export const diffCommand: Command = {
   examples: [['packsign diff dist', 'compare what waits, or would be built, with what is published']],
   positionals: DIRECTORY,
   options: PREVIEW_OPTIONS,
-  run: async (values, session) => {
-    const place = placeOf(values);
-    const result = await diff(place.directory, buildOptions(values, { place, session }));
-    return reportDiff(result, { verbose: isSet(values, 'verbose') });
-  },
+  run: async (values, session) =>
+    await inPlace(values, session, async (place) => {
+      const result = await diff(place.directory, buildOptions(values, { place, session }));
+      return reportDiff(result, { verbose: isSet(values, 'verbose') });
+    }),
 };

@@ -10,10 +10,12 @@ import {
   SETTINGS_OPTIONS,
   isSet,
   listOf,
-  placeOf,
   predecessorOf,
 } from '../options.js';
 import { reportSign } from '../report.js';
+import { BUCKET_OPTIONS, inPlace } from '../bucket.js';
+import { publishEach, publishOptions } from '../destinations.js';
+import { joined, reportPublished } from '../report-publish.js';
 import { writingRun } from '../run.js';
 import { publishingOptions, signersFor } from './build.js';
 
@@ -33,22 +35,28 @@ export const signCommand: Command = {
     rehash: REHASH_OPTION,
     ...PREVIOUS_OPTIONS,
     ...SETTINGS_OPTIONS,
+    ...BUCKET_OPTIONS,
     ...rare({ 'allow-damaged': ALLOW_DAMAGED_OPTION }),
   },
-  run: async (values, session) => {
-    const place = placeOf(values);
-    const coSign = isSet(values, 'co-sign');
-    const result = await sign(place.directory, {
-      ...publishingOptions(values, place),
-      signers: await signersFor(values, { place, session }),
-      run: writingRun(values, session, { place }),
-      settings: place.settings,
-      rehash: isSet(values, 'rehash'),
-      allowDamaged: listOf(values, 'allow-damaged'),
-      withoutFiles: isSet(values, 'without-files'),
-      coSign,
-      ...predecessorOf(values),
-    });
-    return reportSign(result, { directory: place.directory, coSign, verbose: isSet(values, 'verbose') });
-  },
+  run: async (values, session) =>
+    await inPlace(values, session, async (place) => {
+      const coSign = isSet(values, 'co-sign');
+      const result = await sign(place.directory, {
+        ...publishingOptions(values, place),
+        signers: await signersFor(values, { place, session }),
+        run: writingRun(values, session, { place }),
+        settings: place.settings,
+        rehash: isSet(values, 'rehash'),
+        allowDamaged: listOf(values, 'allow-damaged'),
+        withoutFiles: isSet(values, 'without-files'),
+        coSign,
+        ...predecessorOf(values),
+      });
+      const verbose = isSet(values, 'verbose');
+      const report = reportSign(result, { directory: place.directory, coSign, verbose });
+      if (place.objects === undefined || isSet(values, 'without-files')) return report;
+      const publishing = { ...publishOptions(values, { place, session }), isJustBuilt: true };
+      const attempts = await publishEach(place.directory, [place.objects.address], publishing);
+      return joined(report, reportPublished(attempts, { verbose }));
+    }),
 };

@@ -1,7 +1,8 @@
 import { status } from '../../index.js';
 import type { Command } from '../command.js';
 import { knownOf } from '../hint.js';
-import { DIRECTORY, isSet, keysOf, placeOf } from '../options.js';
+import { inPlace } from '../bucket.js';
+import { DIRECTORY, isSet, keysOf } from '../options.js';
 import { reportStatus } from '../report-status.js';
 import { PREVIEW_OPTIONS, buildOptions } from './build.js';
 
@@ -9,14 +10,14 @@ export const statusCommand: Command = {
   examples: [['packsign status dist', 'exit 1 if anything needs attention']],
   positionals: DIRECTORY,
   options: PREVIEW_OPTIONS,
-  run: async (values, session) => {
-    const place = placeOf(values);
-    const result = await status(place.directory, buildOptions(values, { place, session }));
-    return reportStatus(result, {
-      directory: place.directory,
-      verbose: isSet(values, 'verbose'),
-      typed: await knownOf(values, session.outside),
-      keyBy: keysOf(values, { settings: place.settings, outside: session.outside })?.by ?? null,
-    });
-  },
+  run: async (values, session) =>
+    await inPlace(values, session, async (place) => {
+      const result = await status(place.directory, buildOptions(values, { place, session }));
+      return reportStatus(result, {
+        directory: place.directory,
+        verbose: isSet(values, 'verbose'),
+        typed: await knownOf(values, session.outside),
+        keyBy: keysOf(values, { settings: place.settings, outside: session.outside })?.by ?? null,
+      });
+    }),
 };

@@ -96,11 +96,15 @@ export async function startSmallStore(): Promise<SmallStore> {
     if (method === 'GET') {
       if (there === undefined) return { status: 404, code: 'NoSuchKey' };
       const modified = (there.modified ?? new Date()).toUTCString();
-      return {
-        status: 200,
-        headers: { etag: etagOf(there.bytes), 'last-modified': modified },
-        body: there.bytes,
-      };
+      const own = { etag: etagOf(there.bytes), 'last-modified': modified };
+      const { 'if-match': wanted = own.etag, range = '' } = headers;
+      if (wanted !== own.etag) return { status: 412, code: 'PreconditionFailed' };
+      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) ?? [];
+      if (from === undefined) return { status: 200, headers: own, body: there.bytes };
+      const part = there.bytes.subarray(Number(from), Number(to) + 1);
+      return part.length === 0
+        ? { status: 416, code: 'InvalidRange' }
+        : { status: 206, headers: own, body: part };
     }
     const uploadId = query.get('uploadId') ?? '';
     if (method === 'DELETE') {

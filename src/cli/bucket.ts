@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { PacksignError, STATE_FOLDER, openObjects } from '../index.js';
+import type { Session } from './command.js';
+import { rare, single } from './option.js';
+import type { OptionTable } from './option.js';
+import { isSet, numberOf, placeOf, textOf } from './options.js';
+import type { Place, Values } from './options.js';
+import { runOf } from './run.js';
+
+/** For commands that read the files of a bucket too. */
+export const BUCKET_OPTIONS: OptionTable = rare({
+  concurrency: single('NUMBER', 'how many objects of a bucket are read at once (default: 8)'),
+});
+
+const CONCURRENCY = 8;
+
+/**
+ * Does work in the directory that the user named. Of a bucket, the directory is that of `--state`: it has packsign.json
+ * and the published files, and the bucket has the others.
+ */
+export async function inPlace<T>(
+  values: Values,
+  session: Session,
+  work: (place: Place) => Promise<T>,
+): Promise<T> {
+  const address = textOf(values, 'directory') ?? '.';
+  if (!/^s3:/i.test(address)) return await work(placeOf(values));
+  const directory = textOf(values, 'state');
+  if (directory === null) {
+    throw new PacksignError(
+      'USAGE',
+      `${address} needs a folder for packsign.json, the cache and the database`,
+      {
+        hint: `name one that stays: --state FOLDER`,
+      },
+    );
+  }
+  const place = { ...placeOf({ ...values, directory }), stateFolder: join(directory, STATE_FOLDER) };
+  const objects = await openObjects(address, {
+    ...{ directory, settings: place.settings, environment: session.outside.environment },
+    run: runOf(values, session, { place }),
+    concurrency: numberOf(values, 'concurrency') ?? CONCURRENCY,
+    remember: !isSet(values, 'check'),
+  });
+  try {
+    return await work({ ...place, objects });
+  } finally {
+    objects.close();
+  }
+}

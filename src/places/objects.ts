@@ -1,0 +1,29 @@
+import type { FileIdentity } from '../disk/identities.js';
+import { scanDirectory } from './scan.js';
+import type { Scan, ScanOptions, ScannedFile } from './scan.js';
+
+/** A part of one version of an object; or that there is none any more, or another one; or that the store gives nothing. */
+export type Part<Bytes extends Uint8Array = Uint8Array> = Bytes | Loss;
+export type Loss = 'gone' | 'changed' | 'failed';
+
+/** The files of a directory that lie in a bucket, as they were listed. The directory has packsign's own files alone. */
+export interface Objects {
+  /** `s3://BUCKET/PREFIX`, as the user wrote it. */
+  readonly address: string;
+  readonly scan: (options: ScanOptions) => Scan;
+  /** Made of ETag, size and time; null if there is no such object. */
+  readonly identityOf: (path: string) => FileIdentity | null;
+  /** Rejects with what the user should know if the store does not answer. */
+  readonly read: (file: ScannedFile, at: number, length: number) => Promise<Part>;
+  /** How many are fetched at once. */
+  readonly concurrency: number;
+}
+
+/** Finds the files to list, wherever they lie. Throws DIRECTORY_UNREADABLE. */
+export function scanFiles(
+  directory: string,
+  { objects }: { readonly objects: Objects | null },
+  options: ScanOptions,
+): Scan {
+  return objects === null ? scanDirectory(directory, options) : objects.scan(options);
+}

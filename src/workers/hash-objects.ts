@@ -1,0 +1,199 @@
+import type { Worker } from 'node:worker_threads';
+import type { Objects, Part } from '../places/objects.js';
+import type { ScannedFile } from '../places/scan.js';
+import type { ByteCount } from './byte-count.js';
+import { digestObject } from './digest-object.js';
+import type { DigestOptions } from './digest.js';
+import type { DigestListener, Hashing } from './hash.js';
+import type { Needs } from './hash-plan.js';
+import type { Results } from './hash-tasks.js';
+import { answer, fetcherOf, openChannel } from './object-channel.js';
+import type { ObjectChannel, PartRequest } from './object-channel.js';
+import { PIECE_BYTES } from './object-reader.js';
+import type { Threads } from './threads.js';
+
+export interface ObjectsOptions
+  extends Pick<DigestOptions, 'inspect' | 'secrets' | 'md5'>, Pick<Objects, 'read' | 'concurrency'> {
+  readonly counted: ByteCount;
+  readonly needs: (path: string) => Needs;
+  readonly threads: Threads;
+}
+
+/** All objects, for several threads that share them. */
+export interface ObjectsWork {
+  readonly kind: 'objects';
+  readonly options: Pick<DigestOptions, 'inspect' | 'secrets' | 'counted'>;
+  readonly objects: readonly (Needs & {
+    readonly path: string;
+    readonly size: number;
+    readonly index: number;
+  })[];
+  /** How many objects, and channels, the threads have taken. */
+  readonly taken: Int32Array<SharedArrayBuffer>;
+  readonly channels: readonly ObjectChannel[];
+}
+
+const OBJECTS = 0;
+const CHANNELS = 1;
+
+/** Hashes files that are fetched by this thread, on others that sleep while they wait for them. */
+export function startHashingObjects(
+  files: readonly ScannedFile[],
+  options: ObjectsOptions,
+  onDigested: DigestListener,
+): Hashing {
+  const { needs, threads, concurrency, inspect, secrets, counted } = options;
+  const objects = files
+    .map(({ path, identity }, index) => {
+      const { md5, metadata } = needs(path);
+      return { path, size: Number(identity.size), index, md5: md5 && options.md5, metadata };
+    })
+    .sort((a, b) => b.size - a.size);
+  // A thread takes much memory; it need not wait for what is fetched ahead.
+  const channels = Array.from({ length: Math.min(threads.count, concurrency, files.length) }, openChannel);
+  const taken = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  const work: ObjectsWork = {
+    kind: 'objects',
+    options: { inspect, secrets, counted },
+    objects,
+    taken,
+    channels,
+  };
+  const desk = openDesk({ files, read: options.read, concurrency, objects, channels });
+  const results = new Array<Parameters<DigestListener>[0]>(files.length);
+  const take: DigestListener = (digested, index) => {
+    results[index] = digested;
+    onDigested(digested, index);
+  };
+  const working = threads.share(work, channels.length).map((worker) => attend(worker, { desk, take }));
+  const all = Promise.race([Promise.all(working), desk.trouble]);
+  // The caller may fail before it calls `finish`.
+  all.catch(() => undefined);
+  return {
+    finish: async () => {
+      await all;
+      return results;
+    },
+  };
+}
+
+interface Desk {
+  readonly serve: (request: PartRequest) => void;
+  /** Rejects once the store gives no answer. */
+  readonly trouble: Promise<never>;
+}
+
+interface Served
+  extends Pick<ObjectsOptions, 'read' | 'concurrency'>, Pick<ObjectsWork, 'objects' | 'channels'> {
+  readonly files: readonly ScannedFile[];
+}
+
+/** Fetches what the threads ask for, and ahead of them what they will ask for next. */
+function openDesk({ files, read, concurrency, objects, channels }: Served): Desk {
+  /** Parts that nobody has asked for yet, by object and place. */
+  const ahead = new Map<string, Promise<Part>>();
+  /** What each thread is going to ask for, if it goes on as it began. */
+  const next = new Map<number, Place>();
+  let begun = 0;
+  const { promise: trouble, reject: fail } = promiseOfNothing();
+  const fetch = async ({ object, at, length }: Place): Promise<Part> => {
+    const file = files[objects[object]?.index ?? -1];
+    if (file === undefined) return 'gone';
+    try {
+      return await read(file, at, length);
+    } catch (error) {
+      fail(error);
+      return 'failed';
+    }
+  };
+  const pieceOf = (object: number, at: number): Place => {
+    const left = (objects[object]?.size ?? 0) - at;
+    return { object, at, length: Math.max(0, Math.min(PIECE_BYTES, left)) };
+  };
+  const fetchAhead = () => {
+    const upcoming = Array.from({ length: concurrency }, (_, more) => pieceOf(begun + more, 0));
+    for (const place of [...next.values(), ...upcoming]) {
+      if (ahead.size + channels.length >= concurrency) return;
+      if (place.length > 0 && !ahead.has(nameOf(place))) ahead.set(nameOf(place), fetch(place));
+    }
+  };
+  /** What was fetched ahead of a thread that took another way through the object. */
+  const forget = (object: number) => {
+    for (const name of ahead.keys()) if (name.startsWith(nameOf({ object, at: '' }))) ahead.delete(name);
+  };
+  const serveOne = async ({ channel, ...place }: PartRequest, to: ObjectChannel) => {
+    begun = Math.max(begun, place.object + 1);
+    const part = ahead.get(nameOf(place)) ?? fetch(place);
+    ahead.delete(nameOf(place));
+    const former = next.get(channel);
+    if (former !== undefined && former.object !== place.object) forget(former.object);
+    next.set(channel, pieceOf(place.object, place.at + place.length));
+    fetchAhead();
+    answer(to, await part);
+  };
+  return {
+    trouble,
+    serve: (request) => {
+      const to = channels[request.channel];
+      if (to !== undefined) serveOne(request, to).catch(fail);
+    },
+  };
+}
+
+type Place = Pick<PartRequest, 'object' | 'at' | 'length'>;
+
+function nameOf({ object, at }: { readonly object: number; readonly at: number | string }): string {
+  return `${object}:${at}`;
+}
+
+function promiseOfNothing(): { readonly promise: Promise<never>; readonly reject: (error: unknown) => void } {
+  const handles: { reject: (error: unknown) => void } = { reject: () => undefined };
+  const promise = new Promise<never>((_, reject) => {
+    handles.reject = reject;
+  });
+  promise.catch(() => undefined);
+  return {
+    promise,
+    reject: (error) => {
+      handles.reject(error);
+    },
+  };
+}
+
+interface Attending {
+  readonly desk: Desk;
+  readonly take: DigestListener;
+}
+
+/** Resolves when a thread has no more results. */
+function attend(worker: Worker, { desk, take }: Attending): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.on('message', (message: Results | PartRequest | null) => {
+      if (message === null) resolve();
+      else if ('kind' in message) desk.serve(message);
+      else for (const [digested, index] of message) take(digested, index);
+    });
+    worker.on('error', reject);
+    worker.on('exit', (code) => {
+      reject(new Error(`a hashing thread ended with ${code}`));
+    });
+  });
+}
+
+/** The thread's side: takes one object after the other. */
+export async function doObjects(
+  { objects, taken, channels, options }: ObjectsWork,
+  post: (message: Results | PartRequest | null) => void,
+): Promise<void> {
+  const channel = Atomics.add(taken, CHANNELS, 1);
+  const own = channels[channel];
+  const next = () => Atomics.add(taken, OBJECTS, 1);
+  for (let at = next(); own !== undefined; at = next()) {
+    const object = objects[at];
+    if (object === undefined) break;
+    const { index, md5, metadata } = object;
+    const fetch = fetcherOf(own, { channel, object: at }, post);
+    post([[await digestObject(object, fetch, { ...options, md5, metadata }), index]]);
+  }
+  post(null);
+}
