@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
-import { DATABASE_NAME, KEYS_NAME } from '../model/layout.js';
+import { DATABASE_NAME, KEYS_NAME, SIGNATURE_COPY_NAME } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Content } from '../pgp/content.js';
 import { verifyAndRead } from '../verify/verify-database.js';
@@ -45,17 +45,29 @@ export async function requireVerified(published: Published): Promise<SignedDatab
     return { content, signature, reading, database: verdict.database };
   }
   const path = join(published.directory, DATABASE_NAME);
-  if (published.bytes(DATABASE_NAME)?.includes('<key>Packsign</key>') !== true) {
+  const bytes = Buffer.from(content.bytes);
+  const isWhole = bytes.subarray(-64).toString('latin1').trimEnd().endsWith('</plist>');
+  if (!bytes.includes('<key>Packsign</key>') && (isWhole || !isOurs(published))) {
     throw new PacksignError('FOREIGN_DATABASE', `${path} was not made by packsign`, {
-      hint: 'start anew with packsign build DIRECTORY --first',
+      hint: 'to start anew: packsign build DIRECTORY --first',
     });
   }
-  const why = verdict.message ?? 'it has no signature';
+  const why = isWhole ? (verdict.message ?? 'it has no signature') : 'it ends early';
   const isKeyless = published.bytes(KEYS_NAME) === null;
   const message = isKeyless
     ? `${path} cannot be verified: ${KEYS_NAME} is missing`
     : `${path} does not verify against ${KEYS_NAME}: ${why}`;
   throw new PacksignError('PREVIOUS_INVALID', message, {
-    hint: `restore ${isKeyless ? KEYS_NAME : 'it'} from a backup or the published site; packsign build DIRECTORY --first starts anew and loses its history`,
+    hint: restoreHint(isKeyless ? KEYS_NAME : `${DATABASE_NAME} and ${SIGNATURE_COPY_NAME}`),
   });
+}
+
+/** Whether packsign published here: then what is no database any more is damaged, not another program's. */
+function isOurs(published: Published): boolean {
+  return published.bytes(SIGNATURE_COPY_NAME) !== null || published.bytes(KEYS_NAME) !== null;
+}
+
+/** What to do about lost or damaged files of a publication. */
+export function restoreHint(files: string): string {
+  return `restore ${files} from a backup or the published site; to start anew without its history: packsign build DIRECTORY --first`;
 }

@@ -81,7 +81,7 @@ async function readOld(file: string): Promise<PackManDatabase> {
   if (bytes === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
   if (!isForeign(bytes)) {
     throw new PacksignError('USAGE', `${file} was made by packsign, not for PackMan`, {
-      hint: 'packsign build DIRECTORY --previous FILE continues a database that is published elsewhere',
+      hint: 'to continue a database that is published elsewhere: packsign build DIRECTORY --previous FILE',
     });
   }
   return await decodePackMan(bytes);

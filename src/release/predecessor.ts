@@ -23,7 +23,7 @@ import { contentOf } from '../pgp/content.js';
 import { readNote } from '../published/notes.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
-import { END_OF_TIME } from '../published/verified.js';
+import { END_OF_TIME, restoreHint } from '../published/verified.js';
 import type { Run } from '../run.js';
 import { nothingToJoin } from './adopt.js';
 import { newerOf, requireCurrent, rolledBack } from './current-predecessor.js';
@@ -131,7 +131,7 @@ export function requireBeginning(
   if (!wasHere) return;
   const path = join(published.directory, DATABASE_NAME);
   throw new PacksignError('PREVIOUS_UNKNOWN', `${path} is missing, and was published before`, {
-    hint: 'restore it from a backup or the published site; packsign build DIRECTORY --first starts anew and loses its history',
+    hint: restoreHint(DATABASE_NAME),
   });
 }
 

@@ -57,7 +57,7 @@ export function settingsHeld(): Notice {
     event: 'held',
     code: 'SETTINGS_CHANGED',
     message: 'packsign.json changed; its changes wait until a person signs them',
-    hint: 'packsign diff DIRECTORY shows what it changes; then packsign build DIRECTORY and packsign sign DIRECTORY',
+    hint: 'packsign diff DIRECTORY shows what it changes; then packsign build DIRECTORY, packsign sign DIRECTORY',
   };
 }
 
@@ -65,7 +65,7 @@ const HELD_HINTS: Readonly<Record<string, string>> = {
   BYTES_CHANGED:
     'give the new bytes a new version and name, or say why: packsign build DIRECTORY --allow-changed PATH --reason TEXT --key KEY',
   NAME_MISMATCH:
-    'give it "Name" and "Version" in packsign.json, then packsign build DIRECTORY and packsign sign DIRECTORY',
+    'give it "Name" and "Version" in packsign.json, then packsign build DIRECTORY, packsign sign DIRECTORY',
 };
 
 /** One notice for each reason, whatever the number of files. */

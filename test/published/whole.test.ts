@@ -110,6 +110,40 @@ test.each(
   expect(stdout + stderr).toContain('restore keys.asc from a backup');
 });
 
+test.each([
+  ['cut in half', (bytes: Buffer) => bytes.subarray(0, bytes.length / 2)],
+  ['cut within its first line', (bytes: Buffer) => bytes.subarray(0, 9)],
+  ['empty', () => Buffer.alloc(0)],
+  ['full of zeros', (bytes: Buffer) => Buffer.alloc(bytes.length)],
+])(
+  'a database that is %s was made by packsign all the same, and every command says to restore it',
+  async (_, spoil) => {
+    place.write('dist/packages.plist', spoil(place.read('dist/packages.plist')));
+    for (const args of [...WRITERS, ...LOOKERS.slice(0, 3)]) {
+      const { status, stdout, stderr } = await place.packsign(args);
+      expect([args, status]).toEqual([args, 1]);
+      expect(stdout + stderr).toContain(
+        'dist/packages.plist does not verify against keys.asc: it ends early',
+      );
+      expect(stdout + stderr).toContain(
+        ': restore packages.plist and packages.plist.asc from a backup or the published site; to start anew without its history: packsign build dist --first',
+      );
+    }
+  },
+);
+
+test.each(['packages.plist', 'keys.asc'])(
+  'the command that starts anew without %s can be pasted, key and all',
+  async (name) => {
+    place.remove(`dist/${name}`);
+    const { stderr } = await place.packsign(RELEASE);
+    const [, command = ''] = /to start anew without its history: packsign (.*)\n/.exec(stderr) ?? [];
+    expect(command).toBe('build dist --first --key ann.asc');
+    expect((await place.packsign(command.split(' '))).status).toBe(0);
+    expect((await place.packsign(['status', 'dist'])).status).toBe(0);
+  },
+);
+
 test('the command says what it repaired', async () => {
   place.remove('dist/keys.gpg');
   expect((await place.packsign(RELEASE)).stderr).toBe('packsign: put back keys.gpg\n');

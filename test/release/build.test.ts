@@ -704,7 +704,7 @@ describe('a database that is there already', () => {
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: dist/packages.plist was not made by packsign
-      ! packsign: hint: start anew with packsign build dist --first
+      ! packsign: hint: to start anew: packsign build dist --first
       [2]"
     `);
     expect((await place.packsign([...RELEASE, '--first'])).status).toBe(0);
