@@ -61,7 +61,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   places: ['disk', 'net', 'model', 'errors'],
   programs: ['errors'],
   net: ['errors'],
-  disk: ['errors'],
+  disk: ['model', 'errors'],
   model: ['errors'],
   errors: [],
 };

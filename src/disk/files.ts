@@ -17,6 +17,7 @@ import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { SECRET, accessOf, giveAccess } from './access.js';
 import type { Access } from './access.js';
+import { noFolder, obstacleTo } from './obstacle.js';
 import { renameOver } from './rename.js';
 import { rememberSwept, removeNewTemporaries, removeQuietly, temporaryPath } from './temporaries.js';
 
@@ -216,11 +217,8 @@ export function makeFolder(path: string): void {
       if (folder.length <= first.length) return;
     }
   } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw unwritable(path, error);
-    throw new PacksignError('FILE_UNWRITABLE', `${path} is not a folder`, {
-      cause: error,
-      hint: `packsign needs a folder there: move ${path} away, or remove it`,
-    });
+    const obstacle = obstacleTo(path);
+    throw obstacle === null ? unwritable(path, error) : noFolder(obstacle, 'FILE_UNWRITABLE', error);
   }
 }
 

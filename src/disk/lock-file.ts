@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, fstatSync, lstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { READ_FLAGS, closing, quietly, readAt, removeQuietly, unwritable } from './files.js';
 import { temporaryPath } from './temporaries.js';
@@ -184,7 +184,6 @@ function open(path: string, flags: number): number | null {
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT') return null;
-    if (code === 'ENOTDIR') throw unusable(dirname(path), `${dirname(path)} is not a folder`);
     if (code === 'ELOOP') throw unusable(path, `${path} is a link`);
     if (code === 'EISDIR' || code === 'ENXIO') throw unusable(path, `${path} is not a regular file`);
     if ((flags & constants.O_RDWR) !== 0) throw unwritable(path, error);

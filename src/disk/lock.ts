@@ -11,6 +11,7 @@ import {
   underLock,
   unwritable,
 } from './files.js';
+import { noFolder, obstacleTo } from './obstacle.js';
 import {
   beat,
   claimPath,
@@ -97,6 +98,8 @@ export async function takeLock(
 
 /** The lock of a folder, for a command that writes nothing; null if there is none. Throws FILE_UNREADABLE. */
 export function lockStatus(stateFolder: string, clock: () => Date): LockStatus | null {
+  const obstacle = obstacleTo(stateFolder);
+  if (obstacle !== null) throw noFolder(obstacle, 'FILE_UNREADABLE');
   const file = readLockFile(join(stateFolder, 'lock'));
   if (file === null) return null;
   const { path, since, owner } = file;

@@ -2,6 +2,7 @@ import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readBounded, removeTemporaries, requireHeld } from '../disk/files.js';
 import { PacksignError, reasonOf } from '../errors.js';
+import { readOwn } from '../published/read.js';
 import { makePublishedFolder, writePublished } from '../published/write.js';
 
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -34,7 +35,7 @@ export function hasTree(folder: string, tree: Tree): boolean {
 }
 
 function isThere(file: string, bytes: Uint8Array): boolean {
-  return readBounded(file, FILE_LIMIT_BYTES)?.equals(bytes) === true;
+  return readOwn(file, FILE_LIMIT_BYTES)?.equals(bytes) === true;
 }
 
 /** Writes files below a folder of a published directory, except those that already have these bytes. Throws FILE_UNWRITABLE. */

@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { listFolder, readBounded } from '../disk/files.js';
+import { listFolder } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
 import type { LockPlace } from '../disk/lock.js';
+import { noFolder, obstacleTo } from '../disk/obstacle.js';
 import { PacksignError, reasonOf } from '../errors.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import type { Coverage } from '../model/coverage.js';
@@ -17,7 +18,7 @@ import { coverageIn } from '../places/coverage.js';
 import { findChecksums, ownChecksums } from '../places/own-checksums.js';
 import { globsOf } from '../places/scan.js';
 import type { Published } from '../published/published.js';
-import { readPublished } from '../published/read.js';
+import { readOwn, readPublished } from '../published/read.js';
 import { incompleteWarning, makeWhole } from '../published/whole.js';
 import { writePublished } from '../published/write.js';
 import type { Run } from '../run.js';
@@ -127,7 +128,10 @@ export async function mendPage(
 
 function notWritten(error: unknown): Warning {
   if (!(error instanceof PacksignError)) throw error;
-  return pageWarning('PAGE_NOT_WRITTEN', `was not written: ${error.message}`);
+  const { code, message, hint } = error;
+  // Other hints hold words that only the command line knows.
+  const next = hint !== null && code.startsWith('FILE_') ? `; ${hint}` : '';
+  return pageWarning('PAGE_NOT_WRITTEN', `was not written: ${message}${next}`);
 }
 
 /** Warnings about a missing or outdated page, for commands that write nothing. */
@@ -143,6 +147,9 @@ export async function pageWarnings(published: Published): Promise<readonly Warni
       const isCut = shown !== null && isCutShort(published.directory, await makePage(shown, template));
       if (!isCut) return leftAlone(EDITED).warnings;
     }
+    const folders = pageFiles().map((path) => dirname(join(published.directory, path)));
+    const obstacle = folders.map(obstacleTo).find((found) => found !== null) ?? null;
+    if (obstacle !== null) throw noFolder(obstacle, 'FILE_UNREADABLE');
     return [incompleteWarning(PAGE_NAME)];
   } catch (error) {
     return [notWritten(error)];
@@ -303,7 +310,7 @@ function requireOwnPage(directory: string, html: string): void {
 }
 
 function readPage(directory: string): string | null {
-  return readBounded(join(directory, PAGE_NAME), DATABASE_LIMIT_BYTES)?.toString('utf8') ?? null;
+  return readOwn(join(directory, PAGE_NAME), DATABASE_LIMIT_BYTES)?.toString('utf8') ?? null;
 }
 
 function stampOf(shown: Pick<Shown, 'sha256' | 'armored' | 'sums'>, template: Template): Stamp {

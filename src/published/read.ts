@@ -1,7 +1,8 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { kindOf, readBounded } from '../disk/files.js';
 import { identityBehind, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
+import { moveAway, noFolder, obstacleTo } from '../disk/obstacle.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import {
@@ -13,7 +14,6 @@ import {
   signaturePath,
 } from '../model/layout.js';
 import { once } from '../model/once.js';
-import { shellWord } from '../model/shell.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
@@ -55,16 +55,22 @@ export async function readCertificateFile(
   return bytes === null ? null : await inFile(path, () => certificatesIn(bytes, only));
 }
 
-/** Says what to do about a folder in the place of a published file. */
-function readOwn(path: string, limitBytes: number, before: Buffer | null): Buffer | null {
+/** Reads a published file, and says what to do about a folder in its place. */
+export function readOwn(path: string, limitBytes: number, before: Buffer | null = null): Buffer | null {
   try {
     return readBounded(path, limitBytes, { before });
   } catch (error) {
     if (!(error instanceof PacksignError) || kindOf(path) !== 'folder') throw error;
-    const away = `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`;
-    const hint = `a file of packsign belongs there: ${away}, then run the same command again`;
+    const hint = `a file of packsign belongs there: ${moveAway(path)}, then run the same command again`;
     throw new PacksignError(error.code, error.message, { hint, cause: error });
   }
+}
+
+/** A signature whose folder is a file is not lost: nothing could bring it back. Throws FILE_UNREADABLE. */
+function requireNoObstacle(directory: string, path: string): void {
+  if (dirname(path) !== SIGNATURES_FOLDER) return;
+  const obstacle = obstacleTo(join(directory, SIGNATURES_FOLDER));
+  if (obstacle !== null) throw noFolder(obstacle, 'FILE_UNREADABLE');
 }
 
 /** A file, with what we make of its bytes at most once. */
@@ -109,7 +115,10 @@ function publishedOf(place: Pick<Published, 'directory' | 'stateFolder'>, known:
     if (before !== null && isDatabase && isSameFile(identity, start)) return before;
     const bytes = readOwn(join(folderOf(path), path), limitBytes, before?.bytes ?? null);
     if (isDatabase) identity = isSameFile(start, identifyDatabase(place.directory)) ? start : null;
-    if (bytes === null) return null;
+    if (bytes === null) {
+      requireNoObstacle(place.directory, path);
+      return null;
+    }
     return bytes === before?.bytes ? before : loaded(bytes);
   };
   const read = (path: string, limitBytes: number): Loaded | null => {

@@ -15,7 +15,7 @@ export function writePublished(directory: string, name: string, bytes: Uint8Arra
 /** Makes a folder of published files, and those above it: everybody may read them, whatever the umask. Throws FILE_UNWRITABLE. */
 export function makePublishedFolder(directory: string, name: string): void {
   const path = join(directory, name);
-  if (kindOf(path) !== null) return;
+  if (kindOf(path) === 'folder') return;
   if (dirname(name) !== '.') makePublishedFolder(directory, dirname(name));
   const back = setUmask(0o022);
   try {

@@ -511,7 +511,7 @@ describe('T35: a file found is not a file made', () => {
     expect(() => lockStatus(join(folder, 'file'), () => new Date())).toThrow(
       expect.objectContaining({
         message: `${join(folder, 'file')} is not a folder`,
-        hint: expect.stringContaining(`remove ${join(folder, 'file')}`) as string,
+        hint: expect.stringContaining(`mv ${join(folder, 'file')} `) as string,
       }),
     );
   });
