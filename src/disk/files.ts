@@ -17,7 +17,7 @@ import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { SECRET, accessOf, giveAccess } from './access.js';
 import type { Access } from './access.js';
-import { noFolder, obstacleTo } from './obstacle.js';
+import { noFolder, notAFile, obstacleTo } from './obstacle.js';
 import { renameOver } from './rename.js';
 import { rememberSwept, removeNewTemporaries, removeQuietly, temporaryPath } from './temporaries.js';
 
@@ -299,5 +299,7 @@ export function unreadable(path: string, error: unknown): PacksignError {
 /** The error of a failed write, unless it is one of ours already. */
 export function unwritable(path: string, error: unknown): PacksignError {
   if (error instanceof PacksignError) return error;
-  return new PacksignError('FILE_UNWRITABLE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+  const hint = systemCode(error) === 'EISDIR' ? { hint: notAFile(path) } : {};
+  const message = `cannot write ${path}: ${reasonOf(error)}`;
+  return new PacksignError('FILE_UNWRITABLE', message, { ...hint, cause: error });
 }

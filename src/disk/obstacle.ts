@@ -28,7 +28,11 @@ export function noFolder(
   return new PacksignError(code, `${obstacle} is not a folder`, { hint, cause });
 }
 
-/** The command that moves away what is in the place of packsign's own. */
-export function moveAway(path: string): string {
+/** What to do about a folder in the place of a file of packsign. */
+export function notAFile(path: string): string {
+  return `a file of packsign belongs there: ${moveAway(path)}, then run the same command again`;
+}
+
+function moveAway(path: string): string {
   return `mv ${shellWord(path)} ${shellWord(`${path}.old`)}`;
 }

@@ -19,7 +19,7 @@ import { findChecksums, ownChecksums } from '../places/own-checksums.js';
 import { globsOf } from '../places/scan.js';
 import type { Published } from '../published/published.js';
 import { readOwn, readPublished } from '../published/read.js';
-import { incompleteWarning, makeWhole } from '../published/whole.js';
+import { incompleteWarning, makeWhole, notWritten } from '../published/whole.js';
 import { writePublished } from '../published/write.js';
 import type { Run } from '../run.js';
 import { sha256Of } from '../verify/verify-database.js';
@@ -122,16 +122,13 @@ export async function mendPage(
     const shown = await shownOf(published);
     return shown === null ? PAGE_AS_IT_WAS : await mend(published.directory, shown, { template, stillSince });
   } catch (error) {
-    return { ...PAGE_AS_IT_WAS, warnings: [notWritten(error)] };
+    return { ...PAGE_AS_IT_WAS, warnings: [notWrittenWarning(error)] };
   }
 }
 
-function notWritten(error: unknown): Warning {
+function notWrittenWarning(error: unknown): Warning {
   if (!(error instanceof PacksignError)) throw error;
-  const { code, message, hint } = error;
-  // Other hints hold words that only the command line knows.
-  const next = hint !== null && code.startsWith('FILE_') ? `; ${hint}` : '';
-  return pageWarning('PAGE_NOT_WRITTEN', `was not written: ${message}${next}`);
+  return pageWarning('PAGE_NOT_WRITTEN', notWritten(error));
 }
 
 /** Warnings about a missing or outdated page, for commands that write nothing. */
@@ -152,7 +149,7 @@ export async function pageWarnings(published: Published): Promise<readonly Warni
     if (obstacle !== null) throw noFolder(obstacle, 'FILE_UNREADABLE');
     return [incompleteWarning(PAGE_NAME)];
   } catch (error) {
-    return [notWritten(error)];
+    return [notWrittenWarning(error)];
   }
 }
 

@@ -1,4 +1,5 @@
 import { checksumsText, listsChecksums } from '../model/checksums.js';
+import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import { CHECKSUMS_NAME, CHECKSUMS_SIGNATURE_NAME } from '../model/layout.js';
 import { contentOf } from '../pgp/content.js';
@@ -9,7 +10,7 @@ import { writePublished } from './write.js';
 /** `SHA256SUMS` as it should be, compared with what is there. */
 export interface Checksums {
   readonly content: Content;
-  /** The signatures of these bytes that the folder of signatures keeps; null if there are none. */
+  /** The signatures of these bytes that the folder of signatures keeps, or else `SHA256SUMS.asc`; null if neither does. */
   readonly kept: Buffer | null;
   readonly condition: ChecksumsCondition;
   /** Whether packsign wrote the `SHA256SUMS` that is there. */
@@ -23,22 +24,33 @@ export type ChecksumsCondition =
   /** Somebody else wrote a file at one of the two names, or the database lists one: packsign leaves both alone. */
   | 'foreign';
 
+/** How many signers' signatures in a file count. */
+export type Counting = (content: Content, signature: Buffer) => Promise<number>;
+
 /** The checksums of a published database (docs/FORMAT.md §1). */
-export function checksumsIn(directory: string, database: Database): Checksums {
+export async function checksumsIn(
+  directory: string,
+  database: Database,
+  countSigners: Counting,
+): Promise<Checksums> {
   const bytes = Buffer.from(checksumsText(database));
   const content = contentOf(bytes);
-  const kept = keptSignature(directory, content.sha256());
+  const keptHere = keptSignature(directory, content.sha256());
+  const signers = keptHere === null ? 0 : await countSigners(content, keptHere);
   const found = findChecksums(directory);
   const own = ownChecksums(directory, found);
   const { sums, signature } = found;
+  // The folder of signatures may be lost.
+  const isGood = signers === 0 && Buffer.isBuffer(signature) && (await countSigners(content, signature)) > 0;
   const isRight = Buffer.isBuffer(sums) && sums.equals(bytes);
   const mayReplace = sums === null || isRight || isCutShort(sums, bytes) || own.includes(CHECKSUMS_NAME);
-  const maySign = signature === null || signature.length === 0 || own.includes(CHECKSUMS_SIGNATURE_NAME);
-  const isSigned = kept !== null && Buffer.isBuffer(signature) && signature.equals(kept);
+  const maySign =
+    signature === null || isGood || isCutOff(signature) || own.includes(CHECKSUMS_SIGNATURE_NAME);
+  const isSigned = signers >= thresholdOf(database) && isSame(signature, keptHere);
   const isForeign = listsChecksums(database) || !mayReplace || !maySign;
   return {
     content,
-    kept,
+    kept: isGood ? signature : keptHere,
     condition: isForeign ? 'foreign' : isRight && isSigned ? 'right' : 'due',
     isOwn: own.includes(CHECKSUMS_NAME),
   };
@@ -46,8 +58,24 @@ export function checksumsIn(directory: string, database: Database): Checksums {
 
 /** Whether a copy of the right bytes broke off: nobody ends a list of their own within a line. */
 function isCutShort(sums: Buffer | 'odd', bytes: Buffer): boolean {
-  if (sums === 'odd' || sums.length >= bytes.length) return false;
-  return sums.at(-1) !== 0x0a && bytes.subarray(0, sums.length).equals(sums);
+  if (sums === 'odd') return false;
+  const part = withoutZeros(sums);
+  return part.length < bytes.length && part.at(-1) !== 0x0a && bytes.subarray(0, part.length).equals(part);
+}
+
+const [BEGIN, END] = ['-----BEGIN PGP SIGNATURE-----', '-----END PGP SIGNATURE-----'];
+
+/** Whether a signature lacks its end: nobody can use it, whoever made it. */
+function isCutOff(signature: Buffer | 'odd'): boolean {
+  if (signature === 'odd') return false;
+  const part = withoutZeros(signature).toString('latin1');
+  return part.slice(0, BEGIN.length) === BEGIN.slice(0, part.length) && !part.includes(END);
+}
+
+/** A crash of the machine may leave zeros in place of what was not written yet. */
+function withoutZeros(bytes: Buffer): Buffer {
+  const zeros = /\0*$/.exec(bytes.toString('latin1'))?.[0].length ?? 0;
+  return bytes.subarray(0, bytes.length - zeros);
 }
 
 /** Writes what differs. Throws FILE_UNWRITABLE. */
@@ -57,6 +85,6 @@ export function writeChecksums(directory: string, { bytes }: Content, signature:
   if (!isSame(before, signature)) writePublished(directory, CHECKSUMS_SIGNATURE_NAME, signature);
 }
 
-function isSame(found: Buffer | 'odd' | null, bytes: Uint8Array): boolean {
-  return Buffer.isBuffer(found) && found.equals(bytes);
+function isSame(found: Buffer | 'odd' | null, bytes: Uint8Array | null): boolean {
+  return Buffer.isBuffer(found) && bytes !== null && found.equals(bytes);
 }

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { kindOf, readBounded } from '../disk/files.js';
 import { identityBehind, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
-import { moveAway, noFolder, obstacleTo } from '../disk/obstacle.js';
+import { noFolder, notAFile, obstacleTo } from '../disk/obstacle.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import {
@@ -61,8 +61,7 @@ export function readOwn(path: string, limitBytes: number, before: Buffer | null 
     return readBounded(path, limitBytes, { before });
   } catch (error) {
     if (!(error instanceof PacksignError) || kindOf(path) !== 'folder') throw error;
-    const hint = `a file of packsign belongs there: ${moveAway(path)}, then run the same command again`;
-    throw new PacksignError(error.code, error.message, { hint, cause: error });
+    throw new PacksignError(error.code, error.message, { hint: notAFile(path), cause: error });
   }
 }
 

@@ -61,6 +61,12 @@ export function incompleteWarning(path: string): Warning {
   return { code: 'PUBLICATION_INCOMPLETE', path, message };
 }
 
+/** Why a file was not written, with what to do about it. */
+export function notWritten({ code, message, hint }: PacksignError): string {
+  // Other hints hold words that only the command line knows.
+  return `was not written: ${message}${hint !== null && code.startsWith('FILE_') ? `; ${hint}` : ''}`;
+}
+
 const INCOMPLETE: readonly Warning['code'][] = [
   'PUBLICATION_INCOMPLETE',
   // The next command leaves these alone: a person has to act.

@@ -1,18 +1,22 @@
+import { join } from 'node:path';
 import { orError } from '../consume/or-error.js';
-import { PacksignError, reasonOf } from '../errors.js';
+import { kindOf } from '../disk/files.js';
+import { notAFile } from '../disk/obstacle.js';
+import { PacksignError } from '../errors.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
-import { CHECKSUMS_NAME, CHECKSUMS_SIGNATURE_NAME } from '../model/layout.js';
+import { CHECKSUMS_NAME, CHECKSUMS_SIGNATURE_NAME, signaturePath } from '../model/layout.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { SignatureReport } from '../pgp/signatures.js';
 import { ownChecksums } from '../places/own-checksums.js';
 import { checksumsIn, writeChecksums } from '../published/checksums.js';
-import type { Checksums } from '../published/checksums.js';
+import type { Checksums, Counting } from '../published/checksums.js';
 import type { Published, SignedDatabase } from '../published/published.js';
 import { keepChecksumSignature } from '../published/replace.js';
 import type { SignedContent } from '../published/replace.js';
-import { incompleteWarning } from '../published/whole.js';
+import { END_OF_TIME } from '../published/verified.js';
+import { incompleteWarning, notWritten } from '../published/whole.js';
 import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
 import { requireClock } from './clock-evidence.js';
@@ -60,7 +64,7 @@ export async function signChecksums(
   signing: ChecksumSigning,
 ): Promise<SignedContent | null> {
   return await orNull(async () => {
-    const checksums = checksumsIn(directory, signed.database);
+    const checksums = await checksumsIn(directory, signed.database, countingFor(signed));
     if (checksums.condition === 'foreign') return null;
     const { signature } = await collect(checksums, signed, signing);
     return { content: checksums.content, signature };
@@ -80,13 +84,14 @@ export async function mendChecksums(
   try {
     const signed = await published.verified();
     if (signed === null) return CHECKSUMS_AS_THEY_WERE;
-    const checksums = checksumsIn(published.directory, signed.database);
+    const by = await signersOf(published, signed);
+    const checksums = await checksumsIn(published.directory, signed.database, countingFor(by));
     const warnings = warningsOf(checksums, signing);
     if (signing.checksums !== true || checksums.condition !== 'due') return { written: false, warnings };
-    return await mend(published, { signed, checksums }, signing);
+    return await mend(published, { by, checksums }, signing);
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
-    return notWritten(reasonOf(error));
+    return notMended(notWritten(error));
   }
 }
 
@@ -97,9 +102,15 @@ export async function checksumWarnings(
 ): Promise<readonly Warning[]> {
   const signed = isConcerned(published, wanted) ? await orNull(() => published.verified()) : null;
   if (signed === null) return [];
-  const checksums = checksumsIn(published.directory, signed.database);
+  const counting = countingFor(await signersOf(published, signed));
+  const checksums = await checksumsIn(published.directory, signed.database, counting);
   const isDue = wanted.checksums === true && checksums.condition === 'due';
-  return isDue ? [incompleteWarning(CHECKSUMS_NAME)] : warningsOf(checksums, wanted);
+  if (!isDue) return warningsOf(checksums, wanted);
+  const path = signaturePath(checksums.content.sha256());
+  const file = join(published.directory, path);
+  return kindOf(file) === 'folder'
+    ? [{ ...incompleteWarning(path), message: `is a folder: ${notAFile(file)}` }]
+    : [incompleteWarning(CHECKSUMS_NAME)];
 }
 
 /** Usually nobody asks for checksums, and none are there: this reads neither the database nor the certificates. */
@@ -120,23 +131,22 @@ export async function coSignChecksums(
 
 async function mend(
   published: Published,
-  { signed, checksums }: { readonly signed: SignedDatabase; readonly checksums: Checksums },
+  { by, checksums }: { readonly by: SignedBy; readonly checksums: Checksums },
   signing: ChecksumSigning,
 ): Promise<MendedChecksums> {
   const { directory } = published;
-  const by = await signersOf(published, signed, signing);
   const nobody = { ...signing, signers: () => Promise.resolve([]) };
   // Open a key only if a signature is missing.
   const found = await orNull(() => collect(checksums, by, nobody));
   const isWhole = by.signers.every((signer) => found?.signers.includes(signer) === true);
   if (!isWhole) {
-    const address = signed.database.Packsign.Database ?? null;
+    const address = by.database.Packsign.Database ?? null;
     await requireClock({ run: signing.run, address, isSigning: true });
   }
   const { signature, signers } = isWhole && found !== null ? found : await collect(checksums, by, signing);
   keepChecksumSignature(published, { content: checksums.content, signature });
-  const missing = thresholdOf(signed.database) - signers.length;
-  if (missing > 0) return notWritten(missingWords(missing));
+  const missing = thresholdOf(by.database) - signers.length;
+  if (missing > 0) return notMended(`was not written: ${missingWords(missing)}`);
   writeChecksums(directory, checksums.content, signature);
   return { written: true, warnings: [] };
 }
@@ -146,17 +156,25 @@ function missingWords(missing: number): string {
   return `${words}; packsign sign --key FILE adds one`;
 }
 
-async function signersOf(
-  published: Published,
-  signed: SignedDatabase,
-  { run: { now } }: ChecksumSigning,
-): Promise<SignedBy> {
+async function signersOf(published: Published, signed: SignedDatabase): Promise<SignedBy> {
   const { readSignatures } = await import('../pgp/signatures.js');
   const { database } = signed;
   const certificates = await published.certificates();
   const known = { ...signed, certificates };
-  const { signers } = await countSignatures(readSignatures(signed.signature), known, now);
+  const { signers } = await countSignatures(readSignatures(signed.signature), known, END_OF_TIME);
   return { database, certificates, signers: Array.from(signers) };
+}
+
+/** Counts those who signed the database; nobody in a damaged file. */
+function countingFor({ database, certificates, signers }: SignedBy): Counting {
+  return async (content, signature) => {
+    const counted = await orNull(async () => {
+      const { readSignatures } = await import('../pgp/signatures.js');
+      const signed = { content, database, certificates, since: new Date(0) };
+      return (await countSignatures(readSignatures(signature), signed, END_OF_TIME)).signers;
+    });
+    return signers.filter((signer) => counted?.has(signer) === true).length;
+  };
 }
 
 /** All signatures of the checksums that count, with those that are missing by keys that are here. */
@@ -211,11 +229,6 @@ function warningsOf(
   return [];
 }
 
-function notWritten(reason: string): MendedChecksums {
-  const warning: Warning = {
-    code: 'CHECKSUMS_NOT_WRITTEN',
-    path: CHECKSUMS_NAME,
-    message: `was not written: ${reason}`,
-  };
-  return { written: false, warnings: [warning] };
+function notMended(message: string): MendedChecksums {
+  return { written: false, warnings: [{ code: 'CHECKSUMS_NOT_WRITTEN', path: CHECKSUMS_NAME, message }] };
 }

@@ -118,7 +118,7 @@ export async function signAndPublish(
   const isPublished = signers.length >= threshold && !elsewhere;
   const by = { ...common, signers, collected: waiting?.checksums ?? null };
   await pause(run);
-  const checksums = await checksumsFor(directory, by, { ...context, isPublished });
+  const checksums = await checksumsFor(published, by, { ...context, isPublished });
   const warnings = notListed(signers, database);
   const follow = async (fresh: Published) => {
     writePublisherNote(fresh, { database, signers }, run);
@@ -148,13 +148,16 @@ async function atOnce<T>(step: () => Promise<T>): Promise<T> {
 
 /** Signs the checksums too if the settings ask for it, or if others have signed them already. */
 async function checksumsFor(
-  directory: string,
+  published: Published,
   by: SignedBy,
   context: SigningContext & { readonly isPublished: boolean },
 ): Promise<SignedContent | null> {
   const { checksums = false, isPublished } = context;
   const isWanted = checksums || (!isPublished && by.collected !== null);
-  return isWanted ? await signChecksums(directory, by, opened(context)) : null;
+  if (!isWanted) return null;
+  // Without their kept signature, the ones that are here would be somebody else's.
+  await mendChecksums(published, { ...opened(context), signers: () => Promise.resolve([]) });
+  return await signChecksums(published.directory, by, opened(context));
 }
 
 /** The same with keys that are open already. */

@@ -16,7 +16,7 @@ beforeEach(async () => {
   place = newPlace();
   place.write('ann.asc', ann.signing);
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
-  place.write('dist/packsign.json', JSON.stringify({ Page: true }));
+  place.write('dist/packsign.json', JSON.stringify({ Page: true, Checksums: true }));
   expect((await place.packsign(BUILD)).status).toBe(0);
 });
 

@@ -1,3 +1,4 @@
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newKey, newPlace, npmTarball, sdist } from '../packsign.js';
 import type { Place, TestKey } from '../packsign.js';
@@ -141,6 +142,72 @@ test.each(['packages.plist', 'keys.asc'])(
     expect(command).toBe('build dist --first --key ann.asc');
     expect((await place.packsign(command.split(' '))).status).toBe(0);
     expect((await place.packsign(['status', 'dist'])).status).toBe(0);
+  },
+);
+
+/** Each file of a publication, as it is called here. */
+function publishedFiles(): readonly string[] {
+  const signatures = Object.keys(place.snapshot('dist/signatures')).map((name) => `dist/signatures/${name}`);
+  const names = [
+    'packages.plist',
+    'packages.plist.asc',
+    'keys.asc',
+    'keys.gpg',
+    'SHA256SUMS',
+    'SHA256SUMS.asc',
+  ];
+  return [...names, 'index.html'].map((name) => `dist/${name}`).concat(signatures);
+}
+
+const DAMAGES: Readonly<Record<string, (file: string) => void>> = {
+  'cut in half': (file) => {
+    const bytes = place.read(file);
+    place.write(file, bytes.subarray(0, bytes.length / 2));
+  },
+  empty: (file) => void place.write(file, ''),
+  lost: (file) => {
+    place.remove(file);
+  },
+  'a folder': (file) => {
+    place.remove(file);
+    mkdirSync(place.path(file));
+  },
+};
+
+/** Builds, and expects that all is well again, or a refusal or warning that says what to do. */
+async function mendsOrSays(spoilt: readonly string[]): Promise<void> {
+  const before = await place.packsign(['status', 'dist']);
+  expect([spoilt, before.status]).not.toEqual([spoilt, 0]);
+  const build = await place.packsign(RELEASE);
+  const after = await place.packsign(['status', 'dist']);
+  if (after.status === 0) {
+    expect([spoilt, build.status]).toEqual([spoilt, 0]);
+    expect((await place.packsign(['verify', 'dist', '--keys', 'ann.pub.asc'])).status).toBe(0);
+    return;
+  }
+  const said = /restore |: mv dist\/|move them away/;
+  expect([spoilt, build.stderr]).toEqual([spoilt, expect.stringMatching(said)]);
+  expect([spoilt, after.stdout + after.stderr]).toEqual([spoilt, expect.stringMatching(said)]);
+}
+
+test.each(Object.entries(DAMAGES))(
+  'each file alone and each two, %s, are repaired, or there is a way out, and status says the truth',
+  async (_, spoil) => {
+    place.write('ann.pub.asc', ann.certificate);
+    place.write('dist/packsign.json', JSON.stringify({ Page: true, Checksums: true }));
+    expect((await place.packsign(RELEASE)).status).toBe(0);
+    const whole = place.path('whole');
+    cpSync(place.path('dist'), whole, { recursive: true, preserveTimestamps: true });
+    const files = publishedFiles();
+    expect(files.length).toBe(9);
+    for (const [at, one] of files.entries())
+      for (const other of files.slice(at)) {
+        const spoilt = Array.from(new Set([one, other]));
+        spoilt.forEach(spoil);
+        await mendsOrSays(spoilt);
+        rmSync(place.path('dist'), { recursive: true });
+        cpSync(whole, place.path('dist'), { recursive: true, preserveTimestamps: true });
+      }
   },
 );
 

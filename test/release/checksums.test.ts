@@ -164,6 +164,11 @@ describe('SHA256SUMS', () => {
 
 describe('what is lost or outdated is put right, by build and by sign', () => {
   const OTHER = 'dist/c-1.0.tar.gz';
+  const kept = () => `dist/signatures/${sha256Of(place.read(SUMS))}.asc`;
+  const halve = (file: string) => {
+    const bytes = place.read(file);
+    place.write(file, bytes.subarray(0, bytes.length / 2));
+  };
   const LOSSES: readonly (readonly [string, () => Promise<void> | void])[] = [
     ['no list', () => place.remove(SUMS)],
     ['no signature', () => place.remove(SIGNATURE)],
@@ -176,6 +181,19 @@ describe('what is lost or outdated is put right, by build and by sign', () => {
     ],
     ['a list that broke off', () => void place.write(SUMS, place.read(SUMS).subarray(0, 100))],
     ['an empty list', () => void place.write(SUMS, '')],
+    ['a pair that broke off', () => [SUMS, SIGNATURE].forEach(halve)],
+    ['a pair of zeros', () => [SUMS, SIGNATURE].forEach((file) => place.write(file, Buffer.alloc(300)))],
+    ['no kept signature', () => place.remove(kept())],
+    ['a kept signature that broke off', () => halve(kept())],
+    [
+      'neither a list nor a kept signature',
+      () => {
+        place.remove(kept());
+        place.remove(SUMS);
+      },
+    ],
+    ['a list and a kept signature that broke off', () => [kept(), SUMS].forEach(halve)],
+    ['no folder of signatures', () => place.remove('dist/signatures')],
     ['a damaged signature', () => void place.write(SIGNATURE, 'junk')],
     ['an empty signature', () => void place.write(SIGNATURE, '')],
     [
@@ -223,6 +241,35 @@ describe('what is lost or outdated is put right, by build and by sign', () => {
       expect((await place.packsign(['status', 'dist'])).status).toBe(0);
       expect((await place.packsign(['build', 'dist', '--check'])).status).toBe(0);
     }
+  });
+
+  test('if both signatures are damaged, status says so, and a key repairs them', async () => {
+    for (const spoil of [halve, (file: string) => place.write(file, '')]) {
+      await succeed(RELEASE);
+      [kept(), SIGNATURE].forEach(spoil);
+      expect((await place.packsign(['status', 'dist'])).status).toBe(1);
+      expect(await succeed(['build', 'dist'])).toContain('CHECKSUMS_NOT_WRITTEN');
+      await succeed(RELEASE);
+      expect(await goodSigners()).toEqual([ann.fingerprint]);
+      expect((await place.packsign(['status', 'dist'])).status).toBe(0);
+    }
+  });
+
+  test('a release follows although the folder of signatures was lost', async () => {
+    await succeed(RELEASE);
+    place.remove('dist/signatures');
+    place.write(OTHER, sdist('c', '1.0'));
+    expect(await succeed(RELEASE)).not.toContain('CHECKSUMS');
+    expect(await goodSigners()).toEqual([ann.fingerprint]);
+    expect((await place.packsign(['status', 'dist'])).status).toBe(0);
+  });
+
+  test('a folder in the place of the kept signature comes with a command that moves it away', async () => {
+    await succeed(RELEASE);
+    const file = kept();
+    place.remove(file);
+    mkdirSync(place.path(file));
+    expect(await succeed(RELEASE)).toContain(`belongs there: mv ${file} ${file}.old, then run`);
   });
 
   test('without the kept signature too, by whoever has the key; without the key it is said', async () => {
