@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { formatInstant } from '../index.js';
 import type { CheckedSignature, ListResult, VerifyResult } from '../index.js';
 import type { Report } from './command.js';
@@ -93,8 +93,20 @@ function adviceLines({ status, code, pinnedBy, database, notify }: VerifyResult)
   const isRefused = status === 'refused';
   const isHarmful =
     isRefused && !['DATABASE_MISSING', 'FILE_MISSING', 'UNCOVERED', 'WARNINGS'].includes(code ?? '');
-  return [...(isHarmful ? ['  do not use it'] : []), ...(isRefused ? tellLines(notify) : [])];
+  const isLost = isRefused && LOST_CODES.includes(code ?? '') && isInDirectory(database);
+  return [
+    ...(isHarmful ? ['  do not use it'] : []),
+    ...(isRefused ? tellLines(notify) : []),
+    ...(isLost ? [`  if you publish it: packsign status ${shown(dirname(database))}`] : []),
+  ];
 }
+
+function isInDirectory(database: string): boolean {
+  return basename(database) === 'packages.plist' && !/^[a-z]+:\/\//.test(database);
+}
+
+/** A file of the publication may be lost. */
+const LOST_CODES: readonly string[] = ['DATABASE_MISSING', 'KEYS_MALFORMED', 'SIGNATURE_MISSING'];
 
 /** How to find out whose a database is that nobody vouches for. */
 export function whoseLines(command: string): string[] {

@@ -5,7 +5,7 @@ import { PacksignError, exitStatusOf } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
-import { signaturePath } from '../model/layout.js';
+import { KEYS_NAME, signaturePath } from '../model/layout.js';
 import { shellWord } from '../model/shell.js';
 import { continuationOf } from '../model/chain.js';
 import type { Warning } from '../model/finding.js';
@@ -182,6 +182,10 @@ async function decide(
   if (keys.defect !== null && keys.certificates.length === 0) {
     return refusal(source, { ...keys.defect, sha256 });
   }
+  if (signature !== null && keys.certificates.length === 0 && source.url === null) {
+    const message = `there is no ${place.nameOf(KEYS_NAME)} to check its signature with; --keys FILE names keys that you trust`;
+    return refusal(source, { code: 'KEYS_MALFORMED', message, sha256 });
+  }
   const pins = source.pins === 'beside' ? pinsOf(keys.certificates) : source.pins;
   const { entry } = source;
   const verdictBy = async (by: Deciding, accepted = acceptedBy(by, verifying, sha256)): Promise<Verdict> =>
@@ -267,13 +271,17 @@ function answerOf(
       ? 'the last accepted database was signed, and these bytes have no signature'
       : message === null
         ? null
-        : `${message}${wayOut(code, verifying)}`,
+        : `${message}${wayOut({ code, sha256 }, verifying)}`,
     notify: database === null ? (entry?.accepted?.notify ?? null) : (database.Packsign.Notify ?? null),
   };
 }
 
 /** What the user can do about a database that does not follow the accepted one. */
-function wayOut(code: Verdict['code'], { place, source: { entry }, request }: Verifying): string {
+function wayOut({ code, sha256 }: Pick<Verdict, 'code' | 'sha256'>, verifying: Verifying): string {
+  const { place, source, request } = verifying;
+  const { entry, signatureFile } = source;
+  if (code === 'SIGNATURE_MISSING' && signatureFile === null)
+    return `; there is no ${place.nameOf(signaturePath(sha256))}`;
   if (code === 'HISTORY_BROKEN') {
     const target = shellWord(entry?.name ?? dirname(place.database));
     return `; if its maintainer says that it is meant so: packsign trust accept ${target}`;

@@ -87,14 +87,16 @@ describe('what verify says', () => {
     place.write('dist/packages.plist', 'x');
     expect(transcript(await place.packsign(HELD))).toMatchInlineSnapshot(`
       "$ packsign verify dist --keys ann.pub.asc
-      refused (refusal): dist/packages.plist: these bytes have no signature: they were changed, or never signed (SIGNATURE_MISSING)
+      refused (refusal): dist/packages.plist: these bytes have no signature: they were changed, or never signed; there is no dist/signatures/<sha256>.asc (SIGNATURE_MISSING)
         do not use it
+        if you publish it: packsign status dist
       [1]"
     `);
     place.remove('dist/packages.plist');
     expect(transcript(await place.packsign(HELD))).toMatchInlineSnapshot(`
       "$ packsign verify dist --keys ann.pub.asc
       refused (refusal): dist/packages.plist: there is no dist/packages.plist (DATABASE_MISSING)
+        if you publish it: packsign status dist
       [1]"
     `);
   });

@@ -133,6 +133,22 @@ test.each([
   },
 );
 
+test.each([
+  ['keys.asc', 'keys.asc to check its signature with; --keys FILE names keys that you trust'],
+  ['signatures/', 'signatures/'],
+  ['packages.plist', 'packages.plist'],
+])('verify of a directory without %s names it, and what its publisher types', async (lost, words) => {
+  place.remove(`dist/${lost}`);
+  for (const state of ['state', 'elsewhere']) {
+    const env = { XDG_STATE_HOME: place.path(state) };
+    const { status, stdout } = await place.packsign(['verify', 'dist'], { env });
+    expect([status, stdout]).toEqual([1, expect.stringContaining(`there is no dist/${words}`)]);
+    expect(stdout).toContain('\n  if you publish it: packsign status dist\n');
+  }
+  const { stdout } = await place.packsign(['status', 'dist']);
+  expect(stdout).toMatch(/next: (?:restore|packsign build)/);
+});
+
 test.each(['packages.plist', 'keys.asc'])(
   'the command that starts anew without %s can be pasted, key and all',
   async (name) => {
