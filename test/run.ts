@@ -56,6 +56,7 @@ async function runAlone(
       clock: () => new Date(),
       progressEveryMs,
       interrupt: () => undefined,
+      onCrash: () => undefined,
       stopSignal: () => new AbortController().signal,
     });
     if (traces() !== before) throw new Error(`packsign ${args.join(' ')} changed the process:\n${traces()}`);

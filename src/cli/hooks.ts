@@ -44,7 +44,7 @@ export function tellHooks(hooks: Hooks, watchEvent: WatchEvent, { json }: Report
 }
 
 /** Tells of what ends the watch. */
-export function tellFailure(hooks: Hooks, error: unknown, values: Values): void {
+export function tellFailure({ tell }: Pick<Hooks, 'tell'>, error: unknown, values: Values): void {
   const json = failureJson(error, values);
-  hooks.tell({ hook: '--on-failure', event: 'error', code: json.error.code, json: harmlessJson(json) });
+  tell({ hook: '--on-failure', event: 'error', code: json.error.code, json: harmlessJson(json) });
 }

@@ -17,6 +17,7 @@ const stop = new AbortController();
 let isAwaited = false;
 let hasAnswered = false;
 let isUnheard = false;
+let tellCrash: (error: unknown) => void = () => undefined;
 
 // Until the command has answered, every other end of this process is a failure (threat T40).
 process.exitCode = BUG_STATUS;
@@ -34,7 +35,12 @@ process.on('SIGHUP', () => stopWith(TERMINATED_STATUS));
 
 // After an uncaught error, in a socket's event for instance, we cannot trust anything to be whole.
 function endWith(error: unknown): void {
-  process.exit(reportFailure(error, { stdout, stderr, environment: process.env, argv, typed: {} }));
+  const status = reportFailure(error, { stdout, stderr, environment: process.env, argv, typed: {} });
+  try {
+    tellCrash(error);
+  } finally {
+    process.exit(status);
+  }
 }
 process.on('uncaughtException', endWith);
 // Node has nothing left to wait for, and would end without a message.
@@ -75,6 +81,9 @@ async function run(): Promise<void> {
     clock: () => new Date(),
     progressEveryMs: 10_000,
     interrupt: () => stopWith(INTERRUPTED_STATUS),
+    onCrash: (tell) => {
+      tellCrash = tell;
+    },
     stopSignal: () => {
       isAwaited = true;
       return stop.signal;

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { systemCode } from '../errors.js';
@@ -47,6 +47,30 @@ export async function runChild(argv: readonly string[], options: ChildOptions): 
   const end = child === null ? NOT_STARTED : await endOf(child, options, chunks);
   const [stdout, stderr] = chunks;
   return { ...end, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') };
+}
+
+/** The same for a process that is about to end, in which nothing else may happen any more. */
+export function runChildNow(
+  [program = '', ...args]: readonly string[],
+  { environment, variables, timeoutMs, input = new Uint8Array() }: ChildOptions,
+): ChildOutcome {
+  const { pid, status, error, output } = spawnSync(program, args, {
+    env: { ...withoutOwn(environment), ...variables },
+    // Its types do not know that it takes this too.
+    ...{ detached: HAS_GROUPS },
+    ...{ input, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: OUTPUT_LIMIT_BYTES },
+  });
+  const code = systemCode(error);
+  if (code === 'ETIMEDOUT' && HAS_GROUPS) killGroup(pid);
+  const troubles: Readonly<Record<string, ChildOutcome['trouble']>> = {
+    ETIMEDOUT: 'timeout',
+    ENOBUFS: 'too-much-output',
+    ENOENT: 'missing',
+  };
+  const trouble = code === null ? null : (troubles[code] ?? 'not-started');
+  // Null where the program did not start, whatever its types say.
+  const [, stdout, stderr] = (output as readonly (Buffer | null)[] | null) ?? [];
+  return { status, trouble, stdout: stdout ?? Buffer.alloc(0), stderr: stderr?.toString() ?? '' };
 }
 
 const HAS_GROUPS = process.platform !== 'win32';
@@ -112,8 +136,12 @@ function killAll(child: ChildProcess, isGroup: boolean): void {
     child.kill('SIGKILL');
     return;
   }
+  killGroup(child.pid);
+}
+
+function killGroup(pid: number): void {
   try {
-    process.kill(-child.pid, 'SIGKILL');
+    process.kill(-pid, 'SIGKILL');
   } catch {
     // It runs as another user, or has just ended.
   }

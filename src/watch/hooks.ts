@@ -1,5 +1,5 @@
 import type { Warning, WarningCode } from '../model/finding.js';
-import { runChild } from '../programs/child.js';
+import { runChild, runChildNow } from '../programs/child.js';
 import type { ChildOutcome } from '../programs/child.js';
 import { failureOf, splitCommand } from '../signers/command.js';
 import { onceEach } from './unsaid.js';
@@ -23,6 +23,8 @@ export interface Occasion {
 export interface Hooks {
   /** Never waits. Does nothing if the user gave no such command. */
   readonly tell: (occasion: Occasion) => void;
+  /** Runs the command before it returns: for a process that is about to end. */
+  readonly tellNow: (occasion: Occasion) => void;
   /** Waits until all have run; once the signal has come, no longer than a second after it. */
   readonly ended: () => Promise<void>;
 }
@@ -45,6 +47,8 @@ export interface HooksOptions {
 const LIMIT_MS = 60_000;
 /** How long the commands may go on after a signal. */
 const LAST_MS = 1000;
+/** How long the command may take that is told of an internal error. */
+const FINAL_MS = 10_000;
 /** How many events may wait for their command. */
 const QUEUE_LIMIT = 100;
 /** As much of the output of one run as a person reads. */
@@ -87,6 +91,12 @@ export function openHooks(options: HooksOptions): Hooks {
       if (waiting.length > QUEUE_LIMIT) dropOldest(waiting, context);
       if (!isWorking) work = workOff();
     },
+    tellNow: (occasion) => {
+      const argv = argvs[occasion.hook];
+      if (argv === null) return;
+      const outcome = runChildNow(argv, { ...callOf(occasion, context), timeoutMs: FINAL_MS });
+      report(outcome, argv, { ...context, hook: occasion.hook });
+    },
     ended: async () => {
       await work;
     },
@@ -107,21 +117,26 @@ function endAfter(signal: AbortSignal): AbortSignal {
 }
 
 async function runHook(argv: readonly string[], occasion: Occasion, context: Context): Promise<void> {
-  const { environment, directory, limitMs = LIMIT_MS, over, onOutput } = context;
-  const { hook, event, code, json } = occasion;
-  const outcome = await runChild(argv, {
+  const { limitMs = LIMIT_MS, over } = context;
+  const call = { ...callOf(occasion, context), isGroup: true, timeoutMs: limitMs, signal: over };
+  report(await runChild(argv, call), argv, { ...context, hook: occasion.hook });
+}
+
+function callOf({ event, code, json }: Occasion, { environment, directory }: Context) {
+  const known = code === null ? {} : { PACKSIGN_CODE: code };
+  return {
     environment,
-    variables: {
-      PACKSIGN_EVENT: event,
-      PACKSIGN_DIRECTORY: directory,
-      ...(code === null ? {} : { PACKSIGN_CODE: code }),
-    },
-    isGroup: true,
-    timeoutMs: limitMs,
-    signal: over,
+    variables: { PACKSIGN_EVENT: event, PACKSIGN_DIRECTORY: directory, ...known },
     input: Buffer.from(`${json}\n`),
-  });
-  for (const line of linesOf(outcome)) onOutput(line);
+  };
+}
+
+function report(
+  outcome: ChildOutcome,
+  argv: readonly string[],
+  { hook, ...context }: Context & Pick<Occasion, 'hook'>,
+): void {
+  for (const line of linesOf(outcome)) context.onOutput(line);
   judge(outcome, { hook, program: programOf(argv) }, context);
 }
 

@@ -228,6 +228,31 @@ describe.concurrent('--on-failure', { timeout: 4 * PATIENCE_MS }, () => {
   });
 });
 
+describe('an internal error runs --on-failure before the watch ends with 70', () => {
+  const crash = (place: Place) =>
+    place.write('crash.cjs', "setTimeout(() => { throw new Error('boom'); }, 2500).unref();");
+  const crashing = async (place: Place, hook: string) =>
+    await place.process(['watch', 'dist', ...KEY, '--on-failure', hook], {
+      env: { NODE_OPTIONS: `--require=${crash(place)}` },
+    });
+
+  test('which gets it as --json prints it, and is heard', async () => {
+    const place = await newScene();
+    const { status, stderr } = await crashing(place, NOTE.replace('>> log', '>> log; echo noted'));
+    expect(runs(place)).toEqual([
+      { about: 'error BUG', json: '{"error":{"code":"BUG","message":"internal error","hint":null}}' },
+    ]);
+    expect([status, stderr]).toEqual([70, expect.stringMatching(/this is a bug[^]*\nnoted\n$/)]);
+  });
+
+  test('and one that never ends does not keep it from that', { timeout: 4 * PATIENCE_MS }, async () => {
+    const place = await newScene();
+    const { status, stderr } = await crashing(place, ENDLESS);
+    expect([status, stderr]).toEqual([70, expect.stringContaining('(HOOK_TIMED_OUT)')]);
+    expect(isAlive(place)).toBe(false);
+  });
+});
+
 test('a watch that nobody hears runs --on-failure, and fails', { timeout: 4 * PATIENCE_MS }, async () => {
   const place = await newScene();
   const through = ['sh', '-c', '{ "$@"; echo $? > status; } >/dev/full', 'sh'] as const;

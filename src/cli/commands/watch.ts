@@ -37,6 +37,7 @@ export const watchCommand: Command = {
   run: async (values, session) => {
     const stopped = new AbortController();
     const hooks = hooksOf(values, session, stopped.signal);
+    session.outside.onCrash((error) => tellFailure({ tell: hooks.tellNow }, error, values));
     try {
       const report = await watchWith(hooks, { values, session, stopped });
       // A signal says no more than that it came; standard output that nobody reads is a failure.
