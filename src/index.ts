@@ -88,6 +88,7 @@ export type { Hooks, HooksOptions, Occasion } from './watch/hooks.js';
 export { isPublication, isTrouble } from './watch/news.js';
 export { follow } from './upload/follow.js';
 export type { Follower } from './upload/follow.js';
+export { eachOnce } from './upload/open.js';
 export { planPublication, publish } from './upload/publish.js';
 export type { PublishOptions, PublishedTo } from './upload/publish.js';
 export type { Plan } from './upload/plan.js';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { PacksignError, fromSystem, parseDestination, publish } from '../index.js';
+import { PacksignError, eachOnce, fromSystem, parseDestination, publish } from '../index.js';
 import type { PublishOptions, PublishedTo } from '../index.js';
 import type { Session } from './command.js';
 import { isSet, listOf, secondsOf, textOf } from './options.js';
@@ -15,8 +15,7 @@ export function destinationsOf(values: Values, { directory, settings }: Place): 
     parseDestination(one).kind === 'folder' ? resolve(directory, one) : one,
   );
   const destinations = typed.length > 0 ? typed : set;
-  for (const one of destinations) parseDestination(one);
-  if (destinations.length > 0) return destinations;
+  if (destinations.length > 0) return eachOnce(destinations);
   throw new PacksignError('USAGE', `nothing says where ${directory} is published to`, {
     hint: 'packsign publish DIRECTORY DESTINATION, or "Publish" in packsign.json',
   });

@@ -24,15 +24,7 @@ const STREAMS = 4;
  * DESTINATION_FAILED.
  */
 export function folderRemote(folder: string, directory: string, { run }: { readonly run: Run }): Remote {
-  if (isBelow(folder, directory)) {
-    throw new PacksignError(
-      'USAGE',
-      `cannot publish ${directory} to ${folder}: that is the same folder, or inside it`,
-      {
-        hint: 'name a folder outside it',
-      },
-    );
-  }
+  requireApart(folder, directory);
   requireFolder(folder, run);
   return {
     destination: folder,
@@ -148,13 +140,26 @@ function visibleIn(folder: string): readonly string[] {
   return listFolder(folder).filter((name) => !name.startsWith('.'));
 }
 
-/** Whether a folder is the directory, or somewhere below it. */
-function isBelow(folder: string, directory: string): boolean {
-  const path = relative(realOf(directory), realOf(folder));
+/** A folder around the directory holds more than readers may see, such as keys. Throws USAGE. */
+function requireApart(folder: string, directory: string): void {
+  const where = isBelow(folder, directory)
+    ? 'that is the same folder, or inside it'
+    : isBelow(directory, folder)
+      ? `${directory} is inside it, so readers would find everything beside what is signed`
+      : null;
+  if (where === null) return;
+  const hint = `name a folder outside ${isBelow(folder, directory) ? 'it' : 'both, which holds nothing else'}`;
+  throw new PacksignError('USAGE', `cannot publish ${directory} to ${folder}: ${where}`, { hint });
+}
+
+/** Whether a path is that of a folder, or somewhere below it. */
+function isBelow(inner: string, folder: string): boolean {
+  const path = relative(realOf(folder), realOf(inner));
   return path === '' || (path !== '..' && !path.startsWith(`..${sep}`) && !isAbsolute(path));
 }
 
-function realOf(path: string): string {
+/** Without links, if it is there. */
+export function realOf(path: string): string {
   try {
     return realpathSync(path);
   } catch {

@@ -44,6 +44,7 @@ interface Difference {
   readonly file: Outgoing | null;
 }
 
+const ABSENT = 'is not there';
 const STREAMS = 8;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
@@ -91,7 +92,7 @@ async function lookAtRemote(
   const isSame = read.kind === 'found' && read.bytes.equals(bytes);
   const others = new Set(await differing(files, directory));
   return [
-    ...(isSame ? [] : [{ path, what: 'is another one', file: null }]),
+    ...(isSame ? [] : [{ path, what: read.kind === 'absent' ? ABSENT : 'is another one', file: null }]),
     ...files.flatMap((file) =>
       others.has(file.path) ? [{ path: file.path, what: 'has other bytes', file }] : [],
     ),
@@ -158,6 +159,11 @@ function differs(
   { from, remote }: { readonly from: string; readonly remote: Remote },
 ): PacksignError {
   const [first] = differences;
+  if (first?.path === DATABASE_NAME && first.what === ABSENT) {
+    const again = `packsign publish ${shellWord(directory)} ${shellWord(remote.destination)}`;
+    const hint = `publish it: ${again}`;
+    return new PacksignError('DESTINATION_DIFFERS', `nothing is published at ${from}`, { hint });
+  }
   const more = differences.length > 1 ? `, and ${differences.length - 1} more files differ` : '';
   const check = `packsign publish ${shellWord(directory)} ${shellWord(remote.destination)} --check`;
   return new PacksignError(

@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { identityBehind } from '../../src/disk/identities.js';
 import { NOT_INSPECTED, NOT_READ } from '../../src/model/inspection.js';
 import { openCache } from '../../src/release/facts-cache.js';
+import { eachOnce } from '../../src/upload/open.js';
 import { sha256Of } from '../../src/verify/verify-database.js';
 import { codeOf, newKey, newPlace, sdist } from '../packsign.js';
 import type { Answer, Place, TestKey } from '../packsign.js';
@@ -536,7 +537,57 @@ test('a folder has one journal, whatever link leads to it', async () => {
   expect(value).toMatchObject({ destinations: [{ status: 'unchanged', written: 0 }] });
 });
 
+describe('where to', () => {
+  test('a destination that is given more than once is published to once', async () => {
+    symlinkSync('www', here.path('link'));
+    const answer = await publish('www/', './www', 'link', here.path('dist/../www'));
+    expect(answer.value['destinations']).toEqual([expect.objectContaining({ destination: 'www' })]);
+    here.write('dist/packsign.json', JSON.stringify({ Publish: ['../www', '../www/'] }));
+    const set = await here.json(['publish', 'dist']);
+    expect(set.value['destinations']).toEqual([expect.anything()]);
+  });
+
+  test.each([
+    [['host:x', 'host:./x/', 'host:x//', 'host:y/../x'], 1],
+    [['host:', 'host:.', 'host:/', 'other:'], 3],
+    [['host::m/x', 'host::m/x/', 'rsync://host/m/x'], 2],
+    [['rsync://h/m/x', 'rsync://h/m/./x/', 'rsync://h/m/y'], 2],
+    [['s3://bucket/x', 's3://bucket/x/', 's3://bucket', 's3://bucket/'], 2],
+  ])('of %j, %i are different places', (destinations, count) => {
+    expect(eachOnce(destinations)).toHaveLength(count);
+  });
+
+  test('not into the directory, and not to a folder around it, which holds keys', async () => {
+    symlinkSync('.', here.path('around'));
+    mkdirSync(here.path('dist/inside'));
+    const before = here.snapshot();
+    for (const destination of ['dist', 'dist/', 'dist/inside', '.', './', 'around', here.root, '/']) {
+      for (const more of [[], ['--plan'], ['--check']]) {
+        const answer = await here.json(['publish', 'dist', destination, ...more]);
+        expect([destination, answer.status, codeOf(answer)]).toEqual([destination, 2, 'USAGE']);
+      }
+    }
+    expect(here.snapshot()).toEqual(before);
+    const { stderr } = await here.packsign(['publish', 'dist', '.']);
+    expect(stderr).toContain('cannot publish dist to .: dist is inside it');
+  });
+});
+
 describe('publish --check', () => {
+  test('says that nothing is published there yet, and what to type', async () => {
+    const answer = await publish('--check');
+    expect([answer.status, answer.value['error']]).toEqual([
+      1,
+      {
+        code: 'DESTINATION_DIFFERS',
+        message: 'nothing is published at www',
+        hint: 'publish it: packsign publish dist www',
+      },
+    ]);
+    await published();
+    expect(await published('--check')).toMatchObject({ status: 'checked' });
+  });
+
   test('says that a larger database is another one', async () => {
     await published();
     here.write('www/packages.plist', Buffer.alloc(1_000_000, 'x'));
