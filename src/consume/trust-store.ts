@@ -17,6 +17,7 @@ import {
   writeDurably,
 } from '../disk/files.js';
 import { withLock } from '../disk/lock.js';
+import { readOwn } from '../disk/own-file.js';
 import { LOCK_WAIT_MS } from '../run.js';
 import { forgetDatabases } from './kept-databases.js';
 
@@ -30,7 +31,7 @@ type Change = (before: TrustFile) => Promise<TrustFile> | TrustFile;
 /** Reads the databases that a user trusts; none if there is no store. Throws TRUST_DAMAGED, FILE_UNREADABLE. */
 export function readTrust(folder: string): TrustFile {
   const path = join(folder, STORE_NAME);
-  const bytes = readBounded(path, TRUST_LIMIT_BYTES);
+  const bytes = readOwn(path, TRUST_LIMIT_BYTES);
   return bytes === null ? { entries: [], damaged: [] } : decodeTrust(bytes, path);
 }
 

@@ -1,8 +1,8 @@
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readBounded, removeTemporaries, requireHeld } from '../disk/files.js';
+import { readOwn } from '../disk/own-file.js';
 import { PacksignError, reasonOf } from '../errors.js';
-import { readOwn } from '../published/read.js';
 import { makePublishedFolder, writePublished } from '../published/write.js';
 
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024;

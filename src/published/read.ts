@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path';
-import { kindOf, readBounded } from '../disk/files.js';
+import { readBounded } from '../disk/files.js';
 import { identityBehind, isSameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
-import { noFolder, notAFile, obstacleTo } from '../disk/obstacle.js';
+import { noFolder, obstacleTo } from '../disk/obstacle.js';
+import { readOwn } from '../disk/own-file.js';
 import { PacksignError } from '../errors.js';
 import { KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import {
@@ -53,16 +54,6 @@ export async function readCertificateFile(
 ): Promise<readonly Certificate[] | null> {
   const bytes = readBounded(path, KEYS_LIMIT_BYTES);
   return bytes === null ? null : await inFile(path, () => certificatesIn(bytes, only));
-}
-
-/** Reads a published file, and says what to do about a folder in its place. */
-export function readOwn(path: string, limitBytes: number, before: Buffer | null = null): Buffer | null {
-  try {
-    return readBounded(path, limitBytes, { before });
-  } catch (error) {
-    if (!(error instanceof PacksignError) || kindOf(path) !== 'folder') throw error;
-    throw new PacksignError(error.code, error.message, { hint: notAFile(path), cause: error });
-  }
 }
 
 /** A signature whose folder is a file is not lost: nothing could bring it back. Throws FILE_UNREADABLE. */

@@ -59,6 +59,8 @@ function requireFolder(folder: string, { stateFolder }: Run): void {
   if (kind !== 'folder') {
     throw fail(`${folder} is no folder`, 'name the folder in which the database shall lie');
   }
+  const database = join(folder, DATABASE_NAME);
+  if (kindOf(database) === 'folder') throw inTheWay(database, 'folder');
   const wasHere = readJournal(stateFolder, realOf(folder)).last !== null;
   if (!wasHere || listFolder(folder).length > 0) return;
   const emptied = `mkdir ${shellWord(join(folder, STATE_FOLDER))}`;

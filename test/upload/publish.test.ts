@@ -573,6 +573,17 @@ describe('where to', () => {
   });
 });
 
+test('a folder in the place of the database is named, by --check and --plan too', async () => {
+  mkdirSync(here.path('www/packages.plist'));
+  for (const more of [[], ['--check'], ['--plan']]) {
+    const { status, stderr } = await here.packsign(['publish', 'dist', 'www', ...more]);
+    expect([status, stderr]).toEqual([
+      2,
+      'packsign: error: www/packages.plist is a folder, and a file belongs there\npacksign: hint: move it away, then publish again\n',
+    ]);
+  }
+});
+
 describe('publish --check', () => {
   test('says that nothing is published there yet, and what to type', async () => {
     const answer = await publish('--check');
