@@ -35,7 +35,8 @@ export async function remember(
   const { entry } = source;
   const { trust } = run;
   if (entry === null || trust.kind !== 'store') return decided.verdict;
-  const wasKept = keptOf(source, trust) !== null;
+  const kept = keptOf(source, trust)?.signature;
+  const wasKept = kept !== undefined && decided.signature !== null && kept.equals(decided.signature);
   let { verdict } = decided;
   await changeTrust(trust, async (before) => {
     const stored = before.entries.find(({ url }) => url === entry.url);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { takeLock } from '../../src/disk/lock.js';
 import { lockPlace } from '../disk/lock-place.js';
@@ -58,6 +58,32 @@ test('LOCKED: trust waits for another process as long as --wait says', async () 
   const waiting = packsign(user, ['trust', 'remove', 'ann', '--wait', '5min']);
   held.release();
   expect((await waiting).status).toBe(0);
+});
+
+test.each([
+  ['cut in half', (bytes: Buffer) => bytes.subarray(0, bytes.length / 2)],
+  ['empty', () => Buffer.alloc(0)],
+])('a copy in the cache that is %s makes no good database a refused one', async (_, spoil) => {
+  user.write('ann.asc', certificateFile(known.ann));
+  await packsign(user, ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann']);
+  const copies = readdirSync(user.path('cache/packsign/databases'));
+  expect(copies.length).toBe(2);
+  for (const copy of copies.map((name) => `cache/packsign/databases/${name}`)) {
+    const whole = user.read(copy);
+    user.write(copy, spoil(whole));
+    const { status, stdout } = await packsign(user, ['verify', 'ann']);
+    expect([copy, status, stdout]).toEqual([copy, 0, expect.stringContaining('authentic')]);
+    expect(user.read(copy)).toEqual(whole);
+  }
+});
+
+test('a folder in the place of the store comes with a command that moves it away', async () => {
+  mkdirSync(user.path(STORE), { recursive: true });
+  const { status, stderr } = await packsign(user, ['trust', 'list']);
+  expect(status).toBe(2);
+  const [, command = 'false'] = /belongs there: (mv .*), then run the same command/.exec(stderr) ?? [];
+  execFileSync('sh', ['-c', command]);
+  expect((await packsign(user, ['trust', 'list'])).status).toBe(0);
 });
 
 type Value = Record<string, unknown>;
