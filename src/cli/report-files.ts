@@ -38,18 +38,18 @@ function errorLine({ code, message }: VerifyFilesResult): string {
 function fileJson(file: VerifiedFile): readonly object[] {
   const { path, answers, isAmbiguous, asked } = file;
   const shownOnes = isAmbiguous ? answers : answers.slice(0, 1);
-  if (shownOnes.length > 0) return shownOnes.map((answer) => ({ path, ...answerJson(answer) }));
+  if (shownOnes.length > 0) return shownOnes.map((answer) => ({ file: path, ...answerJson(answer) }));
   const [only] = asked.length === 1 ? asked : [];
   const { database = null, status = null } = only ?? {};
-  const nothing = { name: null, version: null, listedAs: null, since: null };
-  return [{ path, answer: 'unknown', database, ...nothing, status }];
+  const nothing = { name: null, version: null, path: null, since: null };
+  return [{ file: path, answer: 'unknown', database, ...nothing, status }];
 }
 
 function answerJson({ database: { database, status }, lookup }: DatabaseAnswer): object {
   const entry = 'entry' in lookup ? lookup.entry : null;
   const { Name: name = null, Version: version = null, Since: since = null } = entry ?? {};
-  const listedAs = 'path' in lookup ? lookup.path : null;
-  return { answer: lookup.kind, database, name, version, listedAs, since, status };
+  const path = 'path' in lookup ? lookup.path : null;
+  return { answer: lookup.kind, database, name, version, path, since, status };
 }
 
 function headline({ status, code, message, files }: VerifyFilesResult): string {

@@ -94,7 +94,10 @@ export function reportBackup({ fingerprint, userIds, works, missing, locked }: C
 export function reportKey(key: ShownKey): Report {
   const lock = key.locked ? 'locked with a passphrase' : 'not locked';
   return {
-    json: key,
+    json: {
+      ...key,
+      revokers: key.revokers.map(({ fingerprint, isKnown: known }) => ({ fingerprint, known })),
+    },
     lines: [
       groupFingerprint(key.fingerprint),
       ...key.userIds.map((userId) => `  ${harmless(userId)}`),

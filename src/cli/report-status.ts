@@ -117,7 +117,7 @@ export function reportStatus(
       ...{ waiting, attention },
       ...coverageJson(result.coverage),
       kept: result.kept,
-      lock: result.lock,
+      lock: result.lock === null ? null : lockJson(result.lock),
       warnings,
     },
     lines: [
@@ -140,6 +140,11 @@ export function reportStatus(
 function signerLine({ fingerprint, userId, expires }: SignerStatus): string {
   const life = expires === null ? '' : `, expires ${formatInstant(expires)}`;
   return `  key ${groupFingerprint(fingerprint)}  ${harmless(userId ?? '')}${life}`;
+}
+
+/** A `path` is that of a listed file, everywhere in the answer. */
+function lockJson({ path: file, ...about }: LockStatus): object {
+  return { file, ...about };
 }
 
 function lockLines({ path, pid, host, since, state }: LockStatus): string[] {

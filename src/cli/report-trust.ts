@@ -13,6 +13,7 @@ import type {
   Refreshed,
   Removed,
   SiteReport,
+  Trust,
   AuditResult,
   TrustAdded,
   TrustOffer,
@@ -62,6 +63,11 @@ function offerJson({ url, name, keys, threshold, maintainer, grounds }: TrustOff
   };
 }
 
+/** A database that another one vouches for. */
+function vouchedJson({ URL, Fingerprints, Threshold, Maintainer }: Trust): object {
+  return { url: URL, fingerprints: Fingerprints, threshold: Threshold ?? 1, maintainer: Maintainer ?? null };
+}
+
 /** What a database does not account for. */
 export function brokenLines({ issued, before, breaks, sha256 }: BrokenChain): string[] {
   return [
@@ -87,7 +93,7 @@ export function reportAccepted(accepted: TrustAccepted): Report {
 export function reportAdded(added: TrustAdded): Report {
   const { status, issued, offers } = added;
   return {
-    json: { ...offerJson(added), status, issued, offers },
+    json: { ...offerJson(added), status, issued, offers: offers.map(vouchedJson) },
     lines: [
       ...offerLines(added),
       `trusted from now on${issued === null ? '' : `; its database was issued ${formatInstant(issued)}`}${status === 'stale' ? ' and has expired' : ''}`,
@@ -147,8 +153,8 @@ export function reportBundle(bytes: Uint8Array, damaged: readonly PacksignError[
   };
 }
 
-function failureJson({ target, error: { code, message } }: AskFailure): object {
-  return { name: target, code, message };
+function failureJson({ target, error: { code, message, hint } }: AskFailure): object {
+  return { name: target, error: { code, message, hint } };
 }
 
 function failureLines({ target, error: { code, message, hint } }: AskFailure): string[] {
@@ -164,7 +170,8 @@ export function reportRefreshed(all: readonly Refreshed[], failures: readonly As
     json: {
       databases: all.map((one) => {
         const { ok, status, code, keysChanged, proposed, pinned, offers } = one;
-        return { ...trustedJson(one), ok, status, code, keysChanged, proposed, pinned, offers };
+        const vouched = { offers: offers.map(vouchedJson) };
+        return { ...trustedJson(one), ok, status, code, keysChanged, proposed, pinned, ...vouched };
       }),
       failures: failures.map(failureJson),
     },

@@ -44,7 +44,7 @@ export function reportBuild(
       ...{ ok, database, sha256, issued, packages, files, bytes, hashed, cached },
       ...changesJson(difference),
       ...coverageJson(coverage),
-      ...{ unseen, kept, warnings, signed: released?.published ?? false, unchanged },
+      ...{ unseen, kept, warnings, published: released?.published ?? false, unchanged },
     },
     lines: [
       `${count(files, 'file')}, ${count(packages, 'package')}, ${formatBytes(bytes)} (${formatInteger(hashed)} hashed, ${formatInteger(cached)} known)${keptWords(kept)}${unseenWords(unseen)}`,
@@ -285,7 +285,7 @@ export function reportPage(
   { verbose }: { verbose: boolean },
 ): Report {
   return {
-    json: { page, assets, sha256, written, ...coverageJson(coverage) },
+    json: { page, assets, sha256, unchanged: !written, ...coverageJson(coverage) },
     lines: written
       ? [`wrote ${harmless(page)}; look at it with packsign serve ${shown(dirname(page))}`]
       : [`${harmless(page)} is up to date`],

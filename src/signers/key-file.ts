@@ -17,5 +17,6 @@ export function exposedKeyWarnings(path: string): readonly Warning[] {
 }
 
 function keyWarning(path: string, message: string): Warning {
-  return { code: 'KEY_FILE_OPEN', path, message };
+  // The path of a warning is that of a listed file.
+  return { code: 'KEY_FILE_OPEN', path: null, message: `${path}: ${message}` };
 }

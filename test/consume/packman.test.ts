@@ -134,7 +134,7 @@ describe('build --import', () => {
       'key.asc',
     ]);
     expect(status).toBe(0);
-    expect(value['signed']).toBe(true);
+    expect(value['published']).toBe(true);
     expect(value['warnings']).toEqual([
       {
         code: 'NOT_IMPORTED',

@@ -165,7 +165,7 @@ describe('vouching', () => {
 
   test('a trusted database offers another, which is added on its word and shown so', async () => {
     const added = await answer(user, ['trust', 'add', site.url, '--keys', 'ann.asc', '--name', 'ann']);
-    expect(added.value['offers']).toMatchObject([{ URL: other.url }]);
+    expect(added.value['offers']).toMatchObject([{ url: other.url }]);
     // Never followed by itself.
     expect(other.requests).toEqual([]);
     const { status, value } = await answer(user, [
@@ -337,7 +337,10 @@ describe('trust refresh', () => {
     const { status, value } = await answer(user, ['trust', 'refresh']);
     expect(status).toBe(2);
     expect(value).toMatchObject({
-      ...{ databases: [{ name: 'b', status: 'authentic' }], failures: [{ name: 'a', code: 'NETWORK' }] },
+      ...{
+        databases: [{ name: 'b', status: 'authentic' }],
+        failures: [{ name: 'a', error: { code: 'NETWORK' } }],
+      },
     });
     expect((await packsign(user, ['trust', 'refresh'])).stderr).toContain('packsign: error: a: ');
   });

@@ -123,8 +123,8 @@ describe('a file that a trusted database lists', () => {
       ...{ ok: true, status: 'authentic', code: null, message: null },
       files: [
         {
-          ...{ path: GOOD, answer: 'listed', database: `${ann.site.url}packages.plist` },
-          ...{ name: 'demo', version: '1.0', listedAs: 'demo-1.0.tar.gz', since: Since },
+          ...{ file: GOOD, answer: 'listed', database: `${ann.site.url}packages.plist` },
+          ...{ name: 'demo', version: '1.0', path: 'demo-1.0.tar.gz', since: Since },
           status: 'authentic',
         },
       ],
@@ -204,7 +204,7 @@ describe('a file that is not good', () => {
     const { stdout } = await packsign(user, ['verify', name]);
     expect(stdout).toContain('unknown: dl/a\\u{1b}[2Jb\\u{a}  listed: x\\u{202e}.zip\n');
     expect(stdout.split('\n')).toHaveLength(3);
-    expect((await verified(name)).rows[0]?.['path']).toBe(name);
+    expect((await verified(name)).rows[0]?.['file']).toBe(name);
   });
 });
 
@@ -225,7 +225,7 @@ describe('databases that disagree', () => {
     await bob.publish({ issued: minutes(ISSUED, 5), ...options() });
     const { status, value, rows, code } = await verified(GOOD);
     expect([status, code, value['ok'], value['code']]).toEqual([2, 'AMBIGUOUS', false, 'AMBIGUOUS']);
-    expect(rows.map((row) => [row['path'], row.answer, row['database']])).toEqual([
+    expect(rows.map((row) => [row['file'], row.answer, row['database']])).toEqual([
       [GOOD, kind, `${bob.site.url}packages.plist`],
       [GOOD, 'listed', `${ann.site.url}packages.plist`],
     ]);

@@ -63,7 +63,7 @@ test('LOCK_LOST: a build that another machine overtook publishes nothing and lea
     '\n  packsign with process number 12 on build-7 has been at work here since 2026-11-27T00:00:00Z; if you are sure that it is gone: rm dist/.packsign/lock\n',
   );
   expect((await place.json(['status', 'dist'])).value['lock']).toEqual({
-    ...{ path: 'dist/.packsign/lock', pid: 12, host: 'build-7' },
+    ...{ file: 'dist/.packsign/lock', pid: 12, host: 'build-7' },
     ...{ since: '2026-11-27T00:00:00Z', state: 'held' },
   });
 });

@@ -52,7 +52,7 @@ describe('packsign page', () => {
     const place = await published({ Maintainer: 'Ada <ada@example.org>', Description: 'Lamps' });
     const { status, value } = await place.json(['page', 'dist']);
     expect(status).toBe(0);
-    expect(value).toMatchObject({ page: 'dist/index.html', written: true });
+    expect(value).toMatchObject({ page: 'dist/index.html', unchanged: false });
     const html = place.text('dist/index.html');
     const database = place.text('dist/packages.plist');
     expect(html).toContain('<h1><bdi>Lamps</bdi></h1>');
@@ -92,7 +92,7 @@ describe('packsign page', () => {
     expect(one.text('dist/packages.plist')).toBe(other.text('dist/packages.plist'));
     expect(await pageOf(one)).toBe(await pageOf(other));
     expect(one.snapshot('dist/assets')).toEqual(other.snapshot('dist/assets'));
-    expect((await one.json(['page', 'dist'])).value).toMatchObject({ written: false });
+    expect((await one.json(['page', 'dist'])).value).toMatchObject({ unchanged: true });
   });
 
   it('names each file by its path, once as a link', async () => {

@@ -288,7 +288,7 @@ describe('the page that follows the publication', () => {
     place.remove('dist/index.html');
     expect((await place.packsign(['build', 'dist', '--key', 'key.asc'])).status).toBe(0);
     expect(place.text('dist/index.html')).toBe(page);
-    expect((await place.json(['page', 'dist'])).value).toMatchObject({ written: false });
+    expect((await place.json(['page', 'dist'])).value).toMatchObject({ unchanged: true });
     // A page that somebody edited.
     place.write('dist/index.html', page.replace('>Files<', '>My files<'));
     place.write('dist/lantern-1.2.tar.gz', sdist('lantern', '1.2'));
@@ -314,7 +314,7 @@ describe('the page that follows the publication', () => {
     // Eve has signed too, so no revocation has to wait.
     expect((await place.json(['key', 'revoke', 'ada.rev.asc', 'dist'])).value['held']).toBeNull();
     expect(showsKeys()).toBe(true);
-    expect((await place.json(['page', 'dist'])).value).toMatchObject({ written: false });
+    expect((await place.json(['page', 'dist'])).value).toMatchObject({ unchanged: true });
     // A page that somebody edited stays, and keys.asc is written without it.
     place.write('dist/index.html', place.text('dist/index.html').replace('>Files<', '>My files<'));
     place.write('bob.asc', (await newKey('Bob')).signing);

@@ -133,7 +133,7 @@ describe('build', () => {
     expect(status).toBe(0);
     expect(Object.keys(value)).toEqual(
       expect.arrayContaining(
-        'database sha256 issued packages files bytes hashed cached added withdrawn changed uncovered companions unseen warnings signed unchanged'.split(
+        'database sha256 issued packages files bytes hashed cached added withdrawn changed uncovered companions unseen warnings published unchanged'.split(
           ' ',
         ),
       ),
@@ -147,7 +147,7 @@ describe('build', () => {
       added: ['a-1.0.tar.gz', 'b-1.0.tar.gz'],
       withdrawn: ['npm/left-pad-1.3.0.tgz'],
       changed: [],
-      signed: false,
+      published: false,
       unchanged: false,
     });
     const codes = (value['warnings'] as { code: string; path: string }[]).map(({ code }) => code);
@@ -244,7 +244,7 @@ describe('build', () => {
       await publish();
       expect((await place.json(['status', 'dist'])).value).toMatchObject({ ok: true, state: 'published' });
       expect((await place.json([...RELEASE, '--check'])).value).toMatchObject({ ok: true, unchanged: true });
-      expect((await place.json(RELEASE)).value).toMatchObject({ unchanged: true, signed: false });
+      expect((await place.json(RELEASE)).value).toMatchObject({ unchanged: true, published: false });
       expect((await place.packsign(['diff', 'dist'])).stdout).toBe('no difference to what is published\n');
       const watched = await place.packsign(['watch', 'dist', '--key', 'ann.asc', '--once', '--json']);
       expect(watched.stdout).not.toContain('"signed"');
@@ -278,10 +278,12 @@ describe('build', () => {
     const env = { PACKSIGN_KEY: 'ann.asc' };
 
     test('signs with --sign, which --key means too', async () => {
-      expect((await place.json(['build', 'dist', '--sign'], { env })).value).toMatchObject({ signed: true });
+      expect((await place.json(['build', 'dist', '--sign'], { env })).value).toMatchObject({
+        published: true,
+      });
       inSettings();
       const anew = ['build', 'dist', '--sign', '--first'];
-      expect((await place.json(anew)).value).toMatchObject({ signed: true });
+      expect((await place.json(anew)).value).toMatchObject({ published: true });
     });
 
     test('does not sign without it, says so and what to type', async () => {
@@ -348,7 +350,7 @@ describe('build', () => {
 
   test('two keys make two signers', async () => {
     const { value } = await place.json([...RELEASE, '--key', 'bob.asc']);
-    expect(value).toMatchObject({ signed: true });
+    expect(value).toMatchObject({ published: true });
     expect((await place.json(['verify', 'dist'])).value['signatures']).toHaveLength(2);
     expect(decodeDatabase(place.read('dist/packages.plist')).Packsign.Signers).toEqual({
       Threshold: 1,
@@ -417,7 +419,7 @@ describe('T20: a database is signed anew before it expires', () => {
     const refreshed = await place.json(RELEASE, { env: epoch('2026-05-01') });
     expect(refreshed).toMatchObject({
       status: 0,
-      value: { signed: true, unchanged: false, issued: '2026-05-01T00:00:00Z' },
+      value: { published: true, unchanged: false, issued: '2026-05-01T00:00:00Z' },
     });
     const database = decodeDatabase(place.read('dist/packages.plist'));
     expect(database.Packsign.Expires).toEqual(new Date('2026-10-28T00:00:00Z'));

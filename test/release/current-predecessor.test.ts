@@ -62,7 +62,7 @@ describe('a runner that has only the new file', () => {
     await build();
     upload(machine);
     const fresh = newMachine();
-    expect((await build([], fresh)).value).toMatchObject({ unchanged: false, signed: true, added: [] });
+    expect((await build([], fresh)).value).toMatchObject({ unchanged: false, published: true, added: [] });
     expect(decodeDatabase(fresh.read('dist/packages.plist')).Packsign.Previous).toBe(hash());
     expect(listed(fresh)).toEqual(listed(machine));
   });

@@ -162,7 +162,7 @@ describe('T39, DAMAGED: commands', () => {
       .replace(/^.*packsign /, '')
       .replaceAll("'", '')
       .split(' ');
-    expect((await place.json(typed)).value).toMatchObject({ signed: true });
+    expect((await place.json(typed)).value).toMatchObject({ published: true });
   });
 
   test('status of a published directory gives the reason of what watch holds, and says nothing untrue', async () => {
@@ -215,11 +215,11 @@ describe('T39, DAMAGED: commands', () => {
 
   test('once published it is no matter any more, also under another name', async () => {
     expect((await place.json([...BUILD, '--allow-damaged', CUT_NAME])).value).toMatchObject({
-      ...{ signed: true, warnings: [] },
+      ...{ published: true, warnings: [] },
     });
     place.write('dist/copy/cut-1.0.tar.gz', place.read(`dist/${CUT_NAME}`));
     place.write('dist/next-1.0.tar.gz', sdist('next', '1.0'));
-    expect((await place.json(BUILD)).value).toMatchObject({ signed: true });
+    expect((await place.json(BUILD)).value).toMatchObject({ published: true });
   });
 
   test('sign --without-files says that nobody looked', async () => {
@@ -247,7 +247,7 @@ describe('T39, DAMAGED: commands', () => {
     expect(codeOf(await place.json(BUILD))).toBe('DAMAGED');
     // Once the bytes are published, nobody looks at them again.
     expect((await place.json([...BUILD, '--inspect', 'ends', '--rehash'])).value).toMatchObject({
-      signed: true,
+      published: true,
     });
     expect((await place.json(BUILD)).value).toMatchObject({ unchanged: true, hashed: 0 });
   });

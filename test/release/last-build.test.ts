@@ -52,7 +52,7 @@ describe('the shortcut of a build in which nothing changed', () => {
     expect((await place.json(BUILD)).value).toMatchObject({ files: 3, unchanged: true });
     place.write('dist/tool', 'one text');
     const changed = [...BUILD, '--allow-changed', 'tool', '--reason', 'is a text now'];
-    expect((await place.json(changed)).value).toMatchObject({ files: 3, uncovered: [], signed: true });
+    expect((await place.json(changed)).value).toMatchObject({ files: 3, uncovered: [], published: true });
     expect((await place.json(BUILD)).value).toMatchObject({ files: 3, uncovered: [], unchanged: true });
     expect((await place.json(BUILD)).value).toMatchObject({ files: 3, uncovered: [], unchanged: true });
     place.write('dist/tool', 'another!');
@@ -174,7 +174,7 @@ describe('the shortcut of a build in which nothing changed', () => {
     const issued = new Date(String((await place.json(BUILD)).value['issued'])).getTime() / 1000;
     const env = { SOURCE_DATE_EPOCH: String(issued + 121 * 86_400) };
     const { value } = await place.json(BUILD, { env });
-    expect(value).toMatchObject({ unchanged: false, signed: true });
+    expect(value).toMatchObject({ unchanged: false, published: true });
   });
 });
 
@@ -206,7 +206,7 @@ test('a build still notices a secret key in an old file, and a clock that is beh
   place.write('dist/c-1.0.zip', emptyZip('bytes of c'));
   settle();
   const env = { SOURCE_DATE_EPOCH: String(Math.floor(Date.now() / 1000) + 3600) };
-  expect((await place.json(BUILD, { env })).value).toMatchObject({ unchanged: false, signed: true });
+  expect((await place.json(BUILD, { env })).value).toMatchObject({ unchanged: false, published: true });
   expect((await place.json(BUILD)).value).toMatchObject({ error: { code: 'CLOCK_BEHIND' } });
 });
 

@@ -569,7 +569,7 @@ describe('a threshold of 2 of 2', () => {
 
   test('build --key with one key waits for the other', async () => {
     const { value } = await succeed(RELEASE);
-    expect(value).toMatchObject({ signed: false, database: 'dist/packages.unsigned.plist' });
+    expect(value).toMatchObject({ published: false, database: 'dist/packages.unsigned.plist' });
     expect((await succeed(['sign', 'dist', '--key', 'bob.asc'])).value).toMatchObject({ published: true });
   });
 

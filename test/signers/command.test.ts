@@ -66,7 +66,7 @@ describe('exec:', () => {
       const place = newScene();
       const args = ['build', 'dist', '--key', command(`ann.asc ${mode}`), '--certificate', 'ann.pub.asc'];
       const { value, run } = await place.json(args);
-      expect(value['signed']).toBe(true);
+      expect(value['published']).toBe(true);
       expect(run.stderr).toMatch(/^(?:touch the token\\u\{1b\}\[2J now\n)+$/);
       expect((await place.json(['verify', 'dist', '--keys', 'ann.pub.asc'])).value['status']).toBe(
         'authentic',
@@ -79,7 +79,7 @@ describe('exec:', () => {
     const keys = ['--key', command('ann.asc'), '--key', command('bob.asc')];
     const certificates = ['--certificate', 'ann.pub.asc', '--certificate', 'bob.pub.asc'];
     const args = ['build', 'dist', ...keys, ...certificates, '--threshold', '2'];
-    expect((await place.json(args)).value['signed']).toBe(true);
+    expect((await place.json(args)).value['published']).toBe(true);
     expect((await place.json(['verify', 'dist'])).value['status']).toBe('authentic');
   });
 
@@ -174,7 +174,7 @@ describe('exec:', () => {
     const script = `#!/bin/sh\nsleep 1000 &\necho $! > pid\nexec ${process.execPath} 'sign it.mjs' ann.asc\n`;
     chmodSync(place.write('leaving', script), 0o755);
     const args = ['build', 'dist', '--key', 'exec:./leaving', '--certificate', 'ann.pub.asc'];
-    expect((await place.json(args)).value).toMatchObject({ signed: true });
+    expect((await place.json(args)).value).toMatchObject({ published: true });
     process.kill(Number(place.text('pid')));
   });
 

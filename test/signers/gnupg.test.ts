@@ -90,7 +90,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
   ])('signs by %s', async (_, nameOf) => {
     const place = placeWithArchive();
     const { value, run } = await place.json(['build', 'dist', '--key', nameOf(key)], { env: key.env });
-    expect([value['signed'], run.stderr]).toEqual([true, '']);
+    expect([value['published'], run.stderr]).toEqual([true, '']);
     const verified = (await place.json(['verify', 'dist', '--fingerprint', key.primary])).value;
     expect(verified).toMatchObject({ status: 'authentic', signatures: [{ fingerprint: key.primary }] });
   });
@@ -295,7 +295,9 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     home.must(['--import'], key.home.must(['--export-secret-subkeys', key.primary]));
     const env = { GNUPGHOME: home.folder };
     const place = placeWithArchive();
-    expect((await place.json(['build', 'dist', '--key', key.primary], { env })).value['signed']).toBe(true);
+    expect((await place.json(['build', 'dist', '--key', key.primary], { env })).value['published']).toBe(
+      true,
+    );
     expect(await refusal(`${key.primary}!`, env)).toMatch(/^NO_KEY\n/);
   });
 
@@ -304,7 +306,9 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     home.must(['--passphrase', '', '--quick-generate-key', 'Una <una@x.org>', 'nistp521', 'sign', '1y']);
     const place = placeWithArchive();
     const env = { GNUPGHOME: home.folder };
-    expect((await place.json(['build', 'dist', '--key', 'una@x.org'], { env })).value['signed']).toBe(true);
+    expect((await place.json(['build', 'dist', '--key', 'una@x.org'], { env })).value['published']).toBe(
+      true,
+    );
     expect((await place.packsign(['verify', 'dist'])).status).toBe(0);
   });
 
@@ -316,7 +320,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
       'armor\ntextmode\ndefault-sig-expire 1d\ndigest-algo SHA1\nsig-policy-url http://x.org\n';
     writeFileSync(join(home.folder, 'gpg.conf'), harmless);
     const place = placeWithArchive();
-    expect((await place.json(['build', 'dist', '--key', primary], { env })).value['signed']).toBe(true);
+    expect((await place.json(['build', 'dist', '--key', primary], { env })).value['published']).toBe(true);
     expect((await place.packsign(['verify', 'dist'])).status).toBe(0);
     writeFileSync(join(home.folder, 'gpg.conf'), `local-user ${other.subkey}!\n`);
     expect(await refusal(primary, env)).toMatchInlineSnapshot(`
@@ -339,7 +343,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
     const env = { ...key.env, PATH: path };
     const place = placeWithArchive();
     expect((await place.json(['build', 'dist', '--key', key.primary], { env })).value).toMatchObject({
-      signed: true,
+      published: true,
     });
     expect(await refusal('nobody@example.org', env)).toMatch(/^NO_KEY\n/);
   });

@@ -480,7 +480,7 @@ describe('T12, T22: verify compares what this machine published with its note', 
     for (const name of ['packages.plist', 'signatures', 'keys.asc']) place.remove(`dist/${name}`);
     place.write('ann.asc', ann.armor());
     const built = await place.json(['build', 'dist', '--key', 'ann.asc']);
-    expect(built).toMatchObject({ status: 0, value: { signed: true } });
+    expect(built).toMatchObject({ status: 0, value: { published: true } });
     const answer = await place.json(['verify', 'dist']);
     expect(verdict(answer)).toEqual(AUTHENTIC);
     expect(answer.value['pinnedBy']).toBe('publisher');

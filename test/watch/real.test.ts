@@ -470,7 +470,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     drop(place, `dist/${B}`, sdist('b', '1.0').subarray(0, 500));
     await watching.until({ event: 'held', code: 'DAMAGED', paths: [B] });
     const allowed = ['build', 'dist', '--key', 'key.asc', '--allow-damaged', `dist/${B}`];
-    expect((await place.json(allowed)).value).toMatchObject({ signed: true, warnings: [] });
+    expect((await place.json(allowed)).value).toMatchObject({ published: true, warnings: [] });
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
     expect(listed(place)).toEqual([A, B, 'c-1.0.tar.gz']);
@@ -517,7 +517,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     place.write('dist/packsign.json', JSON.stringify({ Description: 'new words', Exclude: ['z-*'] }));
     await watching.until({ event: 'held', code: 'SETTINGS_CHANGED' });
     expect((await place.json(['build', 'dist', ...PATIENT, '--key', 'key.asc'])).value).toMatchObject({
-      signed: true,
+      published: true,
     });
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
@@ -537,7 +537,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     drop(place, 'dist/odd-2.0.tar.gz', sdist('b', '1.0'));
     await watching.until({ event: 'held', code: 'NAME_MISMATCH' });
     expect((await place.json(['build', 'dist', ...PATIENT, '--key', 'key.asc'])).value).toMatchObject({
-      signed: true,
+      published: true,
     });
     drop(place, `dist/${B}`, sdist('b', '1.0'));
     await watching.until({ event: 'signed', paths: [B] });
@@ -565,7 +565,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     };
     place.write('dist/packsign.json', JSON.stringify(settings));
     expect((await place.json(['build', 'dist', ...PATIENT, '--key', 'key.asc'])).value).toMatchObject({
-      signed: true,
+      published: true,
     });
     const before = published(place);
 
@@ -590,7 +590,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     expect(after.Packages.filter(({ Name }) => Name !== 'b')).toEqual(before.Packages);
 
     expect((await place.json(['build', 'dist', ...PATIENT, '--key', 'key.asc'])).value).toMatchObject({
-      signed: true,
+      published: true,
     });
     drop(place, 'dist/c-1.0.tar.gz', sdist('c', '1.0'));
     await watching.until({ event: 'signed', paths: ['c-1.0.tar.gz'] });
@@ -607,7 +607,7 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     const signers = ['--signers', key.fingerprint, '--signers', bob.fingerprint, '--threshold', '2'];
     const both = ['--key', 'key.asc', '--key', 'bob.asc'];
     expect((await place.json(['build', 'dist', ...PATIENT, ...signers, ...both])).value).toMatchObject({
-      signed: true,
+      published: true,
     });
     const watching = startWatch(place, KEY);
     await watching.until({ event: 'ready' });
@@ -638,7 +638,7 @@ describe.concurrent('others in the same directory', { timeout: 4 * PATIENCE_MS }
     expect(
       (await place.json(['build', 'dist', ...PATIENT, '--key', 'key.asc', ...allowed])).value,
     ).toMatchObject({
-      signed: true,
+      published: true,
     });
     const previous = createHash('sha256').update(place.read('dist/packages.plist')).digest('hex');
     drop(place, `dist/${B}`, sdist('b', '1.0'));
