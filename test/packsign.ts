@@ -60,15 +60,15 @@ export function newPlace(): Place {
   mkdirSync(join(root, 'dist'));
   const path = (name: string) => join(root, name);
   const environment = { PATH: process.env['PATH'], HOME: path('home'), XDG_STATE_HOME: path('state') };
-  const packsign: Place['packsign'] = (args, { env = {}, ...more } = {}) =>
-    runHere(args, { ...more, cwd: root, env: { ...environment, ...env } });
+  const packsign: Place['packsign'] = async (args, { env = {}, ...more } = {}) =>
+    await described(runHere(args, { ...more, cwd: root, env: { ...environment, ...env } }));
   return {
     root,
     path,
     packsign,
     json: async (args, options) => answerOf(await packsign([...args, '--json'], options)),
-    process: (args, { env = {}, ...more } = {}) =>
-      runProcess(args, { ...more, cwd: root, env: { ...environment, ...env } }),
+    process: async (args, { env = {}, ...more } = {}) =>
+      await described(runProcess(args, { ...more, cwd: root, env: { ...environment, ...env } })),
     write: (name, bytes) => {
       mkdirSync(dirname(path(name)), { recursive: true });
       writeFileSync(path(name), bytes);
@@ -82,6 +82,15 @@ export function newPlace(): Place {
     remove: (name) => rmSync(path(name), { recursive: true }),
     snapshot: (name = 'dist') => snapshotOf(path(name)),
   };
+}
+
+/** Holds what --json printed against its schema, whatever the test is about. */
+async function described(running: Promise<Run>): Promise<Run> {
+  const run = await running;
+  if (!run.args.includes('--json') || run.args.includes('-h')) return run;
+  const { expectDescribed } = await import('./cli/output.js');
+  expectDescribed(run.args, run.stdout.split('\n').slice(0, -1));
+  return run;
 }
 
 /** Armored, or binary: a packet of the type 5. */

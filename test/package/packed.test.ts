@@ -93,6 +93,7 @@ describe('the packed package', () => {
       expect(paths).toContain(path);
     }
     expect(existsSync(join(packsign, 'templates', 'packsign.schema.json'))).toBe(true);
+    expect(existsSync(join(packsign, 'templates', 'output', 'build.schema.json'))).toBe(true);
     // V8's code fits one Node only, and nobody can read it.
     expect(paths.filter((path) => path.endsWith('.v8'))).toEqual([]);
     expect(paths.filter((path) => /^(?:test|src|bench|scripts|demo)(?:\/|$)|\.test\./.test(path))).toEqual(
