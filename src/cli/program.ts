@@ -18,6 +18,7 @@ export interface Chosen {
 
 /** Reads a command line. Returns a text to print if it asks for help or the version. Throws USAGE. */
 export async function parse(argv: readonly string[], commands: readonly Listed[]): Promise<Chosen | string> {
+  refuseSecrets(argv);
   // The command nearly always comes first; then we load only that one.
   const listed = namedIn(argv, commands);
   const named = listed === null ? null : await loaded(listed);
@@ -39,6 +40,14 @@ export async function parse(argv: readonly string[], commands: readonly Listed[]
   failure ??= choice === undefined ? null : givenTwice(choice);
   if (failure !== null) throw await usageError(failure, { argv, commands, named });
   return choice ?? `${output}\n`;
+}
+
+/** No key is repeated in a message if none comes further than here. Words that a shell has split count too. */
+function refuseSecrets(argv: readonly string[]): void {
+  if (!/-----(?:BEGIN|END) [A-Z ]*PRIVATE KEY/.test(argv.join(' '))) return;
+  throw new PacksignError('USAGE', 'the command line holds a secret key, which other users can see there', {
+    hint: 'save the key in a file and name that, as in --key key.asc, or put it in the environment variable PACKSIGN_KEY',
+  });
 }
 
 interface Loaded extends Listed {
@@ -163,11 +172,22 @@ interface Reading {
 
 async function usageError(failure: string, { argv, commands, named }: Reading): Promise<PacksignError> {
   const mistake = mistakeIn(argv, { commands, named });
+  const message = mistake?.message ?? plain(failure, named);
   const [family = ''] = argv.filter((word) => commands.some((command) => familyOf(command) === word));
   const words = named === null ? [family].filter((word) => word !== '') : wordsOf(named);
   const help = ['packsign', ...words, '--help'].join(' ');
+  const texts = argv.filter((word) => /[\r\n]/.test(word));
+  // A text of several lines was not mistyped, may be secret, and can be pasted nowhere: it is not repeated.
+  if (texts.length > 0) return new PacksignError('USAGE', withoutTexts(message, texts), { hint: help });
   const hint = mistake?.corrected == null ? null : await hintFor(mistake.corrected, commands);
-  return new PacksignError('USAGE', mistake?.message ?? plain(failure, named), { hint: hint ?? help });
+  return new PacksignError('USAGE', message, { hint: hint ?? help });
+}
+
+/** A message, or another one in its place if it repeats a line of these texts. The parser takes dashes away. */
+function withoutTexts(message: string, texts: readonly string[]): string {
+  const lines = texts.flatMap((text) => text.split(/[\r\n]+/)).map((line) => line.replace(/^-+/, ''));
+  const isRepeated = /[\r\n]/.test(message) || lines.some((line) => line !== '' && message.includes(line));
+  return isRepeated ? 'an argument has several lines, and packsign has no use for it' : message;
 }
 
 /** The corrected command line if packsign takes it; else what is to be done about the rest of it. */

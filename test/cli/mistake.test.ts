@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { newPlace } from '../packsign.js';
+import { describe, expect, test } from 'vitest';
+import { newKey, newPlace } from '../packsign.js';
 
 const place = newPlace();
 
@@ -79,4 +79,50 @@ test.each([
 ])('%s: what is missing or too much is named', async (line, error, hint) => {
   const [status, , ...said] = await answerTo(line);
   expect([status, ...said]).toEqual([2, error, hint]);
+});
+
+describe('a secret key on the command line is refused, and repeated nowhere', () => {
+  test.each([
+    ['behind a mistyped option', (key: string) => ['build', 'dist', '--kye', key]],
+    ['beside a mistyped option', (key: string) => ['build', 'dist', '--key', key, '--absnt', 'keep']],
+    ['in one word with its option', (key: string) => ['build', 'dist', `--key=${key}`, '--absnt', 'keep']],
+    ['where nothing is mistyped', (key: string) => ['build', 'dist', `--key=${key}`]],
+    ['behind a mistyped command', (key: string) => ['biuld', 'dist', `--key=${key}`]],
+    ['in place of a command', (key: string) => [`key ${key}`]],
+    [
+      'split by the shell',
+      (key: string) => ['build', 'dist', '--key', ...key.split(/\s+/), '--absnt', 'keep'],
+    ],
+    ['without its first line', (key: string) => ['build', 'dist', key.replace(/^-.*\n/, '')]],
+  ])('%s', async (_, words) => {
+    const { secret } = await newKey('Ann');
+    place.write('dist/demo-1.0.tar.gz', 'demo');
+    for (const more of [[], ['--json'], ['--verbose']]) {
+      const { status, stdout, stderr } = await place.packsign([...words(secret), ...more]);
+      expect([status, stderr]).toMatchObject([2, expect.stringContaining('holds a secret key')]);
+      for (const line of secret.split('\n').filter((one) => one.length > 3)) {
+        expect(stdout + stderr).not.toContain(line);
+      }
+    }
+  });
+
+  test('a text of several lines is repeated neither', async () => {
+    const text = 'first line\nsecond line';
+    const several = 'an argument has several lines, and packsign has no use for it';
+    for (const [words, error] of [
+      [[text], several],
+      [['build', 'dist', text], several],
+      [['build', 'dist', `--absent=${text}`], several],
+      [['build', 'dist', '--absent', text], several],
+      [['build', `---${text}`], several],
+      [['build', '--kye', text], 'packsign build has no option --kye'],
+      [['build', `--kye=${text}`], 'packsign build has no option --kye'],
+      [['biuld', text], 'there is no command biuld'],
+    ] as const) {
+      const { status, stderr } = await place.packsign(words);
+      expect([status, stderr]).toEqual([2, expect.stringContaining(`packsign: error: ${error}\n`)]);
+      expect(stderr).toMatch(/^packsign: hint: packsign (?:build )?--help$/m);
+      expect(stderr).not.toMatch(/first|second/);
+    }
+  });
 });
