@@ -17,9 +17,9 @@ export interface Session {
 
 /**
  * Starts a shell in an empty home with `dist/`, a release of mixed files, and `next/`, the release after it. `www/` is
- * served at the address of the documents.
+ * served at the address of the documents. `more` are further files of `dist/`.
  */
-export async function newSession(): Promise<Session> {
+export async function newSession(more: Readonly<Record<string, string | Uint8Array>> = {}): Promise<Session> {
   const place = newPlace();
   for (const version of ['1.2.0', '1.3.0']) {
     const folder = version === '1.2.0' ? 'dist' : 'next';
@@ -29,6 +29,7 @@ export async function newSession(): Promise<Session> {
   }
   place.write('dist/install.sh', '#!/bin/sh\necho installed\n');
   place.write('dist/NOTES.md', 'What is new\n');
+  for (const [name, bytes] of Object.entries(more)) place.write(`dist/${name}`, bytes);
   for (const folder of ['www', 'bin']) mkdirSync(place.path(folder));
   symlinkSync(PROGRAM, place.path('bin/packsign'));
   const { url } = await serve(place.path('www'));

@@ -100,10 +100,12 @@ describe.each(['github', 'gitlab'] as const)('init --ci %s', (service) => {
     expect(stdout).toMatch(/^authentic .*: 2 of 2 files as signed$/m);
   });
 
-  test('has at most ten commands and actions, and installs from the address of the project', async () => {
+  test('has at most ten lines of commands and actions, and installs from the address of the project', async () => {
     const text = readFileSync(`templates/ci/${service}.yml`, 'utf8');
     const steps = text.split('\n').filter((line) => /^ +- /.test(line));
     expect(steps.length).toBeLessThanOrEqual(10);
+    const [, lines = ''] = text.split(/^ +(?:steps|script):\n/m);
+    expect(lines.trimEnd().split('\n').length).toBeLessThanOrEqual(10);
     const { repository } = JSON.parse(readFileSync('package.json', 'utf8')) as {
       repository: { url: string };
     };
