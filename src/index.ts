@@ -25,6 +25,7 @@ export { checkKeyFiles, generateKeyFiles, showKey } from './keys/key-files.js';
 export type { GeneratedKey, GenerateOptions, ShowKeyOptions, ShownKey } from './keys/key-files.js';
 export { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from './keys/renew-files.js';
 export type { ChangeKeyOptions, ChangedKey, RevokeKeyOptions } from './keys/renew-files.js';
+export { gnupgNames } from './signers/gnupg-names.js';
 export { nameKeys, openCertificates, openSigners } from './signers/open.js';
 export type { CertificateSources, SignerSources } from './signers/open.js';
 export type { SignedRelease, SignAndPublishOptions } from './release/sign-and-publish.js';

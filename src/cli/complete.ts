@@ -1,4 +1,4 @@
-import { keptPackages, trustedNames } from '../index.js';
+import { gnupgNames, keptPackages, trustedNames } from '../index.js';
 import { familyOf, namedIn, wordsOf } from './command.js';
 import type { Command } from './command.js';
 import { COMMANDS } from './commands/all.js';
@@ -45,11 +45,11 @@ async function offerFor(words: readonly string[], outside: Outside): Promise<Off
   const options: OptionTable = { ...command.options, ...COMMON_OPTIONS };
   const { awaiting, count, isOver } = stateAfter(before.slice(wordsOf(named).length), options);
   const sources = { typed, before, outside };
-  if (awaiting !== null) return offerValues(awaiting, sources);
-  if (isOver || !typed.startsWith('-')) return offerValues(positionalAt(command, count), sources);
+  if (awaiting !== null) return await offerValues(awaiting, sources);
+  if (isOver || !typed.startsWith('-')) return await offerValues(positionalAt(command, count), sources);
   const [, prefix = '', name = '', value] = /^(--([^=]*)=)(.*)$/s.exec(typed) ?? [];
   if (value === undefined) return { words: offerOptions(options, { typed, before }), paths: 'none' };
-  const { words: values, paths } = offerValues(options[name] ?? null, { ...sources, typed: value });
+  const { words: values, paths } = await offerValues(options[name] ?? null, { ...sources, typed: value });
   return { words: values.map(([word, meaning]) => [prefix + word, meaning]), paths };
 }
 
@@ -129,13 +129,16 @@ const PATHS: Readonly<Partial<Record<Takes, Offer['paths']>>> = {
   KEY: 'keys',
 };
 
-function offerValues(accepted: Option | Positional | null, sources: Sources): Offer {
+async function offerValues(accepted: Option | Positional | null, sources: Sources): Promise<Offer> {
   if (accepted === null) return NOTHING;
   const { takes = 'TEXT', choices = [] } = accepted;
   const names = takes === 'DATABASE' || takes === 'TARGET' ? databases(sources) : [];
   const packages = takes === 'PACKAGE' ? packagesFor(sources) : [];
   const words = [...choices, ...names, ...packages].map((word): Offered => [word, '']);
-  return { words, paths: PATHS[takes] ?? 'none' };
+  // The word after a command that takes a key is a file nearly always.
+  const isKey = takes === 'KEY' && 'requiresArg' in accepted && !/[\\/]/.test(sources.typed);
+  const keys = isKey ? await gnupgNames(sources.outside.environment) : [];
+  return { words: [...words, ...keys], paths: PATHS[takes] ?? 'none' };
 }
 
 /** Their names, or their addresses if that is what somebody types. */

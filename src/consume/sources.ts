@@ -4,6 +4,7 @@ import type { DamagedEntry, TrustFile } from '../format/trust.js';
 import { databaseAddress, isAddress } from '../model/address.js';
 import { continuationOf } from '../model/chain.js';
 import type { Break, Chain } from '../model/chain.js';
+import { nearestOf } from '../model/nearest.js';
 import { shellWord } from '../model/shell.js';
 import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -125,7 +126,7 @@ export async function withKeysOf<T>(
 export async function findSource(target: string, options: FetchOptions): Promise<RemoteSource> {
   const isNamed = isNaming(options);
   const entry = isNamed && isAddress(target) ? null : findEntry(target, options.run.trust);
-  if (entry === null && !isAddress(target)) throw notTrusted(target);
+  if (entry === null && !isAddress(target)) throw notTrusted(target, options.run.trust);
   const url = entry?.url ?? databaseAddress(target);
   const pinning = isNamed ? null : entry;
   const chosen = await withKeysOf(pinning, options.run.trust, () => choosePins({ named: options, entry }));
@@ -147,8 +148,20 @@ export function sourceUnder(
   return { ...sourceOf(url, chosen), fetchesKeys: false };
 }
 
-export function notTrusted(name: string): PacksignError {
-  return new PacksignError('NOT_TRUSTED', `no trusted database is called ${name}`, {
+/** The trusted name or address that somebody meant by another one; null if none is much like it. */
+export function meantIn(trust: TrustPlace, target: string): string | null {
+  const { entries, damaged } = trustedIn(trust);
+  const [key, wanted] = keyFor(target);
+  return nearestOf(
+    wanted,
+    [...entries, ...damaged].flatMap((entry) => entry[key] ?? []),
+  );
+}
+
+export function notTrusted(name: string, trust: TrustPlace): PacksignError {
+  const meant = meantIn(trust, name);
+  const words = meant === null ? '' : `; did you mean ${meant}?`;
+  return new PacksignError('NOT_TRUSTED', `no trusted database is called ${name}${words}`, {
     hint: 'packsign trust list shows them; packsign trust add URL --keys FILE adds one',
   });
 }

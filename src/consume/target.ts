@@ -3,7 +3,7 @@ import { PacksignError } from '../errors.js';
 import { isAddress } from '../model/address.js';
 import { shellWord } from '../model/shell.js';
 import type { TrustPlace } from '../model/trust.js';
-import { findEntry, trustedIn } from './sources.js';
+import { findEntry, meantIn, trustedIn } from './sources.js';
 
 /** What a target is; `remote` is an address, or the name of a trusted database. */
 export type TargetKind = 'remote' | 'folder' | 'file' | 'special';
@@ -21,7 +21,9 @@ export function kindOfTarget(target: string, trust: TrustPlace): TargetKind {
     return kind === 'file' ? kind : 'special';
   }
   if (findEntry(target, trust) !== null) return 'remote';
-  throw new PacksignError('FILE_UNREADABLE', `there is no file or directory ${target}`, {
+  const meant = meantIn(trust, target);
+  const words = meant === null ? '' : `; did you mean the trusted database ${meant}?`;
+  throw new PacksignError('FILE_UNREADABLE', `there is no file or directory ${target}${words}`, {
     hint: 'name a directory with a packages.plist, a database file, or a file that you downloaded',
   });
 }

@@ -12,7 +12,7 @@ import type { Run } from '../run.js';
 import { fetchThrough } from './fetch.js';
 import { NO_PINS } from './pins.js';
 import type { BrokenChain, PlaceRequest } from './sources.js';
-import { findEntry } from './sources.js';
+import { findEntry, notTrusted } from './sources.js';
 import { localSource } from './verify.js';
 import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
@@ -72,9 +72,8 @@ async function acceptDirectory(directory: string, request: PlaceRequest): Promis
   const { notesFolder } = run;
   const note = notesFolder === null ? null : readNote(notesFolder, directory);
   if (note === null || notesFolder === null) {
-    const isHere = kindOf(directory) !== null;
-    const why = isHere ? 'this machine published nothing in' : 'no trusted database is called';
-    throw new PacksignError('NOT_TRUSTED', `${why} ${directory}`, {
+    if (kindOf(directory) === null) throw notTrusted(directory, run.trust);
+    throw new PacksignError('NOT_TRUSTED', `this machine published nothing in ${directory}`, {
       hint: 'packsign trust list shows the names of trusted databases',
     });
   }

@@ -72,14 +72,14 @@ export async function trustRemove(target: string, place: TrustStore): Promise<Re
   let removed: TrustEntry | DamagedEntry | null = null;
   await changeTrust(place, ({ entries, damaged }) => {
     removed = [...entries, ...damaged].find((entry) => entry[key] === wanted) ?? null;
-    if (removed === null) throw notTrusted(target);
+    if (removed === null) throw notTrusted(target, place);
     return {
       entries: entries.filter((entry) => entry[key] !== wanted),
       damaged: damaged.filter((entry) => entry[key] !== wanted),
     };
   });
   const entry = removed as TrustEntry | DamagedEntry | null;
-  if (entry === null) throw notTrusted(target);
+  if (entry === null) throw notTrusted(target, place);
   if (!('grounds' in entry)) return { name: entry.name, url: entry.url };
   const whole = await orError(() => describe(entry, place));
   return whole instanceof PacksignError ? described(entry, []) : whole;
@@ -93,7 +93,7 @@ export function trustExport(targets: readonly string[], place: TrustPlace): Uint
   const { entries } = trustedIn(place);
   const named = targets.map((target) => {
     const entry = findEntry(target, place);
-    if (entry === null) throw notTrusted(target);
+    if (entry === null) throw notTrusted(target, place);
     return entry.name;
   });
   return encodeBundle(targets.length === 0 ? entries : entries.filter(({ name }) => named.includes(name)));

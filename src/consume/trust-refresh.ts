@@ -55,7 +55,7 @@ export async function trustRefresh(target: string, options: TrustRefreshOptions)
   const place = run.trust;
   const pin = options.pin.map(parseFingerprint);
   const before = findEntry(target, place);
-  if (before === null) throw notTrusted(target);
+  if (before === null) throw notTrusted(target, place);
   return await withNetwork(run.network, async (network) => {
     const fetched = await fetchThrough(network, before.name, { ...NO_PINS, run, fresh: true, keysDue: true });
     const { proposed, certificates } = await proposals(network, fetched, {
@@ -125,7 +125,7 @@ async function pinMore(
 ): Promise<void> {
   await changeTrust(place, async (before) => {
     const stored = before.entries.find((entry) => entry.url === url);
-    if (stored === undefined) throw notTrusted(name);
+    if (stored === undefined) throw notTrusted(name, place);
     const fingerprints = [...new Set([...stored.fingerprints, ...pinsOf(added).fingerprints])];
     const offered = { certificates: added, fingerprints, isRefused: false };
     const certificates = await withKeysOf(stored, place, () =>

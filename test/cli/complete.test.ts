@@ -176,6 +176,27 @@ test('a package that is not there is answered with the one most like it', async 
   ]);
 });
 
+test.each([
+  ['list oors', 'there is no file or directory oors; did you mean the trusted database ours?'],
+  ['verify oors', 'there is no file or directory oors; did you mean the trusted database ours?'],
+  ['list lantern-1.0.tar.gz', 'there is no file or directory lantern-1.0.tar.gz\n'],
+  ['get lantern --from Our', 'no trusted database is called Our; did you mean ours?'],
+  ['trust remove urs', 'no trusted database is called urs; did you mean ours?'],
+  ['trust refresh uors', 'no trusted database is called uors; did you mean ours?'],
+  ['trust accept uors', 'no trusted database is called uors; did you mean ours?'],
+  ['trust export ourss', 'no trusted database is called ourss; did you mean ours?'],
+  ['trust remove theirs', 'no trusted database is called theirs\n'],
+  ['trust remove $', 'no trusted database is called $\n'],
+])('%s is answered with the trusted name most like it, if one is', async (line, error) => {
+  const { status, stderr } = await place.packsign(line.split(' '));
+  expect([status, stderr]).toEqual([2, expect.stringContaining(`packsign: error: ${error}`)]);
+});
+
+test('a trusted address that is mistyped is answered with the right one', async () => {
+  const { status, stderr } = await place.packsign(['trust', 'remove', `${url}packages.plst`]);
+  expect([status, stderr]).toEqual([2, expect.stringContaining(`; did you mean ${url}packages.plist?`)]);
+});
+
 test('a shell that packsign does not know is named with those that it knows', async () => {
   const { status, stderr } = await place.packsign(['completion', 'bsh']);
   expect(status).toBe(2);
