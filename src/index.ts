@@ -26,6 +26,7 @@ export type { GeneratedKey, GenerateOptions, ShowKeyOptions, ShownKey } from './
 export { checkBackupFile, extendKeyFile, revokeKeyFile, rotateKeyFile } from './keys/renew-files.js';
 export type { ChangeKeyOptions, ChangedKey, RevokeKeyOptions } from './keys/renew-files.js';
 export { gnupgNames } from './signers/gnupg-names.js';
+export { keysAtHand } from './signers/at-hand.js';
 export { nameKeys, openCertificates, openSigners } from './signers/open.js';
 export type { CertificateSources, SignerSources } from './signers/open.js';
 export type { SignedRelease, SignAndPublishOptions } from './release/sign-and-publish.js';
@@ -37,6 +38,7 @@ export { publishKeys } from './keys/publish-keys.js';
 export type { PublishedKeys, PublishKeysOptions } from './keys/publish-keys.js';
 export { serve } from './page/serve.js';
 export type { RunningServer, ServeOptions } from './page/serve.js';
+export { destinationsIn } from './release/sent.js';
 export { status } from './release/status.js';
 export type { Attention, LockStatus, SignerStatus, StatusResult, WaitingStatus } from './release/status.js';
 export { loadSettings } from './release/settings.js';

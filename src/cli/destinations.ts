@@ -1,5 +1,4 @@
-import { resolve } from 'node:path';
-import { PacksignError, eachOnce, fromSystem, parseDestination, publish } from '../index.js';
+import { PacksignError, destinationsIn, eachOnce, fromSystem, publish } from '../index.js';
 import type { PublishOptions, PublishedTo } from '../index.js';
 import type { Session } from './command.js';
 import { isSet, listOf, secondsOf, textOf } from './options.js';
@@ -10,11 +9,7 @@ import { writingRun } from './run.js';
 /** Destinations as typed, else those of the settings. Throws USAGE. */
 export function destinationsOf(values: Values, { directory, settings }: Place): readonly string[] {
   const typed = listOf(values, 'destinations');
-  // As other paths in a file: from where it lies.
-  const set = (settings.Publish ?? []).map((one) =>
-    parseDestination(one).kind === 'folder' ? resolve(directory, one) : one,
-  );
-  const destinations = typed.length > 0 ? typed : set;
+  const destinations = typed.length > 0 ? typed : destinationsIn(directory, settings);
   if (destinations.length > 0) return eachOnce(destinations);
   throw new PacksignError('USAGE', `nothing says where ${directory} is published to`, {
     hint: 'packsign publish DIRECTORY DESTINATION, or "Publish" in packsign.json',

@@ -1,7 +1,16 @@
 import { formatInstant } from '../index.js';
-import type { LockStatus, SignerStatus, StatusResult, WaitingStatus, WatchEvent } from '../index.js';
+import type {
+  Attention,
+  LockStatus,
+  SignerStatus,
+  StatusResult,
+  WaitingStatus,
+  WatchEvent,
+} from '../index.js';
 import type { Report } from './command.js';
 import { hintFor, typedIn } from './hint.js';
+import { stepOf } from './next-step.js';
+import type { KnownKeys } from './next-step.js';
 import { REVOCATION_HELD } from './report-keys.js';
 import {
   coverageJson,
@@ -9,7 +18,6 @@ import {
   freshness,
   keptWords,
   remarkLines,
-  signingCommand,
   uncoveredWords,
   warningLines,
 } from './report.js';
@@ -76,39 +84,27 @@ export function statusAfter({ event }: WatchEvent, before: 0 | 1 | 2): 0 | 1 | 2
   return event === 'held' || event === 'refused' ? (Math.max(before, 1) as 1 | 2) : before;
 }
 
-/** The words for each state, and the command that comes next. */
-const STATES: Readonly<Record<StatusResult['state'], readonly [string, 'build' | 'sign' | null]>> = {
-  unsigned: ['nothing is published here yet', 'build'],
-  waiting: ['a database waits to be signed', 'sign'],
-  changed: ['published, and changes wait to be signed', 'build'],
-  published: ['published and up to date', null],
-  stale: ['published, but expired', 'build'],
-  invalid: ['what is published does not verify', null],
-  foreign: ['packages.plist was not made by packsign', null],
+/** The words for what else needs attention, unless an error says it. */
+const ALSO: Readonly<Partial<Record<Attention, string>>> = {
+  DATABASE_STALE: 'it has expired: readers are warned',
+  EXPIRES_SOON: 'it expires soon',
+  KEY_EXPIRED: 'a key has expired',
+  KEY_EXPIRES_SOON: 'a key expires soon',
+  PUBLICATION_INCOMPLETE: 'files of the publication are missing or out of date',
+  REVOCATION_WAITS: REVOCATION_HELD,
 };
-
-const INCOMPLETE = 'published, but files of the publication are missing or out of date';
-const LOST = 'packages.plist is missing';
-const UNKNOWN = 'published; what waits to be signed is unknown';
 
 export function reportStatus(
   result: StatusResult,
-  { directory, verbose, typed, keyBy }: Omit<BuildReportOptions, 'check'>,
+  { directory, verbose, typed, ...known }: Omit<BuildReportOptions, 'check'> & KnownKeys,
 ): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
-  const isIncomplete = state === 'published' && attention.includes('PUBLICATION_INCOMPLETE');
-  const isUnknown = state === 'changed' && difference === null;
-  const [stateWords, stateNext] = STATES[state];
-  const isLost = state === 'unsigned' && attention.includes('PREVIOUS_UNKNOWN');
-  const words = isLost ? LOST : isIncomplete ? INCOMPLETE : isUnknown ? UNKNOWN : stateWords;
-  const isRepairable = isIncomplete && warnings.some(({ code }) => code === 'PUBLICATION_INCOMPLETE');
-  const usual = isRepairable ? 'build' : stateNext;
-  const isRevoking = attention.includes('REVOCATION_WAITS');
+  const step = stepOf(result, known);
   // The message names damaged files already.
   const unsaid = warnings.filter(({ code }) => code !== 'DAMAGED' || !attention.includes(code));
-  const command = usual ?? (isRevoking ? 'build' : null);
-  const hint = result.hint ?? (command === null ? null : signingCommand(command, keyBy));
-  const next = hintFor(hint, typedIn(typed, directory));
+  const changes = difference === null ? [] : differenceLines(difference);
+  const trouble = message === null ? [] : message.split('\n').map((line) => `  ${harmless(line)}`);
+  const also = attention.filter((code) => !step.says.includes(code)).map((code) => ALSO[code]);
   return {
     json: {
       ...{ ok: result.ok, state, issued, expires },
@@ -117,24 +113,41 @@ export function reportStatus(
       ...{ waiting, attention },
       ...coverageJson(result.coverage),
       kept: result.kept,
+      unsent: result.unsent,
       lock: result.lock === null ? null : lockJson(result.lock),
       warnings,
     },
     lines: [
-      `${harmless(directory)}: ${words}${keptWords(result.kept)}`,
+      `${harmless(directory)}: ${step.words}${keptWords(result.kept)}`,
       ...(issued === null ? [] : [`  issued ${formatInstant(issued)}${freshness(expires)}`]),
       ...signers.map(signerLine),
       ...(waiting === null ? [] : waitingLines(waiting, signers)),
-      ...(difference === null ? [] : differenceLines(difference)),
+      ...changes,
       ...(result.lock === null ? [] : lockLines(result.lock)),
-      ...(message === null ? [] : message.split('\n').map((line) => `  ${harmless(line)}`)),
-      ...(isRevoking ? [`  ${REVOCATION_HELD}`] : []),
-      ...(attention.length === 0 ? [] : [`  needs attention: ${attention.join(', ')}`]),
-      ...(next === null ? [] : [`next: ${harmless(next)}`]),
+      ...trouble.filter((line) => !changes.includes(line)),
+      ...also.filter((words) => words !== undefined).map((words) => `  ${words}`),
+      ...(result.unsent.length > 0 ? [`  not sent to ${result.unsent.map(harmless).join(', ')}`] : []),
+      ...(state === 'unsigned' ? ['  packsign --help lists all commands'] : []),
+      ...(verbose && attention.length > 0 ? [`  needs attention: ${attention.join(', ')}`] : []),
+      ...nextLines(hintFor(step.next, typedIn(typed, directory))),
     ],
     notices: remarkLines({ warnings: unsaid, coverage: result.coverage }, { verbose }),
     exitStatus: result.ok ? 0 : 1,
   };
+}
+
+/** What to know beforehand, then one line with what to do next, to be pasted if it is a command. */
+function nextLines(hint: string | null): readonly string[] {
+  if (hint === null) return ['nothing to do'];
+  const [first = '', ...others] = clausesOf(hint);
+  const [, prose, command] = /^(?:(.*?): )?((?:packsign|gpg) .*)$/.exec(first) ?? [];
+  const before = [...(prose === undefined ? [] : [prose]), ...others].map((text) => `  ${harmless(text)}`);
+  return [...before, `next: ${harmless(command ?? first)}`];
+}
+
+/** The parts of a hint between semicolons, but not those within quotes. */
+function clausesOf(hint: string): readonly string[] {
+  return (hint.match(/(?:'[^']*'|"[^"]*"|[^;])+/g) ?? []).map((clause) => clause.trim());
 }
 
 function signerLine({ fingerprint, userId, expires }: SignerStatus): string {

@@ -31,7 +31,7 @@ export interface BuildReportOptions {
   readonly keyBy: KeyBy;
 }
 
-type KeyBy = NamedKeys['by'] | null;
+export type KeyBy = NamedKeys['by'] | null;
 
 export function reportBuild(
   result: BuildResult,

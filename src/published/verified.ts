@@ -69,5 +69,5 @@ function isOurs(published: Published): boolean {
 
 /** What to do about lost or damaged files of a publication. */
 export function restoreHint(files: string): string {
-  return `restore ${files} from a backup or the published site; to start anew without its history: packsign build DIRECTORY --first`;
+  return `restore ${files} from a backup or the published site; to start anew, without its history: packsign build DIRECTORY --first`;
 }

@@ -110,6 +110,11 @@ export function nothingToList(
   return new PacksignError(
     'NOTHING_TO_LIST',
     [`there is nothing to list in ${directory}`, ...lines.slice(0, REST_LIMIT), ...more].join('\n'),
-    { hint: `packsign lists archives, packages, installers and programs; --include '**' lists everything` },
+    {
+      hint:
+        lines.length === 0
+          ? 'copy the files of your release there'
+          : `copy archives, packages, installers or programs there; to list files of every kind: packsign build DIRECTORY --include '**'`,
+    },
   );
 }

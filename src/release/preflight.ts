@@ -95,6 +95,8 @@ function notPublished(fingerprint: string, trouble: string): PacksignError {
   return new PacksignError(
     'KEY_NOT_PUBLISHED',
     `the key ${fingerprint} ${trouble} the published ${KEYS_NAME}`,
-    { hint: 'users could not verify it; publish it first: packsign key publish DIRECTORY --key FILE' },
+    {
+      hint: 'publish it first, so that users can verify what it signs: packsign key publish DIRECTORY --key FILE',
+    },
   );
 }

@@ -197,7 +197,7 @@ function continues(published: Database, next: Database): boolean {
 
 // Only a database that starts anew (build --first) dates every file to itself and has no history. A database that was
 // built upon a good one must not escape the checks against it because that one was damaged since.
-function isFirst({ Files, Packsign: { Issued, History } }: Database): boolean {
+export function isFirst({ Files, Packsign: { Issued, History } }: Database): boolean {
   const issued = Issued.getTime();
   return History === undefined && Array.from(Files.values()).every(({ Since }) => Since.getTime() === issued);
 }

@@ -14,6 +14,7 @@ import { isFromFuture } from '../model/dated-back.js';
 import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
+import { isRefreshDue } from '../model/policy.js';
 import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
 import { formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
@@ -27,7 +28,9 @@ import type { SignedContent } from './collect-signatures.js';
 import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
 import { requireApproval } from './policy.js';
+import { isFirst } from './sign.js';
 import { seenPublication } from './seen-publication.js';
+import { destinationsIn, unsentTo } from './sent.js';
 import { splitWaiting } from './waiting-signatures.js';
 
 export type { LockStatus };
@@ -43,6 +46,7 @@ export type Attention =
   | 'PREVIOUS_INVALID'
   | 'PUBLICATION_INCOMPLETE'
   | 'REVOCATION_WAITS'
+  | 'UNSENT'
   | 'UNSIGNED_CHANGES'
   | 'WAITING'
   | ErrorCode;
@@ -68,6 +72,8 @@ export interface StatusResult {
   readonly coverage: Coverage | null;
   /** How many files stay listed that are not here (`Absent`). */
   readonly kept: number;
+  /** Destinations of `Publish` that did not get the published database from this machine. */
+  readonly unsent: readonly string[];
   /** Files that cannot be listed, or that a person has to look at first. */
   readonly warnings: readonly Warning[];
 }
@@ -77,6 +83,7 @@ export interface SignerStatus {
   readonly fingerprint: string;
   readonly userId: string | null;
   readonly expires: Date | null;
+  readonly expired: boolean;
 }
 
 /** A database that waits for signatures. */
@@ -84,6 +91,8 @@ export interface WaitingStatus {
   readonly database: string;
   readonly sha256: string;
   readonly issued: Date;
+  /** Whether it lists the files as they are here, and follows what is published. */
+  readonly current: boolean;
   readonly threshold: number;
   /** Primary fingerprints that have signed it. */
   readonly signed: readonly string[];
@@ -102,13 +111,18 @@ export async function status(directory: string, options: InMemoryOptions): Promi
   const { published } = seen;
   const keys = await published.certificates();
   const signers = await Promise.all(keys.map((key) => signerStatus(key, now)));
-  const waiting = await waitingStatus(published, now);
   const isRevoking = (await published.pendingRevocations()).length > 0;
   const found = await orRefusal(
     () => published.verified(),
     (code) => code === 'PREVIOUS_INVALID' || code === 'FOREIGN_DATABASE',
   );
-  const changes = found instanceof PacksignError ? untold(found) : await findChanges(published, options);
+  const draft = draftIn(published);
+  const changes =
+    found instanceof PacksignError
+      ? untold(isGivenUp(draft, published) ? null : found)
+      : await findChanges(published, draft, options);
+  const waiting =
+    draft === null ? null : await waitingStatus(published, draft, { files: changes.files, now });
   const lock = await orError(() => lockStatus(run.stateFolder, run.clock));
   const database = found === null || found instanceof PacksignError ? null : found.database;
   const obstacle =
@@ -116,6 +130,9 @@ export async function status(directory: string, options: InMemoryOptions): Promi
       ? lock
       : (changes.refusal ?? (database === null ? null : ofFuture(database, now)));
   const { Issued: issued = null, Expires: expires = null } = database?.Packsign ?? {};
+  const sha256 = database === null ? null : published.sha256();
+  const destinations = destinationsIn(directory, settings);
+  const unsent = sha256 === null ? [] : unsentTo(run.stateFolder, { destinations, sha256 });
   const attention = [
     found === null && 'NOT_PUBLISHED',
     waiting !== null && 'WAITING',
@@ -123,10 +140,9 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     isIncomplete(seen.warnings) && 'PUBLICATION_INCOMPLETE',
     obstacle?.code ?? false,
     changes.difference !== null && 'UNSIGNED_CHANGES',
-    isSoon(expires, now) && (expires <= now ? 'DATABASE_STALE' : 'EXPIRES_SOON'),
-    ...signers.map(
-      (key) => isSoon(key.expires, now) && (key.expires <= now ? 'KEY_EXPIRED' : 'KEY_EXPIRES_SOON'),
-    ),
+    expiryAttention(database, now),
+    unsent.length > 0 && 'UNSENT',
+    ...signers.map((key) => isSoon(key.expires, now) && (key.expired ? 'KEY_EXPIRED' : 'KEY_EXPIRES_SOON')),
   ] satisfies (Attention | false)[];
   const lint = await lintPublished(published, { certificates: null, databaseExpires: expires, now });
   for (const warning of lint) run.warn(warning);
@@ -137,6 +153,7 @@ export async function status(directory: string, options: InMemoryOptions): Promi
     difference: changes.difference,
     coverage: changes.coverage,
     kept: changes.kept,
+    unsent,
     attention: needed,
     lock: lock instanceof PacksignError ? null : lock,
     message: obstacle?.message ?? null,
@@ -148,6 +165,8 @@ export async function status(directory: string, options: InMemoryOptions): Promi
 /** What the files here would change in what is published. */
 interface PendingChanges {
   readonly isChanged: boolean;
+  /** Null if packsign cannot tell. */
+  readonly files: Files | null;
   /** Null if nothing changes, or packsign cannot tell. */
   readonly difference: Difference | null;
   readonly coverage: Coverage | null;
@@ -159,22 +178,34 @@ interface PendingChanges {
 }
 
 /** Packsign cannot tell the changes, because of this. */
-function untold(refusal: PacksignError): PendingChanges {
-  return { isChanged: true, difference: null, coverage: null, refusal, kept: 0, warnings: [] };
+function untold(refusal: PacksignError | null): PendingChanges {
+  return { isChanged: true, files: null, difference: null, coverage: null, refusal, kept: 0, warnings: [] };
 }
 
-async function findChanges(published: Published, options: InMemoryOptions): Promise<PendingChanges> {
+async function findChanges(
+  published: Published,
+  draft: Database | null,
+  options: InMemoryOptions,
+): Promise<PendingChanges> {
   const candidate = await orRefusal(
     () => buildInMemory(published, options),
     (code) => code !== 'DIRECTORY_UNREADABLE',
   );
-  if (candidate instanceof PacksignError) return untold(candidate);
+  if (candidate instanceof PacksignError) {
+    const isDecided = candidate.code === 'PREVIOUS_UNKNOWN' && isGivenUp(draft, published);
+    return untold(isDecided ? null : candidate);
+  }
+  const files = candidate.database.Files;
+  const refusal = await findRefusal(published, candidate, options);
+  const isDecided = refusal?.code === 'BYTES_CHANGED' && draft !== null && areSame(files, draft.Files);
   const { unchanged, difference, coverage } = candidate;
   return {
     isChanged: !unchanged,
+    files,
     difference: unchanged ? null : difference,
     coverage,
-    refusal: await findRefusal(published, candidate, options),
+    // Whoever built the waiting database gave the reason.
+    refusal: isDecided ? null : refusal,
     kept: candidate.kept.size,
     warnings: warningsOf(candidate),
   };
@@ -215,9 +246,11 @@ function stateOf(
   found: SignedDatabase | null | PacksignError,
   { waiting, changes, now }: { waiting: WaitingStatus | null; changes: PendingChanges; now: Date },
 ): StatusResult['state'] {
-  if (found instanceof PacksignError) return found.code === 'FOREIGN_DATABASE' ? 'foreign' : 'invalid';
+  const isGivenUp = waiting !== null && changes.refusal === null;
+  if (found instanceof PacksignError && !isGivenUp)
+    return found.code === 'FOREIGN_DATABASE' ? 'foreign' : 'invalid';
   if (waiting !== null) return 'waiting';
-  if (found === null) return 'unsigned';
+  if (found === null || found instanceof PacksignError) return 'unsigned';
   const { Expires } = found.database.Packsign;
   if (Expires !== undefined && Expires <= now) return 'stale';
   return changes.isChanged ? 'changed' : 'published';
@@ -231,6 +264,14 @@ export function ofFuture(database: Database, now: Date): PacksignError | null {
   return new PacksignError('DATABASE_FROM_FUTURE', message, { hint });
 }
 
+/** A new signature is worth its trouble only when the next build makes one. */
+function expiryAttention(database: Database | null, now: Date): Attention | false {
+  if (database === null || !isSoon(database.Packsign.Expires ?? null, now)) return false;
+  const { Packsign } = database;
+  if (Packsign.Expires !== undefined && Packsign.Expires <= now) return 'DATABASE_STALE';
+  return isRefreshDue(Packsign, now) && 'EXPIRES_SOON';
+}
+
 function isSoon(date: Date | null, now: Date): date is Date {
   return date !== null && date.getTime() - now.getTime() < SOON_MS;
 }
@@ -238,14 +279,38 @@ function isSoon(date: Date | null, now: Date): date is Date {
 async function signerStatus(certificate: Certificate, now: Date): Promise<SignerStatus> {
   const { expiryOf } = await import('../pgp/certificates.js');
   const { fingerprint, userIds } = certificate;
-  return { fingerprint, userId: userIds[0] ?? null, expires: expiryOf(certificate, now) };
+  const expires = expiryOf(certificate, now);
+  const expired = expires !== null && expires <= now;
+  return { fingerprint, userId: userIds[0] ?? null, expires, expired };
 }
 
-async function waitingStatus(published: Published, now: Date): Promise<WaitingStatus | null> {
+type Files = Database['Files'];
+
+function areSame(some: Files, others: Files): boolean {
+  return (
+    some.size === others.size &&
+    Array.from(some).every(([path, { SHA256 }]) => others.get(path)?.SHA256 === SHA256)
+  );
+}
+
+/** The database that waits for signatures. */
+function draftIn(published: Published): Database | null {
   const bytes = published.bytes(UNSIGNED_NAME);
-  if (bytes === null) return null;
-  const database = decodeDraft(bytes);
-  const content = contentOf(bytes);
+  return bytes === null ? null : decodeDraft(bytes);
+}
+
+/** Whether the waiting database replaces what is published here, whatever that is (`build --first`). */
+function isGivenUp(draft: Database | null, published: Published): boolean {
+  return draft !== null && isFirst(draft) && (draft.Packsign.Previous ?? null) === published.sha256();
+}
+
+async function waitingStatus(
+  published: Published,
+  database: Database,
+  { files, now }: { readonly files: Files | null; readonly now: Date },
+): Promise<WaitingStatus> {
+  const content = contentOf(published.bytes(UNSIGNED_NAME) ?? Buffer.alloc(0));
+  const last = published.sha256();
   const certificates = await withPendingRevocations(published, await published.certificates());
   const signed = await signedBy(published, { content, database, certificates }, now);
   const { Fingerprints = [] } = database.Packsign.Signers ?? {};
@@ -253,6 +318,9 @@ async function waitingStatus(published: Published, now: Date): Promise<WaitingSt
     database: join(published.directory, UNSIGNED_NAME),
     sha256: content.sha256(),
     issued: database.Packsign.Issued,
+    current:
+      (files === null || areSame(files, database.Files)) &&
+      (last === null || last === database.Packsign.Previous),
     threshold: thresholdOf(database),
     signed,
     missing: Fingerprints.filter((fingerprint) => !signed.includes(fingerprint)),

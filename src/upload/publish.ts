@@ -11,6 +11,7 @@ import type { Stored } from '../model/listing.js';
 import { openCache } from '../release/facts-cache.js';
 import { identityOfObject } from '../stores/list.js';
 import { pause } from '../run.js';
+import { noteSent } from '../release/sent.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { findAt, requireContinued } from './continues.js';
 import type { Found, Predecessor } from './continues.js';
@@ -91,6 +92,7 @@ export async function publish(
         ? await remote.alone(async () => await look(await work()))
         : await look(await remote.alone(work));
     const { signed } = done.outbound;
+    noteSent(options.run.stateFolder, destination, signed.content.sha256());
     return {
       ...{ destination, sha256: signed.content.sha256(), issued: signed.database.Packsign.Issued },
       status: options.isCheck ? 'checked' : done.sent.length + done.removed === 0 ? 'unchanged' : 'published',

@@ -488,7 +488,7 @@ describe('refusals of build', () => {
       "$ packsign build dist
       ! packsign: error: there is nothing to list in dist
       !   README.md: no archive, package, installer or program
-      ! packsign: hint: packsign lists archives, packages, installers and programs; --include '**' lists everything
+      ! packsign: hint: copy archives, packages, installers or programs there; to list files of every kind: packsign build dist --include '**'
       [2]"
     `);
   });

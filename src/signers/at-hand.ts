@@ -1,0 +1,35 @@
+import { kindOf } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
+import { gnupgSecretKeys } from './gnupg.js';
+import { openCertificates } from './open.js';
+import type { Circumstances } from './signer.js';
+
+export interface AtHand extends Pick<Circumstances, 'environment'> {
+  /** Key files that may be there. */
+  readonly files: readonly string[];
+  /** Primary fingerprints, one of which is wanted; empty for any key that signs. */
+  readonly signers: readonly string[];
+}
+
+/** The keys on this machine that fit, as `--key` takes them: the first such file, else those in GnuPG. */
+export async function keysAtHand({ files, signers, environment }: AtHand): Promise<readonly string[]> {
+  const isWanted = (fingerprint: string) => signers.includes(fingerprint);
+  for (const file of files) {
+    const keys = await fingerprintsIn(file, environment);
+    if (signers.length === 0 ? keys.length > 0 : keys.some(isWanted)) return [file];
+  }
+  return (await gnupgSecretKeys({ environment }))
+    .filter(({ fingerprint, signs }) => (signers.length === 0 ? signs : isWanted(fingerprint)))
+    .map(({ fingerprint }) => fingerprint);
+}
+
+async function fingerprintsIn(file: string, environment: AtHand['environment']): Promise<readonly string[]> {
+  try {
+    if (kindOf(file) !== 'file') return [];
+    const found = await openCertificates([file], { certificates: [], environment });
+    return found.map(({ fingerprint }) => fingerprint);
+  } catch (error) {
+    if (error instanceof PacksignError) return [];
+    throw error;
+  }
+}
