@@ -9,6 +9,8 @@ export interface Report {
   readonly json: object | null;
   /** Results, for stdout. */
   readonly lines: readonly string[];
+  /** Whether other programs read the lines, which then are not fitted to a terminal. */
+  readonly isExact?: boolean;
   /** Remarks about them, for stderr. */
   readonly notices?: readonly string[];
   readonly exitStatus: 0 | 1 | 2;

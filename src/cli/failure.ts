@@ -7,6 +7,7 @@ import { canColor } from './streams.js';
 import type { Outside } from './streams.js';
 import { count, harmless, harmlessJson } from './terminal.js';
 import { version } from './version.js';
+import { writeLines } from './wrap.js';
 
 /** Exit status of a run that fails because of a bug in packsign. */
 export const BUG_STATUS = 70;
@@ -49,12 +50,14 @@ function reportError(error: PacksignError, failing: Failing): number {
   // A message may have several lines; `harmless` would escape the line ends.
   const [first = '', ...more] = message.split('\n').map(harmless);
   const label = canColor(failing, stderr) ? '\u001b[31merror:\u001b[39m' : 'error:';
-  stderr.write(`packsign: ${label} ${first}${argv.includes('--verbose') ? ` (${code})` : ''}\n`);
   // A name from elsewhere may hold a line end: no line but ours begins with `packsign:`.
   const indented = more.map((line) => (line.startsWith('  ') ? line : `  ${line}`));
   const isVerbose = argv.includes('--verbose');
-  for (const line of isVerbose ? indented : firstItems(indented)) stderr.write(`${line}\n`);
-  if (hint !== null) stderr.write(`packsign: hint: ${harmless(hint)}\n`);
+  writeLines(stderr, [
+    `packsign: ${label} ${first}${isVerbose ? ` (${code})` : ''}`,
+    ...(isVerbose ? indented : firstItems(indented)),
+    ...(hint === null ? [] : [`packsign: hint: ${harmless(hint)}`]),
+  ]);
   return exitStatusOf(error);
 }
 

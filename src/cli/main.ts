@@ -11,6 +11,7 @@ import type { Outside } from './streams.js';
 import { harmlessJson } from './terminal.js';
 import { inColour } from './verdict-colour.js';
 import { version } from './version.js';
+import { writeLines } from './wrap.js';
 
 /** Runs packsign with the arguments after its name, and returns the exit status. Nothing here or below ends the process. */
 export async function main(argv: readonly string[], given: Outside): Promise<number> {
@@ -65,15 +66,16 @@ async function carryOut({ command, values }: Chosen, outside: Outside): Promise<
   const warn = (lines: readonly string[]) => {
     const isShown = (line: string) => !quiet || line.startsWith('packsign: error:');
     progress.aside(() => {
-      for (const line of lines.filter(isShown)) outside.stderr.write(`${line}\n`);
+      writeLines(outside.stderr, lines.filter(isShown));
     });
   };
   const print = (report: Report) => {
     progress.rest();
     warn(report.notices ?? []);
     if (json && report.json !== null) outside.stdout.write(`${harmlessJson(report.json)}\n`);
-    if (!json && !quiet)
-      for (const line of coloured(report.lines, outside)) outside.stdout.write(`${line}\n`);
+    if (json || quiet) return;
+    if (report.isExact === true) outside.stdout.write(report.lines.map((line) => `${line}\n`).join(''));
+    else writeLines(outside.stdout, coloured(report.lines, outside));
   };
   try {
     const notice = (...lines: readonly string[]) => warn(lines);

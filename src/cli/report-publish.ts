@@ -133,6 +133,7 @@ export function reportPlans(plans: readonly Planned[], options: PlanReportOption
       })),
     },
     lines: plans.flatMap((planned) => planLines(planned, options)),
+    isExact: true,
     exitStatus: 0,
   };
 }

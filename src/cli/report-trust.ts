@@ -148,6 +148,7 @@ export function reportBundle(bytes: Uint8Array, damaged: readonly PacksignError[
   return {
     json: JSON.parse(text) as object,
     lines: [text],
+    isExact: true,
     notices: damaged.flatMap((error) => failureLines({ target: null, error })),
     exitStatus: damaged.length > 0 ? 2 : 0,
   };

@@ -312,7 +312,12 @@ export function reportExport(exported: ExportedDatabase, format: 'sha256sums' | 
   const json = { database, sha256, issued, expires, files: listed };
   // Two spaces: read as bytes, the form that sha256sum -c takes. Paths of a database need no escapes there.
   const sums = files.map(({ path, SHA256 }) => `${SHA256}  ${path}`);
-  return { json, lines: format === 'json' ? [JSON.stringify(json, instants, 2)] : sums, exitStatus: 0 };
+  return {
+    json,
+    lines: format === 'json' ? [JSON.stringify(json, instants, 2)] : sums,
+    isExact: true,
+    exitStatus: 0,
+  };
 }
 
 export function reportInit(path: string, keyBy: KeyBy): Report {

@@ -3,7 +3,7 @@ import type { ReadStream, WriteStream } from 'node:tty';
 /** What is outside the program, passed in from the edge: nothing below `cli` touches it. */
 export interface Outside {
   readonly stdin: NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY'>>;
-  readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY'>>;
+  readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: () => Date;

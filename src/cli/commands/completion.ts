@@ -27,6 +27,7 @@ export const completionCommand: Command = {
     // Three folders above the compiled file.
     const file = new URL(`../../../templates/completion/packsign.${shell}`, import.meta.url);
     const script = readFileSync(file, 'utf8');
-    return Promise.resolve({ json: { shell, script }, lines: script.trimEnd().split('\n'), exitStatus: 0 });
+    const lines = script.trimEnd().split('\n');
+    return Promise.resolve({ json: { shell, script }, lines, isExact: true, exitStatus: 0 });
   },
 };

@@ -39,6 +39,6 @@ export const lintCommand: Command = {
       allowSecrets: listOf(values, 'allow-secret'),
     });
     const report = reportLint(result, { directory, verbose: isSet(values, 'verbose') });
-    return isSarif ? { ...report, lines: [sarifOf(result, directory)] } : report;
+    return isSarif ? { ...report, lines: [sarifOf(result, directory)], isExact: true } : report;
   },
 };

@@ -30,6 +30,7 @@ import { runOf } from '../run.js';
 import { readPasted } from '../secrets.js';
 import { canAsk } from '../streams.js';
 import { harmless } from '../terminal.js';
+import { writeLines } from '../wrap.js';
 
 const DATABASES = { db: positionals('DATABASE', 'names or addresses (default: all)') };
 
@@ -87,7 +88,7 @@ async function confirmed(
 ): Promise<boolean> {
   progress.rest();
   if (!canAsk(outside)) return true;
-  for (const line of lines) outside.stderr.write(`${line}\n`);
+  writeLines(outside.stderr, lines);
   const answer = await readTyped(outside, { prompt, isHidden: false });
   return /^y(?:es)?$/i.test((answer ?? '').trim());
 }

@@ -11,6 +11,7 @@ import { reportEvent, statusAfter } from '../report-status.js';
 import { warningLines } from '../report.js';
 import { runOf } from '../run.js';
 import { harmless } from '../terminal.js';
+import { writeLines } from '../wrap.js';
 import { publishingOptions, signersFor } from './build.js';
 
 export const watchCommand: Command = {
@@ -73,7 +74,7 @@ async function watchWith(hooks: Hooks, { values, session, stopped }: Watching): 
     ? await serve(directory, { host: '127.0.0.1', port: portOf(values), live: true })
     : null;
   const tell = (...lines: readonly string[]) => {
-    if (!isSet(values, 'quiet')) for (const line of lines) outside.stderr.write(`${line}\n`);
+    if (!isSet(values, 'quiet')) writeLines(outside.stderr, lines);
   };
   // Standard output is for events alone.
   if (server !== null) tell(`packsign: serving ${server.url}`);
