@@ -1,5 +1,5 @@
-// node scripts/picture.mjs [FILE]: draws docs/run.svg, the first run in README.md. A test runs the same commands, and compares
-// what they print with README.md, so the picture shows a real run.
+// node scripts/picture.mjs [FILE]: draws docs/run.svg, the run of docs/KEYS.md that signs with a key in GnuPG. A test runs the same
+// commands, and compares what they print with docs/KEYS.md, so the picture shows a real run.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './tools.mjs';
@@ -17,9 +17,9 @@ function escaped(text) {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
-/** The picture of the first session of a document. */
+/** The picture of the session that begins with `cd dist`. */
 function picture(document) {
-  const [, session] = /^```console\n([^]*?)\n```$/m.exec(document);
+  const [, session] = /^```console\n(\$ cd dist\n[^]*?)\n```$/m.exec(document);
   const shown = session.split('\n').flatMap(rows);
   if (shown.length > ROWS) throw new Error(`the run has ${shown.length} lines, more than fit`);
   const lines = shown.map(
@@ -35,4 +35,4 @@ ${lines.join('\n')}
 }
 
 const target = process.argv[2] ?? join(ROOT, 'docs/run.svg');
-writeFileSync(target, picture(readFileSync(join(ROOT, 'README.md'), 'utf8')));
+writeFileSync(target, picture(readFileSync(join(ROOT, 'docs/KEYS.md'), 'utf8')));

@@ -76,7 +76,6 @@ test('only these commands are not run, for a reason', () => {
   );
   expect(left).toMatchInlineSnapshot(`
     [
-      "README.md: npm run demo     # makes and signs a directory from scratch, and checks it with gpg and sq if installed: they install and test this project itself; continuous integration runs both",
       "README.md: npm install --global "$(npm pack --silent git+https://packsign.example/packsign.git)": it fetches from the address of the project; a test installs from a local repository instead",
       "docs/CI.md: install -m 700 -d ~/.ssh && echo "$KNOWN_HOST" > ~/.ssh/known_hosts && (umask 077; echo "$SSH_KEY" > ~/.ssh/id_ed25519): it replaces the keys of ssh",
       "docs/OPERATIONS.md: cp packsign.service /etc/systemd/system/: they change the services of this machine",
@@ -109,7 +108,7 @@ test('every block of JSON is a packsign.json that packsign takes', () => {
   for (const { text } of blocks) expect(() => checkSettings(JSON.parse(text)), text).not.toThrow();
 });
 
-test('the picture in README.md is of the run that it shows', () => {
+test('the picture in README.md is of the run in docs/KEYS.md', () => {
   const drawn = join(newPlace().root, 'run.svg');
   const { status, stderr } = spawnSync(process.execPath, ['scripts/picture.mjs', drawn], {
     encoding: 'utf8',

@@ -113,7 +113,8 @@ describe.each(['github', 'gitlab'] as const)('init --ci %s', (service) => {
     const place = newPlace();
     expect((await place.packsign(['init', '--ci', service])).status).toBe(0);
     expect(place.text(PATHS[service])).toBe(text);
-    expect(readFileSync('README.md', 'utf8')).toContain(`\`\`\`yaml\n${text}\`\`\`\n`);
+    const shownIn = service === 'github' ? 'README.md' : 'docs/CI.md';
+    expect(readFileSync(shownIn, 'utf8')).toContain(`\`\`\`yaml\n${text}\`\`\`\n`);
   });
 
   test('takes the directory and the address that are typed, whatever is in them', async () => {
