@@ -124,7 +124,7 @@ function leastOf(values: Values): LeastPredecessor {
   const allowStale = isSet(values, 'allow-stale');
   if (text === null) return { allowStale, notBefore: null };
   if (textOf(values, 'previous') === null) {
-    throw new PacksignError('USAGE', '--not-before is about the database of --previous, which is missing');
+    throw new PacksignError('USAGE', '--not-before needs --previous, whose database it is about');
   }
   const sha256 = text.toLowerCase();
   if (/^[0-9a-f]{64}$/.test(sha256)) return { allowStale, notBefore: sha256 };

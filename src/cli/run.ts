@@ -48,7 +48,7 @@ export function writingRun(values: Values, session: Session, options: RunOptions
   }
   const now = nowFor(outside);
   if (now.getTime() > run.now.getTime() + SLACK_MS) {
-    const message = `SOURCE_DATE_EPOCH is ${formatInstant(now)}, which is in the future: readers refuse a database that is dated so`;
+    const message = `SOURCE_DATE_EPOCH is ${formatInstant(now)}, which is in the future: readers refuse a database with such a date`;
     run.warn({ code: 'DATED_AHEAD', path: null, message });
   }
   return { ...run, now, nowFrom: 'given date' };

@@ -52,7 +52,7 @@ export async function trustAccept(
   if (answer.status === 'refused') throw refusedAs(answer, run.now);
   const { trusted, sha256, accepted } = answer;
   if (trusted === null || sha256 === null) {
-    const why = `no key is pinned for ${target}: nothing holds it to what it said before`;
+    const why = `no key is pinned for ${target}, so there is nothing that it has to continue`;
     throw new PacksignError('NOT_PINNED', why);
   }
   const { Issued: issued } = trusted.Packsign;

@@ -20,7 +20,7 @@ function recordLine({ path, SHA256, Until, Reason }: ChainRecord): string {
   return `${SHA256} ${formatInstant(Until)} ${path}${reason}\n`;
 }
 
-/** Reads such a text. Throws `Misfit` if it is not whole, or has a line that is none of ours. */
+/** Reads such a text. Throws `Misfit` if it is not whole, or has a line that was not written by packsign. */
 export function decodeChain(text: string): Chain {
   if (!text.endsWith(`\n${END}\n`) && text !== `${END}\n`) throw new Misfit('it is not whole');
   const files = new Map<string, string>();
@@ -35,7 +35,7 @@ export function decodeChain(text: string): Chain {
     const record = isFile ? null : recordIn(line);
     if (isFile) files.set(path, sha256);
     else if (record !== null) records.push(record);
-    else throw new Misfit(`line ${index + 1} is none of ours`);
+    else throw new Misfit(`line ${index + 1} was not written by packsign`);
   }
   return { files, records };
 }

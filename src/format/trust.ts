@@ -60,7 +60,7 @@ const groundsShape: Shape<Grounds> = checked(
     UNORDERED,
   ),
   ({ kind, by }) => {
-    if (!['keys', 'fingerprint', 'blindly', 'vouched'].includes(kind)) return 'is of no known kind';
+    if (!['keys', 'fingerprint', 'blindly', 'vouched'].includes(kind)) return 'has an unknown kind';
     return (kind === 'vouched') === (by !== undefined) ? null : '"by" belongs to the kind "vouched"';
   },
 ) as Shape<Grounds>;

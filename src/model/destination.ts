@@ -13,7 +13,7 @@ const FORMS = 'a folder, HOST:PATH, rsync://HOST/MODULE/PATH, or s3://BUCKET/PRE
 
 /** Reads a destination as a user writes it. Throws USAGE. */
 export function parseDestination(text: string): Destination {
-  if (/[\p{Cc}]/u.test(text) || text.trim() === '') throw refusal(text, 'is no destination', FORMS);
+  if (/[\p{Cc}]/u.test(text) || text.trim() === '') throw refusal(text, 'is not a destination', FORMS);
   // Programs that get it would take it for an option.
   if (text.startsWith('-')) throw refusal(text, 'begins with a dash', `write a folder as ./${text}`);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
@@ -35,7 +35,7 @@ function bucketIn(text: string): Destination {
   }
   const prefix = key.replace(/\/+$/, '');
   if (prefix.split('/').some((part, index) => ['.', '..'].includes(part) || (part === '' && index > 0))) {
-    throw refusal(text, 'has a prefix that is no path', 's3://BUCKET/PREFIX');
+    throw refusal(text, 'has a prefix that is not a path', 's3://BUCKET/PREFIX');
   }
   return { kind: 'bucket', bucket, prefix: prefix === '' ? '' : `${prefix}/` };
 }
@@ -53,7 +53,7 @@ function requireHost(text: string, host: string): void {
     /^(?:[\p{L}\p{N}_][\p{L}\p{N}_.+-]*@)?(?:[\p{L}\p{N}_][\p{L}\p{N}_.-]*|\[[\da-f:.%\w]+\])$/iu.test(host)
   )
     return;
-  throw refusal(text, 'has a host that is none', 'USER@HOST:PATH');
+  throw refusal(text, 'does not name a host', 'USER@HOST:PATH');
 }
 
 /** Says why it cannot be written to, where people would expect it. */

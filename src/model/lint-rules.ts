@@ -205,7 +205,7 @@ const OTHER_RULES = {
   },
   NOT_REGULAR: {
     level: 'warning',
-    summary: 'a release file is a link, or no file',
+    summary: 'a release file is a link, or not a file at all',
     hint: 'put the file itself there',
   },
   NO_DATABASE: {

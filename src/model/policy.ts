@@ -25,7 +25,7 @@ export function nextIssued(last: Date | null, now: Date): Date {
 export function clockBehind(last: Date, now: Date): PacksignError {
   const wayOut =
     last.getTime() > now.getTime() + SLACK_MS
-      ? 'if it is right, replace the database, which no reader with a right clock took: packsign build DIRECTORY --key KEY --trust-clock'
+      ? 'if it is right, replace the database, which no reader with a correct clock has accepted: packsign build DIRECTORY --key KEY --trust-clock'
       : 'if it is right, wait a few minutes';
   return new PacksignError(
     'CLOCK_BEHIND',
@@ -88,7 +88,7 @@ export function requireSoundHistory(database: Database): void {
   const defect =
     defectOfHistory(database) ?? (path === null ? null : `the history of ${path} gives no reason`);
   if (defect === null) return;
-  throw new PacksignError('DATABASE_MALFORMED', `no reader would take this database: ${defect}`, {
+  throw new PacksignError('DATABASE_MALFORMED', `readers would refuse this database: ${defect}`, {
     hint: BUILD_AGAIN,
   });
 }

@@ -250,7 +250,7 @@ async function requireSameFiles(
   });
   for (const path of published?.Files.keys() ?? []) {
     if (found.has(path) && !database.Files.has(path))
-      differing.push(`  ${path} lies here, and is no longer listed`);
+      differing.push(`  ${path} is here, and is no longer listed`);
   }
   if (differing.length === 0) {
     const listed = inventory.files.filter(({ path }) => database.Files.has(path));

@@ -57,7 +57,7 @@ function requireFolder(folder: string, { stateFolder }: Run): void {
   if (kind === null)
     throw fail(`there is no folder ${folder}`, `mount its disk, or make it: mkdir -p ${name}`);
   if (kind !== 'folder') {
-    throw fail(`${folder} is no folder`, 'name the folder in which the database shall lie');
+    throw fail(`${folder} is not a folder`, 'name the folder for the database');
   }
   const database = join(folder, DATABASE_NAME);
   if (kindOf(database) === 'folder') throw inTheWay(database, 'folder');

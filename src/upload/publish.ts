@@ -291,7 +291,7 @@ function requireComplete({ lost }: Plan, { directory }: Outbound, { destination 
   const more = lost.length > 1 ? `, and ${lost.length - 1} more` : '';
   throw new PacksignError(
     'FILE_MISSING',
-    `${lost[0] ?? ''} is listed, but lies neither in ${directory} nor at ${destination}${more}: nothing was published`,
+    `${lost[0] ?? ''} is listed, but is neither in ${directory} nor at ${destination}${more}: nothing was published`,
     { hint: 'put it back, or build again with --absent withdraw' },
   );
 }

@@ -49,12 +49,12 @@ describe('a destination', () => {
 
   test.each([
     ['-oProxyCommand=x:y', /begins with a dash/],
-    ['', /is no destination/],
-    ['a\u0000b', /is no destination/],
+    ['', /is not a destination/],
+    ['a\u0000b', /is not a destination/],
     ['rsync://host/', /names no module/],
     ['s3:///key', /names no bucket/],
-    ['s3://bucket/../x', /is no path/],
-    ['s3://bucket/a//b', /is no path/],
+    ['s3://bucket/../x', /is not a path/],
+    ['s3://bucket/a//b', /is not a path/],
     ['https://github.com/ann/tool/releases', /has no folders/],
     ['ftp://example.org/dist', /cannot be written to through ftp:/],
   ])('is none of these: %s', (text, words) => {

@@ -445,15 +445,15 @@ describe('publish refuses', () => {
     here.write('www/packages.plist', 'x');
     const { status, run } = await here.json(['publish', 'dist', 'www/packages.plist']);
     expect(status).toBe(2);
-    expect(run.stderr).toMatch(/www.packages\.plist is no folder/);
+    expect(run.stderr).toMatch(/www.packages\.plist is not a folder/);
   });
 
   test.each([
     ['github', 'https://github.com/ann/tool/releases', /has no folders/],
     ['an address', 'https://example.org/dist/', /cannot be written to through https/],
     ['an option', '-e=sh', /begins with a dash/],
-    ['a line', 'a\nb', /is no destination/],
-  ])('what is no destination: %s', async (_, destination, words) => {
+    ['a line', 'a\nb', /is not a destination/],
+  ])('what is not a destination: %s', async (_, destination, words) => {
     here.write('dist/packsign.json', JSON.stringify({ Publish: [destination] }));
     const answer = await here.json(['publish', 'dist']);
     expect([answer.status, codeOf(answer)]).toEqual([2, 'USAGE']);
