@@ -1,4 +1,4 @@
-import type { Attention, StatusResult } from '../index.js';
+import type { Attention, StatusResult, WaitingStatus } from '../index.js';
 import { signingCommand } from './report.js';
 import type { KeyBy } from './report.js';
 import { shown } from './terminal.js';
@@ -21,7 +21,7 @@ const UNKNOWN = 'published; what waits to be signed is unknown';
 const INCOMPLETE = 'published, but files of the publication are missing or out of date';
 
 /** The words for each state in which something waits. */
-const WAITING: Readonly<Partial<Record<StatusResult['state'], string>>> = {
+const WAITING: Readonly<Partial<Record<StatusResult['state'], string>> & { readonly waiting: string }> = {
   waiting: 'a database waits to be signed',
   unsigned: 'nothing is published here yet',
   stale: 'published, but expired: readers are warned',
@@ -47,12 +47,16 @@ export function stepOf(result: StatusResult, known: KnownKeys): Step {
   if (state !== 'unsigned' && isKeyless(result)) {
     return step('published, but the key that signs has expired', extending, 'KEY_EXPIRED');
   }
+  const elsewhere = result.waiting === null ? null : signingElsewhere(result.waiting, result, known);
+  if (elsewhere !== null) return step(WAITING.waiting, elsewhere);
   if (result.message !== null) return step(troubleOf(result), hintOf(result, known));
   const isOutdated = result.waiting?.current === false;
   const signing = signingWith(state === 'waiting' && !isOutdated ? 'sign' : 'build', result, known);
   const waiting = isOutdated ? OUTDATED : WAITING[state];
   if (waiting !== undefined) return step(waiting, signing, 'DATABASE_STALE');
-  if (needs('REVOCATION_WAITS')) return step('published, and a revocation waits to be signed', signing);
+  if (needs('REVOCATION_WAITS')) {
+    return step('published, and a revocation waits', `with another key than the revoked one: ${signing}`);
+  }
   if (needs('PUBLICATION_INCOMPLETE')) {
     return step(INCOMPLETE, repairOf(result, signing), 'PUBLICATION_INCOMPLETE');
   }
@@ -61,6 +65,21 @@ export function stepOf(result: StatusResult, known: KnownKeys): Step {
   if (needs('KEY_EXPIRED')) return step('published; a key has expired', extending, 'KEY_EXPIRED');
   if (needs('KEY_EXPIRES_SOON')) return step('published; a key expires soon', extending, 'KEY_EXPIRES_SOON');
   return step('published and up to date', null);
+}
+
+/** Where the files are not here, a host only signs, and another one publishes; null if this is not about that. */
+function signingElsewhere(
+  { signed, threshold, current }: WaitingStatus,
+  { attention }: StatusResult,
+  { keyBy }: KnownKeys,
+): string | null {
+  const isComplete = signed.length >= threshold;
+  if (attention.includes('NOTHING_TO_LIST')) {
+    return isComplete
+      ? 'carry packages.unsigned.plist.asc to the host that publishes, and type there packsign sign'
+      : `${signingCommand('sign', keyBy)} --without-files`;
+  }
+  return isComplete && current && attention.includes('WAITING') ? 'packsign sign DIRECTORY' : null;
 }
 
 /** A wrong key of the settings is corrected there. What is built with a known key is signed too. */

@@ -25,7 +25,9 @@ export function unsentTo(
 }
 
 function fileOf(destination: string): StateFile<string> {
-  const name = createHash('sha256').update(destination).digest('hex').slice(0, 16);
+  const parsed = parseDestination(destination);
+  const place = parsed.kind === 'folder' ? resolve(parsed.path) : destination;
+  const name = createHash('sha256').update(place).digest('hex').slice(0, 16);
   return {
     name: `sent-to-${name}`,
     kind: 'packsign-sent-to 1',

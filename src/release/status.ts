@@ -293,10 +293,17 @@ function areSame(some: Files, others: Files): boolean {
   );
 }
 
-/** The database that waits for signatures. */
+/** The database that waits for signatures. Throws DATABASE_MALFORMED. */
 function draftIn(published: Published): Database | null {
   const bytes = published.bytes(UNSIGNED_NAME);
-  return bytes === null ? null : decodeDraft(bytes);
+  if (bytes === null) return null;
+  try {
+    return decodeDraft(bytes);
+  } catch (error) {
+    if (!(error instanceof PacksignError)) throw error;
+    const message = `${join(published.directory, UNSIGNED_NAME)} cannot be read: ${error.message}`;
+    throw new PacksignError(error.code, message, { hint: 'make it anew: packsign build DIRECTORY' });
+  }
 }
 
 /** Whether the waiting database replaces what is published here, whatever that is (`build --first`). */

@@ -310,6 +310,50 @@ test('a database that waits for another signature asks for one of the others', a
   expect(await ask(place)).toEqual([UP_TO_DATE, 'nothing to do']);
 });
 
+test('a host without the files signs only, and the host that publishes takes the signature', async () => {
+  const place = newDirectory({});
+  await place.packsign(['build', 'dist', '--maintainer', 'Ann <ann@example.org>']);
+  place.write('off/packages.unsigned.plist', place.read('dist/packages.unsigned.plist'));
+  for (const folder of ['off', 'dist']) place.write(`${folder}/keys.asc`, ann.certificate);
+  const offline = ['status', 'off', '--key', 'ann.signing.asc'];
+  const [verdict, next] = await ask(place, offline);
+  expect([verdict, next]).toEqual([
+    'a database waits to be signed',
+    'packsign sign off --key ann.signing.asc --without-files',
+  ]);
+  await type(place, next);
+  expect((await ask(place, offline))[1]).toMatch(/^carry packages\.unsigned\.plist\.asc to the host/);
+  place.write('dist/packages.unsigned.plist.asc', place.read('off/packages.unsigned.plist.asc'));
+  expect(await ask(place)).toEqual([verdict, 'packsign sign dist']);
+  await type(place, 'packsign sign dist');
+  expect(await ask(place)).toEqual([UP_TO_DATE, 'nothing to do']);
+});
+
+test('a waiting database that is damaged is named, with what makes it anew', async () => {
+  const place = newDirectory();
+  place.write('dist/packages.unsigned.plist', 'x');
+  const { stderr, status } = await place.packsign(['status', 'dist']);
+  expect([stderr, status]).toEqual([
+    expect.stringMatching(
+      /dist\/packages\.unsigned\.plist cannot be read[^]*hint: make it anew: packsign build dist\n$/,
+    ),
+    1,
+  ]);
+  await type(place, 'packsign build dist');
+  expect(await ask(place)).toEqual(['a database waits to be signed', 'packsign sign dist']);
+});
+
+test('a folder that the user named in another way counts as a destination that has the database', async () => {
+  const place = newDirectory({ Key: '../ann.signing.asc', Publish: ['../www', '../mirror'] });
+  for (const name of ['www', 'mirror']) mkdirSync(place.path(name));
+  await publish(place);
+  await type(place, 'packsign publish dist ./www');
+  const { value } = await place.json(['status', 'dist']);
+  expect([value['attention'], value['unsent']]).toEqual([['UNSENT'], [place.path('mirror')]]);
+  await type(place, 'packsign publish dist');
+  expect(await ask(place)).toEqual([UP_TO_DATE, 'nothing to do']);
+});
+
 describe('a key whose life ends: status says how it gets a new expiry', () => {
   test.each([
     ['soon', 7, 'published; a key expires soon', 'nothing to do'],
