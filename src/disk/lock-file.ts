@@ -212,7 +212,7 @@ function unreadable(path: string, error: unknown): PacksignError {
 /** What cannot be a lock is not taken over: a file found is not a file made (threat T35). */
 export function unusable(path: string, message: string): PacksignError {
   return new PacksignError('FILE_UNREADABLE', message, {
-    hint: `packsign did not make it; if no packsign is at work here, remove ${path}`,
+    hint: `if no packsign is at work here, remove ${path}; packsign did not make it`,
   });
 }
 

@@ -200,7 +200,7 @@ export async function findPredecessorElsewhere(
 
 const OF_ELSEWHERE: readonly string[] = ['PREVIOUS_INVALID', 'FOREIGN_DATABASE'];
 const NOT_BUILT_UPON =
-  'nothing was built upon it; restore it from a backup, or find out whose it is with packsign verify DIRECTORY';
+  'restore it from a backup, or find out whose it is with packsign verify DIRECTORY; nothing was built upon it';
 
 /** A database of another place, which is never missing: to begin anew is `--first`. */
 type Elsewhere = Predecessor & { readonly signed: SignedDatabase };
