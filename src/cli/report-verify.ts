@@ -84,7 +84,7 @@ function signatureLine({ fingerprint, userId, signedAt, counts, reason }: Checke
   return `  ${counts ? 'signed by' : 'does not count:'} ${who}${name}${when}${reason === null ? '' : ` (${harmless(reason)})`}`;
 }
 
-function adviceLines({ status, code, pinnedBy, database, notify }: VerifyResult): string[] {
+function adviceLines({ status, code, pinnedBy, database, notify, signatures }: VerifyResult): string[] {
   if (status === 'unauthenticated') {
     const target = pinnedBy === 'directory' ? dirname(database) : database;
     const command = /^[a-z]+:\/\//.test(database) ? 'trust add' : 'verify';
@@ -93,7 +93,9 @@ function adviceLines({ status, code, pinnedBy, database, notify }: VerifyResult)
   const isRefused = status === 'refused';
   const isHarmful =
     isRefused && !['DATABASE_MISSING', 'FILE_MISSING', 'UNCOVERED', 'WARNINGS'].includes(code ?? '');
-  const isLost = isRefused && LOST_CODES.includes(code ?? '') && isInDirectory(database);
+  // With signatures to show, nothing is missing.
+  const mayLack = isRefused && signatures.length === 0 && LOST_CODES.includes(code ?? '');
+  const isLost = mayLack && isInDirectory(database);
   return [
     ...(isHarmful ? ['  do not use it'] : []),
     ...(isRefused ? tellLines(notify) : []),
@@ -106,7 +108,12 @@ function isInDirectory(database: string): boolean {
 }
 
 /** A file of the publication may be lost. */
-const LOST_CODES: readonly string[] = ['DATABASE_MISSING', 'KEYS_MALFORMED', 'SIGNATURE_MISSING'];
+const LOST_CODES: readonly string[] = [
+  'DATABASE_MISSING',
+  'KEYS_MALFORMED',
+  'SIGNATURE_INVALID',
+  'SIGNATURE_MISSING',
+];
 
 /** How to find out whose a database is that nobody vouches for. */
 export function whoseLines(command: string): string[] {

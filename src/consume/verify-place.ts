@@ -186,7 +186,7 @@ async function decide(
   }
   if (signature !== null && keys.certificates.length === 0 && source.url === null) {
     const message = `there is no ${place.nameOf(KEYS_NAME)} to check its signature with; --keys FILE names keys that you trust`;
-    return refusal(source, { code: 'KEYS_MALFORMED', message, sha256 });
+    return refusal(source, { code: 'SIGNATURE_INVALID', message, sha256 });
   }
   const pins = source.pins === 'beside' ? pinsOf(keys.certificates) : source.pins;
   const { entry } = source;
