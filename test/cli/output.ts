@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect } from 'vitest';
 import { namedIn, wordsOf } from '../../src/cli/command.js';
@@ -9,7 +10,8 @@ import { COMMANDS } from '../../src/cli/commands/all.js';
 
 export type Schema = Readonly<Record<string, unknown>>;
 
-const FOLDER = resolve('templates/output');
+// It is loaded while a run may have another current folder.
+const FOLDER = fileURLToPath(new URL('../../templates/output', import.meta.url));
 export const SCHEMAS: ReadonlyMap<string, Schema> = new Map(
   readdirSync(FOLDER).map((name) => [
     name.replace('.schema.json', ''),
