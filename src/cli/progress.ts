@@ -16,6 +16,8 @@ export interface Progress {
 const SILENT: Progress = { say: () => undefined, rest: () => undefined, aside: (write) => write() };
 /** Work that ends sooner is not worth a line, nor loading a spinner. */
 const PATIENCE_MS = 150;
+/** More takes long for sure. People have waited since they pressed Enter: it has a line before the spinner is loaded. */
+const LONG_BYTES = 200_000_000;
 /** How often the line of a terminal changes. */
 const TICK_MS = 100;
 
@@ -36,6 +38,11 @@ function onTerminal(outside: Outside): Progress {
   let line: Line | null = null;
   let spinner: Spinner | null = null;
   let timer: NodeJS.Timeout | null = null;
+  let hasFirstLine = false;
+  const clearFirstLine = () => {
+    if (hasFirstLine) stderr.write('\r\u001b[K');
+    hasFirstLine = false;
+  };
   // A longer line would wrap, and one that wraps is not cleared.
   const text = () => (line?.() ?? '').slice(0, Math.max(0, (stderr.columns ?? 0) - 4));
   const begin = async () => {
@@ -46,6 +53,7 @@ function onTerminal(outside: Outside): Progress {
     clearTimeout(timer);
     const shown = spinner;
     const tick = () => (shown.text = text());
+    clearFirstLine();
     tick();
     shown.start();
     timer = setInterval(tick, TICK_MS);
@@ -53,17 +61,26 @@ function onTerminal(outside: Outside): Progress {
   return {
     say: (what) => {
       line = lineOf(what);
-      timer ??= setTimeout(() => {
-        begin().catch(() => undefined);
-      }, PATIENCE_MS);
+      if (timer !== null) return;
+      const isLong = typeof what !== 'string' && what.bytes > LONG_BYTES;
+      if (isLong) stderr.write(`  ${text()}`);
+      hasFirstLine = isLong;
+      timer = setTimeout(
+        () => {
+          begin().catch(() => undefined);
+        },
+        isLong ? 0 : PATIENCE_MS,
+      );
     },
     rest: () => {
       line = null;
       if (timer !== null) clearTimeout(timer);
       timer = null;
+      clearFirstLine();
       spinner?.stop();
     },
     aside: (write) => {
+      clearFirstLine();
       spinner?.clear();
       write();
     },

@@ -37,6 +37,8 @@ describe.runIf(hasTool('script'))('at a terminal', () => {
     expect(status).toBe(0);
     const figures = Array.from(seen.matchAll(/hashing ([\d.]+ \w+) of 1\.1 GB/g), ([, figure]) => figure);
     expect(new Set(figures).size).toBeGreaterThan(2);
+    // The first line does not wait for the spinner, which hides the cursor.
+    expect(seen.slice(0, seen.indexOf('\u001b[?25l'))).toMatch(/hashing .*\r\u001b\[K/s);
     const after = seen.slice(seen.lastIndexOf('hashing'));
     expect(after).toContain('\u001b[0K');
     expect(after).toContain('\u001b[?25h');
