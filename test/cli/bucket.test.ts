@@ -146,7 +146,8 @@ describe('build s3://BUCKET', () => {
     expect(built.stdout).toContain('packsign sign s3://bucket/dist --state state --key FILE');
     expect((await run('diff')).stdout).toContain('a-1.0.tar.gz');
     expect(store.objects.has('dist/packages.plist')).toBe(false);
-    expect(await run('sign', '--key', 'ann.asc')).toMatchObject({ status: 0 });
+    const signed = await run('sign', '--key', 'ann.asc', '--json');
+    expect([signed.status, JSON.parse(signed.stdout)]).toMatchObject([0, { ok: true, published: true }]);
     expect(store.objects.has('dist/packages.plist')).toBe(true);
   });
 

@@ -221,7 +221,7 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
       place.remove('dist/packages.plist');
     },
     verdict: 'packages.plist is missing',
-    next: 'restore it from a backup or the published site',
+    next: 'restore packages.plist from a backup or the published site',
     mend: (place) => place.write('dist/packages.plist', place.read('kept')),
   },
   'a database that is not packsign’s': {

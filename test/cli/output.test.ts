@@ -24,6 +24,9 @@ const UNSEEN: Readonly<Record<string, string>> = {
   'verify/$defs/stranger/sites/items/opinions/items/program': 'needs gpgv or sqv',
   'verify/$defs/stranger/sites/items/opinions/items/good': 'needs gpgv or sqv',
   'verify/$defs/stranger/sites/items/opinions/items/reason': 'needs gpgv or sqv',
+  'sign/destinations': 'only where the files lie in a bucket: cli/bucket',
+  'sign/ok': 'only where the files lie in a bucket: cli/bucket',
+  'verify/$defs/database/signatures/items/reason': 'of a signature that does not count: consume/verify',
 };
 
 describe('the schemas of what --json prints', () => {
