@@ -920,6 +920,7 @@ describe.concurrent('--once', { timeout: 4 * PATIENCE_MS }, () => {
     expect(await once(place)).toEqual([1, 'held DAMAGED', 'held NAME_MISMATCH', 'ready', 'stopped']);
     drop(place, `dist/${A}`, sdist('a', '1.0', 'x = 2\n'));
     expect((await once(place))[0]).toBe(1);
+    for (const name of ['keys.asc', 'packages.plist.asc']) place.remove(`dist/${name}`);
     place.write('dist/packages.plist', 'not a database');
     expect((await once(place))[0]).toBe(2);
     rmSync(place.path('dist'), { recursive: true });
