@@ -49,12 +49,12 @@ test('who has a key of GnuPG signs a directory of mixed files with at most five 
     for (const { command } of given) await run(command);
     for (const command of rest) await run(command);
     const verdict = await run(
-      'packsign verify --fingerprint "$(gpg --list-keys --with-colons | grep -m1 ^fpr: | cut -d: -f10)"',
+      'packsign verify dist --fingerprint "$(gpg --list-keys --with-colons | grep -m1 ^fpr: | cut -d: -f10)"',
     );
     expect(verdict).toMatch(
       /^authentic .*: 7 of 7 files as signed; 2 files here are not covered: NOTES.md, README.txt$/m,
     );
-    expect(await run('gpg --verify packages.plist.asc packages.plist')).toContain('Good signature');
+    expect(await run('gpg --verify dist/packages.plist.asc dist/packages.plist')).toContain('Good signature');
   } finally {
     await session.end();
   }
