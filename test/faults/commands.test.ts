@@ -15,7 +15,7 @@ const LATER = KEY_MADE + 200;
 /** npm run soak */
 const IS_SOAK = process.env['PACKSIGN_SOAK_SECONDS'] !== undefined;
 /** Of the failures of each command, npm test tries about so many. */
-const SAMPLE = 3;
+const SAMPLE = 2;
 
 type Errors = readonly Extract<Fault, { kind: 'fail' }>['error'][];
 
