@@ -1,6 +1,6 @@
 import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
-import { gnupgSecretKeys } from './gnupg.js';
+import { gnupgSigningKeys } from './gnupg-names.js';
 import { openCertificates } from './open.js';
 import type { Circumstances } from './signer.js';
 
@@ -18,9 +18,9 @@ export async function keysAtHand({ files, signers, environment }: AtHand): Promi
     const keys = await fingerprintsIn(file, environment);
     if (signers.length === 0 ? keys.length > 0 : keys.some(isWanted)) return [file];
   }
-  return (await gnupgSecretKeys({ environment }))
-    .filter(({ fingerprint, signs }) => (signers.length === 0 ? signs : isWanted(fingerprint)))
-    .map(({ fingerprint }) => fingerprint);
+  return (await gnupgSigningKeys(environment))
+    .map(({ fingerprint }) => fingerprint)
+    .filter((fingerprint) => signers.length === 0 || isWanted(fingerprint));
 }
 
 async function fingerprintsIn(file: string, environment: AtHand['environment']): Promise<readonly string[]> {

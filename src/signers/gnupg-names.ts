@@ -9,24 +9,39 @@ const LIST = ['gpg', '--batch', '--no-tty', '--no-auto-check-trustdb', '--list-s
 /** Others are no names that a shell can offer without quotes. */
 const ADDRESS = /^(?:.*<)?([\w.+-]+@[\w.-]+)>?$/;
 
-/**
- * The secret keys in GnuPG that can sign: their fingerprints and the addresses of their user ids, each with the
- * other one. Never throws; there are none without gpg, and none without a home of GnuPG, which gpg would make.
- */
+/** A secret key in GnuPG that can sign. */
+export interface GnupgKey {
+  /** Of the primary key. */
+  readonly fingerprint: string;
+  /** Those of its user ids. */
+  readonly addresses: readonly string[];
+}
+
+/** Names of such keys for a shell: fingerprints and addresses, each with the other one. Never throws. */
 export async function gnupgNames(
   environment: Circumstances['environment'],
 ): Promise<readonly (readonly [name: string, meaning: string])[]> {
+  return (await gnupgSigningKeys(environment)).flatMap(namesOf);
+}
+
+/**
+ * The secret keys in GnuPG that can sign. Never throws; there are none without gpg, and none without a home of GnuPG,
+ * which gpg would make.
+ */
+export async function gnupgSigningKeys(
+  environment: Circumstances['environment'],
+): Promise<readonly GnupgKey[]> {
   const home = environment['GNUPGHOME'] ?? join(environment['HOME'] ?? '', '.gnupg');
   if (process.platform !== 'win32' && !existsSync(home)) return [];
   const { stdout } = await runChild(LIST, { environment, timeoutMs: TIMEOUT_MS });
   return stdout
     .toString('utf8')
     .split(/^(?=sec:)/m)
-    .flatMap(namesIn);
+    .flatMap(keyIn);
 }
 
 /** Of one key. doc/DETAILS of GnuPG describes the records. */
-function namesIn(listing: string): readonly (readonly [string, string])[] {
+function keyIn(listing: string): readonly GnupgKey[] {
   const records = listing.split(/\r?\n/).map((line) => line.split(':'));
   const key = records.find(([type]) => type === 'sec');
   // The capital letter is what the whole key can do now.
@@ -35,6 +50,10 @@ function namesIn(listing: string): readonly (readonly [string, string])[] {
   const addresses = records
     .filter(([type, validity = '']) => type === 'uid' && !/[re]/.test(validity))
     .flatMap((fields) => ADDRESS.exec(fields[9] ?? '')?.[1] ?? []);
+  return [{ fingerprint, addresses }];
+}
+
+function namesOf({ fingerprint, addresses }: GnupgKey): readonly (readonly [string, string])[] {
   return [
     [fingerprint, addresses[0] ?? ''],
     ...addresses.map((address): readonly [string, string] => [address, fingerprint]),

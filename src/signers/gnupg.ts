@@ -24,8 +24,6 @@ type Environment = Pick<Circumstances, 'environment'>;
 interface ListedKey {
   /** Fingerprint of the primary key. */
   readonly fingerprint: string;
-  /** Whether it or one of its subkeys signs now. */
-  readonly signs: boolean;
   /** Fingerprints of the keys whose secret half is in the agent or on a card. */
   readonly held: ReadonlySet<string>;
 }
@@ -76,14 +74,6 @@ export async function gnupgCertificate(name: string, environment: Environment): 
   const { fingerprint } = await findKey(readName(name), 'key', environment);
   return await exportKey(fingerprint, environment);
 }
-
-/** The secret keys in GnuPG; empty without GnuPG, for which it makes no folder. */
-export async function gnupgSecretKeys(environment: Environment): Promise<readonly ListedKey[]> {
-  const outcome = await askGpg(['--no-options', ...LISTING, '--list-secret-keys'], environment);
-  return readListing(outcome.stdout.toString('utf8'));
-}
-
-const LISTING = ['--with-colons', '--fixed-list-mode', '--with-fingerprint', '--with-fingerprint'];
 
 const HASH_NAMES: ReadonlyMap<number, string> = new Map([
   [enums.hash.sha256, 'SHA256'],
@@ -151,8 +141,9 @@ async function findKey(
   kind: 'key' | 'secret key',
   environment: Environment,
 ): Promise<ListedKey> {
+  const format = ['--with-colons', '--fixed-list-mode', '--with-fingerprint', '--with-fingerprint'];
   const option = kind === 'key' ? '--list-keys' : '--list-secret-keys';
-  const outcome = await askGpg([...LISTING, option, '--', patternOf(named)], environment);
+  const outcome = await askGpg([...format, option, '--', patternOf(named)], environment);
   const [key, another] = readListing(outcome.stdout.toString('utf8'));
   if (key === undefined) throw notFound(outcome, { named, kind });
   if (another === undefined) return key;
@@ -177,17 +168,16 @@ function notFound(outcome: ChildOutcome, { named, kind }: { named: KeyName; kind
 
 /** Reads the records of `--with-colons`, which doc/DETAILS of GnuPG describes. */
 function readListing(listing: string): readonly ListedKey[] {
-  const keys: { fingerprint: string; signs: boolean; held: Set<string> }[] = [];
-  let [record, token, usage] = ['', '', ''];
+  const keys: { fingerprint: string; held: Set<string> }[] = [];
+  let record = '';
+  let token = '';
   for (const line of listing.split(/\r?\n/)) {
     const fields = line.split(':');
     const [type = ''] = fields;
-    if (['sec', 'pub', 'ssb', 'sub'].includes(type))
-      [record, token, usage] = [type, fields[14] ?? '', fields[11] ?? ''];
+    if (['sec', 'pub', 'ssb', 'sub'].includes(type)) [record, token] = [type, fields[14] ?? ''];
     if (type !== 'fpr' || record === '') continue;
     const fingerprint = fields[9] ?? '';
-    if (record === 'sec' || record === 'pub')
-      keys.push({ fingerprint, signs: usage.includes('S'), held: new Set() });
+    if (record === 'sec' || record === 'pub') keys.push({ fingerprint, held: new Set() });
     // A number sign means that the agent knows the key but does not have its secret half.
     if ((record === 'sec' || record === 'ssb') && token !== '#') keys.at(-1)?.held.add(fingerprint);
     record = '';
