@@ -4,6 +4,7 @@ import type { ScannedFile } from '../places/scan.js';
 import type { ByteCount } from './byte-count.js';
 import { digestObject } from './digest-object.js';
 import type { DigestOptions } from './digest.js';
+import { untilDone } from './hash.js';
 import type { DigestListener, Hashing } from './hash.js';
 import type { Needs } from './hash-plan.js';
 import type { Results } from './hash-tasks.js';
@@ -166,17 +167,13 @@ interface Attending {
 }
 
 /** Resolves when a thread has no more results. */
-function attend(worker: Worker, { desk, take }: Attending): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.on('message', (message: Results | PartRequest | null) => {
-      if (message === null) resolve();
-      else if ('kind' in message) desk.serve(message);
-      else for (const [digested, index] of message) take(digested, index);
-    });
-    worker.on('error', reject);
-    worker.on('exit', (code) => {
-      reject(new Error(`a hashing thread ended with ${code}`));
-    });
+async function attend(worker: Worker, { desk, take }: Attending): Promise<void> {
+  await untilDone(worker, (message) => {
+    const said = message as Results | PartRequest | null;
+    if (said === null) return true;
+    if ('kind' in said) desk.serve(said);
+    else for (const [digested, index] of said) take(digested, index);
+    return false;
   });
 }
 

@@ -95,12 +95,26 @@ function costUs(files: readonly ScannedFile[]): number {
 }
 
 /** Resolves when a thread has no more results. */
-function resultsOf(worker: Worker, take: DigestListener): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.on('message', (results: Results | null) => {
-      if (results === null) resolve();
-      else for (const [digested, index] of results) take(digested, index);
-    });
+async function resultsOf(worker: Worker, take: DigestListener): Promise<void> {
+  await untilDone(worker, (message) => {
+    const results = message as Results | null;
+    for (const [digested, index] of results ?? []) take(digested, index);
+    return results === null;
+  });
+}
+
+/**
+ * Hears a thread until `hear` says that its work is done, and no longer: the next work of the thread has results of its
+ * own, under the same numbers.
+ */
+export async function untilDone(worker: Worker, hear: (message: unknown) => boolean): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const onMessage = (message: unknown) => {
+      if (!hear(message)) return;
+      worker.off('message', onMessage);
+      resolve();
+    };
+    worker.on('message', onMessage);
     worker.on('error', reject);
     worker.on('exit', (code) => {
       reject(new Error(`a hashing thread ended with ${code}`));

@@ -1,3 +1,6 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PacksignError } from '../../src/errors.js';
 import type { Database } from '../../src/model/database.js';
@@ -230,6 +233,25 @@ describe('T39, DAMAGED: commands', () => {
       expect.stringContaining('nobody looked for damage in 2 new files here; the host that publishes does'),
     ]);
     expect(codeOf(await place.json(['sign', 'dist']))).toBe('DAMAGED');
+  });
+
+  test('files that are looked through once more lend nothing to those that are new', async () => {
+    place.remove(`dist/${CUT_NAME}`);
+    // Large enough for the threads to share them.
+    const large = () => gzipSync(randomBytes(10_000_000), { level: 1 });
+    place.write('dist/y-1.0.gz', large());
+    place.write('dist/z-1.0.gz', large());
+    await sleep(2100);
+    expect((await place.json([...BUILD.slice(0, 2), '--inspect', 'ends'])).status).toBe(0);
+    for (const name of ['a', 'b', 'x']) place.write(`dist/${name}-1.0.gz`, large());
+    expect((await place.json(BUILD)).status).toBe(0);
+    const text = place.text('dist/packages.plist');
+    for (const name of ['a', 'b', 'x', 'y', 'z']) {
+      const hash = createHash('sha256')
+        .update(place.read(`dist/${name}-1.0.gz`))
+        .digest('hex');
+      expect(text.split(hash).length, name).toBe(2);
+    }
   });
 
   test('files that were looked at by their ends only are looked through when Inspect is whole again', async () => {
