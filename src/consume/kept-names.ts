@@ -31,7 +31,7 @@ export function keptPackages(
 
 function packagesIn(cacheFolder: string, sha256: string): readonly (readonly [string, string])[] {
   const { bytes } = readKept(cacheFolder, sha256) ?? {};
-  // These are the bytes that were verified when the user accepted them, or nobody's.
+  // The user accepted exactly these bytes, and they were verified then. Other bytes count for nothing.
   if (bytes === undefined || bytes.length > LIMIT_BYTES || sha256Of(bytes) !== sha256) return [];
   try {
     const files = Array.from(decodeDatabase(bytes).Files.values());

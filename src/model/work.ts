@@ -1,4 +1,4 @@
-/** Work over many bytes, for whoever shows how far it is. */
+/** Work on many bytes: what it is, and how far it has come. */
 export interface Work {
   /** `hashing`, `downloading`. */
   readonly doing: string;

@@ -65,7 +65,7 @@ function isCutShort(sums: Buffer | 'odd', bytes: Buffer): boolean {
 
 const [BEGIN, END] = ['-----BEGIN PGP SIGNATURE-----', '-----END PGP SIGNATURE-----'];
 
-/** Whether a signature lacks its end: nobody can use it, whoever made it. */
+/** Whether a signature lacks its end, so that no program can read it. */
 function isCutOff(signature: Buffer | 'odd'): boolean {
   if (signature === 'odd') return false;
   const part = withoutZeros(signature).toString('latin1');

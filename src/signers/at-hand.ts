@@ -7,7 +7,7 @@ import type { Circumstances } from './signer.js';
 export interface AtHand extends Pick<Circumstances, 'environment'> {
   /** Key files that may be there. */
   readonly files: readonly string[];
-  /** Primary fingerprints, one of which is wanted; empty for any key that signs. */
+  /** Primary fingerprints: a key has to have one of these. If there are none, any key that signs will do. */
   readonly signers: readonly string[];
 }
 

@@ -8,7 +8,7 @@ import {
   openSigners,
 } from '../../index.js';
 import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
-import type { Command, Session } from '../command.js';
+import type { Command, Report, Session } from '../command.js';
 import { BUCKET_OPTIONS, inPlace } from '../bucket.js';
 import { flag, maybe, rare, repeated, single } from '../option.js';
 import type { OptionTable } from '../option.js';
@@ -112,13 +112,20 @@ export const buildCommand: Command = {
         },
       );
       if (destinations.length === 0 || !result.ok) return report;
-      const publishing = { ...publishOptions(values, { place, session }), isJustBuilt: true };
-      return joined(
-        report,
-        reportPublished(await publishEach(directory, destinations, publishing), { verbose }),
-      );
+      return await publishedToo(report, destinations, { values, place, session });
     }),
 };
+
+/** Publishes what was just signed, and reports both. */
+export async function publishedToo(
+  report: Report,
+  destinations: readonly string[],
+  { values, place, session }: Circumstances & { readonly values: Values },
+): Promise<Report> {
+  const publishing = { ...publishOptions(values, { place, session }), isJustBuilt: true };
+  const attempts = await publishEach(place.directory, destinations, publishing);
+  return joined(report, reportPublished(attempts, { verbose: isSet(values, 'verbose') }));
+}
 
 /** Where the result is published to. Throws USAGE. */
 function destinationsAfter(

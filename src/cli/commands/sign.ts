@@ -14,10 +14,8 @@ import {
 } from '../options.js';
 import { reportSign } from '../report.js';
 import { BUCKET_OPTIONS, inPlace } from '../bucket.js';
-import { publishEach, publishOptions } from '../destinations.js';
-import { joined, reportPublished } from '../report-publish.js';
 import { writingRun } from '../run.js';
-import { publishingOptions, signersFor } from './build.js';
+import { publishedToo, publishingOptions, signersFor } from './build.js';
 
 export const signCommand: Command = {
   examples: [
@@ -55,8 +53,6 @@ export const signCommand: Command = {
       const verbose = isSet(values, 'verbose');
       const report = reportSign(result, { directory: place.directory, coSign, verbose });
       if (place.objects === undefined || isSet(values, 'without-files')) return report;
-      const publishing = { ...publishOptions(values, { place, session }), isJustBuilt: true };
-      const attempts = await publishEach(place.directory, [place.objects.address], publishing);
-      return joined(report, reportPublished(attempts, { verbose }));
+      return await publishedToo(report, [place.objects.address], { values, place, session });
     }),
 };
