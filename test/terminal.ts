@@ -11,6 +11,8 @@ export const CTRL_D = '\u0004';
 export interface TerminalOptions {
   readonly typing?: readonly Typing[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The width of the terminal; 0 if it does not know it. */
+  readonly columns?: number;
   /** Gets all that was seen, whenever there is more. */
   readonly onSeen?: (seen: string) => void;
 }
@@ -28,13 +30,13 @@ const END = '-- modes --';
 export async function atTerminal(
   place: Place,
   args: readonly string[],
-  { typing = [], env = {}, onSeen = () => undefined }: TerminalOptions = {},
+  { typing = [], env = {}, columns = 100, onSeen = () => undefined }: TerminalOptions = {},
 ): Promise<TerminalRun> {
   const command = [process.execPath, resolve('dist/bin/packsign.js'), ...args].map((word) => `'${word}'`);
   const lines = [
     // Ctrl-C is for packsign alone.
     'trap : INT',
-    'stty cols 100',
+    `stty cols ${columns}`,
     command.join(' '),
     'status=$?',
     `echo; echo '${END}'`,

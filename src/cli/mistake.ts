@@ -87,6 +87,25 @@ function wrongChoice({ choices }: Option, value: string | undefined): string | n
   return nearestOf(value, choices) ?? '';
 }
 
+const UNSET = 'is empty: is a variable not set?';
+
+/** What is wrong with a word that names nothing, as of a variable that is not set, or `-`; null if there is none. */
+export function namelessIn(argv: readonly string[], named: NonNullable<Known['named']>): string | null {
+  const options: OptionTable = { ...named.command.options, ...COMMON_OPTIONS };
+  const mustName = (option: Option | undefined) => option?.takes !== undefined && option.takes !== 'TEXT';
+  for (const [at, word] of argv.entries()) {
+    const [, equalled = ''] = /^--([^=]+)=$/.exec(word) ?? [];
+    if (mustName(options[equalled])) return `--${equalled} ${UNSET}`;
+    if (word !== '' && word !== '-') continue;
+    const name = /^--(.+)$/.exec(argv[at - 1] ?? '')?.[1] ?? '';
+    const option = options[name];
+    if (option?.requiresArg !== true)
+      return word === '' ? `an argument ${UNSET}` : '- names no file or folder';
+    if (word === '' && mustName(option)) return `--${name} ${UNSET}`;
+  }
+  return null;
+}
+
 const HELP: Option = { type: 'boolean', describe: '' };
 
 /** How people write an option, without the dashes. */

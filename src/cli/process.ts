@@ -10,6 +10,8 @@ import { main } from './main.js';
 const UNDONE_STATUS = 2;
 const INTERRUPTED_STATUS = 130;
 const TERMINATED_STATUS = 143;
+/** Nearly every terminal has as many columns. */
+const USUAL_COLUMNS = 80;
 
 const { stdin, stdout, stderr } = process;
 const argv = process.argv.slice(2);
@@ -71,6 +73,9 @@ stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 // The command succeeds or fails whether or not anybody reads its messages.
 stderr.on('error', () => undefined);
+
+// Serial lines, and terminals that a program has made, often have no width.
+if (stderr.isTTY && stderr.columns === 0) stderr.columns = USUAL_COLUMNS;
 
 async function run(): Promise<void> {
   const status = await main(argv, {

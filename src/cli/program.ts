@@ -4,7 +4,7 @@ import { PacksignError } from '../index.js';
 import type { Command, Listed } from './command.js';
 import { familyOf, namedIn, wordsOf } from './command.js';
 import { examplesText } from './help.js';
-import { mistakeIn } from './mistake.js';
+import { mistakeIn, namelessIn } from './mistake.js';
 import { COMMON_OPTIONS } from './options.js';
 import type { Values } from './options.js';
 import { shown } from './terminal.js';
@@ -22,6 +22,8 @@ export async function parse(argv: readonly string[], commands: readonly Listed[]
   // The command nearly always comes first; then we load only that one.
   const listed = namedIn(argv, commands);
   const named = listed === null ? null : await loaded(listed);
+  const nameless = named === null ? null : namelessIn(argv, named);
+  if (nameless !== null) throw await usageError(nameless, { argv, commands, named });
   const chosen: Chosen[] = [];
   const circumstances = { argv, choose: (choice: Chosen) => chosen.push(choice) };
   const program =

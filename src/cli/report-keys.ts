@@ -32,7 +32,7 @@ export function reportKeys(result: PublishedKeys): Report {
   const { keys, fingerprints, added, unchanged, held, warnings } = result;
   const newWords = (fingerprint: string) => (added.includes(fingerprint) ? '  (new)' : '');
   return {
-    json: { keys, fingerprints, added, unchanged, held },
+    json: { keys, fingerprints, added, unchanged, held, warnings },
     lines: [
       unchanged
         ? `${harmless(keys)} is up to date`
@@ -52,7 +52,7 @@ export function reportChangedKey(
 ): Report {
   const { keys = null, held = null, warnings = [] } = published ?? {};
   return {
-    json: { fingerprint, signingKey, expires, files, resumed, keys, held },
+    json: { fingerprint, signingKey, expires, files, resumed, keys, held, warnings },
     lines: [
       groupFingerprint(fingerprint),
       ...(signingKey === null

@@ -100,6 +100,7 @@ export function reportStatus(
 ): Report {
   const { state, issued, expires, signers, waiting, difference, attention, message, warnings } = result;
   const step = stepOf(result, known);
+  const next = hintFor(step.next, typedIn(typed, directory));
   // The message names damaged files already.
   const unsaid = warnings.filter(({ code }) => code !== 'DAMAGED' || !attention.includes(code));
   const changes = difference === null ? [] : differenceLines(difference);
@@ -110,7 +111,7 @@ export function reportStatus(
       ...{ ok: result.ok, state, issued, expires },
       signers: signers.map(({ fingerprint }) => fingerprint),
       keys: signers,
-      ...{ waiting, attention },
+      ...{ waiting, attention, message, next },
       ...coverageJson(result.coverage),
       kept: result.kept,
       unsent: result.unsent,
@@ -129,7 +130,7 @@ export function reportStatus(
       ...(result.unsent.length > 0 ? [`  not sent to ${result.unsent.map(harmless).join(', ')}`] : []),
       ...(state === 'unsigned' ? ['  packsign --help lists all commands'] : []),
       ...(verbose && attention.length > 0 ? [`  needs attention: ${attention.join(', ')}`] : []),
-      ...nextLines(hintFor(step.next, typedIn(typed, directory))),
+      ...nextLines(next),
     ],
     notices: remarkLines({ warnings: unsaid, coverage: result.coverage }, { verbose }),
     exitStatus: result.ok ? 0 : 1,

@@ -21,6 +21,7 @@ export function reportVerify(result: VerifyResult): Report {
       files: result.files,
       ...coverageJson(result),
       findings: result.findings,
+      warnings: result.warnings,
     },
     lines: verdictLines(result),
     notices: warningLines(result.warnings),

@@ -122,6 +122,7 @@ export function reportSign(
     json: {
       ...{ database, sha256, issued, expires, signers, signature, published, missing },
       ...coverageJson(coverage),
+      warnings,
     },
     lines: [
       ...(difference === null ? [] : differenceLines(difference)),

@@ -23,8 +23,8 @@ export function canAsk(outside: Outside): boolean {
 }
 
 /** Whether packsign may show moving text; a spinner loops for ever on a terminal without a width. */
-export function canAnimate(outside: Outside): boolean {
-  return outside.stderr.isTTY === true && (outside.stderr.columns ?? 0) > 0;
+export function canAnimate({ stderr, environment: { TERM, CI } }: Outside): boolean {
+  return stderr.isTTY === true && (stderr.columns ?? 0) > 0 && TERM !== 'dumb' && CI === undefined;
 }
 
 /** Whether packsign may use colours on stderr or stdout. */

@@ -81,6 +81,26 @@ test.each([
   expect([status, ...said]).toEqual([2, error, hint]);
 });
 
+test.each([
+  [['build', ''], 'an argument is empty: is a variable not set?'],
+  [['verify', ''], 'an argument is empty: is a variable not set?'],
+  [['status', '--state', ''], '--state is empty: is a variable not set?'],
+  [['build', '--key='], '--key is empty: is a variable not set?'],
+  [['build', '-'], '- names no file or folder'],
+  [['key', 'extend', '-'], '- names no file or folder'],
+  [['build', '--key', '-'], '--key needs a value'],
+])('a word that names nothing is refused: %j', async (words, error) => {
+  const { status, stderr } = await place.packsign(words);
+  expect([status, stderr.split('\n')[0]]).toEqual([2, `packsign: error: ${error}`]);
+});
+
+test('a text may be empty, and a passphrase comes from standard input', async () => {
+  place.write('dist/demo-1.0.tar.gz', 'demo');
+  expect((await place.packsign(['build', 'dist', '--description', ''])).stderr).not.toContain('is empty');
+  const { stderr } = await place.packsign(['build', 'dist', '--key', 'no.asc', '--passphrase-file', '-']);
+  expect(stderr).toContain('no.asc');
+});
+
 describe('a secret key on the command line is refused, and repeated nowhere', () => {
   test.each([
     ['behind a mistyped option', (key: string) => ['build', 'dist', '--kye', key]],

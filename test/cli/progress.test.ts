@@ -46,6 +46,19 @@ describe.runIf(hasTool('script'))('at a terminal', () => {
     expect(after).toContain('\u001b[?25h');
   });
 
+  test('it moves on a terminal that does not know its width', async () => {
+    writeLarge(512 * MIB);
+    const { status, seen } = await atTerminal(place, SIGN, { columns: 0 });
+    const figures = Array.from(seen.matchAll(/hashing ([\d.]+ \w+) of 537 MB/g), ([, figure]) => figure);
+    expect([status, new Set(figures).size > 2]).toEqual([0, true]);
+  });
+
+  test.each([{ TERM: 'dumb' }, { CI: 'true' }])('where lines cannot move, none does: %j', async (env) => {
+    writeLarge(256 * MIB);
+    const { status, seen } = await atTerminal(place, SIGN, { env });
+    expect([status, seen]).toEqual([0, expect.not.stringContaining('\u001b')]);
+  });
+
   test('--quiet shows nothing that moves', async () => {
     writeLarge(256 * MIB);
     const { status, seen } = await atTerminal(place, [...SIGN, '--quiet']);
