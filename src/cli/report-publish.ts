@@ -116,6 +116,8 @@ const PASTED_LIMIT = 200;
 
 export interface PlanReportOptions {
   readonly directory: string;
+  /** The address of the S3-compatible store, in case a destination is a bucket; null for the one of AWS. */
+  readonly endpoint: string | null;
   /** All files in place of the first few. */
   readonly verbose: boolean;
 }
@@ -138,7 +140,10 @@ export function reportPlans(plans: readonly Planned[], options: PlanReportOption
   };
 }
 
-function planLines({ destination, plan }: Planned, { directory, verbose }: PlanReportOptions): string[] {
+function planLines(
+  { destination, plan }: Planned,
+  { directory, endpoint, verbose }: PlanReportOptions,
+): string[] {
   const where = harmless(destination);
   if (plan.steps.length === 0) return [`${where} is up to date`];
   const few = (lines: readonly string[]) => {
@@ -157,7 +162,7 @@ function planLines({ destination, plan }: Planned, { directory, verbose }: PlanR
       `  ${name}:`,
       ...few([...writes.map(({ path }) => path), ...removes]),
     ]),
-    ...toolLines(directory, destination, plan).flatMap(({ tool, lines }) =>
+    ...toolLines(plan, { directory, destination, endpoint }).flatMap(({ tool, lines }) =>
       // Half of them would do something else.
       lines.length > PASTED_LIMIT && !verbose
         ? [`the same with ${tool}: ${count(lines.length, 'line')} with --verbose`]

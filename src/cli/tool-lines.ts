@@ -17,11 +17,17 @@ export function whyNoLines(directory: string, destination: string, { steps }: Pl
     : 'a name has characters that a terminal does not show, so nobody could paste it';
 }
 
+export interface Ends {
+  readonly directory: string;
+  readonly destination: string;
+  /** The address of the store, which older AWS tools do not take from the environment; null for the one of AWS. */
+  readonly endpoint: string | null;
+}
+
 /** The same steps for rclone, and for the AWS command line where the destination is a bucket; none where `whyNoLines` says so. */
 export function toolLines(
-  directory: string,
-  destination: string,
   plan: Plan,
+  { directory, destination, endpoint }: Ends,
 ): readonly { readonly tool: string; readonly lines: readonly string[] }[] {
   if (whyNoLines(directory, destination, plan) !== null) return [];
   const { steps } = plan;
@@ -33,10 +39,11 @@ export function toolLines(
   };
   if (parsed.kind !== 'bucket') return [rclone];
   const to = `s3://${parsed.bucket}/${parsed.prefix}`;
-  return [
-    rclone,
-    { tool: 'the AWS command line', lines: steps.flatMap((step) => awsLines(step, { directory: from, to })) },
-  ];
+  const aws = endpoint === null ? 'aws s3' : `aws --endpoint-url ${shown(endpoint)} s3`;
+  const lines = steps
+    .flatMap((step) => awsLines(step, { directory: from, to }))
+    .map((line) => `${aws} ${line}`);
+  return [rclone, { tool: 'the AWS command line', lines }];
 }
 
 /** As rclone writes it; REMOTE is the name that the user gave it there. */
@@ -74,13 +81,14 @@ function rcloneLines({ writes, removes }: Step, { directory, to }: Places): read
   ];
 }
 
+/** Without the name of the program. */
 function awsLines({ writes, removes }: Step, { directory, to }: Places): readonly string[] {
   return [
     ...writes.map(({ path }) => {
       const { type, cacheControl } = webFileOf(path);
       const headers = `--content-type '${type}' --cache-control '${cacheControl}'`;
-      return `aws s3 cp ${headers} ${shown(`${directory}/${path}`)} ${shown(to + path)}`;
+      return `cp ${headers} ${shown(`${directory}/${path}`)} ${shown(to + path)}`;
     }),
-    ...removes.map((path) => `aws s3 rm ${shown(to + path)}`),
+    ...removes.map((path) => `rm ${shown(to + path)}`),
   ];
 }

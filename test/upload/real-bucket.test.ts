@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startServer } from '../net/servers.js';
@@ -7,7 +9,7 @@ import type { Place, Run, TestKey } from '../packsign.js';
 import { startMiddleman } from '../servers/middleman.js';
 import type { Middleman } from '../servers/middleman.js';
 import { environmentFor, makeBucket, putObject, swift } from '../servers/swift.js';
-import { hasTools } from '../tools.js';
+import { hasTool, hasTools } from '../tools.js';
 
 const IS_SOAK = process.env['PACKSIGN_SOAK_SECONDS'] !== undefined;
 /** How often two machines publish at the same time; `npm run soak` has as many rounds as the contract. */
@@ -19,8 +21,17 @@ afterAll(async () => {
   for (const server of running.toReversed()) await server.stop();
 });
 
+/** What rclone calls REMOTE is this store. */
+function rclone(endpoint: string): Readonly<Record<string, string>> {
+  const settings = { TYPE: 's3', PROVIDER: 'Other', ENV_AUTH: 'true', ENDPOINT: endpoint };
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [`RCLONE_CONFIG_REMOTE_${name}`, value]),
+  );
+}
+
 describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', () => {
   let ann: TestKey;
+  let direct = '';
   let middleman: Middleman;
   let place: Place;
   let count = 0;
@@ -30,6 +41,7 @@ describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', 
     ann = await newKey('Ann');
     const server = await startServer(swift);
     running.push(server);
+    direct = `http://127.0.0.1:${server.ports[3] ?? 0}`;
     middleman = await startMiddleman(server.ports[3] ?? 0);
     running.push(middleman);
   });
@@ -85,6 +97,29 @@ describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', 
       true,
     );
     expect(middleman.passed.filter(({ status }) => status === 501)).toEqual([]);
+  });
+
+  test.each([
+    ['rclone', 'rclone'],
+    ['the AWS command line', 'aws'],
+  ] as const)('gets the same by the lines for %s', async (tool, program) => {
+    if (!hasTool(program)) return;
+    address = address.replace('a b', "it's $(a) b");
+    await release(place, 'lantern', '2.0');
+    const follow = async () => {
+      const how = ['publish', 'dist', address, '--plan', '--verbose'];
+      const { stdout } = await place.packsign(how, { env: environmentFor(direct) });
+      const [, lines = ''] = stdout.split(`the same with ${tool}:\n`);
+      await promisify(execFile)('sh', ['-ec', lines.split('\nthe same with ')[0] ?? ''], {
+        cwd: place.root,
+        env: { ...process.env, AWS_CA_BUNDLE: undefined, ...environmentFor(direct), ...rclone(direct) },
+      });
+      expect(await publish(place, '--check')).toMatchObject({ status: 0, stderr: '' });
+    };
+    await follow();
+    if (!IS_SOAK) return;
+    await release(place, 'demo', '1.1');
+    await follow();
   });
 
   test('does not give way to a wrong secret', async () => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { PacksignError, build, once, parseDestination, planPublication } from '../../index.js';
+import { PacksignError, build, once, parseDestination, planPublication, storeEndpoint } from '../../index.js';
 import type { Command } from '../command.js';
 import { refuseNeedless } from '../needless.js';
 import { flag, positional, positionals, rare, single } from '../option.js';
@@ -50,10 +50,12 @@ export const publishCommand: Command = {
     refuseNeedless(values, options);
     if (isSet(values, 'plan')) {
       const plans: Planned[] = [];
+      const isBucket = destinations.some((one) => parseDestination(one).kind === 'bucket');
+      const endpoint = isBucket ? storeEndpoint(session.outside.environment) : null;
       for (const destination of destinations) {
         plans.push({ destination, plan: await planPublication(directory, destination, options) });
       }
-      return reportPlans(plans, { directory, verbose: isSet(values, 'verbose') });
+      return reportPlans(plans, { directory, endpoint, verbose: isSet(values, 'verbose') });
     }
     const attempts = await publishEach(directory, destinations, options);
     const [only] = attempts;
