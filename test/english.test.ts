@@ -17,10 +17,26 @@ const BETTER: readonly (readonly [said: RegExp, better: string])[] = [
   [/\bstill to come\b/, 'in the future'],
   [/\bso manieth\b/, 'nth'],
   [/\bthe whole way\b/, 'the full build'],
-  [/(?<![Tt]here )\bis no (?:folder|destination|database|file)\b/, 'is not a …'],
+  [
+    /(?<![Tt]here )\bis no (?:folder|destination|database|file|address|bucket|fingerprint|region|obstacle)\b/,
+    'is not a …',
+  ],
   [/\b(?:none|nobody) of ours\b/, 'not written by packsign'],
   [/\blies (?:here|there|neither)\b/, 'is here'],
-  [/\bshall (?:be|lie|stand)\b/, 'must, or the present tense'],
+  [/\bshall (?:be|lie|stand|fetch)\b/, 'must, or the present tense'],
+  [/\b(?:make|copy|start|sign|writes)(?: it| the (?:file|archive)|,)? anew\b/, 'again, or a new …'],
+  [/\b(?:to mend|mend (?:it|the))\b/, 'fix'],
+  [/\blook at (?:AWS_|http_proxy|the (?:address|clock|endpoint|key))/, 'check'],
+  [/\bneed do nothing\b/, 'do not have to do anything'],
+  [
+    /(?:^|[.:;*] |\b(?:for|to) )[Ww]ho (?:can|has|imported|loses|takes)\b/,
+    'people who …, or a name for them',
+  ],
+  [/\b(?:Whoever|whoever) (?:can|knows|reads|steals)\b/, 'anyone who …, or somebody who …'],
+  [/\bpast each other\b/, 'independently'],
+  [/\bnothing says (?:where|with|in which|that \$)/, 'cannot tell, not set, or no … given'],
+  [/\[see there\]/, 'more, as a link'],
+  [/\bthe whole was\b|\bof another kind\b/, 'the top-level …, or of the wrong type'],
 ];
 
 /** Texts for people: of the program without its comments, of the page, and of the documents. */

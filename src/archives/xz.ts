@@ -100,7 +100,7 @@ function* unpackBlock(input: ByteInput, lzma: Lzma, { check, records }: BlockCon
   }
   const packedBytes = input.position() - dataStart;
   if (packedBytes !== (header.packedBytes ?? packedBytes) || bytes !== (header.bytes ?? bytes)) {
-    throw damage('its contents do not have the size that it says');
+    throw damage('its contents do not have the size that its header says');
   }
   const padding = input.take((4 - (packedBytes % 4)) % 4);
   if (padding.some((byte) => byte !== 0)) throw damage('its xz data is damaged');

@@ -11,7 +11,7 @@ export function destinationsOf(values: Values, { directory, settings }: Place): 
   const typed = listOf(values, 'destinations');
   const destinations = typed.length > 0 ? typed : destinationsIn(directory, settings);
   if (destinations.length > 0) return eachOnce(destinations);
-  throw new PacksignError('USAGE', `nothing says where ${directory} is published to`, {
+  throw new PacksignError('USAGE', `no destination given for ${directory}`, {
     hint: 'packsign publish DIRECTORY DESTINATION, or "Publish" in packsign.json',
   });
 }

@@ -42,7 +42,7 @@ function homeOf(environment: Outside['environment'], kind: keyof typeof CUSTOMS)
 function userFolder(environment: Outside['environment']): string {
   const folder = folderIn(environment, 'HOME') ?? accountFolder();
   if (folder !== null) return folder;
-  throw new PacksignError('NO_HOME', 'there is no home folder to keep what packsign remembers', {
+  throw new PacksignError('NO_HOME', 'packsign has no home folder to keep its state in', {
     hint: 'set HOME to an absolute path',
   });
 }

@@ -14,7 +14,7 @@ export interface Step {
 }
 
 const BUSY = 'another packsign is at work here';
-const OUTDATED = 'a database waits to be signed, and changes came since';
+const OUTDATED = 'a database waits to be signed, but there are newer changes';
 const LOST = 'packages.plist is missing';
 const BLOCKED = 'published, and the next release is blocked';
 const UNKNOWN = 'published; what waits to be signed is unknown';
@@ -55,7 +55,7 @@ export function stepOf(result: StatusResult, known: KnownKeys): Step {
   const waiting = isOutdated ? OUTDATED : WAITING[state];
   if (waiting !== undefined) return step(waiting, signing, 'DATABASE_STALE');
   if (needs('REVOCATION_WAITS')) {
-    return step('published, and a revocation waits', `with another key than the revoked one: ${signing}`);
+    return step('published, and a revocation waits', `with a key other than the revoked one: ${signing}`);
   }
   if (needs('PUBLICATION_INCOMPLETE')) {
     return step(INCOMPLETE, repairOf(result, signing), 'PUBLICATION_INCOMPLETE');
@@ -143,7 +143,7 @@ function repairOf({ warnings }: StatusResult, signing: string): string {
   if (lost.length > 0) return 'packsign build DIRECTORY';
   const message = warnings.find(({ code }) => code === 'PAGE_EDITED')?.message;
   if (message === undefined)
-    return 'read the warning, mend the file, and look again: packsign status DIRECTORY';
+    return 'read the warning, fix the file, and check again: packsign status DIRECTORY';
   const option = message.includes('--template DIR') ? '--template DIR' : '--force';
-  return `to replace the page by a new one: packsign page DIRECTORY ${option}`;
+  return `to replace the page with a new one: packsign page DIRECTORY ${option}`;
 }

@@ -10,7 +10,7 @@ export const COMMON_OPTIONS: OptionTable = {
   json: flag('print one JSON object, for programs'),
   quiet: flag('print nothing but errors'),
   verbose: flag('show everything, and the codes of errors'),
-  color: onUntilRefused('use colours on a terminal, or not: --no-color'),
+  color: onUntilRefused('colours on a terminal; --no-color turns them off'),
 };
 
 /** The options that replace a setting, and its key in packsign.json. */
@@ -22,13 +22,13 @@ const SETTING_OPTIONS: Readonly<Record<string, readonly [key: keyof Settings, op
   notify: ['Notify', single('ADDRESS', 'mailto: or https: address offered when a check fails')],
   mirrors: ['Mirrors', repeated('ADDRESS', 'another address of the same files')],
   validity: ['Validity', single('TIME', 'how long a database stays fresh, like "180 days", or none')],
-  signers: ['Signers', repeated('FINGERPRINT', 'primary fingerprint of somebody who signs')],
+  signers: ['Signers', repeated('FINGERPRINT', 'primary fingerprint of a signer')],
   threshold: ['Threshold', single('NUMBER', 'how many of them must sign')],
   'pack-man': ['PackMan', maybe('write MD5 sums for PackMan clients')],
   checksums: ['Checksums', maybe('write SHA256SUMS and SHA256SUMS.asc, for people without packsign')],
   settle: ['Settle', single('TIME', 'how long a file must stay unchanged before watch lists it')],
   absent: ['Absent', choice(ABSENT, 'what happens to listed files that are not here')],
-  inspect: ['Inspect', choice(['whole', 'ends'], 'how much of a new file is searched for damage')],
+  inspect: ['Inspect', choice(['whole', 'ends'], 'how much of a new file is checked for damage')],
   include: ['Include', repeated('GLOB', 'files to list, whatever their names are')],
   mutable: ['Mutable', repeated('GLOB', 'files whose bytes change by design, like latest.yml')],
   exclude: ['Exclude', repeated('GLOB', 'files to leave out')],
@@ -42,7 +42,7 @@ export const STATE_OPTION = single('FOLDER', 'folder of working state (default: 
 export const WAIT_OPTION = single('TIME', 'how long to wait for another packsign here (default: 5s)');
 export const PASSPHRASE_OPTION = single('FILE', 'file with the passphrase, - for standard input');
 export const SIGNATURE_OPTION = single('FILE', 'the signature file, if it is not beside the database');
-export const TRUST_CLOCK_OPTION = flag('trust the clock of this machine, whatever speaks against it');
+export const TRUST_CLOCK_OPTION = flag("trust this machine's clock despite evidence against it");
 
 /** For a command that works in a directory. */
 export const DIRECTORY = {
@@ -53,8 +53,8 @@ export const DIRECTORY = {
 export const PREVIOUS_OPTIONS: OptionTable = {
   previous: single('FILE', 'file or address of the database to continue'),
   ...rare({
-    adopt: single('FILE', 'file or address of a second one to join with it'),
-    'allow-stale': flag('continue a database of --previous that has expired'),
+    adopt: single('FILE', 'file or address of another database to join to it'),
+    'allow-stale': flag('let --previous continue an expired database'),
     'not-before': single('DATE', 'date or SHA-256 of the oldest database that --previous may be'),
   }),
 };
@@ -124,7 +124,7 @@ function leastOf(values: Values): LeastPredecessor {
   const allowStale = isSet(values, 'allow-stale');
   if (text === null) return { allowStale, notBefore: null };
   if (textOf(values, 'previous') === null) {
-    throw new PacksignError('USAGE', '--not-before needs --previous, whose database it is about');
+    throw new PacksignError('USAGE', '--not-before needs --previous: it sets how old that database may be');
   }
   const sha256 = text.toLowerCase();
   if (/^[0-9a-f]{64}$/.test(sha256)) return { allowStale, notBefore: sha256 };

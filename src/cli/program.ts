@@ -189,7 +189,7 @@ async function usageError(failure: string, { argv, commands, named }: Reading): 
 function withoutTexts(message: string, texts: readonly string[]): string {
   const lines = texts.flatMap((text) => text.split(/[\r\n]+/)).map((line) => line.replace(/^-+/, ''));
   const isRepeated = /[\r\n]/.test(message) || lines.some((line) => line !== '' && message.includes(line));
-  return isRepeated ? 'an argument has several lines, and packsign has no use for it' : message;
+  return isRepeated ? 'unexpected argument of several lines' : message;
 }
 
 /** The corrected command line if packsign takes it; else what is to be done about the rest of it. */

@@ -11,12 +11,12 @@ export const TIMEOUT_OPTION = single('TIME', 'how long a server may be silent or
 /** Options of every command that decides whether a database is authentic. */
 export const TRUST_OPTIONS: OptionTable = {
   keys: single('FILE', 'file of certificates; all keys in it are pinned'),
-  fingerprint: repeated('FINGERPRINT', 'primary fingerprint to insist on'),
+  fingerprint: repeated('FINGERPRINT', 'primary fingerprint of a key to trust'),
   'allow-stale': flag('accept an expired database'),
   'allow-unauthenticated': flag('accept a database without a trusted signature'),
   ...rare({
     threshold: single('NUMBER', 'how many pinned keys must have signed (default: 1)'),
-    trust: single('FILE', 'file made by packsign trust export, in place of what you trust'),
+    trust: single('FILE', 'file made by packsign trust export, instead of what you trust'),
     timeout: TIMEOUT_OPTION,
   }),
 };

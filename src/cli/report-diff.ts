@@ -19,7 +19,7 @@ export function reportDiff(result: DiffResult, { verbose }: { readonly verbose: 
       ...{ metadata, settings, executable, warnings },
       ...coverageJson(coverage),
     },
-    lines: lines.length === 0 ? ['no difference to what is published'] : [where, ...lines],
+    lines: lines.length === 0 ? ['no difference from what is published'] : [where, ...lines],
     notices: remarkLines({ warnings, coverage }, { verbose }),
     exitStatus: 0,
   };

@@ -99,7 +99,7 @@ function lookupLines(lookup: DatabaseAnswer['lookup']): string[] {
 /** Whose database it is; of one that nobody vouches for, its own word about that is worth nothing. */
 function databaseWords({ name, database, status, contents }: AskedDatabase): string {
   const where = name === null ? harmless(database) : `${harmless(name)}, ${harmless(database)}`;
-  if (contents === null || status === 'unauthenticated') return `in ${where}, for which nobody vouches`;
+  if (contents === null || status === 'unauthenticated') return `in ${where}, which is not authenticated`;
   const { Maintainer, Packsign } = contents;
   const whose = Maintainer === undefined ? '' : `by ${harmless(Maintainer)}, `;
   return `${whose}in ${where}, issued ${formatInstant(Packsign.Issued)}${freshness(Packsign.Expires)}`;
@@ -111,12 +111,12 @@ function openHint({ files, failures }: VerifyFilesResult): string {
   const where = file?.answers[0]?.database;
   const path = shown(file?.path ?? files[0]?.path ?? 'FILE');
   if (where !== undefined) {
-    return `say whose file it is: packsign verify ${path} --from ${shown(where.name ?? where.database)}`;
+    return `name the database it should be in: packsign verify ${path} --from ${shown(where.name ?? where.database)}`;
   }
   const target = failures[0]?.target ?? 'NAME';
   const other = files[0]?.asked.find(({ status }) => status !== 'refused');
   const alone = other === undefined ? 'NAME' : shown(other.name ?? other.database);
-  return `try again, or ask one database alone: packsign verify ${path} --from ${alone}; packsign trust remove ${shown(target)} forgets this one`;
+  return `try again, or ask only one database: packsign verify ${path} --from ${alone}; to stop trusting this one: packsign trust remove ${shown(target)}`;
 }
 
 function adviceLines({ status, code, files, suspects }: VerifyFilesResult): string[] {

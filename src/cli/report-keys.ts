@@ -7,7 +7,7 @@ import { groupFingerprint, harmless, shown } from './terminal.js';
 
 /** Why a revocation is not published yet. */
 export const REVOCATION_HELD =
-  'a revocation waits until a database is published that does not depend on the revoked key';
+  'the revocation is held back until the published database no longer depends on the revoked key';
 
 export function reportGenerated(key: GeneratedKey): Report {
   const { fingerprint, secret, signing, certificate, revocation, expires, warnings } = key;
@@ -61,7 +61,7 @@ export function reportChangedKey(
             `  signs with ${groupFingerprint(signingKey)}`,
             expires === null ? '  does not expire' : `  expires at ${formatInstant(expires)}`,
           ]),
-      ...(resumed ? ['  an earlier run made that subkey and did not finish: this one made no other'] : []),
+      ...(resumed ? ['  an earlier run made this subkey but did not finish: this run made no other'] : []),
       ...files.map((path) => `  wrote ${harmless(path)}`),
       keys === null
         ? `it is not in ${harmless(join(directory, 'keys.asc'))}; next: packsign key publish DIRECTORY --key ${harmless(file)}`

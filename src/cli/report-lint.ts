@@ -26,7 +26,7 @@ export function reportLint(
           verbose,
         ),
       ),
-      `${harmless(directory)}: ${findings.length === 0 ? 'nothing to mend' : words} in ${count(files, 'file')}`,
+      `${harmless(directory)}: ${findings.length === 0 ? 'nothing to fix' : words} in ${count(files, 'file')}`,
     ],
     exitStatus: ok ? 0 : 1,
   };

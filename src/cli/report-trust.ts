@@ -192,7 +192,7 @@ function refreshedLines(one: Refreshed): string[] {
   const why = message === null ? '' : `: ${harmless(message)}`;
   return [
     `${harmless(name)}: ${status}${why}${code === null ? '' : ` (${code})`}`,
-    ...(keysChanged ? ['  its certificates are newer now'] : []),
+    ...(keysChanged ? ['  fetched newer certificates'] : []),
     ...pinned.map((fingerprint) => `  pinned ${groupFingerprint(fingerprint)}`),
     ...proposed.flatMap((key) => proposedLines(key, name)),
     ...offers.map(({ URL }) => `  it vouches for ${harmless(URL)}`),
@@ -208,7 +208,7 @@ export function proposedKeyLines({ fingerprint, userId, certifiedBy }: ProposedK
   return [
     `  proposes the key ${groupFingerprint(fingerprint)}${userId === null ? '' : `  ${harmless(userId)}`}`,
     certifiedBy.length === 0
-      ? '    no key that you trust certified it: compare its fingerprint elsewhere'
+      ? '    no key that you trust certified it: compare its fingerprint with one from another place'
       : `    certified by ${certifiedBy.map(groupFingerprint).join(', ')}, which you trust`,
   ];
 }

@@ -66,7 +66,7 @@ export function keptWords(kept: number): string {
 
 /** New files that are too large, or unpack to too much, to be looked through for damage. */
 function unseenWords(unseen: number): string {
-  return unseen === 0 ? '' : `; ${count(unseen, 'new file')} not looked through for damage`;
+  return unseen === 0 ? '' : `; ${count(unseen, 'new file')} not checked for damage`;
 }
 
 /** Published files that were lost. */
@@ -92,11 +92,7 @@ function buildOutcome(
   ];
   if (keyBy === null || keyBy === '--key' || typed['sign'] === false) return lines;
   const named = keyBy === 'Key' ? `"Key" in ${harmless(join(directory, 'packsign.json'))}` : keyBy;
-  return [
-    ...lines,
-    `it is not signed: build signs with the key of ${named} only if you type`,
-    hinted('build'),
-  ];
+  return [...lines, `it is not signed; to sign it with the key of ${named}, type`, hinted('build')];
 }
 
 /** The command that signs: a key that is typed has to be typed again. */
@@ -334,7 +330,7 @@ export function reportInitCi(path: string): Report {
   return {
     json: { workflow: path },
     lines: [
-      `wrote ${harmless(path)}; look at its DIRECTORY, ADDRESS and DESTINATION, and at the command that builds`,
+      `wrote ${harmless(path)}; check its DIRECTORY, ADDRESS and DESTINATION, and the command that builds`,
       'next: store the key that signs as the secret PACKSIGN_KEY, as docs/CI.md says',
     ],
     exitStatus: 0,

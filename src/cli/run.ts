@@ -42,8 +42,7 @@ export function writingRun(values: Values, session: Session, options: RunOptions
   const run = runOf(values, session, options);
   if (!isDateGiven(outside)) return run;
   if (isSet(values, 'trust-clock')) {
-    const message =
-      '--trust-clock is about the clock of this machine, and SOURCE_DATE_EPOCH gives another date';
+    const message = '--trust-clock has no effect with SOURCE_DATE_EPOCH, which sets the date';
     throw new PacksignError('USAGE', message, { hint: 'unset SOURCE_DATE_EPOCH' });
   }
   const now = nowFor(outside);

@@ -42,7 +42,7 @@ export async function newPassphrase(outside: Outside, file: string | null): Prom
     return typed;
   };
   const first = await askFor('passphrase for the new key (empty for none): ');
-  const second = await askFor('the same again: ');
+  const second = await askFor('repeat the passphrase: ');
   if (first !== second) throw new PacksignError('PASSPHRASE_WRONG', 'the two passphrases differ');
   return first === '' ? null : first;
 }

@@ -96,7 +96,7 @@ function platformMissing(
   const [first] = candidates;
   const [other] = others;
   const what = other === undefined ? wanted : `${wanted} ${versionsOf(candidates)}`;
-  const lines = [`${what} is not there for ${machine}, only`, ...linesOf(candidates)];
+  const lines = [`there is no ${what} for ${machine}, only`, ...linesOf(candidates)];
   if (other === undefined) {
     return new PacksignError('PLATFORM_MISSING', lines.join('\n'), {
       hint: `name one by its path: ${commandFor(first?.path ?? '', options)}, or another platform with --platform`,

@@ -127,7 +127,7 @@ async function verifyKept(
     { ...request, run: { ...request.run, trust: { kind: 'none' } } },
   );
   if (answer.status !== 'authentic') return null;
-  const notice = `${place.database} is behind (${behind.message ?? ''}): the newer database that was accepted counts`;
+  const notice = `${place.database} is behind (${behind.message ?? ''}): using the newer database that was accepted before`;
   return { ...answer, notices: [...answer.notices, notice] };
 }
 

@@ -37,14 +37,14 @@ export function reportOf(suspect: Suspect, { now, version }: ReportOptions): str
           `sha256 of what was accepted before: ${accepted.sha256}`,
           `issued then: ${formatInstant(accepted.issued)}`,
         ]),
-    ...(signatures.length === 0 ? ['', 'no signature was looked at'] : ['', 'signatures:']),
+    ...(signatures.length === 0 ? ['', 'no signature was checked'] : ['', 'signatures:']),
     ...shortened(
       signatures.map(
         ({ fingerprint, signedAt, counts, reason }) =>
           `  ${fingerprint ?? 'unknown key'}${signedAt === null ? '' : `, ${formatInstant(signedAt)}`}: ${counts ? 'counts' : quoted(reason ?? 'does not count')}`,
       ),
     ),
-    ...(findings.length === 0 ? [] : ['', 'archives:']),
+    ...(findings.length === 0 ? [] : ['', 'files:']),
     ...shortened(
       findings.flatMap(({ kind, path, expected, found }) => [
         `  ${kind}: ${quoted(path)}`,

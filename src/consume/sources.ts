@@ -76,10 +76,10 @@ export function damagedEntry(
 ): PacksignError {
   const damagedIn = (file: string, hint: string) =>
     new PacksignError('TRUST_DAMAGED', `${file}: ${reason}`, { hint });
-  if (trust.kind === 'bundle') return damagedIn(trust.file, 'make the file anew with packsign trust export');
+  if (trust.kind === 'bundle') return damagedIn(trust.file, 'make the file again with packsign trust export');
   const file = trust.kind === 'store' ? join(trust.folder, STORE_NAME) : '';
   const target = name ?? url;
-  if (target === null) return damagedIn(file, 'mend it with an editor, or restore the file from a backup');
+  if (target === null) return damagedIn(file, 'fix it in an editor, or restore the file from a backup');
   const again = `add it again after packsign trust remove ${shellWord(target)}`;
   return damagedIn(file, `restore the file from a backup, or ${again}`);
 }

@@ -92,6 +92,6 @@ function refusedAs({ code, message, accepted }: PlaceVerdict, now: Date): Packsi
   // The message has the way out of one from the future.
   const isForgettable = accepted !== null && isAhead(accepted.issued, now);
   const isOld = (code === 'DATABASE_ROLLED_BACK' && !isForgettable) || code === 'DATABASE_FORKED';
-  const hint = 'this cannot be accepted: its maintainer has to build and sign anew, which dates it later';
+  const hint = 'this cannot be accepted: its maintainer has to build and sign again, with a later date';
   return new PacksignError(code ?? 'HISTORY_BROKEN', message ?? '', isOld ? { hint } : {});
 }

@@ -90,7 +90,7 @@ function requireReadable(entries: readonly TrustEntry[], bytes: Buffer): void {
 
 function tooLarge(what: string, reason: string): PacksignError {
   return new PacksignError('TRUST_TOO_LARGE', `${what} cannot be remembered: ${reason}`, {
-    hint: 'what was remembered before stays as it was; ask its maintainer what all that is',
+    hint: 'what was remembered before stays as it was; ask its maintainer why it is so large',
   });
 }
 

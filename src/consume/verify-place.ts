@@ -238,7 +238,7 @@ async function confirmed(
   const breaks = accepted.compare?.(database).breaks ?? [];
   const broken = { sha256, issued: database.Packsign.Issued, before: accepted.issued, breaks };
   if (await confirmBreaks(broken)) return otherwise;
-  throw new PacksignError('NOT_CONFIRMED', 'the database of before stays the accepted one');
+  throw new PacksignError('NOT_CONFIRMED', 'nothing was accepted: the last accepted database stays');
 }
 
 /** What a verdict depends on beside the bytes. */
@@ -286,7 +286,7 @@ function wayOut({ code, sha256 }: Pick<Verdict, 'code' | 'sha256'>, verifying: V
     return `; there is no ${place.nameOf(signaturePath(sha256))}`;
   if (code === 'HISTORY_BROKEN') {
     const target = shellWord(entry?.name ?? dirname(place.database));
-    return `; if its maintainer says that it is meant so: packsign trust accept ${target}`;
+    return `; if its maintainer confirms it: packsign trust accept ${target}`;
   }
   const last = entry?.accepted?.issued ?? null;
   if (code !== 'DATABASE_ROLLED_BACK' || entry === null || last === null) return '';

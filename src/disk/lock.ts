@@ -234,7 +234,7 @@ function lockLost({ path, token }: Made): PacksignError {
   const message =
     by === null
       ? `somebody removed ${path} while packsign was at work`
-      : `${other} took over the work here, because this one stood still for too long`;
+      : `${other} took over the work here, because this one was stopped for too long`;
   return new PacksignError('LOCK_LOST', message, {
     hint: 'run the same command again: it finishes what is missing',
   });

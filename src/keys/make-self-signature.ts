@@ -103,7 +103,7 @@ async function signBack({ before, subkey, over, date }: BindingChange): Promise<
   if (known !== null && STRONG_HASHES.has(known.hashAlgorithm ?? -1)) return known;
   if (subkey === null) {
     throw new PacksignError('KEY_UNUSABLE', 'the secret half of the signing subkey is not in this file', {
-      hint: 'take the file with the whole key',
+      hint: 'use the file with the whole key',
     });
   }
   return await makeSignature({ signatureType: signatureType.keyBinding }, { by: subkey, over, date });

@@ -156,7 +156,7 @@ function unpublished(
 ): PacksignError {
   const next =
     output === null
-      ? 'the key is changed already, and the same command again publishes it'
+      ? 'the key has been changed; run the same command again to publish it'
       : `the changed key is there already; publish it: packsign key publish ${shellWord(directory)} --key ${shellWord(output)}`;
   const hint = error.hint === null ? next : `${error.hint}; ${next}`;
   return new PacksignError(error.code, error.message, { hint, cause: error });

@@ -133,7 +133,7 @@ async function openWhole(
   const primary = secretOf(certificate.primary, secrets);
   if (primary === null) {
     throw new PacksignError('KEY_UNUSABLE', `the secret primary key ${fingerprint} is not in this file`, {
-      hint: 'take the file with the whole key, which packsign key generate tells you to keep offline',
+      hint: 'use the file with the whole key, such as packsign-key.asc, which may be offline',
     });
   }
   const revocation = revocationAt(certificate.primary, date);

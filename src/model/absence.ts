@@ -59,5 +59,5 @@ function isMeant({ gone, listed, isEmpty }: Removal, { absent, isTyped, previous
 
 function waysOut({ previous }: AbsenceRule): string {
   const command = `packsign build DIRECTORY${previous === null ? '' : ` --previous ${shellWord(previous)}`}`;
-  return `put the files back; or keep their entries, if the files are only not on this machine: ${command} --absent keep; or take them off the list: ${command} --absent withdraw`;
+  return `put the files back; or keep their entries, if the files are missing only on this machine: ${command} --absent keep; or take them off the list: ${command} --absent withdraw`;
 }

@@ -78,7 +78,7 @@ function lostFiles({ Files, Packsign }: Database, { issued, chain }: Remembered)
         : entry.SHA256 !== sha256
           ? `has other bytes (sha256 was ${sha256}, is ${entry.SHA256})`
           : 'may change from now on';
-    breaks.push({ path, message: `${what}, and nothing says so` });
+    breaks.push({ path, message: `${what}, and no record says so` });
   }
   return breaks;
 }

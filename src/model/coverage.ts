@@ -12,10 +12,10 @@ export type UncoveredReason = 'kind' | 'name' | 'case' | 'link' | 'special' | 'u
 /** The reasons in words. */
 export const REASONS: Readonly<Record<UncoveredReason, string>> = {
   kind: 'no archive, package, installer or program',
-  name: 'a name that a database cannot hold',
+  name: 'a name that a database cannot list',
   case: 'differs only in case from another',
   link: 'a symbolic link',
-  special: 'no regular file',
+  special: 'not a regular file',
   unreadable: 'cannot be read',
   new: 'came after the database was made',
 };
@@ -27,8 +27,8 @@ const ADVICE: Readonly<Record<UncoveredReason, string>> = {
   case: 'rename files whose names cannot be listed',
   link: 'only regular files are listed',
   special: 'only regular files are listed',
-  unreadable: 'make the unreadable readable',
-  new: 'build again for what is new',
+  unreadable: 'make unreadable files readable',
+  new: 'build again to list new files',
 };
 
 /** A file that no signature covers. Bytes of its path that are no UTF-8 are written `\xNN`. */

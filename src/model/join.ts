@@ -191,7 +191,7 @@ function changedBytes(conflicts: readonly string[]): PacksignError {
     'BYTES_CHANGED',
     ['the two databases have different bytes for the same paths:', ...conflicts].join('\n'),
     {
-      hint: 'say why for each of them, with --allow-changed PATH --reason TEXT beside --adopt; the bytes that are here stay, or else those of the database here',
+      hint: 'give a reason for each: add --allow-changed PATH --reason TEXT to --adopt; the file here counts, or else the entry in the database here',
     },
   );
 }

@@ -10,7 +10,7 @@ export interface LintRule {
   readonly hint: string | null;
 }
 
-const WITHOUT_THEM = 'make the archive anew from inside one folder: tar -czf ARCHIVE FOLDER';
+const WITHOUT_THEM = 'make the archive again from inside one folder: tar -czf ARCHIVE FOLDER';
 const RENAME = 'rename them before you pack them, if people unpack it on such systems';
 const RENAME_PACKAGE = 'give it another "Name" under "Packages" in packsign.json';
 const NOT_SERVED = 'if you do not serve PackMan, set "PackMan": false in packsign.json';
@@ -20,7 +20,7 @@ export const MEMBER_RULES = {
   MEMBER_ABSOLUTE: {
     level: 'error',
     phrase: 'with an absolute name',
-    summary: 'an archive has absolute names, which some programs write to wherever they say',
+    summary: 'an archive has absolute names: some programs write outside the folder that they unpack into',
     hint: WITHOUT_THEM,
   },
   MEMBER_TRAVERSES: {
@@ -39,7 +39,7 @@ export const MEMBER_RULES = {
     level: 'warning',
     phrase: 'with a set-uid or set-gid bit',
     summary: 'an archive has set-uid or set-gid programs, which run with the rights of their owner',
-    hint: 'take the bits away before you pack them: chmod ug-s FILE',
+    hint: 'remove the bits before you pack them: chmod ug-s FILE',
   },
   MEMBER_SPECIAL: {
     level: 'warning',
@@ -51,7 +51,7 @@ export const MEMBER_RULES = {
     level: 'warning',
     phrase: 'found twice, or under two names',
     summary: 'an archive has a member twice, or with two names: programs disagree about what is in it',
-    hint: 'make the archive anew',
+    hint: 'make the archive again',
   },
   MEMBER_CONTROL: {
     level: 'warning',
@@ -62,20 +62,21 @@ export const MEMBER_RULES = {
   MEMBER_DATED_AHEAD: {
     level: 'warning',
     phrase: 'from the future',
-    summary: 'an archive has members from the future, which makes builds start over or not at all',
+    summary:
+      'an archive has members dated in the future, which makes build tools rebuild everything, or nothing',
     hint: 'touch them and pack them again, on a machine with the right time',
   },
   MEMBER_TWIN: {
     level: 'note',
-    phrase: 'with the same name but for case or composition',
+    phrase: 'with the same name except for case or composition',
     summary:
       'an archive has names that differ only in case or in how Unicode composes them: macOS and Windows unpack one of them',
     hint: RENAME,
   },
   MEMBER_NOT_PORTABLE: {
     level: 'note',
-    phrase: 'with a name that not every system takes',
-    summary: 'an archive has names that Windows cannot hold, or that commands take for options',
+    phrase: 'with a name that not every system allows',
+    summary: 'an archive has names that Windows does not allow, or that commands take for options',
     hint: RENAME,
   },
 } as const satisfies Readonly<Record<string, LintRule & { readonly phrase: string }>>;
@@ -86,7 +87,7 @@ export type MemberCode = keyof typeof MEMBER_RULES;
 const PACKMAN_RULES = {
   PACKMAN_HYPHEN: {
     level: 'note',
-    summary: 'PackMan takes hyphens for the ends of name, version and flavor, and does not find the package',
+    summary: 'PackMan splits name, version and flavor at hyphens, so it does not find the package',
     hint: `${RENAME_PACKAGE}; ${NOT_SERVED}`,
   },
   PACKMAN_EXTENSION: {
@@ -101,7 +102,7 @@ const PACKMAN_RULES = {
   },
   PACKMAN_VERSIONS: {
     level: 'note',
-    summary: 'PackMan installs the oldest of several versions of a package, if nobody types one',
+    summary: 'PackMan installs the oldest of several versions of a package, unless the user types one',
     hint: `leave old versions out of the directory; ${NOT_SERVED}`,
   },
   PACKMAN_COMMAND: {
@@ -117,7 +118,7 @@ const PACKMAN_RULES = {
   PACKMAN_RELATIVE: {
     level: 'note',
     summary: 'PackMan before 0.5 cannot fetch relative addresses',
-    hint: 'say where the files are: "Base-URL": "https://HOST/FOLDER/" in packsign.json',
+    hint: 'set "Base-URL": "https://HOST/FOLDER/" in packsign.json',
   },
 } as const satisfies Readonly<Record<string, LintRule>>;
 
@@ -170,12 +171,12 @@ const OTHER_RULES = {
   KEY_SHA1: {
     level: 'error',
     summary: 'a key with SHA-1 signatures on itself, which verifiers ignore',
-    hint: 'let the program that made it sign it anew: gpg --quick-set-expire KEY 2y',
+    hint: 'let the program that made it sign it again: gpg --quick-set-expire KEY 2y',
   },
   DATED_AHEAD: {
     level: 'warning',
     summary: 'a file is dated in the future',
-    hint: 'touch it; if the date is right, the clock of this machine is not',
+    hint: 'touch it; if its date is right, set the clock of this machine',
   },
   DUPLICATE_PACKAGE: {
     level: 'warning',
@@ -185,7 +186,7 @@ const OTHER_RULES = {
   MASS_REMOVAL: { level: 'error', summary: 'most of the listed files are not here', hint: null },
   NAME_MISMATCH: {
     level: 'warning',
-    summary: 'a file says of itself that it is another package than its name says',
+    summary: 'the metadata and the name of a file disagree about which package it is',
     hint: 'rename the file, or give it "Name" and "Version" under "Packages" in packsign.json',
   },
   NEVER_EXPIRES: {
@@ -211,7 +212,7 @@ const OTHER_RULES = {
   NO_DATABASE: {
     level: 'note',
     summary: 'the database does not say where it is published, so nobody can trust it by its address',
-    hint: 'say it: "Database": "https://HOST/FOLDER/" in packsign.json',
+    hint: 'set "Database": "https://HOST/FOLDER/" in packsign.json',
   },
   NO_MAINTAINER: {
     level: 'note',
@@ -230,8 +231,8 @@ const OTHER_RULES = {
   },
   PREVIOUS_UNKNOWN: {
     level: 'note',
-    summary: 'nothing is published here, and "Database" in packsign.json says that it is somewhere',
-    hint: 'continue what is there with --previous, or begin anew with --first',
+    summary: 'nothing is published here, but "Database" in packsign.json names an address',
+    hint: 'continue what is there with --previous, or start a new history with --first',
   },
   PUBLICATION_INCOMPLETE: {
     level: 'warning',
@@ -252,7 +253,7 @@ const OTHER_RULES = {
   },
   UNSAFE_NAME: {
     level: 'warning',
-    summary: 'a release file has a name that no database can hold',
+    summary: 'a release file has a name that a database cannot list',
     hint: 'rename it',
   },
   UNUSED_GLOB: {
@@ -260,7 +261,11 @@ const OTHER_RULES = {
     summary: 'a pattern in packsign.json matches no file',
     hint: 'correct or remove it',
   },
-  UNUSED_OVERRIDE: { level: 'warning', summary: 'packsign.json describes what is not there', hint: null },
+  UNUSED_OVERRIDE: {
+    level: 'warning',
+    summary: 'packsign.json describes a file or package that is not there',
+    hint: null,
+  },
 } as const satisfies Readonly<Record<string, LintRule>>;
 
 /** Every code that a lint knows a sentence for, in the order in which they are shown. */

@@ -22,7 +22,7 @@ export function refuseUnreadable({ Packages, PackMan = true }: Settings): void {
   if (Packages === undefined || !PackMan) return;
   for (const [key, { Yanked: _1, Description: _2, ...fields }] of Packages) {
     const field = Object.entries(fields).find(([, value]) => !isAscii(textOf(value)))?.[0];
-    if (field !== undefined) throw unreadable(`${key} › ${field} holds more than ASCII`);
+    if (field !== undefined) throw unreadable(`${key} › ${field} must be ASCII`);
     if (fields.Flavor !== undefined && !FLAVORS.includes(fields.Flavor)) {
       throw unreadable(`${key} › Flavor must be one of ${FLAVORS.join(', ')}`);
     }
@@ -34,7 +34,7 @@ function textOf(value: unknown): string {
 }
 
 function unreadable(what: string): PacksignError {
-  return new PacksignError('SETTINGS_INVALID', `packsign.json: Packages › ${what}, on which PackMan fails`, {
+  return new PacksignError('SETTINGS_INVALID', `packsign.json: Packages › ${what}; else PackMan fails`, {
     hint: 'change it, or set "PackMan": false if you do not serve PackMan',
   });
 }

@@ -25,6 +25,6 @@ export function changedWarnings(
   { Name, Description }: Package,
 ): readonly Warning[] {
   if (isAscii(given) || !isAscii(Description)) return [];
-  const message = `the description of ${Name} is not ASCII, on which PackMan fails; it becomes "${Description}"`;
+  const message = `the description of ${Name} is not ASCII, and PackMan fails on it; it becomes "${Description}"`;
   return [{ code: 'NOT_ASCII', path, message }];
 }

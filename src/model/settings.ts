@@ -38,7 +38,7 @@ export interface Settings {
   readonly Page?: boolean;
   /** True writes `SHA256SUMS` and `SHA256SUMS.asc`. */
   readonly Checksums?: boolean;
-  /** How far new files are looked through for damage; `whole` if not given. */
+  /** How far new files are checked for damage; `whole` if not given. */
   readonly Inspect?: 'whole' | 'ends';
   /** Package name or file path → overrides; a name without a file is a pseudo-package. */
   readonly Packages?: ReadonlyMap<string, Override>;

@@ -75,7 +75,9 @@ export function cancel(response: IncomingMessage): void {
 }
 
 function closed(at: URL): PacksignError {
-  return networkError(`${at.host} closed the connection within its answer`, null, { isFinal: false });
+  return networkError(`${at.host} closed the connection in the middle of its answer`, null, {
+    isFinal: false,
+  });
 }
 
 function tooSlow(at: URL): PacksignError {

@@ -41,8 +41,8 @@ export function timeoutError(at: URL, proxy: URL | null = null): PacksignError {
   });
 }
 
-const NETWORK_HINT = 'look at the address and at your network, and try again';
-const PROXY_HINT = 'look at http_proxy, https_proxy and ALL_PROXY, and try again';
+const NETWORK_HINT = 'check the address and your network, and try again';
+const PROXY_HINT = 'check http_proxy, https_proxy and ALL_PROXY, and try again';
 const OWN_CA_HINT =
   'if the server has a certificate of your own authority, name it: SSL_CERT_FILE=FILE or NODE_EXTRA_CA_CERTS=FILE';
 
@@ -86,11 +86,17 @@ function certificateTrouble(code: string, { hostname }: URL): Trouble | null {
   const certificate = `the TLS certificate of ${hostname}`;
   switch (code) {
     case 'CERT_HAS_EXPIRED':
-      return [`${certificate} has expired`, 'tell its operator; look at the clock of this machine'];
+      return [
+        `${certificate} has expired`,
+        'check the clock of this machine; if it is right, tell the operator',
+      ];
     case 'CERT_NOT_YET_VALID':
-      return [`${certificate} is not valid yet`, 'look at the clock of this machine'];
+      return [`${certificate} is not valid yet`, 'check the clock of this machine'];
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return [`the TLS certificate is not for ${hostname}`, 'look at the address; tell its operator'];
+      return [
+        `the TLS certificate is not for ${hostname}`,
+        'check the address; if it is right, tell the operator',
+      ];
     case 'CERT_REVOKED':
       return [`${certificate} is revoked`, 'tell its operator'];
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
@@ -114,7 +120,7 @@ function tlsTrouble(error: unknown, url: URL): Trouble | null {
   if (!isTls) return null;
   const isPlain = /wrong.version.number|http.request/i.test(`${code} ${reasonOf(error)}`);
   const words = isPlain ? `${host} does not speak TLS there` : `no TLS connection with ${host} (${code})`;
-  return [words, 'look at the address, above all at http or https and the port'];
+  return [words, 'check the address, above all http or https and the port'];
 }
 
 function wordsFor(error: unknown, { hostname, host }: URL): string {

@@ -102,6 +102,6 @@ function comeBackLater(error: unknown, waitMs: number): Error {
   const seconds = Math.ceil(waitMs / 1000);
   const wait =
     seconds < 120 ? `${seconds} second${seconds === 1 ? '' : 's'}` : `${Math.ceil(seconds / 60)} minutes`;
-  const asked = seconds > 0 ? `, and asks us to wait ${wait}` : ' again and again';
+  const asked = seconds > 0 ? `, and asks packsign to wait ${wait}` : ' again and again';
   return networkError(`${said}${asked}`, 'try again later; --timeout 5m is more patient');
 }

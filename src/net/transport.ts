@@ -127,7 +127,7 @@ function permitted(from: URL, to: URL): URL {
   // A proxy is asked for the whole address, of which this is no part.
   to.hash = '';
   if (!isWeaker && ['http:', 'https:'].includes(to.protocol)) return to;
-  throw new PacksignError('REDIRECT_REFUSED', `${from.href} redirects to ${to.href}, which protects less`, {
+  throw new PacksignError('REDIRECT_REFUSED', `${from.href} redirects to ${to.href}, which is less secure`, {
     hint: 'if the database is there now, name that address',
   });
 }

@@ -173,7 +173,7 @@ export function checkCommand(path: string, sha256: string): CommandLine {
     isShell: true,
     good: [`${name}: OK`],
     bad: [`${name}: FAILED`],
-    note: 'On macOS, type shasum -a 256 -c in place of sha256sum -c. On Windows, type certutil -hashfile FILE SHA256, and compare all 64 digits. These programs check no signature: they say that your file is the one on this page, and nothing about who made the page.',
+    note: 'On macOS, type shasum -a 256 -c instead of sha256sum -c. On Windows, type certutil -hashfile FILE SHA256, and compare all 64 digits. These programs check no signature: they say that your file is the one on this page, and nothing about who made the page.',
   };
 }
 

@@ -38,8 +38,8 @@ const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = {
 
 const [ANY, OTHER] = ['Any system', 'Other platforms'];
 const ABOUT: Readonly<Record<string, string>> = {
-  [ANY]: 'Sources, and files whose names tell no system.',
-  [OTHER]: 'Files whose names tell a platform that packsign does not know.',
+  [ANY]: 'Sources, and files whose names mention no system.',
+  [OTHER]: 'Files for platforms that packsign does not know.',
 };
 
 /** Files by what they are for, in the order of the titles; those for any system come last. */

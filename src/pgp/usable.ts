@@ -12,7 +12,7 @@ const REFUSALS: Readonly<
   revoked: ['KEY_REVOKED', 'sign with a key that was not revoked'],
   'not-yet-valid': ['KEY_NOT_YET_VALID', 'check the clock, and SOURCE_DATE_EPOCH if it is set'],
   weak: ['KEY_WEAK', 'packsign key show KEY says what verifiers refuse'],
-  unusable: ['KEY_UNUSABLE', 'packsign key show KEY lists what is in it'],
+  unusable: ['KEY_UNUSABLE', 'packsign key show KEY shows what is in it'],
 };
 
 /** Throws the errors of `requireUsable` (certificates.ts) for a status that is not valid. */

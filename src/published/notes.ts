@@ -52,7 +52,7 @@ export function readNote(folder: string, directory: string): PublisherNote | nul
 
 function damaged(path: string, directory: string, reason: string): PacksignError {
   return new PacksignError('TRUST_DAMAGED', `${path} cannot be used: ${reason}`, {
-    hint: `restore it from a backup, or name the keys with --keys FILE; it says what this machine published in ${directory}, and the next publication writes it anew`,
+    hint: `restore it from a backup, or name the keys with --keys FILE; it says what this machine published in ${directory}, and the next publication writes it again`,
   });
 }
 

@@ -49,7 +49,7 @@ export async function requireVerified(published: Published): Promise<SignedDatab
   const isWhole = bytes.subarray(-64).toString('latin1').trimEnd().endsWith('</plist>');
   if (!bytes.includes('<key>Packsign</key>') && (isWhole || !isOurs(published))) {
     throw new PacksignError('FOREIGN_DATABASE', `${path} was not made by packsign`, {
-      hint: 'to start anew: packsign build DIRECTORY --first',
+      hint: 'to start a new history: packsign build DIRECTORY --first',
     });
   }
   const why = isWhole ? (verdict.message ?? 'it has no signature') : 'it ends early';
@@ -69,5 +69,5 @@ function isOurs(published: Published): boolean {
 
 /** What to do about lost or damaged files of a publication. */
 export function restoreHint(files: string): string {
-  return `restore ${files} from a backup or the published site; to start anew, without its history: packsign build DIRECTORY --first`;
+  return `restore ${files} from a backup or the published site; to start a new history: packsign build DIRECTORY --first`;
 }

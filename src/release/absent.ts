@@ -72,7 +72,7 @@ function conflictFinder(kept: ReadonlySet<string>): (path: string) => string | n
 }
 
 function inTheWay([path, other]: readonly [string, string]): Warning {
-  const message = `left out: its name is in the way of ${other}, which stays listed although it is not here; --absent withdraw takes that off the list`;
+  const message = `left out: its name conflicts with ${other}, which stays listed although it is not here; --absent withdraw takes that off the list`;
   return { code: 'UNSAFE_NAME', path, message };
 }
 

@@ -80,7 +80,7 @@ function withYanks(
     const Yanked = entry?.SHA256 === sha256 ? entry.Yanked : undefined;
     if (entry === undefined || Yanked === undefined || yankOf(path, entry, settings) !== undefined) continue;
     Packages.set(path, { ...Packages.get(path), Yanked });
-    const message = `stays yanked (${Yanked}), which packsign.json does not say: say it there, or the next build lifts it`;
+    const message = `stays yanked (${Yanked}), but packsign.json does not say so: add it there, or the next build lifts the yank`;
     warnings.push({ code: 'YANK_NOT_SET', path, message });
   }
   return warnings.length === 0 ? { settings, warnings } : { settings: { ...settings, Packages }, warnings };

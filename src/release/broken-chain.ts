@@ -26,7 +26,9 @@ export function brokenChainWarning(
     notesFolder === null ? null : notedBreaks(notesFolder, published.directory, { database, predecessor });
   if (noted === null) {
     const isAnew = predecessor === null && published.sha256() !== null;
-    return isAnew ? warning(`begins a new history beside the published database: ${WAY_OUT}`) : null;
+    return isAnew
+      ? warning(`starts a new history, which does not continue the published database: ${WAY_OUT}`)
+      : null;
   }
   const { breaks, issued } = noted;
   if (breaks.length === 0) return null;

@@ -126,7 +126,7 @@ function note(run: ClockRun, last: ClockReading | null): void {
 }
 
 const SET_THE_CLOCK =
-  'set the clock: timedatectl set-ntp true, or date with the right time; if it is right, as after a pause of a virtual machine, add --trust-clock';
+  'set the clock: timedatectl set-ntp true, or date with the right time; if it is right, for instance after a virtual machine was paused, add --trust-clock';
 
 function doubtful(
   { by, otherMs }: ClockDoubt,
@@ -134,7 +134,7 @@ function doubtful(
 ): PacksignError {
   const other = formatInstant(new Date(otherMs));
   const why = {
-    uptime: `counting on from the last time that packsign read it, it is ${other}`,
+    uptime: `by its uptime since packsign last read the clock, it is ${other}`,
     note: `something was published from here at ${other}`,
     file: `${newest?.path ?? 'a file'} was changed at ${other}`,
     server: `${new URL(address ?? 'http://unknown').host} says that it is ${other}`,

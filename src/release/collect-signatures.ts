@@ -147,6 +147,6 @@ function notAccepted(signer: Signer, reports: readonly SignatureReport[]): Packs
   return new PacksignError(
     'SELF_CHECK_FAILED',
     `the new signature does not verify against ${KEYS_NAME}: ${reason}`,
-    { hint: 'nothing was published; look at the key with packsign key show' },
+    { hint: 'nothing was published; check the key with packsign key show KEY' },
   );
 }

@@ -42,7 +42,7 @@ export function requireCurrent({ database, content }: SignedDatabase, context: E
   if (accepted !== null && Issued < accepted) throw olderThan(from, Issued, accepted);
   if (!isAddress(from) || allowStale || Expires === undefined || Expires > run.now) return;
   throw new PacksignError('DATABASE_STALE', `${from} has expired at ${formatInstant(Expires)}`, {
-    hint: 'perhaps a newer one is published: look where it comes from; if it is the newest, add --allow-stale',
+    hint: 'check whether a newer one is published; if this is the newest, add --allow-stale',
   });
 }
 
@@ -66,7 +66,7 @@ export async function newerOf(
   if (note !== null && Issued < note.issued) throw olderThan(from, Issued, note.issued);
   const isKnown = own !== null || note !== null || notBefore !== null;
   if (isAddress(from) && !isKnown && findEntry(from, run.trust)?.accepted == null) {
-    const message = `nothing here tells whether ${from} serves the newest database: if it does not, this build takes back what was published since; --not-before DATE or SHA256 says which one it must be at least`;
+    const message = `packsign cannot tell whether ${from} serves the newest database: if not, this build undoes what was published since; --not-before DATE or SHA256 sets the oldest one to accept`;
     run.warn({ code: 'PREDECESSOR_UNCHECKED', path: null, message });
   }
   return elsewhere;

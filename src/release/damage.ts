@@ -92,7 +92,7 @@ export function damageHint(paths: readonly string[], published: Database | null)
   const changed = replaced.length === 0 ? '' : `${options('allow-changed', replaced)} --reason TEXT`;
   const command = `packsign build DIRECTORY${options('allow-damaged', paths)}${changed} --key KEY`;
   const them = paths.length === 1 ? 'it' : 'them';
-  return `upload ${them} again; if it has to be so: ${command}${isLong ? ', with PATH once for each' : ''}`;
+  return `upload ${them} again; to publish ${them} as is: ${command}${isLong ? ', with PATH once for each' : ''}`;
 }
 
 /** Throws DAMAGED. */

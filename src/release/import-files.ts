@@ -97,7 +97,7 @@ function differenceOf({ MD5Sum, Size }: PackManPackage, { md5, size }: Digest): 
 
 function shown(value: PackManPackage[string] | undefined): string {
   if (value === undefined) return '';
-  return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : 'of another kind';
+  return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : 'of the wrong type';
 }
 
 async function digestFile(path: string): Promise<Digest> {

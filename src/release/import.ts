@@ -91,7 +91,7 @@ async function readOld(file: string): Promise<PackManDatabase> {
 function lostWarnings({ include, otherKeys, hasComments }: PackManDatabase): readonly Warning[] {
   const warnings: Warning[] = [];
   for (const url of include) warn(warnings, null, `"Include" of ${url} was not imported; see "Trusts"`);
-  for (const key of otherKeys) warn(warnings, null, `"${key}" of the whole was not imported`);
+  for (const key of otherKeys) warn(warnings, null, `the top-level "${key}" was not imported`);
   if (hasComments) warn(warnings, null, 'comments were not imported');
   return warnings;
 }
@@ -163,8 +163,7 @@ function fieldsFor(key: string, entry: PackManPackage, { settings, warnings }: C
     if (OF_FILES.includes(name)) continue;
     if (!HAND_WRITTEN.includes(name))
       warn(warnings, key, `"${name}" was not imported: PackMan knows no such key`);
-    else if (value === null)
-      warn(warnings, key, `"${name}" was not imported: it has a value of another kind`);
+    else if (value === null) warn(warnings, key, `"${name}" was not imported: its value has the wrong type`);
     else if (!isEmpty(name, value)) {
       const plain = name === 'Prerequisites' ? withoutEmpty(value) : value;
       const defect = defectOf({ key, name, value: plain }, settings);

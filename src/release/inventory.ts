@@ -207,7 +207,7 @@ function yieldingTo(
 }
 
 function twinWarning([path, other]: readonly [string, string]): Warning {
-  const message = `left out: only case tells it from ${other}, which is published`;
+  const message = `left out: its name differs only in case from ${other}, which is published`;
   return { code: 'UNSAFE_NAME', path, message };
 }
 

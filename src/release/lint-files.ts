@@ -46,7 +46,7 @@ async function lintFile(
     if (mtimeMs <= context.run.now.getTime() + SLACK_MS) return archive;
     const message = `it was changed at ${formatTime(mtimeMs)}`;
     const file = shellPath(directory, path);
-    const hint = `touch ${file ?? 'it'}; if the date is right, the clock of this machine is not`;
+    const hint = `touch ${file ?? 'it'}; if its date is right, set the clock of this machine`;
     return [findingOf({ code: 'DATED_AHEAD', path, message, hint }), ...archive];
   } finally {
     closeSync(fd);

@@ -42,7 +42,7 @@ export async function openObjects(
   options: ObjectsOptions,
 ): Promise<Objects & { readonly close: () => void }> {
   const destination = parseDestination(address);
-  if (destination.kind !== 'bucket') throw new PacksignError('USAGE', `${address} is no bucket`);
+  if (destination.kind !== 'bucket') throw new PacksignError('USAGE', `${address} is not a bucket`);
   const { bucket, prefix } = destination;
   const { run, environment, directory, concurrency, remember } = options;
   const settings = storeSettings(environment);

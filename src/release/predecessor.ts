@@ -111,16 +111,16 @@ export function requireBeginning(
   { settings, run: { notesFolder, objects } }: Pick<PredecessorOptions, 'settings' | 'run'>,
 ): void {
   if (objects !== null && objects.identityOf(DATABASE_NAME) !== null) {
-    const message = `nothing is published in ${published.directory}, but a database lies at ${objects.address}`;
+    const message = `nothing is published in ${published.directory}, but there is a database at ${objects.address}`;
     throw new PacksignError('PREVIOUS_UNKNOWN', message, {
-      hint: 'use the folder of the machine that made it; or continue it: --previous ADDRESS, where readers fetch it; or begin anew: --first',
+      hint: 'use the folder of the machine that made it; or continue it: --previous ADDRESS, where readers fetch it; or start a new history: --first',
     });
   }
   if (settings.Database !== undefined) {
     const message = `nothing is published here, but "Database" says ${settings.Database}`;
     const continued = `packsign build DIRECTORY --previous ${settings.Database}`;
     throw new PacksignError('PREVIOUS_UNKNOWN', message, {
-      hint: `continue it: ${continued}; or begin anew: packsign build DIRECTORY --first`,
+      hint: `continue it: ${continued}; or start a new history: packsign build DIRECTORY --first`,
     });
   }
   const isNoted = () =>
@@ -150,11 +150,16 @@ async function orNothing(
     const isMissing = error instanceof PacksignError && error.code === 'PREVIOUS_UNKNOWN';
     if (!isMissing || !first || notBefore !== null) throw error;
     if (await isNothingAt(databaseAddress(previous), options.run)) return null;
-    const hint = 'only a 404 says so, from a site that is not trusted yet; --first begins without --previous';
-    throw new PacksignError('PREVIOUS_UNKNOWN', `nothing says that ${previous} is new`, {
-      hint,
-      cause: error,
-    });
+    const hint =
+      'only a 404 shows that, from a site that is not trusted yet; to begin all the same, leave out --previous';
+    throw new PacksignError(
+      'PREVIOUS_UNKNOWN',
+      `packsign cannot tell whether anything was published at ${previous}`,
+      {
+        hint,
+        cause: error,
+      },
+    );
   }
 }
 

@@ -70,7 +70,7 @@ export async function preflight(
     throw new PacksignError(
       'SELF_CHECK_FAILED',
       `a test signature does not verify against ${KEYS_NAME}: ${reason}`,
-      { hint: 'look at the key with packsign key show' },
+      { hint: 'check the key with packsign key show KEY' },
     );
   }
 }

@@ -220,7 +220,7 @@ function notLookedInto(database: Database, published: Database | null): Warning[
   const files = withNewBytes(all, published);
   if (files.length === 0) return [];
   const what = files.length === 1 ? 'a new file' : `${files.length} new files`;
-  const message = `nobody looked for damage in ${what} here; the host that publishes does`;
+  const message = `${what} could not be checked for damage here; the host that publishes checks for it`;
   return [{ code: 'NOT_LOOKED_INTO', path: null, message }];
 }
 
@@ -260,7 +260,7 @@ async function requireSameFiles(
     'FILE_DIFFERS',
     [`files differ from ${join(directory, UNSIGNED_NAME)}:`, ...differing].join('\n'),
     {
-      hint: 'build again and look at what changed: packsign build DIRECTORY, packsign diff DIRECTORY; if files are only not on this machine, sign with --absent keep',
+      hint: 'build again and see what changed: packsign build DIRECTORY, packsign diff DIRECTORY; if files are missing only on this machine, sign with --absent keep',
     },
   );
 }

@@ -302,7 +302,7 @@ function draftIn(published: Published): Database | null {
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
     const message = `${join(published.directory, UNSIGNED_NAME)} cannot be read: ${error.message}`;
-    throw new PacksignError(error.code, message, { hint: 'make it anew: packsign build DIRECTORY' });
+    throw new PacksignError(error.code, message, { hint: 'make it again: packsign build DIRECTORY' });
   }
 }
 

@@ -49,7 +49,7 @@ export function explained(refusal: Refusal, asked: Asked): PacksignError {
   const [reason, hint] = reasonFor(refusal, asked) ?? [null, null];
   const text = reason === null ? words : `cannot ${asked.doing} at ${asked.destination}: ${reason}`;
   return new PacksignError('DESTINATION_FAILED', text, {
-    hint: hint ?? 'look at the address of the store, the bucket and the rights of the key',
+    hint: hint ?? 'check the address of the store, the bucket and the permissions of the key',
   });
 }
 
@@ -66,7 +66,7 @@ function reasonFor({ status, code, headers, region }: Refusal, asked: Asked): Re
   }
   if (status >= 300 && status < 400) {
     return [
-      `${host} sends us elsewhere for the bucket ${bucket}`,
+      `${host} redirects requests for the bucket ${bucket}`,
       'set AWS_REGION and AWS_ENDPOINT_URL_S3 to where it is',
     ];
   }
@@ -79,17 +79,17 @@ function reasonFor({ status, code, headers, region }: Refusal, asked: Asked): Re
     case 'NoSuchBucket':
       return [
         `there is no bucket ${bucket} at ${host}`,
-        'make it, or look at its name and at AWS_ENDPOINT_URL_S3',
+        'make it, or check its name and AWS_ENDPOINT_URL_S3',
       ];
     case 'InvalidAccessKeyId':
       return [
         `${host} does not know the key of AWS_ACCESS_KEY_ID`,
-        'look at the key, its profile and the endpoint',
+        'check the key, its profile and the endpoint',
       ];
     case 'SignatureDoesNotMatch':
       return [
         `${host} refuses the signature of the request: the secret key is wrong`,
-        'look at AWS_SECRET_ACCESS_KEY, or its profile',
+        'check AWS_SECRET_ACCESS_KEY, or the profile',
       ];
     case 'ExpiredToken':
     case 'ExpiredTokenException':
@@ -99,8 +99,8 @@ function reasonFor({ status, code, headers, region }: Refusal, asked: Asked): Re
       ];
     case 'AccessDenied':
       return [
-        `${host} says AccessDenied: the key may not`,
-        `let it do s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject in the bucket ${bucket}`,
+        `${host} says AccessDenied: the key lacks a permission`,
+        `allow it s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject in the bucket ${bucket}`,
       ];
     default:
       return null;

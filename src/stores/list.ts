@@ -34,9 +34,9 @@ async function readPage(store: Store, prefix: string, token: string): Promise<Pa
   if (page !== null && page.next !== token) return page;
   throw new PacksignError(
     'DESTINATION_FAILED',
-    `${store.urlOf('')} answers with something that is no list of S3`,
+    `${store.urlOf('')} answers with something other than a list of S3`,
     {
-      hint: 'look at AWS_ENDPOINT_URL_S3 and at the bucket',
+      hint: 'check AWS_ENDPOINT_URL_S3 and the bucket',
     },
   );
 }

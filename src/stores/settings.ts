@@ -73,7 +73,7 @@ function credentialsIn(
     if ([accessKeyId, secretAccessKey, sessionToken ?? '-'].every((text) => /^[\x21-\x7e]+$/.test(text))) {
       return { accessKeyId, secretAccessKey, sessionToken };
     }
-    throw unusable('the key for the bucket has characters that no key has', 'copy it anew');
+    throw unusable('the key for the bucket has characters that no key has', 'copy it again');
   }
   if (accessKeyId !== null || secretAccessKey !== null) {
     const missing = accessKeyId === null ? 'aws_access_key_id' : 'aws_secret_access_key';
@@ -85,7 +85,7 @@ function credentialsIn(
     throw unusable(`packsign does not do ${other[1]} itself`, `let the AWS tools do it: eval "$(${ours})"`);
   }
   throw unusable(
-    'nothing says with which key to write to the bucket',
+    'no key given for the bucket',
     `set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; or let the AWS tools do it: eval "$(${ours})"`,
   );
 }
@@ -114,7 +114,7 @@ function profileIn(environment: Environment, name: string | null): { profile: Pr
   if (name !== null && sections.length === 0) {
     throw unusable(
       `there is no profile ${name}`,
-      'look at AWS_PROFILE and the sections of ~/.aws/config and ~/.aws/credentials',
+      'check AWS_PROFILE and the sections of ~/.aws/config and ~/.aws/credentials',
     );
   }
   const profile = (key: string) =>
@@ -138,22 +138,26 @@ function parseEndpoint(text: string): URL {
   const isPlain = url?.username === '' && url.password === '' && url.search === '' && url.hash === '';
   if (url !== null && isPlain && ['http:', 'https:'].includes(url.protocol)) return url;
   // What it holds may be a password.
-  throw new PacksignError('USAGE', 'the endpoint of the store is no address such as https://s3.example.org', {
-    hint: 'look at AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and endpoint_url in ~/.aws/config',
-  });
+  throw new PacksignError(
+    'USAGE',
+    'the endpoint of the store is not an address such as https://s3.example.org',
+    {
+      hint: 'check AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and endpoint_url in ~/.aws/config',
+    },
+  );
 }
 
 /** It becomes a part of a host name. */
 function checkedRegion(region: string | null): string {
   if (region === null) {
     throw unusable(
-      'nothing says in which region the bucket is',
+      'the region of the bucket is not set',
       'set AWS_REGION, for instance AWS_REGION=eu-central-1',
     );
   }
   if (/^[a-z0-9][a-z0-9-]*$/i.test(region)) return region;
-  throw new PacksignError('USAGE', `"${region}" is no region`, {
-    hint: 'look at AWS_REGION and AWS_DEFAULT_REGION',
+  throw new PacksignError('USAGE', `"${region}" is not a region`, {
+    hint: 'check AWS_REGION and AWS_DEFAULT_REGION',
   });
 }
 

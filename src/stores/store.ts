@@ -117,8 +117,8 @@ export async function wholeBody(
 }
 
 function endless(): never {
-  throw new PacksignError('DESTINATION_FAILED', 'the answer of the store is too long for one of S3', {
-    hint: 'look at AWS_ENDPOINT_URL_S3',
+  throw new PacksignError('DESTINATION_FAILED', 'the answer of the store is too long to come from S3', {
+    hint: 'check AWS_ENDPOINT_URL_S3',
   });
 }
 

@@ -74,7 +74,7 @@ export async function requireContinued(
       'DESTINATION_FOREIGN',
       `the database at ${destination} is somebody else's, or damaged: ${verdict}`,
       {
-        hint: 'look at it, and publish to another place; if it was yours, remove its packages.plist by hand, then publish again',
+        hint: 'check what it is, and publish to another place; if it was yours, remove its packages.plist by hand, then publish again',
       },
     );
   }

@@ -163,7 +163,7 @@ function requireFresh(
   const { Expires } = database.Packsign;
   if (Expires === undefined || Expires > now) return;
   const message = `the database in ${directory} expired at ${formatInstant(Expires)}: readers would warn of it`;
-  const hint = `sign it anew: packsign build ${shellWord(directory)} --key FILE`;
+  const hint = `sign it again: packsign build ${shellWord(directory)} --key FILE`;
   throw new PacksignError('DATABASE_STALE', message, { hint });
 }
 

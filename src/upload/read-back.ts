@@ -92,7 +92,7 @@ async function lookAtRemote(
   const isSame = read.kind === 'found' && read.bytes.equals(bytes);
   const others = new Set(await differing(files, directory));
   return [
-    ...(isSame ? [] : [{ path, what: read.kind === 'absent' ? ABSENT : 'is another one', file: null }]),
+    ...(isSame ? [] : [{ path, what: read.kind === 'absent' ? ABSENT : 'is a different one', file: null }]),
     ...files.flatMap((file) =>
       others.has(file.path) ? [{ path: file.path, what: 'has other bytes', file }] : [],
     ),
@@ -170,7 +170,7 @@ function differs(
     'DESTINATION_DIFFERS',
     `${from} does not give what was published: ${first?.path ?? ''} ${first?.what ?? ''}${more}`,
     {
-      hint: `${from === remote.destination ? 'publish it again' : 'empty the caches on the way'}, then look again: ${check}`,
+      hint: `${from === remote.destination ? 'publish it again' : 'purge the caches on the way'}, then check again: ${check}`,
     },
   );
 }

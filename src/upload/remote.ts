@@ -58,8 +58,8 @@ export type Check = () => Promise<void>;
 export function lockLost(destination: string): PacksignError {
   return new PacksignError(
     'LOCK_LOST',
-    `another packsign publishes to ${destination} by now, because this one stood still for too long`,
-    { hint: 'publish again: it goes on where it ended' },
+    `another packsign took over publishing to ${destination}, because this one was stopped for too long`,
+    { hint: 'publish again: it continues where it stopped' },
   );
 }
 
@@ -69,7 +69,7 @@ export function raced(destination: string): PacksignError {
     'DESTINATION_RACED',
     `somebody else publishes to ${destination} at the same time`,
     {
-      hint: 'publish again: the same command builds upon what is there then',
+      hint: 'publish again: the same command continues from what is there then',
     },
   );
 }

@@ -80,7 +80,7 @@ export function localFolder(path: string): string {
 /** What rsync and shells make of a path that is none of theirs, they make of it here and there. Throws USAGE. */
 function folderOf({ host, path, target }: RsyncTarget): string {
   if (/[*?[\\]/.test(path)) {
-    throw new PacksignError('USAGE', `the destination "${target}" has a sign of *?[\\ in its path`, {
+    throw new PacksignError('USAGE', `the destination "${target}" has one of *?[\\ in its path`, {
       hint: 'rsync would take it for a pattern; name the folder without it',
     });
   }

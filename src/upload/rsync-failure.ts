@@ -52,19 +52,28 @@ function installation(program: string): string {
 
 /** What programs say → what to do. `HOST`, `PATH` and `FOLDER` stand for words of the destination. */
 const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
-  [/Host key verification failed|REMOTE HOST IDENTIFICATION/i, 'see which key it has, by hand: ssh HOST'],
-  [/Permission denied \(|Too many authentication failures/i, 'ssh has to get in without packsign: ssh HOST'],
+  [/Host key verification failed|REMOTE HOST IDENTIFICATION/i, 'check its host key by hand: ssh HOST'],
+  [
+    /Permission denied \(|Too many authentication failures/i,
+    'make sure that ssh can log in by itself: ssh HOST',
+  ],
   [/Could not resolve|Name or service not known|nodename nor servname/i, 'check the name of the host'],
   [/auth failed on module/i, 'set RSYNC_PASSWORD, and the user as USER@HOST'],
-  [/Unknown module/i, 'see what it has: rsync HOST'],
-  [/read only/i, 'let the module be written to: "read only = no" in its rsyncd.conf'],
+  [/Unknown module/i, 'list its modules: rsync HOST'],
+  [/read only/i, 'make the module writable: "read only = no" in its rsyncd.conf'],
   [/mkdir .*\(2\)|can't cd to|cannot create directory.*No such file/i, 'make the folder first: MKDIR'],
-  [/\(28\)|No space left|\(122\)|quota/i, 'make room there, then publish again: it goes on where it ended'],
-  [/\((?:1|13|30)\)|Permission denied|Read-only/i, 'let this user write there, then publish again'],
+  [
+    /\(28\)|No space left|\(122\)|quota/i,
+    'make room there, then publish again: it continues where it stopped',
+  ],
+  [
+    /\((?:1|13|30)\)|Permission denied|Read-only/i,
+    'give this user write permission there, then publish again',
+  ],
   [/command not found|rsync: not found/i, 'install rsync at the host too'],
   [
     /protocol version mismatch|shell clean/i,
-    'its shell prints something at login, which it must not: ssh HOST true',
+    'its shell must print nothing at login; this shows what it prints: ssh HOST true',
   ],
 ];
 

@@ -129,6 +129,6 @@ function locked({ target, host, path }: RsyncTarget): PacksignError {
 
 function connectionLost({ target, host }: RsyncTarget): PacksignError {
   return new PacksignError('DESTINATION_FAILED', `the connection that holds the lock at ${target} broke`, {
-    hint: `publish again: it goes on where it ended; if that happens often, try: ssh ${host ?? ''}`,
+    hint: `publish again: it continues where it stopped; if that happens often, try: ssh ${host ?? ''}`,
   });
 }

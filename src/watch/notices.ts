@@ -91,7 +91,7 @@ export function heldNotices(held: readonly Warning[], published: Database | null
 /** Files that are waited for. */
 export function openNotices(paths: readonly string[]): Notice[] {
   if (paths.length === 0) return [];
-  const message = 'a program has it open for writing; it counts when that is closed';
+  const message = 'a program has it open for writing; packsign waits until it is closed';
   return [{ ...SILENT, event: 'held', code: 'FILE_OPEN', paths, message }];
 }
 

@@ -129,7 +129,7 @@ async function compare(
     return trouble(path, 'LISTED_FILE_UNREADABLE', `can no longer be read: ${reread.reason}`);
   }
   if (reread.kind === 'other' || reread.sha256 === known.sha256) return null;
-  const message = `its bytes went bad on the disk: sha256 was ${known.sha256}, is ${reread.sha256}, and nobody wrote it since`;
+  const message = `its bytes went bad on the disk: sha256 was ${known.sha256}, is ${reread.sha256}, and nobody has written to it since`;
   return trouble(path, 'FILE_DIFFERS', message);
 }
 

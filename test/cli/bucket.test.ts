@@ -157,7 +157,7 @@ describe('build s3://BUCKET', () => {
     place.remove('state');
     place.write('state/packsign.json', '{}');
     const { status, stderr } = await run('build', ...SIGN);
-    expect([status, stderr]).toEqual([2, expect.stringContaining('a database lies at s3://bucket/dist')]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('there is a database at s3://bucket/dist')]);
   });
 
   test('a command that does not read buckets says so', async () => {

@@ -127,7 +127,7 @@ test('NO_HOME: without a home folder packsign believes nothing and writes nothin
     });
   expect(place.snapshot('.')).toEqual(before);
   expect((await place.process(['verify', 'dist'], { env })).stderr).toBe(
-    'packsign: error: there is no home folder to keep what packsign remembers\n' +
+    'packsign: error: packsign has no home folder to keep its state in\n' +
       'packsign: hint: set HOME to an absolute path\n',
   );
   expect((await place.process(['--version'], { env })).status).toBe(0);

@@ -128,7 +128,7 @@ describe('a secret key on the command line is refused, and repeated nowhere', ()
 
   test('a text of several lines is repeated neither', async () => {
     const text = 'first line\nsecond line';
-    const several = 'an argument has several lines, and packsign has no use for it';
+    const several = 'unexpected argument of several lines';
     for (const [words, error] of [
       [[text], several],
       [['build', 'dist', text], several],

@@ -118,7 +118,7 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
       await place.packsign(['build', 'dist']);
       place.write('dist/demo-1.1.tar.gz', sdist('demo', '1.1'));
     },
-    verdict: 'a database waits to be signed, and changes came since',
+    verdict: 'a database waits to be signed, but there are newer changes',
     next: 'packsign build dist --sign',
   },
   'more than half of the files gone': {
@@ -335,7 +335,7 @@ test('a waiting database that is damaged is named, with what makes it anew', asy
   const { stderr, status } = await place.packsign(['status', 'dist']);
   expect([stderr, status]).toEqual([
     expect.stringMatching(
-      /dist\/packages\.unsigned\.plist cannot be read[^]*hint: make it anew: packsign build dist\n$/,
+      /dist\/packages\.unsigned\.plist cannot be read[^]*hint: make it again: packsign build dist\n$/,
     ),
     1,
   ]);

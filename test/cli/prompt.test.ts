@@ -34,7 +34,7 @@ const ASKING: readonly Asking[] = [
   { command: ['key', 'rotate', 'whole.asc', 'dist'], ...LOCKED },
   { command: ['key', 'revoke', 'whole.asc', 'dist', '--reason', 'retired'], ...LOCKED },
   { command: GENERATE, question: 'empty for none', ...NEEDED },
-  { command: GENERATE, before: [['for none', 'one\r']], question: 'the same again', ...NEEDED },
+  { command: GENERATE, before: [['for none', 'one\r']], question: 'repeat the passphrase', ...NEEDED },
   { command: ['init', 'fresh'], question: 'maintainer, as', status: 2, error: `${ENDED}maintainer` },
   {
     command: ['init', 'fresh'],

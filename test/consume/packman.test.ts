@@ -254,10 +254,10 @@ describe('build --import', () => {
       expect(said.sort()).toEqual([
         '"Flavor" was not imported',
         '"Odd" was not imported: PackMan knows no such key',
-        '"Owner" of the whole was not imported',
-        '"Prerequisites" was not imported: it has a value of another kind',
+        '"Prerequisites" was not imported: its value has the wrong type',
         'comments were not imported',
         'had no MD5Sum: nothing shows that it is the file that was published',
+        'the top-level "Owner" was not imported',
       ]);
       expect(JSON.parse(place.text('dist/packsign.json'))).toMatchObject({
         Packages: { 'demo-1.0.zip': { Name: 'demo', Version: '1.0', 'Install-test': '' } },

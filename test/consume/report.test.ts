@@ -26,7 +26,7 @@ nothing was accepted from there before
 signatures:
   F, 2026-11-22T14:05:09Z: expired
 
-archives:
+files:
   altered: a-1.0.zip
     expected sha256 b
     found    sha256 c

@@ -119,7 +119,7 @@ const REFUSALS: readonly State[] = [
     name: 'bytes changed without a word in the history',
     code: 'HISTORY_BROKEN',
     sentence:
-      /^it does not continue .*: demo-1\.0\.tar\.gz has other bytes \(sha256 was \w{64}, is \w{64}\), and nothing says so; .* packsign trust accept ann$/,
+      /^it does not continue .*: demo-1\.0\.tar\.gz has other bytes \(sha256 was \w{64}, is \w{64}\), and no record says so; .* packsign trust accept ann$/,
     arrange: () => next({ archives: { ...FILES, 'demo-1.0.tar.gz': sdist('demo', '1.0', 'y = 2\n') } }),
   },
   {

@@ -28,7 +28,7 @@ beforeEach(async () => {
   await reader.trust(site.url, { keys: certificateFile(known.ann), name: 'ann' });
 });
 
-/** The same maintainer begins anew, some minutes later: a file is gone, and nothing says so. */
+/** The same maintainer begins anew, some minutes later: a file is gone, and no record says so. */
 async function anew(later = 5, options: PublishOptions = {}): Promise<void> {
   const archives = { 'demo-1.0.tar.gz': DEMO };
   await publish(place, known.ann, { issued: minutes(ISSUED, later), archives, ...options });
@@ -54,7 +54,7 @@ describe('trust accept', () => {
     expect(await reader.fetch('ann')).toMatchObject({
       ...{ status: 'refused', code: 'HISTORY_BROKEN' },
       message: expect.stringMatching(
-        /other-2.0.tar.gz is gone, and nothing says so; .* packsign trust accept ann$/,
+        /other-2.0.tar.gz is gone, and no record says so; .* packsign trust accept ann$/,
       ) as string,
     });
     const shown: unknown[] = [];
@@ -62,7 +62,7 @@ describe('trust accept', () => {
       shown.push(broken.breaks);
       return Promise.resolve(true);
     });
-    expect(shown).toEqual([[{ path: 'other-2.0.tar.gz', message: 'is gone, and nothing says so' }]]);
+    expect(shown).toEqual([[{ path: 'other-2.0.tar.gz', message: 'is gone, and no record says so' }]]);
     expect(await status()).toEqual(['authentic', null]);
     await anew(10);
     expect(await status()).toEqual(['authentic', null]);
@@ -198,7 +198,7 @@ describe('a directory that this machine publishes', () => {
     const anew = await build(['--first'], { ...elsewhere, ...epoch('2026-10-02') });
     expect([anew.status, anew.stderr]).toEqual([
       0,
-      expect.stringMatching(/begins a new history .*HISTORY_BROKEN/),
+      expect.stringMatching(/starts a new history, .*HISTORY_BROKEN/),
     ]);
     expect(await verdict()).toBe('HISTORY_BROKEN');
     const { status: ended, value } = await answer(own, ['trust', 'accept', 'dist', '--yes']);

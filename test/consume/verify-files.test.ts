@@ -234,7 +234,7 @@ describe('databases that disagree', () => {
     expect(run.stdout).toMatch(new RegExp(`  ${kind}: dl/[^]*  listed: dl/`));
     expect(run.stderr).toBe(
       `packsign: error: databases disagree about ${GOOD} (AMBIGUOUS)\n` +
-        `packsign: hint: say whose file it is: packsign verify ${GOOD} --from bob\n`,
+        `packsign: hint: name the database it should be in: packsign verify ${GOOD} --from bob\n`,
     );
     expect((await packsign(user, [...VERIFY, '--quiet'])).stderr).toContain('(AMBIGUOUS)');
     expect(await outcome(GOOD, '--from', 'ann')).toEqual([0, null, 'listed']);
@@ -306,7 +306,7 @@ describe('a database that is not authentic', () => {
     expect(await outcome(...from, '--allow-unauthenticated')).toEqual([0, 'NOT_PINNED', 'listed']);
     const { stdout } = await packsign(user, [...VERIFY, '--from', bob.site.url]);
     expect(stdout).toMatch(/^unauthenticated \(🔓 open padlock\): dl\/demo-1\.0\.tar\.gz is as listed; /);
-    expect(stdout).toContain('for which nobody vouches');
+    expect(stdout).toContain('which is not authenticated');
     expect(stdout).not.toContain('Ann <');
   });
 

@@ -303,7 +303,7 @@ describe('LOCK_LOST: the owner was stopped for so long that another one took ove
       expect.objectContaining({
         code: 'LOCK_LOST',
         message:
-          'packsign with process number 12 on build-7 took over the work here, because this one stood still for too long',
+          'packsign with process number 12 on build-7 took over the work here, because this one was stopped for too long',
       }),
     );
     expect(readFileSync(join(folder, 'file'), 'utf8')).toBe('theirs');

@@ -10,7 +10,7 @@ import { newSession } from './session.js';
 /** The commands of README.md before and in the part for people who have a key of GnuPG, and what that part takes as given. */
 function firstSteps(): { readonly given: readonly Step[]; readonly typed: readonly Step[] } {
   const text = readFileSync('README.md', 'utf8');
-  const [from, to] = [text.indexOf('Install it with one command'), text.indexOf('## I have none')];
+  const [from, to] = [text.indexOf('Install it with one command'), text.indexOf('## I have no key')];
   const blocks = blocksOf('README.md').filter(({ at }) => at > from && at < to);
   const steps = (isGiven: boolean) =>
     blocks.filter(({ language }) => (language === 'given') === isGiven).flatMap(stepsOf);

@@ -52,7 +52,7 @@ test('LOCK_LOST: a build that another machine overtook publishes nothing and lea
   expect([status, stderr]).toEqual([
     2,
     expect.stringMatching(
-      /^packsign: error: packsign with process number 12 on build-7 took over the work here, because this one stood still for too long\npacksign: hint: run the same command again: it finishes what is missing\n$/,
+      /^packsign: error: packsign with process number 12 on build-7 took over the work here, because this one was stopped for too long\npacksign: hint: run the same command again: it finishes what is missing\n$/,
     ),
   ]);
   expect(readFileSync(lockOf(place), 'utf8')).toBe(THIEF);

@@ -186,7 +186,7 @@ describe('key extend', () => {
       .toMatchInlineSnapshot(`
       "$ packsign key extend ann.signing.asc dist
       ! packsign: error: the secret primary key <fingerprint> is not in this file
-      ! packsign: hint: take the file with the whole key, which packsign key generate tells you to keep offline
+      ! packsign: hint: use the file with the whole key, such as packsign-key.asc, which may be offline
       [2]"
     `);
     expect([place.snapshot(), place.read('ann.signing.asc')]).toEqual(before);
@@ -270,7 +270,7 @@ describe('key revoke', () => {
         wrote ann.signing.asc
         wrote ann.pub.asc
         refreshed dist/keys.asc
-      a revocation waits until a database is published that does not depend on the revoked key:
+      the revocation is held back until the published database no longer depends on the revoked key:
         packsign build dist --key KEY
       [0]"
     `);

@@ -40,7 +40,7 @@ describe('T33: a reader who saw the first and then the last database', () => {
   const first = at(1, { ...X, 'a.zip': archive(HASH_A) });
 
   test.each<[string, Database, RegExp]>([
-    ['a path that vanished without a record', at(2, X), /^a.zip is gone, and nothing says so$/],
+    ['a path that vanished without a record', at(2, X), /^a.zip is gone, and no record says so$/],
     ['and returned with other bytes', at(3, { ...X, 'a.zip': archive(HASH_B) }), /^a.zip has other bytes/],
     ['nine databases later', at(10, { ...X, 'a.zip': archive(HASH_B) }), /^a.zip has other bytes/],
     [
@@ -71,7 +71,7 @@ describe('T33: a reader who saw the first and then the last database', () => {
     [
       'a path turned mutable at once',
       at(2, { ...X, 'a.zip': archive(HASH_A, MUTABLE) }),
-      /^a.zip may change from now on, and nothing says so$/,
+      /^a.zip may change from now on, and no record says so$/,
     ],
     [
       'with a record that gives no reason',

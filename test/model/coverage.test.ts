@@ -29,8 +29,8 @@ test.each<[readonly Uncovered['reason'][], string]>([
   [['kind'], '"Include" in S lists files of other kinds, "Exclude" leaves files out'],
   [['case', 'name'], 'rename files whose names cannot be listed, "Exclude" in S leaves files out'],
   [['special', 'link'], 'only regular files are listed, "Exclude" in S leaves files out'],
-  [['unreadable'], 'make the unreadable readable, "Exclude" in S leaves files out'],
-  [['new'], 'build again for what is new'],
+  [['unreadable'], 'make unreadable files readable, "Exclude" in S leaves files out'],
+  [['new'], 'build again to list new files'],
 ])('what to do about the reasons %j', (reasons, advice) => {
   const uncovered = reasons.map((reason) => ({ path: 'a', reason }));
   expect(coverageAdvice(uncovered, 'S')).toBe(advice);

@@ -78,7 +78,7 @@ describe.runIf(hasTool('openssl'))('TLS', () => {
     const tls = makeTls(place.path('expired'), { days: -1 });
     const words = await refusedBy(pair(tls), tls.authority);
     expect(words).toContain('the TLS certificate of 127.0.0.1 has expired');
-    expect(words).toContain('look at the clock');
+    expect(words).toContain('check the clock');
   });
 
   test('of a version that nobody should speak any more', async () => {

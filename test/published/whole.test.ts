@@ -128,7 +128,7 @@ test.each([
       );
       const said = ': restore packages.plist and packages.plist.asc from a backup or the published site';
       expect(stdout + stderr).toContain(said);
-      expect(stdout + stderr).toContain('to start anew, without its history: packsign build dist --first');
+      expect(stdout + stderr).toContain('to start a new history: packsign build dist --first');
     }
   },
 );
@@ -154,7 +154,7 @@ test.each(['packages.plist', 'keys.asc'])(
   async (name) => {
     place.remove(`dist/${name}`);
     const { stderr } = await place.packsign(RELEASE);
-    const [, command = ''] = /to start anew, without its history: packsign (.*)\n/.exec(stderr) ?? [];
+    const [, command = ''] = /to start a new history: packsign (.*)\n/.exec(stderr) ?? [];
     expect(command).toBe('build dist --first --key ann.asc');
     expect((await place.packsign(command.split(' '))).status).toBe(0);
     expect((await place.packsign(['status', 'dist'])).status).toBe(0);

@@ -195,7 +195,7 @@ describe('build', () => {
       ! packsign: error: 2 files are damaged, so nothing new is published:
       !   junk-1.0.tar.gz: ends early: the rest of the gzip data is missing
       !   nothing.tar.gz: ends early: the rest of the gzip data is missing
-      ! packsign: hint: upload them again; if it has to be so: packsign build dist --allow-damaged junk-1.0.tar.gz --allow-damaged nothing.tar.gz --key ann.asc
+      ! packsign: hint: upload them again; to publish them as is: packsign build dist --allow-damaged junk-1.0.tar.gz --allow-damaged nothing.tar.gz --key ann.asc
       [1]"
     `);
   });
@@ -245,7 +245,7 @@ describe('build', () => {
       expect((await place.json(['status', 'dist'])).value).toMatchObject({ ok: true, state: 'published' });
       expect((await place.json([...RELEASE, '--check'])).value).toMatchObject({ ok: true, unchanged: true });
       expect((await place.json(RELEASE)).value).toMatchObject({ unchanged: true, published: false });
-      expect((await place.packsign(['diff', 'dist'])).stdout).toBe('no difference to what is published\n');
+      expect((await place.packsign(['diff', 'dist'])).stdout).toBe('no difference from what is published\n');
       const watched = await place.packsign(['watch', 'dist', '--key', 'ann.asc', '--once', '--json']);
       expect(watched.stdout).not.toContain('"signed"');
     });
@@ -295,12 +295,14 @@ describe('build', () => {
           + npm/left-pad-1.3.0.tgz
         wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
           packsign sign dist
-        it is not signed: build signs with the key of "Key" in dist/packsign.json only if you type
+        it is not signed; to sign it with the key of "Key" in dist/packsign.json, type
           packsign build dist --sign
         [0]"
       `);
       const { stdout } = await place.packsign(['build', 'dist'], { env });
-      expect(stdout).toContain('the key of PACKSIGN_KEY only if you type\n  packsign build dist --sign\n');
+      expect(stdout).toContain(
+        'to sign it with the key of PACKSIGN_KEY, type\n  packsign build dist --sign\n',
+      );
       const status = await place.packsign(['status', 'dist']);
       expect(status.stdout).toContain('next: packsign sign dist\n');
       expect((await place.packsign(['sign', 'dist'])).status).toBe(0);
@@ -706,7 +708,7 @@ describe('a database that is there already', () => {
     expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign build dist
       ! packsign: error: dist/packages.plist was not made by packsign
-      ! packsign: hint: to start anew: packsign build dist --first
+      ! packsign: hint: to start a new history: packsign build dist --first
       [2]"
     `);
     expect((await place.packsign([...RELEASE, '--first'])).status).toBe(0);
@@ -757,7 +759,7 @@ describe('diff', () => {
     await release();
     expect(transcript(await place.packsign(['diff', 'dist']))).toMatchInlineSnapshot(`
       "$ packsign diff dist
-      no difference to what is published
+      no difference from what is published
       [0]"
     `);
     place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0', 'evil()\n'));

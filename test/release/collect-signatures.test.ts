@@ -36,7 +36,7 @@ async function succeed(place: Place, args: readonly string[]): Promise<string> {
   const outcome = await place.packsign(args);
   const stderr = outcome.stderr
     .replace(/^packsign: .* not covered: .*\n/, '')
-    .replace(/^packsign: warning: nobody looked .*\n/, '');
+    .replace(/^packsign: warning: .* could not be checked for damage .*\n/, '');
   expect([outcome.status, stderr, outcome.args]).toEqual([0, '', args]);
   return transcript(outcome);
 }
@@ -79,7 +79,7 @@ describe('a host without the files', () => {
         + demo-1.0.tar.gz
       1 of 1 signature: carry dist/packages.unsigned.plist.asc to where it is published, and type there
         packsign sign dist
-      ! packsign: warning: nobody looked for damage in a new file here; the host that publishes does (NOT_LOOKED_INTO)
+      ! packsign: warning: a new file could not be checked for damage here; the host that publishes checks for it (NOT_LOOKED_INTO)
       [0]"
     `);
     expect(Object.keys(host.snapshot())).toEqual(['packages.unsigned.plist', 'packages.unsigned.plist.asc']);
@@ -311,7 +311,7 @@ describe('sign --co-sign', () => {
     expect(await succeed(place, ['sign', 'dist', '--co-sign', '--key', 'bob.asc'])).toMatchInlineSnapshot(`
       "$ packsign sign dist --co-sign --key bob.asc
       dist/packages.plist is already signed by every key that you named
-      ! packsign: 1 file here is not covered: demo-2.0.tar.gz; build again for what is new
+      ! packsign: 1 file here is not covered: demo-2.0.tar.gz; build again to list new files
       [0]"
     `);
   });

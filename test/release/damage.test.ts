@@ -101,7 +101,7 @@ describe('T39: what is damaged', () => {
       '2 files are damaged, so nothing new is published:\n  a.zip: ends early\n  b.zip: is empty',
     );
     expect(refusal?.hint).toBe(
-      'upload them again; if it has to be so: packsign build DIRECTORY --allow-damaged a.zip --allow-damaged b.zip --key KEY',
+      'upload them again; to publish them as is: packsign build DIRECTORY --allow-damaged a.zip --allow-damaged b.zip --key KEY',
     );
     expect(refusalOf(() => refuseDamage(new Map(), null))).toBeNull();
   });
@@ -183,7 +183,7 @@ describe('T39, DAMAGED: commands', () => {
   test('the hint does not name all of many files', () => {
     const paths = Array.from({ length: 6 }, (_, index) => `${index}.zip`);
     expect(damageHint(paths, null)).toBe(
-      'upload them again; if it has to be so: packsign build DIRECTORY --allow-damaged PATH --key KEY, with PATH once for each',
+      'upload them again; to publish them as is: packsign build DIRECTORY --allow-damaged PATH --key KEY, with PATH once for each',
     );
   });
 
@@ -230,7 +230,9 @@ describe('T39, DAMAGED: commands', () => {
     const run = await place.packsign([...SIGN, '--without-files']);
     expect([run.status, run.stderr]).toEqual([
       0,
-      expect.stringContaining('nobody looked for damage in 2 new files here; the host that publishes does'),
+      expect.stringContaining(
+        '2 new files could not be checked for damage here; the host that publishes checks for it',
+      ),
     ]);
     expect(codeOf(await place.json(['sign', 'dist']))).toBe('DAMAGED');
   });

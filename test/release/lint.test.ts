@@ -43,11 +43,11 @@ function newDist(settings: object = {}): Place {
 }
 
 describe('exit status', () => {
-  test('0 with nothing to mend, and nothing is written', async () => {
+  test('0 with nothing to fix, and nothing is written', async () => {
     const place = newDist();
     const before = place.snapshot('.');
     expect(transcript(await place.packsign(['lint', 'dist', '--first']))).toBe(
-      '$ packsign lint dist --first\ndist: nothing to mend in 1 file\n[0]',
+      '$ packsign lint dist --first\ndist: nothing to fix in 1 file\n[0]',
     );
     expect(place.snapshot('.')).toEqual(before);
     expect(place.has('dist/.packsign')).toBe(false);
@@ -84,18 +84,18 @@ describe('archives', () => {
     const shown = (await place.packsign(['lint', 'dist', '--first'])).stdout;
     expect(shown).not.toContain('\u001b');
     expect(shown).toMatchInlineSnapshot(`
-      "error: an archive has absolute names, which some programs write to wherever they say (MEMBER_ABSOLUTE)
+      "error: an archive has absolute names: some programs write outside the folder that they unpack into (MEMBER_ABSOLUTE)
         worse-1.0.zip: 1 member with an absolute name: /x
-        → make the archive anew from inside one folder: tar -czf ARCHIVE FOLDER
+        → make the archive again from inside one folder: tar -czf ARCHIVE FOLDER
       error: an archive has names with "..", which lead out of the folder that it is unpacked into (MEMBER_TRAVERSES)
         evil-1.0.tar.gz: 1 member with ".." in the name: ../x
-        → make the archive anew from inside one folder: tar -czf ARCHIVE FOLDER
+        → make the archive again from inside one folder: tar -czf ARCHIVE FOLDER
       error: an archive has links that lead out of it, or members that are written through a link (MEMBER_LINK)
         worse-1.0.zip: 1 member leading out by a link, or written through one: l → /etc
         → link to a relative path inside the archive, and pack the files themselves: tar --dereference
       warning: an archive has set-uid or set-gid programs, which run with the rights of their owner (MEMBER_SET_UID)
         evil-1.0.tar.gz: 1 member with a set-uid or set-gid bit: a/\\u{1b}[2J
-        → take the bits away before you pack them: chmod ug-s FILE
+        → remove the bits before you pack them: chmod ug-s FILE
       warning: an archive has names with control characters, which can fool a terminal (MEMBER_CONTROL)
         evil-1.0.tar.gz: 1 member with control characters in the name: a/\\u{1b}[2J
         → rename them before you pack them

@@ -309,7 +309,7 @@ describe('T14, MASS_REMOVAL: an emptied directory is not a release', () => {
       ! packsign: error: 2 of 3 published files are not here, or excluded:
       !   pack0-1.0.tar.gz
       !   pack1-1.0.tar.gz
-      ! packsign: hint: put the files back; or keep their entries, if the files are only not on this machine: packsign build dist --absent keep; or take them off the list: packsign build dist --absent withdraw
+      ! packsign: hint: put the files back; or keep their entries, if the files are missing only on this machine: packsign build dist --absent keep; or take them off the list: packsign build dist --absent withdraw
       [1]"
     `);
     await succeed([...SIGN, '--absent', 'withdraw']);
@@ -358,7 +358,7 @@ describe('FILE_DIFFERS: files must match the waiting database', () => {
       "$ packsign sign dist --key ann.asc
       ! packsign: error: files differ from dist/packages.unsigned.plist:
       !   demo-1.0.tar.gz has other bytes: sha256 is <sha256>
-      ! packsign: hint: build again and look at what changed: packsign build dist, packsign diff dist; if files are only not on this machine, sign with --absent keep
+      ! packsign: hint: build again and see what changed: packsign build dist, packsign diff dist; if files are missing only on this machine, sign with --absent keep
       [1]"
     `);
   });

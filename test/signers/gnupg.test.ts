@@ -212,7 +212,7 @@ describe.runIf(hasGnupg())('a key that only GnuPG has', () => {
       "KEY_UNUSABLE
       $ packsign build dist --key <fingerprint>!
       ! packsign: error: key <fingerprint> cannot sign: the key is not a signing key
-      ! packsign: hint: packsign key show KEY lists what is in it
+      ! packsign: hint: packsign key show KEY shows what is in it
       [2]"
     `);
   });

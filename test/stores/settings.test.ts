@@ -90,10 +90,10 @@ s3 =
 
   test('name a region, unless they name a store', () => {
     expect(refusal(KEY)).toBe(
-      'DESTINATION_FAILED nothing says in which region the bucket is; set AWS_REGION, for instance AWS_REGION=eu-central-1',
+      'DESTINATION_FAILED the region of the bucket is not set; set AWS_REGION, for instance AWS_REGION=eu-central-1',
     );
     expect(settings({ ...KEY, AWS_ENDPOINT_URL: 'http://127.0.0.1:1' }).region).toBe('us-east-1');
-    expect(refusal({ ...KEY, AWS_REGION: 'evil.example/' })).toContain('"evil.example/" is no region');
+    expect(refusal({ ...KEY, AWS_REGION: 'evil.example/' })).toContain('"evil.example/" is not a region');
   });
 
   test.each([
@@ -108,7 +108,7 @@ s3 =
   });
 
   test('that are incomplete or wrong are refused, without what may be secret', () => {
-    expect(refusal()).toContain('nothing says with which key to write');
+    expect(refusal()).toContain('no key given for the bucket');
     expect(refusal({ AWS_ACCESS_KEY_ID: 'id' })).toContain('there is no AWS_SECRET_ACCESS_KEY');
     expect(refusal({ AWS_PROFILE: 'none' })).toContain('there is no profile none');
     const odd = refusal({ ...KEY, AWS_SESSION_TOKEN: 'hush\nhush' });
@@ -119,7 +119,7 @@ s3 =
     for (const endpoint of ['s3.example', 'ftp://s3.example', 'https://user:hush@s3.example']) {
       const text = refusal({ ...KEY, AWS_ENDPOINT_URL: endpoint });
       expect([
-        text.startsWith('USAGE the endpoint of the store is no address'),
+        text.startsWith('USAGE the endpoint of the store is not an address'),
         text.includes('hush'),
       ]).toEqual([true, false]);
     }

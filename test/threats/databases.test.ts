@@ -579,7 +579,7 @@ describe('T12, T22: verify compares what this machine published with its note', 
     },
   );
 
-  test('with keys that the user names a damaged note stops nothing, and the next publication writes it anew', async () => {
+  test('with keys that the user names a damaged note stops nothing, and the next publication writes it again', async () => {
     const { place } = await noted();
     const note = Object.keys(place.snapshot('state')).find((name) => name.endsWith('.json')) ?? '';
     const path = `state/${note}`;

@@ -109,7 +109,7 @@ describe('rollback', () => {
     const answer = await reader.fetch(site.url);
     expect([answer.status, answer.trusted?.Packsign.Issued]).toEqual(['authentic', ISSUED]);
     expect(answer.notices).toEqual([
-      expect.stringMatching(/^http\S+ is behind \(issued at .*\): the newer database/),
+      expect.stringMatching(/^http\S+ is behind \(issued at .*\): using the newer database/),
     ]);
     expect(site.requests.some(({ again }) => again)).toBe(true);
     expect(reader.store()).toEqual(before);

@@ -263,7 +263,7 @@ describe('a bucket', () => {
         { status: 400, code: 'AuthorizationHeaderMalformed', extra: '<Region>eu-west-1</Region>' },
         'set AWS_REGION=eu-west-1',
       ],
-      [{ status: 307, code: 'TemporaryRedirect' }, 'sends us elsewhere'],
+      [{ status: 307, code: 'TemporaryRedirect' }, 'redirects requests'],
       [{ status: 400, code: 'ExpiredToken' }, 'the session has expired'],
       [{ status: 418, code: 'Odd\u0007\u001b[31m' }, 'says Odd'],
       [{ status: 500, code: 'InternalError' }, 'InternalError: by the test'],
@@ -281,7 +281,7 @@ describe('a bucket', () => {
   test('that is no bucket is not taken for an empty one', async () => {
     store.meddle = ({ query }) => (query.has('list-type') ? { status: 200 } : null);
     const { status, stderr } = await publish();
-    expect([status, stderr]).toEqual([2, expect.stringContaining('something that is no list of S3')]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('something other than a list of S3')]);
   });
 });
 

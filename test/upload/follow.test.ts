@@ -58,10 +58,7 @@ describe('watch --publish', () => {
   test('without a destination it does not begin', async () => {
     here.write('dist/packsign.json', '{}');
     const run = await here.process(['watch', 'dist', '--key', 'ann.asc', '--once', '--publish']);
-    expect([run.status, run.stderr]).toEqual([
-      2,
-      expect.stringContaining('nothing says where dist is published to'),
-    ]);
+    expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('no destination given for dist')]);
   });
 });
 

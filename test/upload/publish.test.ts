@@ -604,7 +604,7 @@ describe('publish --check', () => {
     here.write('www/packages.plist', Buffer.alloc(1_000_000, 'x'));
     const answer = await publish('--check');
     expect([answer.status, codeOf(answer)]).toEqual([1, 'DESTINATION_DIFFERS']);
-    expect(answer.run.stderr).toContain('packages.plist is another one');
+    expect(answer.run.stderr).toContain('packages.plist is a different one');
   });
 
   test('reads everything back, and writes nothing', async () => {

@@ -398,8 +398,8 @@ describe.runIf(hasServers())('a host through ssh', () => {
   });
 
   test.each([
-    [HOSTS.stranger, 'ssh has to get in without packsign'],
-    [HOSTS.impostor, 'see which key it has'],
+    [HOSTS.stranger, 'make sure that ssh can log in by itself'],
+    [HOSTS.impostor, 'check its host key'],
     ['no-such-host.invalid', 'check the name'],
   ])('%s: says what to do', async (host, hint) => {
     site = { ...site, destination: `${host}:${site.folder}` };

@@ -382,8 +382,8 @@ describe.concurrent('without hints from the system', { timeout: 4 * PATIENCE_MS 
     await watching.until({ event: 'ready' });
     drop(place, 'dist/f/g-1.0.tar.gz', sdist('g', '1.0'));
     await watching.until({ event: 'signed', paths: ['f/g-1.0.tar.gz'] });
-    expect(watching.stderr()).toMatch(/^packsign: warning: .*ENOSPC.*: looking on a timer from now on$/m);
-    expect(watching.stderr().match(/looking on a timer/g)).toHaveLength(1);
+    expect(watching.stderr()).toMatch(/^packsign: warning: .*ENOSPC.*: checking on a timer from now on$/m);
+    expect(watching.stderr().match(/checking on a timer/g)).toHaveLength(1);
     await endWell(place, watching);
   });
 });

@@ -37,19 +37,19 @@ const MAINTAIN: readonly Row[] = [
   ['init [directory]', 'write packsign.json, the settings of a directory', init],
   ['key generate', 'make an OpenPGP key for signing releases', keyGenerate],
   ['key show <key>', 'show what a key holds, and what verifiers say about it', keyShow],
-  ['key check-backup <file>', 'try out a backup of a secret key, in memory', keyCheckBackup],
+  ['key check-backup <file>', 'test a backup of a secret key, in memory', keyCheckBackup],
   ['key publish [directory]', 'add keys to keys.asc, which people are told to trust', keyPublish],
-  ['key extend <file> [directory]', 'move the expiry of a key, and publish that', keyExtend],
+  ['key extend <file> [directory]', 'change when a key expires, and publish that', keyExtend],
   ['key rotate <file> [directory]', 'give a key a new signing subkey, and publish it', keyRotate],
   ['key revoke <file> [directory]', 'revoke a key or a subkey, and publish that', keyRevoke],
   ['build [directory]', 'hash every file, write the database; --key signs it', build],
   ['diff [directory]', 'show what the next database would change', diff],
-  ['lint [directory]', 'say what you may want to mend before you sign', lint],
+  ['lint [directory]', 'list what you may want to fix before you sign', lint],
   ['sign [directory]', 'sign the waiting database and publish it', sign],
-  ['publish [directory] [destinations..]', 'copy what is signed to where readers fetch it', publish],
+  ['publish [directory] [destinations..]', 'copy a signed directory to where readers fetch it', publish],
   ['watch [directory]', 'keep the database signed while releases land', watch],
   ['status [directory]', 'say what state a directory is in and what to do next', status],
-  ['page [directory]', 'write the page that people copy key and address from', page],
+  ['page [directory]', 'write the page where people copy the key and address', page],
   ['serve [directory]', 'show a directory as a web server would', serve],
   ['export [directory]', 'print what is published in another format', exportDatabase],
 ];
@@ -67,7 +67,7 @@ const TRUST: readonly Row[] = [
 ];
 
 const SHELL: readonly Row[] = [
-  ['completion <shell>', 'print what makes bash, zsh or fish complete packsign', completion],
+  ['completion <shell>', 'print the completion script for bash, zsh or fish', completion],
 ];
 
 function listed(group: Listed['group'], rows: readonly Row[]): readonly Listed[] {

@@ -66,12 +66,12 @@ export const buildCommand: Command = {
     ...KEY_OPTIONS,
     sign: maybe('sign with the key of PACKSIGN_KEY or packsign.json'),
     check: flag('write nothing; exit 1 if something would change'),
-    publish: flag('then publish to Publish in packsign.json'),
+    publish: flag('publish to the destinations in packsign.json'),
     strict: flag('fail on warnings, and on files left out'),
     ...DATABASE_OPTIONS,
     ...rare({
       'allow-damaged': ALLOW_DAMAGED_OPTION,
-      import: single('FILE', 'take over a database made for PackMan; packsign.json gets its texts'),
+      import: single('FILE', 'import a database made for PackMan; packsign.json gets its texts'),
     }),
   },
   run: async (values, session) =>

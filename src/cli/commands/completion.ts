@@ -9,7 +9,7 @@ const SHELLS = ['bash', 'zsh', 'fish'];
 export const completionCommand: Command = {
   examples: [
     ['packsign completion bash > ~/.local/share/bash-completion/completions/packsign', 'for bash 4 or newer'],
-    ['source <(packsign completion zsh)', 'in ~/.zshrc, behind compinit'],
+    ['source <(packsign completion zsh)', 'in ~/.zshrc, after compinit'],
     ['packsign completion fish > ~/.config/fish/completions/packsign.fish', 'for fish'],
   ],
   positionals: { shell: positional('NAME', 'bash, zsh or fish', { choices: SHELLS }) },

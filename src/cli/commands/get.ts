@@ -18,7 +18,7 @@ export const getCommand: Command = {
   options: {
     from: single('DATABASE', 'address or name of the database (default: all that you trust)'),
     output: single('FOLDER', 'folder for the files', { default: '.' }),
-    platform: single('PLATFORM', 'for another machine than this, like linux-arm64 or windows'),
+    platform: single('PLATFORM', 'platform of another machine, like linux-arm64 or windows'),
     pre: flag('take a pre-release if it is the newest (default: only if there is nothing else)'),
     ...TRUST_OPTIONS,
     ...rare({

@@ -31,11 +31,11 @@ const REASONS = ['superseded', 'retired', 'compromised', 'unspecified'] as const
 
 export const keyExtendCommand: Command = {
   examples: [
-    ['packsign key extend packsign-key.asc dist', 'two more years, from now on'],
-    ['packsign key extend packsign-key.asc dist --expires 90d', 'ninety days'],
+    ['packsign key extend packsign-key.asc dist', 'expire two years from now'],
+    ['packsign key extend packsign-key.asc dist --expires 90d', 'expire in ninety days'],
   ],
   positionals: KEY_AND_DIRECTORY,
-  options: { expires: life('when it ends, counted from now'), ...CHANGE_OPTIONS },
+  options: { expires: life('when it expires, counted from now'), ...CHANGE_OPTIONS },
   run: async (values, session) => {
     const options = optionsFor(values, session);
     const expires = expiryFrom(values, 'expires', options.run.now);
@@ -50,8 +50,8 @@ export const keyRotateCommand: Command = {
   ],
   positionals: KEY_AND_DIRECTORY,
   options: {
-    expires: life('when the new subkey ends, counted from now'),
-    'old-expires': single('TIME', 'let the old one expire then, in place of superseding it'),
+    expires: life('when the new subkey expires, counted from now'),
+    'old-expires': single('TIME', 'let the old one expire then, instead of superseding it'),
     ...CHANGE_OPTIONS,
   },
   run: async (values, session) => {
@@ -66,13 +66,13 @@ export const keyRotateCommand: Command = {
 export const keyRevokeCommand: Command = {
   examples: [
     ['packsign key revoke packsign-key.asc dist --reason retired', 'what it signed stays good'],
-    ['packsign key revoke packsign-key.rev.asc dist', 'with the certificate made for the worst case'],
+    ['packsign key revoke packsign-key.rev.asc dist', 'with the revocation certificate'],
   ],
   positionals: KEY_AND_DIRECTORY,
   options: {
     reason: choice(REASONS, 'why'),
-    message: single('TEXT', 'the same in words, for people'),
-    subkey: single('FINGERPRINT', 'fingerprint of the subkey to revoke, in place of the whole key'),
+    message: single('TEXT', 'explanation, for people'),
+    subkey: single('FINGERPRINT', 'fingerprint of the subkey to revoke, instead of the whole key'),
     ...CHANGE_OPTIONS,
   },
   run: async (values, session) => {

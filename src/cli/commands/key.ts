@@ -9,7 +9,7 @@ export const keyGenerateCommand: Command = {
   examples: [
     [
       'packsign key generate --user-id "Ada <ada@example.org>"',
-      'write packsign-key.asc and its three companions',
+      'write packsign-key.asc and three other files',
     ],
     [
       'packsign key generate --user-id "CI <ci@example.org>" --no-passphrase',
@@ -19,9 +19,9 @@ export const keyGenerateCommand: Command = {
   options: {
     'user-id': single('TEXT', 'NAME <ADDRESS> of the person responsible', { demandOption: true }),
     output: single('FILE', 'file of the whole secret key', { default: 'packsign-key.asc' }),
-    expires: life('how long it lives'),
-    rsa: flag('RSA 4096 in place of Ed25519'),
-    passphrase: onUntilRefused('lock it, or not: --no-passphrase'),
+    expires: life('how long the key is valid'),
+    rsa: flag('RSA 4096 instead of Ed25519'),
+    passphrase: onUntilRefused('lock it with a passphrase; --no-passphrase does not'),
     'passphrase-file': PASSPHRASE_OPTION,
   },
   run: async (values, { outside }) => {
@@ -46,7 +46,7 @@ export const keyGenerateCommand: Command = {
 export const keyShowCommand: Command = {
   examples: [
     ['packsign key show dist/keys.asc', 'what people are told to trust'],
-    ['packsign key show key.asc --directory dist', 'and whether dist publishes it as it is'],
+    ['packsign key show key.asc --directory dist', 'and whether dist publishes it unchanged'],
   ],
   positionals: { key: positional('KEY', 'secret or public key file, or a GnuPG key') },
   options: {

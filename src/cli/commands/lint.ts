@@ -15,7 +15,7 @@ export const lintCommand: Command = {
   positionals: DIRECTORY,
   options: {
     ...PREVIEW_OPTIONS,
-    sarif: flag('print SARIF 2.1.0 in place of sentences'),
+    sarif: flag('print SARIF 2.1.0 instead of text'),
     ...rare({
       'allow-damaged': ALLOW_DAMAGED_OPTION,
       'allow-secret': repeated('PATH', 'file that may hold a secret: a published key for tests'),
@@ -25,7 +25,7 @@ export const lintCommand: Command = {
     const isSarif = isSet(values, 'sarif');
     const other = ['json', 'quiet'].find((name) => isSet(values, name));
     if (isSarif && other !== undefined)
-      throw new PacksignError('USAGE', `--sarif prints something else than --${other}: type one of them`);
+      throw new PacksignError('USAGE', `--sarif and --${other} exclude each other: type one of them`);
     const place = placeOf(values);
     const { directory } = place;
     const options = buildOptions(values, { place, session });

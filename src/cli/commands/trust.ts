@@ -54,7 +54,7 @@ export const trustAddCommand: Command = {
       'NUMBER',
       'how many of the keys must sign (default: all; with --via, as many as it says)',
     ),
-    name: single('NAME', 'what you call it'),
+    name: single('NAME', 'name to give it'),
     ...rare({ timeout: TIMEOUT_OPTION, wait: WAIT_OPTION }),
   },
   run: async (values, session) => {
@@ -146,14 +146,14 @@ export const trustRefreshCommand: Command = {
 
 export const trustAcceptCommand: Command = {
   examples: [
-    ['packsign trust accept example.org-dist', 'after its maintainer began anew, and told you so'],
+    ['packsign trust accept example.org-dist', 'after its maintainer started over, and told you so'],
     ['packsign trust accept dist', 'a directory that this machine publishes'],
   ],
   positionals: {
     target: positional('TARGET', 'name or address of a trusted database, or a directory'),
   },
   options: {
-    yes: flag('accept what it says, without a question'),
+    yes: flag('accept without asking'),
     ...rare({ timeout: TIMEOUT_OPTION, wait: WAIT_OPTION }),
   },
   run: async (values, session) => {

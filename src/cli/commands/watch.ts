@@ -18,20 +18,20 @@ export const watchCommand: Command = {
   examples: [
     ['packsign watch dist --key key.asc', 'sign what is complete, until stopped'],
     ['packsign watch dist --key key.asc --once', 'sign what is there and end, for cron'],
-    ['packsign watch dist --key key.asc --serve', 'with a preview that follows'],
+    ['packsign watch dist --key key.asc --serve', 'with a preview that reloads'],
     [`packsign watch dist --on-failure 'mail -s packsign you@example.org'`, 'mail what goes wrong'],
   ],
   positionals: DIRECTORY,
   options: {
     ...KEY_OPTIONS,
     once: flag('end when everything there is signed'),
-    publish: flag('publish what is signed to Publish in packsign.json'),
+    publish: flag('publish to the destinations in packsign.json'),
     ...HOOK_OPTIONS,
     serve: flag('show the directory in a browser meanwhile'),
     port: single('PORT', 'port for --serve (default: any free one)'),
     ...rare({
       'wait-for-directory': flag('wait for a directory that is not there yet'),
-      poll: flag('look on a timer: for network file systems'),
+      poll: flag('check on a timer, for network file systems'),
     }),
     ...SETTINGS_OPTIONS,
   },
@@ -91,7 +91,7 @@ async function watchWith(hooks: Hooks, { values, session, stopped }: Watching): 
     poll: isSet(values, 'poll'),
     once,
     onFallback: (reason) => {
-      outside.stderr.write(`packsign: warning: ${harmless(reason)}: looking on a timer from now on\n`);
+      outside.stderr.write(`packsign: warning: ${harmless(reason)}: checking on a timer from now on\n`);
     },
   });
   let exitStatus: 0 | 1 | 2 = 0;

@@ -56,11 +56,14 @@ function compare(text: string, fingerprints: readonly string[]): Outcome {
     return { kind: 'same', fingerprint: digits, text: 'The same: all 40 digits agree.' };
   }
   if (!/^[0-9A-F]+$/.test(digits))
-    return { kind: 'short', text: 'That is no fingerprint: it has 40 digits from 0 to 9 and A to F.' };
+    return {
+      kind: 'short',
+      text: 'That is not a fingerprint: a fingerprint has 40 digits from 0 to 9 and A to F.',
+    };
   if (digits.length === 40) {
     return {
       kind: 'other',
-      text: 'Another fingerprint. This page does not show the key of that one: do not use it, and ask the maintainer.',
+      text: 'Another fingerprint. This page does not show that key: do not use it, and ask the maintainer.',
     };
   }
   const short = `${digits.length} digits; a full fingerprint has 40.`;
@@ -74,7 +77,7 @@ function tellOfMemory({ fingerprint, at }: Compared, fingerprints: readonly stri
     return;
   }
   warn(
-    `On ${day} you compared the fingerprint ${fingerprint} here. This page shows another key now. Do not trust it before the maintainer has told you, in another place, that the key has changed.`,
+    `On ${day} you compared the fingerprint ${fingerprint} here. This page shows another key now. Do not trust it until the maintainer has told you, in another place, that the key has changed.`,
   );
 }
 
@@ -83,7 +86,7 @@ function tellOfAddress(named: readonly string[], fingerprints: readonly string[]
     note(`The code or link that led you here names the same fingerprint. ${HONESTLY}`);
   } else {
     warn(
-      'The code or link that led you here names another fingerprint than this page shows. Do not use it before you have asked the maintainer.',
+      'The code or link that led you here names another fingerprint than this page shows. Do not use it until you have asked the maintainer.',
     );
   }
 }

@@ -219,7 +219,7 @@ function tellOfCopies({ sha256, address }: Verified & { kind: 'verdict' }): void
   if (sha256 !== database) {
     show(
       note,
-      'The database beside this page is another than the one that the page shows: reload it. Files are checked against the one that was just verified.',
+      'The database beside this page is not the one that the page shows: reload the page. Files are checked against the one that was just verified.',
     );
   } else if (address !== null && folderOf(address) !== base) {
     show(note, `This is a copy. The maintainer publishes the database at ${address}`);
@@ -238,7 +238,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   TOO_FEW_SIGNATURES: 'Too few of the keys that this page shows have signed the database.',
   KEYS_MALFORMED: 'The keys beside this page are damaged.',
   KEY_REVOKED: 'The database was signed by a key that its owner has revoked.',
-  DATABASE_MALFORMED: 'The database is signed, but is none that packsign would write.',
+  DATABASE_MALFORMED: 'The database is signed, but is not in the format that packsign writes.',
   DATABASE_FROM_FUTURE: 'The database is dated in the future. Is the clock of this device right?',
 };
 

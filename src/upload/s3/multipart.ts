@@ -147,11 +147,7 @@ function elementIn(xml: Buffer, wanted: string): string | null {
 }
 
 function noMultipart(doing: string): PacksignError {
-  return new PacksignError(
-    'DESTINATION_FAILED',
-    `cannot ${doing}: the store does not put its parts together`,
-    {
-      hint: 'publish again; if it keeps failing, ask the people who run the store',
-    },
-  );
+  return new PacksignError('DESTINATION_FAILED', `cannot ${doing}: the store did not assemble its parts`, {
+    hint: 'publish again; if it keeps failing, ask the people who run the store',
+  });
 }
