@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/all.js';
 import { codeOf, newPlace, transcript } from '../packsign.js';
@@ -22,6 +23,14 @@ describe('help', () => {
       expect(words).toContain(group === 'shell' ? `packsign ${name} ` : ` ${name} ${summary} `);
     }
     expect(stdout.indexOf('For maintainers:')).toBeLessThan(stdout.indexOf('For users'));
+  });
+
+  test('and docs/COMMANDS.md describes every command', () => {
+    const rows = readFileSync('docs/COMMANDS.md', 'utf8').split('\n');
+    for (const name of NAMES) {
+      const row = new RegExp(`^\\| \`${name.join(' ')}[ \`]`);
+      expect(rows.filter((line) => row.test(line))).not.toEqual([]);
+    }
   });
 
   test.each(['-h', 'help', '--help --all', '--json -h'])('is also what packsign %s prints', async (words) => {
