@@ -207,8 +207,8 @@ describe('downloads', () => {
     expect(status).toBe(0);
     expect((JSON.parse(stdout) as { packages: unknown[] }).packages).toHaveLength(1000);
     expect(readdirSync(place.path('out'))).toHaveLength(1000);
-    // Kilobytes; all of it would be five hundred thousand.
-    expect(Number(stderr)).toBeLessThan(350_000);
+    // Kilobytes, behind the progress of a slow machine; all of it would be five hundred thousand.
+    expect(Number(stderr.split('\n').at(-1))).toBeLessThan(350_000);
   }, 120_000);
 });
 
