@@ -35,11 +35,11 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...['places', 'programs', 'disk', 'net', 'model', 'errors'],
   ],
   release: [
-    ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'stores', 'pgp', 'archives'],
+    ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'pgp', 'archives'],
     ...['format', 'run', 'places', 'disk', 'net', 'model', 'errors'],
   ],
   consume: [
-    ...['published', 'verify', 'workers', 'pgp', 'format', 'run'],
+    ...['published', 'verify', 'workers', 'stores', 'pgp', 'format', 'run'],
     ...['places', 'programs', 'disk', 'net', 'model', 'errors'],
   ],
   keys: ['page', 'published', 'signers', 'pgp', 'run', 'disk', 'model', 'errors'],
@@ -47,7 +47,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   published: ['verify', 'pgp', 'places', 'format', 'disk', 'model', 'errors'],
   signers: ['pgp', 'programs', 'disk', 'model', 'errors'],
   workers: ['pgp', 'archives', 'places', 'disk', 'model', 'errors'],
-  stores: ['archives', 'run', 'disk', 'net', 'model', 'errors'],
+  stores: ['archives', 'run', 'places', 'disk', 'net', 'model', 'errors'],
   // What runs in the browser of somebody who reads the trust page.
   'page/browser': ['verify.ts', 'model'],
   // The door for those who only verify, in browsers too, and the room behind it.

@@ -14,6 +14,11 @@ export const BUCKET_OPTIONS: OptionTable = rare({
 
 const CONCURRENCY = 8;
 
+/** How many objects are read at once. Throws USAGE. */
+export function concurrencyOf(values: Values): number {
+  return numberOf(values, 'concurrency') ?? CONCURRENCY;
+}
+
 /**
  * Does work in the directory that the user named. Of a bucket, the directory is that of `--state`: it has packsign.json
  * and the published files, and the bucket has the others.
@@ -24,7 +29,9 @@ export async function inPlace<T>(
   work: (place: Place) => Promise<T>,
 ): Promise<T> {
   const address = textOf(values, 'directory') ?? '.';
-  if (!/^s3:/i.test(address)) return await work(placeOf(values));
+  if (!/^s3:/i.test(address)) {
+    return await work(placeOf(values, { isAwaited: isSet(values, 'wait-for-directory') }));
+  }
   const directory = textOf(values, 'state');
   if (directory === null) {
     throw new PacksignError(
@@ -39,7 +46,7 @@ export async function inPlace<T>(
   const objects = await openObjects(address, {
     ...{ directory, settings: place.settings, environment: session.outside.environment },
     run: runOf(values, session, { place }),
-    concurrency: numberOf(values, 'concurrency') ?? CONCURRENCY,
+    concurrency: concurrencyOf(values),
     remember: !isSet(values, 'check'),
   });
   try {

@@ -88,7 +88,7 @@ function signatureLine({ fingerprint, userId, signedAt, counts, reason }: Checke
 function adviceLines({ status, code, pinnedBy, database, notify, signatures }: VerifyResult): string[] {
   if (status === 'unauthenticated') {
     const target = pinnedBy === 'directory' ? dirname(database) : database;
-    const command = /^[a-z]+:\/\//.test(database) ? 'trust add' : 'verify';
+    const command = /^(?!s3:)[a-z]+:\/\//i.test(database) ? 'trust add' : 'verify';
     return whoseLines(`packsign ${command} ${shown(target)}`);
   }
   const isRefused = status === 'refused';
@@ -100,8 +100,15 @@ function adviceLines({ status, code, pinnedBy, database, notify, signatures }: V
   return [
     ...(isHarmful ? ['  do not use it'] : []),
     ...(isRefused ? tellLines(notify) : []),
-    ...(isLost ? [`  if you publish it: packsign status ${shown(dirname(database))}`] : []),
+    ...(isLost
+      ? [`  if you publish it: packsign status ${shown(dirname(database))}${stateWords(database)}`]
+      : []),
   ];
+}
+
+/** What a command on a bucket needs besides. */
+function stateWords(database: string): string {
+  return /^s3:/i.test(database) ? ' --state FOLDER' : '';
 }
 
 function isInDirectory(database: string): boolean {

@@ -5,10 +5,12 @@ import type { Finding } from '../model/finding.js';
 import { compareText } from '../model/package.js';
 import type { Network } from '../net/transport.js';
 import { coverageIn } from '../places/coverage.js';
+import type { Objects } from '../places/objects.js';
 import { NO_GLOBS } from '../places/scan.js';
 import type { Run } from '../run.js';
 import type { TrustedDatabase } from '../verify/verify-database.js';
-import { digestListed } from '../workers/digest-listed.js';
+import { digestListed, digestListedObjects } from '../workers/digest-listed.js';
+import type { FoundFile } from '../workers/digest-listed.js';
 import type { FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
 import { rereadUntil } from './reread.js';
@@ -36,8 +38,31 @@ export async function compareDirectory(
   database: Database,
   run: Run,
 ): Promise<DirectoryComparison> {
+  const found = await digestListed(directory, database.Files, run);
+  return compareFound(directory, database, { found, objects: null });
+}
+
+/** The same for files that lie in a bucket. */
+export async function compareObjects(
+  objects: Objects,
+  database: Database,
+  run: Run,
+): Promise<DirectoryComparison> {
+  const found = await digestListedObjects(objects, database.Files, run);
+  return compareFound('', database, { found, objects });
+}
+
+interface FoundFiles {
+  readonly found: ReadonlyMap<string, FoundFile>;
+  readonly objects: Objects | null;
+}
+
+function compareFound(
+  directory: string,
+  database: Database,
+  { found: results, objects }: FoundFiles,
+): DirectoryComparison {
   const { Files } = database;
-  const results = await digestListed(directory, Files, run);
   const compared = comparison(Files, (path, entry) => {
     const found = results.get(path) ?? { kind: 'missing' };
     if (found.kind === 'missing') return { kind: 'missing', found: null };
@@ -47,7 +72,7 @@ export async function compareDirectory(
     return { kind: 'altered', found: expectation({ SHA256, Size }) };
   });
   // Also what can never be listed, such as links: people fetch and run those too.
-  const { uncovered, companions } = coverageIn(directory, database, { globs: NO_GLOBS });
+  const { uncovered, companions } = coverageIn(directory, database, { globs: NO_GLOBS, objects });
   const unlisted = uncovered.map(({ path }) => {
     return { kind: 'unlisted', path, expected: null, found: null } as const;
   });

@@ -7,6 +7,7 @@ import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import { directoryPlace } from '../places/directory.js';
+import type { Place } from '../places/place.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { orError } from './or-error.js';
 import { choosePins, isNaming } from './pins.js';
@@ -31,14 +32,26 @@ export interface DiskVerdict extends PlaceVerdict {
  * FILE_UNREADABLE where there is no such file, and what `verifyPlace` throws.
  */
 export async function verifyOnDisk(database: string, options: DiskOptions): Promise<DiskVerdict> {
+  requireFile(database);
+  return await verifyAsClaimed(directoryPlace(database), options);
+}
+
+export interface ClaimOptions extends DiskOptions {
+  /** Whether the keys beside the database may do where no others are known. */
+  readonly beside?: boolean;
+}
+
+/** The same for a database of any place of the user's. */
+export async function verifyAsClaimed(
+  place: Place,
+  { beside = false, ...options }: ClaimOptions,
+): Promise<DiskVerdict> {
   const { run, signatureFile } = options;
   const { trust } = run;
-  requireFile(database);
-  const place = directoryPlace(database);
   const read = await place.readDatabase({ limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' });
   const bytes = read.kind === 'found' ? read.bytes : Buffer.alloc(0);
   const entry = await claimedEntry(bytes, trust);
-  const chosen = await withKeysOf(entry, trust, () => choosePins({ named: options, entry }));
+  const chosen = await withKeysOf(entry, trust, () => choosePins({ named: options, entry, beside }));
   const source = isNaming(options)
     ? // What other keys have signed is checked against the store, and not remembered there.
       { entry: null, accepted: entry === null ? null : acceptedOf(entry, { trust, sha256: sha256Of(bytes) }) }

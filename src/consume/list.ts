@@ -37,7 +37,7 @@ export interface ListResult extends Omit<VerifyResult, keyof DirectoryComparison
 export type ListOptions = Omit<VerifyOptions, 'files' | 'strict'>;
 
 /**
- * Verifies a database and lists its packages: a directory, a file, an address, or the name of a trusted database.
+ * Verifies a database and lists its packages: a directory, a bucket, a file, an address, or the name of a trusted one.
  * An unauthenticated database is listed too, a refused one is not. Throws what `verify` throws.
  */
 export async function list(target: string, options: ListOptions): Promise<ListResult> {

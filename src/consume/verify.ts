@@ -13,6 +13,7 @@ import type { PublisherNote } from '../published/notes.js';
 import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
 import type { Run } from '../run.js';
+import { isBucketAddress } from '../stores/bucket.js';
 import { compareDirectory, compareRemote } from './compare.js';
 import type { DirectoryComparison } from './compare.js';
 import type { DiskOptions } from './disk-database.js';
@@ -24,11 +25,13 @@ import { choosePins, isNaming } from './pins.js';
 import { REREADS } from './reread.js';
 import type { Source } from './sources.js';
 import { kindOfTarget } from './target.js';
+import { verifyInBucket } from './verify-bucket.js';
+import type { InBucketOptions } from './verify-bucket.js';
 import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
 
-export interface VerifyOptions extends DiskOptions, Tolerance {
-  /** Whether files are compared; null compares those of a directory, and fetches none. */
+export interface VerifyOptions extends InBucketOptions, Tolerance {
+  /** Whether files are compared; null compares those of a directory or a bucket, and fetches none from an address. */
   readonly files: boolean | null;
 }
 
@@ -53,10 +56,10 @@ export interface Verified {
 }
 
 /**
- * Verifies a directory with its files, a database file, or a database by its address or the name that
- * it is trusted by (docs/FORMAT.md §8). What is wrong with the data is in the result. Throws what keeps us
- * from looking: FILE_UNREADABLE, AMBIGUOUS, KEYS_MALFORMED of a file that the user named, DIRECTORY_UNREADABLE, USAGE, and
- * what `fetchDatabase` throws.
+ * Verifies a directory with its files, a bucket with its files, a database file, or a database by its address or the name
+ * that it is trusted by (docs/FORMAT.md §8). What is wrong with the data is in the result. Throws what keeps us
+ * from looking: FILE_UNREADABLE, AMBIGUOUS, KEYS_MALFORMED of a file that the user named, DIRECTORY_UNREADABLE, USAGE,
+ * DESTINATION_FAILED, and what `fetchDatabase` throws.
  */
 export async function verify(target: string, options: VerifyOptions): Promise<VerifyResult> {
   return (await verifyWithBytes(target, options)).result;
@@ -65,15 +68,27 @@ export async function verify(target: string, options: VerifyOptions): Promise<Ve
 /** The same, with the bytes that were verified. */
 export async function verifyWithBytes(target: string, options: VerifyOptions): Promise<Verified> {
   const kind = kindOfTarget(target, options.run.trust);
-  if (kind === 'remote') return await verifyRemote(target, options);
+  if (kind === 'remote') {
+    requireNoSignature(options);
+    return isBucketAddress(target)
+      ? await verifyStored(target, options)
+      : await verifyRemote(target, options);
+  }
   return await verifyLocal(target, { ...options, isDirectory: kind === 'folder' });
+}
+
+function requireNoSignature({ signatureFile }: VerifyOptions): void {
+  if (signatureFile === null) return;
+  throw new PacksignError('USAGE', '--signature is for database files; an address has its own signatures');
+}
+
+async function verifyStored(target: string, options: VerifyOptions): Promise<Verified> {
+  const { compared, ...said } = await verifyInBucket(target, options);
+  return verified(said, options, { ...NOTHING_CHECKED, ...compared });
 }
 
 async function verifyRemote(target: string, options: VerifyOptions): Promise<Verified> {
   const { run } = options;
-  if (options.signatureFile !== null) {
-    throw new PacksignError('USAGE', '--signature is for database files; an address has its own signatures');
-  }
   return await withNetwork(run.network, async (network) => {
     const fetched = await fetchThrough(network, target, options);
     const said = { answer: fetched, database: fetched.url };

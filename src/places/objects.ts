@@ -17,6 +17,8 @@ export interface Objects {
   readonly read: (file: ScannedFile, at: number, length: number) => Promise<Part>;
   /** How many are fetched at once. */
   readonly concurrency: number;
+  /** Lists the bucket once more, to be scanned like this. If it rejects, what was listed before stays. */
+  readonly listAgain: (options: ScanOptions) => Promise<void>;
 }
 
 /** Finds the files to list, wherever they lie. Throws DIRECTORY_UNREADABLE. */

@@ -28,6 +28,11 @@ export function refusalFrom(body: Buffer, { status, headers }: Pick<Refusal, 'st
   };
 }
 
+/** Whether the store has no such object. */
+export function isAbsent({ status, code }: Refusal): boolean {
+  return status === 404 && code !== 'NoSuchBucket';
+}
+
 export interface Asked {
   /** What was tried: `write lantern-1.0.tar.gz`. */
   readonly doing: string;
@@ -100,7 +105,7 @@ function reasonFor({ status, code, headers, region }: Refusal, asked: Asked): Re
     case 'AccessDenied':
       return [
         `${host} says AccessDenied: the key lacks a permission`,
-        `allow it s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject in the bucket ${bucket}`,
+        `allow it s3:ListBucket and s3:GetObject in the bucket ${bucket}, and to publish there s3:PutObject and s3:DeleteObject`,
       ];
     default:
       return null;

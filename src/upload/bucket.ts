@@ -1,22 +1,20 @@
 import { inParallel } from '../consume/parallel.js';
 import { steadyTime } from '../disk/steady-time.js';
-import { PacksignError } from '../errors.js';
-import { DATABASE_NAME } from '../model/layout.js';
-import type { DatabaseRequest, Place, Read, ReadLimits } from '../places/place.js';
 import type { Run } from '../run.js';
 import { bytesOf } from './remote.js';
 import type { Listing } from '../model/listing.js';
 import type { Check, Outgoing, Remote } from './remote.js';
-import type { Refusal } from '../stores/failure.js';
-import { listKeys, plainEtag } from '../stores/list.js';
+import { bucketPlace } from '../stores/bucket-place.js';
+import { isAbsent } from '../stores/failure.js';
+import { listKeys } from '../stores/list.js';
 import { withBucketLock } from './s3/lock.js';
 import { SINGLE_LIMIT_BYTES } from './s3/multipart.js';
-import { findSame, isAbsent, makeConditions, putFile } from './s3/put.js';
+import { findSame, makeConditions, putFile } from './s3/put.js';
 import { networkTo } from '../stores/network.js';
 import { storeSettings } from '../stores/settings.js';
 import type { Environment } from '../stores/settings.js';
 import { openStore, wholeBody } from '../stores/store.js';
-import type { Ask, Store } from '../stores/store.js';
+import type { Store } from '../stores/store.js';
 
 const STREAMS = 8;
 
@@ -45,7 +43,7 @@ export function bucketRemote(
   return {
     destination,
     name: store.urlOf(prefix),
-    place: bucketPlace(store, at),
+    place: bucketPlace({ store, prefix, address: destination }),
     list: async () => {
       own.clear();
       return await lister.list();
@@ -121,37 +119,4 @@ async function differingIn(
   const there = await inParallel(files, STREAMS, (file) => findSame(store, file, { prefix, onBytes }));
   run.progress(null);
   return files.flatMap(({ path }, index) => (there[index] === null ? [path] : []));
-}
-
-type FileRequest = ReadLimits & Pick<DatabaseRequest, 'etag'>;
-
-function isUnchanged({ status }: Refusal): boolean {
-  return status === 304;
-}
-
-function bucketPlace(store: Store, { destination, prefix }: BucketAddress): Place {
-  const nameOf = (path: string) => `${destination.replace(/\/+$/, '')}/${path}`;
-  const read = async (path: string, { limitBytes, tooLarge, etag }: FileRequest): Promise<Read> => {
-    const ask: Ask = {
-      ...{ doing: `read ${path}`, method: 'GET', key: `${prefix}${path}` },
-      ...(typeof etag === 'string' ? { headers: { 'if-none-match': `"${etag}"` } } : {}),
-      expects: (refusal) => isAbsent(refusal) || isUnchanged(refusal),
-    };
-    const outcome = await store.ask(ask, async (answer) => ({
-      bytes: await wholeBody(answer, limitBytes, () => {
-        throw new PacksignError(
-          tooLarge,
-          `${nameOf(path)} has more than the ${limitBytes} bytes that are read of it`,
-        );
-      }),
-      etag: plainEtag(answer.headers['etag'] ?? ''),
-    }));
-    if (outcome.kind === 'done') return { kind: 'found', ...outcome.value };
-    return isUnchanged(outcome.refusal) ? { kind: 'unchanged' } : { kind: 'absent', isForbidden: false };
-  };
-  return {
-    ...{ database: nameOf(DATABASE_NAME), mayLag: false, nameOf },
-    readDatabase: async (request) => await read(DATABASE_NAME, request),
-    readBeside: read,
-  };
 }

@@ -3,7 +3,10 @@ import { dirname, join, sep } from 'node:path';
 import { systemCode } from '../errors.js';
 import type { FileEntries, FileEntry } from '../model/file-entry.js';
 import { hashFiles } from './hash.js';
+import type { Started } from './hash.js';
+import { startHashingObjects } from './hash-objects.js';
 import { identityOf } from '../disk/identities.js';
+import type { Objects } from '../places/objects.js';
 import type { ScannedFile } from '../places/scan.js';
 import type { Shown } from '../model/work.js';
 
@@ -26,14 +29,43 @@ export interface DigestOptions extends Shown {
 export async function digestListed(
   directory: string,
   listed: FileEntries,
-  { progress, isKnown = () => false }: DigestOptions,
+  { progress, isKnown }: DigestOptions,
+): Promise<ReadonlyMap<string, FoundFile>> {
+  const isInside = insideOf(directory);
+  const find = (path: string) => look(directory, path, isInside);
+  return await digestFound(listed, find, { directory, progress, ...(isKnown && { isKnown }) });
+}
+
+/** The same for files that lie in a bucket. */
+export async function digestListedObjects(
+  { identityOf, read, concurrency }: Objects,
+  listed: FileEntries,
+  { progress }: Shown,
+): Promise<ReadonlyMap<string, FoundFile>> {
+  const find = (path: string): FoundFile | ScannedFile => {
+    const identity = identityOf(path);
+    return identity === null ? { kind: 'missing' } : { path, identity };
+  };
+  const needs = () => ({ md5: false, metadata: false });
+  return await digestFound(listed, find, {
+    ...{ directory: '', progress },
+    start: (files, options) =>
+      startHashingObjects(files, { ...options, needs, read, concurrency }, () => undefined),
+  });
+}
+
+type Digesting = DigestOptions & Pick<Started, 'start'> & { readonly directory: string };
+
+async function digestFound(
+  listed: FileEntries,
+  find: (path: string) => FoundFile | ScannedFile,
+  { directory, isKnown = () => false, ...how }: Digesting,
 ): Promise<ReadonlyMap<string, FoundFile>> {
   const results = new Map<string, FoundFile>();
   const files: ScannedFile[] = [];
-  const isInside = insideOf(directory);
   for (const [path, entry] of listed) {
     const { Size, SHA256 } = entry;
-    const found = look(directory, path, isInside);
+    const found = find(path);
     if ('kind' in found) results.set(path, found);
     else if (Number(found.identity.size) !== Size) {
       results.set(path, { kind: 'other', found: `${found.identity.size.toString()} bytes` });
@@ -41,7 +73,7 @@ export async function digestListed(
     else files.push(found);
   }
   const onlySha256 = { md5: false, metadata: false, inspect: 'none' } as const;
-  const digested = await hashFiles(files, { directory, ...onlySha256 }, { progress });
+  const digested = await hashFiles(files, { directory, ...onlySha256 }, how);
   for (const [index, { path }] of files.entries()) {
     const result = digested[index];
     if (result === undefined || (result.kind === 'failed' && result.code === 'GONE')) continue;

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { bytesIn, newByteCount } from './byte-count.js';
+import type { ByteCount } from './byte-count.js';
 import type { DigestOptions, Digested } from './digest.js';
 import { isLarge, planTasks } from './hash-plan.js';
 import type { PlanOptions } from './hash-plan.js';
@@ -69,17 +70,25 @@ export function startHashing(
   };
 }
 
+export interface Started extends Shown {
+  /** How the hashing begins; with files of a directory if not given. */
+  readonly start?: (
+    files: readonly ScannedFile[],
+    options: HashOptions & { readonly threads: Threads; readonly counted: ByteCount },
+  ) => Hashing;
+}
+
 /** Hashes files and waits for the results. */
 export async function hashFiles(
   files: readonly ScannedFile[],
   options: Omit<HashOptions, 'counted'>,
-  { progress }: Shown = UNSEEN,
+  { progress, start = startHashing }: Started = UNSEEN,
 ): Promise<readonly Digested[]> {
   const threads = openThreads();
   const counted = newByteCount();
   progress({ doing: 'checking', bytes: totalBytes(files), done: () => bytesIn(counted) });
   try {
-    return await startHashing(files, { ...options, counted, threads }).finish();
+    return await start(files, { ...options, counted, threads }).finish();
   } finally {
     progress(null);
     threads.stop();

@@ -7,7 +7,7 @@ import { REPORT_OPTION, writeReportFile } from '../report-file.js';
 import { reportList } from '../report-trust.js';
 import { runOf } from '../run.js';
 
-const TARGET = 'directory, database file, address, or name of a trusted database';
+const TARGET = 'directory, bucket, database file, address, or name of a trusted database';
 
 export const listCommand: Command = {
   examples: [
@@ -22,7 +22,7 @@ export const listCommand: Command = {
       ...pinsOf(values),
       ...toleranceOf(values),
       signatureFile: textOf(values, 'signature'),
-      run: runOf(values, session),
+      ...{ run: runOf(values, session), environment: session.outside.environment },
     });
     const suspects = result.ok ? [] : [{ ...result, findings: [] }];
     return { ...reportList(result), notices: writeReportFile(values, session.outside, suspects) };

@@ -1,5 +1,6 @@
 import { PacksignError, areFiles, audit, verify, verifyFiles } from '../../index.js';
 import type { Run } from '../../index.js';
+import { BUCKET_OPTIONS, concurrencyOf } from '../bucket.js';
 import type { Command, Report, Session } from '../command.js';
 import { flag, maybe, positionals, rare, single } from '../option.js';
 import { SIGNATURE_OPTION, isSet, listOf, textOf } from '../options.js';
@@ -10,7 +11,8 @@ import { reportAudit } from '../report-trust.js';
 import { reportVerify } from '../report-verify.js';
 import { runOf } from '../run.js';
 
-const TARGETS = 'downloaded files; or one directory, database file (*.plist), address, or trusted name';
+const TARGETS =
+  'downloaded files; or one directory, bucket, database file (*.plist), address, or trusted name';
 
 export const verifyCommand: Command = {
   examples: [
@@ -18,13 +20,15 @@ export const verifyCommand: Command = {
     ['packsign verify dist', 'check a directory that this machine published'],
     ['packsign verify dist --fingerprint 0123…CDEF', 'check it against a key that you know'],
     ['packsign verify https://example.org/dist --files', 'check a trusted database and all it lists'],
+    ['packsign verify s3://BUCKET/dist --keys keys.asc', 'check a bucket that only you can read'],
   ],
   positionals: { targets: positionals('TARGET', TARGETS, { default: ['.'] }) },
   options: {
     ...TRUST_OPTIONS,
     from: single('DATABASE', 'where to look downloads up (default: all that you trust)'),
-    files: maybe('check all that a database lists (default for directories)'),
+    files: maybe('check all that a database lists (default for directories and buckets)'),
     strict: flag('unlisted and yanked files fail too'),
+    ...BUCKET_OPTIONS,
     ...rare({
       report: REPORT_OPTION,
       signature: SIGNATURE_OPTION,
@@ -49,7 +53,10 @@ export const verifyCommand: Command = {
       return reported(reportFiles(result), writeReportFile(values, session.outside, result.suspects));
     }
     const files = typeof values['files'] === 'boolean' ? values['files'] : null;
-    const result = await verify(targets[0] ?? '.', { ...options, files });
+    const result = await verify(targets[0] ?? '.', {
+      ...{ ...options, files, environment: session.outside.environment },
+      concurrency: concurrencyOf(values),
+    });
     const suspects = result.ok ? [] : [result];
     return reported(reportVerify(result), writeReportFile(values, session.outside, suspects));
   },

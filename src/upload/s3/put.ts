@@ -3,6 +3,7 @@ import { webFileOf } from '../../model/web-file.js';
 import { raced } from '../remote.js';
 import type { Stored } from '../../model/listing.js';
 import type { Outgoing } from '../remote.js';
+import { isAbsent } from '../../stores/failure.js';
 import type { Refusal } from '../../stores/failure.js';
 import { plainEtag } from '../../stores/list.js';
 import { SINGLE_LIMIT_BYTES, counted, writeInParts } from './multipart.js';
@@ -97,10 +98,6 @@ async function underCondition(
 export function isLost(refusal: Refusal): boolean {
   const { status, code } = refusal;
   return status === 412 || isAbsent(refusal) || (status === 409 && code === 'ConditionalRequestConflict');
-}
-
-export function isAbsent({ status, code }: Refusal): boolean {
-  return status === 404 && code !== 'NoSuchBucket';
 }
 
 /** Stores that cannot compare say so, each in its own words. */

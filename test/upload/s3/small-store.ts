@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A bucket `bucket` in memory that speaks enough of S3 for what Swift cannot do. It checks hashes, not signatures. */
 
@@ -38,6 +39,10 @@ export interface SmallStore {
   /** Called when an answer is ready, before it is sent: true cuts the connection instead. */
   cutAfter: (asked: Asked) => boolean;
   pageKeys: number;
+  /** How long each answer takes. */
+  latencyMs: number;
+  /** The most requests that waited for their answers at the same time. */
+  mostAtOnce: number;
   readonly stop: () => Promise<void>;
 }
 
@@ -47,7 +52,8 @@ export const etagOf = (bytes: Buffer) => `"${createHash('md5').update(bytes).dig
 export async function startSmallStore(): Promise<SmallStore> {
   const objects: SmallStore['objects'] = new Map();
   const uploads: SmallStore['uploads'] = new Map();
-  const store = { objects, uploads, asked: [] as Asked[], pageKeys: 1000 };
+  const store = { objects, uploads, asked: [] as Asked[], pageKeys: 1000, latencyMs: 0, mostAtOnce: 0 };
+  let waiting = 0;
   const server = createServer(
     (request, response) => void handle(request, response).catch(() => request.socket.destroy()),
   );
@@ -72,6 +78,10 @@ export async function startSmallStore(): Promise<SmallStore> {
     if (told === 'cut') request.socket.destroy();
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    waiting += 1;
+    own.mostAtOnce = Math.max(own.mostAtOnce, waiting);
+    if (own.latencyMs > 0) await sleep(own.latencyMs);
+    waiting -= 1;
     const body = Buffer.concat(chunks);
     const answer = told === 'cut' ? null : (told ?? act(asked, body));
     if (answer === null || own.cutAfter(asked)) {

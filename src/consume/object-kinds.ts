@@ -20,8 +20,9 @@ const LIMIT_BYTES = 256 * 1024 * 1024;
 const PROGRAM = '+';
 const OTHER = '-';
 
-export function openObjectKinds(stateFolder: string): ObjectKinds {
-  const known = new Set(load(stateFolder));
+/** Without a folder of working state, nothing is known before. */
+export function openObjectKinds(stateFolder: string | null): ObjectKinds {
+  const known = new Set(stateFolder === null ? [] : load(stateFolder));
   const asked = new Set<string>();
   let isNew = false;
   const lineOf = (identity: FileIdentity, isProgram: boolean) =>
@@ -42,7 +43,7 @@ export function openObjectKinds(stateFolder: string): ObjectKinds {
       asked.add(lineOf(identity, isProgram));
     },
     save: () => {
-      if (asked.size === known.size && !isNew) return;
+      if (stateFolder === null || (asked.size === known.size && !isNew)) return;
       const bytes = seal(KIND, Buffer.from(Array.from(asked).join('\n'))).bytes;
       orNull(() => {
         writeHint(join(stateFolder, NAME), bytes);

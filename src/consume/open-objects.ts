@@ -1,0 +1,111 @@
+import type { Settings } from '../model/settings.js';
+import type { Objects } from '../places/objects.js';
+import { isProgramHead } from '../places/program.js';
+import { globsOf, scanObjects } from '../places/scan.js';
+import type { ListedObjects, ScanOptions, ScannedFile } from '../places/scan.js';
+import { openBucket } from '../stores/bucket.js';
+import type { Bucket, BucketOptions } from '../stores/bucket.js';
+import { identityOfObject, listKeys } from '../stores/list.js';
+import { partsOf } from '../stores/part.js';
+import { openObjectKinds } from './object-kinds.js';
+import type { ObjectKinds } from './object-kinds.js';
+import { inParallel } from './parallel.js';
+
+export type { Objects };
+
+export interface ObjectsOptions extends BucketOptions {
+  /** The directory that has packsign's own files. */
+  readonly directory: string;
+  readonly settings: Settings;
+  /** How many objects are read at once. */
+  readonly concurrency: number;
+  /** Whether a hint may be written at the end. */
+  readonly remember: boolean;
+}
+
+/**
+ * Lists the files of a bucket, to be built upon like those of a directory: an object is known again by ETag, size and
+ * time, and every part of it is asked for by its ETag. Throws USAGE, DESTINATION_FAILED.
+ */
+export async function openObjects(
+  address: string,
+  options: ObjectsOptions,
+): Promise<Objects & { readonly close: () => void }> {
+  const { directory, settings, concurrency, remember, run } = options;
+  const bucket = openBucket(address, options);
+  try {
+    const kinds = openObjectKinds(run.stateFolder);
+    const how = { globs: globsOf(settings) };
+    const objects = await listObjects(bucket, { directory, kinds, concurrency, how });
+    const close = () => {
+      bucket.close();
+      if (remember) kinds.save();
+    };
+    return { ...objects, close };
+  } catch (error) {
+    bucket.close();
+    throw error;
+  }
+}
+
+export interface ListingOptions extends Pick<ObjectsOptions, 'directory' | 'concurrency'> {
+  readonly kinds: ObjectKinds;
+  /** How they are going to be scanned. */
+  readonly how: ScanOptions;
+}
+
+/** Lists the files of a bucket that is open. Throws DESTINATION_FAILED. */
+export async function listObjects(bucket: Bucket, options: ListingOptions): Promise<Objects> {
+  const { directory, concurrency, how } = options;
+  let now = await listNow(bucket, options, how);
+  return {
+    ...{ address: bucket.address, concurrency },
+    identityOf: (path) => now.objects.get(path) ?? null,
+    read: async (file, at, length) => await now.read(file, at, length),
+    scan: (as) => scanObjects(directory, now, as),
+    listAgain: async (as) => {
+      now = await listNow(bucket, options, as);
+    },
+  };
+}
+
+interface Listed extends ListedObjects {
+  readonly read: Objects['read'];
+}
+
+async function listNow(
+  bucket: Bucket,
+  { directory, kinds, concurrency }: ListingOptions,
+  how: ScanOptions,
+): Promise<Listed> {
+  const listing = await listKeys(bucket.store, bucket.prefix);
+  const objects = new Map(Array.from(listing, ([path, stored]) => [path, identityOfObject(stored)]));
+  const kindOf = (path: string) => {
+    const identity = objects.get(path);
+    return identity === undefined ? null : kinds.find(identity);
+  };
+  const read = partsOf(bucket, listing);
+  const unknown: string[] = [];
+  const isProgram = (path: string) => {
+    const known = kindOf(path);
+    if (known === null) unknown.push(path);
+    return known === true;
+  };
+  scanObjects(directory, { objects, isProgram }, how);
+  await inParallel(unknown, concurrency, async (path) => {
+    const identity = objects.get(path);
+    if (identity === undefined) return;
+    const head = await headOf({ path, identity }, read);
+    if (head !== null) kinds.add(identity, isProgramHead(head));
+  });
+  return { objects, read, isProgram: (path) => kindOf(path) === true };
+}
+
+/** As much of an object as tells whether it is a program. */
+const HEAD_BYTES = 4096;
+
+async function headOf(file: ScannedFile, read: Objects['read']): Promise<Buffer | null> {
+  const length = Math.min(HEAD_BYTES, Number(file.identity.size));
+  const head = length === 0 ? Buffer.of() : await read(file, 0, length);
+  return typeof head === 'string' ? null : Buffer.from(head);
+}

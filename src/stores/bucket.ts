@@ -1,0 +1,39 @@
+import { PacksignError } from '../errors.js';
+import { parseDestination } from '../model/destination.js';
+import type { Run } from '../run.js';
+import { networkTo } from './network.js';
+import { storeSettings } from './settings.js';
+import type { Environment } from './settings.js';
+import { openStore } from './store.js';
+import type { Store } from './store.js';
+
+/** The files below a prefix of a bucket. */
+export interface Bucket {
+  /** `s3://BUCKET/PREFIX`, as the user wrote it. */
+  readonly address: string;
+  /** Empty, or with a slash at its end. */
+  readonly prefix: string;
+  readonly store: Store;
+  readonly close: () => void;
+}
+
+export interface BucketOptions {
+  readonly run: Run;
+  /** Has the settings of the AWS tools. */
+  readonly environment: Environment;
+}
+
+export function isBucketAddress(text: string): boolean {
+  return /^s3:/i.test(text);
+}
+
+/** Throws USAGE, and what `storeSettings` throws. */
+export function openBucket(address: string, { run, environment }: BucketOptions): Bucket {
+  const destination = parseDestination(address);
+  if (destination.kind !== 'bucket') throw new PacksignError('USAGE', `${address} is no bucket`);
+  const { bucket, prefix } = destination;
+  const settings = storeSettings(environment);
+  const network = networkTo(settings, run);
+  const store = openStore({ destination: address, bucket, settings, network, clock: run.clock });
+  return { address, prefix, store, close: network.close };
+}
