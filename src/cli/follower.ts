@@ -1,13 +1,14 @@
 import { PacksignError, exitStatusOf, follow, formatInstant } from '../index.js';
 import type { Follower, Hooks } from '../index.js';
 import type { Session } from './command.js';
-import { destinationsOf, publishEach, publishOptions } from './destinations.js';
+import { publishEach, publishOptions } from './destinations.js';
 import type { Place, Values } from './options.js';
 import { reportUpload } from './report-publish.js';
 import { harmlessJson } from './terminal.js';
 
 export interface FollowerOptions {
   readonly place: Place;
+  readonly destinations: readonly string[];
   readonly session: Session;
   readonly signal: AbortSignal;
   readonly once: boolean;
@@ -16,12 +17,11 @@ export interface FollowerOptions {
   readonly onStatus: (status: 0 | 1 | 2) => void;
 }
 
-/** What a watch signs goes to its destinations. An outcome is told once, until it is another one. Throws USAGE. */
+/** What a watch signs goes to its destinations. An outcome is told once, until it is another one. */
 export function followerFor(
   values: Values,
-  { place, session, signal, once, hooks, onStatus }: FollowerOptions,
+  { place, destinations, session, signal, once, hooks, onStatus }: FollowerOptions,
 ): Follower {
-  const destinations = destinationsOf(values, place);
   const told = new Map<string, string>();
   return follow({
     once,

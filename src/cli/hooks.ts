@@ -18,6 +18,7 @@ export const HOOK_OPTIONS: OptionTable = {
 
 /** The commands that the user typed. Throws USAGE. */
 export function hooksOf(values: Values, { outside, progress }: Session, signal: AbortSignal): Hooks {
+  const directory = textOf(values, 'directory') ?? '.';
   const say = (line: string) => {
     progress.rest();
     outside.stderr.write(`${line}\n`);
@@ -27,7 +28,7 @@ export function hooksOf(values: Values, { outside, progress }: Session, signal: 
       '--on-publish': textOf(values, 'on-publish'),
       '--on-failure': textOf(values, 'on-failure'),
     },
-    directory: resolve(textOf(values, 'directory') ?? '.'),
+    directory: /^s3:/i.test(directory) ? directory : resolve(directory),
     environment: outside.environment,
     signal,
     onOutput: (line) => say(harmless(line)),

@@ -78,6 +78,11 @@ export function single(
   return { ...more, type: 'string', takes, describe, requiresArg: true };
 }
 
+/** An option with a time, which people may leave out. */
+export function timer(describe: string): Option {
+  return { type: 'string', takes: 'TIME', describe };
+}
+
 /** An option with one of a few values. */
 export function choice(
   choices: readonly string[],

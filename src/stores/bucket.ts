@@ -30,7 +30,7 @@ export function isBucketAddress(text: string): boolean {
 /** Throws USAGE, and what `storeSettings` throws. */
 export function openBucket(address: string, { run, environment }: BucketOptions): Bucket {
   const destination = parseDestination(address);
-  if (destination.kind !== 'bucket') throw new PacksignError('USAGE', `${address} is no bucket`);
+  if (destination.kind !== 'bucket') throw new PacksignError('USAGE', `${address} is not a bucket`);
   const { bucket, prefix } = destination;
   const settings = storeSettings(environment);
   const network = networkTo(settings, run);

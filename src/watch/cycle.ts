@@ -359,7 +359,7 @@ async function makeHolding(state: Seen, context: Context, news: Notice[]): Promi
   let candidate: BuiltCandidate | null = null;
   if (memory.offered?.signed === true && published !== null) {
     const { settings } = memory.offered;
-    candidate = await makeWith(settings, scanAnew(directory, state, settings));
+    candidate = await makeWith(settings, scanAnew(directory, state, { settings, run: context.run }));
     if (settingsDiffer(published, candidate)) {
       // The person published with yet other settings.
       memory.offered = { ...memory.offered, signed: false };

@@ -24,8 +24,8 @@ export interface FileEvents {
 }
 
 export interface FileEventsOptions {
-  /** Looks on a timer only: for network file systems, which give no hints. */
-  readonly poll: boolean;
+  /** Looks on a timer only, so often: for network file systems, which give no hints. Null waits for hints. */
+  readonly pollMs: number | null;
   readonly signal: AbortSignal;
   /** Called once, with the reason, when events end and the timer takes over. */
   readonly onFallback: (reason: string) => void;
@@ -53,7 +53,7 @@ export async function openFileEvents(directory: string, options: FileEventsOptio
     bell,
     watcher: null,
     root: null,
-    polling: options.poll,
+    polling: options.pollMs !== null,
     closed: false,
     timers: new Set(),
     expected: new Map(),
@@ -68,7 +68,7 @@ export async function openFileEvents(directory: string, options: FileEventsOptio
   const timer = setInterval(() => checkRoot(state), ROOT_CHECK_MS);
   return {
     next: (timeoutMs) => {
-      if (state.polling && state.timers.size === 0) ringLater(state, POLL_MS);
+      if (state.polling && state.timers.size === 0) ringLater(state, options.pollMs ?? POLL_MS);
       return bell.wait(timeoutMs);
     },
     arrivals: state.heard,

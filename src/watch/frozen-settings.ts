@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../model/database.js';
 import type { Package } from '../model/package.js';
 import type { Override, Settings } from '../model/settings.js';
-import { globsOf, scanDirectory } from '../places/scan.js';
+import { scanFiles } from '../places/objects.js';
+import { globsOf } from '../places/scan.js';
 import type { BuiltCandidate, Unattended } from '../release/candidate.js';
+import type { Run } from '../run.js';
 
 /** Whether the next database would describe published files differently: somebody changed the settings. */
 export function settingsDiffer(published: Database, { database, difference }: BuiltCandidate): boolean {
@@ -71,8 +73,12 @@ export function frozen(settings: Settings, published: Database, next: Database):
 }
 
 /** Scans again with settings that may include or exclude other files. Files that are new to us count as unstable. */
-export function scanAnew(directory: string, { scan, unstable }: Unattended, settings: Settings): Unattended {
-  const again = scanDirectory(directory, { globs: globsOf(settings) });
+export function scanAnew(
+  directory: string,
+  { scan, unstable }: Unattended,
+  { settings, run }: { readonly settings: Settings; readonly run: Pick<Run, 'objects'> },
+): Unattended {
+  const again = scanFiles(directory, run, { globs: globsOf(settings) });
   const known = new Set(scan.files.map(({ path }) => path));
   const fresh = again.files.flatMap(({ path }) => (known.has(path) ? [] : [path]));
   return { scan: again, unstable: new Set([...unstable, ...fresh]) };

@@ -40,7 +40,7 @@ export interface StabilityOptions extends Omit<FileStabilityOptions, 'arrivals'>
 }
 
 /** How often we check the few other files that cycles depend on. */
-const GLANCE_MS = 500;
+export const GLANCE_MS = 500;
 /** While hints keep coming a cycle waits for a gap between them, longer if cycles take longer. */
 const SHORTEST_GAP_MS = 4;
 const LONGEST_GAP_MS = 1000;
@@ -116,7 +116,7 @@ interface Stamps {
   readonly kept: string;
 }
 
-function stampsOf(directory: string, { kept }: StabilityOptions): Stamps {
+function stampsOf(directory: string, { kept }: Pick<StabilityOptions, 'kept'>): Stamps {
   return {
     settings: stampFiles(directory, [SETTINGS_NAME]),
     published: stampFiles(directory, [DATABASE_NAME, KEYS_NAME]),
@@ -134,10 +134,10 @@ interface Beside extends Stamps, Pick<Stable, 'longOpen'> {
   readonly others: readonly string[] | null;
 }
 
-function besideOf(
+export function besideOf(
   directory: string,
   { warnings, others, misnamed }: Scan,
-  options: StabilityOptions,
+  options: Pick<StabilityOptions, 'kept' | 'isRefused'>,
 ): Omit<Beside, 'longOpen'> {
   const stamps = stampsOf(directory, options);
   const isWhole = !stamps.published.split(' ').includes(NO_STAMP);

@@ -4,6 +4,7 @@ import { globsOf } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
 import { openCache } from '../release/facts-cache.js';
 import { preflight } from '../release/preflight.js';
+import { bucketStates } from './bucket-states.js';
 import { makeCycles } from './cycle.js';
 import type { Cycle, CycleOptions, Cycles } from './cycle.js';
 import { openFileEvents } from './file-events.js';
@@ -33,6 +34,8 @@ export interface WatchEvent extends Omit<News, 'event'> {
 }
 
 const DEFAULT_SETTLE_SECONDS = 2;
+/** A store may ask money for each list. */
+const DEFAULT_POLL_MS = 60_000;
 const RETRY_MS = { shortest: 500, longest: 60_000 } as const;
 
 /**
@@ -62,8 +65,8 @@ async function* watchUntilStopped(
   directory: string,
   options: WatchOptions,
 ): AsyncGenerator<WatchEvent, void, void> {
-  const { run, signers, poll, once, onFallback } = options;
-  const { clock, stateFolder, signal } = run;
+  const { run, signers, pollMs, once, onFallback } = options;
+  const { clock, stateFolder, signal, objects } = run;
   const published = readPublished(directory, stateFolder);
   const { end } = makeInterruption(signal);
   await end(preflight(published, { signers, now: clock() }));
@@ -73,24 +76,32 @@ async function* watchUntilStopped(
   const cache = openCache(stateFolder, { rehash: false, remember: true });
   const cycles = makeCycles(directory, { ...options, cache });
   const timing = makeTiming(cycles, clock);
-  const events = await openFileEvents(directory, { poll, signal, onFallback, isOwn: cycles.isOwnChecksum });
+  const ofPage = options.page === true ? await pageFileNames() : [];
+  const seeing = {
+    globs: () => globsOf(cycles.settings()),
+    isListed: (path: string) => cycles.files()?.has(path) === true,
+    nowMs: () => clock().getTime(),
+    kept: () => [...ofPage, ...cycles.companions()],
+    isRefused: timing.isRefused,
+    once,
+  };
+  if (objects !== null) {
+    const how = { ...seeing, ...timing, signal, pollMs: pollMs ?? DEFAULT_POLL_MS };
+    yield* watchCycles(bucketStates(directory, objects, how), { cycles, timing, clock });
+    return;
+  }
+  const events = await openFileEvents(directory, { pollMs, signal, onFallback, isOwn: cycles.isOwnChecksum });
   const scrubber = startScrub(directory, { ...cycles, cache, run });
   const take = async (state: DirectoryState) => {
     const taken = await cycles.take(state);
     return taken && { ...taken, news: [...taken.news, ...scrubber.news()] };
   };
   try {
-    const ofPage = options.page === true ? await pageFileNames() : [];
     const states = stableStates(directory, events, {
+      ...seeing,
       settleMs: (parseDuration(cycles.settings().Settle ?? '') ?? DEFAULT_SETTLE_SECONDS) * 1000,
-      globs: () => globsOf(cycles.settings()),
-      isListed: (path) => cycles.files()?.has(path) === true,
-      nowMs: () => clock().getTime(),
       dueMs: () => Math.min(timing.dueMs(), scrubber.dueMs()),
-      kept: () => [...ofPage, ...cycles.companions()],
-      isRefused: timing.isRefused,
       openFiles: openForWriting,
-      once,
     });
     yield* watchCycles(states, { cycles: { take }, timing, clock });
   } finally {

@@ -161,7 +161,7 @@ describe('build s3://BUCKET', () => {
   });
 
   test('a command that does not read buckets says so', async () => {
-    const { status, stderr } = await place.packsign(['watch', 's3://bucket/dist', '--key', 'ann.asc']);
+    const { status, stderr } = await place.packsign(['publish', 's3://bucket/dist', 'www']);
     expect([status, stderr]).toEqual([
       2,
       expect.stringContaining('works on a directory, not on s3://bucket/dist'),

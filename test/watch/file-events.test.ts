@@ -90,7 +90,7 @@ const OWN = 'SHA256SUMS';
 
 async function open(poll = false): Promise<FileEvents> {
   changes = await openFileEvents(dist, {
-    poll,
+    pollMs: poll ? 1000 : null,
     signal: stop.signal,
     onFallback: (reason) => reasons.push(reason),
     isOwn: (path) => path === OWN,
