@@ -1,3 +1,4 @@
+import type { Listing } from '../model/listing.js';
 import type { Settings } from '../model/settings.js';
 import type { Objects } from '../places/objects.js';
 import { isProgramHead } from '../places/program.js';
@@ -63,6 +64,7 @@ export async function listObjects(bucket: Bucket, options: ListingOptions): Prom
     identityOf: (path) => now.objects.get(path) ?? null,
     read: async (file, at, length) => await now.read(file, at, length),
     scan: (as) => scanObjects(directory, now, as),
+    listing: () => now.listing,
     listAgain: async (as) => {
       now = await listNow(bucket, options, as);
     },
@@ -70,6 +72,7 @@ export async function listObjects(bucket: Bucket, options: ListingOptions): Prom
 }
 
 interface Listed extends ListedObjects {
+  readonly listing: Listing;
   readonly read: Objects['read'];
 }
 
@@ -98,7 +101,7 @@ async function listNow(
     const head = await headOf({ path, identity }, read);
     if (head !== null) kinds.add(identity, isProgramHead(head));
   });
-  return { objects, read, isProgram: (path) => kindOf(path) === true };
+  return { listing, objects, read, isProgram: (path) => kindOf(path) === true };
 }
 
 /** As much of an object as tells whether it is a program. */

@@ -1,4 +1,5 @@
 import type { FileIdentity } from '../disk/identities.js';
+import type { Listing } from '../model/listing.js';
 import { scanDirectory } from './scan.js';
 import type { Scan, ScanOptions, ScannedFile } from './scan.js';
 
@@ -11,6 +12,8 @@ export interface Objects {
   /** `s3://BUCKET/PREFIX`, as the user wrote it. */
   readonly address: string;
   readonly scan: (options: ScanOptions) => Scan;
+  /** All objects of the last list, packsign's own among them. */
+  readonly listing: () => Listing;
   /** Made of ETag, size and time; null if there is no such object. */
   readonly identityOf: (path: string) => FileIdentity | null;
   /** Rejects with what the user should know if the store does not answer. */

@@ -1,5 +1,7 @@
 import { inParallel } from '../consume/parallel.js';
 import { steadyTime } from '../disk/steady-time.js';
+import { parseDestination } from '../model/destination.js';
+import { DATABASE_NAME } from '../model/layout.js';
 import type { Run } from '../run.js';
 import { bytesOf } from './remote.js';
 import type { Listing } from '../model/listing.js';
@@ -38,15 +40,15 @@ export function bucketRemote(
   const own = new Map<string, string | null>();
   const nowMs = () => steadyTime().upMs;
   let held: Check | null = null;
-  const lister = listerOf(store, prefix);
+  const lister = listerOf(store, prefix, listedIn(at, run));
   const check = async () => await held?.();
   return {
     destination,
     name: store.urlOf(prefix),
     place: bucketPlace({ store, prefix, address: destination }),
-    list: async () => {
+    list: async (database) => {
       own.clear();
-      return await lister.list();
+      return await lister.list(database);
     },
     write: async (files, { directory, onBytes, onWritten }) => {
       const write = async (file: Outgoing) => {
@@ -82,20 +84,33 @@ export function bucketRemote(
 }
 
 interface Lister {
-  readonly list: () => Promise<Listing>;
+  readonly list: Remote['list'];
   /** Asks for the first list at once, while the work begins: it may come in many pages. */
   readonly ahead: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-function listerOf(store: Store, prefix: string): Lister {
+/** The list of a build that read its files here; null if none did. */
+function listedIn({ bucket, prefix }: BucketAddress, { objects }: Run): Listing | null {
+  const at = objects === null ? null : parseDestination(objects.address);
+  const isHere = at?.kind === 'bucket' && at.bucket === bucket && at.prefix === prefix;
+  return isHere ? (objects?.listing() ?? null) : null;
+}
+
+function listerOf(store: Store, prefix: string, listed: Listing | null): Lister {
   let early: Promise<Listing> | null = null;
+  let built = listed;
   return {
-    list: async () => {
+    list: async (database) => {
+      const known = built;
+      // Whoever lost a race needs a new one.
+      built = null;
+      if (known !== null && database != null && known.get(DATABASE_NAME)?.etag === database) return known;
       const listing = early ?? listKeys(store, prefix);
       early = null;
       return await listing;
     },
     ahead: async (work) => {
+      if (built !== null) return await work();
       early = listKeys(store, prefix);
       const ended = early.catch(() => undefined);
       try {

@@ -205,7 +205,7 @@ async function prepare(outbound: Outbound, remote: Remote, options: PublishOptio
       : await requireContinued(outbound, found, { destination, last: journal.last, now: options.run.now });
   const cache = openCache(options.run.stateFolder, { rehash: options.isCheck, remember: false });
   const known = {
-    ...{ before, journal: withFound(journal, found), listing: await remote.list() },
+    ...{ before, journal: withFound(journal, found), listing: await remote.list(found?.etag) },
     isHashed: (path: string, stored: Stored, sha256: string) =>
       stored.etag !== null && cache.find({ path, identity: identityOfObject(stored) })?.sha256 === sha256,
   };

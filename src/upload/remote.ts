@@ -32,7 +32,8 @@ export interface Remote {
   readonly name: string;
   /** Reads what is published there, the way it is written. */
   readonly place: Place;
-  readonly list: () => Promise<Listing>;
+  /** With the ETag of the database that is there, it may be the list that a build made, if that had this very database. */
+  readonly list: (database?: string | null) => Promise<Listing>;
   /**
    * Writes files, each whole or not at all, in any order. Throws DESTINATION_RACED if a file there is not
    * the one that may be replaced, FILE_ALTERED if a file of the directory has other bytes.

@@ -26,8 +26,10 @@ beforeEach(async () => {
 const SECRET = 'a/secret+that/nobody+may/see';
 const NOW = String(Math.floor(Date.now() / 1000));
 
-async function run(command: string, ...args: readonly string[]): Promise<Run> {
-  return await place.packsign([command, 's3://bucket/dist', '--state', 'state', ...args], {
+const run = async (...args: readonly string[]) => await runIn('state', ...args);
+
+async function runIn(state: string, ...[command = '', ...args]: readonly string[]): Promise<Run> {
+  return await place.packsign([command, 's3://bucket/dist', '--state', state, ...args], {
     env: {
       ...{ AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: SECRET, AWS_ENDPOINT_URL_S3: store.url },
       SOURCE_DATE_EPOCH: NOW,
