@@ -35,6 +35,8 @@ export interface Run extends Shown {
   readonly stateFolder: string;
   /** The files of the directory, if they lie in a bucket; null if they lie in it. */
   readonly objects: Objects | null;
+  /** Has something given up if a signal ends the program before the function is called that this returns. */
+  readonly atSignal: (giveUp: () => Promise<void>) => () => void;
   /** How long to wait while another packsign holds the lock. */
   readonly waitMs: number;
   /** Where this machine notes what it published; null for no notes. */
@@ -61,6 +63,7 @@ export function makeRun(given: Partial<Run> & Pick<Run, 'clock'>): Run {
     trust: { kind: 'none' },
     stateFolder: STATE_FOLDER,
     objects: null,
+    atSignal: () => () => undefined,
     waitMs: LOCK_WAIT_MS,
     notesFolder: null,
     ...UNSEEN,

@@ -57,6 +57,7 @@ async function runAlone(
       progressEveryMs,
       interrupt: () => undefined,
       onCrash: () => undefined,
+      atSignal: () => () => undefined,
       stopSignal: () => new AbortController().signal,
     });
     if (traces() !== before) throw new Error(`packsign ${args.join(' ')} changed the process:\n${traces()}`);

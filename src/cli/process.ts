@@ -25,10 +25,24 @@ let tellCrash: (error: unknown) => void = () => undefined;
 process.exitCode = BUG_STATUS;
 forgetRelativeFolders(process.env);
 
+/** What others would have to wait for, such as a lock in a bucket. */
+const givingUp = new Set<() => Promise<void>>();
+const GIVE_UP_MS = 800;
+let isEnding = false;
+
+function endAfterGivingUp(status: number): void {
+  const end = () => process.exit(status);
+  if (isEnding || givingUp.size === 0) end();
+  isEnding = true;
+  setTimeout(end, GIVE_UP_MS);
+  Promise.allSettled(Array.from(givingUp, (giveUp) => giveUp())).then(end, end);
+}
+
 // With a handler, synchronous work such as publishing ends before a signal counts. A second signal ends everything.
 function stopWith(status: number): void {
-  if (!isAwaited || stop.signal.aborted) process.exit(status);
-  stop.abort();
+  if (stop.signal.aborted) process.exit(status);
+  if (isAwaited) stop.abort();
+  else endAfterGivingUp(status);
 }
 process.on('SIGINT', () => stopWith(INTERRUPTED_STATUS));
 process.on('SIGTERM', () => stopWith(TERMINATED_STATUS));
@@ -89,6 +103,10 @@ async function run(): Promise<void> {
     onCrash: (tell) => {
       tellCrash = tell;
     },
+    atSignal: (giveUp) => {
+      givingUp.add(giveUp);
+      return () => givingUp.delete(giveUp);
+    },
     stopSignal: () => {
       isAwaited = true;
       return stop.signal;
@@ -97,7 +115,7 @@ async function run(): Promise<void> {
   process.exitCode = isUnheard ? UNDONE_STATUS : status;
   hasAnswered = true;
   // What was stopped in the middle may keep threads busy; do not wait for them.
-  if (stop.signal.aborted) stdout.write('', () => process.exit());
+  if (stop.signal.aborted) stdout.write('', () => endAfterGivingUp(Number(process.exitCode)));
 }
 
 // The handler of uncaught exceptions takes a rejection.

@@ -26,6 +26,7 @@ export function runOf(values: Values, session: Session, { place }: RunOptions = 
     trust: placeOfTrust(values, outside),
     stateFolder: place?.stateFolder ?? '',
     objects: place?.objects ?? null,
+    atSignal: outside.atSignal,
     ...(waitMs === undefined ? {} : { waitMs }),
     notesFolder: notesFolder(outside),
     progress: (work) => {

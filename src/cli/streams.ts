@@ -13,6 +13,8 @@ export interface Outside {
   readonly interrupt: () => void;
   /** Subscribes to SIGINT, SIGTERM and SIGHUP, which otherwise end the program. */
   readonly stopSignal: () => AbortSignal;
+  /** Has something given up before a signal ends the program, unless that takes long; what this returns takes it back. */
+  readonly atSignal: (giveUp: () => Promise<void>) => () => void;
   /** Subscribes to an internal error that ends the program as soon as this returns. */
   readonly onCrash: (tell: (error: unknown) => void) => void;
 }

@@ -46,21 +46,32 @@ export async function withBucketLock<T>(
   work: (check: Check | null) => Promise<T>,
 ): Promise<T> {
   const token = randomUUID();
+  let isGivenUp = false;
+  const stay = options.run.atSignal(async () => {
+    isGivenUp = true;
+    const lock = lockObject(options);
+    const found = await lock.read();
+    if (found !== null && tokenIn(found.text) === token) await lock.remove();
+  });
   try {
     const held = await takeLock(options, token);
-    return held === null ? await work(null) : await workUnder(held, work);
+    if (held === null) return await work(null);
+    // The program is about to end: until then it changes nothing that others may be changing by now.
+    const check = async () => await (isGivenUp ? new Promise<never>(() => undefined) : held.check());
+    return await workUnder(held, async () => await work(check));
   } finally {
+    stay();
     ended.add(token);
   }
 }
 
-async function workUnder<T>(held: Held, work: (check: Check) => Promise<T>): Promise<T> {
+async function workUnder<T>(held: Held, work: () => Promise<T>): Promise<T> {
   const timer = setInterval(() => {
     held.beat().catch(() => undefined);
   }, BEAT_MS);
   timer.unref();
   try {
-    return await work(held.check);
+    return await work();
   } finally {
     clearInterval(timer);
     await held.release();

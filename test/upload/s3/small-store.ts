@@ -34,8 +34,8 @@ export interface SmallStore {
   /** Uploads in parts that have neither ended nor been given up. */
   readonly uploads: Map<string, Map<number, Buffer>>;
   readonly asked: Asked[];
-  /** Answers in the place of the store, or cuts the connection; null leaves it to the store. */
-  meddle: (asked: Asked) => Told | 'cut' | null;
+  /** Answers in the place of the store, cuts the connection, or never answers; null leaves it to the store. */
+  meddle: (asked: Asked) => Told | 'cut' | 'silence' | null;
   /** Called when an answer is ready, before it is sent: true cuts the connection instead. */
   cutAfter: (asked: Asked) => boolean;
   pageKeys: number;
@@ -83,6 +83,7 @@ export async function startSmallStore(): Promise<SmallStore> {
     if (own.latencyMs > 0) await sleep(own.latencyMs);
     waiting -= 1;
     const body = Buffer.concat(chunks);
+    if (told === 'silence') return;
     const answer = told === 'cut' ? null : (told ?? act(asked, body));
     if (answer === null || own.cutAfter(asked)) {
       request.socket.destroy();
