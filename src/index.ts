@@ -42,6 +42,7 @@ export { destinationsIn } from './release/sent.js';
 export { status } from './release/status.js';
 export type { Attention, LockStatus, SignerStatus, StatusResult, WaitingStatus } from './release/status.js';
 export { loadSettings } from './release/settings.js';
+export { bucketNote, notedBucket } from './consume/bucket-note.js';
 export { openObjects } from './consume/open-objects.js';
 export type { Objects, ObjectsOptions } from './consume/open-objects.js';
 export { sign } from './release/sign.js';

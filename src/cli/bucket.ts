@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { PacksignError, STATE_FOLDER, openObjects } from '../index.js';
+import { PacksignError, STATE_FOLDER, bucketNote, notedBucket, openObjects } from '../index.js';
 import type { Session } from './command.js';
 import { rare, single } from './option.js';
 import type { OptionTable } from './option.js';
 import { isSet, numberOf, placeOf, textOf } from './options.js';
 import type { Place, Values } from './options.js';
 import { runOf } from './run.js';
+import { shown } from './terminal.js';
 
 /** For commands that read the files of a bucket too. */
 export const BUCKET_OPTIONS: OptionTable = rare({
@@ -30,7 +31,9 @@ export async function inPlace<T>(
 ): Promise<T> {
   const address = textOf(values, 'directory') ?? '.';
   if (!/^s3:/i.test(address)) {
-    return await work(placeOf(values, { isAwaited: isSet(values, 'wait-for-directory') }));
+    const place = placeOf(values, { isAwaited: isSet(values, 'wait-for-directory') });
+    requireFilesIn(place, values);
+    return await work(place);
   }
   const directory = textOf(values, 'state');
   if (directory === null) {
@@ -54,4 +57,14 @@ export async function inPlace<T>(
   } finally {
     objects.close();
   }
+}
+
+/** The folder of `--state` has no files. Throws USAGE. */
+function requireFilesIn({ directory, stateFolder }: Place, values: Values): void {
+  const bucket = isSet(values, 'without-files') ? null : notedBucket(stateFolder);
+  if (bucket === null) return;
+  const command = textOf(values, '$0') ?? 'packsign build';
+  throw new PacksignError('USAGE', `the files of ${directory} lie in ${bucket}`, {
+    hint: `${command} ${shown(bucket)} --state ${shown(directory)}; if they lie in ${directory} by now, remove ${shown(bucketNote(stateFolder))}`,
+  });
 }

@@ -8,6 +8,7 @@ import { openBucket } from '../stores/bucket.js';
 import type { Bucket, BucketOptions } from '../stores/bucket.js';
 import { identityOfObject, listKeys } from '../stores/list.js';
 import { partsOf } from '../stores/part.js';
+import { noteBucket } from './bucket-note.js';
 import { openObjectKinds } from './object-kinds.js';
 import type { ObjectKinds } from './object-kinds.js';
 import { inParallel } from './parallel.js';
@@ -40,7 +41,9 @@ export async function openObjects(
     const objects = await listObjects(bucket, { directory, kinds, concurrency, how });
     const close = () => {
       bucket.close();
-      if (remember) kinds.save();
+      if (!remember) return;
+      kinds.save();
+      noteBucket(run.stateFolder, address);
     };
     return { ...objects, close };
   } catch (error) {

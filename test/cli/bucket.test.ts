@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { cpSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist, npmTarball } from '../packsign.js';
@@ -95,6 +96,36 @@ describe('build s3://BUCKET', () => {
     expect(reads().filter(({ key }) => /[ab]-1/.test(key))).toEqual([]);
   });
 
+  test('lists the bucket once where an object was added, and reads that alone', async () => {
+    put({ 'a-1.0.tar.gz': sdist('a', '1.0') });
+    expect(await run('build', ...SIGN)).toMatchObject({ status: 0 });
+    put({ 'b-1.0.tar.gz': sdist('b', '1.0') });
+    store.asked.length = 0;
+    expect(await run('build', ...SIGN)).toMatchObject({ status: 0 });
+    expect(store.asked.filter(({ method, key }) => method === 'GET' && key === '')).toHaveLength(1);
+    expect(reads().filter(({ key }) => key.endsWith('.tar.gz'))).toHaveLength(1);
+  });
+
+  test('never publishes over a newer database that came after the list', async () => {
+    put({ 'a-1.0.tar.gz': sdist('a', '1.0') });
+    expect(await run('build', ...SIGN)).toMatchObject({ status: 0 });
+    cpSync(place.path('state'), place.path('other'), { recursive: true });
+    const before = new Map(store.objects);
+    put({ 'c-1.0.tar.gz': sdist('c', '1.0') });
+    expect(await run('build', '--state', 'other', ...SIGN)).toMatchObject({ status: 0 });
+    const newer = new Map(store.objects);
+    store.objects.clear();
+    for (const [key, object] of before) store.objects.set(key, object);
+    put({ 'b-1.0.tar.gz': sdist('b', '1.0') });
+    store.meddle = ({ key }) => {
+      if (key === 'dist/b-1.0.tar.gz') for (const [name, object] of newer) store.objects.set(name, object);
+      return null;
+    };
+    const { status, stderr } = await run('build', ...SIGN);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/DESTINATION_(?:NEWER|FORKED)|newer|continue/)]);
+    expect(store.objects.get('dist/packages.plist')).toEqual(newer.get('dist/packages.plist'));
+  });
+
   test('an object that is replaced or removed while it is read is left out, and said', async () => {
     put({
       'a-1.0.tar.gz': sdist('a', '1.0'),
@@ -168,6 +199,30 @@ describe('build s3://BUCKET', () => {
       2,
       expect.stringContaining('works on a directory, not on s3://bucket/dist'),
     ]);
+  });
+
+  test('USAGE: the folder of --state has no files, and knows where they lie', async () => {
+    put({ 'a-1.0.tar.gz': sdist('a', '1.0') });
+    expect(await run('build', ...SIGN)).toMatchObject({ status: 0 });
+    for (const command of ['build', 'status', 'diff', 'sign']) {
+      const { status, stderr } = await place.packsign([command, 'state']);
+      expect([status, stderr]).toEqual([
+        2,
+        expect.stringContaining(
+          `the files of state lie in s3://bucket/dist\npacksign: hint: packsign ${command} s3://bucket/dist --state state; `,
+        ),
+      ]);
+    }
+    // Who has brought them here says so.
+    place.write('state/a-1.0.tar.gz', sdist('a', '1.0'));
+    place.remove('state/.packsign/bucket');
+    expect(await place.packsign(['status', 'state'])).toMatchObject({ status: 0 });
+  });
+
+  test('a look at what would change notes nothing', async () => {
+    put({ 'a-1.0.tar.gz': sdist('a', '1.0') });
+    expect(await run('build', '--check')).toMatchObject({ status: 1 });
+    expect(place.has('state/.packsign')).toBe(false);
   });
 
   test('USAGE: needs a folder that stays', async () => {
