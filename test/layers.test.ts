@@ -35,8 +35,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     ...['places', 'programs', 'disk', 'net', 'model', 'errors'],
   ],
   release: [
-    ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'pgp', 'archives'],
-    ...['format', 'run', 'places', 'disk', 'net', 'model', 'errors'],
+    ...['consume', 'keys', 'page', 'published', 'signers', 'verify', 'workers', 'pgp', 'format', 'run'],
+    ...['places', 'disk', 'net', 'model', 'errors'],
   ],
   consume: [
     ...['published', 'verify', 'workers', 'stores', 'pgp', 'format', 'run'],

@@ -24,10 +24,21 @@ export function concurrencyOf(values: Values): number {
  * Does work in the directory that the user named. Of a bucket, the directory is that of `--state`: it has packsign.json
  * and the published files, and the bucket has the others.
  */
-export async function inPlace<T>(
+export async function inPlace<T>(values: Values, session: Session, work: Work<T>): Promise<T> {
+  return await at(values, session, { work, remember: !isSet(values, 'check') });
+}
+
+/** The same for work that only reads: nothing is written. */
+export async function lookInPlace<T>(values: Values, session: Session, work: Work<T>): Promise<T> {
+  return await at(values, session, { work, remember: false });
+}
+
+type Work<T> = (place: Place) => Promise<T>;
+
+async function at<T>(
   values: Values,
   session: Session,
-  work: (place: Place) => Promise<T>,
+  { work, remember }: { readonly work: Work<T>; readonly remember: boolean },
 ): Promise<T> {
   const address = textOf(values, 'directory') ?? '.';
   if (!/^s3:/i.test(address)) {
@@ -49,8 +60,7 @@ export async function inPlace<T>(
   const objects = await openObjects(address, {
     ...{ directory, settings: place.settings, environment: session.outside.environment },
     run: runOf(values, session, { place }),
-    concurrency: concurrencyOf(values),
-    remember: !isSet(values, 'check'),
+    ...{ concurrency: concurrencyOf(values), remember },
   });
   try {
     return await work({ ...place, objects });

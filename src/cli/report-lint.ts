@@ -2,17 +2,24 @@ import { ruleOf } from '../index.js';
 import type { DirectoryFinding, LintLevel, LintResult } from '../index.js';
 import type { Report } from './command.js';
 import { hintFor } from './hint.js';
+import type { Typed } from './hint.js';
 import { limited } from './report.js';
 import { count, harmless } from './terminal.js';
 
 /** How many findings of one code a person sees, unless all are asked for. */
 const SHOWN_LIMIT = 5;
 
+export interface LintReportOptions {
+  readonly directory: string;
+  readonly typed: Typed;
+  readonly verbose: boolean;
+}
+
 export function reportLint(
   { ok, files, findings }: LintResult,
-  { directory, verbose }: { readonly directory: string; readonly verbose: boolean },
+  { directory, typed, verbose }: LintReportOptions,
 ): Report {
-  const hinted = findings.map((finding) => ({ ...finding, hint: hintFor(finding.hint, { directory }) }));
+  const hinted = findings.map((finding) => ({ ...finding, hint: hintFor(finding.hint, typed) }));
   const codes = Array.from(new Set(findings.map(({ code, level }) => `${level} ${code}`)));
   const counted = (level: LintLevel) => findings.filter((finding) => finding.level === level).length;
   const [errors, warnings, notes] = [counted('error'), counted('warning'), counted('note')];

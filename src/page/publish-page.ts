@@ -39,7 +39,7 @@ export interface PageOptions {
   readonly force: boolean;
   /** They say what is left out. */
   readonly settings: Settings;
-  readonly run: LockPlace & Pick<Run, 'now' | 'notesFolder'>;
+  readonly run: LockPlace & Pick<Run, 'now' | 'notesFolder' | 'objects'>;
 }
 
 export interface PageResult {
@@ -72,7 +72,10 @@ export async function page(directory: string, options: PageOptions): Promise<Pag
     const template = readTemplate(options.template);
     const html = await makePage(shown, template);
     if (!options.force) requireOwnPage(directory, html);
-    const coverage = coverageIn(directory, shown.database, { globs: globsOf(options.settings) });
+    const coverage = coverageIn(directory, shown.database, {
+      globs: globsOf(options.settings),
+      objects: options.run.objects,
+    });
     return { ...putPage(directory, html, template), coverage };
   });
 }

@@ -1,21 +1,15 @@
-import type { OpenFile } from '../archives/decompress.js';
-import { inspectionOf } from '../archives/fault.js';
-import { readMembers } from '../archives/members.js';
-import { reasonOf } from '../errors.js';
 import type { Database } from '../model/database.js';
 import type { FileFacts } from '../model/entry.js';
 import { fileNameOf } from '../model/file-entry.js';
-import { isArchiveName, namesAgree, splitFileName } from '../model/file-name.js';
+import { namesAgree, splitFileName } from '../model/file-name.js';
 import { MEMBER_RULES, findingOf } from '../model/lint-rules.js';
 import type { DirectoryFinding } from '../model/lint-rules.js';
-import type { Member } from '../model/member.js';
-import { partsOf } from '../model/member-links.js';
-import { createMemberRules } from '../model/member-rules.js';
 import type { MemberFinding } from '../model/member-rules.js';
 import { packManFinding, packManFolder } from '../model/packman-rules.js';
 import { endingsCutOff } from '../model/release-names.js';
 import type { Settings } from '../model/settings.js';
 import type { Run } from '../run.js';
+import type { Survey, SurveyOptions } from '../workers/survey.js';
 
 export interface ArchiveContext {
   readonly settings: Settings;
@@ -25,35 +19,32 @@ export interface ArchiveContext {
 
 /** Packages that are unpacked at the root of a system. */
 const ROOTED = /\.(?:u?deb|ddeb|ipk|opk|apk|xbps|pkg\.tar(?:\.[a-z0-9]+)?)$/i;
-/** Archives whose members packsign does not read, by their names. */
-const OTHERS = /\.(?:tar\.(?:lz|lzma|lz4|br)|tlz|7z|rar|cab|cpio|lha|lzh|arj|shar)$/i;
 const NAMED_LIMIT = 5;
 
-/** What an open file holds, if it is an archive. */
-export async function lintArchive(
-  { path, reading, inspection }: FileFacts,
-  file: OpenFile,
-  { database, settings, run }: ArchiveContext,
-): Promise<readonly DirectoryFinding[]> {
-  const isRooted = ROOTED.test(path);
-  const rules = createMemberRules({ now: run.now, isRooted });
+/** What to look for in a listed file. */
+export function surveyOf(path: string, { database, settings, run }: ArchiveContext): SurveyOptions {
   const isSource = database.Files.get(path)?.Flavor === 'source' && settings.PackMan !== false;
-  const folder = isSource ? packManFolder(path) : null;
-  let hasSetup = folder === null;
-  const unread = await readAll(path, file, (member) => {
-    rules.see(member);
-    hasSetup ||= partsOf(member.names[0]).join('/') === `${folder ?? ''}/setup.py`;
-  });
-  const found = rules.findings().map((one) => {
+  return { now: run.now, isRooted: ROOTED.test(path), folder: isSource ? packManFolder(path) : null };
+}
+
+/** What is to be said of a file whose members were looked at. */
+export function lintArchive(
+  { path, reading, inspection }: FileFacts,
+  { found: members, tops, hasSetup, unread }: Survey,
+  context: ArchiveContext,
+): readonly DirectoryFinding[] {
+  const { isRooted, folder } = surveyOf(path, context);
+  const found = members.map((one) => {
     const finding = memberFinding(path, one);
     // Systems install some of their programs so on purpose.
     return isRooted && one.code === 'MEMBER_SET_UID' ? { ...finding, level: 'note' as const } : finding;
   });
   // Damage is said already.
   if (unread !== null) return inspection.kind === 'damaged' ? found : [...found, notLookedInto(path, unread)];
-  const top = isRooted ? null : topFinding(path, rules.tops(), reading);
+  const top = isRooted ? null : topFinding(path, tops, reading);
   if (top !== null) return [...found, top];
   const message = `there is no ${folder ?? ''}/setup.py in it`;
+  const { settings } = context;
   return hasSetup ? found : [...found, packManFinding({ code: 'PACKMAN_FOLDER', path, message }, settings)];
 }
 
@@ -73,19 +64,6 @@ function topFinding(
   const inside = reading.kind === 'absent' && others.length === 0 ? splitFileName(`${top}.tar`) : null;
   if (outside === null || inside === null || namesAgree(inside, outside)) return null;
   return findingOf({ code: 'TOP_FOLDER', path, message: `it holds ${top}`, level: 'note' });
-}
-
-/** Why not all members could be read; null if they were, or it is no archive. */
-async function readAll(path: string, file: OpenFile, see: (member: Member) => void): Promise<string | null> {
-  try {
-    const isRead = await readMembers(path, file, see);
-    const isArchive = isArchiveName(fileNameOf(path)) || OTHERS.test(path);
-    return isRead || !isArchive ? null : 'packsign does not read archives of this kind';
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error) return reasonOf(error);
-    const seen = inspectionOf(error);
-    return seen.kind === 'sound' ? null : seen.reason;
-  }
 }
 
 export function notLookedInto(path: string, reason: string): DirectoryFinding {

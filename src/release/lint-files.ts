@@ -6,8 +6,11 @@ import { findingOf } from '../model/lint-rules.js';
 import type { DirectoryFinding } from '../model/lint-rules.js';
 import { shellPath } from '../model/shell.js';
 import { SLACK_MS, formatTime } from '../model/time.js';
+import type { Objects } from '../places/objects.js';
 import { pause } from '../run.js';
-import { lintArchive, notLookedInto } from './lint-archive.js';
+import { surveyFile } from '../workers/survey.js';
+import { surveyObjects } from '../workers/survey-objects.js';
+import { lintArchive, notLookedInto, surveyOf } from './lint-archive.js';
 import type { ArchiveContext } from './lint-archive.js';
 
 /** What the listed files hold, and when they were changed. Rejects only if the run is stopped. */
@@ -17,6 +20,7 @@ export async function lintFiles(
 ): Promise<readonly DirectoryFinding[]> {
   const { database, run } = context;
   const listed = files.filter(({ path }) => database.Files.has(path));
+  if (run.objects !== null) return await lintObjects(listed, run.objects, context);
   const findings: DirectoryFinding[] = [];
   let done = 0;
   const bytes = listed.reduce((sum, { size }) => sum + size, 0);
@@ -33,6 +37,24 @@ export async function lintFiles(
   return findings;
 }
 
+/** The same for files that lie in a bucket, which dates them by its own clock. */
+async function lintObjects(
+  listed: readonly FileFacts[],
+  objects: Objects,
+  context: ArchiveContext,
+): Promise<readonly DirectoryFinding[]> {
+  const there = listed.flatMap((facts) => {
+    const { path } = facts;
+    const identity = objects.identityOf(path);
+    return identity === null ? [] : [{ facts, path, identity, survey: surveyOf(path, context) }];
+  });
+  const surveys = await surveyObjects(there, objects, context.run);
+  return there.flatMap(({ facts }, index) => {
+    const survey = surveys[index];
+    return survey === undefined ? [] : lintArchive(facts, survey, context);
+  });
+}
+
 async function lintFile(
   facts: FileFacts,
   { directory, ...context }: ArchiveContext & { readonly directory: string },
@@ -42,7 +64,8 @@ async function lintFile(
   if (typeof fd !== 'number') return [notLookedInto(path, fd.reason)];
   try {
     const { size, mtimeMs } = fstatSync(fd);
-    const archive = await lintArchive(facts, { read: readerOf(fd), size }, context);
+    const survey = await surveyFile(path, { read: readerOf(fd), size }, surveyOf(path, context));
+    const archive = lintArchive(facts, survey, context);
     if (mtimeMs <= context.run.now.getTime() + SLACK_MS) return archive;
     const message = `it was changed at ${formatTime(mtimeMs)}`;
     const file = shellPath(directory, path);

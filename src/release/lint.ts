@@ -64,7 +64,7 @@ export async function lint(directory: string, options: LintOptions): Promise<Lin
   const findings = [
     ...[...obstacles, ...refusals].map(ofError),
     ...ofKeys,
-    ...named.map((warning) => ofWarning(warning, candidate, directory)),
+    ...named.map((warning) => ofWarning(warning, candidate, run.objects === null ? directory : null)),
     ...coverage.uncovered.filter(({ path }) => !isNamed.has(path)).map(ofUncovered),
     ...ofFiles,
     ...lintSettings(candidate, options.settings),
@@ -148,10 +148,11 @@ function ofUncovered(one: Uncovered): DirectoryFinding {
 function ofWarning(
   { code, path, message }: Warning,
   { update }: BuiltCandidate,
-  directory: string,
+  directory: string | null,
 ): DirectoryFinding {
   const isDamaged = code === 'DAMAGED' && path !== null;
-  const renaming = code === 'UNSAFE_NAME' && path !== null ? renamingOf(path, directory) : null;
+  const isRenamed = code === 'UNSAFE_NAME' && path !== null && directory !== null;
+  const renaming = isRenamed ? renamingOf(path, directory) : null;
   const hint = isDamaged ? damageHint([path], update.before) : renaming;
   return findingOf({ code, path, message, ...(hint === null ? {} : { hint }) });
 }

@@ -43,7 +43,7 @@ export function requireDirectory(directory: string): void {
   if (/^s3:/i.test(directory)) {
     const message = `this command works on a directory, not on ${directory}`;
     throw new PacksignError('DIRECTORY_UNREADABLE', message, {
-      hint: 'build, diff, sign, status, verify and watch read the files of a bucket: packsign build s3://BUCKET/PREFIX --state FOLDER',
+      hint: 'build, diff, sign, status, watch, lint, page and verify read the files of a bucket: packsign build s3://BUCKET/PREFIX --state FOLDER',
     });
   }
   const above = dirname(directory);

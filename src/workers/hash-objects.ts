@@ -3,14 +3,15 @@ import type { Objects, Part } from '../places/objects.js';
 import type { ScannedFile } from '../places/scan.js';
 import type { ByteCount } from './byte-count.js';
 import { digestObject } from './digest-object.js';
-import type { DigestOptions } from './digest.js';
+import type { DigestOptions, Digested } from './digest.js';
 import { untilDone } from './hash.js';
 import type { DigestListener, Hashing } from './hash.js';
 import type { Needs } from './hash-plan.js';
-import type { Results } from './hash-tasks.js';
 import { answer, fetcherOf, openChannel } from './object-channel.js';
 import type { ObjectChannel, PartRequest } from './object-channel.js';
 import { PIECE_BYTES } from './object-reader.js';
+import { surveyObject } from './survey.js';
+import type { Survey, SurveyOptions } from './survey.js';
 import type { Threads } from './threads.js';
 
 export interface ObjectsOptions
@@ -24,14 +25,18 @@ export interface ObjectsOptions
 export interface ObjectsWork {
   readonly kind: 'objects';
   readonly options: Pick<DigestOptions, 'inspect' | 'secrets' | 'counted'>;
-  readonly objects: readonly (Needs & {
-    readonly path: string;
-    readonly size: number;
-    readonly index: number;
-  })[];
+  readonly objects: readonly ObjectTask[];
   /** How many objects, and channels, the threads have taken. */
   readonly taken: Int32Array<SharedArrayBuffer>;
   readonly channels: readonly ObjectChannel[];
+}
+
+interface ObjectTask extends Needs {
+  readonly path: string;
+  readonly size: number;
+  readonly index: number;
+  /** What to look for in its members, in place of hashing it. */
+  readonly survey?: SurveyOptions;
 }
 
 const OBJECTS = 0;
@@ -40,31 +45,38 @@ const CHANNELS = 1;
 /** Hashes files that are fetched by this thread, on others that sleep while they wait for them. */
 export function startHashingObjects(
   files: readonly ScannedFile[],
-  options: ObjectsOptions,
+  { needs, md5, inspect, secrets, counted, ...options }: ObjectsOptions,
   onDigested: DigestListener,
 ): Hashing {
-  const { needs, threads, concurrency, inspect, secrets, counted } = options;
-  const objects = files
-    .map(({ path, identity }, index) => {
-      const { md5, metadata } = needs(path);
-      return { path, size: Number(identity.size), index, md5: md5 && options.md5, metadata };
-    })
-    .sort((a, b) => b.size - a.size);
+  const tasks = files.map(({ path, identity }, index) => {
+    const own = needs(path);
+    return { path, size: Number(identity.size), index, md5: own.md5 && md5, metadata: own.metadata };
+  });
+  const work = { inspect, secrets, counted };
+  return startOnObjects<Digested>(files, { ...options, tasks, work }, onDigested);
+}
+
+export interface ObjectTasks extends Pick<ObjectsOptions, 'read' | 'concurrency' | 'threads'> {
+  readonly tasks: readonly ObjectTask[];
+  readonly work: ObjectsWork['options'];
+}
+
+/** Starts tasks on objects, of which each gives a result. */
+export function startOnObjects<T>(
+  files: readonly ScannedFile[],
+  { tasks, work: options, read, concurrency, threads }: ObjectTasks,
+  onResult: (result: T, index: number) => void,
+): { readonly finish: () => Promise<readonly T[]> } {
+  const objects = tasks.toSorted((a, b) => b.size - a.size);
   // A thread takes much memory; it need not wait for what is fetched ahead.
   const channels = Array.from({ length: Math.min(threads.count, concurrency, files.length) }, openChannel);
   const taken = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
-  const work: ObjectsWork = {
-    kind: 'objects',
-    options: { inspect, secrets, counted },
-    objects,
-    taken,
-    channels,
-  };
-  const desk = openDesk({ files, read: options.read, concurrency, objects, channels });
-  const results = new Array<Parameters<DigestListener>[0]>(files.length);
-  const take: DigestListener = (digested, index) => {
-    results[index] = digested;
-    onDigested(digested, index);
+  const work: ObjectsWork = { kind: 'objects', options, objects, taken, channels };
+  const desk = openDesk({ files, read, concurrency, objects, channels });
+  const results = new Array<T>(files.length);
+  const take = (result: unknown, index: number) => {
+    results[index] = result as T;
+    onResult(result as T, index);
   };
   const working = threads.share(work, channels.length).map((worker) => attend(worker, { desk, take }));
   const all = Promise.race([Promise.all(working), desk.trouble]);
@@ -163,16 +175,18 @@ function promiseOfNothing(): { readonly promise: Promise<never>; readonly reject
 
 interface Attending {
   readonly desk: Desk;
-  readonly take: DigestListener;
+  readonly take: (result: unknown, index: number) => void;
 }
+
+type ObjectResults = readonly (readonly [result: Digested | Survey, index: number])[];
 
 /** Resolves when a thread has no more results. */
 async function attend(worker: Worker, { desk, take }: Attending): Promise<void> {
   await untilDone(worker, (message) => {
-    const said = message as Results | PartRequest | null;
+    const said = message as ObjectResults | PartRequest | null;
     if (said === null) return true;
     if ('kind' in said) desk.serve(said);
-    else for (const [digested, index] of said) take(digested, index);
+    else for (const [result, index] of said) take(result, index);
     return false;
   });
 }
@@ -180,7 +194,7 @@ async function attend(worker: Worker, { desk, take }: Attending): Promise<void> 
 /** The thread's side: takes one object after the other. */
 export async function doObjects(
   { objects, taken, channels, options }: ObjectsWork,
-  post: (message: Results | PartRequest | null) => void,
+  post: (message: ObjectResults | PartRequest | null) => void,
 ): Promise<void> {
   const channel = Atomics.add(taken, CHANNELS, 1);
   const own = channels[channel];
@@ -188,9 +202,13 @@ export async function doObjects(
   for (let at = next(); own !== undefined; at = next()) {
     const object = objects[at];
     if (object === undefined) break;
-    const { index, md5, metadata } = object;
+    const { index, md5, metadata, survey } = object;
     const fetch = fetcherOf(own, { channel, object: at }, post);
-    post([[await digestObject(object, fetch, { ...options, md5, metadata }), index]]);
+    const result =
+      survey === undefined
+        ? await digestObject(object, fetch, { ...options, md5, metadata })
+        : await surveyObject(object, fetch, { ...options, ...survey });
+    post([[result, index]]);
   }
   post(null);
 }

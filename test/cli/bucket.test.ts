@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist, npmTarball } from '../packsign.js';
 import type { Place, Run, TestKey } from '../packsign.js';
-import { zip } from '../archives/packages.js';
+import { tar, zip } from '../archives/packages.js';
 import { startSmallStore } from '../upload/s3/small-store.js';
 import type { Asked, SmallStore } from '../upload/s3/small-store.js';
 
@@ -112,7 +112,7 @@ describe('build s3://BUCKET', () => {
     cpSync(place.path('state'), place.path('other'), { recursive: true });
     const before = new Map(store.objects);
     put({ 'c-1.0.tar.gz': sdist('c', '1.0') });
-    expect(await run('build', '--state', 'other', ...SIGN)).toMatchObject({ status: 0 });
+    expect(await runIn('other', 'build', ...SIGN)).toMatchObject({ status: 0 });
     const newer = new Map(store.objects);
     store.objects.clear();
     for (const [key, object] of before) store.objects.set(key, object);
@@ -122,7 +122,10 @@ describe('build s3://BUCKET', () => {
       return null;
     };
     const { status, stderr } = await run('build', ...SIGN);
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/DESTINATION_(?:NEWER|FORKED)|newer|continue/)]);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/DESTINATION_(?:NEWER|FORKED)|newer|continue/),
+    ]);
     expect(store.objects.get('dist/packages.plist')).toEqual(newer.get('dist/packages.plist'));
   });
 
@@ -184,6 +187,38 @@ describe('build s3://BUCKET', () => {
     expect(store.objects.has('dist/packages.plist')).toBe(true);
   });
 
+  test('lint says what it says of a directory with the same files, and writes nothing', async () => {
+    const files = {
+      'a-1.0.tar.gz': gzipSync(tar({ path: 'b-2.0/x' }, { path: '../out' }, { path: 's', mode: 0o4755 })),
+      'z-1.0.zip': zip({ path: '/abs', text: 'a' }, { path: 'big', stored: randomBytes(3_000_000) }),
+      'cut-1.0.gz': large(2_000_000).subarray(0, 1_500_000),
+      'other-1.0.7z': Buffer.from('7z'),
+      'bad name.zip': zip({ path: 'x' }),
+      'notes.txt': Buffer.from('text'),
+    };
+    put(files);
+    for (const [path, bytes] of Object.entries(files)) place.write(`local/${path}`, bytes);
+    place.write('local/packsign.json', place.text('state/packsign.json'));
+    const findings = ({ stdout }: Run) =>
+      (JSON.parse(stdout) as { readonly findings: readonly Record<string, unknown>[] }).findings.map(
+        ({ code, path, members, level }) => [code, path, members, level],
+      );
+    const local = findings(await place.packsign(['lint', 'local', '--json']));
+    expect(local.map(([code]) => code)).toEqual(expect.arrayContaining(['DAMAGED', 'MEMBER_TRAVERSES']));
+    expect(findings(await run('lint', '--json'))).toEqual(local);
+    expect(place.has('state/.packsign')).toBe(false);
+    expect(readsOf('z-1.0.zip').length).toBeGreaterThan(3);
+  });
+
+  test('page writes the page of what is signed, and publishes it', async () => {
+    put({ 'a-1.0.tar.gz': sdist('a', '1.0') });
+    expect(await run('build', ...SIGN)).toMatchObject({ status: 0 });
+    expect(await run('page')).toMatchObject({ status: 0 });
+    expect(store.objects.get('dist/index.html')?.bytes).toEqual(place.read('state/index.html'));
+    const again = await run('page');
+    expect([again.status, again.stdout]).toEqual([0, expect.stringContaining('is up to date')]);
+  });
+
   test('PREVIOUS_UNKNOWN: begins nothing anew where the bucket has a database', async () => {
     put({ 'a-1.0.tar.gz': sdist('a', '1.0') });
     expect(await run('build', ...SIGN)).toMatchObject({ status: 0 });
@@ -194,7 +229,13 @@ describe('build s3://BUCKET', () => {
   });
 
   test('a command that does not read buckets says so', async () => {
-    const { status, stderr } = await place.packsign(['publish', 's3://bucket/dist', 'www']);
+    const { status, stderr } = await place.packsign([
+      'key',
+      'publish',
+      's3://bucket/dist',
+      '--key',
+      'ann.asc',
+    ]);
     expect([status, stderr]).toEqual([
       2,
       expect.stringContaining('works on a directory, not on s3://bucket/dist'),

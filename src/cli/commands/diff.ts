@@ -1,6 +1,6 @@
 import { diff } from '../../index.js';
 import type { Command } from '../command.js';
-import { inPlace } from '../bucket.js';
+import { lookInPlace } from '../bucket.js';
 import { DIRECTORY, isSet } from '../options.js';
 import { reportDiff } from '../report-diff.js';
 import { PREVIEW_OPTIONS, buildOptions } from './build.js';
@@ -10,7 +10,7 @@ export const diffCommand: Command = {
   positionals: DIRECTORY,
   options: PREVIEW_OPTIONS,
   run: async (values, session) =>
-    await inPlace(values, session, async (place) => {
+    await lookInPlace(values, session, async (place) => {
       const result = await diff(place.directory, buildOptions(values, { place, session }));
       return reportDiff(result, { verbose: isSet(values, 'verbose') });
     }),

@@ -1,7 +1,8 @@
 import { PacksignError, lint, once } from '../../index.js';
+import { lookInPlace } from '../bucket.js';
 import type { Command } from '../command.js';
 import { flag, rare, repeated } from '../option.js';
-import { ALLOW_DAMAGED_OPTION, DIRECTORY, isSet, listOf, placeOf } from '../options.js';
+import { ALLOW_DAMAGED_OPTION, DIRECTORY, isSet, listOf } from '../options.js';
 import { reportLint } from '../report-lint.js';
 import { sarifOf } from '../sarif.js';
 import { PREVIEW_OPTIONS, buildOptions } from './build.js';
@@ -26,19 +27,21 @@ export const lintCommand: Command = {
     const other = ['json', 'quiet'].find((name) => isSet(values, name));
     if (isSarif && other !== undefined)
       throw new PacksignError('USAGE', `--sarif and --${other} exclude each other: type one of them`);
-    const place = placeOf(values);
-    const { directory } = place;
-    const options = buildOptions(values, { place, session });
-    const signing = once(options.signing);
-    // A key that is typed must be there; one that the settings name may be on another machine.
-    if (listOf(values, 'key').length > 0) await signing();
-    const result = await lint(directory, {
-      ...options,
-      signing,
-      allowDamaged: listOf(values, 'allow-damaged'),
-      allowSecrets: listOf(values, 'allow-secret'),
+    return await lookInPlace(values, session, async (place) => {
+      const directory = place.objects?.address ?? place.directory;
+      const typed = { directory, state: values['state'] };
+      const options = buildOptions(values, { place, session });
+      const signing = once(options.signing);
+      // A key that is typed must be there; one that the settings name may be on another machine.
+      if (listOf(values, 'key').length > 0) await signing();
+      const result = await lint(place.directory, {
+        ...options,
+        signing,
+        allowDamaged: listOf(values, 'allow-damaged'),
+        allowSecrets: listOf(values, 'allow-secret'),
+      });
+      const report = reportLint(result, { directory, typed, verbose: isSet(values, 'verbose') });
+      return isSarif ? { ...report, lines: [sarifOf(result, place.directory)], isExact: true } : report;
     });
-    const report = reportLint(result, { directory, verbose: isSet(values, 'verbose') });
-    return isSarif ? { ...report, lines: [sarifOf(result, directory)], isExact: true } : report;
   },
 };

@@ -1,9 +1,11 @@
 import { page } from '../../index.js';
+import { inPlace } from '../bucket.js';
 import type { Command } from '../command.js';
 import { flag, rare, single } from '../option.js';
-import { DIRECTORY, STATE_OPTION, WAIT_OPTION, isSet, placeOf, textOf } from '../options.js';
+import { DIRECTORY, STATE_OPTION, WAIT_OPTION, isSet, textOf } from '../options.js';
 import { reportPage } from '../report.js';
 import { writingRun } from '../run.js';
+import { publishedToo } from './build.js';
 
 export const pageCommand: Command = {
   examples: [
@@ -16,14 +18,16 @@ export const pageCommand: Command = {
     force: flag('overwrite a page that was edited by hand'),
     ...rare({ state: STATE_OPTION, wait: WAIT_OPTION }),
   },
-  run: async (values, session) => {
-    const place = placeOf(values);
-    const result = await page(place.directory, {
-      template: textOf(values, 'template'),
-      force: isSet(values, 'force'),
-      settings: place.settings,
-      run: writingRun(values, session, { place }),
-    });
-    return reportPage(result, { verbose: isSet(values, 'verbose') });
-  },
+  run: async (values, session) =>
+    await inPlace(values, session, async (place) => {
+      const result = await page(place.directory, {
+        template: textOf(values, 'template'),
+        force: isSet(values, 'force'),
+        settings: place.settings,
+        run: writingRun(values, session, { place }),
+      });
+      const report = reportPage(result, { verbose: isSet(values, 'verbose') });
+      if (place.objects === undefined) return report;
+      return await publishedToo(report, [place.objects.address], { values, place, session });
+    }),
 };

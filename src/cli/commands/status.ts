@@ -4,7 +4,7 @@ import type { StatusResult } from '../../index.js';
 import type { Command } from '../command.js';
 import { folderIn } from '../environment.js';
 import { knownOf } from '../hint.js';
-import { inPlace } from '../bucket.js';
+import { lookInPlace } from '../bucket.js';
 import { DIRECTORY, isSet, keysOf } from '../options.js';
 import { reportStatus } from '../report-status.js';
 import type { Outside } from '../streams.js';
@@ -15,7 +15,7 @@ export const statusCommand: Command = {
   positionals: DIRECTORY,
   options: PREVIEW_OPTIONS,
   run: async (values, session) =>
-    await inPlace(values, session, async (place) => {
+    await lookInPlace(values, session, async (place) => {
       const { outside } = session;
       const result = await status(place.directory, buildOptions(values, { place, session }));
       // Once somebody has signed, another key than that one has to.
