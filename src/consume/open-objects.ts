@@ -8,6 +8,7 @@ import { openBucket } from '../stores/bucket.js';
 import type { Bucket, BucketOptions } from '../stores/bucket.js';
 import { identityOfObject, listKeys } from '../stores/list.js';
 import { partsOf } from '../stores/part.js';
+import { storedHashes } from '../stores/stored-hash.js';
 import { noteBucket } from './bucket-note.js';
 import { openObjectKinds } from './object-kinds.js';
 import type { ObjectKinds } from './object-kinds.js';
@@ -66,6 +67,7 @@ export async function listObjects(bucket: Bucket, options: ListingOptions): Prom
     ...{ address: bucket.address, concurrency },
     identityOf: (path) => now.objects.get(path) ?? null,
     read: async (file, at, length) => await now.read(file, at, length),
+    storedSha256: async (file) => await now.storedSha256(file),
     scan: (as) => scanObjects(directory, now, as),
     listing: () => now.listing,
     listAgain: async (as) => {
@@ -77,6 +79,7 @@ export async function listObjects(bucket: Bucket, options: ListingOptions): Prom
 interface Listed extends ListedObjects {
   readonly listing: Listing;
   readonly read: Objects['read'];
+  readonly storedSha256: Objects['storedSha256'];
 }
 
 async function listNow(
@@ -104,7 +107,13 @@ async function listNow(
     const head = await headOf({ path, identity }, read);
     if (head !== null) kinds.add(identity, isProgramHead(head));
   });
-  return { listing, objects, read, isProgram: (path) => kindOf(path) === true };
+  return {
+    listing,
+    objects,
+    read,
+    storedSha256: storedHashes(bucket, listing),
+    isProgram: (path) => kindOf(path) === true,
+  };
 }
 
 /** As much of an object as tells whether it is a program. */

@@ -130,6 +130,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     Page: optional(flag),
     Checksums: optional(flag),
     Inspect: optional(inspect),
+    'Store-Hashes': optional(flag),
     Packages: optional(mapOf(override, complainOfName)),
   },
   LENIENT,

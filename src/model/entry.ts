@@ -2,6 +2,7 @@ import { fileNameOf, isNamed } from './file-entry.js';
 import type { FileEntry, NamedEntry } from './file-entry.js';
 import { isArchiveName, isNamedAfter, namesAgree, readPath, splitFileName } from './file-name.js';
 import type { Warning } from './finding.js';
+import { isHashAlone } from './inspection.js';
 import type { Inspection } from './inspection.js';
 import type { Metadata, MetadataReading } from './metadata.js';
 import { NO_TEST, isFileKey } from './overrides.js';
@@ -68,7 +69,7 @@ export function describeFile(observed: FileFacts, settings: Settings, listed: Li
   const file = { Name, Version, Flavor, ...platform, ...bytes };
   const listing = { ...file, ...yank };
   const isChosen = override.Flavor !== undefined;
-  if (!isForPackMan(listing, isChosen) || !mayHoldPackage(path, settings)) {
+  if (isHashAlone(observed) || !isForPackMan(listing, isChosen) || !mayHoldPackage(path, settings)) {
     return { file: listing, package: null, warnings };
   }
   const entry = packageOf(observed, { file, override, settings });

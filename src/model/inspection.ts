@@ -21,4 +21,16 @@ export interface Look {
 }
 
 export const NOT_READ: MetadataReading = { kind: 'absent', reason: 'not looked into' };
+/** Of an object whose hash the store has told: nobody read it. */
+const NOT_FETCHED = 'only its hash is known';
+export const HASH_ALONE: Look = {
+  reading: { kind: 'absent', reason: NOT_FETCHED },
+  inspection: { kind: 'unseen', reason: NOT_FETCHED },
+};
+
+/** Whether nothing but the hash of a file is known. */
+export function isHashAlone({ inspection }: Pick<Look, 'inspection'>): boolean {
+  return inspection.kind === 'unseen' && inspection.reason === NOT_FETCHED;
+}
+
 export const NO_LOOK: Look = { reading: NOT_READ, inspection: NOT_INSPECTED };

@@ -40,6 +40,8 @@ export interface Settings {
   readonly Checksums?: boolean;
   /** How far new files are checked for damage; `whole` if not given. */
   readonly Inspect?: 'whole' | 'ends';
+  /** True takes the SHA-256 that a bucket keeps of a file, and does not read the file. */
+  readonly 'Store-Hashes'?: boolean;
   /** Package name or file path → overrides; a name without a file is a pseudo-package. */
   readonly Packages?: ReadonlyMap<string, Override>;
 }

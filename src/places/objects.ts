@@ -18,6 +18,8 @@ export interface Objects {
   readonly identityOf: (path: string) => FileIdentity | null;
   /** Rejects with what the user should know if the store does not answer. */
   readonly read: (file: ScannedFile, at: number, length: number) => Promise<Part>;
+  /** The SHA-256 of an object that the store itself has checked; null if it does not say. */
+  readonly storedSha256: (file: ScannedFile) => Promise<string | null>;
   /** How many are fetched at once. */
   readonly concurrency: number;
   /** Lists the bucket once more, to be scanned like this. If it rejects, what was listed before stays. */

@@ -17,7 +17,7 @@ import { scanFiles } from '../places/objects.js';
 import { globsOf, matches } from '../places/scan.js';
 import type { Scan, ScannedFile } from '../places/scan.js';
 import type { Secret } from '../pgp/secret-packets.js';
-import { NO_LOOK } from '../model/inspection.js';
+import { NO_LOOK, isHashAlone } from '../model/inspection.js';
 import { pause } from '../run.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
@@ -32,6 +32,7 @@ import { withNewBytes } from './damage.js';
 import { isRacy } from './facts-cache.js';
 import type { FactsCache } from './facts-cache.js';
 import type { Searchable } from './secrets.js';
+import { startWithStoredHashes } from './stored-hashes.js';
 
 export interface InventoryOptions {
   readonly settings: Settings;
@@ -39,6 +40,8 @@ export interface InventoryOptions {
   readonly run: Run;
   /** The files of the directory, if it was scanned already. */
   readonly scan?: Scan | undefined;
+  /** Whether every file is read, whatever a store says of it. */
+  readonly rehash?: boolean;
   /** Files that must not be read yet. */
   readonly unstable?: ReadonlySet<string> | undefined;
 }
@@ -254,15 +257,18 @@ interface Reading {
 
 /** Starts to read the files that the cache does not know. */
 function startReading(directory: string, scanned: readonly ScannedFile[], options: StartOptions): Reading {
-  const { settings, cache, threads, run } = options;
+  const { settings, cache, threads, run, rehash } = options;
+  const { objects } = run;
   const wantsMd5 = settings.PackMan !== false;
   const { Inspect: inspect = 'whole' } = settings;
   const needs = (path: string) => ({
     md5: mayHoldPackage(path, settings),
     metadata: isArchiveName(fileNameOf(path)),
   });
+  const mayBeStored = settings['Store-Hashes'] === true && rehash !== true;
   const facts = scanned.map((file) => {
     const known = cache.find(file);
+    if (objects !== null && known !== null && isHashAlone(known)) return mayBeStored ? known : null;
     return wantsMd5 && known?.md5 === null && mayHoldPackage(file.path, settings) ? null : known;
   });
   const unknown = scanned.flatMap((file, index) => (facts[index] === null ? [{ file, index }] : []));
@@ -279,18 +285,16 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
     }
   };
   const files = unknown.map(({ file }) => file);
+  const reading = {
+    ...{ directory, counted, md5: wantsMd5, metadata: true, inspect, secrets: true, needs, threads },
+    pause: () => pause(run),
+  };
   const hashing =
     files.length === 0
       ? null
-      : startHashingFiles(
-          files,
-          {
-            ...{ directory, counted, md5: wantsMd5, metadata: true, inspect, secrets: true, needs, threads },
-            objects: run.objects,
-            pause: () => pause(run),
-          },
-          take,
-        );
+      : mayBeStored && objects !== null
+        ? startWithStoredHashes(files, { ...reading, objects }, take)
+        : startHashingFiles(files, { ...reading, objects }, take);
   const finish = async () => {
     if (hashing === null) return;
     // Before that, the user may be at a passphrase prompt on the same terminal.

@@ -11,7 +11,7 @@ import type { StoreSettings } from './settings.js';
 export interface Ask {
   /** What it is for, for messages: `write lantern-1.0.tar.gz`. */
   readonly doing: string;
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   /** Null for the bucket itself. */
   readonly key: string | null;
   readonly query?: Readonly<Record<string, string>>;
@@ -66,7 +66,8 @@ export function openStore(options: StoreOptions): Store {
       headers: ask.headers ?? {},
       sha256: body?.sha256 ?? EMPTY_SHA256,
     });
-    const length = method === 'GET' ? {} : { 'content-length': String(body?.length ?? 0) };
+    const length =
+      method === 'GET' || method === 'HEAD' ? {} : { 'content-length': String(body?.length ?? 0) };
     const answer = await network.send(url, {
       method,
       headers: { ...headers, ...length },

@@ -47,6 +47,7 @@ test('every setting', () => {
     Exclude: ['*.whl'],
     Trusts: [{ ...trust, Include: true }],
     Page: true,
+    'Store-Hashes': true,
   };
   expect(read({ $schema: 'x', ...settings, Packages: overrides })).toEqual({
     ...settings,

@@ -27,6 +27,10 @@ export interface SmallStore {
     {
       readonly bytes: Buffer;
       readonly headers: IncomingMessage['headers'];
+      /** That the store keeps since it took the object, in base64, as S3 writes it. */
+      readonly sha256?: string;
+      /** `COMPOSITE` is that of parts. */
+      readonly checksumType?: 'FULL_OBJECT' | 'COMPOSITE';
       /** When it was written; now unless told. */
       readonly modified?: Date;
     }
@@ -47,6 +51,8 @@ export interface SmallStore {
 }
 
 const xml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+/** As S3 writes it. */
+export const sha256Of = (bytes: Buffer) => createHash('sha256').update(bytes).digest('base64');
 export const etagOf = (bytes: Buffer) => `"${createHash('md5').update(bytes).digest('hex')}"`;
 
 export async function startSmallStore(): Promise<SmallStore> {
@@ -104,14 +110,26 @@ export async function startSmallStore(): Promise<SmallStore> {
     if (headers['x-amz-content-sha256'] !== sha256) return { status: 400, code: 'XAmzContentSHA256Mismatch' };
     const there = objects.get(key);
     if (method === 'GET' && key === '') return { status: 200, body: listOf(query) };
-    if (method === 'GET') {
+    if (method === 'GET' || method === 'HEAD') {
       if (there === undefined) return { status: 404, code: 'NoSuchKey' };
       const modified = (there.modified ?? new Date()).toUTCString();
       const own = { etag: etagOf(there.bytes), 'last-modified': modified };
+      // As S3 does: only if it is asked for, and only with the whole object.
+      const isAsked = headers['x-amz-checksum-mode'] === 'ENABLED' && headers.range === undefined;
+      const kept =
+        isAsked && there.sha256 !== undefined
+          ? {
+              'x-amz-checksum-sha256': there.sha256,
+              'x-amz-checksum-type': there.checksumType ?? 'FULL_OBJECT',
+            }
+          : {};
       const { 'if-match': wanted = own.etag, range = '' } = headers;
       if (wanted !== own.etag) return { status: 412, code: 'PreconditionFailed' };
       const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) ?? [];
-      if (from === undefined) return { status: 200, headers: own, body: there.bytes };
+      if (method === 'HEAD') {
+        return { status: 200, headers: { ...own, ...kept, 'content-length': String(there.bytes.length) } };
+      }
+      if (from === undefined) return { status: 200, headers: { ...own, ...kept }, body: there.bytes };
       const part = there.bytes.subarray(Number(from), Number(to) + 1);
       return part.length === 0
         ? { status: 416, code: 'InvalidRange' }
@@ -131,6 +149,8 @@ export async function startSmallStore(): Promise<SmallStore> {
         body: `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
       };
     }
+    const given = headers['x-amz-checksum-sha256'];
+    if (given !== undefined && given !== sha256Of(body)) return { status: 400, code: 'BadDigest' };
     const parts = uploads.get(uploadId);
     if (uploadId !== '' && parts === undefined) return { status: 404, code: 'NoSuchUpload' };
     if (method === 'PUT' && parts !== undefined) {
@@ -146,7 +166,8 @@ export async function startSmallStore(): Promise<SmallStore> {
       parts === undefined
         ? body
         : Buffer.concat([...parts].sort(([a], [b]) => a - b).map(([, part]) => part));
-    objects.set(key, { bytes, headers });
+    const { 'x-amz-checksum-sha256': sum } = headers;
+    objects.set(key, { bytes, headers, ...(typeof sum === 'string' ? { sha256: sum } : {}) });
     uploads.delete(uploadId);
     const done = '<CompleteMultipartUploadResult><ETag>"x-2"</ETag></CompleteMultipartUploadResult>';
     return { status: 200, headers: { etag: etagOf(bytes) }, body: parts === undefined ? '' : done };
