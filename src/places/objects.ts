@@ -34,3 +34,11 @@ export function scanFiles(
 ): Scan {
   return objects === null ? scanDirectory(directory, options) : objects.scan(options);
 }
+
+/** The unlisted files of the directory itself; unknown where a scan found those of a bucket. */
+export function unlistedHere(
+  { others }: Scan,
+  { objects }: { readonly objects: Objects | null },
+): Partial<Pick<Scan, 'others'>> {
+  return objects === null ? { others } : {};
+}

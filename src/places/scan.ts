@@ -104,8 +104,7 @@ export function scanObjects(
   }
   walk.files.sort(byPath);
   dropConflicts(walk);
-  // Whoever reads the bucket has them already.
-  return { ...inOrder(walk), others: [] };
+  return inOrder(walk);
 }
 
 export function makeWalk(directory: string, { globs, isListed, onFound }: ScanOptions): Walk {

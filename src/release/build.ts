@@ -11,7 +11,7 @@ import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { CHECKSUMS_NAME, DATABASE_NAME, PAGE_NAME, SETTINGS_NAME, UNSIGNED_NAME } from '../model/layout.js';
 import { once } from '../model/once.js';
-import { scanFiles } from '../places/objects.js';
+import { scanFiles, unlistedHere } from '../places/objects.js';
 import { globsOf } from '../places/scan.js';
 import type { Scan } from '../places/scan.js';
 import { followPage } from '../page/follow-page.js';
@@ -120,7 +120,7 @@ async function begin(directory: string, options: BuildOptions, threads: Threads)
   if (check) {
     return { ...common, ...(await seenPublication(found, settings)), mended: [] };
   }
-  const { published: whole, mended } = await makeWhole(found, { ...run, others: scan.others });
+  const { published: whole, mended } = await makeWhole(found, { ...run, ...unlistedHere(scan, run) });
   if (release !== null) {
     return { ...common, mended, published: await publishPendingRevocations(whole), warnings: [] };
   }

@@ -18,6 +18,7 @@ import { isPublishedName } from '../published/read.js';
 import type { Run } from '../run.js';
 import { isStill, searchOpen } from '../workers/digest.js';
 import { isRacy } from './facts-cache.js';
+import { searchObjects } from './search-objects.js';
 import { openSearchedFiles } from './searched-files.js';
 import type { SearchedFiles } from './searched-files.js';
 import { typedPath } from './typed-path.js';
@@ -40,8 +41,9 @@ export interface SecretsOptions {
 
 /**
  * Refuses a directory that holds a secret: an OpenPGP secret key, another private key, or a revocation certificate, in any
- * file whatever its name and size, in any folder but the working state (threat T19). Links are not followed. Warns of files
- * that cannot be read, and of allowed ones that hold none. Throws SECRET_IN_DIRECTORY.
+ * file whatever its name and size, in any folder but the working state (threat T19); in a bucket, as far as `searchObjects`
+ * looks. Links are not followed. Warns of files that cannot be read, and of allowed ones that hold none. Throws
+ * SECRET_IN_DIRECTORY.
  */
 export async function refuseSecrets(
   published: Published,
@@ -50,6 +52,11 @@ export async function refuseSecrets(
 ): Promise<void> {
   const secrets = new Map(searchable.secrets);
   const store = openSearchedFiles(published.stateFolder);
+  const { objects } = run;
+  if (objects !== null) {
+    for (const [path, secret] of await searchObjects(searchable.others, objects, store))
+      secrets.set(path, secret);
+  }
   const search = {
     published,
     store,
@@ -73,18 +80,23 @@ export async function refuseSecrets(
     run.warn({ code: 'NO_SECRET', path: path ?? given, message: `allowed, but ${reason}` });
   }
   for (const { path } of allowed) if (path !== null) secrets.delete(path);
-  if (secrets.size > 0) throw refusal(secrets);
+  if (secrets.size > 0) throw refusal(secrets, objects?.address ?? null);
 }
 
 const NOT_SEARCHED = 'cannot be read, and was not searched for secret keys';
 const NAMED_LIMIT = 20;
 
-function refusal(secrets: ReadonlyMap<string, Secret>): PacksignError {
+function refusal(secrets: ReadonlyMap<string, Secret>, bucket: string | null): PacksignError {
   const sorted = Array.from(secrets).sort(([a], [b]) => compareText(a, b));
   const named = sorted.slice(0, NAMED_LIMIT).map(([path, secret]) => `${path} (${secret})`);
   if (sorted.length > NAMED_LIMIT) named.push(`${sorted.length - NAMED_LIMIT} more`);
-  return new PacksignError('SECRET_IN_DIRECTORY', `there are secrets in the directory: ${named.join(', ')}`, {
-    hint: 'move them to a place that is never published; for a key that only tests use: --allow-secret PATH',
+  const message = `there are secrets in ${bucket ?? 'the directory'}: ${named.join(', ')}`;
+  const move =
+    bucket === null
+      ? 'move them to a place that is never published'
+      : 'remove them there, and revoke the keys if others can read the bucket';
+  return new PacksignError('SECRET_IN_DIRECTORY', message, {
+    hint: `${move}; for a key that only tests use: --allow-secret PATH`,
   });
 }
 

@@ -18,6 +18,7 @@ import {
 } from '../model/layout.js';
 import { refreshDate } from '../model/policy.js';
 import type { Settings } from '../model/settings.js';
+import { unlistedHere } from '../places/objects.js';
 import { ownChecksums } from '../places/own-checksums.js';
 import type { Published } from '../published/published.js';
 import { readPublished } from '../published/read.js';
@@ -199,7 +200,9 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   const { directory, memory, run, whole } = context;
   await pause(run);
   const found = memory.seen?.again() ?? readPublished(directory, run.stateFolder);
-  const { published, mended } = await whole(() => makeWhole(found, { ...run, others: state.scan.others }));
+  const { published, mended } = await whole(() =>
+    makeWhole(found, { ...run, ...unlistedHere(state.scan, run) }),
+  );
   await pause(run);
   memory.seen = published;
   const before = memory.last;
