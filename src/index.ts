@@ -96,7 +96,7 @@ export { eachOnce } from './upload/open.js';
 export { planPublication, publish } from './upload/publish.js';
 export type { PublishOptions, PublishedTo } from './upload/publish.js';
 export type { Plan } from './upload/plan.js';
-export { storeEndpoint } from './stores/settings.js';
+export { storeEndpoint } from './upload/bucket.js';
 export { parseDestination } from './model/destination.js';
 export type { Destination } from './model/destination.js';
 export { webFileOf } from './model/web-file.js';

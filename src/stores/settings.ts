@@ -54,11 +54,6 @@ export function storeSettings(environment: Environment): StoreSettings {
   };
 }
 
-/** The address of the store that the environment names; null for the one of AWS. Throws as `storeSettings`. */
-export function storeEndpoint(environment: Environment): string | null {
-  return storeSettings(environment).endpoint?.href ?? null;
-}
-
 function credentialsIn(
   given: (name: string) => string | null,
   profile: Profile,

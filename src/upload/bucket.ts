@@ -26,6 +26,11 @@ export interface BucketAddress {
   readonly prefix: string;
 }
 
+/** The address of the store that the environment names; null for the one of AWS. Throws as `storeSettings`. */
+export function storeEndpoint(environment: Environment): string | null {
+  return storeSettings(environment).endpoint?.href ?? null;
+}
+
 /** A bucket of an S3-compatible store as a destination. Writers take turns where the store compares before it writes. */
 export function bucketRemote(
   at: BucketAddress,
