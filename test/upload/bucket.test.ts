@@ -195,6 +195,31 @@ describe('a bucket', () => {
     expectSame();
   });
 
+  test.each([
+    ['and sends only what is missing', 'a line of a large file\n'],
+    ['and sends all of it if the file has other bytes', 'another line of it....\n'],
+  ])('goes on with an upload that was cut off, %s', async (_, line) => {
+    const before = 'a line of a large file\n';
+    place.write('dist/demo-2.0.zip.txt', Buffer.alloc(70 * 1024 * 1024, before));
+    let isThere = true;
+    store.meddle = ({ query }) => {
+      isThere &&= query.get('partNumber') !== '4';
+      return isThere ? null : 'cut';
+    };
+    expect(await publish({}, '--with-uncovered')).toMatchObject({ status: 2 });
+    const [parts] = [...store.uploads.values()].map((upload) => [...upload.keys()]);
+    expect(parts?.length).toBeGreaterThan(0);
+    store.meddle = () => null;
+    store.asked.length = 0;
+    place.write('dist/demo-2.0.zip.txt', Buffer.alloc(70 * 1024 * 1024, line));
+    expect(await publish({}, '--with-uncovered')).toMatchObject({ status: 0 });
+    const sent = store.asked.flatMap(({ query }) => query.get('partNumber') ?? []).map(Number);
+    const missing = [1, 2, 3, 4, 5].filter((one) => line !== before || parts?.includes(one) !== true);
+    expect(sent.toSorted((a, b) => a - b)).toEqual(missing);
+    expect(store.uploads.size).toBe(0);
+    expectSame();
+  });
+
   test('that says 200 to an upload that failed is not believed', async () => {
     place.write('dist/demo-2.0.zip.txt', Buffer.alloc(65 * 1024 * 1024));
     store.meddle = ({ method, query }) =>

@@ -1,11 +1,14 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startServer } from '../net/servers.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, Run, TestKey } from '../packsign.js';
+import { PROGRAM } from '../run.js';
 import { startMiddleman } from '../servers/middleman.js';
 import type { Middleman } from '../servers/middleman.js';
 import { environmentFor, makeBucket, putObject, swift } from '../servers/swift.js';
@@ -120,6 +123,28 @@ describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', 
     if (!IS_SOAK) return;
     await release(place, 'demo', '1.1');
     await follow();
+  });
+
+  test('goes on with a large file after a kill', async () => {
+    await release(place, 'lantern', '2.0');
+    place.write('dist/lantern-2.0.bin', randomBytes(70 * 1024 * 1024));
+    await release(place, 'demo', '1.1');
+    const partsSince = (from: number) =>
+      middleman.passed.slice(from).filter(({ url, status }) => url.includes('partNumber=') && status === 200);
+    const from = middleman.passed.length;
+    const killed = spawn(process.execPath, [PROGRAM, 'publish', 'dist', address], {
+      cwd: place.root,
+      env: { ...process.env, ...environment() },
+    });
+    const ended = once(killed, 'exit');
+    while (partsSince(from).length === 0) await sleep(5);
+    killed.kill('SIGKILL');
+    await ended;
+    const sent = partsSince(from).length;
+    const again = middleman.passed.length;
+    expect(await publish(place)).toMatchObject({ status: 0 });
+    expect(partsSince(again).length).toBeLessThanOrEqual(5 - sent);
+    expect(await publish(place, '--check')).toMatchObject({ status: 0 });
   });
 
   test('does not give way to a wrong secret', async () => {

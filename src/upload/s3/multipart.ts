@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import { readXml } from '../../archives/xml.js';
 import { PacksignError } from '../../errors.js';
 import { sha256Of } from '../../verify/verify-database.js';
 import type { Outgoing } from '../remote.js';
 import { plainEtag } from '../../stores/list.js';
 import { blocksOf } from './source.js';
+import { findUnfinished } from './unfinished.js';
+import type { Unfinished } from './unfinished.js';
 import { wholeBody } from '../../stores/store.js';
 import type { Ask, Body, Outcome, Store } from '../../stores/store.js';
 
@@ -26,26 +29,46 @@ export interface Parts {
   ) => Promise<Outcome<unknown>>;
 }
 
-/** Writes a large file in parts. Whatever goes wrong, none of them stay; the file is there whole, or not at all. */
+/**
+ * Writes a large file in parts, and goes on with an upload that was cut off. The file is there whole, or not at all. Parts
+ * stay only where the store stopped answering, for the next run.
+ */
 export async function writeInParts(store: Store, file: Outgoing, parts: Parts): Promise<Outcome<unknown>> {
   const { key, headers } = parts;
   const doing = `write ${file.path}`;
+  const { uploadId, parts: there } =
+    (await findUnfinished(store, { key, doing })) ?? (await begin(store, { doing, key, headers }));
+  const upload = { doing, key, query: { uploadId } };
+  const giveUp = async () => {
+    // What went wrong is said already.
+    await store.ask({ ...upload, method: 'DELETE', expects: () => true }, wholeBody).catch(() => undefined);
+  };
+  try {
+    const etags = await sendParts(store, upload, { file, parts, there });
+    const outcome = await parts.finish((last) => complete(store, { ...upload, ...last }, etags));
+    if (outcome.kind !== 'done') await giveUp();
+    return outcome;
+  } catch (error) {
+    if (!isCutOff(error)) await giveUp();
+    throw error;
+  }
+}
+
+/** Whether the store stopped answering. */
+function isCutOff(error: unknown): boolean {
+  const cause = error instanceof PacksignError ? error.cause : null;
+  return cause instanceof PacksignError && cause.code.startsWith('NETWORK');
+}
+
+async function begin(
+  store: Store,
+  { doing, key, headers }: Required<Pick<Ask, 'doing' | 'key' | 'headers'>>,
+): Promise<Unfinished> {
   const begun = await store.ask({ doing, method: 'POST', key, query: { uploads: '' }, headers }, wholeBody);
   const uploadId =
     begun.kind === 'done' ? elementIn(begun.value, 'InitiateMultipartUploadResult/UploadId') : null;
   if (uploadId === null) throw noMultipart(doing);
-  const upload = { doing, key, query: { uploadId } };
-  let outcome: Outcome<unknown> | null = null;
-  try {
-    const etags = await sendParts(store, upload, { file, parts });
-    outcome = await parts.finish((last) => complete(store, { ...upload, ...last }, etags));
-    return outcome;
-  } finally {
-    if (outcome?.kind !== 'done') {
-      // What went wrong is said already.
-      await store.ask({ ...upload, method: 'DELETE', expects: () => true }, wholeBody).catch(() => undefined);
-    }
-  }
+  return { uploadId, parts: new Map() };
 }
 
 type Upload = Pick<Ask, 'doing' | 'key'> & { readonly query: { readonly uploadId: string } };
@@ -54,7 +77,11 @@ type Upload = Pick<Ask, 'doing' | 'key'> & { readonly query: { readonly uploadId
 async function sendParts(
   store: Store,
   { query, ...upload }: Upload,
-  { file, parts }: { readonly file: Outgoing; readonly parts: Parts },
+  {
+    file,
+    parts,
+    there,
+  }: { readonly file: Outgoing; readonly parts: Parts; readonly there: Unfinished['parts'] },
 ): Promise<readonly string[]> {
   const partBytes = Math.max(PART_BYTES, Math.ceil(file.size / PART_LIMIT));
   const limit = Math.max(1, Math.floor(HELD_BYTES / partBytes));
@@ -75,6 +102,12 @@ async function sendParts(
     let number = 0;
     for await (const bytes of blocksOf(file, parts.directory, partBytes)) {
       number += 1;
+      const known = there.get(number);
+      if (known?.size === bytes.length && known.etag === md5Of(bytes)) {
+        etags[number - 1] = known.etag;
+        parts.onBytes(bytes.length);
+        continue;
+      }
       const one: Promise<unknown> = send(bytes, number)
         .catch((error: unknown) => (failure ??= error))
         .finally(() => sending.delete(one));
@@ -144,6 +177,11 @@ function escaped(text: string): string {
 function elementIn(xml: Buffer, wanted: string): string | null {
   const text = readXml(xml)?.find(({ path }) => path === wanted)?.text ?? '';
   return text === '' ? null : text;
+}
+
+/** Stores that encrypt with keys of their own have other ETags: there every part is sent again. */
+function md5Of(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('hex');
 }
 
 function noMultipart(doing: string): PacksignError {

@@ -37,6 +37,8 @@ export interface SmallStore {
   >;
   /** Uploads in parts that have neither ended nor been given up. */
   readonly uploads: Map<string, Map<number, Buffer>>;
+  /** The keys for which they are. */
+  readonly uploadKeys: Map<string, string>;
   readonly asked: Asked[];
   /** Answers in the place of the store, cuts the connection, or never answers; null leaves it to the store. */
   meddle: (asked: Asked) => Told | 'cut' | 'silence' | null;
@@ -58,7 +60,16 @@ export const etagOf = (bytes: Buffer) => `"${createHash('md5').update(bytes).dig
 export async function startSmallStore(): Promise<SmallStore> {
   const objects: SmallStore['objects'] = new Map();
   const uploads: SmallStore['uploads'] = new Map();
-  const store = { objects, uploads, asked: [] as Asked[], pageKeys: 1000, latencyMs: 0, mostAtOnce: 0 };
+  const uploadKeys: SmallStore['uploadKeys'] = new Map();
+  const store = {
+    objects,
+    uploads,
+    uploadKeys,
+    asked: [] as Asked[],
+    pageKeys: 1000,
+    latencyMs: 0,
+    mostAtOnce: 0,
+  };
   let waiting = 0;
   const server = createServer(
     (request, response) => void handle(request, response).catch(() => request.socket.destroy()),
@@ -109,6 +120,8 @@ export async function startSmallStore(): Promise<SmallStore> {
     const sha256 = createHash('sha256').update(body).digest('hex');
     if (headers['x-amz-content-sha256'] !== sha256) return { status: 400, code: 'XAmzContentSHA256Mismatch' };
     const there = objects.get(key);
+    if (method === 'GET' && query.has('uploads')) return { status: 200, body: uploadsFor(query) };
+    if (method === 'GET' && query.has('uploadId')) return { status: 200, body: partsOf(query) };
     if (method === 'GET' && key === '') return { status: 200, body: listOf(query) };
     if (method === 'GET' || method === 'HEAD') {
       if (there === undefined) return { status: 404, code: 'NoSuchKey' };
@@ -142,8 +155,9 @@ export async function startSmallStore(): Promise<SmallStore> {
       return { status: 204 };
     }
     if (method === 'POST' && query.has('uploads')) {
-      const id = `upload ${uploads.size + 1}`;
+      const id = `upload ${uploadKeys.size + 1}`;
       uploads.set(id, new Map());
+      uploadKeys.set(id, key);
       return {
         status: 200,
         body: `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
@@ -171,6 +185,32 @@ export async function startSmallStore(): Promise<SmallStore> {
     uploads.delete(uploadId);
     const done = '<CompleteMultipartUploadResult><ETag>"x-2"</ETag></CompleteMultipartUploadResult>';
     return { status: 200, headers: { etag: etagOf(bytes) }, body: parts === undefined ? '' : done };
+  }
+
+  function uploadsFor(query: URLSearchParams): string {
+    const own = [...uploads.keys()].filter((id) =>
+      (uploadKeys.get(id) ?? '').startsWith(query.get('prefix') ?? ''),
+    );
+    const items = own.map(
+      (id, each) =>
+        `<Upload><Key>${xml(uploadKeys.get(id) ?? '')}</Key><UploadId>${id}</UploadId><Owner><ID>x</ID></Owner><Initiated>2026-01-01T00:00:0${each}.000Z</Initiated></Upload>`,
+    );
+    return `<ListMultipartUploadsResult>${items.join('')}</ListMultipartUploadsResult>`;
+  }
+
+  /** Two on a page. */
+  function partsOf(query: URLSearchParams): string {
+    const after = Number(query.get('part-number-marker') ?? 0);
+    const all = [...(uploads.get(query.get('uploadId') ?? '') ?? [])].sort(([a], [b]) => a - b);
+    const left = all.filter(([number]) => number > after);
+    const items = left
+      .slice(0, 2)
+      .map(
+        ([number, part]) =>
+          `<Part><PartNumber>${number}</PartNumber><ETag>${xml(etagOf(part))}</ETag><Size>${part.length}</Size></Part>`,
+      );
+    const next = left.length > 2 ? `<NextPartNumberMarker>${left[1]?.[0] ?? 0}</NextPartNumberMarker>` : '';
+    return `<ListPartsResult><IsTruncated>${left.length > 2}</IsTruncated>${next}${items.join('')}</ListPartsResult>`;
   }
 
   function listOf(query: URLSearchParams): string {
