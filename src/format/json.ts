@@ -25,6 +25,12 @@ export function fromJson(value: unknown, limitBytes: number = TEXT_LIMIT_BYTES):
   throw new Misfit(`${JSON.stringify(value)} is not allowed here`);
 }
 
+/** Whether values nest deeper than so many levels; asked before anything else goes through them by recursion. */
+export function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}
+
 function fitText(value: string, limitBytes: number): string {
   if (cleanText(value) !== value) throw new Misfit('holds a control character, which a database cannot hold');
   if (Buffer.byteLength(value) > limitBytes) throw new Misfit(`is longer than ${limitBytes} bytes`);

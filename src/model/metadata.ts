@@ -1,19 +1,9 @@
-export type MetadataKind =
-  | 'sdist'
-  | 'wheel'
-  | 'egg'
-  | 'npm'
-  | 'deb'
-  | 'rpm'
-  | 'gem'
-  | 'crate'
-  | 'helm'
-  | 'conda'
-  | 'nupkg'
-  | 'vsix'
-  | 'jar'
-  | 'pacman'
-  | 'alpine';
+export const METADATA_KINDS = [
+  ...(['sdist', 'wheel', 'egg', 'npm', 'deb', 'rpm', 'gem', 'crate'] as const),
+  ...(['helm', 'conda', 'nupkg', 'vsix', 'jar', 'pacman', 'alpine'] as const),
+] as const;
+
+export type MetadataKind = (typeof METADATA_KINDS)[number];
 
 /** What a file says about itself. It may be hostile: use it only for display. */
 export interface Metadata {

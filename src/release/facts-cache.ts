@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { FileFacts } from '../model/entry.js';
+import { READERS } from '../model/inspection.js';
 import type { Look } from '../model/inspection.js';
 import { readBounded, writeHint } from '../disk/files.js';
 import { orNull } from '../model/or-null.js';
@@ -38,11 +39,7 @@ export interface CacheOptions {
 }
 
 const NAME = 'facts';
-/**
- * With the version of our readers, to be counted up when they find something else in the same file, or when the search
- * for secrets finds more: each file that the cache knows was looked through.
- */
-const KIND = 'packsign-facts 1';
+const KIND = `packsign-facts ${READERS}`;
 const LIMIT_BYTES = 1024 * 1024 * 1024;
 const SHA256_LENGTH = 64;
 /** Two writes closer than a file system's clock can tell apart leave the same times behind. */
