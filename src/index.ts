@@ -44,7 +44,15 @@ export type { Attention, LockStatus, SignerStatus, StatusResult, WaitingStatus }
 export { loadSettings } from './release/settings.js';
 export { bucketNote, notedBucket } from './consume/bucket-note.js';
 export { openObjects } from './consume/open-objects.js';
-export type { Objects, ObjectsOptions } from './consume/open-objects.js';
+export type { Hear, Objects, ObjectsOptions } from './consume/open-objects.js';
+export { hashShard } from './release/hash-shard.js';
+export type { ShardOptions, ShardResult } from './release/hash-shard.js';
+export { hearParts, readParts } from './release/parts.js';
+export type { NamedPart, Parts } from './release/parts.js';
+export { WHY_READ } from './model/merged.js';
+export type { Merged, ReadHere } from './model/merged.js';
+export { parseShard } from './model/shard.js';
+export type { Shard } from './model/shard.js';
 export { sign } from './release/sign.js';
 export type { SignOptions, SignResult } from './release/sign.js';
 export { verify } from './consume/verify.js';

@@ -57,10 +57,12 @@ async function at<T>(
     );
   }
   const place = { ...placeOf({ ...values, directory }), stateFolder: join(directory, STATE_FOLDER) };
+  const { hear } = session;
   const objects = await openObjects(address, {
     ...{ directory, settings: place.settings, environment: session.outside.environment },
     run: runOf(values, session, { place }),
     ...{ concurrency: concurrencyOf(values), remember },
+    ...(hear === undefined ? {} : { hear }),
   });
   try {
     return await work({ ...place, objects });

@@ -1,3 +1,4 @@
+import type { Hear } from '../index.js';
 import type { OptionTable, PositionalTable } from './option.js';
 import type { Values } from './options.js';
 import type { Progress } from './progress.js';
@@ -24,6 +25,8 @@ export interface Session {
   readonly print: (report: Report) => void;
   /** Lines for stderr, printed with the next report. */
   readonly notice: (...lines: readonly string[]) => void;
+  /** What other machines say of the objects of a bucket, in which a command works for another one. */
+  readonly hear?: Hear;
 }
 
 /** A row of the table of commands. */

@@ -203,13 +203,18 @@ export interface Place {
 /** The directory that the user named, its packsign.json, and the options over it. With `isAwaited` it need not exist yet. */
 export function placeOf(values: Values, { isAwaited = false }: { readonly isAwaited?: boolean } = {}): Place {
   const directory = textOf(values, 'directory') ?? '.';
+  const settings = loadSettings(directory, settingsIn(values), { isAwaited });
+  return { directory, settings, stateFolder: textOf(values, 'state') ?? join(directory, STATE_FOLDER) };
+}
+
+/** The settings that the user typed, under their names in packsign.json. */
+export function settingsIn(values: Values): Readonly<Record<string, unknown>> {
   const given: Record<string, unknown> = {};
   for (const [name, [key]] of Object.entries(SETTING_OPTIONS)) {
     const value = name === 'threshold' ? (numberOf(values, name) ?? undefined) : values[name];
     if (value !== undefined) given[key] = value;
   }
-  const settings = loadSettings(directory, given, { isAwaited });
-  return { directory, settings, stateFolder: textOf(values, 'state') ?? join(directory, STATE_FOLDER) };
+  return given;
 }
 
 /** The keys that sign, and what names them. */

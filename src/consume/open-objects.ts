@@ -1,6 +1,6 @@
 import type { Listing } from '../model/listing.js';
 import type { Settings } from '../model/settings.js';
-import type { Objects } from '../places/objects.js';
+import type { Objects, Told } from '../places/objects.js';
 import { isProgramHead } from '../places/program.js';
 import { globsOf, scanObjects } from '../places/scan.js';
 import type { ListedObjects, ScanOptions, ScannedFile } from '../places/scan.js';
@@ -17,14 +17,20 @@ import { inParallel } from './parallel.js';
 export type { Objects };
 
 export interface ObjectsOptions extends BucketOptions {
-  /** The directory that has packsign's own files. */
-  readonly directory: string;
+  /** The directory that has packsign's own files; null if there is none. */
+  readonly directory: string | null;
   readonly settings: Settings;
   /** How many objects are read at once. */
   readonly concurrency: number;
   /** Whether a hint may be written at the end. */
   readonly remember: boolean;
+  /** Whether an object is to be listed; all are if not given. */
+  readonly isWanted?: (path: string) => boolean;
+  readonly hear?: Hear;
 }
+
+/** Gives what other machines say of the objects that are listed. */
+export type Hear = (listing: Listing, here: Pick<ObjectsOptions, 'settings' | 'run'>) => Told;
 
 /**
  * Lists the files of a bucket, to be built upon like those of a directory: an object is known again by ETag, size and
@@ -34,12 +40,15 @@ export async function openObjects(
   address: string,
   options: ObjectsOptions,
 ): Promise<Objects & { readonly close: () => void }> {
-  const { directory, settings, concurrency, remember, run } = options;
+  const { directory, settings, concurrency, remember, run, isWanted = () => true, hear } = options;
   const bucket = openBucket(address, options);
   try {
-    const kinds = openObjectKinds(run.stateFolder);
+    const kinds = openObjectKinds(directory === null ? null : run.stateFolder);
     const how = { globs: globsOf(settings) };
-    const objects = await listObjects(bucket, { directory, kinds, concurrency, how });
+    const objects = await listObjects(bucket, {
+      ...{ directory, kinds, concurrency, how, isWanted },
+      hear: (listing) => hear?.(listing, { settings, run }) ?? null,
+    });
     const close = () => {
       bucket.close();
       if (!remember) return;
@@ -57,6 +66,8 @@ export interface ListingOptions extends Pick<ObjectsOptions, 'directory' | 'conc
   readonly kinds: ObjectKinds;
   /** How they are going to be scanned. */
   readonly how: ScanOptions;
+  readonly isWanted?: (path: string) => boolean;
+  readonly hear?: (listing: Listing) => Told | null;
 }
 
 /** Lists the files of a bucket that is open. Throws DESTINATION_FAILED. */
@@ -65,6 +76,8 @@ export async function listObjects(bucket: Bucket, options: ListingOptions): Prom
   let now = await listNow(bucket, options, how);
   return {
     ...{ address: bucket.address, concurrency },
+    told: now.told,
+    kindOf: (path) => now.kindOf(path),
     identityOf: (path) => now.objects.get(path) ?? null,
     read: async (file, at, length) => await now.read(file, at, length),
     storedSha256: async (file) => await now.storedSha256(file),
@@ -80,14 +93,18 @@ interface Listed extends ListedObjects {
   readonly listing: Listing;
   readonly read: Objects['read'];
   readonly storedSha256: Objects['storedSha256'];
+  readonly kindOf: Objects['kindOf'];
+  readonly told: Told | null;
 }
 
 async function listNow(
   bucket: Bucket,
-  { directory, kinds, concurrency }: ListingOptions,
+  { directory, kinds, concurrency, isWanted = () => true, hear = () => null }: ListingOptions,
   how: ScanOptions,
 ): Promise<Listed> {
-  const listing = await listKeys(bucket.store, bucket.prefix);
+  const listed = await listKeys(bucket.store, bucket.prefix);
+  const listing = new Map(Array.from(listed).filter(([path]) => isWanted(path)));
+  const told = hear(listing);
   const objects = new Map(Array.from(listing, ([path, stored]) => [path, identityOfObject(stored)]));
   const kindOf = (path: string) => {
     const identity = objects.get(path);
@@ -97,8 +114,11 @@ async function listNow(
   const unknown: string[] = [];
   const isProgram = (path: string) => {
     const known = kindOf(path);
-    if (known === null) unknown.push(path);
-    return known === true;
+    const heard = known ?? told?.kindOf(path) ?? null;
+    const identity = objects.get(path);
+    if (heard === null) unknown.push(path);
+    else if (known === null && identity !== undefined) kinds.add(identity, heard);
+    return heard === true;
   };
   scanObjects(directory, { objects, isProgram }, how);
   await inParallel(unknown, concurrency, async (path) => {
@@ -108,9 +128,7 @@ async function listNow(
     if (head !== null) kinds.add(identity, isProgramHead(head));
   });
   return {
-    listing,
-    objects,
-    read,
+    ...{ listing, objects, read, kindOf, told },
     storedSha256: storedHashes(bucket, listing),
     isProgram: (path) => kindOf(path) === true,
   };

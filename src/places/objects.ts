@@ -1,5 +1,7 @@
 import type { FileIdentity } from '../disk/identities.js';
+import type { FileFacts } from '../model/entry.js';
 import type { Listing } from '../model/listing.js';
+import type { Merged } from '../model/merged.js';
 import { scanDirectory } from './scan.js';
 import type { Scan, ScanOptions, ScannedFile } from './scan.js';
 
@@ -14,6 +16,8 @@ export interface Objects {
   readonly scan: (options: ScanOptions) => Scan;
   /** All objects of the last list, packsign's own among them. */
   readonly listing: () => Listing;
+  /** Whether an object is a program; null if its name tells. */
+  readonly kindOf: (path: string) => boolean | null;
   /** Made of ETag, size and time; null if there is no such object. */
   readonly identityOf: (path: string) => FileIdentity | null;
   /** Rejects with what the user should know if the store does not answer. */
@@ -24,6 +28,28 @@ export interface Objects {
   readonly concurrency: number;
   /** Lists the bucket once more, to be scanned like this. If it rejects, what was listed before stays. */
   readonly listAgain: (options: ScanOptions) => Promise<void>;
+  /** What other machines say of them; null if none was asked. */
+  readonly told: Told | null;
+}
+
+/** What other machines say of objects, as they are listed. */
+export interface Told {
+  /** Whether one is a program; null if nobody says so, or somebody something else. */
+  readonly kindOf: (path: string) => boolean | null;
+  /** What is in one, if that can be believed: no secret, and no damage. */
+  readonly find: (path: string) => FileFacts | null;
+  /** Gets what we know once all is read. Throws PART_WRONG if one of them said something else. */
+  readonly judge: (read: ReadFiles) => void;
+  /** What became of it. */
+  readonly merged: () => Merged;
+}
+
+/** Files, and what each is; null for one that could not be read. */
+export interface ReadFiles {
+  readonly files: readonly ScannedFile[];
+  readonly facts: readonly (FileFacts | null)[];
+  /** Paths of those that were read just now. */
+  readonly fresh: ReadonlySet<string>;
 }
 
 /** Finds the files to list, wherever they lie. Throws DIRECTORY_UNREADABLE. */

@@ -88,13 +88,14 @@ export interface ListedObjects {
   readonly isProgram: (path: string) => boolean;
 }
 
-/** Finds the files to list among the objects of a bucket, by the rules of a directory. The directory has packsign's own. */
+/** Finds the files to list among the objects of a bucket, by the rules of a directory. The directory has packsign's own, if there is one. */
 export function scanObjects(
-  directory: string,
+  directory: string | null,
   { objects, isProgram }: ListedObjects,
   options: ScanOptions,
 ): Scan {
-  const walk: Walk = { ...makeWalk(directory, options), isProgram };
+  const own = directory === null ? { ownChecksums: () => [] } : {};
+  const walk: Walk = { ...makeWalk(directory ?? '', options), isProgram, ...own };
   for (const [path, identity] of objects) {
     const names = path.split('/');
     const name = names.pop() ?? '';

@@ -109,6 +109,7 @@ export function startInventory(directory: string, options: StartOptions): Starte
       const { facts, fresh, failed } = all;
       // Stop the threads: building the database needs their memory.
       threads.stop();
+      run.objects?.told?.judge(all);
       cache.keep(all.files, factsToKeep(all, published, { ...run, startedMs }));
       // A watch saves after it has published.
       if (unstable === undefined) cache.save();
@@ -267,7 +268,7 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   });
   const mayBeStored = settings['Store-Hashes'] === true && rehash !== true;
   const facts = scanned.map((file) => {
-    const known = cache.find(file);
+    const known = cache.find(file) ?? objects?.told?.find(file.path) ?? null;
     if (objects !== null && known !== null && isHashAlone(known)) return mayBeStored ? known : null;
     return wantsMd5 && known?.md5 === null && mayHoldPackage(file.path, settings) ? null : known;
   });

@@ -14,13 +14,15 @@ const LIMIT_BYTES = 16 * 1024 * 1024;
 /**
  * The settings of a directory: those of `packsign.json`, overridden by options with the same key names. Looks for a
  * `Key` that is a file beside `packsign.json`. Throws DIRECTORY_UNREADABLE before anything is written into a directory
- * that was named by mistake (unless `isAwaited`, when it may not exist yet), SETTINGS_INVALID, FILE_UNREADABLE.
+ * that was named by mistake (unless `isAwaited`, when it may not exist yet), SETTINGS_INVALID, FILE_UNREADABLE. Without a
+ * directory there are options alone.
  */
 export function loadSettings(
-  directory: string,
+  directory: string | null,
   options: Readonly<Record<string, unknown>> = {},
   { isAwaited = false }: { readonly isAwaited?: boolean } = {},
 ): Settings {
+  if (directory === null) return checkSettings(options, 'options');
   if (!isAwaited) requireDirectory(directory);
   const path = join(directory, SETTINGS_NAME);
   const bytes = readBounded(path, LIMIT_BYTES);

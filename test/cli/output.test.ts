@@ -26,6 +26,8 @@ const UNSEEN: Readonly<Record<string, string>> = {
   'verify/$defs/stranger/sites/items/opinions/items/reason': 'needs gpgv or sqv',
   'sign/destinations': 'only where the files lie in a bucket: cli/bucket',
   'sign/ok': 'only where the files lie in a bucket: cli/bucket',
+  'build/$defs/database/read/items/path': 'only where a part lacks something: cli/merge',
+  'build/$defs/database/read/items/reason': 'only where a part lacks something: cli/merge',
   'verify/$defs/database/signatures/items/reason': 'of a signature that does not count: consume/verify',
 };
 
@@ -79,6 +81,7 @@ describe('what each command prints is as its schema says', () => {
       expect((await run([...wordsOf(args, url), '--json'], { input })).status, name).toBe(0);
     }
     await say(place, [`0 verify ${url} --as-stranger`]);
+    await say(place, ['0 build s3://bucket/dist --shard 1/2 --output half.json']);
   });
 
   test('to a maintainer with work to do', async () => {

@@ -1,7 +1,16 @@
 import { mkdirSync } from 'node:fs';
+import { afterAll, expect } from 'vitest';
 import { serve } from '../consume/scene.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
+import { startSmallStore } from '../upload/s3/small-store.js';
+import type { SmallStore } from '../upload/s3/small-store.js';
+
+const stores: SmallStore[] = [];
+
+afterAll(async () => {
+  for (const store of stores.splice(0)) await store.stop();
+});
 
 /** A place in which the steps work, and the address that its directory is served at. */
 export async function prepare(): Promise<{ readonly place: Place; readonly url: string }> {
@@ -10,7 +19,20 @@ export async function prepare(): Promise<{ readonly place: Place; readonly url: 
   place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
   mkdirSync(place.path('www'));
   place.write('bob.asc', (await newKey('Bob')).secret);
+  await prepareBucket(place);
   return { place, url };
+}
+
+/** A bucket, and the part of another machine that has read it. */
+async function prepareBucket(place: Place): Promise<void> {
+  const store = await startSmallStore();
+  stores.push(store);
+  store.objects.set('dist/demo-1.0.tar.gz', { bytes: sdist('demo', '1.0'), headers: {} });
+  const login = 'aws_access_key_id = id\naws_secret_access_key = secret';
+  place.write('home/.aws/config', `[default]\nendpoint_url = ${store.url}\n${login}\n`);
+  place.write('own/packsign.json', '{ "Maintainer": "Bob <bob@example.org>" }');
+  const shard = ['build', 's3://bucket/dist', '--shard', '1/1', '--output', 'part.json'];
+  expect((await place.packsign(shard)).status).toBe(0);
 }
 
 /** The words of a step, with the address in its place. */
@@ -36,6 +58,7 @@ export const STEPS: readonly (readonly [name: string, args: readonly string[], i
   ['key show', ['key', 'show', 'ann.asc']],
   ['key check-backup', ['key', 'check-backup', 'ann.asc', '--passphrase-file', '-'], 'a long passphrase\n'],
   ['build', ['build', 'dist', ...BOB]],
+  ['merge', ['merge', 'part.json', '--state', 'own', ...BOB]],
   ['diff', ['diff', 'dist']],
   ['status', ['status', 'dist']],
   ['lint', ['lint', 'dist']],

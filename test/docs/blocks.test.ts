@@ -81,6 +81,7 @@ test('only these commands are not run, for a reason', () => {
       "docs/OPERATIONS.md: cp packsign.service /etc/systemd/system/: they change the services of this machine",
       "docs/PUBLISHING.md: packsign publish dist www.example.org:/srv/www/dist    # rsync through ssh; rsync://HOST/MODULE for a daemon: they need a host and a bucket of yours; test/upload and test/servers use real ones",
       "docs/SCALE.md: mkdir own: they need a bucket of yours; test/cli/bucket and test/upload/real-bucket use a store",
+      "docs/SCALE.md: packsign build s3://BUCKET/dist --shard 1/3 --output part-1.json    # on one machine,: they need a bucket of yours; test/cli/merge uses a store",
       "docs/WATCHING.md: packsign watch dist --key key.asc --on-failure "mail -s 'releases: something is wrong' you@example.org": it waits for releases until it is stopped; test/watch/hooks does it",
     ]
   `);

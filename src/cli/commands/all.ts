@@ -12,6 +12,7 @@ const keyExtend = async () => (await import('./key-renew.js')).keyExtendCommand;
 const keyRotate = async () => (await import('./key-renew.js')).keyRotateCommand;
 const keyRevoke = async () => (await import('./key-renew.js')).keyRevokeCommand;
 const build = async () => (await import('./build.js')).buildCommand;
+const merge = async () => (await import('./merge.js')).mergeCommand;
 const diff = async () => (await import('./diff.js')).diffCommand;
 const lint = async () => (await import('./lint.js')).lintCommand;
 const sign = async () => (await import('./sign.js')).signCommand;
@@ -43,6 +44,7 @@ const MAINTAIN: readonly Row[] = [
   ['key rotate <file> [directory]', 'give a key a new signing subkey, and publish it', keyRotate],
   ['key revoke <file> [directory]', 'revoke a key or a subkey, and publish that', keyRevoke],
   ['build [directory]', 'hash every file, write the database; --key signs it', build],
+  ['merge <parts..>', 'build a bucket from what several machines found in it', merge],
   ['diff [directory]', 'show what the next database would change', diff],
   ['lint [directory]', 'list what you may want to fix before you sign', lint],
   ['sign [directory]', 'sign the waiting database and publish it', sign],

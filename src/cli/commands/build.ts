@@ -34,6 +34,7 @@ import { joined, reportPublished } from '../report-publish.js';
 import { reportBuild, warningLines } from '../report.js';
 import { writingRun } from '../run.js';
 import { passphraseSource } from '../secrets.js';
+import { SHARD_OPTIONS, buildShard } from '../shard.js';
 import { harmless } from '../terminal.js';
 
 /** Options of every command that makes the next database. */
@@ -68,6 +69,7 @@ export const buildCommand: Command = {
     check: flag('write nothing; exit 1 if something would change'),
     publish: flag('publish to the destinations in packsign.json'),
     strict: flag('fail on warnings, and on files left out'),
+    ...SHARD_OPTIONS,
     ...DATABASE_OPTIONS,
     ...rare({
       'allow-damaged': ALLOW_DAMAGED_OPTION,
@@ -75,7 +77,8 @@ export const buildCommand: Command = {
     }),
   },
   run: async (values, session) =>
-    await inPlace(values, session, async (typed) => {
+    (await buildShard(values, session)) ??
+    (await inPlace(values, session, async (typed) => {
       const imported = await importFor(values, typed);
       const place = imported === null ? typed : { ...typed, settings: imported.settings };
       const { directory } = place;
@@ -113,7 +116,7 @@ export const buildCommand: Command = {
       );
       if (destinations.length === 0 || !result.ok) return report;
       return await publishedToo(report, destinations, { values, place, session });
-    }),
+    })),
 };
 
 /** Publishes what was just signed, and reports both. */
