@@ -45,17 +45,25 @@ export async function openObjects(
   try {
     const kinds = openObjectKinds(directory === null ? null : run.stateFolder);
     const how = { globs: globsOf(settings) };
+    let isBelieved = true;
     const objects = await listObjects(bucket, {
       ...{ directory, kinds, concurrency, how, isWanted },
       hear: (listing) => hear?.(listing, { settings, run }) ?? null,
     });
+    const { told } = objects;
+    const judge: Told['judge'] = (known) => {
+      isBelieved = false;
+      told?.judge(known);
+      isBelieved = true;
+    };
     const close = () => {
       bucket.close();
-      if (!remember) return;
+      // Nothing stays of what somebody said who cannot be believed.
+      if (!remember || !isBelieved) return;
       kinds.save();
       noteBucket(run.stateFolder, address);
     };
-    return { ...objects, close };
+    return { ...objects, told: told === null ? null : { ...told, judge }, close };
   } catch (error) {
     bucket.close();
     throw error;

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { PART_LIMIT_BYTES, PART_SETTINGS, decodePart } from '../format/part.js';
-import type { NamedPart } from '../format/part.js';
+import type { NamedPart, PartSettings } from '../format/part.js';
 import type { Settings } from '../model/settings.js';
 import { formatShard } from '../model/shard.js';
 import type { Run } from '../run.js';
@@ -67,6 +67,9 @@ export function hearParts({ parts }: Parts): Hear {
   };
 }
 
+/** What a setting means that is not given. */
+const USUAL: Required<PartSettings> = { PackMan: true, Include: [], Exclude: [] };
+
 function holdAgainst({ file, objects, settings: own }: NamedPart, settings: Settings, run: Run): void {
   const { Inspect = 'whole' } = settings;
   if (objects.inspect !== Inspect) {
@@ -78,7 +81,9 @@ function holdAgainst({ file, objects, settings: own }: NamedPart, settings: Sett
       },
     );
   }
-  const others = PART_SETTINGS.filter((key) => !isDeepStrictEqual(own[key], settings[key]));
+  const others = PART_SETTINGS.filter(
+    (key) => !isDeepStrictEqual(own[key] ?? USUAL[key], settings[key] ?? USUAL[key]),
+  );
   if (others.length === 0) return;
   const names = others.map((key) => `"${key}"`).join(' and ');
   const message = `${file} was made with another ${names}; what it lacks is read here`;

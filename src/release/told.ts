@@ -7,39 +7,48 @@ import type { Listing } from '../model/listing.js';
 import type { Merged, ReadHere } from '../model/merged.js';
 import type { ReadFiles, Told } from '../places/objects.js';
 
+/** A row, and the file that it is in. */
 interface Saying {
   readonly file: string;
   readonly row: ObjectRow;
 }
 
+/** What parts say of one object, as it is listed. */
+interface Sayings {
+  readonly all: readonly Saying[];
+  /** Whether two of them contradict each other. */
+  readonly isDisputed: boolean;
+  readonly isProgram: boolean | null;
+  /** With the MD5, if one of them has it. */
+  readonly seen: Seen | null;
+  /** Whether the ETag is the MD5; null if nobody can tell. */
+  readonly isMd5: boolean | null;
+}
+
 /** Holds rows of parts against a listing: they count for the version that they are about, and only if none contradicts. */
 export function openTold(parts: readonly NamedPart[], listing: Listing): Told {
   const { fitting, outdated } = sayingsAbout(parts, listing);
-  const usesMd5 = Array.from(fitting.values()).some((all) =>
-    all.some(({ row }) => agreesWithEtag(row) === true),
-  );
+  const usesMd5 = Array.from(fitting.values()).some(({ isMd5 }) => isMd5 === true);
   const reasonFor = (path: string): ReadHere['reason'] | null => {
-    const [first, ...others] = fitting.get(path) ?? [];
-    if (first === undefined) return outdated.has(path) ? 'replaced' : 'missing';
-    const { row } = first;
-    if (others.some((other) => !isSame(row, other.row))) return 'disputed';
-    if (usesMd5 && agreesWithEtag(row) === false) return 'etag';
-    if (row.seen === null) return 'missing';
-    return row.seen.inspection.kind === 'damaged' ? 'damaged' : null;
+    const said = fitting.get(path);
+    if (said === undefined) return outdated.has(path) ? 'replaced' : 'missing';
+    if (said.isDisputed) return 'disputed';
+    if (usesMd5 && said.isMd5 === false) return 'etag';
+    if (said.seen === null) return 'missing';
+    return said.seen.inspection.kind === 'damaged' ? 'damaged' : null;
   };
   const taken = new Set<string>();
   let merged: Merged = { taken: 0, read: [] };
   return {
     kindOf: (path) => {
-      const [first, ...others] = fitting.get(path) ?? [];
-      const isAgreed = others.every(({ row }) => row.isProgram === first?.row.isProgram);
-      return isAgreed ? (first?.row.isProgram ?? null) : null;
+      const { isDisputed = true, isProgram = null } = fitting.get(path) ?? {};
+      return isDisputed ? null : isProgram;
     },
     find: (path) => {
-      const row = reasonFor(path) === null ? fitting.get(path)?.[0]?.row : undefined;
-      if (row?.seen == null) return null;
+      const seen = reasonFor(path) === null ? (fitting.get(path)?.seen ?? null) : null;
+      if (seen === null) return null;
       taken.add(path);
-      return { path, size: row.size, ...row.seen };
+      return { path, size: listing.get(path)?.size ?? 0, ...seen };
     },
     judge: (read) => {
       refuseWrong(fitting, read);
@@ -51,14 +60,14 @@ export function openTold(parts: readonly NamedPart[], listing: Listing): Told {
   };
 }
 
-interface Sayings {
+interface Heard {
   /** Path → what is said of the version that is listed. */
-  readonly fitting: ReadonlyMap<string, readonly Saying[]>;
+  readonly fitting: ReadonlyMap<string, Sayings>;
   /** Paths of which something is said about another version. */
   readonly outdated: ReadonlySet<string>;
 }
 
-function sayingsAbout(parts: readonly NamedPart[], listing: Listing): Sayings {
+function sayingsAbout(parts: readonly NamedPart[], listing: Listing): Heard {
   const fitting = new Map<string, Saying[]>();
   const outdated = new Set<string>();
   for (const { file, objects } of parts) {
@@ -71,19 +80,28 @@ function sayingsAbout(parts: readonly NamedPart[], listing: Listing): Sayings {
       else outdated.add(path);
     }
   }
-  return { fitting, outdated };
+  return { fitting: new Map(Array.from(fitting, ([path, all]) => [path, together(all)])), outdated };
 }
 
-/** One of them may not have needed the MD5. */
-function isSame(a: ObjectRow, b: ObjectRow): boolean {
-  return isDeepStrictEqual({ ...a, seen: null }, { ...b, seen: null }) && isSameSeen(a.seen, b.seen);
+/** Parts that were made under other settings may say more or less, which is no contradiction. */
+function together(all: readonly Saying[]): Sayings {
+  const kinds = all.flatMap(({ row: { isProgram } }) => isProgram ?? []);
+  const looks = all.flatMap(({ row: { seen } }) => seen ?? []);
+  const [first] = looks;
+  return {
+    all,
+    isDisputed: new Set(kinds).size > 1 || looks.some((one) => first !== undefined && !isSame(one, first)),
+    isProgram: kinds[0] ?? null,
+    seen: looks.find(({ md5 }) => md5 !== null) ?? first ?? null,
+    isMd5: all.map(({ row }) => isMd5Etag(row)).find((one) => one !== null) ?? null,
+  };
 }
 
-function isSameSeen(a: Seen | null, b: Seen | null): boolean {
-  if (a === null || b === null) return a === b;
+function isSame(a: Seen, b: Seen): boolean {
   return isSameBytes(a, b) && isDeepStrictEqual([a.reading, a.inspection], [b.reading, b.inspection]);
 }
 
+/** One of them may not have needed the MD5. */
 function isSameBytes(a: Pick<Seen, 'sha256' | 'md5'>, b: Pick<Seen, 'sha256' | 'md5'>): boolean {
   return a.sha256 === b.sha256 && (a.md5 === null || b.md5 === null || a.md5 === b.md5);
 }
@@ -92,39 +110,46 @@ function isSameBytes(a: Pick<Seen, 'sha256' | 'md5'>, b: Pick<Seen, 'sha256' | '
  * Whether the ETag is the MD5 of the row; null if it is no MD5, or there is none to compare. An object that the store has
  * encrypted may have an ETag that only looks like one, so a difference makes us read it, and proves nothing.
  */
-function agreesWithEtag({ etag, seen }: ObjectRow): boolean | null {
+function isMd5Etag({ etag, seen }: ObjectRow): boolean | null {
   if (etag === null || seen?.md5 == null || !/^[0-9a-f]{32}$/i.test(etag)) return null;
   return etag.toLowerCase() === seen.md5;
 }
 
 /**
- * Refuses parts that say something else of a file than we know: nothing else in them can be believed then. What an older
- * run knows may rest on another look, so of such a file only the bytes are compared. Throws PART_WRONG.
+ * Refuses parts that say something else of an object than we know, or than each other: nothing else in them can be
+ * believed then. Throws PART_WRONG.
  */
-function refuseWrong(fitting: Sayings['fitting'], { files: read, facts, fresh }: ReadFiles): void {
-  const wrong: { readonly path: string; readonly file: string }[] = [];
-  read.forEach(({ path }, index) => {
-    const known = facts[index] ?? null;
-    if (known === null) return;
-    for (const { file, row } of fitting.get(path) ?? []) {
-      if (row.seen !== null && !isRight(row.seen, known, fresh.has(path))) wrong.push({ path, file });
-    }
-  });
-  if (wrong.length === 0) return;
-  const files = Array.from(new Set(wrong.map(({ file }) => file)));
-  const lines = wrong.map(({ path, file }) => `  ${path}: ${file} says something else`);
-  const them = files.length === 1 ? 'it' : 'them';
+function refuseWrong(fitting: Heard['fitting'], read: ReadFiles): void {
+  const known = new Map(read.files.map(({ path }, index) => [path, read.facts[index] ?? null]));
+  const lines: string[] = [];
+  const files = new Set<string>();
+  for (const [path, { all, isDisputed }] of fitting) {
+    const facts = known.get(path) ?? null;
+    const wrong = all.filter(({ row: { seen } }) => isWrong(seen, facts, read.fresh.has(path)));
+    const accused = wrong.length === 0 && isDisputed ? all : wrong;
+    const names = Array.from(new Set(accused.map(({ file }) => file)));
+    for (const name of names) files.add(name);
+    const isKnown = wrong.length > 0;
+    if (isKnown) lines.push(`  ${path}: packsign has read it, and it is not what ${list(names)} says`);
+    else if (names.length > 0) lines.push(`  ${path}: ${list(names)} contradict each other`);
+  }
+  if (files.size === 0) return;
+  const them = files.size === 1 ? 'it' : 'them';
   throw new PacksignError(
     'PART_WRONG',
-    [`${files.join(' and ')} cannot be believed, so nothing is built; packsign has read:`, ...lines].join(
-      '\n',
-    ),
+    [`${list(files)} cannot be believed, so nothing is built:`, ...lines].join('\n'),
     {
       hint: `make ${them} again on another machine, or merge without ${them}: packsign then reads those objects itself`,
     },
   );
 }
 
-function isRight(seen: Seen, known: FileFacts, isFresh: boolean): boolean {
-  return isFresh ? isSameSeen(seen, known) : isSameBytes(seen, known);
+/** What an older run knows may rest on another look, so of such a file only the bytes are compared. */
+function isWrong(seen: Seen | null, known: FileFacts | null, isFresh: boolean): boolean {
+  if (seen === null || known === null) return false;
+  return isFresh ? !isSame(seen, known) : !isSameBytes(seen, known);
+}
+
+function list(names: Iterable<string>): string {
+  return Array.from(names).join(' and ');
 }

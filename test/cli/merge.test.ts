@@ -187,7 +187,7 @@ describe('merge', () => {
     const { status, stderr } = await run('merge', ...parts, 'wrong.json', '--state', 'own', ...SIGN);
     expect([status, stderr]).toEqual([
       1,
-      expect.stringContaining('c-1.0.tar.gz: wrong.json says something else'),
+      expect.stringContaining('c-1.0.tar.gz: packsign has read it, and it is not what wrong.json says'),
     ]);
     expect(stderr).not.toContain(right);
     expect(readdirSync(place.path('own')).sort()).toEqual(['.packsign', 'packsign.json']);
@@ -231,6 +231,54 @@ describe('merge', () => {
     expect((await run('build', BUCKET, '--state', 'own')).status).toBe(0);
     forge(part, (body) => body.replace(sha256(FILES['tool'] ?? Buffer.of()), OTHER));
     expect(codeOf(await ask('merge', part, '--state', 'own'))).toBe('PART_WRONG');
+  });
+
+  test('PART_WRONG: two that contradict each other about what nobody can read', async () => {
+    const parts = await givenParts(1);
+    place.write('wrong.json', place.read('part-1.json'));
+    forge('wrong.json', (body) => body.replace(sha256(FILES['d-1.0.tar.gz'] ?? Buffer.of()), OTHER));
+    store.meddle = ({ key }) =>
+      key === 'dist/d-1.0.tar.gz' ? { status: 412, code: 'PreconditionFailed' } : null;
+    const { status, stderr } = await run('merge', ...parts, 'wrong.json', '--state', 'own');
+    const line = 'd-1.0.tar.gz: part-1.json and wrong.json contradict each other';
+    expect([status, stderr]).toEqual([1, expect.stringContaining(line)]);
+    expect(place.has('own/packages.unsigned.plist')).toBe(false);
+  });
+
+  test('PART_WRONG: two that contradict each other about a program; packsign does not remember what they say', async () => {
+    const parts = await givenParts(1);
+    place.write('wrong.json', place.read('part-1.json'));
+    forge('wrong.json', (body) =>
+      body.replace(/("path":"tool".*?),"program":true.*?\}/, '$1,"program":false}'),
+    );
+    const { status, stderr } = await run('merge', ...parts, 'wrong.json', '--state', 'own');
+    const line = 'tool: part-1.json and wrong.json contradict each other';
+    expect([status, stderr]).toEqual([1, expect.stringContaining(line)]);
+    expect(place.has('own/.packsign/object-kinds')).toBe(false);
+    expect((await run('build', BUCKET, '--state', 'own')).status).toBe(0);
+    expect(place.read('own/packages.unsigned.plist')).toEqual(await local());
+  });
+
+  test('two parts of one share that were made with other settings are no contradiction', async () => {
+    put(FILES);
+    const [plain = ''] = await makeParts(1, '--no-pack-man');
+    place.write('plain.json', place.read(plain));
+    const [more = ''] = await makeParts(1, '--include', 'NOTES');
+    const { status, value } = await ask('merge', 'plain.json', more, '--state', 'own');
+    expect([status, value]).toMatchObject([0, { taken: 9, read: [] }]);
+    expect(place.read('own/packages.unsigned.plist')).toEqual(await local());
+  });
+
+  test('leaves out what differs only in case, and reads the beginning of what has an odd name', async () => {
+    const files = { ...FILES, 'A-1.0.tar.gz': sdist('A', '1.0'), 'my notes': Buffer.from('notes') };
+    put(files);
+    for (const index of [1, 2, 3])
+      await run('build', BUCKET, '--shard', `${index}/3`, '--output', `part-${index}.json`);
+    store.asked.length = 0;
+    const parts = [1, 2, 3].map((index) => `part-${index}.json`);
+    expect((await run('merge', ...parts, '--state', 'own')).status).toBe(0);
+    expect(reads().map(({ key }) => key)).toEqual(['dist/my notes']);
+    expect(place.read('own/packages.unsigned.plist')).toEqual(await local(files));
   });
 
   test('a file with a secret, and a damaged one, are refused as a build refuses them', async () => {
