@@ -6,12 +6,10 @@ import type { Stored } from '../model/listing.js';
 import { METADATA_KINDS } from '../model/metadata.js';
 import type { Metadata, MetadataKind, MetadataReading } from '../model/metadata.js';
 import { isPlainWord, oneLine } from '../model/text.js';
-import { listOf } from './collections.js';
 import { FILE_FIELDS, PACKAGE_FIELDS, sha256 } from './database-shape.js';
 import { flag, integer, matching, text } from './elements.js';
 import { fromJson, isDeeper } from './json.js';
-import { faultIn } from './json-fault.js';
-import { Misfit } from './misfit.js';
+import { Misfit, readAt } from './misfit.js';
 import { optional, record, refuseUnknown, required } from './record.js';
 import { checked } from './shape.js';
 import type { Shape } from './shape.js';
@@ -54,17 +52,11 @@ interface Line {
 
 type Said = Omit<Metadata, 'homePage'> & { readonly homePage?: string };
 
-interface Document {
-  readonly readers: number;
-  readonly inspect: ObjectRows['inspect'];
-  readonly rows: readonly Line[];
-}
-
 const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 /** Stores count no further, and no date is later. */
 const [SIZE_LIMIT, TIME_LIMIT_MS] = [999_999_999_999_999, 253_402_300_799_999];
-/** The document, its list, a row, what a file says. */
-const LEVELS = 4;
+/** A row, and what a file says. */
+const LEVELS = 2;
 
 const upTo = (limit: number) =>
   checked(integer, (value) => (value >= 0 && value <= limit ? null : `expected a number from 0 to ${limit}`));
@@ -122,62 +114,64 @@ const lineShape = checked(
   },
 );
 
-const documentShape = record<Document>(
-  {
-    readers: required(
-      checked(integer, (value) =>
-        value === READERS
-          ? null
-          : 'was made by another version of packsign, whose readers may find something else',
-      ),
-    ),
-    inspect: required(oneOf(['whole', 'ends'])),
-    rows: required(
-      checked(listOf(lineShape), (lines) => {
-        const twice = lines.find(({ path }, index) => index > 0 && path <= (lines[index - 1]?.path ?? ''));
-        return twice === undefined ? null : `${twice.path} is there twice, or not in its order`;
-      }),
-    ),
-  },
-  STRICT,
-);
+const BEGINNING = /^\{"readers":(\d{1,9}),"inspect":"(whole|ends)","rows":\[$/;
+const END = ']}';
+/** A text of JSON can be written in many ways, and with a key twice, of which not every reader takes the last. */
+const NOT_OURS = 'is not written as packsign writes it';
 
 /**
- * The text of rows, one in a line, in byte order of their paths. Leaves out a row that `decodeRows` would refuse: whoever
- * lacks it reads the object.
+ * The text of rows: JSON, with one of them in a line, in byte order of their paths. Leaves out a row that `decodeRows` would
+ * refuse: whoever lacks it reads the object.
  */
 export function encodeRows({ inspect, rows }: ObjectRows): string {
-  return textOf({ readers: READERS, inspect, rows: rows.map(lineOf).filter(isReadable) });
+  const lines = rows
+    .map(lineOf)
+    .filter(isReadable)
+    .map((line) => JSON.stringify(line));
+  const body = lines.length === 0 ? [] : [lines.join(',\n')];
+  return [`{"readers":${READERS},"inspect":"${inspect}","rows":[`, ...body, END].join('\n');
 }
 
 /** Reads the text of `encodeRows`, and no other text that says the same. The caller has limited its length. Throws `Misfit`. */
 export function decodeRows(json: string): ObjectRows {
-  const value = parseJson(json);
-  if (isDeeper(value, LEVELS)) throw new Misfit('nests too deep');
-  const document = documentShape.read(fromJson(value));
-  // A key that is there twice, for instance, of which only one reader in two takes the last.
-  if (textOf(document) !== json) throw new Misfit('is not written as packsign writes it');
-  return { inspect: document.inspect, rows: document.rows.map(rowOf) };
+  const [beginning = '', ...lines] = json.split('\n');
+  const [, readers = '', inspect = ''] = BEGINNING.exec(beginning) ?? [];
+  if (readers === '') throw new Misfit(NOT_OURS);
+  if (Number(readers) !== READERS) {
+    throw new Misfit('another version of packsign made it, whose readers may find something else');
+  }
+  if (lines.pop() !== END) throw new Misfit('has no end');
+  const last = lines.length - 1;
+  let before = '';
+  const rows = lines.map((text, index) => {
+    const row = readAt((own: string) => rowIn(own, index === last ? '' : ','), text, `row-${index + 1}`);
+    if (row.path <= before) throw new Misfit(`${row.path} is there twice, or not in its order`);
+    before = row.path;
+    return row;
+  });
+  return { inspect: inspect === 'ends' ? 'ends' : 'whole', rows };
 }
 
-/** A value of JSON. Throws `Misfit` with the place of the fault. */
+function rowIn(text: string, mark: string): ObjectRow {
+  const value = parseJson(text.endsWith(mark) ? text.slice(0, text.length - mark.length) : '');
+  if (isDeeper(value, LEVELS)) throw new Misfit('nests too deep');
+  const line = lineShape.read(fromJson(value));
+  if (JSON.stringify(line) + mark !== text) throw new Misfit(NOT_OURS);
+  return rowOf(line);
+}
+
+/** A value of JSON. Throws `Misfit`. */
 export function parseJson(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    const { line, column, what } = faultIn(json);
-    throw new Misfit(`line ${line}, column ${column}: ${what}`);
+    throw new Misfit('is not JSON');
   }
-}
-
-function textOf({ rows, ...head }: Document): string {
-  const lines = rows.map((line) => `\n${JSON.stringify(line)}`).join();
-  return `${JSON.stringify({ ...head, rows: [] }).slice(0, -2)}${lines}${lines === '' ? '' : '\n'}]}`;
 }
 
 function isReadable(line: Line): boolean {
   try {
-    lineShape.read(fromJson(JSON.parse(JSON.stringify(line))));
+    lineShape.read(fromJson(line));
     return true;
   } catch (error) {
     if (error instanceof Misfit) return false;

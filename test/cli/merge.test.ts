@@ -361,7 +361,7 @@ describe('merge', () => {
       'of other readers',
       () => forge('part-1.json', (body) => body.replace('"readers":1', '"readers":2')),
       'PART_UNUSABLE',
-      'part-1.json cannot be used: readers: was made by another version of packsign, whose readers may find something else',
+      'part-1.json cannot be used: another version of packsign made it, whose readers may find something else',
     ],
     [
       'of another share',
