@@ -13,7 +13,7 @@ export const TRUST_OPTIONS: OptionTable = {
   keys: single('FILE', 'file of certificates; all keys in it are pinned'),
   fingerprint: repeated('FINGERPRINT', 'primary fingerprint of a key to trust'),
   'allow-stale': flag('accept an expired database'),
-  'allow-unauthenticated': flag('accept a database without a trusted signature'),
+  'allow-unauthenticated': flag('accept one without a trusted signature'),
   ...rare({
     threshold: single('NUMBER', 'how many pinned keys must have signed (default: 1)'),
     trust: single('FILE', 'file made by packsign trust export, instead of what you trust'),

@@ -48,8 +48,10 @@ export async function verifyAsClaimed(
 ): Promise<DiskVerdict> {
   const { run, signatureFile } = options;
   const { trust } = run;
-  const read = await place.readDatabase({ limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' });
-  const bytes = read.kind === 'found' ? read.bytes : Buffer.alloc(0);
+  const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' } as const;
+  const read = await orError(() => place.readDatabase(limits));
+  const isRead = !(read instanceof PacksignError);
+  const bytes = isRead && read.kind === 'found' ? read.bytes : Buffer.alloc(0);
   const entry = await claimedEntry(bytes, trust);
   const chosen = await withKeysOf(entry, trust, () => choosePins({ named: options, entry, beside }));
   const source = isNaming(options)
@@ -58,7 +60,7 @@ export async function verifyAsClaimed(
     : { entry, accepted: null };
   const verdict = await verifyPlace(
     // Verify the bytes by which the entry was found (threat T1).
-    { ...place, readDatabase: () => Promise.resolve(read) },
+    { ...place, readDatabase: () => (isRead ? Promise.resolve(read) : Promise.reject(read)) },
     { ...chosen, ...source, url: null, fetchesKeys: true, signatureFile },
     { run },
   );

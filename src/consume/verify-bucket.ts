@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PacksignError } from '../errors.js';
 import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME, PUBLISHING_NAME } from '../model/layout.js';
 import type { Place } from '../places/place.js';
@@ -13,6 +14,7 @@ import { verifyAsClaimed } from './disk-database.js';
 import type { DiskOptions } from './disk-database.js';
 import { openObjectKinds } from './object-kinds.js';
 import { listObjects } from './open-objects.js';
+import { orError } from './or-error.js';
 import { REREADS } from './reread.js';
 import type { PlaceVerdict } from './verify-place.js';
 
@@ -75,6 +77,7 @@ async function isBeingWritten(place: Place, { sha256 }: PlaceVerdict): Promise<b
   const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' } as const;
   const lock = await place.readBeside(PUBLISHING_NAME, limits);
   if (lock.kind === 'found') return true;
-  const now = await place.readDatabase(limits);
+  const now = await orError(() => place.readDatabase(limits));
+  if (now instanceof PacksignError) return false;
   return (now.kind === 'found' ? sha256Of(now.bytes) : null) !== sha256;
 }

@@ -4,8 +4,9 @@ import { kindOf } from '../disk/files.js';
 import { lockStatus } from '../disk/lock.js';
 import { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
-import { DATABASE_NAME, PUBLISHING_NAME, STATE_FOLDER } from '../model/layout.js';
+import { DATABASE_NAME, KEYS_NAME, PUBLISHING_NAME, STATE_FOLDER } from '../model/layout.js';
 import { orNull } from '../model/or-null.js';
+import { shellWord } from '../model/shell.js';
 import { withNetwork } from '../net/transport.js';
 import { directoryPlace } from '../places/directory.js';
 import { readNote, readNoteChain } from '../published/notes.js';
@@ -14,6 +15,7 @@ import { readPublished } from '../published/read.js';
 import { seenWhole } from '../published/whole.js';
 import type { Run } from '../run.js';
 import { isBucketAddress } from '../stores/bucket.js';
+import { notedBucket } from './bucket-note.js';
 import { compareDirectory, compareRemote } from './compare.js';
 import type { DirectoryComparison } from './compare.js';
 import type { DiskOptions } from './disk-database.js';
@@ -106,6 +108,7 @@ async function verifyLocal(
   const { run } = options;
   const database = isDirectory ? join(target, DATABASE_NAME) : target;
   const note = isDirectory ? noteOf(target, options) : null;
+  if (note !== null && options.files !== false) requireFilesIn(target);
   const source = await localSource(note, { ...options, isDirectory });
   const warnings = note === null ? [] : await lostFiles(target);
   for (let reread = 0; ; reread += 1) {
@@ -119,6 +122,16 @@ async function verifyLocal(
     }
     return verified({ answer, database }, options, { ...compared, warnings });
   }
+}
+
+/** Of a publication of this machine, whose files may lie in a bucket. Throws USAGE. */
+function requireFilesIn(directory: string): void {
+  const bucket = notedBucket(join(directory, STATE_FOLDER));
+  if (bucket === null) return;
+  const keys = shellWord(join(directory, KEYS_NAME));
+  throw new PacksignError('USAGE', `the files of ${directory} lie in ${bucket}`, {
+    hint: `packsign verify ${shellWord(bucket)} --keys ${keys}; --no-files looks at the database here alone`,
+  });
 }
 
 /** Whether somebody publishes in a directory, or did while its files were read. */

@@ -72,7 +72,8 @@ function parse(text: string): URL {
   }
   const url = new URL(text);
   if (!['http:', 'https:', 'file:'].includes(url.protocol)) {
-    throw new PacksignError('USAGE', `packsign fetches from http, https and file, not ${url.protocol}`);
+    const hint = url.protocol === 's3:' ? { hint: `a bucket is checked by packsign verify ${text}` } : {};
+    throw new PacksignError('USAGE', `packsign fetches from http, https and file, not ${url.protocol}`, hint);
   }
   if (url.username !== '' || url.password !== '') {
     throw new PacksignError('USAGE', 'an address must not contain a user name or a password');

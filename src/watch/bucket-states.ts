@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isSameIdentity } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
+import { isOwnPath } from '../model/layout.js';
 import type { Objects } from '../places/objects.js';
 import type { Scan } from '../places/scan.js';
 import { makeBell } from './bell.js';
@@ -15,6 +16,8 @@ export interface BucketStatesOptions extends Pick<
   readonly signal: AbortSignal;
   /** How often the bucket is listed. */
   readonly pollMs: number;
+  /** Called when packsign's own files there are others than in the list before, or gone. */
+  readonly onOwnChanged: () => void;
 }
 
 /** A store that does not answer is asked again after this time, if not earlier. */
@@ -29,8 +32,9 @@ export async function* bucketStates(
   objects: Objects,
   options: BucketStatesOptions,
 ): AsyncGenerator<DirectoryState, void, void> {
-  const { nowMs, dueMs, pollMs, once, signal } = options;
+  const { nowMs, dueMs, pollMs, onOwnChanged, once, signal } = options;
   const bell = makeBell(signal);
+  let own: string | null = null;
   let taken: { readonly scan: Scan; readonly beside: ReturnType<typeof besideOf> } | null = null;
   for (let round = 0; ; round += 1) {
     const isDue = nowMs() >= dueMs();
@@ -41,6 +45,9 @@ export async function* bucketStates(
       // The next list is worth a cycle, after which this trouble is over.
       taken = null;
     } else {
+      const before: string | null = own;
+      own = ownIn(objects);
+      if (before !== null && before !== own) onOwnChanged();
       const look = () => besideOf(directory, scan, options);
       const seen = look();
       const changed = taken === null || !isSameScan(taken.scan, scan);
@@ -73,6 +80,12 @@ async function listed(
     if (error instanceof PacksignError) return error;
     throw error;
   }
+}
+
+/** Names packsign's own files in a bucket, and their versions. */
+function ownIn(objects: Objects): string {
+  const own = Array.from(objects.listing()).filter(([path]) => isOwnPath(path));
+  return JSON.stringify(own);
 }
 
 function isSameScan(a: Scan, b: Scan): boolean {

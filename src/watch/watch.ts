@@ -22,6 +22,8 @@ import type { DirectoryState } from './stability.js';
 export interface WatchOptions extends Omit<CycleOptions, 'cache'>, Omit<FileEventsOptions, 'signal'> {
   /** Ends once all files are stable and a cycle has handled them. */
   readonly once: boolean;
+  /** Called when packsign's own files in a bucket change, whoever wrote or removed them. */
+  readonly onOwnChanged?: () => void;
 }
 
 export interface WatchEvent extends Omit<News, 'event'> {
@@ -86,7 +88,8 @@ async function* watchUntilStopped(
     once,
   };
   if (objects !== null) {
-    const how = { ...seeing, ...timing, signal, pollMs: pollMs ?? DEFAULT_POLL_MS };
+    const { onOwnChanged = () => undefined } = options;
+    const how = { ...seeing, ...timing, signal, onOwnChanged, pollMs: pollMs ?? DEFAULT_POLL_MS };
     yield* watchCycles(bucketStates(directory, objects, how), { cycles, timing, clock });
     return;
   }

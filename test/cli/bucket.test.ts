@@ -215,6 +215,7 @@ describe('build s3://BUCKET', () => {
     expect(await run('build', ...SIGN)).toMatchObject({ status: 0 });
     expect(await run('page')).toMatchObject({ status: 0 });
     expect(store.objects.get('dist/index.html')?.bytes).toEqual(place.read('state/index.html'));
+    expect(JSON.parse((await run('page', '--json')).stdout)).toMatchObject({ ok: true, unchanged: true });
     const again = await run('page');
     expect([again.status, again.stdout]).toEqual([0, expect.stringContaining('is up to date')]);
   });
@@ -254,6 +255,12 @@ describe('build s3://BUCKET', () => {
         ),
       ]);
     }
+    const verify = await place.packsign(['verify', 'state']);
+    expect([verify.status, verify.stderr]).toEqual([
+      2,
+      expect.stringContaining('hint: packsign verify s3://bucket/dist --keys state/keys.asc; '),
+    ]);
+    expect(await place.packsign(['verify', 'state', '--no-files'])).toMatchObject({ status: 0 });
     // Who has brought them here says so.
     place.write('state/a-1.0.tar.gz', sdist('a', '1.0'));
     place.remove('state/.packsign/bucket');

@@ -24,6 +24,8 @@ const UNSEEN: Readonly<Record<string, string>> = {
   'verify/$defs/stranger/sites/items/opinions/items/program': 'needs gpgv or sqv',
   'verify/$defs/stranger/sites/items/opinions/items/good': 'needs gpgv or sqv',
   'verify/$defs/stranger/sites/items/opinions/items/reason': 'needs gpgv or sqv',
+  'page/destinations': 'only where the files lie in a bucket: cli/bucket',
+  'page/ok': 'only where the files lie in a bucket: cli/bucket',
   'sign/destinations': 'only where the files lie in a bucket: cli/bucket',
   'sign/ok': 'only where the files lie in a bucket: cli/bucket',
   'build/$defs/database/read/items/path': 'only where a part lacks something: cli/merge',

@@ -93,6 +93,15 @@ describe('verify s3://BUCKET', () => {
           if (/signatures|plist\.asc/.test(key)) store.objects.delete(key);
       },
     ],
+    'an empty database': [() => put('packages.plist', '')],
+    'something else than a database': [() => put('packages.plist', '<html>login</html>')],
+    'a damaged signature': [
+      () => {
+        for (const key of store.objects.keys()) if (key.includes('signatures/')) put(key.slice(5), 'x');
+      },
+    ],
+    'damaged keys': [() => put('keys.asc', bytesOf('keys.asc').subarray(0, 200))],
+    'a lock that somebody left': [() => put('.packsign-publish', '{}')],
     'no keys': [() => store.objects.delete('dist/keys.asc')],
     'files that are not covered': [
       () => {
@@ -216,6 +225,16 @@ describe('verify s3://BUCKET', () => {
     const keys = ['--keys', 'keys.asc'];
     expect(await run('verify', `${ADDRESS}/packages.plist`, ...keys)).toMatchObject({ status: 0 });
     expect((await run('list', ADDRESS, ...keys)).stdout).toContain('a');
+  });
+
+  test('USAGE: other commands say which one reads a bucket', async () => {
+    for (const args of [
+      ['trust', 'add', ADDRESS],
+      ['verify', 'keys.asc', '--from', ADDRESS],
+    ]) {
+      const { status, stderr } = await run(...args, '--keys', 'keys.asc');
+      expect([status, stderr]).toEqual([2, expect.stringContaining(`packsign verify ${ADDRESS}`)]);
+    }
   });
 
   test('USAGE: a signature file is for a database file', async () => {

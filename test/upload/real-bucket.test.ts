@@ -88,6 +88,11 @@ describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', 
     expect(place.read('own/packages.plist').equals(place.read('twin/packages.plist'))).toBe(true);
     const again = await place.packsign(there.slice(0, -1), { env });
     expect(again.stdout).toContain('(0 hashed, 2 known)');
+    place.write('keys.asc', ann.certificate);
+    const verify = ['verify', `s3://bucket-${count}/x`, '--keys', 'keys.asc'];
+    expect((await place.packsign(verify, { env })).stdout).toContain('2 of 2 files as signed');
+    await putObject(`${bucket}/x/lantern-1.0.gz`, place.path('dist/demo-1.0.tar.gz'));
+    expect((await place.packsign(verify, { env })).stdout).toContain('FILE_ALTERED');
   });
 
   test('holds what was signed, and is up to date then', async () => {

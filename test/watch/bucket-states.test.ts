@@ -41,8 +41,6 @@ function put(path: string, bytes: Buffer | string): void {
   store.objects.set(`dist/${path}`, { bytes: Buffer.from(bytes), headers: {} });
 }
 
-const lists = () => store.asked.filter(({ method, key }) => method === 'GET' && key === '');
-
 async function published(): Promise<readonly string[]> {
   const { value } = await place.json(['verify', ADDRESS, '--keys', 'keys.asc'], { env: env() });
   expect(value).toMatchObject({ ok: true });
@@ -77,16 +75,32 @@ describe('watch s3://BUCKET', { timeout: 2 * PATIENCE_MS }, () => {
     expect(await published()).toEqual(['a-1.0.tar.gz']);
   });
 
+  test('publishes again what somebody removes or replaces there', async () => {
+    put('a-1.0.tar.gz', sdist('a', '1.0'));
+    const watching = start();
+    await watching.until({ event: 'published' });
+    const database = store.objects.get('dist/packages.plist')?.bytes ?? Buffer.of();
+    store.objects.delete('dist/packages.plist');
+    await eventually('it is back', () => store.objects.has('dist/packages.plist'));
+    expect(store.objects.get('dist/packages.plist')?.bytes.equals(database)).toBe(true);
+    const keys = store.objects.get('dist/keys.asc')?.bytes ?? Buffer.of();
+    put('keys.asc', 'x');
+    await eventually(
+      'the keys are back',
+      () => store.objects.get('dist/keys.asc')?.bytes.equals(keys) === true,
+    );
+    expect(await watching.stop(), watching.stderr()).toBe(0);
+    expect(await published()).toEqual(['a-1.0.tar.gz']);
+  });
+
   test('lists the bucket once a round, and asks for nothing else while nothing changes', async () => {
     put('a-1.0.tar.gz', sdist('a', '1.0'));
     put('NOTES', 'text');
     const watching = start();
     await watching.until({ event: 'published' });
-    // What was published is in the next list, which is looked at.
-    await eventually('two lists', () => lists().length > 3);
-    store.asked.length = 0;
-    await eventually('three more', () => lists().length > 3);
-    expect(store.asked.filter(({ key }) => key !== '')).toEqual([]);
+    // What was published is in the next list, and looked at once.
+    const lastAsked = () => store.asked.slice(-4).map(({ method, key }) => `${method} ${key}`);
+    await eventually('four lists in a row', () => lastAsked().join() === 'GET ,GET ,GET ,GET ');
     expect(await watching.stop()).toBe(0);
     expect(watching.lines.filter(({ event }) => event === 'signed')).toHaveLength(1);
   });

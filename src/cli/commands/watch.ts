@@ -107,8 +107,9 @@ async function watchWith(hooks: Hooks, { values, here, place, session, stopped }
     },
     settings: () => placeOf(here, { isAwaited: true }).settings,
     absent: absentOf(values),
-    pollMs,
-    once,
+    ...{ pollMs, once },
+    // What somebody removed or replaced there is published again.
+    onOwnChanged: () => follower?.tell(),
     onFallback: (reason) => {
       outside.stderr.write(`packsign: warning: ${harmless(reason)}: checking on a timer from now on\n`);
     },
