@@ -44,6 +44,9 @@ function put(files: Readonly<Record<string, Buffer>>): void {
 const reads = () =>
   store.asked.filter(({ method, key, query }) => method === 'GET' && key !== '' && query.size === 0);
 
+/** They are searched for secrets all the same. */
+const UNLISTED = ['NOTES', 'TODO', 'sub/README', '.hidden.zip'];
+
 /** Files of all kinds; enough that each of three shares has some. */
 const FILES: Readonly<Record<string, Buffer>> = {
   ...Object.fromEntries(
@@ -52,8 +55,7 @@ const FILES: Readonly<Record<string, Buffer>> = {
   'sub/lantern-1.0.tgz': npmTarball('lantern', '1.0'),
   'big-1.0.gz': gzipSync(randomBytes(3_000_000), { level: 1 }),
   tool: Buffer.from('#!/bin/sh\necho tool\n'),
-  ...Object.fromEntries(['NOTES', 'TODO', 'sub/README'].map((name) => [name, Buffer.from(name)])),
-  '.hidden.zip': Buffer.from('hidden'),
+  ...Object.fromEntries(UNLISTED.map((name) => [name, Buffer.from(name)])),
 };
 
 /** Has every share hashed by a machine of its own. */
@@ -111,7 +113,9 @@ describe('merge', () => {
       0,
       { hashed: 0, cached: 9, taken: 9, read: [], missing: [] },
     ]);
-    expect(reads()).toEqual([]);
+    const own = ({ key }: { readonly key: string }) => key.slice('dist/'.length);
+    const listed = () => reads().filter((one) => own(one) in FILES && !UNLISTED.includes(own(one)));
+    expect(listed()).toEqual([]);
     const database = place.read('own/packages.unsigned.plist');
     expect(database).toEqual(await local());
     place.write('alone/packsign.json', SETTINGS);
@@ -119,7 +123,7 @@ describe('merge', () => {
     expect(database).toEqual(place.read('alone/packages.unsigned.plist'));
     store.asked.length = 0;
     expect((await run('build', BUCKET, '--state', 'own', ...SIGN)).stdout).toContain('(0 hashed, 9 known)');
-    expect(reads().filter(({ key }) => key.slice('dist/'.length) in FILES)).toEqual([]);
+    expect(listed()).toEqual([]);
   });
 
   test('waits for review, and signs what was reviewed; with a key it signs and publishes at once', async () => {
