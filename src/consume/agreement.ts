@@ -1,3 +1,4 @@
+import { besideAddress, isAddress, namedAddress } from '../model/address.js';
 import type { Database } from '../model/database.js';
 import type { Lookup } from '../model/lookup.js';
 import type { Suspect } from './report.js';
@@ -32,12 +33,13 @@ const STATUSES: readonly AskedDatabase['status'][] = ['refused', 'unauthenticate
 /**
  * Joins what databases say about a file. One that does not know the file says nothing. One that nobody vouches for counts
  * only where no other knows the file, so that it can neither hide nor contradict what was signed. Two that list the bytes
- * agree whatever they call them; all other differences are contradictions.
+ * agree whatever they call them, and one says nothing about a file that it gave away to another one; all other
+ * differences are contradictions.
  */
 export function agreementOf(all: readonly DatabaseAnswer[]): Agreement {
   const known = all.filter(({ lookup }) => lookup.kind !== 'unknown');
   const vouched = known.filter(({ database }) => database.status !== 'unauthenticated');
-  const counted = vouched.length > 0 ? vouched : known;
+  const counted = vouched.length > 0 ? withoutMoved(vouched) : known;
   const meanings = new Set(
     counted.map(({ lookup: { kind } }) => (kind === 'renamed' ? ('listed' as const) : kind)),
   );
@@ -46,4 +48,22 @@ export function agreementOf(all: readonly DatabaseAnswer[]): Agreement {
   const isAmbiguous = meanings.size > 1;
   const order = isAmbiguous ? 1 : -1;
   return { answers: counted.toSorted((a, b) => order * (rank(a) - rank(b))), isAmbiguous };
+}
+
+function withoutMoved(answers: readonly DatabaseAnswer[]): readonly DatabaseAnswer[] {
+  return answers.filter((answer) => !answers.some((other) => isMovedTo(other, answer)));
+}
+
+/** Whether a database withdrew a file that another one, for which it vouches, lists at the same address. */
+function isMovedTo(
+  { lookup, database: to }: DatabaseAnswer,
+  { lookup: before, database: from }: DatabaseAnswer,
+): boolean {
+  if (before.kind !== 'withdrawn' || !('entry' in lookup) || lookup.kind === 'altered') return false;
+  const { Trusts = [], History } = from.contents?.Packsign ?? {};
+  if (!isAddress(from.database) || !Trusts.some(({ URL }) => namedAddress(URL) === to.database)) return false;
+  const [folder, address] = [new URL('.', from.database).href, besideAddress(to.database, lookup.path)];
+  if (!address.startsWith(folder)) return false;
+  const path = decodeURIComponent(address.slice(folder.length));
+  return History?.get(path)?.at(-1)?.SHA256 === lookup.entry.SHA256;
 }

@@ -68,3 +68,61 @@ describe('databases', () => {
     });
   });
 });
+
+describe('a database that gave a file away', () => {
+  const [OUTER, INNER] = [
+    'https://example.org/dist/packages.plist',
+    'https://example.org/dist/sub/packages.plist',
+  ];
+  const BYTES = Array.from(database().Files.values())[0]!;
+
+  /** What is said of a file that one database withdrew, and that another one lists: `a.zip`, which was `sub/a.zip`. */
+  function moved({
+    url = INNER,
+    vouchedFor = INNER,
+    record = BYTES.SHA256,
+    kind = 'listed' as Kind,
+    more = [] as string[],
+  }) {
+    const [before, after] = [answer(['withdrawn'], 0), answer([kind], 1)];
+    const records = [...more, record].map((SHA256) => ({ SHA256, Until: BYTES.Since }));
+    const contents = database();
+    const Packsign = {
+      ...contents.Packsign,
+      Trusts: [{ URL: vouchedFor, Fingerprints: ['A'.repeat(40)] }],
+      History: new Map([['sub/a.zip', records]]),
+    };
+    const outer = { ...before.database, database: OUTER, contents: { ...contents, Packsign } };
+    const lookup = { ...after.lookup, path: 'a.zip', entry: BYTES } as Lookup;
+    const { answers, isAmbiguous } = agreementOf([
+      { database: outer, lookup: { ...before.lookup, path: 'sub/a.zip' } as Lookup },
+      { database: { ...after.database, database: url }, lookup },
+    ]);
+    return { said: answers.map(({ lookup: { kind: said } }) => said), isAmbiguous };
+  }
+
+  it('says nothing about it', () => {
+    expect(moved({})).toEqual({ said: ['listed'], isAmbiguous: false });
+    expect(moved({ vouchedFor: 'https://EXAMPLE.org/dist/sub' })).toEqual({
+      said: ['listed'],
+      isAmbiguous: false,
+    });
+    expect(moved({ kind: 'yanked' })).toEqual({ said: ['yanked'], isAmbiguous: false });
+  });
+
+  it.each([
+    ['does not vouch for the other one', { vouchedFor: 'https://example.org/dist/other/' }],
+    [
+      'withdrew it at another address',
+      { url: 'https://example.org/sub/packages.plist', vouchedFor: 'https://example.org/sub/' },
+    ],
+    ['recorded other bytes there', { record: '0'.repeat(64) }],
+    ['withdrew these bytes before others', { more: [BYTES.SHA256], record: '0'.repeat(64) }],
+  ])('contradicts one that lists it if it %s', (_, how) => {
+    expect(moved(how)).toEqual({ said: ['withdrawn', 'listed'], isAmbiguous: true });
+  });
+
+  it('agrees with nobody who has other bytes', () => {
+    expect(moved({ kind: 'altered' }).isAmbiguous).toBe(true);
+  });
+});
