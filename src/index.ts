@@ -53,6 +53,8 @@ export { WHY_READ } from './model/merged.js';
 export type { Merged, ReadHere } from './model/merged.js';
 export { parseShard } from './model/shard.js';
 export type { Shard } from './model/shard.js';
+export { split } from './release/split.js';
+export type { SplitDatabase, SplitOptions, SplitPlan } from './release/split.js';
 export { sign } from './release/sign.js';
 export type { SignOptions, SignResult } from './release/sign.js';
 export { verify } from './consume/verify.js';

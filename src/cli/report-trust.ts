@@ -68,6 +68,11 @@ function vouchedJson({ URL, Fingerprints, Threshold, Maintainer }: Trust): objec
   return { url: URL, fingerprints: Fingerprints, threshold: Threshold ?? 1, maintainer: Maintainer ?? null };
 }
 
+function vouchedLine({ URL, Maintainer }: Trust, via: string): string {
+  const whose = Maintainer === undefined ? '' : ` (${harmless(Maintainer)})`;
+  return `  it vouches for ${harmless(URL)}${whose}: packsign trust add ${shown(URL)} --via ${shown(via)}`;
+}
+
 /** What a database does not account for. */
 export function brokenLines({ issued, before, breaks, sha256 }: BrokenChain): string[] {
   return [
@@ -97,10 +102,7 @@ export function reportAdded(added: TrustAdded): Report {
     lines: [
       ...offerLines(added),
       `trusted from now on${issued === null ? '' : `; its database was issued ${formatInstant(issued)}`}${status === 'stale' ? ' and has expired' : ''}`,
-      ...offers.map(
-        ({ URL, Maintainer }) =>
-          `  it vouches for ${harmless(URL)}${Maintainer === undefined ? '' : ` (${harmless(Maintainer)})`}: packsign trust add ${shown(URL)} --via ${shown(added.name)}`,
-      ),
+      ...offers.map((offer) => vouchedLine(offer, added.name)),
     ],
     exitStatus: 0,
   };
@@ -195,7 +197,7 @@ function refreshedLines(one: Refreshed): string[] {
     ...(keysChanged ? ['  fetched newer certificates'] : []),
     ...pinned.map((fingerprint) => `  pinned ${groupFingerprint(fingerprint)}`),
     ...proposed.flatMap((key) => proposedLines(key, name)),
-    ...offers.map(({ URL }) => `  it vouches for ${harmless(URL)}`),
+    ...offers.map((offer) => vouchedLine(offer, name)),
   ];
 }
 

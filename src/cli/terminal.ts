@@ -2,9 +2,12 @@ import { formatInstant, harmless } from '../index.js';
 
 export { harmless };
 
-/** A value as one line of JSON, with the same characters in JSON's own escapes, and dates as a database writes them. */
-export function harmlessJson(value: unknown): string {
-  return JSON.stringify(value, instants).replace(
+/**
+ * A value as JSON, with the same characters in JSON's own escapes, and dates as a database writes them: on one line, or
+ * on many with an indent.
+ */
+export function harmlessJson(value: unknown, indent = 0): string {
+  return JSON.stringify(value, instants, indent).replace(
     /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -51,19 +51,37 @@ export function agreementOf(all: readonly DatabaseAnswer[]): Agreement {
 }
 
 function withoutMoved(answers: readonly DatabaseAnswer[]): readonly DatabaseAnswer[] {
-  return answers.filter((answer) => !answers.some((other) => isMovedTo(other, answer)));
+  const isMoved = (answer: DatabaseAnswer) => {
+    const vouched = vouchedBy(answer.database, answers);
+    return answers.some((other) => vouched.has(other.database.database) && isMovedTo(other, answer));
+  };
+  return answers.filter((answer) => answer.lookup.kind !== 'withdrawn' || !isMoved(answer));
 }
 
-/** Whether a database withdrew a file that another one, for which it vouches, lists at the same address. */
+/** The addresses of the databases that one vouches for, itself or through others of these. */
+function vouchedBy(first: AskedDatabase, answers: readonly DatabaseAnswer[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  const from = [first];
+  for (const { contents } of from) {
+    for (const { URL } of contents?.Packsign.Trusts ?? []) {
+      const url = namedAddress(URL);
+      if (url === null || found.has(url)) continue;
+      found.add(url);
+      from.push(...answers.map(({ database }) => database).filter(({ database }) => database === url));
+    }
+  }
+  return found;
+}
+
+/** Whether a database lists a file at the address at which another one withdrew it last. */
 function isMovedTo(
   { lookup, database: to }: DatabaseAnswer,
   { lookup: before, database: from }: DatabaseAnswer,
 ): boolean {
-  if (before.kind !== 'withdrawn' || !('entry' in lookup) || lookup.kind === 'altered') return false;
-  const { Trusts = [], History } = from.contents?.Packsign ?? {};
-  if (!isAddress(from.database) || !Trusts.some(({ URL }) => namedAddress(URL) === to.database)) return false;
+  if (!('entry' in lookup) || lookup.kind === 'altered' || before.kind !== 'withdrawn') return false;
+  if (!isAddress(from.database)) return false;
   const [folder, address] = [new URL('.', from.database).href, besideAddress(to.database, lookup.path)];
   if (!address.startsWith(folder)) return false;
   const path = decodeURIComponent(address.slice(folder.length));
-  return History?.get(path)?.at(-1)?.SHA256 === lookup.entry.SHA256;
+  return from.contents?.Packsign.History?.get(path)?.at(-1)?.SHA256 === lookup.entry.SHA256;
 }

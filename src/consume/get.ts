@@ -1,4 +1,5 @@
 import { PacksignError } from '../errors.js';
+import { besideAddress, namedAddress } from '../model/address.js';
 import type { FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import { shellWord } from '../model/shell.js';
@@ -67,9 +68,11 @@ async function choose(
     });
   }
   const choices: (Choice & { readonly notices: readonly string[] })[] = [];
+  const searched: FetchedDatabase[] = [];
   for (const target of targets) {
     try {
       const database = await fetchThrough(network, target, options);
+      searched.push(database);
       const files = filesOf(database, options);
       const finding = { ...options, place: placeOf(database) };
       const found = await Promise.all(names.map(async (name) => findFile(name, files, finding)));
@@ -86,7 +89,7 @@ async function choose(
   const [choice] = choices;
   if (choice === undefined) {
     const failure = failures.find(({ code }) => code !== 'PACKAGE_NOT_FOUND') ?? failures[0];
-    throw failure ?? new Error('no database');
+    throw failure === undefined ? new Error('no database') : withOffers(failure, searched, names);
   }
   if (choices.length === 1) {
     const notices = [...noticesOf(choice.database), ...choice.notices, ...failures.flatMap(unasked)];
@@ -95,6 +98,34 @@ async function choose(
   const places = choices.map(({ database }) => placeOf(database));
   throw new PacksignError('AMBIGUOUS', ['several trusted databases have it:', ...places].join('\n  '), {
     hint: `say which: packsign get ${names.join(' ')} --from ${shellWord(placeOf(choice.database))}`,
+  });
+}
+
+/** Tells who looks for a file in vain of databases that may have it: those that the searched ones vouch for. */
+function withOffers(
+  failure: PacksignError,
+  searched: readonly FetchedDatabase[],
+  names: readonly string[],
+): PacksignError {
+  const known = new Set(searched.map(({ url }) => url));
+  const offers = searched.flatMap((database) => {
+    const urls = (database.trusted?.Packsign.Trusts ?? []).flatMap(({ URL }) => namedAddress(URL) ?? []);
+    return urls.filter((url) => !known.has(url)).map((url) => ({ url, database }));
+  });
+  const isOf = ({ url, database }: (typeof offers)[number]) =>
+    names.some((name) => besideAddress(database.url, name).startsWith(new URL('.', url).href));
+  const offer = offers.find(isOf) ?? offers[0];
+  if (failure.code !== 'PACKAGE_NOT_FOUND' || offer === undefined) return failure;
+  const [via, url] = [shellWord(placeOf(offer.database)), shellWord(offer.url)];
+  const isMeant = offers.length === 1 || isOf(offer);
+  const command = isMeant
+    ? `packsign trust add ${url} --via ${via}`
+    : `packsign trust refresh ${via} names them`;
+  const others = isMeant ? url : `${offers.length} other databases`;
+  const hint = `${via} vouches for ${others}, which may have it: ${command}`;
+  return new PacksignError(failure.code, failure.message, {
+    hint: `${failure.hint ?? ''}; ${hint}`,
+    cause: failure,
   });
 }
 

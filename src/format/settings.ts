@@ -28,6 +28,9 @@ const validity = text((value) =>
     ? null
     : 'expected "none" or a time of at least a second, like "180 days"',
 );
+const within = text((value) =>
+  /^[^/]+(?:\/[^/]+)*$/.test(value) ? null : 'expected folders like "linux/old"',
+);
 const positive = checked(integer, (value) => (value >= 1 ? null : 'expected a number of at least 1'));
 
 /** A fingerprint as people write it, which a database can hold. */
@@ -112,6 +115,7 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     Description: optional(text()),
     'Base-URL': optional(placeAddress),
     Database: optional(database),
+    Within: optional(within),
     Notify: optional(notifyAddress),
     Mirrors: optional(listOf(placeAddress)),
     Validity: optional(validity),

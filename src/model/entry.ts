@@ -49,7 +49,7 @@ export interface Listed {
 /** Makes the entries of one file (docs/FORMAT.md §4 and §5). */
 export function describeFile(observed: FileFacts, settings: Settings, listed: Listed): Entry {
   const { path } = observed;
-  const base = listed.naming ?? namingOf(observed);
+  const base = listed.naming ?? namingOf(observed, settings);
   const given = overrideOf(observed, base, settings);
   const override = printableOverride(given, settings);
   const { Name = base.Name, Version = base.Version, Yanked } = override;
@@ -86,12 +86,12 @@ function unusedWarnings(path: string, { Yanked: _, ...keys }: Override): readonl
 }
 
 /** What a file says of itself, or else its path. */
-function namingOf(observed: FileFacts): Naming {
+function namingOf(observed: FileFacts, settings: Settings): Naming {
   const { path, reading } = observed;
   const metadata = reading.kind === 'found' ? reading.metadata : null;
   // Every word of such a file name is part of the name or of the version.
   const isExact = metadata !== null && isNamedAfter(fileNameOf(path), metadata);
-  const said = isExact ? null : readPath(path);
+  const said = isExact ? null : readPathBelow(settings, path);
   const Platform = metadata?.platform ?? said?.platform ?? null;
   const { name, version } = metadata ?? said ?? NOTHING_SAID;
   return {
@@ -100,6 +100,11 @@ function namingOf(observed: FileFacts): Naming {
       : { Name: name, Version: version, Flavor: flavorOf(observed) }),
     ...(Platform === null ? NOTHING : { Platform }),
   };
+}
+
+/** The folders around the directory speak for its files too, if the settings name them. */
+function readPathBelow({ Within }: Settings, path: string): ReturnType<typeof readPath> {
+  return readPath(Within === undefined ? path : `${Within}/${path}`);
 }
 
 const NOTHING_SAID = { name: null, version: null };
@@ -118,9 +123,10 @@ export function isForPackMan(entry: FileEntry, hasGivenFlavor: boolean): boolean
  * Whether a file may have an entry for PackMan, so that its MD5 is of use. This has to be known before it is read, and
  * therefore says no for file names with a system or an architecture, whatever the file says of itself.
  */
-export function mayHoldPackage(path: string, { Packages }: Settings): boolean {
+export function mayHoldPackage(path: string, settings: Settings): boolean {
+  const { Packages } = settings;
   if (Packages?.has(path) === true || givesFlavors(Packages)) return true;
-  const { name, version, platform } = readPath(path);
+  const { name, version, platform } = readPathBelow(settings, path);
   const isKnown = isArchiveName(fileNameOf(path)) || (name !== null && version !== null);
   return isKnown && (platform === null || !namesSystem(platform));
 }
@@ -175,12 +181,13 @@ export function downloadUrl(path: string, settings: Settings): string {
   return base === undefined ? escaped : `${base.replace(/\/$/, '')}/${escaped}`;
 }
 
-function overrideOf(observed: FileFacts, { Name = '' }: Naming, { Packages }: Settings): Override {
+function overrideOf(observed: FileFacts, { Name = '' }: Naming, settings: Settings): Override {
+  const { Packages } = settings;
   if (Packages === undefined) return NOTHING;
   const byPath: Override = Packages.get(observed.path) ?? NOTHING;
   if (byPath.Name !== undefined) return { ...Packages.get(byPath.Name), ...byPath };
   // A published file may have a name that the settings gave it under its first name.
-  const byName = Packages.get(Name) ?? Packages.get(namingOf(observed).Name ?? '');
+  const byName = Packages.get(Name) ?? Packages.get(namingOf(observed, settings).Name ?? '');
   return { ...byName, ...byPath };
 }
 

@@ -14,6 +14,8 @@ export interface Settings {
   readonly Description?: string;
   readonly 'Base-URL'?: string;
   readonly Database?: string;
+  /** Where the directory lies in a larger one: names and platforms are read from these folders too. */
+  readonly Within?: string;
   readonly Notify?: string;
   readonly Mirrors?: readonly string[];
   /** `180 days`, `none`. */

@@ -9,7 +9,7 @@ import { shellWord } from '../model/shell.js';
 import type { Settings } from '../model/settings.js';
 import { isKeyPath } from '../signers/open.js';
 
-const LIMIT_BYTES = 16 * 1024 * 1024;
+export const SETTINGS_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /**
  * The settings of a directory: those of `packsign.json`, overridden by options with the same key names. Looks for a
@@ -25,7 +25,7 @@ export function loadSettings(
   if (directory === null) return checkSettings(options, 'options');
   if (!isAwaited) requireDirectory(directory);
   const path = join(directory, SETTINGS_NAME);
-  const bytes = readBounded(path, LIMIT_BYTES);
+  const bytes = readBounded(path, SETTINGS_LIMIT_BYTES);
   const fromFile = bytes === null ? {} : decodeSettings(bytes, path);
   const fromOptions = checkSettings(options, 'options');
   const Key = fromFile.Key?.map((key) => keyBeside(directory, key));

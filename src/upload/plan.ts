@@ -2,6 +2,7 @@ import type { Database } from '../model/database.js';
 import { foldPath } from '../model/file-entry.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import { compareText } from '../model/package.js';
+import { folderFinder } from '../model/split-folders.js';
 import { parseInstant } from '../model/time.js';
 import type { Predecessor } from './continues.js';
 import type { Journal } from './journal.js';
@@ -159,9 +160,18 @@ function missedOf(outbound: Outbound, { before, listing, journal }: PlanOptions)
     ...(before?.database?.Files.keys() ?? []),
     ...(Packsign.History?.keys() ?? []),
   ]);
+  const databaseOf = folderFinder(databasesIn(listing));
   return Array.from(ours)
-    .filter((path) => listing.has(path) && !stays.has(foldPath(path)))
+    .filter((path) => listing.has(path) && !stays.has(foldPath(path)) && databaseOf(path) === '')
     .sort();
+}
+
+/** The folders at the destination that have a database of their own, to which the files in them belong. */
+function databasesIn(listing: Listing): readonly string[] {
+  const end = `/${DATABASE_NAME}`;
+  return Array.from(listing.keys()).flatMap((path) =>
+    path.endsWith(end) ? [path.slice(0, -end.length)] : [],
+  );
 }
 
 function removable(

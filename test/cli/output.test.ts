@@ -116,7 +116,13 @@ describe('what each command prints is as its schema says', () => {
     place.write('dist/.packsign/lock', JSON.stringify(lock));
     await say(place, ['1 status dist', '0 diff dist', `2 ${sign} --wait 1ms`]);
     place.remove('dist/.packsign/lock');
-    await say(place, [`0 ${sign}`, '0 export dist', '1 verify dist --strict', '0 list dist']);
+    await say(place, [
+      `0 ${sign}`,
+      '1 split dist --max-files 1',
+      '0 export dist',
+      '1 verify dist --strict',
+      '0 list dist',
+    ]);
     await say(place, [`1 verify dist --fingerprint ${'A'.repeat(40)}`, '0 key show old.asc']);
     await say(place, ['2 build --no-such', '0 init ci --ci github', '1 lint dist']);
     place.write('dist/broken-1.0.tar.gz', 'no archive');

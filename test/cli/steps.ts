@@ -64,6 +64,7 @@ export const STEPS: readonly (readonly [name: string, args: readonly string[], i
   ['lint', ['lint', 'dist']],
   ['sign', ['sign', 'dist', ...BOB]],
   ['publish', ['publish', 'dist', 'www']],
+  ['split', ['split', 'dist']],
   ['page', ['page', 'dist']],
   ['export', ['export', 'dist']],
   ['verify', ['verify', 'dist', ...FROM]],

@@ -122,6 +122,29 @@ describe('a database that gave a file away', () => {
     expect(moved(how)).toEqual({ said: ['withdrawn', 'listed'], isAmbiguous: true });
   });
 
+  it('says nothing either if it gave the file to one that gave it on', () => {
+    const DEEP = `${new URL('old/packages.plist', INNER).href}`;
+    const gave = (name: number, address: string, path: string, to: string) => {
+      const { database: asked, lookup } = answer(['withdrawn'], name);
+      const contents = database();
+      const Packsign = {
+        ...contents.Packsign,
+        Trusts: [{ URL: to, Fingerprints: ['A'.repeat(40)] }],
+        History: new Map([[path, [{ SHA256: BYTES.SHA256, Until: BYTES.Since }]]]),
+      };
+      const said = { ...asked, database: address, contents: { ...contents, Packsign } };
+      return { database: said, lookup: { ...lookup, path } as Lookup };
+    };
+    const last = answer(['listed'], 2);
+    const listed = {
+      database: { ...last.database, database: DEEP },
+      lookup: { ...last.lookup, path: 'a.zip', entry: BYTES } as Lookup,
+    };
+    const [outer, inner] = [gave(0, OUTER, 'sub/old/a.zip', INNER), gave(1, INNER, 'old/a.zip', DEEP)];
+    expect(agreementOf([outer, inner, listed])).toMatchObject({ answers: [listed], isAmbiguous: false });
+    expect(agreementOf([outer, listed]).isAmbiguous).toBe(true);
+  });
+
   it('agrees with nobody who has other bytes', () => {
     expect(moved({ kind: 'altered' }).isAmbiguous).toBe(true);
   });

@@ -19,6 +19,7 @@ const sign = async () => (await import('./sign.js')).signCommand;
 const publish = async () => (await import('./publish.js')).publishCommand;
 const watch = async () => (await import('./watch.js')).watchCommand;
 const status = async () => (await import('./status.js')).statusCommand;
+const split = async () => (await import('./split.js')).splitCommand;
 const page = async () => (await import('./page.js')).pageCommand;
 const serve = async () => (await import('./serve.js')).serveCommand;
 const exportDatabase = async () => (await import('./export.js')).exportCommand;
@@ -51,6 +52,7 @@ const MAINTAIN: readonly Row[] = [
   ['publish [directory] [destinations..]', 'copy a signed directory to where readers fetch it', publish],
   ['watch [directory]', 'keep the database signed while releases land', watch],
   ['status [directory]', 'say what state a directory is in and what to do next', status],
+  ['split [directory]', 'plan databases for the folders of a large directory', split],
   ['page [directory]', 'write the page where people copy the key and address', page],
   ['serve [directory]', 'show a directory as a web server would', serve],
   ['export [directory]', 'print what is published in another format', exportDatabase],

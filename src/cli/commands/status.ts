@@ -22,7 +22,7 @@ export const statusCommand: Command = {
       const isShared = (result.waiting?.signed ?? []).length > 0;
       const named = isShared ? null : keysOf(values, { settings: place.settings, outside });
       const known = isShared ? { ...values, key: [] } : await knownOf(values, outside);
-      const found = result.ok ? [] : await keysFor(result, outside);
+      const found = result.ok ? [] : await keysHere(missingIn(result), outside);
       const isFound = named === null && found.length === 1;
       return reportStatus(result, {
         directory: place.directory,
@@ -35,12 +35,17 @@ export const statusCommand: Command = {
     }),
 };
 
-/** Keys of this machine that could sign here: of those whose signature is missing, if there are any. */
-async function keysFor({ signers, waiting }: StatusResult, outside: Outside): Promise<readonly string[]> {
+/** The signers whose signature is missing, or all if there are none. */
+function missingIn({ signers, waiting }: StatusResult): readonly string[] {
   const missing = waiting?.missing ?? [];
+  return missing.length > 0 ? missing : signers.map(({ fingerprint }) => fingerprint);
+}
+
+/** Keys of this machine that could sign for these signers. */
+export async function keysHere(signers: readonly string[], outside: Outside): Promise<readonly string[]> {
   return await keysAtHand({
     files: ['packsign-key.asc', newKeyIn(outside)].map((file) => file.replace(/asc$/, 'signing.asc')),
-    signers: missing.length > 0 ? missing : signers.map(({ fingerprint }) => fingerprint),
+    signers,
     environment: outside.environment,
   });
 }
