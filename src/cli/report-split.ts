@@ -17,12 +17,14 @@ export interface SplitReportOptions {
   readonly isSent: boolean;
   readonly typed: Typed;
   readonly keyBy: KeyBy;
+  /** How many keys the commands sign with. */
+  readonly keys: number;
 }
 
 export function reportSplit(plan: SplitPlan, options: SplitReportOptions): Report {
   const { ok, databaseBytes, unlisted, databases } = plan;
   const commands = commandsFor(plan, options);
-  const readers = readersCommands(plan);
+  const readers = commands.length === 0 ? [] : readersCommands(plan);
   return {
     json: {
       ...{ ok, directory: options.directory, limit: options.limit, databaseBytes, unlisted },
@@ -73,43 +75,47 @@ function tableOf(databases: readonly SplitDatabase[]): readonly string[] {
   });
 }
 
-function remarks(
-  { databases, unlisted, signers, databaseBytes }: SplitPlan,
-  options: SplitReportOptions,
-): readonly string[] {
-  const { directory, limit, typed } = options;
+function remarks(plan: SplitPlan, options: SplitReportOptions): readonly string[] {
+  const { databases, unlisted, signers } = plan;
+  const { limit, keys } = options;
+  const [rest, first] = databases;
   const large = databases.filter(({ files }) => files > limit).map(({ folder }) => shown(folder));
-  const [rest] = databases;
-  const isSplit = databases.length > 1;
-  const isUnknown = (what: string, option: string) =>
-    `to print the commands, packsign has to know ${what}: ${hintFor(`packsign split DIRECTORY ${option}`, typedIn(typed, directory)) ?? ''}`;
+  const isLarge = `more than ${formatInteger(limit)} files stay in ${large.join(', ')}, where no folder is large enough to be a database of its own and leaves something; new releases can go into new folders`;
+  const isEstimated = `sizes are estimated: ${count(unlisted, 'file')} ${unlisted === 1 ? 'is' : 'are'} in no database yet`;
+  const isKept = `${shown(rest?.folder ?? '')} keeps a record of each file that it gives away, for 730 days; its size above includes them`;
+  const needs = `each database needs ${signers?.Threshold ?? 1} signatures: name as many keys with --key, or let the others sign each of them, the folders first`;
   return [
-    ...(large.length === 0
+    ...(large.length > 0 ? [isLarge] : []),
+    ...(first === undefined
       ? []
       : [
-          `more than ${formatInteger(limit)} files stay in ${large.join(', ')}: no folder there has a tenth of that and leaves as many; put new releases into folders of their own`,
+          ...(unlisted > 0 ? [isEstimated] : []),
+          ...(rest?.isPublished === true ? [isKept] : []),
+          ...unknown(plan, options),
+          ...(keys > 0 && (signers?.Threshold ?? 1) > keys ? [needs] : []),
         ]),
-    ...(isSplit && unlisted > 0
-      ? [
-          `sizes are estimated: ${count(unlisted, 'file')} ${unlisted === 1 ? 'is' : 'are'} in no database yet`,
-        ]
-      : []),
-    ...(isSplit && databaseBytes !== null
-      ? [
-          `${shown(rest?.folder ?? '')} keeps a record of each file that it gives away, for 730 days; its size above includes them`,
-        ]
-      : []),
-    ...(isSplit && databases[1]?.url === null
-      ? [isUnknown('where readers fetch it', '--database-url ADDRESS')]
-      : []),
-    ...(isSplit && signers === null ? [isUnknown('which key signs', '--key FILE')] : []),
+  ];
+}
+
+/** What has to be typed so that the commands can be printed. */
+function unknown({ databases, signers }: SplitPlan, options: SplitReportOptions): readonly string[] {
+  const { directory, limit, typed, keyBy } = options;
+  const hasAddress = databases.every(({ url }) => url !== null);
+  const hasKey = signers !== null && keyBy !== null;
+  if (hasAddress && hasKey) return [];
+  const what = [...(hasAddress ? [] : ['where readers fetch it']), ...(hasKey ? [] : ['which key signs'])];
+  const address = hasAddress ? '' : ' --database-url ADDRESS';
+  const key = hasKey && keyBy !== '--key' ? '' : ' --key FILE';
+  const command = `packsign split DIRECTORY --max-files ${limit}${address}${key}`;
+  return [
+    `to print the commands, packsign has to know ${what.join(' and ')}: ${hintFor(command, typedIn(typed, directory)) ?? ''}`,
   ];
 }
 
 /** What the maintainer types: first the folders, so that no file is without a database at any time. */
 function commandsFor({ databases, signers }: SplitPlan, options: SplitReportOptions): readonly string[] {
   const [rest, ...folders] = databases;
-  if (rest?.settings == null) return [];
+  if (rest?.settings == null || options.keyBy === null) return [];
   const { isSent } = options;
   const isShared = (signers?.Fingerprints.length ?? 0) > 1;
   const keys = shown(join(rest.folder, 'keys.asc'));
@@ -148,7 +154,7 @@ function uploadWords({ databases: [rest, ...folders] }: SplitPlan): string {
 
 function readersCommands({ databases: [rest, ...folders] }: SplitPlan): readonly string[] {
   const via = rest?.url ?? null;
-  if (rest?.settings == null || via === null) return [];
+  if (via === null) return [];
   return folders.flatMap(({ url }) =>
     url === null ? [] : [`packsign trust add ${shown(url)} --via ${shown(via)}`],
   );

@@ -230,7 +230,9 @@ export function reportList(result: ListResult): Report {
 }
 
 function packageLines({ packages, foreign }: ListResult): string[] {
-  const width = Math.min(40, Math.max(0, ...packages.map((entry) => titleOf(entry).length)));
+  // A call takes fewer arguments than a database has files.
+  const widest = packages.reduce((width, entry) => Math.max(width, titleOf(entry).length), 0);
+  const width = Math.min(40, widest);
   const files = packages.filter(({ path }) => path !== null).length;
   const named = packages.filter(({ name }) => name !== null).length;
   return [

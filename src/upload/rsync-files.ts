@@ -88,7 +88,8 @@ export async function differingAt(
   const differing: string[] = [];
   for (const alike of groupsOf(files, ({ bytes }) => String(bytes === null))) {
     await fromDisk(alike, directory, async (folder) => {
-      differing.push(...(await differingFrom(rsync, alike, folder)));
+      // A call takes fewer arguments than a database has files.
+      for (const path of await differingFrom(rsync, alike, folder)) differing.push(path);
     });
   }
   return differing;

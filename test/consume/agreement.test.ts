@@ -123,9 +123,9 @@ describe('a database that gave a file away', () => {
   });
 
   it('says nothing either if it gave the file to one that gave it on', () => {
-    const DEEP = `${new URL('old/packages.plist', INNER).href}`;
-    const gave = (name: number, address: string, path: string, to: string) => {
-      const { database: asked, lookup } = answer(['withdrawn'], name);
+    const DEEP = new URL('old/packages.plist', INNER).href;
+    const gave = (address: string, path: string, to: string) => {
+      const { database: asked, lookup } = answer(['withdrawn'], 0);
       const contents = database();
       const Packsign = {
         ...contents.Packsign,
@@ -140,7 +140,7 @@ describe('a database that gave a file away', () => {
       database: { ...last.database, database: DEEP },
       lookup: { ...last.lookup, path: 'a.zip', entry: BYTES } as Lookup,
     };
-    const [outer, inner] = [gave(0, OUTER, 'sub/old/a.zip', INNER), gave(1, INNER, 'old/a.zip', DEEP)];
+    const [outer, inner] = [gave(OUTER, 'sub/old/a.zip', INNER), gave(INNER, 'old/a.zip', DEEP)];
     expect(agreementOf([outer, inner, listed])).toMatchObject({ answers: [listed], isAmbiguous: false });
     expect(agreementOf([outer, listed]).isAmbiguous).toBe(true);
   });

@@ -241,9 +241,11 @@ describe('a plan', () => {
     for (const name of ['a', 'b']) other.write(`dist/${name}/${name}-1.0.tar.gz`, sdist(name, '1.0'));
     const said = async (...args: readonly string[]) =>
       (await other.packsign(['split', 'dist', '--max-files', '1', ...args])).stdout;
-    expect(await said()).toContain('packsign split dist --database-url ADDRESS');
-    expect(await said()).toContain('packsign split dist --key FILE');
-    const whole = await said('--key', 'key.asc', '--database-url', 'https://example.org/dist');
+    expect(await said()).toContain('packsign split dist --max-files 1 --database-url ADDRESS --key FILE');
+    const address = ['--database-url', 'https://example.org/dist'];
+    expect(await said(...address)).toContain('which key signs: packsign split dist --max-files 1 --key FILE');
+    expect(await said('--key', 'key.asc')).toContain('--max-files 1 --database-url ADDRESS --key key.asc');
+    const whole = await said('--key', 'key.asc', ...address);
     expect(whole).not.toContain('has to know');
     expect(whole).toContain('packsign build dist/a --key key.asc');
     expect(whole).toContain('https://example.org/dist/a/packages.plist');

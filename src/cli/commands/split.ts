@@ -39,6 +39,7 @@ export const splitCommand: Command = {
     return reportSplit(plan, {
       ...{ directory, limit, isSent: settings.Publish !== undefined },
       typed: found.length === 1 ? { ...typed, key: found } : typed,
+      keys: (named?.keys ?? found).length,
       keyBy: found.length === 1 ? '--key' : (named?.by ?? null),
     });
   },
