@@ -85,7 +85,7 @@ const PROGRAM = join(ROOT, 'dist/program/cli');
 const LAUNCHER = join(ROOT, 'dist/bin');
 /** Packages that every command needs, or that have only ES modules. Others stay separate, OpenPGP.js (LGPL) in any case. */
 const BUNDLED = ['yargs', 'picomatch', 'chokidar', 'ora', 'plist'];
-const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 /**
  * To measure the width of a text, the package first sets up all of Unicode: 40 ms at every start, for a help text that
@@ -160,7 +160,7 @@ const program = await build({
   metafile: true,
   entryPoints: { packsign: 'src/cli/process.ts', thread: 'src/workers/thread.ts' },
   outdir: PROGRAM,
-  external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
+  external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !BUNDLED.includes(name)),
   plugins: [widthByNeed, straightFromSource],
 });
 await build({

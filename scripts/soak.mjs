@@ -1,6 +1,6 @@
 // npm run soak [-- SECONDS]: the tests that find more the longer they run, 600 seconds unless told. A watch while releases come
 // and go, real kills at every call of a publication, fifty races for the lock; two hundred publications to a folder, over
-// ssh and to a bucket under readers, and two machines that publish to one place. Prints what was done.
+// ssh and to a bucket under readers, and two machines that publish to one place; a queue whose workers, build and server are killed. Prints what was done.
 import { installIfNeeded, runInstalled } from './tools.mjs';
 
 const [seconds = '600'] = process.argv.slice(2);
@@ -12,7 +12,7 @@ installIfNeeded();
 const env = { ...process.env, PACKSIGN_SOAK_SECONDS: seconds };
 const tests = [
   ...['watch/soak', 'faults/kill', 'faults/fail', 'faults/lock-race', 'faults/commands'],
-  ...['upload/readers', 'upload/race', 'upload/rsync', 'upload/real-bucket'],
+  ...['upload/readers', 'upload/race', 'upload/rsync', 'upload/real-bucket', 'workers/queue'],
 ].map((name) => `test/${name}.test.ts`);
 process.exitCode = runInstalled('vitest/vitest.mjs', ['run', ...tests, '--disable-console-intercept'], {
   env,

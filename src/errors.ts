@@ -25,6 +25,7 @@ const REFUSALS = [
   'STALE_BUILD',
   'UNCOVERED',
   'WARNINGS',
+  'WORKER_DIFFERS',
 
   // Verification: packsign refuses the answer.
   'DATABASE_FORKED',
@@ -54,6 +55,7 @@ const REFUSALS = [
 type Obstacle =
   | 'AGENT_UNREACHABLE'
   | 'AMBIGUOUS'
+  | 'BULLMQ_MISSING'
   | 'CARD_MISSING'
   | 'CLOCK_BEHIND'
   | 'DESTINATION_FAILED'
@@ -87,6 +89,7 @@ type Obstacle =
   | 'PASSPHRASE_WRONG'
   | 'PLATFORM_MISSING'
   | 'PREVIOUS_UNKNOWN'
+  | 'QUEUE_FAILED'
   | 'REDIRECT_REFUSED'
   | 'SETTINGS_INVALID'
   | 'SIGNER_FAILED'

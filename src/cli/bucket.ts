@@ -5,6 +5,7 @@ import { rare, single } from './option.js';
 import type { OptionTable } from './option.js';
 import { isSet, numberOf, placeOf, textOf } from './options.js';
 import type { Place, Values } from './options.js';
+import { queueFor, refuseQueue } from './queue.js';
 import { runOf } from './run.js';
 import { shown } from './terminal.js';
 
@@ -13,7 +14,7 @@ export const BUCKET_OPTIONS: OptionTable = rare({
   concurrency: single('NUMBER', 'how many objects of a bucket are read at once (default: 8)'),
 });
 
-const CONCURRENCY = 8;
+export const CONCURRENCY = 8;
 
 /** How many objects are read at once. Throws USAGE. */
 export function concurrencyOf(values: Values): number {
@@ -42,6 +43,7 @@ async function at<T>(
 ): Promise<T> {
   const address = textOf(values, 'directory') ?? '.';
   if (!/^s3:/i.test(address)) {
+    refuseQueue(values);
     const place = placeOf(values, { isAwaited: isSet(values, 'wait-for-directory') });
     requireFilesIn(place, values);
     return await work(place);
@@ -63,11 +65,12 @@ async function at<T>(
     run: runOf(values, session, { place }),
     ...{ concurrency: concurrencyOf(values), remember },
     ...(hear === undefined ? {} : { hear }),
+    queue: queueFor(values, session),
   });
   try {
     return await work({ ...place, objects });
   } finally {
-    objects.close();
+    await objects.close();
   }
 }
 

@@ -33,7 +33,15 @@ export function failureJson(error: unknown, typed: Typed): { readonly error: Fai
   const known = error instanceof PacksignError ? error : fromSystem(error);
   if (known === null) return { error: { code: 'BUG', message: 'internal error', hint: null } };
   const { code, message, hint } = known;
-  return { error: { code, message, hint: hintFor(hint, typed) } };
+  const shown = hintFor(hint, typed);
+  return {
+    error: { code, message: withoutLogins(message), hint: shown === null ? null : withoutLogins(shown) },
+  };
+}
+
+/** The address of a queue may hold a password, also in a mistyped command line. */
+function withoutLogins(text: string): string {
+  return text.replace(/(rediss?:\/\/).*@/gi, '$1…@');
 }
 
 interface FailureJson {

@@ -9,9 +9,7 @@ usage: packsign COMMAND [directory] [options], or packsign alone for a status
 const FOOT = `
 To begin: packsign key generate --user-id "Ada Lovelace <ada@example.org>"
           packsign build dist --key packsign-key.signing.asc
-          packsign verify dist
-Every command explains itself: packsign COMMAND --help
-For your shell: packsign completion bash, or zsh, or fish
+Examples: packsign COMMAND --help. For your shell: packsign completion bash
 Exit status: 0 done or verified, 1 packsign says no, 2 it could not be done.
 `;
 

@@ -1,5 +1,7 @@
 import type { Listing } from '../model/listing.js';
+import type { QueueAddress } from '../model/queue-address.js';
 import type { Settings } from '../model/settings.js';
+import type { DoubleCheck, DoubleChecked } from '../places/crew.js';
 import type { Objects, Told } from '../places/objects.js';
 import { isProgramHead } from '../places/program.js';
 import { globsOf, scanObjects } from '../places/scan.js';
@@ -9,12 +11,13 @@ import type { Bucket, BucketOptions } from '../stores/bucket.js';
 import { identityOfObject, listKeys } from '../stores/list.js';
 import { partsOf } from '../stores/part.js';
 import { storedHashes } from '../stores/stored-hash.js';
+import { openQueue } from '../workers/queue.js';
 import { noteBucket } from './bucket-note.js';
 import { openObjectKinds } from './object-kinds.js';
 import type { ObjectKinds } from './object-kinds.js';
 import { inParallel } from './parallel.js';
 
-export type { Objects };
+export type { DoubleChecked, Objects };
 
 export interface ObjectsOptions extends BucketOptions {
   /** The directory that has packsign's own files; null if there is none. */
@@ -27,6 +30,14 @@ export interface ObjectsOptions extends BucketOptions {
   /** Whether an object is to be listed; all are if not given. */
   readonly isWanted?: (path: string) => boolean;
   readonly hear?: Hear;
+  /** Where workers look for something to read; this machine reads all if there is none. */
+  readonly queue?: QueueOptions | null;
+}
+
+export interface QueueOptions {
+  readonly address: QueueAddress;
+  /** What to read again here; null for nothing. */
+  readonly doubleCheck: DoubleCheck | null;
 }
 
 /** Gives what other machines say of the objects that are listed. */
@@ -39,10 +50,22 @@ export type Hear = (listing: Listing, here: Pick<ObjectsOptions, 'settings' | 'r
 export async function openObjects(
   address: string,
   options: ObjectsOptions,
-): Promise<Objects & { readonly close: () => void }> {
-  const { directory, settings, concurrency, remember, run, isWanted = () => true, hear } = options;
+): Promise<Objects & { readonly close: () => Promise<void> }> {
+  const {
+    directory,
+    settings,
+    concurrency,
+    remember,
+    run,
+    isWanted = () => true,
+    hear,
+    queue = null,
+  } = options;
   const bucket = openBucket(address, options);
+  let crew: Awaited<ReturnType<typeof openQueue>> | null = null;
   try {
+    crew = queue === null ? null : await openQueue(queue.address, run);
+    const asked = crew;
     const kinds = openObjectKinds(directory === null ? null : run.stateFolder);
     const how = { globs: globsOf(settings) };
     let isBelieved = true;
@@ -56,16 +79,22 @@ export async function openObjects(
       told?.judge(known);
       isBelieved = true;
     };
-    const close = () => {
+    const close = async () => {
       bucket.close();
+      await asked?.close({ forget: remember });
       // Nothing stays of what somebody said who cannot be believed.
       if (!remember || !isBelieved) return;
       kinds.save();
       noteBucket(run.stateFolder, address);
     };
-    return { ...objects, told: told === null ? null : { ...told, judge }, close };
+    return {
+      ...{ ...objects, close },
+      told: told === null ? null : { ...told, judge },
+      crew: asked === null || queue === null ? null : { ...asked, doubleCheck: queue.doubleCheck },
+    };
   } catch (error) {
     bucket.close();
+    await crew?.close({ forget: false });
     throw error;
   }
 }
@@ -85,6 +114,7 @@ export async function listObjects(bucket: Bucket, options: ListingOptions): Prom
   return {
     ...{ address: bucket.address, concurrency },
     told: now.told,
+    crew: null,
     kindOf: (path) => now.kindOf(path),
     identityOf: (path) => now.objects.get(path) ?? null,
     read: async (file, at, length) => await now.read(file, at, length),

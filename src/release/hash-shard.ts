@@ -71,7 +71,7 @@ export async function hashShard(address: string, options: ShardOptions): Promise
       ...{ hashed, cached, warnings: [...inventory.warnings, ...foundIn(inventory)] },
     };
   } finally {
-    objects.close();
+    await objects.close();
   }
 }
 

@@ -31,6 +31,7 @@ import { newestOf } from './clock-evidence.js';
 import { withNewBytes } from './damage.js';
 import { isRacy } from './facts-cache.js';
 import type { FactsCache } from './facts-cache.js';
+import { startHashingByCrew } from './hash-by-crew.js';
 import type { Searchable } from './secrets.js';
 import { startWithStoredHashes } from './stored-hashes.js';
 
@@ -286,16 +287,17 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
     }
   };
   const files = unknown.map(({ file }) => file);
-  const reading = {
+  const how = {
     ...{ directory, counted, md5: wantsMd5, metadata: true, inspect, secrets: true, needs, threads },
     pause: () => pause(run),
   };
-  const hashing =
-    files.length === 0
-      ? null
-      : mayBeStored && objects !== null
-        ? startWithStoredHashes(files, { ...reading, objects }, take)
-        : startHashingFiles(files, { ...reading, objects }, take);
+  const start = () => {
+    if (objects === null) return startHashingFiles(files, { ...how, objects }, take);
+    if (mayBeStored) return startWithStoredHashes(files, { ...how, objects }, take);
+    if (objects.crew === null) return startHashingFiles(files, { ...how, objects }, take);
+    return startHashingByCrew(files, { ...how, objects, crew: objects.crew, warn: run.warn }, take);
+  };
+  const hashing = files.length === 0 ? null : start();
   const finish = async () => {
     if (hashing === null) return;
     // Before that, the user may be at a passphrase prompt on the same terminal.

@@ -28,12 +28,31 @@ export function isBucketAddress(text: string): boolean {
 }
 
 /** Throws USAGE, and what `storeSettings` throws. */
-export function openBucket(address: string, { run, environment }: BucketOptions): Bucket {
-  const destination = parseDestination(address);
-  if (destination.kind !== 'bucket') throw new PacksignError('USAGE', `${address} is not a bucket`);
-  const { bucket, prefix } = destination;
+export function openBucket(address: string, options: BucketOptions): Bucket {
+  const { at, close } = openBuckets(options);
+  try {
+    return { ...at(address), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** The buckets that the environment gives access to. `at` throws USAGE; it throws what `storeSettings` throws. */
+export function openBuckets({ run, environment }: BucketOptions): {
+  readonly at: (address: string) => Omit<Bucket, 'close'>;
+  readonly close: () => void;
+} {
   const settings = storeSettings(environment);
   const network = networkTo(settings, run);
-  const store = openStore({ destination: address, bucket, settings, network, clock: run.clock });
-  return { address, prefix, store, close: network.close };
+  return {
+    at: (address) => {
+      const destination = parseDestination(address);
+      if (destination.kind !== 'bucket') throw new PacksignError('USAGE', `${address} is not a bucket`);
+      const { bucket, prefix } = destination;
+      const store = openStore({ destination: address, bucket, settings, network, clock: run.clock });
+      return { address, prefix, store };
+    },
+    close: network.close,
+  };
 }

@@ -7,7 +7,10 @@ import { plainEtag } from './list.js';
 import { wholeBody } from './store.js';
 
 /** Reads parts of objects: those of the versions that were listed, and of no others. */
-export function partsOf({ store, prefix }: Bucket, listing: Listing): Objects['read'] {
+export function partsOf(
+  { store, prefix }: Omit<Bucket, 'close'>,
+  listing: Pick<Listing, 'get'>,
+): Objects['read'] {
   return async ({ path, identity }, at, length): Promise<Part> => {
     const etag = listing.get(path)?.etag ?? null;
     const isWhole = at === 0 && BigInt(length) === identity.size;

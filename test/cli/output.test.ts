@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
 import { wordsOf as wordsOfCommand } from '../../src/cli/command.js';
 import { COMMANDS } from '../../src/cli/commands/all.js';
+import { reportWorked, reportWorking } from '../../src/cli/report-worker.js';
+import { parseQueue } from '../../src/index.js';
 import { publish, serve } from '../consume/scene.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -199,6 +201,17 @@ describe('what each command prints is as its schema says', () => {
     const [line] = (await once(lines, 'line')) as [string];
     child.kill();
     expectDescribed(['serve'], [line]);
+  });
+
+  test('while it works for builds', () => {
+    const queue = parseQueue('redis://:secret@queue.example.org/3');
+    for (const { json } of [
+      reportWorking(queue, 8),
+      reportWorked(queue, { batches: 1, files: 2, bytes: 3 }),
+    ]) {
+      expectDescribed(['worker'], [JSON.stringify(json)]);
+      expect(JSON.stringify(json)).not.toContain('secret');
+    }
   });
 });
 

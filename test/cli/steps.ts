@@ -43,7 +43,7 @@ export function wordsOf(args: readonly string[], url: string): readonly string[]
 const BOB = ['--key', 'bob.asc'];
 const FROM = ['--keys', 'dist/keys.asc'];
 
-/** Each command once, one after the other in one place; for `serve`, which never ends, see test/page/serve.test.ts. */
+/** Each command once, one after the other in one place; for `serve` and `worker`, which never end, see test/page/serve.test.ts and test/cli/queue.test.ts. */
 export const STEPS: readonly (readonly [name: string, args: readonly string[], input?: string])[] = [
   ['completion', ['completion', 'zsh']],
   ['init', ['init', 'dist', '--maintainer', 'Ann <ann@example.org>']],

@@ -82,6 +82,8 @@ test('only these commands are not run, for a reason', () => {
       "docs/PUBLISHING.md: packsign publish dist www.example.org:/srv/www/dist    # rsync through ssh; rsync://HOST/MODULE for a daemon: they need a host and a bucket of yours; test/upload and test/servers use real ones",
       "docs/SCALE.md: mkdir own: they need a bucket of yours; test/cli/bucket and test/upload/real-bucket use a store",
       "docs/SCALE.md: packsign build s3://BUCKET/dist --shard 1/3 --output part-1.json    # on one machine,: they need a bucket of yours; test/cli/merge uses a store",
+      "docs/SCALE.md: export PACKSIGN_QUEUE=rediss://USER:PASSWORD@HOST:6379: it needs a bucket and a queue of yours; test/cli/queue uses real ones",
+      "docs/SCALE.md: redis-server --appendonly yes --maxmemory-policy noeviction: it is a server that stays",
       "docs/WATCHING.md: packsign watch dist --key key.asc --on-failure "mail -s 'releases: something is wrong' you@example.org": it waits for releases until it is stopped; test/watch/hooks does it",
     ]
   `);

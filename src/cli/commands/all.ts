@@ -18,6 +18,7 @@ const lint = async () => (await import('./lint.js')).lintCommand;
 const sign = async () => (await import('./sign.js')).signCommand;
 const publish = async () => (await import('./publish.js')).publishCommand;
 const watch = async () => (await import('./watch.js')).watchCommand;
+const worker = async () => (await import('./worker.js')).workerCommand;
 const status = async () => (await import('./status.js')).statusCommand;
 const split = async () => (await import('./split.js')).splitCommand;
 const page = async () => (await import('./page.js')).pageCommand;
@@ -51,6 +52,7 @@ const MAINTAIN: readonly Row[] = [
   ['sign [directory]', 'sign the waiting database and publish it', sign],
   ['publish [directory] [destinations..]', 'copy a signed directory to where readers fetch it', publish],
   ['watch [directory]', 'keep the database signed while releases land', watch],
+  ['worker', 'read the files of a bucket for builds on other machines', worker],
   ['status [directory]', 'say what state a directory is in and what to do next', status],
   ['split [directory]', 'plan databases for the folders of a large directory', split],
   ['page [directory]', 'write the page where people copy the key and address', page],

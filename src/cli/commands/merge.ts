@@ -8,7 +8,15 @@ import { isSet, listOf } from '../options.js';
 import { withParts } from '../report-parts.js';
 import { buildCommand } from './build.js';
 
-const { rehash: _1, shard: _2, output: _3, state: _4, ...OPTIONS } = buildCommand.options;
+const {
+  rehash: _1,
+  shard: _2,
+  output: _3,
+  state: _4,
+  queue: _5,
+  'double-check': _6,
+  ...OPTIONS
+} = buildCommand.options;
 
 export const mergeCommand: Command = {
   examples: [

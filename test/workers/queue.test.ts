@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fill, openCrewScene, readFiles } from '../release/crew-scene.js';
+import type { CrewScene } from '../release/crew-scene.js';
+import { hasTool } from '../tools.js';
+
+/** How long to go on; once without `npm run soak`. */
+const SECONDS = Number(process.env['PACKSIGN_SOAK_SECONDS'] ?? 0) / 10;
+const FILES = 150;
+
+describe.runIf(hasTool('redis-server'))('a queue', () => {
+  let scene: CrewScene;
+
+  beforeEach(async () => {
+    scene = await openCrewScene();
+  });
+
+  afterEach(async () => {
+    await scene.end();
+  });
+
+  const hasRead = async (count: number) => {
+    while (readFiles(scene.store).length < count) await sleep(20);
+  };
+
+  async function troubleOnce(): Promise<void> {
+    const { store, middleman, place, redis } = scene;
+    store.objects.clear();
+    store.asked.length = 0;
+    fill(store, FILES);
+    middleman.habits.delayMs = 40;
+    const workers = await Promise.all([1, 2, 3, 4].map(() => scene.worker('--concurrency', '2')));
+    const first = scene.start();
+    await hasRead(FILES / 5);
+    workers[0]!.child.kill('SIGKILL');
+    workers[1]!.child.kill('SIGSTOP');
+    first.child.kill('SIGKILL');
+    await hasRead(FILES / 3);
+    await redis.stop();
+    await redis.start();
+    const again = await scene.build();
+    expect([again.status, again.stderr]).toEqual([0, expect.not.stringContaining('warning')]);
+    expect(place.read('state/packages.unsigned.plist').equals(await scene.expected())).toBe(true);
+    for (const { child, ended } of workers) {
+      child.kill('SIGTERM');
+      child.kill('SIGCONT');
+      await ended;
+    }
+    expect(await workers[2]!.ended).toBe(0);
+  }
+
+  test('loses nothing when a worker is killed, another one is stopped, the build is killed and Redis starts again', async () => {
+    const begunMs = performance.now();
+    let rounds = 0;
+    do {
+      await scene.anew();
+      scene.place.write('alone/.packsign/x', '');
+      scene.place.remove('alone');
+      await troubleOnce();
+      rounds += 1;
+    } while (performance.now() - begunMs < SECONDS * 1000);
+    console.warn(`${rounds} rounds of trouble for a queue`);
+  });
+
+  test('has two builds of one bucket read each file once', async () => {
+    const { store, place, env, redis } = scene;
+    fill(store, FILES);
+    scene.middleman.habits.delayMs = 10;
+    await Promise.all([scene.worker(), scene.worker()]);
+    place.write('other/packsign.json', place.read('state/packsign.json'));
+    const words = ['build', 's3://bucket/dist', '--queue', redis.url];
+    const [one, other] = await Promise.all(
+      ['state', 'other'].map(async (folder) => await place.process([...words, '--state', folder], { env })),
+    );
+    expect([one?.status, other?.status], `${one?.stderr}${other?.stderr}`).toEqual([0, 0]);
+    expect(
+      place.read('state/packages.unsigned.plist').equals(place.read('other/packages.unsigned.plist')),
+    ).toBe(true);
+    expect(readFiles(store).length).toBe(new Set(readFiles(store)).size);
+  });
+});
