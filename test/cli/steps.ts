@@ -58,7 +58,7 @@ export const STEPS: readonly (readonly [name: string, args: readonly string[], i
   ['key show', ['key', 'show', 'ann.asc']],
   ['key check-backup', ['key', 'check-backup', 'ann.asc', '--passphrase-file', '-'], 'a long passphrase\n'],
   ['build', ['build', 'dist', ...BOB]],
-  ['merge', ['merge', 'part.json', '--state', 'own', ...BOB]],
+  ['merge', ['merge', 'part.json', '--state', 'own']],
   ['diff', ['diff', 'dist']],
   ['status', ['status', 'dist']],
   ['lint', ['lint', 'dist']],
