@@ -16,6 +16,7 @@ export const WHY_READ = {
   missing: 'no part has it',
   replaced: 'replaced since its part was made',
   disputed: 'two parts contradict each other',
+  cache: 'an earlier run knows something else than its part says',
   etag: 'its MD5 is not the ETag of the store',
   short: 'no part has its MD5, or looked far enough through it',
   damaged: 'damaged, as its part says',

@@ -39,8 +39,11 @@ export interface Objects {
 export interface Told {
   /** Whether one is a program; null if nobody says so, or somebody something else. */
   readonly kindOf: (path: string) => boolean | null;
-  /** What is in one, if that can be believed: no secret, and no damage. */
-  readonly find: (path: string) => FileFacts | null;
+  /**
+   * What is in one: what an earlier run knows, unless somebody says otherwise; else what is said, if that can be believed: no
+   * secret, and no damage. Null if it has to be read.
+   */
+  readonly find: (path: string, known: FileFacts | null) => FileFacts | null;
   /** Gets what we know once all is read. Throws PART_WRONG if one of them said something else. */
   readonly judge: (read: ReadFiles) => void;
   /** What became of it. */

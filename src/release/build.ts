@@ -166,7 +166,9 @@ async function buildFrom(start: Start): Promise<BuildResult> {
 function recall({ published, inputs, options }: Start): Summary | null {
   const { first, previous, adopt = null, strict, rehash, allowed, allowDamaged = [], run } = options;
   const allows = allowed.size + allowDamaged.length > 0;
-  const asksForMore = first || previous !== null || adopt !== null || strict || rehash || allows;
+  // What other machines say may contradict what the cache knows.
+  const hears = run.objects !== null && run.objects.told !== null;
+  const asksForMore = first || previous !== null || adopt !== null || strict || rehash || allows || hears;
   return asksForMore ? null : recallUnchanged(published, inputs, run.now);
 }
 

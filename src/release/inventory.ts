@@ -269,7 +269,9 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   });
   const mayBeStored = settings['Store-Hashes'] === true && rehash !== true;
   const facts = scanned.map((file) => {
-    const known = cache.find(file) ?? objects?.told?.find(file.path) ?? null;
+    const cached = cache.find(file);
+    const told = objects?.told ?? null;
+    const known = told === null ? cached : told.find(file.path, cached);
     if (objects !== null && known !== null && isHashAlone(known)) return mayBeStored ? known : null;
     return wantsMd5 && known?.md5 === null && mayHoldPackage(file.path, settings) ? null : known;
   });

@@ -33,18 +33,23 @@ export function openTold(parts: readonly NamedPart[], listing: Listing): Told {
     const said = fitting.get(path);
     if (said === undefined) return outdated.has(path) ? 'replaced' : 'missing';
     if (said.isDisputed) return 'disputed';
+    if (doubted.has(path)) return 'cache';
     if (usesMd5 && said.isMd5 === false) return 'etag';
     if (said.seen === null) return 'missing';
     return said.seen.inspection.kind === 'damaged' ? 'damaged' : null;
   };
   const taken = new Set<string>();
+  const doubted = new Set<string>();
   let merged: Merged = { taken: 0, read: [] };
   return {
     kindOf: (path) => {
       const { isDisputed = true, isProgram = null } = fitting.get(path) ?? {};
       return isDisputed ? null : isProgram;
     },
-    find: (path) => {
+    find: (path, known) => {
+      const isDoubted = fitting.get(path)?.all.some(({ row }) => differs(row, known)) === true;
+      if (isDoubted) doubted.add(path);
+      if (known !== null) return isDoubted ? null : known;
       const seen = reasonFor(path) === null ? (fitting.get(path)?.seen ?? null) : null;
       if (seen === null) return null;
       taken.add(path);
@@ -106,6 +111,11 @@ function isSameBytes(a: Pick<Seen, 'sha256' | 'md5'>, b: Pick<Seen, 'sha256' | '
   return a.sha256 === b.sha256 && (a.md5 === null || b.md5 === null || a.md5 === b.md5);
 }
 
+/** Whether a row is about other bytes than an earlier run knows, which may have taken them from a part. */
+function differs({ seen }: ObjectRow, known: FileFacts | null): boolean {
+  return seen !== null && known !== null && !isSameBytes(seen, known);
+}
+
 /**
  * Whether the ETag is the MD5 of the row; null if it is no MD5, or there is none to compare. An object that the store has
  * encrypted may have an ETag that only looks like one, so a difference makes us read it, and proves nothing.
@@ -116,21 +126,23 @@ function isMd5Etag({ etag, seen }: ObjectRow): boolean | null {
 }
 
 /**
- * Refuses parts that say something else of an object than we know, or than each other: nothing else in them can be
- * believed then. Throws PART_WRONG.
+ * Refuses parts that say something else of an object than we have read now, or than each other: nothing else in them can
+ * be believed then. Throws PART_WRONG.
  */
-function refuseWrong(fitting: Heard['fitting'], read: ReadFiles): void {
-  const known = new Map(read.files.map(({ path }, index) => [path, read.facts[index] ?? null]));
+function refuseWrong(fitting: Heard['fitting'], { files: all, facts: found, fresh }: ReadFiles): void {
+  const read = new Map(all.map(({ path }, index) => [path, fresh.has(path) ? (found[index] ?? null) : null]));
   const lines: string[] = [];
   const files = new Set<string>();
-  for (const [path, { all, isDisputed }] of fitting) {
-    const facts = known.get(path) ?? null;
-    const wrong = all.filter(({ row: { seen } }) => isWrong(seen, facts, read.fresh.has(path)));
-    const accused = wrong.length === 0 && isDisputed ? all : wrong;
+  for (const [path, said] of fitting) {
+    const facts = read.get(path) ?? null;
+    const wrong = said.all.filter(
+      ({ row: { seen } }) => seen !== null && facts !== null && !isSame(seen, facts),
+    );
+    const accused = wrong.length === 0 && said.isDisputed ? said.all : wrong;
     const names = Array.from(new Set(accused.map(({ file }) => file)));
     for (const name of names) files.add(name);
-    const isKnown = wrong.length > 0;
-    if (isKnown) lines.push(`  ${path}: packsign has read it, and it is not what ${list(names)} says`);
+    if (wrong.length > 0)
+      lines.push(`  ${path}: packsign has read it, and it is not what ${list(names)} says`);
     else if (names.length > 0) lines.push(`  ${path}: ${list(names)} contradict each other`);
   }
   if (files.size === 0) return;
@@ -142,12 +154,6 @@ function refuseWrong(fitting: Heard['fitting'], read: ReadFiles): void {
       hint: `make ${them} again on another machine, or merge without ${them}: packsign then reads those objects itself`,
     },
   );
-}
-
-/** What an older run knows may rest on another look, so of such a file only the bytes are compared. */
-function isWrong(seen: Seen | null, known: FileFacts | null, isFresh: boolean): boolean {
-  if (seen === null || known === null) return false;
-  return isFresh ? !isSame(seen, known) : !isSameBytes(seen, known);
 }
 
 function list(names: Iterable<string>): string {

@@ -237,6 +237,27 @@ describe('merge', () => {
     expect(codeOf(await ask('merge', part, '--state', 'own'))).toBe('PART_WRONG');
   });
 
+  test('what an earlier merge took from a wrong part is read again once a right one says otherwise', async () => {
+    const [part = ''] = await givenParts(1);
+    place.write('wrong.json', place.read(part));
+    forge('wrong.json', (body) => body.replace(sha256(FILES['tool'] ?? Buffer.of()), OTHER));
+    expect((await run('merge', 'wrong.json', '--state', 'own')).status).toBe(0);
+    const { status, value } = await ask('merge', part, '--state', 'own');
+    expect([status, value]).toMatchObject([0, { read: [{ path: 'tool', reason: 'cache' }], hashed: 1 }]);
+    expect(place.read('own/packages.unsigned.plist')).toEqual(await local());
+  });
+
+  test('BYTES_CHANGED: a right part shows what was signed from a wrong one', async () => {
+    const [part = ''] = await givenParts(1);
+    place.write('wrong.json', place.read(part));
+    forge('wrong.json', (body) => body.replace(sha256(FILES['tool'] ?? Buffer.of()), OTHER));
+    expect((await run('merge', 'wrong.json', '--state', 'own', ...SIGN)).status).toBe(0);
+    expect((await run('merge', 'wrong.json', '--state', 'own', ...SIGN)).stdout).toContain('up to date');
+    const answer = await ask('merge', part, '--state', 'own', ...SIGN);
+    expect([answer.status, codeOf(answer)]).toEqual([1, 'BYTES_CHANGED']);
+    expect(JSON.stringify(answer.value)).toContain('tool');
+  });
+
   test('PART_WRONG: two that contradict each other about what nobody can read', async () => {
     const parts = await givenParts(1);
     place.write('wrong.json', place.read('part-1.json'));

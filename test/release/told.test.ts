@@ -26,7 +26,7 @@ function part(file: string, ...rows: readonly ObjectRow[]): NamedPart {
 /** What is believed of the paths of rows, where the store lists these versions. */
 function believed(parts: readonly NamedPart[], listed: Readonly<Record<string, Stored>>): readonly string[] {
   const { find } = openTold(parts, new Map(Object.entries(listed)));
-  return Object.keys(listed).filter((path) => find(path) !== null);
+  return Object.keys(listed).filter((path) => find(path, null) !== null);
 }
 
 describe('what parts say', () => {
