@@ -82,6 +82,17 @@ describe.runIf(hasTools('/usr/bin/python3:swift', 'curl'))('a bucket of Swift', 
     place.write('own/packsign.json', '{}');
     const how = ['--key', 'ann.asc', '--deterministic', '--maintainer', 'Ann', '--first'];
     const env = { ...environment(), SOURCE_DATE_EPOCH: String(Math.floor(Date.now() / 1000)) };
+    const parts = ['1', '2'].map((index) => [`${index}/2`, `part-${index}.json`] as const);
+    for (const [shard, part] of parts) {
+      const half = ['build', `s3://bucket-${count}/x`, '--shard', shard, '--output', part];
+      expect(await place.packsign(half, { env })).toMatchObject({ status: 0, stderr: '' });
+    }
+    place.write('merged/packsign.json', '{ "Maintainer": "Ann" }');
+    const merge = ['merge', ...parts.map(([, part]) => part), '--state', 'merged'];
+    expect((await place.packsign(merge, { env })).stdout).toContain('2 files from 2 parts\n');
+    expect((await place.packsign(['build', 'twin', '--maintainer', 'Ann'], { env })).status).toBe(0);
+    const waiting = place.read('twin/packages.unsigned.plist');
+    expect(place.read('merged/packages.unsigned.plist').equals(waiting)).toBe(true);
     const there = ['build', `s3://bucket-${count}/x`, '--state', 'own', ...how];
     expect(await place.packsign(there, { env })).toMatchObject({ status: 0, stderr: '' });
     expect(await place.packsign(['build', 'twin', ...how], { env })).toMatchObject({ status: 0 });
