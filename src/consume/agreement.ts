@@ -1,6 +1,7 @@
-import { besideAddress, isAddress, namedAddress } from '../model/address.js';
+import { besideAddress, isAddress } from '../model/address.js';
 import type { Database } from '../model/database.js';
 import type { Lookup } from '../model/lookup.js';
+import { offersOf } from './offers.js';
 import type { Suspect } from './report.js';
 
 /** A database that is asked about files, and how far it can be believed. */
@@ -63,9 +64,8 @@ function vouchedBy(first: AskedDatabase, answers: readonly DatabaseAnswer[]): Re
   const found = new Set<string>();
   const from = [first];
   for (const { contents } of from) {
-    for (const { URL } of contents?.Packsign.Trusts ?? []) {
-      const url = namedAddress(URL);
-      if (url === null || found.has(url)) continue;
+    for (const url of contents === null ? [] : offersOf(contents)) {
+      if (found.has(url)) continue;
       found.add(url);
       from.push(...answers.map(({ database }) => database).filter(({ database }) => database === url));
     }

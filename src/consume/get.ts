@@ -1,5 +1,4 @@
 import { PacksignError } from '../errors.js';
-import { besideAddress, namedAddress } from '../model/address.js';
 import type { FileEntry } from '../model/file-entry.js';
 import type { Finding } from '../model/finding.js';
 import { shellWord } from '../model/shell.js';
@@ -11,6 +10,7 @@ import type { FetchedDatabase } from './fetch.js';
 import { withFindings } from './outcome.js';
 import { damagedEntry, trustedIn } from './sources.js';
 import { findFile, notFound, requireFileNames } from './choose-file.js';
+import { offersFor, offersOf } from './offers.js';
 import { download } from './download.js';
 import type { Choice, DownloadedFile, GetOptions } from './download.js';
 
@@ -109,15 +109,16 @@ function withOffers(
 ): PacksignError {
   const known = new Set(searched.map(({ url }) => url));
   const offers = searched.flatMap((database) => {
-    const urls = (database.trusted?.Packsign.Trusts ?? []).flatMap(({ URL }) => namedAddress(URL) ?? []);
+    const urls = database.trusted === null ? [] : offersOf(database.trusted);
     return urls.filter((url) => !known.has(url)).map((url) => ({ url, database }));
   });
-  const isOf = ({ url, database }: (typeof offers)[number]) =>
-    names.some((name) => besideAddress(database.url, name).startsWith(new URL('.', url).href));
-  const offer = offers.find(isOf) ?? offers[0];
+  const [meant] = offers
+    .filter(({ url, database }) => names.some((name) => offersFor([url], database.url, name).length > 0))
+    .toSorted((a, b) => b.url.length - a.url.length);
+  const offer = meant ?? offers[0];
   if (failure.code !== 'PACKAGE_NOT_FOUND' || offer === undefined) return failure;
   const [via, url] = [shellWord(placeOf(offer.database)), shellWord(offer.url)];
-  const isMeant = offers.length === 1 || isOf(offer);
+  const isMeant = offers.length === 1 || meant !== undefined;
   const command = isMeant
     ? `packsign trust add ${url} --via ${via}`
     : `packsign trust refresh ${via} names them`;

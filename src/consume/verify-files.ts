@@ -3,6 +3,7 @@ import { isAddress } from '../model/address.js';
 import type { Finding } from '../model/finding.js';
 import { lookUp } from '../model/lookup.js';
 import type { DigestedFile } from '../model/lookup.js';
+import { shellWord } from '../model/shell.js';
 import { agreementOf } from './agreement.js';
 import type { AskedDatabase } from './agreement.js';
 import { askFile, askOne, askTrusted } from './asked-databases.js';
@@ -15,6 +16,7 @@ import { databaseBeside } from './disk-database.js';
 import type { DiskOptions } from './disk-database.js';
 import { isAccepted, withFindings } from './outcome.js';
 import type { Decision, Tolerance } from './outcome.js';
+import { offersFor, offersOf } from './offers.js';
 import { isNaming } from './pins.js';
 import type { Suspect } from './report.js';
 
@@ -65,10 +67,27 @@ export async function verifyFiles(
     ...decideOnFiles(files, { refused, failures }),
     ...{ files, failures },
     suspects: databases.flatMap((database) => suspectOf(database, files) ?? []),
-    notices: databases.flatMap(({ notices, name, database }) =>
-      notices.map((notice) => `${name ?? database}: ${notice}`),
-    ),
+    notices: [
+      ...databases.flatMap(({ notices, name, database }) =>
+        notices.map((notice) => `${name ?? database}: ${notice}`),
+      ),
+      ...new Set(files.flatMap(movedNotice)),
+    ],
   };
+}
+
+/** Where a file may be listed that its database no longer lists: a folder may have got a database of its own. */
+function movedNotice({ answers: [first], asked }: VerifiedFile): readonly string[] {
+  if (first?.lookup.kind !== 'withdrawn') return [];
+  const { lookup } = first;
+  const { name, database, contents } = first.database;
+  if (contents === null || !isAddress(database)) return [];
+  const [url] = offersFor(offersOf(contents), database, lookup.path);
+  if (url === undefined || asked.some((one) => one.database === url)) return [];
+  const via = name ?? database;
+  return [
+    `${via} vouches for ${url}, which may list it: packsign trust add ${shellWord(url)} --via ${shellWord(via)}`,
+  ];
 }
 
 interface AskedForFiles extends Pick<Asked, 'failures'> {

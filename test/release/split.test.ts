@@ -160,7 +160,14 @@ describe('a directory that is split', () => {
     const { status, stderr } = await reader.packsign(['get', 'linux/lamp-1.1.tar.gz']);
     expect(status).toBe(2);
     expect(stderr).toContain(`packsign trust add ${url}linux/packages.plist --via ann`);
+    const inner = await reader.packsign(['get', 'linux/old/wick-1.1.tar.gz']);
+    expect(inner.stderr).toContain(`packsign trust add ${url}linux/old/packages.plist --via ann`);
     expect((await reader.packsign(['get', 'wick'])).stderr).toContain('packsign trust refresh ann');
+    const old = await reader.packsign(['verify', 'before/wick-1.1.tar.gz']);
+    expect([old.status, old.stderr]).toEqual([
+      1,
+      expect.stringContaining(`packsign trust add ${url}linux/old/packages.plist --via ann`) as string,
+    ]);
   });
 
   test('serves its readers as before, once they have added its folders', async () => {
