@@ -35,7 +35,7 @@ export interface Listed {
   readonly usage: string;
   /** One line. */
   readonly summary: string;
-  readonly group: 'maintain' | 'trust' | 'shell';
+  readonly group: 'maintain' | 'trust' | 'scale' | 'shell';
   readonly load: () => Promise<Command>;
 }
 

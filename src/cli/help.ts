@@ -9,7 +9,8 @@ usage: packsign COMMAND [directory] [options], or packsign alone for a status
 const FOOT = `
 To begin: packsign key generate --user-id "Ada Lovelace <ada@example.org>"
           packsign build dist --key packsign-key.signing.asc
-Examples: packsign COMMAND --help. For your shell: packsign completion bash
+Every command explains itself, with examples: packsign COMMAND --help
+For your shell: packsign completion bash, or zsh, or fish
 Exit status: 0 done or verified, 1 packsign says no, 2 it could not be done.
 `;
 
@@ -24,7 +25,10 @@ export function overview(commands: readonly Listed[]): string {
     const lines = own.map((one) => `  ${wordsOf(one).join(' ').padEnd(COLUMN)}${one.summary}\n`);
     return `${title}\n${lines.join('')}`;
   });
-  return HEAD + groups.join('\n') + FOOT;
+  const scale = commands
+    .filter(({ group }) => group === 'scale')
+    .map((one) => `packsign ${wordsOf(one).join(' ')}`);
+  return `${HEAD}${groups.join('\n')}\nMany files or machines: ${scale.join(', ')}${FOOT}`;
 }
 
 const WIDTH = 80;

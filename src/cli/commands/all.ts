@@ -46,15 +46,12 @@ const MAINTAIN: readonly Row[] = [
   ['key rotate <file> [directory]', 'give a key a new signing subkey, and publish it', keyRotate],
   ['key revoke <file> [directory]', 'revoke a key or a subkey, and publish that', keyRevoke],
   ['build [directory]', 'hash every file, write the database; --key signs it', build],
-  ['merge <parts..>', 'build a bucket from what several machines found in it', merge],
   ['diff [directory]', 'show what the next database would change', diff],
   ['lint [directory]', 'list what you may want to fix before you sign', lint],
   ['sign [directory]', 'sign the waiting database and publish it', sign],
   ['publish [directory] [destinations..]', 'copy a signed directory to where readers fetch it', publish],
   ['watch [directory]', 'keep the database signed while releases land', watch],
-  ['worker', 'read the files of a bucket for builds on other machines', worker],
   ['status [directory]', 'say what state a directory is in and what to do next', status],
-  ['split [directory]', 'plan databases for the folders of a large directory', split],
   ['page [directory]', 'write the page where people copy the key and address', page],
   ['serve [directory]', 'show a directory as a web server would', serve],
   ['export [directory]', 'print what is published in another format', exportDatabase],
@@ -72,6 +69,12 @@ const TRUST: readonly Row[] = [
   ['get <packages..>', 'download packages, exactly as they were signed', get],
 ];
 
+const SCALE: readonly Row[] = [
+  ['split [directory]', 'plan databases for the folders of a large directory', split],
+  ['merge <parts..>', 'build a bucket from what several machines found in it', merge],
+  ['worker', 'read the files of a bucket for builds on other machines', worker],
+];
+
 const SHELL: readonly Row[] = [
   ['completion <shell>', 'print the completion script for bash, zsh or fish', completion],
 ];
@@ -84,5 +87,6 @@ function listed(group: Listed['group'], rows: readonly Row[]): readonly Listed[]
 export const COMMANDS: readonly Listed[] = [
   ...listed('maintain', MAINTAIN),
   ...listed('trust', TRUST),
+  ...listed('scale', SCALE),
   ...listed('shell', SHELL),
 ];
