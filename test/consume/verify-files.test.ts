@@ -472,7 +472,7 @@ describe('targets', () => {
     ['a pipe', 'dl/pipe', 'FILE_UNREADABLE'],
     ['a device', '/dev/zero', 'FILE_UNREADABLE'],
     ['nothing', 'dl/nothing', 'FILE_UNREADABLE'],
-    ['no name', '', 'FILE_UNREADABLE'],
+    ['no name', '', 'USAGE'],
     ['a link to nothing', 'dl/dangling', 'FILE_UNREADABLE'],
     ['a name with a zero', 'dl/a\0b', 'FILE_UNREADABLE'],
     ['a file as a folder', `${GOOD}/`, 'FILE_UNREADABLE'],
