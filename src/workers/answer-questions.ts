@@ -42,6 +42,10 @@ export async function answerQuestions(address: QueueAddress, answering: Answerin
     onReady();
     await Promise.race([untilAborted(signal), lost]);
     await Promise.race([worker.close(), lost, sleep(END_MS, undefined, { ref: false })]);
+  } catch (error) {
+    close();
+    await Promise.race([worker.close(true), sleep(1000)]);
+    throw error;
   } finally {
     close();
   }

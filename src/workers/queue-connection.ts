@@ -27,6 +27,7 @@ const PATIENCE_MS = 60_000;
 export async function connect(address: QueueAddress, told: Told): Promise<QueueConnection> {
   const { bullmq, ioredis } = await loadPackages();
   const { host, port, username, password, database: db, isTls } = address;
+  let isOver = false;
   const redis = new ioredis.Redis({
     ...{ host, port, db, lazyConnect: true },
     ...(username === '' ? {} : { username }),
@@ -34,10 +35,12 @@ export async function connect(address: QueueAddress, told: Told): Promise<QueueC
     ...(isTls ? { tls: {} } : {}),
     // As BullMQ wants it: commands wait while Redis is away.
     maxRetriesPerRequest: null,
-    retryStrategy: () => 1000,
+    // BullMQ makes connections of its own with these options, which must not try again for ever.
+    retryStrategy: () => (isOver ? null : 1000),
   });
   const { lost, end } = watchOver(redis, address, told);
   const close = () => {
+    isOver = true;
     end();
     redis.disconnect();
   };
