@@ -62,6 +62,14 @@ describe.runIf(hasTool('redis-server'))('a queue', () => {
     console.warn(`${rounds} rounds of trouble for a queue`);
   });
 
+  // It takes the minute for which a queue may be away.
+  test.runIf(SECONDS > 0)('QUEUE_FAILED: a worker whose queue is gone for good ends', async () => {
+    const worker = await scene.worker();
+    await scene.redis.stop('SIGKILL');
+    expect(await worker.ended).toBe(2);
+    expect(worker.printed()).toContain('run the same command again: what is in the queue is not lost');
+  });
+
   test('has two builds of one bucket read each file once', async () => {
     const { store, place, env, redis } = scene;
     fill(store, FILES);
