@@ -95,8 +95,8 @@ async function measure({ workers, args }, { queue, env }) {
     running.add(child);
     return child;
   };
-  const crew = Array.from({ length: workers }, () => start('worker', '--queue', queue, ...args));
-  await Promise.all(crew.map((worker) => until(worker, 'working on the queue')));
+  const started = Array.from({ length: workers }, () => start('worker', '--queue', queue, ...args));
+  await Promise.all(started.map((worker) => until(worker, 'working on the queue')));
   const beganMs = performance.now();
   const asking = start('build', 's3://bucket/dist', '--state', state, '--queue', queue);
   const ended = once(asking, 'exit');
@@ -109,9 +109,9 @@ async function measure({ workers, args }, { queue, env }) {
   }
   const seconds = (performance.now() - beganMs) / 1000;
   if (asking.exitCode !== 0) throw new Error(`packsign build ended with ${asking.exitCode}`);
-  const memory = [peak, ...crew.map((worker) => peakOf(worker) ?? 0)];
-  for (const worker of crew) worker.kill();
-  await Promise.all(crew.map((worker) => once(worker, 'exit')));
+  const memory = [peak, ...started.map((worker) => peakOf(worker) ?? 0)];
+  for (const worker of started) worker.kill();
+  await Promise.all(started.map((worker) => once(worker, 'exit')));
   const hash = createHash('sha256').update(readFileSync(join(state, 'packages.unsigned.plist')));
   return { seconds, memory, sha256: hash.digest('hex') };
 }

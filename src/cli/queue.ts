@@ -11,7 +11,7 @@ import { count } from './terminal.js';
 export const QUEUE_OPTION = single('ADDRESS', 'Redis server of the queue (default: PACKSIGN_QUEUE)');
 
 /** For a build that has the objects of a bucket read by workers. */
-export const CREW_OPTIONS: OptionTable = rare({
+export const QUEUE_OPTIONS: OptionTable = rare({
   queue: single('ADDRESS', 'Redis server whose packsign workers read the bucket'),
   'double-check': single('NUMBER', 'per cent of what workers have read that is read again here'),
 });

@@ -1,7 +1,7 @@
 import type { Listing } from '../model/listing.js';
 import type { QueueAddress } from '../model/queue-address.js';
 import type { Settings } from '../model/settings.js';
-import type { DoubleCheck, DoubleChecked } from '../places/crew.js';
+import type { DoubleCheck, DoubleChecked } from '../places/remote-workers.js';
 import type { Objects, Told } from '../places/objects.js';
 import { isProgramHead } from '../places/program.js';
 import { globsOf, scanObjects } from '../places/scan.js';
@@ -62,10 +62,10 @@ export async function openObjects(
     queue = null,
   } = options;
   const bucket = openBucket(address, options);
-  let crew: Awaited<ReturnType<typeof openQueue>> | null = null;
+  let workers: Awaited<ReturnType<typeof openQueue>> | null = null;
   try {
-    crew = queue === null ? null : await openQueue(queue.address, run);
-    const asked = crew;
+    workers = queue === null ? null : await openQueue(queue.address, run);
+    const asked = workers;
     const kinds = openObjectKinds(directory === null ? null : run.stateFolder);
     const how = { globs: globsOf(settings) };
     let isBelieved = true;
@@ -90,11 +90,11 @@ export async function openObjects(
     return {
       ...{ ...objects, close },
       told: told === null ? null : { ...told, judge },
-      crew: asked === null || queue === null ? null : { ...asked, doubleCheck: queue.doubleCheck },
+      workers: asked === null || queue === null ? null : { ...asked, doubleCheck: queue.doubleCheck },
     };
   } catch (error) {
     bucket.close();
-    await crew?.close({ forget: false });
+    await workers?.close({ forget: false });
     throw error;
   }
 }
@@ -114,7 +114,7 @@ export async function listObjects(bucket: Bucket, options: ListingOptions): Prom
   return {
     ...{ address: bucket.address, concurrency },
     told: now.told,
-    crew: null,
+    workers: null,
     kindOf: (path) => now.kindOf(path),
     identityOf: (path) => now.objects.get(path) ?? null,
     read: async (file, at, length) => await now.read(file, at, length),

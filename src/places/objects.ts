@@ -2,7 +2,7 @@ import type { FileIdentity } from '../disk/identities.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Listing } from '../model/listing.js';
 import type { Merged } from '../model/merged.js';
-import type { Crew } from './crew.js';
+import type { RemoteWorkers } from './remote-workers.js';
 import { scanDirectory } from './scan.js';
 import type { Scan, ScanOptions, ScannedFile } from './scan.js';
 
@@ -32,7 +32,7 @@ export interface Objects {
   /** What other machines say of them; null if none was asked. */
   readonly told: Told | null;
   /** Workers who read them; null if this machine reads all. */
-  readonly crew: Crew | null;
+  readonly workers: RemoteWorkers | null;
 }
 
 /** What other machines say of objects, as they are listed. */

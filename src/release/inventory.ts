@@ -31,7 +31,7 @@ import { newestOf } from './clock-evidence.js';
 import { withNewBytes } from './damage.js';
 import { isRacy } from './facts-cache.js';
 import type { FactsCache } from './facts-cache.js';
-import { startHashingByCrew } from './hash-by-crew.js';
+import { startHashingByWorkers } from './hash-by-workers.js';
 import type { Searchable } from './secrets.js';
 import { startWithStoredHashes } from './stored-hashes.js';
 
@@ -296,8 +296,8 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const start = () => {
     if (objects === null) return startHashingFiles(files, { ...how, objects }, take);
     if (mayBeStored) return startWithStoredHashes(files, { ...how, objects }, take);
-    if (objects.crew === null) return startHashingFiles(files, { ...how, objects }, take);
-    return startHashingByCrew(files, { ...how, objects, crew: objects.crew, warn: run.warn }, take);
+    if (objects.workers === null) return startHashingFiles(files, { ...how, objects }, take);
+    return startHashingByWorkers(files, { ...how, objects, workers: objects.workers, warn: run.warn }, take);
   };
   const hashing = files.length === 0 ? null : start();
   const finish = async () => {

@@ -4,7 +4,7 @@ import type { JobsOptions, Queue as BullQueue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { READERS } from '../model/inspection.js';
 import type { QueueAddress } from '../model/queue-address.js';
-import type { CrewAnswer, Questions, TakeAnswer } from '../places/crew.js';
+import type { WorkerAnswer, Questions, TakeAnswer } from '../places/remote-workers.js';
 import { connect } from './queue-connection.js';
 import type { Told } from './queue-connection.js';
 
@@ -151,7 +151,7 @@ async function answerIn(
   { queue, redis }: Pick<Asking, 'queue' | 'redis'>,
   id: string,
   state: 'completed' | 'failed',
-): Promise<CrewAnswer | null> {
+): Promise<WorkerAnswer | null> {
   const length = await redis.hstrlen(queue.toKey(id), 'returnvalue');
   if (length > ANSWER_LIMIT_BYTES) return { kind: 'answer', worker: NAMELESS, text: '' };
   const job = await queue.getJob(id);

@@ -4,16 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newPlace } from '../packsign.js';
-import { fill, openCrewScene, readFiles } from '../release/crew-scene.js';
-import type { CrewScene } from '../release/crew-scene.js';
+import { fill, openWorkersScene, readFiles } from '../release/workers-scene.js';
+import type { WorkersScene } from '../release/workers-scene.js';
 import { startRedis } from '../servers/redis.js';
 import { hasTool } from '../tools.js';
 
 describe.runIf(hasTool('redis-server'))('build --queue and worker', () => {
-  let scene: CrewScene;
+  let scene: WorkersScene;
 
   beforeEach(async () => {
-    scene = await openCrewScene();
+    scene = await openWorkersScene();
   });
 
   afterEach(async () => {

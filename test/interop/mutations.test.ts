@@ -191,7 +191,7 @@ describe.runIf(hasTool('gpgv') && hasTool('sqv'))(
 
     test('docs/TRUST.md gives the reasons why they may refuse what was served', () => {
       const text = readFileSync(join(import.meta.dirname, '../../docs/TRUST.md'), 'utf8');
-      expect(text).toContain('stands in another place');
+      expect(text).toContain('not behind its key or user id');
       expect(text).toContain('unhashed area');
     });
   },

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { fill, openCrewScene, readFiles } from '../release/crew-scene.js';
-import type { CrewScene } from '../release/crew-scene.js';
+import { fill, openWorkersScene, readFiles } from '../release/workers-scene.js';
+import type { WorkersScene } from '../release/workers-scene.js';
 import { hasTool } from '../tools.js';
 
 /** How long to go on; once without `npm run soak`. */
@@ -9,10 +9,10 @@ const SECONDS = Number(process.env['PACKSIGN_SOAK_SECONDS'] ?? 0) / 10;
 const FILES = 150;
 
 describe.runIf(hasTool('redis-server'))('a queue', () => {
-  let scene: CrewScene;
+  let scene: WorkersScene;
 
   beforeEach(async () => {
-    scene = await openCrewScene();
+    scene = await openWorkersScene();
   });
 
   afterEach(async () => {

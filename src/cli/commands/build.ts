@@ -29,7 +29,7 @@ import {
   textOf,
 } from '../options.js';
 import type { Place, Values } from '../options.js';
-import { CREW_OPTIONS } from '../queue.js';
+import { QUEUE_OPTIONS } from '../queue.js';
 import { destinationsOf, publishEach, publishOptions } from '../destinations.js';
 import { joined, reportPublished } from '../report-publish.js';
 import { reportBuild, warningLines } from '../report.js';
@@ -76,7 +76,7 @@ export const buildCommand: Command = {
       'allow-damaged': ALLOW_DAMAGED_OPTION,
       import: single('FILE', 'import a database made for PackMan; packsign.json gets its texts'),
     }),
-    ...CREW_OPTIONS,
+    ...QUEUE_OPTIONS,
   },
   run: async (values, session) =>
     (await buildShard(values, session)) ??

@@ -1,5 +1,5 @@
 /** Workers on other machines, who are asked by texts and answer by texts. */
-export interface Crew extends Questions {
+export interface RemoteWorkers extends Questions {
   /** What of their answers is read again here; null for nothing. */
   readonly doubleCheck: DoubleCheck | null;
 }
@@ -16,9 +16,9 @@ export interface Questions {
   readonly settle: (questions: readonly string[]) => void;
 }
 
-export type TakeAnswer = (answer: CrewAnswer, number: number) => void;
+export type TakeAnswer = (answer: WorkerAnswer, number: number) => void;
 
-export type CrewAnswer =
+export type WorkerAnswer =
   | { readonly kind: 'answer'; readonly worker: string; readonly text: string }
   /** Nobody could answer. */
   | { readonly kind: 'failed'; readonly reason: string };

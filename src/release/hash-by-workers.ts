@@ -5,7 +5,7 @@ import { Misfit } from '../format/misfit.js';
 import { sampleSize } from '../model/double-check.js';
 import type { Warning } from '../model/finding.js';
 import { compareText } from '../model/package.js';
-import type { Crew, CrewAnswer } from '../places/crew.js';
+import type { RemoteWorkers, WorkerAnswer } from '../places/remote-workers.js';
 import type { Objects } from '../places/objects.js';
 import type { ScannedFile } from '../places/scan.js';
 import { countBytes, newByteCount } from '../workers/byte-count.js';
@@ -13,13 +13,13 @@ import type { Digested, Hashed } from '../workers/digest.js';
 import type { DigestListener, Hashing } from '../workers/hash.js';
 import type { HashFilesOptions } from '../workers/hash-files.js';
 import { startHashingObjects } from '../workers/hash-objects.js';
-import { batchOf, claimsIn, differsFromEtag, isMd5 } from './crew-claims.js';
-import type { Asked, Batch, Claim } from './crew-claims.js';
+import { batchOf, claimsIn, differsFromEtag, isMd5 } from './worker-claims.js';
+import type { Asked, Batch, Claim } from './worker-claims.js';
 import { cutBatches } from './cut-batches.js';
 
-export interface CrewOptions extends Omit<HashFilesOptions, 'objects'> {
+export interface RemoteOptions extends Omit<HashFilesOptions, 'objects'> {
   readonly objects: Objects;
-  readonly crew: Crew;
+  readonly workers: RemoteWorkers;
   readonly inspect: 'whole' | 'ends';
   readonly warn: (warning: Warning) => void;
 }
@@ -28,9 +28,9 @@ export interface CrewOptions extends Omit<HashFilesOptions, 'objects'> {
  * Starts to have objects read by workers. What nobody says anything credible about is read here. `finish` throws
  * WORKER_DIFFERS and QUEUE_FAILED.
  */
-export function startHashingByCrew(
+export function startHashingByWorkers(
   files: readonly ScannedFile[],
-  options: CrewOptions,
+  options: RemoteOptions,
   onDigested: DigestListener,
 ): Hashing {
   const results = new Array<Digested>(files.length);
@@ -53,10 +53,10 @@ const TELLING = 8;
 
 async function hashAll(
   files: readonly ScannedFile[],
-  options: CrewOptions,
+  options: RemoteOptions,
   take: DigestListener,
 ): Promise<void> {
-  const { crew, counted } = options;
+  const { workers, counted } = options;
   const read = readerHere(files, options);
   const accept = ({ asked, said }: Claim) => take(kept(said, asked), asked.index);
   /** Reads files here too. Gives those of which a worker said something else. */
@@ -74,15 +74,15 @@ async function hashAll(
   const { questions, left, doubtful, held, agreed, answered } = await gather(files, options, accept);
   const suspects = agreed > 0 ? doubtful : doubtful.slice(0, TELLING);
   const unchecked = [...held, ...doubtful.slice(suspects.length)];
-  const sample = chosenFrom(unchecked, crew.doubleCheck?.percent ?? 0);
+  const sample = chosenFrom(unchecked, workers.doubleCheck?.percent ?? 0);
   const wrong = await check([...suspects, ...sample]);
   if (wrong.length > 0) {
-    await crew.forget(
+    await workers.forget(
       Array.from(new Set(wrong.map(({ worker }) => worker))).flatMap((name) => answered.get(name) ?? []),
     );
     throw differing(wrong);
   }
-  if (sample.length > 0) crew.doubleCheck?.onChecked({ sample: sample.length, total: unchecked.length });
+  if (sample.length > 0) workers.doubleCheck?.onChecked({ sample: sample.length, total: unchecked.length });
   const isSampled = new Set(sample);
   for (const claim of unchecked) if (!isSampled.has(claim)) accept(claim);
   const rest = await read(left, counted);
@@ -90,7 +90,7 @@ async function hashAll(
     const asked = left[at];
     if (asked !== undefined) take(kept(digested, asked), asked.index);
   });
-  crew.settle(questions);
+  workers.settle(questions);
 }
 
 /** What came of the questions. */
@@ -109,16 +109,16 @@ interface Gathered {
 
 async function gather(
   files: readonly ScannedFile[],
-  options: CrewOptions,
+  options: RemoteOptions,
   accept: (claim: Claim) => void,
 ): Promise<Gathered> {
-  const { crew, counted } = options;
+  const { workers, counted } = options;
   const batches = batchesOf(files, options);
   const claimsOf = readerOfAnswers(options);
   const [left, doubtful, held]: [Asked[], Claim[], Claim[]] = [[], [], []];
   const answered = new Map<string, string[]>();
   let agreed = 0;
-  const takeAnswer = (answer: CrewAnswer, batch: Batch) => {
+  const takeAnswer = (answer: WorkerAnswer, batch: Batch) => {
     const claims = claimsOf(answer, batch);
     for (const asked of batch.objects) {
       const claim = claims.get(asked.path);
@@ -130,7 +130,7 @@ async function gather(
       if (differsFromEtag(claim)) doubtful.push(claim);
       else {
         agreed += isMd5(asked.etag) ? 1 : 0;
-        if (crew.doubleCheck === null) accept(claim);
+        if (workers.doubleCheck === null) accept(claim);
         else held.push(claim);
       }
     }
@@ -138,14 +138,14 @@ async function gather(
     answered.set(answer.worker, [...(answered.get(answer.worker) ?? []), batch.text]);
   };
   const questions = batches.map(({ text }) => text);
-  await crew.ask(questions, (answer, number) => {
+  await workers.ask(questions, (answer, number) => {
     const batch = batches[number];
     if (batch !== undefined) takeAnswer(answer, batch);
   });
   return { questions, left, doubtful, held, agreed, answered };
 }
 
-function batchesOf(files: readonly ScannedFile[], options: CrewOptions): readonly Batch[] {
+function batchesOf(files: readonly ScannedFile[], options: RemoteOptions): readonly Batch[] {
   const { objects, inspect, md5, needs } = options;
   const listing = objects.listing();
   const asked = files.map(({ path, identity }, index) => {
@@ -166,7 +166,7 @@ function batchesOf(files: readonly ScannedFile[], options: CrewOptions): readonl
 function readerOfAnswers({
   inspect,
   warn,
-}: CrewOptions): (answer: CrewAnswer, batch: Batch) => ReadonlyMap<string, Claim> {
+}: RemoteOptions): (answer: WorkerAnswer, batch: Batch) => ReadonlyMap<string, Claim> {
   const warned = new Set<string>();
   const warnOnce = (about: string, message: string) => {
     if (!warned.has(about)) warn({ code: 'WORKER_FAILED', path: null, message });
@@ -194,7 +194,7 @@ type ReadHere = (
   counted: HashFilesOptions['counted'],
 ) => Promise<readonly Digested[]>;
 
-function readerHere(files: readonly ScannedFile[], options: CrewOptions): ReadHere {
+function readerHere(files: readonly ScannedFile[], options: RemoteOptions): ReadHere {
   const { objects, needs } = options;
   return async (some, counted) => {
     if (some.length === 0) return [];

@@ -27,7 +27,7 @@ export interface Running {
   readonly ended: Promise<number | null>;
 }
 
-export interface CrewScene {
+export interface WorkersScene {
   readonly place: Place;
   readonly store: SmallStore;
   readonly redis: RedisServer;
@@ -46,7 +46,7 @@ export interface CrewScene {
 
 const SETTINGS = '{ "Maintainer": "Ann <ann@example.org>", "Exclude": ["NOTES"] }';
 
-export async function openCrewScene(): Promise<CrewScene> {
+export async function openWorkersScene(): Promise<WorkersScene> {
   const [place, store, redis] = [newPlace(), await startSmallStore(), await startRedis()];
   const middleman = await startMiddleman(Number(new URL(store.url).port));
   place.write('state/packsign.json', SETTINGS);

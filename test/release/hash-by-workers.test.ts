@@ -10,22 +10,22 @@ import { isArchiveName } from '../../src/model/file-name.js';
 import { NO_LOOK } from '../../src/model/inspection.js';
 import { digestObject } from '../../src/workers/digest-object.js';
 import { QUEUE_NAME } from '../../src/workers/queue.js';
-import type { Crew } from '../../src/places/crew.js';
+import type { RemoteWorkers } from '../../src/places/remote-workers.js';
 import type { Objects } from '../../src/places/objects.js';
-import { startHashingByCrew } from '../../src/release/hash-by-crew.js';
+import { startHashingByWorkers } from '../../src/release/hash-by-workers.js';
 import { identityOfObject } from '../../src/stores/list.js';
 import { newByteCount } from '../../src/workers/byte-count.js';
 import { openThreads } from '../../src/workers/threads.js';
 import { newKey, sdist } from '../packsign.js';
 import { privateKeyPem } from '../pgp/hidden.js';
 import { hasTool } from '../tools.js';
-import { fill, openCrewScene } from './crew-scene.js';
-import type { CrewScene } from './crew-scene.js';
+import { fill, openWorkersScene } from './workers-scene.js';
+import type { WorkersScene } from './workers-scene.js';
 
 const OTHER = 'a'.repeat(64);
 
 /** What a worker answers that tells no lie. */
-async function honestRows(batch: ObjectBatch, { store }: CrewScene): Promise<readonly ObjectRow[]> {
+async function honestRows(batch: ObjectBatch, { store }: WorkersScene): Promise<readonly ObjectRow[]> {
   const rows = batch.objects.map(async ({ path, size, etag, modifiedMs, md5 }) => {
     const { bytes } = store.objects.get(`dist/${path}`) ?? { bytes: Buffer.of() };
     const read = (at: number, length: number) => Buffer.from(bytes.subarray(at, at + length));
@@ -42,13 +42,13 @@ async function honestRows(batch: ObjectBatch, { store }: CrewScene): Promise<rea
 type Answer = (rows: readonly ObjectRow[], batch: ObjectBatch) => unknown;
 
 describe.runIf(hasTool('redis-server'))('of workers who do not tell the truth', () => {
-  let scene: CrewScene;
+  let scene: WorkersScene;
   const running: { readonly close: () => Promise<void> }[] = [];
 
   let expected: Buffer;
 
   beforeAll(async () => {
-    scene = await openCrewScene();
+    scene = await openWorkersScene();
     fill(scene.store, 20);
     expected = await scene.expected();
   });
@@ -227,7 +227,7 @@ test('where a store encrypts, no ETag is an MD5: a few files tell, and the other
   }));
   const read: string[] = [];
   const told: string[] = [];
-  const crew: Crew = {
+  const workers: RemoteWorkers = {
     doubleCheck: null,
     settle: () => undefined,
     forget: () => Promise.resolve(),
@@ -251,7 +251,7 @@ test('where a store encrypts, no ETag is an MD5: a few files tell, and the other
     ...{
       address: 's3://bucket/dist',
       concurrency: 8,
-      crew,
+      workers,
       identityOf: () => null,
       told: null,
       kindOf: () => null,
@@ -267,12 +267,12 @@ test('where a store encrypts, no ETag is an MD5: a few files tell, and the other
       return Promise.resolve(bytes.subarray(at, at + length));
     },
   };
-  const hashing = startHashingByCrew(
+  const hashing = startHashingByWorkers(
     files,
     {
       ...{
         objects,
-        crew,
+        workers,
         threads,
         md5: true,
         metadata: false,
