@@ -17,7 +17,7 @@ export function writeLines(stream: Screen, lines: readonly string[]): void {
 }
 
 const OURS =
-  'build|completion|diff|export|get|init|key|lint|list|page|publish|serve|sign|split|status|trust|verify|watch';
+  'build|completion|diff|export|get|init|key|lint|list|merge|page|publish|serve|sign|split|status|trust|verify|watch|worker';
 const OTHERS = 'aws|chmod|chown|echo|gpg|mkdir|mv|rm|ssh|tar|timedatectl';
 /** What ends a command among words. */
 const PROSE = ' (?:\\(|and |or |with |is |adds |removes |repairs |says |shows |takes |would )';

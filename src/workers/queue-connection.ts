@@ -140,7 +140,7 @@ function failure({ shown, host }: QueueAddress, error: unknown): PacksignError {
   return new PacksignError('QUEUE_FAILED', `cannot use the queue ${shown}: ${reason}`, {
     hint: isLogin
       ? 'put its address with name and password into PACKSIGN_QUEUE: redis://USER:PASSWORD@HOST:6379'
-      : `start Redis on ${host}, or look at the address; then run the same command again: what is in the queue is not lost`,
+      : `start Redis on ${host}, or check the address; then run the same command again: what is in the queue is not lost`,
     cause: error,
   });
 }

@@ -141,7 +141,7 @@ describe.runIf(hasTool('redis-server'))('build --queue and worker', () => {
       ],
       [['build', 'dist', '--queue', redis.url], '--queue is for files in a bucket'],
       [['build', 's3://bucket/dist', '--state', 'state', '--double-check', '5'], 'no queue is named'],
-      ...['0', '101', '-1', '5%%', 'all', ''].map(
+      ...['0', '101', '-1', '5%%', 'all'].map(
         (percent) =>
           [
             [

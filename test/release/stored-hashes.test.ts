@@ -55,7 +55,7 @@ describe('"Store-Hashes"', () => {
     const { status, stdout } = await build();
     expect([status, stdout]).toEqual([
       0,
-      expect.stringContaining('1 new file not looked through for damage'),
+      expect.stringContaining('1 new file not checked for damage'),
     ]);
     expect(stdout).toContain('2 files, 1 package');
     expect(asked()).toEqual(['HEAD']);
