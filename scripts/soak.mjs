@@ -11,7 +11,14 @@ if (!/^[1-9]\d*$/.test(seconds)) {
 installIfNeeded();
 const env = { ...process.env, PACKSIGN_SOAK_SECONDS: seconds };
 const tests = [
-  ...['watch/soak', 'faults/kill', 'faults/fail', 'faults/lock-race', 'faults/commands'],
+  ...[
+    'watch/soak',
+    'faults/kill',
+    'faults/fail',
+    'faults/lock-race',
+    'faults/commands',
+    'release/shortcuts.property',
+  ],
   ...['upload/readers', 'upload/race', 'upload/rsync', 'upload/real-bucket', 'workers/queue'],
 ].map((name) => `test/${name}.test.ts`);
 process.exitCode = runInstalled('vitest/vitest.mjs', ['run', ...tests, '--disable-console-intercept'], {

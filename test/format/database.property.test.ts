@@ -295,7 +295,7 @@ describe('all bytes are refused, or canonical for what is read', () => {
           text = text.slice(0, from) + piece + text.slice(from + length);
         outcome(Buffer.from(text));
       }),
-      { numRuns: 6000 },
+      { numRuns: 3000 },
     );
   });
 
@@ -311,7 +311,7 @@ describe('all bytes are refused, or canonical for what is read', () => {
         const text = TEXT.replace(/>[^<>\n]+</g, (found) => (left-- === 0 ? `>${piece}<` : found));
         outcome(Buffer.from(text));
       }),
-      { numRuns: 4000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -329,7 +329,7 @@ describe('all bytes are refused, or canonical for what is read', () => {
         const moved = rest.toSpliced(to % (rest.length + 1), 0, ...lines.slice(start, start + count));
         outcome(Buffer.from(moved.join('\n')));
       }),
-      { numRuns: 4000 },
+      { numRuns: 2000 },
     );
   });
 

@@ -135,9 +135,9 @@ function startReading(target: string, ...more: readonly string[]) {
 }
 
 const SITES: readonly (readonly [name: string, publications: number, open: () => Promise<Site>])[] = [
-  ['a folder', IS_SOAK ? 200 : 10, inFolder],
-  ...(canServeSsh() && hasTool('rsync') ? [['a host through ssh', IS_SOAK ? 200 : 4, overSsh] as const] : []),
-  ...(hasTools('/usr/bin/python3:swift', 'curl') ? [['a bucket', IS_SOAK ? 200 : 4, inBucket] as const] : []),
+  ['a folder', IS_SOAK ? 200 : 6, inFolder],
+  ...(canServeSsh() && hasTool('rsync') ? [['a host through ssh', IS_SOAK ? 200 : 2, overSsh] as const] : []),
+  ...(hasTools('/usr/bin/python3:swift', 'curl') ? [['a bucket', IS_SOAK ? 200 : 2, inBucket] as const] : []),
 ];
 
 describe('while publications run over them', () => {
