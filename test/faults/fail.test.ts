@@ -72,7 +72,7 @@ async function failEverywhere(start: string, at: number): Promise<void> {
   first.restore();
   const before = published(start);
   const due = calls.filter(({ name }) => name in ERRORS);
-  const queue = due.filter((_, index) => IS_SOAK || index % 6 === 0);
+  const queue = due.filter((_, index) => IS_SOAK || index % 4 === 0);
   const seen = new Set<string>();
   let hits = 0;
 
