@@ -19,7 +19,14 @@ const tests = [
     'faults/commands',
     'release/shortcuts.property',
   ],
-  ...['upload/readers', 'upload/race', 'upload/rsync', 'upload/real-bucket', 'workers/queue'],
+  ...[
+    'upload/readers',
+    'upload/race',
+    'upload/rsync',
+    'upload/ssh-sharing',
+    'upload/real-bucket',
+    'workers/queue',
+  ],
 ].map((name) => `test/${name}.test.ts`);
 process.exitCode = runInstalled('vitest/vitest.mjs', ['run', ...tests, '--disable-console-intercept'], {
   env,

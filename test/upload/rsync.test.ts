@@ -140,8 +140,8 @@ const SERVERS: readonly (readonly [name: string, open: () => Promise<Site>])[] =
 const isTried = (name: string) => IS_SOAK || name === SERVERS.at(-1)?.[0];
 
 describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
-  const testOfFiles = (title: string, work: () => Promise<void>) => {
-    if (isTried(name)) test(title, work);
+  const testOfFiles = (title: string, work: () => Promise<void>, timeoutMs?: number) => {
+    if (isTried(name)) test(title, work, timeoutMs);
   };
   beforeEach(async () => {
     here = await newHere();
@@ -299,7 +299,7 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
     expect(calls.filter((call) => call.includes('--info=progress2'))).toHaveLength(5);
   });
 
-  test(
+  testOfFiles(
     'two machines lose nothing, also if one is killed: every file of both is there in the end',
     async () => {
       const settings = { Absent: 'keep', Mutable: ['latest.yml'], Include: ['latest.yml'] };

@@ -6,8 +6,10 @@ import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, Run, TestKey } from '../packsign.js';
 import { HOSTS, canServeSsh, startSshd } from '../servers/ssh.js';
 import type { SshServer } from '../servers/ssh.js';
-import { hasTool, toolPath } from '../tools.js';
+import { given, hasTool, toolPath } from '../tools.js';
 import { eventually } from '../watch/watching.js';
+
+const IS_SOAK = given(process.env['PACKSIGN_SOAK_SECONDS'] !== undefined, 'npm run soak takes all of these');
 
 let ann: TestKey;
 let sshd: SshServer;
@@ -114,7 +116,8 @@ describe.runIf(canServeSsh() && hasTool('rsync'))('a publication through ssh', (
     await strict.stop();
   });
 
-  test('makes more connections where no socket can be made', async () => {
+  // Under npm run soak alone, since they are like the one before.
+  test.runIf(IS_SOAK)('makes more connections where no socket can be made', async () => {
     instead('ssh', 'case "$*" in *ControlMaster=yes*) echo "unix_listener: no" >&2; exit 255 ;; esac');
     expect(await loginsOf(expectPublished)).toBeGreaterThan(5);
   });
@@ -154,13 +157,16 @@ describe.runIf(canServeSsh() && hasTool('rsync'))('a publication through ssh', (
     await expectPublished();
   });
 
-  test('logs in once also where the folder for temporary files is too deep for a socket', async () => {
-    const deep = join(temporary, 'd'.repeat(60));
-    mkdirSync(deep);
-    env = { ...env, TMPDIR: deep };
-    const logins = await loginsOf(async () => {
-      expect((await publish()).status).toBe(0);
-    });
-    expect([logins, readdirSync(deep)]).toEqual([1, []]);
-  });
+  test.runIf(IS_SOAK)(
+    'logs in once also where the folder for temporary files is too deep for a socket',
+    async () => {
+      const deep = join(temporary, 'd'.repeat(60));
+      mkdirSync(deep);
+      env = { ...env, TMPDIR: deep };
+      const logins = await loginsOf(async () => {
+        expect((await publish()).status).toBe(0);
+      });
+      expect([logins, readdirSync(deep)]).toEqual([1, []]);
+    },
+  );
 });
