@@ -24,7 +24,7 @@ export default defineConfig({
     globalSetup: ['test/setup.ts'],
     sequence: { sequencer: LongFirst },
     // Most tests wait for processes of their own.
-    maxWorkers: 5,
+    maxWorkers: 4,
     // Runs inside a test change the current folder, which threads cannot.
     pool: 'forks',
     // Against hanging for ever, and nothing else: the machine may have other things to do.

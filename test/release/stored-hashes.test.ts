@@ -53,10 +53,7 @@ describe('"Store-Hashes"', () => {
     put(A, sdist('other', '2.0'));
     put('b-1.0.tar.gz', sdist('b', '1.0'), {});
     const { status, stdout } = await build();
-    expect([status, stdout]).toEqual([
-      0,
-      expect.stringContaining('1 new file not checked for damage'),
-    ]);
+    expect([status, stdout]).toEqual([0, expect.stringContaining('1 new file not checked for damage')]);
     expect(stdout).toContain('2 files, 1 package');
     expect(asked()).toEqual(['HEAD']);
     const { value } = await place.json(['list', 'own', '--keys', 'keys.asc']);
