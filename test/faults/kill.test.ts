@@ -89,9 +89,12 @@ describe.runIf(canInject())('a publication that is killed', () => {
     expect(firstOf(/^unlink .*packages\.unsigned\.plist$/)).toBeGreaterThan(sums);
   });
 
-  it.runIf(IS_SOAK)('that adds a key and revokes another rests on the old key until the new one has signed', async () => {
-    await killKeyChange();
-  });
+  it.runIf(IS_SOAK)(
+    'that adds a key and revokes another rests on the old key until the new one has signed',
+    async () => {
+      await killKeyChange();
+    },
+  );
 });
 
 /**
