@@ -112,7 +112,7 @@ export { planPublication, publish } from './upload/publish.js';
 export type { PublishOptions, PublishedTo } from './upload/publish.js';
 export type { Plan } from './upload/plan.js';
 export { storeEndpoint } from './upload/bucket.js';
-export { parseDestination } from './model/destination.js';
+export { isBucketAddress, parseDestination } from './model/destination.js';
 export type { Destination } from './model/destination.js';
 export { webFileOf } from './model/web-file.js';
 export { watch } from './watch/watch.js';

@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { PacksignError, STATE_FOLDER, bucketNote, notedBucket, openObjects } from '../index.js';
+import {
+  PacksignError,
+  STATE_FOLDER,
+  bucketNote,
+  isBucketAddress,
+  notedBucket,
+  openObjects,
+} from '../index.js';
 import type { Session } from './command.js';
 import { rare, single } from './option.js';
 import type { OptionTable } from './option.js';
@@ -42,7 +49,7 @@ async function at<T>(
   { work, remember }: { readonly work: Work<T>; readonly remember: boolean },
 ): Promise<T> {
   const address = textOf(values, 'directory') ?? '.';
-  if (!/^s3:/i.test(address)) {
+  if (!isBucketAddress(address)) {
     refuseQueue(values);
     const place = placeOf(values, { isAwaited: isSet(values, 'wait-for-directory') });
     requireFilesIn(place, values);

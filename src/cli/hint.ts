@@ -1,3 +1,4 @@
+import { isBucketAddress } from '../index.js';
 import type { Outside } from './streams.js';
 import { shown } from './terminal.js';
 
@@ -46,7 +47,7 @@ export function typedIn(typed: Typed, directory: string): Typed {
 }
 
 function isBucket(word: unknown): boolean {
-  return typeof word === 'string' && /^s3:/i.test(word);
+  return typeof word === 'string' && isBucketAddress(word);
 }
 
 /** The directory of a command, also of one that takes other targets too, as a word of the command line. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { isPublication, isTrouble, openHooks } from '../index.js';
+import { isBucketAddress, isPublication, isTrouble, openHooks } from '../index.js';
 import type { Hooks, WatchEvent } from '../index.js';
 import type { Report, Session } from './command.js';
 import { failureJson } from './failure.js';
@@ -28,7 +28,7 @@ export function hooksOf(values: Values, { outside, progress }: Session, signal: 
       '--on-publish': textOf(values, 'on-publish'),
       '--on-failure': textOf(values, 'on-failure'),
     },
-    directory: /^s3:/i.test(directory) ? directory : resolve(directory),
+    directory: isBucketAddress(directory) ? directory : resolve(directory),
     environment: outside.environment,
     signal,
     onOutput: (line) => say(harmless(line)),

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import { formatInstant } from '../index.js';
+import { formatInstant, isBucketAddress } from '../index.js';
 import type { CheckedSignature, ListResult, VerifyResult } from '../index.js';
 import type { Report } from './command.js';
 import { LIST_LIMIT, coverageJson, freshness, limited, uncoveredWords, warningLines } from './report.js';
@@ -108,7 +108,7 @@ function adviceLines({ status, code, pinnedBy, database, notify, signatures }: V
 
 /** What a command on a bucket needs besides. */
 function stateWords(database: string): string {
-  return /^s3:/i.test(database) ? ' --state FOLDER' : '';
+  return isBucketAddress(database) ? ' --state FOLDER' : '';
 }
 
 function isInDirectory(database: string): boolean {

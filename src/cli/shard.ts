@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { PacksignError, STATE_FOLDER, hashShard, loadSettings, parseShard } from '../index.js';
+import {
+  PacksignError,
+  STATE_FOLDER,
+  hashShard,
+  isBucketAddress,
+  loadSettings,
+  parseShard,
+} from '../index.js';
 import { concurrencyOf } from './bucket.js';
 import type { Report, Session } from './command.js';
 import { rare, single } from './option.js';
@@ -36,7 +43,8 @@ export async function buildShard(values: Values, session: Session): Promise<Repo
     throw usage(`--shard must be a share like 2/4, the second of four, not "${text}"`);
   }
   const address = textOf(values, 'directory') ?? '.';
-  if (!/^s3:/i.test(address)) throw usage(`--shard divides the objects of a bucket, and ${address} is none`);
+  if (!isBucketAddress(address))
+    throw usage(`--shard divides the objects of a bucket, and ${address} is none`);
   if (output === null) throw usage('--shard needs a file for the part: --output');
   refuseOthers(values);
   const state = textOf(values, 'state');

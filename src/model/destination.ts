@@ -71,3 +71,8 @@ function unwritable(text: string, scheme: string): PacksignError {
 function refusal(text: string, why: string, hint: string): PacksignError {
   return new PacksignError('USAGE', `the destination "${text}" ${why}`, { hint });
 }
+
+/** Whether a text names a bucket, or is meant to. */
+export function isBucketAddress(text: string): boolean {
+  return /^s3:/i.test(text);
+}

@@ -2,6 +2,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { kindOf, listFolder, readBounded } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { checkSettings, decodeSettings } from '../format/settings.js';
+import { isBucketAddress } from '../model/destination.js';
 import { SETTINGS_NAME } from '../model/layout.js';
 import { nearestOf } from '../model/nearest.js';
 import { orNull } from '../model/or-null.js';
@@ -42,7 +43,7 @@ function keyBeside(directory: string, key: string): string {
 /** Throws DIRECTORY_UNREADABLE, FILE_UNREADABLE. */
 export function requireDirectory(directory: string): void {
   if (kindOf(directory) === 'folder') return;
-  if (/^s3:/i.test(directory)) {
+  if (isBucketAddress(directory)) {
     const message = `this command works on a directory, not on ${directory}`;
     throw new PacksignError('DIRECTORY_UNREADABLE', message, {
       hint: 'build, diff, sign, status, watch, lint, page and verify read the files of a bucket: packsign build s3://BUCKET/PREFIX --state FOLDER',

@@ -23,10 +23,6 @@ export interface BucketOptions {
   readonly environment: Environment;
 }
 
-export function isBucketAddress(text: string): boolean {
-  return /^s3:/i.test(text);
-}
-
 /** Throws USAGE, and what `storeSettings` throws. */
 export function openBucket(address: string, options: BucketOptions): Bucket {
   const { at, close } = openBuckets(options);
