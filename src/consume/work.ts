@@ -17,7 +17,7 @@ import { newByteCount } from '../workers/byte-count.js';
 import type { Digested } from '../workers/digest.js';
 import { startHashingObjects } from '../workers/hash-objects.js';
 import { answerQuestions } from '../workers/answer-questions.js';
-import { LEAN, openThreads } from '../workers/threads.js';
+import { openThreads } from '../workers/threads.js';
 
 export interface WorkOptions {
   readonly environment: Environment;
@@ -98,9 +98,13 @@ interface Reader {
   readonly close: () => void;
 }
 
+/** A thread takes 60 MB, and hashes more than so many requests at once bring over a network. */
+const OBJECTS_A_THREAD = 8;
+
 /** Reads one batch after the other as a build does that has no workers. */
 function openReader({ concurrency, at, signal }: ReaderOptions): Reader {
-  let threads = openThreads(LEAN);
+  const open = () => openThreads({ most: Math.ceil(concurrency / OBJECTS_A_THREAD), isLean: true });
+  let threads = open();
   const read = async ({ address, inspect, objects }: ObjectBatch) => {
     const table = new Map(objects.map((object) => [object.path, object]));
     const part = partsOf(at(address), table);
@@ -126,7 +130,7 @@ function openReader({ concurrency, at, signal }: ReaderOptions): Reader {
       } catch (error) {
         // They go on with what nobody waits for.
         threads.stop();
-        threads = openThreads(LEAN);
+        threads = open();
         throw error;
       }
     },

@@ -7,7 +7,7 @@ import { CHANGED, failed } from './digest.js';
 import type { DigestOptions, Digested } from './digest.js';
 import type { Loss, Part } from '../places/objects.js';
 import { readOnce } from './object-reader.js';
-import type { FetchPart } from './object-reader.js';
+import type { FetchPart, PartSource } from './object-reader.js';
 
 const LOST: Readonly<Record<Loss, Digested>> = {
   gone: { kind: 'failed', code: 'GONE', message: 'is gone' },
@@ -26,20 +26,20 @@ export interface SizedObject {
  */
 export async function digestObject(
   { path, size }: SizedObject,
-  fetch: (at: number, length: number) => Part<Buffer>,
+  { fetch, spare }: PartSource<Part<Buffer>>,
   options: Omit<DigestOptions, 'directory'>,
 ): Promise<Digested> {
   const sha256 = createHash('sha256');
   const md5 = options.md5 ? createHash('md5') : null;
   const losses: Loss[] = [];
   // Readers of archives make do with what they can read; here they must not.
-  const fetchOrThrow: FetchPart = (at, length) => {
-    const part = losses[0] ?? fetch(at, length);
+  const fetchOrThrow: FetchPart = (at, into) => {
+    const part = losses[0] ?? fetch(at, into);
     if (typeof part !== 'string') return part;
     losses.push(part);
     throw Object.assign(new Error(`the object is ${part}`), { syscall: 'read' });
   };
-  const { file, rest } = readOnce(size, fetchOrThrow, (bytes) => {
+  const { file, rest, close } = readOnce(size, { fetch: fetchOrThrow, spare }, (bytes) => {
     sha256.update(bytes);
     md5?.update(bytes);
     search?.take(bytes);
@@ -61,5 +61,7 @@ export async function digestObject(
   } catch (error) {
     const [loss] = losses;
     return loss === undefined ? failed(error) : LOST[loss];
+  } finally {
+    close();
   }
 }

@@ -42,6 +42,11 @@ interface ObjectTask extends Needs {
 const OBJECTS = 0;
 const CHANNELS = 1;
 
+/** The memory of threads, for one work after the other. */
+const idle = new WeakMap<Threads, ObjectChannel[]>();
+/** The same for the thread that runs this. */
+const spare: Buffer[] = [];
+
 /** Hashes files that are fetched by this thread, on others that sleep while they wait for them. */
 export function startHashingObjects(
   files: readonly ScannedFile[],
@@ -69,7 +74,10 @@ export function startOnObjects<T>(
 ): { readonly finish: () => Promise<readonly T[]> } {
   const objects = tasks.toSorted((a, b) => b.size - a.size);
   // A thread takes much memory; it need not wait for what is fetched ahead.
-  const channels = Array.from({ length: Math.min(threads.count, concurrency, files.length) }, openChannel);
+  const others = Math.min(threads.count, concurrency, files.length);
+  const unused = idle.get(threads) ?? [];
+  idle.set(threads, unused);
+  const channels = Array.from({ length: others }, () => unused.pop() ?? openChannel());
   const taken = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   const work: ObjectsWork = { kind: 'objects', options, objects, taken, channels };
   const desk = openDesk({ files, read, concurrency, objects, channels });
@@ -85,6 +93,7 @@ export function startOnObjects<T>(
   return {
     finish: async () => {
       await all;
+      unused.push(...channels);
       return results;
     },
   };
@@ -206,8 +215,8 @@ export async function doObjects(
     const fetch = fetcherOf(own, { channel, object: at }, post);
     const result =
       survey === undefined
-        ? await digestObject(object, fetch, { ...options, md5, metadata })
-        : await surveyObject(object, fetch, { ...options, ...survey });
+        ? await digestObject(object, { fetch, spare }, { ...options, md5, metadata })
+        : await surveyObject(object, { fetch, spare }, { ...options, ...survey });
     post([[result, index]]);
   }
   post(null);

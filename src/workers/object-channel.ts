@@ -1,5 +1,6 @@
 import type { Loss, Part } from '../places/objects.js';
 import { PIECE_BYTES } from './object-reader.js';
+import type { FetchPart } from './object-reader.js';
 
 /** Memory that one thread shares with the main one, which fetches for it while it waits. */
 export interface ObjectChannel {
@@ -36,15 +37,16 @@ export function fetcherOf(
   { control, room }: ObjectChannel,
   of: Pick<PartRequest, 'channel' | 'object'>,
   post: (request: PartRequest) => void,
-): (at: number, length: number) => Part<Buffer> {
-  return (at, length) => {
+): FetchPart<Part<Buffer>> {
+  return (at, into) => {
     Atomics.store(control, STATE, WAITING);
-    post({ kind: 'fetch', ...of, at, length });
+    post({ kind: 'fetch', ...of, at, length: into.length });
     Atomics.wait(control, STATE, WAITING);
     const state = Atomics.load(control, STATE);
     if (state !== HERE) return LOSSES[state - HERE - 1] ?? 'failed';
-    // The archive readers keep what they get, and the room is used again.
-    return Buffer.from(room.subarray(0, control[LENGTH]));
+    const bytes = into.subarray(0, control[LENGTH]);
+    bytes.set(room.subarray(0, bytes.length));
+    return bytes;
   };
 }
 

@@ -11,6 +11,7 @@ import type { Part } from '../places/objects.js';
 import { countBytes } from './byte-count.js';
 import type { DigestOptions } from './digest.js';
 import { readOnce } from './object-reader.js';
+import type { FetchPart, PartSource } from './object-reader.js';
 
 export interface SurveyOptions extends MemberContext {
   /** The folder in which PackMan looks for a `setup.py`; null if it looks for none. */
@@ -62,16 +63,22 @@ function reasonIn(error: unknown): string | null {
 /** The same for an object of a store, of which no more is fetched than that takes. Never rejects. */
 export async function surveyObject(
   { path, size }: { readonly path: string; readonly size: number },
-  fetch: (at: number, length: number) => Part<Buffer>,
+  { fetch, spare }: PartSource<Part<Buffer>>,
   options: SurveyOptions & Pick<DigestOptions, 'counted'>,
 ): Promise<Survey> {
-  const fetchOrThrow = (at: number, length: number) => {
-    const part = fetch(at, length);
+  const fetchOrThrow: FetchPart = (at, into) => {
+    const part = fetch(at, into);
     if (typeof part !== 'string') return part;
     throw Object.assign(new Error(part === 'gone' ? 'it is gone' : 'it has been replaced'), {
       syscall: 'read',
     });
   };
-  const { file } = readOnce(size, fetchOrThrow, (bytes) => countBytes(options.counted, bytes.length));
-  return await surveyFile(path, file, options);
+  const { file, close } = readOnce(size, { fetch: fetchOrThrow, spare }, (bytes) =>
+    countBytes(options.counted, bytes.length),
+  );
+  try {
+    return await surveyFile(path, file, options);
+  } finally {
+    close();
+  }
 }

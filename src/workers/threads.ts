@@ -17,9 +17,17 @@ export interface Threads {
 const MOST_THREADS = 8;
 
 /** Of a process that runs for long: its threads collect their garbage early, for 20 MB less. */
-export const LEAN: ResourceLimits = { maxYoungGenerationSizeMb: 3 };
+const LEAN: ResourceLimits = { maxYoungGenerationSizeMb: 3 };
 
-export function openThreads(resourceLimits: ResourceLimits = {}): Threads {
+export interface ThreadsOptions {
+  /** How many at most. */
+  readonly most?: number;
+  /** Whether the process runs for long, and should be small. */
+  readonly isLean?: boolean;
+}
+
+export function openThreads({ most = MOST_THREADS, isLean = false }: ThreadsOptions = {}): Threads {
+  const resourceLimits = isLean ? LEAN : {};
   const workers: Worker[] = [];
   const open = () => {
     const worker = new Worker(new URL('./thread.js', import.meta.url), { resourceLimits });
@@ -34,7 +42,7 @@ export function openThreads(resourceLimits: ResourceLimits = {}): Threads {
     while (workers.length < others) workers.push(open());
   };
   return {
-    count: Math.min(availableParallelism(), MOST_THREADS),
+    count: Math.min(availableParallelism(), most, MOST_THREADS),
     warmUp,
     share: (work, others) => {
       warmUp(others);

@@ -28,9 +28,9 @@ const OTHER = 'a'.repeat(64);
 async function honestRows(batch: ObjectBatch, { store }: WorkersScene): Promise<readonly ObjectRow[]> {
   const rows = batch.objects.map(async ({ path, size, etag, modifiedMs, md5 }) => {
     const { bytes } = store.objects.get(`dist/${path}`) ?? { bytes: Buffer.of() };
-    const read = (at: number, length: number) => Buffer.from(bytes.subarray(at, at + length));
+    const fetch = (at: number, into: Buffer) => into.subarray(0, bytes.copy(into, 0, at));
     const how = { md5, metadata: isArchiveName(path), inspect: batch.inspect, secrets: true } as const;
-    const digested = await digestObject({ path, size }, read, how);
+    const digested = await digestObject({ path, size }, { fetch, spare: [] }, how);
     if (digested.kind === 'failed') throw new Error(digested.message);
     const { sha256, md5: hash, look } = digested;
     const seen = { sha256, md5: hash, ...(look ?? NO_LOOK) };

@@ -7,11 +7,14 @@ const bytes = randomBytes(10 * PIECE_BYTES + 17);
 function open(whole = bytes) {
   const fetched: number[] = [];
   const passed: Buffer[] = [];
-  const fetch = (at: number, length: number) => {
+  const spare: Buffer[] = [];
+  const fetch = (at: number, into: Buffer) => {
     fetched.push(at / PIECE_BYTES);
-    return Buffer.from(whole.subarray(at, at + length));
+    return into.subarray(0, whole.copy(into, 0, at));
   };
-  const { file, rest } = readOnce(whole.length, fetch, (piece) => passed.push(Buffer.from(piece)));
+  const { file, rest, close } = readOnce(whole.length, { fetch, spare }, (piece) =>
+    passed.push(Buffer.from(piece)),
+  );
   const read = (at: number, length: number) => {
     const room = Buffer.alloc(length);
     let filled = 0;
@@ -21,6 +24,7 @@ function open(whole = bytes) {
   };
   const end = () => {
     rest();
+    close();
     return { fetched, isWhole: Buffer.concat(passed).equals(whole) };
   };
   return { read, end };
@@ -53,6 +57,39 @@ test('any order of reading gives the same bytes, and passes on all of them in or
     expect(read(at, length).equals(bytes.subarray(at, at + length)), `${at} ${length}`).toBe(true);
   }
   expect(end().isWhole).toBe(true);
+});
+
+test('who looks at a piece may read on, and finds the piece as it was', () => {
+  const spare: Buffer[] = [];
+  const fetch = (at: number, into: Buffer) => into.subarray(0, bytes.copy(into, 0, at));
+  const passed: Buffer[] = [];
+  const { file, rest, close } = readOnce(bytes.length, { fetch, spare }, (piece) => {
+    const number = passed.length;
+    passed.push(piece);
+    for (let far = 9; number === 0 && far > 4; far -= 1) file.read(Buffer.alloc(1), far * PIECE_BYTES);
+    expect(piece.equals(bytes.subarray(number * PIECE_BYTES, (number + 1) * PIECE_BYTES)), `${number}`).toBe(
+      true,
+    );
+  });
+  rest();
+  expect(passed).toHaveLength(11);
+  close();
+});
+
+test('one object after the other is read into the same memory', () => {
+  const spare: Buffer[] = [];
+  const used = new Set<ArrayBufferLike>();
+  const fetch = (at: number, into: Buffer) => {
+    used.add(into.buffer);
+    return into.subarray(0, bytes.copy(into, 0, at));
+  };
+  for (let object = 0; object < 5; object += 1) {
+    const { rest, close } = readOnce(bytes.length, { fetch, spare }, () => undefined);
+    rest();
+    close();
+  }
+  expect(used.size).toBeLessThanOrEqual(4);
+  expect(new Set(spare.map(({ buffer }) => buffer)).size).toBe(spare.length);
 });
 
 test('nothing is read beyond the end, nor of an empty object', () => {

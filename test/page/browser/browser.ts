@@ -87,6 +87,8 @@ export async function visit(directory: string, options: VisitOptions = {}): Prom
     dialog.dismiss().catch(() => complaints.push('a dialog that stays'));
   });
   page.on('request', (request) => requests.push(request.url()));
+  // Playwright sets itself before the browser's own dialog only some time after somebody has asked for the event.
+  page.on('filechooser', () => undefined);
   await page.goto(`${url}${fragment}`);
   return { page, url, complaints, requests };
 }
