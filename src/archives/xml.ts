@@ -29,6 +29,8 @@ export interface XmlElement {
 interface Open {
   readonly name: string;
   readonly path: string;
+  /** Paths of its children by their names: equal ones are the same text, which is compared and looked up fast. */
+  readonly paths: Map<string, string>;
   readonly attributes: ReadonlyMap<string, string>;
   readonly texts: string[];
 }
@@ -104,12 +106,19 @@ function readStart({ xml, at, open, done, limit }: Place): number {
   if ((parent === undefined && done.length > 0) || open.length > DEPTH_LIMIT || done.length > limit) {
     throw new Error('too much of it');
   }
-  const path =
-    open.length < KEPT_DEPTH ? `${parent === undefined ? '' : `${parent.path}/`}${localName(name)}` : '';
-  const element = { name, path, attributes, texts: [] };
+  const path = open.length < KEPT_DEPTH ? pathIn(parent, name) : '';
+  const element = { name, path, paths: new Map<string, string>(), attributes, texts: [] };
   if (closing[1] === '/') close(element, open.length + 1, done);
   else open.push(element);
   return START_END.lastIndex;
+}
+
+/** Of an element with that name; null is above the root. */
+function pathIn(parent: Open | undefined, name: string): string {
+  if (parent === undefined) return localName(name);
+  let path = parent.paths.get(name);
+  if (path === undefined) parent.paths.set(name, (path = `${parent.path}/${localName(name)}`));
+  return path;
 }
 
 function close({ path, attributes, texts }: Open, depth: number, done: XmlElement[]): void {

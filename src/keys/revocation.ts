@@ -47,13 +47,19 @@ export async function applyRevocation(
   return null;
 }
 
-/** The certificate without its revocations, which can be published before the next database. */
-export async function withoutRevocations({ anatomy }: Certificate): Promise<Certificate> {
+/**
+ * The certificate without its revocations, which can be published before the next database; the very same if it has
+ * none.
+ */
+export async function withoutRevocations(certificate: Certificate): Promise<Certificate> {
+  const isRevocation = ({ body }: Packet) => REVOCATIONS.has(body[1] ?? -1);
   const strip = (component: Component): Component => ({
     ...component,
-    signatures: component.signatures.filter(({ body }) => !REVOCATIONS.has(body[1] ?? -1)),
+    signatures: component.signatures.filter((signature) => !isRevocation(signature)),
   });
-  const { primary, users, subkeys } = anatomy;
+  const { primary, users, subkeys } = certificate.anatomy;
+  const components = [primary, ...users, ...subkeys];
+  if (!components.some(({ signatures }) => signatures.some(isRevocation))) return certificate;
   const stripped = { primary: strip(primary), users: users.map(strip), subkeys: subkeys.map(strip) };
   return await inspectCertificate([stripped], CERTIFICATE_FILE);
 }

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readXml } from '../archives/xml.js';
 import type { FileIdentity } from '../disk/identities.js';
 import { PacksignError } from '../errors.js';
@@ -13,8 +14,13 @@ const ELEMENT_LIMIT = 20 * PAGE_KEYS;
 /** The files below a prefix, which is empty or ends with a slash. */
 export async function listKeys(store: Store, prefix: string): Promise<Listing> {
   const listing = new Map<string, Stored>();
+  let ahead: Ahead | null = null;
   for (let token: string | null = ''; token !== null;) {
-    const page: Page = await readPage(store, prefix, token);
+    const body: Buffer = await (ahead?.token === token ? ahead.body : askPage(store, prefix, token));
+    ahead = askAhead(store, prefix, body);
+    // It is signed and sent before this page is read.
+    if (ahead !== null) await sleep(SENT_MS);
+    const page: Page = pageOf(body, token, store);
     for (const [key, stored] of page.files) {
       // Some tools mark a folder by an empty file whose name ends with a slash.
       if (key.startsWith(prefix) && !key.endsWith('/')) listing.set(key.slice(prefix.length), stored);
@@ -24,13 +30,36 @@ export async function listKeys(store: Store, prefix: string): Promise<Listing> {
   return listing;
 }
 
-async function readPage(store: Store, prefix: string, token: string): Promise<Page> {
+/** The page after the one that is being read. */
+interface Ahead {
+  readonly token: string;
+  readonly body: Promise<Buffer>;
+}
+
+const SENT_MS = 3;
+
+/** Null if the page does not show at a glance which one follows. */
+function askAhead(store: Store, prefix: string, page: Buffer): Ahead | null {
+  const [, token] = /<NextContinuationToken>([\w+/=.~-]+)</.exec(page.toString('latin1')) ?? [];
+  if (token === undefined) return null;
+  const body = askPage(store, prefix, token);
+  // Whoever waits for it hears of it.
+  body.catch(() => undefined);
+  return { token, body };
+}
+
+async function askPage(store: Store, prefix: string, token: string): Promise<Buffer> {
   const query = {
     ...{ 'list-type': '2', 'encoding-type': 'url', 'max-keys': String(PAGE_KEYS), prefix },
     ...(token === '' ? {} : { 'continuation-token': token }),
   };
   const outcome = await store.ask({ doing: 'list the files', method: 'GET', key: null, query }, wholeBody);
-  const page = outcome.kind === 'done' ? pageFrom(outcome.value) : null;
+  return outcome.kind === 'done' ? outcome.value : Buffer.of();
+}
+
+/** Throws DESTINATION_FAILED. */
+function pageOf(body: Buffer, token: string, store: Store): Page {
+  const page = pageFrom(body);
   if (page !== null && page.next !== token) return page;
   throw new PacksignError(
     'DESTINATION_FAILED',
@@ -41,6 +70,13 @@ async function readPage(store: Store, prefix: string, token: string): Promise<Pa
   );
 }
 
+const ROOT = 'ListBucketResult';
+const CONTENTS = `${ROOT}/Contents`;
+/** What a list says of a file, by the place in it. */
+const SAID: Readonly<Partial<Record<string, string>>> = Object.fromEntries(
+  ['Key', 'Size', 'ETag', 'LastModified'].map((name) => [`${CONTENTS}/${name}`, name]),
+);
+
 interface Page {
   readonly files: readonly (readonly [key: string, stored: Stored])[];
   readonly next: string | null;
@@ -49,16 +85,15 @@ interface Page {
 /** Null if it is not what S3 answers. */
 function pageFrom(body: Buffer): Page | null {
   const elements = readXml(body, ELEMENT_LIMIT) ?? [];
-  if (elements.at(-1)?.path !== 'ListBucketResult') return null;
-  const of = (name: string) => elements.find(({ path }) => path === `ListBucketResult/${name}`)?.text ?? '';
+  if (elements.at(-1)?.path !== ROOT) return null;
+  const of = (name: string) => elements.find(({ path }) => path === `${ROOT}/${name}`)?.text ?? '';
   const isEncoded = of('EncodingType') === 'url';
   const files: (readonly [string, Stored])[] = [];
-  let entry: Record<string, string> = {};
+  let entry: Partial<Record<string, string>> = {};
   for (const { path, text } of elements) {
-    const [, contents, name] = path.split('/');
-    if (contents !== 'Contents') continue;
+    const name = SAID[path];
     if (name !== undefined) entry[name] = text;
-    else {
+    else if (path === CONTENTS) {
       const { Key = '', Size = '', ETag = '', LastModified = '' } = entry;
       const modifiedMs = Date.parse(LastModified);
       const key = isEncoded ? decoded(Key) : Key;

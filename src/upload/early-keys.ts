@@ -12,9 +12,13 @@ import type { Item, Outbound } from './outbound.js';
  * before rests; then they hold what both have, without our revocations, which follow at the end.
  */
 export async function earlyKeys(outbound: Outbound, before: Predecessor | null): Promise<readonly Item[]> {
+  const { certificates } = outbound;
   if (before === null || before.found.sha256 === outbound.signed.content.sha256()) return outbound.keys;
-  if (typeof (await databaseUnder(outbound.certificates, before.found)) !== 'string') return outbound.keys;
-  const ours = await Promise.all(outbound.certificates.map(withoutRevocations));
+  const ours = await Promise.all(certificates.map(withoutRevocations));
+  // The one of before has been verified with these.
+  if (before.database !== null && ours.every((one, index) => one === certificates[index]))
+    return outbound.keys;
+  if (typeof (await databaseUnder(certificates, before.found)) !== 'string') return outbound.keys;
   const { armored, binary } = encodeCertificates(
     await mergeCertificates(await certificatesOf(before.found), ours),
   );

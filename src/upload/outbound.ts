@@ -26,7 +26,7 @@ import { formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { ownChecksums } from '../places/own-checksums.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
-import type { ScannedFile } from '../places/scan.js';
+import type { Scan, ScannedFile } from '../places/scan.js';
 import type { SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { openCache } from '../release/facts-cache.js';
@@ -99,15 +99,20 @@ export async function readOutbound(directory: string, options: OutboundOptions):
   if (signed === null) throw notPublished(directory);
   requireFresh(signed, { directory, now: run.now });
   const { Files } = signed.database;
+  const scan = scanDirectory(directory, {
+    globs: { ...globsOf(options.settings), checksums: true },
+    isListed: (path) => Files.has(path),
+  });
+  const seen = new Map(scan.files.map((file) => [file.path, file]));
   const absent = options.isJustBuilt
-    ? absentIn(directory, signed)
-    : await absentAfterReading(directory, signed, options);
+    ? absentIn(directory, signed, seen)
+    : await absentAfterReading(directory, signed, { ...options, seen });
   const isAbsent = new Set(absent);
   const item = (path: string, limitBytes: number) =>
     itemOf(path, readBounded(join(directory, path), limitBytes));
   const own = (...names: readonly Parameters<typeof published.bytes>[0][]) =>
     names.flatMap((name) => itemOf(name, published.bytes(name)));
-  const others = otherFiles(directory, signed, options);
+  const others = otherFiles(scan, signed, { ...options, directory });
   const assets = others.own.filter((path) => path === PAGE_NAME || path.startsWith(`${ASSETS_FOLDER}/`));
   const current = signaturePath(signed.content.sha256());
   // The scan has found regular files alone: behind a link, something else may lie.
@@ -167,9 +172,14 @@ function requireFresh(
   throw new PacksignError('DATABASE_STALE', message, { hint });
 }
 
-function absentIn(directory: string, { database }: SignedDatabase): readonly string[] {
-  return Array.from(database.Files.keys()).filter((path) => identityBehind(join(directory, path)) === null);
+function absentIn(directory: string, { database }: SignedDatabase, seen: Seen): readonly string[] {
+  return Array.from(database.Files.keys()).filter(
+    (path) => !seen.has(path) && identityBehind(join(directory, path)) === null,
+  );
 }
+
+/** What a scan has found, by path. */
+type Seen = ReadonlyMap<string, ScannedFile>;
 
 /**
  * Does not read files that have not changed since a build read them: whatever is sent is hashed on its way out. Throws
@@ -178,11 +188,11 @@ function absentIn(directory: string, { database }: SignedDatabase): readonly str
 async function absentAfterReading(
   directory: string,
   { database: { Files } }: SignedDatabase,
-  { run, isCheck }: Pick<OutboundOptions, 'run' | 'isCheck'>,
+  { run, isCheck, seen }: Pick<OutboundOptions, 'run' | 'isCheck'> & { readonly seen: Seen },
 ): Promise<readonly string[]> {
   const cache = openCache(run.stateFolder, { rehash: isCheck, remember: false });
   const isKnown = (file: ScannedFile, { SHA256 }: FileEntry) => cache.find(file)?.sha256 === SHA256;
-  const found = await digestListed(directory, Files, { ...run, isKnown });
+  const found = await digestListed(directory, Files, { ...run, isKnown, seen });
   const altered = Array.from(Files).flatMap(([path, { Size, SHA256 }]) => {
     const file = found.get(path);
     const isGood = file?.kind === 'digested' && file.size === Size && file.sha256 === SHA256;
@@ -211,15 +221,11 @@ interface Others {
 
 /** The files beside the listed ones that go along. */
 function otherFiles(
-  directory: string,
+  scan: Scan,
   { database: { Files } }: SignedDatabase,
-  { settings, withUncovered, run: { objects } }: OutboundOptions,
+  { directory, withUncovered, run: { objects } }: OutboundOptions & { readonly directory: string },
 ): Others {
   const isListed = (path: string) => Files.has(path);
-  const scan = scanDirectory(directory, {
-    globs: { ...globsOf(settings), checksums: true },
-    isListed,
-  });
   const { others } = scan;
   // Of files that lie in a bucket, those that do not are packsign's own.
   const rest = objects === null ? scan.rest : [];

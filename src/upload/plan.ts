@@ -113,8 +113,10 @@ function isSameKeys(a: readonly Item[], b: readonly Item[]): boolean {
   return a.every(({ path, sha256 }) => b.some((one) => one.path === path && one.sha256 === sha256));
 }
 
+type OwnJournal = Pick<Journal, 'sent' | 'others'>;
+
 /** What the journal says of files there. Somebody else who published since may have replaced them. */
-function ownJournal({ before, journal }: Known): Pick<Journal, 'sent' | 'others'> {
+function ownJournal({ before, journal }: Known): OwnJournal {
   return journal.last === (before?.found.sha256 ?? null) ? journal : { sent: {}, others: {} };
 }
 
@@ -123,20 +125,22 @@ function ownJournal({ before, journal }: Known): Pick<Journal, 'sent' | 'others'
  * journal says no other. What is younger may be from another machine that was killed before it wrote its own; a bucket
  * has too much to read again what this machine sent.
  */
-function isKnown({ path, sha256 }: Item, known: Known): boolean {
-  const { before, listing } = known;
-  const { sent, others } = ownJournal(known);
+function isKnown({ path, sha256 }: Item, known: Known & OwnJournal): boolean {
+  const { before, listing, sent, others } = known;
   const stored = listing.get(path);
-  if (stored !== undefined && known.isHashed(path, stored, sha256)) return true;
-  const isSettled = (stored?.modifiedMs ?? Infinity) <= (listing.get(DATABASE_NAME)?.modifiedMs ?? -Infinity);
-  if (isSettled) return (sent[path] ?? before?.database?.Files.get(path)?.SHA256) === sha256;
-  return stored?.etag != null && (sent[path] ?? others[path]) === sha256;
+  if (stored === undefined) return false;
+  const isSettled = stored.modifiedMs <= (listing.get(DATABASE_NAME)?.modifiedMs ?? -Infinity);
+  const said = sent[path] ?? (isSettled ? before?.database?.Files.get(path)?.SHA256 : others[path]);
+  const isSaid = said === sha256 && (isSettled || stored.etag !== null);
+  return isSaid || known.isHashed(path, stored, sha256);
 }
 
 /** Listed files of which the destination has to be asked for the bytes: it has some as large. */
 export function doubtfulOf(outbound: Outbound, known: Known): readonly Item[] {
+  const { sent, others } = ownJournal(known);
+  const ours = { ...known, sent, others };
   return [...outbound.listed, ...absentItems(outbound)].filter(
-    (item) => known.listing.get(item.path)?.size === item.size && !isKnown(item, known),
+    (item) => known.listing.get(item.path)?.size === item.size && !isKnown(item, ours),
   );
 }
 
@@ -152,18 +156,20 @@ export function absentItems({ absent, signed }: Outbound): readonly Item[] {
 /** Files at the destination that we put there, or that a database of ours listed, and that we no longer have. */
 function missedOf(outbound: Outbound, { before, listing, journal }: PlanOptions): readonly string[] {
   const { Files, Packsign } = outbound.signed.database;
-  // A destination that ignores case has one file where two names differ by nothing else.
-  const stays = new Set(Array.from([...pathsOf(outbound), ...Files.keys()], foldPath));
+  const staying = [...pathsOf(outbound), ...Files.keys()];
   const ours = new Set([
     ...Object.keys(journal.others),
     ...Object.keys(journal.missed),
     ...(before?.database?.Files.keys() ?? []),
     ...(Packsign.History?.keys() ?? []),
   ]);
+  for (const path of staying) ours.delete(path);
+  const there = Array.from(ours).filter((path) => listing.has(path));
+  if (there.length === 0) return there;
+  // A destination that ignores case has one file where two names differ by nothing else.
+  const stays = new Set(staying.map(foldPath));
   const databaseOf = folderFinder(databasesIn(listing));
-  return Array.from(ours)
-    .filter((path) => listing.has(path) && !stays.has(foldPath(path)) && databaseOf(path) === '')
-    .sort();
+  return there.filter((path) => !stays.has(foldPath(path)) && databaseOf(path) === '').sort();
 }
 
 /** The folders at the destination that have a database of their own, to which the files in them belong. */

@@ -20,6 +20,8 @@ export type FoundFile =
 export interface DigestOptions extends Shown {
   /** Which files need not be read, because they are known to be as listed. */
   readonly isKnown?: (file: ScannedFile, entry: FileEntry) => boolean;
+  /** Files that a scan has just found in the directory: these need not be looked at again. */
+  readonly seen?: ReadonlyMap<string, ScannedFile>;
 }
 
 /**
@@ -29,10 +31,10 @@ export interface DigestOptions extends Shown {
 export async function digestListed(
   directory: string,
   listed: FileEntries,
-  { progress, isKnown }: DigestOptions,
+  { progress, isKnown, seen }: DigestOptions,
 ): Promise<ReadonlyMap<string, FoundFile>> {
   const isInside = insideOf(directory);
-  const find = (path: string) => look(directory, path, isInside);
+  const find = (path: string) => seen?.get(path) ?? look(directory, path, isInside);
   return await digestFound(listed, find, { directory, progress, ...(isKnown && { isKnown }) });
 }
 

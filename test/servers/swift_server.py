@@ -8,6 +8,7 @@ the four in this order.
 
 import io
 import os
+import socket as sockets
 import sys
 from collections import defaultdict
 
@@ -118,6 +119,8 @@ def write_ring(server, port):
 def serve(server, port):
     app = loadapp(os.path.join(HOME, f"{server}.conf"), global_conf={"log_name": server})
     socket = eventlet.listen(("127.0.0.1", port), backlog=256)
+    # The accepted ones are like it. Otherwise every refusal waits 40 ms for an acknowledgement of its first half.
+    socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
     # S3 answers with an ETag, not an Etag.
     options = {"protocol": SwiftHttpProtocol, "capitalize_response_headers": False, "log_output": False}
     return eventlet.spawn(wsgi.server, socket, app, **options)
