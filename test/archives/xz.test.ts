@@ -53,7 +53,7 @@ const OPTIONS: readonly (readonly string[])[] = [
 describe.runIf(hasTool('xz'))('xz', () => {
   const original = program();
 
-  it.each(OPTIONS)('unpacks what xz packs with %s %s %s', (...options) => {
+  it.each(OPTIONS.map((options) => [options]))('unpacks what xz packs with %j', (options) => {
     const bytes = packed(options, original);
     for (const chunkBytes of [65_536, 977]) {
       const tried = unpack(bytes, chunkBytes);

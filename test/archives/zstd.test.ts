@@ -26,17 +26,18 @@ const SKIPPABLE = Buffer.from('502a4d1803000000616161', 'hex');
 describe.runIf(hasTool('zstd'))('zstd', () => {
   const original = program();
 
-  it.each([['-1'], ['-19'], ['--ultra', '-22'], ['--long=27'], ['--no-check'], ['--no-content-size']])(
-    'unpacks what zstd packs with %s %s',
-    async (...options) => {
-      const bytes = packed(options, original);
-      for (const chunkBytes of [65_536, 977, 200_000]) {
-        const tried = await unpack(bytes, chunkBytes);
-        expect(tried.fault).toBeNull();
-        expect(tried.bytes.equals(original)).toBe(true);
-      }
-    },
-  );
+  it.each(
+    [['-1'], ['-19'], ['--ultra', '-22'], ['--long=27'], ['--no-check'], ['--no-content-size']].map(
+      (options) => [options],
+    ),
+  )('unpacks what zstd packs with %j', async (options) => {
+    const bytes = packed(options, original);
+    for (const chunkBytes of [65_536, 977, 200_000]) {
+      const tried = await unpack(bytes, chunkBytes);
+      expect(tried.fault).toBeNull();
+      expect(tried.bytes.equals(original)).toBe(true);
+    }
+  });
 
   it('unpacks several frames, also empty ones and such as are to be skipped', async () => {
     const empty = packed([], Buffer.alloc(0));

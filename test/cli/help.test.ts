@@ -38,13 +38,15 @@ describe('help', () => {
     expect((await place.packsign(words.split(' '))).stdout).toBe((await place.packsign(['--help'])).stdout);
   });
 
-  test.each(NAMES)('of %s %s fits a terminal of 80 × 40, and has examples', async (...name) => {
-    const words = name.filter((word) => typeof word === 'string');
-    const { stdout, stderr, status } = await place.packsign([...words, '--help']);
-    expect([status, stderr, beyondTerminal(stdout)]).toEqual([0, '', []]);
-    expect(stdout).toContain(`Examples:\n  packsign ${words.join(' ')}`);
-    expect(stdout).toContain('--json');
-  });
+  test.each(NAMES.map((words) => [words]))(
+    'of %j fits a terminal of 80 × 40, and has examples',
+    async (words) => {
+      const { stdout, stderr, status } = await place.packsign([...words, '--help']);
+      expect([status, stderr, beyondTerminal(stdout)]).toEqual([0, '', []]);
+      expect(stdout).toContain(`Examples:\n  packsign ${words.join(' ')}`);
+      expect(stdout).toContain('--json');
+    },
+  );
 
   test.each(['key', 'trust'])('of the commands about a %s fits it too', async (family) => {
     const { stdout, status } = await place.packsign([family, '--help']);
