@@ -136,7 +136,7 @@ function startReading(target: string, ...more: readonly string[]) {
 
 const SITES: readonly (readonly [name: string, publications: number, open: () => Promise<Site>])[] = [
   ['a folder', IS_SOAK ? 200 : 6, inFolder],
-  ...(canServeSsh() && hasTool('rsync') ? [['a host through ssh', IS_SOAK ? 200 : 2, overSsh] as const] : []),
+  ...(IS_SOAK && canServeSsh() && hasTool('rsync') ? [['a host through ssh', 200, overSsh] as const] : []),
   ...(hasTools('/usr/bin/python3:swift', 'curl') ? [['a bucket', IS_SOAK ? 200 : 2, inBucket] as const] : []),
 ];
 

@@ -287,7 +287,7 @@ describe.runIf(hasServers()).each(SERVERS)('publish to %s', (name, open) => {
   });
 
   testOfFiles('of hundreds of files and a new one, lists once and writes five times', async () => {
-    for (let n = 0; n < 300; n += 1) here.write(`dist/n-${n}.tar.gz`, sdist('n', String(n)));
+    for (let n = 0; n < 200; n += 1) here.write(`dist/n-${n}.tar.gz`, sdist('n', String(n)));
     await build(here);
     await published();
     here.write('dist/e-1.0.tar.gz', sdist('e', '1.0'));

@@ -149,7 +149,7 @@ describe.runIf(canServeSsh() && hasTool('rsync'))('a publication through ssh', (
     await expectPublished();
   });
 
-  test('killed, its connection ends, and the next one tidies up', async () => {
+  test.runIf(IS_SOAK)('killed, its connection ends, and the next one tidies up', async () => {
     whileWriting('kill -9 $PPID; sleep 1');
     expect((await publish()).status).toBe(null);
     await eventually('no ssh is left', () => sshThere().length === 0);
