@@ -119,14 +119,18 @@ async function resultsOf(worker: Worker, take: DigestListener): Promise<void> {
 export async function untilDone(worker: Worker, hear: (message: unknown) => boolean): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const onMessage = (message: unknown) => {
-      if (!hear(message)) return;
-      worker.off('message', onMessage);
-      resolve();
+      if (hear(message)) end(resolve);
     };
-    worker.on('message', onMessage);
-    worker.on('error', reject);
-    worker.on('exit', (code) => {
-      reject(new Error(`a hashing thread ended with ${code}`));
-    });
+    const onError = (error: Error) => {
+      end(() => reject(error));
+    };
+    const onExit = (code: number) => {
+      onError(new Error(`a hashing thread ended with ${code}`));
+    };
+    const end = (settle: () => void) => {
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+      settle();
+    };
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
   });
 }

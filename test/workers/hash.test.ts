@@ -24,6 +24,8 @@ import { hashFiles, startHashing, warmUpToHash } from '../../src/workers/hash.js
 import { identityOf } from '../../src/disk/identities.js';
 import { scanDirectory } from '../../src/places/scan.js';
 import { openThreads } from '../../src/workers/threads.js';
+import type { Threads } from '../../src/workers/threads.js';
+import type { Worker } from 'node:worker_threads';
 import type { ScannedFile } from '../../src/places/scan.js';
 import { tarball } from '../packsign.js';
 import { skip } from '../tools.js';
@@ -274,6 +276,30 @@ describe('hashing', () => {
     }).finish();
     threads.stop();
     expect(results.map(({ kind }) => kind)).toEqual(contents.map(() => 'digested'));
+  });
+
+  it('leaves nothing at a thread that has done its work', async () => {
+    write(Array.from({ length: 1200 }, (_, index) => index));
+    const opened = openThreads();
+    const used = new Set<Worker>();
+    const share: Threads['share'] = (work, others) => {
+      const sharing = opened.share(work, others);
+      for (const worker of sharing) used.add(worker);
+      return sharing;
+    };
+    const threads = { ...opened, count: 2, share };
+    const options = { directory, md5: false, metadata: true, inspect: 'none' as const, threads };
+    const listeners: number[] = [];
+    for (let work = 0; work < 3; work += 1) {
+      await startHashing(scan(), options).finish();
+      const each = Array.from(used).flatMap((worker) =>
+        ['message', 'error', 'exit'].map((event) => worker.listenerCount(event)),
+      );
+      listeners.push(each.reduce((sum, count) => sum + count, 0));
+    }
+    expect(used.size).toBe(1);
+    expect(new Set(listeners).size, listeners.join()).toBe(1);
+    opened.stop();
   });
 
   it('fails without waiting if a thread dies at work', async () => {
