@@ -184,7 +184,7 @@ async function decide(
   if (keys.defect !== null && keys.certificates.length === 0) {
     return refusal(source, { ...keys.defect, sha256 });
   }
-  if (signature !== null && keys.certificates.length === 0 && source.url === null) {
+  if (signature !== null && keys.certificates.length === 0 && source.url === null && !keys.areFresh) {
     const message = `there is no ${place.nameOf(KEYS_NAME)} to check its signature with; --keys FILE names keys that you trust`;
     return refusal(source, { code: 'SIGNATURE_INVALID', message, sha256 });
   }

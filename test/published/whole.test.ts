@@ -149,6 +149,12 @@ test.each([
   expect(stdout).toMatch(/next: (?:restore|packsign build)/);
 });
 
+test('verify with the fingerprint of another key does not say that keys.asc is not there', async () => {
+  const { status, stdout } = await place.packsign(['verify', 'dist', '--fingerprint', 'A'.repeat(40)]);
+  expect([status, stdout]).toEqual([1, expect.stringContaining('no good signature by a trusted key')]);
+  expect(stdout).not.toContain('there is no');
+});
+
 test.each(['packages.plist', 'keys.asc'])(
   'the command that starts anew without %s can be pasted, key and all',
   async (name) => {
