@@ -13,7 +13,8 @@ import type { Digested, Hashed } from '../workers/digest.js';
 import type { DigestListener, Hashing } from '../workers/hash.js';
 import type { HashFilesOptions } from '../workers/hash-files.js';
 import { startHashingObjects } from '../workers/hash-objects.js';
-import { batchOf, claimsIn, differsFromEtag, isMd5 } from './worker-claims.js';
+import { md5InEtag } from './etag-md5.js';
+import { batchOf, claimsIn, differsFromEtag } from './worker-claims.js';
 import type { Asked, Batch, Claim } from './worker-claims.js';
 import { cutBatches } from './cut-batches.js';
 
@@ -129,7 +130,7 @@ async function gather(
       countBytes(counted, asked.size);
       if (differsFromEtag(claim)) doubtful.push(claim);
       else {
-        agreed += isMd5(asked.etag) ? 1 : 0;
+        agreed += md5InEtag(asked.etag) === null ? 0 : 1;
         if (workers.doubleCheck === null) accept(claim);
         else held.push(claim);
       }
@@ -153,7 +154,7 @@ function batchesOf(files: readonly ScannedFile[], options: RemoteOptions): reado
     const keepsMd5 = md5 && needs(path).md5;
     return {
       ...{ path, size: Number(identity.size), etag, modifiedMs },
-      ...{ md5: keepsMd5 || isMd5(etag), index, keepsMd5 },
+      ...{ md5: keepsMd5 || md5InEtag(etag) !== null, index, keepsMd5 },
     };
   });
   const weight = (batch: readonly Asked[]) => batch.reduce((sum, { size }) => sum + size, 0);

@@ -34,6 +34,7 @@ import type { FactsCache } from './facts-cache.js';
 import { startHashingByWorkers } from './hash-by-workers.js';
 import type { Searchable } from './secrets.js';
 import { startWithStoredHashes } from './stored-hashes.js';
+import type { StartHashing } from './stored-hashes.js';
 
 export interface InventoryOptions {
   readonly settings: Settings;
@@ -293,12 +294,15 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
     ...{ directory, counted, md5: wantsMd5, metadata: true, inspect, secrets: true, needs, threads },
     pause: () => pause(run),
   };
-  const start = () => {
-    if (objects === null) return startHashingFiles(files, { ...how, objects }, take);
-    if (mayBeStored) return startWithStoredHashes(files, { ...how, objects }, take);
-    if (objects.workers === null) return startHashingFiles(files, { ...how, objects }, take);
-    return startHashingByWorkers(files, { ...how, objects, workers: objects.workers, warn: run.warn }, take);
+  const read: StartHashing = (due, onDigested) => {
+    if (objects?.workers == null) return startHashingFiles(due, { ...how, objects }, onDigested);
+    const { workers } = objects;
+    return startHashingByWorkers(due, { ...how, objects, workers, warn: run.warn }, onDigested);
   };
+  const start = () =>
+    objects !== null && mayBeStored
+      ? startWithStoredHashes(files, { objects, counted, read }, take)
+      : read(files, take);
   const hashing = files.length === 0 ? null : start();
   const finish = async () => {
     if (hashing === null) return;

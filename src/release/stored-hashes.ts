@@ -3,18 +3,26 @@ import { HASH_ALONE } from '../model/inspection.js';
 import type { Objects } from '../places/objects.js';
 import type { ScannedFile } from '../places/scan.js';
 import { countBytes } from '../workers/byte-count.js';
+import type { ByteCount } from '../workers/byte-count.js';
 import type { Digested } from '../workers/digest.js';
-import { startHashingFiles } from '../workers/hash-files.js';
-import type { HashFilesOptions } from '../workers/hash-files.js';
 import type { DigestListener, Hashing } from '../workers/hash.js';
+
+/** Starts to read files. */
+export type StartHashing = (files: readonly ScannedFile[], onDigested: DigestListener) => Hashing;
+
+export interface StoredHashesOptions {
+  readonly objects: Objects;
+  readonly counted: ByteCount;
+  /** For the objects of which the store has no hash. */
+  readonly read: StartHashing;
+}
 
 /** Takes the hashes that a store keeps (`Store-Hashes`), and reads the objects of which it has none. */
 export function startWithStoredHashes(
   files: readonly ScannedFile[],
-  options: HashFilesOptions & { readonly objects: Objects },
+  { objects, counted, read }: StoredHashesOptions,
   onDigested: DigestListener,
 ): Hashing {
-  const { objects, counted } = options;
   const results = new Array<Digested>(files.length);
   const take = (digested: Digested, index: number) => {
     results[index] = digested;
@@ -32,7 +40,7 @@ export function startWithStoredHashes(
       }
     });
     const others = unknown.flatMap((index) => files[index] ?? []);
-    await startHashingFiles(others, options, (digested, at) => take(digested, unknown[at] ?? 0)).finish();
+    await read(others, (digested, at) => take(digested, unknown[at] ?? 0)).finish();
     return results;
   };
   const all = work();

@@ -6,6 +6,7 @@ import type { FileFacts } from '../model/entry.js';
 import type { Listing } from '../model/listing.js';
 import type { Merged, ReadHere } from '../model/merged.js';
 import type { ReadFiles, Told } from '../places/objects.js';
+import { md5InEtag } from './etag-md5.js';
 
 /** A row, and the file that it is in. */
 interface Saying {
@@ -121,8 +122,8 @@ function differs({ seen }: ObjectRow, known: FileFacts | null): boolean {
  * encrypted may have an ETag that only looks like one, so a difference makes us read it, and proves nothing.
  */
 function isMd5Etag({ etag, seen }: ObjectRow): boolean | null {
-  if (etag === null || seen?.md5 == null || !/^[0-9a-f]{32}$/i.test(etag)) return null;
-  return etag.toLowerCase() === seen.md5;
+  const listed = md5InEtag(etag);
+  return listed === null || seen?.md5 == null ? null : listed === seen.md5;
 }
 
 /**

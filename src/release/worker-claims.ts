@@ -4,6 +4,7 @@ import { Misfit } from '../format/misfit.js';
 import { decodeRows } from '../format/object-rows.js';
 import type { ObjectRow } from '../format/object-rows.js';
 import type { Hashed } from '../workers/digest.js';
+import { md5InEtag } from './etag-md5.js';
 
 /** An object that workers are asked to read, by its place among the files. */
 export interface Asked extends AskedObject {
@@ -62,12 +63,8 @@ function hashedOf(row: ObjectRow, asked: Asked): Hashed {
   return { kind: 'digested', size, sha256, md5, look: { reading, inspection }, secret: null };
 }
 
-/** The ETag of most objects that were sent in one part, and that the store has not encrypted with a key of its own. */
-export function isMd5(etag: string | null): boolean {
-  return etag !== null && /^[0-9a-f]{32}$/.test(etag);
-}
-
 /** Whether the MD5 of a file is not what its ETag says, if that is an MD5. */
 export function differsFromEtag({ asked: { etag }, said: { md5 } }: Pick<Claim, 'asked' | 'said'>): boolean {
-  return isMd5(etag) && md5 !== etag;
+  const listed = md5InEtag(etag);
+  return listed !== null && md5 !== listed;
 }

@@ -3,10 +3,11 @@ import { cpSync, readdirSync, symlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { newPlace } from '../packsign.js';
+import { newPlace, sdist } from '../packsign.js';
 import { fill, openWorkersScene, readFiles } from '../release/workers-scene.js';
 import type { WorkersScene } from '../release/workers-scene.js';
 import { startRedis } from '../servers/redis.js';
+import { sha256Of } from '../upload/s3/small-store.js';
 import { hasTool } from '../tools.js';
 
 describe.runIf(hasTool('redis-server'))('build --queue and worker', () => {
@@ -36,6 +37,22 @@ describe.runIf(hasTool('redis-server'))('build --queue and worker', () => {
     expect(await worker.ended).toBe(0);
     expect(worker.printed()).toMatch(/stopped: read 62 files \(\d.* MB\)\n$/);
     expect(place.has('.packsign')).toBe(false);
+  });
+
+  test('with "Store-Hashes", workers read what the store has no hash of', async () => {
+    const { place, store } = scene;
+    place.write('state/packsign.json', '{ "Maintainer": "Ann <ann@example.org>", "Store-Hashes": true }');
+    for (const name of ['a', 'b', 'c']) {
+      const bytes = sdist(name, '1.0');
+      const kept = name === 'b' ? {} : { sha256: sha256Of(bytes) };
+      store.objects.set(`dist/${name}-1.0.tar.gz`, { bytes, headers: {}, ...kept });
+    }
+    const worker = await scene.worker();
+    expect(await scene.build()).toMatchObject({ status: 0, stderr: '' });
+    worker.child.kill('SIGTERM');
+    expect(await worker.ended).toBe(0);
+    expect(worker.printed()).toContain('stopped: read 1 file (');
+    expect(readFiles(store)).toEqual(['dist/b-1.0.tar.gz']);
   });
 
   test('say what to start where nobody works, and lose nothing by Ctrl-C', async () => {
