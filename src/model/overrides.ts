@@ -1,6 +1,7 @@
 import { PacksignError } from '../errors.js';
-import type { Database } from './database.js';
+import type { Database, History } from './database.js';
 import type { FileEntries } from './file-entry.js';
+import { plainName, splitFileName } from './file-name.js';
 import type { Warning } from './finding.js';
 import { nearestOf } from './nearest.js';
 import type { Package } from './package.js';
@@ -64,8 +65,8 @@ export function packagesWithoutFile(settings: Settings, { files, published, held
   const pseudo = unmatched.filter(isPseudoPackage).map((entry) => pseudoPackage(entry, settings));
   const unused = unmatched.filter((entry) => !isPseudoPackage(entry));
   const wasMatched = matcherOf(published?.Files ?? new Map());
-  const isKnown = (entry: NamedOverride) =>
-    wasMatched(entry) || published?.Packsign.History?.has(entry[0]) === true;
+  const { History = new Map() } = published?.Packsign ?? {};
+  const isKnown = (entry: NamedOverride) => wasMatched(entry) || wasListed(entry[0], History);
   const wrong = unused.filter((entry) => !isKnown(entry)).map(([key]) => key);
   // A file that was never read may have any name.
   const isSure = Array.from(held).every((path) => published?.Files.has(path) === true);
@@ -74,6 +75,13 @@ export function packagesWithoutFile(settings: Settings, { files, published, held
     packages: pseudo.map((one) => one.entry),
     warnings: [...pseudo.flatMap((one) => one.warnings), ...unused.filter(isKnown).map(goneWarning)],
   };
+}
+
+/** Whether it is a path of the history, or the name of a package that a path there shows: it does not keep names. */
+function wasListed(key: string, history: History): boolean {
+  if (history.has(key)) return true;
+  const isOf = (path: string) => plainName(splitFileName(path)?.name ?? '') === plainName(key);
+  return !isFileKey(key) && Array.from(history.keys()).some(isOf);
 }
 
 /** Tells whether an override is about any of these files, by its path, its name, or the name that it gets. */

@@ -56,7 +56,9 @@ export function rememberBuild(published: Published, inputs: Inputs, summary: Omi
   const { cache, scan } = inputs;
   if (cache.checksum() === null) return;
   // Other files that stay listed because they are published are unknown to a scan.
-  const isWhole = summary.files === scan.files.length && isKnownWhole(inputs);
+  // What was said of a name that is gone depends on the database before.
+  const isOfNow = !summary.warnings.some(({ code }) => code === 'UNUSED_OVERRIDE');
+  const isWhole = isOfNow && summary.files === scan.files.length && isKnownWhole(inputs);
   writeLastBuild(inputs.stateFolder, {
     published: publishedNames(published),
     inputs: isWhole ? inputsName(inputs) : null,

@@ -24,6 +24,8 @@ export interface ObjectsOptions
 /** All objects, for several threads that share them. */
 export interface ObjectsWork {
   readonly kind: 'objects';
+  /** Its number, which all messages about it have: a thread may do several works at the same time. */
+  readonly work: number;
   readonly options: Pick<DigestOptions, 'inspect' | 'secrets' | 'counted'>;
   readonly objects: readonly ObjectTask[];
   /** How many objects, and channels, the threads have taken. */
@@ -41,6 +43,8 @@ interface ObjectTask extends Needs {
 
 const OBJECTS = 0;
 const CHANNELS = 1;
+
+let works = 0;
 
 /** The memory of threads, for one work after the other. */
 const idle = new WeakMap<Threads, ObjectChannel[]>();
@@ -79,14 +83,15 @@ export function startOnObjects<T>(
   idle.set(threads, unused);
   const channels = Array.from({ length: others }, () => unused.pop() ?? openChannel());
   const taken = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
-  const work: ObjectsWork = { kind: 'objects', options, objects, taken, channels };
+  const work: ObjectsWork = { kind: 'objects', work: (works += 1), options, objects, taken, channels };
   const desk = openDesk({ files, read, concurrency, objects, channels });
   const results = new Array<T>(files.length);
   const take = (result: unknown, index: number) => {
     results[index] = result as T;
     onResult(result as T, index);
   };
-  const working = threads.share(work, channels.length).map((worker) => attend(worker, { desk, take }));
+  const attending = { work: work.work, desk, take };
+  const working = threads.share(work, channels.length).map((worker) => attend(worker, attending));
   const all = Promise.race([Promise.all(working), desk.trouble]);
   // The caller may fail before it calls `finish`.
   all.catch(() => undefined);
@@ -183,27 +188,33 @@ function promiseOfNothing(): { readonly promise: Promise<never>; readonly reject
 }
 
 interface Attending {
+  readonly work: number;
   readonly desk: Desk;
   readonly take: (result: unknown, index: number) => void;
 }
 
-type ObjectResults = readonly (readonly [result: Digested | Survey, index: number])[];
+/** What a thread says of a work. */
+export type ObjectMessage = { readonly work: number } & (
+  | ({ readonly kind: 'fetch' } & PartRequest)
+  | { readonly kind: 'result'; readonly result: Digested | Survey; readonly index: number }
+  | { readonly kind: 'end' }
+);
 
 /** Resolves when a thread has no more results. */
-async function attend(worker: Worker, { desk, take }: Attending): Promise<void> {
+async function attend(worker: Worker, { work, desk, take }: Attending): Promise<void> {
   await untilDone(worker, (message) => {
-    const said = message as ObjectResults | PartRequest | null;
-    if (said === null) return true;
-    if ('kind' in said) desk.serve(said);
-    else for (const [result, index] of said) take(result, index);
-    return false;
+    const said = message as ObjectMessage | null;
+    if (said?.work !== work) return false;
+    if (said.kind === 'fetch') desk.serve(said);
+    else if (said.kind === 'result') take(said.result, said.index);
+    return said.kind === 'end';
   });
 }
 
 /** The thread's side: takes one object after the other. */
 export async function doObjects(
-  { objects, taken, channels, options }: ObjectsWork,
-  post: (message: ObjectResults | PartRequest | null) => void,
+  { work, objects, taken, channels, options }: ObjectsWork,
+  post: (message: ObjectMessage) => void,
 ): Promise<void> {
   const channel = Atomics.add(taken, CHANNELS, 1);
   const own = channels[channel];
@@ -212,12 +223,14 @@ export async function doObjects(
     const object = objects[at];
     if (object === undefined) break;
     const { index, md5, metadata, survey } = object;
-    const fetch = fetcherOf(own, { channel, object: at }, post);
+    const fetch = fetcherOf(own, { channel, object: at }, (request) =>
+      post({ kind: 'fetch', work, ...request }),
+    );
     const result =
       survey === undefined
         ? await digestObject(object, { fetch, spare }, { ...options, md5, metadata })
         : await surveyObject(object, { fetch, spare }, { ...options, ...survey });
-    post([[result, index]]);
+    post({ kind: 'result', work, result, index });
   }
-  post(null);
+  post({ kind: 'end', work });
 }

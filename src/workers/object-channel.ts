@@ -10,7 +10,6 @@ export interface ObjectChannel {
 
 /** A thread asks for a part of an object. */
 export interface PartRequest {
-  readonly kind: 'fetch';
   readonly channel: number;
   /** Its place among the objects. */
   readonly object: number;
@@ -40,7 +39,7 @@ export function fetcherOf(
 ): FetchPart<Part<Buffer>> {
   return (at, into) => {
     Atomics.store(control, STATE, WAITING);
-    post({ kind: 'fetch', ...of, at, length: into.length });
+    post({ ...of, at, length: into.length });
     Atomics.wait(control, STATE, WAITING);
     const state = Atomics.load(control, STATE);
     if (state !== HERE) return LOSSES[state - HERE - 1] ?? 'failed';

@@ -311,6 +311,18 @@ describe('overrides', () => {
     expect(codes(warnings)).toEqual(['UNUSED_OVERRIDE', 'UNUSED_OVERRIDE', 'UNUSED_OVERRIDE']);
   });
 
+  test('a name whose last file is gone stays a warning, as long as the history has its path', () => {
+    const settings = overriding({ old: { Description: 'x' } });
+    const published = databaseOf(
+      {},
+      { History: new Map([['sub/Old-1.0.tar.gz', [{ SHA256: HASH_B, Until: date(1) }]]]) },
+    );
+    const { warnings } = assembled([observed('demo-1.0.tar.gz')], settings, { published, issued: date(2) });
+    expect(codes(warnings)).toEqual(['UNUSED_OVERRIDE']);
+    const other = overriding({ olde: { Description: 'x' } });
+    expect(() => assembled([observed('demo-1.0.tar.gz')], other, { published, issued: date(2) })).toThrow();
+  });
+
   test('a key may be about a file that is not read yet', () => {
     const held = new Set(['new-1.0.zip']);
     const settings = overriding({ new: { Description: 'x' } });

@@ -96,7 +96,7 @@ export async function openWorkersScene(): Promise<WorkersScene> {
       place.write('alone/packsign.json', SETTINGS);
       const args = ['build', 's3://bucket/dist', '--state', 'alone'];
       const { status, stderr } = await place.packsign(args, { env });
-      if (status !== 0) throw new Error(stderr);
+      if (status !== 0 || stderr !== '') throw new Error(stderr);
       return place.read('alone/packages.unsigned.plist');
     },
     end: async () => {
