@@ -3,7 +3,7 @@ import { Misfit, readAt } from './misfit.js';
 import { escapeText, indentAt } from './plist.js';
 import type { PlistDict, PlistValue } from './plist.js';
 import { pass } from './shape.js';
-import type { Entry, EntryList, Lines, Reading, Shape } from './shape.js';
+import type { Entry, EntryList, Lines, Reading, Shape, Writing } from './shape.js';
 
 /** `list` says which of the long lists of a database this is. */
 export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape<readonly T[]> {
@@ -19,6 +19,7 @@ export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape
         const value = take(reading);
         return value === undefined ? undefined : { key: '', value };
       };
+      const writeItem = ({ value }: Entry<T>) => write(value);
       return {
         take: (reading) => {
           const items: T[] = [];
@@ -28,8 +29,9 @@ export function listOf<T>(shape: Shape<T>, list: EntryList | null = null): Shape
           });
           return isWhole ? items : undefined;
         },
-        ...writersOf<readonly T[]>((items, put) => {
-          writeMembers(items, { tags, write }, put);
+        ...writersOf<readonly T[]>((items, writing) => {
+          const members = items.map((value) => ({ key: '', value }));
+          writeMembers(members, { tags, list, write: writeItem }, writing);
         }),
       };
     },
@@ -67,6 +69,7 @@ export function mapOf<T>(
         const value = take(reading);
         return value === undefined ? undefined : { key, value };
       };
+      const writeMember = ({ key, value }: Entry<T>) => begin + escapeText(key) + end + write(value);
       return {
         take: (reading) => {
           const items = new Map<string, T>();
@@ -79,10 +82,9 @@ export function mapOf<T>(
           });
           return isWhole ? items : undefined;
         },
-        ...writersOf<ReadonlyMap<string, T>>((items, put) => {
-          const writeMember = ([name, item]: readonly [string, T]) =>
-            begin + escapeText(name) + end + write(item);
-          writeMembers(Array.from(items), { tags, write: writeMember }, put);
+        ...writersOf<ReadonlyMap<string, T>>((items, writing) => {
+          const members = Array.from(items, ([key, value]) => ({ key, value }));
+          writeMembers(members, { tags, list, write: writeMember }, writing);
         }),
       };
     },
@@ -118,34 +120,34 @@ export function writersOf<T>(writePieces: WritePieces<T>): Pick<Lines<T>, 'write
     writePieces,
     write: (items) => {
       let lines = '';
-      writePieces(items, (piece) => (lines += piece));
+      const put = (piece: string) => {
+        lines += piece;
+      };
+      writePieces(items, { put, putEntries: (_, entries, write) => entries.map(write).forEach(put) });
       return lines;
     },
   };
 }
 
-/** How many members make a piece. */
-const PIECE = 32;
+interface WrittenMembers<T> {
+  readonly tags: Tags;
+  readonly list: EntryList | null;
+  readonly write: (member: Entry<T>) => string;
+}
 
 /** Puts the lines of all members. */
 function writeMembers<T>(
-  items: readonly T[],
-  { tags: { begin, end, empty }, write }: { readonly tags: Tags; readonly write: (item: T) => string },
-  put: (piece: string) => void,
+  members: readonly Entry<T>[],
+  { tags: { begin, end, empty }, list, write }: WrittenMembers<T>,
+  { put, putEntries }: Writing,
 ): void {
-  if (items.length === 0) {
+  if (members.length === 0) {
     put(empty);
     return;
   }
   put(begin);
-  for (let from = 0; from < items.length; from += PIECE) {
-    put(
-      items
-        .slice(from, from + PIECE)
-        .map(write)
-        .join(''),
-    );
-  }
+  if (list === null) put(members.map(write).join(''));
+  else putEntries(list, members, write as (member: Entry) => string);
   put(end);
 }
 

@@ -83,14 +83,15 @@ function linesOf<T extends object>(fields: Fields<T>, level: number, isOpen: boo
       while (isOpen && passMember(reading, level + 1, seen));
       return pass(reading, end) ? (result as T) : undefined;
     },
-    ...writersOf<T>((values, put) => {
+    ...writersOf<T>((values, writing) => {
+      const { put } = writing;
       put(begin);
       for (const { name, key, write, writePieces } of rows) {
         const value = (values as Record<string, unknown>)[name];
         if (value === undefined) continue;
         put(key);
         if (writePieces === undefined) put(write(value));
-        else writePieces(value, put);
+        else writePieces(value, writing);
       }
       put(end);
     }),

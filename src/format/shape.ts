@@ -19,7 +19,7 @@ export interface Lines<T> {
   /** Callers clean text before they write it: throws TypeError for what no canonical text can hold. */
   readonly write: (value: T) => string;
   /** The same of a long value, piece by piece: nobody has to hold the text of a whole database. */
-  readonly writePieces?: (value: T, put: (piece: string) => void) => void;
+  readonly writePieces?: (value: T, writing: Writing) => void;
   /** For text between two tags. */
   readonly leaf?: Leaf<T>;
 }
@@ -32,6 +32,13 @@ export interface Leaf<T> {
   readonly source: string;
   /** The value of text that matches it. */
   readonly valueOf: (text: string, reading: Reading) => T | undefined;
+}
+
+/** Where lines are put. */
+export interface Writing {
+  readonly put: (lines: string) => void;
+  /** Puts the entries of a long list, each as `write` writes it. */
+  readonly putEntries: (list: EntryList, entries: readonly Entry[], write: (entry: Entry) => string) => void;
 }
 
 /** A text, and the position up to which it was read. */

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { readDraft } from '../format/database.js';
 import type { DatabaseRead } from '../format/database.js';
-import { encodeDatabase } from '../format/encode-database.js';
+import { writeDatabase } from '../format/encode-database.js';
+import type { DatabaseWritten } from '../format/encode-database.js';
 import { sharingWith } from '../format/shared-entries.js';
 import type { AbsenceRule } from '../model/absence.js';
 import { assemble } from '../model/assemble.js';
@@ -139,22 +140,23 @@ export async function makeCandidate(
   await pause(run);
   const next =
     signed !== null && stays
-      ? { database: whole, content: signed.content, reading: null }
-      : await written(withoutOldRecords(whole), { signed, run });
-  const { database, content } = next;
+      ? { database: whole, content: signed.content, reading: null, written: options.made?.written ?? null }
+      : await writeNext(withoutOldRecords(whole), { signed, made: options.made ?? null, run });
+  const { written, ...built } = next;
+  const { database, content } = built;
   await pause(run);
   const update = stays ? { before, next: whole, files: assembled.difference } : updateOf(before, database);
   const warnings = byPath([...assembled.warnings, ...maintainerWarnings(database, settings)]);
   const carried = [...held, ...kept];
   return {
-    ...{ ...next, keys, lastKeys, unchanged, refreshDue, inventory, continued, kept, update, warnings },
+    ...{ ...built, keys, lastKeys, unchanged, refreshDue, inventory, continued, kept, update, warnings },
     ...{ damaged: assembled.damaged, needsApproval: assembled.needsApproval, unseen: damage.unseen },
     predecessor: signed,
     coverage: coverageOf(rest, (path) => database.Files.has(path)),
     difference: stays
       ? NO_DIFFERENCE
       : diffDatabases(before === published ? update : updateOf(published, database)),
-    made: () => ({ database: content.sha256(), under, except: carried, warnings, entries }),
+    made: () => ({ database: content.sha256(), under, except: carried, warnings, entries, written }),
   };
 }
 
@@ -239,16 +241,22 @@ function mayBeEmpty(published: Database | null, { absent, isTyped }: AbsenceRule
   return (published?.Files.size ?? 0) > 0 || (absent === 'withdraw' && isTyped);
 }
 
+interface Before {
+  readonly signed: SignedDatabase | null;
+  readonly made: MadeEntries | null;
+  readonly run: Run;
+}
+
+type Written = Pick<Candidate, 'content' | 'database' | 'reading'> & { readonly written: DatabaseWritten };
+
 /** The bytes of a database, and what the strict reader makes of them: that is what policies decide on, and keys sign. */
-async function written(
-  database: Database,
-  { signed, run }: { readonly signed: SignedDatabase | null; readonly run: Run },
-): Promise<Pick<Candidate, 'content' | 'database' | 'reading'>> {
-  const content = contentOf(encodeDatabase(database));
+async function writeNext(database: Database, { signed, made, run }: Before): Promise<Written> {
+  const written = writeDatabase(database, made?.written ?? null);
+  const content = contentOf(written.bytes);
   await pause(run);
   const share = signed?.reading == null ? null : sharingWith(signed.reading);
   const reading = readDraft(content.bytes, share);
-  return { content, reading, database: reading.database };
+  return { content, reading, database: reading.database, written };
 }
 
 /** A person has to decide about changed bytes, and about a new file whose contents do not fit its name. */

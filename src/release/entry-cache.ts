@@ -1,6 +1,7 @@
 // Row `One archive added` of 20,000 files: 1.3 times slower without it; row `Watch`: 1.4.
 import { NO_WARNINGS, downloadUrl, entryWarnings, isForPackMan, isOfEntry } from '../model/entry.js';
 import type { Entry, FileFacts } from '../model/entry.js';
+import type { DatabaseWritten } from '../format/encode-database.js';
 import type { Database } from '../model/database.js';
 import type { FileEntry } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
@@ -26,6 +27,8 @@ export interface MadeEntries {
   readonly warnings: readonly Warning[];
   /** Path → entry, in the process that made them. */
   readonly entries?: ReadonlyMap<string, Entry>;
+  /** The last database that this process has written; null if none. */
+  readonly written?: DatabaseWritten | null;
 }
 
 /** Finds the published entry of a file if it would be made again as it is. */
@@ -79,7 +82,7 @@ export function readMadeEntries(stateFolder: string): MadeEntries | null {
 }
 
 export function writeMadeEntries(stateFolder: string, made: MadeEntries): void {
-  const { entries: _, ...noted } = made;
+  const { entries: _1, written: _2, ...noted } = made;
   writeState(stateFolder, FILE, { ...noted, warnings: made.warnings.filter(isOfEntry) });
 }
 
