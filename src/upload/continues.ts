@@ -6,13 +6,12 @@ import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '.
 import { KEYS_NAME, signaturePath } from '../model/layout.js';
 import { shellWord } from '../model/shell.js';
 import { formatInstant } from '../model/time.js';
-import { readCertificates } from '../pgp/certificates.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Place } from '../places/place.js';
+import type { SignedDatabase } from '../published/published.js';
 import { END_OF_TIME } from '../published/verified.js';
 import { verifyAndRead } from '../verify/verify-database.js';
-import { withoutRevocations } from '../keys/revocation.js';
 import type { Outbound } from './outbound.js';
 
 /** The database at a destination, with its signature and keys. None of it is verified. */
@@ -67,7 +66,7 @@ export async function requireContinued(
 ): Promise<Predecessor> {
   const { signed, directory } = outbound;
   if (found.sha256 === signed.content.sha256()) return { found, database: signed.database };
-  const verdict = await verdictOn(found, outbound.certificates);
+  const verdict = await verdictOn(found, outbound);
   if (typeof verdict === 'string') {
     if (found.sha256 === last) return { found, database: null };
     throw new PacksignError(
@@ -121,23 +120,21 @@ function continues(database: Database, before: Database): boolean {
 }
 
 /** The database if our keys have signed it, also those that are revoked by now; else why not. */
-async function verdictOn(
-  { bytes, signature }: Found,
-  certificates: readonly Certificate[],
-): Promise<Database | string> {
-  if (signature === null) return 'it has no signature';
-  const before = await Promise.all(certificates.map(withoutRevocations));
-  return await databaseUnder(before, { bytes, signature });
+async function verdictOn(found: Found, { certificates, signed }: Outbound): Promise<Database | string> {
+  if (found.signature === null) return 'it has no signature';
+  const { withoutRevocations } = await import('../keys/revocation.js');
+  return await databaseUnder(await Promise.all(certificates.map(withoutRevocations)), found, signed);
 }
 
-/** The database, verified against these certificates; else why it is refused. */
+/** The database, verified against these certificates; else why it is refused. `ours` lists nearly the same. */
 export async function databaseUnder(
   certificates: readonly Certificate[],
   { bytes, signature }: Pick<Found, 'bytes' | 'signature'>,
+  ours: SignedDatabase,
 ): Promise<Database | string> {
   const fingerprints = certificates.map(({ fingerprint }) => fingerprint);
   const { verdict } = await verifyAndRead(
-    { bytes, signature, certificates },
+    { bytes, signature, certificates, other: ours.reading },
     { pins: { fingerprints, threshold: 'own' }, now: END_OF_TIME, accepted: null, url: null },
   );
   return verdict.status === 'refused' ? verdict.message : verdict.database;
@@ -145,5 +142,7 @@ export async function databaseUnder(
 
 /** The certificates beside a database; none if they cannot be read. */
 export async function certificatesOf({ keys }: Found): Promise<readonly Certificate[]> {
-  return keys === null ? [] : await readCertificates(keys).catch(() => []);
+  if (keys === null) return [];
+  const { readCertificates } = await import('../pgp/certificates.js');
+  return await readCertificates(keys).catch(() => []);
 }

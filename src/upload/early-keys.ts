@@ -18,7 +18,8 @@ export async function earlyKeys(outbound: Outbound, before: Predecessor | null):
   // The one of before has been verified with these.
   if (before.database !== null && ours.every((one, index) => one === certificates[index]))
     return outbound.keys;
-  if (typeof (await databaseUnder(certificates, before.found)) !== 'string') return outbound.keys;
+  if (typeof (await databaseUnder(certificates, before.found, outbound.signed)) !== 'string')
+    return outbound.keys;
   const { armored, binary } = encodeCertificates(
     await mergeCertificates(await certificatesOf(before.found), ours),
   );

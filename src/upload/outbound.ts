@@ -136,7 +136,7 @@ export async function readOutbound(directory: string, options: OutboundOptions):
       ...itemOf(current, signed.signature),
       ...kept.flatMap((path) => item(path, SIGNATURE_LIMIT_BYTES)).filter(isSignature),
     ],
-    database: { ...describe(signed.content.bytes), path: DATABASE_NAME },
+    database: databaseItem(signed),
     copies: [...own(SIGNATURE_COPY_NAME), ...copies.flatMap((path) => item(path, DATABASE_LIMIT_BYTES))],
     page: assets.flatMap((path) => item(path, PAGE_LIMIT_BYTES)),
   };
@@ -256,6 +256,11 @@ async function digested(
     if (result.kind === 'digested') return { path, size: result.size, sha256: result.sha256, bytes: null };
     throw new PacksignError('FILE_UNREADABLE', `${join(directory, path)} ${result.message}`);
   });
+}
+
+function databaseItem({ content }: SignedDatabase): Item {
+  const { bytes } = content;
+  return { path: DATABASE_NAME, bytes, size: bytes.length, sha256: content.sha256() };
 }
 
 /** None if there is no such file. */

@@ -15,7 +15,6 @@ import { noteSent } from '../release/sent.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { findAt, requireContinued } from './continues.js';
 import type { Found, Predecessor } from './continues.js';
-import { earlyKeys } from './early-keys.js';
 import { readJournal, writeJournal } from './journal.js';
 import type { Journal } from './journal.js';
 import { openRemote } from './open.js';
@@ -210,6 +209,7 @@ async function prepare(outbound: Outbound, remote: Remote, options: PublishOptio
       stored.etag !== null && cache.find({ path, identity: identityOfObject(stored) })?.sha256 === sha256,
   };
   const doubtful = doubtfulOf(outbound, known).map((item) => ({ ...item, over: 'anything' as const }));
+  const { earlyKeys } = await import('./early-keys.js');
   const plan = planOf(outbound, {
     ...known,
     differing: new Set(await remote.differing(doubtful, outbound.directory)),

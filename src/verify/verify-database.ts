@@ -3,6 +3,7 @@ import { PacksignError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { readDatabase } from '../format/database.js';
 import type { DatabaseRead } from '../format/database.js';
+import { sharingWith } from '../format/shared-entries.js';
 import { databaseAddress, namedAddress } from '../model/address.js';
 import { thresholdOf } from '../model/database.js';
 import type { Database } from '../model/database.js';
@@ -44,6 +45,8 @@ export interface Evidence {
   /** The signature file of exactly these bytes; null if there is none. */
   readonly signature: Uint8Array | null;
   readonly certificates: readonly Certificate[];
+  /** Another database, which may list the same: entries with the same text are then its objects, and are not read again. */
+  readonly other?: DatabaseRead | null;
 }
 
 export interface VerificationOptions {
@@ -120,7 +123,7 @@ export async function verifyAndRead(
     const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
     requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
     // Step 6.
-    const reading = readDatabase(bytes);
+    const reading = readDatabase(bytes, evidence.other == null ? null : sharingWith(evidence.other));
     const { database } = reading;
     // Check this before the dates of signatures: none is both after a future date and before now.
     requireTime(database, options.now);

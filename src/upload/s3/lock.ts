@@ -206,10 +206,10 @@ function lockObject({ store, prefix }: LockOptions): LockObject {
       await store.ask({ doing, method: 'DELETE', key, expects: isAbsent }, wholeBody);
     },
     isGuarded: async (text) => {
-      const outcomes = [
-        await write(text, { 'if-none-match': '*' }),
-        await write(text, { 'if-match': `"${'0'.repeat(32)}"` }),
-      ];
+      const outcomes = await Promise.all([
+        write(text, { 'if-none-match': '*' }),
+        write(text, { 'if-match': `"${'0'.repeat(32)}"` }),
+      ]);
       return outcomes.every((outcome) => outcome.kind === 'refused' && isLost(outcome.refusal));
     },
   };
