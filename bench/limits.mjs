@@ -4,19 +4,28 @@ import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { SIZES } from './corpora.mjs';
 import { measure, median } from './measure.mjs';
 
+const LEAST = fileURLToPath(new URL('least.mjs', import.meta.url));
+
 export function measureLimits({ corpus, size, folder, env, rounds }) {
   const { count, bytes } = SIZES[size];
+  const sdists = `${corpus}/sdist`;
   const timed = (line) =>
     median(Array.from({ length: rounds }, () => measure(line, { folder, env }).seconds));
   const rates = Object.fromEntries(['md5', 'sha256'].map((digest) => [digest, hashRate(digest, env)]));
   return {
     total: count * bytes,
     rates,
-    read: timed(`find '${corpus}/sdist' -name '*.tar.gz' -print0 | xargs -0 cat >/dev/null`),
+    read: timed(`find '${sdists}' -name '*.tar.gz' -print0 | xargs -0 cat >/dev/null`),
     node: timed(`node -e 0`),
+    least: Object.fromEntries(
+      Object.entries({ status: sdists, archives: sdists, signature: join(folder, 'key.asc') }).map(
+        ([part, given]) => [part, timed(`node '${LEAST}' ${part} '${given}'`)],
+      ),
+    ),
     replace: replaceMs(folder),
   };
 }
@@ -61,7 +70,7 @@ function synced(path, flags, change) {
   closeSync(fd);
 }
 
-export function limitLines({ total, rates, read, node, replace }) {
+export function limitLines({ total, rates, read, node, least, replace }) {
   const gigabytes = (rate) => `${(rate / 1e9).toFixed(2)} GB/s`;
   const hashing = Object.entries(rates).flatMap(([digest, rate]) =>
     rate === null
@@ -74,6 +83,7 @@ export function limitLines({ total, rates, read, node, replace }) {
     ...hashing,
     `reading it, \`cat\` in one process ${read.toFixed(3)} s (${gigabytes(total / read)})`,
     `\`node -e 0\` ${node.toFixed(3)} s`,
+    `Node without packsign: names and status of all files ${least.status.toFixed(3)} s; these, and to read, hash and unpack each file on all cores ${least.archives.toFixed(3)} s; OpenPGP.js, a key, a signature and its check ${least.signature.toFixed(3)} s`,
     `replacing a small file durably ${replace.toFixed(1)} ms`,
   ];
 }

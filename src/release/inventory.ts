@@ -265,7 +265,7 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const wantsMd5 = settings.PackMan !== false;
   const { Inspect: inspect = 'whole' } = settings;
   const needs = (path: string) => ({
-    md5: mayHoldPackage(path, settings),
+    md5: wantsMd5 && mayHoldPackage(path, settings),
     metadata: isArchiveName(fileNameOf(path)),
   });
   const mayBeStored = settings['Store-Hashes'] === true && rehash !== true;
