@@ -32,9 +32,10 @@ import type { InMemoryOptions } from './in-memory.js';
 import { readMadeEntries, writeMadeEntries } from './entry-cache.js';
 import { startInventory } from './inventory.js';
 import { readLastBuild } from './last-build-file.js';
+import type { LastBuild } from './last-build-file.js';
 import { recallUnchanged, rememberBuild } from './last-build.js';
 import type { Summary } from './last-build.js';
-import { lookAtKeys } from './look-at-keys.js';
+import { lookAtKeys, lookedAt, nameLook } from './look-at-keys.js';
 import { findPredecessor } from './predecessor.js';
 import { preflight, requireCertificates } from './preflight.js';
 import { refuseSecrets } from './secrets.js';
@@ -154,12 +155,13 @@ async function buildFrom(start: Start): Promise<BuildResult> {
       ...{ hashed: 0, cached: recalled.files, coverage: scannedCoverage(inputs.scan), kept: 0 },
     });
   }
-  const candidate = await makeNext(start, renew);
+  const next = await makeNext(start, renew);
+  const { candidate } = next;
   const warnings = [...candidate.warnings, ...start.warnings];
   refuseRemovals(candidate.continued, candidate.update, absenceRule(options.settings, options));
   if (options.strict) requireNothing(published.directory, { warnings, coverage: candidate.coverage });
-  if (candidate.unchanged && !candidate.refreshDue) return await keepPublished(start, candidate);
-  return await publishNext(start, candidate);
+  if (candidate.unchanged && !candidate.refreshDue) return await keepPublished(start, next);
+  return await publishNext(start, next);
 }
 
 /** The shortcut for a directory in which nothing changed; null if the options ask for more. */
@@ -172,10 +174,16 @@ function recall({ published, inputs, options }: Start): Summary | null {
   return asksForMore ? null : recallUnchanged(published, inputs, run.now);
 }
 
-async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
+/** With what was found out about the keys that sign. */
+interface Next extends Pick<LastBuild, 'keys'> {
+  readonly candidate: BuiltCandidate;
+}
+
+async function makeNext(start: Start, renew: boolean): Promise<Next> {
   const { published, inputs, options, threads } = start;
   const { directory } = published;
   const { scan, cache } = inputs;
+  const name = nameLook(options);
   // Other threads read files while this one loads OpenPGP.js.
   const inventory = startInventory(directory, { ...options, scan, cache, threads });
   const signing = await options.signing();
@@ -186,18 +194,20 @@ async function makeNext(start: Start, renew: boolean): Promise<BuiltCandidate> {
   const asked = { run: options.run, address, isSigning: isSigning || isCheck, isCheck };
   const predecessor = await continuedNow(found, asked);
   const isFuture = predecessor.signed !== found.signed;
-  if (!isSigning) await requireCertificates(published, { certificates: signing, now: options.run.now });
+  const { now } = options.run;
   // Try the keys first, so that a bad passphrase fails before the hashing.
-  if (options.release !== null && isSigning) {
-    await preflight(published, { signers: await options.release.signers(), now: options.run.now });
-  }
+  const ends =
+    options.release !== null && isSigning
+      ? await preflight(published, { signers: await options.release.signers(), now })
+      : await requireCertificates(published, { certificates: signing, now });
   const absence = absenceRule(options.settings, options);
   // A runner that has nothing new still needs a database here to upload.
   const isElsewhere =
     predecessor.signed !== null && predecessor.signed.content.sha256() !== published.sha256();
   const made = readMadeEntries(options.run.stateFolder);
   const given = { signing, cache, inventory, made, renew: renew || isElsewhere || isFuture, absence };
-  return await makeCandidate(directory, predecessor, { ...options, ...given });
+  const candidate = await makeCandidate(directory, predecessor, { ...options, ...given });
+  return { candidate, keys: lookedAt(name, ends) };
 }
 
 function secretsOptions({ run, check, allowSecrets }: BuildOptions): SecretsOptions {
@@ -205,7 +215,7 @@ function secretsOptions({ run, check, allowSecrets }: BuildOptions): SecretsOpti
 }
 
 /** Nothing changed, but only the full build could tell. */
-async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<BuildResult> {
+async function keepPublished(start: Start, { candidate, keys: looked }: Next): Promise<BuildResult> {
   const { published, inputs, options } = start;
   const { content, keys } = candidate;
   // The candidate has the same content under another date.
@@ -217,7 +227,7 @@ async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<B
     if (options.release !== null) writePublisherNote(published, { database, signers }, options.run);
     // The next build then knows every file.
     inputs.cache.save();
-    rememberBuild(published, inputs, summary);
+    rememberBuild(published, inputs, { ...summary, keys: looked });
     writeMadeEntries(inputs.stateFolder, candidate.made());
   }
   const {
@@ -229,7 +239,7 @@ async function keepPublished(start: Start, candidate: BuiltCandidate): Promise<B
   return await describeUnchanged(start, { ...summary, sha256, coverage, kept, hashed, cached });
 }
 
-async function publishNext(start: Start, candidate: BuiltCandidate): Promise<BuildResult> {
+async function publishNext(start: Start, { candidate, keys }: Next): Promise<BuildResult> {
   const { published, inputs, options } = start;
   const { content } = candidate;
   if (options.check || options.release === null) {
@@ -245,7 +255,7 @@ async function publishNext(start: Start, candidate: BuiltCandidate): Promise<Bui
     run: options.run,
   });
   if (release.published) {
-    rememberBuild(next, inputs, summaryOf(candidate, candidate.database));
+    rememberBuild(next, inputs, { ...summaryOf(candidate, candidate.database), keys });
     writeMadeEntries(inputs.stateFolder, candidate.made());
   }
   return describe(start, candidate, release);

@@ -52,7 +52,11 @@ export function recallUnchanged(published: Published, inputs: Inputs, now: Date)
  * Remembers a build that ended in what is published; wholly where every file is known without reading it again. By
  * then the cache keeps what the build observed, and nothing else.
  */
-export function rememberBuild(published: Published, inputs: Inputs, summary: Omit<Summary, 'sha256'>): void {
+export function rememberBuild(
+  published: Published,
+  inputs: Inputs,
+  { keys, ...summary }: Omit<Summary, 'sha256'> & Pick<LastBuild, 'keys'>,
+): void {
   const { cache, scan } = inputs;
   if (cache.checksum() === null) return;
   // Other files that stay listed because they are published are unknown to a scan.
@@ -62,7 +66,7 @@ export function rememberBuild(published: Published, inputs: Inputs, summary: Omi
   writeLastBuild(inputs.stateFolder, {
     published: publishedNames(published),
     inputs: isWhole ? inputsName(inputs) : null,
-    keys: null,
+    keys,
     // What was typed for one build says nothing about the next.
     summary: { ...summary, warnings: summary.warnings.filter(({ code }) => code !== 'NOT_DAMAGED') },
   });

@@ -3,6 +3,7 @@ import type { Published } from '../published/published.js';
 import type { Run } from '../run.js';
 import type { Signer } from '../signers/signer.js';
 import { writeLastBuild } from './last-build-file.js';
+import type { KeysLookedAt } from './last-build-file.js';
 import type { Inputs } from './last-build.js';
 import { requireCertificates, requireSigners } from './preflight.js';
 import { hashInputs } from './state-file.js';
@@ -12,7 +13,7 @@ export interface KeyLook {
   readonly check: boolean;
   readonly signing: () => Promise<readonly Certificate[]>;
   readonly release: { readonly look: () => Promise<readonly Signer[]> } | null;
-  readonly nameKeys?: () => readonly string[] | null;
+  readonly nameKeys?: (() => readonly string[] | null) | undefined;
 }
 
 /**
@@ -23,18 +24,34 @@ export interface KeyLook {
 export async function lookAtKeys(
   published: Published,
   { lastBuild, stateFolder }: Pick<Inputs, 'lastBuild' | 'stateFolder'>,
-  { release, check, signing, run: { now }, nameKeys = () => null }: KeyLook,
+  look: KeyLook,
 ): Promise<void> {
-  const names = nameKeys();
-  // A build that signs needs secret keys, and published ones.
-  const name = names === null ? null : hashInputs([release !== null, names]);
+  const { release, check, signing, run } = look;
+  const { now } = run;
+  const name = nameLook(look);
   if (name !== null && lastBuild?.keys?.name === name && isAhead(lastBuild.keys.until, now)) return;
   const ends =
     release === null
       ? await requireCertificates(published, { certificates: await signing(), now })
       : await requireSigners(published, { signers: await release.look(), now });
-  if (check || name === null || lastBuild === null) return;
-  writeLastBuild(stateFolder, { ...lastBuild, keys: { name, until: ends?.toISOString() ?? null } });
+  if (check || lastBuild === null) return;
+  const keys = lookedAt(name, ends);
+  if (keys !== null) writeLastBuild(stateFolder, { ...lastBuild, keys });
+}
+
+/** Names what is looked at: to be called before keys are read. Null if nobody can tell whether they are the same again. */
+export function nameLook({
+  release,
+  nameKeys = () => null,
+}: Pick<KeyLook, 'release' | 'nameKeys'>): string | null {
+  const names = nameKeys();
+  // A build that signs needs secret keys, and published ones.
+  return names === null ? null : hashInputs([release !== null, names]);
+}
+
+/** What to remember of keys that are good until a date, or for ever. */
+export function lookedAt(name: string | null, ends: Date | null): KeysLookedAt | null {
+  return name === null ? null : { name, until: ends?.toISOString() ?? null };
 }
 
 function isAhead(until: string | null, now: Date): boolean {

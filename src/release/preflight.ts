@@ -52,13 +52,13 @@ function earliest(dates: readonly (Date | null)[]): Date | null {
 
 /**
  * Signs a few bytes with each key and verifies them as users would, so that a key that cannot sign fails before the
- * hashing. Throws NO_KEY, KEY_NOT_PUBLISHED, SELF_CHECK_FAILED, the codes of keys and of signers.
+ * hashing. Returns as `requireSigners`. Throws NO_KEY, KEY_NOT_PUBLISHED, SELF_CHECK_FAILED, the codes of keys and of signers.
  */
 export async function preflight(
   published: Published,
   { signers, now }: { readonly signers: readonly Signer[]; readonly now: Date },
-): Promise<void> {
-  await requireSigners(published, { signers, now });
+): Promise<Date | null> {
+  const ends = await requireSigners(published, { signers, now });
   const { verifySignatures } = await import('../pgp/signatures.js');
   const known = await published.certificates();
   for (const signer of signers) {
@@ -73,6 +73,7 @@ export async function preflight(
       { hint: 'check the key with packsign key show KEY' },
     );
   }
+  return ends;
 }
 
 export function noKey(): PacksignError {
