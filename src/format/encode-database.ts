@@ -39,13 +39,14 @@ export function writeDatabase(database: Database, written: DatabaseWritten | nul
   lines.writePieces?.(database, {
     put,
     putEntries: (list, members, write) => {
-      for (const part of divide(members, written?.blocks[list] ?? [])) {
+      for (const { entries, block } of divide(members, written?.blocks[list] ?? [])) {
         const start = used;
-        if ('start' in part) {
-          reserve(part.end - part.start);
-          used += written?.bytes.copy(bytes, used, part.start, part.end) ?? 0;
-        } else put(part.map(write).join(''));
-        blocks[list].push({ entries: 'start' in part ? part.entries : part, start, end: used });
+        if (written === null || block === null) put(entries.map(write).join(''));
+        else {
+          reserve(block.end - block.start);
+          used += written.bytes.copy(bytes, used, block.start, block.end);
+        }
+        blocks[list].push({ entries, start, end: used });
       }
     },
   });

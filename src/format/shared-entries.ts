@@ -6,9 +6,11 @@ import type { Entry, Reading, ShareEntries } from './shape.js';
 
 /**
  * To read the database that follows another: an entry with the same text is the very same object in both, and is not
- * read again.
+ * read again. Null without another one.
  */
-export function sharingWith({ database, text, packageStarts, fileStarts }: DatabaseRead): Share {
+export function sharingWith(other: DatabaseRead | null | undefined): Share | null {
+  if (other == null) return null;
+  const { database, text, packageStarts, fileStarts } = other;
   const files = Array.from(database.Files, ([key, value]) => ({ key, value }));
   const packages = database.Packages.map((value) => ({ key: '', value }));
   return {

@@ -138,10 +138,11 @@ export async function makeCandidate(
     published !== null && (renew || isJoinDue(signed, adopted) || isRefreshDue(published.Packsign, run.now));
   const stays = unchanged && !refreshDue;
   await pause(run);
+  const lastWritten = options.made?.written ?? null;
   const next =
     signed !== null && stays
-      ? { database: whole, content: signed.content, reading: null, written: options.made?.written ?? null }
-      : await writeNext(withoutOldRecords(whole), { signed, made: options.made ?? null, run });
+      ? { database: whole, content: signed.content, reading: null, written: lastWritten }
+      : await writeNext(withoutOldRecords(whole), { signed, written: lastWritten, run });
   const { written, ...built } = next;
   const { database, content } = built;
   await pause(run);
@@ -243,19 +244,18 @@ function mayBeEmpty(published: Database | null, { absent, isTyped }: AbsenceRule
 
 interface Before {
   readonly signed: SignedDatabase | null;
-  readonly made: MadeEntries | null;
+  readonly written: DatabaseWritten | null;
   readonly run: Run;
 }
 
 type Written = Pick<Candidate, 'content' | 'database' | 'reading'> & { readonly written: DatabaseWritten };
 
 /** The bytes of a database, and what the strict reader makes of them: that is what policies decide on, and keys sign. */
-async function writeNext(database: Database, { signed, made, run }: Before): Promise<Written> {
-  const written = writeDatabase(database, made?.written ?? null);
+async function writeNext(database: Database, { signed, run, ...before }: Before): Promise<Written> {
+  const written = writeDatabase(database, before.written);
   const content = contentOf(written.bytes);
   await pause(run);
-  const share = signed?.reading == null ? null : sharingWith(signed.reading);
-  const reading = readDraft(content.bytes, share);
+  const reading = readDraft(content.bytes, sharingWith(signed?.reading));
   return { content, reading, database: reading.database, written };
 }
 

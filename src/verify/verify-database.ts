@@ -123,7 +123,7 @@ export async function verifyAndRead(
     const least = options.pins.threshold === 'own' ? 1 : options.pins.threshold;
     requireSigners(await counted(reports, { from: null, until: latest }), { least, reports });
     // Step 6.
-    const reading = readDatabase(bytes, evidence.other == null ? null : sharingWith(evidence.other));
+    const reading = readDatabase(bytes, sharingWith(evidence.other));
     const { database } = reading;
     // Check this before the dates of signatures: none is both after a future date and before now.
     requireTime(database, options.now);
