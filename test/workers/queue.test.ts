@@ -45,7 +45,7 @@ describe.runIf(hasTool('redis-server'))('a queue', () => {
     await sleep(pause);
     first.child.kill('SIGKILL');
     await sleep(pause);
-    await redis.stop();
+    await redis.stop('SIGKILL');
     await redis.start();
     const again = await scene.build();
     expect([again.status, again.stderr]).toEqual([0, expect.not.stringContaining('warning')]);
