@@ -178,8 +178,8 @@ describe('PKG-INFO and METADATA', () => {
     expect(pkgInfo(`${NAMED}Home-page: ${address}\n`)?.homePage).toBe(homePage);
   });
 
-  it('T16: reads a mebibyte of anything quickly', () => {
-    const started = performance.now();
+  // With the square of its length, one of them alone would take longer than a test may.
+  it('T16: reads a mebibyte of anything in time that grows with its length', () => {
     for (const unit of [
       'x',
       ' ',
@@ -199,7 +199,6 @@ describe('PKG-INFO and METADATA', () => {
       for (const start of ['', `${NAMED}Project-URL: `, 'Name:'])
         pkgInfo(start + unit.repeat(MEBIBYTE / unit.length), 'latin1');
     }
-    expect(performance.now() - started).toBeLessThan(20_000);
   });
 
   it('keeps the values in memory, and not the whole document', () => {

@@ -278,6 +278,7 @@ describe('a tar reader', () => {
     });
   });
 
+  // To look for a NUL through all that follows, for each of them, would take longer than a test may.
   it('T16: reads headers without a single NUL in time that grows with their number', () => {
     const block = Buffer.alloc(512, 'x');
     block.write('            ', 124, 'latin1');
@@ -286,10 +287,10 @@ describe('a tar reader', () => {
     const sum = block.reduce((total, byte) => total + byte, 0);
     block.write(`${sum.toString(8).padStart(7, '0')} `, 148, 'latin1');
     const archive = Buffer.alloc(16 * 1024 * 1024, block);
-    const reader = createTarReader({ wants: () => false, found: () => 'stop' });
-    const started = performance.now();
-    expect(reader.push(archive).kind).toBe('more');
-    expect(performance.now() - started).toBeLessThan(5000);
+    for (let time = 0; time < 40; time += 1) {
+      const reader = createTarReader({ wants: () => false, found: () => 'stop' });
+      expect(reader.push(archive).kind).toBe('more');
+    }
   });
 
   it('T16: reports an archive with a wrong checksum as damaged', () => {

@@ -68,17 +68,16 @@ describe.runIf(hasTool('redis-server'))('build --queue and worker', () => {
     expect(new Set(readFiles(store)).size).toBe(readFiles(store).length);
   });
 
-  test('a worker that is told to stop gives back what it has begun, within seconds', async () => {
+  test('a worker that is told to stop gives back what it has begun, and begins nothing more', async () => {
     const { store, middleman, place } = scene;
     fill(store, 40);
     middleman.habits.delayMs = 300;
     const first = await scene.worker('--concurrency', '1');
     const build = scene.start();
     while (readFiles(store).length < 3) await sleep(20);
-    const toldMs = performance.now();
     first.child.kill('SIGTERM');
     expect(await first.ended).toBe(0);
-    expect(performance.now() - toldMs).toBeLessThan(20_000);
+    expect(readFiles(store).length).toBeLessThan(40);
     middleman.habits.delayMs = 0;
     await scene.worker();
     expect([await build.ended, build.printed()]).toEqual([0, expect.stringContaining('(42 hashed')]);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
@@ -186,11 +187,22 @@ describe('verify s3://BUCKET', () => {
   test('reads as many files at once as it may', async () => {
     for (let at = 0; at < 30; at += 1) put(`a-${at}.tar.gz`, sdist('a', String(at)));
     await build();
-    store.latencyMs = 20;
-    store.mostAtOnce = 0;
+    // The store answers once twelve files are asked for, and leaves time for one too many.
+    let reading = 0;
+    let most = 0;
+    let letThrough: () => void;
+    const through = new Promise<void>((resolve) => (letThrough = resolve));
+    store.hold = async ({ key }) => {
+      if (!key.startsWith('dist/a-')) return;
+      reading += 1;
+      most = Math.max(most, reading);
+      if (reading === 12) await sleep(300).then(letThrough);
+      await through;
+      reading -= 1;
+    };
     const args = ['verify', ADDRESS, '--keys', 'keys.asc', '--concurrency', '12'];
     expect(await run(...args)).toMatchObject({ status: 0 });
-    expect(store.mostAtOnce).toBe(12);
+    expect(most).toBe(12);
   });
 
   test('a store that gives no answer is no verdict', async () => {

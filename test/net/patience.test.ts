@@ -50,9 +50,12 @@ test('a server that has enough is asked more often, but not for ever', async () 
 });
 
 test('T30: a server that has us wait again and again is not waited for longer than twice our patience', async () => {
-  for (const waitMs of [0, 600]) {
+  // What is waited for is counted as it is asked for, however late the timers of a busy machine ring.
+  for (const [waitMs, most] of [
+    [0, 6],
+    [600, 4],
+  ] as const) {
     const patience = makePatience(HASTY);
-    const started = performance.now();
     let count = 0;
     const work = patience.retrying(async () => {
       await patience.turn();
@@ -61,9 +64,7 @@ test('T30: a server that has us wait again and again is not waited for longer th
     });
     const hint = expect.stringContaining('--timeout') as string;
     await expect(work).rejects.toMatchObject({ code: 'NETWORK', hint });
-    expect(count).toBeGreaterThan(2);
-    // Timers may ring late on a busy machine; without this end it would be a minute.
-    expect(performance.now() - started).toBeLessThan(4 * HASTY.patienceMs);
+    expect(count).toBe(most);
   }
 });
 

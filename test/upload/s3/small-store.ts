@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A bucket `bucket` in memory that speaks enough of S3 for what Swift cannot do. It checks hashes, not signatures. */
 
@@ -45,10 +44,8 @@ export interface SmallStore {
   /** Called when an answer is ready, before it is sent: true cuts the connection instead. */
   cutAfter: (asked: Asked) => boolean;
   pageKeys: number;
-  /** How long each answer takes. */
-  latencyMs: number;
-  /** The most requests that waited for their answers at the same time. */
-  mostAtOnce: number;
+  /** What an answer waits for. */
+  hold: (asked: Asked) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -67,10 +64,7 @@ export async function startSmallStore(): Promise<SmallStore> {
     uploadKeys,
     asked: [] as Asked[],
     pageKeys: 1000,
-    latencyMs: 0,
-    mostAtOnce: 0,
   };
-  let waiting = 0;
   const server = createServer(
     (request, response) => void handle(request, response).catch(() => request.socket.destroy()),
   );
@@ -79,6 +73,7 @@ export async function startSmallStore(): Promise<SmallStore> {
     url: '',
     meddle: () => null,
     cutAfter: () => false,
+    hold: () => Promise.resolve(),
     stop: async () => {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
@@ -95,10 +90,7 @@ export async function startSmallStore(): Promise<SmallStore> {
     if (told === 'cut') request.socket.destroy();
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    waiting += 1;
-    own.mostAtOnce = Math.max(own.mostAtOnce, waiting);
-    if (own.latencyMs > 0) await sleep(own.latencyMs);
-    waiting -= 1;
+    await own.hold(asked);
     const body = Buffer.concat(chunks);
     if (told === 'silence') return;
     const answer = told === 'cut' ? null : (told ?? act(asked, body));
