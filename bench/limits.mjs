@@ -1,5 +1,7 @@
 // The limits of this machine, measured in the same run as the rest.
+import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
@@ -27,6 +29,7 @@ export function measureLimits({ corpus, size, folder, env, rounds }) {
       ),
     ),
     replace: replaceMs(folder),
+    database: databaseMs(folder, count),
   };
 }
 
@@ -63,6 +66,29 @@ function replaceMs(folder) {
   return median(taken);
 }
 
+/** A database has about so many bytes for each file. */
+const ENTRY_BYTES = 1000;
+
+/** Median milliseconds to replace a database of so many files: copied from the one before, read as text, hashed, durable. */
+function databaseMs(folder, count) {
+  const from = join(folder, 'database.new');
+  const to = join(folder, 'database');
+  const before = Buffer.alloc(count * ENTRY_BYTES, '<string>some text of a database</string>\n');
+  const taken = Array.from({ length: 9 }, () => {
+    const started = performance.now();
+    const bytes = Buffer.allocUnsafe(before.length);
+    before.copy(bytes);
+    bytes.toString('utf8');
+    createHash('sha256').update(bytes).digest();
+    synced(from, 'w', (fd) => writeSync(fd, bytes));
+    renameSync(from, to);
+    synced(folder, 'r', () => undefined);
+    return performance.now() - started;
+  });
+  rmSync(to);
+  return median(taken);
+}
+
 function synced(path, flags, change) {
   const fd = openSync(path, flags);
   change(fd);
@@ -70,7 +96,7 @@ function synced(path, flags, change) {
   closeSync(fd);
 }
 
-export function limitLines({ total, rates, read, node, least, replace }) {
+export function limitLines({ total, rates, read, node, least, replace, database }) {
   const gigabytes = (rate) => `${(rate / 1e9).toFixed(2)} GB/s`;
   const hashing = Object.entries(rates).flatMap(([digest, rate]) =>
     rate === null
@@ -84,6 +110,6 @@ export function limitLines({ total, rates, read, node, least, replace }) {
     `reading it, \`cat\` in one process ${read.toFixed(3)} s (${gigabytes(total / read)})`,
     `\`node -e 0\` ${node.toFixed(3)} s`,
     `Node without packsign: names and status of all files ${least.status.toFixed(3)} s; these, and to read, hash and unpack each file on all cores ${least.archives.toFixed(3)} s; OpenPGP.js, a key, a signature and its check ${least.signature.toFixed(3)} s`,
-    `replacing a small file durably ${replace.toFixed(1)} ms`,
+    `replacing a small file durably ${replace.toFixed(1)} ms; copying a database of so many files, reading it as text, hashing and replacing it ${database.toFixed(0)} ms`,
   ];
 }

@@ -11,11 +11,10 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
 import { ROOT, compile, installIfNeeded } from '../scripts/tools.mjs';
+import { startSmall } from './stores.mjs';
 
 const { values } = parseArgs({
   options: { files: { type: 'string', default: '5000' }, latency: { type: 'string', default: '50' } },
@@ -31,13 +30,6 @@ const BARS = { four: 3.5, one: 1.3, memory: 250 };
 const PROGRAM = join(ROOT, 'dist/bin/packsign.js');
 const folder = mkdtempSync(join(tmpdir(), 'bench-queue-'));
 const running = new Set();
-
-/** A module of the tests, which are in TypeScript. */
-async function moduleOf(path) {
-  const outfile = join(folder, `${createHash('sha256').update(path).digest('hex')}.mjs`);
-  await build({ entryPoints: [join(ROOT, path)], outfile, bundle: true, platform: 'node', format: 'esm' });
-  return await import(pathToFileURL(outfile));
-}
 
 /** The same bytes every time: many small files, some of 200 kB, a few of 3 MB. */
 function fill(objects) {
@@ -129,19 +121,14 @@ function judge(what, value, isGood) {
 }
 
 async function run() {
-  const [{ startSmallStore }, { startMiddleman }] = await Promise.all([
-    moduleOf('test/upload/s3/small-store.ts'),
-    moduleOf('test/servers/middleman.ts'),
-  ]);
-  const store = await startSmallStore();
+  const { store, middleman, env: ofStore, stop } = await startSmall(folder);
   fill(store.objects);
-  const middleman = await startMiddleman(Number(new URL(store.url).port));
   middleman.habits.delayMs = latencyMs;
   const queue = await startRedis();
   mkdirSync(join(folder, 'home'));
   const env = {
     ...{ PATH: process.env.PATH, HOME: join(folder, 'home'), SOURCE_DATE_EPOCH: '1780000000' },
-    ...{ AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret', AWS_ENDPOINT_URL_S3: middleman.url },
+    ...ofStore,
   };
   console.log(`${files} files, ${latencyMs} ms; load ${loadavg()[0].toFixed(1)}`);
   const one = await measure({ workers: 1, args: ['--concurrency', '1'] }, { queue, env });
@@ -161,8 +148,7 @@ async function run() {
   judge(`the largest process has so many MB (${BARS.memory} at most)`, peak, peak < BARS.memory);
   const hashes = new Set([one, four, many].map(({ sha256 }) => sha256));
   judge('so many different databases (1)', hashes.size, hashes.size === 1);
-  await middleman.stop();
-  await store.stop();
+  await stop();
 }
 
 installIfNeeded();

@@ -158,7 +158,11 @@ const forNode = {
 const program = await build({
   ...forNode,
   metafile: true,
-  entryPoints: { packsign: 'src/cli/process.ts', thread: 'src/workers/thread.ts' },
+  entryPoints: {
+    packsign: 'src/cli/process.ts',
+    thread: 'src/workers/thread.ts',
+    'list-thread': 'src/stores/list-thread.ts',
+  },
   outdir: PROGRAM,
   external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !BUNDLED.includes(name)),
   plugins: [widthByNeed, straightFromSource],

@@ -6,7 +6,7 @@ import type { Run } from '../run.js';
 import type { StoreSettings } from './settings.js';
 
 /** The network of a run, with the TLS authorities that the settings of a store name. */
-export function networkTo({ authorities }: StoreSettings, run: Run): Network {
+export function networkTo({ authorities }: StoreSettings, run: Pick<Run, 'network'>): Network {
   return openNetwork({
     ...run.network,
     authorizationFor: () => null,

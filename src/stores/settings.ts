@@ -18,7 +18,7 @@ export interface StoreSettings {
   readonly credentials: Credentials;
   readonly region: string;
   /** Without buckets; null for that of AWS in the region. */
-  readonly endpoint: URL | null;
+  readonly endpoint: string | null;
   /** Where the bucket is named: in the path, in the host, or where it fits. */
   readonly addressing: 'path' | 'virtual' | 'auto';
   /** A file of TLS authorities; null for those of every connection. */
@@ -128,10 +128,10 @@ function sectionsIn(environment: Environment, variable: string, name: string): S
   throw new PacksignError('USAGE', `${variable} is not an absolute path: ${typed}`);
 }
 
-function parseEndpoint(text: string): URL {
+function parseEndpoint(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   const isPlain = url?.username === '' && url.password === '' && url.search === '' && url.hash === '';
-  if (url !== null && isPlain && ['http:', 'https:'].includes(url.protocol)) return url;
+  if (url !== null && isPlain && ['http:', 'https:'].includes(url.protocol)) return url.href;
   // What it holds may be a password.
   throw new PacksignError(
     'USAGE',

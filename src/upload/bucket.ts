@@ -9,6 +9,8 @@ import type { Check, Outgoing, Remote } from './remote.js';
 import { bucketPlace } from '../stores/bucket-place.js';
 import { isAbsent } from '../stores/failure.js';
 import { listKeys } from '../stores/list.js';
+import { openListThread } from '../stores/list-on-thread.js';
+import type { ListAt } from '../stores/list-on-thread.js';
 import { withBucketLock } from './s3/lock.js';
 import { SINGLE_LIMIT_BYTES } from './s3/multipart.js';
 import { findSame, makeConditions, putFile } from './s3/put.js';
@@ -28,7 +30,7 @@ export interface BucketAddress {
 
 /** The address of the store that the environment names; null for the one of AWS. Throws as `storeSettings`. */
 export function storeEndpoint(environment: Environment): string | null {
-  return storeSettings(environment).endpoint?.href ?? null;
+  return storeSettings(environment).endpoint;
 }
 
 /** A bucket of an S3-compatible store as a destination. Writers take turns where the store compares before it writes. */
@@ -45,7 +47,7 @@ export function bucketRemote(
   const own = new Map<string, string | null>();
   const nowMs = () => steadyTime().upMs;
   let held: Check | null = null;
-  const lister = listerOf(store, prefix, listedIn(at, run));
+  const lister = listerOf(store, { destination, bucket, prefix, settings }, run);
   const check = async () => await held?.();
   return {
     destination,
@@ -80,48 +82,56 @@ export function bucketRemote(
     },
     differing: async (files) => await differingIn(store, files, { prefix, run }),
     alone: async (work) =>
-      await withBucketLock({ store, destination, prefix, conditions, run, nowMs }, async (own) => {
-        held = own;
-        return await lister.ahead(work);
-      }),
+      await lister.ahead(
+        async (begin) =>
+          await withBucketLock({ store, destination, prefix, conditions, run, nowMs }, async (own) => {
+            held = own;
+            begin();
+            return await work();
+          }),
+      ),
     close: network.close,
   };
 }
 
 interface Lister {
   readonly list: Remote['list'];
-  /** Asks for the first list at once, while the work begins: it may come in many pages. */
-  readonly ahead: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Lets work begin the first list early, on a thread of its own: it may come in many pages. */
+  readonly ahead: <T>(work: (begin: () => void) => Promise<T>) => Promise<T>;
 }
 
 /** The list of a build that read its files here; null if none did. */
-function listedIn({ bucket, prefix }: BucketAddress, { objects }: Run): Listing | null {
+function listedIn({ bucket, prefix }: ListAt, { objects }: Run): Listing | null {
   const at = objects === null ? null : parseDestination(objects.address);
   const isHere = at?.kind === 'bucket' && at.bucket === bucket && at.prefix === prefix;
   return isHere ? (objects?.listing() ?? null) : null;
 }
 
-function listerOf(store: Store, prefix: string, listed: Listing | null): Lister {
+function listerOf(store: Store, at: ListAt, run: Run): Lister {
   let early: Promise<Listing> | null = null;
-  let built = listed;
+  let built = listedIn(at, run);
   return {
     list: async (database) => {
       const known = built;
       // Whoever lost a race needs a new one.
       built = null;
       if (known !== null && database != null && known.get(DATABASE_NAME)?.etag === database) return known;
-      const listing = early ?? listKeys(store, prefix);
+      const listing = early ?? listKeys(store, at.prefix);
       early = null;
       return await listing;
     },
     ahead: async (work) => {
-      if (built !== null) return await work();
-      early = listKeys(store, prefix);
-      const ended = early.catch(() => undefined);
+      if (built !== null) return await work(() => undefined);
+      const thread = openListThread();
+      const begin = () => {
+        early = thread.list(at, run);
+        // Whoever waits for it hears of it.
+        early.catch(() => undefined);
+      };
       try {
-        return await work();
+        return await work(begin);
       } finally {
-        await ended;
+        thread.stop();
       }
     },
   };
