@@ -1,6 +1,7 @@
 import { formatBytes } from '../index.js';
 import type { Work } from '../index.js';
 import { canAnimate, canColor } from './streams.js';
+import { formatInteger } from './terminal.js';
 import type { Outside } from './streams.js';
 
 /** What packsign says on stderr while work takes long: one line that moves on a terminal, else a line now and then. */
@@ -114,20 +115,33 @@ const KNOWN_MS = 1000;
 
 function lineOf(what: Work | string): Line {
   if (typeof what === 'string') return () => what;
-  const { doing, bytes, done, had = () => 0 } = what;
-  const samples = [{ atMs: performance.now(), done: done() }];
+  const { doing, bytes, done, had = () => 0, files } = what;
+  const sample = () => ({ atMs: performance.now(), done: done(), files: files.done() });
+  const samples = [sample()];
   return () => {
-    const now = { atMs: performance.now(), done: done() };
+    const now = sample();
     samples.push(now);
     while (samples.length > 2 && now.atMs - (samples[1]?.atMs ?? 0) > WINDOW_MS) samples.shift();
     const [first = now] = samples;
     const all = had() + now.done;
     const tookMs = now.atMs - first.atMs;
-    const perSecond = tookMs < KNOWN_MS ? 0 : ((now.done - first.done) / tookMs) * 1000;
-    const speed =
-      perSecond <= 0 ? '' : `, ${formatBytes(perSecond)}/s, ${timeLeft((bytes - all) / perSecond)}`;
-    return `${doing} ${formatBytes(all)} of ${formatBytes(bytes)}${speed}`;
+    const perSecond = (count: number) => (tookMs < KNOWN_MS ? 0 : (count / tookMs) * 1000);
+    const speed = perSecond(now.done - first.done);
+    // Either takes all the time that passed for its own: it promises too much time, never too little.
+    const left = Math.min(
+      secondsFor(bytes - all, speed),
+      secondsFor(files.count - now.files, perSecond(now.files - first.files)),
+    );
+    const counted =
+      files.count > 1 ? `${formatInteger(now.files)} of ${formatInteger(files.count)} files, ` : '';
+    const time = left === Infinity ? '' : `, ${formatBytes(speed)}/s, ${timeLeft(left)}`;
+    return `${doing} ${counted}${formatBytes(all)} of ${formatBytes(bytes)}${time}`;
   };
+}
+
+/** How long it takes until nothing is left. */
+function secondsFor(left: number, perSecond: number): number {
+  return perSecond > 0 ? left / perSecond : Infinity;
 }
 
 /** `40 s left`, `3 min left`. */

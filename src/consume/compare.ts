@@ -95,16 +95,18 @@ export async function compareRemote(
   { run, again }: RemoteOptions,
 ): Promise<Comparison> {
   const listed: FileEntries = trusted?.Files ?? new Map<string, FileEntry>();
-  let done = 0;
+  let [done, compared] = [0, 0];
   const sink = () => hashingSink((bytes) => (done += bytes));
   const bytes = Array.from(listed.values()).reduce((sum, { Size }) => sum + Size, 0);
-  run.progress({ doing: 'checking', bytes, done: () => Math.min(done, bytes) });
+  const counted = { count: listed.size, done: () => Math.min(compared, listed.size) };
+  run.progress({ doing: 'checking', bytes, done: () => Math.min(done, bytes), files: counted });
   const entries = new Map(listed);
   const stream = async (paths: readonly string[]): Promise<readonly (readonly [string, Streamed])[]> =>
     await inParallel(paths, STREAMS, async (path) => {
       const entry = entries.get(path);
       if (entry === undefined) return [path, WITHDRAWN] as const;
       const answer = await streamFile(network, { path, entry }, { places: [from], sink: sink() });
+      compared += 1;
       return [path, answer] as const;
     });
   const streamed = new Map(await stream(Array.from(listed.keys())));

@@ -48,7 +48,8 @@ export async function digestDownloads(
   // One work over all of them.
   const show: Run['progress'] = (work) => {
     const already = before;
-    if (work !== null) progress({ ...work, bytes, done: () => already + work.done() });
+    const files = { count: downloads.length, done: () => digested.length };
+    if (work !== null) progress({ ...work, bytes, done: () => already + work.done(), files });
   };
   for (const { path, folder, file } of downloads) {
     const onlySha256 = { md5: false, metadata: false, inspect: 'none' } as const;

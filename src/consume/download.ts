@@ -75,12 +75,17 @@ export async function download(
   const left = findPartialFiles(options.output);
   const bytes = bytesOf(wanted);
   const digests = openDigests(bytes);
-  const here = { done: 0, had: 0 };
+  const here = { done: 0, had: 0, files: 0 };
   const { progress } = options.run;
-  progress({ doing: 'downloading', bytes, done: () => here.done, had: () => here.had });
-  const answers = await inParallel(wanted, STREAMS, async (one) =>
-    orError(() => place(network, one, { database, options, left, digests, here })),
-  ).finally(() => {
+  progress({
+    ...{ doing: 'downloading', bytes, done: () => here.done, had: () => here.had },
+    files: { count: wanted.length, done: () => here.files },
+  });
+  const answers = await inParallel(wanted, STREAMS, async (one) => {
+    const answer = await orError(() => place(network, one, { database, options, left, digests, here }));
+    here.files += 1;
+    return answer;
+  }).finally(() => {
     progress(null);
     digests.stop();
   });

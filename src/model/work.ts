@@ -5,7 +5,9 @@ export interface Work {
   readonly bytes: number;
   /** How many of them are done by now. */
   readonly done: () => number;
-  /** How many were there from the start, and say nothing about how fast it goes. */
+  /** In how many files, and how many of these are done: each takes time, however short it is. */
+  readonly files: { readonly count: number; readonly done: () => number };
+  /** How many bytes were there from the start, and say nothing about how fast it goes. */
   readonly had?: () => number;
 }
 

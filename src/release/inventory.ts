@@ -21,8 +21,8 @@ import { NO_LOOK, isHashAlone } from '../model/inspection.js';
 import { pause } from '../run.js';
 import type { Run } from '../run.js';
 import type { Digested } from '../workers/digest.js';
-import { bytesIn, newByteCount } from '../workers/byte-count.js';
-import { totalBytes } from '../workers/hash.js';
+import { newByteCount } from '../workers/byte-count.js';
+import { workOn } from '../workers/hash.js';
 import { startHashingFiles } from '../workers/hash-files.js';
 import { openThreads } from '../workers/threads.js';
 import type { Threads } from '../workers/threads.js';
@@ -280,7 +280,9 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const failed = new Map<string, Failed>();
   const secrets = new Map<string, Secret>();
   const counted = newByteCount();
+  let done = 0;
   const take = (result: Digested, at: number) => {
+    done += 1;
     const { file: { path } = { path: '' }, index = 0 } = unknown[at] ?? {};
     if (result.kind === 'failed') failed.set(path, result);
     else {
@@ -307,7 +309,7 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
   const finish = async () => {
     if (hashing === null) return;
     // Before that, the user may be at a passphrase prompt on the same terminal.
-    run.progress({ doing: 'hashing', bytes: totalBytes(files), done: () => bytesIn(counted) });
+    run.progress(workOn('hashing', files, { counted, done: () => done }));
     try {
       await hashing.finish();
     } finally {

@@ -22,14 +22,16 @@ export async function lintFiles(
   const listed = files.filter(({ path }) => database.Files.has(path));
   if (run.objects !== null) return await lintObjects(listed, run.objects, context);
   const findings: DirectoryFinding[] = [];
-  let done = 0;
+  let [done, bytesDone] = [0, 0];
   const bytes = listed.reduce((sum, { size }) => sum + size, 0);
-  run.progress({ doing: 'looking into', bytes, done: () => done });
+  const counted = { count: listed.length, done: () => done };
+  run.progress({ doing: 'looking into', bytes, done: () => bytesDone, files: counted });
   try {
     for (const file of listed) {
       await pause(run);
       findings.push(...(await lintFile(file, context)));
-      done += file.size;
+      bytesDone += file.size;
+      done += 1;
     }
   } finally {
     run.progress(null);

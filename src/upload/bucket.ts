@@ -143,10 +143,15 @@ async function differingIn(
   files: readonly Outgoing[],
   { prefix, run }: { readonly prefix: string; readonly run: Run },
 ): Promise<readonly string[]> {
-  let done = 0;
+  let [done, compared] = [0, 0];
   const onBytes = (count: number) => (done += count);
-  run.progress({ doing: 'comparing', bytes: bytesOf(files), done: () => done });
-  const there = await inParallel(files, STREAMS, (file) => findSame(store, file, { prefix, onBytes }));
+  const counted = { count: files.length, done: () => compared };
+  run.progress({ doing: 'comparing', bytes: bytesOf(files), done: () => done, files: counted });
+  const there = await inParallel(files, STREAMS, async (file) => {
+    const same = await findSame(store, file, { prefix, onBytes });
+    compared += 1;
+    return same;
+  });
   run.progress(null);
   return files.flatMap(({ path }, index) => (there[index] === null ? [path] : []));
 }

@@ -231,10 +231,12 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
   };
   const sent: Outgoing[] = [];
   const bytes = plan.steps.reduce((sum, { writes }) => sum + bytesOf(writes), 0);
+  const count = plan.steps.reduce((sum, { writes }) => sum + writes.length, 0);
+  const files = { count, done: () => sent.length };
   let done: number | null = null;
   const onBytes = (count: number) => {
     // Before that, rsync may ask for a password.
-    if (done === null) run.progress({ doing: 'uploading', bytes, done: () => done ?? 0 });
+    if (done === null) run.progress({ doing: 'uploading', bytes, done: () => done ?? 0, files });
     done = (done ?? 0) + count;
   };
   // Only once: between a replaced file and the database, readers wait.

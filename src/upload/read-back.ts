@@ -117,13 +117,15 @@ async function lookAtAddress(
     fetchSource(network, sourceUnder(address, certificates), { run: stranger, at: address }),
   );
   const { Files } = signed.database;
-  let done = 0;
-  run.progress({ doing: 'reading back', bytes: bytesOf(files), done: () => done });
+  let [done, read] = [0, 0];
+  const counted = { count: files.length, done: () => read };
+  run.progress({ doing: 'reading back', bytes: bytesOf(files), done: () => done, files: counted });
   const sink = () => hashingSink((count) => (done += count));
   const differences = await inParallel(files, STREAMS, async (file): Promise<readonly Difference[]> => {
     const { path, size, sha256 } = file;
     const entry = Files.get(path) ?? { Size: size, SHA256: sha256, Since: run.now };
     const answer = await streamFile(network, { path, entry }, { places: [address], sink: sink() });
+    read += 1;
     if (answer.kind === 'good') return [];
     const what =
       answer.kind === 'failed'

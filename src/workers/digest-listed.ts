@@ -51,8 +51,8 @@ export async function digestListedObjects(
   const needs = () => ({ md5: false, metadata: false });
   return await digestFound(listed, find, {
     ...{ directory: '', progress },
-    start: (files, options) =>
-      startHashingObjects(files, { ...options, needs, read, concurrency }, () => undefined),
+    start: (files, options, onDigested) =>
+      startHashingObjects(files, { ...options, needs, read, concurrency }, onDigested),
   });
 }
 

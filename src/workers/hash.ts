@@ -9,7 +9,7 @@ import { doTasks, packTasks } from './hash-tasks.js';
 import type { Results } from './hash-tasks.js';
 import type { ScannedFile } from '../places/scan.js';
 import { UNSEEN } from '../model/work.js';
-import type { Shown } from '../model/work.js';
+import type { Shown, Work } from '../model/work.js';
 import { openThreads } from './threads.js';
 import type { Threads } from './threads.js';
 
@@ -75,6 +75,7 @@ export interface Started extends Shown {
   readonly start?: (
     files: readonly ScannedFile[],
     options: HashOptions & { readonly threads: Threads; readonly counted: ByteCount },
+    onDigested: DigestListener,
   ) => Hashing;
 }
 
@@ -86,13 +87,26 @@ export async function hashFiles(
 ): Promise<readonly Digested[]> {
   const threads = openThreads();
   const counted = newByteCount();
-  progress({ doing: 'checking', bytes: totalBytes(files), done: () => bytesIn(counted) });
+  let done = 0;
+  progress(workOn('checking', files, { counted, done: () => done }));
   try {
-    return await start(files, { ...options, counted, threads }).finish();
+    return await start(files, { ...options, counted, threads }, () => (done += 1)).finish();
   } finally {
     progress(null);
     threads.stop();
   }
+}
+
+/** Work on files, for those who wait for it. `done`: how many files are. */
+export function workOn(
+  doing: string,
+  files: readonly ScannedFile[],
+  { counted, done }: { readonly counted: ByteCount; readonly done: () => number },
+): Work {
+  return {
+    ...{ doing, bytes: totalBytes(files), done: () => bytesIn(counted) },
+    files: { count: files.length, done },
+  };
 }
 
 export function totalBytes(files: readonly ScannedFile[]): number {

@@ -1,8 +1,8 @@
 import type { Objects } from '../places/objects.js';
 import type { ScannedFile } from '../places/scan.js';
 import type { Shown } from '../model/work.js';
-import { bytesIn, newByteCount } from './byte-count.js';
-import { totalBytes } from './hash.js';
+import { newByteCount } from './byte-count.js';
+import { workOn } from './hash.js';
 import { startOnObjects } from './hash-objects.js';
 import type { Survey, SurveyOptions } from './survey.js';
 import { openThreads } from './threads.js';
@@ -20,13 +20,14 @@ export async function surveyObjects(
   const tasks = files.map(({ path, identity, survey }, index) => {
     return { path, size: Number(identity.size), index, md5: false, metadata: false, survey };
   });
-  progress({ doing: 'looking into', bytes: totalBytes(files), done: () => bytesIn(counted) });
+  let done = 0;
+  progress(workOn('looking into', files, { counted, done: () => done }));
   try {
     const work = { inspect: 'none', secrets: false, counted } as const;
     const started = startOnObjects<Survey>(
       files,
       { tasks, work, read, concurrency, threads },
-      () => undefined,
+      () => (done += 1),
     );
     return await started.finish();
   } finally {

@@ -1,5 +1,7 @@
 import { truncateSync } from 'node:fs';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { makeProgress } from '../../src/cli/progress.js';
+import type { Outside } from '../../src/cli/streams.js';
 import { serve } from '../consume/scene.js';
 import { newKey, newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -26,7 +28,9 @@ function writeLarge(bytes: number): void {
 function worksIn(stderr: string): readonly string[] {
   const lines = stderr
     .split('\n')
-    .flatMap((line) => /^packsign: ([a-z ]+) [\d.]+ \w+ of /.exec(line)?.[1] ?? []);
+    .flatMap(
+      (line) => /^packsign: ([a-z ]+) (?:[\d,]+ of [\d,]+ files, )?[\d.]+ \w+ of /.exec(line)?.[1] ?? [],
+    );
   return Array.from(new Set(lines)).sort();
 }
 
@@ -85,6 +89,7 @@ describe('without a terminal', () => {
     const { url } = await serve(place.path('dist'));
     writeLarge(96 * MIB);
     place.write('www/x', '');
+    place.write('other/x', '');
     const worksOf = async (...args: string[]) => {
       const { status, stderr } = await place.packsign(args, OFTEN);
       expect([status, worksIn(stderr).length > 0 ? '' : stderr]).toEqual([0, '']);
@@ -93,11 +98,58 @@ describe('without a terminal', () => {
     expect(await worksOf(...SIGN)).toEqual(['hashing']);
     expect(await worksOf('verify', 'dist')).toEqual(['checking']);
     expect(await worksOf('publish', 'dist', 'www')).toEqual(['checking', 'uploading']);
+    const { stderr } = await place.packsign(['publish', 'dist', 'other'], OFTEN);
+    expect(stderr).toMatch(/^packsign: uploading \d of [5-9] files, [\d.]+ MB of 101 MB/m);
     const keys = ['--keys', 'dist/keys.asc'];
     expect(await worksOf('verify', url, '--files', ...keys)).toEqual(['checking']);
     expect(await worksOf('get', 'lantern-1.0.img', '--from', url, ...keys)).toEqual(['downloading']);
     expect(await worksOf('verify', 'lantern-1.0.img', '--database', 'dist/packages.plist', ...keys)).toEqual([
       'checking',
     ]);
+  });
+});
+
+describe('the time that is left', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'setInterval'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  const SMALL = 1000;
+  /** What is said after ten seconds in which so many files and bytes were done. */
+  function said(
+    files: { readonly count: number; readonly done: number },
+    bytes: number,
+    done: number,
+  ): string {
+    let printed = '';
+    const stderr = { isTTY: false, write: (text: string) => (printed += text) };
+    const outside = { stderr, environment: {}, progressEveryMs: 10_000 } as unknown as Outside;
+    const progress = makeProgress(outside, { quiet: false });
+    const now = { files: 0, bytes: 0 };
+    const counted = { count: files.count, done: () => now.files };
+    progress.say({ doing: 'uploading', bytes, done: () => now.bytes, files: counted });
+    [now.files, now.bytes] = [files.done, done];
+    vi.advanceTimersByTime(10_000);
+    return printed;
+  }
+
+  test('is that of files where each takes its time, and the bytes come in a large one at the end', () => {
+    expect(said({ count: 1001, done: 100 }, SMALL * 1000 + 50_000_000, SMALL * 100)).toBe(
+      'packsign: uploading 100 of 1,001 files, 100 kB of 51 MB, 10 kB/s, 91 s left\n',
+    );
+  });
+
+  test('is that of bytes where files are long', () => {
+    expect(said({ count: 4, done: 0 }, 400_000_000, 50_000_000)).toBe(
+      'packsign: uploading 0 of 4 files, 50 MB of 400 MB, 5.0 MB/s, 70 s left\n',
+    );
+    expect(said({ count: 1, done: 0 }, 400_000_000, 50_000_000)).toBe(
+      'packsign: uploading 50 MB of 400 MB, 5.0 MB/s, 70 s left\n',
+    );
+  });
+
+  test('is not known while nothing comes', () => {
+    expect(said({ count: 4, done: 0 }, 400, 0)).toBe(
+      'packsign: uploading 0 of 4 files, 0 bytes of 400 bytes\n',
+    );
   });
 });

@@ -99,7 +99,8 @@ describe('hashing', () => {
       );
       expect(results.every((result) => result.kind === 'digested' && result.look !== null)).toBe(true);
       const bytes = sizes.reduce((sum, size) => sum + size, 0);
-      expect(works).toMatchObject([{ doing: 'checking', bytes }, null]);
+      expect(works).toMatchObject([{ doing: 'checking', bytes, files: { count: sizes.length } }, null]);
+      expect(works[0]?.files.done()).toBe(sizes.length);
       expect(works[0]?.done()).toBe(bytes);
     }
   });
