@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PUBLISHING_NAME } from '../../src/model/layout.js';
 import { makeRun } from '../../src/run.js';
 import { bucketRemote } from '../../src/upload/bucket.js';
+import { makeTls } from '../net/servers.js';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place, Run, TestKey } from '../packsign.js';
+import { hasTool } from '../tools.js';
 import { startSmallStore } from './s3/small-store.js';
 import type { Asked, SmallStore } from './s3/small-store.js';
 
@@ -312,4 +317,32 @@ describe('a bucket', () => {
 
 afterAll(() => {
   expect(JSON.stringify(place.snapshot('.'))).not.toContain(Buffer.from(SECRET).toString('hex'));
+});
+
+test.runIf(hasTool('openssl'))('a store whose authority AWS_CA_BUNDLE names gets every request', async () => {
+  const { authority, certificate, key } = makeTls(place.path('tls'));
+  const lists: (string | undefined)[] = [];
+  const server = createServer(
+    { cert: readFileSync(certificate), key: readFileSync(key) },
+    (asked, answer) => {
+      if (asked.url?.includes('list-type') === true) lists.push(asked.headers.host);
+      const { method, headers } = asked;
+      const passed = request(store.url + (asked.url ?? ''), { method, headers }, (there) => {
+        answer.writeHead(there.statusCode ?? 0, there.headers);
+        there.pipe(answer);
+      });
+      asked.pipe(passed);
+    },
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const env = { AWS_ENDPOINT_URL_S3: `https://${host}` };
+  expect(await publish(env)).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('authority') as string,
+  });
+  expect(await publish({ ...env, AWS_CA_BUNDLE: authority })).toMatchObject({ status: 0 });
+  expect(lists).toEqual([host]);
+  server.closeAllConnections();
+  server.close();
 });
