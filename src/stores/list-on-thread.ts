@@ -30,7 +30,7 @@ export type ListResult =
 export interface ListThread {
   /** For one list, as `listKeys` gives it; throws what that throws. */
   readonly list: (at: ListAt, run: Pick<Run, 'network' | 'clock'>) => Promise<Listing>;
-  /** Ends the thread. It no longer gives a list then, nor an error. */
+  /** Ends the thread; a list that it has not given by then fails. */
   readonly stop: () => void;
 }
 
@@ -40,6 +40,7 @@ export function openListThread(): ListThread {
   const result = new Promise<ListResult>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
+    worker.once('exit', () => reject(new Error('the thread that lists the bucket ended without a list')));
   });
   // Whoever lists hears of it.
   result.catch(() => undefined);

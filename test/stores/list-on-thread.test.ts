@@ -68,6 +68,13 @@ test('fails as this thread would', async () => {
   expect(found).toMatchObject({ code: 'DESTINATION_FAILED', hint: expect.any(String) as string });
 });
 
+test('a list does not wait for ever for a thread that has ended', async () => {
+  store.meddle = () => 'silence';
+  const listing = thread.list(at(store.url), { network, clock });
+  thread.stop();
+  await expect(listing).rejects.toThrow('ended without a list');
+});
+
 /** A store on a thread of its own, which counts the pages that it gives in shared memory. */
 const STORE = `
   const { parentPort, workerData: count } = require('node:worker_threads');
