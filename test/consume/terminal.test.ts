@@ -79,7 +79,7 @@ describe.runIf(hasTool('script'))('at a terminal', () => {
       goOn = () => response.end(one.subarray(150_000));
     });
     // The server waits until the half is shown: nothing here depends on how fast anything is.
-    const half = 'downloading 350 kB of 500 kB';
+    const half = 'downloading 1 of 2 files, 350 kB of 500 kB';
     const { status, seen } = await atTerminal(user, ['get', 'one', 'two', '--output', 'a'], {
       onSeen: (text) => {
         if (text.includes(half)) goOn();
