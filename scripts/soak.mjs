@@ -1,6 +1,6 @@
 // npm run soak [-- SECONDS]: the tests that find more the longer they run, 600 seconds unless told. A watch while releases come
 // and go, real kills at every call of a publication, fifty races for the lock; two hundred publications to a folder, over
-// ssh and to a bucket under readers, and two machines that publish to one place; a queue whose workers, build and server are killed. Prints what was done.
+// ssh and to a bucket under readers, and two machines that publish to one place; a queue whose workers, build and server are killed; properties of the format, more often. Prints what was done.
 import { installIfNeeded, runInstalled } from './tools.mjs';
 
 const [seconds = '600'] = process.argv.slice(2);
@@ -26,6 +26,9 @@ const tests = [
     'upload/ssh-sharing',
     'upload/real-bucket',
     'workers/queue',
+    'format/canonical.property',
+    'format/database.property',
+    'format/shared-entries.property',
   ],
 ].map((name) => `test/${name}.test.ts`);
 process.exitCode = runInstalled('vitest/vitest.mjs', ['run', ...tests, '--disable-console-intercept'], {

@@ -6,6 +6,7 @@ import { PacksignError } from '../../src/errors.js';
 import { cleanText } from '../../src/model/text.js';
 import { decodePlist, encodePlist } from '../plist.js';
 import type { PlistDict, PlistValue } from '../plist.js';
+import { timesTried } from '../tools.js';
 
 /** What the `plist` package takes and gives. */
 type Plain = string | number | boolean | Date | Plain[] | { [key: string]: Plain };
@@ -141,7 +142,7 @@ describe('compared with the plist package', () => {
       fc.property(documents(plainKey), (document) => {
         expect(encodePlist(document)).toBe(build(plainOf(document)));
       }),
-      { numRuns: 4000 },
+      { numRuns: timesTried(4000) },
     );
   });
 
@@ -151,7 +152,7 @@ describe('compared with the plist package', () => {
         const written = build(plainOf(document));
         expect(plainOf(decodePlist(bytesOf(written)))).toEqual(parse(written));
       }),
-      { numRuns: 1500 },
+      { numRuns: timesTried(1500) },
     );
   });
 });
@@ -164,7 +165,7 @@ describe('reading', () => {
         const back = decodePlist(bytes);
         return isDeepStrictEqual(back, document) && Buffer.from(encodePlist(back)).equals(bytes);
       }),
-      { numRuns: 4000 },
+      { numRuns: timesTried(4000) },
     );
   });
 
@@ -180,7 +181,7 @@ describe('reading', () => {
         const at = from % written.length;
         return isRefusedOrCanonical(bytesOf(written.slice(0, at) + piece + written.slice(at + length)));
       }),
-      { numRuns: 10_000 },
+      { numRuns: timesTried(10_000) },
     );
   });
 
@@ -199,7 +200,7 @@ describe('reading', () => {
         const rest = keep ? lines : lines.toSpliced(start, count);
         return isRefusedOrCanonical(bytesOf(rest.toSpliced(to % (rest.length + 1), 0, ...taken).join('\n')));
       }),
-      { numRuns: 10_000 },
+      { numRuns: timesTried(10_000) },
     );
   });
 
@@ -244,7 +245,7 @@ describe('reading', () => {
   test('refuses any other bytes with its own error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => isRefusedOrCanonical(bytes)),
-      { numRuns: 2000 },
+      { numRuns: timesTried(2000) },
     );
   });
 });

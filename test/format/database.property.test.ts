@@ -9,6 +9,7 @@ import { Misfit } from '../../src/format/misfit.js';
 import type { Database } from '../../src/model/database.js';
 import { decodePlist, encodePlist } from '../plist.js';
 import type { PlistDict } from '../plist.js';
+import { timesTried } from '../tools.js';
 
 /**
  * A database is read line by line, as its shapes expect it. This must never give another value than reading it as any
@@ -295,7 +296,7 @@ describe('all bytes are refused, or canonical for what is read', () => {
           text = text.slice(0, from) + piece + text.slice(from + length);
         outcome(Buffer.from(text));
       }),
-      { numRuns: 3000 },
+      { numRuns: timesTried(3000) },
     );
   });
 
@@ -311,7 +312,7 @@ describe('all bytes are refused, or canonical for what is read', () => {
         const text = TEXT.replace(/>[^<>\n]+</g, (found) => (left-- === 0 ? `>${piece}<` : found));
         outcome(Buffer.from(text));
       }),
-      { numRuns: 2000 },
+      { numRuns: timesTried(2000) },
     );
   });
 
@@ -329,7 +330,7 @@ describe('all bytes are refused, or canonical for what is read', () => {
         const moved = rest.toSpliced(to % (rest.length + 1), 0, ...lines.slice(start, start + count));
         outcome(Buffer.from(moved.join('\n')));
       }),
-      { numRuns: 2000 },
+      { numRuns: timesTried(2000) },
     );
   });
 

@@ -11,6 +11,7 @@ import type { FileEntry } from '../../src/model/file-entry.js';
 import type { Database } from '../../src/model/database.js';
 import { comparePackages, compareText } from '../../src/model/package.js';
 import type { Package } from '../../src/model/package.js';
+import { timesTried } from '../tools.js';
 
 const ISSUED = new Date('2026-11-22T14:05:09Z');
 
@@ -155,7 +156,7 @@ describe('a database read after another', () => {
         const bytes = encodeDatabase(grown(before.database, { ...growth, isSorted: true }, second));
         expect(readDraft(bytes, sharingWith(before))).toEqual(readDraft(bytes));
       }),
-      { numRuns: 3000 },
+      { numRuns: timesTried(3000) },
     );
   });
 
@@ -170,7 +171,7 @@ describe('a database read after another', () => {
         const bytes = Buffer.from(lines.toSpliced(to % lines.length, 0, moved).join('\n'));
         expect(outcomeOf(bytes, sharingWith(before))).toEqual(outcomeOf(bytes, null));
       }),
-      { numRuns: 3000 },
+      { numRuns: timesTried(3000) },
     );
   });
 
@@ -197,7 +198,7 @@ describe('a database read after another', () => {
         const bytes = Buffer.from(after.text.slice(0, begin) + entries.join('') + after.text.slice(end));
         expect(outcomeOf(bytes, sharingWith(before))).toEqual(outcomeOf(bytes, null));
       }),
-      { numRuns: 1500 },
+      { numRuns: timesTried(1500) },
     );
   });
 
@@ -214,7 +215,7 @@ describe('a database read after another', () => {
           expect(encodeDatabase(structuredClone(next)).equals(bytes)).toBe(true);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: timesTried(500) },
     );
   });
 
@@ -228,7 +229,7 @@ describe('a database read after another', () => {
         const shared = countShared(database.Files.values(), before.database.Files.values());
         expect(shared).toBeGreaterThanOrEqual(stayed);
       }),
-      { numRuns: 1000 },
+      { numRuns: timesTried(1000) },
     );
   });
 });
