@@ -51,19 +51,9 @@ function hashRate(digest, env) {
   return thousands === undefined ? null : Number(thousands) * 1000;
 }
 
-/** Median milliseconds to replace a small file durably: write, fsync, rename, fsync of the folder. */
+/** Median milliseconds to replace a small file durably. */
 function replaceMs(folder) {
-  const from = join(folder, 'durable.new');
-  const to = join(folder, 'durable');
-  const taken = Array.from({ length: 20 }, () => {
-    const started = performance.now();
-    synced(from, 'w', (fd) => writeSync(fd, 'some bytes'));
-    renameSync(from, to);
-    synced(folder, 'r', () => undefined);
-    return performance.now() - started;
-  });
-  rmSync(to);
-  return median(taken);
+  return replacingMs(folder, 20, () => 'some bytes');
 }
 
 /** A database has about so many bytes for each file. */
@@ -71,15 +61,23 @@ const ENTRY_BYTES = 1000;
 
 /** Median milliseconds to replace a database of so many files: copied from the one before, read as text, hashed, durable. */
 function databaseMs(folder, count) {
-  const from = join(folder, 'database.new');
-  const to = join(folder, 'database');
   const before = Buffer.alloc(count * ENTRY_BYTES, '<string>some text of a database</string>\n');
-  const taken = Array.from({ length: 9 }, () => {
-    const started = performance.now();
+  return replacingMs(folder, 9, () => {
     const bytes = Buffer.allocUnsafe(before.length);
     before.copy(bytes);
     bytes.toString('utf8');
     createHash('sha256').update(bytes).digest();
+    return bytes;
+  });
+}
+
+/** Median milliseconds to make bytes and to replace a file by them durably: write, fsync, rename, fsync of the folder. */
+function replacingMs(folder, rounds, make) {
+  const from = join(folder, 'durable.new');
+  const to = join(folder, 'durable');
+  const taken = Array.from({ length: rounds }, () => {
+    const started = performance.now();
+    const bytes = make();
     synced(from, 'w', (fd) => writeSync(fd, bytes));
     renameSync(from, to);
     synced(folder, 'r', () => undefined);

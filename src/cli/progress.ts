@@ -127,15 +127,17 @@ function lineOf(what: Work | string): Line {
     const tookMs = now.atMs - first.atMs;
     const perSecond = (count: number) => (tookMs < KNOWN_MS ? 0 : (count / tookMs) * 1000);
     const speed = perSecond(now.done - first.done);
-    // Either takes all the time that passed for its own: it promises too much time, never too little.
+    // Each takes all the time that passed for its own, and so promises too much.
     const left = Math.min(
       secondsFor(bytes - all, speed),
       secondsFor(files.count - now.files, perSecond(now.files - first.files)),
     );
     const counted =
       files.count > 1 ? `${formatInteger(now.files)} of ${formatInteger(files.count)} files, ` : '';
-    const time = left === Infinity ? '' : `, ${formatBytes(speed)}/s, ${timeLeft(left)}`;
-    return `${doing} ${counted}${formatBytes(all)} of ${formatBytes(bytes)}${time}`;
+    // What is sent again counts less than nothing.
+    const rate = speed > 0 ? `, ${formatBytes(speed)}/s` : '';
+    const time = left === Infinity ? '' : `, ${timeLeft(left)}`;
+    return `${doing} ${counted}${formatBytes(all)} of ${formatBytes(bytes)}${rate}${time}`;
   };
 }
 

@@ -230,9 +230,9 @@ async function carryOut(prepared: Prepared, remote: Remote, { run }: PublishOpti
     writeJournal(stateFolder, journal);
   };
   const sent: Outgoing[] = [];
-  const bytes = plan.steps.reduce((sum, { writes }) => sum + bytesOf(writes), 0);
-  const count = plan.steps.reduce((sum, { writes }) => sum + writes.length, 0);
-  const files = { count, done: () => sent.length };
+  const all = plan.steps.flatMap(({ writes }) => writes);
+  const bytes = bytesOf(all);
+  const files = { count: all.length, done: () => sent.length };
   let done: number | null = null;
   const onBytes = (count: number) => {
     // Before that, rsync may ask for a password.

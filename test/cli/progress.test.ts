@@ -118,13 +118,13 @@ describe('the time that is left', () => {
   function said(
     files: { readonly count: number; readonly done: number },
     bytes: number,
-    done: number,
+    ...[done = 0, before = 0]: readonly number[]
   ): string {
     let printed = '';
     const stderr = { isTTY: false, write: (text: string) => (printed += text) };
     const outside = { stderr, environment: {}, progressEveryMs: 10_000 } as unknown as Outside;
     const progress = makeProgress(outside, { quiet: false });
-    const now = { files: 0, bytes: 0 };
+    const now = { files: 0, bytes: before };
     const counted = { count: files.count, done: () => now.files };
     progress.say({ doing: 'uploading', bytes, done: () => now.bytes, files: counted });
     [now.files, now.bytes] = [files.done, done];
@@ -144,6 +144,12 @@ describe('the time that is left', () => {
     );
     expect(said({ count: 1, done: 0 }, 400_000_000, 50_000_000)).toBe(
       'packsign: uploading 50 MB of 400 MB, 5.0 MB/s, 70 s left\n',
+    );
+  });
+
+  test('comes without a speed where bytes are taken back, to be sent again', () => {
+    expect(said({ count: 3, done: 1 }, 400_000, 0, 100_000)).toBe(
+      'packsign: uploading 1 of 3 files, 0 bytes of 400 kB, 20 s left\n',
     );
   });
 
