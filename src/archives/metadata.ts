@@ -1,5 +1,6 @@
 import type { Metadata, MetadataKind } from '../model/metadata.js';
 import { isPlainWord, oneLine } from '../model/text.js';
+import { isWebAddress } from '../model/web-address.js';
 
 /** Longest summary of a package, in code points (docs/FORMAT.md §4). */
 const SUMMARY_LIMIT = 1024;
@@ -27,14 +28,14 @@ export function toMetadata(kind: MetadataKind, claims: Claims): Metadata | null 
   const { name, version, platform = null, summary = null, homePage = null } = claims;
   if (!isWord(name) || !isWord(version)) return null;
   const homePages = typeof homePage === 'string' ? [homePage] : (homePage ?? []);
-  const address = homePages.find(isWebAddress) ?? null;
+  const address = homePages.map(withLowerScheme).find(isAddress) ?? null;
   return {
     kind,
     name: copyOf(name),
     version: copyOf(version),
     ...(platform !== null && PLATFORM.test(platform) ? { platform: copyOf(platform) } : NOTHING),
     summary: copyOf(oneLine(summary ?? '', SUMMARY_LIMIT)),
-    homePage: address === null ? null : copyOf(withLowerScheme(address)),
+    homePage: address === null ? null : copyOf(address),
   };
 }
 
@@ -43,16 +44,13 @@ function copyOf(text: string): string {
   return Buffer.from(text).toString();
 }
 
-function isWord(text: string | null): text is string {
-  return text !== null && text.length <= WORD_LIMIT && isPlainWord(text);
+/** A database could hold no other one. */
+function isAddress(text: string): boolean {
+  return text.length <= ADDRESS_LIMIT && isWebAddress(text);
 }
 
-/** Whether a text is an http or https address of printable ASCII without a user name. */
-function isWebAddress(text: string): boolean {
-  if (text.length > ADDRESS_LIMIT || !/^https?:\/\/[!-~]*$/i.test(text) || !URL.canParse(text)) return false;
-  const { username, password } = new URL(text);
-  // They make one site look like another.
-  return username === '' && password === '';
+function isWord(text: string | null): text is string {
+  return text !== null && text.length <= WORD_LIMIT && isPlainWord(text);
 }
 
 /** `http:` and `https` are equally long. */

@@ -4,7 +4,7 @@ import type { MetadataReading } from './metadata.js';
  * The version of our readers, to be counted up when they find something else in the same file, or when the search for
  * secrets finds more: what another version found is not believed.
  */
-export const READERS = 1;
+export const READERS = 2;
 
 /** How far files are looked through for damage: not, only their beginnings and ends, or to their last byte. */
 export type Inspect = 'none' | 'ends' | 'whole';

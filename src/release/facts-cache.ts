@@ -49,10 +49,10 @@ const RACY_NS = 2_000_000_000n;
 interface Entries {
   readonly count: number;
   readonly paths: () => readonly string[];
-  /** What was read of each, as it is written down. */
+  /** What was read of each, as it was written down. */
   readonly lines: () => readonly string[];
   readonly times: FileIdentities;
-  /** What the lines say, as far as anybody asked. */
+  /** The same, as far as anybody asked. */
   readonly observed: (FileFacts | undefined)[];
   /** The files for which they were found to hold. */
   readonly files: (ScannedFile | undefined)[];
@@ -191,25 +191,22 @@ function rowsOf(files: readonly ScannedFile[], observed: readonly (FileFacts | n
 function takePlace(rows: readonly Row[], before: Entries): Entries {
   const isSame =
     rows.length === before.count && rows.every((row, index) => before.observed[index] === row.observed);
-  return isSame ? before : entriesOf(rows, before);
+  return isSame ? before : entriesOf(rows);
 }
 
-function entriesOf(rows: readonly Row[], before: Entries): Entries {
+function entriesOf(rows: readonly Row[]): Entries {
   const times = identitiesIn(new ArrayBuffer(identitiesBytes(rows.length)));
-  const placeBefore = makeIndex(() => before);
-  const paths = rows.map(({ file }) => file.path);
-  const lines = rows.map(({ file, observed }, index) => {
+  rows.forEach(({ file }, index) => {
     writeIdentity(times, index, file.identity);
-    const place = placeBefore(file);
-    const isKnown = place !== null && before.observed[place] === observed;
-    return (isKnown ? before.lines()[place] : undefined) ?? lineOf(observed);
   });
+  const observed = rows.map((row) => row.observed);
+  const files = rows.map(({ file }) => file);
+  const paths = files.map(({ path }) => path);
   return {
-    ...{ count: rows.length, times, checksum: null },
+    ...{ count: rows.length, times, observed, files, checksum: null },
     paths: () => paths,
-    lines: () => lines,
-    observed: rows.map(({ observed }) => observed),
-    files: rows.map(({ file }) => file),
+    // Not kept: they take as much memory as everything else that is known of the files.
+    lines: () => observed.map(lineOf),
   };
 }
 
@@ -229,7 +226,9 @@ function decode(bytes: Buffer): Entries {
   };
 }
 
-function lineOf({ sha256, md5, reading, inspection }: FileFacts): string {
+function lineOf(observed: FileFacts): string {
+  if (observed instanceof Remembered) return observed.line;
+  const { sha256, md5, reading, inspection } = observed;
   return `${sha256}\t${md5 ?? ''}\t${JSON.stringify({ reading, inspection } satisfies Look)}`;
 }
 
@@ -237,21 +236,22 @@ function lineOf({ sha256, md5, reading, inspection }: FileFacts): string {
 class Remembered implements FileFacts {
   readonly path: string;
   readonly size: number;
-  readonly #line: string;
+  /** As it was written down. */
+  readonly line: string;
   #look: Look | null = null;
 
   constructor(line: string, { path, size }: Pick<FileFacts, 'path' | 'size'>) {
     this.path = path;
     this.size = size;
-    this.#line = line;
+    this.line = line;
   }
 
   get sha256(): string {
-    return this.#line.slice(0, SHA256_LENGTH);
+    return this.line.slice(0, SHA256_LENGTH);
   }
 
   get md5(): string | null {
-    const md5 = this.#line.slice(SHA256_LENGTH + 1, this.#line.indexOf('\t', SHA256_LENGTH + 1));
+    const md5 = this.line.slice(SHA256_LENGTH + 1, this.line.indexOf('\t', SHA256_LENGTH + 1));
     return md5 === '' ? null : md5;
   }
 
@@ -264,7 +264,7 @@ class Remembered implements FileFacts {
   }
 
   #seen(): Look {
-    const start = this.#line.indexOf('\t', SHA256_LENGTH + 1) + 1;
-    return (this.#look ??= JSON.parse(this.#line.slice(start)) as Look);
+    const start = this.line.indexOf('\t', SHA256_LENGTH + 1) + 1;
+    return (this.#look ??= JSON.parse(this.line.slice(start)) as Look);
   }
 }

@@ -20,7 +20,7 @@ import type { Secret } from '../pgp/secret-packets.js';
 import { NO_LOOK, isHashAlone } from '../model/inspection.js';
 import { pause } from '../run.js';
 import type { Run } from '../run.js';
-import type { Digested } from '../workers/digest.js';
+import type { Digested, Hashed } from '../workers/digest.js';
 import { newByteCount } from '../workers/byte-count.js';
 import { workOn } from '../workers/hash.js';
 import { startHashingFiles } from '../workers/hash-files.js';
@@ -286,9 +286,8 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
     const { file: { path } = { path: '' }, index = 0 } = unknown[at] ?? {};
     if (result.kind === 'failed') failed.set(path, result);
     else {
-      const { size, sha256, md5, look, secret } = result;
-      if (secret !== null) secrets.set(path, secret);
-      facts[index] = { path, size, sha256, md5, ...(look ?? NO_LOOK) };
+      if (result.secret !== null) secrets.set(path, result.secret);
+      facts[index] = factsOf(path, result);
     }
   };
   const files = unknown.map(({ file }) => file);
@@ -305,7 +304,7 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
     objects !== null && mayBeStored
       ? startWithStoredHashes(files, { objects, counted, read }, take)
       : read(files, take);
-  const hashing = files.length === 0 ? null : start();
+  let hashing = files.length === 0 ? null : start();
   const finish = async () => {
     if (hashing === null) return;
     // Before that, the user may be at a passphrase prompt on the same terminal.
@@ -314,9 +313,17 @@ function startReading(directory: string, scanned: readonly ScannedFile[], option
       await hashing.finish();
     } finally {
       run.progress(null);
+      // Its results, which are the facts now, take much memory.
+      hashing = null;
     }
   };
   return { files: scanned, facts, fresh: new Set(files.map(({ path }) => path)), failed, secrets, finish };
+}
+
+function factsOf(path: string, { size, sha256, md5, look }: Hashed): FileFacts {
+  // An object that is made with a spread takes more memory.
+  const { reading, inspection } = look ?? NO_LOOK;
+  return { path, size, sha256, md5, reading, inspection };
 }
 
 /** Warns of files that could not be read, but not of those that disappeared meanwhile. */

@@ -384,7 +384,7 @@ describe('merge', () => {
     ],
     [
       'of other readers',
-      () => forge('part-1.json', (body) => body.replace('"readers":1', '"readers":2')),
+      () => forge('part-1.json', (body) => body.replace('"readers":2', '"readers":3')),
       'PART_UNUSABLE',
       'part-1.json cannot be used: another version of packsign made it, whose readers may find something else',
     ],

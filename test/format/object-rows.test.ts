@@ -68,8 +68,8 @@ describe('rows of objects', () => {
   const changes: readonly (readonly [what: string, from: string | RegExp, to: string, why: string])[] = [
     [
       'another version of the readers',
-      '"readers":1',
       '"readers":2',
+      '"readers":3',
       'another version of packsign made it, whose readers may find something else',
     ],
     [

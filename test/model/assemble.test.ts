@@ -543,15 +543,31 @@ test('an assembled database can be written and read back, whatever archives cont
 });
 
 test('T16: a database can be read, whatever PKG-INFO or package.json contain', () => {
-  const address = fc.constantFrom(
-    'HTTP://a',
-    'https://',
-    'http://a b',
-    'https://u@a',
-    'ftp://a',
-    'https://a/\u00e9',
-    'hTTps://[::1]/',
+  const piece = fc.constantFrom(
+    ...[
+      'a',
+      'B-c',
+      '_',
+      '10',
+      '0x7f',
+      '256',
+      'xn--',
+      '[::1]',
+      '.',
+      '..',
+      ':',
+      ':80',
+      ':0',
+      '@',
+      'u@',
+      'u:p@',
+    ],
+    ...['/', '\\', '?', '#', '%41', '$', '!', '~', '{', '|', ' ', '\u00e9'],
   );
+  const scheme = fc.constantFrom('http://', 'https://', 'hTTps://', 'https:', 'ftp://', '');
+  const address = fc
+    .tuple(scheme, fc.array(piece, { minLength: 1, maxLength: 6 }))
+    .map(([before, pieces]) => before + pieces.join(''));
   const value = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[!-~]{1,9}$/), address);
   const fields = fc.record({ name: value, version: value, summary: value, home: value });
   fc.assert(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
+import { READERS } from '../../src/model/inspection.js';
 import { sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
 import { PATIENCE_MS, drop, endAll, eventually, sleep, startWatch, watchedPlace } from './watching.js';
@@ -26,7 +27,7 @@ function hideWrite(place: Place, name: string): void {
   body.writeBigInt64LE(mtimeNs, numbers + row * 40 + 24);
   body.writeBigInt64LE(ctimeNs, numbers + row * 40 + 32);
   const checksum = createHash('sha256').update(body).digest('hex');
-  writeFileSync(path, Buffer.concat([Buffer.from(`packsign-facts 1 ${checksum}\n`), body]));
+  writeFileSync(path, Buffer.concat([Buffer.from(`packsign-facts ${READERS} ${checksum}\n`), body]));
 }
 
 /** Two published files, old enough for the cache. */
