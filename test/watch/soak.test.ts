@@ -31,7 +31,7 @@ import {
   watchedPlace,
 } from './watching.js';
 
-const SECONDS = Number(process.env['PACKSIGN_SOAK_SECONDS'] ?? 12);
+const SECONDS = Number(process.env['PACKSIGN_SOAK_SECONDS'] ?? 5);
 /** Files that come and go; each always has the same bytes, like a release. */
 const POOL = 240;
 const MEGABYTE = 1024;
