@@ -2,6 +2,9 @@ import { TEXT_LIMIT_BYTES, cleanText } from '../model/text.js';
 import { Misfit, readAt } from './misfit.js';
 import type { PlistValue } from './plist.js';
 
+/** The deepest nesting that is read: recursion has to end. */
+const DEPTH_LIMIT = 32;
+
 /** The text of a JSON file. Throws TypeError for bytes that are not UTF-8. */
 export function jsonText(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -9,10 +12,15 @@ export function jsonText(bytes: Uint8Array): string {
 
 /**
  * Turns JSON into the values that shapes read. Throws `Misfit` for null, for a number that is no whole number, for a
- * string above `limitBytes` of UTF-8, and for one with a character that a database cannot hold.
+ * string above `limitBytes` of UTF-8, for one with a character that a database cannot hold, and for what nests too deep.
  */
 export function fromJson(value: unknown, limitBytes: number = TEXT_LIMIT_BYTES): PlistValue {
-  const inner = (item: unknown): PlistValue => fromJson(item, limitBytes);
+  if (isDeeper(value, DEPTH_LIMIT)) throw new Misfit(`nests deeper than ${DEPTH_LIMIT} levels`);
+  return valueOf(value, limitBytes);
+}
+
+function valueOf(value: unknown, limitBytes: number): PlistValue {
+  const inner = (item: unknown): PlistValue => valueOf(item, limitBytes);
   if (typeof value === 'boolean') return value;
   if (typeof value === 'string') return fitText(value, limitBytes);
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
@@ -44,9 +52,6 @@ export interface JsonElement {
   /** A key that one of its objects has twice: parsers disagree about which value counts. */
   readonly repeated: string | null;
 }
-
-/** The deepest nesting that is read: recursion has to end. */
-const DEPTH_LIMIT = 32;
 
 /**
  * The elements of the lists directly below the root of a document, which `JSON.parse` has read without an error. Throws

@@ -21,7 +21,15 @@ import { filled, notifyAddress, placeAddress } from './texts.js';
 
 const FILE_NAME = 'packsign.json';
 
+/** No browser opens a longer address, and no package has a longer name: what is made of these fits into a database. */
+const ADDRESS_LIMIT = 2048;
+const WORD_LIMIT = 1024;
+
 const plain = text((value) => (value === '' ? 'expected text' : null));
+const glob = text((value) =>
+  /^\/?$/.test(value) ? 'expected a glob like "*.tar.gz"' : complainOfLength(value, WORD_LIMIT),
+);
+const place = checked(placeAddress, (value) => complainOfLength(value, ADDRESS_LIMIT));
 const duration = text((value) => (parseDuration(value) === null ? 'expected a time like "180 days"' : null));
 const validity = text((value) =>
   value === 'none' || Math.round(parseDuration(value) ?? 0) >= 1
@@ -45,8 +53,8 @@ const fingerprint: Shape<string> = {
 
 /** The address of a database: of its folder, its page or its file, which all become that of its file. */
 const database: Shape<string> = {
-  ...placeAddress,
-  read: (value) => databaseAddress(placeAddress.read(value)),
+  ...place,
+  read: (value) => databaseAddress(place.read(value)),
 };
 
 const keys: Shape<readonly string[]> = {
@@ -71,8 +79,16 @@ const absent = text((value) =>
 
 /** Any other name would get into a database that nobody can read. */
 function complainOfName(name: string): string | null {
-  return isPlainWord(name) ? null : 'expected the name of a package or the path of a file';
+  return isPlainWord(name)
+    ? complainOfLength(name, WORD_LIMIT)
+    : 'expected the name of a package or the path of a file';
 }
+
+function complainOfLength(value: string, limit: number): string | null {
+  return value.length > limit ? `expected at most ${limit} characters` : null;
+}
+
+const word = checked(PACKAGE_FIELDS.Name.shape, (value) => complainOfLength(value, WORD_LIMIT));
 
 const LENIENT = { ordered: false, unknown: refuseNearly } as const;
 
@@ -81,6 +97,8 @@ const override = record<Override>(
     ...(Object.fromEntries(
       Object.entries(PACKAGE_FIELDS).map(([key, { shape }]) => [key, { shape, required: false }]),
     ) as unknown as typeof PACKAGE_FIELDS),
+    Name: optional(word),
+    Version: optional(word),
     Yanked: optional(plain),
   },
   LENIENT,
@@ -113,11 +131,11 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     $schema: optional(text()),
     Maintainer: optional(filled),
     Description: optional(text()),
-    'Base-URL': optional(placeAddress),
+    'Base-URL': optional(place),
     Database: optional(database),
     Within: optional(within),
     Notify: optional(notifyAddress),
-    Mirrors: optional(listOf(placeAddress)),
+    Mirrors: optional(listOf(place)),
     Validity: optional(validity),
     Key: optional(keys),
     Signers: optional(listOf(fingerprint)),
@@ -126,9 +144,9 @@ const settingsShape = record<Settings & { readonly $schema?: string }>(
     Scrub: optional(duration),
     Settle: optional(duration),
     Absent: optional(absent),
-    Include: optional(listOf(plain)),
-    Exclude: optional(listOf(plain)),
-    Mutable: optional(listOf(plain)),
+    Include: optional(listOf(glob)),
+    Exclude: optional(listOf(glob)),
+    Mutable: optional(listOf(glob)),
     Trusts: optional(listOf(trust)),
     Publish: optional(listOf(filled)),
     Page: optional(flag),

@@ -185,10 +185,11 @@ function overrideOf(observed: FileFacts, { Name = '' }: Naming, settings: Settin
   const { Packages } = settings;
   if (Packages === undefined) return NOTHING;
   const byPath: Override = Packages.get(observed.path) ?? NOTHING;
-  if (byPath.Name !== undefined) return { ...Packages.get(byPath.Name), ...byPath };
-  // A published file may have a name that the settings gave it under its first name.
-  const byName = Packages.get(Name) ?? Packages.get(namingOf(observed, settings).Name ?? '');
-  return { ...byName, ...byPath };
+  // What a file says of itself comes first: the settings may have given it the name under which it is published.
+  const byName = Packages.get(namingOf(observed, settings).Name ?? '') ?? Packages.get(Name);
+  const given = byPath.Name ?? byName?.Name;
+  const byGiven = given === undefined ? NOTHING : Packages.get(given);
+  return byPath.Name === undefined ? { ...byGiven, ...byName, ...byPath } : { ...byGiven, ...byPath };
 }
 
 const ENTRY_WARNINGS: ReadonlySet<Warning['code']> = new Set([

@@ -1,13 +1,14 @@
 import type { Warning } from './finding.js';
 import type { Package } from './package.js';
 import type { Override, Settings } from './settings.js';
-import { asciiText, isAscii } from './text.js';
+import { TEXT_LIMIT_BYTES, asciiText, isAscii } from './text.js';
 
 // PackMan's clients fail when they print a description beyond ASCII into a pipe (docs/FORMAT.md §4).
 
 /** A description that every client can print; empty if nothing is left of it. */
 export function printable(text: string, { PackMan = true }: Settings): string {
-  return isAscii(text) || !PackMan ? text : asciiText(text);
+  // `(c)` is longer than its sign.
+  return isAscii(text) || !PackMan ? text : asciiText(text).slice(0, TEXT_LIMIT_BYTES);
 }
 
 /** The same for the description of an override, which loses one of which nothing is left. */

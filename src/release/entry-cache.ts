@@ -35,7 +35,7 @@ export interface MadeEntries {
 type Recall = (file: FileFacts, listed: FileEntry) => Entry | null;
 
 /** To be counted up when the same file and settings give another entry than before. */
-const KIND = 'packsign-entries 1';
+const KIND = 'packsign-entries 2';
 const FILE: StateFile<MadeEntries> = { name: 'entries', kind: KIND, isValid: isMadeEntries };
 
 /** Names settings, and whether the entries of published files follow the published database instead (`frozen`). */

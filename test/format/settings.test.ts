@@ -94,6 +94,37 @@ describe('an unknown key is an error that names the most similar key', () => {
   });
 });
 
+describe('what would become too long for a database, or for anything else, is an error', () => {
+  const long = (length: number) => 'a'.repeat(length);
+  const far = `https://example.org/${long(2048)}`;
+  test.each<[string, object, string]>([
+    ['a glob', { Include: ['*.txt', long(1025)] }, 'expected at most 1024 characters'],
+    ['Base-URL', { 'Base-URL': far }, 'Base-URL: expected at most 2048 characters'],
+    ['Database', { Database: far }, 'Database: expected at most 2048 characters'],
+    ['a mirror', { Mirrors: [far] }, 'expected at most 2048 characters'],
+    ['a name', { Packages: { demo: { Name: long(1025) } } }, 'expected at most 1024 characters'],
+    ['a version', { Packages: { demo: { Version: long(1025) } } }, 'expected at most 1024 characters'],
+    ['a key', { Packages: { [long(1025)]: { Flavor: 'hidden' } } }, 'expected at most 1024 characters'],
+  ])('%s', (_what, settings, said) => {
+    expect(complaint(settings)).toContain(said);
+  });
+
+  test('lists and objects that nest too deep too', () => {
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
+      const deep = `${open.repeat(5000)}1${close.repeat(5000)}`;
+      expect(complaint(`{"Packages": ${deep}}`)).toContain('nests deeper than 32 levels');
+    }
+  });
+});
+
+test.each(['Include', 'Exclude', 'Mutable'])('an empty glob in %s is an error', (key) => {
+  for (const glob of ['', '/'])
+    expect(complaint({ [key]: [glob] })).toContain('expected a glob like "*.tar.gz"');
+});
+
 test.each([
   ['https://Example.org:443/dist/', 'https://example.org/dist/packages.plist'],
   ['https://example.org/dist', 'https://example.org/dist/packages.plist'],

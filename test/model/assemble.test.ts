@@ -497,6 +497,29 @@ describe('an entry that stays', () => {
     }
   });
 
+  test('is the same whether or not it is recalled, where a name leads to another name', () => {
+    const yank = { Yanked: 'bad' };
+    const chains: Record<string, Override>[] = [
+      { a: { Name: 'x' }, x: { Name: 'y' } },
+      { a: { Name: 'x' }, x: { Name: 'a' } },
+      { a: { Name: 'x' }, x: { Version: '9', ...yank } },
+      { a: { Name: 'x', Version: '2' }, x: { Version: '9', Description: 'other' } },
+      { a: { Name: 'x' }, x: { Name: 'x', ...yank } },
+      { 'a-1.0.zip': { Name: 'x' }, x: { Name: 'y', ...yank } },
+    ];
+    for (const chain of chains) {
+      const settings = overriding(chain);
+      const { database } = assembled(ARCHIVES, settings);
+      const again = assembled(ARCHIVES, settings, { published: database, issued: date(9) }).database;
+      expect(again.Files).toEqual(database.Files);
+      expect(again.Packages).toEqual(database.Packages);
+      const entry = database.Files.get('a-1.0.zip');
+      expect(entry?.Name).toBe('x');
+      expect(entry?.Yanked).toBe(chain['x']?.Yanked);
+      expect(entry?.Version).toBe(chain['a']?.Version ?? chain['x']?.Version ?? '1.0');
+    }
+  });
+
   test('is described again under other settings', () => {
     const later = overriding({ b: { Description: 'other' } });
     const { database } = assembled(ARCHIVES, later, { published: first, issued: date(9) });
@@ -540,6 +563,15 @@ test('an assembled database can be written and read back, whatever archives cont
     }),
     { numRuns: 300 },
   );
+});
+
+test('a description that becomes longer in ASCII is cut where a database ends it', () => {
+  const Description = '\u00a9'.repeat(32_000);
+  const settings = overriding({ demo: { Description }, tool: { Name: 'tool', Description } });
+  const { database } = assembled([observed('demo-1.0.tar.gz')], settings);
+  expect(decodeDatabase(encodeDatabase(database)).Packages.map((entry) => entry.Description.length)).toEqual([
+    65_536, 65_536,
+  ]);
 });
 
 test('T16: a database can be read, whatever PKG-INFO or package.json contain', () => {

@@ -48,7 +48,7 @@ function mark(place: Place): void {
   const made = JSON.parse(place.text(MADE).split('\n')[1] ?? '') as { warnings: object[] };
   made.warnings.push({ code: 'NO_METADATA', path: 'alpha-1.0.tar.gz', message: 'as the note says' });
   const json = JSON.stringify(made);
-  place.write(MADE, `packsign-entries 1 ${createHash('sha256').update(json).digest('hex')}\n${json}`);
+  place.write(MADE, `packsign-entries 2 ${createHash('sha256').update(json).digest('hex')}\n${json}`);
 }
 
 async function isBelieved(place: Place, args: readonly string[] = []): Promise<boolean> {

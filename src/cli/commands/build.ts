@@ -38,6 +38,8 @@ import { passphraseSource } from '../secrets.js';
 import { SHARD_OPTIONS, buildShard } from '../shard.js';
 import { harmless } from '../terminal.js';
 
+const REASON_LIMIT = 1024;
+
 /** Options of every command that makes the next database. */
 const DATABASE_OPTIONS: OptionTable = {
   ...PREVIOUS_OPTIONS,
@@ -244,8 +246,9 @@ function allowedChanges(values: Values): ReadonlyMap<string, string> {
     });
   }
   // The reason becomes a text of the database, which allows no such characters.
-  if (reasons.some((reason) => harmless(reason) !== reason)) {
-    throw new PacksignError('USAGE', '--reason must be one line of text without control characters');
+  if (reasons.some((reason) => harmless(reason) !== reason || reason.length > REASON_LIMIT)) {
+    const line = `one line of at most ${REASON_LIMIT} characters, without control characters`;
+    throw new PacksignError('USAGE', `--reason must be ${line}`);
   }
   return new Map(paths.map((path, index) => [path, reasons[index] ?? '']));
 }
