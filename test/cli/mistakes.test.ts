@@ -86,6 +86,17 @@ describe('a usual mistake is named, and what the hint says works:', () => {
     expect((await paste(hint)).stdout).toContain('signed and published');
   });
 
+  test.each(['two\nlines', 'red\u001b[31m', 'x'.repeat(1025)])('the --reason %j', async (reason) => {
+    await succeed(...SIGN);
+    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0', 'x = 2\n'));
+    const because = ['--allow-changed', 'lantern-1.0.tar.gz', '--reason', reason];
+    const { status, stderr } = await place.packsign(['build', 'dist', '--key', 'key.asc', ...because]);
+    expect(status).toBe(2);
+    expect(stderr).toContain(
+      '--reason must be one line of at most 1024 characters, without control characters',
+    );
+  });
+
   test('a database that has expired', async () => {
     expect(await place.packsign([...SIGN, '--validity', '1d'], { env: epoch('2025-02-01') })).toMatchObject({
       status: 0,
