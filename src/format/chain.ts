@@ -6,13 +6,21 @@ import { Misfit } from './misfit.js';
 /** The last line, which shows that the file is whole. */
 const END = 'end';
 
+/** How many lines are made at once: those of many files together take much memory. */
+const PIECE = 1000;
+
 /**
  * The text in which a reader remembers what it holds a database to: one line for each file (`SHA256  PATH`), and one for
  * each record of the history (`SHA256 UNTIL PATH`, and the reason as JSON).
  */
 export function encodeChain({ files, records }: Chain): string {
-  const listed = Array.from(files, ([path, sha256]) => `${sha256}  ${path}\n`);
-  return `${listed.join('')}${records.map(recordLine).join('')}${END}\n`;
+  const pieces: string[] = [];
+  const paths = Array.from(files.keys());
+  for (let at = 0; at < paths.length; at += PIECE) {
+    const lines = paths.slice(at, at + PIECE).map((path) => `${files.get(path) ?? ''}  ${path}\n`);
+    pieces.push(lines.join(''));
+  }
+  return `${pieces.join('')}${records.map(recordLine).join('')}${END}\n`;
 }
 
 function recordLine({ path, SHA256, Until, Reason }: ChainRecord): string {
