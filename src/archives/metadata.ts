@@ -1,13 +1,9 @@
 import type { Metadata, MetadataKind } from '../model/metadata.js';
-import { isPlainWord, oneLine } from '../model/text.js';
-import { isWebAddress } from '../model/web-address.js';
+import { WORD_LIMIT, isPlainWord, oneLine } from '../model/text.js';
+import { ADDRESS_LIMIT, isWebAddress } from '../model/web-address.js';
 
 /** Longest summary of a package, in code points (docs/FORMAT.md §4). */
 const SUMMARY_LIMIT = 1024;
-/** No package has a longer name or version, and a database could not hold it. */
-const WORD_LIMIT = 1024;
-/** Browsers open no longer addresses. */
-const ADDRESS_LIMIT = 2048;
 /** docs/FORMAT.md §5. */
 const PLATFORM = /^[A-Za-z0-9._+-]{1,128}$/;
 

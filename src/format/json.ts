@@ -3,7 +3,7 @@ import { Misfit, readAt } from './misfit.js';
 import type { PlistValue } from './plist.js';
 
 /** The deepest nesting that is read: recursion has to end. */
-const DEPTH_LIMIT = 32;
+export const DEPTH_LIMIT = 32;
 
 /** The text of a JSON file. Throws TypeError for bytes that are not UTF-8. */
 export function jsonText(bytes: Uint8Array): string {
@@ -12,15 +12,10 @@ export function jsonText(bytes: Uint8Array): string {
 
 /**
  * Turns JSON into the values that shapes read. Throws `Misfit` for null, for a number that is no whole number, for a
- * string above `limitBytes` of UTF-8, for one with a character that a database cannot hold, and for what nests too deep.
+ * string above `limitBytes` of UTF-8, and for one with a character that a database cannot hold.
  */
 export function fromJson(value: unknown, limitBytes: number = TEXT_LIMIT_BYTES): PlistValue {
-  if (isDeeper(value, DEPTH_LIMIT)) throw new Misfit(`nests deeper than ${DEPTH_LIMIT} levels`);
-  return valueOf(value, limitBytes);
-}
-
-function valueOf(value: unknown, limitBytes: number): PlistValue {
-  const inner = (item: unknown): PlistValue => valueOf(item, limitBytes);
+  const inner = (item: unknown): PlistValue => fromJson(item, limitBytes);
   if (typeof value === 'boolean') return value;
   if (typeof value === 'string') return fitText(value, limitBytes);
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;

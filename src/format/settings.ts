@@ -7,11 +7,12 @@ import { fingerprintOf } from '../model/fingerprint.js';
 import { nearestOf } from '../model/nearest.js';
 import { parseDuration } from '../model/settings.js';
 import type { Override, Settings, TrustSetting } from '../model/settings.js';
-import { isPlainWord } from '../model/text.js';
+import { WORD_LIMIT, isPlainWord } from '../model/text.js';
+import { ADDRESS_LIMIT } from '../model/web-address.js';
 import { listOf, mapOf } from './collections.js';
 import { PACKAGE_FIELDS, TRUST_FIELDS } from './database-shape.js';
 import { flag, integer, text } from './elements.js';
-import { fromJson, jsonText } from './json.js';
+import { DEPTH_LIMIT, fromJson, isDeeper, jsonText } from './json.js';
 import { faultIn } from './json-fault.js';
 import { Misfit } from './misfit.js';
 import { optional, record } from './record.js';
@@ -20,10 +21,6 @@ import type { Shape } from './shape.js';
 import { filled, notifyAddress, placeAddress } from './texts.js';
 
 const FILE_NAME = 'packsign.json';
-
-/** No browser opens a longer address, and no package has a longer name: what is made of these fits into a database. */
-const ADDRESS_LIMIT = 2048;
-const WORD_LIMIT = 1024;
 
 const plain = text((value) => (value === '' ? 'expected text' : null));
 const glob = text((value) =>
@@ -166,6 +163,7 @@ export function decodeSettings(bytes: Uint8Array, where: string = FILE_NAME): Se
 /** The same for a value made from options; `where` names it in errors. Throws SETTINGS_INVALID. */
 export function checkSettings(value: unknown, where: string = FILE_NAME): Settings {
   try {
+    if (isDeeper(value, DEPTH_LIMIT)) throw new Misfit(`nests deeper than ${DEPTH_LIMIT} levels`);
     const { $schema: _, ...settings } = settingsShape.read(fromJson(value));
     return settings;
   } catch (error) {

@@ -186,10 +186,12 @@ function overrideOf(observed: FileFacts, { Name = '' }: Naming, settings: Settin
   if (Packages === undefined) return NOTHING;
   const byPath: Override = Packages.get(observed.path) ?? NOTHING;
   // What a file says of itself comes first: the settings may have given it the name under which it is published.
-  const byName = Packages.get(namingOf(observed, settings).Name ?? '') ?? Packages.get(Name);
-  const given = byPath.Name ?? byName?.Name;
-  const byGiven = given === undefined ? NOTHING : Packages.get(given);
-  return byPath.Name === undefined ? { ...byGiven, ...byName, ...byPath } : { ...byGiven, ...byPath };
+  const byName =
+    byPath.Name === undefined
+      ? (Packages.get(namingOf(observed, settings).Name ?? '') ?? Packages.get(Name) ?? NOTHING)
+      : NOTHING;
+  const override: Override = { ...byName, ...byPath };
+  return override.Name === undefined ? override : { ...Packages.get(override.Name), ...override };
 }
 
 const ENTRY_WARNINGS: ReadonlySet<Warning['code']> = new Set([

@@ -53,6 +53,9 @@ export function isAscii(text: string): boolean {
   return /^[\t\n -~]*$/.test(text);
 }
 
+/** No package has a longer name or version: what is made of them fits into a database. */
+export const WORD_LIMIT = 1024;
+
 /** Whether text can be a package's name or version: printable ASCII without spaces. */
 export function isPlainWord(text: string): boolean {
   return /^[!-~]+$/.test(text);

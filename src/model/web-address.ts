@@ -18,6 +18,9 @@ const MAIL_ADDRESS = new RegExp(`^mailto:[A-Za-z0-9.!$%&'*+=^_{|}~-]+@${NAME}(?:
 /** Only `new URL` knows whether IPv6 addresses and internationalized names are sound. */
 const NEEDS_PARSER = /^https?:\/\/(?:\[|[^/?#]*xn--)/i;
 
+/** Browsers open no longer addresses. */
+export const ADDRESS_LIMIT = 2048;
+
 /** Whether text is a web address, as of a home page. */
 export function isWebAddress(text: string): boolean {
   return WEB_ADDRESS.test(text) && isParsed(text);
