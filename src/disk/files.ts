@@ -167,9 +167,8 @@ export function writeDurably(path: string, bytes: Uint8Array, options: WriteOpti
     rememberSwept(dirname(path));
     if (options.isHint !== true) syncFolder(dirname(path));
   } catch (error) {
-    throw unwritable(path, error);
-  } finally {
     removeQuietly(temporary);
+    throw unwritable(path, error);
   }
 }
 

@@ -5,19 +5,25 @@ import type { Life, Owner } from './owner.js';
 /** Matches the mark of a process in the name of a file: its number, where numbers mean the same, and when it started. */
 export const MARK = '[0-9a-f]{6}[0-9a-f]{4}[0-9a-f]{10}';
 
+let mark: string | null = null;
+
 /** The mark of this process, for the names of files that others should leave alone while it lives. */
 export function makerMark(): string {
-  const owner = thisProcess();
+  mark ??= markOf(thisProcess());
+  return mark;
+}
+
+function markOf(owner: Owner): string {
   return hex(owner.pid, 6) + placeOf(owner) + hex(Number(owner.started), 10);
 }
 
 /** Whether the process with a mark lives; unknown if this one cannot see it. */
-export function lifeOfMaker(mark: string): Life {
-  if (mark === makerMark()) return 'alive';
+export function lifeOfMaker(of: string): Life {
+  if (of === makerMark()) return 'alive';
   const here = thisProcess();
-  if (mark.slice(6, 10) !== placeOf(here)) return 'unknown';
-  const started = here.started === '' ? '' : `${Number.parseInt(mark.slice(10), 16)}`;
-  return lifeOf({ ...here, pid: Number.parseInt(mark.slice(0, 6), 16), started });
+  if (of.slice(6, 10) !== placeOf(here)) return 'unknown';
+  const started = here.started === '' ? '' : `${Number.parseInt(of.slice(10), 16)}`;
+  return lifeOf({ ...here, pid: Number.parseInt(of.slice(0, 6), 16), started });
 }
 
 function hex(value: number, digits: number): string {

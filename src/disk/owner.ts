@@ -14,7 +14,15 @@ export interface Owner {
   readonly host: string;
 }
 
+let asked: Owner | null = null;
+
+/** Asked once: only the name of the host may change while a process lives, and its files stay its own. */
 export function thisProcess(): Owner {
+  asked ??= askThisProcess();
+  return asked;
+}
+
+function askThisProcess(): Owner {
   const { pid } = process;
   const stat = statOf('self');
   const [boot, namespace] = [bootId(), pidNamespace()];

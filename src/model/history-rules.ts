@@ -12,15 +12,17 @@ export const RECORD_LIMIT = 250_000;
  * if nothing is. That bytes changed without a reason is `changeWithoutReason`: a database that waits for one has it.
  */
 export function defectOfHistory({ Files, Packsign: { Issued, History } }: Database): string | null {
+  const issuedMs = Issued.getTime();
   for (const [path, { Since }] of Files) {
-    if (Since > Issued) return `${path} is dated ${formatInstant(Since)}, later than the database`;
+    if (Since.getTime() > issuedMs)
+      return `${path} is dated ${formatInstant(Since)}, later than the database`;
   }
   let count = 0;
   for (const [path, records] of History ?? []) {
     count += records.length;
     if (records.length === 0) return `the history of ${path} is empty`;
     for (const [index, record] of records.entries()) {
-      if (record.Until > Issued) {
+      if (record.Until.getTime() > issuedMs) {
         return `a record of ${path} is dated ${formatInstant(record.Until)}, later than the database`;
       }
       const before = records[index - 1];

@@ -141,7 +141,8 @@ async function mend(
   const isWhole = by.signers.every((signer) => found?.signers.includes(signer) === true);
   if (!isWhole) {
     const address = by.database.Packsign.Database ?? null;
-    await requireClock({ run: signing.run, address, isSigning: true });
+    const noteClock = await requireClock({ run: signing.run, address, isSigning: true });
+    noteClock();
   }
   const { signature, signers } = isWhole && found !== null ? found : await collect(checksums, by, signing);
   keepChecksumSignature(published, { content: checksums.content, signature });

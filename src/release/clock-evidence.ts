@@ -32,11 +32,13 @@ export interface ClockContext {
 }
 
 /**
- * Refuses to go on while evidence speaks against the clock, and notes what it shows otherwise. Asks the server of the
- * database if this machine cannot tell by itself. Throws CLOCK_DOUBTFUL.
+ * Refuses to go on while evidence speaks against the clock. Asks the server of the database if this machine cannot tell by
+ * itself. Returns what notes the reading, to be called when all that is dated by it is done, because it takes a moment.
+ * Throws CLOCK_DOUBTFUL.
  */
-export async function requireClock(context: ClockContext): Promise<void> {
-  await settleClock(context, judgeHere(context));
+export async function requireClock(context: ClockContext): Promise<() => void> {
+  const { noteIt } = await settleClock(context, judgeHere(context));
+  return noteIt;
 }
 
 /**
@@ -48,8 +50,9 @@ export async function isClockConfirmed(context: ClockContext): Promise<boolean> 
   const { run, address } = context;
   if (run.nowFrom === 'given date' || (run.nowFrom === 'clock' && !context.isSigning)) return false;
   const here = judgeHere(context);
-  const served = await settleClock(context, here.kind === 'right' ? { kind: 'unknown' } : here);
-  return run.nowFrom === 'trusted clock' || (served && /^https:/i.test(address ?? ''));
+  const { isServed, noteIt } = await settleClock(context, here.kind === 'right' ? { kind: 'unknown' } : here);
+  noteIt();
+  return run.nowFrom === 'trusted clock' || (isServed && /^https:/i.test(address ?? ''));
 }
 
 /** Of a watch: the reading to compare the next ones with, and now and then the note. Asks nobody. */
@@ -78,8 +81,13 @@ function judgeHere({ run, newest = null }: Pick<ClockContext, 'run' | 'newest'>)
   return judgeClock(readingOf(run), { noted, since: run.since, newest });
 }
 
-/** Whether a server says that the clock is right. */
-async function settleClock(context: ClockContext, here: ClockJudgement): Promise<boolean> {
+interface Settled {
+  /** Whether a server says that the clock is right. */
+  readonly isServed: boolean;
+  readonly noteIt: () => void;
+}
+
+async function settleClock(context: ClockContext, here: ClockJudgement): Promise<Settled> {
   const { run, address, isSigning, isCheck = false } = context;
   const isAsked = here.kind !== 'right' && isSigning && run.nowFrom === 'clock' && address !== null;
   const served = isAsked ? await askServer(address, run) : null;
@@ -88,8 +96,10 @@ async function settleClock(context: ClockContext, here: ClockJudgement): Promise
   if (judgement.kind === 'doubtful') throw doubtful(judgement, context);
   const isSure = answer !== null || run.nowFrom === 'trusted clock';
   const isNoted = !isCheck && (isSigning || run.nowFrom === 'trusted clock');
-  if (isNoted && run.nowFrom !== 'given date') note(run, isSure ? null : readState(run.stateFolder, FILE));
-  return answer !== null;
+  const noteIt = () => {
+    if (isNoted && run.nowFrom !== 'given date') note(run, isSure ? null : readState(run.stateFolder, FILE));
+  };
+  return { isServed: answer !== null, noteIt };
 }
 
 /** Null if it says nothing. Whatever goes wrong here must not keep anybody from signing. */

@@ -25,7 +25,8 @@ export async function coSign(published: Published, options: SignAndPublishOption
   }
   await preflight(published, { signers: signing, now: run.now });
   const { database, content } = before;
-  await requireClock({ run, address: database.Packsign.Database ?? null, isSigning: signing.length > 0 });
+  const address = database.Packsign.Database ?? null;
+  const noteClock = await requireClock({ run, address, isSigning: signing.length > 0 });
   const certificates = await published.certificates();
   const { signature, signers, added } = await collectSignatures(
     { content, database, certificates, collected: before.signature, keepUnknown: false },
@@ -33,6 +34,7 @@ export async function coSign(published: Published, options: SignAndPublishOption
   );
   if (added.length === 0) return null;
   const signed = addSignatures(published, { ...before, signature });
+  noteClock();
   writePublisherNote(signed, { database, signers }, run);
   await coSignChecksums(signed, { database, certificates, signers }, opened(options));
   // With one more signature, the database may no longer need the key whose revocation waits.

@@ -27,9 +27,10 @@ export async function searchObjects(
     if (identity === null || !isWorthwhile(path, Number(identity.size)) || store.has(identity)) return;
     const bytes = await objects.read({ path, identity }, 0, Number(identity.size));
     // What was replaced meanwhile is another object in the next list.
-    const found = typeof bytes === 'string' ? null : findSecret(Buffer.from(bytes));
-    if (found !== null) secrets.set(path, found);
-    store.add(found === null && typeof bytes !== 'string' ? identity : null);
+    if (typeof bytes === 'string') return;
+    const found = findSecret(Buffer.from(bytes));
+    if (found === null) store.add(identity);
+    else secrets.set(path, found);
   });
   return secrets;
 }

@@ -10,8 +10,7 @@ import { seal, unseal } from '../disk/sealed.js';
  */
 export interface SearchedFiles {
   readonly has: (identity: FileIdentity) => boolean;
-  /** A file that was searched; null if it may have to be searched again. */
-  readonly add: (identity: FileIdentity | null) => void;
+  readonly add: (identity: FileIdentity) => void;
   /** Forgets all that nobody has asked for. */
   readonly save: () => void;
 }
@@ -34,7 +33,7 @@ export function openSearchedFiles(stateFolder: string): SearchedFiles {
     },
     add: (identity) => {
       isNew = true;
-      if (identity !== null) kept.add(nameIdentity(identity));
+      kept.add(nameIdentity(identity));
     },
     save: () => {
       // What was kept was known, or is new.

@@ -101,7 +101,7 @@ export async function signAndPublish(
   if (signing.length === 0 && collected === null) throw noKey();
   const { newest = null } = context.searchable;
   const address = database.Packsign.Database ?? null;
-  await requireClock({ run, address, newest, isSigning: signing.length > 0 });
+  const noteClock = await requireClock({ run, address, newest, isSigning: signing.length > 0 });
   refuseEarlier(published, candidate, run);
   const broken = brokenChainWarning(published, candidate, run);
   if (broken !== null) run.warn(broken);
@@ -135,7 +135,7 @@ export async function signAndPublish(
     const signatures = joinWaiting({ database: signature, checksums: sums });
     return published.with(writeUnsigned(published, content.bytes, signatures));
   };
-  const next = await whole(publish);
+  const next = await whole(publish).finally(noteClock);
   const keysWritten = keys.isNew && isPublished ? keys.certificates : null;
   const outcome = { published: isPublished, keysWritten, warnings };
   return { published: next, release: releaseOf(directory, { database, content, signers }, outcome) };

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 /**
  * Tells files that were moved in from those that a program writes in place: the system reports a name that appears, and
  * separately each write under it. We believe only what it reports: a program may still be writing a file that no event
@@ -53,8 +55,9 @@ export function makeArrivals(isListening: (folders: readonly string[]) => boolea
       isDoubtful = true;
     },
     catchUp: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      await new Promise((resolve) => setImmediate(resolve));
+      // The system queues an event before the write returns; between two of these, Node takes all that is queued.
+      await setImmediate();
+      await setImmediate();
     },
     isMovedIn: (path) => count < FLOOD && movedIn.get(path) === true,
     forget: () => {

@@ -12,6 +12,7 @@ import {
   CHECKSUMS_NAME,
   CHECKSUMS_NAMES,
   KEYRING_NAME,
+  KEYS_NAME,
   SIGNATURE_COPY_NAME,
   UNSIGNED_NAME,
   signaturePath,
@@ -318,6 +319,7 @@ async function remember(
   // Read it now, while nobody waits, and not in the next cycle.
   memory.seen = published.again();
   memory.seen.identity();
+  memory.seen.bytes(KEYS_NAME);
   return { missing: signed === null ? missing : null, warnings };
 }
 

@@ -1,4 +1,6 @@
 import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemCode } from '../errors.js';
 import { fileNameOf } from '../model/file-entry.js';
 import type { ScannedFile } from '../places/scan.js';
 
@@ -19,16 +21,27 @@ export function openForWriting(files: readonly ScannedFile[], proc = '/proc'): R
   }
   for (const pid of namesIn(proc)) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    for (const fd of namesIn(`${proc}/${pid}/fd`)) {
-      const target = orNull(() => readlinkSync(`${proc}/${pid}/fd/${fd}`));
+    for (const [fd, target] of openFilesOf(`${proc}/${pid}/fd`)) {
       // The status of any other file could hang: its file system may be out of reach.
-      const named = target === null ? undefined : byName.get(fileNameOf(target));
+      const named = byName.get(fileNameOf(target));
       if (named === undefined) continue;
       const file = findFile(named, `${proc}/${pid}/fd/${fd}`);
       if (file !== null && isWriting(`${proc}/${pid}/fdinfo/${fd}`)) open.add(file.path);
     }
   }
   return open;
+}
+
+/** The open files of a process, with the paths that they have by now; none if we may not look into it. */
+function* openFilesOf(folder: string): Generator<readonly [fd: string, target: string]> {
+  for (const fd of namesIn(folder)) {
+    try {
+      yield [fd, readlinkSync(join(folder, fd))];
+    } catch (error) {
+      // What is refused for one is refused for all, and each refusal takes time.
+      if (systemCode(error) === 'EACCES') return;
+    }
+  }
 }
 
 function namesIn(folder: string): readonly string[] {

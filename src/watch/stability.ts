@@ -42,7 +42,7 @@ export interface StabilityOptions extends Omit<FileStabilityOptions, 'arrivals'>
 /** How often we check the few other files that cycles depend on. */
 export const GLANCE_MS = 500;
 /** While hints keep coming a cycle waits for a gap between them, longer if cycles take longer. */
-const SHORTEST_GAP_MS = 4;
+const SHORTEST_GAP_MS = 1;
 const LONGEST_GAP_MS = 1000;
 
 /**
