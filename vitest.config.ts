@@ -4,7 +4,7 @@ import { BaseSequencer } from 'vitest/node';
 
 /** The files that take longest, so that none of them runs alone at the end. */
 const LONG =
-  /\/(?:faults\/(?:commands|fail|kill|lock-race)|page\/browser\/page|watch\/(?:real|soak)|release\/(?:last-build|shortcuts\.property)|package\/packed|format\/size|pgp\/interop|upload\/(?:rsync|ssh-sharing|readers)|net\/(?:odd-answers|servers))\.test\.ts$/;
+  /\/(?:docs\/blocks|faults\/(?:commands|fail|kill|lock-race)|page\/browser\/page|watch\/(?:bucket-states|real|soak)|release\/(?:last-build|shortcuts\.property)|package\/(?:packed|scale-examples)|format\/size|pgp\/interop|upload\/(?:bucket|real-bucket|rsync|ssh-sharing|readers)|consume\/verify-bucket|cli\/(?:progress|queue)|net\/(?:odd-answers|servers))\.test\.ts$/;
 
 class LongFirst extends BaseSequencer {
   override async sort(...args: Parameters<BaseSequencer['sort']>): ReturnType<BaseSequencer['sort']> {
