@@ -9,14 +9,12 @@ import type { Package, Prerequisite } from '../model/package.js';
 import { isPlainWord } from '../model/text.js';
 import { listOf, mapOf, tagsOf } from './collections.js';
 import { PLAIN_WORD, date, flag, integer, matching, text } from './elements.js';
-import { optional, record, refuseUnknown, required } from './record.js';
+import { STRICT, optional, record, required } from './record.js';
 import { checked } from './shape.js';
 import type { Shape } from './shape.js';
 import { filled, notifyAddress, placeAddress, webAddress } from './texts.js';
 
 // The format of the database: every key with its shape, in order.
-
-const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 
 const plainWord = text(
   (value) => (isPlainWord(value) ? null : 'expected printable ASCII without spaces'),

@@ -6,7 +6,7 @@ import { fromJson, isDeeper } from './json.js';
 import { parseJson } from './object-rows.js';
 import type { ObjectRows } from './object-rows.js';
 import { Misfit } from './misfit.js';
-import { optional, record, refuseUnknown, required } from './record.js';
+import { STRICT, optional, record, required } from './record.js';
 import { checked } from './shape.js';
 import type { Shape } from './shape.js';
 
@@ -27,7 +27,6 @@ export interface AskedObject extends Stored {
 
 type Line = Omit<AskedObject, 'etag'> & { readonly etag?: string };
 
-const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 /** The document, its list, an object. */
 const LEVELS = 3;
 

@@ -10,7 +10,7 @@ import { FILE_FIELDS, PACKAGE_FIELDS, sha256 } from './database-shape.js';
 import { flag, integer, matching, text } from './elements.js';
 import { fromJson, isDeeper } from './json.js';
 import { Misfit, readAt } from './misfit.js';
-import { optional, record, refuseUnknown, required } from './record.js';
+import { STRICT, optional, record, required } from './record.js';
 import { checked } from './shape.js';
 import type { Shape } from './shape.js';
 
@@ -52,7 +52,6 @@ interface Line {
 
 type Said = Omit<Metadata, 'homePage'> & { readonly homePage?: string };
 
-const STRICT = { ordered: true, unknown: refuseUnknown } as const;
 /** Stores count no further, and no date is later. */
 const [SIZE_LIMIT, TIME_LIMIT_MS] = [999_999_999_999_999, 253_402_300_799_999];
 /** A row, and what a file says. */

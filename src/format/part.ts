@@ -9,7 +9,7 @@ import { fromJson, isDeeper, jsonText } from './json.js';
 import { Misfit } from './misfit.js';
 import { decodeRows, encodeRows, parseJson } from './object-rows.js';
 import type { ObjectRows } from './object-rows.js';
-import { optional, record, refuseUnknown, required } from './record.js';
+import { STRICT, optional, record, required } from './record.js';
 
 /** What one machine found in its share of a bucket, in a file for the one that signs. */
 export interface Part {
@@ -56,11 +56,11 @@ const headShape = record<Head>(
           Include: optional(listOf(text())),
           Exclude: optional(listOf(text())),
         },
-        { ordered: true, unknown: refuseUnknown },
+        STRICT,
       ),
     ),
   },
-  { ordered: true, unknown: refuseUnknown },
+  STRICT,
 );
 
 /** The bytes of a part: JSON, with one object of the bucket in a line. */

@@ -55,6 +55,9 @@ export function refuseUnknown(key: string): never {
   throw new Misfit('is not a known key', [key]);
 }
 
+/** For documents that have one form: known keys in their order, and no other. */
+export const STRICT: RecordOptions = { ordered: true, unknown: refuseUnknown };
+
 function linesOf<T extends object>(fields: Fields<T>, level: number, isOpen: boolean): Lines<T> {
   const { begin, end } = tagsOf('dict', level);
   const indent = indentAt(level + 1);
