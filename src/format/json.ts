@@ -1,6 +1,7 @@
 import { TEXT_LIMIT_BYTES, cleanText } from '../model/text.js';
 import { Misfit, readAt } from './misfit.js';
 import type { PlistValue } from './plist.js';
+import type { Shape } from './shape.js';
 
 /** The deepest nesting that is read: recursion has to end. */
 export const DEPTH_LIMIT = 32;
@@ -32,6 +33,21 @@ export function fromJson(value: unknown, limitBytes: number = TEXT_LIMIT_BYTES):
 export function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}
+
+/** Reads a text of JSON that nests at most so many levels deep. Throws `Misfit`. */
+export function readJson<T>(json: string, shape: Shape<T>, levels: number): T {
+  const value = parseJson(json);
+  if (isDeeper(value, levels)) throw new Misfit('nests too deep');
+  return shape.read(fromJson(value));
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new Misfit('is not JSON');
+  }
 }
 
 function fitText(value: string, limitBytes: number): string {

@@ -2,10 +2,8 @@ import { defectOfPath } from '../model/file-entry.js';
 import type { Stored } from '../model/listing.js';
 import { listOf } from './collections.js';
 import { flag, integer, matching, text } from './elements.js';
-import { fromJson, isDeeper } from './json.js';
-import { parseJson } from './object-rows.js';
+import { readJson } from './json.js';
 import type { ObjectRows } from './object-rows.js';
-import { Misfit } from './misfit.js';
 import { STRICT, optional, record, required } from './record.js';
 import { checked } from './shape.js';
 import type { Shape } from './shape.js';
@@ -64,8 +62,6 @@ export function encodeBatch({ address, inspect, objects }: ObjectBatch): string 
 
 /** Reads the text of `encodeBatch`, from whoever can write to the queue. Throws `Misfit`. */
 export function decodeBatch(json: string): ObjectBatch {
-  const value = parseJson(json);
-  if (isDeeper(value, LEVELS)) throw new Misfit('nests too deep');
-  const { objects, ...batch } = batchShape.read(fromJson(value));
+  const { objects, ...batch } = readJson(json, batchShape, LEVELS);
   return { ...batch, objects: objects.map(({ etag = null, ...object }) => ({ ...object, etag })) };
 }

@@ -8,7 +8,7 @@ import type { Metadata, MetadataKind, MetadataReading } from '../model/metadata.
 import { isPlainWord, oneLine } from '../model/text.js';
 import { FILE_FIELDS, PACKAGE_FIELDS, sha256 } from './database-shape.js';
 import { flag, integer, matching, text } from './elements.js';
-import { fromJson, isDeeper } from './json.js';
+import { fromJson, readJson } from './json.js';
 import { Misfit, readAt } from './misfit.js';
 import { STRICT, optional, record, required } from './record.js';
 import { checked } from './shape.js';
@@ -152,20 +152,10 @@ export function decodeRows(json: string): ObjectRows {
 }
 
 function rowIn(text: string, mark: string): ObjectRow {
-  const value = parseJson(text.endsWith(mark) ? text.slice(0, text.length - mark.length) : '');
-  if (isDeeper(value, LEVELS)) throw new Misfit('nests too deep');
-  const line = lineShape.read(fromJson(value));
+  const json = text.endsWith(mark) ? text.slice(0, text.length - mark.length) : '';
+  const line = readJson(json, lineShape, LEVELS);
   if (JSON.stringify(line) + mark !== text) throw new Misfit(NOT_OURS);
   return rowOf(line);
-}
-
-/** A value of JSON. Throws `Misfit`. */
-export function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    throw new Misfit('is not JSON');
-  }
 }
 
 function isReadable(line: Line): boolean {

@@ -5,9 +5,9 @@ import { formatShard, isInShard, parseShard } from '../model/shard.js';
 import type { Shard } from '../model/shard.js';
 import { listOf } from './collections.js';
 import { flag, integer, matching, text } from './elements.js';
-import { fromJson, isDeeper, jsonText } from './json.js';
+import { jsonText, readJson } from './json.js';
 import { Misfit } from './misfit.js';
-import { decodeRows, encodeRows, parseJson } from './object-rows.js';
+import { decodeRows, encodeRows } from './object-rows.js';
 import type { ObjectRows } from './object-rows.js';
 import { STRICT, optional, record, required } from './record.js';
 
@@ -117,9 +117,8 @@ function readPart(json: string): Part {
   const body = json.slice(0, -end.length);
   if (checksumOf(body) !== checksum) throw new Misfit('it has been changed');
   const line = body.slice(0, body.indexOf('\n'));
-  const value = parseJson(line.replace(/,"objects":$/, '}'));
-  if (isDeeper(value, 3)) throw new Misfit('nests too deep');
-  const { address, shard: share, settings } = headShape.read(fromJson(value));
+  const head = line.replace(/,"objects":$/, '}');
+  const { address, shard: share, settings } = readJson(head, headShape, 3);
   const shard = parseShard(share) ?? { index: 1, count: 1 };
   if (headOf({ address, shard, settings }) !== line) throw new Misfit('is not written as packsign writes it');
   const objects = decodeRows(body.slice(line.length + 1));
