@@ -127,37 +127,21 @@ export function encodeTrust({ entries, damaged }: TrustFile): Buffer {
 
 /** Written as by `JSON.stringify` of the whole, always in this order. */
 export function encodeEntry(entry: TrustEntry): string {
-  const {
-    name: called,
-    url,
-    fingerprints,
-    threshold,
-    grounds,
-    added,
-    certificates,
-    refreshed,
-    accepted,
-  } = entry;
+  const { url, fingerprints, threshold, grounds, certificates, refreshed, accepted } = entry;
   const value = {
-    ...{ name: called, url, fingerprints, threshold, grounds, added: formatInstant(added), certificates },
+    ...{ name: entry.name, url, fingerprints, threshold, grounds },
+    ...{ added: formatInstant(entry.added), certificates },
     refreshed: refreshed === null ? null : formatInstant(refreshed),
     accepted: accepted === null ? null : encodeAccepted(accepted),
   };
   return JSON.stringify(value, null, 2).replaceAll('\n', '\n    ');
 }
 
-function encodeAccepted({
-  issued,
-  sha256: hash,
-  database,
-  maintainer,
-  notify,
-  mirrors,
-  etag: tag,
-}: AcceptedNote): object {
+function encodeAccepted(note: AcceptedNote): object {
+  const { database, maintainer, notify, mirrors } = note;
   return {
-    ...{ issued: formatInstant(issued), sha256: hash, database, maintainer, notify },
-    ...{ mirrors, etag: tag },
+    ...{ issued: formatInstant(note.issued), sha256: note.sha256 },
+    ...{ database, maintainer, notify, mirrors, etag: note.etag },
   };
 }
 
@@ -253,15 +237,8 @@ function repeatedIn(labels: readonly (string | null)[]): ReadonlySet<string | nu
 }
 
 /** Name and address of an entry that cannot be read, as far as they are such. */
-function labelsOf({ text: json, repeated }: JsonElement): {
-  readonly name: string | null;
-  readonly url: string | null;
-} {
-  const value: unknown = JSON.parse(json);
-  const fields = (typeof value === 'object' && value !== null ? value : {}) as Readonly<
-    Record<string, unknown>
-  >;
-  const { name: called, url } = fields;
+function labelsOf({ text: json, repeated }: JsonElement): Pick<DamagedEntry, 'name' | 'url'> {
+  const { name: called, url } = (JSON.parse(json) ?? {}) as Readonly<Record<string, unknown>>;
   return {
     name: typeof called === 'string' && isTrustName(called) && repeated !== 'name' ? called : null,
     url: typeof url === 'string' && namedAddress(url) === url && repeated !== 'url' ? url : null,
