@@ -9,7 +9,7 @@ const LZIP_HEADER_BYTES = 6;
 const LZIP_TRAILER_BYTES = 20;
 
 /** Checks that the members of an lzip file follow each other from its beginning to its end. Throws `damage` or `unseen`. */
-export function checkLzip(file: OpenFile): readonly [] {
+export function checkLzip(file: OpenFile): undefined {
   if (readAt(file, 4, 1)[0] === 0) throw unseen('is a kind of lzip that packsign does not know');
   for (let end = file.size; end > 0;) {
     const trailer = readAt(file, Math.max(0, end - LZIP_TRAILER_BYTES), LZIP_TRAILER_BYTES);
@@ -20,7 +20,6 @@ export function checkLzip(file: OpenFile): readonly [] {
       throw damage('ends early, or its lzip data is damaged');
     end = start;
   }
-  return [];
 }
 
 const LZ4_FRAME = 0x184d2204;
@@ -30,7 +29,7 @@ const LZ4_SKIPPABLE = 0x184d2a50;
 const LZ4_CUT = 'ends early: the rest of the lz4 data is missing';
 
 /** Checks that the blocks of an lz4 file follow each other to its end, without unpacking them. Throws `damage` or `unseen`. */
-export function checkLz4(file: OpenFile): readonly [] {
+export function checkLz4(file: OpenFile): undefined {
   for (let at = 0; at < file.size;) {
     const magic = lz4Number(file, at);
     if (magic === LZ4_LEGACY) throw unseen('is an lz4 file of the old kind');
@@ -39,7 +38,6 @@ export function checkLz4(file: OpenFile): readonly [] {
     else throw damage('has other data after the end of the lz4 data');
     checkEnd(file, at);
   }
-  return [];
 }
 
 function lz4FrameEnd(file: OpenFile, start: number): number {
@@ -68,7 +66,7 @@ const XZ_WINDOW_BYTES = 64 * 1024;
 const XZ_CUT = 'ends early: the rest of the xz data is missing';
 
 /** Checks the end of an xz file: its footer, and the index that it points to. Throws `damage`. */
-export function checkXzEnd(file: OpenFile): readonly [] {
+export function checkXzEnd(file: OpenFile): void {
   const end = xzEnd(file);
   const footer = readAt(file, Math.max(0, end - XZ_FOOTER_BYTES), XZ_FOOTER_BYTES);
   if (footer.length < XZ_FOOTER_BYTES || footer.toString('latin1', 10) !== 'YZ') throw damage(XZ_CUT);
@@ -78,11 +76,10 @@ export function checkXzEnd(file: OpenFile): readonly [] {
   const start = end - XZ_FOOTER_BYTES - indexBytes;
   if (start < XZ_FOOTER_BYTES || readAt(file, start, 1)[0] !== 0)
     throw damage('the end of its xz data is damaged');
-  if (indexBytes > 64 * MIB) return [];
+  if (indexBytes > 64 * MIB) return;
   const index = readAt(file, start, indexBytes);
   if (crc32(index.subarray(0, -4)) !== index.readUInt32LE(indexBytes - 4))
     throw damage('the index of its xz data is damaged');
-  return [];
 }
 
 /** Where the last stream ends: padding in steps of four zeros may follow it. */

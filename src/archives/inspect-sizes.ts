@@ -21,7 +21,7 @@ export function checkEnd(file: OpenFile, end: number): void {
 }
 
 /** Checks the header of a 7z file, and the one at its end (7zFormat.txt of the LZMA SDK). Throws `damage`. */
-export function check7z(file: OpenFile): readonly [] {
+export function check7z(file: OpenFile): undefined {
   const start = readAt(file, 0, SEVEN_ZIP_BYTES);
   if (start.length < SEVEN_ZIP_BYTES) throw damage('ends early: even its header is not whole');
   if (crc32(start.subarray(12)) !== start.readUInt32LE(8)) throw damage('its header is damaged');
@@ -29,26 +29,23 @@ export function check7z(file: OpenFile): readonly [] {
   const at = SEVEN_ZIP_BYTES + offset;
   checkEnd(file, at + bytes);
   if (file.size > at + bytes) throw damage('has other data after its end');
-  if (bytes > HEADER_LIMIT_BYTES) return [];
+  if (bytes > HEADER_LIMIT_BYTES) return;
   if (crc32(readAt(file, at, bytes)) !== start.readUInt32LE(28))
     throw damage('the header at its end is damaged');
-  return [];
 }
 
 /** A cabinet says how long it is; signatures follow it. Throws `damage`. */
-export function checkCabinet(file: OpenFile): readonly [] {
+export function checkCabinet(file: OpenFile): undefined {
   const header = readAt(file, 0, 12);
   if (header.length < 12) throw damage('ends early: even its header is not whole');
   // InstallShield has a format of its own under this name.
   if (header.toString('latin1', 0, 4) === 'MSCF') checkEnd(file, header.readUInt32LE(8));
-  return [];
 }
 
 /** An image of squashfs says how long it is; padding follows it. Throws `damage`. */
-export function checkSquashfs(file: OpenFile): readonly [] {
+export function checkSquashfs(file: OpenFile): undefined {
   const header = readAt(file, 40, NUMBER_BYTES);
   const isLittle = readAt(file, 0, 4).toString('latin1') === 'hsqs';
   if (header.length < NUMBER_BYTES) throw damage('ends early: even its header is not whole');
   if (isLittle) checkEnd(file, Number(header.readBigUInt64LE(0)));
-  return [];
 }

@@ -18,21 +18,20 @@ function openTar(): TarReader {
  * Checks a tar archive that no compression protects. It must have its end mark: most programs write two blocks of zeros or
  * more, and without them nobody can tell how much is missing.
  */
-export function checkTarFile(file: OpenFile): readonly [] {
+export function checkTarFile(file: OpenFile): undefined {
   const reader = openTar();
   for (const chunk of fileChunks(file, 0, file.size)) if (reader.push(chunk).kind !== 'more') break;
   const step = reader.finish();
   if (step.kind === 'damaged') {
     throw damage(step.reason === 'a header is broken' ? 'a header inside is broken' : CUT);
   }
-  if (step.kind !== 'end') return [];
+  if (step.kind !== 'end') return;
   const { markAt } = reader;
   const mark = markAt() === null ? 0 : file.size - (markAt() ?? 0);
   if (mark < END_BYTES) throw damage(CUT);
   const rest = Buffer.concat([...fileChunks(file, file.size - mark, file.size - mark + END_BYTES)]);
   // After a single blank block, or after the mark, another archive may follow.
   if (rest.every((byte) => byte === 0) && file.size % BLOCK_BYTES !== 0) throw damage(CUT);
-  return [];
 }
 
 /** Checks what a compression unpacks to, piece by piece. */

@@ -87,7 +87,7 @@ export function readBeginning(file: OpenFile): Buffer {
 }
 
 /** Formats that are checked without unpacking them, and the parts of them that are compressed streams. */
-const CHECKS: Partial<Record<Format, (file: OpenFile, fileName: string) => readonly Part[]>> = {
+const CHECKS: Partial<Record<Format, (file: OpenFile, fileName: string) => readonly Part[] | undefined>> = {
   tar: (file, fileName) => (/\.gem$/i.test(fileName) ? checkGem(file) : checkTarFile(file)),
   zip: checkZip,
   crx: checkZip,
@@ -100,12 +100,9 @@ const CHECKS: Partial<Record<Format, (file: OpenFile, fileName: string) => reado
   lz4: checkLz4,
 };
 
-/** What is checked of a compressed stream where it is not unpacked. */
-const END_CHECKS: Partial<Record<Format, (file: OpenFile) => unknown>> = { xz: checkXzEnd };
-
-/** Whether `checkFormat` has something to read. */
+/** Whether `checkFormat` has something to read. Of compressed streams that are not unpacked, only xz has an end to check. */
 export function hasCheck(format: Format, inspect: Inspect): boolean {
-  return CHECKS[format] !== undefined || (inspect === 'whole' ? isStream(format) : format in END_CHECKS);
+  return CHECKS[format] !== undefined || (inspect === 'whole' ? isStream(format) : format === 'xz');
 }
 
 /** Checks a file as that format, without unpacking anything (`ends`) or to its end. Throws `damage` or `unseen`. */
@@ -116,7 +113,7 @@ export async function checkFormat(
 ): Promise<void> {
   const parts = CHECKS[format]?.(file, fileName) ?? [];
   if (inspect !== 'whole') {
-    END_CHECKS[format]?.(file);
+    if (format === 'xz') checkXzEnd(file);
     return;
   }
   if (isStream(format)) {
