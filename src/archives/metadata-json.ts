@@ -1,6 +1,6 @@
 import type { Metadata } from '../model/metadata.js';
 import { toMetadata } from './metadata.js';
-import { ownText, ownValue } from './own-value.js';
+import { claimsOf, ownText, ownValue } from './own-value.js';
 
 /**
  * Reads the `package.json` of an npm package. Null without a usable name and version, or if it is private: npm never
@@ -28,15 +28,6 @@ export function parseCondaIndex(bytes: Buffer): Metadata | null {
     version: ownText(json, 'version'),
     platform: ownText(json, 'subdir'),
   });
-}
-
-function claimsOf(json: unknown) {
-  return {
-    name: ownText(json, 'name'),
-    version: ownText(json, 'version'),
-    summary: ownText(json, 'description'),
-    homePage: ownText(json, 'homepage'),
-  };
 }
 
 function parseJson(bytes: Buffer): unknown {
