@@ -10,7 +10,7 @@ import { readAt } from './read-at.js';
 import { readRpm } from './rpm.js';
 import type { RpmClaims } from './rpm.js';
 import { checkEnd } from './inspect-sizes.js';
-import { checkTarFile, createContentsCheck } from './inspect-tar.js';
+import { checkContents, checkTarFile } from './inspect-tar.js';
 import { isTarHeader } from './tar.js';
 
 /** A part of a file. */
@@ -30,7 +30,8 @@ export async function checkParts(file: OpenFile, parts: readonly Part[]): Promis
       throw damage('its contents do not match their checksum');
     const format = formatOf(readAt(file, start, Math.min(size, MAGIC_BYTES)));
     try {
-      if (format === 'tar') checkTarPart(chunks());
+      // The archive around it says where it ends, so it may lack its end mark.
+      if (format === 'tar') checkContents('', chunks());
       if (format === null || !isStream(format)) continue;
       await checkStream({ file, start, end: start + size, compression: format }, name);
     } catch (error) {
@@ -39,13 +40,6 @@ export async function checkParts(file: OpenFile, parts: readonly Part[]): Promis
         : error;
     }
   }
-}
-
-/** The archive around it says where it ends, so it may lack its end mark. */
-function checkTarPart(chunks: Iterable<Buffer>): void {
-  const check = createContentsCheck('');
-  for (const chunk of chunks) check.push(chunk);
-  check.finish();
 }
 
 function digestOf(chunks: Iterable<Buffer>, algorithm: string): string {

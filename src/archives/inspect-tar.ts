@@ -70,6 +70,13 @@ export function createContentsCheck(fileName: string): ContentsCheck {
   };
 }
 
+/** The same for contents that are at hand. */
+export function checkContents(fileName: string, pieces: Iterable<Uint8Array>): void {
+  const check = createContentsCheck(fileName);
+  for (const piece of pieces) check.push(piece);
+  check.finish();
+}
+
 /** For the last step in an archive that a compression protects. Throws `damage`. */
 export function requireWhole(last: TarStep): void {
   if (last.kind === 'damaged' && last.reason !== 'a header is broken') throw damage(CUT);

@@ -6,7 +6,7 @@ import type { OpenFile } from './decompress.js';
 import { inspectionOf } from './fault.js';
 import { formatsOf } from './formats.js';
 import { gunzipWhole } from './gzip.js';
-import { createContentsCheck, requireWhole } from './inspect-tar.js';
+import { checkContents, createContentsCheck, requireWhole } from './inspect-tar.js';
 import { isStream, unpack } from './inspect-stream.js';
 import type { StreamFormat } from './inspect-stream.js';
 import { checkFormat, hasCheck, inspectBeginning, readBeginning } from './inspect.js';
@@ -53,7 +53,8 @@ function lookIntoGzip(fileName: string, head: Buffer, metadata: boolean): Look |
     const bytes = gunzipWhole(head, HEAD_OUTPUT_BYTES);
     if (bytes === null) return null;
     if (metadata && formatOf(bytes) === 'tar') return lookIntoTar(fileName, bytes);
-    return withReading(readHead(), inspectContents(fileName, bytes));
+    const inspection = inspectionFrom(() => checkContents(fileName, [bytes]));
+    return withReading(readHead(), inspection);
   } catch (error) {
     return withReading(readHead(), inspectionOf(error));
   }
@@ -76,18 +77,8 @@ function lookIntoTar(fileName: string, bytes: Buffer): Look | null {
   const reading = search.reading(progress.hasFound ? { kind: 'stopped' } : last);
   return withReading(
     reading,
-    inspectionFrom(() => {
-      requireWhole(last);
-    }),
+    inspectionFrom(() => requireWhole(last)),
   );
-}
-
-function inspectContents(fileName: string, bytes: Buffer): Inspection {
-  return inspectionFrom(() => {
-    const check = createContentsCheck(fileName);
-    check.push(bytes);
-    check.finish();
-  });
 }
 
 function inspectionFrom(check: () => void): Inspection {
