@@ -16,10 +16,7 @@ export interface ArMember {
   readonly size: number;
 }
 
-interface Header {
-  readonly name: string;
-  readonly size: number;
-}
+type Header = Pick<ArMember, 'name' | 'size'>;
 
 /**
  * The members of an ar archive in their order, without the tables of symbols and names. Long names are read as GNU
