@@ -122,7 +122,11 @@ function openDesk({ files, read, concurrency, objects, channels }: Served): Desk
   /** What each thread is going to ask for, if it goes on as it began. */
   const next = new Map<number, Place>();
   let begun = 0;
-  const { promise: trouble, reject: fail } = promiseOfNothing();
+  let fail: (error: unknown) => void = () => undefined;
+  const trouble = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  trouble.catch(() => undefined);
   const fetch = async ({ object, at, length }: Place): Promise<Part> => {
     const file = files[objects[object]?.index ?? -1];
     if (file === undefined) return 'gone';
@@ -171,20 +175,6 @@ type Place = Pick<PartRequest, 'object' | 'at' | 'length'>;
 
 function nameOf({ object, at }: { readonly object: number; readonly at: number | string }): string {
   return `${object}:${at}`;
-}
-
-function promiseOfNothing(): { readonly promise: Promise<never>; readonly reject: (error: unknown) => void } {
-  const handles: { reject: (error: unknown) => void } = { reject: () => undefined };
-  const promise = new Promise<never>((_, reject) => {
-    handles.reject = reject;
-  });
-  promise.catch(() => undefined);
-  return {
-    promise,
-    reject: (error) => {
-      handles.reject(error);
-    },
-  };
 }
 
 interface Attending {
