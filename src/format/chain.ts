@@ -1,5 +1,6 @@
 import type { Chain, ChainRecord } from '../model/chain.js';
 import { isSafePath, isSha256 } from '../model/file-entry.js';
+import { inPieces } from '../model/lists.js';
 import { formatInstant, parseInstant } from '../model/time.js';
 import { Misfit } from './misfit.js';
 
@@ -14,12 +15,9 @@ const PIECE = 1000;
  * each record of the history (`SHA256 UNTIL PATH`, and the reason as JSON).
  */
 export function encodeChain({ files, records }: Chain): string {
-  const pieces: string[] = [];
-  const paths = Array.from(files.keys());
-  for (let at = 0; at < paths.length; at += PIECE) {
-    const lines = paths.slice(at, at + PIECE).map((path) => `${files.get(path) ?? ''}  ${path}\n`);
-    pieces.push(lines.join(''));
-  }
+  const pieces = inPieces(Array.from(files.keys()), PIECE).map((paths) =>
+    paths.map((path) => `${files.get(path) ?? ''}  ${path}\n`).join(''),
+  );
   return `${pieces.join('')}${records.map(recordLine).join('')}${END}\n`;
 }
 

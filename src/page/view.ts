@@ -5,6 +5,7 @@ import type { Database, Trust } from '../model/database.js';
 import { downloadUrl } from '../model/entry.js';
 import type { FileEntry } from '../model/file-entry.js';
 import { KEYS_NAME } from '../model/layout.js';
+import { inPieces } from '../model/lists.js';
 import { compareText } from '../model/package.js';
 import type { Package } from '../model/package.js';
 import { cleanText, oneLine } from '../model/text.js';
@@ -102,7 +103,7 @@ export function pageView(source: PageSource) {
       ...platform,
       files: counted(platform.rows.length),
       /** Browsers lay out the groups one by one as they come into view. */
-      groups: inGroups(platform.rows),
+      groups: inPieces(platform.rows, GROUP_ROWS),
     })),
     fullGroup: GROUP_ROWS,
     isLong: rows.length > LONG,
@@ -272,12 +273,6 @@ function pseudoRow({ Name, Version, Description }: Package): Row {
 
 function counted(files: number): string {
   return files === 1 ? '1 file' : `${files.toLocaleString('en-US')} files`;
-}
-
-function inGroups(rows: readonly Row[]): readonly (readonly Row[])[] {
-  return Array.from({ length: Math.ceil(rows.length / GROUP_ROWS) }, (_, index) =>
-    rows.slice(index * GROUP_ROWS, (index + 1) * GROUP_ROWS),
-  );
 }
 
 const MONTHS = 'January February March April May June July August September October November December'.split(

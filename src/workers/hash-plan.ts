@@ -2,6 +2,7 @@ import { getFips } from 'node:crypto';
 import type { DigestOptions } from './digest.js';
 import type { HashTask } from './hash-tasks.js';
 import { LANES } from './lanes.js';
+import { inPieces } from '../model/lists.js';
 import type { ScannedFile } from '../places/scan.js';
 
 /** What a file needs besides SHA-256. */
@@ -85,12 +86,6 @@ function sortByNeeds(
     else kinds[kind]?.long.push({ index, bytes });
   }
   return kinds;
-}
-
-function inPieces(indices: readonly number[], length: number): readonly (readonly number[])[] {
-  return Array.from({ length: Math.ceil(indices.length / length) }, (_, at) =>
-    indices.slice(at * length, (at + 1) * length),
-  );
 }
 
 /** The files that are read together. */
