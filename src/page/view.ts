@@ -6,7 +6,7 @@ import { downloadUrl } from '../model/entry.js';
 import type { FileEntry } from '../model/file-entry.js';
 import { KEYS_NAME } from '../model/layout.js';
 import { inPieces } from '../model/lists.js';
-import { compareText } from '../model/package.js';
+import { compareText, wordsOf } from '../model/package.js';
 import type { Package } from '../model/package.js';
 import { cleanText, oneLine } from '../model/text.js';
 import { formatInstant } from '../model/time.js';
@@ -200,10 +200,10 @@ function trustView({ URL: address, Fingerprints, Threshold = 1, Maintainer }: Tr
 }
 
 function rowsOf(database: Database): readonly Row[] {
-  const summaries = new Map(database.Packages.map((entry) => [identityOf(entry), entry.Description]));
+  const summaries = new Map(database.Packages.map((entry) => [wordsOf(entry), entry.Description]));
   const byName = new Map<string, Entry[]>();
   for (const [path, entry] of database.Files) {
-    const row = { path, row: fileRow(path, entry, summaries.get(identityOf(entry))) };
+    const row = { path, row: fileRow(path, entry, summaries.get(wordsOf(entry))) };
     const name = entry.Name ?? path;
     const same = byName.get(name);
     if (same === undefined) byName.set(name, [row]);
@@ -212,9 +212,9 @@ function rowsOf(database: Database): readonly Row[] {
   const names = Array.from(byName.keys(), (name) => ({ name, folded: name.toLowerCase() }))
     .sort((a, b) => compareText(a.folded, b.folded) || compareText(a.name, b.name))
     .map(({ name }) => name);
-  const listed = new Set(Array.from(database.Files.values(), identityOf));
+  const listed = new Set(Array.from(database.Files.values(), wordsOf));
   const pseudo = database.Packages.filter(
-    (entry) => entry['Download-URL'] === undefined && !listed.has(identityOf(entry)),
+    (entry) => entry['Download-URL'] === undefined && !listed.has(wordsOf(entry)),
   );
   return [...names.flatMap((name) => newestFirst(byName.get(name) ?? [])), ...pseudo.map(pseudoRow)];
 }
@@ -232,10 +232,6 @@ function newestFirst(entries: readonly Entry[]): readonly Row[] {
   return [...entries]
     .sort((a, b) => compare(b.row.version, a.row.version) || compareText(a.path, b.path))
     .map(({ row }) => row);
-}
-
-function identityOf({ Name, Version, Flavor }: Partial<Package>): string {
-  return `${Name ?? ''} ${Version ?? ''} ${Flavor ?? ''}`;
 }
 
 function fileRow(path: string, entry: FileEntry, description: string | undefined): Row {
