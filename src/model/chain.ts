@@ -2,6 +2,7 @@ import type { Database, Withdrawal } from './database.js';
 import type { Warning } from './finding.js';
 import { foldedFinder } from './history-rules.js';
 import { isOld, isSameRecord } from './ledger.js';
+import { groupedBy } from './lists.js';
 import { formatInstant } from './time.js';
 
 /** What a reader holds the databases after an accepted one to (docs/FORMAT.md §8 step 8; threat T33). */
@@ -107,8 +108,7 @@ export function newReasons(
   { Files, Packsign: { History } }: Database,
   { records }: Chain,
 ): readonly Warning[] {
-  const seen = new Map<string, ChainRecord[]>();
-  for (const record of records) seen.set(record.path, [...(seen.get(record.path) ?? []), record]);
+  const seen = groupedBy(records, ({ path }) => path);
   const listedAs = foldedFinder(Files);
   return Array.from(History ?? []).flatMap(([path, all]) =>
     listedAs(path) !== null

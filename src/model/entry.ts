@@ -4,6 +4,7 @@ import { isArchiveName, isNamedAfter, namesAgree, readPath, splitFileName } from
 import type { Warning } from './finding.js';
 import { isHashAlone } from './inspection.js';
 import type { Inspection } from './inspection.js';
+import { groupedBy } from './lists.js';
 import type { Metadata, MetadataReading } from './metadata.js';
 import { NO_TEST, isFileKey } from './overrides.js';
 import { changedWarnings, printable, printableOverride } from './printable.js';
@@ -230,9 +231,5 @@ export function isOfEntry({ code, path }: Warning): boolean {
 
 /** The warnings that `describeFile` gave, by path. */
 export function entryWarnings(warnings: readonly Warning[]): ReadonlyMap<string | null, readonly Warning[]> {
-  const own = new Map<string | null, Warning[]>();
-  for (const warning of warnings.filter(isOfEntry)) {
-    own.set(warning.path, [...(own.get(warning.path) ?? []), warning]);
-  }
-  return own;
+  return groupedBy(warnings.filter(isOfEntry), ({ path }) => path);
 }

@@ -1,3 +1,4 @@
+import { groupedBy } from '../model/lists.js';
 import { compareText } from '../model/package.js';
 import { targetOf } from '../model/platform.js';
 
@@ -46,15 +47,8 @@ const ABOUT: Readonly<Record<string, string>> = {
 export function byPlatform<T extends { readonly path: string; readonly platform: string }>(
   rows: readonly T[],
 ): readonly PlatformFiles<T>[] {
-  const titles = new Map<string, T[]>();
-  for (const row of rows) {
-    const title = titleOf(row);
-    const same = titles.get(title);
-    if (same === undefined) titles.set(title, [row]);
-    else same.push(row);
-  }
   const rank = (title: string) => [OTHER, ANY].indexOf(title);
-  return Array.from(titles)
+  return Array.from(groupedBy(rows, titleOf))
     .sort(([a], [b]) => rank(a) - rank(b) || compareText(a.toLowerCase(), b.toLowerCase()))
     .map(([title, same], index) => {
       const { systems = [], architectures = [] } = same[0] === undefined ? {} : targetOf(same[0]);

@@ -5,7 +5,7 @@ import type { Database, Trust } from '../model/database.js';
 import { downloadUrl } from '../model/entry.js';
 import type { FileEntry } from '../model/file-entry.js';
 import { KEYS_NAME } from '../model/layout.js';
-import { inPieces } from '../model/lists.js';
+import { groupedBy, inPieces } from '../model/lists.js';
 import { compareText, wordsOf } from '../model/package.js';
 import type { Package } from '../model/package.js';
 import { cleanText, oneLine } from '../model/text.js';
@@ -201,14 +201,10 @@ function trustView({ URL: address, Fingerprints, Threshold = 1, Maintainer }: Tr
 
 function rowsOf(database: Database): readonly Row[] {
   const summaries = new Map(database.Packages.map((entry) => [wordsOf(entry), entry.Description]));
-  const byName = new Map<string, Entry[]>();
-  for (const [path, entry] of database.Files) {
-    const row = { path, row: fileRow(path, entry, summaries.get(wordsOf(entry))) };
-    const name = entry.Name ?? path;
-    const same = byName.get(name);
-    if (same === undefined) byName.set(name, [row]);
-    else same.push(row);
-  }
+  const entries = Array.from(database.Files, ([path, entry]) => {
+    return { path, name: entry.Name ?? path, row: fileRow(path, entry, summaries.get(wordsOf(entry))) };
+  });
+  const byName = groupedBy(entries, ({ name }) => name);
   const names = Array.from(byName.keys(), (name) => ({ name, folded: name.toLowerCase() }))
     .sort((a, b) => compareText(a.folded, b.folded) || compareText(a.name, b.name))
     .map(({ name }) => name);
