@@ -69,7 +69,7 @@ async function at<T>(
   const { hear } = session;
   const objects = await openObjects(address, {
     ...{ directory, settings: place.settings, environment: session.outside.environment },
-    run: runOf(values, session, { place }),
+    run: runOf(values, session, place),
     ...{ concurrency: concurrencyOf(values), remember },
     ...(hear === undefined ? {} : { hear }),
     queue: queueFor(values, session),

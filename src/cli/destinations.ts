@@ -57,7 +57,7 @@ export function publishOptions(
   const url = textOf(values, 'url') ?? settings.Database ?? 'none';
   return {
     settings,
-    run: writingRun(values, session, { place }),
+    run: writingRun(values, session, place),
     environment: session.outside.environment,
     withUncovered: isSet(values, 'with-uncovered'),
     allowSecrets: listOf(values, 'allow-secret'),

@@ -8,13 +8,11 @@ import { networkOf } from './network.js';
 import { placeOfTrust } from './remote.js';
 import { warningLines } from './report.js';
 
-export interface RunOptions {
-  /** Where a command works, for those that work on a directory. */
-  readonly place?: Pick<Place, 'stateFolder' | 'objects'>;
-}
+/** Where a command works, for those that work on a directory. */
+type Workplace = Pick<Place, 'stateFolder' | 'objects'>;
 
 /** The run of a command that decides on what others published: by the real clock. */
-export function runOf(values: Values, session: Session, { place }: RunOptions = {}): Run {
+export function runOf(values: Values, session: Session, place?: Workplace): Run {
   const { outside, progress } = session;
   // `makeRun` gives a signal that never comes. Only a command that runs until it is stopped asks for the real one, so
   // that for all others a signal ends the program.
@@ -38,9 +36,9 @@ export function runOf(values: Values, session: Session, { place }: RunOptions = 
 }
 
 /** The run of a command that writes: *now* may be SOURCE_DATE_EPOCH. */
-export function writingRun(values: Values, session: Session, options: RunOptions = {}): Run {
+export function writingRun(values: Values, session: Session, place?: Workplace): Run {
   const { outside } = session;
-  const run = runOf(values, session, options);
+  const run = runOf(values, session, place);
   if (!isDateGiven(outside)) return run;
   if (isSet(values, 'trust-clock')) {
     const message = '--trust-clock has no effect with SOURCE_DATE_EPOCH, which sets the date';

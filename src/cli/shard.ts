@@ -56,7 +56,7 @@ export async function buildShard(values: Values, session: Session): Promise<Repo
   const result = await hashShard(address, {
     ...{ shard, output, settings, directory: state, rehash: isSet(values, 'rehash') },
     environment: session.outside.environment,
-    run: runOf(values, session, { place: { stateFolder } }),
+    run: runOf(values, session, { stateFolder }),
     concurrency: concurrencyOf(values),
   });
   return reportShard(result, { state, verbose: isSet(values, 'verbose') });

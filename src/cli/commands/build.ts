@@ -221,7 +221,7 @@ export function buildOptions(values: Values, { place, session }: Circumstances):
   const { settings } = place;
   return {
     settings,
-    run: writingRun(values, session, { place }),
+    run: writingRun(values, session, place),
     signing: async () => {
       // Reads certificates and unlocks nothing: a key names the person responsible if nothing else does.
       const { keys = [] } = keysOf(values, { settings, outside }) ?? {};

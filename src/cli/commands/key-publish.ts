@@ -30,7 +30,7 @@ export const keyPublishCommand: Command = {
       });
     }
     const page = settings.Page === true;
-    const run = writingRun(values, session, { place });
+    const run = writingRun(values, session, place);
     return reportKeys(await publishKeys(directory, { certificates, page, run }));
   },
 };

@@ -105,7 +105,7 @@ function optionsFor(values: Values, session: Session): ChangeKeyOptions {
     passphrase: passphraseSource(session.outside, textOf(values, 'passphrase-file')).passphrase,
     directory,
     page: settings.Page === true,
-    run: writingRun(values, session, { place }),
+    run: writingRun(values, session, place),
   };
 }
 

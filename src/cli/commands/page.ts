@@ -24,7 +24,7 @@ export const pageCommand: Command = {
         template: textOf(values, 'template'),
         force: isSet(values, 'force'),
         settings: place.settings,
-        run: writingRun(values, session, { place }),
+        run: writingRun(values, session, place),
       });
       const report = reportPage(result, { verbose: isSet(values, 'verbose') });
       if (place.objects === undefined) return report;

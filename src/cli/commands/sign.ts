@@ -42,7 +42,7 @@ export const signCommand: Command = {
       const result = await sign(place.directory, {
         ...publishingOptions(values, place),
         signers: await signersFor(values, { place, session }),
-        run: writingRun(values, session, { place }),
+        run: writingRun(values, session, place),
         settings: place.settings,
         rehash: isSet(values, 'rehash'),
         allowDamaged: listOf(values, 'allow-damaged'),

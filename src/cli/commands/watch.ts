@@ -101,7 +101,7 @@ async function watchWith(hooks: Hooks, { values, here, place, session, stopped }
     ...publishingOptions(values, place),
     signers,
     run: {
-      ...runOf(values, session, { place }),
+      ...runOf(values, session, place),
       signal,
       warn: (warning) => tell(...warningLines([warning])),
     },
