@@ -8,7 +8,7 @@ import {
   openSigners,
 } from '../../index.js';
 import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
-import type { Command, Report, Session } from '../command.js';
+import type { Command, Report } from '../command.js';
 import { BUCKET_OPTIONS, inPlace } from '../bucket.js';
 import { flag, maybe, rare, repeated, single } from '../option.js';
 import type { OptionTable } from '../option.js';
@@ -31,6 +31,7 @@ import {
 import type { Place, Values } from '../options.js';
 import { QUEUE_OPTIONS } from '../queue.js';
 import { destinationsOf, publishEach, publishOptions } from '../destinations.js';
+import type { Circumstances } from '../destinations.js';
 import { joined, reportPublished } from '../report-publish.js';
 import { reportBuild, warningLines } from '../report.js';
 import { writingRun } from '../run.js';
@@ -175,17 +176,11 @@ async function importFor(values: Values, { directory, settings }: Place): Promis
   return await importPackMan(directory, { file, settings, allowed, write: !isSet(values, 'check') });
 }
 
-interface Circumstances {
-  readonly place: Place;
-  readonly session: Session;
-  /** Ends a program that signs. */
-  readonly signal?: AbortSignal;
-}
-
+/** `signal` ends a program that signs. */
 export async function signersFor(
   values: Values,
-  { place: { settings }, session: { outside, progress, notice }, signal }: Circumstances,
-  { mayStayLocked = false }: { readonly mayStayLocked?: boolean } = {},
+  { place: { settings }, session: { outside, progress, notice } }: Circumstances,
+  { mayStayLocked = false, signal }: { readonly mayStayLocked?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<readonly Signer[]> {
   return await openSigners(keysOf(values, { settings, outside })?.keys ?? [], {
     mayStayLocked,

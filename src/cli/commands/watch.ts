@@ -86,7 +86,7 @@ async function watchWith(hooks: Hooks, { values, here, place, session, stopped }
   const { directory, objects } = place;
   const [destinations, pollMs] = [destinationsIn(values, place), pollOf(values, place)];
   const typed = await knownOf(values, outside);
-  const signers = await signersFor(values, { place, session, signal: stopped.signal });
+  const signers = await signersFor(values, { place, session }, { signal: stopped.signal });
   // While it asks for a passphrase, a signal ends the program.
   const signal = outside.stopSignal();
   signal.addEventListener('abort', () => stopped.abort(signal.reason));
