@@ -1,6 +1,7 @@
-import { PacksignError, destinationsIn, eachOnce, fromSystem, publish } from '../index.js';
+import { PacksignError, destinationsIn, eachOnce, publish } from '../index.js';
 import type { PublishOptions, PublishedTo } from '../index.js';
 import type { Session } from './command.js';
+import { knownIn } from './failure.js';
 import { isSet, listOf, secondsOf, textOf } from './options.js';
 import type { Place, Values } from './options.js';
 import type { Attempt } from './report-publish.js';
@@ -36,7 +37,7 @@ async function outcomeOf(work: () => Promise<PublishedTo>): Promise<PublishedTo 
   try {
     return await work();
   } catch (error) {
-    const known = error instanceof PacksignError ? error : fromSystem(error);
+    const known = knownIn(error);
     if (known !== null) return known;
     throw error;
   }

@@ -23,14 +23,23 @@ export interface Failing extends Pick<Outside, 'stdout' | 'stderr' | 'environmen
 
 /** Prints why a command failed, and returns its exit status. Never waits: it may be the last thing that the process does. */
 export function reportFailure(error: unknown, failing: Failing): number {
-  const known = error instanceof PacksignError ? error : fromSystem(error);
-  if (known === null) return reportBug(error, failing);
-  return reportError(known, failing);
+  const { stdout, stderr, argv, typed } = failing;
+  const known = knownIn(error);
+  const json = failureJson(error, typed);
+  if (argv.includes('--json')) stdout.write(`${harmlessJson(json)}\n`);
+  if (known === null) return reportBug(error, stderr);
+  writeError(json.error, failing);
+  return exitStatusOf(known);
+}
+
+/** Null for a bug. */
+export function knownIn(error: unknown): PacksignError | null {
+  return error instanceof PacksignError ? error : fromSystem(error);
 }
 
 /** What `--json` prints of a failure. */
 export function failureJson(error: unknown, typed: Typed): { readonly error: FailureJson } {
-  const known = error instanceof PacksignError ? error : fromSystem(error);
+  const known = knownIn(error);
   if (known === null) return { error: { code: 'BUG', message: 'internal error', hint: null } };
   const { code, message, hint } = known;
   const shown = hintFor(hint, typed);
@@ -50,11 +59,8 @@ interface FailureJson {
   readonly hint: string | null;
 }
 
-function reportError(error: PacksignError, failing: Failing): number {
-  const { stdout, stderr, argv } = failing;
-  const json = failureJson(error, failing.typed);
-  const { code, message, hint } = json.error;
-  if (argv.includes('--json')) stdout.write(`${harmlessJson(json)}\n`);
+function writeError({ code, message, hint }: FailureJson, failing: Failing): void {
+  const { stderr, argv } = failing;
   // A message may have several lines; `harmless` would escape the line ends.
   const [first = '', ...more] = message.split('\n').map(harmless);
   const label = canColor(failing, stderr) ? '\u001b[31merror:\u001b[39m' : 'error:';
@@ -66,7 +72,6 @@ function reportError(error: PacksignError, failing: Failing): number {
     ...(isVerbose ? indented : firstItems(indented)),
     ...(hint === null ? [] : [`packsign: hint: ${harmless(hint)}`]),
   ]);
-  return exitStatusOf(error);
 }
 
 /** The first few items of a list, and the first few of the lines below each, which are indented deeper. */
@@ -84,9 +89,8 @@ function firstItems(lines: readonly string[]): readonly string[] {
 }
 
 /** Prints a stack with the names and lines of the sources. */
-function reportBug(error: unknown, { stdout, stderr, argv, typed }: Failing): number {
+function reportBug(error: unknown, stderr: Failing['stderr']): number {
   const stack = error instanceof Error ? readableStack(error.stack ?? error.message) : String(error);
-  if (argv.includes('--json')) stdout.write(`${harmlessJson(failureJson(error, typed))}\n`);
   stderr.write(
     `packsign: error: this is a bug in packsign ${version()} on Node ${process.versions.node}\n${stack}\n` +
       'packsign: hint: please report it with the text above, where you got packsign from\n',
