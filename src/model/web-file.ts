@@ -18,7 +18,8 @@ export interface WebFile {
 
 /** `path`: relative to the database. */
 export function webFileOf(path: string): WebFile {
-  return { type: typeOf(path), cacheControl: cachingOf(path) };
+  const [, type = 'application/octet-stream'] = TYPES.find(([pattern]) => pattern.test(path)) ?? [];
+  return { type, cacheControl: cachingOf(path) };
 }
 
 const TYPES: readonly (readonly [pattern: RegExp, type: string])[] = [
@@ -38,10 +39,6 @@ const TYPES: readonly (readonly [pattern: RegExp, type: string])[] = [
   [/\.tar$/i, 'application/x-tar'],
   [/\.(?:zip|whl|egg)$/i, 'application/zip'],
 ];
-
-function typeOf(name: string): string {
-  return TYPES.find(([pattern]) => pattern.test(name))?.[1] ?? 'application/octet-stream';
-}
 
 /** Clients ask again for files that publications replace, and keep the others for ever. */
 const REPLACED = new Set([DATABASE_NAME, SIGNATURE_COPY_NAME, KEYS_NAME, KEYRING_NAME, PAGE_NAME]);
