@@ -76,10 +76,9 @@ async function readTar(
     seen(member);
   };
   const reader = createTarReader({ wants: () => false, found: () => 'more', seen: see }, NO_LIMITS);
-  const isPacked = format !== 'tar';
-  for await (const piece of isPacked
-    ? unpack({ file, start, end, compression: format })
-    : fileChunks(file, start, end)) {
+  for await (const piece of format === 'tar'
+    ? fileChunks(file, start, end)
+    : unpack({ file, start, end, compression: format })) {
     if (reader.push(piece).kind !== 'more') break;
   }
   const last = reader.finish();
