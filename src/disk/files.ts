@@ -21,7 +21,7 @@ import { noFolder, notAFile, obstacleTo } from './obstacle.js';
 import { renameOver } from './rename.js';
 import { rememberSwept, removeNewTemporaries, removeQuietly, temporaryPath } from './temporaries.js';
 
-export { removeQuietly, removeTemporaries } from './temporaries.js';
+export { removeQuietly, removeTemporaries, statsOf } from './temporaries.js';
 
 /** Flags to open a file that something else may have replaced: follow no link, wait for no pipe. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -1,21 +1,14 @@
-import { lstatSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PacksignError } from '../errors.js';
 import { shellWord } from '../model/shell.js';
+import { statsOf } from './temporaries.js';
 
 /** A file, or a link to nothing, that keeps a path from being a folder: there or above it. Null if nothing does. */
 export function obstacleTo(folder: string): string | null {
-  if (lstatOf(folder) === null) return dirname(folder) === folder ? null : obstacleTo(dirname(folder));
+  // Null also where a file is above the path, or nobody may look.
+  if (statsOf(folder) === null) return dirname(folder) === folder ? null : obstacleTo(dirname(folder));
   return statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true ? null : folder;
-}
-
-/** Null also where a file is above the path, or nobody may look. */
-function lstatOf(path: string): object | null {
-  try {
-    return lstatSync(path);
-  } catch {
-    return null;
-  }
 }
 
 /** Says what to do about an obstacle. */

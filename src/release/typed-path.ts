@@ -1,5 +1,5 @@
-import { lstatSync } from 'node:fs';
 import { posix, relative, resolve, sep } from 'node:path';
+import { statsOf } from '../disk/files.js';
 import type { Published } from '../published/published.js';
 
 /**
@@ -16,7 +16,7 @@ export function typedPath(
     const file = resolve(from, given);
     const path = relative(resolve(directory), file).split(sep).join(posix.sep);
     const isInside = path !== '' && !isAbove(path) && isAbove(relative(resolve(stateFolder), file));
-    if (isInside && (isKnown(path) || isFile(file))) return path;
+    if (isInside && (isKnown(path) || statsOf(file)?.isFile() === true)) return path;
   }
   return null;
 }
@@ -24,12 +24,4 @@ export function typedPath(
 /** Whether a relative path leads out of its folder. */
 function isAbove(path: string): boolean {
   return path === '..' || path.startsWith(`..${sep}`);
-}
-
-function isFile(path: string): boolean {
-  try {
-    return lstatSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

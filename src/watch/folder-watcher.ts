@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ChokidarOptions, FSWatcher } from 'chokidar';
+import { statsOf } from '../disk/files.js';
 import { systemCode } from '../errors.js';
 import { stampDirectory } from './stamps.js';
 
@@ -104,9 +105,7 @@ function foldersIn(root: string): readonly FolderEntry[] | null {
 }
 
 export function kindOf(path: string): 'file' | 'folder' | 'gone' {
-  try {
-    return lstatSync(path).isDirectory() ? 'folder' : 'file';
-  } catch {
-    return 'gone';
-  }
+  const stats = statsOf(path);
+  if (stats === null) return 'gone';
+  return stats.isDirectory() ? 'folder' : 'file';
 }

@@ -1,5 +1,5 @@
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import { statsOf } from '../disk/files.js';
 import type { Uncovered } from '../model/coverage.js';
 import type { Warning } from '../model/finding.js';
 import type { BuiltCandidate } from '../release/candidate.js';
@@ -74,11 +74,7 @@ export function sayUncovered(
 
 /** When a file last changed; long ago if nobody can tell. */
 function changedMs(path: string): number {
-  try {
-    return lstatSync(path).ctimeMs;
-  } catch {
-    return -Infinity;
-  }
+  return statsOf(path)?.ctimeMs ?? -Infinity;
 }
 
 /** Warns once about a page or checksums that we leave alone, not in every cycle. */
