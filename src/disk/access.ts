@@ -1,5 +1,6 @@
 import { fchmodSync, fchownSync, fstatSync, statSync, statfsSync } from 'node:fs';
 import { PacksignError, systemCode } from '../errors.js';
+import { orElse } from '../model/or-null.js';
 
 /** Exactly this, whatever the umask: only its owner reads a secret. */
 export const SECRET = 0o600;
@@ -72,12 +73,8 @@ function wrongGroup(path: string, { gid, of }: Owner): PacksignError {
 
 /** Whether users of this machine other than its owner may read or change a file. False on Windows, which has other rules. */
 export function isOpenToOthers(path: string): boolean {
-  try {
-    return process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0;
-  } catch {
-    // Whoever reads the file says why it cannot be read.
-    return false;
-  }
+  // Whoever reads the file says why it cannot be read.
+  return orElse(() => process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0, false);
 }
 
 /** FAT, exFAT, NTFS and SMB, as Linux numbers them: the permissions are those of the mount. */
@@ -85,9 +82,5 @@ const FILE_SYSTEMS_WITHOUT_MODES = [0x4d44, 0x2011bab0, 0x5346544e, 0x7366746e, 
 
 /** Whether `chmod` has an effect on a file, as far as we can tell. */
 export function hasModes(path: string): boolean {
-  try {
-    return !FILE_SYSTEMS_WITHOUT_MODES.includes(statfsSync(path).type);
-  } catch {
-    return true;
-  }
+  return orElse(() => !FILE_SYSTEMS_WITHOUT_MODES.includes(statfsSync(path).type), true);
 }

@@ -1,8 +1,9 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import { orElse } from '../model/or-null.js';
 
 /** What Linux tells about itself in a file of /proc, without the white space around it; empty where there is none. */
 export function procText(name: string): string {
-  return orEmpty(() => readFileSync(`/proc/${name}`, 'utf8').trim());
+  return orElse(() => readFileSync(`/proc/${name}`, 'utf8').trim(), '');
 }
 
 /** Names the run of the kernel: another one since each start of the machine. Empty where /proc does not tell. */
@@ -12,13 +13,5 @@ export function bootId(): string {
 
 /** Names the namespace that gives process numbers a meaning: each container has its own. Empty where /proc does not tell. */
 export function pidNamespace(): string {
-  return orEmpty(() => readlinkSync('/proc/self/ns/pid'));
-}
-
-function orEmpty(read: () => string): string {
-  try {
-    return read();
-  } catch {
-    return '';
-  }
+  return orElse(() => readlinkSync('/proc/self/ns/pid'), '');
 }

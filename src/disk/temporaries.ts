@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
+import { orElse } from '../model/or-null.js';
 import { MARK, lifeOfMaker, makerMark } from './maker.js';
 
 /** The process that made the file, and something random. */
@@ -47,7 +48,7 @@ function changedMs(folder: string): number {
 
 /** Paths of the temporary files, or folders, that killed runs left in a folder. */
 export function leftTemporaries(folder: string, options: SweepOptions = {}): readonly string[] {
-  const { names = namesIn(folder) } = options;
+  const { names = orElse(() => readdirSync(folder), []) } = options;
   return names.filter((name) => isLeft(folder, name, options)).map((name) => join(folder, name));
 }
 
@@ -81,19 +82,7 @@ function isOurFolder(stats: Stats): boolean {
 
 /** Of the file itself, not of what a link leads to; null if there is none that can be looked at. */
 export function statsOf(path: string): Stats | null {
-  try {
-    return lstatSync(path);
-  } catch {
-    return null;
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+  return orElse(() => lstatSync(path), null);
 }
 
 /** Removes a file of our own, which may have been renamed or never made. */

@@ -1,4 +1,5 @@
 import { enums } from 'openpgp';
+import { orElse } from '../model/or-null.js';
 import type { Component } from '../pgp/components.js';
 import { dearmorOnly, isBinary } from '../pgp/armor.js';
 import type { Certificate } from '../pgp/certificate.js';
@@ -15,11 +16,7 @@ const REVOCATIONS: ReadonlySet<number> = new Set([keyRevocation, subkeyRevocatio
 
 /** Whether a file holds only a revocation, as packsign and GnuPG write revocation certificates. */
 export function isRevocation(bytes: Uint8Array): boolean {
-  try {
-    return revocationPacket(bytes) !== null;
-  } catch {
-    return false;
-  }
+  return orElse(() => revocationPacket(bytes) !== null, false);
 }
 
 /**

@@ -9,3 +9,12 @@ export function orNull<T>(make: () => T): T | null {
     throw error;
   }
 }
+
+/** What a function gives; after any error at all, something else: what we only look at may be gone, closed to us or damaged. */
+export function orElse<T, Other>(make: () => T, other: Other): T | Other {
+  try {
+    return make();
+  } catch {
+    return other;
+  }
+}

@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { PacksignError, reasonOf } from '../errors.js';
 import { isSha256 } from '../model/file-entry.js';
+import { orElse } from '../model/or-null.js';
 import { formatInstant, parseInstant } from '../model/time.js';
 import { SECRET } from '../disk/access.js';
 import {
@@ -39,7 +40,8 @@ const LIMIT_BYTES = 64 * 1024;
  * FILE_UNREADABLE.
  */
 export function readNote(folder: string, directory: string): PublisherNote | null {
-  const real = realOf(directory);
+  const real = orElse(() => realpathSync(directory), null);
+  // There is no such directory, so nobody published there.
   if (real === null) return null;
   const path = join(folder, nameFor(real));
   const bytes = readBounded(path, LIMIT_BYTES);
@@ -64,15 +66,6 @@ export function readNoteChain(folder: string, { directory, sha256 }: PublisherNo
   } catch (error) {
     if (error instanceof Misfit) throw damaged(path, directory, error.describe());
     throw error;
-  }
-}
-
-/** Null if there is no such directory, so that nobody published there. */
-function realOf(directory: string): string | null {
-  try {
-    return realpathSync(directory);
-  } catch {
-    return null;
   }
 }
 

@@ -13,6 +13,7 @@ import {
   UNSIGNED_SIGNATURES_NAME,
   signaturePath,
 } from '../model/layout.js';
+import { orElse } from '../model/or-null.js';
 import { contentOf } from '../pgp/content.js';
 import { findChecksums, keptSignature } from '../places/own-checksums.js';
 import type { FileChanges, Published, SignedDatabase } from './published.js';
@@ -79,11 +80,8 @@ export async function replacePublished(
 
 /** Null if the disk does not say: undo nothing then, either. */
 function isCommitted(directory: string, bytes: Uint8Array): boolean | null {
-  try {
-    return readBounded(join(directory, DATABASE_NAME), DATABASE_LIMIT_BYTES)?.equals(bytes) === true;
-  } catch {
-    return null;
-  }
+  const path = join(directory, DATABASE_NAME);
+  return orElse(() => readBounded(path, DATABASE_LIMIT_BYTES)?.equals(bytes) === true, null);
 }
 
 function unfinished(directory: string, error: unknown): PacksignError {

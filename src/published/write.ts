@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { PUBLIC, accessOf } from '../disk/access.js';
 import { kindOf, makeFolder, quietly, writeDurably } from '../disk/files.js';
 import { DATABASE_NAME } from '../model/layout.js';
+import { orElse } from '../model/or-null.js';
 
 /**
  * Writes a file that web servers read. It keeps the permissions, owner and group of the one that it replaces; a new file
@@ -32,9 +33,5 @@ export function makePublishedFolder(directory: string, name: string): void {
 
 /** A `chmod` after a kill would be missing for ever. Null in a worker thread, which has no umask of its own. */
 function setUmask(mask: number): number | null {
-  try {
-    return process.umask(mask);
-  } catch {
-    return null;
-  }
+  return orElse(() => process.umask(mask), null);
 }

@@ -3,7 +3,7 @@ import type { FileFacts } from '../model/entry.js';
 import { READERS } from '../model/inspection.js';
 import type { Look } from '../model/inspection.js';
 import { readBounded, writeHint } from '../disk/files.js';
-import { orNull } from '../model/or-null.js';
+import { orElse, orNull } from '../model/or-null.js';
 import { identitiesBytes, identitiesIn, isIdentityAt, sizeAt, writeIdentity } from '../disk/identities.js';
 import type { FileIdentities } from '../disk/identities.js';
 import type { ScannedFile } from '../places/scan.js';
@@ -138,13 +138,11 @@ export function isRacy({ identity }: Pick<ScannedFile, 'identity'>, startedMs: n
 
 /** An empty cache where there is none, or it is damaged or of another version. */
 function loadEntries(stateFolder: string): Entries {
-  try {
+  // A hint that cannot be read is no hint; the files are hashed.
+  return orElse(() => {
     const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
     return bytes === null ? EMPTY : decode(bytes);
-  } catch {
-    // A hint that cannot be read is no hint; the files are hashed.
-    return EMPTY;
-  }
+  }, EMPTY);
 }
 
 // Sealed: a line with the count and the length of all paths; the numbers; the paths; the other lines.

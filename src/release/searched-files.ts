@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { readBounded, writeHint } from '../disk/files.js';
+import { quietly, readBounded, writeHint } from '../disk/files.js';
 import { nameIdentity } from '../disk/identities.js';
 import type { FileIdentity } from '../disk/identities.js';
 import { seal, unseal } from '../disk/sealed.js';
+import { orElse } from '../model/or-null.js';
 
 /**
  * Files beside the listed ones in which there is no secret, so that we need not read them again. A hint: without it they are
@@ -38,21 +39,18 @@ export function openSearchedFiles(stateFolder: string): SearchedFiles {
     save: () => {
       // What was kept was known, or is new.
       if (!isNew && kept.size === known.size) return;
-      try {
+      // Without it the next run reads them once more.
+      quietly(() => {
         writeHint(join(stateFolder, NAME), seal(KIND, Buffer.from(Array.from(kept).join('\n'))).bytes);
-      } catch {
-        // The next run reads them once more.
-      }
+      });
     },
   };
 }
 
 function load(stateFolder: string): ReadonlySet<string> {
-  try {
+  return orElse(() => {
     const bytes = readBounded(join(stateFolder, NAME), LIMIT_BYTES);
     const text = bytes === null ? '' : (unseal(KIND, bytes)?.body.toString() ?? '');
     return new Set(text === '' ? [] : text.split('\n'));
-  } catch {
-    return new Set();
-  }
+  }, new Set<string>());
 }

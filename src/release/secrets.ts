@@ -8,7 +8,7 @@ import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import type { ClockEvidence } from '../model/clock.js';
 import { showName } from '../model/coverage.js';
 import { signaturePath } from '../model/layout.js';
-import { orNull } from '../model/or-null.js';
+import { orElse, orNull } from '../model/or-null.js';
 import { compareText } from '../model/package.js';
 import { findSecret } from '../pgp/secret-material.js';
 import type { Secret } from '../pgp/secret-packets.js';
@@ -115,19 +115,16 @@ function* filesOf(directory: string, { others, misnamed, secrets }: Searchable):
 /** The files of a folder whose name, or path, is no UTF-8; or the file itself. */
 function* filesBelow(directory: string, raw: Buffer): Generator<OtherFile> {
   const file = Buffer.concat([Buffer.from(`${directory}/`), raw]);
-  for (const name of namesIn(file) ?? []) {
+  for (const name of namesIn(file)) {
     yield* filesBelow(directory, Buffer.concat([raw, Buffer.from('/'), name]));
   }
   yield { path: showName(raw), file };
 }
 
-/** Null if it is no folder that can be read. */
-function namesIn(folder: Buffer): readonly Buffer[] | null {
-  try {
-    return lstatSync(folder).isDirectory() ? readdirSync(folder, { encoding: 'buffer' }) : null;
-  } catch {
-    return null;
-  }
+/** None if it is no folder that can be read. */
+function namesIn(folder: Buffer): readonly Buffer[] {
+  const read = () => (lstatSync(folder).isDirectory() ? readdirSync(folder, { encoding: 'buffer' }) : []);
+  return orElse(read, []);
 }
 
 interface Search {

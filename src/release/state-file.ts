@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { readBounded, writeHint } from '../disk/files.js';
+import { quietly, readBounded, writeHint } from '../disk/files.js';
 import { seal, unseal } from '../disk/sealed.js';
+import { orElse } from '../model/or-null.js';
 import type { Warning } from '../model/finding.js';
 
 /** A file of the folder of working state that only saves time: whatever is wrong with it, it is as if it were not there. */
@@ -16,23 +17,20 @@ const LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** Null when there is none, or it is damaged. The seal shows accidents only: anybody who can write there can seal too. */
 export function readState<T>(stateFolder: string, { name, kind, isValid }: StateFile<T>): T | null {
-  try {
+  return orElse(() => {
     const bytes = readBounded(join(stateFolder, name), LIMIT_BYTES);
     const sealed = bytes === null ? null : unseal(kind, bytes);
     const value: unknown = sealed === null ? null : JSON.parse(sealed.body.toString());
     return isValid(value) ? value : null;
-  } catch {
-    return null;
-  }
+  }, null);
 }
 
 /** If it cannot be written, go on without it: what it is about is published by then. */
 export function writeState<T>(stateFolder: string, { name, kind }: StateFile<T>, value: T): void {
-  try {
+  // Without it the next build runs in full.
+  quietly(() => {
     writeHint(join(stateFolder, name), seal(kind, Buffer.from(JSON.stringify(value))).bytes);
-  } catch {
-    // The next build runs in full.
-  }
+  });
 }
 
 /** One name for many values; maps are told apart by their entries. */

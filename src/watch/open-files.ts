@@ -2,6 +2,7 @@ import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../errors.js';
 import { fileNameOf } from '../model/file-entry.js';
+import { orElse } from '../model/or-null.js';
 import type { ScannedFile } from '../places/scan.js';
 
 /**
@@ -44,13 +45,14 @@ function* openFilesOf(folder: string): Generator<readonly [fd: string, target: s
   }
 }
 
+/** Processes end and files are closed while we look. */
 function namesIn(folder: string): readonly string[] {
-  return orNull(() => readdirSync(folder)) ?? [];
+  return orElse(() => readdirSync(folder), []);
 }
 
 /** A container may see the file under another path, so compare the files themselves. */
 function findFile(files: readonly ScannedFile[], link: string): ScannedFile | null {
-  const stats = orNull(() => statSync(link, { bigint: true }));
+  const stats = orElse(() => statSync(link, { bigint: true }), null);
   const isSame = ({ identity: { device, inode } }: ScannedFile) =>
     stats?.dev === device && stats.ino === inode;
   return files.find(isSame) ?? null;
@@ -58,15 +60,6 @@ function findFile(files: readonly ScannedFile[], link: string): ScannedFile | nu
 
 /** Whether the flags of an open file, in octal, have `O_WRONLY` or `O_RDWR`. */
 function isWriting(fdinfo: string): boolean {
-  const flags = /^flags:\s*([0-7]+)$/m.exec(orNull(() => readFileSync(fdinfo, 'latin1')) ?? '')?.[1];
+  const flags = /^flags:\s*([0-7]+)$/m.exec(orElse(() => readFileSync(fdinfo, 'latin1'), ''))?.[1];
   return flags !== undefined && (Number.parseInt(flags, 8) & 3) !== 0;
-}
-
-/** Processes end and files are closed while we look. */
-function orNull<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch {
-    return null;
-  }
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { quietly, readBounded, writeDurably } from '../disk/files.js';
 import type { FileEntries } from '../model/file-entry.js';
+import { orElse } from '../model/or-null.js';
 import { compareText } from '../model/package.js';
 import { parseDuration } from '../model/settings.js';
 import type { Settings } from '../model/settings.js';
@@ -139,14 +140,12 @@ function trouble(path: string, code: 'FILE_DIFFERS' | 'LISTED_FILE_UNREADABLE', 
 }
 
 function readPosition(stateFolder: string): Position | null {
-  try {
+  // Without one that can be read it begins with the first file.
+  return orElse(() => {
     const bytes = readBounded(join(stateFolder, NAME), NAME_LIMIT_BYTES);
     const { path, atMs } = JSON.parse(bytes?.toString() ?? '{}') as Partial<Position>;
     return typeof path === 'string' && typeof atMs === 'number' ? { path, atMs } : null;
-  } catch {
-    // Then it begins with the first file.
-    return null;
-  }
+  }, null);
 }
 
 function writePosition(stateFolder: string, position: Position): void {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { identityBehind, nameIdentity } from '../disk/identities.js';
+import { orElse } from '../model/or-null.js';
 
 /** The stamp of a file that does not exist. */
 export const NO_STAMP = '-';
@@ -17,11 +18,7 @@ function stampOf(path: string): string {
 
 /** Text that says which directory a path leads to now; null if there is none. */
 export function stampDirectory(path: string): string | null {
-  try {
-    const stats = statSync(path, { bigint: true });
-    // A new directory often gets the inode of the one that was just removed.
-    return stats.isDirectory() ? [stats.dev, stats.ino, stats.birthtimeNs].join(':') : null;
-  } catch {
-    return null;
-  }
+  const stats = orElse(() => statSync(path, { bigint: true }), null);
+  // A new directory often gets the inode of the one that was just removed.
+  return stats?.isDirectory() === true ? [stats.dev, stats.ino, stats.birthtimeNs].join(':') : null;
 }
