@@ -134,10 +134,18 @@ function callOf({ event, code, json }: Occasion, { environment, directory }: Con
 function report(
   outcome: ChildOutcome,
   argv: readonly string[],
-  { hook, ...context }: Context & Pick<Occasion, 'hook'>,
+  { hook, over, limitMs = LIMIT_MS, onOutput, warn }: Context & Pick<Occasion, 'hook'>,
 ): void {
-  for (const line of linesOf(outcome)) context.onOutput(line);
-  judge(outcome, { hook, program: programOf(argv) }, context);
+  for (const line of linesOf(outcome)) onOutput(line);
+  const program = programOf(argv);
+  const failure = failureOf(outcome, program);
+  if (failure === null) return;
+  if (outcome.trouble !== 'timeout') warn(warningOf(hook, 'HOOK_FAILED', failure));
+  else {
+    const why = over.aborted ? 'as the watch ends' : `after ${limitMs / 1000} seconds`;
+    const killed = `${program} was killed ${why}, with all that it started`;
+    warn(warningOf(hook, 'HOOK_TIMED_OUT', killed));
+  }
 }
 
 /** As the user may have typed it. */
@@ -151,23 +159,6 @@ function linesOf({ stdout, stderr }: ChildOutcome): readonly string[] {
   const shown = lines.filter((line) => line.trim() !== '').slice(0, OUTPUT_LIMIT.lines);
   const isAll = text.length <= OUTPUT_LIMIT.characters && shown.length < OUTPUT_LIMIT.lines;
   return isAll ? shown : [...shown, '… and more'];
-}
-
-interface Judged {
-  readonly hook: HookName;
-  readonly program: string;
-}
-
-function judge(outcome: ChildOutcome, { hook, program }: Judged, context: Context): void {
-  const { over, limitMs = LIMIT_MS, warn } = context;
-  const failure = failureOf(outcome, program);
-  if (failure === null) return;
-  if (outcome.trouble !== 'timeout') warn(warningOf(hook, 'HOOK_FAILED', failure));
-  else {
-    const why = over.aborted ? 'as the watch ends' : `after ${limitMs / 1000} seconds`;
-    const killed = `${program} was killed ${why}, with all that it started`;
-    warn(warningOf(hook, 'HOOK_TIMED_OUT', killed));
-  }
 }
 
 function warningOf(hook: HookName, code: WarningCode, message: string): Warning {
