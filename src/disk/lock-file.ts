@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { PacksignError, reasonOf, systemCode } from '../errors.js';
 import { READ_FLAGS, closing, quietly, readAt, removeQuietly, unwritable } from './files.js';
 import { temporaryPath } from './temporaries.js';
-import { lifeOf, readOwner, thisProcess } from './owner.js';
+import { isText, lifeOf, readOwner, thisProcess } from './owner.js';
 import type { Owner } from './owner.js';
 
 /** A lock, or the claim of somebody who takes one over, as a process found it. */
@@ -233,8 +233,4 @@ function parse(text: string): Told {
   } catch {
     return UNTOLD;
   }
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string';
 }

@@ -41,7 +41,7 @@ export function readOwner(told: Readonly<Partial<Record<keyof Owner, unknown>>>)
   return { pid, started, boot, namespace, host };
 }
 
-function isText(value: unknown): value is string {
+export function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 

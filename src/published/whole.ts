@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { removeTemporaries } from '../disk/files.js';
-import { PacksignError } from '../errors.js';
+import type { PacksignError } from '../errors.js';
 import type { Warning } from '../model/finding.js';
 import {
   KEYRING_NAME,
@@ -10,6 +10,7 @@ import {
   UNSIGNED_NAME,
   signaturePath,
 } from '../model/layout.js';
+import { orNull } from '../model/or-null.js';
 import { dearmorOnly, isBinary } from '../pgp/armor.js';
 import { CERTIFICATE_FILE } from '../pgp/origin.js';
 import { sha256Of } from '../verify/verify-database.js';
@@ -137,10 +138,5 @@ async function ringOf(published: Published): Promise<Buffer | null> {
 
 function dearmored(keys: Buffer): Buffer | null {
   if (isBinary(keys)) return keys;
-  try {
-    return Buffer.from(dearmorOnly(keys, 'PUBLIC KEY BLOCK', CERTIFICATE_FILE));
-  } catch (error) {
-    if (error instanceof PacksignError) return null;
-    throw error;
-  }
+  return orNull(() => Buffer.from(dearmorOnly(keys, 'PUBLIC KEY BLOCK', CERTIFICATE_FILE)));
 }

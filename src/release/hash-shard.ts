@@ -1,6 +1,6 @@
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { READ_FLAGS, kindOf, readAt, writeDurably } from '../disk/files.js';
+import { READ_FLAGS, closing, kindOf, readAt, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { PART_LIMIT_BYTES, encodePart, isPartHead } from '../format/part.js';
 import type { ObjectRow } from '../format/object-rows.js';
@@ -92,11 +92,7 @@ function requireRoom(output: string): void {
 
 function isPart(path: string): boolean {
   const fd = openSync(path, READ_FLAGS);
-  try {
-    return isPartHead(readAt(fd, 0, Buffer.alloc(64)));
-  } finally {
-    closeSync(fd);
-  }
+  return closing(fd, () => isPartHead(readAt(fd, 0, Buffer.alloc(64))));
 }
 
 /** As everybody writes it, so that parts of one bucket name it alike. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { PacksignError, reasonOf } from '../errors.js';
+import { unreadable } from '../disk/files.js';
+import { PacksignError } from '../errors.js';
 import type { PackManPackage } from '../format/packman.js';
 import type { Settings } from '../model/settings.js';
 import { globsOf, scanDirectory } from '../places/scan.js';
@@ -109,7 +110,7 @@ async function digestFile(path: string): Promise<Digest> {
       size += chunk.length;
     }
   } catch (error) {
-    throw new PacksignError('FILE_UNREADABLE', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+    throw unreadable(path, error);
   }
   return { md5: hash.digest('hex'), size };
 }
