@@ -56,20 +56,14 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
   }
   const signed = options.first ? null : await published.verified();
   const update = updateOf(signed?.database ?? null, decodeDraft(bytes));
-  const difference = diffDatabases(update);
-  const coverage = coverageIn(directory, update.next, {
-    globs: globsOf(options.settings),
-    objects: options.run.objects,
-  });
-  const removal = removalWarning(continuedFrom(signed, null, options.allowed), update, options);
-  const files = entriesOf(update);
+  const { settings, run, allowed } = options;
   return {
     database: path,
     waiting: true,
-    difference,
-    files,
-    coverage,
-    warnings: [...removal, ...seen.warnings],
+    difference: diffDatabases(update),
+    files: entriesOf(update),
+    coverage: coverageIn(directory, update.next, { globs: globsOf(settings), objects: run.objects }),
+    warnings: [...removalWarning(continuedFrom(signed, null, allowed), update, options), ...seen.warnings],
   };
 }
 
