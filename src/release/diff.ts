@@ -9,6 +9,7 @@ import type { Coverage } from '../model/coverage.js';
 import type { Continued } from '../model/join.js';
 import type { Warning } from '../model/finding.js';
 import { DATABASE_NAME, UNSIGNED_NAME } from '../model/layout.js';
+import { orItsError } from '../model/or-null.js';
 import { coverageIn } from '../places/coverage.js';
 import { globsOf } from '../places/scan.js';
 import { readPublished } from '../published/read.js';
@@ -79,13 +80,10 @@ function removalWarning(
   update: Update,
   options: Pick<InMemoryOptions, 'settings' | 'absent' | 'previous'>,
 ): readonly Warning[] {
-  try {
-    refuseRemovals(continued, update, absenceRule(options.settings, options));
-    return [];
-  } catch (error) {
-    if (!(error instanceof PacksignError)) throw error;
-    const [message = ''] = error.message.split('\n');
-    const why = `${message.replace(/:$/, '')}; ${error.hint ?? ''}`;
-    return [{ code: 'MASS_REMOVAL', path: null, message: why }];
-  }
+  const rule = absenceRule(options.settings, options);
+  const refusal = orItsError(() => refuseRemovals(continued, update, rule));
+  if (!(refusal instanceof PacksignError)) return [];
+  const [message = ''] = refusal.message.split('\n');
+  const why = `${message.replace(/:$/, '')}; ${refusal.hint ?? ''}`;
+  return [{ code: 'MASS_REMOVAL', path: null, message: why }];
 }

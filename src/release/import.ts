@@ -8,6 +8,7 @@ import { downloadUrl } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
 import { SETTINGS_NAME } from '../model/layout.js';
 import { isFileKey, refuseUnreadable } from '../model/overrides.js';
+import { orItsError } from '../model/or-null.js';
 import type { Settings } from '../model/settings.js';
 import { findImported, refuseOtherBytes } from './import-files.js';
 import type { ImportedFile } from './import-files.js';
@@ -184,13 +185,9 @@ function defectOf(
   { key, name, value }: { key: string; name: string; value: PackManValue },
   { PackMan = true }: Settings,
 ): string | null {
-  try {
-    refuseUnreadable(checkSettings({ PackMan, Packages: { [key]: { [name]: value } } }));
-    return null;
-  } catch (error) {
-    if (error instanceof PacksignError) return error.message;
-    throw error;
-  }
+  const settings = { PackMan, Packages: { [key]: { [name]: value } } };
+  const refusal = orItsError(() => refuseUnreadable(checkSettings(settings)));
+  return refusal instanceof PacksignError ? refusal.message : null;
 }
 
 /** Says what the entry of a file is going to say otherwise, or no longer proves. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { PacksignError } from '../errors.js';
+import { orItsError } from '../model/or-null.js';
 import type { Settings } from '../model/settings.js';
 import { noticeOf, settingsHeld } from './notices.js';
 import type { Notice } from './notices.js';
@@ -19,13 +20,8 @@ export function considerSettings(
   memory: KnownSettings,
   byOthers: boolean,
 ): readonly Notice[] {
-  let current: Settings;
-  try {
-    current = settings();
-  } catch (error) {
-    if (error instanceof PacksignError) return [noticeOf(error)];
-    throw error;
-  }
+  const current = orItsError(settings);
+  if (current instanceof PacksignError) return [noticeOf(current)];
   if (memory.last === null) memory.accepted = current;
   if (isDeepStrictEqual(current, memory.accepted)) {
     memory.offered = null;
