@@ -104,7 +104,7 @@ export type ErrorCode = (typeof REFUSALS)[number] | Obstacle;
 
 /** What to type next, and the underlying error. */
 export interface ErrorDetails {
-  readonly hint?: string;
+  readonly hint?: string | null;
   readonly cause?: unknown;
 }
 

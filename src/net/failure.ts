@@ -31,7 +31,7 @@ export function networkError(
   prospect: Partial<Prospect> = {},
 ): PacksignError {
   const cause: Prospect = { ...FINAL, ...prospect };
-  return new PacksignError('NETWORK', message, { ...(hint === null ? {} : { hint }), cause });
+  return new PacksignError('NETWORK', message, { hint, cause });
 }
 
 export function timeoutError(at: URL, proxy: URL | null = null): PacksignError {

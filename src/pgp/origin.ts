@@ -18,10 +18,7 @@ export async function inFile<T>(path: string, read: () => Promise<T>): Promise<T
   } catch (error) {
     if (!(error instanceof PacksignError) || !isAboutFile(error) || error.message.includes(path)) throw error;
     const { code, message, hint } = error;
-    throw new PacksignError(code, `${path}: ${message}`, {
-      ...(hint === null ? {} : { hint }),
-      cause: error,
-    });
+    throw new PacksignError(code, `${path}: ${message}`, { hint, cause: error });
   }
 }
 
@@ -30,6 +27,6 @@ function isAboutFile({ code }: PacksignError): boolean {
 }
 
 /** The error that says what is wrong with a file. */
-export function malformed(origin: Origin, problem: string, hint?: string): PacksignError {
-  return new PacksignError(origin.code, `${origin.what} ${problem}`, hint === undefined ? {} : { hint });
+export function malformed(origin: Origin, problem: string, hint: string | null = null): PacksignError {
+  return new PacksignError(origin.code, `${origin.what} ${problem}`, { hint });
 }

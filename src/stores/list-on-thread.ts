@@ -60,5 +60,5 @@ export function openListThread(): ListThread {
 function listingIn(result: ListResult): Listing {
   if (result.kind === 'listed') return result.listing;
   const { code, message, hint } = result.failure;
-  throw new PacksignError(code, message, hint === null ? {} : { hint });
+  throw new PacksignError(code, message, { hint });
 }

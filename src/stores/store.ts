@@ -92,10 +92,7 @@ export function openStore(options: StoreOptions): Store {
         const said = message.startsWith('cannot ')
           ? message
           : `cannot ${ask.doing} at ${destination}: ${message}`;
-        throw new PacksignError('DESTINATION_FAILED', said, {
-          ...(error.hint === null ? {} : { hint: error.hint }),
-          cause: error,
-        });
+        throw new PacksignError('DESTINATION_FAILED', said, { hint: error.hint, cause: error });
       }
     },
   };

@@ -51,8 +51,5 @@ export const mergeCommand: Command = {
 function withAddress(error: unknown, typed: Typed): unknown {
   if (!(error instanceof PacksignError)) return error;
   const hint = hintFor(error.hint, typed);
-  return new PacksignError(error.code, error.message, {
-    ...(hint === null ? {} : { hint }),
-    cause: error.cause,
-  });
+  return new PacksignError(error.code, error.message, { hint, cause: error.cause });
 }
