@@ -6,6 +6,7 @@ import { signaturePath } from '../model/layout.js';
 import { addressPlace } from '../places/address.js';
 import type { Place } from '../places/place.js';
 import { sha256Of } from '../verify/verify-database.js';
+import { orError } from './or-error.js';
 import type { PinOptions } from './pins.js';
 import { keptOf } from './remember.js';
 import { findSource } from './sources.js';
@@ -62,8 +63,12 @@ export async function fetchSource(
   source: RemoteSource,
   request: FetchRequest,
 ): Promise<FetchedDatabase> {
-  const ask = async (address: string) =>
-    await attempt(() => fetchFrom(network, address, { source, request }));
+  /** The answer, or the network's error. */
+  const ask = async (address: string) => {
+    const answer = await orError(() => fetchFrom(network, address, { source, request }));
+    if (answer instanceof PacksignError && !NETWORK_CODES.includes(answer.code)) throw answer;
+    return answer;
+  };
   const first = await ask(request.at ?? source.url);
   // The answer of the database's own address counts, unless it has none.
   const isNothing = first instanceof PacksignError || first.code === 'DATABASE_MISSING';
@@ -77,16 +82,6 @@ export async function fetchSource(
 }
 
 const NETWORK_CODES = ['NETWORK', 'NETWORK_SLOW', 'NETWORK_TIMEOUT', 'REDIRECT_REFUSED', 'FILE_UNREADABLE'];
-
-/** The answer, or the network's error. */
-async function attempt<T>(carryOut: () => Promise<T>): Promise<T | PacksignError> {
-  try {
-    return await carryOut();
-  } catch (error) {
-    if (error instanceof PacksignError && NETWORK_CODES.includes(error.code)) return error;
-    throw error;
-  }
-}
 
 async function fetchFrom(
   network: Network,

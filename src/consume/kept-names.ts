@@ -1,6 +1,7 @@
-import { PacksignError } from '../errors.js';
 import { decodeDatabase } from '../format/database.js';
 import { isNamed } from '../model/file-entry.js';
+import type { FileEntry } from '../model/file-entry.js';
+import { orNull } from '../model/or-null.js';
 import type { TrustEntry, TrustStore } from '../model/trust.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { readKept } from './kept-databases.js';
@@ -33,13 +34,8 @@ function packagesIn(cacheFolder: string, sha256: string): readonly (readonly [st
   const { bytes } = readKept(cacheFolder, sha256) ?? {};
   // The user accepted exactly these bytes, and they were verified then. Other bytes count for nothing.
   if (bytes === undefined || bytes.length > LIMIT_BYTES || sha256Of(bytes) !== sha256) return [];
-  try {
-    const files = Array.from(decodeDatabase(bytes).Files.values());
-    return files.flatMap((entry) =>
-      isNamed(entry) && entry.Yanked === undefined ? [[entry.Name, entry.Version]] : [],
-    );
-  } catch (error) {
-    if (error instanceof PacksignError) return [];
-    throw error;
-  }
+  const files = orNull(() => decodeDatabase(bytes))?.Files ?? new Map<string, FileEntry>();
+  return Array.from(files.values()).flatMap((entry) =>
+    isNamed(entry) && entry.Yanked === undefined ? [[entry.Name, entry.Version]] : [],
+  );
 }

@@ -23,6 +23,7 @@ import type {
 } from '../verify/verify-database.js';
 import { currentKeys } from './current-keys.js';
 import type { CurrentKeys } from './current-keys.js';
+import { orError } from './or-error.js';
 import { pinsOf, readArmored } from './pins.js';
 import type { PinnedBy } from './pins.js';
 import { keptOf, remember } from './remember.js';
@@ -104,12 +105,10 @@ async function refusing<T>(
   sha256: string | null,
   carryOut: () => Promise<T>,
 ): Promise<T | PlaceVerdict> {
-  try {
-    return await carryOut();
-  } catch (error) {
-    if (!(error instanceof PacksignError) || exitStatusOf(error) === 2) throw error;
-    return refusal(source, { code: error.code, message: error.message, sha256 });
-  }
+  const answer = await orError(carryOut);
+  if (!(answer instanceof PacksignError)) return answer;
+  if (exitStatusOf(answer) === 2) throw answer;
+  return refusal(source, { code: answer.code, message: answer.message, sha256 });
 }
 
 /** Whether another database is there by now: keys that speak against this one may have come with that. */

@@ -158,12 +158,8 @@ export async function localSource(
 /** What this machine noted of the directory. A damaged note does not matter where the user names the keys. */
 function noteOf(directory: string, options: VerifyOptions): PublisherNote | null {
   const { notesFolder } = options.run;
-  try {
-    return notesFolder === null ? null : readNote(notesFolder, directory);
-  } catch (error) {
-    if (error instanceof PacksignError && isNaming(options)) return null;
-    throw error;
-  }
+  const read = () => (notesFolder === null ? null : readNote(notesFolder, directory));
+  return isNaming(options) ? orNull(read) : read();
 }
 
 /** What the publisher's next build would put right. */

@@ -1,5 +1,6 @@
 import { PacksignError } from '../errors.js';
 import type { ErrorDetails } from '../errors.js';
+import { orNull } from '../model/or-null.js';
 import type { Certificate, CertificateKey } from '../pgp/certificate.js';
 import type { Content } from '../pgp/content.js';
 import type { SignaturePacketBytes } from '../pgp/signatures.js';
@@ -43,12 +44,8 @@ export function wrongIssuer(
 }
 
 function onlySignature(output: Uint8Array, by: string): SignaturePacketBytes {
-  try {
-    const [signature, another] = readSignatures(output, { allowBinary: true });
-    if (signature !== undefined && another === undefined) return signature;
-  } catch (error) {
-    if (!(error instanceof PacksignError)) throw error;
-  }
+  const [signature, another] = orNull(() => readSignatures(output, { allowBinary: true })) ?? [];
+  if (signature !== undefined && another === undefined) return signature;
   throw new PacksignError('SIGNER_FAILED', `${by} did not give exactly one detached signature`, {
     hint: 'it must write an OpenPGP detached signature of its standard input, and nothing else',
   });
