@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
 import { parseFingerprint } from '../model/fingerprint.js';
-import type { Certificate } from '../pgp/certificates.js';
 import { refused, sha256Of, verifyDatabase } from './verify-database.js';
 import type { Accepted, Verdict } from './verify-database.js';
 
@@ -45,24 +44,22 @@ async function decide(
   options: OfflineOptions,
 ): Promise<Verdict> {
   const { now, accepted = null, url = null } = options;
-  let certificates: readonly Certificate[];
-  let named: readonly string[] | null;
   try {
-    named = options.fingerprints?.map(parseFingerprint) ?? null;
+    const named = options.fingerprints?.map(parseFingerprint) ?? null;
     const { readCertificates } = await import('../pgp/certificates.js');
     const only = named === null ? null : new Set(named);
-    certificates = await readCertificates(options.keys, { only });
+    const certificates = await readCertificates(options.keys, { only });
+    const fingerprints = named ?? certificates.map(({ fingerprint }) => fingerprint);
+    // A threshold of 0 would make every database authentic.
+    const threshold = Math.max(1, options.threshold ?? 1);
+    return await verifyDatabase(
+      { bytes, signature, certificates },
+      { pins: { fingerprints, threshold }, now, accepted, url },
+    );
   } catch (error) {
     if (!(error instanceof PacksignError)) throw error;
     return refused(error, { sha256: sha256Of(bytes), signatures: [] });
   }
-  const fingerprints = named ?? certificates.map(({ fingerprint }) => fingerprint);
-  // A threshold of 0 would make every database authentic.
-  const threshold = Math.max(1, options.threshold ?? 1);
-  return await verifyDatabase(
-    { bytes, signature, certificates },
-    { pins: { fingerprints, threshold }, now, accepted, url },
-  );
 }
 
 /** Size and SHA-256 of a file, read piece by piece, for `lookUp`. */
