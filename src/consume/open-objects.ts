@@ -51,16 +51,7 @@ export async function openObjects(
   address: string,
   options: ObjectsOptions,
 ): Promise<Objects & { readonly close: () => Promise<void> }> {
-  const {
-    directory,
-    settings,
-    concurrency,
-    remember,
-    run,
-    isWanted = () => true,
-    hear,
-    queue = null,
-  } = options;
+  const { directory, settings, remember, run, hear, queue = null } = options;
   const bucket = openBucket(address, options);
   let workers: Awaited<ReturnType<typeof openQueue>> | null = null;
   try {
@@ -70,7 +61,8 @@ export async function openObjects(
     const how = { globs: globsOf(settings) };
     let isBelieved = true;
     const objects = await listObjects(bucket, {
-      ...{ directory, kinds, concurrency, how, isWanted },
+      ...options,
+      ...{ kinds, how },
       hear: (listing) => hear?.(listing, { settings, run }) ?? null,
     });
     const { told } = objects;
@@ -99,11 +91,10 @@ export async function openObjects(
   }
 }
 
-export interface ListingOptions extends Pick<ObjectsOptions, 'directory' | 'concurrency'> {
+export interface ListingOptions extends Pick<ObjectsOptions, 'directory' | 'concurrency' | 'isWanted'> {
   readonly kinds: ObjectKinds;
   /** How they are going to be scanned. */
   readonly how: ScanOptions;
-  readonly isWanted?: (path: string) => boolean;
   readonly hear?: (listing: Listing) => Told | null;
 }
 
