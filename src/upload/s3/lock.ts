@@ -11,7 +11,7 @@ import { lockLost } from '../remote.js';
 import type { Check } from '../remote.js';
 import { isAbsent } from '../../stores/failure.js';
 import { plainEtag } from '../../stores/list.js';
-import { bodyOf } from './multipart.js';
+import { bodyOf, etagOfWritten } from './multipart.js';
 import { isLost, isUnknown } from './put.js';
 import type { Conditions } from './put.js';
 import { wholeBody } from '../../stores/store.js';
@@ -186,10 +186,7 @@ function lockObject({ store, prefix }: LockOptions): LockObject {
     const body = bodyOf(Buffer.from(text));
     const all = { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers };
     const expects: Ask['expects'] = (refusal) => isLost(refusal) || isUnknown(refusal);
-    return await store.ask({ doing, method: 'PUT', key, headers: all, body, expects }, async (answer) => {
-      await wholeBody(answer);
-      return plainEtag(answer.headers['etag'] ?? '');
-    });
+    return await store.ask({ doing, method: 'PUT', key, headers: all, body, expects }, etagOfWritten);
   };
   return {
     write,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readXml } from '../../archives/xml.js';
 import { PacksignError } from '../../errors.js';
+import type { Answer } from '../../net/reply.js';
 import { sha256Of } from '../../verify/verify-database.js';
 import type { Outgoing } from '../remote.js';
 import { plainEtag } from '../../stores/list.js';
@@ -90,10 +91,7 @@ async function sendParts(
   const send = async (bytes: Uint8Array, number: number) => {
     const body = counted(bodyOf(bytes), parts.onBytes);
     const part = { ...upload, query: { ...query, partNumber: String(number) }, body };
-    const outcome = await store.ask({ ...part, method: 'PUT' }, async (answer) => {
-      await wholeBody(answer);
-      return plainEtag(answer.headers['etag'] ?? '');
-    });
+    const outcome = await store.ask({ ...part, method: 'PUT' }, etagOfWritten);
     if (outcome.kind !== 'done' || outcome.value === null) throw noMultipart(upload.doing);
     etags[number - 1] = outcome.value;
   };
@@ -143,6 +141,12 @@ const PIECE_BYTES = 256 * 1024;
 /** Bytes that are in memory, as the body of a request. */
 export function bodyOf(bytes: Uint8Array): Body {
   return { length: bytes.length, sha256: sha256Of(bytes), read: () => piecesOf(bytes) };
+}
+
+/** The ETag of what was written; null if the store does not say. */
+export async function etagOfWritten(answer: Answer): Promise<string | null> {
+  await wholeBody(answer);
+  return plainEtag(answer.headers['etag'] ?? '');
 }
 
 async function* piecesOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {

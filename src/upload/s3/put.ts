@@ -6,9 +6,8 @@ import type { Outgoing } from '../remote.js';
 import { isAbsent } from '../../stores/failure.js';
 import type { Refusal } from '../../stores/failure.js';
 import { plainEtag } from '../../stores/list.js';
-import { SINGLE_LIMIT_BYTES, counted, writeInParts } from './multipart.js';
+import { SINGLE_LIMIT_BYTES, counted, etagOfWritten, writeInParts } from './multipart.js';
 import { blocksOf } from './source.js';
-import { wholeBody } from '../../stores/store.js';
 import type { Ask, Outcome, Store } from '../../stores/store.js';
 
 export interface Putting {
@@ -52,23 +51,13 @@ export async function putFile(store: Store, file: Outgoing, putting: Putting): P
   const outcome =
     file.size > SINGLE_LIMIT_BYTES
       ? await writeInParts(store, file, { key, directory, headers, finish, onBytes })
-      : await finish((last) =>
+      : await finish(({ expects, headers: condition }) =>
           store.ask(
-            {
-              doing,
-              key,
-              body,
-              method: 'PUT',
-              expects: last.expects,
-              headers: { ...headers, ...last.headers },
-            },
-            async (answer) => {
-              await wholeBody(answer);
-              return answer.headers['etag'];
-            },
+            { doing, key, body, method: 'PUT', expects, headers: { ...headers, ...condition } },
+            etagOfWritten,
           ),
         );
-  if (outcome.kind === 'done') return typeof outcome.value === 'string' ? plainEtag(outcome.value) : null;
+  if (outcome.kind === 'done') return typeof outcome.value === 'string' ? outcome.value : null;
   // Somebody may have written the very same, or we have, and did not hear of it.
   const same = await findSame(store, file, { prefix });
   if (same !== null) return same.etag;
@@ -119,9 +108,7 @@ export async function findSame(
 ): Promise<Pick<Stored, 'etag'> | null> {
   const { path, size, sha256 } = file;
   const outcome = await store.ask(
-    {
-      ...{ doing: `read ${path}`, method: 'GET', key: `${prefix}${path}`, expects: isAbsent },
-    },
+    { doing: `read ${path}`, method: 'GET', key: `${prefix}${path}`, expects: isAbsent },
     async ({ headers, body, cancel }) => {
       if (Number(headers['content-length'] ?? size) !== size) {
         cancel();
