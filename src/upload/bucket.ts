@@ -22,12 +22,6 @@ import type { Store } from '../stores/store.js';
 
 const STREAMS = 8;
 
-export interface BucketAddress {
-  readonly destination: string;
-  readonly bucket: string;
-  readonly prefix: string;
-}
-
 /** The address of the store that the environment names; null for the one of AWS. Throws as `storeSettings`. */
 export function storeEndpoint(environment: Environment): string | null {
   return storeSettings(environment).endpoint;
@@ -35,7 +29,7 @@ export function storeEndpoint(environment: Environment): string | null {
 
 /** A bucket of an S3-compatible store as a destination. Writers take turns where the store compares before it writes. */
 export function bucketRemote(
-  at: BucketAddress,
+  at: Omit<ListAt, 'settings'>,
   { run, environment }: { readonly run: Run; readonly environment: Environment },
 ): Remote {
   const { destination, bucket, prefix } = at;

@@ -144,11 +144,7 @@ export async function readOutbound(directory: string, options: OutboundOptions):
 
 /** Readers look for signatures in that folder, and for nothing else. */
 function isSignature({ bytes }: Item): boolean {
-  return (
-    Buffer.from(bytes ?? [])
-      .subarray(0, SIGNATURE_BEGINS.length)
-      .toString('latin1') === SIGNATURE_BEGINS
-  );
+  return Buffer.from(bytes ?? []).toString('latin1', 0, SIGNATURE_BEGINS.length) === SIGNATURE_BEGINS;
 }
 
 const SIGNATURE_BEGINS = '-----BEGIN PGP SIGNATURE-----';
@@ -265,9 +261,5 @@ function databaseItem({ content }: SignedDatabase): Item {
 
 /** None if there is no such file. */
 export function itemOf(path: string, bytes: Uint8Array | null): readonly Item[] {
-  return bytes === null ? [] : [{ path, ...describe(bytes) }];
-}
-
-function describe(bytes: Uint8Array): Omit<Item, 'path'> {
-  return { bytes, size: bytes.length, sha256: sha256Of(bytes) };
+  return bytes === null ? [] : [{ path, bytes, size: bytes.length, sha256: sha256Of(bytes) }];
 }

@@ -70,17 +70,14 @@ export function planOf(outbound: Outbound, options: PlanOptions): Plan {
   const outgoing = (item: Item): Outgoing => ({ ...item, over: overOf(listing, item.path) });
   // What is there under the name has to stay until the last moment: readers of the database of before want it.
   const listedBefore = before?.database?.Files;
-  const [replaced, fresh] = divided(
-    dueListed,
-    ({ path }) => listing.has(path) && listedBefore?.has(path) === true,
-  );
+  const isReplaced = ({ path }: Item) => listing.has(path) && listedBefore?.has(path) === true;
   const isSame = before?.found.sha256 === outbound.database.sha256;
   const late = isSameKeys(options.earlyKeys, outbound.keys) ? [] : outbound.keys;
   const writes: Partial<Record<Step['name'], readonly Item[]>> = {
-    files: fresh,
+    files: dueListed.filter((item) => !isReplaced(item)),
     keys: dueOthers(options.earlyKeys),
     signatures: dueOthers(outbound.signatures),
-    'replaced files': [...replaced].sort((a, b) => compareText(a.path, b.path)),
+    'replaced files': dueListed.filter(isReplaced).sort((a, b) => compareText(a.path, b.path)),
     database: isSame ? [] : [outbound.database],
     copies: dueOthers(outbound.copies),
     companions: dueOthers(outbound.companions),
@@ -103,10 +100,6 @@ function overOf(listing: Listing, path: string): Outgoing['over'] {
   const stored = listing.get(path);
   if (stored === undefined) return 'nothing';
   return stored.etag === null ? 'anything' : { etag: stored.etag };
-}
-
-function divided<T>(items: readonly T[], isFirst: (item: T) => boolean): readonly [T[], T[]] {
-  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
 function isSameKeys(a: readonly Item[], b: readonly Item[]): boolean {
@@ -156,7 +149,7 @@ export function absentItems({ absent, signed }: Outbound): readonly Item[] {
 /** Files at the destination that we put there, or that a database of ours listed, and that we no longer have. */
 function missedOf(outbound: Outbound, { before, listing, journal }: PlanOptions): readonly string[] {
   const { Files, Packsign } = outbound.signed.database;
-  const staying = [...pathsOf(outbound), ...Files.keys()];
+  const staying = [...othersOf(outbound).map(({ path }) => path), ...Files.keys()];
   const ours = new Set([
     ...Object.keys(journal.others),
     ...Object.keys(journal.missed),
@@ -200,8 +193,4 @@ function removable(
 export function othersOf(outbound: Outbound): readonly Item[] {
   const { keys, signatures, database, copies, companions, page } = outbound;
   return [...keys, ...signatures, database, ...copies, ...companions, ...page];
-}
-
-function pathsOf(outbound: Outbound): readonly string[] {
-  return [...outbound.listed, ...othersOf(outbound)].map(({ path }) => path);
 }

@@ -84,15 +84,13 @@ async function lookAtRemote(
   files: readonly Outgoing[],
   { place, differing }: Remote,
 ): Promise<readonly Difference[]> {
-  const { bytes, path } = { bytes: signed.content.bytes, path: DATABASE_NAME };
-  const read = await place.readDatabase({
-    limitBytes: DATABASE_LIMIT_BYTES,
-    tooLarge: 'DESTINATION_DIFFERS',
-  });
-  const isSame = read.kind === 'found' && read.bytes.equals(bytes);
+  const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DESTINATION_DIFFERS' } as const;
+  const read = await place.readDatabase(limits);
+  const isSame = read.kind === 'found' && read.bytes.equals(signed.content.bytes);
+  const what = read.kind === 'absent' ? ABSENT : 'is a different one';
   const others = new Set(await differing(files, directory));
   return [
-    ...(isSame ? [] : [{ path, what: read.kind === 'absent' ? ABSENT : 'is a different one', file: null }]),
+    ...(isSame ? [] : [{ path: DATABASE_NAME, what, file: null }]),
     ...files.flatMap((file) =>
       others.has(file.path) ? [{ path: file.path, what: 'has other bytes', file }] : [],
     ),
@@ -131,7 +129,7 @@ async function lookAtAddress(
       answer.kind === 'failed'
         ? `cannot be read: ${answer.error.message}`
         : answer.kind === 'missing'
-          ? 'is not there'
+          ? ABSENT
           : 'has other bytes';
     return [{ path, what, file }];
   });
