@@ -5,6 +5,7 @@ import { KEYS_NAME } from '../model/layout.js';
 import { SLACK_MS } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Place } from '../places/place.js';
+import { certificatesIn } from '../published/read.js';
 import type { Verifying } from './sources.js';
 
 export interface CurrentKeys {
@@ -85,7 +86,5 @@ async function readKeysBeside(
 ): Promise<readonly Certificate[] | null> {
   const limits = { limitBytes: KEYS_LIMIT_BYTES, tooLarge: 'KEYS_MALFORMED' } as const;
   const read = await place.readBeside(KEYS_NAME, limits);
-  if (read.kind !== 'found') return null;
-  const { readCertificates } = await import('../pgp/certificates.js');
-  return await readCertificates(read.bytes, { only });
+  return read.kind === 'found' ? await certificatesIn(read.bytes, only) : null;
 }

@@ -2,7 +2,7 @@ import { PacksignError } from '../errors.js';
 import { parseFingerprint } from '../model/fingerprint.js';
 import type { AcceptedNote, TrustEntry } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
-import { readCertificateFile } from '../published/read.js';
+import { certificatesIn, readCertificateFile } from '../published/read.js';
 import type { Accepted, Pins } from '../verify/verify-database.js';
 
 /** Keys that the user names for one run, whatever the trust store says. */
@@ -115,7 +115,5 @@ export async function readArmored(
   text: string | null,
   only: ReadonlySet<string> | null = null,
 ): Promise<readonly Certificate[]> {
-  if (text === null) return [];
-  const { readCertificates } = await import('../pgp/certificates.js');
-  return await readCertificates(Buffer.from(text), { only });
+  return text === null ? [] : await certificatesIn(Buffer.from(text), only);
 }

@@ -6,6 +6,7 @@ import type { Grounds } from '../model/trust.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { addressPlace } from '../places/address.js';
+import { certificatesIn } from '../published/read.js';
 import { readOfferedKeys } from './current-keys.js';
 import { fetchSource, fetchThrough } from './fetch.js';
 import type { FetchedDatabase } from './fetch.js';
@@ -78,9 +79,7 @@ async function readGiven(
   keys: Uint8Array | string,
   only: ReadonlySet<string> | null,
 ): Promise<readonly Certificate[]> {
-  if (typeof keys === 'string') return await readNamedKeys(keys, only);
-  const { readCertificates } = await import('../pgp/certificates.js');
-  return await readCertificates(keys, { only });
+  return typeof keys === 'string' ? await readNamedKeys(keys, only) : await certificatesIn(keys, only);
 }
 
 /** Throws FINGERPRINT_MISSING unless each of these keys is there. `where`: `keys.asc of URL does`. */

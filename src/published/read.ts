@@ -176,8 +176,9 @@ function isSameBytes(a: Buffer | null, b: Buffer | null): boolean {
   return a === b || (a !== null && b !== null && a.equals(b));
 }
 
-async function certificatesIn(
-  bytes: Buffer,
+/** The certificates in bytes, or those of some primary keys. Loads what reads them. Throws KEYS_MALFORMED. */
+export async function certificatesIn(
+  bytes: Uint8Array,
   only: ReadonlySet<string> | null = null,
 ): Promise<readonly Certificate[]> {
   const { readCertificates } = await import('../pgp/certificates.js');

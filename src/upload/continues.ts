@@ -10,6 +10,7 @@ import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Place } from '../places/place.js';
 import type { SignedDatabase } from '../published/published.js';
+import { certificatesIn } from '../published/read.js';
 import { END_OF_TIME } from '../published/verified.js';
 import { verifyAndRead } from '../verify/verify-database.js';
 import type { Outbound } from './outbound.js';
@@ -142,7 +143,5 @@ export async function databaseUnder(
 
 /** The certificates beside a database; none if they cannot be read. */
 export async function certificatesOf({ keys }: Found): Promise<readonly Certificate[]> {
-  if (keys === null) return [];
-  const { readCertificates } = await import('../pgp/certificates.js');
-  return await readCertificates(keys).catch(() => []);
+  return keys === null ? [] : await certificatesIn(keys).catch(() => []);
 }
