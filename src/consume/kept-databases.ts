@@ -4,6 +4,7 @@ import { SECRET } from '../disk/access.js';
 import {
   listFolder,
   makeFolder,
+  quietly,
   readBounded,
   removeDurably,
   removeTemporaries,
@@ -28,31 +29,30 @@ export function readKept(folder: string, sha256: string): KeptDatabase | null {
   }
 }
 
-/** Keeps a database in the cache. If that fails, the next run downloads it again. */
+/** Keeps a database in the cache, if there is one. If that fails, the next run downloads it again. */
 export function keepDatabase(
-  folder: string,
+  folder: string | null,
   sha256: string,
-  { bytes, signature }: Readonly<Record<keyof KeptDatabase, Uint8Array>>,
+  { bytes, signature }: Readonly<Record<keyof KeptDatabase, Uint8Array | null>>,
 ): void {
-  try {
+  if (folder === null || bytes === null || signature === null) return;
+  // A full disk or a read-only home must not refuse a good database.
+  quietly(() => {
     makeFolder(folder);
     writeDurably(join(folder, `${sha256}.asc`), signature, { mode: SECRET });
     writeDurably(join(folder, `${sha256}.plist`), bytes, { mode: SECRET });
-  } catch {
-    // A full disk or a read-only home must not refuse a good database.
-  }
+  });
 }
 
 /** Removes everything but these databases from the cache, and what killed runs left there. Never throws. */
 export function forgetDatabases(folder: string, needed: ReadonlySet<string>): void {
-  try {
+  // Nothing depends on it.
+  quietly(() => {
     removeTemporaries(folder);
     for (const name of listFolder(folder)) {
       const [sha256 = ''] = name.split('.');
       if (/^[0-9a-f]{64}\.(?:plist|asc)$/.test(name) && !needed.has(sha256))
         removeDurably(join(folder, name));
     }
-  } catch {
-    // Nothing depends on it.
-  }
+  });
 }

@@ -1,6 +1,6 @@
 import { chainOf } from '../model/chain.js';
 import { isEtag } from '../model/trust.js';
-import type { AcceptedNote, TrustEntry, TrustPlace, TrustStore } from '../model/trust.js';
+import type { AcceptedNote, TrustEntry, TrustPlace } from '../model/trust.js';
 import { sha256Of } from '../verify/verify-database.js';
 import type { TrustedDatabase, Verdict } from '../verify/verify-database.js';
 import type { CurrentKeys } from './current-keys.js';
@@ -49,15 +49,10 @@ export async function remember(
     const isNew = sha256 !== stored.accepted?.sha256;
     // Under the lock, since what no entry refers to is swept under it.
     if (isNew && database !== null) writeAcceptedChain(trust.folder, sha256, chainOf(database));
-    if (database !== null && (isNew || !wasKept)) keep(decided, trust, sha256);
+    if (database !== null && (isNew || !wasKept)) keepDatabase(trust.cacheFolder, sha256, decided);
     return { ...before, entries: before.entries.map((one) => (one === stored ? after : one)) };
   });
   return verdict;
-}
-
-function keep({ bytes, signature }: Decided, { cacheFolder }: TrustStore, sha256: string): void {
-  if (cacheFolder === null || signature === null) return;
-  keepDatabase(cacheFolder, sha256, { bytes, signature });
 }
 
 /** Whether nothing changed that a verdict depends on. */

@@ -149,8 +149,7 @@ async function store(
     const suspect = damaged.find((one) => one.url === url || one.name === name);
     if (suspect !== undefined) throw damagedEntry(suspect, place);
     if (trusted !== null && note !== null) writeAcceptedChain(place.folder, note.sha256, chainOf(trusted));
-    if (note !== null && bytes !== null && signature !== null && place.cacheFolder !== null)
-      keepDatabase(place.cacheFolder, note.sha256, { bytes, signature });
+    if (note !== null) keepDatabase(place.cacheFolder, note.sha256, { bytes, signature });
     return { entries: [...others, entry], damaged };
   });
 }
