@@ -12,6 +12,7 @@ import {
   makeFolder,
   quietly,
   readBounded,
+  readNamed,
   removeDurably,
   removeTemporaries,
   writeDurably,
@@ -143,7 +144,5 @@ export function encodeBundle(entries: readonly TrustEntry[]): Buffer {
 
 /** Reads such a file. Throws FILE_UNREADABLE, TRUST_DAMAGED. */
 export function readBundle(path: string): TrustFile {
-  const bytes = readBounded(path, TRUST_LIMIT_BYTES);
-  if (bytes === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${path}`);
-  return decodeTrust(bytes, path);
+  return decodeTrust(readNamed(path, TRUST_LIMIT_BYTES), path);
 }

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readBounded } from '../disk/files.js';
+import { readNamed } from '../disk/files.js';
 import { PacksignError, exitStatusOf } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
@@ -152,19 +152,13 @@ async function readSignature(
   attempt: number,
 ): Promise<Buffer | null> {
   if (source.pins === null) return null;
-  if (source.signatureFile !== null) return readNamedSignature(source.signatureFile);
+  if (source.signatureFile !== null) return readNamed(source.signatureFile, SIGNATURE_LIMIT_BYTES);
   const read = await place.readBeside(signaturePath(sha256), {
     limitBytes: SIGNATURE_LIMIT_BYTES,
     tooLarge: 'SIGNATURE_MALFORMED',
     fresh: request.fresh === true || attempt > 0,
   });
   return read.kind === 'found' ? read.bytes : null;
-}
-
-function readNamedSignature(file: string): Buffer {
-  const signature = readBounded(file, SIGNATURE_LIMIT_BYTES);
-  if (signature !== null) return signature;
-  throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
 }
 
 /** Steps 3 to 10. */

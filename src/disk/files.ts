@@ -74,6 +74,13 @@ export function readBounded(
   }
 }
 
+/** The bytes of a file that the user named. Throws FILE_UNREADABLE, also where there is none. */
+export function readNamed(path: string, limitBytes: number): Buffer {
+  const bytes = readBounded(path, limitBytes);
+  if (bytes !== null) return bytes;
+  throw new PacksignError('FILE_UNREADABLE', `there is no file ${path}`);
+}
+
 /** Reads a file from a position on, until the end or until `room` is full. */
 export function readAt(fd: number, position: number, room: Buffer): Buffer {
   let length = 0;

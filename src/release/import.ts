@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readBounded, writeDurably } from '../disk/files.js';
+import { readBounded, readNamed, writeDurably } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { decodePackMan, isForeign } from '../format/packman.js';
 import type { PackManDatabase, PackManPackage, PackManValue } from '../format/packman.js';
@@ -78,8 +78,7 @@ export async function importPackMan(directory: string, options: ImportOptions): 
 }
 
 async function readOld(file: string): Promise<PackManDatabase> {
-  const bytes = readBounded(file, LIMIT_BYTES);
-  if (bytes === null) throw new PacksignError('FILE_UNREADABLE', `there is no file ${file}`);
+  const bytes = readNamed(file, LIMIT_BYTES);
   if (!isForeign(bytes)) {
     throw new PacksignError('USAGE', `${file} was made by packsign, not for PackMan`, {
       hint: 'to continue a database that is published elsewhere: packsign build DIRECTORY --previous FILE',
