@@ -3,10 +3,10 @@ import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { decodeDatabase } from '../format/database.js';
 import { namedAddress } from '../model/address.js';
-import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME } from '../model/layout.js';
 import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import { directoryPlace } from '../places/directory.js';
+import { DATABASE_LIMITS } from '../places/place.js';
 import type { Place } from '../places/place.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { orError } from './or-error.js';
@@ -48,8 +48,7 @@ export async function verifyAsClaimed(
 ): Promise<DiskVerdict> {
   const { run, signatureFile } = options;
   const { trust } = run;
-  const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' } as const;
-  const read = await orError(() => place.readDatabase(limits));
+  const read = await orError(() => place.readDatabase(DATABASE_LIMITS));
   const isRead = !(read instanceof PacksignError);
   const bytes = isRead && read.kind === 'found' ? read.bytes : Buffer.alloc(0);
   const entry = await claimedEntry(bytes, trust);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PacksignError } from '../errors.js';
-import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { DATABASE_NAME, PUBLISHING_NAME } from '../model/layout.js';
+import { DATABASE_LIMITS } from '../places/place.js';
 import type { Place } from '../places/place.js';
 import { NO_GLOBS } from '../places/scan.js';
 import { openBucket } from '../stores/bucket.js';
@@ -74,10 +74,9 @@ async function compare(
 
 /** Whether somebody publishes in the bucket, or did while its files were read. */
 async function isBeingWritten(place: Place, { sha256 }: PlaceVerdict): Promise<boolean> {
-  const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' } as const;
-  const lock = await place.readBeside(PUBLISHING_NAME, limits);
+  const lock = await place.readBeside(PUBLISHING_NAME, DATABASE_LIMITS);
   if (lock.kind === 'found') return true;
-  const now = await orError(() => place.readDatabase(limits));
+  const now = await orError(() => place.readDatabase(DATABASE_LIMITS));
   if (now instanceof PacksignError) return false;
   return (now.kind === 'found' ? sha256Of(now.bytes) : null) !== sha256;
 }

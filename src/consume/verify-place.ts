@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readNamed } from '../disk/files.js';
 import { PacksignError, exitStatusOf } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import { DATABASE_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import { SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import type { Database } from '../model/database.js';
 import { KEYS_NAME, signaturePath } from '../model/layout.js';
 import { shellWord } from '../model/shell.js';
@@ -12,6 +12,7 @@ import type { Warning } from '../model/finding.js';
 import type { AcceptedNote, TrustEntry, TrustPlace } from '../model/trust.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
+import { DATABASE_LIMITS } from '../places/place.js';
 import type { Read } from '../places/place.js';
 import { verifyDatabase } from '../verify/verify-database.js';
 import type {
@@ -113,8 +114,7 @@ async function refusing<T>(
 
 /** Whether another database is there by now: keys that speak against this one may have come with that. */
 async function isReplaced({ bytes }: Content, { place }: Verifying): Promise<boolean> {
-  const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE', fresh: true } as const;
-  const read = await place.readDatabase(limits).catch(() => null);
+  const read = await place.readDatabase({ ...DATABASE_LIMITS, fresh: true }).catch(() => null);
   return read?.kind === 'found' && !read.bytes.equals(bytes);
 }
 
@@ -131,8 +131,7 @@ async function readDatabase(
   attempt: number,
 ): Promise<({ readonly kind: 'obtained' } & Obtained) | (Read & { kind: 'absent' })> {
   const read = await place.readDatabase({
-    limitBytes: DATABASE_LIMIT_BYTES,
-    tooLarge: 'DATABASE_TOO_LARGE',
+    ...DATABASE_LIMITS,
     etag: attempt === 0 ? (known?.etag ?? null) : null,
     fresh: request.fresh === true || attempt > 0,
     pastCaches: request.pastCaches === true || attempt >= 2,

@@ -1,10 +1,17 @@
 import type { ErrorCode } from '../errors.js';
+import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 
 export interface ReadLimits {
   readonly limitBytes: number;
   /** Thrown for a file above the limit. */
   readonly tooLarge: ErrorCode;
 }
+
+/** How much of a database is read (docs/FORMAT.md §9). */
+export const DATABASE_LIMITS: ReadLimits = {
+  limitBytes: DATABASE_LIMIT_BYTES,
+  tooLarge: 'DATABASE_TOO_LARGE',
+};
 
 export interface DatabaseRequest extends ReadLimits {
   /** What the server called the bytes that we have: it may then answer `unchanged`. */

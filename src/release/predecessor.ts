@@ -9,7 +9,7 @@ import { kindOf } from '../disk/files.js';
 import { PacksignError } from '../errors.js';
 import { decodeDraft } from '../format/database.js';
 import { databaseAddress, isAddress } from '../model/address.js';
-import { DATABASE_LIMIT_BYTES, thresholdOf } from '../model/database.js';
+import { thresholdOf } from '../model/database.js';
 import { DATABASE_NAME, KEYS_NAME, SIGNATURE_COPY_NAME, STATE_FOLDER } from '../model/layout.js';
 import { orNull } from '../model/or-null.js';
 import type { Settings } from '../model/settings.js';
@@ -19,6 +19,7 @@ import { withNetwork } from '../net/transport.js';
 import type { Network } from '../net/transport.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { addressPlace } from '../places/address.js';
+import { DATABASE_LIMITS } from '../places/place.js';
 import { contentOf } from '../pgp/content.js';
 import { readNote } from '../published/notes.js';
 import type { Published, SignedDatabase } from '../published/published.js';
@@ -167,8 +168,11 @@ async function orNothing(
 async function isNothingAt(url: string, { network, trust }: Run): Promise<boolean> {
   if (findEntry(url, trust) !== null) return false;
   return await withNetwork(network, async (opened) => {
-    const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' } as const;
-    const read = await addressPlace(opened, url).readDatabase({ ...limits, fresh: true, pastCaches: true });
+    const read = await addressPlace(opened, url).readDatabase({
+      ...DATABASE_LIMITS,
+      fresh: true,
+      pastCaches: true,
+    });
     return read.kind === 'absent' && !read.isForbidden;
   });
 }

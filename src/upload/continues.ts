@@ -2,12 +2,13 @@ import { PacksignError } from '../errors.js';
 import { breaksIn, chainOf, continuationOf } from '../model/chain.js';
 import { isFromFuture } from '../model/dated-back.js';
 import type { Database } from '../model/database.js';
-import { DATABASE_LIMIT_BYTES, KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
+import { KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
 import { KEYS_NAME, signaturePath } from '../model/layout.js';
 import { shellWord } from '../model/shell.js';
 import { formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
+import { DATABASE_LIMITS } from '../places/place.js';
 import type { Place } from '../places/place.js';
 import type { SignedDatabase } from '../published/published.js';
 import { certificatesIn } from '../published/read.js';
@@ -34,11 +35,7 @@ export interface Predecessor {
 
 /** Null if there is no database. */
 export async function findAt(place: Place): Promise<Found | null> {
-  const read = await place.readDatabase({
-    limitBytes: DATABASE_LIMIT_BYTES,
-    tooLarge: 'DATABASE_TOO_LARGE',
-    fresh: true,
-  });
+  const read = await place.readDatabase({ ...DATABASE_LIMITS, fresh: true });
   if (read.kind !== 'found') return null;
   const sha256 = contentOf(read.bytes).sha256();
   const beside = async (path: string, limitBytes: number) => {

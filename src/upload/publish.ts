@@ -4,10 +4,10 @@ import { withFiles } from '../disk/scratch.js';
 import { PacksignError } from '../errors.js';
 import { DATABASE_NAME, KEYS_NAME, SIGNATURES_FOLDER, signaturePath } from '../model/layout.js';
 import type { Coverage } from '../model/coverage.js';
-import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import type { Warning } from '../model/finding.js';
 import { formatInstant } from '../model/time.js';
 import type { Stored } from '../model/listing.js';
+import { DATABASE_LIMITS } from '../places/place.js';
 import { openCache } from '../release/facts-cache.js';
 import { identityOfObject } from '../stores/list.js';
 import { pause } from '../run.js';
@@ -320,8 +320,7 @@ function without(record: Readonly<Record<string, string>>, paths: readonly strin
 
 /** Before readers see anything else under the database: whether it is still the one that ours continues. Throws DESTINATION_RACED. */
 async function requireUnchanged(found: Found | null, { place, destination }: Remote): Promise<void> {
-  const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE', fresh: true } as const;
-  const now = await place.readDatabase({ ...limits, etag: found?.etag ?? null });
+  const now = await place.readDatabase({ ...DATABASE_LIMITS, fresh: true, etag: found?.etag ?? null });
   if (now.kind === 'unchanged') return;
   if ((now.kind === 'found' ? sha256Of(now.bytes) : undefined) === found?.sha256) return;
   throw raced(destination);

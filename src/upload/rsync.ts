@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kindOf } from '../disk/files.js';
-import { DATABASE_LIMIT_BYTES } from '../model/database.js';
 import { foldersOf } from '../model/file-entry.js';
 import { DATABASE_NAME } from '../model/layout.js';
+import { DATABASE_LIMITS } from '../places/place.js';
 import { behindLink, inTheWay, raced } from './remote.js';
 import type { Outgoing, Remote } from './remote.js';
 import { rsyncAt } from './rsync-call.js';
@@ -102,7 +102,7 @@ function requireRoom(path: string, there: Found | null, { target }: Rsync): void
 
 /** Throws DESTINATION_RACED. */
 async function requireWinner({ bytes }: Outgoing, { target }: Rsync, place: Remote['place']): Promise<void> {
-  const read = await place.readDatabase({ limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DATABASE_TOO_LARGE' });
+  const read = await place.readDatabase(DATABASE_LIMITS);
   if (read.kind === 'found' && bytes !== null && read.bytes.equals(bytes)) return;
   throw raced(target.target);
 }
