@@ -101,15 +101,13 @@ export function readAcceptedChain(folder: string, sha256: string): Chain {
   try {
     return decodeChain(readBounded(path, INVENTORY_LIMIT_BYTES)?.toString() ?? '');
   } catch (error) {
-    if (error instanceof Misfit) throw damagedInventory(path, error.describe());
+    if (error instanceof Misfit) {
+      throw new PacksignError('TRUST_DAMAGED', `${path} cannot be used: ${error.describe()}`, {
+        hint: 'it lists the files of the last accepted database; restore it from a backup, or remove that database with packsign trust remove and add it again',
+      });
+    }
     throw error;
   }
-}
-
-function damagedInventory(path: string, reason: string): PacksignError {
-  return new PacksignError('TRUST_DAMAGED', `${path} cannot be used: ${reason}`, {
-    hint: 'it lists the files of the last accepted database; restore it from a backup, or remove that database with packsign trust remove and add it again',
-  });
 }
 
 /** To be called before the store refers to the list, so that no reference dangles. */

@@ -75,9 +75,7 @@ export interface ScanOptions {
 export function scanDirectory(directory: string, options: ScanOptions): Scan {
   const walk = makeWalk(directory, options);
   walkFolder(walk, { path: '', hidden: false });
-  walk.files.sort(byPath);
-  dropConflicts(walk);
-  return inOrder(walk);
+  return ended(walk);
 }
 
 /** What the scan of a bucket knows of its objects. */
@@ -103,6 +101,11 @@ export function scanObjects(
     const kind = { isFile: () => true, isSymbolicLink: () => false };
     if (isListable(walk, { folder, name, path, kind })) walk.files.push({ path, identity });
   }
+  return ended(walk);
+}
+
+/** What a walk has found, in order and without conflicts. */
+function ended(walk: Walk): Scan {
   walk.files.sort(byPath);
   dropConflicts(walk);
   return inOrder(walk);
