@@ -44,6 +44,22 @@ export async function* bodyOf(
   }
 }
 
+/** All bytes of a body. Throws what `excess` makes for more than so many. */
+export async function wholeOf(
+  body: AsyncIterable<Uint8Array>,
+  limitBytes: number,
+  excess: () => Error,
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > limitBytes) throw excess();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
 /** Calls back each time that it has run for so long in all. */
 function stopwatch(periodMs: number, ring: () => void) {
   let leftMs = periodMs;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { PacksignError } from '../errors.js';
 import { besideAddress } from '../model/address.js';
+import { wholeOf } from '../net/body.js';
 import { encodingName, networkError } from '../net/failure.js';
 import type { Request } from '../net/reply.js';
 import type { Network } from '../net/transport.js';
@@ -42,15 +43,9 @@ async function read(network: Network, url: string, options: ReadLimits & Request
       reply.cancel();
       throw excess();
     }
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of reply.body) {
-      length += chunk.length;
-      if (length > limitBytes) throw excess();
-      chunks.push(chunk);
-    }
+    const sent = await wholeOf(reply.body, limitBytes, excess);
     const { etag = null, 'content-encoding': encoding = 'identity' } = reply.headers;
-    const bytes = plainBytes(Buffer.concat(chunks, length), { encoding, limitBytes, url });
+    const bytes = plainBytes(sent, { encoding, limitBytes, url });
     return { kind: 'found', bytes, etag };
   });
 }

@@ -19,13 +19,13 @@ export function bucketPlace({ store, address, prefix }: Omit<Bucket, 'close'>): 
       ...(typeof etag === 'string' ? { headers: { 'if-none-match': `"${etag}"` } } : {}),
       expects: (refusal) => isAbsent(refusal) || isUnchanged(refusal),
     };
+    const excess = () =>
+      new PacksignError(
+        tooLarge,
+        `${nameOf(path)} has more than the ${limitBytes} bytes that are read of it`,
+      );
     const outcome = await store.ask(ask, async (answer) => ({
-      bytes: await wholeBody(answer, limitBytes, () => {
-        throw new PacksignError(
-          tooLarge,
-          `${nameOf(path)} has more than the ${limitBytes} bytes that are read of it`,
-        );
-      }),
+      bytes: await wholeBody(answer, limitBytes, excess),
       etag: plainEtag(answer.headers['etag'] ?? ''),
     }));
     if (outcome.kind === 'done') return { kind: 'found', ...outcome.value };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { PacksignError } from '../errors.js';
+import { wholeOf } from '../net/body.js';
 import type { Answer, Sending } from '../net/reply.js';
 import type { Network } from '../net/transport.js';
 import { explained, refusalFrom } from './failure.js';
@@ -98,24 +99,17 @@ export function openStore(options: StoreOptions): Store {
   };
 }
 
-/** Reads an answer of at most so many bytes. Throws DESTINATION_FAILED, or what `exceeded` throws, if it has more. */
+/** Reads an answer of at most so many bytes. Throws DESTINATION_FAILED, or what `excess` makes, if it has more. */
 export async function wholeBody(
   { body }: Answer,
   limitBytes = ANSWER_LIMIT_BYTES,
-  exceeded = endless,
+  excess = endless,
 ): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > limitBytes) exceeded();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, length);
+  return await wholeOf(body, limitBytes, excess);
 }
 
-function endless(): never {
-  throw new PacksignError('DESTINATION_FAILED', 'the answer of the store is too long to come from S3', {
+function endless(): PacksignError {
+  return new PacksignError('DESTINATION_FAILED', 'the answer of the store is too long to come from S3', {
     hint: 'check AWS_ENDPOINT_URL_S3',
   });
 }
