@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Publishes beside a watch, which never waits for it. */
@@ -19,7 +20,7 @@ export interface FollowerOptions {
 const RETRY_MS = { shortest: 1000, longest: 60_000 } as const;
 const LAST_MS = 1000;
 
-export function follow({ publish, once, signal }: FollowerOptions): Follower {
+export function follow({ publish, once: isOnce, signal }: FollowerOptions): Follower {
   let isDue = false;
   let isWorking = false;
   let work = Promise.resolve();
@@ -38,7 +39,7 @@ export function follow({ publish, once, signal }: FollowerOptions): Follower {
     try {
       while (isDue && !signal.aborted) {
         isDue = false;
-        if ((await attempt()) || once) {
+        if ((await attempt()) || isOnce) {
           waitMs = RETRY_MS.shortest;
           continue;
         }
@@ -60,18 +61,12 @@ export function follow({ publish, once, signal }: FollowerOptions): Follower {
     },
     ended: async () => {
       const over = new AbortController();
-      const stopped = untilAborted(signal, over.signal).then(() =>
-        sleep(LAST_MS, undefined, { signal: over.signal }),
-      );
-      await Promise.race([work, stopped.catch(() => undefined)]);
+      const stopped = async () => {
+        if (!signal.aborted) await once(signal, 'abort', { signal: over.signal });
+        await sleep(LAST_MS, undefined, { signal: over.signal });
+      };
+      await Promise.race([work, stopped().catch(() => undefined)]);
       over.abort();
     },
   };
-}
-
-function untilAborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true, signal: over });
-  });
 }
