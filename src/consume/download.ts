@@ -73,7 +73,7 @@ export async function download(
 ): Promise<Downloaded> {
   const wanted = Array.from(new Map(chosen.map((one) => [one.path, one])).values());
   const left = findPartialFiles(options.output);
-  const bytes = bytesOf(wanted);
+  const bytes = wanted.reduce((sum, { entry }) => sum + entry.Size, 0);
   const digests = openDigests(bytes);
   const here = { done: 0, had: 0, files: 0 };
   const { progress } = options.run;
@@ -95,10 +95,6 @@ export async function download(
     packages: answers.filter((answer) => 'file' in answer),
     findings: answers.filter((answer) => 'kind' in answer),
   };
-}
-
-function bytesOf(wanted: readonly WantedFile[]): number {
-  return wanted.reduce((sum, { entry }) => sum + entry.Size, 0);
 }
 
 interface Download {
