@@ -2,6 +2,7 @@ import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../errors.js';
 import { fileNameOf } from '../model/file-entry.js';
+import { groupedBy } from '../model/lists.js';
 import { orElse } from '../model/or-null.js';
 import type { ScannedFile } from '../places/scan.js';
 
@@ -13,13 +14,7 @@ import type { ScannedFile } from '../places/scan.js';
 export function openForWriting(files: readonly ScannedFile[], proc = '/proc'): ReadonlySet<string> {
   const open = new Set<string>();
   if (files.length === 0) return open;
-  const byName = new Map<string, ScannedFile[]>();
-  for (const file of files) {
-    const name = fileNameOf(file.path);
-    const same = byName.get(name);
-    if (same === undefined) byName.set(name, [file]);
-    else same.push(file);
-  }
+  const byName = groupedBy(files, ({ path }) => fileNameOf(path));
   for (const pid of namesIn(proc)) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
     for (const [fd, target] of openFilesOf(`${proc}/${pid}/fd`)) {
