@@ -236,7 +236,11 @@ describe('verify s3://BUCKET', () => {
     await release();
     const keys = ['--keys', 'keys.asc'];
     expect(await run('verify', `${ADDRESS}/packages.plist`, ...keys)).toMatchObject({ status: 0 });
-    expect((await run('list', ADDRESS, ...keys)).stdout).toContain('a');
+    const list = await run('list', ADDRESS, ...keys, '--json');
+    expect(JSON.parse(list.stdout)).toMatchObject({
+      database: `${ADDRESS}/packages.plist`,
+      packages: [{ path: 'a-1.0.tar.gz' }, { path: 'c-1.0.tar.gz' }, { path: 'sub/b-1.0.gz' }],
+    });
   });
 
   test('USAGE: other commands say which one reads a bucket', async () => {
