@@ -34,9 +34,12 @@ export interface ListThread {
   readonly stop: () => void;
 }
 
+/** Of list-thread.ts, in one file, which starts sooner than its modules. */
+const BUNDLE = new URL('../../program/cli/list-thread.js', import.meta.url);
+
 /** Starts the thread, which gets ready meanwhile. */
 export function openListThread(): ListThread {
-  const worker = new Worker(new URL('./list-thread.js', import.meta.url));
+  const worker = new Worker(BUNDLE);
   const result = new Promise<ListResult>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
