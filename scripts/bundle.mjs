@@ -160,6 +160,8 @@ const program = await build({
   metafile: true,
   entryPoints: {
     packsign: 'src/cli/process.ts',
+    // For tests that run commands inside their own process; it does not ship.
+    main: 'src/cli/main.ts',
     thread: 'src/workers/thread.ts',
     'list-thread': 'src/stores/list-thread.ts',
   },

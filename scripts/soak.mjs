@@ -1,6 +1,7 @@
 // npm run soak [-- SECONDS]: the tests that find more the longer they run, 600 seconds unless told. A watch while releases come
 // and go, real kills at every call of a publication, fifty races for the lock; two hundred publications to a folder, over
-// ssh and to a bucket under readers, and two machines that publish to one place; a queue whose workers, build and server are killed; properties of the format, more often. Prints what was done.
+// ssh and to a bucket under readers, and two machines that publish to one place; a queue whose workers, build and server are
+// killed; every command with every stream closed, ended and full; properties of the format, more often. Prints what was done.
 import { installIfNeeded, runInstalled } from './tools.mjs';
 
 const [seconds = '600'] = process.argv.slice(2);
@@ -17,6 +18,7 @@ const tests = [
     'faults/fail',
     'faults/lock-race',
     'faults/commands',
+    'cli/streams',
     'release/shortcuts.property',
   ],
   ...[

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { Readable, Writable } from 'node:stream';
-import { main } from '../src/cli/main.js';
+import type * as OpenPgp from 'openpgp';
+import type { main as Main } from '../src/cli/main.js';
 
 /** The program as it ships. */
 export const PROGRAM = resolve('dist/bin/packsign.js');
@@ -21,6 +23,15 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly input?: string;
   readonly progressEveryMs?: number;
+}
+
+const require = createRequire(import.meta.url);
+/** From a bundle like that of the program: its five hundred modules would take half a second to load. */
+const { main } = require(resolve('dist/program/cli/main.js')) as { main: typeof Main };
+
+/** OpenPGP.js as these runs have it. What tests import themselves is another instance. */
+export function openpgpOfRuns(): typeof OpenPgp {
+  return require('openpgp') as typeof OpenPgp;
 }
 
 let last: Promise<unknown> = Promise.resolve();

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { wordsOf as wordsOfCommand } from '../../src/cli/command.js';
 import { COMMANDS } from '../../src/cli/commands/all.js';
@@ -38,6 +39,13 @@ const UNSEEN: Readonly<Record<string, string>> = {
 describe('the schemas of what --json prints', () => {
   test('are one for each command, one for failures, and what they share', () => {
     expect(Array.from(SCHEMAS.keys()).sort()).toEqual([...NAMES, 'common', 'error'].sort());
+  });
+
+  test('are JSON Schema of 2020-12', () => {
+    const ajv = new Ajv2020({ allowUnionTypes: true });
+    ajv.addFormat('date-time', true);
+    for (const schema of SCHEMAS.values()) ajv.addSchema(schema);
+    for (const name of SCHEMAS.keys()) expect(ajv.getSchema(`${name}.schema.json`), name).toBeDefined();
   });
 
   test('say in a sentence what each property is', () => {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { enums, SignaturePacket } from 'openpgp';
+import { enums } from 'openpgp';
 import type { PrivateKey } from 'openpgp';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { encodeDatabase } from '../../src/format/encode-database.js';
@@ -14,6 +14,7 @@ import { ENDLESS_ANSWERS, ODD_ANSWERS } from '../net/odd.js';
 import { ODD_VARIANTS } from '../net/odd-variants.js';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
+import { openpgpOfRuns } from '../run.js';
 import {
   bindingSubject,
   day,
@@ -167,7 +168,8 @@ async function quad(): Promise<Outcomes> {
     signatures.push({ tag: 2, body: made.write() });
   }
   const checked = async (args: readonly string[]) => {
-    const verify = vi.spyOn(SignaturePacket.prototype as unknown as { verify: () => unknown }, 'verify');
+    const { prototype } = openpgpOfRuns().SignaturePacket;
+    const verify = vi.spyOn(prototype as unknown as { verify: () => unknown }, 'verify');
     const outcome = await run(place, ...args);
     const calls = verify.mock.calls.length;
     verify.mockRestore();
