@@ -83,7 +83,7 @@ export async function openWorkersScene(): Promise<WorkersScene> {
     },
     build: async (...args) => {
       const words = ['build', 's3://bucket/dist', '--state', 'state', '--queue', redis.url];
-      return await place.process([...words, ...args], { env });
+      return await place.packsign([...words, ...args], { env });
     },
     anew: async () => {
       place.remove('state');
