@@ -103,14 +103,14 @@ describe.runIf(hasBzip2)('what the bzip2 tool packed is unpacked', () => {
           expectUnpacked(bzip2(original, level), original, chunkBytes);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 10 },
     );
   });
 
-  it('empty, one byte, a few blocks of every level, and an exact number of pieces', () => {
+  it('empty, one byte, a few blocks of three levels, and an exact number of pieces', () => {
     for (const length of [0, 1, PIECE_BYTES, 3 * PIECE_BYTES, PIECE_BYTES + 1])
       for (const kind of kinds) expectUnpacked(bzip2(MAKERS[kind](length, 5)), MAKERS[kind](length, 5));
-    for (let level = 1; level <= 9; level += 1)
+    for (const level of [1, 5, 9])
       for (const kind of kinds) {
         const original = MAKERS[kind](level * 100_000 + 1900, level);
         expectUnpacked(bzip2(original, level), original);

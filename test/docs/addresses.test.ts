@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { once } from '../../src/model/once.js';
 import KNOWN from './addresses.json' with { type: 'json' };
 
 /** Kinds of text that send people, or programs, to something that somebody else may own. */
@@ -13,7 +14,7 @@ const PATTERNS: readonly RegExp[] = [
 ];
 
 /** Every file that is packed, and what it is made from. */
-function shipped(): readonly string[] {
+const shipped = once((): readonly string[] => {
   const pack = ['pack', '--dry-run', '--json', '--ignore-scripts'];
   const packed = spawnSync('npm', pack, { encoding: 'utf8', maxBuffer: 1e8 });
   const [{ files }] = JSON.parse(packed.stdout) as [{ files: readonly { path: string }[] }];
@@ -22,7 +23,7 @@ function shipped(): readonly string[] {
   });
   const all = new Set([...files.map(({ path }) => path), ...sources.stdout.trim().split('\n')]);
   return Array.from(all).filter((path) => !/\.(?:png|map)$/.test(path));
-}
+});
 
 function found(text: string): readonly string[] {
   return PATTERNS.flatMap((pattern) =>
