@@ -7,12 +7,15 @@ export type Typing = readonly [seen: string, typed: string];
 
 export const CTRL_C = '\u0003';
 export const CTRL_D = '\u0004';
+export const CTRL_Z = '\u001a';
 
 export interface TerminalOptions {
   readonly typing?: readonly Typing[];
   readonly env?: Readonly<Record<string, string>>;
   /** The width of the terminal; 0 if it does not know it. */
   readonly columns?: number;
+  /** Whether Ctrl-Z stops it, once; the shell has it go on. */
+  readonly isStopped?: boolean;
   /** Gets all that was seen, whenever there is more. */
   readonly onSeen?: (seen: string) => void;
 }
@@ -30,14 +33,14 @@ const END = '-- modes --';
 export async function atTerminal(
   place: Place,
   args: readonly string[],
-  { typing = [], env = {}, columns = 100, onSeen = () => undefined }: TerminalOptions = {},
+  { typing = [], env = {}, columns = 100, isStopped = false, onSeen = () => undefined }: TerminalOptions = {},
 ): Promise<TerminalRun> {
   const command = [process.execPath, resolve('dist/bin/packsign.js'), ...args].map((word) => `'${word}'`);
   const lines = [
     // Ctrl-C is for packsign alone.
     'trap : INT',
     `stty cols ${columns}`,
-    command.join(' '),
+    ...(isStopped ? ['set -m', command.join(' '), 'fg'] : [command.join(' ')]),
     'status=$?',
     `echo; echo '${END}'`,
     'stty -a',

@@ -41,9 +41,17 @@ export async function readTyped(
       interrupt();
     });
     lines.on('error', reject);
+    const ask = () => {
+      if (isHidden) stderr.write(prompt);
+      else lines.prompt();
+    };
+    // After Ctrl-Z, readline leaves its input paused.
+    lines.on('SIGCONT', () => {
+      lines.resume();
+      ask();
+    });
     // Ask only now that the terminal no longer echoes, or the passphrase of a fast typist would show.
     lines.setPrompt(prompt);
-    if (isHidden) stderr.write(prompt);
-    else lines.prompt();
+    ask();
   });
 }

@@ -14,6 +14,7 @@ import type { FoundFile } from '../workers/digest-listed.js';
 import type { FetchedDatabase } from './fetch.js';
 import { inParallel } from './parallel.js';
 import { rereadUntil } from './reread.js';
+import type { Rereading } from './reread.js';
 import { hashingSink, streamFile } from './stream-file.js';
 import type { Streamed } from './stream-file.js';
 
@@ -79,12 +80,6 @@ function compareFound(
   return { ...compared, uncovered, companions, findings: sorted([...compared.findings, ...unlisted]) };
 }
 
-export interface RemoteOptions {
-  readonly run: Run;
-  /** Reads the database once more. */
-  readonly again: () => Promise<FetchedDatabase>;
-}
-
 /**
  * Reads every file of a database over the network, and compares it (docs/FORMAT.md §8 step 11). A file that a publication
  * replaces meanwhile is held to the database that lists it then.
@@ -92,7 +87,7 @@ export interface RemoteOptions {
 export async function compareRemote(
   network: Network,
   { trusted, from }: FetchedDatabase,
-  { run, again }: RemoteOptions,
+  { run, again }: Rereading,
 ): Promise<Comparison> {
   const listed: FileEntries = trusted?.Files ?? new Map<string, FileEntry>();
   let [done, compared] = [0, 0];
@@ -111,12 +106,15 @@ export async function compareRemote(
     });
   const streamed = new Map(await stream(Array.from(listed.keys())));
   const bad = () => Array.from(entries.keys()).filter((path) => isBad(streamed.get(path)));
+  let latest: TrustedDatabase | null = trusted;
   // What is replaced all the time is not waited for.
-  for (let round = 0; round < ROUNDS && bad().length > 0; round += 1) {
+  for (let round = 0; latest !== null && round < ROUNDS && bad().length > 0; round += 1) {
     const isOther = (path: string, { Files }: TrustedDatabase) =>
       Files.get(path)?.SHA256 !== entries.get(path)?.SHA256;
-    const now = await rereadUntil((database) => bad().some((path) => isOther(path, database)), again, run);
+    const says = (database: TrustedDatabase) => bad().some((path) => isOther(path, database));
+    const now = await rereadUntil(latest, says, { again, run });
     if (now === null) break;
+    latest = now;
     const due = bad().filter((path) => isOther(path, now));
     for (const path of due) {
       const entry = now.Files.get(path);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Run } from '../run.js';
+import { continues } from '../model/chain.js';
 import type { TrustedDatabase } from '../verify/verify-database.js';
 import type { FetchedDatabase } from './fetch.js';
 
@@ -8,17 +9,28 @@ export const REREADS = 3;
 
 /**
  * Reads a database again before files are called altered or missing: a publication replaces such files right before their
- * database. Gives the first one that says something else about them; null if none does.
+ * database. Gives the first one that says something else about them, and is a later state of the one that was read before:
+ * a server may not make its reader go back (docs/FORMAT.md §8 steps 7 and 8). Null if none does.
  */
 export async function rereadUntil(
+  before: TrustedDatabase,
   says: (database: TrustedDatabase) => boolean,
-  again: () => Promise<FetchedDatabase>,
-  { network: { backOffMs } }: Pick<Run, 'network'>,
+  { again, run }: Rereading,
 ): Promise<TrustedDatabase | null> {
   for (let reread = 0; reread < REREADS; reread += 1) {
-    await sleep(backOffMs * 2 ** reread);
+    await sleep(run.network.backOffMs * 2 ** reread);
     const { trusted } = await again();
-    if (trusted !== null && says(trusted)) return trusted;
+    if (trusted !== null && isLater(trusted, before) && says(trusted)) return trusted;
   }
   return null;
+}
+
+export interface Rereading {
+  /** Reads the database once more. */
+  readonly again: () => Promise<FetchedDatabase>;
+  readonly run: Run;
+}
+
+function isLater(now: TrustedDatabase, before: TrustedDatabase): boolean {
+  return now.Packsign.Issued > before.Packsign.Issued && continues(now, before);
 }

@@ -61,6 +61,12 @@ export function continuationOf(remembered: Remembered): (database: Database) => 
       : { breaks: breaksIn(database, remembered), changes: newReasons(database, chain) };
 }
 
+/** Whether a database accounts for all that another one listed and recorded. */
+export function continues(database: Database, before: Database): boolean {
+  const remembered = { issued: before.Packsign.Issued, chain: chainOf(before) };
+  return continuationOf(remembered)(database).breaks.length === 0;
+}
+
 /** Where a database does not continue the accepted one. */
 export function breaksIn(database: Database, { issued, chain }: Remembered): readonly Break[] {
   return [...lostFiles(database, { issued, chain }), ...lostRecords(database, chain)];

@@ -1,5 +1,5 @@
 import { PacksignError } from '../errors.js';
-import { breaksIn, chainOf, continuationOf } from '../model/chain.js';
+import { breaksIn, chainOf, continues } from '../model/chain.js';
 import { isFromFuture } from '../model/dated-back.js';
 import type { Database } from '../model/database.js';
 import { KEYS_LIMIT_BYTES, SIGNATURE_LIMIT_BYTES } from '../model/database.js';
@@ -110,11 +110,6 @@ function replacesFuture(
   const { files, records } = chainOf(before);
   const chain = { files, records: records.filter(({ Until }) => Until <= now) };
   return last === found.sha256 && breaksIn(ours, { issued: new Date(0), chain }).length === 0;
-}
-
-function continues(database: Database, before: Database): boolean {
-  const remembered = { issued: before.Packsign.Issued, chain: chainOf(before) };
-  return continuationOf(remembered)(database).breaks.length === 0;
 }
 
 /** The database if our keys have signed it, also those that are revoked by now; else why not. */

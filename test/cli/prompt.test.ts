@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { newKey, newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
-import { CTRL_C, CTRL_D, atTerminal } from '../terminal.js';
+import { CTRL_C, CTRL_D, CTRL_Z, atTerminal } from '../terminal.js';
 import type { TerminalOptions, Typing } from '../terminal.js';
 import { hasTool } from '../tools.js';
 
@@ -154,6 +154,28 @@ describe.skipIf(!hasTool('script'))('a question at a terminal', () => {
       const typing: Typing[] = [...(asking.before ?? []), [asking.question, CTRL_C]];
       const { status, seen } = await asked(asking, { typing });
       expect([status, seen]).toEqual([INTERRUPTED, expect.not.stringMatching(/error|bug|hint/)]);
+    });
+  });
+
+  describe('after Ctrl-Z and fg it is asked again', () => {
+    // A paste goes on as the shell's own `cat` would.
+    const prompts = NAMED.filter(([, { question }]) => !question.startsWith('paste'));
+
+    test.each(prompts)('%s', async (_, asking) => {
+      const { before = [], question } = asking;
+      const typing: Typing[] = [...before, [question, CTRL_Z], [question, CTRL_C]];
+      const { status, seen } = await asked(asking, { typing, isStopped: true });
+      expect([status, seen]).toEqual([INTERRUPTED, expect.not.stringMatching(/error|bug|hint/)]);
+    });
+
+    test('and a passphrase is taken, and not shown', async () => {
+      const typing: Typing[] = [
+        ['passphrase for', CTRL_Z],
+        ['passphrase for', `${PASSPHRASE}\r`],
+      ];
+      const command = ['key', 'check-backup', 'whole.asc'];
+      const { status, seen } = await atTerminal(place, command, { typing, isStopped: true });
+      expect([status, seen]).toEqual([0, expect.not.stringContaining(PASSPHRASE)]);
     });
   });
 

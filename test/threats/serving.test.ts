@@ -148,6 +148,57 @@ describe('rollback', () => {
   });
 });
 
+describe('rollback between two answers', () => {
+  const NAME = 'demo-1.0.tar.gz';
+  const FORMER = { SHA256: sha256(DEMO), Until: minutes(ISSUED, 5), Reason: 'packed again' };
+
+  /** Gives the database that is there once, then, with its file, what is published behind it. */
+  async function thenServe(issued: Date, history: readonly (typeof FORMER)[]): Promise<void> {
+    const archives = { ...FILES, [NAME]: OTHER };
+    const first = place.read('dist/packages.plist');
+    const History = new Map([[NAME, history]]);
+    await publish(place, known.ann, {
+      ...{ archives, issued },
+      packsign: packsign(history.length > 0 ? { History } : {}),
+    });
+    site.tricks.set('packages.plist', (_, response) => {
+      site.tricks.delete('packages.plist');
+      response.end(first);
+    });
+  }
+
+  const visits: Readonly<Record<string, () => Promise<boolean>>> = {
+    get: async () => {
+      place.write('keys.asc', certificateFile(known.ann));
+      const options = { from: site.url, keysFile: place.path('keys.asc') };
+      const { ok, packages, findings } = await newReader().get(['demo'], options);
+      expect([packages.length, findings.length]).toEqual(ok ? [1, 0] : [0, 1]);
+      return ok;
+    },
+    'verify --files': async () => {
+      place.write('keys.asc', certificateFile(known.ann));
+      const { status } = await place.packsign(['verify', site.url, '--keys', 'keys.asc', '--files']);
+      return status === 0;
+    },
+  };
+
+  describe.each(Object.entries(visits))('%s', (_, isContent) => {
+    test('takes a later database, which says what became of a file', async () => {
+      await thenServe(minutes(ISSUED, 5), [FORMER]);
+      expect(await isContent()).toBe(true);
+    });
+
+    test.each([
+      ['an earlier one', minutes(ISSUED, -5), [] as const],
+      ['another one of the same instant', ISSUED, [{ ...FORMER, Until: ISSUED }]],
+      ['a later one that does not say what became of the file', minutes(ISSUED, 5), [] as const],
+    ])('does not take %s', async (__, issued, history) => {
+      await thenServe(issued, history);
+      expect(await isContent()).toBe(false);
+    });
+  });
+});
+
 describe('indefinite freeze', () => {
   test('a database that is served beyond its time is stale', async () => {
     const answer = await reader.fetch(site.url, { now: minutes(ISSUED, 181 * 24 * 60) });
