@@ -86,9 +86,10 @@ function compareFound(
  */
 export async function compareRemote(
   network: Network,
-  { trusted, from }: FetchedDatabase,
+  database: FetchedDatabase,
   { run, again }: Rereading,
 ): Promise<Comparison> {
+  const { trusted, from } = database;
   const listed: FileEntries = trusted?.Files ?? new Map<string, FileEntry>();
   let [done, compared] = [0, 0];
   const sink = () => hashingSink((bytes) => (done += bytes));
@@ -106,15 +107,16 @@ export async function compareRemote(
     });
   const streamed = new Map(await stream(Array.from(listed.keys())));
   const bad = () => Array.from(entries.keys()).filter((path) => isBad(streamed.get(path)));
-  let latest: TrustedDatabase | null = trusted;
+  let latest = database;
   // What is replaced all the time is not waited for.
-  for (let round = 0; latest !== null && round < ROUNDS && bad().length > 0; round += 1) {
+  for (let round = 0; round < ROUNDS && bad().length > 0; round += 1) {
     const isOther = (path: string, { Files }: TrustedDatabase) =>
       Files.get(path)?.SHA256 !== entries.get(path)?.SHA256;
-    const says = (database: TrustedDatabase) => bad().some((path) => isOther(path, database));
-    const now = await rereadUntil(latest, says, { again, run });
-    if (now === null) break;
-    latest = now;
+    const says = (now: TrustedDatabase) => bad().some((path) => isOther(path, now));
+    const reread = await rereadUntil(latest, says, { again, run });
+    if (reread?.trusted == null) break;
+    latest = reread;
+    const now = reread.trusted;
     const due = bad().filter((path) => isOther(path, now));
     for (const path of due) {
       const entry = now.Files.get(path);

@@ -123,8 +123,8 @@ async function place(
   const again = () => fetchThrough(network, database.url, { ...options, fresh: true });
   const entryIn = ({ Files }: TrustedDatabase) => Files.get(wanted.path);
   const isOther = (now: TrustedDatabase) => entryIn(now)?.SHA256 !== wanted.entry.SHA256;
-  const now = await rereadUntil(database.trusted, isOther, { again, run: options.run });
-  const entry = now === null ? undefined : entryIn(now);
+  const reread = await rereadUntil(database, isOther, { again, run: options.run });
+  const entry = reread?.trusted == null ? undefined : entryIn(reread.trusted);
   return entry === undefined ? first : await attempt(network, { ...wanted, entry }, placing);
 }
 

@@ -117,7 +117,8 @@ async function verifyKept(
       readBeside: async (path, options) =>
         isSignature(path) ? await found(kept.signature) : await place.readBeside(path, options),
     },
-    source,
+    // What came with the database that is behind may speak against the keys of this one.
+    { ...source, certificates: behind.certificates },
     // It was remembered when it was accepted.
     { ...request, run: { ...request.run, trust: { kind: 'none' } } },
   );

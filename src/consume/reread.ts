@@ -9,18 +9,18 @@ export const REREADS = 3;
 
 /**
  * Reads a database again before files are called altered or missing: a publication replaces such files right before their
- * database. Gives the first one that says something else about them, and is a later state of the one that was read before:
- * a server may not make its reader go back (docs/FORMAT.md §8 steps 7 and 8). Null if none does.
+ * database. Gives the first one that says something else about them, and is a later state of the one that was read before,
+ * as fresh as that: a server may not make its reader go back (docs/FORMAT.md §8 step 11). Null if none does.
  */
 export async function rereadUntil(
-  before: TrustedDatabase,
+  before: FetchedDatabase,
   says: (database: TrustedDatabase) => boolean,
   { again, run }: Rereading,
-): Promise<TrustedDatabase | null> {
+): Promise<FetchedDatabase | null> {
   for (let reread = 0; reread < REREADS; reread += 1) {
     await sleep(run.network.backOffMs * 2 ** reread);
-    const { trusted } = await again();
-    if (trusted !== null && isLater(trusted, before) && says(trusted)) return trusted;
+    const now = await again();
+    if (now.trusted !== null && isLater(now, before) && says(now.trusted)) return now;
   }
   return null;
 }
@@ -31,6 +31,11 @@ export interface Rereading {
   readonly run: Run;
 }
 
-function isLater(now: TrustedDatabase, before: TrustedDatabase): boolean {
-  return now.Packsign.Issued > before.Packsign.Issued && continues(now, before);
+function isLater(
+  { status, trusted: now }: FetchedDatabase,
+  { status: was, trusted: then }: FetchedDatabase,
+): boolean {
+  if (now === null || then === null) return false;
+  const isAsFresh = status === 'authentic' || status === was;
+  return isAsFresh && now.Packsign.Issued > then.Packsign.Issued && continues(now, then);
 }

@@ -10,6 +10,7 @@ import { shellWord } from '../model/shell.js';
 import { continuationOf } from '../model/chain.js';
 import type { Warning } from '../model/finding.js';
 import type { AcceptedNote, TrustEntry, TrustPlace } from '../model/trust.js';
+import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
 import type { Content } from '../pgp/content.js';
 import { DATABASE_LIMITS } from '../places/place.js';
@@ -54,6 +55,8 @@ export interface PlaceVerdict {
   /** The pinned primary fingerprints. */
   readonly fingerprints: readonly string[];
   readonly signatures: readonly CheckedSignature[];
+  /** What it was checked with: what was known of the pinned keys, and what the place adds to that. */
+  readonly certificates: readonly Certificate[];
   /** The database that was accepted before; null if none was, or the store was not asked. */
   readonly accepted: AcceptedNote | null;
   /** Where the maintainer wants to hear of trouble, as the last accepted database says. */
@@ -205,7 +208,7 @@ async function decide(
   });
   const answer: PlaceVerdict = {
     ...{ ...common(source), ...answerOf(verdict, verifying), signature, etag, notices: keys.notices },
-    fingerprints: pins.fingerprints,
+    ...{ fingerprints: pins.fingerprints, certificates: keys.certificates },
     bytes: verdict.database === null ? null : bytes,
   };
   return source.pins === 'beside' && verdict.database !== null ? unproven(answer) : answer;
@@ -295,7 +298,7 @@ function forgetting({ name, url, fingerprints, threshold }: TrustEntry): string 
 
 const NOTHING_FOUND = {
   ...{ sha256: null, etag: null, signature: null, bytes: null, listed: null, trusted: null },
-  ...{ signatures: [], notify: null, notices: [], changes: [] },
+  ...{ signatures: [], certificates: [], notify: null, notices: [], changes: [] },
 } as const;
 
 function common({ entry, pins, pinnedBy }: Source) {

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { enums } from 'openpgp';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newPlace, sdist } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -116,6 +117,26 @@ describe('rollback', () => {
     await expectRefusal('DATABASE_ROLLED_BACK', minutes(ISSUED, 181 * 24 * 60));
   });
 
+  test('the newer database that is still at hand falls with its key, from the same answer on', async () => {
+    const site = await serve(place.path('www'));
+    const options = { by: [known.bob], keys: [known.ann, known.bob], folder: 'www' };
+    const own = { Database: site.url };
+    await publish(place, known.ann, { ...options, packsign: own, issued: minutes(ISSUED, -60) });
+    const old = place.snapshot('www');
+    await publish(place, known.ann, { ...options, packsign: own, by: [known.ann] });
+    const both = { keys: certificateFile(known.ann, known.bob), threshold: 1 };
+    await reader.trust(site.url, both);
+    expect(await reader.fetch(site.url)).toMatchObject({ status: 'authentic' });
+    for (const [path, hex] of Object.entries(old)) place.write(`www/${path}`, Buffer.from(hex, 'hex'));
+    expect(await reader.fetch(site.url)).toMatchObject({
+      status: 'authentic',
+      trusted: { Packsign: { Issued: ISSUED } },
+    });
+    const revoked = await known.ann.revoke({ flag: enums.reasonForRevocation.keyCompromised }, ISSUED);
+    place.write('www/keys.asc', certificateFile(revoked, known.bob));
+    expect(await reader.fetch(site.url)).toMatchObject({ status: 'refused', code: 'DATABASE_ROLLED_BACK' });
+  });
+
   test('a cache that is behind, and does not look again when asked to, is asked under another address', async () => {
     const old = await publish(place, known.ann, { issued: minutes(ISSUED, -60), packsign: packsign() });
     await publish(place, known.ann, { issued: minutes(ISSUED, 5), packsign: packsign() });
@@ -153,12 +174,16 @@ describe('rollback between two answers', () => {
   const FORMER = { SHA256: sha256(DEMO), Until: minutes(ISSUED, 5), Reason: 'packed again' };
 
   /** Gives the database that is there once, then, with its file, what is published behind it. */
-  async function thenServe(issued: Date, history: readonly (typeof FORMER)[]): Promise<void> {
+  async function thenServe(
+    issued: Date,
+    history: readonly (typeof FORMER)[],
+    expires: Date | null = null,
+  ): Promise<void> {
     const archives = { ...FILES, [NAME]: OTHER };
     const first = place.read('dist/packages.plist');
     const History = new Map([[NAME, history]]);
     await publish(place, known.ann, {
-      ...{ archives, issued },
+      ...{ archives, issued, ...(expires === null ? {} : { expires }) },
       packsign: packsign(history.length > 0 ? { History } : {}),
     });
     site.tricks.set('packages.plist', (_, response) => {
@@ -194,6 +219,11 @@ describe('rollback between two answers', () => {
       ['a later one that does not say what became of the file', minutes(ISSUED, 5), [] as const],
     ])('does not take %s', async (__, issued, history) => {
       await thenServe(issued, history);
+      expect(await isContent()).toBe(false);
+    });
+
+    test('does not take a later one that has expired', async () => {
+      await thenServe(minutes(ISSUED, 5), [FORMER], minutes(ISSUED, 6));
       expect(await isContent()).toBe(false);
     });
   });
