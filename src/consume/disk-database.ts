@@ -10,8 +10,8 @@ import { DATABASE_LIMITS } from '../places/place.js';
 import type { Place } from '../places/place.js';
 import { sha256Of } from '../verify/verify-database.js';
 import { orError } from './or-error.js';
-import { choosePins, isNaming } from './pins.js';
-import { acceptedOf, findEntry, withKeysOf } from './sources.js';
+import { isNaming } from './pins.js';
+import { acceptedOf, choosePinsFor, findEntry } from './sources.js';
 import type { FetchOptions } from './sources.js';
 import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
@@ -52,7 +52,7 @@ export async function verifyAsClaimed(
   const isRead = !(read instanceof PacksignError);
   const bytes = isRead && read.kind === 'found' ? read.bytes : Buffer.alloc(0);
   const entry = await claimedEntry(bytes, trust);
-  const chosen = await withKeysOf(entry, trust, () => choosePins({ named: options, entry, beside }));
+  const chosen = await choosePinsFor(entry, options, beside);
   const source = isNaming(options)
     ? // What other keys have signed is checked against the store, and not remembered there.
       { entry: null, accepted: entry === null ? null : acceptedOf(entry, { trust, sha256: sha256Of(bytes) }) }

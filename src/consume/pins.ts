@@ -20,6 +20,8 @@ export const NO_PINS: PinOptions = { keysFile: null, fingerprints: [], threshold
 /** Everything that may say whose signatures count. A caller gives what applies to it. */
 export interface PinCandidates {
   readonly named?: PinOptions;
+  /** What is known of keys that the user may name: nobody unsays a revocation by naming its key. */
+  readonly known?: readonly Certificate[];
   /** The keys that the maintainer's own directory publishes. */
   readonly published?: readonly Certificate[];
   /** Fingerprints from the maintainer's settings. */
@@ -52,7 +54,7 @@ export interface ChosenPins {
  */
 export async function choosePins(candidates: PinCandidates): Promise<ChosenPins> {
   const { named, published = [], signers = [], entry, note, signing = [], beside = false } = candidates;
-  if (named !== undefined && isNaming(named)) return await pinnedByName(named);
+  if (named !== undefined && isNaming(named)) return await pinnedByName(named, candidates.known ?? []);
   if (published.length > 0) return pinned('option', pinsOf(published), published);
   if (signers.length > 0) return pinned('option', { fingerprints: signers, threshold: 'own' });
   if (entry != null && entry.fingerprints.length > 0) {
@@ -84,14 +86,20 @@ function pinned(
   return { pins: { fingerprints, threshold }, pinnedBy, certificates, accepted: null };
 }
 
-async function pinnedByName({ keysFile, fingerprints, threshold }: PinOptions): Promise<ChosenPins> {
+async function pinnedByName(
+  { keysFile, fingerprints, threshold }: PinOptions,
+  known: readonly Certificate[],
+): Promise<ChosenPins> {
   const insisted = fingerprints.map(parseFingerprint);
   const only = insisted.length > 0 ? new Set(insisted) : null;
   const certificates = keysFile === null ? [] : await readNamedKeys(keysFile, only);
   const named = insisted.length > 0 ? insisted : pinsOf(certificates).fingerprints;
   const pins = { fingerprints: [...new Set(named)], threshold: threshold ?? 1 };
   requireThreshold(pins.threshold, pins.fingerprints.length);
-  return pinned('option', pins, certificates);
+  const same = known.filter(({ fingerprint }) => pins.fingerprints.includes(fingerprint));
+  if (same.length === 0) return pinned('option', pins, certificates);
+  const { mergeCertificates } = await import('../pgp/certificates.js');
+  return pinned('option', pins, await mergeCertificates(same, certificates));
 }
 
 /** The certificates of a file that the user named, or those of some primary keys. Throws FILE_UNREADABLE, KEYS_MALFORMED. */

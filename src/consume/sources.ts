@@ -5,13 +5,14 @@ import { databaseAddress, isAddress } from '../model/address.js';
 import { continuationOf } from '../model/chain.js';
 import type { Break, Chain } from '../model/chain.js';
 import { nearestOf } from '../model/nearest.js';
+import { orNull } from '../model/or-null.js';
 import { shellWord } from '../model/shell.js';
 import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import type { Certificate } from '../pgp/certificates.js';
 import type { Place } from '../places/place.js';
 import type { Run } from '../run.js';
 import type { Accepted, Pins } from '../verify/verify-database.js';
-import { choosePins, isNaming, pinsOf } from './pins.js';
+import { choosePins, isNaming, pinsOf, readArmored } from './pins.js';
 import type { ChosenPins, PinOptions } from './pins.js';
 import { STORE_NAME, readAcceptedChain, readBundle, readTrust } from './trust-store.js';
 
@@ -28,7 +29,7 @@ export interface Source extends ChosenPins {
   readonly fetchesKeys: boolean;
   /** A signature file that the user named; null finds it by the hash of the database. */
   readonly signatureFile: string | null;
-  /** Reads what later databases have to continue, where `accepted` comes from a note of this machine. */
+  /** Reads what later databases have to continue, where `accepted` is what this machine noted, and not that of the entry. */
   readonly readChain?: () => Chain;
 }
 
@@ -122,15 +123,43 @@ export async function withKeysOf<T>(
   }
 }
 
-/** Throws NOT_TRUSTED, USAGE, TRUST_DAMAGED, FILE_UNREADABLE, KEYS_MALFORMED. */
+/**
+ * The database that an address or a name means. If the user names keys, the store still says what is known of these, and
+ * which database was accepted last. Throws NOT_TRUSTED, USAGE, TRUST_DAMAGED, FILE_UNREADABLE, KEYS_MALFORMED.
+ */
 export async function findSource(target: string, options: FetchOptions): Promise<RemoteSource> {
+  const { trust } = options.run;
   const isNamed = isNaming(options);
-  const entry = isNamed && isAddress(target) ? null : findEntry(target, options.run.trust);
-  if (entry === null && !isAddress(target)) throw notTrusted(target, options.run.trust);
+  const find = () => findEntry(target, trust);
+  // Who names an address and its keys needs no store, and may have a damaged one.
+  const entry = isNamed && isAddress(target) ? orNull(find) : find();
+  if (entry === null && !isAddress(target)) throw notTrusted(target, trust);
+  const chosen = await choosePinsFor(entry, options);
   const url = entry?.url ?? databaseAddress(target);
-  const pinning = isNamed ? null : entry;
-  const chosen = await withKeysOf(pinning, options.run.trust, () => choosePins({ named: options, entry }));
-  return sourceOf(url, chosen, pinning);
+  return isNamed && entry !== null
+    ? { ...sourceOf(url, chosen), ...heldTo(entry, trust) }
+    : sourceOf(url, chosen, entry);
+}
+
+/** Whose signatures count for a database that may be a trusted one: what the user names, or what is pinned for it. */
+export async function choosePinsFor(
+  entry: TrustEntry | null,
+  options: FetchOptions,
+  beside = false,
+): Promise<ChosenPins> {
+  const { trust } = options.run;
+  if (!isNaming(options)) return await withKeysOf(entry, trust, () => choosePins({ entry, beside }));
+  const known = await withKeysOf(entry, trust, () => readArmored(entry?.certificates ?? null));
+  return await choosePins({ named: options, known });
+}
+
+/** What a database has to follow whose keys the user names. */
+function heldTo({ accepted }: TrustEntry, trust: TrustPlace): Pick<Source, 'accepted' | 'readChain'> {
+  if (accepted === null) return { accepted };
+  const { issued, sha256, database } = accepted;
+  const known = { issued, sha256, database };
+  if (trust.kind !== 'store') return { accepted: known };
+  return { accepted: known, readChain: () => readAcceptedChain(trust.folder, sha256) };
 }
 
 /** A database at an address under pins that were chosen. */

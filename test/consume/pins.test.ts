@@ -24,6 +24,7 @@ beforeAll(async () => {
   const url = 'https://example.org/packages.plist';
   all = {
     named: { ...NO_NAMES, keysFile },
+    known: [],
     published: [await certificateOf(published)],
     signers: [A],
     entry: {

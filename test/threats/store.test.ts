@@ -8,7 +8,7 @@ import { joinPackets, splitPackets } from '../../src/pgp/packets.js';
 import type { Packet } from '../../src/pgp/packets.js';
 import { CERTIFICATE_FILE } from '../../src/pgp/origin.js';
 import { hashedKey, publicPacketOf } from '../../src/pgp/packet-objects.js';
-import { newReader, publish, serve } from '../consume/scene.js';
+import { newReader, packsign, publish, serve } from '../consume/scene.js';
 import type { Reader, Site } from '../consume/scene.js';
 import { newPlace } from '../packsign.js';
 import type { Place } from '../packsign.js';
@@ -197,6 +197,56 @@ async function stuffed(key: PrivateKey, by: PrivateKey): Promise<Uint8Array> {
   ];
   return encodeArmor(joinPackets(packets), 'PUBLIC KEY BLOCK');
 }
+
+describe('who names the keys of a trusted database for one run', () => {
+  const NAMES: Readonly<Record<string, () => readonly string[]>> = {
+    'by --fingerprint': () => ['--fingerprint', fingerprint(known.ann)],
+    'by --keys': () => ['--keys', reader.place.write('ann.asc', certificateFile(known.ann))],
+  };
+
+  /** What is said of the database under its address and under its name. */
+  async function codes(words: readonly string[]): Promise<readonly unknown[]> {
+    const answers: unknown[] = [];
+    for (const target of [site.url, 'ann']) {
+      const { stdout } = await packsign(reader.place, ['verify', target, ...words, '--json']);
+      answers.push((JSON.parse(stdout) as { code: unknown }).code);
+    }
+    return answers;
+  }
+
+  beforeEach(async () => {
+    await newer();
+    await packsign(reader.place, [
+      'trust',
+      'add',
+      site.url,
+      '--keys',
+      reader.place.write('ann.asc', certificateFile(known.ann)),
+      '--name',
+      'ann',
+    ]);
+  });
+
+  test.each(Object.entries(NAMES))('%s is not led back', async (_, words) => {
+    expect(await codes(words())).toEqual([null, null]);
+    await publish(place, known.ann, { packsign: { Database: site.url } });
+    expect(await codes(words())).toEqual(['DATABASE_ROLLED_BACK', 'DATABASE_ROLLED_BACK']);
+  });
+
+  test.each(Object.entries(NAMES))('%s does not bring a revoked key back', async (_, words) => {
+    const revoked = await known.ann.revoke({ flag: enums.reasonForRevocation.keyCompromised }, ISSUED);
+    place.write('dist/keys.asc', certificateFile(revoked));
+    expect(await codes([])).toEqual(['KEY_REVOKED', 'KEY_REVOKED']);
+    place.write('dist/keys.asc', certificateFile(known.ann));
+    expect(await codes(words())).toEqual(['KEY_REVOKED', 'KEY_REVOKED']);
+  });
+
+  test('uses none of it if the store is damaged, and the address is named too', async () => {
+    reader.place.write('config/packsign/trust.json', '{');
+    const words = ['verify', site.url, '--fingerprint', fingerprint(known.ann)];
+    expect(await packsign(reader.place, words)).toMatchObject({ status: 0 });
+  });
+});
 
 describe('T31: what a server serves is filtered before it is stored', () => {
   test('nothing is kept but what the pinned primary key signed, once', async () => {
