@@ -8,18 +8,11 @@ import {
   openObjects,
 } from '../index.js';
 import type { Session } from './command.js';
-import { rare, single } from './option.js';
-import type { OptionTable } from './option.js';
 import { isSet, numberOf, placeOf, textOf } from './options.js';
 import type { Place, Values } from './options.js';
 import { queueFor, refuseQueue } from './queue.js';
 import { runOf } from './run.js';
 import { shown } from './terminal.js';
-
-/** For commands that read the files of a bucket too. */
-export const BUCKET_OPTIONS: OptionTable = rare({
-  concurrency: single('NUMBER', 'how many objects of a bucket are read at once (default: 8)'),
-});
 
 export const CONCURRENCY = 8;
 

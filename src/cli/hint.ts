@@ -1,4 +1,6 @@
 import { isBucketAddress } from '../index.js';
+import { BUILD_OPTIONS, PREVIEW_OPTIONS, SIGN_OPTIONS, SPLIT_OPTIONS } from './option-tables.js';
+import type { Option, OptionTable } from './option.js';
 import type { Outside } from './streams.js';
 import { shown } from './terminal.js';
 
@@ -18,21 +20,48 @@ export async function knownOf(values: Typed, outside: Outside): Promise<Typed> {
   }
 }
 
-/** Commands that make or sign a database, up to where another part of the hint begins. */
-const RELEASING = /packsign (?:build|sign) DIRECTORY[^;,]*/g;
-/** Options without which such a command would go on from another database, or judge absent files otherwise. */
-const CARRIED = ['previous', 'adopt', 'absent'] as const;
+/** The options of commands that look at a directory, make its database or sign it. */
+const TABLES: ReadonlyMap<string, OptionTable> = new Map([
+  ['build', BUILD_OPTIONS],
+  ['sign', SIGN_OPTIONS],
+  ['diff', PREVIEW_OPTIONS],
+  ['lint', PREVIEW_OPTIONS],
+  ['status', PREVIEW_OPTIONS],
+  ['split', SPLIT_OPTIONS],
+]);
+/** A word of the shell; a comma at its end is one of the sentence. */
+const WORD = String.raw`(?:'[^']*'|"[^"]*"|\\'|[^\s;,'"]|,(?=\S))+`;
+/** Such a command in a hint, with its options. */
+const COMMAND = new RegExp(
+  `packsign (${[...TABLES.keys()].join('|')}) DIRECTORY(?: --[a-z-]+(?: (?!--)${WORD})?)*`,
+  'g',
+);
+/** What says how a run goes, and not what is listed, signed or published. */
+const OF_ONE_RUN = [
+  ...['check', 'strict', 'rehash', 'wait', 'settle'],
+  ...['concurrency', 'queue', 'double-check'],
+];
+/** What begins a history: not where the hint names the database to continue. */
+const BEGINNING = ['first', 'import'];
 /** What yargs calls the command that was typed, beside its options. */
 const NAME = '$0';
 
 /**
- * A hint with the words that the user typed, and with the options that its commands need as much as the one before.
+ * A hint with the words that the user typed. Its commands get the options that were typed and that they take: without
+ * these they would list, sign or publish something else.
  * Only the command line knows them, so the rest of packsign writes DIRECTORY, KEY and the like; they stay where nobody
  * knows better.
  */
 export function hintFor(hint: string | null, typed: Typed): string | null {
   if (hint === null) return hint;
-  const carried = hint.replace(RELEASING, (command) => withKey(command, typed) + optionsFor(command, typed));
+  const carried = hint.replace(COMMAND, (shownOne, name: string) => {
+    const command = withKey(shownOne, typed);
+    return [
+      command,
+      ...keyOptions(command, typed),
+      ...optionsFor(command, TABLES.get(name) ?? {}, typed),
+    ].join(' ');
+  });
   const named = withPaths(carried, typed);
   const directory = directoryOf(typed);
   if (directory === null) return named;
@@ -74,15 +103,13 @@ const KEY_OF_COMMAND = new RegExp(`(?<=packsign [^;,]*)${KEY_WORD.source}`);
 
 function withPaths(hint: string, typed: Typed): string {
   const named: Typed = wordsOf(typed['key']).length > 0 ? typed : { key: typed.signsWith };
-  const keys = WITH_KEY.flatMap((name) => options(name, named[name]));
+  const keys = WITH_KEY.flatMap((name) => keyWords(name, named));
   // It shows files; a key of GnuPG is none.
   const [key] = [...wordsOf(named['key']), ...wordsOf(typed['file'])].filter((word) => /[\\/.]/.test(word));
-  const [path] = wordsOf(typed['allow-changed']);
   const known: readonly (readonly [placeholder: RegExp, words: string | undefined])[] = [
     [KEY_OF_COMMAND, keys.length === 0 ? undefined : keys.join(' ')],
     [/--keys FILE\b/, options('keys', typed['keys'])[0]],
     [/(?<=packsign key show )KEY\b/, key === undefined ? key : shown(key)],
-    [/(?<=--allow-changed )PATH\b/, path === undefined ? path : shown(path)],
   ];
   return known.reduce(
     (text, [placeholder, words]) => (words === undefined ? text : text.replace(placeholder, () => words)),
@@ -91,34 +118,52 @@ function withPaths(hint: string, typed: Typed): string {
 }
 
 function options(name: string, value: unknown): readonly string[] {
-  return wordsOf(value).map((word) => `--${name} ${shown(word)}`);
+  return wordsOf(value).map((word) => `--${name}${word.startsWith('-') ? '=' : ' '}${shown(word)}`);
 }
 
 function wordsOf(value: unknown): readonly string[] {
   return (Array.isArray(value) ? value : [value]).filter((one) => typeof one === 'string');
 }
 
-/** After a build that was to sign, the next one is to sign too. */
-function signingOptions(command: string, typed: Typed): string {
-  const signs = wordsOf(typed['key']).length > 0 || typed['sign'] === true;
-  if (
-    !signs ||
-    typed[NAME] !== 'packsign build' ||
-    !command.startsWith('packsign build') ||
-    /--(?:key|sign|no-sign)\b/.test(command)
-  )
-    return '';
-  const keys = WITH_KEY.flatMap((name) => options(name, typed[name]));
-  return [...keys, ...(typed['sign'] === true ? ['--sign'] : [])].map((word) => ` ${word}`).join('');
+/** What was read from standard input is not there a second time. */
+function keyWords(name: (typeof WITH_KEY)[number], typed: Typed): readonly string[] {
+  return options(
+    name,
+    wordsOf(typed[name]).filter((word) => word !== '-'),
+  );
 }
 
-function optionsFor(command: string, typed: Typed): string {
-  return (
-    signingOptions(command, typed) +
-    CARRIED.map((name) => {
-      const value = typed[name];
-      const isMissing = typeof value === 'string' && !command.includes(`--${name} `);
-      return isMissing ? ` --${name} ${shown(value)}` : '';
-    }).join('')
-  );
+/** What a key needs, and the key itself if a build follows one: after one that was to sign, it is to sign too. */
+function keyOptions(command: string, typed: Typed): readonly string[] {
+  if (KEY_WORD.test(command)) return [];
+  const [key, ...others] = WITH_KEY.map((name) => keyWords(name, typed));
+  if (command.startsWith('packsign sign') || / --sign\b/.test(command)) return others.flat();
+  if (typed[NAME] !== 'packsign build' || !command.startsWith('packsign build')) return [];
+  if (/ --(?:key|no-sign)\b/.test(command)) return [];
+  return [...(key ?? []), ...others.flat(), ...optionWords('sign', BUILD_OPTIONS['sign'], typed['sign'])];
+}
+
+/** The other options that were typed, in the order of the table, but for what the command itself says. */
+function optionsFor(command: string, table: OptionTable, typed: Typed): readonly string[] {
+  const others = [...OF_ONE_RUN, ...WITH_KEY, 'sign'];
+  if (command.includes(' --previous ')) others.push(...BEGINNING);
+  // Of a bucket, it stands beside the address.
+  if (isBucket(typed['directory'])) others.push('state');
+  return Object.entries(table).flatMap(([name, option]) => {
+    if (others.includes(name)) return [];
+    const words = optionWords(name, option, typed[name]);
+    const says = (text: string) => `${command} `.includes(` ${text} `);
+    if (option.array === true) return words.filter((word) => !says(word));
+    const value = typed[name];
+    const isThere =
+      says(`--${name}`) || says(`--no-${name}`) || (typeof value === 'string' && says(shown(value)));
+    return isThere ? [] : words;
+  });
+}
+
+/** An option as it was typed. */
+function optionWords(name: string, option: Option | undefined, value: unknown): readonly string[] {
+  if (option?.type !== 'boolean') return options(name, value);
+  if (value === true) return [`--${name}`];
+  return value === false && option.negated !== undefined ? [`--no-${name}`] : [];
 }

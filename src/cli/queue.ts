@@ -1,20 +1,13 @@
 import { PacksignError, chanceOfFinding, parseQueue } from '../index.js';
 import type { DoubleChecked, QueueAddress, QueueOptions } from '../index.js';
 import type { Session } from './command.js';
-import { rare, single } from './option.js';
-import type { OptionTable } from './option.js';
+import { single } from './option.js';
 import { textOf } from './options.js';
 import type { Values } from './options.js';
 import { warningLines } from './report.js';
 import { count } from './terminal.js';
 
 export const QUEUE_OPTION = single('ADDRESS', 'Redis server of the queue (default: PACKSIGN_QUEUE)');
-
-/** For a build that has the objects of a bucket read by workers. */
-export const QUEUE_OPTIONS: OptionTable = rare({
-  queue: single('ADDRESS', 'Redis server whose packsign workers read the bucket'),
-  'double-check': single('NUMBER', 'per cent of what workers have read that is read again here'),
-});
 
 /** The queue that the user named, on the command line or in the environment; null for none. Throws USAGE. */
 export function queueOf(values: Values, { outside, notice }: Session): QueueAddress | null {

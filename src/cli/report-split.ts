@@ -119,8 +119,10 @@ function commandsFor({ databases, signers }: SplitPlan, options: SplitReportOpti
   const { isSent } = options;
   const isShared = (signers?.Fingerprints.length ?? 0) > 1;
   const keys = shown(join(rest.folder, 'keys.asc'));
+  // What else was typed is in the packsign.json of each folder.
+  const { key, signsWith = [] } = options.typed;
   const words = (command: string, { folder }: SplitDatabase) =>
-    hintFor(command, typedIn(options.typed, folder)) ?? '';
+    hintFor(command, { key, signsWith, directory: folder }) ?? '';
   const building = signingCommand('build', options.keyBy);
   return [
     ...(!rest.isPublished ? [] : [`packsign verify ${shown(rest.folder)} --keys ${keys}`]),

@@ -9,18 +9,10 @@ import {
 } from '../index.js';
 import { concurrencyOf } from './bucket.js';
 import type { Report, Session } from './command.js';
-import { rare, single } from './option.js';
-import type { OptionTable } from './option.js';
 import { COMMON_OPTIONS, isSet, placeOf, settingsIn, textOf } from './options.js';
 import type { Values } from './options.js';
 import { reportShard } from './report-parts.js';
 import { runOf } from './run.js';
-
-/** For `build`, of which one machine then does a share. */
-export const SHARD_OPTIONS: OptionTable = rare({
-  shard: single('NUMBER', 'hash share K of N of a bucket, as in --shard 2/4, into a part for merge'),
-  output: single('FILE', 'file for that part'),
-});
 
 /** What else such a build needs to know. */
 const FITTING = [

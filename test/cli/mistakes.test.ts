@@ -97,6 +97,45 @@ describe('a usual mistake is named, and what the hint says works:', () => {
     );
   });
 
+  test('a damaged file, with options that say what is listed and signed', async () => {
+    place.write('dist/internal-only.sh', '#!/bin/sh\n');
+    place.write('dist/tool-1.0.tar.gz', Buffer.from('1f8b', 'hex'));
+    const { hint } = await mistake([
+      ...['build', 'dist', '--exclude', 'internal-*', '--validity', '30 days'],
+      ...['--base-url', 'https://example.org/', '--no-pack-man', '--key', 'key.asc'],
+    ]);
+    expect(hint).toMatch(
+      / packsign build dist --allow-damaged tool-1\.0\.tar\.gz --key key\.asc --base-url \S+ --validity '30 days' --no-pack-man --exclude 'internal-\*'$/,
+    );
+    expect(await paste(hint)).toMatchObject({ status: 0 });
+    const published = place.read('dist/packages.plist').toString();
+    expect(published).toContain('tool-1.0.tar.gz');
+    expect(published).toContain('https://example.org/');
+    expect(published).not.toContain('internal-only.sh');
+  });
+
+  test('a damaged file and an altered one', async () => {
+    await succeed(...SIGN);
+    place.write('dist/lantern-1.0.tar.gz', sdist('lantern', '1.0', 'x = 2\n'));
+    place.write('dist/tool-1.0.tar.gz', Buffer.from('1f8b', 'hex'));
+    const first = await mistake(['build', 'dist', '--key', 'key.asc']);
+    const second = await mistake([
+      ...['build', 'dist', '--allow-damaged', 'tool-1.0.tar.gz', '--key', 'key.asc'],
+    ]);
+    expect(first.hint).toContain('packsign build dist --allow-damaged tool-1.0.tar.gz --key key.asc');
+    expect(second.hint).toContain('--allow-changed lantern-1.0.tar.gz --reason TEXT --key key.asc');
+    expect(await paste(second.hint)).toMatchObject({ status: 0 });
+  });
+
+  test('two files that may change, and one reason', async () => {
+    const { hint } = await mistake([
+      ...['build', 'dist', '--allow-changed', 'a.sh', '--allow-changed', 'b.sh', '--reason', 'a typo'],
+    ]);
+    expect(hint).toBe(
+      "packsign build dist --allow-changed a.sh --reason 'a typo' --allow-changed b.sh --reason TEXT",
+    );
+  });
+
   test('a database that has expired', async () => {
     expect(await place.packsign([...SIGN, '--validity', '1d'], { env: epoch('2025-02-01') })).toMatchObject({
       status: 0,
@@ -167,5 +206,26 @@ describe('a usual mistake is named, and what the hint says works:', () => {
     const { said, hint } = await mistake(['build', 'dist', '--wait', '0']);
     expect(said).toContain('another packsign');
     expect(hint).not.toBe('');
+  });
+});
+
+describe('what a build without a key says to type signs what was built:', () => {
+  test.each([
+    ['--checksums', 'SHA256SUMS.asc'],
+    ['--include', '*.txt'],
+    ['--exclude', 'internal-*'],
+    ['--allow-damaged', 'tool-1.0.tar.gz'],
+  ])('after %s', async (option, value) => {
+    place.write('dist/notes.txt', 'x');
+    place.write('dist/internal-only.sh', '#!/bin/sh\n');
+    if (option === '--allow-damaged') place.write('dist/tool-1.0.tar.gz', Buffer.from('1f8b', 'hex'));
+    const words = option === '--checksums' ? [option] : [option, value];
+    const built = await place.packsign(['build', 'dist', ...words]);
+    const [, command = ''] = /^ {2}(packsign sign .*)$/m.exec(built.stdout) ?? [];
+    expect(command).toContain(`packsign sign dist --key FILE ${option}`);
+    const waiting = place.read('dist/packages.unsigned.plist');
+    expect(await paste(command.replace('FILE', 'key.asc'))).toMatchObject({ status: 0 });
+    expect(place.read('dist/packages.plist')).toEqual(waiting);
+    if (option === '--checksums') expect(place.has(`dist/${value}`)).toBe(true);
   });
 });

@@ -9,17 +9,10 @@ import {
 } from '../../index.js';
 import type { Imported, InMemoryOptions, SignAndPublishOptions, Signer } from '../../index.js';
 import type { Command, Report } from '../command.js';
-import { BUCKET_OPTIONS, inPlace } from '../bucket.js';
-import { flag, maybe, rare, repeated, single } from '../option.js';
-import type { OptionTable } from '../option.js';
+import { inPlace } from '../bucket.js';
+import { BUILD_OPTIONS } from '../option-tables.js';
 import {
-  ALLOW_DAMAGED_OPTION,
   DIRECTORY,
-  KEY_OPTIONS,
-  PREVIOUS_OPTIONS,
-  REHASH_OPTION,
-  SETTINGS_OPTIONS,
-  TRUST_CLOCK_OPTION,
   isSet,
   keysOf,
   listOf,
@@ -29,35 +22,16 @@ import {
   textOf,
 } from '../options.js';
 import type { Place, Values } from '../options.js';
-import { QUEUE_OPTIONS } from '../queue.js';
 import { destinationsOf, publishEach, publishOptions } from '../destinations.js';
 import type { Circumstances } from '../destinations.js';
 import { joined, reportPublished } from '../report-publish.js';
 import { reportBuild, warningLines } from '../report.js';
 import { writingRun } from '../run.js';
 import { passphraseSource } from '../secrets.js';
-import { SHARD_OPTIONS, buildShard } from '../shard.js';
-import { harmless } from '../terminal.js';
+import { buildShard } from '../shard.js';
+import { harmless, shown } from '../terminal.js';
 
 const REASON_LIMIT = 1024;
-
-/** Options of every command that makes the next database. */
-const DATABASE_OPTIONS: OptionTable = {
-  ...PREVIOUS_OPTIONS,
-  'allow-changed': repeated('PATH', 'file whose bytes may change; needs a --reason'),
-  reason: repeated('TEXT', 'why they change, for users to read'),
-  rehash: REHASH_OPTION,
-  ...rare({ first: flag('start a new history; with --previous, only if nothing is published there') }),
-  ...SETTINGS_OPTIONS,
-  ...BUCKET_OPTIONS,
-};
-
-/** Options of a command that makes it in memory, and writes nothing. */
-export const PREVIEW_OPTIONS: OptionTable = {
-  key: repeated('KEY', 'key that is going to sign'),
-  ...DATABASE_OPTIONS,
-  ...rare({ 'trust-clock': TRUST_CLOCK_OPTION }),
-};
 
 export const buildCommand: Command = {
   examples: [
@@ -67,20 +41,7 @@ export const buildCommand: Command = {
     ['packsign build dist --check', 'exit 1 if something would change'],
   ],
   positionals: DIRECTORY,
-  options: {
-    ...KEY_OPTIONS,
-    sign: maybe('sign with the key of PACKSIGN_KEY or packsign.json'),
-    check: flag('write nothing; exit 1 if something would change'),
-    publish: flag('publish to the destinations in packsign.json'),
-    strict: flag('fail on warnings, and on files left out'),
-    ...SHARD_OPTIONS,
-    ...DATABASE_OPTIONS,
-    ...rare({
-      'allow-damaged': ALLOW_DAMAGED_OPTION,
-      import: single('FILE', 'import a database made for PackMan; packsign.json gets its texts'),
-    }),
-    ...QUEUE_OPTIONS,
-  },
+  options: BUILD_OPTIONS,
   run: async (values, session) =>
     (await buildShard(values, session)) ??
     (await inPlace(values, session, async (typed) => {
@@ -236,8 +197,10 @@ function allowedChanges(values: Values): ReadonlyMap<string, string> {
   const paths = listOf(values, 'allow-changed');
   const reasons = listOf(values, 'reason');
   if (paths.length !== reasons.length || reasons.some((reason) => reason.trim() === '')) {
+    const pair = (index: number) =>
+      ` --allow-changed ${shown(paths[index] ?? 'PATH')} --reason ${shown(reasons[index] ?? 'TEXT')}`;
     throw new PacksignError('USAGE', 'each --allow-changed needs a --reason', {
-      hint: 'packsign build DIRECTORY --allow-changed PATH --reason TEXT',
+      hint: `packsign build DIRECTORY${Array.from({ length: Math.max(paths.length, reasons.length) }, (_, index) => pair(index)).join('')}`,
     });
   }
   // The reason becomes a text of the database, which allows no such characters.

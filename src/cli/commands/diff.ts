@@ -3,7 +3,8 @@ import type { Command } from '../command.js';
 import { lookInPlace } from '../bucket.js';
 import { DIRECTORY, isSet } from '../options.js';
 import { reportDiff } from '../report-diff.js';
-import { PREVIEW_OPTIONS, buildOptions } from './build.js';
+import { PREVIEW_OPTIONS } from '../option-tables.js';
+import { buildOptions } from './build.js';
 
 export const diffCommand: Command = {
   examples: [['packsign diff dist', 'compare what waits, or would be built, with what is published']],

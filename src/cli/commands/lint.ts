@@ -5,7 +5,8 @@ import { flag, rare, repeated } from '../option.js';
 import { ALLOW_DAMAGED_OPTION, DIRECTORY, isSet, listOf } from '../options.js';
 import { reportLint } from '../report-lint.js';
 import { sarifOf } from '../sarif.js';
-import { PREVIEW_OPTIONS, buildOptions } from './build.js';
+import { PREVIEW_OPTIONS } from '../option-tables.js';
+import { buildOptions } from './build.js';
 
 export const lintCommand: Command = {
   examples: [
@@ -29,7 +30,7 @@ export const lintCommand: Command = {
       throw new PacksignError('USAGE', `--sarif and --${other} exclude each other: type one of them`);
     return await lookInPlace(values, session, async (place) => {
       const directory = place.objects?.address ?? place.directory;
-      const typed = { directory, state: values['state'] };
+      const typed = { ...values, directory };
       const options = buildOptions(values, { place, session });
       const signing = once(options.signing);
       // A key that is typed must be there; one that the settings name may be on another machine.

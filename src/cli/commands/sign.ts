@@ -1,19 +1,9 @@
 import { sign } from '../../index.js';
 import type { Command } from '../command.js';
-import { flag, rare } from '../option.js';
-import {
-  ALLOW_DAMAGED_OPTION,
-  DIRECTORY,
-  KEY_OPTIONS,
-  PREVIOUS_OPTIONS,
-  REHASH_OPTION,
-  SETTINGS_OPTIONS,
-  isSet,
-  listOf,
-  predecessorOf,
-} from '../options.js';
+import { SIGN_OPTIONS } from '../option-tables.js';
+import { DIRECTORY, isSet, listOf, predecessorOf } from '../options.js';
 import { reportSign } from '../report.js';
-import { BUCKET_OPTIONS, inPlace } from '../bucket.js';
+import { inPlace } from '../bucket.js';
 import { writingRun } from '../run.js';
 import { publishedToo, publishingOptions, signersFor } from './build.js';
 
@@ -26,16 +16,7 @@ export const signCommand: Command = {
     ['packsign sign dist --co-sign --key key.asc', 'add a signature to what is published'],
   ],
   positionals: DIRECTORY,
-  options: {
-    ...KEY_OPTIONS,
-    'co-sign': flag('add a signature to what is published'),
-    'without-files': flag('sign on a host that does not have the files, publish elsewhere'),
-    rehash: REHASH_OPTION,
-    ...PREVIOUS_OPTIONS,
-    ...SETTINGS_OPTIONS,
-    ...BUCKET_OPTIONS,
-    ...rare({ 'allow-damaged': ALLOW_DAMAGED_OPTION }),
-  },
+  options: SIGN_OPTIONS,
   run: async (values, session) =>
     await inPlace(values, session, async (place) => {
       const coSign = isSet(values, 'co-sign');

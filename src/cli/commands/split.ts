@@ -1,14 +1,11 @@
 import { split } from '../../index.js';
 import type { Command } from '../command.js';
 import { knownOf } from '../hint.js';
-import { repeated, single } from '../option.js';
-import { DIRECTORY, SETTINGS_OPTIONS, keysOf, numberOf, placeOf } from '../options.js';
+import { MOST_FILES, SPLIT_OPTIONS } from '../option-tables.js';
+import { DIRECTORY, keysOf, numberOf, placeOf } from '../options.js';
 import { reportSplit } from '../report-split.js';
 import { buildOptions } from './build.js';
 import { keysHere } from './status.js';
-
-/** A database of so many files has some ten megabytes, and is signed in half a second. */
-const MOST_FILES = '10000';
 
 export const splitCommand: Command = {
   examples: [
@@ -19,11 +16,7 @@ export const splitCommand: Command = {
     ],
   ],
   positionals: DIRECTORY,
-  options: {
-    'max-files': single('NUMBER', 'the most files in one database', { default: MOST_FILES }),
-    key: repeated('KEY', 'key that is going to sign'),
-    ...SETTINGS_OPTIONS,
-  },
+  options: SPLIT_OPTIONS,
   run: async (values, session) => {
     const { outside } = session;
     const place = placeOf(values);

@@ -8,7 +8,8 @@ import { lookInPlace } from '../bucket.js';
 import { DIRECTORY, isSet, keysOf } from '../options.js';
 import { reportStatus } from '../report-status.js';
 import type { Outside } from '../streams.js';
-import { PREVIEW_OPTIONS, buildOptions } from './build.js';
+import { PREVIEW_OPTIONS } from '../option-tables.js';
+import { buildOptions } from './build.js';
 
 export const statusCommand: Command = {
   examples: [['packsign status dist', 'exit 1 if anything needs attention']],

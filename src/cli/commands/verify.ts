@@ -1,6 +1,7 @@
 import { PacksignError, areFiles, audit, verify, verifyFiles } from '../../index.js';
 import type { Run } from '../../index.js';
-import { BUCKET_OPTIONS, concurrencyOf } from '../bucket.js';
+import { concurrencyOf } from '../bucket.js';
+import { BUCKET_OPTIONS } from '../option-tables.js';
 import type { Command, Report, Session } from '../command.js';
 import { flag, maybe, positionals, rare, single } from '../option.js';
 import { SIGNATURE_OPTION, isSet, listOf, textOf } from '../options.js';

@@ -1,11 +1,12 @@
 import { PacksignError, eachOnce, isPublication, isTrouble, serve, watch } from '../../index.js';
 import type { Hooks, RunningServer } from '../../index.js';
-import { BUCKET_OPTIONS, inPlace } from '../bucket.js';
+import { inPlace } from '../bucket.js';
 import type { Command, Report, Session } from '../command.js';
 import { destinationsOf } from '../destinations.js';
 import { followerFor } from '../follower.js';
 import { HOOK_OPTIONS, hooksOf, tellFailure, tellHooks } from '../hooks.js';
 import { flag, rare, single, timer } from '../option.js';
+import { BUCKET_OPTIONS } from '../option-tables.js';
 import {
   DIRECTORY,
   KEY_OPTIONS,
