@@ -63,11 +63,16 @@ function wrongOption(argv: readonly string[], named: NonNullable<Known['named']>
     const [, typed = '', name = '', equals] = /^(--?([A-Za-z][\w-]*))(=.*)?$/s.exec(argv[at] ?? '') ?? [];
     if (name === '' || typed === '-h') continue;
     // A single dash is for letters, so yargs reads -key as -k -e -y.
-    const option = typed.startsWith('--') ? (options[name] ?? options[name.replace(/^no-/, '')]) : undefined;
+    const option = typed.startsWith('--') ? (options[name] ?? negatedBy(name, options)) : undefined;
     if (option === undefined) {
       const near = nearestOf(name, Object.entries(options).flatMap(spellings));
       const message = `packsign ${words.join(' ')} has no option ${typed}`;
-      return { message, corrected: near === null ? null : argv.with(at, `--${near}${equals ?? ''}`) };
+      // What somebody wanted to turn off is not turned on.
+      const isOpposite = name === `no-${near}`;
+      return {
+        message,
+        corrected: near === null || isOpposite ? null : argv.with(at, `--${near}${equals ?? ''}`),
+      };
     }
     if (option.type === 'boolean') continue;
     if (equals === undefined) at += 1;
@@ -102,6 +107,23 @@ export function namelessIn(argv: readonly string[], named: NonNullable<Known['na
     if (option?.requiresArg !== true)
       return word === '' ? `an argument ${UNSET}` : '- names no file or folder';
     if (word === '' && mustName(option)) return `--${name} ${UNSET}`;
+  }
+  return null;
+}
+
+/** The option that `--no-NAME` turns off; undefined if there is none. */
+function negatedBy(name: string, options: OptionTable): Option | undefined {
+  const option = name.startsWith('no-') ? options[name.slice(3)] : undefined;
+  return option?.negated === undefined ? undefined : option;
+}
+
+/** The first option in a command line that has no negation, and is negated; null if there is none. The parser takes it for `false`. */
+export function wronglyNegated(argv: readonly string[], own: OptionTable): string | null {
+  const options: OptionTable = { ...own, ...COMMON_OPTIONS };
+  const end = argv.indexOf('--');
+  for (const word of argv.slice(0, end === -1 ? argv.length : end)) {
+    const [, name = ''] = /^--(no-[^=]+)/.exec(word) ?? [];
+    if (name !== '' && options[name] === undefined && negatedBy(name, options) === undefined) return word;
   }
   return null;
 }

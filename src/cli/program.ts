@@ -4,7 +4,7 @@ import { PacksignError } from '../index.js';
 import type { Command, Listed } from './command.js';
 import { familyOf, namedIn, wordsOf } from './command.js';
 import { examplesText } from './help.js';
-import { mistakeIn, namelessIn } from './mistake.js';
+import { mistakeIn, namelessIn, wronglyNegated } from './mistake.js';
 import { COMMON_OPTIONS } from './options.js';
 import type { Values } from './options.js';
 import { shown } from './terminal.js';
@@ -39,7 +39,7 @@ export async function parse(argv: readonly string[], commands: readonly Listed[]
     output = text;
   });
   const [choice] = chosen;
-  failure ??= choice === undefined ? null : givenTwice(choice);
+  failure ??= choice === undefined ? null : (givenTwice(choice) ?? negatedIn(argv, choice));
   if (failure !== null) throw await usageError(failure, { argv, commands, named });
   return choice ?? `${output}\n`;
 }
@@ -164,6 +164,12 @@ function givenTwice({ command: { options }, values }: Chosen): string | null {
     if (!array && Array.isArray(value)) return `--${name} was given more than once: ${value.join(', ')}`;
   }
   return null;
+}
+
+/** What is wrong if an option was negated that has no negation; null if none was. */
+function negatedIn(argv: readonly string[], { command: { options } }: Chosen): string | null {
+  const word = wronglyNegated(argv, options);
+  return word === null ? null : `there is no option ${word}`;
 }
 
 interface Reading {

@@ -109,11 +109,11 @@ function expiryFindings(certificate: Certificate, { now, databaseExpires }: Lint
   if (leftMs <= 0) return [finding('KEY_EXPIRED', `key ${key.fingerprint} expired at ${when}`, expires)];
   const what = `key ${key.fingerprint} expires at ${when}`;
   const soon = `${what}, in ${Math.floor(leftMs / DAY_MS)} days`;
-  const early = `${what}, before the published database`;
+  const early = (until: Date) => `${what}, and the database that it signs only at ${formatInstant(until)}`;
   return [
     ...(leftMs <= WARN_MS ? [finding('KEY_EXPIRES_SOON', soon, expires)] : []),
     ...(databaseExpires !== null && databaseExpires > expires
-      ? [finding('KEY_EXPIRES_FIRST', early, expires)]
+      ? [finding('KEY_EXPIRES_FIRST', early(databaseExpires), expires)]
       : []),
   ];
 }

@@ -7,12 +7,13 @@ import type { Database } from '../model/database.js';
 import { foldPath, foldersOf } from '../model/file-entry.js';
 import type { FileFacts } from '../model/entry.js';
 import type { Warning } from '../model/finding.js';
-import { CHECKSUMS_NAMES } from '../model/layout.js';
+import { CHECKSUMS_NAMES, isOwnPath } from '../model/layout.js';
 import type { Continued } from '../model/join.js';
 import type { Settings } from '../model/settings.js';
 import type { Update } from '../model/update.js';
 import { matcherOf } from '../places/matcher.js';
 import { ownChecksums } from '../places/own-checksums.js';
+import type { Inventory } from './inventory.js';
 
 export interface AbsenceContext {
   readonly directory: string;
@@ -97,14 +98,27 @@ export function refuseRemovals(
 }
 
 const REST_LIMIT = 20;
+/** A path that is never listed. */
+const HIDDEN = /(?:^|\/)\./;
+
+type Searched = Pick<Inventory, 'others' | 'warnings'>;
 
 /** Nothing is listed, and nothing was: names each file that is there, and says why it is not listed (NOTHING_TO_LIST). */
 export function nothingToList(
   directory: string,
-  { rest, warnings }: Pick<Absence, 'rest' | 'warnings'>,
+  {
+    inventory,
+    rest,
+    settings: { Exclude = [] },
+  }: Pick<Absence, 'rest'> & Pick<AbsenceContext, 'settings'> & { readonly inventory: Searched },
 ): PacksignError {
+  const isExcluded = matcherOf(Exclude);
+  const excluded = inventory.others.filter(
+    (path) => isExcluded(path) && !isOwnPath(path) && !HIDDEN.test(path),
+  );
   const reasons = new Map<string, string>(rest.map(({ path, reason }) => [path, REASONS[reason]]));
-  for (const { path, message } of warnings) if (path !== null) reasons.set(path, message);
+  for (const path of excluded) reasons.set(path, 'left out by "Exclude"');
+  for (const { path, message } of inventory.warnings) if (path !== null) reasons.set(path, message);
   const lines = Array.from(reasons, ([path, reason]) => `  ${path}: ${reason}`);
   const more = lines.length > REST_LIMIT ? [`  … and ${lines.length - REST_LIMIT} more`] : [];
   return new PacksignError(
@@ -112,9 +126,11 @@ export function nothingToList(
     [`there is nothing to list in ${directory}`, ...lines.slice(0, REST_LIMIT), ...more].join('\n'),
     {
       hint:
-        lines.length === 0
-          ? 'copy the files of your release there'
-          : `copy archives, packages, installers or programs there; to list files of every kind: packsign build DIRECTORY --include '**'`,
+        excluded.length > 0
+          ? 'correct "Exclude" in packsign.json, or what you typed after --exclude; or copy other files of your release there'
+          : lines.length === 0
+            ? 'copy the files of your release there'
+            : `copy archives, packages, installers or programs there; to list files of every kind: packsign build DIRECTORY --include '**'`,
     },
   );
 }

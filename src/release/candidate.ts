@@ -129,7 +129,7 @@ export async function makeCandidate(
   const assembled = assembleNext(directory, { predecessor, continued, inventory, options });
   const { whole, rest, held, kept, under, damage, entries } = assembled;
   if (whole.Files.size === 0 && held.size === 0 && !mayBeEmpty(published, absence)) {
-    throw nothingToList(directory, { rest, warnings: inventory.warnings });
+    throw nothingToList(directory, { inventory, rest, settings });
   }
   const files = before === published ? assembled.difference : compareFiles(published?.Files, whole.Files);
   await pause(run);

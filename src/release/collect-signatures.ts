@@ -128,12 +128,20 @@ async function requireSigner(
   const keyExpires = expiryOf(published, now, signer.signingKey);
   const { Expires } = database.Packsign;
   if (keyExpires === null || (Expires !== undefined && Expires <= keyExpires)) return;
-  const days = Math.max(1, Math.floor((keyExpires.getTime() - now.getTime()) / 86_400_000));
   throw new PacksignError(
     'EXPIRES_AFTER_KEY',
     `the database would outlive the key that signs it, which expires at ${formatInstant(keyExpires)}`,
-    { hint: `extend the key, or shorten "Validity": packsign build DIRECTORY --validity "${days} days"` },
+    { hint: `extend the key${shorterValidity(keyExpires.getTime() - now.getTime())}` },
   );
+}
+
+/** What a key allows that is good for so long, to go on after the hint to extend it. */
+function shorterValidity(leftMs: number): string {
+  const hours = Math.floor(leftMs / 3_600_000);
+  if (hours === 0) return '';
+  const [number, unit] = hours < 24 ? [hours, 'hour'] : [Math.floor(hours / 24), 'day'];
+  const validity = `${number} ${unit}${number === 1 ? '' : 's'}`;
+  return `, or shorten "Validity": packsign build DIRECTORY --validity "${validity}"`;
 }
 
 function noneCounts(reason: string): PacksignError {

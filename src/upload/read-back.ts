@@ -82,17 +82,20 @@ export async function readBack(outbound: Outbound, options: ReadBackOptions): Pr
 async function lookAtRemote(
   { signed, directory }: Outbound,
   files: readonly Outgoing[],
-  { place, differing }: Remote,
+  { place, differing, list }: Remote,
 ): Promise<readonly Difference[]> {
   const limits = { limitBytes: DATABASE_LIMIT_BYTES, tooLarge: 'DESTINATION_DIFFERS' } as const;
   const read = await place.readDatabase(limits);
   const isSame = read.kind === 'found' && read.bytes.equals(signed.content.bytes);
   const what = read.kind === 'absent' ? ABSENT : 'is a different one';
   const others = new Set(await differing(files, directory));
+  const there = others.size === 0 ? null : await list();
   return [
     ...(isSame ? [] : [{ path: DATABASE_NAME, what, file: null }]),
     ...files.flatMap((file) =>
-      others.has(file.path) ? [{ path: file.path, what: 'has other bytes', file }] : [],
+      others.has(file.path)
+        ? [{ path: file.path, what: there?.has(file.path) === true ? 'has other bytes' : ABSENT, file }]
+        : [],
     ),
   ];
 }

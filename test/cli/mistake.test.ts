@@ -27,6 +27,10 @@ test.each([
     'packsign get has no option --platfrom',
     'packsign get demo --platform windows',
   ],
+  ['build dist --no-key', 'packsign build has no option --no-key', 'packsign build --help'],
+  ['build dist --no-strict', 'packsign build has no option --no-strict', 'packsign build --help'],
+  ['verify x --no-fingerprint', 'packsign verify has no option --no-fingerprint', 'packsign verify --help'],
+  ['--no-quiet status', 'there is no option --no-quiet', 'packsign status --help'],
   ['build --no-colr', 'packsign build has no option --no-colr', 'packsign build --no-color'],
   [
     'export --format jsno',

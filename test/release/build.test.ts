@@ -55,8 +55,8 @@ describe('build', () => {
         2 files, 2 packages, 5.2 kB (<n> hashed, <n> known)
           + demo-1.0.tar.gz
           + npm/left-pad-1.3.0.tgz
-        wrote dist/packages.unsigned.plist; look at it with packsign diff dist, publish it with
-          packsign sign dist --key FILE
+        wrote dist/packages.unsigned.plist; look at it with packsign diff dist --maintainer 'Ann <ann@example.org>', publish it with
+          packsign sign dist --key FILE --maintainer 'Ann <ann@example.org>'
         [0]"
       `);
     expect(Object.keys(place.snapshot())).toEqual([
@@ -491,6 +491,19 @@ describe('refusals of build', () => {
       ! packsign: error: there is nothing to list in dist
       !   README.md: no archive, package, installer or program
       ! packsign: hint: copy archives, packages, installers or programs there; to list files of every kind: packsign build dist --include '**'
+      [2]"
+    `);
+  });
+
+  test('NOTHING_TO_LIST says what "Exclude" leaves out', async () => {
+    place.remove('dist');
+    place.write('dist/tool-1.0.sh', '#!/bin/sh\n');
+    place.write('dist/packsign.json', '{ "Exclude": ["**"] }');
+    expect(transcript(await place.packsign(['build', 'dist']))).toMatchInlineSnapshot(`
+      "$ packsign build dist
+      ! packsign: error: there is nothing to list in dist
+      !   tool-1.0.sh: left out by "Exclude"
+      ! packsign: hint: correct "Exclude" in packsign.json, or what you typed after --exclude; or copy other files of your release there
       [2]"
     `);
   });

@@ -486,6 +486,23 @@ describe('T8, KEY_NOT_PUBLISHED: a signature must verify with the published cert
 });
 
 describe('EXPIRES_AFTER_KEY', () => {
+  test.each([
+    [
+      '20 hours',
+      20 * 3600,
+      ', or shorten "Validity": packsign build dist --validity "18 hours" --key ann.asc',
+    ],
+    ['30 hours', 30 * 3600, ', or shorten "Validity": packsign build dist --validity "1 day" --key ann.asc'],
+    ['90 minutes', 90 * 60, ''],
+  ])('the hint for a key of %s, an hour later, names a time that it allows', async (_, lifeSeconds, more) => {
+    const short = await newKey('Ann', { born: new Date(Date.now() - 3_600_000), lifeSeconds });
+    place.write('ann.asc', short.signing);
+    const { stderr } = await place.packsign(RELEASE);
+    expect(stderr).toContain(`packsign: hint: extend the key${more}\n`);
+    const [, validity] = /--validity "(.*?)"/.exec(more) ?? [];
+    if (validity !== undefined) await succeed([...RELEASE, '--validity', validity]);
+  });
+
   test('a database never outlives the key that signs it', async () => {
     const short = await newKey('Ann', { born: new Date(Date.now() - 3_600_000), lifeSeconds: 30 * 86_400 });
     place.write('ann.asc', short.signing);

@@ -607,6 +607,12 @@ describe('publish --check', () => {
     expect(answer.run.stderr).toContain('packages.plist is a different one');
   });
 
+  test('says which file is not there', async () => {
+    await published();
+    here.remove('www/a-1.0.tar.gz');
+    expect((await publish('--check')).run.stderr).toContain('a-1.0.tar.gz is not there');
+  });
+
   test('reads everything back, and writes nothing', async () => {
     await published();
     expect(await published('--check')).toMatchObject({ status: 'checked' });
