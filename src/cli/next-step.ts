@@ -1,4 +1,4 @@
-import type { Attention, StatusResult, WaitingStatus } from '../index.js';
+import type { Attention, SignerStatus, StatusResult, WaitingStatus } from '../index.js';
 import { signingCommand } from './report.js';
 import type { KeyBy } from './report.js';
 import { shown } from './terminal.js';
@@ -40,7 +40,7 @@ export interface KnownKeys {
 /** What `status` answers, by what cannot wait. */
 export function stepOf(result: StatusResult, known: KnownKeys): Step {
   const { state, attention, lock, ok } = result;
-  const extending = extendingOf(known);
+  const extending = extendingOf(result, known);
   const needs = (code: Attention) => attention.includes(code);
   const step = (words: string, next: string | null, ...says: readonly Attention[]) => ({ words, says, next });
   if (lock?.state === 'held' && !ok) return step(BUSY, 'when it is done: packsign status DIRECTORY');
@@ -105,13 +105,27 @@ function signingWith(
 }
 
 /** How the key that signs gets a new expiry: where it is, if that is known. */
-function extendingOf({ keys: [key = ''] }: KnownKeys): string {
-  if (/^[0-9A-F]{40}$|^[^/\\]+@[^/\\]+$/i.test(key)) {
-    const word = shown(key);
-    return `gpg --quick-set-expire ${word} 2y && packsign key publish DIRECTORY --key ${word}`;
-  }
+function extendingOf({ signers }: StatusResult, { keys: [key = ''] }: KnownKeys): string {
+  const inGnupg = gnupgExtending(
+    signers.find(({ fingerprint }) => fingerprint === key.toUpperCase()) ?? firstToExpire(signers),
+    key,
+  );
+  if (/^[0-9A-F]{40}$|^[^/\\]+@[^/\\]+$/i.test(key)) return inGnupg;
   const whole = key.endsWith('.signing.asc') ? shown(key.replace(/signing\.asc$/, 'asc')) : 'KEY';
-  return `with the whole key, which may be offline: packsign key extend ${whole} DIRECTORY`;
+  const extending = `with the whole key, which may be offline: packsign key extend ${whole} DIRECTORY`;
+  return key === '' ? `${extending}; if it is in GnuPG: ${inGnupg}` : extending;
+}
+
+/** GnuPG extends the primary key alone, unless a subkey is named: then that one alone. */
+function gnupgExtending(signer: SignerStatus | undefined, key: string): string {
+  const word = shown(key === '' ? (signer?.fingerprint ?? 'KEY') : key);
+  const subkey = signer?.subkey == null ? '' : ` ${signer.subkey}`;
+  return `gpg --quick-set-expire ${signer?.fingerprint ?? word} 2y${subkey} && packsign key publish DIRECTORY --key ${word}`;
+}
+
+function firstToExpire(signers: readonly SignerStatus[]): SignerStatus | undefined {
+  const ends = ({ expires }: SignerStatus) => expires?.getTime() ?? Infinity;
+  return signers.toSorted((a, b) => ends(a) - ends(b))[0];
 }
 
 /** Whether no key is left that could sign. */

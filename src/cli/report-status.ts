@@ -110,7 +110,7 @@ export function reportStatus(
     json: {
       ...{ ok: result.ok, state, issued, expires },
       signers: signers.map(({ fingerprint }) => fingerprint),
-      keys: signers,
+      keys: signers.map(({ subkey: _, ...signer }) => signer),
       ...{ waiting, attention, message, next },
       ...coverageJson(result.coverage),
       kept: result.kept,

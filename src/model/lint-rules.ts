@@ -11,6 +11,8 @@ export interface LintRule {
 }
 
 const WITHOUT_THEM = 'make the archive again from inside one folder: tar -czf ARCHIVE FOLDER';
+const EXTEND =
+  'packsign key extend KEY DIRECTORY; for a subkey in GnuPG: gpg --quick-set-expire PRIMARY 2y SUBKEY, then packsign key publish DIRECTORY --key PRIMARY';
 const RENAME = 'rename them before you pack them, if people unpack it on such systems';
 const RENAME_PACKAGE = 'give it another "Name" under "Packages" in packsign.json';
 const NOT_SERVED = 'if you do not serve PackMan, set "PackMan": false in packsign.json';
@@ -139,17 +141,17 @@ const OTHER_RULES = {
   KEY_EXPIRED: {
     level: 'error',
     summary: 'a key has expired',
-    hint: 'packsign key extend KEY DIRECTORY',
+    hint: EXTEND,
   },
   KEY_EXPIRES_FIRST: {
     level: 'warning',
     summary: 'a key expires before the database that it signs',
-    hint: 'packsign key extend KEY DIRECTORY',
+    hint: EXTEND,
   },
   KEY_EXPIRES_SOON: {
     level: 'warning',
     summary: 'a key expires soon',
-    hint: 'packsign key extend KEY DIRECTORY',
+    hint: EXTEND,
   },
   KEY_NOT_PUBLISHED: {
     level: 'error',

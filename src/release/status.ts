@@ -84,6 +84,8 @@ export interface SignerStatus {
   readonly userId: string | null;
   readonly expires: Date | null;
   readonly expired: boolean;
+  /** The signing subkey, if it expires before the primary key; else null. */
+  readonly subkey: string | null;
 }
 
 /** A database that waits for signatures. */
@@ -281,7 +283,12 @@ async function signerStatus(certificate: Certificate, now: Date): Promise<Signer
   const { fingerprint, userIds } = certificate;
   const expires = expiryOf(certificate, now);
   const expired = expires !== null && expires <= now;
-  return { fingerprint, userId: userIds[0] ?? null, expires, expired };
+  const { chooseSigningKey } = await import('../pgp/key-status.js');
+  const { key } = chooseSigningKey(certificate, now);
+  const ofPrimary = expiryOf(certificate, now, fingerprint);
+  const isEarlier = expires !== null && (ofPrimary === null || expires < ofPrimary);
+  const subkey = isEarlier ? key.fingerprint : null;
+  return { fingerprint, userId: userIds[0] ?? null, expires, expired, subkey };
 }
 
 type Files = Database['Files'];

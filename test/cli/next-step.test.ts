@@ -399,7 +399,7 @@ describe('packsign alone, where nothing is published', () => {
   });
 
   describe.runIf(hasGnupg())('with GnuPG', () => {
-    const homes = [gnupgHome(), gnupgHome()] as const;
+    const homes = [gnupgHome(), gnupgHome(), gnupgHome()] as const;
     afterAll(() => {
       for (const home of homes) home.remove();
     });
@@ -433,6 +433,29 @@ describe('packsign alone, where nothing is published', () => {
       expect(stdout).toMatch(
         /^ {2}name one of [0-9A-F]{40}, [0-9A-F]{40}\nnext: packsign build dist --key FILE\n$/m,
       );
+    });
+
+    test('a signing subkey that expires is extended, and not the primary key alone', async () => {
+      const [, , home] = homes;
+      const quick = (...args: readonly string[]) => home.must(['--passphrase', '', ...args]);
+      quick('--quick-generate-key', 'Gus <gus@example.org>', 'ed25519', 'cert', '3y');
+      const place = newDirectory({});
+      const env = { GNUPGHOME: home.folder };
+      const listed = home.must(['--with-colons', '--list-keys']).toString();
+      const primary = /^fpr:+([0-9A-F]{40}):/m.exec(listed)?.[1] ?? '';
+      quick('--quick-add-key', primary, 'ed25519', 'sign', '5d');
+      const build = ['build', 'dist', '--validity', '3d', '--key', 'gus@example.org'];
+      expect((await place.packsign(build, { env })).status).toBe(0);
+      const [verdict, next] = await ask(place, ['status', 'dist', '--key', 'gus@example.org'], env);
+      expect(verdict).toBe('published; a key expires soon');
+      expect(next).toMatch(
+        new RegExp(
+          `^gpg --quick-set-expire ${primary} 2y [0-9A-F]{40} && packsign key publish dist --key gus@example.org$`,
+        ),
+      );
+      // Nothing tells where the key is: both ways are named.
+      const { stdout } = await place.packsign(['status', 'dist'], { env: { GNUPGHOME: place.path('none') } });
+      expect(stdout).toContain(`if it is in GnuPG: gpg --quick-set-expire ${primary} 2y `);
     });
 
     test('packsign makes no folder for GnuPG', async () => {
