@@ -27,7 +27,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     'errors',
   ],
   watch: [
-    ...['release', 'keys', 'page', 'published', 'signers', 'verify', 'pgp', 'run'],
+    ...['release', 'keys', 'page', 'published', 'signers', 'pgp', 'run'],
     ...['places', 'programs', 'disk', 'model', 'errors'],
   ],
   upload: [

@@ -75,7 +75,7 @@ function mendedLines(paths: readonly string[]): string[] {
 }
 
 function buildOutcome(
-  { database, unchanged, refreshed, ok }: BuildResult,
+  { database, unchanged, waited, refreshed, ok }: BuildResult,
   { directory, check, typed, keyBy }: Omit<BuildReportOptions, 'verbose'>,
 ): string[] {
   const path = harmless(database);
@@ -87,7 +87,7 @@ function buildOutcome(
   const hinted = (command: 'build' | 'sign') =>
     `  ${hintFor(signingCommand(command, keyBy), typedIn(typed, directory)) ?? ''}`;
   const lines = [
-    `wrote ${path}; look at it with ${hintFor('packsign diff DIRECTORY', typedIn(typed, directory)) ?? ''}, publish it with`,
+    `${waited ? `${path} has this content already, and stays with its signatures` : `wrote ${path}`}; look at it with ${hintFor('packsign diff DIRECTORY', typedIn(typed, directory)) ?? ''}, publish it with`,
     hinted('sign'),
   ];
   if (keyBy === null || keyBy === '--key' || typed['sign'] === false) return lines;

@@ -43,6 +43,7 @@ import type { SecretsOptions } from './secrets.js';
 import { seenPublication } from './seen-publication.js';
 import { followPublication, signAndPublish, writePublisherNote } from './sign-and-publish.js';
 import type { SignAndPublishOptions, SignedRelease } from './sign-and-publish.js';
+import { readWaiting, warnOfDropped } from './waiting.js';
 
 export interface BuildOptions extends InMemoryOptions {
   /** Writes nothing, and only reports what would change. */
@@ -83,6 +84,8 @@ export interface BuildResult extends Omit<Summary, 'expires'> {
   readonly mended: readonly string[];
   /** Whether the published database already has this content. */
   readonly unchanged: boolean;
+  /** Whether the waiting database has this content already, and stays with its signatures. */
+  readonly waited: boolean;
   /** Whether the same content is signed again because the published database is about to expire. */
   readonly refreshed: boolean;
   /** Null if nothing was signed. */
@@ -205,7 +208,9 @@ async function makeNext(start: Start, renew: boolean): Promise<Next> {
   const isElsewhere =
     predecessor.signed !== null && predecessor.signed.content.sha256() !== published.sha256();
   const made = readMadeEntries(options.run.stateFolder);
-  const given = { signing, cache, inventory, made, renew: renew || isElsewhere || isFuture, absence };
+  const waiting = isCheck ? null : await readWaiting(published, { now });
+  const isRenewed = renew || isElsewhere || isFuture;
+  const given = { signing, cache, inventory, made, renew: isRenewed, absence, waiting };
   const candidate = await makeCandidate(directory, predecessor, { ...options, ...given });
   return { candidate, keys: lookedAt(name, ends) };
 }
@@ -243,7 +248,10 @@ async function publishNext(start: Start, { candidate, keys }: Next): Promise<Bui
   const { published, inputs, options } = start;
   const { content } = candidate;
   if (options.check || options.release === null) {
-    if (!options.check) writeUnsigned(published, content.bytes, null);
+    if (!options.check && (candidate.waiting?.signatures ?? null) === null) {
+      await warnOfDropped(published, options.run);
+      writeUnsigned(published, content.bytes, null);
+    }
     return describe(start, candidate, null);
   }
   const { published: next, release } = await signAndPublish(published, candidate, {
@@ -252,6 +260,7 @@ async function publishNext(start: Start, { candidate, keys }: Next): Promise<Bui
     signers: await options.release.signers(),
     searchable: candidate.inventory,
     absence: absenceRule(options.settings, options),
+    collected: candidate.waiting?.signatures ?? null,
     run: options.run,
   });
   if (release.published) {
@@ -289,6 +298,7 @@ async function describeUnchanged(
   const { sha256, issued, packages, files, bytes } = summary;
   const warnings = [...summary.warnings, ...seen];
   if (!options.check) {
+    await warnOfDropped(published, options.run);
     const next = published.with(removeUnsigned(published));
     if (options.release !== null) {
       const { run } = options;
@@ -303,7 +313,7 @@ async function describeUnchanged(
     coverage,
     unseen: 0,
     kept,
-    ...{ unchanged: true, refreshed: false, released: null },
+    ...{ unchanged: true, waited: false, refreshed: false, released: null },
   };
 }
 
@@ -359,6 +369,7 @@ function describe(
     cached: inventory.cached,
     warnings: all,
     unchanged: unchanged && !refreshDue,
+    waited: (candidate.waiting?.signatures ?? null) !== null,
     refreshed: unchanged && refreshDue,
   };
 }

@@ -40,6 +40,8 @@ import { takeInventory } from './inventory.js';
 import type { Inventory, StartedInventory } from './inventory.js';
 import type { Predecessor } from './predecessor.js';
 import { findResponsible } from './responsible.js';
+import { isInTime } from './waiting.js';
+import type { Waiting } from './waiting.js';
 
 export interface CandidateOptions {
   readonly run: Run;
@@ -60,6 +62,8 @@ export interface CandidateOptions {
   readonly rehash?: boolean;
   /** Whether to publish the same content under a new date. */
   readonly renew?: boolean;
+  /** The database that waits for signatures, to go on with it if it is exactly what would be made; null for none. */
+  readonly waiting?: Waiting | null;
   /** Set if nobody is at the keyboard: entries that a person has to decide about stay as published. */
   readonly unattended?: Unattended | undefined;
 }
@@ -94,6 +98,8 @@ export interface BuiltCandidate extends Candidate, Pick<Damage, 'unseen'> {
   readonly keys: readonly Certificate[];
   readonly difference: Difference;
   readonly unchanged: boolean;
+  /** The waiting database that this one is; null if it is a new one. */
+  readonly waiting: Waiting | null;
   /** Whether the published database is about to expire, or must be signed again for another reason. */
   readonly refreshDue: boolean;
   readonly inventory: Inventory;
@@ -116,9 +122,8 @@ export async function makeCandidate(
   predecessor: Predecessor,
   options: CandidateOptions,
 ): Promise<BuiltCandidate> {
-  const { settings, run, unattended, absence, renew = false } = options;
-  const { signed, keys, lastKeys, adopted = null } = predecessor;
-  const published = signed?.database ?? null;
+  const { run, unattended, signing, waiting = null } = options;
+  const { signed, adopted = null } = predecessor;
   const continued = continuedFrom(signed, adopted, options.allowed);
   const before = continued?.database ?? null;
   const inventory =
@@ -126,7 +131,28 @@ export async function makeCandidate(
       ? await takeInventory(directory, { ...options, ...unattended, published: before })
       : await options.inventory.finish(before);
   await pause(run);
-  const assembled = assembleNext(directory, { predecessor, continued, inventory, options });
+  const known = { predecessor, continued, inventory, options };
+  const keeping = {
+    last: before?.Packsign.Issued ?? predecessor.replaced ?? null,
+    now: run.now,
+    // A watch can sign anew at any time; a person may not come back.
+    renewing: unattended === undefined ? [] : signing.map(({ fingerprint }) => fingerprint),
+  };
+  if (waiting !== null && isInTime(waiting, keeping)) {
+    const again = await candidateFrom(directory, { ...known, issued: waiting.database.Packsign.Issued });
+    // Any other byte may be somebody else's wish.
+    if (Buffer.from(again.content.bytes).equals(waiting.bytes)) return { ...again, waiting };
+  }
+  return await candidateFrom(directory, known);
+}
+
+async function candidateFrom(directory: string, known: Known): Promise<BuiltCandidate> {
+  const { predecessor, continued, inventory, options } = known;
+  const { settings, run, absence, renew = false } = options;
+  const { signed, keys, lastKeys, adopted = null } = predecessor;
+  const published = signed?.database ?? null;
+  const before = continued?.database ?? null;
+  const assembled = assembleNext(directory, known);
   const { whole, rest, held, kept, under, damage, entries } = assembled;
   if (whole.Files.size === 0 && held.size === 0 && !mayBeEmpty(published, absence)) {
     throw nothingToList(directory, { inventory, rest, settings });
@@ -152,7 +178,7 @@ export async function makeCandidate(
   return {
     ...{ ...built, keys, lastKeys, unchanged, refreshDue, inventory, continued, kept, update, warnings },
     ...{ damaged: assembled.damaged, needsApproval: assembled.needsApproval, unseen: damage.unseen },
-    predecessor: signed,
+    ...{ predecessor: signed, waiting: null },
     coverage: coverageOf(rest, (path) => database.Files.has(path)),
     difference: stays
       ? NO_DIFFERENCE
@@ -166,10 +192,12 @@ interface Known {
   readonly continued: Continued | null;
   readonly inventory: Inventory;
   readonly options: CandidateOptions;
+  /** `Issued`, if it is not now. */
+  readonly issued?: Date;
 }
 
 /** Assembles the next database, with all that is to say about it. */
-function assembleNext(directory: string, { predecessor, continued, inventory, options }: Known) {
+function assembleNext(directory: string, { predecessor, continued, inventory, options, issued }: Known) {
   const { settings, unattended, allowed, absence, signing, rehash: rename = false, made = null } = options;
   const { signed, keys, previous, replaced = null, adopted = null } = predecessor;
   const published = signed?.database ?? null;
@@ -186,7 +214,7 @@ function assembleNext(directory: string, { predecessor, continued, inventory, op
   const context = {
     ...{ published: before, previous, allowed, rename, kept, settings: left.settings },
     ...findResponsible({ settings, published, keys, signing }),
-    issued: nextIssued(before?.Packsign.Issued ?? replaced, options.run.now),
+    issued: issued ?? nextIssued(before?.Packsign.Issued ?? replaced, options.run.now),
     isMutable: unattended?.frozen === true ? wasMutable(published) : isMutable,
     // Entries of a database that is adopted were made under the settings of others.
     recall: recallEntries(rename || adopted !== null ? null : made, {

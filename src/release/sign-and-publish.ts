@@ -33,6 +33,7 @@ import type { SigningNow } from './collect-signatures.js';
 import { requireApproval } from './policy.js';
 import { noKey } from './preflight.js';
 import type { Searchable } from './secrets.js';
+import { warnOfDropped } from './waiting.js';
 import { joinWaiting, splitWaiting } from './waiting-signatures.js';
 
 /** How any command signs and publishes a database. */
@@ -131,6 +132,7 @@ export async function signAndPublish(
     if (isPublished) {
       return await replacePublished(published, { signed, keys, checksums }, { now: run.now, follow });
     }
+    if (collected === null) await warnOfDropped(published, run, signing);
     const sums = checksums?.signature ?? waiting?.checksums ?? null;
     const signatures = joinWaiting({ database: signature, checksums: sums });
     return published.with(writeUnsigned(published, content.bytes, signatures));

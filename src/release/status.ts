@@ -15,7 +15,7 @@ import type { Coverage } from '../model/coverage.js';
 import type { Difference } from '../model/diff.js';
 import type { Warning } from '../model/finding.js';
 import { isRefreshDue } from '../model/policy.js';
-import { UNSIGNED_NAME, UNSIGNED_SIGNATURES_NAME } from '../model/layout.js';
+import { UNSIGNED_NAME } from '../model/layout.js';
 import { formatInstant } from '../model/time.js';
 import type { Certificate } from '../pgp/certificates.js';
 import { contentOf } from '../pgp/content.js';
@@ -23,15 +23,13 @@ import type { Published, SignedDatabase } from '../published/published.js';
 import { readPublished } from '../published/read.js';
 import { isIncomplete } from '../published/whole.js';
 import type { BuiltCandidate } from './candidate.js';
-import { countSignatures } from './collect-signatures.js';
-import type { SignedContent } from './collect-signatures.js';
 import { buildInMemory } from './in-memory.js';
 import type { InMemoryOptions } from './in-memory.js';
 import { requireApproval } from './policy.js';
 import { isFirst } from './sign.js';
 import { seenPublication } from './seen-publication.js';
 import { destinationsIn, unsentTo } from './sent.js';
-import { splitWaiting } from './waiting-signatures.js';
+import { signedBy } from './waiting.js';
 
 export type { LockStatus };
 
@@ -339,12 +337,4 @@ async function waitingStatus(
     signed,
     missing: Fingerprints.filter((fingerprint) => !signed.includes(fingerprint)),
   };
-}
-
-async function signedBy(published: Published, waiting: SignedContent, now: Date): Promise<readonly string[]> {
-  const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
-  if (collected === null) return [];
-  const { readSignatures } = await import('../pgp/signatures.js');
-  const { signers } = await countSignatures(readSignatures(splitWaiting(collected).database), waiting, now);
-  return Array.from(signers).sort();
 }

@@ -3,9 +3,6 @@ import { withLock } from '../disk/lock.js';
 import { PacksignError, exitStatusOf, fromSystem } from '../errors.js';
 import { absenceRule } from '../model/absence.js';
 import type { Absent, AbsenceRule } from '../model/absence.js';
-import type { Database } from '../model/database.js';
-import { diffDatabases } from '../model/diff.js';
-import { updateOf } from '../model/update.js';
 import type { FileEntries } from '../model/file-entry.js';
 import type { Warning } from '../model/finding.js';
 import {
@@ -14,7 +11,6 @@ import {
   KEYRING_NAME,
   KEYS_NAME,
   SIGNATURE_COPY_NAME,
-  UNSIGNED_NAME,
   signaturePath,
 } from '../model/layout.js';
 import { refreshDate } from '../model/policy.js';
@@ -32,8 +28,9 @@ import type { MadeEntries } from '../release/entry-cache.js';
 import { refuseSecrets } from '../release/secrets.js';
 import { followPublication, opened, signAndPublish } from '../release/sign-and-publish.js';
 import type { SignAndPublishOptions } from '../release/sign-and-publish.js';
+import { readWaiting } from '../release/waiting.js';
+import type { Waiting } from '../release/waiting.js';
 import { pause } from '../run.js';
-import { sha256Of } from '../verify/verify-database.js';
 import { trackClock } from './clock.js';
 import type { WatchClock } from './clock.js';
 import { frozen, scanAnew, settingsDiffer } from './frozen-settings.js';
@@ -100,8 +97,6 @@ interface Memory extends Said, KnownSettings {
   seen: Published | null;
   /** The entries of the last publication. */
   made: MadeEntries | null;
-  /** The database that is signed here and waits for the signatures of others. */
-  waiting: { readonly sha256: string; readonly database: Database; readonly missing: number } | null;
   /** Files that somebody was writing in the last cycle. */
   writing: ReadonlySet<string>;
   /** What was withdrawn within an hour. */
@@ -117,13 +112,10 @@ type Context = CycleOptions &
     readonly clock: WatchClock;
   };
 
-/** How long we keep a database that waits for signatures as it is. */
-const REBUILD_MS = 12 * 60 * 60 * 1000;
-
 /** Cycles over one directory: each builds, signs and publishes everything that needs no person's approval. */
 export function makeCycles(directory: string, options: CycleOptions): Cycles {
   const memory: Memory = {
-    ...{ last: null, seen: null, made: null, offered: null, waiting: null },
+    ...{ last: null, seen: null, made: null, offered: null },
     accepted: options.settings(),
     ...nothingSaid(),
     writing: new Set(),
@@ -213,7 +205,11 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
   if (before === null && memory.last !== null) memory.removals.start(memory.last.signed.database);
   if (byOthers) memory.removals.forget();
   news.push(...considerSettings(context.settings, memory, byOthers), ...openNotices(state.longOpen));
-  const candidate = await makeHolding(state, context, news);
+  const candidate = await makeHolding(
+    state,
+    { ...context, waiting: await readWaiting(published, run) },
+    news,
+  );
   const again = sayUncovered(candidate, context, news) ? 'no' : 'soon';
   const { last } = memory;
   // A first database needs a file that is stable and approved.
@@ -235,15 +231,16 @@ async function cycle(state: Seen, context: Context, news: Notice[]): Promise<Cyc
     });
     return kept === 'no' ? again : kept;
   }
-  const { waiting } = memory;
-  if (waiting !== null && stillWaits(published, candidate, waiting)) {
-    news.push(signedNotice(candidate, { missing: waiting.missing, warnings }));
+  const { waiting } = candidate;
+  if (waiting !== null && waitsForOthers(waiting, context)) {
+    news.push(signedNotice(candidate, { waiting, warnings }));
     return again;
   }
   const outcome = await signAndPublish(published, candidate, {
     ...context,
     searchable: candidate.inventory,
     absence: absenceOf(context),
+    collected: waiting?.signatures ?? null,
   });
   news.push(signedNotice(candidate, await remember(outcome, { candidate, context, warnings })));
   return again;
@@ -303,42 +300,27 @@ interface Remembering {
 async function remember(
   { published, release }: Awaited<ReturnType<typeof signAndPublish>>,
   { candidate, context, warnings }: Remembering,
-): Promise<{ readonly missing: number | null; readonly warnings: readonly Warning[] }> {
+): Promise<Parameters<typeof signedNotice>[1]> {
   const { memory } = context;
   const { database } = candidate;
-  const { sha256, missing } = release;
   const signed = release.published ? await published.verified() : null;
   if (signed !== null) {
     if (memory.last !== null) memory.removals.published(candidate.update);
     memory.last = { published, signed };
     memory.made = candidate.made();
   }
-  memory.waiting = signed === null ? { sha256, database, missing } : null;
   const ofFollowers = release.warnings.filter(({ code }) => /^(?:PAGE|CHECKSUMS)_/.test(code));
   warnings.push(...unsaidOfFollowers(ofFollowers, memory));
   // Read it now, while nobody waits, and not in the next cycle.
   memory.seen = published.again();
   memory.seen.identity();
   memory.seen.bytes(KEYS_NAME);
-  return { missing: signed === null ? missing : null, warnings };
+  return { waiting: signed === null ? { ...release, database } : null, warnings };
 }
 
-/** Whether the same database is signed already and waits: others may be about to sign exactly those bytes. */
-function stillWaits(
-  published: Published,
-  { database }: BuiltCandidate,
-  waiting: NonNullable<Memory['waiting']>,
-): boolean {
-  const bytes = published.bytes(UNSIGNED_NAME);
-  const { Issued, Previous } = waiting.database.Packsign;
-  return (
-    bytes !== null &&
-    sha256Of(bytes) === waiting.sha256 &&
-    Previous === database.Packsign.Previous &&
-    // Nobody signs a database that is too old (STALE_BUILD).
-    database.Packsign.Issued.getTime() - Issued.getTime() < REBUILD_MS &&
-    Object.values(diffDatabases(updateOf(waiting.database, database))).every(({ length }) => length === 0)
-  );
+/** Whether nothing is left to do here for a waiting database: others may be about to sign exactly those bytes. */
+function waitsForOthers({ signers, missing }: Waiting, { signers: signing }: Context): boolean {
+  return missing > 0 && signing.every(({ fingerprint }) => signers.includes(fingerprint));
 }
 
 /** The settings may change while it runs, and what the user typed does not. */
@@ -347,7 +329,11 @@ function absenceOf({ memory, absent }: Context): AbsenceRule {
 }
 
 /** Makes the next database without the changes that a person has to approve, and adds notices about those. */
-async function makeHolding(state: Seen, context: Context, news: Notice[]): Promise<BuiltCandidate> {
+async function makeHolding(
+  state: Seen,
+  context: Context & { readonly waiting: Waiting | null },
+  news: Notice[],
+): Promise<BuiltCandidate> {
   const { directory, memory } = context;
   const found = await predecessorOf(memory.last);
   const address = memory.accepted.Database ?? found.signed?.database.Packsign.Database ?? null;

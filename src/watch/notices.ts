@@ -7,6 +7,7 @@ import type { Warning } from '../model/finding.js';
 import { shellWord } from '../model/shell.js';
 import type { BuiltCandidate } from '../release/candidate.js';
 import { damageHint } from '../release/damage.js';
+import type { Waiting } from '../release/waiting.js';
 
 /** A result of a cycle, for people and scripts. */
 export interface Notice {
@@ -115,14 +116,29 @@ export function nothingToList({ warnings }: BuiltCandidate): Notice {
   return { ...SILENT, event: 'held', code: 'NOTHING_TO_LIST', message, warnings };
 }
 
+/** A database that waits, and who has signed it. */
+type Signed = Pick<Waiting, 'database' | 'signers' | 'missing'>;
+
+/** The key of this watch has signed, so the command names another one. */
+function nextSigners({ database, signers }: Signed): string {
+  const left = database.Packsign.Signers?.Fingerprints.filter((one) => !signers.includes(one)) ?? [];
+  const [only] = left;
+  const who =
+    left.length === 0 ? 'another signer' : left.length === 1 ? 'the other signer' : 'one of the others';
+  const key = left.length === 1 && only !== undefined ? only : 'FINGERPRINT';
+  const of = left.length > 1 ? ` (${left.join(', ')})` : '';
+  return `${who} signs it${of}: packsign sign DIRECTORY --key ${key}`;
+}
+
 export function signedNotice(
   { difference: { added, withdrawn, changed }, unchanged, warnings }: BuiltCandidate,
-  { missing, warnings: left }: { missing: number | null; warnings: readonly Warning[] },
+  { waiting, warnings: left }: { waiting: Signed | null; warnings: readonly Warning[] },
 ): Notice {
   const paths = [...added, ...withdrawn, ...changed.map(({ path }) => path)].sort();
-  if (missing !== null) {
-    const message = `${missing} more signatures are needed before it is published`;
-    const hint = 'packsign sign DIRECTORY --key KEY';
+  if (waiting !== null) {
+    const { missing } = waiting;
+    const message = `${missing} more signature${missing === 1 ? ' is' : 's are'} needed before it is published`;
+    const hint = nextSigners(waiting);
     return { ...SILENT, event: 'held', code: 'SIGNATURES_MISSING', paths, message, hint };
   }
   const isNew = new Set(added);

@@ -45,6 +45,10 @@ async function refusal(args: readonly string[], env = {}): Promise<readonly unkn
   return [codeOf(answer), answer.status];
 }
 
+function droppedOf({ fingerprint }: TestKey): string {
+  return `packsign: warning: the waiting database is out of date, and its signatures go with it: ${fingerprint} (SIGNATURES_DROPPED)\n`;
+}
+
 function published(): Database {
   return decodeDatabase(place.read('dist/packages.plist'));
 }
@@ -590,12 +594,93 @@ describe('a threshold of 2 of 2', () => {
     expect((await succeed(['sign', 'dist', '--key', 'bob.asc'])).value).toMatchObject({ published: true });
   });
 
+  test('a build of the same content keeps the waiting database and its signatures', async () => {
+    await succeed(RELEASE, epoch('2026-08-01T12:00:00Z'));
+    const waiting = [
+      place.read('dist/packages.unsigned.plist'),
+      place.read('dist/packages.unsigned.plist.asc'),
+    ];
+    for (const args of [['build', 'dist'], ['build', 'dist', '--strict'], RELEASE]) {
+      await succeed(args, epoch('2026-08-02T08:00:00Z'));
+      expect(place.read('dist/packages.unsigned.plist').equals(waiting[0] ?? Buffer.alloc(0))).toBe(true);
+      expect(place.read('dist/packages.unsigned.plist.asc').equals(waiting[1] ?? Buffer.alloc(0))).toBe(true);
+    }
+    expect(
+      (await place.packsign(['build', 'dist'], { env: epoch('2026-08-02T08:00:00Z') })).stdout,
+    ).toContain(
+      'dist/packages.unsigned.plist has this content already, and stays with its signatures; look at it',
+    );
+    const { value } = await succeed(['build', 'dist', '--key', 'bob.asc'], epoch('2026-08-02T08:00:00Z'));
+    expect(value).toMatchObject({ published: true });
+    expect(place.read('dist/packages.plist').equals(waiting[0] ?? Buffer.alloc(0))).toBe(true);
+    // What was signed is what the next build goes on from.
+    place.write('dist/more-1.0.tar.gz', sdist('more', '1.0'));
+    await succeed([...RELEASE, '--key', 'bob.asc'], epoch('2026-08-03T08:00:00Z'));
+    expect(published().Files.get('demo-1.0.tar.gz')?.Since).toEqual(new Date('2026-08-01T12:00:00Z'));
+  });
+
+  test.each([
+    ['has an edited text', (text: string) => text.replace('<string>1.0</string>', '<string>1.1</string>')],
+    ['has an edited date', (text: string) => text.replace('2026-08-01T12:00:00Z', '2026-08-01T12:00:01Z')],
+    ['has one more space', (text: string) => text.replace('<dict>', '<dict> ')],
+  ])('a build makes the waiting database anew if it %s', async (_, edit) => {
+    await succeed(RELEASE, epoch('2026-08-01T12:00:00Z'));
+    const edited = edit(place.text('dist/packages.unsigned.plist'));
+    expect(edited).not.toBe(place.text('dist/packages.unsigned.plist'));
+    place.write('dist/packages.unsigned.plist', edited);
+    const env = epoch('2026-08-01T13:00:00Z');
+    expect((await succeed(['build', 'dist', '--key', 'bob.asc'], env)).value).toMatchObject({
+      published: false,
+      issued: '2026-08-01T13:00:00Z',
+    });
+  });
+
+  test('a build makes it anew if it is too old, from the future, or other validity is asked for', async () => {
+    for (const [date, ...more] of [
+      ['2026-08-02T12:00:01Z'],
+      ['2026-08-01T11:54:59Z'],
+      ['2026-08-01T12:00:01Z', '--validity', '30 days'],
+    ]) {
+      await succeed(RELEASE, epoch('2026-08-01T12:00:00Z'));
+      const env = epoch(date ?? '');
+      const { value, run } = await place.json(['build', 'dist', '--key', 'bob.asc', ...more], { env });
+      expect(value).toMatchObject({ published: false, issued: date });
+      expect(run.stderr).toBe(droppedOf(ann));
+      place.remove('dist/packages.unsigned.plist');
+      place.remove('dist/packages.unsigned.plist.asc');
+    }
+  });
+
+  test('a build of other content says whose signatures it drops', async () => {
+    await succeed(RELEASE);
+    place.write('dist/more-1.0.tar.gz', sdist('more', '1.0'));
+    for (const args of [
+      ['build', 'dist'],
+      ['build', 'dist', '--key', 'bob.asc'],
+    ]) {
+      const { stderr } = await place.packsign(args);
+      expect(stderr).toBe(args.length > 2 ? '' : droppedOf(ann));
+    }
+    place.remove('dist/more-1.0.tar.gz');
+    expect((await place.packsign(RELEASE)).stderr).toBe(droppedOf(bob));
+  });
+
+  test('a waiting database whose signatures cannot be read gets new ones', async () => {
+    await succeed(RELEASE);
+    place.write('dist/packages.unsigned.plist.asc', 'junk');
+    await succeed(['build', 'dist']);
+    expect(place.has('dist/packages.unsigned.plist.asc')).toBe(false);
+    place.write('dist/packages.unsigned.plist.asc', 'junk');
+    expect((await succeed(RELEASE)).value).toMatchObject({ published: false });
+    expect((await succeed(['build', 'dist', '--key', 'bob.asc'])).value).toMatchObject({ published: true });
+  });
+
   test('signatures of other bytes do not count', async () => {
     await succeed(['build', 'dist']);
     await succeed(SIGN);
     const gathered = place.read('dist/packages.unsigned.plist.asc');
     place.write('dist/more-1.0.tar.gz', sdist('more', '1.0'));
-    await succeed(['build', 'dist']);
+    expect((await place.json(['build', 'dist'])).status).toBe(0);
     expect(place.has('dist/packages.unsigned.plist.asc')).toBe(false);
     place.write('dist/packages.unsigned.plist.asc', gathered);
     expect((await succeed(['sign', 'dist', '--key', 'bob.asc'])).value).toMatchObject({

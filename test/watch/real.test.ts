@@ -612,7 +612,8 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     const watching = startWatch(place, KEY);
     await watching.until({ event: 'ready' });
     drop(place, `dist/${B}`, sdist('b', '1.0'));
-    await watching.until({ event: 'held', code: 'SIGNATURES_MISSING', paths: [B] });
+    const held = await watching.until({ event: 'held', code: 'SIGNATURES_MISSING', paths: [B] });
+    expect(held.hint).toBe(`the other signer signs it: packsign sign dist --key ${bob.fingerprint}`);
     const waiting = place.read('dist/packages.unsigned.plist');
     expect(listed(place)).toEqual([A]);
     // A cycle with the same result keeps the database that others may be about to sign.
@@ -626,6 +627,22 @@ describe.concurrent('what waits for a person', { timeout: 4 * PATIENCE_MS }, () 
     });
     expect(listed(place)).toEqual([A, B]);
     expect(await watching.stop()).toBe(0);
+  });
+
+  test('a second signature: a watch that starts again adds its own to the one of the other', async () => {
+    const { place, key } = await watchedPlace();
+    const bob = await newKey('Bob');
+    place.write('bob.asc', bob.secret);
+    drop(place, `dist/${A}`, sdist('a', '1.0'));
+    const signers = ['--signers', key.fingerprint, '--signers', bob.fingerprint, '--threshold', '2'];
+    await place.json(['build', 'dist', ...PATIENT, ...signers, '--key', 'key.asc', '--key', 'bob.asc']);
+    drop(place, `dist/${B}`, sdist('b', '1.0'));
+    await place.json(['build', 'dist', ...PATIENT, '--key', 'bob.asc']);
+    const waiting = place.read('dist/packages.unsigned.plist');
+    const watching = startWatch(place, KEY);
+    await watching.until({ event: 'signed', paths: [B] });
+    expect(place.read('dist/packages.plist').equals(waiting)).toBe(true);
+    await endWell(place, watching);
   });
 });
 
