@@ -419,8 +419,14 @@ describe('publish refuses', () => {
     here.write('dist/own-1.0.tar.gz', sdist('own', '1.0'));
     await build(here);
     await refusedWith('DESTINATION_FORKED');
-    expect(await published('--adopt', '--key', 'ann.asc')).toMatchObject({ files: 4 });
-    expect((await verified()).value).toMatchObject({ ok: true, files: { checked: 4 } });
+    here.write('dist/unseen-1.0.tar.gz', sdist('unseen', '1.0'));
+    const { run, value } = await here.json(['publish', 'dist', 'www', '--adopt', '--key', 'ann.asc']);
+    expect(value['destinations']).toMatchObject([{ files: 5 }]);
+    // A file that no build has shown is named.
+    expect(run.stderr).toContain(
+      'packsign: joined with what is published there:\n  + other-1.0.tar.gz\n  + unseen-1.0.tar.gz\n',
+    );
+    expect((await verified()).value).toMatchObject({ ok: true, files: { checked: 5 } });
   });
 
   test("somebody else's database", async () => {

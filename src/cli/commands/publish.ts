@@ -7,6 +7,7 @@ import { KEY_OPTIONS, SETTINGS_OPTIONS, isSet, keysOf, listOf, placeOf, textOf }
 import type { Values } from '../options.js';
 import { reportPlans, reportPublished } from '../report-publish.js';
 import type { Planned } from '../report-publish.js';
+import { differenceLines } from '../report.js';
 import { destinationsOf, publishEach, publishOptions } from '../destinations.js';
 import type { Circumstances } from '../destinations.js';
 import { buildOptions, publishingOptions, signersFor } from './build.js';
@@ -81,8 +82,8 @@ function adopter(values: Values, circumstances: Circumstances): (database: strin
     });
   }
   const signers = once(() => signersFor(values, circumstances));
-  return async (database) =>
-    await build(place.directory, {
+  return async (database) => {
+    const { difference } = await build(place.directory, {
       ...buildOptions(values, circumstances),
       adopt: database,
       signing: async () => (await signers()).map(({ certificate }) => certificate),
@@ -93,4 +94,10 @@ function adopter(values: Values, circumstances: Circumstances): (database: strin
       release: { ...publishingOptions(values, place), signers, look: signers },
       nameKeys: () => null,
     });
+    // No build has shown what this one lists, signs and withdraws.
+    circumstances.session.notice(
+      'packsign: joined with what is published there:',
+      ...differenceLines(difference),
+    );
+  };
 }
