@@ -121,7 +121,8 @@ export type { CheckedSignature, TrustedDatabase } from './verify/verify-database
 
 export type { FileEntry } from './model/file-entry.js';
 export type { Database, History, Packsign, Signers, Trust, Withdrawal } from './model/database.js';
-export type { ChangedBytes, ChangedValue, Difference } from './model/diff.js';
+export type { ChangedValue } from './model/changed-value.js';
+export type { ChangedBytes, Difference } from './model/diff.js';
 export type { Finding, Warning, WarningCode } from './model/finding.js';
 export { STATE_FOLDER } from './model/layout.js';
 export type { Package, Prerequisite } from './model/package.js';

@@ -194,7 +194,15 @@ export function limited<T>(items: readonly T[], limit: number, show: (item: T) =
   return items.length > limit ? [...lines, `  … and ${formatInteger(items.length - limit)} more`] : lines;
 }
 
-const STRUCTURED = ['Signers', 'Trusts', 'Mirrors', 'Include', 'Prerequisites', 'User-install-skips'];
+const STRUCTURED = [
+  'Signers',
+  'Trusts',
+  'Mirrors',
+  'Include',
+  'Prerequisites',
+  'User-install-skips',
+  'History',
+];
 
 function quoted(key: string, text: string | null): string {
   if (text === null) return 'nothing';

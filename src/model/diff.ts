@@ -1,9 +1,11 @@
-import type { FileEntry } from './file-entry.js';
+import { changedKeys } from './changed-value.js';
+import type { ChangedValue } from './changed-value.js';
 import type { FileDifference, Replaced } from './file-difference.js';
 import type { Database, Packsign } from './database.js';
-import { reasonFor } from './ledger.js';
-import { addressOf, byAddress, comparePackages, EXECUTABLE_KEYS } from './package.js';
-import type { Package } from './package.js';
+import { lostHistory, reasonFor } from './ledger.js';
+import { packManVersion } from './package.js';
+import { changedPackages } from './package-changes.js';
+import { formatInstant } from './time.js';
 import type { Update } from './update.js';
 
 /** How one database differs from the one before it, with sorted paths and names. */
@@ -22,19 +24,16 @@ export interface ChangedBytes extends Replaced {
   readonly reason: string | null;
 }
 
-export interface ChangedValue {
-  /** A file path, a package name, or nothing for the database itself. */
-  readonly of: string;
-  readonly key: string;
-  readonly before: string | null;
-  readonly after: string | null;
-}
-
-/** What the next database changes; if nothing was published, it adds everything. */
-export function diffDatabases(update: Update): Difference {
+/**
+ * What the next database changes; if nothing was published, it adds everything. `continued` is about what it goes on from,
+ * which is more than the published one if another database joins it.
+ */
+export function diffDatabases(update: Update, continued: Update = update): Difference {
   const { before: published, next } = update;
   const { added, withdrawn, replaced } = update.files;
-  const packages = changedPackages(published?.Packages ?? [], next.Packages);
+  const changes = replaced.map((pair) => ({ ...pair, values: changedEntry(pair, next) }));
+  const described = changes.filter(({ values }) => values.some(({ key }) => NAMING.has(key)));
+  const packages = changedPackages(update, new Set(described.map(({ path }) => path)));
   return {
     added,
     withdrawn,
@@ -45,13 +44,20 @@ export function diffDatabases(update: Update): Difference {
       )
       .map((pair) => ({ ...pair, reason: reasonFor(pair.path, update) })),
     metadata: [
-      ...replaced.flatMap((pair) => changedKeys(pair.path, naming(pair.before), naming(pair.after))),
-      ...changedPseudoPackages(published, next),
-      // Values that PackMan no longer runs are listed with the rest.
-      ...packages.filter(({ key, after }) => !isExecutable(key) || after === null),
+      ...changes.flatMap(({ values }) => values),
+      ...packages.metadata,
+      ...earlierDates(continued),
+      ...changedRecords(continued),
     ],
-    settings: published === null ? [] : changedKeys('', maintained(published), maintained(next)),
-    executable: packages.filter(({ key, after }) => isExecutable(key) && after !== null),
+    settings:
+      published === null
+        ? []
+        : [
+            ...changedKeys('', maintained(published), maintained(next)),
+            ...changedExpiry(published, next),
+            ...packages.settings,
+          ],
+    executable: packages.executable,
   };
 }
 
@@ -64,84 +70,59 @@ export const NO_DIFFERENCE: Difference = {
   executable: [],
 };
 
-function naming({ Name, Version, Flavor, Mutable, Yanked }: FileEntry): Record<string, unknown> {
-  return { Name, Version, Flavor, Mutable, Yanked };
+/** What an entry of `Packages` follows from, besides the bytes. */
+const NAMING: ReadonlySet<string> = new Set([
+  ...['Name', 'Version', 'Flavor', 'Platform', 'Mutable', 'Yanked'],
+]);
+
+/** What differs in the entry of a file, but for what is always so with other bytes. */
+function changedEntry({ path, before, after }: Replaced, { Packsign: { Issued } }: Database): ChangedValue[] {
+  const isOther = before.SHA256 !== after.SHA256;
+  const isDated = isOther && after.Since.getTime() === Issued.getTime();
+  return changedKeys(path, before, after).filter(
+    ({ key }) => key !== 'SHA256' && !(isOther && key === 'Size') && !(isDated && key === 'Since'),
+  );
 }
 
-function changedPackages(published: readonly Package[], next: readonly Package[]): readonly ChangedValue[] {
-  const fresh = freshPackages(published, next);
-  if (fresh.length === 0) return [];
-  const after = byAddress(fresh);
-  const before = byAddress(published.filter((entry) => after.has(addressOf(entry))));
-  const changes: ChangedValue[] = [];
-  after.forEach((entry, address) => {
-    const old = before.get(address);
-    if (old === undefined) takeExecutable(entry, changes);
-    else changes.push(...changedKeys(address, { ...old }, { ...entry }));
-  });
-  return changes;
-}
-
-/** Of a new package, list only the values that PackMan executes. */
-function takeExecutable(entry: Package, changes: ChangedValue[]): void {
-  for (const key of EXECUTABLE_KEYS) {
-    const after = show(entry[key]);
-    if (after !== null) changes.push({ of: entry.Name, key, before: null, after });
-  }
-}
-
-/** The packages that are not the published objects. Both lists have the same order. */
-function freshPackages(published: readonly Package[], next: readonly Package[]): readonly Package[] {
-  let at = 0;
-  return next.filter((entry) => {
-    let before = published[at];
-    while (before !== undefined && before !== entry && comparePackages(before, entry) < 0) {
-      at += 1;
-      before = published[at];
-    }
-    return before !== entry;
-  });
-}
-
-/** Packages without a file, which no path shows: only the maintainer adds and removes them. */
-function changedPseudoPackages(published: Database | null, next: Database): readonly ChangedValue[] {
-  const before = pseudoNames(published);
-  const after = pseudoNames(next);
-  const added = Array.from(after).filter((name) => !before.has(name));
-  const gone = Array.from(before).filter((name) => !after.has(name));
-  return [
-    ...added.map((name) => ({ of: name, key: 'Name', before: null, after: name })),
-    ...gone.map((name) => ({ of: name, key: 'Name', before: name, after: null })),
-  ];
-}
-
-function pseudoNames(database: Database | null): ReadonlySet<string> {
-  const pseudo = database?.Packages.filter((entry) => entry['Download-URL'] === undefined);
-  return new Set(pseudo?.map(({ Name }) => Name));
-}
-
-function maintained({ Maintainer, Description, Include, Packsign }: Database): Record<string, unknown> {
+function maintained({ Version, Packages, ...database }: Database): Record<string, unknown> {
+  const { Maintainer, Description, Include, Packsign } = database;
   const { Database, Signers, Notify, Mirrors, Trusts }: Packsign = Packsign;
-  return { Maintainer, Description, Include, Database, Signers, Notify, Mirrors, Trusts };
+  // PackMan's format follows from the packages.
+  const format = Version === packManVersion(Packages) ? undefined : Version;
+  return {
+    ...{ Version: format, Maintainer, Description, Include },
+    ...{ Database, Signers, Notify, Mirrors, Trusts },
+  };
 }
 
-function changedKeys(
-  of: string,
-  before: Record<string, unknown>,
-  after: Record<string, unknown>,
-): ChangedValue[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return Array.from(keys).flatMap((key) => {
-    const pair = { before: show(before[key]), after: show(after[key]) };
-    return pair.before === pair.after ? [] : [{ of, key, ...pair }];
+/** The end of freshness, unless the database is fresh for as long as the one before. */
+function changedExpiry({ Packsign: before }: Database, { Packsign: after }: Database): ChangedValue[] {
+  if (validityMs(before) === validityMs(after)) return [];
+  return changedKeys('', { Expires: before.Expires }, { Expires: after.Expires });
+}
+
+function validityMs({ Issued, Expires }: Packsign): number {
+  return Expires === undefined ? Infinity : Expires.getTime() - Issued.getTime();
+}
+
+/** New files that are dated otherwise than the database that lists them first. */
+function earlierDates({ before, next: { Files, Packsign }, files }: Update): ChangedValue[] {
+  if (before === null) return [];
+  return files.added.flatMap((path) => {
+    const Since = Files.get(path)?.Since;
+    return Since?.getTime() === Packsign.Issued.getTime() ? [] : changedKeys(path, {}, { Since });
   });
 }
 
-function isExecutable(key: string): boolean {
-  return (EXECUTABLE_KEYS as readonly string[]).includes(key);
-}
-
-function show(value: unknown): string | null {
-  if (value === undefined) return null;
-  return typeof value === 'string' ? value : JSON.stringify(value);
+/** Records of former files that do not follow from the files. */
+function changedRecords(update: Update): ChangedValue[] {
+  if (update.before === null) return [];
+  const recordsOf = (database: Database | null, path: string) =>
+    database?.Packsign.History?.get(path)?.map(({ Until, ...record }) => ({
+      ...record,
+      Until: formatInstant(Until),
+    }));
+  return lostHistory(update).flatMap((path) =>
+    changedKeys(path, { History: recordsOf(update.before, path) }, { History: recordsOf(update.next, path) }),
+  );
 }

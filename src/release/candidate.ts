@@ -182,7 +182,7 @@ async function candidateFrom(directory: string, known: Known): Promise<BuiltCand
     coverage: coverageOf(rest, (path) => database.Files.has(path)),
     difference: stays
       ? NO_DIFFERENCE
-      : diffDatabases(before === published ? update : updateOf(published, database)),
+      : diffDatabases(before === published ? update : updateOf(published, database), update),
     made: () => ({ database: content.sha256(), under, except: carried, warnings, entries, written }),
   };
 }

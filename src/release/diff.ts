@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { PacksignError } from '../errors.js';
-import { decodeDraft } from '../format/database.js';
+import { readDraft } from '../format/database.js';
+import { sharingWith } from '../format/shared-entries.js';
 import { absenceRule } from '../model/absence.js';
 import { diffDatabases } from '../model/diff.js';
 import type { FileEntry } from '../model/file-entry.js';
@@ -56,7 +57,8 @@ export async function diff(directory: string, options: InMemoryOptions): Promise
     };
   }
   const signed = options.first ? null : await published.verified();
-  const update = updateOf(signed?.database ?? null, decodeDraft(bytes));
+  const { database } = readDraft(bytes, sharingWith(signed?.reading));
+  const update = updateOf(signed?.database ?? null, database);
   const { settings, run, allowed } = options;
   return {
     database: path,

@@ -142,7 +142,8 @@ async function signWhole(published: Published, options: SignOptions): Promise<Si
     },
     { ...options, searchable, absence, collected, elsewhere: withoutFiles },
   );
-  const difference = diffDatabases(adopted === null ? update : updateOf(signed?.database ?? null, database));
+  const own = adopted === null ? update : updateOf(signed?.database ?? null, database);
+  const difference = diffDatabases(own, update);
   const coverage = withoutFiles ? null : coverageIn(directory, database, placed(options));
   const warnings = [
     ...[...needless, ...release.warnings],

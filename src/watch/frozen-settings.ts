@@ -10,13 +10,14 @@ import type { Run } from '../run.js';
 /** Whether the next database would describe published files differently: somebody changed the settings. */
 export function settingsDiffer(published: Database, { database, difference }: BuiltCandidate): boolean {
   const { settings, metadata, executable } = difference;
-  // A first database may have been built without these; adding them is not a change.
+  // A first database may have been built without these; adding them is not a change. A validity that was typed counts.
   const changed = settings.filter(
-    ({ key, before }) => before !== null || !['Maintainer', 'Signers'].includes(key),
+    ({ key, before }) => key !== 'Expires' && (before !== null || !['Maintainer', 'Signers'].includes(key)),
   );
+  const isNew = new Set(difference.added);
   return (
     changed.length > 0 ||
-    metadata.length > 0 ||
+    metadata.some(({ of }) => !isNew.has(of)) ||
     executable.some(({ before }) => before !== null) ||
     !isDeepStrictEqual(pseudoPackages(published, database), pseudoPackages(database, database))
   );

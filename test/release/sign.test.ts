@@ -75,6 +75,26 @@ describe('sign', () => {
     `);
   });
 
+  test('shows what was edited in the waiting database, also without the files', async () => {
+    await succeed(RELEASE);
+    place.write('dist/demo-2.0.tar.gz', sdist('demo', '2.0'));
+    await succeed(['build', 'dist']);
+    const edited = place
+      .text('dist/packages.unsigned.plist')
+      .replace('>demo-1.0.tar.gz</string>', '>https://example.net/demo-1.0.tar.gz</string>')
+      .replace(/(?<=<key>Expires<\/key>\s*<date>[\d-]+)T[\d:]+/, 'T00:00:00');
+    place.write('dist/packages.unsigned.plist', edited);
+    const changes = [
+      /^ {2}~ Expires: ".*" → ".*T00:00:00Z"$/m,
+      /^ {2}~ demo-1\.0\.tar\.gz: Download-URL: "demo-1\.0\.tar\.gz" → "https:\/\/example\.net\/demo-1\.0\.tar\.gz"$/m,
+    ];
+    const answers = [
+      await place.packsign(['diff', 'dist']),
+      await place.packsign([...SIGN, '--without-files']),
+    ];
+    for (const { stdout } of answers) for (const change of changes) expect(stdout).toMatch(change);
+  });
+
   test('--json has every key, even if nothing waits', async () => {
     await succeed(['build', 'dist', '--maintainer', 'Ann', '--signers', ann.fingerprint]);
     const { value } = await succeed(SIGN);
