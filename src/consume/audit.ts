@@ -99,10 +99,13 @@ function faultOf({ code, lagSeconds, opinions }: SiteReport): ErrorCode | null {
 async function readPage(place: Place): Promise<string | null> {
   const read = await place.readBeside(PAGE_NAME, { limitBytes: PAGE_LIMIT_BYTES, tooLarge: 'NETWORK' });
   if (read.kind !== 'found') return null;
-  return read.bytes
-    .toString('latin1')
-    .replace(/<[^>]*>|&nbsp;|\s+/g, '')
-    .toUpperCase();
+  return (
+    read.bytes
+      .toString('latin1')
+      // A tag without an end is one to the end of the page, and is not looked for again from each `<` in it.
+      .replace(/<[^>]*(?:>|$)|&nbsp;|\s+/g, '')
+      .toUpperCase()
+  );
 }
 
 interface Look {

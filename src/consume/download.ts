@@ -179,23 +179,25 @@ async function attempt(
   try {
     const streamed = await streamFile(network, wanted, { places: placesOf(database), sink });
     isDone = true;
-    return finishDownload(streamed, { wanted, part, options });
+    return await finishDownload(streamed, { wanted, part, options });
   } finally {
     if (!isDone) part.leave();
   }
 }
 
-function finishDownload(
+async function finishDownload(
   streamed: Streamed,
   { wanted, part, options }: { wanted: WantedFile; part: PartialFile; options: GetOptions },
-): DownloadedFile | Finding {
+): Promise<DownloadedFile | Finding> {
   const { path, entry } = wanted;
   const name = fileNameOf(path);
   const expected = expectation(entry);
   switch (streamed.kind) {
     case 'good':
-      part.finish(name);
-      return got(wanted, { output: options.output, from: streamed.from });
+      return got(wanted, {
+        output: options.output,
+        from: (await tookName(part, wanted, options)) ? streamed.from : null,
+      });
     case 'altered':
       if (options.keepUnverified && part.length() > 0) part.finish(`${name}.UNVERIFIED`);
       else part.remove();
@@ -207,6 +209,18 @@ function finishDownload(
     case 'failed':
       part.leave();
       throw streamed.error;
+  }
+}
+
+/** False if another run has given the name to the same bytes meanwhile. Throws FILE_EXISTS for other bytes. */
+async function tookName(part: PartialFile, wanted: WantedFile, { output }: GetOptions): Promise<boolean> {
+  try {
+    part.finish(fileNameOf(wanted.path));
+    return true;
+  } catch (error) {
+    const isTaken = error instanceof PacksignError && error.code === 'FILE_EXISTS';
+    if (isTaken && (await isThere(wanted, output))) return false;
+    throw error;
   }
 }
 

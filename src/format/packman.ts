@@ -20,11 +20,14 @@ export type PackManValue = string | number | boolean | readonly (string | Readon
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
 const DEPTH_LIMIT = 32;
+/** More than any that was made by hand: the parser takes a kilobyte of memory for each. */
+const ELEMENT_LIMIT = 500_000;
 const BEFORE_ROOT = /^\s*(?:<\?xml [^>]*\?>\s*)?(?:<!DOCTYPE plist [^[\]>]*>\s*)?(?=<plist[ >])/;
-const COMMENT = /<!--[^]*?-->/g;
 const TAG =
   /<(\/?)(plist|dict|array|key|string|integer|real|date|data|true|false)(?: version="[^"<>]*")?\s*(\/?)>/y;
-const TEXT = /(?:[^<&]|&(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)*/y;
+/** Where text may end. A repetition of all that text may hold would take stack for each character. */
+const TEXT_STOP = /[<&]/g;
+const REFERENCE = /&(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});/y;
 
 /** Whether bytes may be a PackMan database without packsign's additions, which nobody can verify. */
 export function isForeign(bytes: Uint8Array): boolean {
@@ -65,25 +68,48 @@ function textOf(bytes: Uint8Array): string {
  * text that is not well-formed, accept entities, binary and other dialects, and complain to the terminal.
  */
 function guarded(text: string): string {
-  const plain = text.replace(COMMENT, '');
+  const plain = withoutComments(text);
   const start = BEFORE_ROOT.exec(plain)?.[0];
   if (start === undefined) throw malformed('it does not begin with <plist>');
   const open: string[] = [];
-  for (let at = start.length; at < plain.length;) {
-    TEXT.lastIndex = at;
-    at += TEXT.exec(plain)?.[0].length ?? 0;
-    if (at === plain.length) break;
+  let elements = 0;
+  for (let at = endOfText(plain, start.length); at < plain.length; at = endOfText(plain, at)) {
     TAG.lastIndex = at;
     const [tag = '', slash, name = '', empty] = TAG.exec(plain) ?? [];
     if (tag === '') throw malformed(`unexpected text at character ${at}`);
     at += tag.length;
     if (slash === '/' && open.pop() !== name) throw malformed('its tags do not match');
     if (slash === '' && empty === '') open.push(name);
+    if (slash === '' && ++elements > ELEMENT_LIMIT) throw malformed('it has too many elements');
     if (open.length > DEPTH_LIMIT) throw malformed('its elements nest too deep');
     if (open.length === 0 && plain.slice(at).trim() !== '') throw malformed('text after the end');
   }
   if (open.length > 0) throw malformed('it ends too early');
   return plain.trim();
+}
+
+/** Not by a regular expression: it would look for the end of a comment again from each beginning. */
+function withoutComments(text: string): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (let start = text.indexOf('<!--'); start >= 0; start = text.indexOf('<!--', at)) {
+    const end = text.indexOf('-->', start + '<!--'.length);
+    if (end < 0) break;
+    parts.push(text.slice(at, start));
+    at = end + '-->'.length;
+  }
+  return parts.join('') + text.slice(at);
+}
+
+/** Where the text that begins at a place ends: at a tag, at what is no reference, or with all of it. */
+function endOfText(text: string, at: number): number {
+  for (TEXT_STOP.lastIndex = at; ;) {
+    const found = TEXT_STOP.exec(text);
+    if (found === null) return text.length;
+    REFERENCE.lastIndex = found.index;
+    if (found[0] === '<' || !REFERENCE.test(text)) return found.index;
+    TEXT_STOP.lastIndex = REFERENCE.lastIndex;
+  }
 }
 
 const TOP_KEYS = ['Version', 'Maintainer', 'Description', 'Include', 'Packages'];

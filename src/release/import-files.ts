@@ -127,7 +127,7 @@ function pathsByName(directory: string, settings: Settings): ReadonlyMap<string,
 
 /** The file that PackMan saves: the last component of the decoded path (also after `manual:`). */
 function fileOf(url: string): string {
-  const path = url.replace(/[?#].*$/, '').replace(/^manual:/i, '');
+  const path = url.replace(/[?#].*$/s, '').replace(/^manual:/i, '');
   return lastComponent(
     path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
   );

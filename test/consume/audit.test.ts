@@ -98,6 +98,11 @@ test('a trust page has to show a key that keys.asc holds', async () => {
   expect(await look()).toMatchObject({ ok: false, code: 'FINGERPRINT_MISSING', pageShowsKeys: false });
 });
 
+test('a trust page with nothing but tags without an end takes no time', async () => {
+  place.write('dist/index.html', `<p>${fingerprint(known.ann)}</p>${'<'.repeat(2_000_000)}`);
+  expect(await look()).toMatchObject({ ok: true, pageShowsKeys: true });
+});
+
 test('a signature that is not there is told', async () => {
   place.remove('dist/signatures');
   expect(await look()).toMatchObject({

@@ -146,6 +146,23 @@ describe('downloads', () => {
     expect((await reader.get(['demo'])).packages).toMatchObject([{ from: null }]);
   });
 
+  test('find that another run has given the name meanwhile, to the right bytes or to others', async () => {
+    await trusted();
+    const path = 'downloads/demo-1.0.tar.gz';
+    const meanwhile = (content: Uint8Array | string) =>
+      site.tricks.set('demo-1.0.tar.gz', (request, response) => {
+        reader.place.write(path, content);
+        sendFile(place.path('dist/demo-1.0.tar.gz'), request, response);
+      });
+    meanwhile(DEMO);
+    expect((await reader.get(['demo'])).packages).toMatchObject([{ from: null }]);
+    expect(readdirSync(reader.place.path('downloads'))).toEqual(['demo-1.0.tar.gz']);
+    reader.place.remove(path);
+    meanwhile('mine');
+    await expect(reader.get(['demo'])).rejects.toMatchObject({ code: 'FILE_EXISTS' });
+    expect(reader.place.text(path)).toBe('mine');
+  });
+
   test.each(['a', './a', 'a/', 'a/b'])('go to a folder called %s, which is made', async (folder) => {
     await publish(place, known.ann);
     reader.place.write('ann.asc', certificateFile(known.ann));

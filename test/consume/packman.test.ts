@@ -73,6 +73,28 @@ describe('a database that was made for PackMan', () => {
     await expect(decodePackMan(Buffer.from(text))).rejects.toMatchObject({ code: 'DATABASE_MALFORMED' });
   });
 
+  test.each([
+    ['comments without an end', '<!--', 500_000],
+    ['tags without an end', '<string', 300_000],
+    ['bare ampersands', '&', 2_000_000],
+    ['elements beyond all use', '<true/>', 600_000],
+  ])('with nothing but %s is refused in time', async (_, written, count) => {
+    const items = written.repeat(count);
+    const text = `${HEAD}<dict><key>Packages</key><array>${items}</array></dict></plist>`;
+    await expect(decodePackMan(Buffer.from(text))).rejects.toMatchObject({ code: 'DATABASE_MALFORMED' });
+  });
+
+  test.each([
+    ['plain text', 'a', 'a'],
+    ['references', '&#65;', 'A'],
+    ['comments', '<!---->', ''],
+  ])('is read with megabytes of %s in one string', async (_, written, meant) => {
+    const count = Math.floor(15_000_000 / written.length);
+    const { packages } = await decodePackMan(document(field('Name', `${written.repeat(count)}b`)));
+    // Whether, not what: a report of the difference would take minutes.
+    expect(packages[0]?.['Name'] === `${meant.repeat(count)}b`).toBe(true);
+  });
+
   test('is read with comments in it, and with any key', async () => {
     const text = document(
       `<!-- <key>Old</key> -->${field('Name', 'a<!-- x -->b')}${field('__proto__', 'x')}`,
@@ -112,6 +134,16 @@ describe('build --import', () => {
     ].join(''),
     [field('Name', 'lost'), field('Version', '3'), field('Download-URL', 'lost-3.tgz')].join(''),
   );
+
+  test('finds no file in time for an address of nothing but question marks', async () => {
+    const place = newPlace();
+    const address = `lost-3.tgz${'?'.repeat(2_000_000)}\nx`;
+    place.write('old.plist', document(`${field('Name', 'lost')}${field('Download-URL', address)}`));
+    place.write('dist/demo-1.0.tar.gz', sdist('demo', '1.0'));
+    place.write('key.asc', (await newKey('Ann')).signing);
+    const { value } = await place.json(['build', 'dist', '--import', 'old.plist', '--key', 'key.asc']);
+    expect(JSON.stringify(value['warnings'])).toContain('there is no lost-3.tgz here');
+  });
 
   test('takes over what was written by hand, and what stood there is the one before', async () => {
     const place = newPlace();
