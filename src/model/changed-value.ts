@@ -9,12 +9,21 @@ export interface ChangedValue {
 }
 
 export function changedKeys(of: string, before: object, after: object): ChangedValue[] {
-  const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
-  const keys = new Set([...old.keys(), ...now.keys()]);
-  return Array.from(keys).flatMap((key) => {
-    const pair = { before: show(old.get(key)), after: show(now.get(key)) };
-    return pair.before === pair.after ? [] : [{ of, key, ...pair }];
-  });
+  const [old, now] = [before as Record<string, unknown>, after as Record<string, unknown>];
+  const keys = Object.keys(old);
+  for (const key of Object.keys(now)) if (!(key in old)) keys.push(key);
+  const changes: ChangedValue[] = [];
+  for (const key of keys) {
+    // Most values are the same: then no text of them is made.
+    if (isSame(old[key], now[key])) continue;
+    const pair = { before: show(old[key]), after: show(now[key]) };
+    if (pair.before !== pair.after) changes.push({ of, key, ...pair });
+  }
+  return changes;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || (a instanceof Date && b instanceof Date && a.getTime() === b.getTime());
 }
 
 /** A value in one text: of several parts as JSON. */

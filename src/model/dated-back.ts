@@ -28,16 +28,17 @@ export function dateBefore(databases: readonly Database[], now: Date): Date {
 
 /**
  * A database as if it had been issued no later than at this time (docs/FORMAT.md §6, *A database from the future*):
- * records of one path keep their order, a second apart.
+ * records of one path keep their order, a second apart. It is fresh for as long.
  */
 export function datedBack(database: Database, latest: Date): Database {
   const { Files, Packsign } = database;
+  const { Issued, Expires, History } = Packsign;
   const limit = latest.getTime();
-  if (Packsign.Issued.getTime() <= limit) return database;
+  if (Issued.getTime() <= limit) return database;
   const files = Array.from(Files, ([path, entry]) => {
     return [path, entry.Since.getTime() > limit ? { ...entry, Since: latest } : entry] as const;
   });
-  const history = Array.from(Packsign.History ?? [], ([path, records]) => {
+  const history = Array.from(History ?? [], ([path, records]) => {
     const first = records.length - laterThan(records, limit);
     const back = records.map((record, index) => {
       const Until = new Date(limit - (records.length - 1 - index) * SECOND_MS);
@@ -51,7 +52,8 @@ export function datedBack(database: Database, latest: Date): Database {
     Packsign: {
       ...Packsign,
       Issued: latest,
-      ...(Packsign.History === undefined ? {} : { History: new Map(history) }),
+      ...(Expires === undefined ? {} : { Expires: new Date(limit + Expires.getTime() - Issued.getTime()) }),
+      ...(History === undefined ? {} : { History: new Map(history) }),
     },
   };
 }

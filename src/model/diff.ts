@@ -79,7 +79,8 @@ const NAMING: ReadonlySet<string> = new Set([
 function changedEntry({ path, before, after }: Replaced, { Packsign: { Issued } }: Database): ChangedValue[] {
   const isOther = before.SHA256 !== after.SHA256;
   const isDated = isOther && after.Since.getTime() === Issued.getTime();
-  return changedKeys(path, before, after).filter(
+  const changes = changedKeys(path, before, after);
+  return changes.filter(
     ({ key }) => key !== 'SHA256' && !(isOther && key === 'Size') && !(isDated && key === 'Since'),
   );
 }

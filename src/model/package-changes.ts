@@ -129,6 +129,7 @@ function changedBase(pairs: readonly Pair[], stayed: number): ChangedValue | nul
 
 /** What stands before the path of a file in two addresses; null if they are the same or end with other names. */
 function basesOf({ before, after }: Pair): ChangedValue | null {
+  if (before['Download-URL'] === after['Download-URL']) return null;
   const old = before['Download-URL']?.split('/') ?? [];
   const now = after['Download-URL']?.split('/') ?? [];
   const length = old.length;
@@ -201,17 +202,15 @@ function takerOf(paths: readonly string[], files: FileEntries): (entry: Package)
 
 /** Tells whether published addresses begin so too, or begin so from now on. Looks for each beginning once. */
 function knownBases(published: readonly Package[], changed: ChangedValue | null): (base: string) => boolean {
-  const addresses = published.flatMap((entry) => entry['Download-URL'] ?? []);
   const isRelative = (address: string) => !/^[a-z][a-z0-9+.-]*:/i.test(address);
-  const isBelow = (base: string, address: string) =>
-    base === '' ? isRelative(address) : address.startsWith(base);
+  const isBelow = (base: string, address: string | undefined) =>
+    address !== undefined && (base === '' ? isRelative(address) : address.startsWith(base));
+  const isAny = (base: string) => published.some((entry) => isBelow(base, entry['Download-URL']));
   const isNew = (base: string) =>
     changed !== null && (changed.after === null ? isRelative(base) : base.startsWith(changed.after));
   const known = new Map<string, boolean>();
   return (base) => {
-    const is =
-      known.get(base) ??
-      (addresses.length === 0 || isNew(base) || addresses.some((address) => isBelow(base, address)));
+    const is = known.get(base) ?? (isNew(base) || isAny(base) || published.every(isWithoutFile));
     known.set(base, is);
     return is;
   };

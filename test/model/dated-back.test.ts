@@ -35,6 +35,11 @@ test('a database is from the future beyond the slack', () => {
   expect([600, 601].map((count) => isFromFuture(at(count), NOW))).toEqual([false, true]);
 });
 
+test('it stays fresh for as long as before', () => {
+  const back = datedBack(databaseOf({}, { Issued: date(380), Expires: date(390) }), NOW);
+  expect(back.Packsign).toMatchObject({ Issued: NOW, Expires: date(20) });
+});
+
 test('records keep their order, a second apart, and all are dated after now', () => {
   const latest = dateBefore([FUTURE], NOW);
   expect(latest).toEqual(seconds(3));

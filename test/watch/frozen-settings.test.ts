@@ -44,3 +44,14 @@ test('a mutable file stays mutable', async () => {
   expect(await watchOnce({ Description: 'other' })).toContain('SETTINGS_CHANGED');
   expect(entry('n-1.0.tar.gz')).toMatchObject({ Mutable: true, Yanked: 'malware' });
 });
+
+test('published addresses stay, where the settings give another Base-URL', async () => {
+  const addresses = () =>
+    decodeDatabase(place.read('dist/packages.plist')).Packages.map((one) => one['Download-URL']);
+  const said = await watchOnce({
+    ...{ Mutable: ['n-*'], Packages: YANKED },
+    'Base-URL': 'https://example.net/',
+  });
+  expect(said).toContain('SETTINGS_CHANGED');
+  expect(addresses()).toEqual(['o-1.0.tar.gz']);
+});
