@@ -147,7 +147,7 @@ function keyOptions(command: string, typed: Typed): readonly string[] {
 function optionsFor(command: string, table: OptionTable, typed: Typed): readonly string[] {
   const others = [...OF_ONE_RUN, ...WITH_KEY, 'sign'];
   if (command.includes(' --previous ')) others.push(...BEGINNING);
-  // Of a bucket, it stands beside the address.
+  // For a bucket, the address already brings --state along.
   if (isBucket(typed['directory'])) others.push('state');
   return Object.entries(table).flatMap(([name, option]) => {
     if (others.includes(name)) return [];

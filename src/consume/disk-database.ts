@@ -8,10 +8,9 @@ import type { TrustEntry, TrustPlace } from '../model/trust.js';
 import { directoryPlace } from '../places/directory.js';
 import { DATABASE_LIMITS } from '../places/place.js';
 import type { Place } from '../places/place.js';
-import { sha256Of } from '../verify/verify-database.js';
 import { orError } from './or-error.js';
 import { isNaming } from './pins.js';
-import { acceptedOf, choosePinsFor, findEntry } from './sources.js';
+import { choosePinsFor, findEntry, heldTo } from './sources.js';
 import type { FetchOptions } from './sources.js';
 import { verifyPlace } from './verify-place.js';
 import type { PlaceVerdict } from './verify-place.js';
@@ -55,7 +54,7 @@ export async function verifyAsClaimed(
   const chosen = await choosePinsFor(entry, options, beside);
   const source = isNaming(options)
     ? // What other keys have signed is checked against the store, and not remembered there.
-      { entry: null, accepted: entry === null ? null : acceptedOf(entry, { trust, sha256: sha256Of(bytes) }) }
+      { entry: null, ...(entry === null ? { accepted: null } : heldTo(entry, trust)) }
     : { entry, accepted: null };
   const verdict = await verifyPlace(
     // Verify the bytes by which the entry was found (threat T1).

@@ -154,12 +154,9 @@ export async function choosePinsFor(
 }
 
 /** What a database has to follow whose keys the user names. */
-function heldTo({ accepted }: TrustEntry, trust: TrustPlace): Pick<Source, 'accepted' | 'readChain'> {
-  if (accepted === null) return { accepted };
-  const { issued, sha256, database } = accepted;
-  const known = { issued, sha256, database };
-  if (trust.kind !== 'store') return { accepted: known };
-  return { accepted: known, readChain: () => readAcceptedChain(trust.folder, sha256) };
+export function heldTo({ accepted }: TrustEntry, trust: TrustPlace): Pick<Source, 'accepted' | 'readChain'> {
+  if (accepted === null || trust.kind !== 'store') return { accepted };
+  return { accepted, readChain: () => readAcceptedChain(trust.folder, accepted.sha256) };
 }
 
 /** A database at an address under pins that were chosen. */
@@ -200,10 +197,8 @@ export function acceptedOf(
   { accepted }: TrustEntry,
   { trust, sha256 }: { trust: TrustPlace; sha256: string },
 ): Accepted | null {
-  if (accepted === null) return null;
-  const { issued, database } = accepted;
-  const known = { issued, sha256: accepted.sha256, database };
-  if (trust.kind !== 'store' || accepted.sha256 === sha256) return known;
+  if (accepted === null || trust.kind !== 'store' || accepted.sha256 === sha256) return accepted;
+  const { issued } = accepted;
   const chain = readAcceptedChain(trust.folder, accepted.sha256);
-  return { ...known, compare: continuationOf({ issued, chain }) };
+  return { ...accepted, compare: continuationOf({ issued, chain }) };
 }

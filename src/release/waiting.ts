@@ -37,7 +37,7 @@ export async function readWaiting(published: Published, { now }: Pick<Run, 'now'
   const collected = published.bytes(UNSIGNED_SIGNATURES_NAME);
   const sums = collected === null ? null : splitWaiting(collected).checksums;
   const signers = await orError(async () => {
-    // Broken ones would stop whoever signs.
+    // The next signer could not add to signatures that cannot be read.
     if (sums !== null) (await import('../pgp/signatures.js')).readSignatures(sums);
     const certificates = await withPendingRevocations(published, await published.certificates());
     return await signedBy(published, { content: contentOf(bytes), database, certificates }, now);
